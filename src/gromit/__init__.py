@@ -1,0 +1,1 @@
+"""gromit: a control plane for ephemeral developer environments on AWS."""

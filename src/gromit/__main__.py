@@ -1,0 +1,5 @@
+"""`python -m gromit` is `gromit`."""
+
+from gromit.cli import main
+
+main()

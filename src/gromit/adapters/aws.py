@@ -1,0 +1,71 @@
+"""The one place where clients of AWS are made and where their errors become ours.
+
+Retries of AWS calls happen here and nowhere else: botocore's standard mode, three attempts a request (it backs off with jitter and
+keeps a retry quota, so that a fault does not multiply the load).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from gromit.errors import BackendError, Denied, Temporary
+
+CLIENT = Config(
+    retries={"mode": "standard", "max_attempts": 3},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=32,
+    user_agent_extra="gromit",
+)
+
+_TEMPORARY = frozenset(
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
+        "ProvisionedThroughputExceededException", "RequestThrottled", "SlowDown", "PriorRequestNotComplete",
+        "InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServerException", "RequestTimeout",
+    }
+)  # fmt: skip
+_DENIED = frozenset(
+    {
+        "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnrecognizedClientException",
+        "InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure",
+    }
+)  # fmt: skip
+
+
+def new_session(region: str | None = None) -> boto3.Session:
+    """A session with credentials, region and `AWS_ENDPOINT_URL` as the SDK finds them; the region may be given."""
+    return boto3.Session(region_name=region)
+
+
+def error_code(error: aws.ClientError) -> str:
+    """AWS' own word for what went wrong, like `ThrottlingException`."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Run a block of AWS calls; what goes wrong in it comes out as `Temporary`, `Denied` or `BackendError`.
+
+    `doing` completes the sentence "could not …", for example `read the table DeveloperEnvironments`.
+    """
+    try:
+        yield
+    except aws.ClientError as error:
+        code = error_code(error)
+        message = f"could not {doing}: {code}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": ")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _TEMPORARY or status >= 500:
+            raise Temporary(message, hint="AWS asks to try again later") from error
+        if code in _DENIED:
+            raise Denied(message, hint="check the rights of the role or user that gromit runs as") from error
+        raise BackendError(message) from error
+    except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.NoRegionError) as error:
+        raise Denied(f"could not {doing}: {error}", hint="set the AWS SDK's own variables, or a role and AWS_REGION") from error
+    except (aws.HTTPClientError, aws.ConnectionError) as error:
+        raise Temporary(f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached") from error
+    except aws.BotoCoreError as error:
+        raise BackendError(f"could not {doing}: {error}") from error

@@ -1,0 +1,147 @@
+"""The command line. Commands parse, call one service, and render; each lives in a module that is imported only when called.
+
+Exit codes: 0 done · 1 failed · 2 usage · 3 bug · 4 partly done · 5 suspended · 78 config root not usable · 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gromit.errors import ConfigError, GromitError, InvalidInput, RootUnusable, Suspended
+
+COMMANDS: Mapping[str, tuple[str, str]] = {}
+"""Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
+
+EXIT_CODES: Mapping[type[GromitError], int] = {ConfigError: 2, InvalidInput: 2, Suspended: 5, RootUnusable: 78}
+FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
+
+
+@dataclass
+class Run:
+    """What a command is called with besides its own options: `--conf`, `-o` and `-v`."""
+
+    conf: Path | None = None
+    output: str = "table"
+    verbose: bool = False
+
+    @cached_property
+    def loaded(self) -> Any:
+        """Settings and their origins; logging is set up on the way."""
+        from gromit import config, log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+
+        loaded = config.load(os.environ, conf=self.conf)
+        log.set_up("debug" if self.verbose else loaded.settings.log.level, loaded.settings.log.format)
+        return loaded
+
+    @property
+    def settings(self) -> Any:
+        """The settings alone (a `config.Settings`)."""
+        return self.loaded.settings
+
+
+pass_run = click.make_pass_decorator(Run, ensure=True)
+
+
+def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def callback(ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        if value is not None and value is not False:
+            setattr(ctx.ensure_object(Run), name, value)
+        return value
+
+    return callback
+
+
+def _shared_options() -> list[click.Parameter]:
+    folder = click.Path(exists=True, dir_okay=False, path_type=Path)
+    formats = click.Choice(["table", "json"])
+    return [
+        click.Option(["--conf"], type=folder, expose_value=False, callback=_store("conf"), help="Config file."),
+        click.Option(["-o", "--output"], type=formats, expose_value=False, callback=_store("output"), help="Form of results."),
+        click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_store("verbose"), help="Show debug logs."),
+    ]
+
+
+class Command(click.Command):
+    """A command that also takes `--conf`, `-o` and `-v`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_shared_options())
+
+
+class Group(click.Group):
+    """A group whose commands take the shared options."""
+
+    command_class = Command
+    group_class = type
+
+
+class _Root(Group):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_shared_options())
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"gromit.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_"))
+        if not isinstance(command, click.Command):
+            raise TypeError(f"gromit.cli.{COMMANDS[cmd_name][0]} has no command {cmd_name}")
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()] or [("(none)", "")])
+
+
+@click.command(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gromit")
+def root() -> None:
+    """One branch, one running environment: a control plane for developer environments on AWS."""
+
+
+def main() -> None:
+    """Run the command line and end the process with the documented exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way a command can end
+    """Run one command; gives its exit code. The one place where errors become messages."""
+    try:
+        result = root.main(args=arguments, prog_name="gromit", standalone_mode=False)
+    except GromitError as error:
+        return _report(error)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    except Exception:  # noqa: BLE001 - the last net: whatever comes here is a bug and must say so
+        traceback.print_exc()
+        click.echo("this is a bug in gromit; please report it with the lines above", err=True)
+        return BUG
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: GromitError) -> int:
+    click.echo(f"gromit: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FAILED)

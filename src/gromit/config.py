@@ -1,0 +1,311 @@
+"""Settings: one frozen object, made once from a file, the environment and flags, in that order of increasing strength.
+
+Each field's description is the reference (`docs/reference/settings.md` is compared with it). A variable is `GROMIT_` and the field's
+path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from gromit.errors import ConfigError
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+
+
+def parse_duration(value: object) -> object:
+    """Seconds as a number, or `90s`, `37m`, `1h30m`, `2d`; anything else is left for the validator to refuse."""
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
+        return timedelta(seconds=float(value))
+    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+        days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return value
+
+
+def format_duration(value: timedelta) -> str:
+    """A length of time in the form that `parse_duration` reads, like `1h30m`."""
+    seconds = value.total_seconds()
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count:.0f}{unit}")
+    if seconds or not parts:
+        parts.append(f"{seconds:g}s")
+    return "".join(parts)
+
+
+def _split(value: object) -> object:
+    return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cluster(_Group):
+    """Where environments live and what they are called."""
+
+    zoneid: str | None = Field(None, description="Route53 zone of the public names")
+    domain: str | None = Field(None, description="domain of that zone, for example dev.example.com")
+    platform: str = Field("/gromit/platform", description="SSM parameter with the ids that environments are built from")
+
+
+class Serve(_Group):
+    """`gromit serve`, and how its clients find it."""
+
+    listen: Address = Field("0.0.0.0:443", description="address of the mTLS API")
+    health: Address = Field("127.0.0.1:8080", description="address of health and metrics without a certificate; keep it internal")
+    url: str | None = Field(None, description="where clients of serve find it, for example https://serve.internal")
+    cert: str | None = Field(None, description="certificate of serve: PEM text or the path of a PEM file")
+    key: SecretStr | None = Field(None, description="private key of serve: PEM text or the path of a PEM file")
+    tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest TLS version that is accepted")
+    default_role: Literal["gateway", "worker", "operator", "viewer"] | None = Field(
+        None, description="role of a certificate of our CA without a role in it; unset: refused"
+    )
+    denylist: Path | None = Field(
+        None, description="file of revoked certificate serials, one a line in hex; read anew when it changes"
+    )
+
+
+class Client(_Group):
+    """How gromit's own clients and workers show who they are."""
+
+    cert: str | None = Field(None, description="client certificate: PEM text or the path of a PEM file")
+    key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
+
+
+class Gateway(_Group):
+    """`gromit gateway`."""
+
+    listen: Address = Field("0.0.0.0:8443", description="address of the gateway")
+    cert: str | None = Field(
+        None, description="certificate of the gateway's own front; unset: plain HTTP, for use behind a TLS proxy"
+    )
+    key: SecretStr | None = Field(None, description="its private key")
+    tokens: Path = Field(
+        Path("tokens.json"),
+        description="file of token hashes, written by `gromit token new`; read anew when it changes",
+    )
+    rate: int = Field(120, gt=0, description="requests a minute that one token may make")
+
+
+class Environments(_Group):
+    """Rules for all environments."""
+
+    protected: Names = Field(("master", "main", "release-*"), description="names (with * as wildcard) that are made protected")
+
+
+class Lease(_Group):
+    """How long a worker holds a claim."""
+
+    ttl: Duration = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
+    renew: Duration = Field(timedelta(seconds=20), description="how often a worker renews its claims")
+
+
+class Sow(_Group):
+    """`gromit sow`, and what reap shares with it."""
+
+    parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 per core")
+    retry: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles with each further one")
+    retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
+    timeout: Duration = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
+    settle: Duration = Field(timedelta(minutes=10), description="how long services may take to run what was applied")
+    settle_poll: Duration = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
+    backstop: Duration = Field(
+        timedelta(seconds=60), description="with --watch: look for work this often even if nothing was announced"
+    )
+
+
+class Reap(_Group):
+    """`gromit reap`."""
+
+    grace: Duration = Field(timedelta(minutes=60), description="time between a deletion and its reaping, in which a build revives")
+    limit: int = Field(10, gt=0, description="environments that one run may destroy")
+
+
+class Dns(_Group):
+    """`gromit chitragupta`."""
+
+    ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
+    delete_percent: int = Field(30, ge=0, le=100, description="largest share of our records that one pass may delete unexplained")
+    delete_free: int = Field(10, ge=0, description="unexplained deletes that are always allowed in a pass")
+    backstop: Duration = Field(timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced")
+
+
+class State(_Group):
+    """Where terraform's states of environments lie."""
+
+    bucket: str = Field("terraform-state-dev", description="S3 bucket of the states")
+
+
+class Terraform(_Group):
+    """Which terraform is run, and how."""
+
+    command: str = Field(
+        "auto",
+        description="program to run; auto: terraform or tofu from the PATH if new enough, else the embedded one; embedded",
+    )
+    mirror: Path | None = Field(
+        None, description="unpacked provider mirror; unset: the embedded provider if installed, else the registry"
+    )
+    overlay: Path | None = Field(
+        None, description="folder of *.tf files that are added to the stack (provider endpoints, for example)"
+    )
+    backend: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (), description="further key=value settings of the S3 backend"
+    )
+    grace: Duration = Field(timedelta(seconds=60), description="time an interrupted terraform gets to end by itself")
+
+
+class Pki(_Group):
+    """`gromit pki`."""
+
+    dir: Path = Field(Path("pki"), description="folder of the CA and what it issued")
+    ca_days: int = Field(1825, gt=0, description="lifetime of a CA made by `pki init`")
+    leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates")
+
+
+class Log(_Group):
+    """Logs, on standard error."""
+
+    level: Literal["trace", "debug", "info", "warn", "error"] = Field("info", description="least severe level that is written")
+    format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
+
+
+class Settings(_Group):
+    """Everything that can be set."""
+
+    tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
+    repos: Names | None = Field(None, description="repositories that make up an environment; unset: those of the catalogue")
+    registryid: str | None = Field(None, description="AWS account of the container registries; unset: our own")
+    base: str | None = Field(None, description="name of the remote state of terraform/base, for doctor aws")
+    infra: str | None = Field(None, description="name of the remote state of terraform/infra, for doctor aws")
+    ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
+    catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
+    cluster: Cluster = Cluster()
+    serve: Serve = Serve()
+    client: Client = Client()
+    gateway: Gateway = Gateway()
+    environments: Environments = Environments()
+    lease: Lease = Lease()
+    sow: Sow = Sow()
+    reap: Reap = Reap()
+    dns: Dns = Dns()
+    state: State = State()
+    terraform: Terraform = Terraform()
+    pki: Pki = Pki()
+    log: Log = Log()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings and where each value that is not a default came from (`serve.url` to `GROMIT_SERVE_URL`)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDoc:
+    """One setting, for `config show` and the reference."""
+
+    path: str
+    variable: str
+    field: FieldInfo
+    secret: bool
+
+
+def fields() -> Iterator[FieldDoc]:
+    """Every setting, in order of definition."""
+    for path, field in _fields(Settings, ""):
+        secret = SecretStr in (field.annotation, *get_args(field.annotation))
+        yield FieldDoc(path, "GROMIT_" + path.replace(".", "_").upper(), field, secret)
+
+
+def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping[str, object] | None = None) -> Loaded:
+    """Settings from `flags` (path to value), `environ` and the first config file found, the stronger first.
+
+    Raises `ConfigError` that names the setting and where its value came from.
+    """
+    found = conf or _find_file(environ)
+    layers: list[tuple[str, Mapping[str, object]]] = [
+        *([(str(found), _read_file(found))] if found else []),
+        ("environment", {d.path: environ[d.variable] for d in fields() if environ.get(d.variable)}),
+        ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
+    ]
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    variables = {d.path: d.variable for d in fields()}
+    for name, values in layers:
+        for path, value in values.items():
+            _put(merged, path, value)
+            origins[path] = variables.get(path, name) if name == "environment" else name
+    try:
+        return Loaded(Settings.model_validate(merged), origins)
+    except ValidationError as error:
+        raise _explained(error, origins) from None
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _fields(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def _find_file(environ: Mapping[str, str]) -> Path | None:
+    home = Path(environ.get("HOME", "/"))
+    folders = [
+        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "gromit",
+        home / ".config/gromit",
+        Path("/conf/gromit"),
+    ]
+    return next((f / "config.yaml" for f in folders if (f / "config.yaml").is_file()), None)
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        tree = yaml.safe_load(path.read_text()) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} is not a mapping of settings", hint="see docs/reference/settings.md")
+    return dict(_flatten(tree, ""))
+
+
+def _flatten(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value
+
+
+def _put(tree: dict[str, Any], path: str, value: object) -> None:
+    *groups, leaf = path.split(".")
+    for group in groups:
+        tree = tree.setdefault(group, {})
+    tree[leaf] = value
+
+
+def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(p) for p in first["loc"])
+    origin = origins.get(path, "the settings")
+    return ConfigError(f"{path} from {origin}: {first['msg'].lower()}", hint="`gromit config show` lists all settings")

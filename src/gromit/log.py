@@ -1,0 +1,74 @@
+"""Logs: named events with data, on standard error, JSON unless a person watches. Results never go here."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+TRACE = 5
+LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_LONGEST = 2000
+
+_SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgromit_[A-Za-z0-9_-]{20,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
+    re.DOTALL,
+)
+
+
+def mask(text: str) -> str:
+    """`text` without what looks like a key or token: private keys, AWS keys, GitHub and gromit tokens, JWTs."""
+    return _SECRETS.sub("***", text)
+
+
+def set_up(level: str, form: str) -> None:
+    """Route all logs of this process, those of libraries too, through one pipeline to standard error."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _clean,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(default=str)
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    finish = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        renderer,
+    ]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish))
+    logging.addLevelName(TRACE, "TRACE")
+    logging.root.handlers = [handler]
+    set_level(level)
+    for noisy in ("botocore", "boto3", "urllib3", "httpcore", "httpx2", "httpcore2", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def set_level(level: str) -> None:
+    """Change what is written from now on: trace, debug, info, warn or error."""
+    logging.root.setLevel(LEVELS[level])
+
+
+def get_level() -> str:
+    """The level in force."""
+    current = logging.root.level
+    return next((name for name, number in LEVELS.items() if number == current), "info")
+
+
+def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = mask(value)[:_LONGEST]
+    return event

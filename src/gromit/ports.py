@@ -1,0 +1,132 @@
+"""What the services need of the outside world, named by role.
+
+Adapters and fakes implement these; nothing is inherited.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from gromit.core.dns import Changes, Listing, Record
+from gromit.core.locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
+
+Progress = Callable[[str], None]
+"""Called with one short line, secrets masked, whenever something visible happens."""
+
+
+class ImageRegistry(Protocol):
+    """Container registries, asked by exact tag."""
+
+    def digests(self, images: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """The digest of each (repository, tag) that exists; those that do not are absent from the answer.
+
+        A repository that does not exist has no images. Raises `Temporary` or `Denied`.
+        """
+        ...
+
+
+class StateBucket(Protocol):
+    """Terraform states of environments, and terraform's own lock on each."""
+
+    def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
+        """Take the lock, or say who has it. One conditional put."""
+        ...
+
+    def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
+        """Take over a lock whose owner is proven dead, if it is still that very lock (one put with If-Match)."""
+        ...
+
+    def unlock(self, lock: Lock | FoundLock) -> bool:
+        """Release the lock, if it is still that very one (delete with If-Match); False if it was not."""
+        ...
+
+    def find_lock(self, environment: str) -> FoundLock | None:
+        """The lock that lies on an environment's state, if any."""
+        ...
+
+    def head(self, environment: str) -> StateHead | None:
+        """Serial, lineage and size of the state; None if there is none."""
+        ...
+
+    def delete(self, environment: str) -> None:
+        """Remove the state object; it must hold no resource. Raises `Conflict` if it does."""
+        ...
+
+
+class OwnerWatch(Protocol):
+    """Who we are, and whether somebody else is dead."""
+
+    def me(self) -> Owner:
+        """This process."""
+        ...
+
+    def judge(self, found: FoundLock) -> Verdict:
+        """Whether the holder of a lock is proven dead: itself and every process that works under its lock."""
+        ...
+
+
+class TerraformRunner(Protocol):
+    """Runs the devenv stack. The caller holds the environment's lock; terraform itself takes none."""
+
+    def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
+        """Make the environment as given. Raises `TerraformFailed`, `Temporary` or `Suspended` (interrupted)."""
+        ...
+
+    def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
+        """Destroy everything the environment's state knows."""
+        ...
+
+
+class ServiceStates(Protocol):
+    """How the services of an environment stand."""
+
+    def look(self, environment: str) -> Sequence[ServiceState]:
+        """All services of the environment's cluster; empty if there is no such cluster."""
+        ...
+
+
+class PlatformSource(Protocol):
+    """What environments are built on."""
+
+    def read(self) -> Platform:
+        """The platform's ids. Raises `ConfigError` if they were never written or are not understood."""
+        ...
+
+
+class ConfigRoot(Protocol):
+    """The tree of config files: `<root>/<environment>/<component>/<file>`."""
+
+    def check(self) -> None:
+        """Raise `Suspended` or `RootUnusable` unless work may go on. Cheap: called before each poll, claim and act."""
+        ...
+
+    def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        """Bring component -> file -> text onto disk, keeping what people edited.
+
+        Gives, for each component, the hash of its folder as it lies afterwards (files that people added included).
+        """
+        ...
+
+    def remove(self, environment: str) -> None:
+        """Remove the environment's folder, if it is there."""
+        ...
+
+
+class TaskSource(Protocol):
+    """Running public tasks, for their addresses."""
+
+    def public_tasks(self) -> Listing:
+        """All running tasks of public components of all environments, with public addresses."""
+        ...
+
+
+class RecordStore(Protocol):
+    """The public zone."""
+
+    def records(self) -> Sequence[Record]:
+        """Every record of the zone below our domain. Raises if the listing is not whole."""
+        ...
+
+    def apply(self, changes: Changes, progress: Progress) -> None:
+        """Write the changes in batches within the zone's limits. Raises `BackendError` naming what was not written."""
+        ...

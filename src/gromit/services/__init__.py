@@ -1,0 +1,4 @@
+"""One use case a module: load, plan, (show,) apply.
+
+They know the core and the ports, never a library of AWS or HTTP.
+"""
