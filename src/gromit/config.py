@@ -1,7 +1,7 @@
 """Settings: one frozen object, made once from a file, the environment and flags, in that order of increasing strength.
 
-Each field's description is the reference (`docs/reference/settings.md` is compared with it). A variable is `GROMIT_` and the field's
-path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
+Each field's description is the reference (`docs/reference/settings.md` is compared with it). A variable is `GROMIT_` and the
+field's path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
 """
 
 import re
