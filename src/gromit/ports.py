@@ -130,3 +130,19 @@ class RecordStore(Protocol):
     def apply(self, changes: Changes, progress: Progress) -> None:
         """Write the changes in batches within the zone's limits. Raises `BackendError` naming what was not written."""
         ...
+
+
+class WantedEnvironments(Protocol):
+    """What serve says of all environments."""
+
+    def wanted(self) -> Mapping[str, bool]:
+        """Every environment that has a row, tombstones included: True if it is wanted up. Raises if serve did not say all."""
+        ...
+
+
+class ChangeFeed(Protocol):
+    """Announcements of serve that something has changed."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for an announcement, at most so many seconds; True if there was one. Never raises: a cut feed reconnects."""
+        ...
