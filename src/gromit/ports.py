@@ -4,14 +4,62 @@ Adapters and fakes implement these; nothing is inherited.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gromit.core.dns import Changes, Listing, Record
 from gromit.core.locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.rows import Outcome, Row, Write
 from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
 
 Progress = Callable[[str], None]
 """Called with one short line, secrets masked, whenever something visible happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Rows with due work."""
+
+    names: tuple[str, ...]
+    next_ms: int | None
+    """If there are none now: when the next one is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of all rows."""
+
+    rows: tuple[Row, ...]
+    last: str | None
+    """Where the next part begins; None if this was the last."""
+
+
+class EnvironmentStore(Protocol):
+    """The table of environments. Only serve writes it."""
+
+    def read(self, name: str) -> Row | None:
+        """The row of an environment, if there is one."""
+        ...
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """Carry out a write if its conditions hold, in one step."""
+        ...
+
+    def due(self, kind: str, now_ms: int, limit: int) -> Due:
+        """Rows with due work of a kind that nobody holds, oldest first."""
+        ...
+
+    def page(self, after: str | None, limit: int) -> Page:
+        """Rows in no particular order, at most `limit`, from behind the name `after`."""
+        ...
+
+
+class Announcer(Protocol):
+    """Tells whoever watches that an environment has changed."""
+
+    def announce(self, name: str, kind: str) -> None:
+        """Never blocks and never raises."""
+        ...
 
 
 class ImageRegistry(Protocol):

@@ -1,0 +1,230 @@
+"""The table of environments: `core.rows.Write` compiled to single conditional UpdateItem calls.
+
+One item an environment, key `name`. The sparse index `work` (key `work`, sorted by `due`) holds only rows with work to do, so the
+cost of looking for work does not depend on how many environments there are; it carries `lease_until`, so that what somebody holds
+is skipped without an attempt to claim it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, assert_never
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from gromit.adapters.aws import error_code, translated
+from gromit.core.rows import (
+    Absent,
+    Accepted,
+    AllOf,
+    AnyOf,
+    AtMost,
+    Below,
+    Condition,
+    Exceeds,
+    Is,
+    IsNot,
+    Outcome,
+    Present,
+    Refused,
+    Row,
+    Same,
+    Shorter,
+    Write,
+)
+from gromit.ports import Due, Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
+
+INDEX = "work"
+_KEY = "name"
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class DynamoStore:
+    """The port `EnvironmentStore` on a DynamoDB table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self, name: str) -> Row | None:
+        """The row of an environment, strongly consistent. One call."""
+        with translated(f"read {name} in table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key={_KEY: {"S": name}}, ConsistentRead=True)
+        return _row(answer.get("Item"))
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
+        expression = _Expression()
+        update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
+        with translated(f"write {name} in table {self._table}"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={_KEY: {"S": name}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=expression.names,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    ExpressionAttributeValues=expression.values,
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                old: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment] # not in the stubs
+                return Refused(_row(old))
+        row = _row(answer["Attributes"])
+        return Accepted(row if row is not None else {})
+
+    def due(self, kind: str, now_ms: int, limit: int) -> Due:
+        """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due."""
+        names = self._query(kind, "#due <= :now", now_ms, free=True, limit=limit)
+        upcoming = [] if names else self._query(kind, "#due > :now", now_ms, free=False, limit=1)
+        return Due(tuple(str(r[_KEY]) for r in names), int(upcoming[0]["due"]) if upcoming else None)
+
+    def page(self, after: str | None, limit: int) -> Page:
+        """Rows in no particular order, at most `limit`, from behind the name `after`."""
+        more: dict[str, Any] = {"ExclusiveStartKey": {_KEY: {"S": after}}} if after else {}
+        with translated(f"list the rows of table {self._table}"):
+            answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
+        last = answer.get("LastEvaluatedKey", {}).get(_KEY, {}).get("S")
+        return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
+
+    def _query(self, kind: str, due: str, now_ms: int, *, free: bool, limit: int) -> Sequence[Row]:
+        names = {"#work": "work", "#due": "due", **({"#lease": "lease_until"} if free else {})}
+        more: dict[str, Any] = {"FilterExpression": "attribute_not_exists(#lease) OR #lease < :now"} if free else {}
+        found: list[Row] = []
+        with translated(f"look for work in table {self._table}"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=INDEX,
+                KeyConditionExpression=f"#work = :work AND {due}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={":work": {"S": kind}, ":now": {"N": str(now_ms)}},
+                **more,
+            )
+            for page in pages:
+                found += [r for i in page["Items"] if (r := _row(i)) is not None]
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+
+def ensure_table(client: "DynamoDBClient", table: str) -> bool:
+    """Make the table with index, point-in-time recovery and expiry of tombstones if it is missing; True if it was made."""
+    with translated(f"make table {table}"):
+        try:
+            client.describe_table(TableName=table)
+        except client.exceptions.ResourceNotFoundException:
+            pass
+        else:
+            return False
+        try:
+            client.create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": _KEY, "KeyType": "HASH"}],
+                AttributeDefinitions=[
+                    {"AttributeName": _KEY, "AttributeType": "S"},
+                    {"AttributeName": "work", "AttributeType": "S"},
+                    {"AttributeName": "due", "AttributeType": "N"},
+                ],
+                GlobalSecondaryIndexes=[work_index()],
+            )
+        except client.exceptions.ResourceInUseException:
+            return False  # somebody else makes it at this moment
+        client.get_waiter("table_exists").wait(TableName=table)
+        client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expire_at"})
+    return True
+
+
+def work_index() -> "GlobalSecondaryIndexTypeDef":
+    """The definition of the sparse index."""
+    return {
+        "IndexName": INDEX,
+        "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until"]},
+    }
+
+
+@dataclass(slots=True)
+class _Expression:
+    """Placeholders for names and values while a write is compiled."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def name(self, attribute: str) -> str:
+        if attribute not in self._known:
+            self._known[attribute] = f"#a{len(self._known)}"
+            self.names[self._known[attribute]] = attribute
+        return self._known[attribute]
+
+    def value(self, value: Any) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = _serialize(value)
+        return placeholder
+
+    def update(self, write: Write) -> str:
+        n, v = self.name, self.value
+        sets = [f"{n(a)} = {v(x)}" for a, x in write.sets.items()]
+        sets += [f"{n(a)} = {n(b)}" for a, b in write.copies.items()]
+        sets += [f"{n(a)} = if_not_exists({n(a)}, {v(0)}) + {v(x)}" for a, x in write.increments.items()]
+        sets += [f"{n(a)} = list_append(if_not_exists({n(a)}, {v([])}), {v(list(x))})" for a, x in write.appends.items()]
+        clauses = ["SET " + ", ".join(sets)] if sets else []
+        if write.removes:
+            clauses.append("REMOVE " + ", ".join(n(a) for a in sorted(write.removes)))
+        return " ".join(clauses)
+
+    def condition(self, condition: Condition) -> str:  # noqa: PLR0911, C901 - one case for each kind of condition
+        n, v = self.name, self.value
+        match condition:
+            case Present(a):
+                return f"attribute_exists({n(a)})"
+            case Absent(a):
+                return f"attribute_not_exists({n(a)})"
+            case Is(a, value):
+                return f"{n(a)} = {v(value)}"
+            case IsNot(a, value):
+                return f"(attribute_exists({n(a)}) AND {n(a)} <> {v(value)})"
+            case Below(a, value):
+                return f"{n(a)} < {v(value)}"
+            case AtMost(a, value):
+                return f"{n(a)} <= {v(value)}"
+            case Same(a, b):
+                return f"{n(a)} = {n(b)}"
+            case Exceeds(a, b):
+                return f"{n(a)} > {n(b)}"
+            case Shorter(a, length):
+                return f"size({n(a)}) < {v(length)}"
+            case AnyOf(conditions):
+                return "(" + " OR ".join(self.condition(c) for c in conditions) + ")"
+            case AllOf(conditions):
+                return "(" + " AND ".join(self.condition(c) for c in conditions) + ")"
+            case _:
+                assert_never(condition)
+
+
+def _row(item: Mapping[str, Any] | None) -> Row | None:
+    return {a: _plain(_deserialize(v)) for a, v in item.items()} if item else None
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return int(value)
+        case dict():
+            return {k: _plain(v) for k, v in value.items()}
+        case list():
+            return [_plain(v) for v in value]
+        case _:
+            return value

@@ -1,0 +1,253 @@
+"""What clients ask of environments: builds, replacements, deletions, and looking at them. Used by the API alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from gromit.core import lifecycle
+from gromit.core.catalogue import Catalogue
+from gromit.core.environment import Environment, Source, Version, Want, parse
+from gromit.core.lifecycle import Birth, Build, Stamp
+from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
+from gromit.core.rows import Accepted, Outcome, Refused, Row
+from gromit.errors import Conflict, InvalidInput, NotFound, TrustError
+from gromit.ports import ImageRegistry
+from gromit.services.ledger import ATTEMPTS, Ledger, crowded
+
+
+class Receipt(StrEnum):
+    """What a reported build has led to."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    RETRIED = "retried"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings of this service."""
+
+    protected: tuple[str, ...]
+    """Names, with `*` as wildcard, that are protected from the beginning."""
+    grace_ms: int
+    """Time between deletion and reaping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """The registry of environments."""
+
+    ledger: Ledger
+    images: ImageRegistry
+    catalogue: Catalogue
+    policy: Policy
+    new_id: Callable[[], str]
+
+    # ── builds ────────────────────────────────────────────────────────────────────────────────────
+
+    def report(self, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+        """Take a build in. One write for an environment that exists and hears something new.
+
+        Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
+        """
+        self._check_repository(build.repository)
+        name = build.ref.environment
+        for _ in range(ATTEMPTS):
+            outcome = self.ledger.write(name, lifecycle.report(build, stamp), "build")
+            if isinstance(outcome, Accepted):
+                return Receipt.ACCEPTED, parse(outcome.row)
+            row = outcome.row
+            settled = self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
+            if settled:
+                return settled
+        raise crowded(name)
+
+    def _refused(self, row: Row, build: Build, stamp: Stamp) -> tuple[Receipt, Environment] | None:
+        """What a refused report means; None if the row has changed since and the report is to be tried again."""
+        environment = parse(row)
+        known = environment.versions.get(build.repository)
+        up = environment.want is Want.UP
+        if up and known and known.ref is not None and known.ref != build.ref.full:
+            raise Conflict(
+                f"{build.repository} already has {known.ref!r} in environment {environment.name}",
+                hint=f"delete or rename one of the branches {known.ref!r} and {build.ref.full!r}: both would be {environment.name}",
+            )
+        same = known is not None and known.source is Source.REPORTED and known.version == build.version
+        newest = environment.sequences.get(build.repository)
+        if build.sequence is not None and newest is not None and build.sequence <= newest:
+            return (Receipt.DUPLICATE if same else Receipt.STALE), environment
+        if environment.gone_ms is not None:
+            return self._start(row, build, stamp)
+        return self._said_again(environment, build, stamp) if up and same else None
+
+    def _said_again(self, environment: Environment, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+        if build.sequence is not None:
+            self.ledger.write(environment.name, lifecycle.note_sequence(build), "sequence")
+        if environment.attempts:
+            outcome = self.ledger.write(environment.name, lifecycle.retry_now(stamp), "retry")
+            if isinstance(outcome, Accepted):
+                return Receipt.RETRIED, parse(outcome.row)
+        return Receipt.DUPLICATE, environment
+
+    def _start(self, before: Row | None, build: Build, stamp: Stamp) -> tuple[Receipt, Environment] | None:
+        name = build.ref.environment
+        others = self.catalogue.repositories - {build.repository}
+        birth = Birth(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
+        text = f"{build.repository} reported {build.version} of {build.ref.full}"
+        write = lifecycle.start(before, birth, lifecycle.build_attributes(build), stamp, text)
+        outcome = self.ledger.write(name, write, "created")
+        return (Receipt.ACCEPTED, parse(outcome.row)) if isinstance(outcome, Accepted) else None
+
+    # ── the old interface ─────────────────────────────────────────────────────────────────────────
+
+    def put(self, asked: str, versions: Mapping[str, str], stamp: Stamp) -> Environment:
+        """Create an environment with these versions, or replace those that it has. Others get their fallbacks."""
+        self._check_versions(versions)
+        name = self._name(asked)
+        reported = lifecycle.reported_attributes(versions)
+        fallbacks = self._fallbacks(self.catalogue.repositories - set(versions), parse_ref(asked).last, name)
+        for _ in range(ATTEMPTS):
+            row = self.ledger.read(name)
+            if row is None or parse(row).gone_ms is not None:
+                birth = Birth(self.new_id(), self._is_protected(name), fallbacks)
+                write = lifecycle.start(row, birth, reported, stamp, "versions given")
+            else:
+                write = lifecycle.replace_versions(row, reported, fallbacks, stamp)
+            outcome = self.ledger.write(name, write, "replaced")
+            if isinstance(outcome, Accepted):
+                return parse(outcome.row)
+        raise crowded(name)
+
+    def patch(self, asked: str, versions: Mapping[str, str], stamp: Stamp) -> Environment:
+        """Merge these versions into an environment. One write."""
+        self._check_versions(versions)
+        name = self._name(asked)
+        outcome = self.ledger.write(name, lifecycle.merge_versions(lifecycle.reported_attributes(versions), stamp), "changed")
+        return self._live(asked, outcome)
+
+    def delete(self, asked: str, stamp: Stamp) -> None:
+        """Nobody wants it any more. Again for one that is deleted already: nothing. Raises `Conflict` if it is protected."""
+        name = self._name(asked)
+        outcome = self.ledger.write(name, lifecycle.delete(stamp, self.policy.grace_ms, "asked to"), "deleted")
+        if isinstance(outcome, Refused) and self._live(asked, outcome).want is Want.UP:
+            raise _is_protected(name)
+
+    def retire(self, asked: str, repository: str, stamp: Stamp) -> None:
+        """One repository's branch is gone. The environment goes with the last one.
+
+        Raises `TrustError` if that repository has reported nothing here, `Conflict` if the environment is protected.
+        """
+        name, tag = self._name(asked), self.catalogue.default_tag(repository)
+        for _ in range(ATTEMPTS):
+            row = self.ledger.read(name)
+            environment = self._found(asked, row)
+            if environment.want is Want.GONE:
+                return
+            if repository not in environment.reported:
+                raise TrustError(
+                    f"{repository} has no reported version in {name}", hint="its part was never reported, or is retired"
+                )
+            if environment.protected:
+                raise _is_protected(name)
+            if environment.reported == {repository}:
+                write = lifecycle.retire_last(row or {}, repository, tag, stamp, self.policy.grace_ms)
+            else:
+                write = lifecycle.retire(row or {}, repository, tag, stamp)
+            if isinstance(self.ledger.write(name, write, "retired"), Accepted):
+                return
+        raise crowded(name)
+
+    def get(self, asked: str) -> Environment:
+        """An environment that is not gone. Raises `NotFound`."""
+        return self._found(asked, self.ledger.read(self._name(asked)))
+
+    # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
+
+    def inspect(self, asked: str) -> Environment:
+        """An environment, or the tombstone of one."""
+        row = self.ledger.read(self._name(asked))
+        if row is None:
+            raise _not_found(asked)
+        return parse(row)
+
+    def page(self, after: str | None, limit: int) -> tuple[list[Environment], str | None]:
+        """Environments and tombstones, at most `limit`, and where the next part begins."""
+        page = self.ledger.store.page(after, limit)
+        return [parse(r) for r in page.rows if "generation" in r], page.last
+
+    def protect(self, asked: str, *, protected: bool, stamp: Stamp) -> Environment:
+        """Protect it, or no longer. The same again changes nothing."""
+        outcome = self.ledger.write(self._name(asked), lifecycle.protect(protected=protected, stamp=stamp), "protected")
+        environment = self._live(asked, outcome)
+        if environment.want is Want.GONE:
+            raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
+        return environment
+
+    def redeploy(self, asked: str, component: str | None, stamp: Stamp) -> Environment:
+        """Roll one component, or all of them, over."""
+        if component is not None and component not in self.catalogue.components:
+            known = ", ".join(sorted(self.catalogue.components))
+            raise InvalidInput(f"there is no component {component!r}", hint=f"components are {known}")
+        components = [component] if component else list(self.catalogue.components)
+        write = lifecycle.redeploy(components, str(stamp.now_ms), stamp)
+        outcome = self.ledger.write(self._name(asked), write, "redeploy")
+        environment = self._live(asked, outcome)
+        if isinstance(outcome, Refused):
+            raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
+        return environment
+
+    # ── parts ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _name(self, asked: str) -> EnvironmentName:
+        """`asked` as it is if there is such a row, else mapped like a ref.
+
+        The two differ only for what is no name by itself, and for names that end in a hash.
+        """
+        mapped = parse_ref(asked).environment
+        if mapped != asked and is_environment_name(asked) and self.ledger.read(asked) is not None:
+            return EnvironmentName(asked)
+        return mapped
+
+    def _found(self, asked: str, row: Row | None) -> Environment:
+        if row is None:
+            raise _not_found(asked)
+        environment = parse(row)
+        if environment.gone_ms is not None:
+            raise _not_found(asked)
+        return environment
+
+    def _live(self, asked: str, outcome: Outcome) -> Environment:
+        return self._found(asked, outcome.row)
+
+    def _is_protected(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.policy.protected)
+
+    def _check_repository(self, repository: str) -> None:
+        if repository not in self.catalogue.repositories:
+            known = ", ".join(sorted(self.catalogue.repositories))
+            raise InvalidInput(f"repo {repository!r} is not part of any environment", hint=f"repositories are {known}")
+
+    def _check_versions(self, versions: Mapping[str, str]) -> None:
+        for repository in versions:
+            self._check_repository(repository)
+
+    def _fallbacks(self, repositories: frozenset[str], last: str, name: str) -> dict[str, Version]:
+        """For repositories without a reported version: the tag of the same branch if there is one, else the default's."""
+        tags = [t for t in dict.fromkeys((last, name)) if is_tag(t)]
+        found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
+        chosen = {}
+        for repository in sorted(repositories):
+            tag = next((t for t in tags if (repository, t) in found), None)
+            default = Version(self.catalogue.default_tag(repository), Source.DEFAULT)
+            chosen[repository] = Version(tag, Source.BRANCH) if tag else default
+        return chosen
+
+
+def _not_found(asked: str) -> NotFound:
+    return NotFound(f"could not find env {asked}", hint="`gromit env list` shows all environments")
+
+
+def _is_protected(name: str) -> Conflict:
+    return Conflict(f"{name} is protected", hint=f"an operator can allow it: gromit env unprotect {name}")

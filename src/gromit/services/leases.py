@@ -1,0 +1,108 @@
+"""Claims, renewals and outcomes of workers: the serve side of the protocol. Used by the API alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gromit.core import lifecycle
+from gromit.core.environment import Environment, Failure, Work, parse
+from gromit.core.lifecycle import Claimant, Fence, Stamp, backoff_ms
+from gromit.core.rows import Accepted, Outcome, Refused, Row, Write
+from gromit.errors import Conflict
+from gromit.services.ledger import Ledger
+
+CANDIDATES = 16
+"""Due rows looked at for one claim; losing all of them to others means that there is enough for everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Settings of this service, in milliseconds."""
+
+    ttl_ms: int
+    retry_ms: int
+    retry_max_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is no work now."""
+
+    next_ms: int | None
+    """When the next work is due, if any is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Hands out work and takes outcomes."""
+
+    ledger: Ledger
+    terms: Terms
+    jitter: Callable[[], float]
+    """Random numbers from 0 to 1."""
+
+    def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | Nothing:
+        """The oldest due work of a kind, now held by the claimant."""
+        due = self.ledger.store.due(kind, now_ms, CANDIDATES)
+        write = lifecycle.claim(kind, claimant, now_ms, self.terms.ttl_ms)
+        for name in due.names:
+            match self.ledger.write(name, write, "claimed"):
+                case Accepted(row):
+                    return parse(row)
+                case Refused(row) if row is not None and row.get("claim_id") == claimant.nonce:
+                    return parse(row)  # this very request, sent again
+                case Refused():
+                    continue
+        return Nothing(due.next_ms)
+
+    def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
+        """Keep a claim. Raises `Conflict` if it is no longer valid."""
+        outcome = self.ledger.store.write(name, lifecycle.renew(fence, now_ms, self.terms.ttl_ms))
+        return self._held(name, outcome)
+
+    def release(self, name: str, fence: Fence) -> Environment:
+        """Give a claim back."""
+        return self._held(name, self.ledger.write(name, lifecycle.release(fence), "released"))
+
+    def sown(self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Environment:
+        """The claimed generation runs."""
+        writes = (
+            lifecycle.sown(fence, claim_id, spec_hash, stamp),
+            lifecycle.sown_but_changed(fence, claim_id, spec_hash, stamp),
+        )
+        return self._outcome(name, writes, claim_id, "sown")
+
+    def reaped(self, name: str, fence: Fence, claim_id: str, stamp: Stamp) -> Environment:
+        """Nothing of it is left."""
+        writes = (lifecycle.reaped(fence, claim_id, stamp), lifecycle.reaped_but_revived(fence, claim_id, stamp))
+        return self._outcome(name, writes, claim_id, "reaped")
+
+    def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
+        """It did not work; it is due again after a pause that grows with each failure in a row."""
+        row = self.ledger.read(name) or {}
+        pause = backoff_ms(row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
+        stamp = Stamp(fence.holder, failure.at_ms)
+        what = {"kind": failure.kind, "message": failure.message}
+        writes = (lifecycle.failed(fence, what, pause, stamp), lifecycle.failed_but_changed(fence, what, stamp))
+        return self._outcome(name, writes, None, "failed")
+
+    def _outcome(self, name: str, writes: tuple[Write, Write], claim_id: str | None, kind: str) -> Environment:
+        """The first write is for a claim that nothing has overtaken, the second for one that something newer has."""
+        outcome: Outcome = Refused(None)
+        for write in writes:
+            outcome = self.ledger.write(name, write, kind)
+            if isinstance(outcome, Accepted):
+                return parse(outcome.row)
+        if claim_id is not None and outcome.row is not None and outcome.row.get("last_done") == claim_id:
+            return parse(outcome.row)  # this very outcome, sent again
+        raise _fenced(name, outcome.row)
+
+    def _held(self, name: str, outcome: Outcome) -> Environment:
+        if isinstance(outcome, Accepted):
+            return parse(outcome.row)
+        raise _fenced(name, outcome.row)
+
+
+def _fenced(name: str, row: Row | None) -> Conflict:
+    holder = row.get("holder") if row else None
+    now = f"{holder} holds it now" if holder else "nobody holds it now"
+    return Conflict(f"the claim on {name} is no longer valid; {now}", hint="stop, and claim again")
