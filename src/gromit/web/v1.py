@@ -1,0 +1,157 @@
+"""The richer interface: environments with phases and reasons, builds with a sequence, histories, and a stream of changes."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from starlette.responses import StreamingResponse
+
+from gromit.core.environment import Environment, Phase, Want
+from gromit.core.lifecycle import Build
+from gromit.core.names import parse_ref, parse_repository, parse_version
+from gromit.errors import InvalidInput, TrustError
+from gromit.web import views
+from gromit.web.admission import Admitted, Parts, With
+from gromit.web.bodies import body_of, schema_of
+from gromit.web.wire import Repository, vouched
+
+router = APIRouter(prefix="/v1")
+
+PAGE_MAX = 500
+SEQUENCE_MAX = 2**53 - 1
+
+
+class BuildReport(BaseModel):
+    """A build, with its place in the order of builds where that is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    repo: Annotated[StrictStr, Field(min_length=1)]
+    ref: Annotated[StrictStr, Field(min_length=1, description="the full ref")]
+    sha: Annotated[StrictStr, Field(min_length=1, description="the image's tag")]
+    sequence: Annotated[StrictInt | None, Field(ge=0, le=SEQUENCE_MAX, description="grows with every build of the repository")] = (
+        None
+    )
+
+
+class RedeployRequest(BaseModel):
+    """What to roll over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    component: Annotated[StrictStr | None, Field(description="one component; all of them if absent")] = None
+
+
+class Filter(BaseModel):
+    """Which environments to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phase: Annotated[str | None, Field(description="phases separated by commas, or all; without it all but gone")] = None
+    want: Annotated[Want | None, Field(description="up or gone")] = None
+    prefix: Annotated[str, Field(description="what the name begins with")] = ""
+    repository: Annotated[str | None, Field(description="only those with a reported version of it")] = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
+    cursor: Annotated[str | None, Field(description="`next` of the page before")] = None
+
+
+@router.get("/environments")
+def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Query()]) -> dict[str, Any]:
+    """Environments, page by page."""
+    wanted_phases, now_ms = _phases(asked.phase), parts.now_ms()
+
+    def fits(e: Environment) -> bool:
+        return (
+            e.phase(now_ms) in wanted_phases
+            and (asked.want is None or e.want is asked.want)
+            and e.name.startswith(asked.prefix)
+            and (asked.repository is None or asked.repository in e.reported)
+        )
+
+    found: list[Environment] = []
+    cursor = asked.cursor
+    while True:
+        # a page of the store is never larger than what may still be shown, so that the cursor is exact
+        page, cursor = parts.environments.page(cursor, asked.limit - len(found))
+        found += [e for e in page if fits(e)]
+        if cursor is None or len(found) >= asked.limit:
+            break
+    return {"environments": [parts.views.detail(e, now_ms) for e in found], "next": cursor}
+
+
+@router.get("/environments/{name}")
+def get_environment(_caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+    """One environment, or its tombstone."""
+    return _detail(parts, parts.environments.inspect(name))
+
+
+@router.get("/environments/{name}/events")
+def get_events(_caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+    """What happened to an environment, the oldest first."""
+    environment = parts.environments.inspect(name)
+    return {"name": environment.name, "events": [views.event(e) for e in environment.events]}
+
+
+@router.post("/builds", openapi_extra=schema_of(BuildReport))
+def post_build(
+    caller: Admitted, parts: With, body: Annotated[BuildReport, Depends(body_of(BuildReport))], repository: Repository = None
+) -> dict[str, Any]:
+    """Report a build; says whether it was new."""
+    build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence)
+    token_of = vouched(caller, repository)
+    if token_of is not None and token_of != build.repository:
+        raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
+    receipt, environment = parts.environments.report(build, parts.stamp(caller))
+    parts.outcome("build", receipt)
+    return {"outcome": receipt, "environment": _detail(parts, environment)}
+
+
+@router.post("/environments/{name}/protect")
+def protect(caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+    """Refuse deletion of it from now on."""
+    return _detail(parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller)))
+
+
+@router.post("/environments/{name}/unprotect")
+def unprotect(caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+    """Allow its deletion again."""
+    return _detail(parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller)))
+
+
+@router.post("/environments/{name}/redeploy", openapi_extra=schema_of(RedeployRequest))
+def redeploy(
+    caller: Admitted, parts: With, name: str, body: Annotated[RedeployRequest, Depends(body_of(RedeployRequest))]
+) -> dict[str, Any]:
+    """Roll components over although nothing has changed; edited config files arrive with it."""
+    return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller)))
+
+
+@router.get("/changes", response_class=StreamingResponse)
+async def get_changes(_caller: Admitted, parts: With) -> StreamingResponse:
+    """Server-sent events: one unnamed event with `{"name", "kind"}` for every change."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(parts.changes.stream(), media_type="text/event-stream", headers=headers)
+
+
+@router.get("/openapi.json")
+def get_openapi_document(_caller: Admitted, request: Request) -> dict[str, Any]:
+    """This interface, described."""
+    app = request.app
+    return get_openapi(title=app.title, version=app.version, routes=app.routes, description="The API of gromit serve")
+
+
+def _detail(parts: Parts, environment: Environment) -> dict[str, Any]:
+    return parts.views.detail(environment, parts.now_ms())
+
+
+def _phases(text: str | None) -> frozenset[Phase]:
+    """The phases named in a filter; all but `gone` where there is none."""
+    if not text:
+        return frozenset(Phase) - {Phase.GONE}
+    if text == "all":
+        return frozenset(Phase)
+    unknown = sorted(set(text.split(",")) - set(Phase))
+    if unknown:
+        raise InvalidInput(f"there is no phase {unknown[0]!r}", hint=f"phases are {', '.join(Phase)}, and all")
+    return frozenset(Phase(p) for p in text.split(","))

@@ -1,0 +1,124 @@
+"""The interface of the earlier system, kept exactly: `docs/reference/wire.md`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from gromit import log
+from gromit.core.lifecycle import Build
+from gromit.core.names import parse_ref, parse_repository, parse_version
+from gromit.core.roles import Role
+from gromit.errors import InvalidInput, TrustError
+from gromit.web.admission import Admitted, Caller, With
+from gromit.web.bodies import body_of, parse_object, schema_of
+
+router = APIRouter()
+
+REPOSITORY_HEADER = "X-Gromit-Repository"
+"""The repository that a token at the gateway belongs to; honoured only from the role gateway."""
+
+Repository = Annotated[str | None, Header(alias=REPOSITORY_HEADER)]
+
+
+class NewBuild(BaseModel):
+    """What a release workflow sends. Further keys are ignored, as they always were."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    repo: Annotated[StrictStr, Field(min_length=1)]
+    ref: Annotated[StrictStr, Field(min_length=1)]
+    sha: Annotated[StrictStr, Field(min_length=1)]
+
+
+async def flat_body(request: Request) -> dict[str, str]:
+    """The versions in a flat environment, by repository; `name` and `state` are ignored."""
+    versions = {}
+    for key, value in parse_object(await request.body()).items():
+        if key in {"name", "state"}:
+            continue
+        if not isinstance(value, str):
+            raise InvalidInput(f"the version of {key} is not a string", hint='send versions like {"tyk": "sha-1234"}')
+        versions[parse_repository(key)] = parse_version(value)
+    return versions
+
+
+_FLAT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}},
+    }
+}
+Flat = Annotated[dict[str, str], Depends(flat_body)]
+
+
+def vouched(caller: Caller, repository: str | None) -> str | None:
+    """The repository that the gateway vouches for; what anybody else says of it does not count."""
+    return parse_repository(repository) if repository and caller.role is Role.GATEWAY else None
+
+
+@router.get("/healthcheck", response_class=PlainTextResponse)
+def healthcheck(_caller: Admitted) -> PlainTextResponse:
+    """Whether serve answers."""
+    return PlainTextResponse("OK")
+
+
+@router.get("/loglevel")
+def get_loglevel(_caller: Admitted) -> dict[str, str]:
+    """The level of the log."""
+    return {"level": log.get_level()}
+
+
+@router.put("/loglevel/{level}")
+def put_loglevel(_caller: Admitted, level: str) -> dict[str, str]:
+    """Change the level of the log."""
+    if level not in log.LEVELS:
+        raise InvalidInput(f"there is no log level {level!r}", hint=f"levels are {', '.join(log.LEVELS)}")
+    log.set_level(level)
+    return {"level": log.get_level()}
+
+
+@router.post("/newbuild", openapi_extra=schema_of(NewBuild))
+def newbuild(
+    caller: Admitted, parts: With, body: Annotated[NewBuild, Depends(body_of(NewBuild))], repository: Repository = None
+) -> JSONResponse:
+    """A repository reports a build of a branch."""
+    build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
+    token_of = vouched(caller, repository)
+    if token_of is not None and token_of != build.repository:
+        raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
+    receipt, environment = parts.environments.report(build, parts.stamp(caller))
+    parts.outcome("build", receipt)
+    return JSONResponse(parts.views.flat(environment, parts.now_ms()))
+
+
+@router.get("/env/{name:path}")
+def get_env(_caller: Admitted, parts: With, name: str) -> dict[str, str]:
+    """One environment."""
+    return parts.views.flat(parts.environments.get(name), parts.now_ms())
+
+
+@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT)
+def put_env(caller: Admitted, parts: With, name: str, versions: Flat) -> JSONResponse:
+    """Create an environment, or replace its versions."""
+    environment = parts.environments.put(name, versions, parts.stamp(caller))
+    return JSONResponse(parts.views.flat(environment, parts.now_ms()), 201)
+
+
+@router.patch("/env/{name:path}", openapi_extra=_FLAT)
+def patch_env(caller: Admitted, parts: With, name: str, versions: Flat) -> dict[str, str]:
+    """Merge versions into an environment."""
+    return parts.views.flat(parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms())
+
+
+@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse)
+def delete_env(caller: Admitted, parts: With, name: str, repository: Repository = None) -> PlainTextResponse:
+    """Delete an environment; from a repository's token: retire that repository's part of it."""
+    token_of = vouched(caller, repository)
+    if token_of is None:
+        parts.environments.delete(name, parts.stamp(caller))
+    else:
+        parts.environments.retire(name, token_of, parts.stamp(caller))
+    parts.outcome("delete", "retired" if token_of else "deleted")
+    return PlainTextResponse("ok", 202)
