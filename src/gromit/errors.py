@@ -13,6 +13,7 @@ and exit codes are tables at the edges (`web/api.py`, `cli/__init__.py`), not at
     ├── RootUnusable     the config tree is not mounted, or cannot be read
     ├── TrustError       a certificate, token or role does not allow it
     ├── TerraformFailed  terraform ended with an error
+    ├── RolloutFailed    the services do not run what was applied
     └── BackendError     something we depend on did not do its part
         ├── Temporary    … and may do it when asked again
         └── Denied       … because we lack the right
@@ -105,3 +106,9 @@ class Denied(BackendError):
     """The backend refused because of missing rights."""
 
     code = "denied"
+
+
+class RolloutFailed(GromitError):
+    """Terraform is content, but the services do not run what was applied."""
+
+    code = "rollout"

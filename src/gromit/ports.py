@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gromit.core.claims import Claim, NoWork, Standing
 from gromit.core.dns import Changes, Listing, Record
+from gromit.core.environment import Work
 from gromit.core.locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.protocol import Problem
 from gromit.core.rows import Outcome, Row, Write
 from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
 
@@ -193,4 +196,28 @@ class ChangeFeed(Protocol):
 
     def wait(self, seconds: float) -> bool:
         """Wait for an announcement, at most so many seconds; True if there was one. Never raises: a cut feed reconnects."""
+        ...
+
+
+class WorkQueue(Protocol):
+    """Work from serve, one claim at a time. Every call may raise `Temporary`; what a claim no longer allows raises `Conflict`."""
+
+    def claim(self, kind: Work) -> Claim | NoWork:
+        """The oldest due work of a kind."""
+        ...
+
+    def renew(self, claim: Claim) -> Standing:
+        """Keep a claim, and hear what is wanted by now."""
+        ...
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back without an outcome."""
+        ...
+
+    def done(self, claim: Claim, spec_hash: str) -> None:
+        """The claimed generation was made true."""
+        ...
+
+    def failed(self, claim: Claim, problem: Problem) -> None:
+        """It did not work."""
         ...

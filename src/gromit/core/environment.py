@@ -132,6 +132,9 @@ class Environment:
     infra: bool
     """Whether resources of it may exist."""
     spec_hash: str | None
+    """Hash of what was made true last."""
+    hash_epoch: int | None
+    """The claim that did it."""
     gone_ms: int | None
     revision: int
     events: tuple[Event, ...]
@@ -140,6 +143,14 @@ class Environment:
     def reported(self) -> frozenset[str]:
         """Repositories that have reported a version."""
         return frozenset(r for r, v in self.versions.items() if v.source is Source.REPORTED)
+
+    @property
+    def trusted_hash(self) -> str | None:
+        """For the holder of the claim: the hash of what runs, if the claim before his ended well.
+
+        A run that was killed, interrupted or failed may have changed something: then nothing is known of what runs.
+        """
+        return self.spec_hash if self.hash_epoch == self.epoch - 1 else None
 
     def phase(self, now_ms: int) -> Phase:
         """The phase at an instant.
@@ -195,6 +206,7 @@ def parse(row: Row) -> Environment:
         epoch=row["epoch"],
         infra=row.get("infra", False),
         spec_hash=row.get("spec_hash"),
+        hash_epoch=row.get("hash_epoch"),
         gone_ms=row.get("gone_at"),
         revision=row["revision"],
         events=tuple(Event(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])),

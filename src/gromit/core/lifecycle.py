@@ -279,7 +279,7 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
     return Write(
         conditions=(*fence.conditions, _ROOM, Same("generation", "claimed"), Is("want", Want.UP)),
         sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
-        copies={"observed": "claimed"},
+        copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
         appends={"events": (stamp.event("sown", ""),)},
         removes=_LEASE | _FAILURE | {"work", "due"},
@@ -291,7 +291,7 @@ def sown_but_changed(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) 
     return Write(
         conditions=(*fence.conditions, _ROOM, Exceeds("generation", "claimed")),
         sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
-        copies={"observed": "claimed"},
+        copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
         appends={"events": (stamp.event("sown", "something newer is wanted already"),)},
         removes=_LEASE | _FAILURE,

@@ -193,7 +193,7 @@ LOCKED = "locked"
 """Kind of the problem that a lock is held by somebody who may live."""
 
 
-def next_step(step: Step, answer: Answer) -> Step:  # noqa: PLR0911 - one return for each kind of step
+def next_step(step: Step, answer: Answer) -> Step:
     """What comes after `step`. Raises `TypeError` for an answer that the step cannot give."""
     match step:
         case TakeLock() | JudgeOwner() | ReplaceLock():
@@ -204,14 +204,8 @@ def next_step(step: Step, answer: Answer) -> Step:  # noqa: PLR0911 - one return
             return _acted(lock, answer)
         case ReportDone(lock, _):
             return _reported(lock, answer)
-        case ReportFailure(lock, problem):
-            return _end(lock, Ending.FENCED if isinstance(answer, Fenced) else Ending.FAILED, problem)
-        case GiveBack(lock, ending):
-            return _end(lock, ending)
-        case Unlock(_, ending, problem):
-            return Finish(ending, problem)
-        case Finish():
-            raise TypeError("nothing comes after the end")
+        case ReportFailure() | GiveBack() | Unlock() | Finish():
+            return _closing(step, answer)
         case _:
             assert_never(step)
 
@@ -272,6 +266,21 @@ def _reported(lock: Lock, answer: Answer) -> Step:
             return Unlock(lock, Ending.FAILED, problem)
         case _:
             raise TypeError(f"{answer} is no answer to a report")
+
+
+def _closing(step: ReportFailure | GiveBack | Unlock | Finish, answer: Answer) -> Step:
+    """The last steps go on whatever the answer: what serve does not hear of ends with the lease."""
+    match step:
+        case ReportFailure(lock, problem):
+            return _end(lock, Ending.FENCED if isinstance(answer, Fenced) else Ending.FAILED, problem)
+        case GiveBack(lock, ending):
+            return _end(lock, ending)
+        case Unlock(_, ending, problem):
+            return Finish(ending, problem)
+        case Finish():
+            raise TypeError("nothing comes after the end")
+        case _:
+            assert_never(step)
 
 
 def _end(lock: Lock | None, ending: Ending, problem: Problem | None = None) -> Step:

@@ -65,7 +65,7 @@ class Views:
             "epoch": environment.epoch,
             "versions": {r: v.version for r, v in self.versions(environment).items()},
             "redeploys": dict(environment.redeploys),
-            "spec_hash": environment.spec_hash,
+            "spec_hash": environment.trusted_hash,
             "observed": environment.observed,
             "infra": environment.infra,
             "ttl_ms": ttl_ms,

@@ -1,0 +1,186 @@
+"""One run of a worker on one environment: it walks the protocol's table, with one small executor for each step."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from gromit.core import protocol
+from gromit.core.claims import Claim
+from gromit.core.locks import FoundLock, Lock
+from gromit.core.protocol import (
+    Act,
+    Answer,
+    Broke,
+    Current,
+    Fenced,
+    Finish,
+    GiveBack,
+    Halted,
+    JudgeOwner,
+    Locked,
+    Made,
+    Newer,
+    Occupied,
+    Ok,
+    OwnerDead,
+    OwnerMayLive,
+    Problem,
+    ReplaceLock,
+    ReportDone,
+    ReportFailure,
+    Step,
+    TakeLock,
+    TooLate,
+    Unlock,
+    Verify,
+)
+from gromit.errors import Conflict, GromitError, RootUnusable, Suspended
+from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
+
+log = structlog.get_logger(__name__)
+
+Doing = Callable[[Claim, Lock, Progress], str]
+"""Makes a claim true; gives the hash of what runs then. Raises a `GromitError`; `Suspended` if it was told to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What a run needs, besides its claim."""
+
+    queue: WorkQueue
+    states: StateBucket
+    owners: OwnerWatch
+    guard: Callable[[], None]
+    """Raises `Suspended` or `RootUnusable` unless something new may begin."""
+    do: Doing
+    renew_s: float
+    """How often the claim is renewed, in seconds."""
+    before: Callable[[Claim, Step], None]
+    """Called before every step: progress, and where the crash tests strike."""
+
+    def run(self, claim: Claim, progress: Progress) -> Finish:
+        """Walk the table from its beginning to its end."""
+        step: Step = TakeLock()
+        with structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch), self._renewing(claim):
+            while not isinstance(step, Finish):
+                self.before(claim, step)
+                answer = self._execute(step, claim, progress)
+                log.debug("run.step", step=type(step).__name__, answer=type(answer).__name__)
+                step = protocol.next_step(step, answer)
+            log.info("run.finished", kind=claim.kind, ending=step.ending, problem=step.problem and step.problem.message)
+        return step
+
+    def _execute(self, step: Step, claim: Claim, progress: Progress) -> Answer:
+        try:
+            match step:
+                case TakeLock() | JudgeOwner() | ReplaceLock():
+                    return self._lock(step, claim)
+                case Verify():
+                    return self._verify(claim)
+                case Act(lock):
+                    return self._act(claim, lock, progress)
+                case ReportDone() | ReportFailure() | GiveBack():
+                    return self._report(step, claim)
+                case Unlock(lock):
+                    return self._unlock(lock)
+                case Finish():
+                    raise TypeError("the end is not executed")
+                case _:
+                    assert_never(step)
+        except GromitError as error:
+            return Broke(problem_of(error))
+
+    def _lock(self, step: TakeLock | JudgeOwner | ReplaceLock, claim: Claim) -> Answer:
+        match step:
+            case TakeLock():
+                taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
+                return Occupied(taken) if isinstance(taken, FoundLock) else Locked(taken)
+            case JudgeOwner(found):
+                verdict = self.owners.judge(found)
+                log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
+                return OwnerDead() if verdict.dead else OwnerMayLive(verdict.reason)
+            case ReplaceLock(found):
+                replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
+                return Locked(replaced) if replaced else TooLate()
+            case _:
+                assert_never(step)
+
+    def _verify(self, claim: Claim) -> Answer:
+        try:
+            self.guard()
+            standing = self.queue.renew(claim)
+        except (Suspended, RootUnusable):
+            return Halted()
+        except Conflict:
+            return Fenced()
+        return Current() if standing.generation == claim.generation else Newer()
+
+    def _act(self, claim: Claim, lock: Lock, progress: Progress) -> Answer:
+        try:
+            return Made(self.do(claim, lock, progress))
+        except Suspended:
+            return Halted()
+        except GromitError:
+            raise
+        except Exception as error:
+            # one environment's bug must not stop the others; it is reported like any failure, and logged whole
+            log.exception("run.bug")
+            return Broke(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
+
+    def _report(self, step: ReportDone | ReportFailure | GiveBack, claim: Claim) -> Answer:
+        try:
+            match step:
+                case ReportDone(_, spec_hash):
+                    self.queue.done(claim, spec_hash)
+                case ReportFailure(_, problem):
+                    self.queue.failed(claim, problem)
+                case GiveBack():
+                    self.queue.release(claim)
+                case _:
+                    assert_never(step)
+        except Conflict:
+            return Fenced()
+        return Ok()
+
+    def _unlock(self, lock: Lock) -> Answer:
+        try:
+            released = self.states.unlock(lock)
+        except GromitError as error:
+            log.warning("lock.left", reason=error.message)  # the next run proves that we are dead, or finds it ours
+            return Ok()
+        if not released:
+            log.error("lock.lost", lock=lock.id)
+        return Ok()
+
+    @contextmanager
+    def _renewing(self, claim: Claim) -> Iterator[None]:
+        """Renew the claim while the block runs. A claim that was lost is let go: the terraform lock protects what runs."""
+        ended = threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(self.renew_s):
+                try:
+                    self.queue.renew(claim)
+                except Conflict:
+                    log.warning("claim.lost", env=claim.name)
+                    return
+                except GromitError as error:
+                    log.warning("claim.not_renewed", env=claim.name, reason=error.message)
+
+        thread = threading.Thread(target=renew, name=f"renew-{claim.name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def problem_of(error: GromitError) -> Problem:
+    """An error as it is kept on the environment: with its remedy, in one line."""
+    text = f"{error.message} ({error.hint})" if error.hint else error.message
+    return Problem(error.code, " ".join(text.split()))

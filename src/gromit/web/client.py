@@ -1,0 +1,219 @@
+"""The client of serve that workers and the command line use: mTLS, clear errors, and retries of what may be repeated."""
+
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import stamina
+import structlog
+
+from gromit.core.claims import Claim, NoWork, Standing
+from gromit.core.environment import Want, Work
+from gromit.core.protocol import Problem
+from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT = httpx2.Timeout(15, connect=5)
+ATTEMPTS = 4
+ATTEMPTS_FOR_S = 20.0
+PAGE = 200
+RECONNECT_S = 1.0
+
+_ERRORS: Mapping[int, type[GromitError]] = {
+    400: InvalidInput,
+    401: TrustError,
+    403: TrustError,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+    429: Temporary,
+    502: Temporary,
+    503: Temporary,
+    504: Temporary,
+}
+
+
+class ServeClient:
+    """Calls to serve. Every request may be sent again: claims and outcomes carry a nonce, the others say what shall be."""
+
+    def __init__(self, http: httpx2.Client) -> None:
+        self._http = http
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> httpx2.Response:
+        """One request, repeated while serve cannot be reached. Raises the error that serve's answer stands for."""
+        for attempt in stamina.retry_context(on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0):
+            with attempt:
+                return self._once(method, path, body, query)
+        raise AssertionError("stamina ends with a result or an error")
+
+    def get(self, path: str, **query: str) -> Any:
+        """The JSON at a path."""
+        return self.call("GET", path, None, **query).json()
+
+    def pages(self, **query: str) -> Iterator[dict[str, Any]]:
+        """All environments that fit a filter."""
+        cursor: str | None = None
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            page = self.get("/v1/environments", limit=str(PAGE), **query, **more)
+            yield from page["environments"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[str]]:
+        """The data lines of an SSE stream."""
+        with _translated(self._http), self._http.stream("GET", path, timeout=httpx2.Timeout(45, connect=5)) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise _error(answer)
+            yield (line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: "))
+
+    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> httpx2.Response:
+        with _translated(self._http):
+            content = json.dumps(body) if body is not None else None
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            answer = self._http.request(method, path, content=content, params=dict(query), headers=headers)
+        if answer.status_code >= 400:
+            raise _error(answer)
+        return answer
+
+
+class ServeQueue:
+    """The port `WorkQueue`."""
+
+    def __init__(self, client: ServeClient, holder: str, task: str | None = None) -> None:
+        self._client = client
+        self._holder = holder
+        self._task = task
+
+    def claim(self, kind: Work) -> Claim | NoWork:
+        """The oldest due work of a kind."""
+        nonce = uuid.uuid4().hex
+        task = {"task": self._task} if self._task else {}
+        answer = self._client.call("POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task})
+        if answer.status_code == 204:
+            retry = answer.headers.get("Retry-After")
+            return NoWork(float(retry) if retry else None)
+        found = answer.json()
+        return Claim(
+            name=found["name"],
+            kind=kind,
+            holder=self._holder,
+            nonce=nonce,
+            epoch=found["epoch"],
+            generation=found["claimed"],
+            want=Want(found["want"]),
+            versions=found["versions"],
+            redeploys=found["redeploys"],
+            spec_hash=found["spec_hash"],
+            observed=found["observed"],
+            infra=found["infra"],
+            ttl_ms=found["ttl_ms"],
+        )
+
+    def renew(self, claim: Claim) -> Standing:
+        """Keep a claim."""
+        found = self._post(claim, "renew").json()
+        return Standing(found["generation"], Want(found["want"]))
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back."""
+        self._post(claim, "release")
+
+    def done(self, claim: Claim, spec_hash: str) -> None:
+        """The claimed generation was made true."""
+        self._post(claim, "done", kind=claim.kind, nonce=claim.nonce, spec_hash=spec_hash)
+
+    def failed(self, claim: Claim, problem: Problem) -> None:
+        """It did not work."""
+        self._post(claim, "fail", error_kind=problem.kind, message=problem.message[:2000])
+
+    def _post(self, claim: Claim, what: str, **more: Any) -> httpx2.Response:
+        return self._client.call("POST", f"/v1/claims/{claim.name}/{what}", {"holder": claim.holder, "epoch": claim.epoch, **more})
+
+
+class ServeEnvironments:
+    """The port `WantedEnvironments`."""
+
+    def __init__(self, client: ServeClient) -> None:
+        self._client = client
+
+    def wanted(self) -> Mapping[str, bool]:
+        """Every environment that has a row: True if it is wanted up."""
+        return {e["name"]: e["want"] == Want.UP for e in self._client.pages(phase="all")}
+
+
+class ServeChanges:
+    """The port `ChangeFeed`: follows the stream of changes in a thread of its own, from the first `wait` on."""
+
+    def __init__(self, client: ServeClient) -> None:
+        self._client = client
+        self._announced = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for an announcement, at most so many seconds; True if there was one."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._follow, name="changes", daemon=True)
+            self._thread.start()
+        heard = self._announced.wait(seconds)
+        self._announced.clear()
+        return heard
+
+    def _follow(self) -> None:
+        while True:
+            try:
+                with self._client.stream("/v1/changes") as lines:
+                    self._announced.set()  # whatever happened before we listened
+                    for _ in lines:
+                        self._announced.set()
+            except GromitError as error:
+                log.debug("changes.interrupted", reason=error.message)
+            threading.Event().wait(RECONNECT_S)
+
+
+def new_holder() -> str:
+    """A name for this worker that no other one has."""
+    return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
+
+
+def follow(client: ServeClient, name: str, look: Callable[[], bool]) -> None:
+    """Call `look` now and after every change of an environment, until it says True."""
+    while not look():
+        with client.stream("/v1/changes") as lines:
+            if look():
+                return
+            for line in lines:
+                if json.loads(line)["name"] == name and look():
+                    return
+
+
+@contextmanager
+def _translated(http: httpx2.Client) -> Iterator[None]:
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise Temporary(f"serve at {http.base_url} did not answer in time") from error
+    except httpx2.ConnectError as error:
+        hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
+        raise Temporary(f"could not connect to serve at {http.base_url}: {error}", hint=hint) from error
+    except httpx2.HTTPError as error:
+        raise Temporary(f"the connection to serve at {http.base_url} broke: {error}") from error
+
+
+def _error(answer: httpx2.Response) -> GromitError:
+    try:
+        found = answer.json()
+        message, hint = str(found["error"]), found.get("hint")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, hint = f"serve answered {answer.status_code}", None
+    kind = _ERRORS.get(answer.status_code, BackendError)
+    return kind(message, hint=hint)
