@@ -1,0 +1,32 @@
+"""Cloud Map: services and their instances."""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.servicediscovery.models import ServiceDiscoveryBackend as Backend
+
+from gromit.local.mends.change import Mending
+
+
+def keep_used_services(mending: Mending) -> None:
+    """AWS refuses to delete a service with registered instances, and an unknown one."""
+
+    def delete_service(stock: Callable[..., Any], backend: Any, service_id: str) -> Any:
+        if backend.get_service(service_id).instances:
+            raise JsonRESTError("ResourceInUse", "Service contains registered instances; delete the instances before deleting it")
+        return stock(backend, service_id)
+
+    mending.replace(Backend, "delete_service", delete_service)
+
+
+def refuse_doubles(mending: Mending) -> None:
+    """AWS refuses a second service of the same name in a namespace."""
+
+    def create_service(stock: Callable[..., Any], backend: Any, **kwargs: Any) -> Any:
+        wanted = (kwargs["name"], kwargs["namespace_id"])
+        if any((s.name, s.namespace_id) == wanted for s in backend.services.values()):
+            raise JsonRESTError("ServiceAlreadyExists", f"Service with name {wanted[0]} already exists")
+        return stock(backend, **kwargs)
+
+    mending.replace(Backend, "create_service", create_service)

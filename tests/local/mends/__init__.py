@@ -1,0 +1,1 @@
+"""Each mend: the stock emulator lacks it, the mended one has it."""

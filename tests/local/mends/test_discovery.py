@@ -1,0 +1,35 @@
+"""Mends of Cloud Map."""
+
+from typing import Any
+
+from tests.local.mends.conftest import Both, Cloud, outcome
+
+
+def _namespace(cloud: Cloud) -> str:
+    cloud.subnet()
+    vpc = cloud.ec2.describe_vpcs()["Vpcs"][-1]["VpcId"]
+    cloud.discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
+    namespace: str = cloud.discovery.list_namespaces()["Namespaces"][0]["Id"]
+    return namespace
+
+
+def test_a_service_with_instances_stays(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        service = cloud.discovery.create_service(Name="redis.app-test", NamespaceId=_namespace(cloud))["Service"]["Id"]
+        cloud.discovery.register_instance(ServiceId=service, InstanceId="one", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"})
+        used = outcome(cloud.discovery.delete_service, Id=service)
+        outcome(cloud.discovery.deregister_instance, ServiceId=service, InstanceId="one")
+        return used, outcome(cloud.discovery.delete_service, Id=service), outcome(cloud.discovery.delete_service, Id=service)
+
+    stock, mended = both(look)
+    assert stock == ["done", "done", "done"]
+    assert mended == ["ResourceInUse", "done", "ServiceNotFound"]
+
+
+def test_a_name_is_used_once_in_a_namespace(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        namespace = _namespace(cloud)
+        cloud.discovery.create_service(Name="redis.app-test", NamespaceId=namespace)
+        return outcome(cloud.discovery.create_service, Name="redis.app-test", NamespaceId=namespace)
+
+    assert both(look) == ("done", "ServiceAlreadyExists")
