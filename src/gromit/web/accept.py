@@ -1,0 +1,132 @@
+"""Takes connections from one listening socket and brings them through the TLS handshake.
+
+Each handshake is a task of its own with a deadline; it is logged and counted when it fails. With too many under way the oldest
+is cut: half-open connections of strangers cannot keep an honest client out, because his handshake takes milliseconds.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Sized
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from gromit.web.limits import Limits
+from gromit.web.tls import ServerTls
+
+log = structlog.get_logger(__name__)
+
+HANDSHAKES_FAILED = Counter("gromit_tls_handshakes_failed", "TLS handshakes that failed", ["reason"])
+REFUSED = Counter("gromit_connections_refused", "Connections beyond the limit of a listener")
+
+_QUIET_S = 1.0
+"""The same complaint is logged at most this often; what was left out is counted in the next one."""
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_S = 0.2
+_SHUTDOWN_S = 1.0
+"""Idle clients do not answer our goodbye; a stopping server does not wait longer for it."""
+
+
+class Acceptor:
+    """Accepts on one socket until it is closed; `make` gives the protocol of a connection, `connections` are those open."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        *,
+        tls: ServerTls | None,
+        limits: Limits,
+        connections: Sized,
+    ) -> None:
+        self._socket = listening
+        self._make = make
+        self._tls = tls
+        self._limits = limits
+        self._connections = connections
+        self._pending: dict[asyncio.Task[None], None] = {}
+        self._said: dict[str, tuple[float, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to accept."""
+        self._task = asyncio.get_running_loop().create_task(self._accept())
+
+    async def close(self) -> None:
+        """Accept no more, and drop the handshakes under way."""
+        tasks = [*self._pending, *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._socket.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(self._socket)
+            except OSError as error:
+                self._say("connection.not_accepted", error.strerror or str(error))
+                await asyncio.sleep(_PAUSE_S if error.errno in _EXHAUSTED else 0)
+                continue
+            if len(self._connections) >= self._limits.connections:
+                REFUSED.inc()
+                self._say("connection.refused", "too many connections", client=address)
+                connection.close()
+                continue
+            self._begin(connection, address)
+
+    def _begin(self, connection: socket.socket, address: Any) -> None:
+        if len(self._pending) >= self._limits.handshakes:
+            next(iter(self._pending)).cancel()
+        task = asyncio.get_running_loop().create_task(self._handshake(connection, address))
+        self._pending[task] = None
+        task.add_done_callback(lambda done: self._pending.pop(done, None))
+
+    async def _handshake(self, connection: socket.socket, address: Any) -> None:
+        loop = asyncio.get_running_loop()
+        secured: dict[str, Any] = (
+            {"ssl": self._tls.context, "ssl_handshake_timeout": self._limits.handshake_s, "ssl_shutdown_timeout": _SHUTDOWN_S}
+            if self._tls
+            else {}
+        )
+        try:
+            await loop.connect_accepted_socket(self._make, connection, **secured)
+        except asyncio.CancelledError:
+            connection.close()
+            HANDSHAKES_FAILED.labels("displaced").inc()
+            self._say("tls.handshake_failed", "displaced", client=address)
+        except OSError as error:  # ssl.SSLError is one, too
+            connection.close()
+            reason = _reason(error)
+            HANDSHAKES_FAILED.labels(reason).inc()
+            self._say("tls.handshake_failed", reason, client=address, error=str(error))
+
+    def _say(self, event: str, reason: str, **data: Any) -> None:
+        key = f"{event} {reason}"
+        now = asyncio.get_running_loop().time()
+        last, left_out = self._said.get(key, (now - _QUIET_S, 0))
+        if now - last < _QUIET_S:
+            self._said[key] = (last, left_out + 1)
+            return
+        self._said[key] = (now, 0)
+        log.warning(event, reason=reason, left_out=left_out, **data)
+
+
+def _reason(error: OSError) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return "certificate"
+        case ssl.SSLError(reason="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+            return "no_certificate"
+        case ssl.SSLError(reason="UNSUPPORTED_PROTOCOL" | "VERSION_TOO_LOW" | "NO_SHARED_CIPHER"):
+            return "version"
+        case ssl.SSLError():
+            return "protocol"
+        case ConnectionAbortedError() | TimeoutError():
+            return "timeout"
+        case _:
+            return "closed"

@@ -1,0 +1,114 @@
+"""What clients may take: sizes and times of requests, bodies, and requests a minute.
+
+The whole body is read before the application is called, so that a slow or oversized one costs no worker and no handler ever sees
+half of it.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from gromit.core.time import Millis
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of a server one client may use. Times are in seconds, sizes in bytes."""
+
+    handshake_s: float = 5.0
+    head_s: float = 10.0
+    """From the first byte of a request (or the handshake) to the end of its headers."""
+    body_s: float = 10.0
+    idle_s: int = 30
+    write_s: float = 30.0
+    """How long a client may leave an answer unread."""
+    head_bytes: int = 32 * 1024
+    body_bytes: int = 64 * 1024
+    connections: int = 256
+    handshakes: int = 512
+    """Handshakes under way; with more, the oldest one is cut, because an honest one is over in milliseconds."""
+
+
+class BodyLimit:
+    """Hands `app` requests with their whole body; answers 413 for a longer one."""
+
+    def __init__(self, app: App, max_bytes: int) -> None:
+        self._app = app
+        self._max = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _declared_length(scope) > self._max:
+            await self._refuse(send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._max:
+                await self._refuse(send)
+                return
+        await self._app(scope, _replay(bytes(body), receive), send)
+
+    async def _refuse(self, send: Send) -> None:
+        await answer_error(send, 413, f"the body is longer than {self._max} bytes")
+
+
+class RateLimit:
+    """A token bucket for each key: `per_minute` requests, and as many at once after a quiet minute."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_ms = per_minute / 60_000
+        self._size = float(per_minute)
+        self._buckets: dict[str, tuple[float, Millis]] = {}
+
+    def wait_ms(self, key: str, now: Millis) -> int:
+        """0 if the request may be made (and is counted); else the milliseconds until one may be."""
+        level, at = self._buckets.get(key, (self._size, now))
+        level = min(self._size, level + max(0, now - at) * self._per_ms)
+        if level < 1:
+            self._buckets[key] = (level, now)
+            return max(1, round((1 - level) / self._per_ms))
+        self._buckets[key] = (level - 1, now)
+        return 0
+
+
+async def answer_error(send: Send, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
+    """Answer `{"error": …}` from below the application."""
+    body = json.dumps({"error": error}).encode()
+    fields = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    raw = [(name.encode(), value.encode()) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+    return 0
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    rest = [body]
+
+    async def replay() -> Message:
+        if rest:
+            return {"type": "http.request", "body": rest.pop(), "more_body": False}
+        return await receive()
+
+    return replay
