@@ -3,7 +3,7 @@
 Adapters and fakes implement these; nothing is inherited.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,8 @@ class Due:
     """Rows with due work."""
 
     names: tuple[str, ...]
+    oldest_ms: int | None
+    """Since when the first of them has been due."""
     next_ms: int | None
     """If there are none now: when the next one is due."""
 
@@ -164,10 +166,14 @@ class ConfigRoot(Protocol):
 
 
 class TaskSource(Protocol):
-    """Running public tasks, for their addresses."""
+    """Public tasks, for their addresses."""
 
     def public_tasks(self) -> Listing:
-        """All running tasks of public components of all environments, with public addresses."""
+        """All tasks of public components of all environments that have a public address: running, starting or stopping."""
+        ...
+
+    def running_tasks(self, environments: Collection[str]) -> Listing:
+        """Those tasks of a few environments that run, as ECS itself says; an environment without a cluster has none."""
         ...
 
 

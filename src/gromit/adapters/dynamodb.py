@@ -85,9 +85,10 @@ class DynamoStore:
 
     def due(self, kind: str, now_ms: int, limit: int) -> Due:
         """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due."""
-        names = self._query(kind, "#due <= :now", now_ms, free=True, limit=limit)
-        upcoming = [] if names else self._query(kind, "#due > :now", now_ms, free=False, limit=1)
-        return Due(tuple(str(r[_KEY]) for r in names), int(upcoming[0]["due"]) if upcoming else None)
+        due = self._query(kind, "#due <= :now", now_ms, free=True, limit=limit)
+        upcoming = [] if due else self._query(kind, "#due > :now", now_ms, free=False, limit=1)
+        oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
+        return Due(tuple(str(r[_KEY]) for r in due), oldest, following)
 
     def page(self, after: str | None, limit: int) -> Page:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""

@@ -13,6 +13,7 @@ from gromit.errors import TrustError
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
 from gromit.web.changes import Changes
+from gromit.web.gate import peer_of
 from gromit.web.views import Views
 
 
@@ -41,6 +42,14 @@ class Parts:
     def stamp(self, caller: Caller) -> Stamp:
         """A stamp for a change made now."""
         return Stamp(f"{caller.role}:{caller.name}", self.now_ms())
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller whom the certificate of a connection names."""
+    peer = peer_of(request.scope)
+    if peer is None or peer.role is None:
+        raise TrustError("your certificate names no role", hint="use one that `gromit pki issue --role …` has made")
+    return Caller(peer.name, peer.role)
 
 
 def parts_of(request: Request) -> Parts:
