@@ -17,7 +17,13 @@ import click
 
 from gromit.errors import ConfigError, GromitError, InvalidInput, RootUnusable, Suspended
 
-COMMANDS: Mapping[str, tuple[str, str]] = {}
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "config": ("config", "show every setting and where it came from"),
+    "catalogue": ("catalogue", "show or check what environments consist of"),
+    "root": ("root_init", "make a folder a config root"),
+    "suspend": ("suspend", "stop all processing"),
+    "resume": ("suspend", "let processing go on"),
+}
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
 
 EXIT_CODES: Mapping[type[GromitError], int] = {ConfigError: 2, InvalidInput: 2, Suspended: 5, RootUnusable: 78}

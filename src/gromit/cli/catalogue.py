@@ -1,0 +1,58 @@
+"""`gromit catalogue`: the components of every environment, and whether a catalogue file is good."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gromit import bootstrap
+from gromit.cli import Group, Run, pass_run, render
+from gromit.core import config_files
+from gromit.core.catalogue import Catalogue, Component
+
+_COLUMNS = ("component", "repository", "default_tag", "image", "port", "public", "files", "cpu", "memory")
+
+_file = click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group(cls=Group)
+def catalogue() -> None:
+    """What environments consist of."""
+
+
+@catalogue.command()
+@_file
+@pass_run
+def show(run: Run, file: Path | None) -> None:
+    """Show the components of FILE (the catalogue in force, unless given)."""
+    found = _load(run, file)
+    rows = [_row(component) for component in found.components.values()]
+    rows += [{"component": None, "repository": name} for name in sorted(found.known_only)]
+    render.show(rows, _COLUMNS, run.output)
+
+
+@catalogue.command()
+@_file
+@pass_run
+def check(run: Run, file: Path | None) -> None:
+    """Check FILE (the catalogue in force, unless given): every key, and every template with made-up values."""
+    found = _load(run, file)
+    rendered = config_files.render_files(found, config_files.sample_variables(found))
+    files = sum(len(texts) for texts in rendered.values())
+    if run.output == "json":
+        render.show_json({"ok": True, "components": len(found.components), "files": files})
+    else:
+        click.echo(f"the catalogue is good: {len(found.components)} components, {files} config files")
+
+
+def _load(run: Run, file: Path | None) -> Catalogue:
+    settings = run.settings
+    return bootstrap.catalogue(settings.model_copy(update={"catalogue": file}) if file else settings)
+
+
+def _row(component: Component) -> Mapping[str, Any]:
+    row = {**asdict(component), "component": component.name, "files": sorted(component.templates)}
+    del row["name"], row["templates"]
+    return {**row, "default_tag": component.default_tag if component.repository else None}

@@ -1,0 +1,60 @@
+"""`gromit config show`: every setting, its value, and where that came from."""
+
+from datetime import timedelta
+from functools import reduce
+from typing import Any
+
+import click
+
+from gromit.cli import Group, Run, pass_run, render
+
+_COLUMNS = ("setting", "value", "origin", "description")
+_SECRET_WORDS = ("secret", "token", "password", "access_key")
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Settings."""
+
+
+@config.command()
+@pass_run
+def show(run: Run) -> None:
+    """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
+    from gromit.config import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+
+    rows = [
+        {
+            "setting": doc.path,
+            "value": _masked(reduce(getattr, doc.path.split("."), run.settings), secret=doc.secret),
+            "origin": run.loaded.origins.get(doc.path, "default"),
+            "variable": doc.variable,
+            "description": doc.field.description,
+        }
+        for doc in fields()
+    ]
+    render.show(rows, _COLUMNS, run.output)
+
+
+def _masked(value: Any, *, secret: bool) -> Any:
+    """A value as it may be seen and, but for secrets, could be written in a config file."""
+    from gromit.config import format_duration  # noqa: PLC0415 - as above
+    from gromit.log import mask  # noqa: PLC0415 - as above
+
+    match value:
+        case None | bool() | int():
+            return value
+        case _ if secret:
+            return "***"
+        case timedelta():
+            return format_duration(value)
+        case tuple():
+            return [_pair(item) for item in value]
+        case _:
+            return "(PEM text)" if str(value).lstrip().startswith("-----BEGIN") else mask(str(value))
+
+
+def _pair(item: Any) -> str:
+    """An item of a list; the value of a `key=value` is masked if its key speaks of a secret."""
+    key, equals, _ = str(item).partition("=")
+    return f"{key}=***" if equals and any(word in key.lower() for word in _SECRET_WORDS) else str(item)

@@ -1,0 +1,29 @@
+"""`gromit root init`: make a folder a config root, once per volume."""
+
+from pathlib import Path
+
+import click
+
+from gromit.cli import Group, Run, pass_run, render
+
+
+@click.group(cls=Group)
+def root() -> None:
+    """The tree of config files."""
+
+
+@root.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@pass_run
+def init(run: Run, path: Path) -> None:
+    """Mark PATH as a config root, making the folder if need be. Without the mark nothing is processed.
+
+    Do this on the mounted volume: the mark is how workers see that the volume is there.
+    """
+    from gromit.adapters.config_root import init_root  # noqa: PLC0415 - only what is called is imported
+
+    made = init_root(path)
+    if run.output == "json":
+        render.show_json({"root": str(path), "made": made})
+    else:
+        click.echo(f"{path} is a config root now" if made else f"{path} was a config root already")

@@ -1,0 +1,52 @@
+"""`gromit suspend` and `gromit resume`: stop all processing, and let it go on."""
+
+from pathlib import Path
+
+import click
+import structlog
+
+from gromit import bootstrap
+from gromit.cli import Command, Run, pass_run, render
+from gromit.core.time import iso
+from gromit.errors import InvalidInput
+
+_log = structlog.get_logger(__name__)
+
+_root = click.argument("root", default=Path("/config"), type=click.Path(path_type=Path))
+
+
+@click.command(cls=Command)
+@_root
+@click.option("--reason", required=True, help="Why; it is shown to everybody whose work waits.")
+@pass_run
+def suspend(run: Run, root: Path, reason: str) -> None:
+    """Stop all processing: from now on sow, reap and chitragupta start nothing new. What runs is finished.
+
+    ROOT is the config root, /config unless given.
+    """
+    from gromit.adapters.suspension import Suspension  # noqa: PLC0415 - only what is called is imported
+
+    if not reason.strip():
+        raise InvalidInput("the reason is empty", hint="say in a few words what others should know")
+    suspension = Suspension(reason.strip(), by=bootstrap.operator(), at=iso(bootstrap.now_ms()))
+    bootstrap.config_root(run.settings, root).suspend(suspension)
+    _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
+    if run.output == "json":
+        render.show_json({"suspended": True, "reason": suspension.reason, "by": suspension.by, "at": suspension.at})
+    else:
+        click.echo(f"processing is {suspension}")
+
+
+@click.command(cls=Command)
+@_root
+@click.option("--reason", default="", help="Why; it goes into the log.")
+@pass_run
+def resume(run: Run, root: Path, reason: str) -> None:
+    """Let processing go on. ROOT is the config root, /config unless given."""
+    ended = bootstrap.config_root(run.settings, root).resume()
+    if ended is not None:
+        _log.info("processing.resumed", root=str(root), reason=reason, by=bootstrap.operator(), was=str(ended))
+    if run.output == "json":
+        render.show_json({"suspended": False, "was_suspended": ended is not None})
+    else:
+        click.echo("processing goes on" if ended is None else f"processing goes on; it was {ended}")
