@@ -1,14 +1,70 @@
-"""The composition root: settings in, wired parts out. Here, and only here, clock, user and host are read."""
+"""The composition root: settings in, wired parts out. Here, and only here, clock, chance, user and host are read."""
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from gromit.core.environment import Work
+from gromit.core.time import Millis
+from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    import boto3
+
     from gromit.adapters.config_root import ConfigTree
+    from gromit.adapters.dynamodb import DynamoStore
+    from gromit.adapters.state_bucket import S3StateBucket
     from gromit.config import Settings
     from gromit.core.catalogue import Catalogue
-    from gromit.ports import ImageRegistry, PlatformSource, ServiceStates
+    from gromit.core.claims import Claim
+    from gromit.core.protocol import Step
+    from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
+    from gromit.services.runs import Doing
+    from gromit.services.working import Outcome, Workers
+    from gromit.web.admission import Parts
+    from gromit.web.changes import Changes
+    from gromit.web.client import ServeChanges, ServeClient, ServeEnvironments
+    from gromit.web.metrics import Metrics
+    from gromit.web.server import Server
+
+Value = TypeVar("Value")
+
+MAX_WATCH_WINDOW_S = 3600.0
+"""A watching reap counts its limit within an hour; a single pass is one run."""
+
+
+def now_ms() -> Millis:
+    """The time, by this machine's clock."""
+    return Millis(time.time_ns() // 1_000_000)
+
+
+def needed(value: Value | None, setting: str) -> Value:
+    """A setting that must be there. Raises `ConfigError` naming it."""
+    if value is None:
+        variable = "GROMIT_" + setting.replace(".", "_").upper()
+        raise ConfigError(f"{setting} is not set", hint=f"set {variable}, or {setting} in config.yaml")
+    return value
+
+
+@cache
+def session() -> "boto3.Session":
+    """One AWS session for the process."""
+    from gromit.adapters import aws
+
+    return aws.new_session()
+
+
+# ── what everything stands on ─────────────────────────────────────────────────────────────────────
 
 
 def catalogue(settings: "Settings") -> "Catalogue":
@@ -30,7 +86,7 @@ def image_registry(settings: "Settings") -> "ImageRegistry":
     from gromit.adapters import aws
     from gromit.adapters.ecr import EcrImages
 
-    return EcrImages(aws.new_session().client("ecr", config=aws.CLIENT), settings.registryid)
+    return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
 
 
 def service_states(_settings: "Settings") -> "ServiceStates":
@@ -38,7 +94,7 @@ def service_states(_settings: "Settings") -> "ServiceStates":
     from gromit.adapters import aws
     from gromit.adapters.ecs_services import EcsServices
 
-    return EcsServices(aws.new_session().client("ecs", config=aws.CLIENT))
+    return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
 def platform_source(settings: "Settings") -> "PlatformSource":
@@ -46,13 +102,49 @@ def platform_source(settings: "Settings") -> "PlatformSource":
     from gromit.adapters import aws
     from gromit.adapters.platform_parameter import PlatformParameter
 
-    return PlatformParameter(aws.new_session().client("ssm", config=aws.CLIENT), settings.cluster.platform)
+    return PlatformParameter(session().client("ssm", config=aws.CLIENT), settings.cluster.platform)
+
+
+def environment_store(settings: "Settings") -> "DynamoStore":
+    """The table of environments, made if it is missing."""
+    from gromit.adapters import aws
+    from gromit.adapters.dynamodb import DynamoStore, ensure_table
+
+    client = session().client("dynamodb", config=aws.CLIENT)
+    ensure_table(client, settings.tablename)
+    return DynamoStore(client, settings.tablename)
+
+
+def state_bucket(settings: "Settings") -> "S3StateBucket":
+    """Terraform's states of environments, and their locks."""
+    from gromit.adapters import aws
+    from gromit.adapters.state_bucket import S3StateBucket
+
+    return S3StateBucket(session().client("s3", config=aws.CLIENT), settings.state.bucket)
+
+
+def pki(settings: "Settings") -> "Pki":
+    """The CA of `pki.dir`, with real time and randomness."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from gromit.adapters.pki_files import PkiFiles
+    from gromit.core.certificates import SERIAL_BITS
+    from gromit.services.pki import Pki, Sources
+
+    sources = Sources(
+        now=lambda: datetime.now(UTC).replace(microsecond=0),
+        serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
+        new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
+    )
+    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)
 
 
 def operator() -> str:
     """Who runs this process, for reasons and audits: `alice@bastion`."""
     import getpass
-    import os
     import socket
 
     try:
@@ -62,8 +154,181 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def now_ms() -> int:
-    """The clock."""
-    import time
+# ── serve ─────────────────────────────────────────────────────────────────────────────────────────
 
-    return time.time_ns() // 1_000_000
+
+def api_server(settings: "Settings") -> "Server":
+    """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
+    from gromit.adapters.pki_files import DenyListFile
+    from gromit.core.roles import Role
+    from gromit.web.api import build_app
+    from gromit.web.changes import Changes
+    from gromit.web.health import health_app
+    from gromit.web.metrics import Metrics
+    from gromit.web.server import Listener, Server
+    from gromit.web.tls import Identity, ServerTls
+
+    serve = settings.serve
+    key = needed(serve.key, "serve.key").get_secret_value()
+    tls = ServerTls(
+        Identity(needed(serve.cert, "serve.cert"), key, needed(settings.ca, "ca")),
+        tls_min=serve.tls_min,
+        default_role=Role(serve.default_role) if serve.default_role else None,
+        denylist=DenyListFile(serve.denylist) if serve.denylist else None,
+    )
+    store, changes = environment_store(settings), Changes()
+    metrics = Metrics(store, now_ms)
+    api = build_app(_parts(settings, store, changes, metrics))
+    health = health_app(metrics.registry, metrics.not_ready)
+    return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
+
+
+def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metrics: "Metrics") -> "Parts":
+    from gromit.services.environments import Environments, Policy
+    from gromit.services.leases import Leases, Terms
+    from gromit.services.ledger import Ledger
+    from gromit.web.admission import Parts, caller_of
+    from gromit.web.views import Views
+
+    ledger, shown = Ledger(store, changes), catalogue(settings)
+    terms = Terms(_ms(settings.lease.ttl), _ms(settings.sow.retry), _ms(settings.sow.retry_max))
+    policy = Policy(settings.environments.protected, _ms(settings.reap.grace))
+    return Parts(
+        environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
+        leases=Leases(ledger, terms, random.random),
+        views=Views(shown, settings.cluster.domain),
+        changes=changes,
+        identify=caller_of,
+        now_ms=now_ms,
+        outcome=metrics.count,
+    )
+
+
+# ── clients of serve ──────────────────────────────────────────────────────────────────────────────
+
+
+def serve_client(settings: "Settings") -> "ServeClient":
+    """The client of serve, with the client certificate of the settings."""
+    import httpx2
+
+    from gromit.web.client import TIMEOUT, ServeClient
+    from gromit.web.tls import ClientTls, Identity
+
+    key = needed(settings.client.key, "client.key").get_secret_value()
+    tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    http = httpx2.Client(
+        base_url=needed(settings.serve.url, "serve.url"),
+        verify=tls.context,
+        timeout=TIMEOUT,
+        trust_env=False,
+        event_hooks={"request": [lambda _request: tls.refresh()]},
+    )
+    return ServeClient(http)
+
+
+def wanted_environments(settings: "Settings") -> "ServeEnvironments":
+    """What serve says of all environments."""
+    from gromit.web.client import ServeEnvironments
+
+    return ServeEnvironments(serve_client(settings))
+
+
+def change_feed(settings: "Settings") -> "ServeChanges":
+    """What serve announces."""
+    from gromit.web.client import ServeChanges
+
+    return ServeChanges(serve_client(settings))
+
+
+# ── workers ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """How a worker is stopped, and where it tells what it does."""
+
+    stop: threading.Event
+    progress: "Callable[[str], Progress]"
+    done: "Callable[[Outcome], None]"
+    before: "Callable[[Claim, Step], None]" = lambda _claim, _step: None
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A pool of workers, and how to interrupt what they run."""
+
+    pool: "Workers"
+    interrupt: Callable[[], None]
+
+
+def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) -> Crew:
+    """Workers of one kind on the config tree below `root`."""
+    from gromit.services.runs import Runner
+    from gromit.services.working import Bounds, Workers
+    from gromit.web.client import ServeQueue, new_holder
+
+    owners = owner_watch(settings)
+    tree, states = config_root(settings, root), state_bucket(settings)
+    terraform = terraform_runner(settings, states)
+    do = _sower(settings, tree, terraform, reporting) if kind is Work.SOW else _reaper(settings, tree, terraform, states)
+    runner = Runner(
+        queue=ServeQueue(serve_client(settings), new_holder(), owners.me().ecs_task),
+        states=states,
+        owners=owners,
+        guard=tree.check,
+        do=do,
+        renew_s=settings.lease.renew.total_seconds(),
+        before=reporting.before,
+    )
+    limit = settings.reap.limit if kind is Work.REAP else None
+    bounds = Bounds(settings.sow.parallel or 2 * _cores(), limit, MAX_WATCH_WINDOW_S)
+    pool = Workers(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
+    return Crew(pool, terraform.interrupt)
+
+
+def owner_watch(_settings: "Settings") -> "OwnerWatch":
+    """Who we are, and who is dead."""
+    from gromit.adapters import aws
+    from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
+
+    return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task(os.environ))
+
+
+def _sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", reporting: Reporting) -> "Doing":
+    from gromit.services.sowing import Patience, Sower
+
+    patience = Patience(
+        settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, reporting.stop.wait
+    )
+    return Sower(
+        catalogue=catalogue(settings),
+        domain=settings.cluster.domain,
+        fingerprint=terraform.fingerprint(),
+        platform=platform_source(settings),
+        images=image_registry(settings),
+        root=tree,
+        terraform=terraform,
+        services=service_states(settings),
+        patience=patience,
+    )
+
+
+def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", states: "S3StateBucket") -> "Doing":
+    from gromit.services.reaping import Reaper
+
+    return Reaper(
+        retire_records=record_keeper(settings).retire,
+        platform=platform_source(settings),
+        root=tree,
+        terraform=terraform,
+        services=service_states(settings),
+        states=states,
+    )
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _ms(length: "timedelta") -> int:
+    return int(length.total_seconds() * 1000)

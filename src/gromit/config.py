@@ -196,6 +196,7 @@ class Settings(_Group):
     infra: str | None = Field(None, description="name of the remote state of terraform/infra, for doctor aws")
     ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
     catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
+    root: Path = Field(Path("/config"), description="root of the config tree, where a command is not given one")
     cluster: Cluster = Cluster()
     serve: Serve = Serve()
     client: Client = Client()

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -183,17 +183,6 @@ class ServeChanges:
 def new_holder() -> str:
     """A name for this worker that no other one has."""
     return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
-
-
-def follow(client: ServeClient, name: str, look: Callable[[], bool]) -> None:
-    """Call `look` now and after every change of an environment, until it says True."""
-    while not look():
-        with client.stream("/v1/changes") as lines:
-            if look():
-                return
-            for line in lines:
-                if json.loads(line)["name"] == name and look():
-                    return
 
 
 @contextmanager

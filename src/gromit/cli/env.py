@@ -1,0 +1,284 @@
+"""`gromit env`: looking at environments and changing what is wanted of them, through serve."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import IO, Any
+
+import click
+import yaml
+
+from gromit import bootstrap
+from gromit.cli import FAILED, Group, Run, pass_run
+from gromit.cli.render import console, show, show_json
+from gromit.config import parse_duration
+from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
+
+LOOK_S = 5.0
+"""Look at an environment this often even if nothing was announced."""
+
+_LIST = ("name", "phase", "versions", "protected", "changed", "error")
+
+
+@click.group(cls=Group)
+def env() -> None:
+    """Environments: list, get, change, wait for, delete."""
+
+
+@env.command("list")
+@click.option("--phase", help="Phases, separated by commas, or all. Without it: all but gone.")
+@click.option("--repo", "repository", help="Only those with a reported version of this repository.")
+@click.option("--prefix", default="", help="Only names that begin so.")
+@pass_run
+def list_(run: Run, phase: str | None, repository: str | None, prefix: str) -> None:
+    """List environments."""
+    query = {k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v}
+    found = sorted(bootstrap.serve_client(run.settings).pages(**query), key=lambda e: str(e["name"]))
+    if run.output == "json":
+        show_json(found)
+    else:
+        show([_summary(e) for e in found], _LIST, run.output, empty="no environments")
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def get(run: Run, name: str) -> None:
+    """Show one environment: phase, URLs, and why each version."""
+    _show(run, _detail(run, name))
+
+
+@env.command()
+@click.argument("name")
+@click.option(
+    "-f", "--file", "source", type=click.File(), required=True, help="Versions by repository, JSON or YAML; - for standard input."
+)
+@pass_run
+def create(run: Run, name: str, source: IO[str]) -> None:
+    """Create an environment with the versions in a file; the other repositories get their fallbacks."""
+    try:
+        found = _detail(run, name)
+    except NotFound:
+        found = {"phase": "gone"}
+    if found["phase"] != "gone":
+        raise Conflict(f"{found['name']} exists already", hint="use `gromit env replace` or `gromit env set`")
+    _put(run, name, source)
+
+
+@env.command()
+@click.argument("name")
+@click.option(
+    "-f", "--file", "source", type=click.File(), required=True, help="Versions by repository, JSON or YAML; - for standard input."
+)
+@pass_run
+def replace(run: Run, name: str, source: IO[str]) -> None:
+    """Replace all reported versions of an environment by those in a file."""
+    _put(run, name, source)
+
+
+@env.command("set")
+@click.argument("name")
+@click.argument("versions", nargs=-1, required=True, metavar="REPO=VERSION…")
+@pass_run
+def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
+    """Set the versions of some repositories."""
+    pairs = [v.partition("=") for v in versions]
+    if wrong := next((v for v, (_, equals, version) in zip(versions, pairs, strict=True) if not equals or not version), None):
+        raise InvalidInput(f"{wrong!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
+    bootstrap.serve_client(run.settings).call("PATCH", f"/env/{name}", {repo: version for repo, _, version in pairs})
+    _show(run, _detail(run, name))
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def delete(run: Run, name: str) -> None:
+    """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
+    bootstrap.serve_client(run.settings).call("DELETE", f"/env/{name}")
+    _show(run, _detail(run, name))
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def protect(run: Run, name: str) -> None:
+    """Refuse to delete it from now on."""
+    _change(run, name, "protect")
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def unprotect(run: Run, name: str) -> None:
+    """Allow its deletion again."""
+    _change(run, name, "unprotect")
+
+
+@env.command()
+@click.argument("name")
+@click.argument("component", required=False)
+@pass_run
+def redeploy(run: Run, name: str, component: str | None) -> None:
+    """Roll one component, or all, over: a moved default branch and edited config files arrive with it."""
+    _change(run, name, "redeploy", {"component": component} if component else {})
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def history(run: Run, name: str) -> None:
+    """What happened to an environment, the oldest first."""
+    events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}/events")["events"]
+    show(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
+
+
+@env.command()
+@click.argument("name")
+@pass_run
+def watch(run: Run, name: str) -> None:
+    """Follow an environment until it is gone; a line for everything that happens."""
+    shown: set[str] = set()
+    for found in _looks(run, name, None):
+        events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}/events")["events"]
+        for event in events:
+            line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
+            if line not in shown:
+                shown.add(line)
+                click.echo(json.dumps(event) if run.output == "json" else line)
+        if found["phase"] == "gone":
+            return
+
+
+@env.command()
+@click.argument("name")
+@click.option("--for", "goal", type=click.Choice(["ready", "gone"]), default="ready", show_default=True, help="What to wait for.")
+@click.option("--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m.")
+@pass_run
+def wait(run: Run, name: str, goal: str, timeout: str) -> int:
+    """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time."""
+    seconds = parse_duration(timeout)
+    if not isinstance(seconds, timedelta):
+        raise InvalidInput(f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m")
+    told = ""
+    found: Mapping[str, Any] = {}
+    for found in _looks(run, name, seconds.total_seconds()):
+        state = _told(found)
+        if state != told:
+            click.echo(f"{found['name']}: {state}", err=True)
+            told = state
+        if found["phase"] == goal:
+            _show(run, found)
+            return 0
+    click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_told(found)}", err=True)
+    return FAILED
+
+
+@env.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_run
+def unlock(run: Run, name: str, yes: bool) -> None:
+    """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it."""
+    bucket = bootstrap.state_bucket(run.settings)
+    found = bucket.find_lock(name)
+    if found is None:
+        raise NotFound(f"there is no lock on {name}")
+    owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
+    click.echo(
+        f"{name} has been locked since {found.created} by {owner} for {found.operation or 'unknown work'} (lock {found.id})",
+        err=True,
+    )
+    if not yes:
+        click.confirm("Is that process gone for certain? Remove its lock?", abort=True, err=True)
+    if not bucket.unlock(found):
+        raise Conflict(f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again")
+    show([{"name": name, "lock": found.id, "removed": True}], ("name", "lock", "removed"), run.output)
+
+
+def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
+    """The environment now and after each change of it, for so many seconds; one that does not exist counts as gone."""
+    feed = bootstrap.change_feed(run.settings)
+    client = bootstrap.serve_client(run.settings)
+    until = time.monotonic() + seconds if seconds is not None else None
+    while True:
+        try:
+            yield client.get(f"/v1/environments/{name}")
+        except NotFound:
+            yield {"name": name, "phase": "gone", "error": None}
+        except Temporary as error:
+            click.echo(f"{error.message}; trying again", err=True)
+        left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
+        if left <= 0:
+            return
+        feed.wait(left)
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    error = found.get("error")
+    return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
+
+
+def _detail(run: Run, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}")
+    return found
+
+
+def _put(run: Run, name: str, source: IO[str]) -> None:
+    try:
+        versions = yaml.safe_load(source)
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{source.name} is neither JSON nor YAML: {error}") from error
+    if not isinstance(versions, dict):
+        raise InvalidInput(f"{source.name} is not a mapping of repositories to versions", hint='for example {"tyk": "sha-1234"}')
+    bootstrap.serve_client(run.settings).call("PUT", f"/env/{name}", versions)
+    _show(run, _detail(run, name))
+
+
+def _change(run: Run, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
+    _show(run, bootstrap.serve_client(run.settings).call("POST", f"/v1/environments/{name}/{what}", body or {}).json())
+
+
+def _show(run: Run, found: Mapping[str, Any]) -> None:
+    if run.output == "json":
+        show_json(found)
+        return
+    if "generation" not in found:
+        click.echo(f"{found['name']} is gone")
+        return
+    out = console()
+    for key in ("name", "phase", "protected", "generation", "observed", "created", "changed", "due"):
+        out.print(f"{key:<11}{_word(found[key])}")
+    if found["error"]:
+        out.print(f"{'error':<11}{found['error']['kind']}: {found['error']['message']}", markup=False)
+    if found["lease"]:
+        out.print(f"{'worker':<11}{found['lease']['holder']} until {found['lease']['until']}", markup=False)
+    out.print()
+    rows = [{"repository": r, **v, "why": _why(v)} for r, v in sorted(found["versions"].items())]
+    show(rows, ("repository", "version", "why"), run.output)
+    if found["urls"]:
+        out.print()
+        show([{"component": c, "url": u} for c, u in found["urls"].items()], ("component", "url"), run.output)
+
+
+def _why(version: Mapping[str, Any]) -> str:
+    match version["source"]:
+        case "reported":
+            ref = f" of {version['ref']}" if version["ref"] else ""
+            return f"reported{ref}"
+        case "branch":
+            return "its registry has the branch's tag"
+        case _:
+            return "default branch: it has no such branch"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def _summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    reported = {r: v["version"] for r, v in sorted(found["versions"].items()) if v["source"] != "default"}
+    error = found["error"]
+    return {**found, "versions": reported, "error": error["message"] if error else None}

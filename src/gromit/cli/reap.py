@@ -1,0 +1,17 @@
+"""`gromit reap`."""
+
+from pathlib import Path
+
+import click
+
+from gromit.cli import Command, Run, pass_run
+from gromit.cli.working import work, working_options
+from gromit.core.environment import Work
+
+
+@click.command(cls=Command)
+@working_options
+@pass_run
+def reap(run: Run, root: Path | None, watch: bool, dry_run: bool) -> int:
+    """Destroy what is no longer wanted, when its grace is over: one pass, or --watch."""
+    return work(run, Work.REAP, root, watch=watch, dry_run=dry_run)

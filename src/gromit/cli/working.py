@@ -1,0 +1,134 @@
+"""What `gromit sow` and `gromit reap` share: options, live progress, the table at the end, and exit codes."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import structlog
+
+from gromit import bootstrap
+from gromit.cli import FAILED, INTERRUPTED, PARTLY, Run
+from gromit.cli.render import show
+from gromit.core.environment import Phase, Work
+from gromit.core.plans import Standing, plan
+from gromit.core.protocol import Ending
+from gromit.core.time import parse_iso
+from gromit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from gromit.ports import Progress
+    from gromit.services.working import Outcome
+
+log = structlog.get_logger(__name__)
+
+_GOOD = frozenset({Ending.DONE, Ending.SUPERSEDED, Ending.FENCED})
+
+
+def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """ROOT, `--watch` and `--dry-run`."""
+    for decorate in (
+        click.option("--dry-run", is_flag=True, help="Show what would be done, and why, for every environment; do nothing."),
+        click.option("--watch", is_flag=True, help="Go on, reacting to changes within a second."),
+        click.argument("root", required=False, type=click.Path(path_type=Path)),
+    ):
+        command = decorate(command)
+    return command
+
+
+def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool) -> int:
+    """One pass, a watch, or the plan of a pass. Gives the exit code."""
+    if watch and dry_run:
+        raise InvalidInput("--watch and --dry-run exclude each other")
+    settings = run.settings
+    if dry_run:
+        return _show_plan(run, kind)
+    stop, outcomes = threading.Event(), list["Outcome"]()
+    quiet = watch or not sys.stderr.isatty()
+
+    def done(outcome: "Outcome") -> None:
+        if not watch:
+            outcomes.append(outcome)
+        if not quiet:
+            click.echo(f"{outcome.name}: {outcome.ending}" + (f": {outcome.problem.message}" if outcome.problem else ""), err=True)
+
+    workers = bootstrap.workers(settings, kind, root or settings.root, bootstrap.Reporting(stop, _progress(quiet=quiet), done))
+    with _stopping(stop, workers.interrupt):
+        if watch:
+            workers.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
+            return 0
+        try:
+            workers.pool.once()
+        finally:
+            _show_outcomes(run, outcomes)
+    return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
+
+
+def _progress(*, quiet: bool) -> "Callable[[str], Progress]":
+    def of(name: str) -> "Progress":
+        if quiet:
+            return lambda text: log.info("run.progress", env=name, text=text)
+        return lambda text: click.echo(f"{name}: {text}", err=True)
+
+    return of
+
+
+@contextmanager
+def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT end the work gently: nothing new begins, and a running terraform saves what it has done."""
+
+    def handle(_number: int, _frame: object) -> None:
+        stop.set()
+        threading.Thread(target=interrupt, name="interrupt", daemon=True).start()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_outcomes(run: Run, outcomes: "list[Outcome]") -> None:
+    rows = [
+        {"name": o.name, "ending": o.ending, "seconds": round(o.seconds, 1), "problem": o.problem and o.problem.message}
+        for o in sorted(outcomes, key=lambda o: o.name)
+    ]
+    show(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")
+
+
+def _exit_code(outcomes: "list[Outcome]") -> int:
+    bad = [o for o in outcomes if o.ending not in _GOOD]
+    if not bad:
+        return 0
+    return FAILED if len(bad) == len(outcomes) else PARTLY
+
+
+def _show_plan(run: Run, kind: Work) -> int:
+    now = bootstrap.now_ms()
+    environments = [_standing(e, now) for e in bootstrap.serve_client(run.settings).pages()]
+    items = plan(kind, environments, run.settings.reap.limit if kind is Work.REAP else None)
+    show(
+        [{"name": i.name, "action": i.action, "why": i.why} for i in items],
+        ("name", "action", "why"),
+        run.output,
+        empty="no environments",
+    )
+    return 0
+
+
+def _standing(found: dict[str, Any], now_ms: int) -> Standing:
+    return Standing(
+        name=found["name"],
+        phase=Phase(found["phase"]),
+        generation=found["generation"],
+        observed=found["observed"],
+        due_in_s=(parse_iso(found["due"]) - now_ms) / 1000 if found["due"] else 0.0,
+        protected=found["protected"],
+        attempts=found["attempts"],
+        holder=found["lease"]["holder"] if found["lease"] else None,
+    )
