@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gromit.core.claims import Claim
     from gromit.core.protocol import Step
     from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
+    from gromit.services.pki import Pki
     from gromit.services.runs import Doing
     from gromit.services.working import Outcome, Workers
     from gromit.web.admission import Parts
@@ -184,10 +185,11 @@ def api_server(settings: "Settings") -> "Server":
 
 
 def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metrics: "Metrics") -> "Parts":
+    from gromit import log
     from gromit.services.environments import Environments, Policy
     from gromit.services.leases import Leases, Terms
     from gromit.services.ledger import Ledger
-    from gromit.web.admission import Parts, caller_of
+    from gromit.web.admission import LogLevel, Parts, caller_of
     from gromit.web.views import Views
 
     ledger, shown = Ledger(store, changes), catalogue(settings)
@@ -200,6 +202,7 @@ def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metri
         changes=changes,
         identify=caller_of,
         now_ms=now_ms,
+        log_level=LogLevel(log.get_level, log.set_level),
         outcome=metrics.count,
     )
 

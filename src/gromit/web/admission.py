@@ -26,6 +26,14 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLevel:
+    """The level of this process's log, to be read and changed."""
+
+    get: Callable[[], str]
+    set: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What the API is made of."""
 
@@ -36,6 +44,7 @@ class Parts:
     identify: Callable[[Request], Caller]
     """Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]
+    log_level: LogLevel
     outcome: Callable[[str, str], None]
     """Counts (what, outcome) for the metrics."""
 

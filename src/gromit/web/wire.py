@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from gromit import log
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.roles import Role
@@ -16,6 +15,7 @@ from gromit.web.bodies import body_of, parse_object, schema_of
 
 router = APIRouter()
 
+LEVELS = ("trace", "debug", "info", "warn", "error")
 REPOSITORY_HEADER = "X-Gromit-Repository"
 """The repository that a token at the gateway belongs to; honoured only from the role gateway."""
 
@@ -65,18 +65,18 @@ def healthcheck(_caller: Admitted) -> PlainTextResponse:
 
 
 @router.get("/loglevel")
-def get_loglevel(_caller: Admitted) -> dict[str, str]:
+def get_loglevel(_caller: Admitted, parts: With) -> dict[str, str]:
     """The level of the log."""
-    return {"level": log.get_level()}
+    return {"level": parts.log_level.get()}
 
 
 @router.put("/loglevel/{level}")
-def put_loglevel(_caller: Admitted, level: str) -> dict[str, str]:
+def put_loglevel(_caller: Admitted, parts: With, level: str) -> dict[str, str]:
     """Change the level of the log."""
-    if level not in log.LEVELS:
-        raise InvalidInput(f"there is no log level {level!r}", hint=f"levels are {', '.join(log.LEVELS)}")
-    log.set_level(level)
-    return {"level": log.get_level()}
+    if level not in LEVELS:
+        raise InvalidInput(f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}")
+    parts.log_level.set(level)
+    return {"level": parts.log_level.get()}
 
 
 @router.post("/newbuild", openapi_extra=schema_of(NewBuild))
