@@ -3,11 +3,13 @@
 
 import os
 import random
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gromit.adapters.config_root import ConfigTree
     from gromit.adapters.dynamodb import DynamoStore
     from gromit.adapters.state_bucket import S3StateBucket
+    from gromit.adapters.terraform import Terraform
     from gromit.config import Settings
     from gromit.core.catalogue import Catalogue
     from gromit.core.claims import Claim
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
     from gromit.services.pki import Pki
     from gromit.services.runs import Doing
+    from gromit.services.sowing import Sower
     from gromit.services.working import Outcome, Workers
     from gromit.web.admission import Parts
     from gromit.web.changes import Changes
@@ -121,26 +125,35 @@ def state_bucket(settings: "Settings") -> "S3StateBucket":
     from gromit.adapters import aws
     from gromit.adapters.state_bucket import S3StateBucket
 
-    return S3StateBucket(session().client("s3", config=aws.CLIENT), settings.state.bucket)
-
-
-def pki(settings: "Settings") -> "Pki":
-    """The CA of `pki.dir`, with real time and randomness."""
-    import secrets
-    from datetime import UTC, datetime
-
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from gromit.adapters.pki_files import PkiFiles
-    from gromit.core.certificates import SERIAL_BITS
-    from gromit.services.pki import Pki, Sources
-
-    sources = Sources(
-        now=lambda: datetime.now(UTC).replace(microsecond=0),
-        serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
-        new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
+    return S3StateBucket(
+        client=session().client("s3", config=aws.CLIENT),
+        bucket=settings.state.bucket,
+        who=operator(),
+        now=lambda: datetime.now(UTC),
+        new_id=lambda: str(uuid.uuid4()),
     )
-    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)
+
+
+def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terraform":
+    """The packaged stack's terraform."""
+    from gromit import log
+    from gromit.adapters.provider_mirror import user_cache
+    from gromit.adapters.terraform import Terraform
+    from gromit.adapters.terraform_session import Outside, Setup
+    from gromit.core.terraform import Backend
+
+    region = needed(session().region_name, "AWS_REGION")
+    setup = Setup(
+        backend=Backend(bucket=settings.state.bucket, region=region, extra=settings.terraform.backend),
+        cache=user_cache(os.environ),
+        work=settings.terraform.work or Path(tempfile.gettempdir()) / f"gromit-{os.getuid()}",
+        command=settings.terraform.command,
+        mirror=settings.terraform.mirror,
+        overlay=settings.terraform.overlay,
+        timeout=settings.sow.timeout,
+        grace=settings.terraform.grace,
+    )
+    return Terraform(setup, Outside(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
 
 
 def operator() -> str:
@@ -273,7 +286,7 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
     owners = owner_watch(settings)
     tree, states = config_root(settings, root), state_bucket(settings)
     terraform = terraform_runner(settings, states)
-    do = _sower(settings, tree, terraform, reporting) if kind is Work.SOW else _reaper(settings, tree, terraform, states)
+    do = sower(settings, tree, terraform, reporting.stop) if kind is Work.SOW else _reaper(settings, tree, terraform, states)
     runner = Runner(
         queue=ServeQueue(serve_client(settings), new_holder(), owners.me().ecs_task),
         states=states,
@@ -297,16 +310,16 @@ def owner_watch(_settings: "Settings") -> "OwnerWatch":
     return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task(os.environ))
 
 
-def _sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", reporting: Reporting) -> "Doing":
+def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event) -> "Sower":
+    """What makes one environment."""
+    from gromit.adapters.stack_files import fingerprint
     from gromit.services.sowing import Patience, Sower
 
-    patience = Patience(
-        settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, reporting.stop.wait
-    )
+    patience = Patience(settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait)
     return Sower(
         catalogue=catalogue(settings),
         domain=settings.cluster.domain,
-        fingerprint=terraform.fingerprint(),
+        fingerprint=fingerprint(),
         platform=platform_source(settings),
         images=image_registry(settings),
         root=tree,

@@ -44,6 +44,7 @@ class Views:
                 r: {"version": v.version, "source": v.source, "ref": v.ref, "sequence": v.sequence}
                 for r, v in self.versions(environment).items()
             },
+            "redeploys": dict(environment.redeploys),
             "urls": addresses.urls(self.catalogue, environment.name, self.domain) if phase is not Phase.GONE else {},
             "protected": environment.protected,
             "created": iso(environment.created_ms),
