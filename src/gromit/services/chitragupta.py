@@ -1,0 +1,171 @@
+"""chitragupta, the record keeper: brings the public records in line with the tasks that run.
+
+A pass looks at what serve says, at the tasks and at the zone, plans, and writes. It keeps nothing: the next one, or one beside it,
+finds the same differences or none. Records of an environment that is to be destroyed go first, through the same plan (`retire`).
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from gromit.core.dns import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
+from gromit.core.dns_tasks import doubtful, settle
+from gromit.errors import BackendError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
+from gromit.ports import ChangeFeed, Progress, RecordStore, TaskSource, WantedEnvironments
+
+log = structlog.get_logger(__name__)
+
+SLICE_S = 0.5
+"""Longest wait that does not look at the stop signal."""
+_DOUBLINGS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the records look like, and how many may vanish at once."""
+
+    domain: str
+    """Lower case, without the last dot."""
+    ttl: int
+    """Seconds."""
+    components: frozenset[str]
+    """Names of the public components that every environment has."""
+    delete_percent: int
+    """Largest share of our records that one pass may delete unexplained."""
+    delete_free: int
+    """Unexplained deletes that are always allowed in a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass decided, and did unless it was dry."""
+
+    changes: Changes
+    incomplete: str = ""
+    """Why the tasks were not seen whole, so that nothing was deleted; empty if they were."""
+
+    @property
+    def partly(self) -> bool:
+        """Whether something that should be so could not be made so."""
+        return bool(self.changes.blocked or self.incomplete)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chitragupta:
+    """Keeps the public records of all environments."""
+
+    wanted: WantedEnvironments
+    tasks: TaskSource
+    zone: RecordStore
+    policy: Policy
+
+    def look(self) -> Pass:
+        """What a pass would change now; nothing is written. Raises if serve or the zone do not answer in full."""
+        rows = self.wanted.wanted()
+        seen = self.tasks.public_tasks()
+        actual = tuple(self.zone.records())
+        changes = self._plan(seen, actual, rows)
+        asked = doubtful(seen, changes, self.policy.domain, rows, self.policy.components)
+        if asked:
+            published = frozenset(r.name for r in actual if r.type == "A")
+            seen = settle(seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain)
+            changes = self._plan(seen, actual, rows)
+        return Pass(changes, _why_incomplete(seen))
+
+    def check(self, found: Pass) -> None:
+        """Raise `UnsafePlan` if it would delete more than it may."""
+        check_safe(found.changes, self.policy.delete_percent, self.policy.delete_free)
+
+    def run(self, progress: Progress, *, force: bool = False) -> Pass:
+        """One pass. `force` lifts the limit on deletes. Raises `BackendError` naming what was not written."""
+
+        def looked() -> Pass:
+            found = self.look()
+            if not force:
+                self.check(found)
+            return found
+
+        found = looked()
+        self._write(found.changes, lambda: looked().changes, progress)
+        return found
+
+    def retire(self, environment: str, progress: Progress) -> None:
+        """Remove all records of one environment, before it is destroyed. Raises if one of ours is left.
+
+        Its tasks play no part: nothing is desired of an environment that is to go, so that nothing need be listed.
+        """
+
+        def planned() -> Changes:
+            its = [r for r in self.zone.records() if environment_of(r.name, self.policy.domain) == environment]
+            return plan((), its, self.policy.domain, {environment: False})
+
+        self._write(planned(), planned, progress)
+
+    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, *, backstop_s: float) -> None:
+        """A pass after each announcement, and every `backstop_s` seconds, until told to stop.
+
+        `check` is called before each pass and may forbid it (`Suspended`, `RootUnusable`). What may be otherwise next time is
+        logged and counted, and tried again after 1, 2, 4 … seconds; only missing rights and wrong settings end the watch.
+        """
+        failures, told = 0, frozenset[str]()
+        while not stop.is_set():
+            try:
+                check()
+                found = self.run(_silent)
+            except Denied:
+                raise
+            except (BackendError, UnsafePlan, Suspended, RootUnusable) as error:
+                failures += 1
+                log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
+            else:
+                failures, told = 0, _tell(found, told)
+            _idle(feed, stop, min(backstop_s, _pause_s(failures)) if failures else backstop_s)
+
+    def _plan(self, listing: Listing, actual: tuple[Record, ...], rows: Mapping[str, bool]) -> Changes:
+        desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
+        return plan(desired, actual, self.policy.domain, rows, _why_incomplete(listing))
+
+    def _write(self, changes: Changes, again: Callable[[], Changes], progress: Progress) -> None:
+        """Write; if something was refused, look `again` once: most likely another pass was quicker, and nothing is left to do."""
+        if not changes:
+            return
+        try:
+            self.zone.apply(changes, progress)
+        except (Temporary, Denied):
+            raise
+        except BackendError as refusal:
+            log.info("dns.refused", reason=refusal.message)
+            if rest := again():
+                self.zone.apply(rest, progress)
+        log.info("dns.changed", created=len(changes.creates), updated=len(changes.upserts), deleted=len(changes.deletes))
+
+
+def _pause_s(failures: int) -> float:
+    return 2.0 ** min(failures - 1, _DOUBLINGS)
+
+
+def _why_incomplete(listing: Listing) -> str:
+    return "" if listing.complete else listing.reason or "it was cut short"
+
+
+def _tell(found: Pass, told: frozenset[str]) -> frozenset[str]:
+    """Log what is in the way, once while it stays so; gives what is known now."""
+    lines = {f"{r.name}: {reason}" for r, reason in found.changes.blocked}
+    if found.incomplete:
+        lines.add(f"the tasks were not seen whole: {found.incomplete}")
+    for line in sorted(lines - told):
+        log.warning("dns.blocked", reason=line)
+    return frozenset(lines)
+
+
+def _idle(feed: ChangeFeed, stop: threading.Event, seconds: float) -> None:
+    """Wait for an announcement, at most so long, in slices that notice the stop signal."""
+    left = seconds
+    while left > 0 and not stop.is_set() and not feed.wait(min(SLICE_S, left)):
+        left -= SLICE_S
+
+
+def _silent(_line: str) -> None:
+    """A watch has nobody to show progress to: what was written is logged."""

@@ -1,0 +1,1 @@
+"""Ordinary classes that stand in for the outside world."""

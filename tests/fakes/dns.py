@@ -1,0 +1,142 @@
+"""A zone, running tasks, what serve says, and its announcements, all in memory."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gromit.core.dns import Changes, Listing, PublicTask, Record, desired_records
+from gromit.errors import BackendError
+from gromit.ports import Progress
+
+
+@dataclass
+class FakeZone:
+    """A `RecordStore` as strict as Route53: what is there cannot be created, and only what is there exactly can be deleted."""
+
+    content: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    """Names that it will not write, whatever is sent."""
+    failures: list[Exception] = field(default_factory=list)
+    """Raised by the next calls of `apply`, one each, before anything is done."""
+    before_apply: list[Callable[[], None]] = field(default_factory=list)
+    """Called once each before the next calls of `apply`: somebody else is quicker."""
+    batches: int = 0
+
+    @classmethod
+    def of(cls, *records: Record) -> "FakeZone":
+        """A zone with these records."""
+        return cls({_key(r): r for r in records})
+
+    def records(self) -> Sequence[Record]:
+        """Everything in it."""
+        return tuple(self.content.values())
+
+    def apply(self, changes: Changes, progress: Progress) -> None:
+        """Write what can be written; name the rest."""
+        if self.before_apply:
+            self.before_apply.pop(0)()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.batches += 1
+        bad: list[str] = []
+        for environment in sorted({_environment(r) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}):
+            bad += self._apply_one(
+                deletes=[r for r, _ in changes.deletes if _environment(r) == environment],
+                creates=[r for r, _ in changes.creates if _environment(r) == environment],
+                upserts=[r for r, _ in changes.upserts if _environment(r) == environment],
+            )
+        if bad:
+            raise BackendError("refused by the zone: " + ", ".join(bad))
+        progress("written")
+
+    def values(self, name: str, kind: str = "A") -> set[str]:
+        """The values of a plain record; empty if it is not there."""
+        record = self.content.get((name, kind, ""))
+        return set(record.values) if record else set()
+
+    def names(self, kind: str = "A") -> set[str]:
+        """The names of all records of a type."""
+        return {r.name for r in self.content.values() if r.type == kind}
+
+    def _apply_one(self, *, deletes: list[Record], creates: list[Record], upserts: list[Record]) -> list[str]:
+        """The changes of one environment, wholly or not at all; gives what stands in the way."""
+        bad = [r.name for r in (*deletes, *creates, *upserts) if r.name in self.refused]
+        bad += [r.name for r in deletes if self.content.get(_key(r)) != r]
+        bad += [r.name for r in creates if _key(r) in self.content]
+        if not bad:
+            for record in deletes:
+                del self.content[_key(record)]
+            self.content |= {_key(r): r for r in (*creates, *upserts)}
+        return bad
+
+
+@dataclass
+class FakeTasks:
+    """A `TaskSource`: what has a network interface, and what of it runs."""
+
+    seen: list[PublicTask] = field(default_factory=list)
+    not_running: set[PublicTask] = field(default_factory=set)
+    """Tasks that start or stop: they have an interface, but ECS does not call them running."""
+    untagged: list[PublicTask] = field(default_factory=list)
+    """Running tasks that only ECS knows."""
+    reason: str = ""
+    """Why looking at the interfaces breaks off; empty if it does not."""
+    confirm_reason: str = ""
+    """Why asking ECS breaks off."""
+    asked: list[frozenset[str]] = field(default_factory=list)
+
+    def public_tasks(self) -> Listing:
+        """Every task with an interface."""
+        return Listing(tuple(self.seen), not self.reason, self.reason)
+
+    def running_tasks(self, environments: Collection[str]) -> Listing:
+        """The tasks of these environments that run."""
+        self.asked.append(frozenset(environments))
+        running = [t for t in (*self.seen, *self.untagged) if t not in self.not_running and t.environment in environments]
+        return Listing(() if self.confirm_reason else tuple(running), not self.confirm_reason, self.confirm_reason)
+
+
+@dataclass
+class FakeWanted:
+    """What serve says."""
+
+    rows: dict[str, bool] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    """Raised by the next calls, one each."""
+
+    def wanted(self) -> Mapping[str, bool]:
+        """Every environment that has a row."""
+        if self.failures:
+            raise self.failures.pop(0)
+        return dict(self.rows)
+
+
+@dataclass
+class FakeFeed:
+    """A `ChangeFeed` that never really waits: it plays a script, and then tells the watch to stop."""
+
+    stop: threading.Event
+    script: list[Callable[[], bool]] = field(default_factory=list)
+    """Called in turn by `wait`; gives whether there was an announcement."""
+    waited: list[float] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> bool:
+        """Note the seconds, and play the next step."""
+        self.waited.append(seconds)
+        if self.script:
+            return self.script.pop(0)()
+        self.stop.set()
+        return False
+
+
+def records_of(*tasks: PublicTask, domain: str, ttl: int = 10) -> tuple[Record, ...]:
+    """The records that these tasks call for, all their environments being wanted."""
+    return desired_records(tasks, domain, ttl, {t.environment: True for t in tasks})
+
+
+def _environment(record: Record) -> str:
+    return record.name.partition(".")[2]
+
+
+def _key(record: Record) -> tuple[str, str, str]:
+    return record.name, record.type, record.routing

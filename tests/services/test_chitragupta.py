@@ -1,0 +1,328 @@
+"""One pass of chitragupta, retiring an environment, and the watch."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from gromit.core.dns import PublicTask, Record, owner_record
+from gromit.errors import BackendError, ConfigError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
+from gromit.services.chitragupta import SLICE_S, Chitragupta, Policy
+from tests.fakes.dns import FakeFeed, FakeTasks, FakeWanted, FakeZone, records_of
+
+DOMAIN = "dev.example.com"
+TYK, DASH = f"tyk.app.{DOMAIN}", f"dash.app.{DOMAIN}"
+OWNER = owner_record("app", DOMAIN)
+APP = (PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2"))
+
+
+def silent(_line: str) -> None:
+    """Show nothing."""
+
+
+def allowed() -> None:
+    """Forbid nothing."""
+
+
+@dataclass
+class World:
+    """A chitragupta among fakes, with one environment that runs and is published."""
+
+    zone: FakeZone = field(default_factory=lambda: FakeZone.of(OWNER, *records_of(*APP, domain=DOMAIN)))
+    tasks: FakeTasks = field(default_factory=lambda: FakeTasks(list(APP)))
+    wanted: FakeWanted = field(default_factory=lambda: FakeWanted({"app": True}))
+
+    @property
+    def keeper(self) -> Chitragupta:
+        policy = Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk", "dash"}), delete_percent=30, delete_free=10)
+        return Chitragupta(wanted=self.wanted, tasks=self.tasks, zone=self.zone, policy=policy)
+
+
+def test_an_unchanged_world_writes_nothing_and_asks_ecs_nothing() -> None:
+    world = World()
+    assert not world.keeper.run(silent).changes
+    assert (world.zone.batches, world.tasks.asked) == (0, [])
+
+
+def test_a_new_environment_is_published_once_its_tasks_run() -> None:
+    world = World(zone=FakeZone(), tasks=FakeTasks(list(APP), not_running=set(APP)))
+    assert not world.keeper.run(silent).changes
+    assert world.zone.names() == set()
+    world.tasks.not_running.clear()
+    world.keeper.run(silent)
+    assert (world.zone.values(TYK), world.zone.values(DASH)) == ({"1.1.1.1"}, {"2.2.2.2"})
+    assert OWNER in world.zone.records()
+    assert world.tasks.asked == [{"app"}, {"app"}]
+
+
+def test_a_rollover_publishes_the_new_task_and_not_the_one_that_stops() -> None:
+    world = World()
+    new = PublicTask("app", "tyk", "9.9.9.9")
+    world.tasks.seen.append(new)
+    world.tasks.not_running = {new}
+    assert not world.keeper.run(silent).changes
+    world.tasks.not_running = {APP[0]}
+    world.keeper.run(silent)
+    assert world.zone.values(TYK) == {"9.9.9.9"}
+
+
+def test_tasks_whose_interfaces_carry_no_tags_are_published_all_the_same() -> None:
+    world = World(zone=FakeZone(), tasks=FakeTasks(untagged=list(APP)))
+    world.keeper.run(silent)
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_a_component_that_ecs_calls_running_is_not_deleted_because_its_interface_was_not_seen() -> None:
+    world = World(tasks=FakeTasks([APP[0]], untagged=[APP[1]]))
+    assert not world.keeper.run(silent).changes
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_an_environment_that_is_gone_loses_its_records() -> None:
+    world = World(wanted=FakeWanted({"app": False}))
+    found = world.keeper.run(silent)
+    assert world.zone.records() == ()
+    assert found.changes.unexplained == ()
+    assert world.tasks.asked == []
+
+
+def test_other_clusters_with_public_tasks_are_not_published() -> None:
+    world = World()
+    world.tasks.seen.append(PublicTask("internal-tools", "tyk", "7.7.7.7"))
+    assert not world.keeper.run(silent).changes
+
+
+def test_nothing_is_looked_at_or_changed_when_serve_does_not_say_what_is_wanted() -> None:
+    world = World(tasks=FakeTasks(), wanted=FakeWanted(failures=[Temporary("serve cannot be reached")]))
+    with pytest.raises(Temporary):
+        world.keeper.run(silent)
+    assert world.zone.names() == {TYK, DASH}
+
+
+@pytest.mark.parametrize("tasks", [FakeTasks([APP[0]], reason="page 2 failed"), FakeTasks([APP[0]], confirm_reason="throttled")])
+def test_nothing_is_deleted_when_the_tasks_were_not_seen_whole(tasks: FakeTasks) -> None:
+    world = World(tasks=tasks)
+    found = world.keeper.run(silent)
+    assert world.zone.names() == {TYK, DASH}
+    assert found.partly
+    assert found.incomplete in {"page 2 failed", "throttled"}
+
+
+def test_what_is_new_is_published_even_when_the_tasks_were_not_seen_whole() -> None:
+    new = PublicTask("app", "tyk", "9.9.9.9")
+    world = World(tasks=FakeTasks([*APP, new], reason="page 2 failed"))
+    world.keeper.run(silent)
+    assert world.zone.values(TYK) == {"1.1.1.1", "9.9.9.9"}
+
+
+def test_looking_gives_the_changes_that_a_pass_then_makes() -> None:
+    world = World(wanted=FakeWanted({"app": False}))
+    found = world.keeper.look()
+    assert world.zone.names() == {TYK, DASH}
+    assert world.keeper.run(silent) == found
+
+
+def test_a_name_in_somebody_elses_hands_makes_a_pass_partly_done() -> None:
+    world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
+    found = world.keeper.run(silent)
+    assert found.partly
+    assert [r.name for r, _ in found.changes.blocked] == [DASH, TYK]
+
+
+def crowd(count: int) -> tuple[list[PublicTask], FakeZone]:
+    tasks = [PublicTask(f"e{n}", "tyk", "1.1.1.1") for n in range(count)]
+    marks = [owner_record(t.environment, DOMAIN) for t in tasks]
+    return tasks, FakeZone.of(*marks, *records_of(*tasks, domain=DOMAIN))
+
+
+def test_a_mass_of_unexplained_deletes_is_refused_and_nothing_is_written() -> None:
+    _, zone = crowd(11)
+    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted())
+    with pytest.raises(UnsafePlan, match=r"11 of 11"):
+        world.keeper.run(silent)
+    assert len(zone.names()) == 11
+    with pytest.raises(UnsafePlan):
+        world.keeper.check(world.keeper.look())
+
+
+def test_force_lifts_the_limit() -> None:
+    _, zone = crowd(11)
+    World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted()).keeper.run(silent, force=True)
+    assert zone.records() == ()
+
+
+def passing(world: World) -> Callable[[], None]:
+    def run() -> None:
+        world.keeper.run(silent)
+
+    return run
+
+
+def test_a_pass_that_another_one_overtakes_finds_nothing_left_to_do() -> None:
+    world = World(zone=FakeZone())
+    other = World(zone=world.zone)
+    world.zone.before_apply = [passing(other)]
+    world.keeper.run(silent)
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_written() -> None:
+    tasks, zone = crowd(3)
+    new = PublicTask("e9", "tyk", "9.9.9.9")
+    zone.refused = {f"tyk.e1.{DOMAIN}"}
+    moved = [replace(t, address="8.8.8.8") for t in tasks]
+    world = World(zone=zone, tasks=FakeTasks([*moved, new]), wanted=FakeWanted({t.environment: True for t in (*tasks, new)}))
+    with pytest.raises(BackendError, match=r"tyk\.e1\."):
+        world.keeper.run(silent)
+    assert [zone.values(f"tyk.e{n}.{DOMAIN}") for n in (0, 1, 2, 9)] == [{"8.8.8.8"}, {"1.1.1.1"}, {"8.8.8.8"}, {"9.9.9.9"}]
+
+
+@pytest.mark.parametrize("error", [Temporary("throttled"), Denied("no right")])
+def test_what_a_second_look_cannot_help_is_raised_at_once(error: BackendError) -> None:
+    world = World(zone=FakeZone(failures=[error]))
+    with pytest.raises(type(error)):
+        world.keeper.run(silent)
+    assert world.zone.batches == 0
+
+
+# ── retiring ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_retiring_removes_the_records_of_that_environment_alone_whatever_runs() -> None:
+    tasks, zone = crowd(3)
+    world = World(zone=zone, tasks=FakeTasks(tasks), wanted=FakeWanted(failures=[Temporary("serve cannot be reached")]))
+    world.keeper.retire("e1", silent)
+    assert zone.names() == {f"tyk.e0.{DOMAIN}", f"tyk.e2.{DOMAIN}"}
+    assert owner_record("e1", DOMAIN) not in zone.records()
+
+
+def test_retiring_an_environment_without_records_writes_nothing() -> None:
+    world = World()
+    world.keeper.retire("other", silent)
+    assert world.zone.batches == 0
+
+
+def test_retiring_leaves_what_is_not_ours() -> None:
+    theirs = Record(f"tyk.other.{DOMAIN}", "A", 60, frozenset({"7.7.7.7"}))
+    world = World(zone=FakeZone.of(theirs))
+    world.keeper.retire("other", silent)
+    assert world.zone.records() == (theirs,)
+
+
+def test_retiring_raises_if_a_record_of_ours_stays() -> None:
+    world = World()
+    world.zone.refused = {DASH}
+    with pytest.raises(BackendError, match=DASH):
+        world.keeper.retire("app", silent)
+
+
+def test_retiring_and_a_pass_at_the_same_moment_do_not_harm_each_other() -> None:
+    world = World(wanted=FakeWanted({"app": False}))
+    world.zone.before_apply = [passing(world)]
+    world.keeper.retire("app", silent)
+    assert world.zone.records() == ()
+
+
+# ── watching ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def announce(change: Callable[[], None]) -> Callable[[], bool]:
+    def step() -> bool:
+        change()
+        return True
+
+    return step
+
+
+def watched(world: World, *script: Callable[[], bool], check: Callable[[], None] = allowed, backstop_s: float = 60) -> FakeFeed:
+    stop = threading.Event()
+    feed = FakeFeed(stop, list(script))
+    world.keeper.watch(feed, check, stop, backstop_s=backstop_s)
+    return feed
+
+
+def test_the_watch_passes_once_at_once_and_again_after_an_announcement() -> None:
+    world = World(zone=FakeZone())
+    watched(world, announce(lambda: world.wanted.rows.update(app=False)))
+    assert world.zone.records() == ()
+    assert world.zone.batches == 2
+
+
+def test_the_watch_passes_again_after_the_backstop_though_nothing_was_announced() -> None:
+    world = World()
+    quiet = [lambda: False] * 3
+    world.tasks.seen.clear()
+    feed = watched(world, *quiet, backstop_s=1.0)
+    assert len(world.tasks.asked) == 2
+    assert feed.waited == [SLICE_S, SLICE_S, SLICE_S, SLICE_S]
+
+
+def test_the_watch_outlives_what_passes_and_tries_again_sooner() -> None:
+    failures: list[Exception] = [Temporary("serve cannot be reached"), Temporary("serve cannot be reached")]
+    world = World(zone=FakeZone(), wanted=FakeWanted({"app": True}, failures))
+    with capture_logs() as logs:
+        watched(world, *[lambda: False] * 6)
+    assert world.zone.names() == {TYK, DASH}
+    assert [line["failures"] for line in logs if line["event"] == "dns.pass_failed"] == [1, 2]
+
+
+@pytest.mark.parametrize("error", [Suspended("by ann: upgrade"), RootUnusable("not mounted")])
+def test_the_watch_does_nothing_while_processing_is_stopped(error: Exception) -> None:
+    world = World(zone=FakeZone())
+    halted: list[Exception] = [error]
+
+    def check() -> None:
+        if halted:
+            raise halted[0]
+
+    seen: list[bool] = []
+    watched(world, announce(lambda: seen.append(bool(world.zone.names()))), announce(halted.clear), check=check)
+    assert seen == [False]
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_one_refused_record_does_not_end_the_watch() -> None:
+    world = World(zone=FakeZone(refused={DASH}))
+    watched(world, announce(world.zone.refused.clear))
+    assert world.zone.names() == {TYK, DASH}
+
+
+def test_an_unsafe_plan_does_not_end_the_watch_and_writes_nothing() -> None:
+    tasks, zone = crowd(11)
+    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted())
+
+    def back() -> None:
+        world.tasks.seen.extend(tasks)
+        world.wanted.rows.update({t.environment: True for t in tasks})
+
+    watched(world, announce(back))
+    assert len(zone.names()) == 11
+
+
+@pytest.mark.parametrize("error", [Denied("no right"), ConfigError("no such zone")])
+def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        watched(World(wanted=FakeWanted(failures=[error])))
+
+
+def test_the_watch_says_once_what_is_in_the_way() -> None:
+    world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
+    with capture_logs() as logs:
+        watched(world, lambda: True, lambda: True)
+    assert sorted(line["reason"].partition(":")[0] for line in logs if line["event"] == "dns.blocked") == [DASH, TYK]
+
+
+def test_a_watch_that_is_told_to_stop_beforehand_does_nothing() -> None:
+    world, stop = World(zone=FakeZone()), threading.Event()
+    stop.set()
+    world.keeper.watch(FakeFeed(stop), allowed, stop, backstop_s=1)
+    assert world.zone.batches == 0
+
+
+def test_the_policy_of_a_keeper_is_what_its_records_look_like() -> None:
+    world = World(zone=FakeZone())
+    keeper = replace(world.keeper, policy=replace(world.keeper.policy, ttl=33))
+    keeper.run(silent)
+    assert {r.ttl for r in world.zone.records() if r.type == "A"} == {33}
