@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "root": ("root_init", "make a folder a config root"),
     "suspend": ("suspend", "stop all processing"),
     "resume": ("suspend", "let processing go on"),
+    "pki": ("pki", "the CA, and certificates for servers, workers and people"),
 }
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -10,7 +10,10 @@ from starlette.routing import Route
 
 
 def health_app(registry: CollectorRegistry, not_ready: Callable[[], str | None]) -> Starlette:
-    """`/healthcheck` (lives), `/readyz` (503 with the reason that `not_ready` gives) and `/metrics` of `registry`."""
+    """`/healthcheck` (lives), `/readyz` (503 with the reason that `not_ready` gives) and `/metrics`.
+
+    The metrics are those of `registry`, then those of the process: memory, files, connections, failed handshakes.
+    """
 
     def healthcheck(_request: Request) -> Response:
         return PlainTextResponse("OK")
@@ -20,6 +23,6 @@ def health_app(registry: CollectorRegistry, not_ready: Callable[[], str | None])
         return JSONResponse({"error": reason}, 503) if reason else PlainTextResponse("OK")
 
     def metrics(_request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry) + generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[Route("/healthcheck", healthcheck), Route("/readyz", readyz), Route("/metrics", metrics)])

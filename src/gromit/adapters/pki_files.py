@@ -1,0 +1,200 @@
+"""The folder of the CA: its key, what it issued, and the list of revoked serials.
+
+    ca.pem ca-key.pem           the CA
+    NAME.pem NAME-key.pem       the newest certificate of a name, and its key
+    NAME.p12                    both and the CA, for browsers, under a password
+    index.json                  everything that was issued, in order
+    denylist                    revoked serials, if settings name no other file
+
+A certificate and its key are two files: both are brought to disk as `NAME….new` first and then renamed, the key before the
+certificate. A crash in between is finished by the next command; a reader that meets the pair half-way sees that it does not fit.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+
+from gromit.adapters.private_files import FOLDER, PUBLIC, WatchedFile, commit, exclusive, stage, translated, write_whole
+from gromit.core.certificates import CA_NAME, Authority, Issued, Key, Kind, parse_denylist
+from gromit.core.roles import Role
+from gromit.errors import ConfigError, Conflict, NotFound, TrustError
+
+NEW = ".new"
+
+
+class PkiFiles:
+    """The port `PkiFolder`, on a folder that only gromit's user can enter."""
+
+    def __init__(self, folder: Path, denylist: Path | None = None) -> None:
+        """`denylist` is by default a file of the folder."""
+        self._folder = folder
+        self.denylist = denylist or folder / "denylist"
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep other processes out, and finish what one of them left half done."""
+        with translated(f"make the folder {self._folder}"):
+            self._folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
+            if self._folder.stat().st_mode & 0o077:
+                raise ConfigError(f"{self._folder} is open to others", hint=f"chmod 700 {self._folder}, if it is for the CA alone")
+        with exclusive(self._folder / ".lock"):
+            self._finish()
+            yield
+
+    def create_ca(self, authority: Authority) -> None:
+        """Keep a new CA. Raises `Conflict` if there is one."""
+        if self._cert(CA_NAME).exists() or self._key(CA_NAME).exists():
+            raise Conflict(f"there is a CA in {self._folder}", hint="choose another folder; certificates of a lost CA are void")
+        self._write_pair(CA_NAME, authority.certificate, authority.key)
+        if not self.denylist.exists():
+            write_whole(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
+
+    def authority(self) -> Authority:
+        """The CA. Raises `NotFound`."""
+        if not self._cert(CA_NAME).exists():
+            raise NotFound(f"there is no CA in {self._folder}", hint="make one with `gromit pki init`")
+        with translated(f"read the CA in {self._folder}"):
+            certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
+        try:
+            return Authority(x509.load_pem_x509_certificate(certificate), _signing_key(key))
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"the CA in {self._folder} cannot be used: {error}", hint="restore its files") from None
+
+    def index(self) -> Sequence[Issued]:
+        """Everything that was issued, in order."""
+        path = self._folder / "index.json"
+        if not path.exists():
+            return ()
+        with translated(f"read {path}"):
+            text = path.read_text("utf-8")
+        try:
+            return tuple(_issued(line) for line in json.loads(text)["issued"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path} cannot be understood: {error!r}", hint="restore it from a copy") from None
+
+    def append(self, line: Issued) -> None:
+        """Note that a certificate is issued. Done before its files are written, so that none exists unknown."""
+        lines = [_json_of(each) for each in (*self.index(), line)]
+        write_whole(self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode())
+
+    def has_files(self, name: str) -> bool:
+        """Whether files of that name are there."""
+        return self._cert(name).exists() or self._key(name).exists()
+
+    def has_p12(self, name: str) -> bool:
+        """Whether the name has a PKCS#12 file."""
+        return self._path(f"{name}.p12").exists()
+
+    def write_leaf(self, name: str, certificate: x509.Certificate, key: Key) -> None:
+        """Replace a name's certificate and key."""
+        self._write_pair(name, certificate, key)
+
+    def write_p12(self, name: str, certificate: x509.Certificate, key: Key, password: str) -> None:
+        """Replace a name's PKCS#12 file."""
+        encryption = BestAvailableEncryption(password.encode())
+        chain = [self.authority().certificate]
+        data = pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain, encryption)
+        write_whole(self._path(f"{name}.p12"), data)
+
+    def denied(self) -> frozenset[str]:
+        """Revoked serials; empty if the list was never begun. Raises `TrustError` or `ConfigError`."""
+        if not self.denylist.exists():
+            return frozenset()
+        with translated(f"read {self.denylist}"):
+            return parse_denylist(self.denylist.read_text("utf-8"))
+
+    def deny(self, remarks: Mapping[str, str]) -> None:
+        """Add serials, each with a remark, to the deny list; what is in it stays as it is."""
+        with translated(f"read {self.denylist}"):
+            text = self.denylist.read_text("utf-8") if self.denylist.exists() else ""
+        text += "" if not text or text.endswith("\n") else "\n"
+        text += "".join(f"{serial}  # {remark}\n" for serial, remark in remarks.items())
+        write_whole(self.denylist, text.encode(), mode=PUBLIC)
+
+    def _write_pair(self, name: str, certificate: x509.Certificate, key: Key) -> None:
+        with translated(f"write the certificate {name} in {self._folder}"):
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            new_key = stage(self._key(name), pem, suffix=NEW)
+            new_cert = stage(self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW)
+            commit(new_key, self._key(name))
+            commit(new_cert, self._cert(name))
+
+    def _finish(self) -> None:
+        """Complete or drop a pair that a crash left half renamed: it is complete once both files were on disk."""
+        with translated(f"finish an interrupted change in {self._folder}"):
+            for new_key in self._folder.glob(f"*-key.pem{NEW}"):
+                name = new_key.name.removesuffix(f"-key.pem{NEW}")
+                if self._cert(name, NEW).exists():
+                    commit(new_key, self._key(name))
+                else:
+                    new_key.unlink()
+            for new_cert in self._folder.glob(f"*.pem{NEW}"):
+                commit(new_cert, new_cert.with_name(new_cert.name.removesuffix(NEW)))
+
+    def _cert(self, name: str, suffix: str = "") -> Path:
+        return self._path(f"{name}.pem{suffix}")
+
+    def _key(self, name: str) -> Path:
+        return self._path(f"{name}-key.pem")
+
+    def _path(self, file: str) -> Path:
+        if "/" in file or file.startswith("."):
+            raise ValueError(file)  # names are checked long before; this is the last net
+        return self._folder / file
+
+
+class DenyListFile:
+    """The deny list as a server asks it: per request, read anew when it changes, and nobody passes if it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = WatchedFile(path, parse_denylist, TrustError)
+
+    def denies(self, serial: str) -> bool:
+        """Whether the certificate is revoked. Raises `TrustError`."""
+        return serial in self._file.value()
+
+
+def _signing_key(pem: bytes) -> Key:
+    key = load_pem_private_key(pem, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("its key is not an elliptic curve key")
+    return key
+
+
+def _json_of(line: Issued) -> Mapping[str, Any]:
+    return {
+        "name": line.name,
+        "kind": str(line.kind),
+        "serial": line.serial,
+        "sans": list(line.sans),
+        "days": line.days,
+        "not_before": line.not_before.isoformat(),
+        "not_after": line.not_after.isoformat(),
+    }
+
+
+def _issued(line: Mapping[str, Any]) -> Issued:
+    kind: Kind = "server" if line["kind"] == "server" else Role(line["kind"])
+    return Issued(
+        name=str(line["name"]),
+        kind=kind,
+        serial=str(line["serial"]),
+        sans=tuple(str(san) for san in line["sans"]),
+        days=int(line["days"]),
+        not_before=datetime.fromisoformat(line["not_before"]),
+        not_after=datetime.fromisoformat(line["not_after"]),
+    )

@@ -1,0 +1,105 @@
+"""Files that are for gromit's user alone: written whole or not at all, and read anew when they change."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from gromit.errors import ConfigError, GromitError
+
+Value = TypeVar("Value")
+Signature = tuple[int, int, int, int]
+
+PRIVATE, PUBLIC, FOLDER = 0o600, 0o644, 0o700
+
+
+def write_whole(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
+    """Replace a file by one rename, on disk before it is seen. Raises `ConfigError`."""
+    with translated(f"write {path}"):
+        commit(stage(path, data, mode=mode), path)
+
+
+def stage(path: Path, data: bytes, *, mode: int = PRIVATE, suffix: str | None = None) -> Path:
+    """Bring data to disk beside `path`, under its name with `suffix`, else under a name of its own; gives that place."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if suffix is None:
+            return Path(name)
+        return commit(Path(name), path.with_name(path.name + suffix))
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
+        raise
+
+
+def commit(staged: Path, path: Path) -> Path:
+    """Give a staged file its name, and bring the folder to disk."""
+    staged.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return path
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path` for the length of a `with`; other processes wait."""
+    with translated(f"lock {path}"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        with translated(f"lock {path}"):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Run a block of file work; what the system refuses comes out as `ConfigError` "cannot …"."""
+    try:
+        yield
+    except OSError as error:
+        hint = "check the path and that gromit's user may use it"
+        raise ConfigError(f"cannot {doing}: {error.strerror}", hint=hint) from error
+
+
+class WatchedFile(Generic[Value]):
+    """What a text file says now. It is parsed again only when it has changed; a fault is never bridged with an old value."""
+
+    def __init__(self, path: Path, parse: Callable[[str], Value], fault: type[GromitError] = ConfigError) -> None:
+        """`fault` is raised when the file cannot be read; `parse` raises its own."""
+        self._path = path
+        self._parse = parse
+        self._fault = fault
+        self._known: tuple[Signature, Value] | None = None
+
+    def value(self) -> Value:
+        """The parsed file. Costs one stat while nothing has changed."""
+        try:
+            signature = _signature(self._path.stat())
+            if self._known is not None and self._known[0] == signature:
+                return self._known[1]
+            self._known = None
+            text = self._path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            self._known = None
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise self._fault(f"cannot read {self._path}: {reason}", hint="check the path and its rights") from error
+        value = self._parse(text)
+        self._known = (signature, value)
+        return value
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

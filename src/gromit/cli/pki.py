@@ -1,0 +1,139 @@
+"""`gromit pki`: our own CA and the certificates of servers, workers and people."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gromit import trust
+from gromit.cli import Group, Run, pass_run, render
+from gromit.errors import ConfigError, InvalidInput
+
+ROLES = ("gateway", "worker", "operator", "viewer", "server")
+_COLUMNS = ("name", "role", "serial", "not_after", "state")
+_password_file = click.option(
+    "--p12-password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File whose first line is the password of the .p12; without it the password is asked for.",
+)
+
+
+@click.group(cls=Group)
+def pki() -> None:
+    """The CA in the folder `pki.dir`, and what it issued."""
+
+
+@pki.command()
+@click.option("--name", default="gromit", show_default=True, help="Name of the CA in its certificate.")
+@click.option("--days", type=click.IntRange(1), help="Lifetime; `pki.ca_days` if not given.")
+@pass_run
+def init(run: Run, name: str, days: int | None) -> None:
+    """Make the CA. One that is there is never overwritten."""
+    settings = run.settings.pki
+    serial = trust.pki(run.settings).init(name, days or settings.ca_days)
+    _show(run, [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}], ("serial", "certificate"))
+
+
+@pki.command()
+@click.option("--role", required=True, type=click.Choice(ROLES), help="What the holder may do; server: for serve or a gateway.")
+@click.option("--name", required=True, help="Name of the holder: a DNS name, which also names the files.")
+@click.option("--san", multiple=True, help="Further DNS name or IP address; may be given several times.")
+@click.option("--p12", is_flag=True, help="Also write NAME.p12, for browsers.")
+@_password_file
+@click.option("--days", type=click.IntRange(1, 397), help="Lifetime; `pki.leaf_days` if not given.")
+@pass_run
+def issue(
+    run: Run, *, role: str, name: str, san: tuple[str, ...], p12: bool, p12_password_file: Path | None, days: int | None
+) -> None:
+    """Issue a certificate with a new key."""
+    from gromit.core.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
+    from gromit.core.roles import Role  # noqa: PLC0415 - as above
+
+    settings = run.settings.pki
+    wanted = LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=san, days=days or settings.leaf_days)
+    authority = trust.pki(run.settings)
+    authority.check(wanted)
+    issued = authority.issue(wanted, _password(p12_password_file) if p12 or p12_password_file else None)
+    row = {
+        "name": name,
+        "role": role,
+        "serial": issued.serial,
+        "not_after": issued.not_after.isoformat(),
+        "certificate": str(settings.dir / f"{name}.pem"),
+        "key": str(settings.dir / f"{name}-key.pem"),
+    }
+    _show(run, [row], ("name", "role", "serial", "not_after", "certificate", "key"))
+
+
+@pki.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All names.")
+@click.option("--force", is_flag=True, help="Also those that are not past two thirds of their life.")
+@_password_file
+@pass_run
+def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_password_file: Path | None) -> None:
+    """Give NAMES a new key and certificate, if theirs are past two thirds of their life."""
+    if bool(names) == every:
+        raise InvalidInput("say which certificates to renew", hint="give names, or --all")
+    password = _password(p12_password_file) if p12_password_file else None
+    done = trust.pki(run.settings).renew(names, force=force, p12_password=password)
+    rows = [
+        {
+            "name": each.name,
+            "serial": each.renewed.serial if each.renewed else None,
+            "not_after": each.renewed.not_after.isoformat() if each.renewed else None,
+            "result": each.reason,
+        }
+        for each in done
+    ]
+    render.show(rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued")
+
+
+@pki.command()
+@click.argument("which", metavar="NAME|SERIAL")
+@pass_run
+def revoke(run: Run, which: str) -> None:
+    """Put a certificate, or all of a name, on the deny list. Servers obey it with their next request."""
+    revoked = trust.pki(run.settings).revoke(which)
+    rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
+    render.show(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
+    if run.settings.serve.denylist is None:
+        path = run.settings.pki.dir / "denylist"
+        click.echo(f"the setting serve.denylist is not set: serve obeys the list only if it names {path}", err=True)
+
+
+@pki.command("list")
+@pass_run
+def list_(run: Run) -> None:
+    """List everything that was issued, and how it stands."""
+    rows = [
+        {
+            "name": line.name,
+            "role": str(line.kind),
+            "serial": line.serial,
+            "not_after": line.not_after.isoformat(),
+            "state": str(standing),
+            "sans": list(line.sans),
+        }
+        for line, standing in trust.pki(run.settings).list()
+    ]
+    render.show(rows, _COLUMNS, run.output, empty="nothing was issued")
+
+
+def _password(file: Path | None) -> str:
+    if file is None:
+        return str(click.prompt("Password of the .p12", hide_input=True, confirmation_prompt=True, err=True))
+    try:
+        password = next(iter(file.read_text("utf-8").splitlines()), "")
+    except (OSError, UnicodeDecodeError):
+        password = ""
+    if not password:
+        raise ConfigError(f"{file} has no password in its first line", hint="write the password there, readable for you alone")
+    return password
+
+
+def _show(run: Run, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    if run.output == "json":
+        render.show_json(rows[0])
+    else:
+        render.show(rows, columns, run.output)

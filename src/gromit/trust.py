@@ -1,0 +1,27 @@
+"""The composition root of what guards serve: the CA, the tokens, the gateway. Like `bootstrap`, it may read clock and chance."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gromit.config import Settings
+    from gromit.services.pki import Pki
+
+
+def pki(settings: "Settings") -> "Pki":
+    """The CA of `pki.dir`."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from gromit.adapters.pki_files import PkiFiles
+    from gromit.core.certificates import SERIAL_BITS
+    from gromit.services.pki import Pki, Sources
+
+    sources = Sources(
+        now=lambda: datetime.now(UTC).replace(microsecond=0),
+        serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
+        new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
+    )
+    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)

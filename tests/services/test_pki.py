@@ -1,0 +1,312 @@
+"""The life of certificates in a folder: made, renewed, revoked, found."""
+
+import itertools
+import json
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
+
+from gromit.adapters.pki_files import DenyListFile, PkiFiles
+from gromit.core.certificates import Key, LeafRequest, Standing
+from gromit.core.roles import Role
+from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
+from gromit.services.pki import Pki, Sources
+from tests.fakes.authority import new_key
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ALICE = LeafRequest(name="alice", kind=Role.OPERATOR, days=30)
+SERVE = LeafRequest(name="serve", kind="server", sans=("127.0.0.1",), days=30)
+
+
+class Desk:
+    """A CA with a clock that the test moves."""
+
+    def __init__(self, folder: Path, make_key: Callable[[], Key] = new_key) -> None:
+        self.now = START
+        self.folder = folder
+        self.files = PkiFiles(folder)
+        serials = itertools.count(0x1000)
+        self.pki = Pki(self.files, Sources(lambda: self.now, lambda: next(serials), make_key))
+
+    def states(self) -> list[tuple[str, Standing]]:
+        return [(line.name, standing) for line, standing in self.pki.list()]
+
+    def pair_fits(self, name: str) -> bool:
+        certificate = x509.load_pem_x509_certificate((self.folder / f"{name}.pem").read_bytes())
+        key = load_pem_private_key((self.folder / f"{name}-key.pem").read_bytes(), None)
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return certificate.public_key().public_bytes(*form) == key.public_key().public_bytes(*form)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path / "pki")
+    desk.pki.init("test", 365)
+    return desk
+
+
+def test_a_ca_is_never_overwritten(desk: Desk) -> None:
+    before = (desk.folder / "ca.pem").read_bytes(), (desk.folder / "ca-key.pem").read_bytes()
+    with pytest.raises(Conflict, match="there is a CA"):
+        desk.pki.init("other", 365)
+    (desk.folder / "ca.pem").unlink()
+    with pytest.raises(Conflict, match="there is a CA"):
+        desk.pki.init("other", 365)
+    assert (desk.folder / "ca-key.pem").read_bytes() == before[1]
+
+
+def test_nothing_is_issued_without_a_ca(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no CA"):
+        Desk(tmp_path / "pki").pki.issue(ALICE)
+
+
+def test_the_folder_and_all_keys_are_private(desk: Desk) -> None:
+    desk.pki.issue(ALICE, "sesame")
+    assert desk.folder.stat().st_mode & 0o777 == 0o700
+    modes = {p.name: p.stat().st_mode & 0o777 for p in desk.folder.iterdir()}
+    assert {name for name, mode in modes.items() if mode & 0o077} == {"ca.pem", "alice.pem", "denylist"}
+    assert {"ca-key.pem", "alice-key.pem", "alice.p12", "index.json"} < set(modes)
+
+
+def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    with pytest.raises(ConfigError, match="open to others"):
+        Desk(tmp_path / "open").pki.init("test", 365)
+    assert list((tmp_path / "open").iterdir()) == []
+
+
+def test_what_is_issued_fits_together_and_is_listed(desk: Desk) -> None:
+    issued = desk.pki.issue(ALICE)
+    assert desk.pair_fits("alice")
+    context = ssl.create_default_context(cafile=str(desk.folder / "ca.pem"))
+    context.load_cert_chain(desk.folder / "alice.pem", desk.folder / "alice-key.pem")
+    assert desk.pki.list() == [(issued, Standing.VALID)]
+
+
+def test_serials_differ_even_between_certificates_of_one_name(desk: Desk) -> None:
+    first = desk.pki.issue(ALICE)
+    (renewal,) = desk.pki.renew(["alice"], force=True)
+    assert renewal.renewed is not None
+    assert renewal.renewed.serial != first.serial
+
+
+@pytest.mark.parametrize("name", ["../alice", "ca", "x-key"])
+def test_a_name_never_leaves_the_folder_or_touches_the_ca(desk: Desk, name: str) -> None:
+    before = sorted(p.name for p in desk.folder.parent.rglob("*"))
+    with pytest.raises(InvalidInput):
+        desk.pki.issue(LeafRequest(name=name, kind=Role.VIEWER, days=1))
+    assert sorted(p.name for p in desk.folder.parent.rglob("*")) == before
+
+
+def test_a_name_has_one_certificate_until_it_ends_or_is_revoked(desk: Desk) -> None:
+    desk.pki.issue(ALICE)
+    with pytest.raises(Conflict, match="has a certificate"):
+        desk.pki.issue(LeafRequest(name="alice", kind=Role.VIEWER, days=1))
+    desk.pki.revoke("alice")
+    desk.pki.issue(LeafRequest(name="alice", kind=Role.VIEWER, days=1))
+    desk.now += timedelta(days=2)
+    desk.pki.issue(ALICE)
+    assert desk.states() == [("alice", Standing.REVOKED), ("alice", Standing.EXPIRED), ("alice", Standing.VALID)]
+
+
+def test_files_that_the_index_does_not_know_are_not_overwritten(desk: Desk) -> None:
+    (desk.folder / "alice.pem").write_text("precious")
+    with pytest.raises(Conflict, match="does not know"):
+        desk.pki.issue(ALICE)
+    assert (desk.folder / "alice.pem").read_text() == "precious"
+
+
+class TestRenewal:
+    """New certificates for old names."""
+
+    def test_only_what_is_past_two_thirds_of_its_life_is_renewed(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        desk.now += timedelta(days=15)
+        desk.pki.issue(SERVE)
+        desk.now += timedelta(days=6)
+        results = {r.name: r.reason for r in desk.pki.renew([])}
+        assert results == {"alice": "renewed", "serve": "not due"}
+        assert desk.states() == [("alice", Standing.REPLACED), ("serve", Standing.VALID), ("alice", Standing.VALID)]
+
+    def test_it_says_what_the_old_one_said_with_a_new_key(self, desk: Desk) -> None:
+        desk.pki.issue(SERVE)
+        before = x509.load_pem_x509_certificate((desk.folder / "serve.pem").read_bytes())
+        desk.pki.renew(["serve"], force=True)
+        after = x509.load_pem_x509_certificate((desk.folder / "serve.pem").read_bytes())
+        san = x509.SubjectAlternativeName
+        assert before.extensions.get_extension_for_class(san) == after.extensions.get_extension_for_class(san)
+        assert before.public_key() != after.public_key()
+        assert desk.pair_fits("serve")
+
+    def test_an_expired_one_is_renewed(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        desk.now += timedelta(days=40)
+        assert [r.reason for r in desk.pki.renew(["alice"])] == ["renewed"]
+
+    def test_a_revoked_one_is_not(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        desk.pki.revoke("alice")
+        assert [r.reason for r in desk.pki.renew([], force=True)] == ["revoked"]
+        with pytest.raises(Conflict, match="revoked"):
+            desk.pki.renew(["alice"], force=True)
+
+    def test_an_unknown_name_renews_nothing_at_all(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        with pytest.raises(NotFound, match="bob"):
+            desk.pki.renew(["alice", "bob"], force=True)
+        assert len(desk.pki.list()) == 1
+
+    def test_a_p12_follows_if_its_password_is_given_and_else_it_is_said(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE, "sesame")
+        (silent,) = desk.pki.renew(["alice"], force=True)
+        assert "old one" in silent.reason
+        (renewal,) = desk.pki.renew(["alice"], force=True, p12_password="open")
+        assert renewal.renewed is not None
+        bundle = pkcs12.load_pkcs12((desk.folder / "alice.p12").read_bytes(), b"open")
+        assert bundle.cert is not None
+        assert format(bundle.cert.certificate.serial_number, "x") == renewal.renewed.serial
+        assert [c.certificate for c in bundle.additional_certs] == [desk.files.authority().certificate]
+
+
+class TestRevocation:
+    """The deny list."""
+
+    def test_a_name_stands_for_all_its_living_certificates(self, desk: Desk) -> None:
+        desk.pki.issue(LeafRequest(name="alice", kind=Role.OPERATOR, days=1))
+        desk.now += timedelta(days=2)
+        ended = desk.pki.list()[0][0].serial
+        first = desk.pki.issue(ALICE).serial
+        desk.pki.renew(["alice"], force=True)
+        second = desk.pki.list()[-1][0].serial
+        assert {line.serial for line in desk.pki.revoke("alice")} == {first, second}
+        denied = DenyListFile(desk.files.denylist)
+        assert [denied.denies(serial) for serial in (ended, first, second)] == [False, True, True]
+
+    def test_a_serial_stands_for_itself(self, desk: Desk) -> None:
+        first = desk.pki.issue(ALICE).serial
+        desk.pki.renew(["alice"], force=True)
+        assert [line.serial for line in desk.pki.revoke(f"0x{first.upper()}")] == [first]
+        assert desk.states() == [("alice", Standing.REVOKED), ("alice", Standing.VALID)]
+
+    def test_twice_is_once(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        assert len(desk.pki.revoke("alice")) == 1
+        text = desk.files.denylist.read_text()
+        assert desk.pki.revoke("alice") == []
+        assert desk.files.denylist.read_text() == text
+
+    def test_what_people_wrote_in_the_list_is_kept(self, desk: Desk) -> None:
+        desk.files.denylist.write_text("# by hand\nbeef # stolen laptop")
+        serial = desk.pki.issue(ALICE).serial
+        desk.pki.revoke("alice")
+        assert desk.files.denylist.read_text().startswith("# by hand\nbeef # stolen laptop\n")
+        assert desk.files.denied() == {"beef", serial}
+
+    def test_what_was_never_issued_cannot_be_revoked(self, desk: Desk) -> None:
+        for which in ("bob", "beef", ""):
+            with pytest.raises(NotFound):
+                desk.pki.revoke(which)
+
+    def test_a_list_in_another_place_is_used(self, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "revoked"
+        desk = Desk(tmp_path / "pki")
+        desk.files = PkiFiles(desk.folder, elsewhere)
+        desk.pki = Pki(desk.files, Sources(lambda: desk.now, lambda: 77, new_key))
+        desk.pki.init("test", 365)
+        desk.pki.issue(ALICE)
+        desk.pki.revoke("alice")
+        assert "4d  # alice operator" in elsewhere.read_text()
+
+
+class TestServersDenyList:
+    """As servers ask it."""
+
+    def test_it_follows_its_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "denylist"
+        path.write_text("ab\n")
+        denylist = DenyListFile(path)
+        assert (denylist.denies("ab"), denylist.denies("cd")) == (True, False)
+        path.write_text("ab\ncd\n")
+        assert denylist.denies("cd")
+
+    def test_nobody_passes_while_it_cannot_be_read(self, tmp_path: Path) -> None:
+        denylist = DenyListFile(tmp_path / "missing")
+        with pytest.raises(TrustError):
+            denylist.denies("ab")
+        (tmp_path / "missing").write_text("no serial\n")
+        with pytest.raises(TrustError):
+            denylist.denies("ab")
+
+
+class _Crash(Exception):
+    pass
+
+
+class TestCrashes:
+    """What a crash leaves, and what the next command makes of it."""
+
+    def test_both_staged_files_are_put_in_place(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        self._stage_next(desk)
+        with desk.files.changing():
+            pass
+        assert desk.pair_fits("alice")
+        assert not list(desk.folder.glob("*.new"))
+
+    def test_a_renamed_key_is_followed_by_its_certificate(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        self._stage_next(desk)
+        (desk.folder / "alice-key.pem.new").rename(desk.folder / "alice-key.pem")
+        assert not desk.pair_fits("alice")
+        with desk.files.changing():
+            pass
+        assert desk.pair_fits("alice")
+
+    def test_a_lone_staged_key_is_dropped(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
+        self._stage_next(desk)
+        (desk.folder / "alice.pem.new").unlink()
+        with desk.files.changing():
+            pass
+        assert desk.pair_fits("alice")
+        assert not list(desk.folder.glob("*.new"))
+
+    def test_a_certificate_whose_files_were_never_written_is_in_the_index_and_can_be_revoked(self, tmp_path: Path) -> None:
+        class Files(PkiFiles):
+            def write_leaf(self, name: str, certificate: x509.Certificate, key: Key) -> None:
+                raise _Crash(name, certificate, key)
+
+        files = Files(tmp_path / "pki")
+        pki = Pki(files, Sources(lambda: START, lambda: 99, new_key))
+        pki.init("test", 365)
+        with pytest.raises(_Crash):
+            pki.issue(ALICE)
+        assert [line.serial for line in pki.revoke("alice")] == ["63"]
+
+    def _stage_next(self, desk: Desk) -> None:
+        """The state right after both files of a renewal were brought to disk."""
+        other = Desk(desk.folder.parent / "other")
+        other.pki.init("test", 365)
+        other.pki.issue(ALICE)
+        for file in ("alice.pem", "alice-key.pem"):
+            (other.folder / file).rename(desk.folder / f"{file}.new")
+
+
+def test_an_index_that_was_damaged_is_said_and_not_overwritten(desk: Desk) -> None:
+    index = desk.folder / "index.json"
+    for text in ("{", json.dumps({"issued": [{"name": "x"}]}), "[]"):
+        index.write_text(text)
+        with pytest.raises(ConfigError, match="cannot be understood"):
+            desk.pki.issue(ALICE)
+        assert index.read_text() == text
+
+
+def test_a_damaged_ca_is_said(desk: Desk) -> None:
+    (desk.folder / "ca-key.pem").write_text("nonsense")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        desk.pki.issue(ALICE)
