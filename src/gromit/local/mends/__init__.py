@@ -6,7 +6,7 @@ outlives its need. They reach into the emulator, which is therefore pinned exact
 
 from collections.abc import Callable
 
-from gromit.local.mends import discovery, listings, network, services, tasks
+from gromit.local.mends import discovery, listings, network, registry, services, tasks, zones
 from gromit.local.mends.change import Mending
 
 MENDS: tuple[Callable[[Mending], None], ...] = (
@@ -32,6 +32,8 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     network.refuse_reserved_tags,
     discovery.keep_used_services,
     discovery.refuse_doubles,
+    zones.change_wholly,
+    registry.digest_manifests,
 )
 """All mends, in the order in which they are made."""
 

@@ -153,6 +153,7 @@ def _start_deployment(service: Service) -> None:
         "pendingCount": service.desired_count,
         "runningCount": 0,
         "failedTasks": 0,
+        "succeeded": False,  # for the scheduler: whether a task of it has ever run
         "rolloutState": "IN_PROGRESS",
         "rolloutStateReason": f"ECS deployment {identity} in progress.",
     }

@@ -1,7 +1,7 @@
 """ECS tasks and their network interfaces, as Fargate makes them."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from moto.core.utils import utcnow
@@ -53,11 +53,16 @@ def stay_running(mending: Mending) -> None:
 
 
 def address_tasks(mending: Mending) -> None:
-    """AWS gives a task's interface an address of its subnet, and a public one if `assignPublicIp` is ENABLED."""
+    """AWS gives a task's interface an address of its subnet, and a public one if `assignPublicIp` is ENABLED.
+
+    It also says when a task was made, and names no exit code of a container that has not ended.
+    """
 
     def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
         stock(task, *args, **kwargs)
         task.created_at = task.started_at = utcnow()
+        for container in task.containers:
+            container.exitCode = None
         for interface in interfaces(task):
             _give_address(interface, free_address(interface.subnet))
             interface.requester_managed, interface.delete_on_termination = True, True
@@ -121,18 +126,24 @@ def end_task(task: Task, reason: str, code: str) -> None:
 
 
 def free_address(subnet: Subnet) -> str:
-    """The next free address of a subnet; addresses come round only after all others, so that none is soon another's."""
-    network = ipaddress.IPv4Network(subnet.cidr_block)
-    usable = network.num_addresses - _FIRST_USABLE - 1
+    """The next free address of a subnet; addresses come round only after all others, so that none is soon another's.
+
+    Raises `OverflowError` if there is none.
+    """
     taken = {eni.private_ip_address for eni in subnet.ec2_backend.enis.values() if eni.subnet.id == subnet.id}
-    last: int = getattr(subnet, "last_given", -1)
+    subnet.last_given = next_address(ipaddress.IPv4Network(subnet.cidr_block), taken, getattr(subnet, "last_given", None))
+    return str(subnet.last_given)
+
+
+def next_address(network: ipaddress.IPv4Network, taken: Container[str], last: str | None) -> str:
+    """The first address after `last` that is not taken, going round; the first four and the last of a network are AWS's own."""
+    usable = network.num_addresses - _FIRST_USABLE - 1
+    start = int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE if last else -1
     for step in range(1, usable + 1):
-        number = (last + step) % usable
-        address = str(network[number + _FIRST_USABLE])
+        address = str(network[(start + step) % usable + _FIRST_USABLE])
         if address not in taken:
-            subnet.last_given = number
             return address
-    raise OverflowError(f"subnet {subnet.id} has no free address")
+    raise OverflowError(f"{network} has no free address")
 
 
 def _give_address(interface: NetworkInterface, address: str) -> None:

@@ -1,0 +1,151 @@
+"""Simulated containers: starting, watching and ending their processes. Knows nothing of ECS.
+
+One thread owns them: Linux counts the thread that started a child as its parent, and the children die with it.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+_PROGRAM = Path(__file__).with_name("task.py")
+_READY = "ready"
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What a container process is told."""
+
+    says: dict[str, str]
+    """What `GET /` answers, besides the hash of the config."""
+    addresses: tuple[str, ...]
+    port: int | None
+    """The port it listens on, on all its addresses; without one it only runs."""
+    config: str | None
+    """The folder that an image would see as its config, read once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A container listens."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A container's process has ended."""
+
+    name: str
+    code: int
+    """Exit code as a container has it: 128 + signal for one that was killed."""
+    words: str
+    """What it said of its end."""
+
+
+@dataclass(slots=True)
+class _Running:
+    process: subprocess.Popen[bytes]
+    said: str = ""
+
+
+class Containers:
+    """The container processes of one emulator, by name."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._awake = os.pipe()
+        os.set_blocking(self._waker, False)
+        os.set_blocking(self._awake, False)
+        self._lock, self._closed = threading.Lock(), False
+        self._selector.register(self._waker, selectors.EVENT_READ, None)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._running
+
+    @property
+    def names(self) -> list[str]:
+        """Containers whose process has not ended yet."""
+        return list(self._running)
+
+    def start(self, name: str, spec: Spec) -> None:
+        """Start a container; `Ready` or `Exited` follows."""
+        text = json.dumps({**asdict(spec), "parent": os.getpid()})
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-S", "-I", str(_PROGRAM), text],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={k: v for k, v in os.environ.items() if k in {"PATH", "LD_LIBRARY_PATH"}},
+            process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
+        )
+        stream = _stdout(process)
+        os.set_blocking(stream.fileno(), False)
+        self._running[name] = _Running(process)
+        self._selector.register(stream, selectors.EVENT_READ, name)
+
+    def stop(self, name: str, *, at_once: bool = False) -> None:
+        """Ask a container to end, or make it; `Exited` follows. Nothing happens if it has ended."""
+        if name in self._running:
+            self._running[name].process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
+
+    def wake(self) -> None:
+        """Let `wait` return now; the one method that any thread may call, also after the end."""
+        with self._lock, suppress(BlockingIOError):  # a full pipe wakes as well
+            if not self._closed:
+                os.write(self._awake, b"!")
+
+    def wait(self, seconds: float | None) -> list[Ready | Exited]:
+        """What has happened, as soon as something has; nothing after so many seconds, or when woken."""
+        happened: list[Ready | Exited] = []
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                os.read(self._waker, 4096)
+            else:
+                happened += self._read(key.data)
+        return happened
+
+    def close(self) -> None:
+        """End all containers at once, and wait until they have."""
+        for container in self._running.values():
+            container.process.kill()
+        for container in self._running.values():
+            container.process.wait()
+            _stdout(container.process).close()
+        self._running.clear()
+        self._selector.close()
+        with self._lock:
+            self._closed = True
+            os.close(self._waker)
+            os.close(self._awake)
+
+    def _read(self, name: str) -> list[Ready | Exited]:
+        container = self._running[name]
+        stream = _stdout(container.process)
+        part = os.read(stream.fileno(), 4096)
+        if part:
+            ready_before = container.said.startswith(_READY)
+            container.said = (container.said + part.decode(errors="replace"))[:_LONGEST]
+            return [Ready(name)] if container.said.startswith(_READY) and not ready_before else []
+        self._selector.unregister(stream)
+        stream.close()
+        code = container.process.wait()
+        del self._running[name]
+        words = container.said.removeprefix(_READY).strip()
+        return [Exited(name, 128 - code if code < 0 else code, words)]
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdout is None:
+        raise RuntimeError("a container's process has no standard output")
+    return process.stdout

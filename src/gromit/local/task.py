@@ -1,0 +1,119 @@
+"""One simulated container: a process of its own that stands in for what an image would run.
+
+Run as `python -S -I task.py SPEC`, SPEC being the JSON of `containers.Spec`. It imports little, and nothing of gromit, so that
+it is up in hundredths of a second. It reads its config folder once, as a container would at start; listens on its addresses;
+writes `ready` on standard output; and answers `GET /` with what it is. It dies with the process that started it.
+"""
+
+import _thread
+import ctypes
+import hashlib
+import json
+import os
+import signal
+import socket
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_LARGEST_REQUEST = 65536
+_PATIENCE = 10.0
+"""Seconds that a client may be silent."""
+
+_STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` ends; end at once if that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def config_hash(folder: str) -> str:
+    """SHA-256 (hex) of all regular files below `folder`; raises `OSError` where it cannot be read.
+
+    Defined as in `core.config_files.folder_hash` (a test compares them), and written anew because importing that takes longer than
+    all else here: for each file in byte order of its relative path, the path, a NUL, the length in 8 bytes, the content.
+    Links, and names that begin with `.gromit`, are left out.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    _collect(os.fsencode(folder), b"", found)
+    total = hashlib.sha256()
+    for path, content in sorted(found):
+        total.update(path + b"\0" + len(content).to_bytes(8, "big") + content)
+    return total.hexdigest()
+
+
+def _collect(folder: bytes, prefix: bytes, found: list[tuple[bytes, bytes]]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(b".gromit"):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                _collect(entry.path, prefix + entry.name + b"/", found)
+            elif entry.is_file(follow_symlinks=False):
+                with open(entry.path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than all else here
+                    found.append((prefix + entry.name, file.read()))
+
+
+def answer(request: bytes, body: bytes) -> bytes:
+    """The HTTP answer to the head of a request: `body` for `GET /`, an error for anything else."""
+    words = request.split(b"\r\n", 1)[0].split(b" ")
+    if len(words) != 3 or not words[2].startswith(b"HTTP/"):
+        return _response(400, b'{"error": "not HTTP"}\n')
+    if words[0] not in {b"GET", b"HEAD"}:
+        return _response(405, b'{"error": "only GET"}\n')
+    if words[1].split(b"?", 1)[0] != b"/":
+        return _response(404, b'{"error": "only /"}\n')
+    full = _response(200, body)
+    return full.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n" if words[0] == b"HEAD" else full
+
+
+def _response(status: int, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Connection: close\r\n\r\n" + body
+
+
+def _serve(connection: socket.socket, body: bytes) -> None:
+    with connection:
+        connection.settimeout(_PATIENCE)
+        request = b""
+        try:
+            while b"\r\n\r\n" not in request and len(request) < _LARGEST_REQUEST:
+                part = connection.recv(4096)
+                if not part:
+                    return
+                request += part
+            connection.sendall(answer(request, body))
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+
+def _accept(listener: socket.socket, body: bytes) -> None:
+    while True:
+        connection, _ = listener.accept()
+        _thread.start_new_thread(_serve, (connection, body))
+
+
+def main() -> None:
+    """Be the container that the first argument describes, until killed."""
+    spec = json.loads(sys.argv[1])
+    die_with(spec["parent"])
+    try:
+        config = config_hash(spec["config"]) if spec["config"] else None
+        listeners = [socket.create_server((address, spec["port"])) for address in spec["addresses"] if spec["port"]]
+    except OSError as error:
+        sys.stdout.write(f"{error}\n")
+        sys.exit(1)
+    body = json.dumps({**spec["says"], "config_sha256": config}).encode() + b"\n"
+    for listener in listeners:
+        _thread.start_new_thread(_accept, (listener, body))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()
