@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -63,10 +63,10 @@ def needed(value: Value | None, setting: str) -> Value:
 
 @cache
 def session() -> "boto3.Session":
-    """One AWS session for the process."""
+    """One AWS session for the process. `AWS_REGION` counts as it does for AWS's other SDKs; boto3 itself does not read it."""
     from gromit.adapters import aws
 
-    return aws.new_session()
+    return aws.new_session(os.environ.get("AWS_REGION") or None)
 
 
 # ── what everything stands on ─────────────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ def operator() -> str:
 # ── serve ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def api_server(settings: "Settings") -> "Server":
+def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "Server":
     """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
     from gromit.adapters.pki_files import DenyListFile
     from gromit.core.roles import Role
@@ -191,8 +191,8 @@ def api_server(settings: "Settings") -> "Server":
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
     )
     store, changes = environment_store(settings), Changes()
-    metrics = Metrics(store, now_ms)
-    api = build_app(_parts(settings, store, changes, metrics))
+    metrics = Metrics(store, clock)
+    api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
     health = health_app(metrics.registry, metrics.not_ready)
     return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
 
