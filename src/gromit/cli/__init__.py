@@ -18,12 +18,22 @@ import click
 from gromit.errors import ConfigError, GromitError, InvalidInput, RootUnusable, Suspended
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "config": ("config", "show every setting and where it came from"),
-    "catalogue": ("catalogue", "show or check what environments consist of"),
-    "root": ("root_init", "make a folder a config root"),
+    "serve": ("serve", "the mTLS API of environments, only writer of their table"),
+    "gateway": ("gateway", "token in, mTLS out: where release workflows report"),
+    "sow": ("sow", "make environments as they are wanted"),
+    "reap": ("reap", "destroy environments that are no longer wanted"),
+    "chitragupta": ("chitragupta", "keep the public DNS records of what runs"),
+    "cluster": ("cluster", "what runs: list, show, expose"),
+    "env": ("env", "environments: list, get, change, wait for, delete"),
+    "terraform": ("terraform", "terraform on one environment, by hand"),
     "suspend": ("suspend", "stop all processing"),
     "resume": ("suspend", "let processing go on"),
-    "pki": ("pki", "the CA, and certificates for servers, workers and people"),
+    "catalogue": ("catalogue", "show or check what environments consist of"),
+    "config": ("config", "show every setting and where it came from"),
+    "root": ("root_init", "make a folder a config root"),
+    "pki": ("pki", "certificates: init, issue, renew, revoke, list"),
+    "token": ("token", "tokens of the gateway: new, list, revoke"),
+    "local": ("local", "the whole system on this machine"),
 }
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
 
