@@ -162,6 +162,9 @@ class Terraform(_Group):
     mirror: Path | None = Field(
         None, description="unpacked provider mirror; unset: the embedded provider if installed, else the registry"
     )
+    work: Path | None = Field(
+        None, description="folder for what a run needs while it lasts; unset: a folder of this user among the temporary ones"
+    )
     overlay: Path | None = Field(
         None, description="folder of *.tf files that are added to the stack (provider endpoints, for example)"
     )
