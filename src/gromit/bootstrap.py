@@ -271,10 +271,11 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """A pool of workers, and how to interrupt what they run."""
+    """A pool of workers, how to interrupt what they run, and how to tidy up when they have ended."""
 
     pool: "Workers"
     interrupt: Callable[[], None]
+    close: Callable[[], None]
 
 
 def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) -> Crew:
@@ -299,7 +300,7 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
     limit = settings.reap.limit if kind is Work.REAP else None
     bounds = Bounds(settings.sow.parallel or 2 * _cores(), limit, MAX_WATCH_WINDOW_S)
     pool = Workers(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
-    return Crew(pool, terraform.interrupt)
+    return Crew(pool, terraform.interrupt, terraform.close)
 
 
 def owner_watch(_settings: "Settings") -> "OwnerWatch":

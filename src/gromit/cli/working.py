@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +56,13 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
         if not quiet:
             click.echo(f"{outcome.name}: {outcome.ending}" + (f": {outcome.problem.message}" if outcome.problem else ""), err=True)
 
-    workers = bootstrap.workers(settings, kind, root or settings.root, bootstrap.Reporting(stop, _progress(quiet=quiet), done))
-    with _stopping(stop, workers.interrupt):
+    crew = bootstrap.workers(settings, kind, root or settings.root, bootstrap.Reporting(stop, _progress(quiet=quiet), done))
+    with closing(crew), _stopping(stop, crew.interrupt):
         if watch:
-            workers.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
+            crew.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
             return 0
         try:
-            workers.pool.once()
+            crew.pool.once()
         finally:
             _show_outcomes(run, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)

@@ -67,7 +67,7 @@ def _wanted(kind: Work, e: Standing) -> Item:
     if e.phase is Phase.READY:
         return Item(e.name, "none", f"generation {e.generation} runs as wanted")
     if e.due_in_s > 0:
-        return Item(e.name, "none", f"it failed {e.attempts} times; tried again in {e.due_in_s:.0f} s")
+        return Item(e.name, "none", f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s")
     made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
     return Item(e.name, "sow", f"generation {e.generation} is wanted, {made}")
 
