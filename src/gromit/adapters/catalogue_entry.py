@@ -168,7 +168,9 @@ def _check_together(entry: Entry, where: str) -> None:
 def _explained(error: ValidationError, where: str) -> ConfigError:
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    why = _EXPLAINED.get(first["type"], first["msg"].removeprefix("Value error, ").lower())
+    own = first["msg"].removeprefix("Value error, ")
+    told = own if own != first["msg"] else own[:1].lower() + own[1:]
+    why = _EXPLAINED.get(first["type"], told)
     near = get_close_matches(key, Entry.model_fields, n=1)
     hint = f"did you mean {near[0]}?" if first["type"] == "extra_forbidden" and near else "docs/reference/catalogue.md has all keys"
     return ConfigError(f"{where}: {key}: {why}", hint=hint)

@@ -12,23 +12,24 @@ from gromit.errors import InvalidInput
 
 _log = structlog.get_logger(__name__)
 
-_root = click.argument("root", default=Path("/config"), type=click.Path(path_type=Path))
+_root = click.argument("root", required=False, type=click.Path(path_type=Path))
 
 
 @click.command(cls=Command)
 @_root
 @click.option("--reason", required=True, help="Why; it is shown to everybody whose work waits.")
 @pass_run
-def suspend(run: Run, root: Path, reason: str) -> None:
+def suspend(run: Run, root: Path | None, reason: str) -> None:
     """Stop all processing: from now on sow, reap and chitragupta start nothing new. What runs is finished.
 
-    ROOT is the config root, /config unless given.
+    ROOT is the config root; the setting `root` unless given.
     """
     from gromit.adapters.suspension import Suspension  # noqa: PLC0415 - only what is called is imported
 
     if not reason.strip():
         raise InvalidInput("the reason is empty", hint="say in a few words what others should know")
     suspension = Suspension(reason.strip(), by=bootstrap.operator(), at=iso(bootstrap.now_ms()))
+    root = root or run.settings.root
     bootstrap.config_root(run.settings, root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
     if run.output == "json":
@@ -41,8 +42,9 @@ def suspend(run: Run, root: Path, reason: str) -> None:
 @_root
 @click.option("--reason", default="", help="Why; it goes into the log.")
 @pass_run
-def resume(run: Run, root: Path, reason: str) -> None:
-    """Let processing go on. ROOT is the config root, /config unless given."""
+def resume(run: Run, root: Path | None, reason: str) -> None:
+    """Let processing go on. ROOT is the config root; the setting `root` unless given."""
+    root = root or run.settings.root
     ended = bootstrap.config_root(run.settings, root).resume()
     if ended is not None:
         _log.info("processing.resumed", root=str(root), reason=reason, by=bootstrap.operator(), was=str(ended))

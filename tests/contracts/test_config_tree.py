@@ -1,0 +1,136 @@
+"""The port `ConfigRoot`: the fake, and the tree on disk."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from gromit.adapters.config_root import ConfigTree, init_root
+from gromit.errors import RootUnusable, Suspended
+from gromit.ports import ConfigRoot
+from tests.fakes.config_root import FakeConfigRoot
+
+
+class World(Protocol):
+    """A config root, and a person who works in it."""
+
+    root: ConfigRoot
+
+    def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
+        """What a person does: write a file, or (None) remove it."""
+        ...
+
+    def text(self, environment: str, component: str, file: str) -> str | None:
+        """A file as it lies."""
+        ...
+
+    def suspend(self) -> None:
+        """Stop all processing."""
+        ...
+
+    def unmount(self) -> None:
+        """Take the volume away."""
+        ...
+
+
+class _Fake(FakeConfigRoot):
+    def __init__(self) -> None:
+        super().__init__()
+        self.root: ConfigRoot = self
+
+    def suspend(self) -> None:
+        self.fault = Suspended("processing is suspended")
+
+    def unmount(self) -> None:
+        self.fault = RootUnusable("the volume is gone")
+
+
+class _Disk:
+    def __init__(self, path: Path) -> None:
+        init_root(path)
+        self._path = path
+        self.root: ConfigRoot = ConfigTree(path)
+
+    def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
+        path = self._path / environment / component / file
+        if text is None:
+            path.unlink()
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def text(self, environment: str, component: str, file: str) -> str | None:
+        path = self._path / environment / component / file
+        return path.read_text() if path.exists() else None
+
+    def suspend(self) -> None:
+        (self._path / "noprocess").touch()
+
+    def unmount(self) -> None:
+        (self._path / ".gromit-root").unlink()
+
+
+@pytest.fixture(params=["fake", "disk"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    return _Fake() if request.param == "fake" else _Disk(tmp_path / "config")
+
+
+def test_check_lets_pass_suspends_and_fails_closed(world: World) -> None:
+    world.root.check()
+    world.suspend()
+    with pytest.raises(Suspended):
+        world.root.check()
+    world.unmount()
+    with pytest.raises(RootUnusable):
+        world.root.check()
+
+
+def test_nothing_is_rendered_below_an_unusable_root(world: World) -> None:
+    world.unmount()
+    with pytest.raises(RootUnusable):
+        world.root.render("app-test", {"tyk": {"a": "1"}})
+    assert world.text("app-test", "tyk", "a") is None
+
+
+def test_rendering_gives_a_hash_for_each_component_that_depends_on_its_files_alone(world: World) -> None:
+    one = world.root.render("app-test", {"tyk": {"a": "1"}, "pump": {"a": "1"}, "bare": {}})
+    other = world.root.render("other", {"tyk": {"a": "2"}, "pump": {"a": "1"}})
+    assert one.keys() == {"tyk", "pump", "bare"}
+    assert one["tyk"] == one["pump"] == other["pump"] != other["tyk"]
+    assert one["bare"] not in {one["tyk"], other["tyk"]}
+
+
+def test_untouched_files_follow_and_edited_ones_are_kept(world: World) -> None:
+    first = world.root.render("app-test", {"tyk": {"a": "1", "b": "1"}})
+    world.edit("app-test", "tyk", "a", "mine")
+    second = world.root.render("app-test", {"tyk": {"a": "2", "b": "2"}})
+    assert (world.text("app-test", "tyk", "a"), world.text("app-test", "tyk", "b")) == ("mine", "2")
+    world.edit("app-test", "tyk", "a", None)
+    third = world.root.render("app-test", {"tyk": {"a": "2", "b": "2"}})
+    assert world.text("app-test", "tyk", "a") == "2"
+    assert len({first["tyk"], second["tyk"], third["tyk"]}) == 3
+
+
+def test_a_file_that_a_person_adds_changes_the_hash_and_stays(world: World) -> None:
+    before = world.root.render("app-test", {"tyk": {"a": "1"}})
+    world.edit("app-test", "tyk", "more", "x")
+    after = world.root.render("app-test", {"tyk": {"a": "1"}})
+    assert before != after
+    assert world.text("app-test", "tyk", "more") == "x"
+
+
+def test_files_of_templates_and_components_that_are_gone_go_unless_edited(world: World) -> None:
+    world.root.render("app-test", {"tyk": {"a": "1", "b": "1"}, "pump": {"a": "1", "b": "1"}})
+    world.edit("app-test", "pump", "b", "mine")
+    world.root.render("app-test", {"tyk": {"a": "1"}})
+    lie = {(c, f): world.text("app-test", c, f) for c in ("tyk", "pump") for f in ("a", "b")}
+    assert lie == {("tyk", "a"): "1", ("tyk", "b"): None, ("pump", "a"): None, ("pump", "b"): "mine"}
+
+
+def test_a_removed_environment_starts_anew(world: World) -> None:
+    first = world.root.render("app-test", {"tyk": {"a": "1"}})
+    world.edit("app-test", "tyk", "a", "mine")
+    world.root.remove("app-test")
+    world.root.remove("app-test")
+    assert world.text("app-test", "tyk", "a") is None
+    assert world.root.render("app-test", {"tyk": {"a": "1"}}) == first

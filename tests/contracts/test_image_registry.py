@@ -1,0 +1,88 @@
+"""The port `ImageRegistry`: the fake, and ECR."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gromit.adapters.ecr import EcrImages
+from gromit.ports import ImageRegistry
+from tests.contracts.ecr_images import push
+from tests.fakes.images import FakeImages
+
+
+class World(Protocol):
+    """A registry into which one can push."""
+
+    registry: ImageRegistry
+
+    def push(self, repository: str, tag: str, content: str) -> str:
+        """Put an image under a tag; gives its digest."""
+        ...
+
+
+class _Fake:
+    def __init__(self) -> None:
+        self.fake = FakeImages()
+        self.registry: ImageRegistry = self.fake
+
+    def push(self, repository: str, tag: str, content: str) -> str:
+        return self.fake.push(repository, tag, content)
+
+
+class _Ecr:
+    def __init__(self) -> None:
+        self.client = boto3.client("ecr", region_name="eu-central-1")
+        self.registry: ImageRegistry = EcrImages(self.client)
+
+    def push(self, repository: str, tag: str, content: str) -> str:
+        return push(self.client, repository, tag, content)
+
+
+@pytest.fixture(params=["fake", "ecr"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "fake":
+        yield _Fake()
+        return
+    with mock_aws():
+        yield _Ecr()
+
+
+def test_nothing_asked_is_nothing_answered(world: World) -> None:
+    assert world.registry.digests([]) == {}
+
+
+def test_images_that_exist_have_their_digest_and_others_are_absent(world: World) -> None:
+    gateway = world.push("tyk", "sha-gw", "gateway")
+    pump = world.push("tyk-pump", "master", "pump")
+    asked = [("tyk", "sha-gw"), ("tyk", "sha-other"), ("tyk-pump", "master"), ("tyk-pump", "sha-gw"), ("nowhere", "master")]
+    assert world.registry.digests(asked) == {("tyk", "sha-gw"): gateway, ("tyk-pump", "master"): pump}
+
+
+def test_a_tag_that_moves_has_the_new_digest(world: World) -> None:
+    before = world.push("tyk", "master", "one")
+    after = world.push("tyk", "master", "two")
+    assert before != after
+    assert world.registry.digests([("tyk", "master")]) == {("tyk", "master"): after}
+
+
+def test_two_tags_of_one_image_both_exist(world: World) -> None:
+    world.push("tyk", "sha-1", "same")
+    digest = world.push("tyk", "app-test", "same")
+    found = world.registry.digests([("tyk", "sha-1"), ("tyk", "app-test"), ("tyk", "missing")])
+    assert found == {("tyk", "sha-1"): digest, ("tyk", "app-test"): digest}
+
+
+@pytest.mark.parametrize(
+    "image", [("Tyk", "master"), ("t", "x"), ("a" * 300, "x"), ("tyk", ""), ("tyk", "a/b"), ("tyk", "-x"), ("", "")]
+)
+def test_what_no_registry_could_hold_is_absent(world: World, image: tuple[str, str]) -> None:
+    there = world.push("tyk", "master", "gateway")
+    assert world.registry.digests([image, ("tyk", "master")]) == {("tyk", "master"): there}
+
+
+def test_an_image_asked_twice_is_answered_once(world: World) -> None:
+    digest = world.push("tyk", "master", "gateway")
+    assert world.registry.digests(image for image in [("tyk", "master")] * 3) == {("tyk", "master"): digest}

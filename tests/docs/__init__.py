@@ -1,0 +1,1 @@
+"""The reference pages, compared with the code."""

@@ -1,0 +1,52 @@
+"""The reference of catalogues names every key, and its example works."""
+
+import dataclasses
+import hashlib
+import re
+from pathlib import Path
+
+from gromit.adapters import catalogue_file
+from gromit.adapters.catalogue_entry import Entry, Size
+from gromit.adapters.catalogue_file import FILE_KEYS
+from gromit.core.config_files import Variables, folder_hash
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+TEXT = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")
+
+
+def _table(heading: str) -> dict[str, list[str]]:
+    """First column, without quotes, to the further columns of the first table below a heading."""
+    section = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in section.splitlines() if line.startswith("| `")
+    ]
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def test_every_key_of_the_file_is_documented() -> None:
+    assert _table("Keys of the file").keys() == set(FILE_KEYS)
+
+
+def test_every_key_of_an_entry_is_documented_with_its_default() -> None:
+    documented = _table("Keys of an entry")
+    fields = {**Entry.model_fields, **{f"size.{name}": field for name, field in Size.model_fields.items()}}
+    assert documented.keys() == fields.keys()
+    defaults = {name: row[0].strip("`") for name, row in documented.items()}
+    plain = {name: field.default for name, field in fields.items() if isinstance(field.default, (str, int))}
+    assert {name: defaults[name] for name in plain} == {name: str(value).lower() for name, value in plain.items()}
+
+
+def test_every_variable_of_templates_is_documented() -> None:
+    assert _table("Config templates").keys() == {field.name for field in dataclasses.fields(Variables)}
+
+
+def test_the_example_adds_a_component(tmp_path: Path) -> None:
+    example = re.search(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    assert example is not None
+    (tmp_path / "mine.yaml").write_text(example[1])
+    assert catalogue_file.load(tmp_path / "mine.yaml").components["portal"].port == 3001
+
+
+def test_the_documented_hash_of_an_empty_folder_is_right() -> None:
+    assert folder_hash(()) == hashlib.sha256().hexdigest()
+    assert folder_hash(()) in (REFERENCE / "config-hash.md").read_text(encoding="utf-8")

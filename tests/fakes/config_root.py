@@ -1,0 +1,69 @@
+"""A config tree in memory, which keeps edits as the real one does."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gromit.core.config_files import Step, decide, file_hash, folder_hash
+
+if TYPE_CHECKING:
+    from gromit.errors import GromitError
+
+_Folder = dict[str, bytes]
+
+
+class FakeConfigRoot:
+    """The port `ConfigRoot`. `edit` is what a person does; `fault` is raised by the next checks while it is set."""
+
+    def __init__(self) -> None:
+        self.fault: GromitError | None = None
+        self._folders: dict[str, dict[str, _Folder]] = {}
+        self._rendered: dict[str, dict[str, dict[str, str]]] = {}
+
+    def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
+        """Write a file as a person would; None removes it."""
+        folder = self._folders.setdefault(environment, {}).setdefault(component, {})
+        if text is None:
+            del folder[file]
+        else:
+            folder[file] = text.encode()
+
+    def text(self, environment: str, component: str, file: str) -> str | None:
+        """A file as it lies."""
+        content = self._folders.get(environment, {}).get(component, {}).get(file)
+        return None if content is None else content.decode()
+
+    def check(self) -> None:
+        """Raise the fault, if one is set."""
+        if self.fault is not None:
+            raise self.fault
+
+    def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        """As the port says; like the real tree it refuses to write below an unusable root."""
+        self.check()
+        folders = self._folders.setdefault(environment, {})
+        rendered = self._rendered.setdefault(environment, {})
+        for component in files.keys() | rendered.keys():
+            _update(folders.setdefault(component, {}), rendered.setdefault(component, {}), files.get(component, {}))
+        for component in [name for name in folders if name not in files and not folders[name]]:
+            del folders[component]
+            rendered.pop(component, None)
+        return {component: folder_hash((name.encode(), text) for name, text in folders[component].items()) for component in files}
+
+    def remove(self, environment: str) -> None:
+        """Forget the environment."""
+        self._folders.pop(environment, None)
+        self._rendered.pop(environment, None)
+
+
+def _update(folder: _Folder, rendered: dict[str, str], wanted: Mapping[str, str]) -> None:
+    for file in wanted.keys() | rendered.keys():
+        text = wanted[file].encode() if file in wanted else None
+        known = [rendered[file]] if file in rendered else []
+        step = decide(known, file_hash(folder[file]) if file in folder else None, None if text is None else file_hash(text))
+        if step is Step.REMOVE:
+            del folder[file]
+        if text is None:
+            rendered.pop(file, None)
+        elif step is not Step.KEEP:
+            folder[file] = text
+            rendered[file] = file_hash(text)

@@ -1,0 +1,25 @@
+"""A registry in memory."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from gromit.core.component_inputs import Image
+
+
+class FakeImages:
+    """The port `ImageRegistry`: holds what was pushed."""
+
+    def __init__(self, *images: Image) -> None:
+        self._digests: dict[Image, str] = {}
+        for repository, tag in images:
+            self.push(repository, tag)
+
+    def push(self, repository: str, tag: str, content: str | None = None) -> str:
+        """Put an image under a tag, moving the tag if it is there; gives its digest."""
+        digest = "sha256:" + hashlib.sha256((content or f"{repository}:{tag}").encode()).hexdigest()
+        self._digests[repository, tag] = digest
+        return digest
+
+    def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
+        """The digest of each image that was pushed."""
+        return {image: self._digests[image] for image in images if image in self._digests}
