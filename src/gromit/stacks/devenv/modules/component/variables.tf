@@ -1,0 +1,135 @@
+variable "name" {
+  description = "Name of the component, for example `redis`; also of its ECS service and container."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", var.name)) && !strcontains(var.name, "--")
+    error_message = "The name must be a lower-case DNS label of at most 40 characters without `--`."
+  }
+}
+
+variable "env" {
+  description = "Name of the environment it belongs to, for example `app-test`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", var.env)) && !strcontains(var.env, "--")
+    error_message = "The environment must be a lower-case DNS label of at most 40 characters without `--`."
+  }
+}
+
+variable "cluster" {
+  description = "ARN of the environment's ECS cluster, for example `arn:aws:ecs:eu-central-1:123456789012:cluster/app-test`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:ecs:", var.cluster))
+    error_message = "The cluster must be the ARN of an ECS cluster."
+  }
+}
+
+variable "log_group" {
+  description = "Name of the CloudWatch log group for its output, for example `/gromit/app-test`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = startswith(var.log_group, "/")
+    error_message = "The log group must be named from the root, for example `/gromit/app-test`."
+  }
+}
+
+variable "platform" {
+  description = "What it stands on: the part of the stack's `platform` that a component needs, for example `vpc_id = \"vpc-0a1b\"`."
+  nullable    = false
+
+  type = object({
+    vpc_id             = string
+    vpc_cidr           = string
+    public_subnets     = list(string)
+    private_subnets    = list(string)
+    namespace_id       = string
+    file_system_id     = string
+    execution_role_arn = string
+    region             = string
+  })
+
+  validation {
+    condition     = can(cidrnetmask(var.platform.vpc_cidr))
+    error_message = "The VPC must have an IPv4 range, for example `10.91.0.0/16`."
+  }
+}
+
+variable "definition" {
+  description = "What runs and how it is reached, for example `{ image = \"redis:7\", port = 6379 }`."
+  nullable    = false
+
+  type = object({
+    image       = string
+    port        = optional(number)
+    public      = optional(bool, false)
+    command     = optional(list(string), [])
+    config_path = optional(string)
+    environment = optional(map(string), {})
+    secrets     = optional(map(string), {})
+    cpu         = optional(number, 256)
+    memory      = optional(number, 512)
+    labels      = optional(map(string), {})
+  })
+
+  validation {
+    condition     = var.definition.image != "" && !can(regex("\\s", var.definition.image))
+    error_message = "There must be an image, for example `redis:7` or `123456789012.dkr.ecr.eu-central-1.amazonaws.com/tyk@sha256:…`."
+  }
+
+  validation {
+    condition = alltrue([
+      for port in var.definition.port[*] : port >= 1 && port <= 65535 && floor(port) == port
+    ])
+    error_message = "The port must be a whole number from 1 to 65535."
+  }
+
+  validation {
+    condition     = !var.definition.public || var.definition.port != null
+    error_message = "A public component must have a port."
+  }
+
+  validation {
+    condition     = alltrue([for path in var.definition.config_path[*] : startswith(path, "/") && path != "/"])
+    error_message = "The config path must be absolute and not the root itself, for example `/conf`."
+  }
+
+  validation {
+    condition = alltrue([
+      for arn in values(var.definition.secrets) : can(regex("^arn:aws[a-z-]*:(secretsmanager|ssm):", arn))
+    ])
+    error_message = "A secret is given as the ARN of a Secrets Manager secret or an SSM parameter, never as its value."
+  }
+
+  validation {
+    condition = contains(lookup({
+      "256"   = [512, 1024, 2048]
+      "512"   = range(1024, 4096 + 1, 1024)
+      "1024"  = range(2048, 8192 + 1, 1024)
+      "2048"  = range(4096, 16384 + 1, 1024)
+      "4096"  = range(8192, 30720 + 1, 1024)
+      "8192"  = range(16384, 61440 + 1, 4096)
+      "16384" = range(32768, 122880 + 1, 8192)
+    }, var.definition.cpu, []), var.definition.memory)
+    error_message = "CPU (units) and memory (MiB) must be a pair that Fargate has, for example 256 and 512."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can bear them: at least `env`, `managed` and `component`."
+  type        = map(string)
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(["env", "managed", "component"], keys(var.tags))) == 0
+    error_message = "There must be the tags `env`, `managed` and `component`: what is ours is known by them."
+  }
+}
