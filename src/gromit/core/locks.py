@@ -22,6 +22,8 @@ class Owner:
     """Host name, for people."""
     ecs_task: str | None = None
     """ARN of the ECS task it runs in, if it does."""
+    user: str = ""
+    """User namespace and user id (`user:[4026531837]:1000`): only the same user can see all that it started. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,186 @@
+"""Who this process is, and whether the holder of a lock is dead: itself, and every process that works under its lock.
+
+Proof comes from the kernel (on the same machine) or from ECS (for a task); nothing is concluded from time, from silence, or from
+what cannot be seen. How survivors are found: `docs/adr/0002-survivors-are-found-by-lock-id.md`.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from botocore.exceptions import BotoCoreError
+from botocore.utils import ContainerMetadataFetcher
+
+from gromit.adapters.aws import translated
+from gromit.core.locks import FoundLock, Owner, Verdict
+from gromit.core.terraform import LOCK_VARIABLE
+from gromit.errors import GromitError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+_log = structlog.get_logger(__name__)
+
+_METADATA = "ECS_CONTAINER_METADATA_URI_V4"
+_GONE = (FileNotFoundError, ProcessLookupError)
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of linux/sched.h
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A line of /proc/PID/stat."""
+
+    state: str
+    flags: int
+    threads: int
+    started: int
+
+    @property
+    def is_dead(self) -> bool:
+        """A zombie does nothing any more, unless other threads of it go on."""
+        return self.state in "ZXx" and self.threads <= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessOwnerWatch:
+    """The port `OwnerWatch`, by /proc and ECS."""
+
+    ecs: "ECSClient | None" = None
+    """Asked for tasks that hold a lock; without it a lock of another task is never proven dead."""
+    task: str | None = None
+    """ARN of the ECS task that we run in (`own_task`)."""
+    proc: Path = Path("/proc")
+
+    def me(self) -> Owner:
+        """This process."""
+        pid = os.getpid()
+        return Owner(
+            boot_id=(self.proc / "sys/kernel/random/boot_id").read_text().strip(),
+            pid_namespace=str((self.proc / "self/ns/pid").readlink()),
+            pid=pid,
+            started=_stat(self.proc / str(pid)).started,
+            host=socket.gethostname(),
+            ecs_task=self.task,
+            user=f"{(self.proc / 'self/ns/user').readlink()}:{os.getuid()}",
+        )
+
+    def judge(self, found: FoundLock) -> Verdict:
+        """Whether the holder is proven dead; if not, what a person can do. Never raises for what it cannot find out."""
+        dead, reason = self._look(found)
+        if dead:
+            return Verdict(dead=True, reason=reason)
+        advice = f"if nobody works on it any more: `gromit env unlock {found.environment}`"
+        return Verdict(dead=False, reason=f"{reason}; {advice}")
+
+    def _look(self, found: FoundLock) -> tuple[bool, str]:
+        owner, me = found.owner, self.me()
+        if owner is None:
+            return False, f"terraform itself or a person holds the lock ({found.who}, {found.operation or 'unknown'})"
+        if (owner.boot_id, owner.pid_namespace) == (me.boot_id, me.pid_namespace):
+            return self._look_here(owner, me, found.id)
+        if owner.ecs_task is not None:
+            return self._look_at_task(owner.ecs_task)
+        return False, f"process {owner.pid} on {owner.host} cannot be seen from here"
+
+    def _look_here(self, owner: Owner, me: Owner, lock_id: str) -> tuple[bool, str]:
+        if owner.user != me.user or not lock_id:
+            return False, f"process {owner.pid} ran as another user, who alone can see what it left behind"
+        try:
+            if self._lives(owner):
+                return False, f"process {owner.pid} holds it and lives"
+            # Twice: a process could have started another one behind our back, and ended before we came to it.
+            survivor = self._survivor(owner, lock_id) or self._survivor(owner, lock_id)
+        except OSError as error:
+            return False, f"process {owner.pid} cannot be looked for: {error}"
+        if survivor is not None:
+            return False, f"process {owner.pid} is dead, but {survivor}"
+        return True, f"process {owner.pid} is dead, and no process works under its lock"
+
+    def _lives(self, owner: Owner) -> bool:
+        try:
+            process = _stat(self.proc / str(owner.pid))
+        except _GONE:
+            return False
+        return process.started == owner.started and not process.is_dead
+
+    def _survivor(self, owner: Owner, lock_id: str) -> str | None:
+        """What is, or may be, a process that the dead owner left behind.
+
+        It carries the lock's id, is younger than the owner and of its user, which is ours. So a process of our user that is
+        younger and hides its environment may be one; what belongs to others is none.
+        """
+        mark = f"{LOCK_VARIABLE}={lock_id}".encode()
+        for folder in (entry for entry in self.proc.iterdir() if entry.name.isdecimal()):
+            try:
+                process = _stat(folder)
+                if process.is_dead or process.flags & _KERNEL_THREAD or process.started < owner.started:
+                    continue
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    return f"process {folder.name} still works under its lock"
+            except _GONE:
+                continue
+            except PermissionError:
+                if _is_ours(folder):
+                    return f"process {folder.name} hides whether it works under its lock"
+        return None
+
+    def _look_at_task(self, arn: str) -> tuple[bool, str]:
+        cluster = _cluster_of(arn)
+        if self.ecs is None or cluster is None:
+            return False, f"the ECS task {arn} cannot be asked for"
+        try:
+            with translated(f"look for the ECS task {arn}"):
+                answer = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])
+        except GromitError as error:
+            return False, error.message
+        states = {task.get("taskArn"): task.get("lastStatus") for task in answer["tasks"]}
+        missing = {f.get("arn") for f in answer["failures"] if f.get("reason") == "MISSING"}
+        if states.get(arn) == "STOPPED":
+            return True, f"the ECS task {arn} has stopped"
+        if arn in missing and not states:
+            return True, f"the ECS task {arn} is gone, says its cluster"
+        return False, f"the ECS task {arn} is {states.get(arn, 'unknown')}"
+
+
+def own_task(environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> str | None:
+    """ARN of the ECS task that this process runs in, from the task's metadata endpoint; None outside of ECS.
+
+    None too if the endpoint does not answer: the lock of such a worker can be proven dead by /proc alone.
+    """
+    address = environ.get(_METADATA)
+    if not address:
+        return None
+    try:
+        answer = ContainerMetadataFetcher(sleep=sleep).retrieve_full_uri(f"{address}/task")
+    except (BotoCoreError, ValueError) as error:
+        _log.warning("task.unknown", why=str(error))
+        return None
+    arn = answer.get("TaskARN")
+    return arn if isinstance(arn, str) else None
+
+
+def _stat(folder: Path) -> _Process:
+    """State of the process with this folder in /proc. Raises `OSError` if there is none."""
+    # The second field is the program's name in brackets, and may itself hold blanks and brackets.
+    fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return _Process(state=fields[0], flags=int(fields[6]), threads=int(fields[17]), started=int(fields[19]))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a process runs as our user: the kernel gives its folder (unlike the files in it) to that one always."""
+    try:
+        return folder.stat().st_uid == os.getuid()
+    except _GONE:
+        return False
+
+
+def _cluster_of(task_arn: str) -> str | None:
+    """ARN of the cluster of `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`; None for the old form without a cluster."""
+    prefix, found, rest = task_arn.partition(":task/")
+    cluster, slash, _ = rest.partition("/")
+    return f"{prefix}:cluster/{cluster}" if found and slash else None
