@@ -1,0 +1,205 @@
+"""What one run of a worker prepares once for all its terraforms: the program, the provider, the folder, and one `init`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Lock
+
+import structlog
+
+from gromit.adapters import provider_mirror
+from gromit.adapters.terraform_folder import Rescue, RunFolder, new_run, sweep, translated
+from gromit.adapters.terraform_process import Cut, Ended, Launch, Leash, run
+from gromit.adapters.terraform_program import AUTO, choose
+from gromit.core import terraform as core
+from gromit.core.terraform_events import Course, Mask, advance, complaint, describe, parse_event
+from gromit.errors import GromitError, Suspended, Temporary, TerraformFailed
+
+_log = structlog.get_logger(__name__)
+
+DEVENV = Path(__file__).resolve().parent.parent / "stacks" / "devenv"
+"""The packaged stack."""
+
+_PREPARATION = timedelta(minutes=5)
+"""Limit for `init` and `version`, which a registry can hold up."""
+_ROOM = 64 << 20
+_ROOM_FOR_PROVIDER = 1 << 30
+"""The AWS provider of a registry has up to 800 MB unpacked; a mirror's is only linked to."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Plain settings."""
+
+    backend: core.Backend
+    cache: Path
+    """Folder of this user for what is unpacked once (`provider_mirror.user_cache`)."""
+    work: Path
+    """Folder for what a run needs while it lasts; on a local disk."""
+    command: str = AUTO
+    """`auto`, `embedded`, or a program."""
+    mirror: Path | None = None
+    """Unpacked provider mirror; None: the embedded provider if it is installed, else the registry."""
+    overlay: Path | None = None
+    """Folder of `*.tf` files that are added to the stack."""
+    stack: Path = DEVENV
+    timeout: timedelta = timedelta(minutes=20)
+    grace: timedelta = timedelta(seconds=60)
+    """What an interrupted terraform gets to save its state and end; stopping one takes at most 10 s more than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What is needed from around."""
+
+    environ: Mapping[str, str]
+    mask: Mask
+    rescue: Rescue
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a terraform ended and what it said."""
+
+    what: str
+    limit: timedelta
+    ended: Ended
+    course: Course
+
+
+class Session:
+    """The preparations and how to run with them. Methods may be called from several threads at once."""
+
+    def __init__(self, setup: Setup, outside: Outside) -> None:
+        self.setup = setup
+        self.outside = outside
+        self.interrupted = Event()
+        self._secrets = core.secret_values(outside.environ)
+        self._preparing = Lock()
+        self._prepared: tuple[RunFolder, str] | None = None
+        self._is_initialised = False
+
+    def open(self) -> RunFolder:
+        """The folder of this run, with the stack in it and the program chosen, but no `init` yet."""
+        if self.interrupted.is_set():
+            raise Suspended("terraform is not started any more", hint="this worker was told to end")
+        with self._preparing:
+            if self._prepared is None:
+                self._prepared = self._prepare()
+            return self._prepared[0]
+
+    def initialised(self) -> RunFolder:
+        """The folder of this run after its one `init`, with room on its disk for an environment."""
+        folder = self.open()
+        with self._preparing:
+            self._check_room(folder)
+            if not self._is_initialised:
+                self.init(folder, folder.template, str(folder.data), own_lock=False)
+                self._is_initialised = True
+        return folder
+
+    def init(self, folder: RunFolder, path: Path, data_dir: str, *, own_lock: bool) -> None:
+        """Run `init` in `path`; without a workspace, as it refuses one that does not exist yet."""
+        call = core.Call(cli_config=str(folder.cli_config), data_dir=data_dir)
+        launch = self.launch(core.init_arguments(self.setup.backend, own_lock=own_lock), call, path)
+        done = self.follow("terraform init", launch, _PREPARATION, lambda _line: None)
+        if done.ended.code != 0:
+            raise self.failure(done)
+
+    def launch(self, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
+        """How terraform is started in `path`. The session is open."""
+        if self._prepared is None:
+            raise RuntimeError("the session is not open")
+        folder, program = self._prepared
+        return self._launch(folder, program, arguments, call, path)
+
+    def follow(self, what: str, launch: Launch, limit: timedelta, progress: Progress) -> Finished:
+        """Run terraform and listen to it; `progress` gets a line for each thing done."""
+        course = Course()
+
+        def take(line: str) -> None:
+            nonlocal course
+            event = parse_event(line, self.mask)
+            course = advance(course, event)
+            if text := describe(event, course):
+                progress(text)
+
+        ended = run(launch, self._leash(limit), take)
+        return Finished(what, limit, ended, course)
+
+    def failure(self, done: Finished, kept: str | None = None) -> GromitError:
+        """The error for a terraform that did not end well; `kept` is where its unsaved state lies."""
+        lost = f"; its state could not be saved and lies in {kept}" if kept else ""
+        hint = f"compare it with the state in {self.setup.backend.bucket} before anything else is applied" if kept else None
+        cut: Cut | None = done.ended.cut
+        match cut:
+            case "interrupt":
+                return Suspended(f"{done.what} was interrupted{lost}", hint=hint or "the next run takes it up again")
+            case "timeout":
+                text = f"{done.what} took longer than {done.limit} and was stopped{lost}"
+                return Temporary(text, hint=hint or "it is tried again; `sow.timeout` sets the limit")
+            case None:
+                reason = complaint(done.course, done.ended.stderr, self.mask)
+                return TerraformFailed(f"{done.what}: {reason}{lost}", hint=hint)
+
+    def mask(self, text: str) -> str:
+        """`text` without what looks like a secret, and without the secrets that terraform is given."""
+        for value in self._secrets:
+            text = text.replace(value, "***")
+        return self.outside.mask(text)
+
+    def close(self) -> None:
+        """Remove the run's folder. Nothing may run any more."""
+        with self._preparing:
+            prepared, self._prepared, self._is_initialised = self._prepared, None, False
+        if prepared is not None:
+            prepared[0].close()
+
+    def _prepare(self) -> tuple[RunFolder, str]:
+        sweep(self.setup.work, self.outside.rescue)
+        mirror = self._mirror()
+        config = core.cli_config(str(mirror) if mirror else None)
+        folder = new_run(self.setup.work, self.setup.stack, self.setup.overlay, config)
+        try:
+            program = self._choose(folder)
+        except BaseException:
+            folder.close()
+            raise
+        _log.debug("terraform.chosen", program=program, mirror=str(mirror))
+        return folder, program
+
+    def _mirror(self) -> Path | None:
+        if self.setup.mirror is not None:
+            return self.setup.mirror.absolute()
+        bundle = provider_mirror.find_bundle()
+        return provider_mirror.unpacked(bundle, self.setup.cache) if bundle else None
+
+    def _choose(self, folder: RunFolder) -> str:
+        call = core.Call(cli_config=str(folder.cli_config), data_dir=str(folder.data))
+
+        def ask(program: str) -> str:
+            lines: list[str] = []
+            run(self._launch(folder, program, ("version",), call, folder.path), self._leash(_PREPARATION), lines.append)
+            return "\n".join(lines)
+
+        return choose(self.setup.command, self.outside.environ.get("PATH", ""), ask)
+
+    def _launch(self, folder: RunFolder, program: str, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
+        environment = core.child_environment(self.outside.environ, call)
+        return Launch(program=program, arguments=arguments, environment=environment, folder=path, keep_open=folder.lock)
+
+    def _leash(self, limit: timedelta) -> Leash:
+        grace_s = self.setup.grace.total_seconds()
+        return Leash(timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted)
+
+    def _check_room(self, folder: RunFolder) -> None:
+        with translated(self.setup.work):
+            free = folder.free_bytes()
+        downloads = not self._is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
+        needed = _ROOM_FOR_PROVIDER if downloads else _ROOM
+        if free < needed:
+            text = f"only {free >> 20} MiB are free in {self.setup.work}, and terraform needs {needed >> 20}"
+            raise Temporary(text, hint="free some space; it is tried again")
