@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from gromit.config import Settings
     from gromit.core.catalogue import Catalogue
     from gromit.core.claims import Claim
+    from gromit.core.lifecycle import Stamp
     from gromit.core.protocol import Step
     from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
-    from gromit.services.pki import Pki
+    from gromit.services.migration import Line, Migration
     from gromit.services.runs import Doing
     from gromit.services.sowing import Sower
     from gromit.services.working import Outcome, Workers
@@ -340,6 +341,58 @@ def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", st
         terraform=terraform,
         services=service_states(settings),
         states=states,
+    )
+
+
+# ── migration ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def stamp(what: str) -> "Stamp":
+    """A stamp for a change that a person makes with a command."""
+    from gromit.core.lifecycle import Stamp
+
+    return Stamp(f"{what}:{operator()}", now_ms())
+
+
+def prepare_table(settings: "Settings", *, dry_run: bool) -> "list[Line]":
+    """Give the table what it lacks, or say what that is."""
+    from gromit.adapters import aws
+    from gromit.adapters.dynamodb_table import Table
+    from gromit.services.migration import Line
+
+    table = Table(session().client("dynamodb", config=aws.CLIENT), settings.tablename, time.sleep)
+    lines = []
+    for part in table.lacks():
+        if not dry_run:
+            table.give(part)
+        lines.append(Line("table", settings.tablename, f"would add {part}" if dry_run else f"added {part}", "gromit needs it"))
+    return lines
+
+
+def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
+    """Write the config root's marker, or say that it is missing."""
+    from gromit.adapters.config_root import MARKER, init_root
+    from gromit.services.migration import Line
+
+    if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
+        return []
+    return [Line("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]
+
+
+def migration(settings: "Settings") -> "Migration":
+    """What takes rows and records over; records only where a zone is set."""
+    from gromit.adapters import aws
+    from gromit.adapters.dynamodb import DynamoStore
+    from gromit.services.migration import Migration
+
+    return Migration(
+        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename),
+        zone=record_store(settings) if settings.cluster.zoneid else None,
+        catalogue=catalogue(settings),
+        domain=settings.cluster.domain,
+        protected=settings.environments.protected,
+        grace_ms=_ms(settings.reap.grace),
+        new_id=lambda: uuid.uuid4().hex,
     )
 
 

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "root": ("root_init", "make a folder a config root"),
     "pki": ("pki", "certificates: init, issue, renew, revoke, list"),
     "token": ("token", "tokens of the gateway: new, list, revoke"),
+    "migrate": ("migrate", "take over from the earlier system, once"),
     "local": ("local", "the whole system on this machine"),
 }
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""

@@ -1,0 +1,143 @@
+"""What `gromit migrate` does to a table and a zone as the earlier system left them: a plan, with a reason for everything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gromit.core.catalogue import Catalogue
+from gromit.core.dns import Record, environment_of, owner_record
+from gromit.core.environment import FALLBACK, VERSION, Source, Want, Work
+from gromit.core.lifecycle import Stamp
+from gromit.core.names import is_environment_name, is_tag
+from gromit.core.rows import Absent, Is, Row, Write
+
+STATES = frozenset({"new", "processed", "deleted"})
+"""What the earlier system wrote into `state`. `processed` means that it had been made true."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowStep:
+    """One flat row, and the write that makes it a row of ours."""
+
+    name: str
+    write: Write
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """Existing public records of an environment, and the TXT record that makes them ours."""
+
+    owner: Record
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """What is not touched, and what a person may do about it."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a new row needs to know."""
+
+    catalogue: Catalogue
+    stamp: Stamp
+    grace_ms: int
+    incarnation: str
+    protected: bool
+
+
+def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
+    """What to do with a row of the table; None for one that is ours already.
+
+    | flat row                  | becomes                                                      |
+    |---------------------------|--------------------------------------------------------------|
+    | state `new`               | wanted, nothing observed: pending                            |
+    | state `processed`         | wanted, generation 1 observed: ready                         |
+    | state `deleted`           | gone is wanted, reaped after the grace                       |
+    | a default branch's tag    | the fallback of that repository                              |
+    | the environment's name    | the fallback of that repository: its branch's tag            |
+    | any other version         | reported by that repository                                  |
+    """
+    if "generation" in row:
+        return None
+    name, state = str(row.get("name", "")), row.get("state")
+    if not is_environment_name(name):
+        return LeftAlone(
+            name, "its name cannot be one of an environment: report a build of that branch, and delete this row by hand"
+        )
+    if state not in STATES:
+        return LeftAlone(name, f"its state {state!r} is none that the earlier system knew")
+    versions = {a: v for a, v in row.items() if a not in {"name", "state"}}
+    strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
+    if strange:
+        return LeftAlone(name, f"{strange[0]} has no usable version: mend or remove that attribute")
+    gone = state == "deleted"
+    finished = state == "processed"
+    work = (
+        {} if finished else {"work": Work.REAP if gone else Work.SOW, "due": terms.stamp.now_ms + (terms.grace_ms if gone else 0)}
+    )
+    write = Write(
+        conditions=(Absent("generation"), Is("state", str(state))),
+        sets={
+            **_attributes(name, versions, terms.catalogue),
+            **work,
+            "incarnation": terms.incarnation,
+            "want": Want.GONE if gone else Want.UP,
+            "generation": 1,
+            "observed": 1 if finished else 0,
+            "epoch": terms.stamp.now_ms,
+            "revision": 1,
+            "infra": True,
+            "protected": terms.protected and not gone,
+            "created": terms.stamp.now_ms,
+            "changed": terms.stamp.now_ms,
+            "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
+        },
+        removes=frozenset({"state", *versions}),
+    )
+    return RowStep(name, write, f"was {state} in the earlier system")
+
+
+def plan_records(
+    rows: Mapping[str, bool], records: Iterable[Record], catalogue: Catalogue, domain: str
+) -> list[RecordStep | LeftAlone]:
+    """Which environments' existing records become ours. `rows`: every environment that has a row, True if it is wanted up."""
+    public = {c.name for c in catalogue.components.values() if c.public}
+    found: dict[str, set[str]] = {}
+    for record in records:
+        environment = environment_of(record.name, domain)
+        if environment is not None:
+            label = record.name.removesuffix(f".{environment}.{domain}")
+            kind = label if record.type == "A" and not record.routing and label in public else f"{record.type} {record.name}"
+            found.setdefault(environment, set()).add(kind)
+    return [step for name in sorted(found) if (step := _take_over(name, found[name], public, rows, domain))]
+
+
+def _take_over(
+    name: str, kinds: set[str], public: set[str], rows: Mapping[str, bool], domain: str
+) -> RecordStep | LeftAlone | None:
+    owner = owner_record(name, domain)
+    ours, others = sorted(kinds & public), sorted(kinds - public)
+    if f"TXT {owner.name}" in kinds or not ours:
+        return None
+    if name not in rows:
+        return LeftAlone(f"{ours[0]}.{name}.{domain}", "there is no row of that environment")
+    if others:
+        return LeftAlone(f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's")
+    return RecordStep(owner, f"takes over {', '.join(ours)}")
+
+
+def _attributes(name: str, versions: Mapping[str, str], catalogue: Catalogue) -> dict[str, object]:
+    attributes: dict[str, object] = {}
+    for repository, version in versions.items():
+        if version == catalogue.default_tag(repository):
+            attributes[FALLBACK + repository] = {"tag": version, "source": Source.DEFAULT}
+        elif version == name:
+            attributes[FALLBACK + repository] = {"tag": version, "source": Source.BRANCH}
+        else:
+            attributes[VERSION + repository] = version
+    return attributes

@@ -1,0 +1,94 @@
+"""`gromit migrate`: takes rows and records over from the earlier system. It may be repeated; what is done is passed over."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from gromit.core import migration
+from gromit.core.catalogue import Catalogue
+from gromit.core.dns import Changes
+from gromit.core.environment import Want
+from gromit.core.lifecycle import Stamp
+from gromit.core.migration import LeftAlone, RecordStep, RowStep
+from gromit.core.rows import Refused, Row
+from gromit.errors import Conflict
+from gromit.ports import EnvironmentStore, Progress, RecordStore
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of what migration does, or leaves alone."""
+
+    what: str
+    name: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """Everything that has to be done once."""
+
+    store: EnvironmentStore
+    zone: RecordStore | None
+    """None: no zone is set, so no record is taken over."""
+    catalogue: Catalogue
+    domain: str | None
+    protected: tuple[str, ...]
+    grace_ms: int
+    new_id: Callable[[], str]
+
+    def run(self, stamp: Stamp, progress: Progress, *, dry_run: bool) -> list[Line]:
+        """Do it, or only say what would be done."""
+        lines = []
+        known: dict[str, bool] = {}
+        for row in self._rows():
+            step = migration.plan_row(row, self._terms(row, stamp))
+            if not isinstance(step, LeftAlone):
+                known[str(row["name"])] = _is_wanted(row, step)
+            if step is not None:
+                lines.append(self._row(step, dry_run=dry_run))
+                progress(f"row {lines[-1].name}: {lines[-1].action}")
+        lines += [self._record(record, progress, dry_run=dry_run) for record in self._records(known)]
+        return lines
+
+    def _terms(self, row: Row, stamp: Stamp) -> migration.Terms:
+        protected = any(fnmatchcase(str(row.get("name", "")), pattern) for pattern in self.protected)
+        return migration.Terms(self.catalogue, stamp, self.grace_ms, self.new_id(), protected)
+
+    def _rows(self) -> Iterator[Row]:
+        after: str | None = None
+        while True:
+            page = self.store.page(after, PAGE)
+            yield from page.rows
+            after = page.last
+            if after is None:
+                return
+
+    def _row(self, step: RowStep | LeftAlone, *, dry_run: bool) -> Line:
+        if isinstance(step, LeftAlone):
+            return Line("row", step.name, "left alone", step.why)
+        if not dry_run and isinstance(self.store.write(step.name, step.write), Refused):
+            raise Conflict(
+                f"the row of {step.name} has changed during the migration",
+                hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
+            )
+        return Line("row", step.name, "would convert" if dry_run else "converted", step.why)
+
+    def _records(self, known: Mapping[str, bool]) -> list[RecordStep | LeftAlone]:
+        if self.zone is None or self.domain is None:
+            return []
+        return migration.plan_records(known, self.zone.records(), self.catalogue, self.domain)
+
+    def _record(self, step: RecordStep | LeftAlone, progress: Progress, *, dry_run: bool) -> Line:
+        if isinstance(step, LeftAlone):
+            return Line("record", step.name, "left alone", step.why)
+        if not dry_run and self.zone is not None:
+            self.zone.apply(Changes(creates=((step.owner, step.why),)), progress)
+        return Line("record", step.owner.name, "would write" if dry_run else "written", step.why)
+
+
+def _is_wanted(row: Row, step: RowStep | None) -> bool:
+    return str(step.write.sets["want"] if step else row["want"]) == Want.UP
