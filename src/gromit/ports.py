@@ -50,8 +50,8 @@ class EnvironmentStore(Protocol):
         """Carry out a write if its conditions hold, in one step."""
         ...
 
-    def due(self, kind: str, now_ms: int, limit: int) -> Due:
-        """Rows with due work of a kind that nobody holds, oldest first."""
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+        """Rows with due work of a kind that nobody holds, oldest first; before them, the one that `claim_id` holds already."""
         ...
 
     def page(self, after: str | None, limit: int) -> Page:

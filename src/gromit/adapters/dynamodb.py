@@ -2,7 +2,7 @@
 
 One item an environment, key `name`. The sparse index `work` (key `work`, sorted by `due`) holds only rows with work to do, so the
 cost of looking for work does not depend on how many environments there are; it carries `lease_until`, so that what somebody holds
-is skipped without an attempt to claim it.
+is skipped without an attempt to claim it, and `claim_id`, so that a claim which is asked for again is found.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,6 +63,7 @@ class DynamoStore:
         """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
+        values: dict[str, Any] = {"ExpressionAttributeValues": expression.values} if expression.values else {}  # never empty
         with translated(f"write {name} in table {self._table}"):
             try:
                 answer = self._client.update_item(
@@ -73,7 +74,7 @@ class DynamoStore:
                     ExpressionAttributeNames=expression.names,
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    ExpressionAttributeValues=expression.values,
+                    **values,
                 )
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
@@ -83,12 +84,16 @@ class DynamoStore:
         row = _row(answer["Attributes"])
         return Accepted(row if row is not None else {})
 
-    def due(self, kind: str, now_ms: int, limit: int) -> Due:
-        """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due."""
-        due = self._query(kind, "#due <= :now", now_ms, free=True, limit=limit)
-        upcoming = [] if due else self._query(kind, "#due > :now", now_ms, free=False, limit=1)
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+        """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due.
+
+        What `claim_id` holds already comes before them: the claim was made, but its answer was lost.
+        """
+        due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
+        upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
         oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
-        return Due(tuple(str(r[_KEY]) for r in due), oldest, following)
+        held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
+        return Due(tuple(str(r[_KEY]) for r in held_first), oldest, following)
 
     def page(self, after: str | None, limit: int) -> Page:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
@@ -98,17 +103,16 @@ class DynamoStore:
         last = answer.get("LastEvaluatedKey", {}).get(_KEY, {}).get("S")
         return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
 
-    def _query(self, kind: str, due: str, now_ms: int, *, free: bool, limit: int) -> Sequence[Row]:
-        names = {"#work": "work", "#due": "due", **({"#lease": "lease_until"} if free else {})}
-        more: dict[str, Any] = {"FilterExpression": "attribute_not_exists(#lease) OR #lease < :now"} if free else {}
+    def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
+        more: dict[str, Any] = {"FilterExpression": chosen.expression} if chosen.expression else {}
         found: list[Row] = []
         with translated(f"look for work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=INDEX,
                 KeyConditionExpression=f"#work = :work AND {due}",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={":work": {"S": kind}, ":now": {"N": str(now_ms)}},
+                ExpressionAttributeNames={"#work": "work", "#due": "due", **chosen.names},
+                ExpressionAttributeValues={":work": {"S": kind}, ":now": {"N": str(now_ms)}, **chosen.values},
                 **more,
             )
             for page in pages:
@@ -152,8 +156,29 @@ def work_index() -> "GlobalSecondaryIndexTypeDef":
     return {
         "IndexName": INDEX,
         "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until"]},
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id"]},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which rows of the index are wanted."""
+
+    expression: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+_EVERY = _Filter()
+
+
+def _free(claim_id: str | None) -> _Filter:
+    """Rows that nobody holds, and the one that this claim holds."""
+    free = _Filter("attribute_not_exists(#lease) OR #lease < :now", {"#lease": "lease_until"})
+    if claim_id is None:
+        return free
+    names = {**free.names, "#claim": "claim_id"}
+    return _Filter(f"{free.expression} OR #claim = :claim", names, {":claim": {"S": claim_id}})
 
 
 @dataclass(slots=True)
@@ -202,17 +227,22 @@ class _Expression:
             case AtMost(a, value):
                 return f"{n(a)} <= {v(value)}"
             case Same(a, b):
-                return f"{n(a)} = {n(b)}"
+                return f"(attribute_exists({n(a)}) AND {n(a)} = {n(b)})"
             case Exceeds(a, b):
                 return f"{n(a)} > {n(b)}"
             case Shorter(a, length):
-                return f"size({n(a)}) < {v(length)}"
+                return f"(attribute_exists({n(a)}) AND size({n(a)}) < {v(length)})"
             case AnyOf(conditions):
-                return "(" + " OR ".join(self.condition(c) for c in conditions) + ")"
+                return self._joined(" OR ", conditions)
             case AllOf(conditions):
-                return "(" + " AND ".join(self.condition(c) for c in conditions) + ")"
+                return self._joined(" AND ", conditions)
             case _:
                 assert_never(condition)
+
+    def _joined(self, word: str, conditions: tuple[Condition, ...]) -> str:
+        """Parentheses only around what needs them: DynamoDB refuses those that are redundant."""
+        parts = [self.condition(c) for c in conditions]
+        return parts[0] if len(parts) == 1 else "(" + word.join(parts) + ")"
 
 
 def _row(item: Mapping[str, Any] | None) -> Row | None:

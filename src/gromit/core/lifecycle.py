@@ -332,6 +332,7 @@ def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: Stamp
     return Write(
         conditions=(*fence.conditions, _ROOM, Same("generation", "claimed")),
         sets={"due": stamp.now_ms + retry_ms, "last_error": {**failure, "at": stamp.now_ms}, "changed": stamp.now_ms},
+        copies={"failed_epoch": "epoch"},
         increments={"revision": 1, "attempts": 1},
         appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}"),)},
         removes=_LEASE | {"spec_hash"},
@@ -343,6 +344,7 @@ def failed_but_changed(fence: Fence, failure: Mapping[str, str], stamp: Stamp) -
     return Write(
         conditions=(*fence.conditions, _ROOM, Exceeds("generation", "claimed")),
         sets={"changed": stamp.now_ms},
+        copies={"failed_epoch": "epoch"},
         increments={"revision": 1},
         appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"),)},
         removes=_LEASE | {"spec_hash"},

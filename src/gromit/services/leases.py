@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gromit.core import lifecycle
 from gromit.core.environment import Environment, Failure, Work, parse
 from gromit.core.lifecycle import Claimant, Fence, Stamp, backoff_ms
-from gromit.core.rows import Accepted, Outcome, Refused, Row, Write
+from gromit.core.rows import Accepted, Condition, Is, Outcome, Refused, Row, Write, holds
 from gromit.errors import Conflict
 from gromit.services.ledger import Ledger
 
@@ -42,7 +42,7 @@ class Leases:
 
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | Nothing:
         """The oldest due work of a kind, now held by the claimant."""
-        due = self.ledger.store.due(kind, now_ms, CANDIDATES)
+        due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
         write = lifecycle.claim(kind, claimant, now_ms, self.terms.ttl_ms)
         for name in due.names:
             match self.ledger.write(name, write, "claimed"):
@@ -69,12 +69,12 @@ class Leases:
             lifecycle.sown(fence, claim_id, spec_hash, stamp),
             lifecycle.sown_but_changed(fence, claim_id, spec_hash, stamp),
         )
-        return self._outcome(name, writes, claim_id, "sown")
+        return self._outcome(name, writes, "sown", Is("last_done", claim_id))
 
     def reaped(self, name: str, fence: Fence, claim_id: str, stamp: Stamp) -> Environment:
         """Nothing of it is left."""
         writes = (lifecycle.reaped(fence, claim_id, stamp), lifecycle.reaped_but_revived(fence, claim_id, stamp))
-        return self._outcome(name, writes, claim_id, "reaped")
+        return self._outcome(name, writes, "reaped", Is("last_done", claim_id))
 
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
         """It did not work; it is due again after a pause that grows with each failure in a row."""
@@ -83,17 +83,20 @@ class Leases:
         stamp = Stamp(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
         writes = (lifecycle.failed(fence, what, pause, stamp), lifecycle.failed_but_changed(fence, what, stamp))
-        return self._outcome(name, writes, None, "failed")
+        return self._outcome(name, writes, "failed", Is("failed_epoch", fence.epoch))
 
-    def _outcome(self, name: str, writes: tuple[Write, Write], claim_id: str | None, kind: str) -> Environment:
-        """The first write is for a claim that nothing has overtaken, the second for one that something newer has."""
+    def _outcome(self, name: str, writes: tuple[Write, Write], kind: str, recorded: Condition) -> Environment:
+        """The first write is for a claim that nothing has overtaken, the second for one that something newer has.
+
+        `recorded` holds for a row that has this very outcome already: it was sent again because the answer was lost.
+        """
         outcome: Outcome = Refused(None)
         for write in writes:
             outcome = self.ledger.write(name, write, kind)
             if isinstance(outcome, Accepted):
                 return parse(outcome.row)
-        if claim_id is not None and outcome.row is not None and outcome.row.get("last_done") == claim_id:
-            return parse(outcome.row)  # this very outcome, sent again
+        if outcome.row is not None and holds(recorded, outcome.row):
+            return parse(outcome.row)
         raise _fenced(name, outcome.row)
 
     def _held(self, name: str, outcome: Outcome) -> Environment:

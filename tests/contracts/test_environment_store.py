@@ -1,0 +1,313 @@
+"""The table of environments: the fake in memory and DynamoDB do the same, in one call an operation."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import moto
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gromit.adapters.dynamodb import INDEX, DynamoStore, ensure_table
+from gromit.core.rows import (
+    Absent,
+    Accepted,
+    AllOf,
+    AnyOf,
+    AtMost,
+    Below,
+    Condition,
+    Exceeds,
+    Is,
+    IsNot,
+    Outcome,
+    Present,
+    Refused,
+    Same,
+    Shorter,
+    Write,
+)
+from gromit.errors import BackendError
+from gromit.ports import EnvironmentStore
+from tests.fakes.store import MemoryStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class Dynamo:
+    """A table of its own in the emulator, and what was asked of it."""
+
+    client: "DynamoDBClient"
+    name: str
+    calls: Counter[str]
+    store: DynamoStore
+
+
+@pytest.fixture(scope="module")
+def client() -> "Iterator[DynamoDBClient]":
+    with moto.mock_aws():
+        yield boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def new_table(client: "DynamoDBClient") -> Iterator[Dynamo]:
+    name, calls = f"environments-{uuid.uuid4().hex}", Counter[str]()
+
+    def count(event_name: str, **_: object) -> None:
+        calls[event_name.rsplit(".", 1)[-1]] += 1
+
+    ensure_table(client, name)
+    client.meta.events.register("before-send.dynamodb.*", count)
+    yield Dynamo(client, name, calls, DynamoStore(client, name))
+    client.meta.events.unregister("before-send.dynamodb.*", count)
+
+
+table = pytest.fixture(new_table)
+long_lived_table = pytest.fixture(new_table, scope="module")
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> EnvironmentStore:
+    return MemoryStore() if request.param == "memory" else request.getfixturevalue("table").store
+
+
+# ── writes ────────────────────────────────────────────────────────────────────────────────────────
+
+NUMBERS, TEXTS, FLAGS, LISTS, MAPS = ("n1", "n2", "n3"), ("t1", "t#2"), ("b1",), ("l1", "l2"), ("m1",)
+ATTRIBUTES = (*NUMBERS, *TEXTS, *FLAGS, *LISTS, *MAPS)
+
+number = st.integers(-2, 3) | st.just(1_790_000_000_000)
+text = st.sampled_from(["up", "gone", "ß", "a b"])
+event = st.fixed_dictionaries({"at": number, "kind": text})
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(NUMBERS, number),
+    **dict.fromkeys(TEXTS, text),
+    **dict.fromkeys(FLAGS, st.booleans()),
+    **dict.fromkeys(LISTS, st.lists(event, max_size=2)),
+    **dict.fromkeys(MAPS, event),
+}
+scalar = st.sampled_from((*NUMBERS, *TEXTS, *FLAGS)).flatmap(lambda a: st.tuples(st.just(a), VALUES[a]))
+two_numbers = st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))
+simple: st.SearchStrategy[Condition] = st.one_of(
+    st.sampled_from(ATTRIBUTES).map(Present),
+    st.sampled_from(ATTRIBUTES).map(Absent),
+    scalar.map(lambda av: Is(*av)),
+    scalar.map(lambda av: IsNot(*av)),
+    st.builds(Below, st.sampled_from(NUMBERS), number),
+    st.builds(AtMost, st.sampled_from(NUMBERS), number),
+    two_numbers.map(lambda ab: Same(*ab)),
+    two_numbers.map(lambda ab: Exceeds(*ab)),
+    st.builds(Shorter, st.sampled_from(LISTS), st.integers(0, 3)),
+)
+condition: st.SearchStrategy[Condition] = st.recursive(
+    simple,
+    lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(lambda cs: st.sampled_from([AnyOf(tuple(cs)), AllOf(tuple(cs))])),
+    max_leaves=4,
+)
+
+
+@st.composite
+def writes(draw: st.DrawFn) -> Write:
+    """Any write that says something; a copied attribute is demanded, as the port wants it."""
+    part = {a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"])) for a in ATTRIBUTES}
+    copies = {a: draw(st.sampled_from(NUMBERS)) for a in NUMBERS if part[a] == "copies"}
+    write = Write(
+        conditions=(*draw(st.lists(condition, min_size=1, max_size=2)), *(Present(b) for b in copies.values())),
+        sets={a: draw(VALUES[a]) for a in ATTRIBUTES if part[a] == "sets"},
+        copies=copies,
+        increments={a: draw(st.integers(-1, 2)) for a in NUMBERS if part[a] == "increments"},
+        appends={a: tuple(draw(st.lists(event, min_size=1, max_size=2))) for a in LISTS if part[a] == "appends"},
+        removes=frozenset(a for a in ATTRIBUTES if part[a] == "removes"),
+    )
+    says_something = write.sets or write.copies or write.increments or write.appends or write.removes
+    return write if says_something else Write(conditions=write.conditions, increments={"n1": 1})
+
+
+@given(st.lists(writes(), min_size=1, max_size=6))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_core(
+    long_lived_table: Dynamo, asked: list[Write]
+) -> None:
+    long_lived_table.client.delete_item(TableName=long_lived_table.name, Key={"name": {"S": "e"}})
+    memory = MemoryStore()
+    for write in asked:
+        assert long_lived_table.store.write("e", write) == memory.write("e", write)
+    assert long_lived_table.store.read("e") == memory.read("e")
+
+
+def test_a_write_is_accepted_with_the_row_after_it(store: EnvironmentStore) -> None:
+    outcome = store.write("a", Write(conditions=(Absent("name"),), sets={"x": "1"}, increments={"n": 2}))
+    assert outcome == Accepted({"name": "a", "x": "1", "n": 2}) == Accepted(store.read("a") or {})
+
+
+def test_a_refused_write_changes_nothing_and_brings_the_row_as_it_is(store: EnvironmentStore) -> None:
+    store.write("a", Write(conditions=(Absent("name"),), sets={"x": "1"}))
+    assert store.write("a", Write(conditions=(Absent("name"),), sets={"x": "2"})) == Refused({"name": "a", "x": "1"})
+    assert store.write("b", Write(conditions=(Present("name"),), sets={"x": "2"})) == Refused(None)
+    assert (store.read("a"), store.read("b")) == ({"name": "a", "x": "1"}, None)
+
+
+def test_values_are_read_from_the_row_as_it_was_before_the_write(store: EnvironmentStore) -> None:
+    store.write("a", Write(conditions=(Absent("name"),), sets={"generation": 3, "claimed": 2, "epoch": 7}))
+    write = Write(
+        conditions=(Exceeds("generation", "claimed"),),
+        copies={"observed": "claimed", "seen": "epoch"},
+        increments={"epoch": 1},
+        removes=frozenset({"claimed"}),
+    )
+    assert store.write("a", write) == Accepted({"name": "a", "generation": 3, "observed": 2, "seen": 7, "epoch": 8})
+
+
+def test_a_write_that_only_removes_and_compares_needs_no_values(store: EnvironmentStore) -> None:
+    store.write("a", Write(conditions=(Absent("name"),), sets={"x": 1, "y": 1}))
+    outcome = store.write("a", Write(conditions=(Same("x", "y"),), removes=frozenset({"x"})))
+    assert outcome == Accepted({"name": "a", "y": 1})
+
+
+def test_whole_numbers_flags_lists_and_mappings_come_back_as_they_were(store: EnvironmentStore) -> None:
+    values = {"n": 2**53 - 1, "b": False, "l": [{"at": 1, "text": ""}], "m": {"k": {"tag": "ü"}}, "e": []}
+    store.write("a", Write(conditions=(Absent("name"),), sets=values))
+    row = store.read("a")
+    assert row == {"name": "a", **values}
+    assert [type(row[k]) for k in ("n", "b")] == [int, bool]
+
+
+# ── looking for work ──────────────────────────────────────────────────────────────────────────────
+
+
+def put(store: EnvironmentStore, name: str, **attributes: Any) -> Outcome:
+    return store.write(name, Write(conditions=(Absent("name"),), sets=attributes))
+
+
+def test_due_work_comes_oldest_first_and_only_of_its_kind(store: EnvironmentStore) -> None:
+    for name, since, work in (("b", 20, "sow"), ("a", 30, "sow"), ("c", 10, "sow"), ("r", 5, "reap"), ("later", 31, "sow")):
+        put(store, name, work=work, due=since)
+    put(store, "idle", generation=1)
+    due = store.due("sow", 30, 10)
+    assert (due.names, due.oldest_ms, due.next_ms) == (("c", "b", "a"), 10, None)
+    assert store.due("sow", 30, 2).names == ("c", "b")
+    assert store.due("reap", 30, 2).names == ("r",)
+
+
+def test_without_due_work_it_is_said_when_there_will_be_some(store: EnvironmentStore) -> None:
+    assert store.due("sow", 0, 5).next_ms is None
+    put(store, "a", work="sow", due=50)
+    put(store, "b", work="sow", due=40)
+    put(store, "c", work="reap", due=10)
+    due = store.due("sow", 39, 5)
+    assert (due.names, due.oldest_ms, due.next_ms) == ((), None, 40)
+    assert store.due("sow", 40, 5).names == ("b",)
+
+
+def test_what_somebody_holds_is_skipped_until_his_lease_is_over(store: EnvironmentStore) -> None:
+    put(store, "a", work="sow", due=10, holder="w", lease_until=100)
+    put(store, "b", work="sow", due=20)
+    assert store.due("sow", 99, 5).names == ("b",)
+    assert store.due("sow", 100, 5).names == ("b",)
+    assert store.due("sow", 101, 5).names == ("a", "b")
+
+
+def test_held_rows_do_not_use_up_the_limit(store: EnvironmentStore) -> None:
+    for i in range(20):
+        put(store, f"held{i}", work="sow", due=i, holder="w", lease_until=1000)
+    put(store, "free", work="sow", due=50)
+    assert store.due("sow", 100, 1).names == ("free",)
+
+
+def test_what_a_claim_holds_already_comes_first_for_that_claim(store: EnvironmentStore) -> None:
+    put(store, "older", work="sow", due=5)
+    put(store, "mine", work="sow", due=10, holder="w", lease_until=1000, claim_id="n1")
+    put(store, "theirs", work="sow", due=1, holder="v", lease_until=1000, claim_id="n2")
+    due = store.due("sow", 100, 5, "n1")
+    assert (due.names, due.oldest_ms) == (("mine", "older"), 5)
+    assert store.due("sow", 100, 5, "n3").names == ("older",)
+    assert store.due("sow", 100, 5).names == ("older",)
+
+
+def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:
+    put(store, "a", work="sow", due=10)
+    store.write("a", Write(conditions=(Present("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})))
+    assert store.due("sow", 100, 5) == store.due("reap", 100, 5)
+    store.write("a", Write(conditions=(Absent("work"),), sets={"work": "reap", "due": 11}))
+    assert store.due("reap", 100, 5).names == ("a",)
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
+def test_pages_hold_every_row_once(store: EnvironmentStore, limit: int) -> None:
+    names = {f"e{i}" for i in range(7)}
+    for name in sorted(names):
+        put(store, name, work="sow", due=1)
+    seen: list[str] = []
+    after: str | None = None
+    for _ in range(len(names) + 1):
+        page = store.page(after, limit)
+        assert len(page.rows) <= limit
+        seen += [r["name"] for r in page.rows]
+        after = page.last
+        if after is None:
+            break
+    assert (sorted(seen), after) == (sorted(names), None)
+
+
+def test_an_empty_table_has_one_empty_page(store: EnvironmentStore) -> None:
+    page = store.page(None, 5)
+    assert (page.rows, page.last) == ((), None)
+
+
+# ── what only DynamoDB has ────────────────────────────────────────────────────────────────────────
+
+
+def test_every_operation_is_one_call(table: Dynamo) -> None:
+    put(table.store, "a", work="sow", due=10)
+    assert table.calls == {"UpdateItem": 1}
+    table.store.write("a", Write(conditions=(Absent("name"),), sets={"x": 1}))
+    assert table.calls == {"UpdateItem": 2}
+    table.store.read("a")
+    assert table.calls == {"UpdateItem": 2, "GetItem": 1}
+    table.store.page(None, 10)
+    assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1}
+    table.store.due("sow", 10, 5)
+    assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1, "Query": 1}
+
+
+def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_some(table: Dynamo) -> None:
+    table.store.due("sow", 10, 5)
+    assert table.calls == {"Query": 2}
+
+
+def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> None:
+    described = table.client.describe_table(TableName=table.name)["Table"]
+    (index,) = described["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == INDEX
+    assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [("work", "HASH"), ("due", "RANGE")]
+    assert index["Projection"]["ProjectionType"] == "INCLUDE"
+    assert set(index["Projection"]["NonKeyAttributes"]) == {"lease_until", "claim_id"}
+    assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    recovery = table.client.describe_continuous_backups(TableName=table.name)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    expiry = table.client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
+    assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expire_at")
+
+
+def test_a_table_that_is_there_is_left_as_it_is(table: Dynamo) -> None:
+    put(table.store, "a", x=1)
+    table.calls.clear()
+    assert ensure_table(table.client, table.name) is False
+    assert table.calls == {"DescribeTable": 1}
+    assert ensure_table(table.client, table.name + "-2") is True
+    assert table.store.read("a") == {"name": "a", "x": 1}
+
+
+def test_a_table_that_is_missing_is_named(table: Dynamo) -> None:
+    with pytest.raises(BackendError, match="read a in table nowhere"):
+        DynamoStore(table.client, "nowhere").read("a")
+    with pytest.raises(BackendError, match="write a in table nowhere"):
+        put(DynamoStore(table.client, "nowhere"), "a", x=1)

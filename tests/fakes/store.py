@@ -1,0 +1,55 @@
+"""The table of environments in memory."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from gromit.core.rows import Accepted, Outcome, Row, Write, carry_out
+from gromit.ports import Due, Page
+
+
+class MemoryStore:
+    """The port `EnvironmentStore`; one write at a time, as the real table does it for each item."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._writing = threading.Lock()
+        self.writes = 0
+        """Writes that were asked for, refused ones included."""
+
+    def put(self, row: Mapping[str, Any]) -> None:
+        """Let a row be there, whatever was there before: as another program would have written it."""
+        self._rows[row["name"]] = dict(row)
+
+    def read(self, name: str) -> Row | None:
+        """The row of an environment."""
+        row = self._rows.get(name)
+        return None if row is None else dict(row)
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """Carry a write out, if its conditions hold."""
+        with self._writing:
+            self.writes += 1
+            outcome = carry_out(write, self.read(name), {"name": name})
+            if isinstance(outcome, Accepted):
+                self._rows[name] = dict(outcome.row)
+        return outcome
+
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+        """Names of rows with due work that nobody holds, oldest first, but before them what `claim_id` holds."""
+        rows = sorted((r for r in self._rows.values() if r.get("work") == kind and "due" in r), key=lambda r: (r["due"], r["name"]))
+        ours = [r for r in rows if claim_id is not None and r.get("claim_id") == claim_id]
+        free = [r for r in rows if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)]
+        due = [r for r in (*ours, *free) if r["due"] <= now_ms][:limit]
+        upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
+        return Due(
+            tuple(r["name"] for r in due),
+            min((r["due"] for r in due), default=None),
+            min(upcoming, default=None),
+        )
+
+    def page(self, after: str | None, limit: int) -> Page:
+        """Rows by name, at most `limit`, from behind `after`."""
+        names = sorted(n for n in self._rows if after is None or n > after)
+        rows = tuple(dict(self._rows[n]) for n in names[:limit])
+        return Page(rows, names[limit - 1] if len(names) > limit else None)
