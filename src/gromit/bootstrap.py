@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gromit.adapters.config_root import ConfigTree
     from gromit.adapters.dynamodb import DynamoStore
+    from gromit.adapters.route53 import Route53Zone
     from gromit.adapters.state_bucket import S3StateBucket
     from gromit.adapters.terraform import Terraform
     from gromit.config import Settings
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from gromit.core.lifecycle import Stamp
     from gromit.core.protocol import Step
     from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
+    from gromit.services.chitragupta import Chitragupta
     from gromit.services.migration import Line, Migration
     from gromit.services.runs import Doing
     from gromit.services.sowing import Sower
@@ -342,6 +344,45 @@ def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", st
         services=service_states(settings),
         states=states,
     )
+
+
+# ── public names ──────────────────────────────────────────────────────────────────────────────────
+
+
+def record_store(settings: "Settings") -> "Route53Zone":
+    """The public zone, `cluster.zoneid`."""
+    from gromit.adapters import aws
+    from gromit.adapters.route53 import Route53Zone
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
+
+    client = session().client("route53", config=aws.CLIENT)
+    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), _domain(settings), sleep)
+
+
+def record_keeper(settings: "Settings") -> "Chitragupta":
+    """chitragupta: what keeps the public records."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_tasks import EcsTasks
+    from gromit.services.chitragupta import Chitragupta, Policy
+
+    known = catalogue(settings)
+    policy = Policy(
+        domain=_domain(settings),
+        ttl=settings.dns.ttl,
+        components=frozenset(c.name for c in known.components.values() if c.public),
+        delete_percent=settings.dns.delete_percent,
+        delete_free=settings.dns.delete_free,
+    )
+    ec2, ecs = session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT)
+    return Chitragupta(
+        wanted=wanted_environments(settings), tasks=EcsTasks(ec2, ecs, known), zone=record_store(settings), policy=policy
+    )
+
+
+def _domain(settings: "Settings") -> str:
+    return needed(settings.cluster.domain, "cluster.domain").lower().removesuffix(".")
 
 
 # ── migration ─────────────────────────────────────────────────────────────────────────────────────
