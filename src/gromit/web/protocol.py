@@ -81,6 +81,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Start a request if it asks for a path of ours; from now on its body is due."""
         if not self.url.startswith(b"/"):
             self._abandon(400, "only paths are answered: no absolute URL, no tunnel")
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            self._abandon(400, "this version of HTTP is not spoken")
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
             self._abandon(431, self._too_long())
         self._in_head, self._head_bytes, self._body_bytes = False, 0, 0

@@ -253,14 +253,22 @@ class _Service(uvicorn.Server):
 def _bound(addresses: Sequence[str]) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     for address in addresses:
-        host, _, port = address.rpartition(":")
         try:
-            family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-            sockets.append(socket.create_server(where[:2], family=family, backlog=BACKLOG))
-        except (OSError, OverflowError, ValueError) as error:
+            sockets.append(_listening(address))
+        except (OSError, ValueError) as error:
             for taken in sockets:
                 taken.close()
             hint = "give an address of this machine with a free port; ports below 1024 may need a right"
             raise ConfigError(f"cannot listen on {address}: {error}", hint=hint) from None
-        sockets[-1].settimeout(0)
     return sockets
+
+
+def _listening(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    number = int(port)
+    if number not in range(65536):
+        raise ValueError("a port is between 0 and 65535")
+    family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[0]
+    listening = socket.create_server(where[:2], family=family, backlog=BACKLOG)
+    listening.settimeout(0)
+    return listening

@@ -1,0 +1,39 @@
+"""Small ASGI applications to serve in tests."""
+
+import asyncio
+import json
+
+from gromit.web.gate import peer_of
+from gromit.web.limits import Receive, Scope, Send
+
+
+async def answer(send: Send, status: int, body: bytes) -> None:
+    """A plain answer."""
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with what it was sent and by whom, as JSON."""
+    assert scope["type"] == "http"
+    message = await receive()
+    peer = peer_of(scope)
+    seen = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "length": len(message["body"]),
+        "more": message["more_body"],
+        "peer": peer and {"name": peer.name, "role": peer.role, "serial": peer.serial},
+    }
+    await answer(send, 200, json.dumps(seen).encode())
+
+
+async def flood(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends for ever, until the client is gone."""
+    assert scope["type"] == "http"
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    gone = asyncio.ensure_future(receive())
+    while not gone.done():
+        await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        await asyncio.sleep(0)
