@@ -1,9 +1,10 @@
 """One run of a worker on one environment: it walks the protocol's table, with one small executor for each step."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import structlog
@@ -61,6 +62,8 @@ class Runner:
     """How often the claim is renewed, in seconds."""
     before: Callable[[Claim, Step], None]
     """Called before every step: progress, and where the crash tests strike."""
+    _left: deque[Lock] = field(default_factory=deque)
+    """Locks that could not be released. We live, so nobody else can prove them dead: we have to go on trying."""
 
     def run(self, claim: Claim, progress: Progress) -> Finish:
         """Walk the table from its beginning to its end."""
@@ -74,25 +77,37 @@ class Runner:
             log.info("run.finished", kind=claim.kind, ending=step.ending, problem=step.problem and step.problem.message)
         return step
 
+    def release_left(self) -> None:
+        """Try once more to release the locks that earlier runs had to leave."""
+        for _ in range(len(self._left)):
+            self._unlock(self._left.popleft())
+
     def _execute(self, step: Step, claim: Claim, progress: Progress) -> Answer:
         try:
-            match step:
-                case TakeLock() | JudgeOwner() | ReplaceLock():
-                    return self._lock(step, claim)
-                case Verify():
-                    return self._verify(claim)
-                case Act(lock):
-                    return self._act(claim, lock, progress)
-                case ReportDone() | ReportFailure() | GiveBack():
-                    return self._report(step, claim)
-                case Unlock(lock):
-                    return self._unlock(lock)
-                case Finish():
-                    raise TypeError("the end is not executed")
-                case _:
-                    assert_never(step)
+            return self._carry_out(step, claim, progress)
         except GromitError as error:
             return Broke(problem_of(error))
+        except Exception as error:
+            # one environment's bug must not stop the others; it is reported like any failure, and logged whole
+            log.exception("run.bug")
+            return Broke(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
+
+    def _carry_out(self, step: Step, claim: Claim, progress: Progress) -> Answer:
+        match step:
+            case TakeLock() | JudgeOwner() | ReplaceLock():
+                return self._lock(step, claim)
+            case Verify():
+                return self._verify(claim)
+            case Act(lock):
+                return self._act(claim, lock, progress)
+            case ReportDone() | ReportFailure() | GiveBack():
+                return self._report(step, claim)
+            case Unlock(lock):
+                return self._unlock(lock)
+            case Finish():
+                raise TypeError("the end is not executed")
+            case _:
+                assert_never(step)
 
     def _lock(self, step: TakeLock | JudgeOwner | ReplaceLock, claim: Claim) -> Answer:
         match step:
@@ -124,12 +139,6 @@ class Runner:
             return Made(self.do(claim, lock, progress))
         except Suspended:
             return Halted()
-        except GromitError:
-            raise
-        except Exception as error:
-            # one environment's bug must not stop the others; it is reported like any failure, and logged whole
-            log.exception("run.bug")
-            return Broke(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
 
     def _report(self, step: ReportDone | ReportFailure | GiveBack, claim: Claim) -> Answer:
         try:
@@ -150,10 +159,11 @@ class Runner:
         try:
             released = self.states.unlock(lock)
         except GromitError as error:
-            log.warning("lock.left", reason=error.message)  # the next run proves that we are dead, or finds it ours
+            log.warning("lock.left", env=lock.environment, reason=error.message)
+            self._left.append(lock)
             return Ok()
         if not released:
-            log.error("lock.lost", lock=lock.id)
+            log.error("lock.lost", env=lock.environment, lock=lock.id)
         return Ok()
 
     @contextmanager

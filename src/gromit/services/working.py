@@ -98,6 +98,7 @@ class Workers:
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run; `NoWork` if there is none to begin."""
+        self.runner.release_left()
         self.runner.guard()
         if self._limited():
             return NoWork(None)
