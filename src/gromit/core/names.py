@@ -46,7 +46,7 @@ def parse_ref(text: str) -> Ref:
 
     Raises `InvalidInput` where no usable name comes out of it.
     """
-    decoded = unquote(_printable(text, "ref")).strip()
+    decoded = unquote(_printable(text, "ref")).strip(" ")  # not other white space: branches may begin and end with it
     full = _printable(decoded, "ref").removeprefix("refs/heads/").strip("/")
     last = full.rsplit("/", 1)[-1]
     return Ref(full=full, last=last, environment=environment_name(last))
@@ -111,4 +111,6 @@ def _printable(text: str, what: str) -> str:
         raise InvalidInput(f"{what} has {len(text)} characters", hint=f"at most {REF_MAX} are accepted")
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
         raise InvalidInput(f"{what} {text!r} holds control characters", hint=f"send the plain {what}")
+    if "\ufffd" in text:  # what decoding makes of every byte that is not UTF-8: different refs would become one
+        raise InvalidInput(f"{what} {text!r} is not UTF-8", hint=f"send the {what} in UTF-8, or URL-encoded UTF-8")
     return text

@@ -1,32 +1,44 @@
-"""Reading request bodies: JSON whatever the Content-Type says, and never more lenient than that.
+"""Reading requests: JSON whatever the Content-Type says, and never more lenient than that.
 
 The release workflows send JSON with curl's default `application/x-www-form-urlencoded`. Keys that stand twice, NaN, and anything
 but an object are refused, because two readers of such a body may see two different things.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from gromit.errors import InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
 
+DEPTH_MAX = 64
+"""Levels of a body; far beyond what any request needs."""
+KEYS_MAX = 64
+"""Keys of one object in it."""
+DIGITS_MAX = 40
+"""Digits of a whole number in it."""
+_SHOWN = 100
+
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `InvalidInput` saying what is wrong with it."""
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded)
     except InvalidInput:
         raise
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InvalidInput(f"the body is not JSON: {reason}", hint="send a JSON object") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise InvalidInput(f"the body is not JSON: {error}", hint="send a JSON object") from None
     if not isinstance(value, dict):
         raise InvalidInput("the body is not a JSON object", hint='send an object, like {"repo": "…", "ref": "…", "sha": "…"}')
+    _check_depth(value)
     return value
 
 
@@ -45,22 +57,69 @@ def validated(model: type[Model], value: dict[str, Any]) -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        key = ".".join(str(p) for p in first["loc"])
-        text = "is missing" if first["type"] == "missing" else f"is not usable: {first['msg'].lower()}"
-        raise InvalidInput(f"{key} {text}", hint=f"keys are {', '.join(model.model_fields)}") from None
+        raise InvalidInput(_fault(first, "the body"), hint=f"keys are {', '.join(model.model_fields)}") from None
+
+
+def explained(error: RequestValidationError) -> InvalidInput:
+    """What is wrong with the parameters of a request, as one of our errors."""
+    first = error.errors()[0]
+    return InvalidInput(_fault({**first, "loc": first["loc"][1:]}, "the request"), hint="/v1/openapi.json describes all parameters")
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """The OpenAPI description of a body that `body_of` reads."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, parts)}}}}
+
+
+def _fault(error: Mapping[str, Any], whole: str) -> str:
+    key = ".".join(str(p) for p in error["loc"]) or whole
+    text = "is missing" if error["type"] == "missing" else f"is not usable: {error['msg'].lower()}"
+    return f"{key[:_SHOWN]} {text}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise InvalidInput("a key stands twice in the body", hint="send every key once")
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise InvalidInput(f"key {twice[:_SHOWN]!r} stands twice in the body", hint="send every key once")
+    if len(value) > KEYS_MAX:
+        raise InvalidInput(f"the body has an object with {len(value)} keys", hint=f"at most {KEYS_MAX} are accepted")
     return value
 
 
 def _no_constant(text: str) -> NoReturn:
     raise InvalidInput(f"the body holds {text}, which is not JSON", hint="send plain JSON")
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > DIGITS_MAX:
+        raise InvalidInput(f"the body holds a number of {len(digits)} digits", hint=f"at most {DIGITS_MAX} are accepted")
+    return int(digits)
+
+
+def _check_depth(value: object, left: int = DEPTH_MAX) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if left == 0:
+        raise _too_deep()
+    parts: Sequence[object] = value if isinstance(value, list) else list(value.values())
+    for part in parts:
+        _check_depth(part, left - 1)
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput("the body is nested too deeply", hint=f"at most {DEPTH_MAX} levels are accepted")
+
+
+def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:
+    match value:
+        case {"$ref": str(ref)}:
+            return _inlined(parts[ref.rsplit("/", 1)[-1]], parts)
+        case dict():
+            return {k: _inlined(v, parts) for k, v in value.items()}
+        case list():
+            return [_inlined(v, parts) for v in value]
+        case _:
+            return value

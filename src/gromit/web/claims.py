@@ -1,22 +1,28 @@
 """Work for the workers: claims, renewals and outcomes. Only the role worker gets here."""
 
 import math
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import JSONResponse, Response
 
 from gromit.core.environment import Environment, Failure, Work
 from gromit.core.lifecycle import Claimant, Fence, Stamp
+from gromit.core.names import NAME_MAX
 from gromit.services.leases import Nothing
 from gromit.web.admission import Admitted, Parts, With
 from gromit.web.bodies import body_of, schema_of
+from gromit.web.refusals import refusals
+from gromit.web.views import ClaimView
 
 router = APIRouter(prefix="/v1/claims")
 
 Text = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Path(max_length=NAME_MAX)]
+EPOCH_MAX = 2**53 - 1
+"""Epochs begin at a time of birth in milliseconds and are counted up by one: no real one is near it."""
 
 
 class _Body(BaseModel):
@@ -36,7 +42,7 @@ class FenceBody(_Body):
     """Which claim is meant."""
 
     holder: Text
-    epoch: StrictInt
+    epoch: Annotated[StrictInt, Field(ge=0, le=EPOCH_MAX)]
 
     @property
     def fence(self) -> Fence:
@@ -59,7 +65,16 @@ class FailBody(FenceBody):
     message: Annotated[StrictStr, Field(max_length=2000)]
 
 
-@router.post("", openapi_extra=schema_of(ClaimRequest))
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A claim.", "model": ClaimView},
+    204: {
+        "description": "There is nothing to do now.",
+        "headers": {"Retry-After": {"description": "Seconds until there is, if known.", "schema": {"type": "integer"}}},
+    },
+}
+
+
+@router.post("", openapi_extra=schema_of(ClaimRequest), responses=_ANSWERS)
 def claim(_caller: Admitted, parts: With, body: Annotated[ClaimRequest, Depends(body_of(ClaimRequest))]) -> Response:
     """The oldest due work of a kind; 204 if there is none, with Retry-After if it is known when there will be."""
     now_ms = parts.now_ms()
@@ -69,25 +84,23 @@ def claim(_caller: Admitted, parts: With, body: Annotated[ClaimRequest, Depends(
             return Response(status_code=204, headers=wait)
         case environment:
             parts.outcome("claim", body.kind)
-            return JSONResponse(_claim(parts, environment))
+            return JSONResponse(asdict(_claim(parts, environment)))
 
 
-@router.post("/{name}/renew", openapi_extra=schema_of(FenceBody))
-def renew(_caller: Admitted, parts: With, name: str, body: Annotated[FenceBody, Depends(body_of(FenceBody))]) -> Mapping[str, Any]:
+@router.post("/{name}/renew", openapi_extra=schema_of(FenceBody), responses=refusals(409))
+def renew(_caller: Admitted, parts: With, name: Name, body: Annotated[FenceBody, Depends(body_of(FenceBody))]) -> ClaimView:
     """Keep a claim; also how it is verified. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.renew(name, body.fence, parts.now_ms()))
 
 
-@router.post("/{name}/release", openapi_extra=schema_of(FenceBody))
-def release(
-    _caller: Admitted, parts: With, name: str, body: Annotated[FenceBody, Depends(body_of(FenceBody))]
-) -> Mapping[str, Any]:
+@router.post("/{name}/release", openapi_extra=schema_of(FenceBody), responses=refusals(409))
+def release(_caller: Admitted, parts: With, name: Name, body: Annotated[FenceBody, Depends(body_of(FenceBody))]) -> ClaimView:
     """Give a claim back without an outcome. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.release(name, body.fence))
 
 
-@router.post("/{name}/done", openapi_extra=schema_of(DoneBody))
-def done(_caller: Admitted, parts: With, name: str, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> Mapping[str, Any]:
+@router.post("/{name}/done", openapi_extra=schema_of(DoneBody), responses=refusals(409))
+def done(_caller: Admitted, parts: With, name: Name, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> ClaimView:
     """The claimed generation was made true. 409 if the claim is no longer valid: nothing is recorded then."""
     stamp = Stamp(body.holder, parts.now_ms())
     if body.kind is Work.SOW:
@@ -98,13 +111,13 @@ def done(_caller: Admitted, parts: With, name: str, body: Annotated[DoneBody, De
     return _claim(parts, environment)
 
 
-@router.post("/{name}/fail", openapi_extra=schema_of(FailBody))
-def fail(_caller: Admitted, parts: With, name: str, body: Annotated[FailBody, Depends(body_of(FailBody))]) -> Mapping[str, Any]:
+@router.post("/{name}/fail", openapi_extra=schema_of(FailBody), responses=refusals(409))
+def fail(_caller: Admitted, parts: With, name: Name, body: Annotated[FailBody, Depends(body_of(FailBody))]) -> ClaimView:
     """It did not work; it will be due again. 409 if the claim is no longer valid."""
     environment = parts.leases.failed(name, body.fence, Failure(body.error_kind, body.message, parts.now_ms()))
     parts.outcome("run", body.error_kind)
     return _claim(parts, environment)
 
 
-def _claim(parts: Parts, environment: Environment) -> Mapping[str, Any]:
+def _claim(parts: Parts, environment: Environment) -> ClaimView:
     return parts.views.claim(environment, parts.leases.terms.ttl_ms)

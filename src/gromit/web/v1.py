@@ -1,9 +1,10 @@
 """The richer interface: environments with phases and reasons, builds with a sequence, histories, and a stream of changes."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import StreamingResponse
 
@@ -11,9 +12,12 @@ from gromit.core.environment import Environment, Phase, Want
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.errors import InvalidInput, TrustError
+from gromit.services.environments import Receipt
 from gromit.web import views
 from gromit.web.admission import Admitted, Parts, With
 from gromit.web.bodies import body_of, schema_of
+from gromit.web.refusals import refusals
+from gromit.web.views import EnvironmentView, EventView
 from gromit.web.wire import Repository, vouched
 
 router = APIRouter(prefix="/v1")
@@ -53,50 +57,69 @@ class Filter(BaseModel):
     prefix: Annotated[str, Field(description="what the name begins with")] = ""
     repository: Annotated[str | None, Field(description="only those with a reported version of it")] = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
-    cursor: Annotated[str | None, Field(description="`next` of the page before")] = None
+    cursor: Annotated[str | None, Field(max_length=255, description="`next` of the page before")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of environments."""
+
+    environments: list[EnvironmentView]
+    next: str | None
+    """The cursor of the next page; null after the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to an environment, the oldest first."""
+
+    name: str
+    events: list[EventView]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reported build has led to."""
+
+    outcome: Receipt
+    environment: EnvironmentView
 
 
 @router.get("/environments")
-def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Query()]) -> dict[str, Any]:
+def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Query()]) -> Listing:
     """Environments, page by page."""
     wanted_phases, now_ms = _phases(asked.phase), parts.now_ms()
+    repository = parse_repository(asked.repository) if asked.repository else None
 
     def fits(e: Environment) -> bool:
         return (
             e.phase(now_ms) in wanted_phases
             and (asked.want is None or e.want is asked.want)
             and e.name.startswith(asked.prefix)
-            and (asked.repository is None or asked.repository in e.reported)
+            and (repository is None or repository in e.reported)
         )
 
-    found: list[Environment] = []
-    cursor = asked.cursor
-    while True:
-        # a page of the store is never larger than what may still be shown, so that the cursor is exact
-        page, cursor = parts.environments.page(cursor, asked.limit - len(found))
-        found += [e for e in page if fits(e)]
-        if cursor is None or len(found) >= asked.limit:
-            break
-    return {"environments": [parts.views.detail(e, now_ms) for e in found], "next": cursor}
+    found, cursor = _page(parts, asked, fits)
+    return Listing([parts.views.detail(e, now_ms) for e in found], cursor)
 
 
-@router.get("/environments/{name}")
-def get_environment(_caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+@router.get("/environments/{name}", responses=refusals(404, 409))
+def get_environment(_caller: Admitted, parts: With, name: str) -> EnvironmentView:
     """One environment, or its tombstone."""
     return _detail(parts, parts.environments.inspect(name))
 
 
-@router.get("/environments/{name}/events")
-def get_events(_caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+@router.get("/environments/{name}/events", responses=refusals(404, 409))
+def get_events(_caller: Admitted, parts: With, name: str) -> History:
     """What happened to an environment, the oldest first."""
     environment = parts.environments.inspect(name)
-    return {"name": environment.name, "events": [views.event(e) for e in environment.events]}
+    return History(environment.name, [views.event(e) for e in environment.events])
 
 
-@router.post("/builds", openapi_extra=schema_of(BuildReport))
+@router.post("/builds", openapi_extra=schema_of(BuildReport), responses=refusals(409))
 def post_build(
     caller: Admitted, parts: With, body: Annotated[BuildReport, Depends(body_of(BuildReport))], repository: Repository = None
-) -> dict[str, Any]:
+) -> Reported:
     """Report a build; says whether it was new."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence)
     token_of = vouched(caller, repository)
@@ -104,30 +127,35 @@ def post_build(
         raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
     receipt, environment = parts.environments.report(build, parts.stamp(caller))
     parts.outcome("build", receipt)
-    return {"outcome": receipt, "environment": _detail(parts, environment)}
+    return Reported(receipt, _detail(parts, environment))
 
 
-@router.post("/environments/{name}/protect")
-def protect(caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+@router.post("/environments/{name}/protect", responses=refusals(404, 409))
+def protect(caller: Admitted, parts: With, name: str) -> EnvironmentView:
     """Refuse deletion of it from now on."""
     return _detail(parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller)))
 
 
-@router.post("/environments/{name}/unprotect")
-def unprotect(caller: Admitted, parts: With, name: str) -> dict[str, Any]:
+@router.post("/environments/{name}/unprotect", responses=refusals(404, 409))
+def unprotect(caller: Admitted, parts: With, name: str) -> EnvironmentView:
     """Allow its deletion again."""
     return _detail(parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller)))
 
 
-@router.post("/environments/{name}/redeploy", openapi_extra=schema_of(RedeployRequest))
+@router.post("/environments/{name}/redeploy", openapi_extra=schema_of(RedeployRequest), responses=refusals(404, 409))
 def redeploy(
     caller: Admitted, parts: With, name: str, body: Annotated[RedeployRequest, Depends(body_of(RedeployRequest))]
-) -> dict[str, Any]:
+) -> EnvironmentView:
     """Roll components over although nothing has changed; edited config files arrive with it."""
     return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller)))
 
 
-@router.get("/changes", response_class=StreamingResponse)
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "One event for every change.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/changes", response_class=StreamingResponse, responses=_STREAM)
 async def get_changes(_caller: Admitted, parts: With) -> StreamingResponse:
     """Server-sent events: one unnamed event with `{"name", "kind"}` for every change."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -137,12 +165,32 @@ async def get_changes(_caller: Admitted, parts: With) -> StreamingResponse:
 @router.get("/openapi.json")
 def get_openapi_document(_caller: Admitted, request: Request) -> dict[str, Any]:
     """This interface, described."""
-    app = request.app
-    return get_openapi(title=app.title, version=app.version, routes=app.routes, description="The API of gromit serve")
+    document: dict[str, Any] = request.app.openapi()
+    return document
 
 
-def _detail(parts: Parts, environment: Environment) -> dict[str, Any]:
+def _detail(parts: Parts, environment: Environment) -> EnvironmentView:
     return parts.views.detail(environment, parts.now_ms())
+
+
+def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> tuple[list[Environment], str | None]:
+    """The next environments that fit, and behind which name to go on, if there is one more.
+
+    The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.
+    """
+    found: list[Environment] = []
+    cursor = asked.cursor
+    while True:
+        part, following = parts.environments.page(cursor, PAGE_MAX)
+        for environment in part:
+            if fits(environment):
+                if len(found) == asked.limit:
+                    return found, cursor
+                found.append(environment)
+            cursor = environment.name
+        if following is None:
+            return found, None
+        cursor = following
 
 
 def _phases(text: str | None) -> frozenset[Phase]:

@@ -1,13 +1,89 @@
-"""Environments as clients see them: flat on the old wire, whole under /v1."""
+"""Environments as clients see them: flat on the old wire, whole under /v1. The classes are also what OpenAPI says of answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gromit.core import addresses
 from gromit.core.catalogue import Catalogue
-from gromit.core.environment import WIRE_STATE, Environment, Event, Phase, Source, Version
+from gromit.core.environment import WIRE_STATE, Environment, Event, Phase, Source, Version, Want
 from gromit.core.time import iso
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """What one repository contributes, and why."""
+
+    version: str
+    source: Source
+    ref: str | None
+    sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    """The last failure, until something succeeds or changes."""
+
+    kind: str
+    message: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseView:
+    """Who works on it, on which generation, and until when he need not be heard of."""
+
+    holder: str
+    until: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentView:
+    """Everything that is known of an environment, but its history."""
+
+    name: str
+    phase: Phase
+    state: str | None
+    want: Want
+    generation: int
+    observed: int
+    incarnation: str
+    versions: Mapping[str, VersionView]
+    urls: Mapping[str, str]
+    protected: bool
+    created: str
+    changed: str
+    due: str | None
+    attempts: int
+    error: FailureView | None
+    lease: LeaseView | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One entry of a history."""
+
+    at: str
+    actor: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimView:
+    """What a worker needs to know of an environment that it works on."""
+
+    name: str
+    want: Want
+    generation: int
+    claimed: int | None
+    epoch: int
+    versions: Mapping[str, str]
+    redeploys: Mapping[str, str]
+    spec_hash: str | None
+    observed: int
+    infra: bool
+    ttl_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +104,47 @@ class Views:
         defaults = {r: Version(self.catalogue.default_tag(r), Source.DEFAULT) for r in sorted(self.catalogue.repositories)}
         return {**defaults, **environment.versions}
 
-    def detail(self, environment: Environment, now_ms: int) -> dict[str, Any]:
+    def detail(self, environment: Environment, now_ms: int) -> EnvironmentView:
         """Everything that is known of an environment, but its history."""
         phase = environment.phase(now_ms)
         lease, failure = environment.lease, environment.failure
-        return {
-            "name": environment.name,
-            "phase": phase,
-            "state": WIRE_STATE.get(phase),
-            "want": environment.want,
-            "generation": environment.generation,
-            "observed": environment.observed,
-            "incarnation": environment.incarnation,
-            "versions": {
-                r: {"version": v.version, "source": v.source, "ref": v.ref, "sequence": v.sequence}
-                for r, v in self.versions(environment).items()
-            },
-            "redeploys": dict(environment.redeploys),
-            "urls": addresses.urls(self.catalogue, environment.name, self.domain) if phase is not Phase.GONE else {},
-            "protected": environment.protected,
-            "created": iso(environment.created_ms),
-            "changed": iso(environment.changed_ms),
-            "due": iso(environment.due_ms) if environment.work else None,
-            "attempts": environment.attempts,
-            "error": {"kind": failure.kind, "message": failure.message, "at": iso(failure.at_ms)} if failure else None,
-            "lease": {"holder": lease.holder, "until": iso(lease.until_ms), "generation": lease.claimed} if lease else None,
-        }
+        return EnvironmentView(
+            name=environment.name,
+            phase=phase,
+            state=WIRE_STATE.get(phase),
+            want=environment.want,
+            generation=environment.generation,
+            observed=environment.observed,
+            incarnation=environment.incarnation,
+            versions={r: VersionView(v.version, v.source, v.ref, v.sequence) for r, v in self.versions(environment).items()},
+            urls=addresses.urls(self.catalogue, environment.name, self.domain) if phase is not Phase.GONE else {},
+            protected=environment.protected,
+            created=iso(environment.created_ms),
+            changed=iso(environment.changed_ms),
+            due=iso(environment.due_ms) if environment.work else None,
+            attempts=environment.attempts,
+            error=FailureView(failure.kind, failure.message, iso(failure.at_ms)) if failure else None,
+            lease=LeaseView(lease.holder, iso(lease.until_ms), lease.claimed) if lease else None,
+        )
 
-    def claim(self, environment: Environment, ttl_ms: int) -> dict[str, Any]:
+    def claim(self, environment: Environment, ttl_ms: int) -> ClaimView:
         """What a worker needs to know of an environment that it has claimed."""
         lease = environment.lease
-        return {
-            "name": environment.name,
-            "want": environment.want,
-            "generation": environment.generation,
-            "claimed": lease.claimed if lease else None,
-            "epoch": environment.epoch,
-            "versions": {r: v.version for r, v in self.versions(environment).items()},
-            "redeploys": dict(environment.redeploys),
-            "spec_hash": environment.trusted_hash,
-            "observed": environment.observed,
-            "infra": environment.infra,
-            "ttl_ms": ttl_ms,
-        }
+        return ClaimView(
+            name=environment.name,
+            want=environment.want,
+            generation=environment.generation,
+            claimed=lease.claimed if lease else None,
+            epoch=environment.epoch,
+            versions={r: v.version for r, v in self.versions(environment).items()},
+            redeploys=dict(environment.redeploys),
+            spec_hash=environment.trusted_hash,
+            observed=environment.observed,
+            infra=environment.infra,
+            ttl_ms=ttl_ms,
+        )
 
 
-def event(event: Event) -> dict[str, Any]:
+def event(event: Event) -> EventView:
     """One entry of a history."""
-    return {"at": iso(event.at_ms), "actor": event.actor, "kind": event.kind, "text": event.text}
+    return EventView(iso(event.at_ms), event.actor, event.kind, event.text)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse
 
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
@@ -12,6 +12,7 @@ from gromit.core.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.web.admission import Admitted, Caller, With
 from gromit.web.bodies import body_of, parse_object, schema_of
+from gromit.web.refusals import refusals
 
 router = APIRouter()
 
@@ -34,13 +35,16 @@ class NewBuild(BaseModel):
 
 async def flat_body(request: Request) -> dict[str, str]:
     """The versions in a flat environment, by repository; `name` and `state` are ignored."""
-    versions = {}
+    versions: dict[str, str] = {}
     for key, value in parse_object(await request.body()).items():
         if key in {"name", "state"}:
             continue
+        repository = parse_repository(key)
         if not isinstance(value, str):
-            raise InvalidInput(f"the version of {key} is not a string", hint='send versions like {"tyk": "sha-1234"}')
-        versions[parse_repository(key)] = parse_version(value)
+            raise InvalidInput(f"the version of {repository} is not a string", hint='send versions like {"tyk": "sha-1234"}')
+        if repository in versions:
+            raise InvalidInput(f"repository {repository} stands twice in the body", hint="send every repository once")
+        versions[repository] = parse_version(value)
     return versions
 
 
@@ -54,8 +58,11 @@ Flat = Annotated[dict[str, str], Depends(flat_body)]
 
 
 def vouched(caller: Caller, repository: str | None) -> str | None:
-    """The repository that the gateway vouches for; what anybody else says of it does not count."""
-    return parse_repository(repository) if repository and caller.role is Role.GATEWAY else None
+    """The repository that the gateway vouches for; what anybody else says of it does not count.
+
+    Raises `InvalidInput` for one that the gateway sent and that names none: it must not pass for an operator's request.
+    """
+    return parse_repository(repository) if repository is not None and caller.role is Role.GATEWAY else None
 
 
 @router.get("/healthcheck", response_class=PlainTextResponse)
@@ -79,10 +86,10 @@ def put_loglevel(_caller: Admitted, parts: With, level: str) -> dict[str, str]:
     return {"level": parts.log_level.get()}
 
 
-@router.post("/newbuild", openapi_extra=schema_of(NewBuild))
+@router.post("/newbuild", openapi_extra=schema_of(NewBuild), responses=refusals(409))
 def newbuild(
     caller: Admitted, parts: With, body: Annotated[NewBuild, Depends(body_of(NewBuild))], repository: Repository = None
-) -> JSONResponse:
+) -> dict[str, str]:
     """A repository reports a build of a branch."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
     token_of = vouched(caller, repository)
@@ -90,29 +97,28 @@ def newbuild(
         raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
     receipt, environment = parts.environments.report(build, parts.stamp(caller))
     parts.outcome("build", receipt)
-    return JSONResponse(parts.views.flat(environment, parts.now_ms()))
+    return parts.views.flat(environment, parts.now_ms())
 
 
-@router.get("/env/{name:path}")
+@router.get("/env/{name:path}", responses=refusals(404, 409))
 def get_env(_caller: Admitted, parts: With, name: str) -> dict[str, str]:
     """One environment."""
     return parts.views.flat(parts.environments.get(name), parts.now_ms())
 
 
-@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT)
-def put_env(caller: Admitted, parts: With, name: str, versions: Flat) -> JSONResponse:
+@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=refusals(409))
+def put_env(caller: Admitted, parts: With, name: str, versions: Flat) -> dict[str, str]:
     """Create an environment, or replace its versions."""
-    environment = parts.environments.put(name, versions, parts.stamp(caller))
-    return JSONResponse(parts.views.flat(environment, parts.now_ms()), 201)
+    return parts.views.flat(parts.environments.put(name, versions, parts.stamp(caller)), parts.now_ms())
 
 
-@router.patch("/env/{name:path}", openapi_extra=_FLAT)
+@router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=refusals(404, 409))
 def patch_env(caller: Admitted, parts: With, name: str, versions: Flat) -> dict[str, str]:
     """Merge versions into an environment."""
     return parts.views.flat(parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms())
 
 
-@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse)
+@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse, responses=refusals(404, 409))
 def delete_env(caller: Admitted, parts: With, name: str, repository: Repository = None) -> PlainTextResponse:
     """Delete an environment; from a repository's token: retire that repository's part of it."""
     token_of = vouched(caller, repository)
