@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import IO, Any
+from urllib.parse import quote
 
 import click
 import yaml
@@ -13,6 +14,7 @@ from gromit import bootstrap
 from gromit.cli import FAILED, Group, Run, pass_run
 from gromit.cli.render import console, show, show_json
 from gromit.config import parse_duration
+from gromit.core.names import is_environment_name, parse_ref
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 
 LOOK_S = 5.0
@@ -86,7 +88,10 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
     pairs = [v.partition("=") for v in versions]
     if wrong := next((v for v, (_, equals, version) in zip(versions, pairs, strict=True) if not equals or not version), None):
         raise InvalidInput(f"{wrong!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
-    bootstrap.serve_client(run.settings).call("PATCH", f"/env/{name}", {repo: version for repo, _, version in pairs})
+    given = {repo: version for repo, _, version in pairs}
+    if len(given) < len(pairs):
+        raise InvalidInput("a repository stands there twice", hint="give one version for each")
+    bootstrap.serve_client(run.settings).call("PATCH", f"/env/{_in_path(name)}", given)
     _show(run, _detail(run, name))
 
 
@@ -95,7 +100,7 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
 @pass_run
 def delete(run: Run, name: str) -> None:
     """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
-    bootstrap.serve_client(run.settings).call("DELETE", f"/env/{name}")
+    bootstrap.serve_client(run.settings).call("DELETE", f"/env/{_in_path(name)}")
     _show(run, _detail(run, name))
 
 
@@ -129,7 +134,7 @@ def redeploy(run: Run, name: str, component: str | None) -> None:
 @pass_run
 def history(run: Run, name: str) -> None:
     """What happened to an environment, the oldest first."""
-    events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}/events")["events"]
+    events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}/events")["events"]
     show(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
 
 
@@ -140,7 +145,7 @@ def watch(run: Run, name: str) -> None:
     """Follow an environment until it is gone; a line for everything that happens."""
     shown: set[str] = set()
     for found in _looks(run, name, None):
-        events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}/events")["events"]
+        events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}/events")["events"]
         for event in events:
             line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
             if line not in shown:
@@ -180,6 +185,7 @@ def wait(run: Run, name: str, goal: str, timeout: str) -> int:
 @pass_run
 def unlock(run: Run, name: str, yes: bool) -> None:
     """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it."""
+    name = name if is_environment_name(name) else parse_ref(name).environment
     bucket = bootstrap.state_bucket(run.settings)
     found = bucket.find_lock(name)
     if found is None:
@@ -203,7 +209,7 @@ def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, 
     until = time.monotonic() + seconds if seconds is not None else None
     while True:
         try:
-            yield client.get(f"/v1/environments/{name}")
+            yield client.get(f"/v1/environments/{_in_path(name)}")
         except NotFound:
             yield {"name": name, "phase": "gone", "error": None}
         except Temporary as error:
@@ -220,7 +226,7 @@ def _told(found: Mapping[str, Any]) -> str:
 
 
 def _detail(run: Run, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = bootstrap.serve_client(run.settings).get(f"/v1/environments/{name}")
+    found: dict[str, Any] = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}")
     return found
 
 
@@ -231,12 +237,17 @@ def _put(run: Run, name: str, source: IO[str]) -> None:
         raise InvalidInput(f"{source.name} is neither JSON nor YAML: {error}") from error
     if not isinstance(versions, dict):
         raise InvalidInput(f"{source.name} is not a mapping of repositories to versions", hint='for example {"tyk": "sha-1234"}')
-    bootstrap.serve_client(run.settings).call("PUT", f"/env/{name}", versions)
+    bootstrap.serve_client(run.settings).call("PUT", f"/env/{_in_path(name)}", versions)
     _show(run, _detail(run, name))
 
 
 def _change(run: Run, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
-    _show(run, bootstrap.serve_client(run.settings).call("POST", f"/v1/environments/{name}/{what}", body or {}).json())
+    _show(run, bootstrap.serve_client(run.settings).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
+
+
+def _in_path(name: str) -> str:
+    """What stands for a name, or for a branch that was given instead, in a path: one element, whatever characters it has."""
+    return quote(parse_ref(name).last, safe="")
 
 
 def _show(run: Run, found: Mapping[str, Any]) -> None:

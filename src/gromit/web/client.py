@@ -54,7 +54,11 @@ class ServeClient:
 
     def get(self, path: str, **query: str) -> Any:
         """The JSON at a path."""
-        return self.call("GET", path, None, **query).json()
+        return json_of(self.call("GET", path, None, **query))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that answers a POST."""
+        return json_of(self.call("POST", path, body))
 
     def pages(self, **query: str) -> Iterator[dict[str, Any]]:
         """All environments that fit a filter."""
@@ -81,9 +85,18 @@ class ServeClient:
             content = json.dumps(body) if body is not None else None
             headers = {"Content-Type": "application/json"} if body is not None else {}
             answer = self._http.request(method, path, content=content, params=dict(query), headers=headers)
-        if answer.status_code >= 400:
+        if not answer.is_success:
             raise _error(answer)
         return answer
+
+
+def json_of(answer: httpx2.Response) -> Any:
+    """The JSON of an answer. Raises `BackendError` if it is something else: then it is not serve that has answered."""
+    try:
+        return answer.json()
+    except ValueError:
+        hint = "check that GROMIT_SERVE_URL is the address of `gromit serve`"
+        raise BackendError(f"what {answer.url} sent is not JSON", hint=hint) from None
 
 
 class ServeQueue:
@@ -102,7 +115,7 @@ class ServeQueue:
         if answer.status_code == 204:
             retry = answer.headers.get("Retry-After")
             return NoWork(float(retry) if retry else None)
-        found = answer.json()
+        found = json_of(answer)
         return Claim(
             name=found["name"],
             kind=kind,
@@ -121,7 +134,7 @@ class ServeQueue:
 
     def renew(self, claim: Claim) -> Standing:
         """Keep a claim."""
-        found = self._post(claim, "renew").json()
+        found = json_of(self._post(claim, "renew"))
         return Standing(found["generation"], Want(found["want"]))
 
     def release(self, claim: Claim) -> None:
@@ -165,7 +178,8 @@ class ServeChanges:
             self._thread = threading.Thread(target=self._follow, name="changes", daemon=True)
             self._thread.start()
         heard = self._announced.wait(seconds)
-        self._announced.clear()
+        if heard:
+            self._announced.clear()
         return heard
 
     def _follow(self) -> None:
