@@ -4,6 +4,7 @@ Adapters and fakes implement these; nothing is inherited.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from gromit.core.protocol import Problem
 from gromit.core.rows import Outcome, Row, Write
 from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
 
+from gromit.core.tokens import TokenEntry
 Progress = Callable[[str], None]
 """Called with one short line, secrets masked, whenever something visible happens."""
 
@@ -226,4 +228,20 @@ class WorkQueue(Protocol):
 
     def failed(self, claim: Claim, problem: Problem) -> None:
         """It did not work."""
+        ...
+
+
+class TokenBook(Protocol):
+    """Where the hashes of tokens are kept."""
+
+    def entries(self) -> Sequence[TokenEntry]:
+        """All tokens as they are now; cheap while nothing changes. Raises `ConfigError` if they cannot be read."""
+        ...
+
+    def changing(self) -> AbstractContextManager[Sequence[TokenEntry]]:
+        """All tokens, while nobody else changes them; none if there never was one."""
+        ...
+
+    def write(self, entries: Sequence[TokenEntry]) -> None:
+        """Replace all tokens, within `changing`."""
         ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gromit.config import Settings
     from gromit.services.pki import Pki
+    from gromit.services.tokens import Tokens
 
 
 def pki(settings: "Settings") -> "Pki":
@@ -25,3 +26,16 @@ def pki(settings: "Settings") -> "Pki":
         new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
     )
     return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)
+
+
+def tokens(settings: "Settings") -> "Tokens":
+    """The tokens of the file `gateway.tokens`."""
+    import secrets
+
+    from gromit.adapters.token_file import TokenFile
+    from gromit.bootstrap import now_ms
+    from gromit.core.tokens import SECRET_BYTES
+    from gromit.services.tokens import Sources, Tokens
+
+    sources = Sources(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
+    return Tokens(TokenFile(settings.gateway.tokens), sources)

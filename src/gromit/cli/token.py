@@ -1,0 +1,81 @@
+"""`gromit token`: what repositories show to the gateway."""
+
+import click
+
+from gromit import trust
+from gromit.cli import Group, Run, pass_run, render
+from gromit.core.time import iso
+from gromit.core.tokens import TokenEntry, Verb, make_grant
+from gromit.errors import InvalidInput
+
+_COLUMNS = ("id", "repositories", "verbs", "created", "expires", "state", "label")
+
+
+@click.group(cls=Group)
+def token() -> None:
+    """The tokens in the file `gateway.tokens`."""
+
+
+@token.command()
+@click.option("--repo", "repos", multiple=True, required=True, help="Repository it is good for; several, or '*' for every one.")
+@click.option(
+    "--verb",
+    "verbs",
+    multiple=True,
+    required=True,
+    type=click.Choice([str(verb) for verb in Verb]),
+    help="What it may do; several.",
+)
+@click.option("--label", default="", help="A word for people.")
+@click.option("--expires", metavar="DURATION", help="Lifetime, like 90d; without it the token lives until it is revoked.")
+@pass_run
+def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str, expires: str | None) -> None:
+    """Make a token and print it, this once: it is not kept and cannot be shown again."""
+    from datetime import timedelta  # noqa: PLC0415 - only what is called is imported
+
+    from gromit.config import parse_duration  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+
+    try:
+        life = None if expires is None else parse_duration(expires)
+    except OverflowError:
+        life = expires
+    if life is not None and not isinstance(life, timedelta):
+        raise InvalidInput(f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h")
+    made, entry = trust.tokens(run.settings).new(make_grant(repos, map(Verb, verbs)), label=label, life=life)
+    if run.output == "json":
+        render.show_json({"token": made, **_row(entry, counts=True)})
+    else:
+        click.echo(made)
+        click.echo(f"token {entry.id}: this is the only time it is shown", err=True)
+
+
+@token.command("list")
+@pass_run
+def list_(run: Run) -> None:
+    """List all tokens: what each may do, never the token itself."""
+    rows = [_row(entry, counts=counts) for entry, counts in trust.tokens(run.settings).list()]
+    render.show(rows, _COLUMNS, run.output, empty="there is no token")
+
+
+@token.command()
+@click.argument("token_id", metavar="ID")
+@pass_run
+def revoke(run: Run, token_id: str) -> None:
+    """Forget the token ID: the gateway refuses it from its next request on."""
+    gone = trust.tokens(run.settings).revoke(token_id)
+    if run.output == "json":
+        render.show_json({"revoked": gone.id})
+    else:
+        click.echo(f"token {gone.id} is revoked")
+
+
+def _row(entry: TokenEntry, *, counts: bool) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "repositories": list(entry.grant.repositories),
+        "verbs": [str(verb) for verb in entry.grant.verbs],
+        "created": iso(entry.created_ms),
+        "expires": None if entry.expires_ms is None else iso(entry.expires_ms),
+        "state": "valid" if counts else "expired",
+        "label": entry.label,
+    }
