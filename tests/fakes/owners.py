@@ -1,0 +1,26 @@
+"""Processes that hold locks, in memory."""
+
+from gromit.core.locks import FoundLock, Owner, Verdict
+
+
+def owner(number: int, host: str = "here") -> Owner:
+    """A worker process; different numbers are different processes."""
+    return Owner(boot_id="boot", pid_namespace="pid:[1]", pid=number, started=number, host=host)
+
+
+class FakeOwners:
+    """The port `OwnerWatch`: this process is number 1; those in `dead` are proven dead."""
+
+    def __init__(self, me: Owner | None = None) -> None:
+        self._me = me or owner(1)
+        self.dead: set[Owner] = set()
+
+    def me(self) -> Owner:
+        """This process."""
+        return self._me
+
+    def judge(self, found: FoundLock) -> Verdict:
+        """Dead, if a test has said so."""
+        if found.owner in self.dead:
+            return Verdict(dead=True, reason="the process is dead")
+        return Verdict(dead=False, reason=f"{found.who} lives")

@@ -1,0 +1,77 @@
+"""Terraform states and their locks in memory."""
+
+import itertools
+
+from gromit.core.locks import FoundLock, Lock, Owner
+from gromit.core.stack import StateHead
+from gromit.errors import Conflict, GromitError
+
+
+class FakeStates:
+    """The port `StateBucket`. `faults` are raised by the next calls of a method, one each, before it does anything."""
+
+    def __init__(self) -> None:
+        self.locks: dict[str, FoundLock] = {}
+        self.heads: dict[str, StateHead] = {}
+        self.faults: dict[str, list[GromitError | TypeError]] = {}
+        self.calls: list[str] = []
+        self._numbers = itertools.count(1)
+
+    def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
+        """Take the lock, or say who has it."""
+        self._called("lock")
+        found = self.locks.get(environment)
+        return found or self._put(environment, owner, operation)
+
+    def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
+        """Take the place of `found`, if it is still there."""
+        self._called("replace_lock")
+        if self.locks.get(found.environment) != found:
+            return None
+        return self._put(found.environment, owner, operation)
+
+    def unlock(self, lock: Lock | FoundLock) -> bool:
+        """Release exactly this lock."""
+        self._called("unlock")
+        found = self.locks.get(lock.environment)
+        if found is None or found.etag != lock.etag:
+            return False
+        del self.locks[lock.environment]
+        return True
+
+    def find_lock(self, environment: str) -> FoundLock | None:
+        """The lock of an environment, if there is one."""
+        self._called("find_lock")
+        return self.locks.get(environment)
+
+    def head(self, environment: str) -> StateHead | None:
+        """The head of a state, as a test has put it."""
+        self._called("head")
+        return self.heads.get(environment)
+
+    def delete(self, environment: str) -> None:
+        """Remove a state that holds nothing."""
+        self._called("delete")
+        head = self.heads.get(environment)
+        if head is not None and head.resources:
+            raise Conflict(f"the state of {environment} still holds {head.resources} resources")
+        self.heads.pop(environment, None)
+
+    def _put(self, environment: str, owner: Owner, operation: str) -> Lock:
+        number = next(self._numbers)
+        lock = Lock(environment=environment, id=f"lock-{number}", etag=f"etag-{number}")
+        self.locks[environment] = FoundLock(
+            environment=environment,
+            id=lock.id,
+            etag=lock.etag,
+            who=f"someone@{owner.host}",
+            operation=operation,
+            created="",
+            owner=owner,
+        )
+        return lock
+
+    def _called(self, method: str) -> None:
+        self.calls.append(method)
+        if self.faults.get(method):
+            raise self.faults[method].pop(0)

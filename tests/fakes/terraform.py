@@ -1,0 +1,52 @@
+"""Terraform in memory: what it applies stands in a `FakeServices` and a `FakeStates` at once."""
+
+from typing import TYPE_CHECKING
+
+from gromit.core.locks import Lock
+from gromit.core.stack import ServiceState, StackInput, StackOutput, StateHead
+from gromit.ports import Progress
+from tests.fakes.services import FakeServices
+from tests.fakes.states import FakeStates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gromit.errors import GromitError
+
+
+class FakeTerraform:
+    """The port `TerraformRunner`. `faults` are raised by the next calls, one each, before anything is changed."""
+
+    def __init__(self, services: FakeServices, states: FakeStates) -> None:
+        self._services, self._states = services, states
+        self.faults: list[GromitError] = []
+        self.applied: list[StackInput] = []
+        self.destroyed: list[str] = []
+        self.locks: list[Lock] = []
+        self.rolled_out: Callable[[ServiceState], ServiceState] = lambda state: state
+        """What becomes of a service that was applied; by default it runs at once."""
+
+    def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
+        """Make the environment; every apply registers new task definitions."""
+        self._called(lock)
+        self.applied.append(stack)
+        definitions = {c: f"arn:aws:ecs:::task-definition/{stack.name}--{c}:{len(self.applied)}" for c in stack.components}
+        for component, arn in definitions.items():
+            state = ServiceState(component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1)
+            self._services.put(stack.name, self.rolled_out(state))
+        self._states.heads[stack.name] = StateHead(len(self.applied), "lineage", len(definitions))
+        progress("applied")
+        return StackOutput(definitions)
+
+    def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
+        """Destroy what the state knows."""
+        self._called(lock)
+        self.destroyed.append(stack.name)
+        self._services.drop(stack.name)
+        self._states.heads[stack.name] = StateHead(99, "lineage", 0)
+        progress("destroyed")
+
+    def _called(self, lock: Lock) -> None:
+        self.locks.append(lock)
+        if self.faults:
+            raise self.faults.pop(0)

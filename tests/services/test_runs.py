@@ -1,0 +1,378 @@
+"""A run walks the table; each executor turns what happens into the right answer."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from gromit.core.claims import Claim
+from gromit.core.locks import Lock
+from gromit.core.protocol import Ending, Finish, Problem, Step
+from gromit.errors import (
+    BackendError,
+    Conflict,
+    GromitError,
+    InvalidInput,
+    RootUnusable,
+    Suspended,
+    Temporary,
+    TerraformFailed,
+)
+from gromit.ports import Progress
+from gromit.services.runs import Doing, Runner, problem_of
+from tests.fakes.owners import FakeOwners, owner
+from tests.fakes.queue import FakeQueue, a_claim
+from tests.fakes.states import FakeStates
+
+PATIENCE_S = 10.0
+"""Longest wait for something that another thread does; nothing takes that long unless it is broken."""
+
+
+class World:
+    """A runner with fakes all around it."""
+
+    def __init__(self, do: Doing | None = None, renew_s: float = 60.0) -> None:
+        self.queue, self.states, self.owners = FakeQueue(), FakeStates(), FakeOwners()
+        self.halts: list[GromitError] = []
+        self.steps: list[str] = []
+        self.acts: list[Lock] = []
+        self.strike: Callable[[Step], None] = lambda _: None
+        self.runner = Runner(
+            queue=self.queue,
+            states=self.states,
+            owners=self.owners,
+            guard=self._guard,
+            do=do or self._do,
+            renew_s=renew_s,
+            before=self._before,
+        )
+
+    def run(self, claim: Claim | None = None) -> Finish:
+        return self.runner.run(claim or a_claim(), lambda _: None)
+
+    def _guard(self) -> None:
+        if self.halts:
+            raise self.halts.pop(0)
+
+    def _do(self, _claim: Claim, lock: Lock, _progress: Progress) -> str:
+        self.acts.append(lock)
+        return "hash"
+
+    def _before(self, _claim: Claim, step: Step) -> None:
+        self.steps.append(type(step).__name__)
+        self.strike(step)
+
+
+def raising(error: Exception) -> Doing:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        raise error
+
+    return do
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, at most `PATIENCE_S`."""
+    tick = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.002)):
+        if condition():
+            return
+        tick.wait(0.002)
+    raise AssertionError("it did not come to be")
+
+
+# ── the whole way ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
+    world = World()
+    assert world.run() == Finish(Ending.DONE)
+    assert world.steps == ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.queue.told == [("done", "app-test", "hash")]
+    assert world.states.calls == ["lock", "unlock"]
+    assert world.states.locks == {}
+
+
+def test_the_act_is_given_the_lock_that_lies_on_the_state() -> None:
+    seen: list[bool] = []
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        found = world.states.locks[claim.name]
+        seen.append((found.id, found.etag, found.operation, found.owner) == (lock.id, lock.etag, "sow", owner(1)))
+        progress("here")
+        return "h"
+
+    world = World(do)
+    shown: list[str] = []
+    world.runner.run(a_claim(), shown.append)
+    assert (seen, shown) == ([True], ["here"])
+
+
+# ── the lock ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_lock_of_a_dead_owner_is_replaced() -> None:
+    world = World()
+    world.states.lock("app-test", owner(2), "sow")
+    world.owners.dead.add(owner(2))
+    assert world.run() == Finish(Ending.DONE)
+    assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.states.locks == {}
+
+
+def test_the_lock_of_an_owner_who_may_live_is_left_alone_and_the_reason_reported() -> None:
+    world = World()
+    world.states.lock("app-test", owner(2), "sow")
+    before = dict(world.states.locks)
+    assert world.run() == Finish(Ending.FAILED, Problem("locked", "someone@here lives"))
+    assert world.queue.told == [("failed", "app-test", "locked: someone@here lives")]
+    assert (world.states.locks, world.acts) == (before, [])
+
+
+def test_a_dead_owners_lock_is_somebody_elses_if_he_was_quicker() -> None:
+    world = World()
+    world.states.lock("app-test", owner(2), "sow")
+    world.owners.dead.add(owner(2))
+
+    def quicker(step: Step) -> None:
+        if type(step).__name__ == "ReplaceLock":
+            world.states.replace_lock(world.states.locks["app-test"], owner(3), "sow")
+
+    world.strike = quicker
+    finish = world.run()
+    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "locked")
+    assert world.states.locks["app-test"].owner == owner(3)
+    assert world.acts == []
+
+
+@pytest.mark.parametrize("method", ["lock", "replace_lock"])
+def test_a_lock_that_cannot_be_taken_is_a_failure_without_an_act(method: str) -> None:
+    world = World()
+    if method == "replace_lock":
+        world.states.lock("app-test", owner(2), "sow")
+        world.owners.dead.add(owner(2))
+    world.states.faults[method] = [Temporary("S3 is slow", hint="wait")]
+    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "S3 is slow (wait)"))
+    assert (world.queue.told, world.acts) == ([("failed", "app-test", "temporary: S3 is slow (wait)")], [])
+
+
+def test_a_lock_that_cannot_be_released_is_released_when_it_is_tried_again() -> None:
+    world = World()
+    world.states.faults["unlock"] = [Temporary("S3 is slow"), Temporary("S3 is slow")]
+    assert world.run() == Finish(Ending.DONE)
+    assert set(world.states.locks) == {"app-test"}
+    world.runner.release_left()
+    assert set(world.states.locks) == {"app-test"}
+    world.runner.release_left()
+    assert world.states.locks == {}
+    calls = len(world.states.calls)
+    world.runner.release_left()
+    assert len(world.states.calls) == calls
+
+
+def test_a_lock_that_somebody_else_took_over_is_not_released_when_it_is_tried_again() -> None:
+    world = World()
+    world.states.faults["unlock"] = [Temporary("S3 is slow")]
+    world.run()
+    world.states.replace_lock(world.states.locks["app-test"], owner(2), "sow")
+    world.runner.release_left()
+    assert world.states.locks["app-test"].owner == owner(2)
+
+
+def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        del world.states.locks[claim.name]
+        return "hash"
+
+    world = World(do)
+    assert world.run() == Finish(Ending.DONE)
+
+
+# ── the verification ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_valid_claim_nothing_is_done_or_reported() -> None:
+    world = World()
+    world.queue.faults["renew"] = [Conflict("no longer yours")]
+    assert world.run() == Finish(Ending.FENCED)
+    assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
+
+
+def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
+    world = World()
+    world.queue.newest["app-test"] = 2
+    assert world.run() == Finish(Ending.SUPERSEDED)
+    assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
+
+
+@pytest.mark.parametrize("halt", [Suspended("an operator said so"), RootUnusable("not mounted")])
+def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: GromitError) -> None:
+    world = World()
+    world.halts = [halt]
+    assert world.run() == Finish(Ending.STOPPED)
+    assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
+    assert world.queue.renewals == 0
+
+
+def test_without_an_answer_of_serve_nothing_is_done() -> None:
+    world = World()
+    world.queue.faults["renew"] = [Temporary("serve does not answer")]
+    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "serve does not answer"))
+    assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
+
+
+# ── the act and its report ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (TerraformFailed("no such subnet", hint="mend it"), Problem("terraform", "no such subnet (mend it)")),
+        (InvalidInput("there is no image tyk:1"), Problem("invalid", "there is no image tyk:1")),
+        (Temporary("throttled"), Problem("temporary", "throttled")),
+        (Conflict("it is wanted"), Problem("conflict", "it is wanted")),
+        (RootUnusable("not mounted"), Problem("root_unusable", "not mounted")),
+    ],
+)
+def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(error: GromitError, problem: Problem) -> None:
+    world = World(raising(error))
+    assert world.run() == Finish(Ending.FAILED, problem)
+    assert world.queue.told == [("failed", "app-test", f"{problem.kind}: {problem.message}")]
+    assert world.states.locks == {}
+
+
+def test_an_act_that_was_told_to_end_gives_the_claim_back() -> None:
+    world = World(raising(Suspended("told to end")))
+    assert world.run() == Finish(Ending.STOPPED)
+    assert (world.queue.told, world.states.locks) == ([("release", "app-test", "")], {})
+
+
+def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
+    world = World(raising(KeyError("password=hunter2")))
+    finish = world.run()
+    assert finish.ending is Ending.FAILED
+    assert finish.problem == Problem("bug", "KeyError in gromit itself; the worker's log has the details")
+    assert (len(world.queue.told), world.states.locks) == (1, {})
+
+
+def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
+    world = World()
+    world.states.faults["lock"] = [TypeError("a bug")]
+    finish = world.run()
+    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "bug")
+    assert world.queue.told == [("failed", "app-test", "bug: TypeError in gromit itself; the worker's log has the details")]
+
+
+def test_an_outcome_that_is_refused_ends_fenced() -> None:
+    world = World()
+    world.queue.faults["done"] = [Conflict("no longer yours")]
+    assert world.run() == Finish(Ending.FENCED)
+    assert world.states.locks == {}
+
+
+def test_a_failure_that_is_refused_ends_fenced() -> None:
+    world = World(raising(TerraformFailed("no")))
+    world.queue.faults["failed"] = [Conflict("no longer yours")]
+    assert world.run() == Finish(Ending.FENCED, Problem("terraform", "no"))
+
+
+@pytest.mark.parametrize(
+    ("method", "do", "finish"),
+    [
+        ("done", None, Finish(Ending.FAILED, Problem("temporary", "gone"))),
+        ("failed", raising(TerraformFailed("no")), Finish(Ending.FAILED, Problem("terraform", "no"))),
+        ("release", raising(Suspended("end")), Finish(Ending.STOPPED)),
+    ],
+)
+def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: Doing | None, finish: Finish) -> None:
+    world = World(do)
+    world.queue.faults[method] = [Temporary("gone")]
+    assert world.run() == finish
+    assert world.states.locks == {}
+
+
+# ── crashes and renewals ──────────────────────────────────────────────────────────────────────────
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("point", ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"])
+def test_the_failpoints_lie_before_every_step(point: str) -> None:
+    world = World()
+
+    def strike(step: Step) -> None:
+        if type(step).__name__ == point:
+            raise Killed
+
+    world.strike = strike
+    with pytest.raises(Killed):
+        world.run()
+    order = ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"]
+    reached = order.index(point)
+    assert bool(world.states.locks) == (reached > 0)
+    assert bool(world.acts) == (reached > 2)
+    assert bool(world.queue.told) == (reached > 3)
+
+
+def is_renewing() -> bool:
+    """Whether this is a renewal, and not the verification."""
+    return threading.current_thread().name.startswith("renew-")
+
+
+def test_the_claim_is_renewed_while_the_act_goes_on() -> None:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        wait_for(lambda: world.queue.renewals >= 4)
+        return "h"
+
+    world = World(do, renew_s=0.002)
+    assert world.run() == Finish(Ending.DONE)
+
+
+def test_renewals_go_on_after_one_that_got_no_answer() -> None:
+    renewals = iter([Temporary("serve is away"), Temporary("serve is away")])
+
+    def on_renew(_number: int) -> None:
+        if is_renewing() and (error := next(renewals, None)):
+            raise error
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        wait_for(lambda: world.queue.renewals >= 5)
+        return "h"
+
+    world = World(do, renew_s=0.002)
+    world.queue.on_renew = on_renew
+    assert world.run() == Finish(Ending.DONE)
+
+
+def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None:
+    def on_renew(_number: int) -> None:
+        if is_renewing():
+            raise Conflict("no longer yours")
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        wait_for(lambda: not any(t.name == f"renew-{claim.name}" for t in threading.enumerate()))
+        return "h"
+
+    world = World(do, renew_s=0.002)
+    world.queue.on_renew = on_renew
+    world.queue.faults["done"] = [Conflict("no longer yours")]
+    assert world.run(a_claim("lost-claim")) == Finish(Ending.FENCED)
+    assert world.queue.renewals == 2  # one, and the verification
+
+
+def test_no_renewal_outlives_its_run() -> None:
+    world = World(raising(TerraformFailed("no")), renew_s=0.001)
+    world.run(a_claim("short-lived"))
+    assert not any(t.name == "renew-short-lived" for t in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (BackendError("a\n b"), Problem("backend", "a b")),
+        (InvalidInput("x", hint="do y"), Problem("invalid", "x (do y)")),
+    ],
+)
+def test_an_error_is_kept_in_one_line_with_its_remedy(error: GromitError, problem: Problem) -> None:
+    assert problem_of(error) == problem
