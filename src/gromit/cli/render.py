@@ -22,7 +22,7 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str,
             table.add_column(column.replace("_", " ").upper(), overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-        console().print(table)
+        _print(table)
 
 
 def show_json(value: Any) -> None:
@@ -36,9 +36,16 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(highlight=False, width=1000, no_color=True)
 
 
+def _print(table: Table) -> None:
+    out = console()
+    with out.capture() as captured:
+        out.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
 def _cell(value: Any) -> str:
     match value:
-        case None:
+        case None | "":
             return "-"
         case bool():
             return "yes" if value else "no"
