@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from gromit.core.claims import Claim
     from gromit.core.lifecycle import Stamp
     from gromit.core.protocol import Step
-    from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates
+    from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, Progress, ServiceStates, TaskSource
     from gromit.services.chitragupta import Chitragupta
+    from gromit.services.clusters import Clusters
     from gromit.services.migration import Line, Migration
     from gromit.services.runs import Doing
     from gromit.services.sowing import Sower
@@ -351,20 +352,17 @@ def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", st
 
 def record_store(settings: "Settings") -> "Route53Zone":
     """The public zone, `cluster.zoneid`."""
-    from gromit.adapters import aws
-    from gromit.adapters.route53 import Route53Zone
+    from gromit.adapters.route53 import CLIENT, Route53Zone
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
 
-    client = session().client("route53", config=aws.CLIENT)
+    client = session().client("route53", config=CLIENT)
     return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), _domain(settings), sleep)
 
 
 def record_keeper(settings: "Settings") -> "Chitragupta":
     """chitragupta: what keeps the public records."""
-    from gromit.adapters import aws
-    from gromit.adapters.ecs_tasks import EcsTasks
     from gromit.services.chitragupta import Chitragupta, Policy
 
     known = catalogue(settings)
@@ -375,9 +373,32 @@ def record_keeper(settings: "Settings") -> "Chitragupta":
         delete_percent=settings.dns.delete_percent,
         delete_free=settings.dns.delete_free,
     )
-    ec2, ecs = session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT)
-    return Chitragupta(
-        wanted=wanted_environments(settings), tasks=EcsTasks(ec2, ecs, known), zone=record_store(settings), policy=policy
+    tasks = task_source(known)
+    return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+
+
+def task_source(known: "Catalogue") -> "TaskSource":
+    """The tasks of the public components of a catalogue."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_tasks import EcsTasks
+
+    return EcsTasks(session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT), known)
+
+
+def clusters(settings: "Settings") -> "Clusters":
+    """The clusters of environments, for people to look at."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_clusters import EcsClusters
+    from gromit.services.clusters import Clusters
+
+    known = catalogue(settings)
+    return Clusters(
+        wanted=lambda: wanted_environments(settings).wanted(),
+        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
+        services=service_states(settings),
+        tasks=task_source(known),
+        catalogue=known,
+        domain=settings.cluster.domain,
     )
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gromit.core.claims import Claim, NoWork, Standing
+from gromit.core.clusters import ClusterEvent, ClusterState
 from gromit.core.dns import Changes, Listing, Record
 from gromit.core.environment import Work
 from gromit.core.locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.protocol import Problem
 from gromit.core.rows import Outcome, Row, Write
 from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
-
 from gromit.core.tokens import TokenEntry
+
 Progress = Callable[[str], None]
 """Called with one short line, secrets masked, whenever something visible happens."""
 
@@ -188,6 +189,18 @@ class RecordStore(Protocol):
 
     def apply(self, changes: Changes, progress: Progress) -> None:
         """Write the changes in batches within the zone's limits. Raises `BackendError` naming what was not written."""
+        ...
+
+
+class ClusterSource(Protocol):
+    """The clusters of environments, for people to look at."""
+
+    def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
+        """Those of the named clusters that exist."""
+        ...
+
+    def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
+        """What has happened to services of a cluster, the newest first."""
         ...
 
 

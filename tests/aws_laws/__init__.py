@@ -1,0 +1,1 @@
+"""AWS as the emulator does not play it: rates, faults, and an exact count of what is asked of it."""

@@ -1,0 +1,183 @@
+"""A gate before the emulator in this process: it counts calls, grants them at AWS's rates on a virtual clock, and injects faults.
+
+Pages, sizes of calls and the like are kept by the emulator itself, as mended (`gromit.local.mends`).
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+
+from gromit.adapters import aws
+from gromit.local.mends import apply_mends, remove_mends
+
+REGION = "eu-central-1"
+LATENCY_S = 0.05
+ONE_TRY = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+
+@dataclass
+class Bucket:
+    """A token bucket: so many calls at once, and so many more a second."""
+
+    burst: float
+    refill: float
+    operations: frozenset[str]
+    """Like `route53.ListResourceRecordSets`; empty for all of the service it is kept under."""
+    tokens: float = field(init=False)
+    at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.tokens = self.burst
+
+    def take(self, now_s: float) -> bool:
+        """Whether a call is granted now."""
+        self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.refill)
+        self.at_s = now_s
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def rates() -> Mapping[str, list[Bucket]]:
+    """AWS's published rates of what gromit reads and writes for public records, full at first."""
+    return {
+        "route53": [Bucket(50, 10, frozenset())],
+        "ecs": [
+            Bucket(100, 20, frozenset({"ecs.ListTasks", "ecs.DescribeTasks"})),
+            Bucket(50, 20, frozenset({"ecs.ListClusters", "ecs.DescribeClusters"})),
+            Bucket(100, 20, frozenset({"ecs.ListServices", "ecs.DescribeServices"})),
+        ],
+        "ec2": [Bucket(100, 20, frozenset({"ec2.DescribeNetworkInterfaces"}))],
+    }
+
+
+@dataclass
+class Fault:
+    """What happens to the next calls of an operation."""
+
+    operation: str
+    code: str
+    """AWS's error code, or `timeout`."""
+    times: int = 1
+    skip: int = 0
+    """Calls that are let through before."""
+    after: bool = False
+    """Whether the call has its effect, though the answer is lost."""
+
+
+@dataclass
+class Laws:
+    """The gate. Clients made by `client` go through it; `free` ones do not, and are for setting the scene."""
+
+    clock_s: float = 0.0
+    calls: Counter[str] = field(default_factory=Counter)
+    """What the SDK was asked to do, retries not counted."""
+    attempts: Counter[str] = field(default_factory=Counter)
+    """Requests on the wire."""
+    throttled: int = 0
+    slept: list[float] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    buckets: Mapping[str, list[Bucket]] = field(default_factory=rates)
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.slept.append(seconds)
+        self.clock_s += seconds
+
+    def client(self, service: str, config: Config = ONE_TRY) -> Any:
+        """A client under these laws. It tries once unless told otherwise: the SDK's own pauses are real ones."""
+        session = boto3.Session(region_name=REGION)
+        session.events.unregister("before-send", botocore_stubber)
+        session.events.register("before-call", self._called)
+        gate: Any = self._sent  # the stubs say that handlers give nothing
+        session.events.register("before-send", gate)
+        return session.client(service, config=config)  # type: ignore[call-overload]
+
+    def free(self, service: str) -> Any:
+        """A client that no law holds, and nobody counts."""
+        return boto3.client(service, REGION)  # type: ignore[call-overload]
+
+    def fail(self, operation: str, code: str = "Throttling", *, times: int = 1, skip: int = 0, after: bool = False) -> None:
+        """Let the next calls of an operation (`route53.ListResourceRecordSets`) fail."""
+        self.faults.append(Fault(operation, code, times, skip, after))
+
+    def _called(self, event_name: str, **_: Any) -> None:
+        self.calls[_operation(event_name)] += 1
+
+    def _sent(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        operation = _operation(event_name)
+        self.attempts[operation] += 1
+        self.clock_s += LATENCY_S
+        fault = self._fault(operation)
+        if fault is not None and fault.after:
+            botocore_stubber(event_name, request)
+        if fault is not None and fault.code == "timeout":
+            raise ReadTimeoutError(endpoint_url=request.url)
+        if fault is not None:
+            return _error(operation, request.url, fault.code)
+        if not self._granted(operation):
+            self.throttled += 1
+            return _error(operation, request.url, "ThrottlingException" if operation.startswith("ecs") else "Throttling")
+        answer: AWSResponse | None = botocore_stubber(event_name, request)
+        return answer
+
+    def _fault(self, operation: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.operation != operation or not fault.times:
+                continue
+            if fault.skip:
+                fault.skip -= 1
+                return None
+            fault.times -= 1
+            return fault
+        return None
+
+    def _granted(self, operation: str) -> bool:
+        buckets = self.buckets.get(operation.partition(".")[0], [])
+        return all(b.take(self.clock_s) for b in buckets if not b.operations or operation in b.operations)
+
+
+@contextmanager
+def governed() -> Iterator[Laws]:
+    """An empty, mended emulator under AWS's laws."""
+    apply_mends()
+    try:
+        with mock_aws():
+            yield Laws()
+    finally:
+        remove_mends()
+
+
+def _operation(event_name: str) -> str:
+    _, service, operation = event_name.split(".")
+    return f"{service.replace('-', '')}.{operation}"
+
+
+def _error(operation: str, url: str, code: str) -> AWSResponse:
+    status = 503 if code.startswith(("Service", "Internal")) else 400
+    match operation.partition(".")[0]:
+        case "route53":
+            body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>law</Message></Error></ErrorResponse>"
+        case "ec2":
+            body = f"<Response><Errors><Error><Code>{code}</Code><Message>law</Message></Error></Errors></Response>"
+        case _:
+            body = json.dumps({"__type": code, "message": "law"})
+    return AWSResponse(url, status, HTTPHeaders(), _Raw(body.encode()))
+
+
+class _Raw(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()

@@ -1,0 +1,89 @@
+"""What people are shown of what runs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from gromit.core.catalogue import Catalogue, Component
+from gromit.core.clusters import ClusterEvent, ClusterState
+from gromit.core.dns import PublicTask
+from gromit.core.stack import ServiceState
+from gromit.errors import NotFound, Temporary
+from gromit.services.clusters import Clusters, Overview, ServiceView
+from tests.fakes.dns import FakeTasks
+from tests.fakes.services import FakeServices
+
+CATALOGUE = Catalogue(
+    {
+        "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
+        "redis": Component(name="redis", image="redis:7", port=6379),
+    }
+)
+APP, IDLE = ClusterState("app", services=2, running=2, pending=0), ClusterState("idle", services=1, running=0, pending=1)
+TYK = ServiceState(component="tyk", task_definition="td:1", rollout="COMPLETED", running=1, desired=1)
+REDIS = ServiceState(component="redis", task_definition="td:2", rollout="COMPLETED", running=1, desired=1)
+EVENT = ClusterEvent("2026-01-01T08:00:00Z", "tyk", "has reached a steady state")
+URL = "http://tyk.app.dev.example.com:8181"
+
+
+@dataclass
+class FakeClusters:
+    """The port `ClusterSource`."""
+
+    states: Sequence[ClusterState] = (APP, IDLE)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
+        return [s for s in self.states if s.name in names]
+
+    def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
+        self.asked.append((cluster, *services))
+        return [EVENT][:limit]
+
+
+def rows() -> Mapping[str, bool]:
+    return {"app": True, "idle": True, "never": False}
+
+
+def unreachable() -> Mapping[str, bool]:
+    raise Temporary("serve cannot be reached")
+
+
+def looking(clusters: FakeClusters | None = None) -> Clusters:
+    services = FakeServices()
+    services.put("app", TYK, REDIS)
+    tasks = FakeTasks(
+        [PublicTask("app", "tyk", "2.2.2.2"), PublicTask("app", "tyk", "1.1.1.1"), PublicTask("idle", "tyk", "3.3.3.3")]
+    )
+    return Clusters(
+        wanted=rows,
+        clusters=clusters or FakeClusters(),
+        services=services,
+        tasks=tasks,
+        catalogue=CATALOGUE,
+        domain="dev.example.com",
+    )
+
+
+def test_the_overview_has_every_environment_with_a_cluster_and_urls_where_something_runs() -> None:
+    assert looking().overview() == [Overview(APP, {"tyk": URL}), Overview(IDLE, {})]
+
+
+def test_a_cluster_is_shown_with_its_services_where_they_answer_and_its_events() -> None:
+    clusters = FakeClusters()
+    found = looking(clusters).detail("app")
+    assert found.state == APP
+    assert found.services == (ServiceView(REDIS, (), None), ServiceView(TYK, ("1.1.1.1", "2.2.2.2"), URL))
+    assert found.events == [EVENT]
+    assert clusters.asked == [("app", "redis", "tyk")]
+
+
+def test_one_cluster_can_be_looked_at_without_serve_and_without_a_domain() -> None:
+    found = replace(looking(), wanted=unreachable, domain=None).detail("app")
+    assert [s.url for s in found.services] == [None, None]
+
+
+def test_a_cluster_that_does_not_exist_is_named() -> None:
+    with pytest.raises(NotFound, match="no cluster never"):
+        looking().detail("never")
