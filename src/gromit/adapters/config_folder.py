@@ -1,12 +1,14 @@
 """One folder of the config tree, held open: every name is looked up in that very folder, and links are never followed.
 
-So a folder that is swapped for a link between two steps, or a name with `..` in it, cannot lead out of the tree. This module knows
-nothing of environments, templates or edits.
+So a folder that is swapped for a link between two steps cannot lead out of the tree. Nor can a name: the system would look up an
+absolute one, or one with `..`, elsewhere; therefore every operation refuses what is not plainly one name. This module knows nothing
+of environments, templates or edits.
 """
 
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from gromit.core import config_files
-from gromit.errors import Conflict, Denied, RootUnusable, Temporary
+from gromit.errors import Conflict, Denied, InvalidInput, RootUnusable, Temporary
 
 Writer = Callable[[int, bytes], int]
 """Like `os.write`: a file descriptor and bytes, gives how many were taken."""
@@ -71,6 +73,7 @@ class Folder:
 
     def child(self, name: str, *, make: bool = False) -> "Folder":
         """The folder `name` in this one, made if asked for (readable by everyone, as containers run as anybody)."""
+        _one(name)
         made = False
         if make:
             with suppress(FileExistsError):
@@ -90,13 +93,13 @@ class Folder:
     def mode(self, name: str) -> int | None:
         """The mode of what lies under a name, itself, not what a link points to; None for nothing."""
         try:
-            return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode
+            return os.stat(_one(name), dir_fd=self.fd, follow_symlinks=False).st_mode
         except FileNotFoundError:
             return None
 
     def read(self, name: str) -> bytes | None:
         """The content of a regular file; None if there is none, or something else lies there."""
-        return _read(name, self.fd)
+        return _read(_one(name), self.fd)
 
     def hash_of(self, name: str) -> str | None:
         """The hash of a file as it lies, `NO_FILE` for something else, None for nothing."""
@@ -124,19 +127,26 @@ class Folder:
 
     def put(self, staged: str, name: str) -> None:
         """Give a staged file its real name, in one step."""
-        os.rename(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        os.rename(_one(staged), _one(name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def put_new(self, staged: str, name: str) -> None:
         """As `put`, but never over something: raises `FileExistsError`."""
         try:
-            os.link(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+            os.link(_one(staged), _one(name), src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         finally:
             self.remove(staged)
 
     def remove(self, name: str) -> None:
         """Remove a file or link, if it is there."""
         with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.fd)
+            os.unlink(_one(name), dir_fd=self.fd)
+
+    def remove_folder(self, name: str, *, filled: bool = False) -> None:
+        """Remove the folder `name`: an empty one, or, if asked for, with all that lies in it; links in it are not followed."""
+        if filled:
+            shutil.rmtree(_one(name), dir_fd=self.fd)
+        else:
+            os.rmdir(_one(name), dir_fd=self.fd)
 
     def sync(self) -> None:
         """Bring names down to the disk."""
@@ -173,6 +183,13 @@ def config_hash(path: Path) -> str:
             return config_files.folder_hash(())
         with folder:
             return folder.hash()
+
+
+def _one(name: str) -> str:
+    """The name, if it is plainly one name in a folder. Raises `InvalidInput`."""
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise InvalidInput(f"{name!r} is not the name of a file or folder")
+    return name
 
 
 def _read(name: str, folder: int) -> bytes | None:

@@ -5,7 +5,6 @@ while a regular file `noprocess` lies in it nothing new is started. Whatever is 
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -109,7 +108,7 @@ class ConfigTree:
                 return
             if not stat.S_ISDIR(mode):
                 raise Conflict(f"{path} is not a folder", hint="look what it is, and remove it by hand")
-            shutil.rmtree(environment, dir_fd=root.fd)
+            root.remove_folder(environment, filled=True)
             root.sync()
             _log.info("config.environment_removed", path=str(path))
 
@@ -159,7 +158,7 @@ def init_root(path: Path) -> bool:
 
 
 def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse whatever is not plainly one name, although nothing here could leave the tree."""
+    """Refuse whatever is not a name of ours; `Folder` refuses once more what would lead out of the tree."""
     if not is_environment_name(environment):
         raise InvalidInput(f"{environment!r} is not the name of an environment")
     for component, texts in files.items():
@@ -187,7 +186,7 @@ def _drop_if_empty(home: Folder, name: str, folder: Folder) -> None:
     """Remove a folder in which nothing is left but gromit's own note."""
     if folder.names() in ([], [NOTE]):
         folder.remove(NOTE)
-        os.rmdir(name, dir_fd=home.fd)
+        home.remove_folder(name)
 
 
 def _read_note(root: Folder) -> bytes:
