@@ -243,9 +243,11 @@ def test_a_disk_that_takes_a_byte_at_a_time_gets_whole_files(root: Path, folder:
 
 def test_what_a_person_saves_while_gromit_writes_is_kept(root: Path, folder: Path) -> None:
     _render(root, a="1")
+    saves = iter(["saved just now"])
 
     def write(fd: int, data: bytes) -> int:
-        (folder / "a").write_text("saved just now")
+        for text in saves:
+            (folder / "a").write_text(text)
         return os.write(fd, data)
 
     found = ConfigTree(root, write=write).render("app-test", {"tyk": {"a": "2"}})["tyk"]
