@@ -66,9 +66,10 @@ class Workers:
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             try:
                 while not self.stop.is_set():
-                    self._collect(block=len(self._running) >= self.bounds.parallel)
-                    if self._next(pool) is None:
-                        continue
+                    full = len(self._running) >= self.bounds.parallel
+                    self._collect(block=full)
+                    if full or self._next(pool) is None:
+                        continue  # after any wait the stop signal is looked at first
                     if not self._running:
                         break
                     self._collect(block=True)
