@@ -101,6 +101,7 @@ class Gateway(_Group):
         description="file of token hashes, written by `gromit token new`; read anew when it changes",
     )
     rate: int = Field(120, gt=0, description="requests a minute that one token may make")
+    timeout: Duration = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
 
 
 class Environments(_Group):

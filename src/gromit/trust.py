@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from gromit.config import Settings
     from gromit.services.pki import Pki
     from gromit.services.tokens import Tokens
+    from gromit.web.server import Server
+    from gromit.web.tls import ServerTls
 
 
 def pki(settings: "Settings") -> "Pki":
@@ -39,3 +41,34 @@ def tokens(settings: "Settings") -> "Tokens":
 
     sources = Sources(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
     return Tokens(TokenFile(settings.gateway.tokens), sources)
+
+
+def gateway_server(settings: "Settings") -> "Server":
+    """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
+    from gromit.adapters.token_file import TokenFile
+    from gromit.bootstrap import needed, now_ms
+    from gromit.web.gateway import GatewayParts, build_gateway
+    from gromit.web.limits import RateLimit
+    from gromit.web.server import Listener, Server
+    from gromit.web.tls import ClientTls, Identity
+    from gromit.web.upstream import Upstream, client
+
+    front = settings.gateway
+    TokenFile(front.tokens).entries()  # a gateway without tokens says so at once
+    key = needed(settings.client.key, "client.key").get_secret_value()
+    tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    upstream = Upstream(client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
+    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, RateLimit(front.rate), now_ms))
+    return Server(Listener(app, front.listen, _front_tls(settings)))
+
+
+def _front_tls(settings: "Settings") -> "ServerTls | None":
+    """The gateway's own certificate; its clients need none, and may be older than ours."""
+    from gromit.bootstrap import needed
+    from gromit.web.tls import Identity, ServerTls
+
+    front = settings.gateway
+    if front.cert is None and front.key is None:
+        return None
+    key = needed(front.key, "gateway.key").get_secret_value()
+    return ServerTls(Identity(needed(front.cert, "gateway.cert"), key), tls_min="1.2")

@@ -77,11 +77,19 @@ def translated(doing: str) -> Iterator[None]:
 class WatchedFile(Generic[Value]):
     """What a text file says now. It is parsed again only when it has changed; a fault is never bridged with an old value."""
 
-    def __init__(self, path: Path, parse: Callable[[str], Value], fault: type[GromitError] = ConfigError) -> None:
-        """`fault` is raised when the file cannot be read; `parse` raises its own."""
+    def __init__(
+        self,
+        path: Path,
+        parse: Callable[[str], Value],
+        fault: type[GromitError] = ConfigError,
+        *,
+        hint: str = "check the path and its rights",
+    ) -> None:
+        """`fault` with `hint` is raised when the file cannot be read; `parse` raises its own."""
         self._path = path
         self._parse = parse
         self._fault = fault
+        self._hint = hint
         self._known: tuple[Signature, Value] | None = None
 
     def value(self) -> Value:
@@ -95,7 +103,7 @@ class WatchedFile(Generic[Value]):
         except (OSError, UnicodeDecodeError) as error:
             self._known = None
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise self._fault(f"cannot read {self._path}: {reason}", hint="check the path and its rights") from error
+            raise self._fault(f"cannot read {self._path}: {reason}", hint=self._hint) from error
         value = self._parse(text)
         self._known = (signature, value)
         return value

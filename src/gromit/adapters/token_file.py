@@ -17,7 +17,9 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._watched = WatchedFile(path, self._parse)
+        self._watched = WatchedFile(
+            path, self._parse, hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS"
+        )
 
     def entries(self) -> Sequence[TokenEntry]:
         """All tokens, read anew when the file has changed. Raises `ConfigError` if that cannot be done."""

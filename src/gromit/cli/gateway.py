@@ -1,0 +1,13 @@
+"""`gromit gateway`."""
+
+import click
+
+from gromit import trust
+from gromit.cli import Command, Run, pass_run
+
+
+@click.command(cls=Command)
+@pass_run
+def gateway(run: Run) -> None:
+    """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""
+    trust.gateway_server(run.settings).run()

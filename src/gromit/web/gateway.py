@@ -1,0 +1,216 @@
+"""The gateway: a token of a repository comes in, a request with our client certificate goes out. It keeps nothing.
+
+    POST   /gromit/newbuild      {"repo", "ref", "sha"}      → serve's POST /newbuild
+    DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
+    GET    /healthcheck                                      answered here, without a token
+
+Nothing of a client's request is passed on as it came: neither headers nor path nor bytes of the body. What is passed on is the JSON
+that was read, and the repository that the token belongs to.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import quote
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from gromit.core.names import parse_ref, parse_repository
+from gromit.core.time import Millis
+from gromit.core.tokens import Grant, TokenEntry, Verb
+from gromit.errors import ConfigError, GromitError, InvalidInput, TrustError
+from gromit.web.bodies import parse_object, validated
+from gromit.web.limits import RateLimit
+from gromit.web.upstream import Answer, Upstream
+from gromit.web.wire import REPOSITORY_HEADER, NewBuild
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What the gateway is made of."""
+
+    recognise: Callable[[str], TokenEntry | None]
+    """The token in an Authorization header. Raises `ConfigError` if nobody can tell."""
+    upstream: Upstream
+    rate: RateLimit
+    now_ms: Callable[[], Millis]
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What the access log says of a request; filled in as far as it gets."""
+
+    verb: Verb
+    token: str | None = None
+    repository: str | None = None
+
+
+Act = Callable[[Request, Grant, _Visit], Awaitable[Answer]]
+
+
+def build_gateway(parts: GatewayParts) -> Starlette:
+    """The application, with all its routes."""
+    gateway = _Gateway(parts)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await parts.upstream.close()
+
+    routes = [
+        Route("/healthcheck", _healthcheck, methods=["GET"]),
+        Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
+        Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _http_error, Exception: _bug})
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Gateway:
+    def __init__(self, parts: GatewayParts) -> None:
+        self._parts = parts
+
+    async def newbuild(self, request: Request) -> Response:
+        """A release workflow reports a build."""
+        return await self._visited(request, _Visit(Verb.NEWBUILD), self._newbuild)
+
+    async def delete(self, request: Request) -> Response:
+        """A branch was deleted."""
+        return await self._visited(request, _Visit(Verb.DELETE), self._delete)
+
+    async def _visited(self, request: Request, visit: _Visit, act: Act) -> Response:
+        """Let a request in, do it, and log it, however it ends."""
+        started = self._parts.now_ms()
+        response: Response | None = None
+        try:
+            response = await self._answered(request, visit, act)
+        finally:
+            log.info(
+                "gateway.request",
+                token=visit.token,
+                repository=visit.repository,
+                verb=str(visit.verb),
+                status=500 if response is None else response.status_code,
+                ms=self._parts.now_ms() - started,
+                client=request.client and request.client.host,
+            )
+        return response
+
+    async def _answered(self, request: Request, visit: _Visit, act: Act) -> Response:
+        try:
+            entry = self._parts.recognise(_authorization(request))
+            if entry is None:
+                return _refusal(401, "no valid token", {"WWW-Authenticate": "Bearer"})
+            visit.token = entry.id
+            wait_ms = self._parts.rate.wait_ms(entry.id, self._parts.now_ms())
+            if wait_ms:
+                return _refusal(429, "too many requests with this token", {"Retry-After": str(-(-wait_ms // 1000))})
+            if visit.verb not in entry.grant.verbs:
+                raise TrustError(f"this token is not good for {visit.verb}")
+            return _passed_on(await act(request, entry.grant, visit))
+        except GromitError as error:
+            return _refused(error)
+
+    async def _newbuild(self, request: Request, grant: Grant, visit: _Visit) -> Answer:
+        body = validated(NewBuild, parse_object(await request.body()))
+        visit.repository = _allowed(grant, parse_repository(body.repo), visit.verb)
+        build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
+        return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
+
+    async def _delete(self, request: Request, grant: Grant, visit: _Visit) -> Answer:
+        name = _environment(request.path_params["name"])
+        visit.repository = _allowed(grant, _spoken_for(request, grant), visit.verb)
+        return await self._parts.upstream.send("DELETE", f"/env/{quote(name, safe='')}", visit.repository)
+
+
+def _authorization(request: Request) -> str:
+    """The Authorization header; two of them are none."""
+    values = request.headers.getlist("authorization")
+    return values[0] if len(values) == 1 else ""
+
+
+def _allowed(grant: Grant, repository: str, verb: Verb) -> str:
+    if not grant.allows(repository, verb):
+        raise TrustError(f"this token is not good for {verb} of {repository}")
+    return repository
+
+
+def _environment(name: str) -> str:
+    """A name or ref in a path, if it means an environment and nothing else. Raises `InvalidInput`."""
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        raise InvalidInput("the path names no environment", hint="send DELETE /gromit/env/NAME")
+    parse_ref(name)
+    return name
+
+
+def _spoken_for(request: Request, grant: Grant) -> str:
+    """The repository whose part is to be retired: the token's only one, else the one that the client names."""
+    only = grant.only_repository()
+    if only is not None:
+        return only
+    named = {parse_repository(text) for text in _named(request)}
+    if len(named) != 1:
+        _unclear()
+    return named.pop()
+
+
+def _named(request: Request) -> list[str]:
+    return [*request.headers.getlist(REPOSITORY_HEADER), *request.query_params.getlist("repo")]
+
+
+def _unclear() -> NoReturn:
+    raise InvalidInput(
+        "this token is good for several repositories, and it is not clear which one has lost the branch",
+        hint=f"add ?repo=NAME to the address, or the header {REPOSITORY_HEADER}: NAME, once",
+    )
+
+
+def _passed_on(answer: Answer) -> Response:
+    headers = {"Content-Type": answer.content_type}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = answer.retry_after
+    return Response(answer.body, answer.status, headers)
+
+
+def _refused(error: GromitError) -> Response:
+    text = f"{error.message}: {error.hint}" if error.hint else error.message
+    match error:
+        case InvalidInput():
+            return _refusal(400, text)
+        case TrustError():
+            return _refusal(403, text)
+        case ConfigError():
+            log.critical("gateway.tokens_unreadable", error=error.message, hint=error.hint)
+            return _refusal(503, "tokens cannot be checked just now", {"Retry-After": str(RETRY_AFTER_S)})
+        case _:
+            raise error
+
+
+def _refusal(status: int, error: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": error}, status, headers)
+
+
+def _healthcheck(_request: Request) -> Response:
+    return PlainTextResponse("OK")
+
+
+def _http_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError(type(error))
+    return JSONResponse({"error": str(error.detail).lower()}, error.status_code, error.headers)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    log.error("request.bug", method=request.method, path=request.url.path, exc_info=error)
+    return JSONResponse({"error": "this is a bug in gromit; its log has the details"}, 500)
