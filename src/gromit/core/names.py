@@ -79,7 +79,7 @@ def is_environment_name(text: str) -> bool:
 
 def parse_repository(text: str) -> str:
     """The repository's own name: `tyk-pump` of `tyk-pump`, `TykTechnologies/tyk-pump` or `TykTechnologies%2Ftyk-pump`."""
-    name = unquote(_printable(text, "repo")).strip().strip("/").rsplit("/", 1)[-1]
+    name = unquote(_printable(text, "repo")).strip(" ").strip("/").rsplit("/", 1)[-1]
     if not _REPOSITORY.fullmatch(name):
         raise InvalidInput(f"repo {text!r} is not a repository name", hint="send its name, or owner/name")
     return name

@@ -1,0 +1,359 @@
+"""`gromit serve` as it is in production, for tests: real mutual TLS, certificates of our own CA, DynamoDB and ECR of the emulator.
+
+The emulator is a process of its own, because its state is one per process and other tests reset theirs. The clock of serve is ours:
+it stands still unless a test lets time pass.
+"""
+
+import json
+import secrets
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx2
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from fastapi import FastAPI
+
+from gromit import bootstrap, config, trust
+from gromit.adapters.pki_files import PkiFiles
+from gromit.core.certificates import SERIAL_BITS, Kind, LeafRequest
+from gromit.core.roles import Role
+from gromit.core.time import Millis
+from gromit.web.server import Server
+from gromit.web.tls import ClientTls, Identity
+
+REGION = "eu-central-1"
+REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
+"""Those of the shipped catalogue."""
+DEFAULTS = dict.fromkeys(REPOSITORIES, "master")
+GRACE_S = 3600
+TTL_S = 90
+
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_EMULATOR = """
+import os, sys, threading
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+class Quiet(MotoRequestHandler):
+    def log(self, *_args, **_kwargs):
+        pass
+
+def live_as_long_as_the_test():
+    sys.stdin.read()
+    os._exit(0)
+
+threading.Thread(target=live_as_long_as_the_test, daemon=True).start()
+# one request at a time: moto's conditional writes are not atomic otherwise, as those of AWS are
+server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), request_handler=Quiet)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time that passes when it is told to."""
+
+    now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+    def __call__(self) -> Millis:
+        return Millis(self.now)
+
+    def advance(self, *, s: float = 0, ms: int = 0) -> None:
+        self.now += int(s * 1000) + ms
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """AWS at an address of loopback."""
+
+    url: str
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+class Certificates:
+    """A CA of the product, and what it has issued."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        settings = config.load({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
+        self.pki = trust.pki(settings)
+        self.pki.init("test CA", 30)
+        self.ca = str(folder / "ca.pem")
+        self._count = 0
+
+    def issue(self, kind: Kind, *sans: str) -> tuple[Identity, str]:
+        """A new certificate and its serial."""
+        self._count += 1
+        name = f"{kind}-{self._count}"
+        issued = self.pki.issue(LeafRequest(name=name, kind=kind, sans=sans, days=2))
+        return Identity(str(self.folder / f"{name}.pem"), str(self.folder / f"{name}-key.pem"), self.ca), issued.serial
+
+    def without_role(self, *uris: str) -> Identity:
+        """A client certificate of our CA as another tool would make it: with no role in it, or with what `uris` say."""
+        ca = x509.load_pem_x509_certificate(Path(self.ca).read_bytes())
+        authority = PkiFiles(self.folder).authority()
+        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        names = [x509.DNSName("old-client"), *(x509.UniformResourceIdentifier(uri) for uri in uris)]
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "old-client")]))
+            .issuer_name(ca.subject)
+            .public_key(key.public_key())
+            .serial_number(secrets.randbits(SERIAL_BITS))
+            .not_valid_before(now - timedelta(minutes=5))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(authority.key, hashes.SHA256())
+        )
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        return Identity(certificate.public_bytes(Encoding.PEM).decode(), pem, self.ca)
+
+    @cache  # noqa: B019 - lives as long as the session
+    def of(self, role: Role) -> Identity:
+        """The certificate of a role that most tests use."""
+        return self.issue(role)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """A running serve and how to reach and look into it."""
+
+    server: Server
+    settings: config.Settings
+    clock: Clock
+    emulator: Emulator
+    certificates: Certificates
+    clients: dict[Any, httpx2.Client] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.server.address(0)}"
+
+    @property
+    def health_url(self) -> str:
+        return f"http://{self.server.address(1)}"
+
+    @property
+    def app(self) -> FastAPI:
+        app = self.server._listeners[0].app
+        assert isinstance(app, FastAPI)
+        return app
+
+    def client(self, who: Role | Identity = Role.OPERATOR) -> httpx2.Client:
+        """A client with the certificate of a role, or with any certificate; connections are kept."""
+        if who not in self.clients:
+            self.clients[who] = httpx2.Client(base_url=self.url, verify=self.context(who), timeout=10, trust_env=False)
+        return self.clients[who]
+
+    def context(self, who: Role | Identity) -> ssl.SSLContext:
+        return ClientTls(self.certificates.of(who) if isinstance(who, Role) else who).context
+
+    # ── shortcuts ─────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, method: str, path: str, body: Any = None, who: Role | Identity = Role.OPERATOR, **more: Any) -> httpx2.Response:
+        """One request; a body that is not bytes is sent as JSON."""
+        content = body if body is None or isinstance(body, bytes) else _json(body)
+        return self.client(who).request(method, path, content=content, **more)
+
+    def get(self, path: str, who: Role | Identity = Role.VIEWER, **query: Any) -> Any:
+        """The JSON at a path that must be there."""
+        answer = self.send("GET", path, who=who, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def build(self, repo: str, ref: str, sha: str) -> dict[str, str]:
+        """Report a build as a release workflow does; it must be accepted."""
+        answer = self.send("POST", "/newbuild", {"repo": repo, "ref": ref, "sha": sha}, Role.GATEWAY)
+        assert answer.status_code == 200, answer.text
+        flat: dict[str, str] = answer.json()
+        return flat
+
+    def claim(self, kind: str, holder: str = "w1", nonce: str | None = None) -> dict[str, Any]:
+        """Claim work that must be there."""
+        body = {"kind": kind, "holder": holder, "nonce": nonce or secrets.token_hex(8)}
+        answer = self.send("POST", "/v1/claims", body, Role.WORKER)
+        assert answer.status_code == 200, answer.text
+        return {**answer.json(), **body}
+
+    def outcome(self, claim: Mapping[str, Any], what: str, **more: Any) -> httpx2.Response:
+        """Renew, release, done or fail."""
+        body: dict[str, Any] = {"holder": claim["holder"], "epoch": claim["epoch"]}
+        if what == "done":
+            body |= {"kind": claim["kind"], "nonce": claim["nonce"], "spec_hash": "h1"}
+        if what == "fail":
+            body |= {"error_kind": "terraform", "message": "no such image"}
+        return self.send("POST", f"/v1/claims/{claim['name']}/{what}", {**body, **more}, Role.WORKER)
+
+    def work_off(self, kind: str) -> str:
+        """Claim the oldest work of a kind and do it; gives the environment's name."""
+        claim = self.claim(kind)
+        answer = self.outcome(claim, "done")
+        assert answer.status_code == 200, answer.text
+        return str(claim["name"])
+
+    def state(self, name: str) -> str:
+        """The state of an environment on the old wire; `gone` for one that does not exist there."""
+        answer = self.send("GET", f"/env/{name}", who=Role.VIEWER)
+        return str(answer.json()["state"]) if answer.status_code == 200 else "gone"
+
+    # ── what lies in the table ────────────────────────────────────────────────────────────────────
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The whole table as it lies in DynamoDB."""
+        read = TypeDeserializer().deserialize
+        answer = self.dynamodb.scan(TableName=self.settings.tablename, ConsistentRead=True)
+        assert "LastEvaluatedKey" not in answer
+        return {i["name"]["S"]: {k: read(v) for k, v in i.items()} for i in answer["Items"]}
+
+    @property
+    def dynamodb(self) -> Any:
+        return _client(self.emulator, "dynamodb")
+
+    def put_row(self, **attributes: str) -> None:
+        """A flat row, as the earlier system wrote it."""
+        item = {k: {"S": v} for k, v in attributes.items()}
+        self.dynamodb.put_item(TableName=self.settings.tablename, Item=item)
+
+    def clear(self) -> None:
+        """Empty the table."""
+        for name in self.rows:
+            self.dynamodb.delete_item(TableName=self.settings.tablename, Key={"name": {"S": name}})
+
+    def push(self, repository: str, *tags: str) -> None:
+        """Put images into the registry."""
+        ecr = _client(self.emulator, "ecr")
+        try:
+            ecr.create_repository(repositoryName=repository)
+        except ecr.exceptions.RepositoryAlreadyExistsException:
+            pass
+        for tag in tags:
+            manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": {"digest": tag}}
+            ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode())
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@cache
+def _client(emulator: Emulator, service: str) -> Any:
+    return emulator.client(service)
+
+
+@contextmanager
+def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None = None, **variables: str) -> Iterator[Serve]:
+    """A serve with a table of its own, and settings as the variables say."""
+    server, _ = certificates.issue("server", "localhost", "127.0.0.1")
+    environ = {
+        "HOME": "/nonexistent",
+        "GROMIT_TABLENAME": f"environments-{secrets.token_hex(4)}",
+        "GROMIT_CA": certificates.ca,
+        "GROMIT_SERVE_CERT": server.cert,
+        "GROMIT_SERVE_KEY": server.key,
+        "GROMIT_SERVE_LISTEN": "127.0.0.1:0",
+        "GROMIT_SERVE_HEALTH": "127.0.0.1:0",
+        "GROMIT_SERVE_DENYLIST": str(certificates.folder / "denylist"),
+        "GROMIT_CLUSTER_DOMAIN": "dev.example.com",
+        **variables,
+    }
+    settings, ticking = config.load(environ).settings, clock or Clock()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in emulator.environ.items():
+            patched.setenv(name, value)
+        bootstrap.session.cache_clear()
+        try:
+            running = bootstrap.api_server(settings, ticking)
+        finally:
+            bootstrap.session.cache_clear()
+    with running.running():
+        serve = Serve(running, settings, ticking, emulator, certificates)
+        try:
+            yield serve
+        finally:
+            for client in serve.clients.values():
+                client.close()
+
+
+@contextmanager
+def emulated() -> Iterator[Emulator]:
+    """An emulator of AWS in a process of its own."""
+    child = subprocess.Popen([sys.executable, "-c", _EMULATOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdin, child.stdout:
+        try:
+            yield Emulator(f"http://127.0.0.1:{int(child.stdout.readline())}")
+        finally:
+            child.stdin.close()
+            child.wait(10)
+
+
+def eventually(look: Callable[[], Any], *, within: float = 10.0) -> Any:
+    """The first true answer of `look`; fails with its last answer when the time is over."""
+    deadline, pause = time.monotonic() + within, threading.Event()
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"still {answer!r} after {within} s"
+        pause.wait(0.01)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with emulated() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("pki") / "ca")
+
+
+@pytest.fixture(scope="session")
+def shared_serve(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
+    """One serve for all tests that need no settings of their own; use `serve`."""
+    with serving(emulator, certificates) as serve:
+        yield serve
+
+
+@pytest.fixture
+def serve(shared_serve: Serve) -> Serve:
+    """A serve whose table is empty."""
+    shared_serve.clear()
+    return shared_serve

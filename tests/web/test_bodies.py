@@ -1,0 +1,315 @@
+"""Bad input of every kind is refused with a word on what is wrong, and changes nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gromit.core.roles import Role
+from gromit.errors import InvalidInput
+from gromit.web import claims, v1, wire
+from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX, parse_object, schema_of
+from tests.web.serving import Serve
+
+LIMIT = 64 * 1024
+
+ROUTES: tuple[tuple[str, str, Role], ...] = (
+    ("POST", "/newbuild", Role.OPERATOR),
+    ("PUT", "/env/app-test", Role.OPERATOR),
+    ("PATCH", "/env/app-test", Role.OPERATOR),
+    ("POST", "/v1/builds", Role.OPERATOR),
+    ("POST", "/v1/environments/app-test/redeploy", Role.OPERATOR),
+    ("POST", "/v1/claims", Role.WORKER),
+    ("POST", "/v1/claims/app-test/renew", Role.WORKER),
+    ("POST", "/v1/claims/app-test/release", Role.WORKER),
+    ("POST", "/v1/claims/app-test/done", Role.WORKER),
+    ("POST", "/v1/claims/app-test/fail", Role.WORKER),
+)
+"""Every route that reads a body."""
+
+
+@pytest.fixture
+def refused(serve: Serve) -> Callable[[bytes, int, str], None]:
+    """Sends a body to every route and holds the answers and the table against what is expected."""
+    serve.build("tyk", "app-test", "sha-gw")
+    serve.claim("sow")
+    before = serve.rows
+
+    def check(body: bytes, status: int, says: str) -> None:
+        for method, path, role in ROUTES:
+            answer = serve.send(method, path, body, role)
+            assert (answer.status_code, method, path) == (status, method, path), answer.text
+            assert says in answer.json()["error"], (method, path)
+        assert serve.rows == before
+
+    return check
+
+
+def test_all_routes_that_read_a_body_are_tested_here() -> None:
+    declared = {
+        (method, route.path.replace("{name:path}", "app-test").replace("{name}", "app-test"))
+        for router in (wire.router, v1.router, claims.router)
+        for route in router.routes
+        if "requestBody" in (getattr(route, "openapi_extra", None) or {})
+        for method in getattr(route, "methods", ())
+    }
+    assert declared == {(method, path) for method, path, _ in ROUTES}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param(b"", "not JSON", id="empty"),
+        pytest.param(b"{", "not JSON", id="cut short"),
+        pytest.param(b'{"a":1}x', "not JSON", id="more behind it"),
+        pytest.param(b'\xef\xbb\xbf{"repo":"tyk"}', "BOM", id="byte order mark"),
+        pytest.param('{"repo":"tyk"}'.encode("utf-16"), "not JSON", id="UTF-16"),
+        pytest.param(b'{"repo":"\xff"}', "not JSON", id="not UTF-8"),
+        pytest.param(b'{"repo":"\xed\xa0\x80"}', "not JSON", id="surrogate as UTF-8"),
+        pytest.param(b'{"a":"\x01"}', "not JSON", id="raw control character"),
+        pytest.param(b'{"a":1,"b":2,"a":3}', "key 'a' stands twice", id="duplicate key"),
+        pytest.param(b'{"tyk":{"b":2,"b":2}}', "key 'b' stands twice", id="duplicate key below"),
+        pytest.param(b'{"a":1,"\\u0061":3}', "key 'a' stands twice", id="duplicate key in disguise"),
+        pytest.param(b'{"a":NaN}', "holds NaN", id="NaN"),
+        pytest.param(b'{"a":-Infinity}', "holds -Infinity", id="infinity"),
+        pytest.param(b"[" * 30_000, "nested too deeply", id="deep and cut short"),
+        pytest.param(b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "nested too deeply", id="deep objects"),
+        pytest.param(b'{"a":' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}", "nested too deeply", id="a level too deep"),
+        pytest.param(b'{"a":1' + b"0" * DIGITS_MAX + b"}", f"number of {DIGITS_MAX + 1} digits", id="huge number"),
+        pytest.param(b'{"a":' + b"7" * 60_000 + b"}", "number of 60000 digits", id="giant number"),
+        pytest.param(json.dumps({f"k{n}": 0 for n in range(KEYS_MAX + 1)}).encode(), f"{KEYS_MAX + 1} keys", id="many keys"),
+        pytest.param(b"[]", "not a JSON object", id="list"),
+        pytest.param(b"0", "not a JSON object", id="number"),
+        pytest.param(b"true", "not a JSON object", id="boolean"),
+    ],
+)
+def test_what_is_no_plain_json_object_is_refused_everywhere(
+    refused: Callable[[bytes, int, str], None], body: bytes, says: str
+) -> None:
+    refused(body, 400, says)
+
+
+def test_a_body_over_the_limit_is_refused_everywhere(refused: Callable[[bytes, int, str], None]) -> None:
+    refused(b'{"repo":"' + b"x" * (LIMIT - 10) + b'"}', 413, f"longer than {LIMIT} bytes")
+
+
+def test_a_body_of_unsaid_length_over_the_limit_is_refused(serve: Serve) -> None:
+    def parts() -> Any:
+        for _ in range(9):
+            yield b"x" * (LIMIT // 8)
+
+    try:
+        answer = serve.client().post("/newbuild", content=parts())
+    except httpx2.WriteError:  # it was cut while we still wrote
+        return
+    assert (answer.status_code, answer.json()) == (413, {"error": f"the body is longer than {LIMIT} bytes"})
+
+
+def test_a_body_of_exactly_the_limit_is_read(serve: Serve) -> None:
+    head = b'{"repo":"tyk","ref":"app-test","sha":"sha-gw","note":"'
+    body = head + b"x" * (LIMIT - len(head) - 2) + b'"}'
+    assert len(body) == LIMIT
+    assert serve.send("POST", "/newbuild", body).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", [None, 5, 1.5, True, [], {}, ["tyk"], "\ud800", "a\x00b", "a\nb", "\x1b[31m"])
+@pytest.mark.parametrize("key", ["repo", "ref", "sha"])
+def test_a_build_of_wrong_types_or_characters_is_refused_by_its_key(serve: Serve, key: str, wrong: Any) -> None:
+    for path in ("/newbuild", "/v1/builds"):
+        answer = serve.send("POST", path, {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", key: wrong})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("version" if key == "sha" and isinstance(wrong, str) and wrong != "\ud800" else key)
+    assert serve.rows == {}
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "latest;id", "$(id)", "`id`", "a b", " a", "a ", "../x", "a/b", ".hidden", "-flag", "--help", "a\\b", 'a"b', "a'b", "a,b", "{x}",
+        "${var.x}", "%{if}", "<x>", "é", "a:b", "a@sha256:00", "x" * 129, "\u202ea", "\uff21", "a%41",
+    ],
+)  # fmt: skip
+def test_a_version_that_is_no_image_tag_is_refused_by_value(serve: Serve, version: str) -> None:
+    serve.build("tyk", "app-test", "sha-gw")
+    before = serve.rows
+    requests: list[tuple[str, str, Any]] = [
+        ("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": version}),
+        ("POST", "/v1/builds", {"repo": "tyk", "ref": "app-test", "sha": version}),
+        ("PUT", "/env/app-test", {"tyk": version}),
+        ("PATCH", "/env/app-test", {"tyk": version}),
+    ]
+    for method, path, body in requests:
+        answer = serve.send(method, path, body)
+        assert answer.status_code == 400
+        assert f"version {version[:140]!r} is not an image tag" in answer.json()["error"]
+    assert serve.rows == before
+
+
+@pytest.mark.parametrize(
+    ("ref", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("; rm -rf /tmp/x", "x"),
+        ("$(reboot)", "reboot-"),
+        ("-flag", "flag-"),
+        ("sg-x", "sg-x"),
+        ("noprocess", "noprocess-"),
+        ("default", "default-"),
+        ("refs/heads/internal", "internal-"),
+        ("CON", "con"),
+        ("a--b", "a-b-"),
+        ("x" * 300, "x" * 27 + "-"),
+        ("\u202egnp.exe", "gnpexe-"),
+        ("ＡＢＣ-1", "1-"),
+        ("straße", "stra-e-"),
+        ("a'\"<>&b", "a-b-"),
+        ("{{7*7}}", "7-7-"),
+    ],
+)
+def test_a_hostile_ref_becomes_a_harmless_name(serve: Serve, ref: str, name: str) -> None:
+    found = serve.build("tyk", ref, "sha")["name"]
+    assert found == name or (name.endswith("-") and found.startswith(name) and len(found) == len(name) + 12)
+    assert serve.get(f"/env/{found}")["tyk"] == "sha"
+
+
+@pytest.mark.parametrize("ref", ["", " ", ".", "..", "../..", "---", "/", "refs/heads/", "日本", "🙂", "x" * 1025, "%2F", "%00", "a%0d%0ab", "x%FF"])
+def test_a_ref_that_yields_no_name_is_refused_by_its_key(serve: Serve, ref: str) -> None:
+    for path in ("/newbuild", "/v1/builds"):
+        answer = serve.send("POST", path, {"repo": "tyk", "ref": ref, "sha": "sha"})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("ref ")
+    assert serve.rows == {}
+
+
+@pytest.mark.parametrize("repo", ["..", "/", "a b", "a;b", "-x", ".git", "x" * 101, "tyk\u00a0", "tyk%00", "%FF", "é", "https://github.com/a/b?c=d"])
+def test_a_repository_that_is_none_is_refused_by_its_key(serve: Serve, repo: str) -> None:
+    for path in ("/newbuild", "/v1/builds"):
+        answer = serve.send("POST", path, {"repo": repo, "ref": "app-test", "sha": "sha"})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("repo ")
+    for method in ("PUT", "PATCH"):
+        assert serve.send(method, "/env/app-test", {repo: "sha"}).status_code == 400
+    assert serve.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/v1/builds", {"sequence": -1}, "sequence"),
+        ("/v1/builds", {"sequence": 2**53}, "sequence"),
+        ("/v1/builds", {"sequence": "7"}, "sequence"),
+        ("/v1/builds", {"sequence": 7.0}, "sequence"),
+        ("/v1/builds", {"sequence": True}, "sequence"),
+        ("/v1/builds", {"extra": 1}, "extra"),
+        ("/v1/environments/app-test/redeploy", {"component": 5}, "component"),
+        ("/v1/environments/app-test/redeploy", {"component": "nope"}, "there is no component 'nope'"),
+        ("/v1/environments/app-test/redeploy", {"\ud800": 5}, "the body"),
+        ("/v1/claims", {"kind": "eat"}, "kind"),
+        ("/v1/claims", {"holder": ""}, "holder"),
+        ("/v1/claims", {"holder": "x" * 201}, "holder"),
+        ("/v1/claims", {"nonce": None}, "nonce"),
+        ("/v1/claims", {"task": 7}, "task"),
+        ("/v1/claims/app-test/renew", {"epoch": "1"}, "epoch"),
+        ("/v1/claims/app-test/renew", {"epoch": 1.0}, "epoch"),
+        ("/v1/claims/app-test/renew", {"epoch": True}, "epoch"),
+        ("/v1/claims/app-test/renew", {"epoch": -1}, "epoch"),
+        ("/v1/claims/app-test/renew", {"epoch": 10**30}, "epoch"),
+        ("/v1/claims/app-test/done", {"epoch": 2**53}, "epoch"),
+        ("/v1/claims/app-test/done", {"spec_hash": "x" * 101}, "spec_hash"),
+        ("/v1/claims/app-test/fail", {"message": "x" * 2001}, "message"),
+        ("/v1/claims/app-test/fail", {"message": "\udfff"}, "message"),
+        (f"/v1/claims/{'x' * 41}/renew", {}, "name"),
+        (f"/v1/claims/{'x' * 3000}/fail", {}, "name"),
+    ],
+)
+def test_bodies_under_v1_are_strict(serve: Serve, path: str, body: dict[str, Any], says: str) -> None:
+    serve.build("tyk", "app-test", "sha-gw")
+    claim = serve.claim("sow")
+    before = serve.rows
+    fence = {"holder": claim["holder"], "epoch": claim["epoch"]}
+    valid: dict[str, dict[str, Any]] = {
+        "builds": {"repo": "tyk", "ref": "app-test", "sha": "sha-2"},
+        "redeploy": {},
+        "claims": {"kind": "sow", "holder": "w", "nonce": "n"},
+        "renew": fence,
+        "done": {**fence, "kind": "sow", "nonce": claim["nonce"]},
+        "fail": {**fence, "error_kind": "terraform", "message": "m"},
+    }
+    role = Role.WORKER if "/claims" in path else Role.OPERATOR
+    answer = serve.send("POST", path, {**valid[path.rsplit("/", 1)[-1]], **body}, role)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error", "code", "hint"}
+    assert answer.json()["code"] == "invalid"
+    assert says in answer.json()["error"]
+    assert serve.rows == before
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("limit=1e2", "limit"), ("want=both", "want"),
+        ("phase=happy", "'happy'"), ("phase=ready,,failed", "''"), ("phase=Ready", "'Ready'"), ("colour=red", "colour"),
+        ("repository=a%20b", "repo 'a b'"), (f"cursor={'x' * 256}", "cursor"), ("prefix=a&prefix=b&x=1", "x"),
+    ],
+)  # fmt: skip
+def test_filters_that_cannot_be_meant_are_refused(serve: Serve, query: str, says: str) -> None:
+    answer = serve.send("GET", f"/v1/environments?{query}", who=Role.VIEWER)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid"
+    assert says in answer.json()["error"]
+
+
+# ── the reader alone ──────────────────────────────────────────────────────────────────────────────
+
+_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5),
+)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
+    try:
+        assert isinstance(parse_object(raw), dict)
+    except InvalidInput as error:
+        assert error.message.startswith(("the body ", "key "))
+
+
+@given(_JSON)
+def test_any_json_is_read_as_it_is_or_refused(value: Any) -> None:
+    raw = json.dumps(value, ensure_ascii=True).encode()
+    try:
+        assert parse_object(raw) == value
+        assert isinstance(value, dict)
+    except InvalidInput as error:
+        error.message.encode(errors="backslashreplace")
+
+
+def test_a_body_of_the_greatest_depth_is_read() -> None:
+    raw = b'{"a":' * DEPTH_MAX + b"1" + b"}" * DEPTH_MAX
+    assert parse_object(raw)["a"]
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        parse_object(b'{"a":' + raw + b"}")
+
+
+def test_the_described_body_of_a_claim_needs_no_other_part_of_the_document() -> None:
+    described = json.dumps(schema_of(claims.ClaimRequest))
+    assert "$ref" not in described
+    assert '"enum": ["sow", "reap"]' in described
+
+
+@settings(max_examples=40, deadline=None)
+@given(ref=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
+def test_any_ref_is_a_harmless_name_or_refused(shared_serve: Serve, ref: str) -> None:
+    answer = shared_serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": ref, "sha": "sha"})
+    assert answer.status_code in {200, 400, 409}, answer.text
+    if answer.status_code == 200:
+        name = answer.json()["environment"]["name"]
+        assert name.isascii()
+        assert name == name.lower()
+        assert name.replace("-", "").isalnum()
+        assert shared_serve.get(f"/v1/environments/{name}")["versions"]["tyk"]["version"] == "sha"
