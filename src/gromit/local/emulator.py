@@ -16,6 +16,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from gromit.adapters.private_files import write_whole
 from gromit.local import state
 from gromit.local.mends import apply_mends
 
@@ -64,11 +65,11 @@ class Emulator:
         return self
 
     def save(self) -> None:
-        """Write the state to where it was loaded from."""
+        """Write the state to where it was loaded from. Raises `ConfigError` if there is no room."""
         if self._saved is not None:
             with lock:
                 content = state.dump()
-            state.write(content, self._saved)
+            write_whole(self._saved, content)
 
     def stop(self) -> None:
         """Stop listening, and save."""

@@ -8,7 +8,7 @@ import hashlib
 import ipaddress
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -78,15 +78,16 @@ def claim_again(ranges: Ranges) -> Claim:
         ) from error
 
 
-def free_port(preferred: int | None = None, host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on, over TCP and UDP: the preferred one if it is."""
-    for wanted in (preferred or 0, 0):
+def free_port(preferred: int | None = None, *, taken: Collection[int] = (), host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on, over TCP and UDP, and that is not `taken`: the preferred one if it is such a one."""
+    for wanted in (preferred or 0, 0, 0, 0):
         with suppress(OSError), socket.create_server((host, wanted)) as tcp:
             port: int = tcp.getsockname()[1]
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
                 udp.bind((host, port))
-                return port
-    return free_port(None, host)
+                if port not in taken:
+                    return port
+    raise Conflict(f"there is no free port on {host}", hint="something on this machine listens on all of them")
 
 
 def _candidates(seed: str) -> Iterator[Ranges]:

@@ -5,7 +5,8 @@ Everything is looked for before it is made, so it can be called again at each st
 
 import hashlib
 import json
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,33 +73,39 @@ def make_platform(account: Account, ranges: Ranges, domain: str, catalogue: Cata
             region=account.region,
         )
         for repository in sorted({c.repository for c in catalogue.components.values() if c.repository}):
-            push_image(account, repository, catalogue.default_tag(repository), missing_only=True)
+            _push_default(account, repository, catalogue.default_tag(repository))
         _bucket(account)
         text = json.dumps(asdict(platform))
         account.client("ssm").put_parameter(Name=PARAMETER, Value=text, Type="String", Overwrite=True)
         return Made(platform, _zone(account, domain), account_id)
 
 
-def push_image(account: Account, repository: str, tag: str, *, missing_only: bool = False) -> str:
-    """Put an image under a tag into the registry, as a build would; gives its digest. The repository is made if need be.
+def push_image(account: Account, repository: str, tags: Sequence[str]) -> str:
+    """Put a new image under some tags into the registry, as a build would; gives its digest.
 
-    Pushing a tag anew moves it to another image, unless `missing_only`.
+    The repository is made if need be, and a tag that is there moves.
     """
     ecr = account.client("ecr")
-    with translated(f"push {repository}:{tag}"):
+    with translated(f"push {repository}:{tags[0]}"):
         if not _there(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
-        found = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
-        if found and missing_only:
-            return str(found[0]["imageId"]["imageDigest"])
-        before = found[0]["imageId"]["imageDigest"] if found else ""
-        manifest = _manifest(f"{repository}:{tag}@{before}")
-        image = ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)["image"]
-        return str(image["imageId"]["imageDigest"])
+        manifest = _manifest()
+        for tag in tags:
+            ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
+        return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
 
 
-def _manifest(content: str) -> str:
-    """The manifest of an image with one layer that holds `content`."""
+def _push_default(account: Account, repository: str, tag: str) -> None:
+    """Put an image of the default branch into the registry, if there is none."""
+    ids = [{"imageTag": tag}]
+    there = _there(account.client("ecr").batch_get_image, "images", repositoryName=repository, imageIds=ids)
+    if not there:
+        push_image(account, repository, [tag])
+
+
+def _manifest() -> str:
+    """The manifest of an image with one layer, which is no other image's."""
+    content = secrets.token_hex(16)
     digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
     part = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(content), "digest": digest}
     config = {**part, "mediaType": "application/vnd.oci.image.config.v1+json"}

@@ -4,9 +4,7 @@ The file is read only by the local cloud that wrote it, in its own folder, and b
 """
 
 import io
-import os
 import pickle
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -75,20 +73,6 @@ def dump() -> bytes:
     buffer = io.BytesIO()
     _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump((_FORMAT, backends, dict(s3_backends.bucket_accounts)))
     return buffer.getvalue()
-
-
-def write(content: bytes, path: Path) -> None:
-    """Replace the file by `content`, wholly or not at all, readable by its user alone."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def load(path: Path) -> None:

@@ -1,0 +1,156 @@
+"""`gromit local`: the whole system on this machine."""
+# ruff: noqa: PLC0415 - the local cloud is an extra: its libraries may not be there, and take long to import
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gromit.cli import FAILED, Group, Run, pass_run
+from gromit.cli.render import show, show_json
+from gromit.core.names import environment_name
+from gromit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gromit.local.layout import Layout
+
+_folder = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".gromit/local"),
+    show_default=True,
+    help="Folder of the cloud.",
+)
+_PORTS = ("aws", "dns", "serve", "health", "gateway")
+
+
+def _port_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name in reversed(_PORTS):
+        text = f"Port of {name}; without it, the former or a free one."
+        command = click.option(f"--{name}-port", type=click.IntRange(1, 65535), help=text)(command)
+    return command
+
+
+@click.group(cls=Group)
+def local() -> None:
+    """The whole system on this machine, without an AWS account. Linux only."""
+    if missing := next((name for name in ("moto", "flask", "dns") if find_spec(name) is None), None):
+        raise ConfigError(f"the local cloud needs the Python package {missing}", hint="pip install 'gromit[local]'")
+
+
+@local.command()
+@_folder
+@click.option("--detach", is_flag=True, help="Return when it is up, and leave it running.")
+@click.option("--domain", help="Domain of public names; dev.gromit.test if not given when the cloud is made.")
+@_port_options
+@pass_run
+def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
+    """Bring the cloud up; what it held before is there again. Ctrl-C brings it down."""
+    from gromit.local import cloud
+
+    place, _ = cloud.folder(folder), run.settings
+    wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
+    if not detach:
+        cloud.run(place, cloud.Wishes(domain=domain, ports=wanted), os.environ, _say)
+        return
+    if cloud.is_up(place):
+        _say(f"the local cloud in {place.root} is up already")
+        return
+    options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
+    cloud.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], _say)
+
+
+@local.command()
+@_folder
+@pass_run
+def down(_run: Run, folder: Path) -> None:
+    """Bring the cloud down. What it holds is kept; no process is left."""
+    from gromit.local import cloud
+
+    place = cloud.folder(folder)
+    was_up = cloud.down(place, _say)
+    _say(f"the local cloud in {place.root} is down" if was_up else f"no local cloud was up in {place.root}")
+
+
+@local.command()
+@_folder
+@pass_run
+def status(run: Run, folder: Path) -> int:
+    """How the parts are. The exit code is 0 only if all run."""
+    from gromit.core.time import iso
+    from gromit.local import cloud
+
+    rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in cloud.status(cloud.folder(folder))]
+    show(rows, ("part", "state", "pid", "since", "restarts", "address", "log"), run.output, empty="there is no local cloud")
+    return 0 if rows and all(row["state"] == "running" for row in rows) else FAILED
+
+
+@local.command()
+@_folder
+@pass_run
+def env(run: Run, folder: Path) -> None:
+    """Print shell exports: after `eval "$(gromit local env)"` every gromit command and the AWS CLI work on the cloud."""
+    from gromit.local import variables
+    from gromit.local.layout import known_facts
+
+    place = _place(folder)
+    told = variables.for_user(place, known_facts(place))
+    if run.output == "json":
+        show_json(told)
+    else:
+        click.echo(variables.exports(told), nl=False)
+
+
+@local.command()
+@click.argument("environment", metavar="[ENV]", required=False)
+@_folder
+@pass_run
+def urls(run: Run, environment: str | None, folder: Path) -> None:
+    """Public names that resolve now, their addresses, and curl lines that reach them."""
+    from gromit import bootstrap
+    from gromit.local import release
+    from gromit.local.layout import known_facts
+
+    wanted = environment_name(environment) if environment else None
+    found = release.addresses(known_facts(_place(folder)), bootstrap.catalogue(run.settings), wanted)
+    rows = [
+        {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
+    ]
+    show(rows, ("url", "address", "curl"), run.output, empty="no public name resolves yet")
+
+
+@local.command()
+@click.argument("repo")
+@click.argument("ref")
+@click.option("--sha", help="Version of the build, an image tag; a random one if not given.")
+@click.option("--no-report", is_flag=True, help="Only push the image.")
+@_folder
+@pass_run
+def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path) -> None:
+    """Do what a release workflow does: push an image of REPO at REF, and report the build through the gateway."""
+    from gromit.local import release
+    from gromit.local.layout import known_facts
+
+    place = _place(folder)
+    facts = known_facts(place)
+    build = release.push(facts, repo, ref, sha)
+    answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
+    row = {**build, "reported": answer is not None, "answer": answer}
+    if run.output == "json":
+        show_json(row)
+    else:
+        show([row], ("repo", "sha", "environment", "reported"), run.output)
+
+
+def _place(folder: Path) -> "Layout":
+    from gromit.local import cloud
+
+    return cloud.folder(folder)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,26 @@
+"""What terraform's stack gets besides its own files, so that the AWS provider talks to the emulator.
+
+Providers from 5 on honour `AWS_ENDPOINT_URL`; 3.39 does not, and wants every endpoint by name. The names stand in all versions.
+"""
+
+from pathlib import Path
+
+from gromit.adapters.private_files import write_whole
+
+_SERVICES = ("cloudwatchlogs", "ec2", "ecs", "efs", "iam", "servicediscovery", "sts")
+_NAME = "endpoints_override.tf"
+
+
+def write_overlay(folder: Path, url: str) -> None:
+    """Write the folder for `terraform.overlay`."""
+    folder.mkdir(exist_ok=True)
+    endpoints = "".join(f'    {service:<16} = "{url}"\n' for service in _SERVICES)
+    write_whole(
+        folder / _NAME,
+        (
+            'provider "aws" {\n'
+            "  skip_credentials_validation = true\n"
+            "  skip_metadata_api_check     = true\n\n"
+            f"  endpoints {{\n{endpoints}  }}\n}}\n"
+        ).encode(),
+    )

@@ -1,0 +1,101 @@
+"""Processes by identity: a pid together with its start time, since pids are used again; and the children of one."""
+
+import ctypes
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_GONE = (FileNotFoundError, ProcessLookupError)
+_PR_SET_CHILD_SUBREAPER = 36
+_LOOK = 0.05
+"""Seconds between two looks at processes that are to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process, and never another one."""
+
+    pid: int
+    started: int
+    """Clock ticks between boot and its start."""
+
+    def alive(self) -> bool:
+        """Whether it is there and not a zombie."""
+        found = _stat(self.pid)
+        return found is not None and found[1] == self.started and found[0] not in "ZX"
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it is alive."""
+        if self.alive():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def identity(pid: int) -> Identity | None:
+    """Who has a pid now; None if nobody has."""
+    found = _stat(pid)
+    return None if found is None else Identity(pid, found[1])
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all descendants whose own parent ends, so that none escapes (Linux' child subreaper)."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[Identity]:
+    """All processes below `pid` that are alive, parents before children."""
+    children: dict[int, list[Identity]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (found := _stat(int(entry.name))) and found[0] not in "ZX":
+            children.setdefault(found[2], []).append(Identity(int(entry.name), found[1]))
+    below, ahead = [], [pid]
+    while ahead:
+        here = children.get(ahead.pop(), [])
+        below += here
+        ahead += [child.pid for child in here]
+    return below
+
+
+def reap_orphans(known: Iterable[int]) -> None:
+    """Take leave of adopted children that have ended, leaving the `known` pids to those who started them."""
+    ours = frozenset(known)
+    for entry in Path(f"/proc/{os.getpid()}/task").iterdir():
+        with suppress(*_GONE):
+            for pid in map(int, (entry / "children").read_text().split()):
+                if pid not in ours:
+                    with suppress(ChildProcessError):
+                        os.waitpid(pid, os.WNOHANG)
+
+
+def end(processes: Iterable[Identity], patience: float) -> list[Identity]:
+    """Ask processes to end, and after `patience` seconds make them; gives those that had to be made."""
+    asked = [p for p in processes if p.alive()]
+    for process in asked:
+        process.signal(signal.SIGTERM)
+    stubborn = wait_for_end(asked, patience)
+    for process in stubborn:
+        process.signal(signal.SIGKILL)
+    wait_for_end(stubborn, patience)
+    return stubborn
+
+
+def wait_for_end(processes: Iterable[Identity], seconds: float) -> list[Identity]:
+    """Wait until all have ended, at most so many seconds; gives those that have not."""
+    left, deadline, pause = list(processes), time.monotonic() + seconds, threading.Event()
+    while (left := [p for p in left if p.alive()]) and time.monotonic() < deadline:
+        pause.wait(_LOOK)
+    return left
+
+
+def _stat(pid: int) -> tuple[str, int, int] | None:
+    """State, start time and parent of a process (fields 3, 22 and 4 of /proc/PID/stat)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except _GONE:
+        return None
+    return fields[0], int(fields[19]), int(fields[1])

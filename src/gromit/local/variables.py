@@ -1,0 +1,117 @@
+"""What the parts of a local cloud, and the shells of its users, are told: the product's own settings, as environment variables."""
+
+import shlex
+from collections.abc import Mapping
+
+from gromit.local.layout import Facts, Layout
+from gromit.local.platform import BUCKET, PARAMETER
+
+CREDENTIAL = "local"
+"""Access key and secret of the emulated account, which takes any."""
+
+PASSED_ON = (
+    "GROMIT_CATALOGUE",
+    "GROMIT_REPOS",
+    "GROMIT_ENVIRONMENTS_",
+    "GROMIT_LEASE_",
+    "GROMIT_LOG_",
+    "GROMIT_REAP_LIMIT",
+    "GROMIT_SOW_",
+    "GROMIT_TERRAFORM_COMMAND",
+    "GROMIT_TERRAFORM_GRACE",
+    "GROMIT_TERRAFORM_MIRROR",
+)
+"""Settings (or their first parts) that a local cloud takes over from its user's environment; no others reach it."""
+
+
+def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
+    """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud, as an operator."""
+    return {
+        **_shared(layout, facts),
+        "GROMIT_CLIENT_CERT": str(layout.certificate("operator")),
+        "GROMIT_CLIENT_KEY": str(layout.key("operator")),
+        "GROMIT_GATEWAY_URL": facts.url("gateway"),
+        "GROMIT_TOKEN": layout.token.read_text().strip(),
+        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
+        "GROMIT_PKI_DIR": str(layout.pki),
+        "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
+    }
+
+
+def exports(variables: Mapping[str, str]) -> str:
+    """The variables as lines for `eval` in a POSIX shell."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def for_commands(environ: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """For the commands that prepare the cloud: nothing of other clouds, and where certificates and tokens go."""
+    return {**_clean(environ), "GROMIT_PKI_DIR": str(layout.pki), "GROMIT_GATEWAY_TOKENS": str(layout.tokens)}
+
+
+def for_serve(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+    """For `gromit serve`."""
+    return {
+        **_clean(environ),
+        **_shared(layout, facts),
+        "GROMIT_SERVE_LISTEN": f"127.0.0.1:{facts.ports['serve']}",
+        "GROMIT_SERVE_HEALTH": f"127.0.0.1:{facts.ports['health']}",
+        "GROMIT_SERVE_CERT": str(layout.certificate("serve")),
+        "GROMIT_SERVE_KEY": str(layout.key("serve")),
+        "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
+        "GROMIT_REAP_GRACE": "0",
+    }
+
+
+def for_gateway(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+    """For `gromit gateway`, whose front is plain HTTP on loopback, so that curl needs no CA."""
+    return {
+        **_clean(environ),
+        **_shared(layout, facts),
+        **_identity(layout, "gateway"),
+        "GROMIT_GATEWAY_LISTEN": f"127.0.0.1:{facts.ports['gateway']}",
+        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
+    }
+
+
+def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+    """For sow, reap and chitragupta: nobody shall wait for them here."""
+    return {
+        **_clean(environ),
+        "GROMIT_SOW_SETTLE_POLL": "0.2s",
+        **{k: v for k, v in environ.items() if k == "GROMIT_SOW_SETTLE_POLL"},
+        **_shared(layout, facts),
+        **_identity(layout, "worker"),
+        "GROMIT_REAP_GRACE": "0",
+        "GROMIT_DNS_BACKSTOP": "5s",
+        "GROMIT_TERRAFORM_WORK": str(layout.terraform),
+    }
+
+
+def _clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without settings for AWS or for other installations of gromit."""
+    foreign = ("AWS_", "TF_", "GROMIT_")
+    return {k: v for k, v in environ.items() if k.startswith(PASSED_ON) or not k.startswith(foreign)}
+
+
+def _identity(layout: Layout, name: str) -> dict[str, str]:
+    return {"GROMIT_CLIENT_CERT": str(layout.certificate(name)), "GROMIT_CLIENT_KEY": str(layout.key(name))}
+
+
+def _shared(layout: Layout, facts: Facts) -> dict[str, str]:
+    return {
+        "GROMIT_SERVE_URL": facts.url("serve", "https"),
+        "GROMIT_CA": str(layout.certificate("ca")),
+        "GROMIT_CLUSTER_DOMAIN": facts.domain,
+        "GROMIT_CLUSTER_ZONEID": facts.zone_id,
+        "GROMIT_CLUSTER_PLATFORM": PARAMETER,
+        "GROMIT_REGISTRYID": facts.account_id,
+        "GROMIT_STATE_BUCKET": BUCKET,
+        "GROMIT_TERRAFORM_OVERLAY": str(layout.overlay),
+        "GROMIT_TERRAFORM_BACKEND": "use_path_style=true",
+        "AWS_ENDPOINT_URL": facts.url("aws"),
+        "AWS_REGION": facts.region,
+        "AWS_DEFAULT_REGION": facts.region,
+        "AWS_ACCESS_KEY_ID": CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
