@@ -23,7 +23,6 @@ DEVENV = Path(__file__).resolve().parent.parent / "stacks" / "devenv"
 
 _PREPARATION = timedelta(minutes=5)
 """Limit for `init` and `version`, which a registry can hold up."""
-_ROOM = 64 << 20
 _ROOM_FOR_PROVIDER = 1 << 30
 """The AWS provider of a registry has up to 800 MB unpacked; a mirror's is only linked to."""
 
@@ -46,6 +45,8 @@ class Setup:
     overlay: Path | None = None
     """Folder of `*.tf` files that are added to the stack."""
     stack: Path = DEVENV
+    room: int = 64 << 20
+    """Bytes that must be free on the work folder's disk before anything is begun."""
     timeout: timedelta = timedelta(minutes=20)
     grace: timedelta = timedelta(seconds=60)
     """What an interrupted terraform gets to save its state and end; stopping one takes at most 10 s more than this."""
@@ -142,7 +143,8 @@ class Session:
                 text = f"{done.what} took longer than {done.limit} and was stopped{lost}"
                 return Temporary(text, hint=hint or "it is tried again; `sow.timeout` sets the limit")
             case None:
-                reason = complaint(done.course, done.ended.stderr, self.mask)
+                killed = f"it was ended by signal {-done.ended.code}" if done.ended.code < 0 else None
+                reason = killed or complaint(done.course, done.ended.stderr, self.mask)
                 return TerraformFailed(f"{done.what}: {reason}{lost}", hint=hint)
 
     def mask(self, text: str) -> str:
@@ -199,7 +201,7 @@ class Session:
         with translated(self.setup.work):
             free = folder.free_bytes()
         downloads = not self._is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
-        needed = _ROOM_FOR_PROVIDER if downloads else _ROOM
+        needed = self.setup.room + (_ROOM_FOR_PROVIDER if downloads else 0)
         if free < needed:
             text = f"only {free >> 20} MiB are free in {self.setup.work}, and terraform needs {needed >> 20}"
             raise Temporary(text, hint="free some space; it is tried again")

@@ -1,0 +1,126 @@
+"""An emulated AWS in a process of its own, with what environments stand on: tests in this process cannot reset it.
+
+As a program it serves until its standard input ends, so that it never outlives the tests.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+
+from gromit.core.stack import Platform
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REGION: Literal["eu-central-1"] = "eu-central-1"
+BUCKET = "terraform-state-dev"
+_KEY = "aKeyThatOnlyTheEmulatorKnows"
+_SERVICES = ("ec2", "ecs", "efs", "iam", "sts", "servicediscovery", "cloudwatchlogs")
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where the emulator listens."""
+
+    url: str
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What a worker's environment holds, credentials included, and things that must not reach terraform."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "emulated",
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "TF_CLI_ARGS_apply": "-refresh=false -target=nothing.at_all",
+            "TF_DATA_DIR": "/nonexistent",
+            "TF_VAR_name": "somebody-else",
+        }
+
+    def client(self, service: str) -> Any:
+        """A client of one service."""
+        return self._session().client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+    @property
+    def s3(self) -> "S3Client":
+        """A client of S3."""
+        return self._session().client("s3", endpoint_url=self.url)
+
+    def overlay(self, folder: Path) -> Path:
+        """A folder with the provider's endpoints, as 3.39 takes them from its configuration alone."""
+        folder.mkdir(exist_ok=True)
+        endpoints = "\n".join(f'    {service} = "{self.url}"' for service in _SERVICES)
+        (folder / "endpoints_override.tf").write_text(
+            'provider "aws" {\n  skip_credentials_validation = true\n  skip_metadata_api_check = true\n'
+            f"  endpoints {{\n{endpoints}\n  }}\n}}\n"
+        )
+        return folder
+
+    def platform(self) -> Platform:
+        """A VPC with everything that environments are built on."""
+        ec2, role = self.client("ec2"), {"Version": "2012-10-17", "Statement": []}
+        vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
+        ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.91.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]["SubnetId"]
+            for n, zone in enumerate("abab")
+        ]
+        discovery = self.client("servicediscovery")
+        discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
+        namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
+        return Platform(
+            vpc_id=vpc,
+            vpc_cidr="10.91.0.0/16",
+            public_subnets=tuple(subnets[:2]),
+            private_subnets=tuple(subnets[2:]),
+            namespace_id=namespace,
+            file_system_id=self.client("efs").create_file_system(CreationToken="config")["FileSystemId"],
+            execution_role_arn=self.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=json.dumps(role))[
+                "Role"
+            ]["Arn"],
+            registry=f"123456789012.dkr.ecr.{REGION}.amazonaws.com",
+            region=REGION,
+        )
+
+    def _session(self) -> boto3.Session:
+        return boto3.Session(aws_access_key_id="emulated", aws_secret_access_key=_KEY, region_name=REGION)
+
+
+@contextmanager
+def running_cloud() -> Iterator[Cloud]:
+    """An emulator with a bucket for states, for the time of the block."""
+    argv = [sys.executable, __file__]
+    environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            cloud = Cloud(process.stdout.readline().strip())
+            cloud.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+            yield cloud
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    from gromit.local.emulator import Emulator  # noqa: PLC0415 - moto is only for the emulator's own process
+
+    with Emulator() as emulator:
+        print(emulator.url, flush=True)  # noqa: T201 - this is how the parent learns the address
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Worlds for the contract tests: the emulator once a session, and every terraform there is."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gromit.adapters import provider_mirror
+from gromit.core.stack import Platform
+from tests.contracts.terraform.cloud import Cloud, running_cloud
+from tests.contracts.terraform.worlds import World
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def platform(cloud: Cloud) -> Platform:
+    """One VPC and one namespace for all environments."""
+    return cloud.platform()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def embedded_mirror(cache: Path) -> Path:
+    bundle = provider_mirror.find_bundle()
+    if bundle is None:
+        pytest.skip("the embedded provider is not installed, or not made for this machine")
+    return provider_mirror.unpacked(bundle, cache)
+
+
+@pytest.fixture
+def world(cloud: Cloud, cache: Path, tmp_path: Path) -> World:
+    """The embedded terraform with no provider at all: for the bare stack."""
+    empty = tmp_path / "no-providers"
+    empty.mkdir()
+    return World(cloud, "embedded", empty, tmp_path, cache)
+
+
+ENGINES = [
+    pytest.param(("embedded", "embedded"), id="embedded-3.39"),
+    pytest.param(("terraform", "embedded"), id="path-3.39", marks=pytest.mark.long),
+    pytest.param(("embedded", "mirror"), id="embedded-mirror", marks=pytest.mark.long),
+    pytest.param(("terraform", "mirror"), id="path-mirror", marks=pytest.mark.long),
+    pytest.param(("tofu", "embedded"), id="tofu-3.39", marks=pytest.mark.long),
+]
+"""Programs and providers: a program of the PATH, and a mirror named by `GROMIT_TEST_MIRROR`, only where there is one."""
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
+    command, provider = request.param
+    if command != "embedded" and shutil.which(command) is None:
+        pytest.skip(f"there is no {command} on the PATH")
+    if provider == "embedded":
+        mirror = request.getfixturevalue("embedded_mirror")
+    elif path := os.environ.get("GROMIT_TEST_MIRROR"):
+        mirror = Path(path)
+    else:
+        pytest.skip("GROMIT_TEST_MIRROR does not name a folder with an unpacked provider")
+    return World(cloud, command, mirror, tmp_path_factory.mktemp("engine"), cache)

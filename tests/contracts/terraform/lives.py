@@ -1,0 +1,147 @@
+"""The life of three environments in one VPC and namespace, watched from outside: what the tests of `test_environments` look at.
+
+It takes half a minute with one provider, so it is lived once and all that was seen is kept.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gromit.adapters.terraform_session import DEVENV
+from gromit.core.locks import Lock
+from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from tests.contracts.terraform.cloud import REGION
+from tests.contracts.terraform.worlds import World, component, kill, managed, under
+from tests.waiting import wait_for
+
+SECRET = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:licence"
+DIGEST = "sha256:" + "1" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One environment as AWS shows it."""
+
+    services: Mapping[str, Mapping[str, Any]]
+    definitions: Mapping[str, Mapping[str, Any]]
+    groups: Mapping[str, Mapping[str, Any]]
+    log_groups: tuple[str, ...]
+    access_points: Mapping[str, Mapping[str, Any]]
+    discovery: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Life:
+    """All that was seen."""
+
+    names: tuple[str, str, str]
+    outputs: Mapping[str, StackOutput] = field(default_factory=dict)
+    made: Mapping[str, Sight] = field(default_factory=dict)
+    locks_kept: bool = False
+    second_plans: Mapping[str, int] = field(default_factory=dict)
+    change: StackOutput | None = None
+    changed: Mapping[str, Sight] = field(default_factory=dict)
+    gone: Mapping[str, Sight] = field(default_factory=dict)
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Resources in each state at the end."""
+    orphan: tuple[int, int] = (0, 0)
+    """Of an environment whose worker was killed: security groups that exist, and that its state knows."""
+
+
+def environments(world: World, platform: Platform) -> tuple[StackInput, StackInput, StackInput]:
+    """Three, with names that were a trouble if they were merely joined: `x` + `y-web` is not `x-y` + `web`."""
+    engine = world.folder.name
+    full = component(
+        image=f"{platform.registry}/tyk@{DIGEST}",
+        port=8181,
+        command=("--conf", "/conf/tyk.conf"),
+        config_path="/conf",
+        environment={"B": "2", "A": "1", "QUOTED": 'say "hi" ${now}'},
+        secrets={"LICENCE": SECRET},
+        labels={"gromit.digest": DIGEST, "gromit.config": "abc"},
+    )
+    return (
+        StackInput(
+            name=f"sg-{engine}", platform=platform, components={"tyk": full, "redis": component(public=False, cpu=512, memory=1024)}
+        ),
+        StackInput(name=f"x-{engine}", platform=platform, components={"y-web": component(public=False, port=None)}),
+        StackInput(name=f"x-{engine}-y", platform=platform, components={"web": component(port=3000)}),
+    )
+
+
+def live(world: World, platform: Platform) -> Life:
+    """Make the three at once, plan again, change the second, destroy all; beside them, kill the worker of a fourth."""
+    three = environments(world, platform)
+    life = Life((three[0].name, three[1].name, three[2].name))
+    with world.runner() as runner, ThreadPoolExecutor(4) as pool:
+        orphan = pool.submit(_orphan, world, platform)
+        locks = {one.name: world.lock(one.name) for one in three}
+        outputs = pool.map(lambda one: runner.apply(one, locks[one.name], lambda _line: None), three)
+        life.outputs = dict(zip(life.names, outputs, strict=True))
+        life.made = {name: look(world, name) for name in life.names}
+        life.locks_kept = all(_is_kept(world, lock) for lock in locks.values())
+        for lock in locks.values():
+            world.bucket().unlock(lock)
+        codes = pool.map(lambda one: runner.by_hand(one, ["plan", "-detailed-exitcode", "-no-color"]), three)
+        life.second_plans = dict(zip(life.names, codes, strict=True))
+        locks = {one.name: world.lock(one.name) for one in three}
+        changed = replace(three[1], components={"y-web": _newer(three[1].components["y-web"])})
+        life.change = runner.apply(changed, locks[changed.name], lambda _line: None)
+        life.changed = {name: look(world, name) for name in life.names}
+        nothing = [replace(one, components={}) for one in three]
+        list(pool.map(lambda one: runner.destroy(one, locks[one.name], lambda _line: None), nothing))
+        life.gone = {name: look(world, name) for name in life.names}
+        heads = {name: world.bucket().head(name) for name in life.names}
+        life.left = {name: head.resources for name, head in heads.items() if head}
+        life.orphan = orphan.result()
+    return life
+
+
+def look(world: World, environment: str) -> Sight:
+    """What AWS has of an environment, found by the names it must have."""
+    ecs, ec2, efs = (world.cloud.client(s) for s in ("ecs", "ec2", "efs"))
+    clusters = ecs.describe_clusters(clusters=[environment])["clusters"]
+    services: dict[str, Any] = {}
+    if [c for c in clusters if c["status"] == "ACTIVE"] and (arns := ecs.list_services(cluster=environment)["serviceArns"]):
+        found = ecs.describe_services(cluster=environment, services=arns, include=["TAGS"])["services"]
+        services = {s["serviceName"]: s for s in found if s["status"] == "ACTIVE"}
+    definitions = {
+        name: ecs.describe_task_definition(taskDefinition=s["taskDefinition"])["taskDefinition"] for name, s in services.items()
+    }
+    groups = ec2.describe_security_groups(Filters=[{"Name": "tag:env", "Values": [environment]}])["SecurityGroups"]
+    points = [p for p in efs.describe_access_points()["AccessPoints"] if p["RootDirectory"]["Path"].startswith(f"/{environment}/")]
+    discovered = world.cloud.client("servicediscovery").list_services()["Services"]
+    logs = world.cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/gromit/{environment}")["logGroups"]
+    return Sight(
+        services=services,
+        definitions=definitions,
+        groups={g["GroupName"]: g for g in groups},
+        log_groups=tuple(g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"),
+        access_points={p["RootDirectory"]["Path"]: p for p in points},
+        discovery={s["Name"]: s for s in discovered if s["Name"].endswith(f".{environment}")},
+    )
+
+
+def _is_kept(world: World, lock: Lock) -> bool:
+    found = world.bucket().find_lock(lock.environment)
+    return found is not None and (found.id, found.etag) == (lock.id, lock.etag)
+
+
+def _newer(given: ComponentInput) -> ComponentInput:
+    return replace(given, image="redis:8")
+
+
+def _orphan(world: World, platform: Platform) -> tuple[int, int]:
+    """Kill a worker in the middle of an apply with the real provider, and wait for what becomes of its terraform."""
+    stack = StackInput(name=f"orphan-{world.folder.name}", platform=platform, components={"redis": component()})
+    with world.spawn("apply", DEVENV, stack) as worker:
+        assert worker.stdout is not None
+        lock_id = worker.stdout.readline().strip()
+        for line in worker.stdout:
+            if line.startswith("aws_security_group.this"):
+                break
+        kill(worker)
+    wait_for("the end of its terraform", lambda: not under(lock_id), seconds=60)
+    existing = look(world, stack.name).groups
+    return len(existing), managed(world.state(stack.name)).count("aws_security_group.this")

@@ -1,0 +1,136 @@
+"""Applies, failures and tidiness, with a real terraform on a stack without a provider."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gromit.adapters.terraform import Terraform
+from gromit.adapters.terraform_session import Outside
+from gromit.core.terraform import Backend
+from gromit.errors import BackendError, Temporary, TerraformFailed
+from gromit.log import mask
+from tests.contracts.terraform.cloud import REGION
+from tests.contracts.terraform.worlds import BARE, World, bare, managed
+
+pytestmark = pytest.mark.terraform
+
+
+def test_people_see_what_is_done_while_it_is_done(world: World) -> None:
+    lines: list[str] = []
+    with world.runner(BARE) as runner:
+        runner.apply(bare("seen"), world.lock("seen"), lines.append)
+    assert lines[0] == "2 to make, 0 to change, 0 to destroy"
+    assert lines[1].startswith("terraform_data.first: created (")
+    assert lines[-1].endswith("[2/2]")
+
+
+def test_what_somebody_has_set_for_terraform_changes_nothing(world: World) -> None:
+    """The world's environment holds `TF_CLI_ARGS_apply`, `TF_DATA_DIR` and `TF_VAR_name`."""
+    assert {"TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_VAR_name"} <= world.cloud.environ.keys()
+    with world.runner(BARE) as runner:
+        runner.apply(bare("named"), world.lock("named"), lambda _line: None)
+    inputs = [r["instances"][0]["attributes"]["input"]["value"] for r in world.state("named")["resources"] if r["name"] == "first"]
+    assert inputs == ["named"]
+
+
+def test_many_environments_at_once_keep_to_themselves(world: World) -> None:
+    names = [f"many-{n}" for n in range(8)]
+    with world.runner(BARE) as runner, ThreadPoolExecutor(8) as pool:
+        outputs = list(pool.map(lambda n: runner.apply(bare(n, n), world.lock(n), lambda _line: None), names))
+        assert [list(output.task_definitions) for output in outputs] == [[name] for name in names]
+        runs = list((world.folder / "work").iterdir())
+        assert len(runs) == 1, "one folder, and so one init, for all"
+    assert list((world.folder / "work").iterdir()) == []
+    assert len({world.state(name)["lineage"] for name in names}) == 8
+
+
+def test_a_failure_is_told_with_its_address_and_without_secrets(world: World) -> None:
+    lines: list[str] = []
+    with world.runner(BARE) as runner, pytest.raises(TerraformFailed) as failed:
+        runner.apply(bare("failing", "bad"), world.lock("failing"), lines.append)
+    assert failed.value.message.startswith("terraform apply of failing: local-exec provisioner error")
+    assert 'terraform_data.component["bad"]' in failed.value.message
+    assert "AKIAABCDEFGHIJKLMNOP" not in failed.value.message + "".join(lines)
+    assert managed(world.state("failing")) == ["terraform_data.component", "terraform_data.first"], "a partly made one is known"
+
+
+def test_the_secrets_that_terraform_is_given_are_never_told(world: World) -> None:
+    lines: list[str] = []
+    with world.runner(BARE) as runner, pytest.raises(TerraformFailed) as failed:
+        runner.apply(bare("leaking", "leak"), world.lock("leaking"), lines.append)
+    assert "***" in failed.value.message
+    assert world.cloud.environ["AWS_SECRET_ACCESS_KEY"] not in failed.value.message + "".join(lines)
+
+
+def test_a_stack_that_gives_no_task_definitions_is_not_taken_for_applied(world: World, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    text = (BARE / "main.tf").read_text().replace('output "task_definitions"', 'output "something_else"')
+    (other / "main.tf").write_text(text)
+    with world.runner(other) as runner, pytest.raises(BackendError, match="gave no task definitions"):
+        runner.apply(bare("silent"), world.lock("silent"), lambda _line: None)
+
+
+def test_a_bucket_that_is_not_there_is_told_each_time(world: World) -> None:
+    backend = Backend(bucket="not-there", region=REGION, extra=("use_path_style=true",))
+    with world.runner(BARE, backend=backend) as runner:
+        for _ in range(2):
+            with pytest.raises(TerraformFailed, match=r"terraform init: .*bucket.*does not exist"):
+                runner.apply(bare("lost"), world.lock(f"lost-{_}"), lambda _line: None)
+
+
+def test_nothing_is_begun_without_room_on_the_disk(world: World) -> None:
+    with world.runner(BARE, room=1 << 60) as runner, pytest.raises(Temporary, match="MiB are free"):
+        runner.apply(bare("cramped"), world.lock("cramped"), lambda _line: None)
+    assert world.bucket().head("cramped") is None
+
+
+def test_destroy_empties_the_state_so_that_it_may_be_deleted(world: World) -> None:
+    lock = world.lock("passing")
+    with world.runner(BARE) as runner:
+        runner.apply(bare("passing"), lock, lambda _line: None)
+        lines: list[str] = []
+        runner.destroy(bare("passing"), lock, lines.append)
+    head = world.bucket().head("passing")
+    assert head is not None
+    assert head.resources == 0
+    assert lines[0] == "0 to make, 0 to change, 2 to destroy"
+    world.bucket().delete("passing")
+    assert world.bucket().head("passing") is None
+
+
+def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
+    """The bucket goes away in the middle; what terraform leaves behind then is brought to safety, and said."""
+    bucket, kept = "goes-away", dict[str, bytes]()
+    world.cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def rescue(environment: str, state: bytes) -> str:
+        kept[environment] = state
+        return "a safe place"
+
+    def remove_the_bucket(line: str) -> None:
+        if line.startswith("terraform_data.first"):
+            for found in world.cloud.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+                world.cloud.s3.delete_object(Bucket=bucket, Key=found["Key"])
+            world.cloud.s3.delete_bucket(Bucket=bucket)
+
+    setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
+    outside = Outside(environ=world.cloud.environ, mask=mask, rescue=rescue)
+    with Terraform(setup, outside) as runner, pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"):
+        runner.apply(bare("unsaved", "late"), world.lock("unsaved"), remove_the_bucket)
+    assert managed(json.loads(kept["unsaved"])) == ["terraform_data.component", "terraform_data.first"]
+    assert list((world.folder / "work").iterdir()) == []
+
+
+def test_a_person_can_run_anything_on_an_environment(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    lock = world.lock("shown")
+    with world.runner(BARE) as runner:
+        runner.apply(bare("shown"), lock, lambda _line: None)
+        world.bucket().unlock(lock)
+        assert runner.by_hand(bare("shown"), ["state", "list"]) == 0
+        assert "terraform_data.first" in capfd.readouterr().out
+        assert runner.by_hand(bare("shown", "quick", "more"), ["plan", "-detailed-exitcode", "-no-color"]) == 2
+        assert "1 to add, 0 to change, 0 to destroy" in capfd.readouterr().out
+        assert runner.by_hand(bare("shown"), ["nonsense"]) == 1

@@ -1,0 +1,33 @@
+"""A worker in a process of its own: takes the lock and applies, or lets a person's terraform run on standard input and output.
+
+`python -m tests.contracts.terraform.worker apply|hand SETTINGS`; it prints a line for each thing that happens.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from gromit.core.stack import ComponentInput, Platform, StackInput
+from tests.contracts.terraform.cloud import Cloud
+from tests.contracts.terraform.worlds import World
+
+
+def main(action: str, text: str) -> int:
+    """Do it; the settings are JSON."""
+    settings = json.loads(text)
+    mirror = Path(settings["mirror"]) if settings["mirror"] else None
+    world = World(Cloud(settings["url"]), settings["command"], mirror, Path(settings["folder"]), Path(settings["cache"]))
+    inputs = settings["inputs"]
+    components = {name: ComponentInput(**given) for name, given in inputs["components"].items()}
+    environment = StackInput(name=inputs["name"], platform=Platform(**inputs["platform"]), components=components)
+    with world.runner(Path(settings["stack"])) as runner:
+        if action == "hand":
+            return runner.by_hand(environment, settings["arguments"])
+        lock = world.lock(environment.name)
+        print(lock.id, flush=True)  # noqa: T201 - the test listens
+        runner.apply(environment, lock, lambda line: print(line, flush=True))  # noqa: T201
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))

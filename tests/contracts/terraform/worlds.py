@@ -1,0 +1,156 @@
+"""What the contract tests are made of: terraforms, stacks, runners, workers and hands."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from gromit.adapters.owner_watch import ProcessOwnerWatch
+from gromit.adapters.state_bucket import S3StateBucket, state_key
+from gromit.adapters.terraform import Terraform
+from gromit.adapters.terraform_session import DEVENV, Outside, Setup
+from gromit.core.locks import FoundLock, Lock
+from gromit.core.stack import ComponentInput, Platform, StackInput
+from gromit.core.terraform import Backend, inputs_json
+from gromit.log import mask
+from tests.contracts.terraform.cloud import BUCKET, REGION, Cloud
+
+BARE = Path(__file__).with_name("bare")
+"""A stack with the real one's inputs and output that needs no provider: quick, and slow on demand."""
+
+PLATFORM = Platform(
+    vpc_id="vpc-1",
+    vpc_cidr="10.91.0.0/16",
+    public_subnets=("subnet-1",),
+    private_subnets=("subnet-2",),
+    namespace_id="ns-1",
+    file_system_id="fs-1",
+    execution_role_arn="arn:aws:iam::123456789012:role/execution",
+    registry="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+    region=REGION,
+)
+
+
+def component(**changes: Any) -> ComponentInput:
+    """A small public component, with the given changes."""
+    plain = ComponentInput(
+        image="redis:7",
+        port=6379,
+        public=True,
+        command=(),
+        config_path=None,
+        environment={},
+        secrets={},
+        cpu=256,
+        memory=512,
+        labels={},
+    )
+    return replace(plain, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One emulated AWS, one terraform, one provider."""
+
+    cloud: Cloud
+    command: str
+    mirror: Path | None
+    folder: Path
+    cache: Path
+
+    def bucket(self) -> S3StateBucket:
+        """The states of environments."""
+        return S3StateBucket(
+            client=self.cloud.s3, bucket=BUCKET, who="worker@test", now=lambda: datetime.now(UTC), new_id=lambda: str(uuid4())
+        )
+
+    def setup(self, stack: Path = DEVENV, **changes: Any) -> Setup:
+        """Settings of a runner."""
+        backend = Backend(bucket=BUCKET, region=REGION, extra=("use_path_style=true",))
+        overlay = self.cloud.overlay(self.folder / "overlay") if stack == DEVENV else None
+        plain = Setup(
+            backend=backend,
+            cache=self.cache,
+            work=self.folder / "work",
+            command=self.command,
+            mirror=self.mirror,
+            overlay=overlay,
+            stack=stack,
+        )
+        return replace(plain, **changes)
+
+    def runner(self, stack: Path = DEVENV, *, environ: Mapping[str, str] | None = None, **changes: Any) -> Terraform:
+        """A runner in this world."""
+        outside = Outside(environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored)
+        return Terraform(self.setup(stack, **changes), outside)
+
+    def lock(self, environment: str) -> Lock:
+        """The environment's lock, taken by this process."""
+        taken = self.bucket().lock(environment, ProcessOwnerWatch().me(), "apply")
+        assert isinstance(taken, Lock), taken
+        return taken
+
+    def state(self, environment: str) -> Mapping[str, Any]:
+        """The environment's state as it lies in the bucket."""
+        body = self.cloud.s3.get_object(Bucket=BUCKET, Key=state_key(environment))["Body"].read()
+        state = json.loads(body)
+        assert isinstance(state, dict)
+        return state
+
+    def spawn(self, action: str, stack: Path, environment: StackInput, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:
+        """A process of its own that works on an environment: see `worker.py`."""
+        settings = {
+            "url": self.cloud.url,
+            "command": self.command,
+            "mirror": str(self.mirror) if self.mirror else None,
+            "folder": str(self.folder),
+            "cache": str(self.cache),
+            "stack": str(stack),
+            "inputs": json.loads(inputs_json(environment)),
+            "arguments": arguments,
+        }
+        argv = [sys.executable, "-m", "tests.contracts.terraform.worker", action, json.dumps(settings)]
+        root = Path(__file__).parents[3]
+        return subprocess.Popen(argv, cwd=root, text=True, stdout=subprocess.PIPE, env=dict(os.environ), **pipes)
+
+
+def bare(name: str, *components: str) -> StackInput:
+    """An environment of the bare stack; what is called `slow…` takes a minute to make, `bad…` fails, `leak…` tells a secret."""
+    return StackInput(name=name, platform=PLATFORM, components={n: component() for n in components or ("quick",)})
+
+
+def managed(state: Mapping[str, Any]) -> list[str]:
+    """Types and names of the resources in a state."""
+    return sorted(f"{r['type']}.{r['name']}" for r in state["resources"] for _ in r["instances"] if r["mode"] == "managed")
+
+
+def under(lock_id: str) -> list[int]:
+    """Processes that work under a lock (zombies have no environment any more)."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and f"GROMIT_LOCK_ID={lock_id}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End a process that a test has started, as the kernel ends one that is out of memory."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+
+def found_lock(world: World, environment: str) -> FoundLock:
+    """The lock that lies on an environment."""
+    found = world.bucket().find_lock(environment)
+    assert found is not None
+    return found
