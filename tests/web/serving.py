@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
-from gromit import bootstrap, config, trust
+from gromit import bootstrap, config
 from gromit.adapters.pki_files import PkiFiles
 from gromit.core.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.roles import Role
@@ -111,7 +111,7 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         settings = config.load({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
-        self.pki = trust.pki(settings)
+        self.pki = bootstrap.pki(settings)
         self.pki.init("test CA", 30)
         self.ca = str(folder / "ca.pem")
         self._count = 0
@@ -259,10 +259,8 @@ class Serve:
     def push(self, repository: str, *tags: str) -> None:
         """Put images into the registry."""
         ecr = _client(self.emulator, "ecr")
-        try:
+        with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
             ecr.create_repository(repositoryName=repository)
-        except ecr.exceptions.RepositoryAlreadyExistsException:
-            pass
         for tag in tags:
             manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": {"digest": tag}}
             ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode())

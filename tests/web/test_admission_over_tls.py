@@ -95,7 +95,19 @@ def test_who_may_send_what_where(serve: Serve, roleless: httpx2.Client, role: Ro
 @pytest.mark.parametrize("role", ROLES, ids=[*Role, "no role"])
 def test_paths_that_are_no_routes_tell_nobody_anything(serve: Serve, roleless: httpx2.Client, role: Role | None) -> None:
     client = serve.client(role) if role else roleless
-    for path in ("/", "/docs", "/redoc", "/openapi.json", "/v1", "/v1/", "/metrics", "/readyz", "/healthcheck/", "/env", "/V1/claims"):
+    for path in (
+        "/",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/v1",
+        "/v1/",
+        "/metrics",
+        "/readyz",
+        "/healthcheck/",
+        "/env",
+        "/V1/claims",
+    ):
         answer = client.post(path)
         assert (answer.status_code, answer.json()) == (404, {"error": "not found"}), path
 

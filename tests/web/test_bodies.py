@@ -116,36 +116,38 @@ def test_a_body_of_exactly_the_limit_is_read(serve: Serve) -> None:
     assert serve.send("POST", "/newbuild", body).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", [None, 5, 1.5, True, [], {}, ["tyk"], "\ud800", "a\x00b", "a\nb", "\x1b[31m"])
 @pytest.mark.parametrize("key", ["repo", "ref", "sha"])
-def test_a_build_of_wrong_types_or_characters_is_refused_by_its_key(serve: Serve, key: str, wrong: Any) -> None:
-    for path in ("/newbuild", "/v1/builds"):
-        answer = serve.send("POST", path, {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", key: wrong})
-        assert answer.status_code == 400
-        assert answer.json()["error"].startswith("version" if key == "sha" and isinstance(wrong, str) and wrong != "\ud800" else key)
+def test_a_build_of_wrong_types_or_characters_is_refused_by_its_key(serve: Serve, key: str) -> None:
+    types: list[Any] = [None, 5, 1.5, True, [], {}, ["tyk"]]
+    for wrong in [*types, "\ud800", "a\x00b", "a\nb", "\x1b[31m"]:
+        for path in ("/newbuild", "/v1/builds"):
+            answer = serve.send("POST", path, {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", key: wrong})
+            assert answer.status_code == 400, (wrong, path)
+            named = "version" if key == "sha" and isinstance(wrong, str) and wrong != "\ud800" else key
+            assert answer.json()["error"].startswith(named), (wrong, path)
     assert serve.rows == {}
 
 
-@pytest.mark.parametrize(
-    "version",
-    [
-        "latest;id", "$(id)", "`id`", "a b", " a", "a ", "../x", "a/b", ".hidden", "-flag", "--help", "a\\b", 'a"b', "a'b", "a,b", "{x}",
-        "${var.x}", "%{if}", "<x>", "é", "a:b", "a@sha256:00", "x" * 129, "\u202ea", "\uff21", "a%41",
-    ],
-)  # fmt: skip
-def test_a_version_that_is_no_image_tag_is_refused_by_value(serve: Serve, version: str) -> None:
+VERSIONS = [
+    "latest;id", "$(id)", "`id`", "a b", " a", "a ", "../x", "a/b", ".hidden", "-flag", "--help", "a\\b", 'a"b', "a'b", "a,b",
+    "{x}", "${var.x}", "%{if}", "<x>", "é", "a:b", "a@sha256:00", "x" * 129, "\u202ea", "\uff21", "a%41",
+]  # fmt: skip
+
+
+def test_a_version_that_is_no_image_tag_is_refused_by_value(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     before = serve.rows
-    requests: list[tuple[str, str, Any]] = [
-        ("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": version}),
-        ("POST", "/v1/builds", {"repo": "tyk", "ref": "app-test", "sha": version}),
-        ("PUT", "/env/app-test", {"tyk": version}),
-        ("PATCH", "/env/app-test", {"tyk": version}),
-    ]
-    for method, path, body in requests:
-        answer = serve.send(method, path, body)
-        assert answer.status_code == 400
-        assert f"version {version[:140]!r} is not an image tag" in answer.json()["error"]
+    for version in VERSIONS:
+        requests: list[tuple[str, str, Any]] = [
+            ("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": version}),
+            ("POST", "/v1/builds", {"repo": "tyk", "ref": "app-test", "sha": version}),
+            ("PUT", "/env/app-test", {"tyk": version}),
+            ("PATCH", "/env/app-test", {"tyk": version}),
+        ]
+        for method, path, body in requests:
+            answer = serve.send(method, path, body)
+            assert answer.status_code == 400, (method, path, version)
+            assert f"version {version[:140]!r} is not an image tag" in answer.json()["error"]
     assert serve.rows == before
 
 
@@ -164,7 +166,7 @@ def test_a_version_that_is_no_image_tag_is_refused_by_value(serve: Serve, versio
         ("a--b", "a-b-"),
         ("x" * 300, "x" * 27 + "-"),
         ("\u202egnp.exe", "gnpexe-"),
-        ("ＡＢＣ-1", "1-"),
+        ("\uff21\uff22\uff23-1", "1-"),
         ("straße", "stra-e-"),
         ("a'\"<>&b", "a-b-"),
         ("{{7*7}}", "7-7-"),
@@ -176,57 +178,73 @@ def test_a_hostile_ref_becomes_a_harmless_name(serve: Serve, ref: str, name: str
     assert serve.get(f"/env/{found}")["tyk"] == "sha"
 
 
-@pytest.mark.parametrize("ref", ["", " ", ".", "..", "../..", "---", "/", "refs/heads/", "日本", "🙂", "x" * 1025, "%2F", "%00", "a%0d%0ab", "x%FF"])
-def test_a_ref_that_yields_no_name_is_refused_by_its_key(serve: Serve, ref: str) -> None:
-    for path in ("/newbuild", "/v1/builds"):
-        answer = serve.send("POST", path, {"repo": "tyk", "ref": ref, "sha": "sha"})
-        assert answer.status_code == 400
-        assert answer.json()["error"].startswith("ref ")
+NAMELESS = ["", " ", ".", "..", "../..", "---", "/", "refs/heads/", "日本", "🙂", "x" * 1025, "%2F", "%00", "a%0d%0ab", "x%FF"]
+NO_REPOSITORIES = [
+    "..",
+    "/",
+    "a b",
+    "a;b",
+    "-x",
+    ".git",
+    "x" * 101,
+    "tyk\u00a0",
+    "tyk%00",
+    "%FF",
+    "é",
+    "https://github.com/a/b?c=d",
+]
+
+
+def test_a_ref_that_yields_no_name_is_refused_by_its_key(serve: Serve) -> None:
+    for ref in NAMELESS:
+        for path in ("/newbuild", "/v1/builds"):
+            answer = serve.send("POST", path, {"repo": "tyk", "ref": ref, "sha": "sha"})
+            assert answer.status_code == 400, (ref, path)
+            assert answer.json()["error"].startswith("ref "), (ref, path)
     assert serve.rows == {}
 
 
-@pytest.mark.parametrize("repo", ["..", "/", "a b", "a;b", "-x", ".git", "x" * 101, "tyk\u00a0", "tyk%00", "%FF", "é", "https://github.com/a/b?c=d"])
-def test_a_repository_that_is_none_is_refused_by_its_key(serve: Serve, repo: str) -> None:
-    for path in ("/newbuild", "/v1/builds"):
-        answer = serve.send("POST", path, {"repo": repo, "ref": "app-test", "sha": "sha"})
-        assert answer.status_code == 400
-        assert answer.json()["error"].startswith("repo ")
-    for method in ("PUT", "PATCH"):
-        assert serve.send(method, "/env/app-test", {repo: "sha"}).status_code == 400
+def test_a_repository_that_is_none_is_refused_by_its_key(serve: Serve) -> None:
+    for repo in NO_REPOSITORIES:
+        for path in ("/newbuild", "/v1/builds"):
+            answer = serve.send("POST", path, {"repo": repo, "ref": "app-test", "sha": "sha"})
+            assert answer.status_code == 400, (repo, path)
+            assert answer.json()["error"].startswith("repo "), (repo, path)
+        for method in ("PUT", "PATCH"):
+            assert serve.send(method, "/env/app-test", {repo: "sha"}).status_code == 400, (method, repo)
     assert serve.rows == {}
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "says"),
-    [
-        ("/v1/builds", {"sequence": -1}, "sequence"),
-        ("/v1/builds", {"sequence": 2**53}, "sequence"),
-        ("/v1/builds", {"sequence": "7"}, "sequence"),
-        ("/v1/builds", {"sequence": 7.0}, "sequence"),
-        ("/v1/builds", {"sequence": True}, "sequence"),
-        ("/v1/builds", {"extra": 1}, "extra"),
-        ("/v1/environments/app-test/redeploy", {"component": 5}, "component"),
-        ("/v1/environments/app-test/redeploy", {"component": "nope"}, "there is no component 'nope'"),
-        ("/v1/environments/app-test/redeploy", {"\ud800": 5}, "the body"),
-        ("/v1/claims", {"kind": "eat"}, "kind"),
-        ("/v1/claims", {"holder": ""}, "holder"),
-        ("/v1/claims", {"holder": "x" * 201}, "holder"),
-        ("/v1/claims", {"nonce": None}, "nonce"),
-        ("/v1/claims", {"task": 7}, "task"),
-        ("/v1/claims/app-test/renew", {"epoch": "1"}, "epoch"),
-        ("/v1/claims/app-test/renew", {"epoch": 1.0}, "epoch"),
-        ("/v1/claims/app-test/renew", {"epoch": True}, "epoch"),
-        ("/v1/claims/app-test/renew", {"epoch": -1}, "epoch"),
-        ("/v1/claims/app-test/renew", {"epoch": 10**30}, "epoch"),
-        ("/v1/claims/app-test/done", {"epoch": 2**53}, "epoch"),
-        ("/v1/claims/app-test/done", {"spec_hash": "x" * 101}, "spec_hash"),
-        ("/v1/claims/app-test/fail", {"message": "x" * 2001}, "message"),
-        ("/v1/claims/app-test/fail", {"message": "\udfff"}, "message"),
-        (f"/v1/claims/{'x' * 41}/renew", {}, "name"),
-        (f"/v1/claims/{'x' * 3000}/fail", {}, "name"),
-    ],
-)
-def test_bodies_under_v1_are_strict(serve: Serve, path: str, body: dict[str, Any], says: str) -> None:
+STRICT: list[tuple[str, dict[str, Any], str]] = [
+    ("/v1/builds", {"sequence": -1}, "sequence"),
+    ("/v1/builds", {"sequence": 2**53}, "sequence"),
+    ("/v1/builds", {"sequence": "7"}, "sequence"),
+    ("/v1/builds", {"sequence": 7.0}, "sequence"),
+    ("/v1/builds", {"sequence": True}, "sequence"),
+    ("/v1/builds", {"extra": 1}, "extra"),
+    ("/v1/environments/app-test/redeploy", {"component": 5}, "component"),
+    ("/v1/environments/app-test/redeploy", {"component": "nope"}, "there is no component 'nope'"),
+    ("/v1/environments/app-test/redeploy", {"\ud800": 5}, "the body"),
+    ("/v1/claims", {"kind": "eat"}, "kind"),
+    ("/v1/claims", {"holder": ""}, "holder"),
+    ("/v1/claims", {"holder": "x" * 201}, "holder"),
+    ("/v1/claims", {"nonce": None}, "nonce"),
+    ("/v1/claims", {"task": 7}, "task"),
+    ("/v1/claims/app-test/renew", {"epoch": "1"}, "epoch"),
+    ("/v1/claims/app-test/renew", {"epoch": 1.0}, "epoch"),
+    ("/v1/claims/app-test/renew", {"epoch": True}, "epoch"),
+    ("/v1/claims/app-test/renew", {"epoch": -1}, "epoch"),
+    ("/v1/claims/app-test/renew", {"epoch": 10**30}, "epoch"),
+    ("/v1/claims/app-test/done", {"epoch": 2**53}, "epoch"),
+    ("/v1/claims/app-test/done", {"spec_hash": "x" * 101}, "spec_hash"),
+    ("/v1/claims/app-test/fail", {"message": "x" * 2001}, "message"),
+    ("/v1/claims/app-test/fail", {"message": "\udfff"}, "message"),
+    (f"/v1/claims/{'x' * 41}/renew", {}, "name"),
+    (f"/v1/claims/{'x' * 3000}/fail", {}, "name"),
+]
+
+
+def test_bodies_under_v1_are_strict(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     claim = serve.claim("sow")
     before = serve.rows
@@ -239,28 +257,29 @@ def test_bodies_under_v1_are_strict(serve: Serve, path: str, body: dict[str, Any
         "done": {**fence, "kind": "sow", "nonce": claim["nonce"]},
         "fail": {**fence, "error_kind": "terraform", "message": "m"},
     }
-    role = Role.WORKER if "/claims" in path else Role.OPERATOR
-    answer = serve.send("POST", path, {**valid[path.rsplit("/", 1)[-1]], **body}, role)
-    assert answer.status_code == 400
-    assert set(answer.json()) == {"error", "code", "hint"}
-    assert answer.json()["code"] == "invalid"
-    assert says in answer.json()["error"]
+    for path, body, says in STRICT:
+        role = Role.WORKER if "/claims" in path else Role.OPERATOR
+        answer = serve.send("POST", path, {**valid[path.rsplit("/", 1)[-1]], **body}, role)
+        assert answer.status_code == 400, (path, body)
+        assert set(answer.json()) == {"error", "code", "hint"}
+        assert answer.json()["code"] == "invalid"
+        assert says in answer.json()["error"], (path, body)
     assert serve.rows == before
 
 
-@pytest.mark.parametrize(
-    ("query", "says"),
-    [
+FILTERS = [
         ("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("limit=1e2", "limit"), ("want=both", "want"),
         ("phase=happy", "'happy'"), ("phase=ready,,failed", "''"), ("phase=Ready", "'Ready'"), ("colour=red", "colour"),
         ("repository=a%20b", "repo 'a b'"), (f"cursor={'x' * 256}", "cursor"), ("prefix=a&prefix=b&x=1", "x"),
-    ],
-)  # fmt: skip
-def test_filters_that_cannot_be_meant_are_refused(serve: Serve, query: str, says: str) -> None:
-    answer = serve.send("GET", f"/v1/environments?{query}", who=Role.VIEWER)
-    assert answer.status_code == 400
-    assert answer.json()["code"] == "invalid"
-    assert says in answer.json()["error"]
+]  # fmt: skip
+
+
+def test_filters_that_cannot_be_meant_are_refused(serve: Serve) -> None:
+    for query, says in FILTERS:
+        answer = serve.send("GET", f"/v1/environments?{query}", who=Role.VIEWER)
+        assert answer.status_code == 400, query
+        assert answer.json()["code"] == "invalid"
+        assert says in answer.json()["error"], query
 
 
 # ── the reader alone ──────────────────────────────────────────────────────────────────────────────
@@ -274,19 +293,21 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
     try:
-        assert isinstance(parse_object(raw), dict)
+        value = parse_object(raw)
     except InvalidInput as error:
-        assert error.message.startswith(("the body ", "key "))
+        value = {"refused": error.message}
+    assert isinstance(value, dict)
 
 
 @given(_JSON)
 def test_any_json_is_read_as_it_is_or_refused(value: Any) -> None:
     raw = json.dumps(value, ensure_ascii=True).encode()
     try:
-        assert parse_object(raw) == value
-        assert isinstance(value, dict)
-    except InvalidInput as error:
-        error.message.encode(errors="backslashreplace")
+        found = parse_object(raw)
+    except InvalidInput:
+        assert not isinstance(value, dict) or "NaN" in raw.decode() or "Infinity" in raw.decode() or DIGITS_MAX < len(raw)
+    else:
+        assert found == value
 
 
 def test_a_body_of_the_greatest_depth_is_read() -> None:

@@ -231,7 +231,11 @@ def _row(name: str, *, gone: bool) -> dict[str, Any]:
     """A row as serve writes it, put by hand because a hundred builds take their time."""
     numbers = {"generation": 1, "observed": 0, "created": 1, "changed": 1, "epoch": 1, "revision": 1, "due": 1}
     texts = {"name": name, "incarnation": "i", "want": "gone" if gone else "up", "work": "reap" if gone else "sow", "v#tyk": "sha"}
-    return {**{k: {"N": str(v)} for k, v in numbers.items()}, **{k: {"S": v} for k, v in texts.items()}, "protected": {"BOOL": False}}
+    return {
+        **{k: {"N": str(v)} for k, v in numbers.items()},
+        **{k: {"S": v} for k, v in texts.items()},
+        "protected": {"BOOL": False},
+    }
 
 
 def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Serve) -> None:
@@ -254,7 +258,12 @@ def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Se
 def test_builds_are_accepted_in_order_and_older_ones_change_nothing(serve: Serve) -> None:
     assert _report(serve, "sha-5", 5)["outcome"] == "accepted"
     before = serve.rows
-    for sha, sequence, outcome in [("sha-5", 5, "duplicate"), ("sha-4", 4, "stale"), ("sha-x", 5, "stale"), ("sha-5", 3, "duplicate")]:
+    for sha, sequence, outcome in [
+        ("sha-5", 5, "duplicate"),
+        ("sha-4", 4, "stale"),
+        ("sha-x", 5, "stale"),
+        ("sha-5", 3, "duplicate"),
+    ]:
         answer = _report(serve, sha, sequence)
         assert (answer["outcome"], answer["environment"]["versions"]["tyk"]["version"]) == (outcome, "sha-5")
         assert serve.rows == before
@@ -397,7 +406,15 @@ def test_a_history_tells_what_happened_when_and_by_whom(serve: Serve) -> None:
         ("deleted", "asked to"),
     ]
     actors = [e["actor"].split("-")[0] for e in history["events"]]
-    assert actors == ["gateway:gateway", "gateway:gateway", "w1", "operator:operator", "operator:operator", "gateway:gateway", "operator:operator"]
+    assert actors == [
+        "gateway:gateway",
+        "gateway:gateway",
+        "w1",
+        "operator:operator",
+        "operator:operator",
+        "gateway:gateway",
+        "operator:operator",
+    ]
     assert history["events"][0]["at"] == iso(serve.clock.now - 1000)
     assert history["events"][1]["at"] == iso(serve.clock.now)
 
