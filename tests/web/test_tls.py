@@ -24,7 +24,7 @@ from gromit.core.roles import Role
 from gromit.errors import ConfigError, TrustError
 from gromit.web.accept import HANDSHAKES_FAILED
 from gromit.web.server import Listener, Server
-from gromit.web.tls import ClientTls, Identity, ServerTls, read_peer, read_pem
+from gromit.web.tls import EXPIRES, ClientTls, Identity, ServerTls, read_peer, read_pem
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
 from tests.web.applications import mirror
@@ -326,6 +326,14 @@ class TestReload:
             Path(second.key).write_bytes(key_pem(new_key()))
             assert not tls.refresh()
             assert _peer(address, tls.context)["serial"] == second.serial
+
+
+def test_the_metrics_say_when_our_certificate_ends(ca: TestCa) -> None:
+    tls = _server_tls(ca)
+    assert 0 < EXPIRES._value.get() - now().timestamp() <= 24 * 3600
+    ca.leaf("serve", "server", days=9)
+    assert tls.refresh()
+    assert 8 * 24 * 3600 < EXPIRES._value.get() - now().timestamp() <= 9 * 24 * 3600
 
 
 class TestPem:

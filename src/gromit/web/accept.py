@@ -24,7 +24,8 @@ REFUSED = Counter("gromit_connections_refused", "Connections beyond the limit of
 
 _QUIET_S = 1.0
 """The same complaint is logged at most this often; what was left out is counted in the next one."""
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NO_SOCKET = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
+"""Errors after which accepting makes no sense any more; all others (accept(2) lists them) are those of one connection, or pass."""
 _PAUSE_S = 0.2
 _SHUTDOWN_S = 1.0
 """Idle clients do not answer our goodbye; a stopping server does not wait longer for it."""
@@ -51,17 +52,20 @@ class Acceptor:
         self._said: dict[str, tuple[float, int]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def open(self) -> None:
-        """Begin to accept."""
+    def open(self, on_end: Callable[[], None]) -> None:
+        """Begin to accept; `on_end` is called when that has come to an end, whatever the reason."""
         self._task = asyncio.get_running_loop().create_task(self._accept())
+        self._task.add_done_callback(lambda _: on_end())
 
     async def close(self) -> None:
-        """Accept no more, and drop the handshakes under way."""
-        tasks = [*self._pending, *([self._task] if self._task else [])]
+        """Accept no more, and drop the handshakes under way. Raises what has ended the accepting before, if anything."""
+        tasks = [*([self._task] if self._task else []), *self._pending]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
         self._socket.close()
+        if ends and isinstance(ends[0], Exception):
+            raise ends[0]
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -69,8 +73,10 @@ class Acceptor:
             try:
                 connection, address = await loop.sock_accept(self._socket)
             except OSError as error:
+                if error.errno in _NO_SOCKET:
+                    raise
                 self._say("connection.not_accepted", error.strerror or str(error))
-                await asyncio.sleep(_PAUSE_S if error.errno in _EXHAUSTED else 0)
+                await asyncio.sleep(0 if error.errno == errno.ECONNABORTED else _PAUSE_S)
                 continue
             if len(self._connections) >= self._limits.connections:
                 REFUSED.inc()

@@ -134,7 +134,7 @@ class Server:
         self._take_loop(asyncio.get_running_loop())
         try:
             for service in self._services:
-                await service.open()
+                await service.open(self._begin_stop)
             log.info("server.started", addresses=[self.address(i) for i in range(len(self._sockets))])
             self._ready.set()
             await asyncio.gather(self._refresh(self._stopping), *(service.main_loop() for service in self._services))
@@ -206,8 +206,8 @@ class _Service(uvicorn.Server):
             listening, self._connection, tls=listener.tls, limits=listener.limits, connections=self.server_state.connections
         )
 
-    async def open(self) -> None:
-        """Start the application, then accept."""
+    async def open(self, on_end: Callable[[], None]) -> None:
+        """Start the application, then accept; `on_end` is called when that ends."""
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.lifespan.startup()
@@ -215,15 +215,17 @@ class _Service(uvicorn.Server):
             raise BackendError("the application did not start", hint="its log, just above, has the reason")
         await self.on_tick(0)
         self.started = True
-        self._acceptor.open()
+        self._acceptor.open(on_end)
 
     async def close(self) -> None:
         """Accept no more, let requests end within the grace, stop the application."""
-        await self._acceptor.close()
-        if self.started:
-            await self.shutdown()
-        for connection in self._guarded():
-            connection.transport.abort()
+        try:
+            await self._acceptor.close()
+        finally:
+            if self.started:
+                await self.shutdown()
+            for connection in self._guarded():
+                connection.transport.abort()
 
     async def refresh(self) -> None:
         """Follow certificate files; cut connections whose certificate has expired or was revoked."""

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import structlog
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from prometheus_client import Gauge
 
 from gromit.core.roles import Role, find_role
 from gromit.core.time import Millis
@@ -23,6 +24,7 @@ from gromit.errors import ConfigError, TrustError
 
 log = structlog.get_logger(__name__)
 
+EXPIRES = Gauge("gromit_certificate_expires_timestamp_seconds", "When our own server certificate ends")
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For `tls_min` 1.2; all suites of TLS 1.3 are as strong."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -93,6 +95,7 @@ class ServerTls:
         self._fault = ""
         self.context = self._bare(self._material)
         self.context.sni_callback = self._hand_over
+        EXPIRES.set(_certificate(self._material.cert).not_valid_after_utc.timestamp())
 
     def refresh(self) -> bool:
         """Take over changed files; True if there was something new that is usable."""
@@ -106,7 +109,8 @@ class ServerTls:
             self._fault = error.message
             return False
         self._material, self._fault = material, ""
-        log.info("tls.reloaded", serial=_serial_of(material.cert))
+        EXPIRES.set(_certificate(material.cert).not_valid_after_utc.timestamp())
+        log.info("tls.reloaded", serial=format(_certificate(material.cert).serial_number, "x"))
         return True
 
     def peer(self, der: bytes) -> Peer:
@@ -155,7 +159,7 @@ class ClientTls:
             self._fault = error.message
             return False
         self._material, self._fault = material, ""
-        log.info("tls.reloaded", serial=_serial_of(material.cert))
+        log.info("tls.reloaded", serial=format(_certificate(material.cert).serial_number, "x"))
         return True
 
     def _build(self, material: Material) -> ssl.SSLContext:
@@ -209,8 +213,9 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[s
     return names.get_values_for_type(x509.UniformResourceIdentifier), names.get_values_for_type(x509.DNSName)
 
 
-def _serial_of(cert: str) -> str:
-    return format(x509.load_pem_x509_certificate(cert.encode()).serial_number, "x")
+def _certificate(text: str) -> x509.Certificate:
+    """The first certificate of a chain: the one that the chain vouches for."""
+    return x509.load_pem_x509_certificate(text.encode())
 
 
 def _complain(error: ConfigError, last: str) -> None:
@@ -220,10 +225,12 @@ def _complain(error: ConfigError, last: str) -> None:
 
 def _load(context: ssl.SSLContext, material: Material) -> None:
     try:
+        _certificate(material.cert)
         with _as_file(material.cert) as cert, _as_file(material.key) as key:
             context.load_cert_chain(cert, key, password=_refuse_password)
-    except ssl.SSLError as error:
-        fault = f"certificate and private key do not fit together ({error.reason or error})"
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = error.reason if isinstance(error, ssl.SSLError) else error
+        fault = f"certificate and private key do not fit together ({reason})"
         raise ConfigError(fault, hint="give a certificate and the key it was issued for, both as PEM") from None
     if material.ca:
         try:
