@@ -2,7 +2,7 @@
 
 import click
 
-from gromit import trust
+from gromit import bootstrap
 from gromit.cli import Command, Run, pass_run
 
 
@@ -10,4 +10,4 @@ from gromit.cli import Command, Run, pass_run
 @pass_run
 def gateway(run: Run) -> None:
     """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""
-    trust.gateway_server(run.settings).run()
+    bootstrap.gateway_server(run.settings).run()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gromit import trust
+from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
 from gromit.errors import ConfigError, InvalidInput
 
@@ -30,7 +30,7 @@ def pki() -> None:
 def init(run: Run, name: str, days: int | None) -> None:
     """Make the CA. One that is there is never overwritten."""
     settings = run.settings.pki
-    serial = trust.pki(run.settings).init(name, days or settings.ca_days)
+    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days)
     _show(run, [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}], ("serial", "certificate"))
 
 
@@ -51,7 +51,7 @@ def issue(
 
     settings = run.settings.pki
     wanted = LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=san, days=days or settings.leaf_days)
-    authority = trust.pki(run.settings)
+    authority = bootstrap.pki(run.settings)
     authority.check(wanted)
     issued = authority.issue(wanted, _password(p12_password_file) if p12 or p12_password_file else None)
     row = {
@@ -76,7 +76,7 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
     if bool(names) == every:
         raise InvalidInput("say which certificates to renew", hint="give names, or --all")
     password = _password(p12_password_file) if p12_password_file else None
-    done = trust.pki(run.settings).renew(names, force=force, p12_password=password)
+    done = bootstrap.pki(run.settings).renew(names, force=force, p12_password=password)
     rows = [
         {
             "name": each.name,
@@ -94,7 +94,7 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
 @pass_run
 def revoke(run: Run, which: str) -> None:
     """Put a certificate, or all of a name, on the deny list. Servers obey it with their next request."""
-    revoked = trust.pki(run.settings).revoke(which)
+    revoked = bootstrap.pki(run.settings).revoke(which)
     rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
     render.show(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
     if run.settings.serve.denylist is None:
@@ -115,7 +115,7 @@ def list_(run: Run) -> None:
             "state": str(standing),
             "sans": list(line.sans),
         }
-        for line, standing in trust.pki(run.settings).list()
+        for line, standing in bootstrap.pki(run.settings).list()
     ]
     render.show(rows, _COLUMNS, run.output, empty="nothing was issued")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from gromit import trust
+from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
 from gromit.core.time import iso
 from gromit.core.tokens import TokenEntry, Verb, make_grant
@@ -41,7 +41,7 @@ def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str,
         life = expires
     if life is not None and not isinstance(life, timedelta):
         raise InvalidInput(f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h")
-    made, entry = trust.tokens(run.settings).new(make_grant(repos, map(Verb, verbs)), label=label, life=life)
+    made, entry = bootstrap.tokens(run.settings).new(make_grant(repos, map(Verb, verbs)), label=label, life=life)
     if run.output == "json":
         render.show_json({"token": made, **_row(entry, counts=True)})
     else:
@@ -53,7 +53,7 @@ def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str,
 @pass_run
 def list_(run: Run) -> None:
     """List all tokens: what each may do, never the token itself."""
-    rows = [_row(entry, counts=counts) for entry, counts in trust.tokens(run.settings).list()]
+    rows = [_row(entry, counts=counts) for entry, counts in bootstrap.tokens(run.settings).list()]
     render.show(rows, _COLUMNS, run.output, empty="there is no token")
 
 
@@ -62,7 +62,7 @@ def list_(run: Run) -> None:
 @pass_run
 def revoke(run: Run, token_id: str) -> None:
     """Forget the token ID: the gateway refuses it from its next request on."""
-    gone = trust.tokens(run.settings).revoke(token_id)
+    gone = bootstrap.tokens(run.settings).revoke(token_id)
     if run.output == "json":
         render.show_json({"revoked": gone.id})
     else:

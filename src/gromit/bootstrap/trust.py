@@ -1,7 +1,9 @@
-"""The composition root of what guards serve: the CA, the tokens, the gateway. Like `bootstrap`, it may read clock and chance."""
+"""What guards serve: the CA, the tokens, the gateway."""
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
 from typing import TYPE_CHECKING
+
+from gromit.bootstrap.machine import needed, now_ms
 
 if TYPE_CHECKING:
     from gromit.config import Settings
@@ -35,7 +37,6 @@ def tokens(settings: "Settings") -> "Tokens":
     import secrets
 
     from gromit.adapters.token_file import TokenFile
-    from gromit.bootstrap import now_ms
     from gromit.core.tokens import SECRET_BYTES
     from gromit.services.tokens import Sources, Tokens
 
@@ -46,7 +47,6 @@ def tokens(settings: "Settings") -> "Tokens":
 def gateway_server(settings: "Settings") -> "Server":
     """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
     from gromit.adapters.token_file import TokenFile
-    from gromit.bootstrap import needed, now_ms
     from gromit.web.gateway import GatewayParts, build_gateway
     from gromit.web.limits import RateLimit
     from gromit.web.server import Listener, Server
@@ -64,7 +64,6 @@ def gateway_server(settings: "Settings") -> "Server":
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":
     """The gateway's own certificate; its clients need none, and may be older than ours."""
-    from gromit.bootstrap import needed
     from gromit.web.tls import Identity, ServerTls
 
     front = settings.gateway

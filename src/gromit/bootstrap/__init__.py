@@ -1,0 +1,64 @@
+"""The composition root: settings in, wired parts out. Here, and only here, clock, chance, user and host are read.
+
+Each module wires one part of the system. A builder imports what it wires when it is called, so that a command loads only its own.
+"""
+
+from gromit.bootstrap.backends import (
+    catalogue,
+    config_root,
+    environment_store,
+    image_registry,
+    owner_watch,
+    platform_source,
+    record_store,
+    service_states,
+    session,
+    state_bucket,
+    task_source,
+    terraform_runner,
+)
+from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
+from gromit.bootstrap.machine import cores, domain, ms, needed, now_ms, operator, stamp
+from gromit.bootstrap.moving import migration, prepare_root, prepare_table
+from gromit.bootstrap.records import clusters, record_keeper
+from gromit.bootstrap.serving import api_server
+from gromit.bootstrap.trust import gateway_server, pki, tokens
+from gromit.bootstrap.working import Crew, Reporting, sower, workers
+
+__all__ = [
+    "Crew",
+    "Reporting",
+    "api_server",
+    "catalogue",
+    "change_feed",
+    "clusters",
+    "config_root",
+    "cores",
+    "domain",
+    "environment_store",
+    "gateway_server",
+    "image_registry",
+    "migration",
+    "ms",
+    "needed",
+    "now_ms",
+    "operator",
+    "owner_watch",
+    "pki",
+    "platform_source",
+    "prepare_root",
+    "prepare_table",
+    "record_keeper",
+    "record_store",
+    "serve_client",
+    "service_states",
+    "session",
+    "sower",
+    "stamp",
+    "state_bucket",
+    "task_source",
+    "terraform_runner",
+    "tokens",
+    "wanted_environments",
+    "workers",
+]

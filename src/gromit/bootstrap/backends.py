@@ -1,0 +1,145 @@
+"""What everything stands on: AWS, the catalogue, the config tree, terraform."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+import os
+import random
+import tempfile
+import time
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.machine import domain, needed, operator
+
+if TYPE_CHECKING:
+    import boto3
+
+    from gromit.adapters.config_root import ConfigTree
+    from gromit.adapters.dynamodb import DynamoStore
+    from gromit.adapters.route53 import Route53Zone
+    from gromit.adapters.state_bucket import S3StateBucket
+    from gromit.adapters.terraform import Terraform
+    from gromit.config import Settings
+    from gromit.core.catalogue import Catalogue
+    from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, ServiceStates, TaskSource
+
+
+@cache
+def session() -> "boto3.Session":
+    """One AWS session for the process. `AWS_REGION` counts as it does for AWS's other SDKs; boto3 itself does not read it."""
+    from gromit.adapters import aws
+
+    return aws.new_session(os.environ.get("AWS_REGION") or None)
+
+
+def catalogue(settings: "Settings") -> "Catalogue":
+    """The components of every environment: the catalogue file, cut to `repos`. Raises `ConfigError`."""
+    from gromit.adapters import catalogue_file
+
+    return catalogue_file.load(settings.catalogue, settings.repos)
+
+
+def config_root(_settings: "Settings", root: Path) -> "ConfigTree":
+    """The config tree below `root`; it is not looked at before it is used."""
+    from gromit.adapters.config_root import ConfigTree
+
+    return ConfigTree(root)
+
+
+def image_registry(settings: "Settings") -> "ImageRegistry":
+    """The container registries of `registryid`."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecr import EcrImages
+
+    return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
+
+
+def service_states(_settings: "Settings") -> "ServiceStates":
+    """The services of environments, as ECS has them."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_services import EcsServices
+
+    return EcsServices(session().client("ecs", config=aws.CLIENT))
+
+
+def platform_source(settings: "Settings") -> "PlatformSource":
+    """What environments are built on, from the SSM parameter `cluster.platform`."""
+    from gromit.adapters import aws
+    from gromit.adapters.platform_parameter import PlatformParameter
+
+    return PlatformParameter(session().client("ssm", config=aws.CLIENT), settings.cluster.platform)
+
+
+def environment_store(settings: "Settings") -> "DynamoStore":
+    """The table of environments, made if it is missing."""
+    from gromit.adapters import aws
+    from gromit.adapters.dynamodb import DynamoStore, ensure_table
+
+    client = session().client("dynamodb", config=aws.CLIENT)
+    ensure_table(client, settings.tablename)
+    return DynamoStore(client, settings.tablename)
+
+
+def state_bucket(settings: "Settings") -> "S3StateBucket":
+    """Terraform's states of environments, and their locks."""
+    from gromit.adapters import aws
+    from gromit.adapters.state_bucket import S3StateBucket
+
+    return S3StateBucket(
+        client=session().client("s3", config=aws.CLIENT),
+        bucket=settings.state.bucket,
+        who=operator(),
+        now=lambda: datetime.now(UTC),
+        new_id=lambda: str(uuid.uuid4()),
+    )
+
+
+def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terraform":
+    """The packaged stack's terraform."""
+    from gromit import log
+    from gromit.adapters.provider_mirror import user_cache
+    from gromit.adapters.terraform import Terraform
+    from gromit.adapters.terraform_session import Outside, Setup
+    from gromit.core.terraform import Backend
+
+    region = needed(session().region_name, "AWS_REGION")
+    setup = Setup(
+        backend=Backend(bucket=settings.state.bucket, region=region, extra=settings.terraform.backend),
+        cache=user_cache(os.environ),
+        work=settings.terraform.work or Path(tempfile.gettempdir()) / f"gromit-{os.getuid()}",
+        command=settings.terraform.command,
+        mirror=settings.terraform.mirror,
+        overlay=settings.terraform.overlay,
+        timeout=settings.sow.timeout,
+        grace=settings.terraform.grace,
+    )
+    return Terraform(setup, Outside(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
+
+
+def owner_watch(_settings: "Settings") -> "OwnerWatch":
+    """Who we are, and who is dead."""
+    from gromit.adapters import aws
+    from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
+
+    return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task(os.environ))
+
+
+def record_store(settings: "Settings") -> "Route53Zone":
+    """The public zone, `cluster.zoneid`."""
+    from gromit.adapters.route53 import CLIENT, Route53Zone
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
+
+    client = session().client("route53", config=CLIENT)
+    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), sleep)
+
+
+def task_source(known: "Catalogue") -> "TaskSource":
+    """The tasks of the public components of a catalogue."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_tasks import EcsTasks
+
+    return EcsTasks(session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT), known)

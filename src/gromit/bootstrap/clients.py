@@ -1,0 +1,43 @@
+"""Clients of serve."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.machine import needed
+
+if TYPE_CHECKING:
+    from gromit.config import Settings
+    from gromit.web.client import ServeChanges, ServeClient, ServeEnvironments
+
+
+def serve_client(settings: "Settings") -> "ServeClient":
+    """The client of serve, with the client certificate of the settings."""
+    import httpx2
+
+    from gromit.web.client import TIMEOUT, ServeClient
+    from gromit.web.tls import ClientTls, Identity
+
+    key = needed(settings.client.key, "client.key").get_secret_value()
+    tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    http = httpx2.Client(
+        base_url=needed(settings.serve.url, "serve.url"),
+        verify=tls.context,
+        timeout=TIMEOUT,
+        trust_env=False,
+        event_hooks={"request": [lambda _request: tls.refresh()]},
+    )
+    return ServeClient(http)
+
+
+def wanted_environments(settings: "Settings") -> "ServeEnvironments":
+    """What serve says of all environments."""
+    from gromit.web.client import ServeEnvironments
+
+    return ServeEnvironments(serve_client(settings))
+
+
+def change_feed(settings: "Settings") -> "ServeChanges":
+    """What serve announces."""
+    from gromit.web.client import ServeChanges
+
+    return ServeChanges(serve_client(settings))

@@ -1,0 +1,46 @@
+"""chitragupta, and what people see of clusters."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.backends import catalogue, record_store, service_states, session, task_source
+from gromit.bootstrap.clients import wanted_environments
+from gromit.bootstrap.machine import domain
+
+if TYPE_CHECKING:
+    from gromit.config import Settings
+    from gromit.services.chitragupta import Chitragupta
+    from gromit.services.clusters import Clusters
+
+
+def record_keeper(settings: "Settings") -> "Chitragupta":
+    """chitragupta: what keeps the public records."""
+    from gromit.services.chitragupta import Chitragupta, Policy
+
+    known = catalogue(settings)
+    policy = Policy(
+        domain=domain(settings),
+        ttl=settings.dns.ttl,
+        components=frozenset(c.name for c in known.components.values() if c.public),
+        delete_percent=settings.dns.delete_percent,
+        delete_free=settings.dns.delete_free,
+    )
+    tasks = task_source(known)
+    return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+
+
+def clusters(settings: "Settings") -> "Clusters":
+    """The clusters of environments, for people to look at."""
+    from gromit.adapters import aws
+    from gromit.adapters.ecs_clusters import EcsClusters
+    from gromit.services.clusters import Clusters
+
+    known = catalogue(settings)
+    return Clusters(
+        wanted=lambda: wanted_environments(settings).wanted(),
+        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
+        services=service_states(settings),
+        tasks=task_source(known),
+        catalogue=known,
+        domain=settings.cluster.domain,
+    )
