@@ -1,0 +1,145 @@
+"""The gateway before the real serve: what release workflows see, from token to table."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from gromit import bootstrap, config
+from gromit.core.roles import Role
+from gromit.core.tokens import Verb, make_grant
+from gromit.services.tokens import Tokens
+from tests.web.serving import DEFAULTS, Serve
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A gateway as `gromit gateway` wires it."""
+
+    http: httpx2.Client
+    tokens: Tokens
+
+    def token(self, *repositories: str, verbs: tuple[Verb, ...] = tuple(Verb), life: timedelta | None = None) -> str:
+        return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
+
+    def build(self, token: str, repo: str, ref: str, sha: str) -> httpx2.Response:
+        """As curl does it in the workflows: JSON, said to be a form."""
+        headers = {"Authorization": token, "Content-Type": "application/x-www-form-urlencoded"}
+        body = json.dumps({"repo": repo, "ref": ref, "sha": sha})
+        return self.http.post("/gromit/newbuild", content=body, headers=headers)
+
+    def delete(self, token: str, name: str, **query: str) -> httpx2.Response:
+        return self.http.delete(f"/gromit/env/{name}", headers={"Authorization": token}, params=query)
+
+
+@contextmanager
+def _gateway(serve: Serve, role: Role, folder: Path) -> Iterator[Front]:
+    own = serve.certificates.of(role)
+    settings = config.load(
+        {
+            "HOME": "/nonexistent",
+            "GROMIT_GATEWAY_LISTEN": "127.0.0.1:0",
+            "GROMIT_GATEWAY_TOKENS": str(folder / "tokens.json"),
+            "GROMIT_CA": serve.certificates.ca,
+            "GROMIT_CLIENT_CERT": own.cert,
+            "GROMIT_CLIENT_KEY": own.key,
+            "GROMIT_SERVE_URL": serve.url,
+        }
+    ).settings
+    tokens = bootstrap.tokens(settings)
+    tokens.new(make_grant(["nothing"], list(Verb)))  # so that there is a file
+    server = bootstrap.gateway_server(settings)
+    with server.running(), httpx2.Client(base_url=f"http://{server.address()}", timeout=30, trust_env=False) as http:
+        yield Front(http, tokens)
+
+
+@pytest.fixture(scope="module")
+def running(shared_serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with _gateway(shared_serve, Role.GATEWAY, tmp_path_factory.mktemp("gateway")) as front:
+        yield front
+
+
+@pytest.fixture
+def front(running: Front, serve: Serve) -> Front:
+    """The gateway, before an empty table."""
+    assert serve.rows == {}
+    return running
+
+
+def test_builds_of_two_repositories_meet_in_one_environment(front: Front, serve: Serve) -> None:
+    one = front.build(front.token("tyk"), "TykTechnologies%2Ftyk", "refs/heads/integration/app-test", "sha-gw")
+    assert (one.status_code, one.json()) == (200, {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw"})
+    two = front.build(f"Bearer {front.token('tyk-pump')}", "tyk-pump", "app-test", "sha-pump")
+    assert two.json() == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw", "tyk-pump": "sha-pump"}
+    assert serve.get("/env/app-test") == two.json()
+
+
+def test_a_deletion_retires_the_part_of_the_tokens_repository_and_the_last_one_the_environment(front: Front, serve: Serve) -> None:
+    gateway, pump = front.token("tyk"), front.token("tyk-pump")
+    front.build(gateway, "tyk", "app-test", "sha-gw")
+    front.build(pump, "tyk-pump", "app-test", "sha-pump")
+    assert [(a.status_code, a.text) for a in [front.delete(pump, "app-test")]] == [(202, "ok")]
+    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw"}
+    assert front.delete(pump, "app-test").status_code == 403
+    assert serve.state("app-test") == "new"
+    assert front.delete(gateway, "app-test", repo="tyk-pump").status_code == 202
+    assert serve.state("app-test") == "deleted"
+
+
+def test_a_token_for_all_says_whose_branch_has_gone(front: Front, serve: Serve) -> None:
+    every = front.token("*")
+    front.build(every, "tyk", "release-3.1.0", "sha-gw")
+    front.build(every, "tyk-pump", "release-3.1.0", "sha-pump")
+    serve.send("POST", "/v1/environments/release-310/unprotect")
+    assert front.delete(every, "release-3.1.0").status_code == 400
+    assert front.delete(every, "release-3.1.0", repo="tyk").status_code == 202
+    assert serve.state("release-310") == "new"
+    assert front.delete(every, "release-3.1.0", repo="tyk-pump").status_code == 202
+    assert serve.state("release-310") == "deleted"
+
+
+def test_a_ref_with_folders_means_the_environment_of_its_last_element(front: Front, serve: Serve) -> None:
+    token = front.token("tyk")
+    front.build(token, "tyk", "feature/app-test", "sha")
+    assert front.delete(token, "feature/app-test").status_code == 202
+    assert serve.state("app-test") == "deleted"
+
+
+@pytest.mark.parametrize(
+    "build", [("tyk", "app-test", "a b"), ("tyk", "...", "sha"), ("tyk", "x\x00", "sha"), ("elsewhere", "app-test", "sha")]
+)
+def test_what_serve_refuses_comes_back_with_its_reason(front: Front, serve: Serve, build: tuple[str, str, str]) -> None:
+    answer = front.build(front.token("*"), *build)
+    direct = serve.send("POST", "/newbuild", dict(zip(("repo", "ref", "sha"), build, strict=True)), Role.GATEWAY)
+    assert (answer.status_code, answer.json()) == (direct.status_code, direct.json()) == (400, direct.json())
+    assert serve.rows == {}
+
+
+def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(front: Front, serve: Serve) -> None:
+    token = front.token("tyk")
+    front.build(token, "tyk", "master", "sha")
+    assert front.delete(token, "master").status_code == 409
+    assert front.delete(token, "nowhere").status_code == 404
+    assert serve.state("master") == "new"
+
+
+def test_what_a_token_may_not_do_changes_nothing(front: Front, serve: Serve) -> None:
+    builder = front.token("tyk", verbs=(Verb.NEWBUILD,))
+    front.build(builder, "tyk", "app-test", "sha")
+    before: dict[str, Any] = serve.rows
+    assert front.build(builder, "tyk-pump", "app-test", "sha").status_code == 403
+    assert front.delete(builder, "app-test").status_code == 403
+    assert front.build("gromit_unknown", "tyk", "app-test", "sha-2").status_code == 401
+    assert serve.rows == before
+
+
+def test_the_certificate_decides_at_serve_whatever_the_token_says(serve: Serve, tmp_path: Path) -> None:
+    with _gateway(serve, Role.VIEWER, tmp_path) as front:
+        assert front.build(front.token("*"), "tyk", "app-test", "sha").status_code == 403
+    assert serve.rows == {}
