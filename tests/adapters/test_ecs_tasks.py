@@ -84,14 +84,10 @@ def test_an_interface_without_tags_of_ecs_is_left_out(scene: Scene) -> None:
     assert scene.tasks.public_tasks() == whole()
 
 
-def test_interfaces_come_a_thousand_at_a_time(scene: Scene) -> None:
+def test_interfaces_come_a_thousand_at_a_time_and_a_missing_page_is_told(scene: Scene) -> None:
     scene.fleet.bare_interfaces(["app"] * 1001)
     assert len(scene.tasks.public_tasks().tasks) == 1001
     assert scene.laws.calls == {INTERFACES: 2}
-
-
-def test_a_listing_that_breaks_off_says_so_and_gives_what_was_seen(scene: Scene) -> None:
-    scene.fleet.bare_interfaces(["app"] * 1001)
     scene.laws.fail(INTERFACES, "RequestLimitExceeded", times=9, skip=1)
     found = scene.tasks.public_tasks()
     assert (len(found.tasks), found.complete) == (1000, False)

@@ -10,6 +10,11 @@ from gromit.adapters.ecs_tasks import CLUSTER_TAG, SERVICE_TAG
 from tests.aws_laws.laws import REGION
 
 
+def address_of(number: int) -> str:
+    """The public address of the interface of this number."""
+    return f"52.0.{number >> 8}.{number & 255}"
+
+
 class Fleet:
     """A VPC with a wide subnet, and whatever is started in it."""
 
@@ -75,7 +80,7 @@ class Fleet:
             private = f"10.0.{number >> 8}.{number & 255}"
             eni = ec2.create_network_interface(self.subnet, private, tags={CLUSTER_TAG: environment, SERVICE_TAG: service})
             eni.status, eni.requester_managed = "in-use", True
-            eni.public_ip = f"52.0.{number >> 8}.{number & 255}"
+            eni.public_ip = address_of(number)
 
     def interface(self, address: str) -> Any:
         """The emulator's own object of the interface with a public address."""

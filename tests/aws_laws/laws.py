@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
+from botocore.loaders import Loader
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
@@ -24,6 +26,7 @@ from gromit.local.mends import apply_mends, remove_mends
 
 REGION = "eu-central-1"
 LATENCY_S = 0.05
+_LOADER = Loader()  # keeps the descriptions of services, which take long to read
 ONE_TRY = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
@@ -99,7 +102,7 @@ class Laws:
 
     def client(self, service: str, config: Config = ONE_TRY) -> Any:
         """A client under these laws. It tries once unless told otherwise: the SDK's own pauses are real ones."""
-        session = boto3.Session(region_name=REGION)
+        session = _session()
         session.events.unregister("before-send", botocore_stubber)
         session.events.register("before-call", self._called)
         gate: Any = self._sent  # the stubs say that handlers give nothing
@@ -108,7 +111,7 @@ class Laws:
 
     def free(self, service: str) -> Any:
         """A client that no law holds, and nobody counts."""
-        return boto3.client(service, REGION)  # type: ignore[call-overload]
+        return _session().client(service)  # type: ignore[call-overload]
 
     def fail(self, operation: str, code: str = "Throttling", *, times: int = 1, skip: int = 0, after: bool = False) -> None:
         """Let the next calls of an operation (`route53.ListResourceRecordSets`) fail."""
@@ -159,6 +162,12 @@ def governed() -> Iterator[Laws]:
             yield Laws()
     finally:
         remove_mends()
+
+
+def _session() -> boto3.Session:
+    inner = botocore.session.Session()
+    inner.register_component("data_loader", _LOADER)
+    return boto3.Session(region_name=REGION, botocore_session=inner)
 
 
 def _operation(event_name: str) -> str:

@@ -1,0 +1,91 @@
+"""What holds for the zone in Route53 and for the fake alike, so that tests on the fake mean something."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from gromit.adapters.route53 import CLIENT, Route53Zone
+from gromit.core.dns import Changes, Reasoned, Record, owner_record
+from gromit.errors import BackendError
+from gromit.ports import RecordStore
+from tests.aws_laws.laws import governed
+from tests.fakes.dns import FakeZone
+
+DOMAIN = "dev.example.com"
+
+
+def real() -> Iterator[RecordStore]:
+    with governed() as laws:
+        zone = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        yield Route53Zone(laws.client("route53", CLIENT), zone, DOMAIN, laws.sleep)
+
+
+def fake() -> Iterator[RecordStore]:
+    yield FakeZone()
+
+
+@pytest.fixture(params=[real, fake], ids=["Route53", "fake"])
+def store(request: pytest.FixtureRequest) -> Iterator[RecordStore]:
+    made: Callable[[], Iterator[RecordStore]] = request.param
+    yield from made()
+
+
+def a(environment: str, *values: str, component: str = "tyk") -> Record:
+    return Record(f"{component}.{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
+
+
+def because(records: Iterable[Record]) -> Reasoned:
+    return tuple((r, "because") for r in records)
+
+
+def write(
+    store: RecordStore, *, creates: Iterable[Record] = (), upserts: Iterable[Record] = (), deletes: Iterable[Record] = ()
+) -> str:
+    """Gives the refusal, or an empty text."""
+    try:
+        store.apply(Changes(creates=because(creates), upserts=because(upserts), deletes=because(deletes)), lambda _line: None)
+    except BackendError as error:
+        return error.message
+    return ""
+
+
+def own(environment: str) -> Record:
+    return owner_record(environment, DOMAIN)
+
+
+def test_what_is_written_is_read(store: RecordStore) -> None:
+    assert write(store, creates=[own("e1"), a("e1", "1.1.1.1", "2.2.2.2")]) == ""
+    assert set(store.records()) == {own("e1"), a("e1", "1.1.1.1", "2.2.2.2")}
+    assert write(store, upserts=[a("e1", "3.3.3.3")]) == ""
+    assert set(store.records()) == {own("e1"), a("e1", "3.3.3.3")}
+    assert write(store, deletes=[a("e1", "3.3.3.3"), own("e1")]) == ""
+    assert set(store.records()) == set()
+
+
+def test_what_is_there_cannot_be_created(store: RecordStore) -> None:
+    write(store, creates=[a("e1", "9.9.9.9")])
+    assert a("e1").name in write(store, creates=[own("e1"), a("e1")])
+    assert set(store.records()) == {a("e1", "9.9.9.9")}
+
+
+@pytest.mark.parametrize("wrong", [a("e1", "2.2.2.2"), a("e2"), Record(a("e1").name, "A", 60, frozenset({"1.1.1.1"}))])
+def test_only_what_is_there_exactly_can_be_deleted(store: RecordStore, wrong: Record) -> None:
+    write(store, creates=[a("e1")])
+    assert wrong.name in write(store, deletes=[wrong])
+    assert set(store.records()) == {a("e1")}
+
+
+def test_an_environment_is_written_wholly_or_not_at_all_and_others_all_the_same(store: RecordStore) -> None:
+    write(store, creates=[a("e1", "9.9.9.9"), own("e3"), a("e3")])
+    message = write(
+        store, creates=[own("e1"), a("e1"), a("e1", component="dash"), own("e2"), a("e2")], deletes=[a("e3"), own("e3")]
+    )
+    assert a("e1").name in message
+    assert a("e2").name not in message
+    assert set(store.records()) == {a("e1", "9.9.9.9"), own("e2"), a("e2")}
+
+
+def test_what_was_deleted_can_be_created_again(store: RecordStore) -> None:
+    for _ in range(2):
+        assert write(store, creates=[own("e1"), a("e1"), own("zz"), a("zz")]) == ""
+        assert write(store, deletes=[own("e1"), a("e1"), own("zz"), a("zz")]) == ""
