@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gromit.adapters.dynamodb import INDEX, DynamoStore, ensure_table
+from gromit.adapters.dynamodb import INDEX, DynamoStore
+from gromit.adapters.dynamodb_table import Table
 from gromit.core.rows import (
     Absent,
     Accepted,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+def no_pause(_seconds: float) -> None:
+    """The emulator makes indexes at once."""
+
+
 @dataclass(frozen=True)
 class Dynamo:
     """A table of its own in the emulator, and what was asked of it."""
@@ -61,7 +66,7 @@ def new_table(client: "DynamoDBClient") -> Iterator[Dynamo]:
     def count(event_name: str, **_: object) -> None:
         calls[event_name.rsplit(".", 1)[-1]] += 1
 
-    ensure_table(client, name)
+    Table(client, name, no_pause).ensure()
     client.meta.events.register("before-send.dynamodb.*", count)
     yield Dynamo(client, name, calls, DynamoStore(client, name))
     client.meta.events.unregister("before-send.dynamodb.*", count)
@@ -300,9 +305,9 @@ def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> No
 def test_a_table_that_is_there_is_left_as_it_is(table: Dynamo) -> None:
     put(table.store, "a", x=1)
     table.calls.clear()
-    assert ensure_table(table.client, table.name) is False
-    assert table.calls == {"DescribeTable": 1}
-    assert ensure_table(table.client, table.name + "-2") is True
+    assert Table(table.client, table.name, no_pause).ensure() is False
+    assert table.calls == {"DescribeTable": 1, "DescribeTimeToLive": 1, "DescribeContinuousBackups": 1}
+    assert Table(table.client, table.name + "-2", no_pause).ensure() is True
     assert table.store.read("a") == {"name": "a", "x": 1}
 
 

@@ -37,10 +37,9 @@ from gromit.ports import Due, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
 
 INDEX = "work"
-_KEY = "name"
+KEY = "name"
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -56,7 +55,7 @@ class DynamoStore:
     def read(self, name: str) -> Row | None:
         """The row of an environment, strongly consistent. One call."""
         with translated(f"read {name} in table {self._table}"):
-            answer = self._client.get_item(TableName=self._table, Key={_KEY: {"S": name}}, ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True)
         return _row(answer.get("Item"))
 
     def write(self, name: str, write: Write) -> Outcome:
@@ -68,7 +67,7 @@ class DynamoStore:
             try:
                 answer = self._client.update_item(
                     TableName=self._table,
-                    Key={_KEY: {"S": name}},
+                    Key={KEY: {"S": name}},
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=expression.names,
@@ -93,14 +92,14 @@ class DynamoStore:
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
         oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
         held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
-        return Due(tuple(str(r[_KEY]) for r in held_first), oldest, following)
+        return Due(tuple(str(r[KEY]) for r in held_first), oldest, following)
 
     def page(self, after: str | None, limit: int) -> Page:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
-        more: dict[str, Any] = {"ExclusiveStartKey": {_KEY: {"S": after}}} if after else {}
+        more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
         with translated(f"list the rows of table {self._table}"):
             answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
-        last = answer.get("LastEvaluatedKey", {}).get(_KEY, {}).get("S")
+        last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
         return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
 
     def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
@@ -120,44 +119,6 @@ class DynamoStore:
                 if len(found) >= limit:
                     break
         return found[:limit]
-
-
-def ensure_table(client: "DynamoDBClient", table: str) -> bool:
-    """Make the table with index, point-in-time recovery and expiry of tombstones if it is missing; True if it was made."""
-    with translated(f"make table {table}"):
-        try:
-            client.describe_table(TableName=table)
-        except client.exceptions.ResourceNotFoundException:
-            pass
-        else:
-            return False
-        try:
-            client.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                KeySchema=[{"AttributeName": _KEY, "KeyType": "HASH"}],
-                AttributeDefinitions=[
-                    {"AttributeName": _KEY, "AttributeType": "S"},
-                    {"AttributeName": "work", "AttributeType": "S"},
-                    {"AttributeName": "due", "AttributeType": "N"},
-                ],
-                GlobalSecondaryIndexes=[work_index()],
-            )
-        except client.exceptions.ResourceInUseException:
-            return False  # somebody else makes it at this moment
-        client.get_waiter("table_exists").wait(TableName=table)
-        client.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
-        client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expire_at"})
-    return True
-
-
-def work_index() -> "GlobalSecondaryIndexTypeDef":
-    """The definition of the sparse index."""
-    return {
-        "IndexName": INDEX,
-        "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id"]},
-    }
 
 
 @dataclass(frozen=True, slots=True)

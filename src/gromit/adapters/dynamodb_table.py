@@ -1,21 +1,34 @@
-"""Bringing a table that exists, perhaps as the earlier system left it, to what gromit needs: index, expiry, recovery."""
+"""The table itself: making it, and bringing one that exists, perhaps as the earlier system left it, to what gromit needs."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws import translated
-from gromit.adapters.dynamodb import INDEX, work_index
-from gromit.errors import Conflict, NotFound, Temporary
+from gromit.adapters.dynamodb import INDEX, KEY
+from gromit.errors import ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import CreateGlobalSecondaryIndexActionTypeDef, ProvisionedThroughputTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeDefinitionTypeDef,
+        CreateGlobalSecondaryIndexActionTypeDef,
+        GlobalSecondaryIndexTypeDef,
+        ProvisionedThroughputTypeDef,
+    )
 
 EXPIRY = "expire_at"
 """The attribute by which DynamoDB removes tombstones; in seconds since 1970."""
 POLL_S = 5.0
 PATIENCE_S = 1800.0
 """An index on a table of some thousand small rows is made in minutes."""
+
+
+_ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
+    {"AttributeName": KEY, "AttributeType": "S"},
+    {"AttributeName": "work", "AttributeType": "S"},
+    {"AttributeName": "due", "AttributeType": "N"},
+]
 
 
 class Table:
@@ -36,8 +49,8 @@ class Table:
                 table = self._client.describe_table(TableName=self._name)["Table"]
             except self._client.exceptions.ResourceNotFoundException:
                 return ["table"]
-            if table["KeySchema"] != [{"AttributeName": "name", "KeyType": "HASH"}]:
-                raise Conflict(f"table {self._name} has another key than `name`", hint="check GROMIT_TABLENAME")
+            if table["KeySchema"] != [{"AttributeName": KEY, "KeyType": "HASH"}]:
+                raise Conflict(f"table {self._name} has another key than `{KEY}`", hint="check GROMIT_TABLENAME")
             indexes = {str(i.get("IndexName")): i.get("KeySchema") for i in table.get("GlobalSecondaryIndexes", [])}
             if INDEX in indexes and indexes[INDEX] != work_index()["KeySchema"]:
                 raise Conflict(f"table {self._name} has another index named {INDEX}", hint="remove that index, and run this again")
@@ -49,6 +62,22 @@ class Table:
             *([] if expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} else ["expiry"]),
             *([] if recovery == "ENABLED" else ["recovery"]),
         ]
+
+    def ensure(self) -> bool:
+        """Make the table if there is none, with index, expiry and recovery; True if it was made.
+
+        An existing one gets what costs nothing to add. Raises `ConfigError` if its index is missing: making that is `migrate`'s.
+        """
+        missing = self.lacks()
+        made = missing == ["table"]
+        if made:
+            self._create()
+            missing = ["expiry", "recovery"]
+        if "index" in missing:
+            raise ConfigError(f"table {self._name} lacks the index {INDEX}", hint="`gromit migrate --apply` adds it")
+        for part in missing:
+            self.give(part)
+        return made
 
     def give(self, part: str) -> None:
         """Add one missing part; returns when it is there. Raises `Temporary` for an index that takes too long."""
@@ -67,14 +96,22 @@ class Table:
                 case _:
                     raise NotFound(f"there is no table {self._name}", hint="`gromit serve` makes it; or check GROMIT_TABLENAME")
 
+    def _create(self) -> None:
+        with translated(f"make table {self._name}"):
+            with suppress(self._client.exceptions.ResourceInUseException):  # somebody else makes it at this moment
+                self._client.create_table(
+                    TableName=self._name,
+                    BillingMode="PAY_PER_REQUEST",
+                    KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+                    AttributeDefinitions=_ATTRIBUTES,
+                    GlobalSecondaryIndexes=[work_index()],
+                )
+            self._client.get_waiter("table_exists").wait(TableName=self._name)
+
     def _add_index(self) -> None:
         self._client.update_table(
             TableName=self._name,
-            AttributeDefinitions=[
-                {"AttributeName": "name", "AttributeType": "S"},
-                {"AttributeName": "work", "AttributeType": "S"},
-                {"AttributeName": "due", "AttributeType": "N"},
-            ],
+            AttributeDefinitions=_ATTRIBUTES,
             GlobalSecondaryIndexUpdates=[{"Create": _created(self._provisioned())}],
         )
         waited = 0.0
@@ -95,6 +132,15 @@ class Table:
             return None
         own = table.get("ProvisionedThroughput", {})
         return {"ReadCapacityUnits": own.get("ReadCapacityUnits", 1), "WriteCapacityUnits": own.get("WriteCapacityUnits", 1)}
+
+
+def work_index() -> "GlobalSecondaryIndexTypeDef":
+    """The definition of the sparse index."""
+    return {
+        "IndexName": INDEX,
+        "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id"]},
+    }
 
 
 def _created(throughput: "ProvisionedThroughputTypeDef | None") -> "CreateGlobalSecondaryIndexActionTypeDef":

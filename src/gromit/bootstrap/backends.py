@@ -75,10 +75,11 @@ def platform_source(settings: "Settings") -> "PlatformSource":
 def environment_store(settings: "Settings") -> "DynamoStore":
     """The table of environments, made if it is missing."""
     from gromit.adapters import aws
-    from gromit.adapters.dynamodb import DynamoStore, ensure_table
+    from gromit.adapters.dynamodb import DynamoStore
+    from gromit.adapters.dynamodb_table import Table
 
     client = session().client("dynamodb", config=aws.CLIENT)
-    ensure_table(client, settings.tablename)
+    Table(client, settings.tablename, time.sleep).ensure()
     return DynamoStore(client, settings.tablename)
 
 
