@@ -1,0 +1,294 @@
+# The module `component`, planned against a mocked provider: what is open, what is mounted, what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0a1b" }
+  }
+
+  mock_resource "aws_efs_access_point" {
+    defaults = { id = "fsap-0a1b" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--redis:1" }
+  }
+
+  mock_resource "aws_service_discovery_service" {
+    defaults = { arn = "arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-0a1b" }
+  }
+}
+
+variables {
+  name      = "redis"
+  env       = "app-test"
+  cluster   = "arn:aws:ecs:eu-central-1:123456789012:cluster/app-test"
+  log_group = "/gromit/app-test"
+  tags      = { env = "app-test", managed = "gromit", component = "redis" }
+
+  definition = {
+    image = "redis:7"
+    port  = 6379
+  }
+
+  platform = {
+    vpc_id             = "vpc-0a1b"
+    vpc_cidr           = "10.91.0.0/16"
+    public_subnets     = ["subnet-public"]
+    private_subnets    = ["subnet-private"]
+    namespace_id       = "ns-0a1b"
+    file_system_id     = "fs-0a1b"
+    execution_role_arn = "arn:aws:iam::123456789012:role/execution"
+    region             = "eu-central-1"
+  }
+}
+
+run "private_by_default" {
+  command = plan
+
+  assert {
+    condition     = aws_security_group_rule.ingress["port"].cidr_blocks == tolist(["10.91.0.0/16"])
+    error_message = "A private component is open to more than the VPC."
+  }
+
+  assert {
+    condition     = !aws_ecs_service.this.network_configuration[0].assign_public_ip
+    error_message = "A private component has a public address."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.network_configuration[0].subnets == toset(["subnet-private"])
+    error_message = "A private component is not in a private subnet."
+  }
+}
+
+run "public_when_said" {
+  command = plan
+
+  variables {
+    definition = { image = "tyk:1", port = 8181, public = true }
+  }
+
+  assert {
+    condition     = aws_security_group_rule.ingress["port"].cidr_blocks == tolist(["0.0.0.0/0"])
+    error_message = "A public component is not open to the world."
+  }
+
+  assert {
+    condition     = aws_security_group_rule.ingress["port"].from_port == 8181 && aws_security_group_rule.ingress["port"].to_port == 8181
+    error_message = "A public component is open on another port than its own."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.network_configuration[0].assign_public_ip
+    error_message = "A public component has no public address."
+  }
+}
+
+run "nothing_is_open_without_a_port" {
+  command = plan
+
+  variables {
+    definition = { image = "worker:1" }
+  }
+
+  assert {
+    condition     = length(aws_security_group_rule.ingress) == 0
+    error_message = "A component without a port has a way in."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings == []
+    error_message = "A component without a port has a port mapping."
+  }
+}
+
+run "failed_deployments_stay_visible" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_circuit_breaker[0].enable && !aws_ecs_service.this.deployment_circuit_breaker[0].rollback
+    error_message = "The circuit breaker is off, or rolls back."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.enable_ecs_managed_tags && aws_ecs_service.this.propagate_tags == "SERVICE"
+    error_message = "Tasks and their interfaces are not tagged."
+  }
+}
+
+run "names" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_task_definition.this.family == "app-test--redis"
+    error_message = "The family may collide with another environment's."
+  }
+
+  assert {
+    condition     = aws_security_group.this.name == "gromit--app-test--redis"
+    error_message = "The security group may be refused, or collide."
+  }
+
+  assert {
+    condition     = aws_service_discovery_service.this.name == "redis.app-test"
+    error_message = "The component is not found as redis.app-test.internal."
+  }
+}
+
+run "no_config_no_mount" {
+  command = plan
+
+  assert {
+    condition     = length(aws_efs_access_point.config) == 0 && length(aws_ecs_task_definition.this.volume) == 0
+    error_message = "A component without config has a volume."
+  }
+}
+
+run "config_is_mounted_read_only" {
+  command = plan
+
+  variables {
+    definition = { image = "tyk:1", config_path = "/conf" }
+  }
+
+  assert {
+    condition = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].mountPoints == [
+      { sourceVolume = "config", containerPath = "/conf", readOnly = true }
+    ]
+    error_message = "The config is not mounted read-only."
+  }
+
+  assert {
+    condition     = aws_efs_access_point.config["/conf"].root_directory[0].path == "/app-test/redis"
+    error_message = "The access point shows more than the component's own folder."
+  }
+
+  assert {
+    condition     = aws_efs_access_point.config["/conf"].posix_user[0].uid == 65534
+    error_message = "The access point could write."
+  }
+}
+
+run "no_task_role" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_task_definition.this.task_role_arn == null
+    error_message = "The container has rights in AWS."
+  }
+}
+
+run "name_is_a_label" {
+  command = plan
+  variables {
+    name = "re--dis"
+  }
+  expect_failures = [var.name]
+}
+
+run "env_is_a_label" {
+  command = plan
+  variables {
+    env = "App-Test"
+  }
+  expect_failures = [var.env]
+}
+
+run "cluster_is_an_arn" {
+  command = plan
+  variables {
+    cluster = "app-test"
+  }
+  expect_failures = [var.cluster]
+}
+
+run "log_group_is_absolute" {
+  command = plan
+  variables {
+    log_group = "gromit"
+  }
+  expect_failures = [var.log_group]
+}
+
+run "tags_say_whose_it_is" {
+  command = plan
+  variables {
+    tags = { env = "app-test" }
+  }
+  expect_failures = [var.tags]
+}
+
+run "platform_has_a_range" {
+  command = plan
+  variables {
+    platform = {
+      vpc_id             = "vpc-0a1b"
+      vpc_cidr           = "10.91.0.0"
+      public_subnets     = ["subnet-public"]
+      private_subnets    = ["subnet-private"]
+      namespace_id       = "ns-0a1b"
+      file_system_id     = "fs-0a1b"
+      execution_role_arn = "arn:aws:iam::123456789012:role/execution"
+      region             = "eu-central-1"
+    }
+  }
+  expect_failures = [var.platform]
+}
+
+run "image_is_needed" {
+  command = plan
+  variables {
+    definition = { image = "" }
+  }
+  expect_failures = [var.definition]
+}
+
+run "port_is_a_port" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", port = 65536 }
+  }
+  expect_failures = [var.definition]
+}
+
+run "public_needs_a_port" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", public = true }
+  }
+  expect_failures = [var.definition]
+}
+
+run "config_path_is_absolute" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", config_path = "conf" }
+  }
+  expect_failures = [var.definition]
+}
+
+run "secrets_are_arns" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", secrets = { PASSWORD = "hunter2" } }
+  }
+  expect_failures = [var.definition]
+}
+
+run "size_is_one_of_fargates" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", cpu = 256, memory = 4096 }
+  }
+  expect_failures = [var.definition]
+}
+
+run "cpu_is_one_of_fargates" {
+  command = plan
+  variables {
+    definition = { image = "redis:7", cpu = 300 }
+  }
+  expect_failures = [var.definition]
+}

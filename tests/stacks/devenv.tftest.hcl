@@ -1,0 +1,99 @@
+# The root, planned against a mocked provider: what it gives, and what it refuses.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:cluster/app-test" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--redis:1" }
+  }
+
+  mock_resource "aws_service_discovery_service" {
+    defaults = { arn = "arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-0a1b" }
+  }
+}
+
+variables {
+  name       = "app-test"
+  components = { redis = { image = "redis:7", port = 6379 } }
+
+  platform = {
+    vpc_id             = "vpc-0a1b"
+    vpc_cidr           = "10.91.0.0/16"
+    public_subnets     = ["subnet-public"]
+    private_subnets    = ["subnet-private"]
+    namespace_id       = "ns-0a1b"
+    file_system_id     = "fs-0a1b"
+    execution_role_arn = "arn:aws:iam::123456789012:role/execution"
+    registry           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+    region             = "eu-central-1"
+  }
+}
+
+run "gives_what_each_service_must_run" {
+  command = plan
+
+  assert {
+    condition     = output.task_definitions == { redis = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--redis:1" }
+    error_message = "The output is not component to task definition."
+  }
+
+  assert {
+    condition     = aws_ecs_cluster.this.name == "app-test" && aws_cloudwatch_log_group.this.name == "/gromit/app-test"
+    error_message = "Cluster and log group are not called like the environment."
+  }
+
+  assert {
+    condition     = aws_ecs_cluster.this.tags == tomap({ env = "app-test", managed = "gromit" })
+    error_message = "The cluster does not say whose it is."
+  }
+}
+
+run "an_environment_without_components" {
+  command = plan
+  variables {
+    components = {}
+  }
+
+  assert {
+    condition     = length(output.task_definitions) == 0
+    error_message = "Nothing was wanted."
+  }
+}
+
+run "name_is_a_label" {
+  command = plan
+  variables {
+    name = "release-3.1.0"
+  }
+  expect_failures = [var.name]
+}
+
+run "components_are_labels" {
+  command = plan
+  variables {
+    components = { "Redis" = { image = "redis:7" } }
+  }
+  expect_failures = [var.components]
+}
+
+run "platform_is_made_of_ids" {
+  command = plan
+  variables {
+    platform = {
+      vpc_id             = "the-vpc"
+      vpc_cidr           = "10.91.0.0/16"
+      public_subnets     = []
+      private_subnets    = ["private"]
+      namespace_id       = "internal"
+      file_system_id     = "config"
+      execution_role_arn = "execution"
+      registry           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+      region             = "Frankfurt"
+    }
+  }
+  expect_failures = [var.platform]
+}

@@ -1,0 +1,148 @@
+"""The style of the Terraform files as rules: each is a function that gives what breaks it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from tests.stacks.hcl import Block, Directory, texts_in
+from tests.stacks.schema import SCHEMA
+
+Rule = Callable[[Directory], Iterator[str]]
+
+_PLACES = {"variable": "variables.tf", "output": "outputs.tf", "terraform": "versions.tf", "provider": "providers.tf"}
+_WORLD = re.compile(r"0\.0\.0\.0/0|::/0")
+_FOR_PUBLIC_ONES = '${var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cidr}'
+
+
+def variables_are_typed(directory: Directory) -> Iterator[str]:
+    """An exact type, never `any`."""
+    for block in directory.blocks("variable"):
+        if not re.search(r"\w", str(block.body.get("type", ""))) or re.search(r"\bany\b", str(block.body["type"])):
+            yield f"{block} has no exact type"
+
+
+def variables_are_described(directory: Directory) -> Iterator[str]:
+    """A sentence with an example, or one that says what must be in it."""
+    for block in directory.blocks("variable"):
+        text = str(block.body.get("description", ""))
+        if not (text.endswith(".") and ("for example" in text or "at least" in text)):
+            yield f"{block} has no description with an example"
+
+
+def variables_are_never_null(directory: Directory) -> Iterator[str]:
+    """`nullable = false`: a null is a mistake, not a value."""
+    for block in directory.blocks("variable"):
+        if block.body.get("nullable") is not False:
+            yield f"{block} is nullable"
+
+
+def variables_are_validated(directory: Directory) -> Iterator[str]:
+    """What AWS would refuse late is refused at once."""
+    for block in directory.blocks("variable"):
+        if not block.body.get("validation"):
+            yield f"{block} has no validation"
+
+
+def variables_are_used(directory: Directory) -> Iterator[str]:
+    """No input without a use, nor an attribute of one, unless it is handed on whole."""
+    outside = "\n".join(
+        text for block in directory.blocks("resource", "module", "locals", "output", "provider") for text in texts_in(block.body)
+    )
+    for block in directory.blocks("variable"):
+        name = f"var.{block.name}"
+        if name not in outside:
+            yield f"{block} is not used"
+        elif not re.search(rf"{re.escape(name)}(?![\w.])", outside):
+            attributes = re.findall(r"(\w+)\s*=", str(block.body.get("type")))
+            yield from (f"{block}: {a} is not used" for a in attributes if f"{name}.{a}" not in outside)
+
+
+def locals_are_used(directory: Directory) -> Iterator[str]:
+    """No local value without a use."""
+    for block in directory.blocks("locals"):
+        yield from (f"local.{name} is not used" for name in block.body if f"local.{name}" not in directory.code())
+
+
+def outputs_are_described(directory: Directory) -> Iterator[str]:
+    """Only what someone reads, and said what it is."""
+    for block in directory.blocks("output"):
+        if not str(block.body.get("description", "")).endswith("."):
+            yield f"{block} has no description"
+
+
+def files_are_the_usual_ones(directory: Directory) -> Iterator[str]:
+    """Everybody finds everything at once; no file is long."""
+    yield from (f"{f} is missing" for f in ("versions.tf", "variables.tf", "outputs.tf", "README.md") if f not in directory.texts)
+    for block in directory.blocks(*_PLACES):
+        if block.file != _PLACES[block.kind]:
+            yield f"{block} is in {block.file}"
+    for file, text in directory.texts.items():
+        if len(text.splitlines()) > 200:
+            yield f"{file} is longer than 200 lines"
+
+
+def modules_configure_nothing(directory: Directory) -> Iterator[str]:
+    """Providers and backends are the root's."""
+    if not directory.is_root:
+        yield from (str(block) for block in directory.blocks("provider"))
+        yield from (f"{block} has a backend" for block in directory.blocks("terraform") if "backend" in block.body)
+
+
+def versions_are_bounded(directory: Directory) -> Iterator[str]:
+    """Providers by their full address, with a lowest and a highest version."""
+    settings = directory.blocks("terraform")
+    if not any("required_version" in block.body for block in settings):
+        yield "no required_version"
+    for block in settings:
+        for providers in block.body.get("required_providers", [{}]):
+            for name, provider in providers.items():
+                if not re.fullmatch(r"[\w.-]+/[\w-]+/[\w-]+", provider.get("source", "")):
+                    yield f"{name} has no full address"
+                if not re.search(r">= ?\d.*< ?\d", provider.get("version", "")):
+                    yield f"{name} is not bounded"
+
+
+def modules_are_ours(directory: Directory) -> Iterator[str]:
+    """By relative path: nothing is fetched."""
+    for block in directory.blocks("module"):
+        if not str(block.body.get("source", "")).startswith("./"):
+            yield f"{block} comes from {block.body.get('source')}"
+
+
+def resources_are_tagged(directory: Directory) -> Iterator[str]:
+    """What can bear tags does."""
+    for block in directory.blocks("resource"):
+        if "tags" in SCHEMA["resources"].get(block.labels[0], {}) and "tags" not in block.body:
+            yield f"{block} has no tags"
+
+
+def names_are_plain(directory: Directory) -> Iterator[str]:
+    """snake_case, and a label never repeats its type."""
+    for block in directory.blocks("resource", "module", "variable", "output"):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", block.name):
+            yield f"{block} is not in snake_case"
+        if block.kind == "resource" and block.name in block.labels[0].split("_"):
+            yield f"{block} repeats its type"
+
+
+def only_public_components_are_open_to_the_world(directory: Directory) -> Iterator[str]:
+    """The world comes in by one expression alone."""
+    for block in directory.blocks("resource"):
+        for way_in in _ways_in(block):
+            yield from (f"{block}: {text}" for text in texts_in(way_in) if _WORLD.search(text) and text != _FOR_PUBLIC_ONES)
+
+
+def _ways_in(block: Block) -> Iterator[object]:
+    if "ingress" in block.body:
+        yield block.body["ingress"]
+    if block.body.get("type") != "egress" and block.labels[0].startswith("aws_") and "egress" not in block.body:
+        yield dict(block.body)
+
+
+RULES: Mapping[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        variables_are_typed, variables_are_described, variables_are_never_null, variables_are_validated, variables_are_used,
+        locals_are_used, outputs_are_described, files_are_the_usual_ones, modules_configure_nothing, versions_are_bounded,
+        modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
+    )
+}  # fmt: skip

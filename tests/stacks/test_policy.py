@@ -1,0 +1,75 @@
+"""The style of the Terraform files; each rule is shown a file that breaks it, so that none is blind."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from tests.stacks.hcl import Directory, directories
+from tests.stacks.policy import RULES
+
+BREAKS = {
+    "variables_are_typed": 'variable "x" {\n  type = any\n}',
+    "variables_are_described": 'variable "x" {\n  description = "x"\n}',
+    "variables_are_never_null": 'variable "x" {\n  type = string\n}',
+    "variables_are_validated": 'variable "x" {\n  type = string\n}',
+    "variables_are_used": 'variable "x" {\n  type = object({ a = string, b = string })\n}\nlocals {\n  y = var.x.a\n}',
+    "locals_are_used": "locals {\n  # local.y\n  y = 1\n}",
+    "outputs_are_described": 'output "x" {\n  value = 1\n}',
+    "files_are_the_usual_ones": 'variable "x" {\n  type = string\n}',
+    "modules_configure_nothing": 'provider "aws" {\n  region = "x"\n}',
+    "versions_are_bounded": 'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}',
+    "modules_are_ours": 'module "x" {\n  source = "terraform-aws-modules/ecs/aws"\n}',
+    "resources_are_tagged": 'resource "aws_ecs_cluster" "this" {\n  name = "x"\n}',
+    "names_are_plain": 'resource "aws_ecs_cluster" "ecs-cluster" {\n  name = "x"\n}',
+    "only_public_components_are_open_to_the_world": (
+        'resource "aws_security_group_rule" "this" {\n  type = "ingress"\n  cidr_blocks = ["0.0.0.0/0"]\n}'
+    ),
+}
+
+
+def bad(text: str) -> Directory:
+    return Directory(name="bad", texts={"main.tf": text}, is_root=False)
+
+
+@pytest.mark.parametrize("directory", directories(), ids=lambda d: d.name)
+@pytest.mark.parametrize("rule", RULES)
+def test_the_stack_keeps_every_rule(directory: Directory, rule: str) -> None:
+    assert list(RULES[rule](directory)) == []
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_is_blind(rule: str) -> None:
+    assert list(RULES[rule](bad(BREAKS[rule])))
+
+
+def test_an_unused_variable_and_an_unused_attribute_are_told_apart() -> None:
+    unused = list(RULES["variables_are_used"](bad('variable "x" {\n  type = string\n}')))
+    assert unused == ["variable.x is not used"]
+    assert list(RULES["variables_are_used"](bad(BREAKS["variables_are_used"]))) == ["variable.x: b is not used"]
+
+
+def test_a_way_in_inside_a_security_group_is_seen_too() -> None:
+    ingress = '  ingress {\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n'
+    text = f'resource "aws_security_group" "this" {{\n{ingress}  egress {{\n    from_port = 0\n  }}\n}}'
+    assert list(RULES["only_public_components_are_open_to_the_world"](bad(text)))
+
+
+def attributes(variable: str) -> set[str]:
+    """Names of the attributes of one of the root's variables."""
+    root = next(d for d in directories() if d.is_root)
+    (block,) = (b for b in root.blocks("variable") if b.name == variable)
+    return set(re.findall(r"(\w+)\s*=", str(block.body["type"])))
+
+
+def test_the_inputs_are_those_that_gromit_gives() -> None:
+    root = next(d for d in directories() if d.is_root)
+    assert {b.name for b in root.blocks("variable")} == {f.name for f in fields(StackInput)}
+    assert attributes("platform") == {f.name for f in fields(Platform)}
+    assert attributes("components") == {f.name for f in fields(ComponentInput)}
+
+
+def test_the_outputs_are_those_that_gromit_reads() -> None:
+    root = next(d for d in directories() if d.is_root)
+    assert {b.name for b in root.blocks("output")} == {f.name for f in fields(StackOutput)}
