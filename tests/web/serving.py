@@ -85,6 +85,12 @@ class Emulator:
     """AWS at an address of loopback."""
 
     url: str
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -317,10 +323,10 @@ def emulated() -> Iterator[Emulator]:
     assert child.stdout is not None
     with child.stdin, child.stdout:
         try:
-            yield Emulator(f"http://127.0.0.1:{int(child.stdout.readline())}")
+            yield Emulator(f"http://127.0.0.1:{int(child.stdout.readline())}", child)
         finally:
-            child.stdin.close()
-            child.wait(10)
+            child.kill()
+            child.wait()
 
 
 def eventually(look: Callable[[], Any], *, within: float = 10.0) -> Any:
