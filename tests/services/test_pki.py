@@ -208,6 +208,7 @@ class TestRevocation:
         assert desk.files.denied() == {"beef", serial}
 
     def test_what_was_never_issued_cannot_be_revoked(self, desk: Desk) -> None:
+        desk.pki.issue(ALICE)
         for which in ("bob", "beef", ""):
             with pytest.raises(NotFound):
                 desk.pki.revoke(which)

@@ -497,6 +497,25 @@ class TestUpstreamFaults:
             client(url, ClientTls(Identity(files.cert, files.key, files.ca)))
 
 
+def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    files = house.ca.leaf("gateway", Role.GATEWAY)
+    upstream = Upstream(client("https://127.0.0.1:9", ClientTls(Identity(files.cert, files.key, files.ca))), timedelta(seconds=1))
+
+    def broken(_authorization: str) -> None:
+        raise RuntimeError("unforeseen")
+
+    app = build_gateway(GatewayParts(broken, upstream, RateLimit(1), house.now_ms))
+    server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+    with capture_logs() as logs, server.running():
+        house.address = server.address()
+        answer = house.newbuild("gromit_secret")
+    assert (answer.status_code, set(answer.json())) == (500, {"error"})
+    assert "unforeseen" not in answer.text
+    assert [line["status"] for line in logs if line["event"] == "gateway.request"] == [500]
+    assert "gromit_secret" not in repr(logs)
+
+
 def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None:
     token, entry = house.tokens.new(make_grant(["tyk"], [Verb.NEWBUILD]))
     with capture_logs() as logs:
