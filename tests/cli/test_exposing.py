@@ -11,37 +11,62 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+import httpx2
 import pytest
 
+from gromit import bootstrap, config
 from gromit.core.roles import Role
-from gromit.local import emulator as local
+from gromit.local.emulator import Emulator
 from gromit.local.mends import remove_mends
+from gromit.web.tls import ClientTls
 from tests.aws_laws.fleet import Fleet
+from tests.aws_laws.laws import REGION
 from tests.waiting import wait_for
-from tests.web.serving import Certificates, Emulator, Serve, serving
+from tests.web.serving import Certificates
 
 DOMAIN = "dev.example.com"
+KEYS = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+def client_of(aws: Emulator, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=REGION,
+        endpoint_url=aws.url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @dataclass
 class World:
     """AWS, serve, and a shell in which gromit is called."""
 
-    serve: Serve
-    fleet: Fleet
-    zone_id: str
+    aws: Emulator
+    serve: httpx2.Client
+    certificates: Certificates
     folder: Path
+
+    def __post_init__(self) -> None:
+        self.fleet = Fleet(self.client)
+        zone = self.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        self.zone_id: str = zone.rsplit("/", 1)[-1]
+
+    def client(self, service: str) -> Any:
+        return client_of(self.aws, service)
 
     @property
     def environ(self) -> dict[str, str]:
-        worker = self.serve.certificates.of(Role.WORKER)
+        worker = self.certificates.of(Role.WORKER)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_", "AWS_"))}
         return {
             **kept,
-            **self.serve.emulator.environ,
+            **KEYS,
+            "AWS_ENDPOINT_URL": self.aws.url,
             "HOME": str(self.folder),
-            "GROMIT_SERVE_URL": self.serve.url,
-            "GROMIT_CA": self.serve.certificates.ca,
+            "GROMIT_SERVE_URL": str(self.serve.base_url),
+            "GROMIT_CA": self.certificates.ca,
             "GROMIT_CLIENT_CERT": worker.cert,
             "GROMIT_CLIENT_KEY": worker.key,
             "GROMIT_CLUSTER_ZONEID": self.zone_id,
@@ -79,13 +104,13 @@ class World:
 
     def start(self, environment: str) -> dict[str, set[str]]:
         """An environment that is wanted and runs; gives the addresses by name."""
-        answer = self.serve.send("PUT", f"/env/{environment}", {"tyk": "sha-1"})
+        answer = self.serve.put(f"/env/{environment}", json={"tyk": "sha-1"})
         assert answer.status_code == 201, answer.text
         return {f"{c}.{environment}.{DOMAIN}": set(self.fleet.run(environment, c)) for c in ("tyk", "tyk-analytics")}
 
     def records(self) -> dict[str, set[str]]:
         """Address records of the zone, by name."""
-        sets = self.serve.emulator.client("route53").list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
+        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
         return {s["Name"].rstrip("."): {r["Value"] for r in s["ResourceRecords"]} for s in sets if s["Type"] == "A"}
 
     def put(self, name: str, *, owned: bool = False) -> None:
@@ -96,9 +121,7 @@ class World:
             value = {"Value": f'"heritage=gromit,environment={environment}"'}
             sets.append({"Name": f"_gromit.{environment}.{DOMAIN}", "Type": "TXT", "TTL": 300, "ResourceRecords": [value]})
         changes = [{"Action": "CREATE", "ResourceRecordSet": s} for s in sets]
-        self.serve.emulator.client("route53").change_resource_record_sets(
-            HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes}
-        )
+        self.client("route53").change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
 
 
 @pytest.fixture(scope="module")
@@ -107,17 +130,38 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def world(tmp_path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    running = local.Emulator().start()
-    aws = Emulator(running.url)
+    running = Emulator().start()
     try:
-        with serving(aws, certificates) as serve:
-            zone = aws.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
-            yield World(serve, Fleet(aws.client), zone.rsplit("/", 1)[-1], tmp_path)
+        yield running
     finally:
         running.stop()
         remove_mends()
+
+
+@pytest.fixture
+def world(aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A serve as in production, in this process."""
+    server, _ = certificates.issue("server", "localhost", "127.0.0.1")
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": aws.url}.items():
+        monkeypatch.setenv(name, value)
+    settings = config.load(
+        {
+            "HOME": str(tmp_path),
+            "GROMIT_CA": certificates.ca,
+            "GROMIT_SERVE_CERT": server.cert,
+            "GROMIT_SERVE_KEY": server.key,
+            "GROMIT_SERVE_LISTEN": "127.0.0.1:0",
+            "GROMIT_SERVE_HEALTH": "127.0.0.1:0",
+        }
+    ).settings
+    bootstrap.session.cache_clear()
+    serve = bootstrap.api_server(settings)
+    bootstrap.session.cache_clear()
+    context = ClientTls(certificates.of(Role.OPERATOR)).context
+    with serve.running(), httpx2.Client(base_url=f"https://{serve.address(0)}", verify=context, trust_env=False) as client:
+        yield World(aws, client, certificates, tmp_path)
 
 
 def test_a_pass_publishes_what_runs_and_the_next_one_changes_nothing(world: World) -> None:
@@ -150,7 +194,7 @@ def test_a_dry_run_shows_the_changes_and_makes_none(world: World) -> None:
 def test_an_environment_that_was_deleted_loses_its_records(world: World) -> None:
     world.start("app")
     world.gromit("chitragupta")
-    assert world.serve.send("DELETE", "/env/app").status_code == 202
+    assert world.serve.delete("/env/app").status_code == 202
     assert {r["why"] for r in world.rows("chitragupta")} == {"environment app is gone", "no record of app is left"}
     assert world.records() == {}
 
@@ -211,7 +255,7 @@ def test_a_watch_follows_what_happens_until_it_is_told_to_stop(world: World) -> 
     with world.background("chitragupta", "--watch") as watch:
         expected = world.start("app")
         wait_for("records of app", lambda: world.records() == expected)
-        world.serve.send("DELETE", "/env/app")
+        world.serve.delete("/env/app")
         wait_for("no records", lambda: not world.records())
         watch.send_signal(signal.SIGTERM)
         assert watch.wait(10) == 0
