@@ -4,7 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check types lint imports hcl pins clean
+.PHONY: help setup demo test test-all check types lint imports pins clean
+# Tests that share a local cloud stay together on one of the processes.
+PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,10 +37,10 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: check ## everything CI runs, the demo included
-	$(BIN)/pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 test-all: check ## also what is long, or needs a terraform or provider that only some machines have
-	$(BIN)/pytest
+	$(PYTEST)
 
 pins: $(STAMP) ## renew requirements/*.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
