@@ -1,6 +1,7 @@
 """The richer interface under /v1: listings, builds with a sequence, histories, and what operators may do."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +22,17 @@ def _report(serve: Serve, sha: str, sequence: int | None = None, **more: Any) ->
 
 def _names(listing: Any) -> set[str]:
     return {e["name"] for e in listing["environments"]}
+
+
+def _pages(serve: Serve, **query: Any) -> Iterator[list[str]]:
+    """The names on each page of a list."""
+    cursor: dict[str, str] = {}
+    while True:
+        page = serve.get("/v1/environments", **query, **cursor)
+        yield [e["name"] for e in page["environments"]]
+        if page["next"] is None:
+            return
+        cursor = {"cursor": page["next"]}
 
 
 # ── one environment ───────────────────────────────────────────────────────────────────────────────
@@ -161,14 +173,9 @@ def test_filters_choose_environments_whatever_the_size_of_pages(zoo: Serve, limi
         ({"repository": "tyk", "want": "up", "prefix": "is-s", "phase": "sowing"}, {"is-sowing"}),
     ]
     for query, names in expected:
-        found, cursor = [], ""
-        while cursor is not None:
-            page = zoo.get("/v1/environments", limit=limit, **query, **({"cursor": cursor} if cursor else {}))
-            assert len(page["environments"]) <= limit
-            assert page["environments"] or page["next"] is None
-            found += [e["name"] for e in page["environments"]]
-            cursor = page["next"]
-        assert sorted(found) == sorted(names), query
+        pages = list(_pages(zoo, limit=limit, **query))
+        assert all(0 < len(page) <= limit for page in pages) or pages == [[]]
+        assert sorted(name for page in pages for name in page) == sorted(names), query
 
 
 def test_a_list_shows_what_a_single_look_shows(zoo: Serve) -> None:
@@ -212,37 +219,19 @@ def test_the_pages_of_a_list_are_all_of_it_and_each_once(
         if flat:
             serve.put_row(name=name, state="new", tyk="sha")
             continue
-        serve.dynamodb.put_item(TableName=serve.settings.tablename, Item=_row(name, gone=gone))
+        serve.put_environment(name, gone=gone)
         if name.startswith(prefix) and want in (None, "gone" if gone else "up"):
             expected.append(name)
-    query = {"prefix": prefix, **({"want": want} if want else {})}
-    found, cursor, pages = [], None, 0
-    while True:
-        page = serve.get("/v1/environments", limit=limit, **query, **({"cursor": cursor} if cursor else {}))
-        found += [e["name"] for e in page["environments"]]
-        pages, cursor = pages + 1, page["next"]
-        if cursor is None:
-            break
-    assert sorted(found) == sorted(expected)
-    assert pages == max(1, -(-len(expected) // limit))
-
-
-def _row(name: str, *, gone: bool) -> dict[str, Any]:
-    """A row as serve writes it, put by hand because a hundred builds take their time."""
-    numbers = {"generation": 1, "observed": 0, "created": 1, "changed": 1, "epoch": 1, "revision": 1, "due": 1}
-    texts = {"name": name, "incarnation": "i", "want": "gone" if gone else "up", "work": "reap" if gone else "sow", "v#tyk": "sha"}
-    return {
-        **{k: {"N": str(v)} for k, v in numbers.items()},
-        **{k: {"S": v} for k, v in texts.items()},
-        "protected": {"BOOL": False},
-    }
+    pages = list(_pages(serve, limit=limit, prefix=prefix, **({"want": want} if want else {})))
+    assert sorted(name for page in pages for name in page) == sorted(expected)
+    assert len(pages) == max(1, -(-len(expected) // limit))
 
 
 def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Serve) -> None:
     calls: list[str] = []
     store = serve.app.state.parts.environments.ledger.store
     for number in range(30):
-        serve.dynamodb.put_item(TableName=serve.settings.tablename, Item=_row(f"env-{number}", gone=False))
+        serve.put_environment(f"env-{number}")
     events = store._client.meta.events
     events.register("before-send.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count")
     try:

@@ -450,7 +450,7 @@ def test_a_token_reports_builds_of_its_own_repository_only(serve: Serve) -> None
 def test_only_the_gateway_is_believed_about_tokens(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     body = {"repo": "tyk-sink", "ref": "app-test", "sha": "sha-sink"}
-    operator = {"who": Role.OPERATOR, "headers": {"X-Gromit-Repository": "tyk-pump"}}
+    operator: dict[str, Any] = {"who": Role.OPERATOR, "headers": {"X-Gromit-Repository": "tyk-pump"}}
     assert serve.send("POST", "/newbuild", body, **operator).status_code == 200
     assert serve.send("DELETE", "/env/app-test", **operator).status_code == 202
     assert serve.state("app-test") == "deleted"

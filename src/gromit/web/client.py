@@ -170,6 +170,7 @@ class ServeChanges:
     def __init__(self, client: ServeClient) -> None:
         self._client = client
         self._announced = threading.Event()
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def wait(self, seconds: float) -> bool:
@@ -182,8 +183,12 @@ class ServeChanges:
             self._announced.clear()
         return heard
 
+    def close(self) -> None:
+        """Follow no longer: the thread ends with its connection, or before the next one."""
+        self._closed.set()
+
     def _follow(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 with self._client.stream("/v1/changes") as lines:
                     self._announced.set()  # whatever happened before we listened
@@ -191,7 +196,7 @@ class ServeChanges:
                         self._announced.set()
             except GromitError as error:
                 log.debug("changes.interrupted", reason=error.message)
-            threading.Event().wait(RECONNECT_S)
+            self._closed.wait(RECONNECT_S)
 
 
 def new_holder() -> str:
