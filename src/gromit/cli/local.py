@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - the local cloud is an extra: its libraries may not be there, and take long to import
 
 import os
+import signal
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,7 +62,7 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
         _say(f"the local cloud in {place.root} is up already")
         return
     options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
-    cloud.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], _say)
+    cloud.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
 
 
 @local.command()
@@ -144,6 +145,30 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
         show_json(row)
     else:
         show([row], ("repo", "sha", "environment", "reported"), run.output)
+
+
+@local.command()
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the cloud; a fresh one if not given, removed if all went well.",
+)
+@pass_run
+def demo(run: Run, folder: Path | None) -> None:
+    """The tour: builds come, an environment runs, a newer build comes, the branch goes. Every step is verified."""
+    from gromit.local import demo as tour
+    from gromit.local.progress import display
+
+    _ = run.settings  # logs are set up, and wrong settings said, before minutes have passed
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # the cloud goes down then, too
+    outcome = tour.run(folder, os.environ, display())
+    rows = [{"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail} for s in outcome.steps]
+    total = {"step": "all together", "seconds": round(sum(s.seconds for s in outcome.steps), 1), "verified": outcome.error is None}
+    show([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
+    if outcome.error:
+        raise outcome.error
 
 
 def _place(folder: Path) -> "Layout":

@@ -21,7 +21,7 @@ from gromit.local import layout, network, processes
 from gromit.local.assembly import GROMIT, Assembly, account
 from gromit.local.layout import Facts, Layout
 from gromit.local.platform import make_platform
-from gromit.local.supervisor import Supervisor, read_record, terminate_on_signals
+from gromit.local.supervisor import Supervisor, read_record, terminate_on_signals, tether
 
 Say = Callable[[str], None]
 """Called with one short line whenever something visible happens."""
@@ -60,18 +60,19 @@ def run(place: Layout, wishes: Wishes, environ: Mapping[str, str], say: Say) -> 
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
             _assemble(place, facts, environ, parts, say)
-            parts.mark_ready()
             say(f"the local cloud in {place.root} is up")
+            parts.mark_ready()
             parts.watch()
         finally:
             say("going down")
             parts.stop()
 
 
-def detach(place: Layout, arguments: Sequence[str], say: Say) -> None:
+def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], say: Say, *, tied: bool = False) -> None:
     """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
 
-    Raises `BackendError` with the last lines of its log if it is not to be.
+    If `tied`, the cloud goes down when this process ends, however it does.
+    Raises `BackendError` with the last lines of the log if the cloud is not to be.
     """
     network.require_linux()
     place.logs.mkdir(parents=True, exist_ok=True)
@@ -79,20 +80,22 @@ def detach(place: Layout, arguments: Sequence[str], say: Say) -> None:
     before = output.stat().st_size if output.exists() else 0
     with output.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*GROMIT, "local", "up", *arguments],
+            [*(tether() if tied else ()), *GROMIT, "local", "up", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            env=dict(environ),
             start_new_session=True,
         )
     pause, said = threading.Event(), 0
     try:
         while process.poll() is None:
+            ready = is_up(place, process.pid)
             lines = _lines(output, before)
             for line in lines[said:]:
                 say(line)
             said = len(lines)
-            if is_up(place, process.pid):
+            if ready:
                 return
             pause.wait(0.1)
     except KeyboardInterrupt:

@@ -146,7 +146,7 @@ class Supervisor:
         part = child.part
         with self._log_of(part).open("ab") as output:
             child.process = subprocess.Popen(  # noqa: S603 - our own commands
-                [sys.executable, "-S", "-I", str(_TETHER), str(os.getpid()), *part.command],
+                [*tether(), *part.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -207,6 +207,11 @@ class Supervisor:
             "parts": [asdict(c.state) for c in self._children],
         }
         write_whole(self._record, json.dumps(record, indent=1).encode() + b"\n")
+
+
+def tether() -> list[str]:
+    """Put before a command, this has the program end when the thread that starts it does."""
+    return [sys.executable, "-S", "-I", str(_TETHER), str(os.getpid())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,16 @@ def test_a_service_with_instances_stays(both: Both[Any]) -> None:
     assert mended == ["ResourceInUse", "done", "ServiceNotFound"]
 
 
+def test_a_namespace_is_known_from_the_dns_config_too(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        namespace = _namespace(cloud)
+        config = {"NamespaceId": namespace, "DnsRecords": [{"Type": "A", "TTL": 10}]}
+        service = cloud.discovery.create_service(Name="redis.app-test", DnsConfig=config)["Service"]
+        return service.get("NamespaceId") == namespace
+
+    assert both(look) == (False, True)
+
+
 def test_a_name_is_used_once_in_a_namespace(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         namespace = _namespace(cloud)

@@ -32,6 +32,7 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     network.refuse_reserved_tags,
     discovery.keep_used_services,
     discovery.refuse_doubles,
+    discovery.know_namespaces,
     zones.change_wholly,
     registry.digest_manifests,
 )

@@ -20,6 +20,16 @@ def keep_used_services(mending: Mending) -> None:
     mending.replace(Backend, "delete_service", delete_service)
 
 
+def know_namespaces(mending: Mending) -> None:
+    """AWS puts a service into the namespace that its `DnsConfig` names, where `NamespaceId` itself is not given."""
+
+    def create_service(stock: Callable[..., Any], backend: Any, **kwargs: Any) -> Any:
+        named = kwargs["namespace_id"] or (kwargs["dns_config"] or {}).get("NamespaceId")
+        return stock(backend, **{**kwargs, "namespace_id": named})
+
+    mending.replace(Backend, "create_service", create_service)
+
+
 def refuse_doubles(mending: Mending) -> None:
     """AWS refuses a second service of the same name in a namespace."""
 
