@@ -132,6 +132,12 @@ def test_a_task_that_starts_or_stops_has_an_interface_but_does_not_run(scene: Sc
     assert scene.tasks.running_tasks({"app"}) == whole(("app", "tyk", stays))
 
 
+def test_a_task_that_is_stopped_between_two_answers_does_not_count(scene: Scene) -> None:
+    (address,) = scene.fleet.run("app", "tyk")
+    scene.laws.meanwhile[DETAILS] = lambda: scene.fleet.set_status("app", address, desired="STOPPED")
+    assert scene.tasks.running_tasks({"app"}) == whole()
+
+
 def test_environments_without_a_cluster_or_with_an_idle_or_a_deleted_one_cost_one_call_together(scene: Scene) -> None:
     scene.fleet.run("gone", "tyk")
     scene.fleet.stop("gone")

@@ -6,7 +6,7 @@ Pages, sizes of calls and the like are kept by the emulator itself, as mended (`
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +94,8 @@ class Laws:
     slept: list[float] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     buckets: Mapping[str, list[Bucket]] = field(default_factory=rates)
+    meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens just before the next call of an operation."""
 
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
@@ -124,6 +126,7 @@ class Laws:
         operation = _operation(event_name)
         self.attempts[operation] += 1
         self.clock_s += LATENCY_S
+        self.meanwhile.pop(operation, lambda: None)()
         fault = self._fault(operation)
         if fault is not None and fault.after:
             botocore_stubber(event_name, request)

@@ -209,7 +209,7 @@ def test_an_escaped_dot_is_no_border_of_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"tyk.www.{DOMAIN}", f"tyk.default.{DOMAIN}", f"t--k.app-test.{DOMAIN}", f"app-test.{DOMAIN}", DOMAIN]
+    "name", [f"tyk.www.{DOMAIN}", f"tyk.default.{DOMAIN}", f"t--k.app-test.{DOMAIN}", f"app-test.{DOMAIN}", DOMAIN, "tyk.app-test"]
 )
 def test_names_that_no_environment_can_have_are_nobodys(name: str) -> None:
     assert environment_of(name, DOMAIN) is None
