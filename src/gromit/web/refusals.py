@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 _MEANING: dict[int | str, str] = {
     400: "What was sent cannot be meant; nothing was changed.",
     403: "The certificate's role does not allow it, or the certificate was revoked.",
@@ -25,9 +27,12 @@ class Refusal:
     """What to do about it; only under /v1."""
 
 
+_CONTENT = {"application/json": {"schema": TypeAdapter(Refusal).json_schema()}}
+
+
 def refusals(*statuses: int | str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route or router that refuses with these statuses."""
-    return {status: {"description": _MEANING[status], "model": Refusal} for status in statuses}
+    """The `responses` of a route or router that refuses with these statuses: in JSON even where a route answers in text."""
+    return {status: {"description": _MEANING[status], "content": _CONTENT} for status in statuses}
 
 
 EVERYWHERE = refusals(400, 403, "4XX", "5XX")
