@@ -68,6 +68,11 @@ def test_the_installed_bundle_is_the_one_that_was_tested_with() -> None:
     assert ZipFile(bundle.archive).namelist() == [bundle.program]
 
 
+def test_there_is_none_without_the_wheel_or_for_another_machine() -> None:
+    assert find_bundle("not-installed") is None
+    assert find_bundle(machine="aarch64") is None
+
+
 def test_the_cache_is_the_users() -> None:
     assert user_cache({"XDG_CACHE_HOME": "/cache", "HOME": "/home/me"}) == Path("/cache/gromit")
     assert user_cache({"HOME": "/home/me"}) == Path("/home/me/.cache/gromit")

@@ -199,6 +199,20 @@ def test_a_state_that_changes_while_it_is_looked_at_stays(s3: "S3Client", bucket
     assert head.resources == 3
 
 
+def test_a_state_that_is_gone_before_it_is_deleted_is_deleted(s3: "S3Client", bucket: S3StateBucket) -> None:
+    put(s3, state_key("app-test"), STATE | {"resources": []})
+    gone: list[str] = []
+
+    def go(**_: Any) -> None:
+        if not gone:
+            gone.append(state_key("app-test"))
+            s3.delete_object(Bucket=BUCKET, Key=gone[0])
+
+    s3.meta.events.register("before-call.s3.DeleteObject", go)
+    bucket.delete("app-test")
+    assert bucket.head("app-test") is None
+
+
 def test_an_unsaved_state_is_put_beside_the_real_one(s3: "S3Client", bucket: S3StateBucket) -> None:
     where = bucket.keep_errored("app-test", b'{"serial": 13}')
     assert where == "s3://terraform-state-dev/env:/app-test/devenv.errored-20260131T081500.123456Z"
@@ -243,3 +257,5 @@ def test_a_bucket_that_refuses_is_said_to(bucket: S3StateBucket, s3: "S3Client")
         elsewhere.lock("app-test", OWNER, "apply")
     with pytest.raises(BackendError, match="NoSuchBucket"):
         elsewhere.find_lock("app-test")
+    with pytest.raises(BackendError, match="NoSuchBucket"):
+        elsewhere.unlock(Lock(environment="app-test", id="id", etag='"1"'))

@@ -146,6 +146,13 @@ def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
     assert list(work.iterdir()) == []
 
 
+def test_what_is_no_run_is_left_alone(work: Path) -> None:
+    work.mkdir()
+    (work / "run-notes").write_text("somebody's")
+    sweep(work, Safe())
+    assert (work / "run-notes").exists()
+
+
 def test_a_work_folder_that_cannot_be_used_is_temporary(stack: Path, tmp_path: Path) -> None:
     (tmp_path / "work").write_text("a file")
     with pytest.raises(Temporary, match="cannot work in"):

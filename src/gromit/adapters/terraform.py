@@ -50,13 +50,14 @@ class Terraform:
 
     def by_hand(self, stack: StackInput, arguments: Sequence[str]) -> int:
         """Run any terraform command for one environment, on our terminal and under terraform's own lock; gives its exit code."""
-        run = self._session.open()
-        with run.environment(inputs_json(stack)) as folder:
+        session = self._session
+        ready = session.open()
+        with ready.folder.environment(inputs_json(stack)) as folder:
             data_dir = str(folder.path / ".terraform")
-            self._session.init(run, folder.path, data_dir, own_lock=True)
-            call = Call(cli_config=str(run.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
-            code = run_attached(self._session.launch(tuple(arguments), call, folder.path))
-            kept = folder.rescue(self._session.outside.rescue)
+            session.init(ready, folder.path, data_dir, own_lock=True)
+            call = Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
+            code = run_attached(session.launch(ready, tuple(arguments), call, folder.path))
+            kept = folder.rescue(session.outside.rescue)
         if kept is not None:
             raise TerraformFailed(f"terraform could not save the state of {stack.name}: it lies in {kept}")
         return code
@@ -71,10 +72,11 @@ class Terraform:
 
     def _act(self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress) -> Course:
         session = self._session
-        run = session.initialised()
+        ready = session.initialised()
+        run = ready.folder
         with run.environment(inputs_json(stack)) as folder:
             call = Call(cli_config=str(run.cli_config), data_dir=str(run.data), workspace=stack.name, lock_id=lock.id)
-            launch = session.launch(arguments, call, folder.path)
+            launch = session.launch(ready, arguments, call, folder.path)
             started = time.monotonic()
             done = session.follow(f"terraform {arguments[0]} of {stack.name}", launch, session.setup.timeout, progress)
             kept = folder.rescue(session.outside.rescue)

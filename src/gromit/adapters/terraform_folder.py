@@ -169,10 +169,10 @@ def sweep(work: Path, rescue: Rescue) -> None:
 
 
 def _locked(path: Path) -> int | None:
-    """The lock of a run's folder, taken; None if somebody has it, or the folder is gone."""
+    """The lock of a run's folder, taken; None if somebody has it, or there is no such folder."""
     try:
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

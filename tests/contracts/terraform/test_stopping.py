@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ import pytest
 
 from gromit.adapters.owner_watch import ProcessOwnerWatch
 from gromit.errors import Suspended, Temporary, TerraformFailed
-from tests.contracts.terraform.worlds import BARE, World, bare, found_lock, kill, managed, under
+from tests.contracts.terraform.worlds import BARE, World, bare, found_lock, kill, managed, terraform_of, under
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.terraform
@@ -49,7 +50,7 @@ def test_a_terraform_that_is_killed_is_a_failure_and_leaves_nothing(world: World
 
     def kill_terraform(line: str) -> None:
         if line.startswith("terraform_data.first"):
-            os.kill(min(under(lock.id)), signal.SIGKILL)  # the oldest is terraform, the younger ones it has started
+            os.kill(terraform_of(lock.id), signal.SIGKILL)
 
     with world.runner(BARE) as runner, pytest.raises(TerraformFailed, match="ended by signal 9"):
         runner.apply(bare("killed", "slow"), lock, kill_terraform)
@@ -59,10 +60,12 @@ def test_a_terraform_that_is_killed_is_a_failure_and_leaves_nothing(world: World
 @pytest.fixture
 def worker(world: World) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A worker in the middle of an apply, and the id of its lock."""
+    lock_id = ""
     with world.spawn("apply", BARE, bare("orphaned", "slow")) as process:
         try:
             assert process.stdout is not None
             lock_id = process.stdout.readline().strip()
+            assert lock_id, "the worker did not get the lock"
             for line in process.stdout:
                 if line.startswith("terraform_data.first"):
                     break
@@ -70,7 +73,8 @@ def worker(world: World) -> Iterator[tuple[subprocess.Popen[str], str]]:
         finally:
             process.kill()
             for pid in under(lock_id):
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
             wait_for("the end of its terraform", lambda: not under(lock_id))
             world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key="env:/orphaned/devenv.tflock")
             world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key="env:/orphaned/devenv")
@@ -93,7 +97,7 @@ def test_its_lock_is_taken_over_when_its_terraform_has_ended_and_not_before(
     watch = ProcessOwnerWatch()
     left = found_lock(world, "orphaned")
     assert "lives" in watch.judge(left).reason
-    terraform = min(under(lock_id))
+    terraform = terraform_of(lock_id)
     os.kill(terraform, signal.SIGSTOP)
     kill(process)
     verdict = watch.judge(left)

@@ -143,6 +143,11 @@ def under(lock_id: str) -> list[int]:
     return found
 
 
+def terraform_of(lock_id: str) -> int:
+    """The terraform that works under a lock: the leader of its session, with what it has started as members."""
+    return next(pid for pid in under(lock_id) if os.getsid(pid) == pid)
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """End a process that a test has started, as the kernel ends one that is out of memory."""
     process.send_signal(signal.SIGKILL)
