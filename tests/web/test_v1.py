@@ -59,6 +59,7 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
                 for r in DEFAULTS.keys() - {"tyk", "tyk-sink"}
             },
         },
+        "redeploys": {},
         "urls": {
             "tyk": "http://tyk.whole-1.dev.example.com:8181",
             "tyk-analytics": "http://tyk-analytics.whole-1.dev.example.com:3000",

@@ -2,11 +2,15 @@
 
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
 from gromit import bootstrap
 from gromit.cli import Command, Run, pass_run
+from gromit.core.environment import Phase
+from gromit.core.names import parse_ref
+from gromit.errors import NotFound
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
@@ -20,7 +24,9 @@ def terraform(run: Run, name: str, root: Path | None, arguments: tuple[str, ...]
     For example `gromit terraform app-test -- plan`. What is applied by hand here is not known to serve.
     """
     settings = run.settings
-    found = bootstrap.serve_client(settings).get(f"/v1/environments/{name}")
+    found = bootstrap.serve_client(settings).get(f"/v1/environments/{quote(parse_ref(name).last, safe='')}")
+    if found["phase"] == Phase.GONE:
+        raise NotFound(f"environment {found['name']} is gone", hint="nothing of it is left for terraform")
     with bootstrap.terraform_runner(settings, bootstrap.state_bucket(settings)) as runner:
         sower = bootstrap.sower(settings, bootstrap.config_root(settings, root or settings.root), runner, threading.Event())
         versions = {r: v["version"] for r, v in found["versions"].items()}

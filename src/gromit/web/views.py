@@ -49,6 +49,8 @@ class EnvironmentView:
     observed: int
     incarnation: str
     versions: Mapping[str, VersionView]
+    redeploys: Mapping[str, str]
+    """Component to a mark that changes whenever it is to be rolled over."""
     urls: Mapping[str, str]
     protected: bool
     created: str
@@ -117,6 +119,7 @@ class Views:
             observed=environment.observed,
             incarnation=environment.incarnation,
             versions={r: VersionView(v.version, v.source, v.ref, v.sequence) for r, v in self.versions(environment).items()},
+            redeploys=dict(environment.redeploys),
             urls=addresses.urls(self.catalogue, environment.name, self.domain) if phase is not Phase.GONE else {},
             protected=environment.protected,
             created=iso(environment.created_ms),
