@@ -1,0 +1,97 @@
+"""The registry of environments on a table in memory, with a clock that tests move."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gromit.core.catalogue import Catalogue, Component
+from gromit.core.component_inputs import Image
+from gromit.core.environment import Environment, Phase
+from gromit.core.lifecycle import Build, Stamp
+from gromit.core.names import parse_ref
+from gromit.core.rows import Outcome, Write
+from gromit.services.environments import Environments, Policy, Receipt
+from gromit.services.leases import Leases, Terms
+from gromit.services.ledger import Ledger
+from tests.fakes.announcer import FakeAnnouncer
+from tests.fakes.images import FakeImages
+from tests.fakes.store import MemoryStore
+
+GRACE_MS, TTL_MS, RETRY_MS, RETRY_MAX_MS = 3_600_000, 90_000, 30_000, 240_000
+CATALOGUE = Catalogue(
+    {
+        "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
+        "tyk-analytics": Component(name="tyk-analytics", repository="tyk-analytics", port=3000, public=True),
+        "tyk-pump": Component(name="tyk-pump", repository="tyk-pump", default_tag="main"),
+        "redis": Component(name="redis", image="redis:7", port=6379),
+    },
+    known_only=frozenset({"tyk-docs"}),
+)
+
+
+class CountingImages(FakeImages):
+    """A registry that counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[frozenset[Image]] = []
+
+    def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
+        """As the fake does it, counted."""
+        wanted = frozenset(images)
+        self.asked.append(wanted)
+        return super().digests(wanted)
+
+
+class MeddledStore(MemoryStore):
+    """A table in which somebody else is quicker: each of `meddling` is called once, before the next write that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meddling: list[Callable[[], object]] = []
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """The write, after what somebody else did."""
+        if self.meddling:
+            self.meddling.pop(0)()
+        return super().write(name, write)
+
+
+@dataclass
+class Registry:
+    """Both services on one table."""
+
+    protected: tuple[str, ...] = ("master", "release-*")
+    now_ms: int = 1_000_000
+    jitter: float = 1.0
+    store: MeddledStore = field(default_factory=MeddledStore)
+    images: CountingImages = field(default_factory=CountingImages)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
+    born: int = 0
+
+    def __post_init__(self) -> None:
+        ledger = Ledger(self.store, self.announcer)
+        policy = Policy(self.protected, GRACE_MS)
+        self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
+        self.leases = Leases(ledger, Terms(TTL_MS, RETRY_MS, RETRY_MAX_MS), lambda: self.jitter)
+
+    def stamp(self, actor: str = "ci") -> Stamp:
+        """A change now."""
+        return Stamp(actor, self.now_ms)
+
+    def report(
+        self, repository: str = "tyk", version: str = "sha-1", ref: str = "app-test", sequence: int | None = None
+    ) -> tuple[Receipt, Environment]:
+        """A build, reported now."""
+        return self.environments.report(Build(repository, parse_ref(ref), version, sequence), self.stamp())
+
+    def versions(self, name: str = "app-test") -> dict[str, str]:
+        """What an environment consists of."""
+        return {r: v.version for r, v in self.environments.inspect(name).versions.items()}
+
+    def phase(self, name: str = "app-test") -> Phase:
+        """Where an environment is now."""
+        return self.environments.inspect(name).phase(self.now_ms)
+
+    def _new_id(self) -> str:
+        self.born += 1
+        return f"incarnation-{self.born}"
