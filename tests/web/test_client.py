@@ -310,7 +310,8 @@ def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
 
 
 def test_a_change_wakes_who_waits(serve: Serve) -> None:
-    with closing(ServeChanges(ServeClient(serve.client(Role.WORKER)))) as changes:
+    http = httpx2.Client(base_url=serve.url, verify=serve.context(Role.WORKER), trust_env=False)
+    with closing(ServeChanges(ServeClient(http))) as changes:
         assert changes.wait(5)  # whatever happened before it listened
         assert not changes.wait(0.05)
         serve.build("tyk", "app-test", "sha")

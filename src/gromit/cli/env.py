@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -16,6 +17,9 @@ from gromit.cli.render import console, show, show_json
 from gromit.config import parse_duration
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
+
+if TYPE_CHECKING:
+    from gromit.web.client import ServeClient
 
 LOOK_S = 5.0
 """Look at an environment this often even if nothing was announced."""
@@ -36,7 +40,7 @@ def env() -> None:
 def list_(run: Run, phase: str | None, repository: str | None, prefix: str) -> None:
     """List environments."""
     query = {k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v}
-    found = sorted(bootstrap.serve_client(run.settings).pages(**query), key=lambda e: str(e["name"]))
+    found = sorted(_serve(run).pages(**query), key=lambda e: str(e["name"]))
     if run.output == "json":
         show_json(found)
     else:
@@ -91,7 +95,7 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
     given = {repo: version for repo, _, version in pairs}
     if len(given) < len(pairs):
         raise InvalidInput("a repository stands there twice", hint="give one version for each")
-    bootstrap.serve_client(run.settings).call("PATCH", f"/env/{_in_path(name)}", given)
+    _serve(run).call("PATCH", f"/env/{_in_path(name)}", given)
     _show(run, _detail(run, name))
 
 
@@ -100,7 +104,7 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
 @pass_run
 def delete(run: Run, name: str) -> None:
     """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
-    bootstrap.serve_client(run.settings).call("DELETE", f"/env/{_in_path(name)}")
+    _serve(run).call("DELETE", f"/env/{_in_path(name)}")
     _show(run, _detail(run, name))
 
 
@@ -134,7 +138,7 @@ def redeploy(run: Run, name: str, component: str | None) -> None:
 @pass_run
 def history(run: Run, name: str) -> None:
     """What happened to an environment, the oldest first."""
-    events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+    events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
     show(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
 
 
@@ -145,7 +149,7 @@ def watch(run: Run, name: str) -> None:
     """Follow an environment until it is gone; a line for everything that happens."""
     shown: set[str] = set()
     for found in _looks(run, name, None):
-        events = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+        events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
         for event in events:
             line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
             if line not in shown:
@@ -204,20 +208,28 @@ def unlock(run: Run, name: str, yes: bool) -> None:
 
 def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
     """The environment now and after each change of it, for so many seconds; one that does not exist counts as gone."""
-    feed = bootstrap.change_feed(run.settings)
-    client = bootstrap.serve_client(run.settings)
     until = time.monotonic() + seconds if seconds is not None else None
-    while True:
-        try:
-            yield client.get(f"/v1/environments/{_in_path(name)}")
-        except NotFound:
-            yield {"name": name, "phase": "gone", "error": None}
-        except Temporary as error:
-            click.echo(f"{error.message}; trying again", err=True)
-        left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
-        if left <= 0:
-            return
-        feed.wait(left)
+    with closing(bootstrap.change_feed(run.settings)) as feed:
+        while True:
+            try:
+                yield _serve(run).get(f"/v1/environments/{_in_path(name)}")
+            except NotFound:
+                yield {"name": name, "phase": "gone", "error": None}
+            except Temporary as error:
+                click.echo(f"{error.message}; trying again", err=True)
+            left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
+            if left <= 0:
+                return
+            feed.wait(left)
+
+
+def _serve(run: Run) -> "ServeClient":
+    """The client of serve: one for all of a command's requests, closed when the command ends."""
+    context = click.get_current_context()
+    if __name__ not in context.meta:
+        context.meta[__name__] = context.with_resource(closing(bootstrap.serve_client(run.settings)))
+    client: ServeClient = context.meta[__name__]
+    return client
 
 
 def _told(found: Mapping[str, Any]) -> str:
@@ -226,7 +238,7 @@ def _told(found: Mapping[str, Any]) -> str:
 
 
 def _detail(run: Run, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = bootstrap.serve_client(run.settings).get(f"/v1/environments/{_in_path(name)}")
+    found: dict[str, Any] = _serve(run).get(f"/v1/environments/{_in_path(name)}")
     return found
 
 
@@ -237,12 +249,12 @@ def _put(run: Run, name: str, source: IO[str]) -> None:
         raise InvalidInput(f"{source.name} is neither JSON nor YAML: {error}") from error
     if not isinstance(versions, dict):
         raise InvalidInput(f"{source.name} is not a mapping of repositories to versions", hint='for example {"tyk": "sha-1234"}')
-    bootstrap.serve_client(run.settings).call("PUT", f"/env/{_in_path(name)}", versions)
+    _serve(run).call("PUT", f"/env/{_in_path(name)}", versions)
     _show(run, _detail(run, name))
 
 
 def _change(run: Run, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
-    _show(run, bootstrap.serve_client(run.settings).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
+    _show(run, _serve(run).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
 
 
 def _in_path(name: str) -> str:

@@ -5,7 +5,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx2
@@ -24,6 +24,7 @@ ATTEMPTS = 4
 ATTEMPTS_FOR_S = 20.0
 PAGE = 200
 RECONNECT_S = 1.0
+DATA = "data: "
 
 _ERRORS: Mapping[int, type[GromitError]] = {
     400: InvalidInput,
@@ -44,6 +45,10 @@ class ServeClient:
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> httpx2.Response:
         """One request, repeated while serve cannot be reached. Raises the error that serve's answer stands for."""
@@ -73,12 +78,12 @@ class ServeClient:
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:
-        """The data lines of an SSE stream."""
+        """The lines of an SSE stream: announcements begin with `DATA`, all others are signs of life."""
         with _translated(self._http), self._http.stream("GET", path, timeout=httpx2.Timeout(45, connect=5)) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise _error(answer)
-            yield (line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: "))
+            yield answer.iter_lines()
 
     def _once(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> httpx2.Response:
         with _translated(self._http):
@@ -165,7 +170,10 @@ class ServeEnvironments:
 
 
 class ServeChanges:
-    """The port `ChangeFeed`: follows the stream of changes in a thread of its own, from the first `wait` on."""
+    """The port `ChangeFeed`: follows the stream of changes in a thread of its own, from the first `wait` on.
+
+    The client is for the stream alone; the thread closes it.
+    """
 
     def __init__(self, client: ServeClient) -> None:
         self._client = client
@@ -184,19 +192,26 @@ class ServeChanges:
         return heard
 
     def close(self) -> None:
-        """Follow no longer: the thread ends with its connection, or before the next one."""
+        """Follow no longer: the thread ends with the next sign of life from serve, 15 s from now at the latest."""
         self._closed.set()
 
     def _follow(self) -> None:
-        while not self._closed.is_set():
-            try:
-                with self._client.stream("/v1/changes") as lines:
-                    self._announced.set()  # whatever happened before we listened
-                    for _ in lines:
-                        self._announced.set()
-            except GromitError as error:
-                log.debug("changes.interrupted", reason=error.message)
-            self._closed.wait(RECONNECT_S)
+        with closing(self._client):
+            while not self._closed.is_set():
+                try:
+                    self._listen()
+                except GromitError as error:
+                    log.debug("changes.interrupted", reason=error.message)
+                self._closed.wait(RECONNECT_S)
+
+    def _listen(self) -> None:
+        with self._client.stream("/v1/changes") as lines:
+            self._announced.set()  # whatever happened before we listened
+            for line in lines:
+                if self._closed.is_set():
+                    return
+                if line.startswith(DATA):
+                    self._announced.set()
 
 
 def new_holder() -> str:

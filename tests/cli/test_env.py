@@ -1,0 +1,472 @@
+"""`gromit env` as people and scripts call it, against a running serve."""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gromit import bootstrap
+from gromit.cli import run
+from gromit.core.roles import Role
+from gromit.core.time import iso
+from tests.web.serving import DEFAULTS, GRACE_S, REGION, Serve, certificates, emulator, eventually, serve, shared_serve
+
+__all__ = ["certificates", "emulator", "serve", "shared_serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Runs commands as `gromit` would, in this process, with an operator's certificate."""
+
+    serve: Serve
+    captured: pytest.CaptureFixture[str]
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What a command prints; it must end with the given code."""
+        self.captured.readouterr()
+        assert run(["env", *arguments]) == code, self.captured.readouterr().err
+        return self.captured.readouterr().out
+
+    def fail(self, *arguments: str, code: int = 1) -> str:
+        """What a command complains of; it must print no result."""
+        self.captured.readouterr()
+        assert run(["env", *arguments]) == code
+        result = self.captured.readouterr()
+        assert result.out == ""
+        return result.err
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "-o", "json"))
+
+    def table(self, *arguments: str) -> list[list[str]]:
+        """The words of each line."""
+        return [line.split() for line in self.run(*arguments).splitlines()]
+
+
+@pytest.fixture
+def shell(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Shell]:
+    identity = serve.certificates.of(Role.OPERATOR)
+    settings = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_SERVE_URL": serve.url,
+        "GROMIT_CA": serve.certificates.ca,
+        "GROMIT_CLIENT_CERT": identity.cert,
+        "GROMIT_CLIENT_KEY": identity.key,
+        "GROMIT_LOG_LEVEL": "error",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield Shell(serve, capsys)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _file(folder: Path, text: str) -> str:
+    path = folder / "versions"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# ── list, get, history ────────────────────────────────────────────────────────────────────────────
+
+
+def test_list_shows_environments_by_name(shell: Shell) -> None:
+    assert shell.run("list") == "no environments\n"
+    assert shell.json("list") == []
+    shell.serve.build("tyk", "zebra", "sha-z")
+    shell.serve.clock.advance(ms=1)
+    shell.serve.build("tyk-pump", "ape", "sha-a")
+    shell.serve.outcome(shell.serve.claim("sow"), "fail", message="no such image")
+    changed = iso(shell.serve.clock.now)
+    assert shell.table("list") == [
+        ["NAME", "PHASE", "VERSIONS", "PROTECTED", "CHANGED", "ERROR"],
+        ["ape", "pending", "tyk-pump=sha-a", "no", changed, "-"],
+        ["zebra", "failed", "tyk=sha-z", "no", changed, "no", "such", "image"],
+    ]
+    assert shell.json("list") == [shell.serve.get("/v1/environments/ape"), shell.serve.get("/v1/environments/zebra")]
+
+
+def test_list_filters(shell: Shell) -> None:
+    for repository, name in (("tyk", "a-1"), ("tyk-pump", "a-2"), ("tyk", "b-1")):
+        shell.serve.build(repository, name, "sha")
+    shell.serve.send("DELETE", "/env/b-1")
+
+    def names(*arguments: str) -> list[str]:
+        return [e["name"] for e in shell.json("list", *arguments)]
+
+    assert names() == ["a-1", "a-2", "b-1"]
+    assert names("--prefix", "a") == ["a-1", "a-2"]
+    assert names("--repo", "tyk") == ["a-1", "b-1"]
+    assert names("--phase", "deleting,reaping") == ["b-1"]
+    assert names("--phase", "all", "--repo", "tyk-pump") == ["a-2"]
+    assert "there is no phase 'happy'" in shell.fail("list", "--phase", "happy", code=2)
+
+
+def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
+    shell.serve.push("tyk-sink", "f-1")
+    shell.serve.build("tyk", "refs/heads/x/f-1", "sha-gw")
+    shell.serve.send("PATCH", "/env/f-1", {"tyk-pump": "sha-p"})
+    lines = shell.run("get", "f-1").splitlines()
+    now = iso(shell.serve.clock.now)
+    assert [line.split() for line in lines[:8]] == [
+        ["name", "f-1"], ["phase", "pending"], ["protected", "no"], ["generation", "2"], ["observed", "0"],
+        ["created", now], ["changed", now], ["due", now],
+    ]  # fmt: skip
+    assert [line.split(maxsplit=2) for line in lines[9:15]] == [
+        ["REPOSITORY", "VERSION", "WHY"],
+        ["tyk", "sha-gw", "reported of x/f-1"],
+        ["tyk-analytics", "master", "default branch: it has no such branch"],
+        ["tyk-identity-broker", "master", "default branch: it has no such branch"],
+        ["tyk-pump", "sha-p", "reported"],
+        ["tyk-sink", "f-1", "its registry has the branch's tag"],
+    ]
+    assert [line.split() for line in lines[16:]] == [
+        ["COMPONENT", "URL"],
+        ["tyk", "http://tyk.f-1.dev.example.com:8181"],
+        ["tyk-analytics", "http://tyk-analytics.f-1.dev.example.com:3000"],
+    ]
+    assert shell.json("get", "f-1") == shell.serve.get("/v1/environments/f-1")
+
+
+def test_get_shows_who_works_on_it_and_what_went_wrong(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="rollout", message="[red]tyk[/red] does not start")
+    assert "rollout: [red]tyk[/red] does not start" in shell.run("get", "app-test")
+    shell.serve.clock.advance(s=60)
+    shell.serve.claim("sow", holder="sower-7")
+    assert f"sower-7 until {iso(shell.serve.clock.now + 90_000)}" in shell.run("get", "app-test")
+
+
+@pytest.mark.parametrize("name", ["refs/heads/x/v3.1.0", "x/v3.1.0", "V3.1.0", "refs%2Fheads%2Fv3.1.0", "v310"])
+def test_an_environment_may_be_named_by_its_branch(shell: Shell, name: str) -> None:
+    shell.serve.build("tyk", "x/v3.1.0", "sha")
+    assert shell.json("get", name)["name"] == "v310"
+    assert shell.json("history", name)[0]["kind"] == "created"
+    assert shell.json("set", name, "tyk=sha-2")["versions"]["tyk"]["version"] == "sha-2"
+    assert shell.json("protect", name)["protected"] is True
+    assert shell.json("unprotect", name)["protected"] is False
+    assert shell.json("delete", name)["phase"] == "deleting"
+
+
+@pytest.mark.parametrize("name", ["app-test?x=1", "app-test#x", "app-test;x", "app-test x", "other/../app-test?"])
+def test_a_name_with_odd_characters_never_means_another_environment(shell: Shell, name: str) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    before = shell.serve.rows
+    assert "could not find env app-test" in shell.fail("delete", name)
+    assert "could not find env app-test" in shell.fail("set", name, "tyk=x")
+    assert "could not find env app-test" in shell.fail("redeploy", name)
+    assert shell.serve.rows == before
+
+
+COMMANDS: list[Sequence[str]] = [
+    ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"), ("delete", "NAME"), ("protect", "NAME"),
+    ("unprotect", "NAME"), ("redeploy", "NAME"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[c[0] for c in COMMANDS])
+def test_what_does_not_exist_is_said_and_is_a_failure(shell: Shell, command: Sequence[str]) -> None:
+    complaint = shell.fail(*(a.replace("NAME", "nowhere") for a in command))
+    assert complaint.startswith("gromit: could not find env nowhere\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[c[0] for c in COMMANDS])
+def test_what_can_be_no_name_is_a_wrong_use(shell: Shell, command: Sequence[str]) -> None:
+    assert "no usable environment name" in shell.fail(*(a.replace("NAME", "x/_") for a in command), code=2)
+
+
+def test_history_tells_the_oldest_first(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.clock.advance(s=5)
+    shell.run("redeploy", "app-test", "tyk")
+    rows = shell.json("history", "app-test")
+    assert [(e["kind"], e["text"]) for e in rows] == [("created", "tyk reported sha of app-test"), ("redeploy", "tyk")]
+    table = shell.table("history", "app-test")
+    assert table[0] == ["AT", "KIND", "ACTOR", "TEXT"]
+    assert table[2][:2] == [iso(shell.serve.clock.now), "redeploy"]
+    assert table[2][2].startswith("operator:")
+
+
+# ── create, replace, set ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("text", ['{"tyk": "sha-1", "tyk-pump": "sha-2"}', "tyk: sha-1\ntyk-pump: sha-2\n"])
+def test_create_reads_json_and_yaml(shell: Shell, tmp_path: Path, text: str) -> None:
+    made = shell.json("create", "app-test", "-f", _file(tmp_path, text))
+    assert made == shell.serve.get("/v1/environments/app-test")
+    assert shell.serve.get("/env/app-test") == {
+        "name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-1", "tyk-pump": "sha-2",
+    }  # fmt: skip
+
+
+def test_create_gives_the_others_the_tag_of_the_branch_as_it_is_written(shell: Shell, tmp_path: Path) -> None:
+    shell.serve.push("tyk-sink", "v9.9")
+    made = shell.json("create", "x/v9.9", "-f", _file(tmp_path, "tyk: sha"))
+    assert (made["name"], made["versions"]["tyk-sink"]["version"]) == ("v99", "v9.9")
+
+
+def test_create_does_not_touch_what_exists(shell: Shell, tmp_path: Path) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    before = shell.serve.rows
+    assert "app-test exists already" in shell.fail("create", "app-test", "-f", _file(tmp_path, "tyk: x"))
+    assert shell.serve.rows == before
+
+
+def test_create_takes_the_place_of_what_is_gone(shell: Shell, tmp_path: Path) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.send("DELETE", "/env/app-test")
+    shell.serve.clock.advance(s=GRACE_S)
+    shell.serve.work_off("reap")
+    assert shell.json("create", "app-test", "-f", _file(tmp_path, "tyk: x"))["phase"] == "pending"
+
+
+def test_replace_reads_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    with Path(_file(tmp_path, '{"tyk-pump": "sha-p"}')).open(encoding="utf-8") as source:
+        monkeypatch.setattr("sys.stdin", source)
+        shown = shell.json("replace", "app-test", "-f", "-")
+    assert {r: v["version"] for r, v in shown["versions"].items()} == {**DEFAULTS, "tyk-pump": "sha-p"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- tyk\n", "is not a mapping"),
+        ("", "is not a mapping"),
+        ("tyk: [", "neither JSON nor YAML"),
+        ("tyk: 12", "version of tyk is not a string"),
+        ("redis: x", "'redis' is not part of any environment"),
+        ("tyk: a b", "'a b' is not an image tag"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_changes_nothing(shell: Shell, tmp_path: Path, text: str, says: str) -> None:
+    for command in ("create", "replace"):
+        assert says in shell.fail(command, "app-test", "-f", _file(tmp_path, text), code=2)
+    assert shell.serve.rows == {}
+
+
+def test_a_file_that_is_not_there_is_a_wrong_use(shell: Shell) -> None:
+    assert "No such file" in shell.fail("create", "app-test", "-f", "/nonexistent/versions", code=2)
+    assert "Missing option" in shell.fail("create", "app-test", code=2)
+
+
+def test_set_changes_some_versions(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shown = shell.json("set", "app-test", "tyk-pump=sha-p", "TykTechnologies/tyk-sink=sha-s")
+    assert {r: v["version"] for r, v in shown["versions"].items()} == {
+        **DEFAULTS, "tyk": "sha", "tyk-pump": "sha-p", "tyk-sink": "sha-s",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("versions", "says"),
+    [
+        (["tyk"], "'tyk' is not REPO=VERSION"),
+        (["tyk="], "'tyk=' is not REPO=VERSION"),
+        (["=sha"], "repo is empty"),
+        (["tyk=a", "tyk=b"], "stands there twice"),
+        (["tyk=a", "TykTechnologies/tyk=b"], "repository tyk stands twice"),
+        (["tyk=a=b"], "'a=b' is not an image tag"),
+        ([], "Missing argument"),
+    ],
+)
+def test_versions_that_cannot_be_meant_are_not_set(shell: Shell, versions: list[str], says: str) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    before = shell.serve.rows
+    assert says in shell.fail("set", "app-test", *versions, code=2)
+    assert shell.serve.rows == before
+
+
+# ── delete, protect, redeploy ─────────────────────────────────────────────────────────────────────
+
+
+def test_delete_shows_what_becomes_of_it(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    assert ["phase", "deleting"] in shell.table("delete", "app-test")
+    assert ["due", iso(shell.serve.clock.now + GRACE_S * 1000)] in shell.table("get", "app-test")
+
+
+def test_protection_is_in_the_way_of_deletion(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    assert ["protected", "yes"] in shell.table("protect", "app-test")
+    complaint = shell.fail("delete", "app-test")
+    assert "app-test is protected" in complaint
+    assert "gromit env unprotect app-test" in complaint
+    assert ["protected", "no"] in shell.table("unprotect", "app-test")
+    assert shell.json("delete", "app-test")["want"] == "gone"
+
+
+def test_redeploy_rolls_one_component_or_all_over(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.work_off("sow")
+    assert shell.json("redeploy", "app-test", "redis")["phase"] == "pending"
+    assert set(shell.serve.claim("sow")["redeploys"]) == {"redis"}
+    shell.run("redeploy", "app-test")
+    assert shell.serve.get("/v1/environments/app-test/events")["events"][-1]["text"].startswith("redis, tyk, ")
+    assert "there is no component 'nope'" in shell.fail("redeploy", "app-test", "nope", code=2)
+
+
+def test_a_viewer_may_look_but_not_change(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    identity = shell.serve.certificates.of(Role.VIEWER)
+    monkeypatch.setenv("GROMIT_CLIENT_CERT", identity.cert)
+    monkeypatch.setenv("GROMIT_CLIENT_KEY", identity.key)
+    assert shell.json("get", "app-test")["name"] == "app-test"
+    assert "role viewer may not DELETE /env/" in shell.fail("delete", "app-test")
+
+
+def test_settings_that_are_missing_are_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GROMIT_SERVE_URL")
+    assert "serve.url is not set\n  hint: set GROMIT_SERVE_URL" in shell.fail("list", code=2)
+
+
+# ── watch, wait ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Later:
+    """Does something once a command watches the changes of serve."""
+
+    def __init__(self, serve: Serve, *steps: Any) -> None:
+        self._serve, self._steps = serve, steps
+        self.thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+    def _run(self) -> None:
+        eventually(lambda: self._serve.app.state.parts.changes._watchers)
+        for step in self._steps:
+            step()
+
+
+def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    with Later(shell.serve, lambda: shell.serve.work_off("sow")):
+        assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "20")
+
+
+def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+
+    def fail() -> None:
+        shell.serve.outcome(shell.serve.claim("sow"), "fail", message="no such image")
+
+    def seen() -> None:
+        eventually(lambda: "failed (no such image)" in told(), within=15)
+
+    errors: list[str] = []
+
+    def told() -> str:
+        errors.append(shell.captured.readouterr().err)
+        return "".join(errors)
+
+    def again() -> None:
+        shell.serve.build("tyk", "app-test", "sha")
+        shell.serve.work_off("sow")
+
+    with Later(shell.serve, fail, seen, again):
+        assert run(["env", "wait", "app-test", "--timeout", "30", "-o", "json"]) == 0
+    assert json.loads(shell.captured.readouterr().out)["phase"] == "ready"
+
+
+def test_wait_ends_when_it_is_gone(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.work_off("sow")
+
+    def destroy() -> None:
+        shell.serve.send("DELETE", "/env/app-test")
+        shell.serve.clock.advance(s=GRACE_S)
+        shell.serve.work_off("reap")
+
+    with Later(shell.serve, destroy):
+        assert shell.json("wait", "app-test", "--for", "gone", "--timeout", "20s")["phase"] == "gone"
+
+
+def test_wait_knows_at_once_what_is_so_already(shell: Shell) -> None:
+    assert shell.run("wait", "nowhere", "--for", "gone", "--timeout", "0") == "nowhere is gone\n"
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.work_off("sow")
+    assert shell.json("wait", "app-test", "--timeout", "0")["phase"] == "ready"
+
+
+def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    assert "app-test is not ready after 0.2s: it is pending" in shell.fail("wait", "app-test", "--timeout", "0.2s")
+    assert "app-test is not gone after 0: it is pending" in shell.fail("wait", "app-test", "--for", "gone", "--timeout", "0")
+    assert "nowhere is not ready after 0: it is gone" in shell.fail("wait", "nowhere", "--timeout", "0")
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1", "", "5x", "1h5"])
+def test_wait_wants_a_length_of_time(shell: Shell, timeout: str) -> None:
+    assert "is not a length of time" in shell.fail("wait", "app-test", "--timeout", timeout, code=2)
+
+
+def test_watch_tells_what_happens_until_it_is_gone(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+
+    def live() -> None:
+        shell.serve.work_off("sow")
+        shell.serve.send("DELETE", "/env/app-test")
+        shell.serve.clock.advance(s=GRACE_S)
+        shell.serve.work_off("reap")
+
+    with Later(shell.serve, live):
+        lines = shell.run("watch", "app-test").splitlines()
+    assert [line.split()[1] for line in lines] == ["created", "sown", "deleted", "reaped"]
+    assert [json.loads(line)["kind"] for line in shell.run("watch", "app-test", "-o", "json").splitlines()] == [
+        "created", "sown", "deleted", "reaped",
+    ]  # fmt: skip
+
+
+# ── unlock ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The state bucket, with a lock of a person on app-test."""
+    for name, value in shell.serve.emulator.environ.items():
+        monkeypatch.setenv(name, value)
+    bootstrap.session.cache_clear()
+    s3 = shell.serve.emulator.client("s3")
+    s3.create_bucket(Bucket="terraform-state-dev", CreateBucketConfiguration={"LocationConstraint": REGION})
+    lock = {"ID": "lock-1", "Operation": "OperationTypeApply", "Who": "alice@bastion", "Created": "2026-01-31T08:15:00Z"}
+    s3.put_object(Bucket="terraform-state-dev", Key="env:/app-test/devenv.tflock", Body=json.dumps(lock).encode())
+    yield s3
+    for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", []):
+        s3.delete_object(Bucket="terraform-state-dev", Key=item["Key"])
+    s3.delete_bucket(Bucket="terraform-state-dev")
+    bootstrap.session.cache_clear()
+
+
+def _locks(s3: Any) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", [])]
+
+
+def test_unlock_says_whose_lock_it_removes(shell: Shell, bucket: Any) -> None:
+    assert run(["env", "unlock", "app-test", "--yes", "-o", "json"]) == 0
+    result = shell.captured.readouterr()
+    assert json.loads(result.out) == [{"name": "app-test", "lock": "lock-1", "removed": True}]
+    assert "locked since 2026-01-31T08:15:00Z by alice@bastion for OperationTypeApply" in result.err
+    assert _locks(bucket) == []
+    assert "there is no lock on app-test" in shell.fail("unlock", "app-test", "--yes")
+
+
+def test_unlock_asks_and_takes_silence_for_a_no(shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with Path(_file(tmp_path, "n\n")).open(encoding="utf-8") as answers:
+        monkeypatch.setattr("sys.stdin", answers)
+        assert "Is that process gone for certain?" in shell.fail("unlock", "x/App-Test", code=130)
+        assert "interrupted" in shell.fail("unlock", "app-test", code=130)
+    assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
