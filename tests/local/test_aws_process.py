@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gromit.errors import ConfigError
-from gromit.local.aws_process import Saver, Spec
+from gromit.local.aws_process import Saver
+from gromit.local.aws_spec import Spec
 from gromit.local.network import claim_ranges, free_port
 from gromit.local.processes import descendants, wait_for_end
 from tests.local.conftest import client, eventually, get

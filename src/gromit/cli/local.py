@@ -51,18 +51,20 @@ def local() -> None:
 @pass_run
 def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
     """Bring the cloud up; what it held before is there again. Ctrl-C brings it down."""
-    from gromit.local import cloud
+    from gromit.local import control
 
-    place, _ = cloud.folder(folder), run.settings
+    place, _ = control.folder(folder), run.settings
     wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
+        from gromit.local import cloud
+
         cloud.run(place, cloud.Wishes(domain=domain, ports=wanted), os.environ, _say)
         return
-    if cloud.is_up(place):
+    if control.is_up(place):
         _say(f"the local cloud in {place.root} is up already")
         return
     options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
-    cloud.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
+    control.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
 
 
 @local.command()
@@ -70,10 +72,10 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
 @pass_run
 def down(_run: Run, folder: Path) -> None:
     """Bring the cloud down. What it holds is kept; no process is left."""
-    from gromit.local import cloud
+    from gromit.local import control
 
-    place = cloud.folder(folder)
-    was_up = cloud.down(place, _say)
+    place = control.folder(folder)
+    was_up = control.down(place, _say)
     _say(f"the local cloud in {place.root} is down" if was_up else f"no local cloud was up in {place.root}")
 
 
@@ -83,9 +85,9 @@ def down(_run: Run, folder: Path) -> None:
 def status(run: Run, folder: Path) -> int:
     """How the parts are. The exit code is 0 only if all run."""
     from gromit.core.time import iso
-    from gromit.local import cloud
+    from gromit.local import control
 
-    rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in cloud.status(cloud.folder(folder))]
+    rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(control.folder(folder))]
     show(rows, ("part", "state", "pid", "since", "restarts", "address", "log"), run.output, empty="there is no local cloud")
     return 0 if rows and all(row["state"] == "running" for row in rows) else FAILED
 
@@ -172,9 +174,9 @@ def demo(run: Run, folder: Path | None) -> None:
 
 
 def _place(folder: Path) -> "Layout":
-    from gromit.local import cloud
+    from gromit.local import control
 
-    return cloud.folder(folder)
+    return control.folder(folder)
 
 
 def _say(line: str) -> None:

@@ -11,13 +11,16 @@ import httpx2
 
 from gromit.adapters.private_files import write_whole
 from gromit.errors import BackendError
-from gromit.local import aws_process, variables
+from gromit.local import variables
+from gromit.local.aws_spec import Spec
 from gromit.local.layout import Facts, Layout
 from gromit.local.overlay import write_overlay
 from gromit.local.platform import Account
 from gromit.local.supervisor import Part
 
 GROMIT = (sys.executable, "-m", "gromit")
+"""Begins every command line of the product."""
+
 WORKERS = ("sow", "reap", "chitragupta")
 HOLDERS = (("server", "serve"), ("gateway", "gateway"), ("worker", "worker"), ("operator", "operator"))
 """Role and name of everybody who has a certificate."""
@@ -59,7 +62,7 @@ class Assembly:
     def aws(self) -> Part:
         """The emulated AWS."""
         facts, place = self.facts, self.place
-        spec = aws_process.Spec(
+        spec = Spec(
             region=facts.region,
             port=facts.ports["aws"],
             dns_port=facts.ports["dns"],

@@ -1,7 +1,7 @@
 """The process `aws` of a local cloud: the emulator, the Fargate simulator and the DNS server, with a state that is kept.
 
-Run as `python -m gromit.local.aws_process SPEC`, SPEC being the JSON of `Spec`. SIGTERM saves, and ends it and every simulated
-task.
+Run as `python -m gromit.local.aws_process SPEC`, SPEC being the JSON of `aws_spec.Spec`. SIGTERM saves, and ends it and every
+simulated task.
 """
 
 import ipaddress
@@ -11,13 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
 
 from gromit import log as logs
 from gromit.errors import GromitError
+from gromit.local.aws_spec import Spec
 from gromit.local.dns_server import DnsServer, EmulatedNames
 from gromit.local.emulator import ACCOUNT, Emulator
 from gromit.local.fargate import Fargate
@@ -27,24 +27,6 @@ _PAUSE = 0.5
 """Seconds between two savings of a state that goes on changing."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """What the process is told."""
-
-    region: str
-    port: int
-    dns_port: int
-    state: str
-    config_root: str
-    public: str
-    """The network that public addresses come from."""
-
-    @property
-    def command(self) -> tuple[str, ...]:
-        """How the process is started."""
-        return (sys.executable, "-m", "gromit.local.aws_process", json.dumps(asdict(self)))
 
 
 class Saver:

@@ -13,7 +13,7 @@ from gromit.adapters import catalogue_file
 from gromit.core.catalogue import Catalogue
 from gromit.core.names import parse_ref
 from gromit.errors import BackendError, GromitError
-from gromit.local import assembly, cloud, processes, release, supervisor
+from gromit.local import assembly, control, processes, release, supervisor
 from gromit.local.layout import Facts, Layout, known_facts
 from gromit.local.progress import Course, Display, Step
 from gromit.local.witness import Expected, Witness
@@ -40,7 +40,7 @@ class Outcome:
 
 def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Outcome:
     """Take the tour in `folder`, or in a fresh one that is removed if all went well. The cloud is down afterwards in any case."""
-    place = cloud.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
+    place = control.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
     own = {k: v for k, v in environ.items() if k not in {"GROMIT_CATALOGUE", "GROMIT_REPOS"}}
     course = Course(display)
     error: GromitError | None = None
@@ -49,7 +49,7 @@ def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Ou
     except GromitError as problem:
         error = GromitError(problem.message, hint=problem.hint or f"the logs are in {place.logs}")
     except BaseException:
-        cloud.down(place, display.note)
+        control.down(place, display.note)
         raise
     try:
         with course.step("bring the local cloud down; no process is left"):
@@ -105,7 +105,7 @@ class _Branch:
 def _take(tour: Tour) -> None:
     course = tour.course
     with course.step("bring a local cloud up"):
-        cloud.detach(tour.place, ["--dir", str(tour.place.root)], tour.environ, course.display.note, tied=True)
+        control.detach(tour.place, ["--dir", str(tour.place.root)], tour.environ, course.display.note, tied=True)
         branch = _branch(tour)
     with course.step("two repositories report builds of one branch, each with its own token"):
         first, second = (branch.build(r, ref) for r, ref in zip(REPOSITORIES, REFS, strict=True))
@@ -173,7 +173,7 @@ def _goes_away(tour: Tour, branch: _Branch) -> None:
 def _bring_down(place: Layout, course: Course) -> None:
     record = supervisor.read_record(place.processes)
     below = processes.descendants(record.supervisor.pid) if record and record.supervisor.alive() else []
-    cloud.down(place, course.display.note)
+    control.down(place, course.display.note)
     if alive := [p.pid for p in (*below, *([record.supervisor] if record else [])) if p.alive()]:
         raise BackendError(f"processes are left: {alive}")
     course.detail = f"{len(below)} processes ended"

@@ -83,6 +83,7 @@ def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dic
         **_identity(layout, "worker"),
         "GROMIT_REAP_GRACE": "0",
         "GROMIT_DNS_BACKSTOP": "5s",
+        "GROMIT_DNS_PAUSE": "1s",
         "GROMIT_TERRAFORM_WORK": str(layout.terraform),
     }
 

@@ -1,0 +1,116 @@
+"""Looking at a local cloud, and having it go up and down, from another process than its own. Quick to import."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gromit.errors import BackendError
+from gromit.local import layout, network, processes
+from gromit.local.layout import Layout
+from gromit.local.supervisor import read_record, tether
+
+Say = Callable[[str], None]
+"""Called with one short line whenever something visible happens."""
+
+_UP = (sys.executable, "-m", "gromit", "local", "up")
+
+_DOWN = 180.0
+"""Seconds that a whole cloud may take to go down by itself."""
+
+
+def folder(path: Path) -> Layout:
+    """The layout of a cloud in `path`, which may be relative."""
+    return Layout(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links, and the path is shown to people
+
+
+def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], say: Say, *, tied: bool = False) -> None:
+    """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
+
+    If `tied`, the cloud goes down when this process ends, however it does.
+    Raises `BackendError` with the last lines of the log if the cloud is not to be.
+    """
+    network.require_linux()
+    place.logs.mkdir(parents=True, exist_ok=True)
+    output = place.logs / "cloud.log"
+    before = output.stat().st_size if output.exists() else 0
+    with output.open("ab") as file:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [*(tether() if tied else ()), *_UP, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=dict(environ),
+            start_new_session=True,
+        )
+    pause, said = threading.Event(), 0
+    try:
+        while process.poll() is None:
+            ready = is_up(place, process.pid)
+            lines = _lines(output, before)
+            for line in lines[said:]:
+                say(line)
+            said = len(lines)
+            if ready:
+                return
+            pause.wait(0.1)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    last = " | ".join(_lines(output, before)[-3:])
+    raise BackendError(f"the local cloud did not come up: {last}", hint=f"see {place.logs}")
+
+
+def down(place: Layout, say: Say) -> bool:
+    """Bring a cloud down, so that no process of it is left; False if it was not up."""
+    record = read_record(place.processes)
+    if record is None:
+        return False
+    was_up = record.supervisor.alive()
+    if was_up:
+        say("asking the cloud to go down")
+        record.supervisor.signal(signal.SIGTERM)
+        if processes.wait_for_end([record.supervisor], _DOWN):
+            say("it does not; making it")
+            processes.end([*processes.descendants(record.supervisor.pid), record.supervisor], 1)
+    left = read_record(place.processes) or record
+    processes.end(left.processes, 10)
+    return was_up
+
+
+def is_up(place: Layout, pid: int | None = None) -> bool:
+    """Whether a cloud is up and ready (and run by the process `pid`, if given)."""
+    record = read_record(place.processes)
+    return record is not None and record.ready and record.supervisor.alive() and pid in {None, record.supervisor.pid}
+
+
+def status(place: Layout) -> list[dict[str, Any]]:
+    """One row per part: state, pid, since when, restarts, address, log."""
+    record, facts = read_record(place.processes), layout.read_facts(place)
+    lives = record is not None and record.supervisor.alive()
+    urls = {} if facts is None else {n: facts.url(n, "https" if n == "serve" else "http") for n in ("aws", "serve", "gateway")}
+    return [
+        {
+            "part": part.name,
+            "state": part.state if lives else "down",
+            "pid": part.pid if lives else None,
+            "since": part.since,
+            "restarts": part.restarts,
+            "last_exit": part.last_exit,
+            "address": urls.get(part.name),
+            "log": str(place.logs / f"{part.name}.log"),
+        }
+        for part in (record.parts if record else ())
+    ]
+
+
+def _lines(path: Path, start: int) -> list[str]:
+    """The whole lines of a file from byte `start` on."""
+    with path.open("rb") as file:
+        file.seek(start)
+        return [line.decode(errors="replace") for line in file.read().split(b"\n")[:-1] if line]

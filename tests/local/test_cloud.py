@@ -1,0 +1,177 @@
+"""Local clouds as their users have them: real processes, brought up and down by the real command."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gromit.local import control
+from gromit.local.layout import Layout, known_facts
+from gromit.local.processes import Identity, descendants, wait_for_end
+from gromit.local.supervisor import Record, read_record
+from tests.local.conftest import eventually
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
+
+PARTS = ["aws", "serve", "gateway", "sow", "reap", "chitragupta"]
+
+
+def clean() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_"))}
+
+
+def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> str:
+    """What a command prints on standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gromit", *arguments],
+        env=clean() | (variables or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def local(place: Layout, verb: str, *arguments: str, code: int = 0) -> Any:
+    """What a command of `gromit local` gives, as JSON where it gives any."""
+    said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", code=code)
+    return json.loads(said) if said else None
+
+
+def record(place: Layout) -> Record:
+    found = read_record(place.processes)
+    assert found
+    return found
+
+
+def everything(place: Layout) -> list[Identity]:
+    supervisor = record(place).supervisor
+    return [supervisor, *descendants(supervisor.pid)]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """A cloud that is up."""
+    place = Layout(tmp_path_factory.mktemp("cloud") / "with a blank")
+    local(place, "up", "--detach")
+    yield place
+    local(place, "down")
+
+
+def test_all_parts_run_and_a_second_up_says_so(up: Layout) -> None:
+    assert [row["part"] for row in local(up, "status")] == PARTS
+    assert {row["state"] for row in local(up, "status")} == {"running"}
+    before = record(up).supervisor
+    local(up, "up", "--detach")
+    assert record(up).supervisor == before
+    gromit("local", "up", "--dir", str(up.root), code=1)
+
+
+def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None:
+    told = local(up, "env")
+    assert json.loads(gromit("env", "list", "-o", "json", variables=told)) == []
+    assert gromit("token", "list", "-o", "json", variables=told)
+    names = {
+        "GROMIT_SERVE_URL",
+        "GROMIT_CA",
+        "GROMIT_CLIENT_CERT",
+        "GROMIT_CLIENT_KEY",
+        "GROMIT_GATEWAY_URL",
+        "GROMIT_TOKEN",
+        "GROMIT_DNS",
+        "GROMIT_CLUSTER_DOMAIN",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    assert names <= told.keys()
+    for file in (up.token, up.key("operator"), up.tokens, up.state):
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: Layout) -> None:
+    told = local(up, "env")
+    gromit("suspend", str(up.config), "--reason", "only look", variables=told)
+    quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
+    assert (quiet["environment"], quiet["reported"]) == ("app-test", False)
+    gromit("env", "get", "app-test", variables=told, code=1)
+    loud = local(up, "push", "TykTechnologies/tyk", "refs/heads/feature/app-test", "--sha", "sha-1")
+    # the image that was pushed under the branch's name without a report is what tyk-pump falls back to
+    assert loud["answer"] == {
+        "name": "app-test",
+        "state": "new",
+        "tyk": "sha-1",
+        "tyk-analytics": "master",
+        "tyk-identity-broker": "master",
+        "tyk-pump": "app-test",
+        "tyk-sink": "master",
+    }
+    assert local(up, "urls") == []
+    gromit("env", "delete", "app-test", variables=told)
+    gromit("resume", str(up.config), "--reason", "looked", variables=told)
+    gromit("env", "wait", "app-test", "--for", "gone", variables=told)
+
+
+def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
+    before = next(p for p in record(up).parts if p.name == "reap")
+    assert before.pid
+    os.kill(before.pid, signal.SIGKILL)
+    eventually(lambda: local(up, "status")[4]["restarts"] == before.restarts + 1, within=30)
+    eventually(lambda: local(up, "status")[4]["state"] == "running", within=30)
+
+
+def test_a_second_cloud_runs_beside_the_first_and_leaves_nothing(up: Layout, tmp_path: Path) -> None:
+    other = Layout(tmp_path)
+    local(other, "up", "--detach", "--domain", "other.test")
+    one, two = known_facts(up), known_facts(other)
+    assert not {one.ranges.vpc, one.ranges.public} & {two.ranges.vpc, two.ranges.public}
+    assert not set(one.ports.values()) & set(two.ports.values())
+    assert two.domain == "other.test"
+    ours = everything(other)
+    assert len(ours) > len(PARTS)
+    local(other, "down")
+    assert wait_for_end(ours, 0) == []
+    assert not any(listens(port) for port in two.ports.values())
+    assert {row["state"] for row in local(other, "status", code=1)} == {"down"}
+    assert {row["state"] for row in local(up, "status")} == {"running"}
+    local(other, "down")
+    # what it was is there again, at the same addresses
+    gromit("local", "up", "--detach", "--dir", str(other.root), "--domain", "third.test", code=1)
+    local(other, "up", "--detach")
+    assert known_facts(other) == two
+    ours = everything(other)
+    # a supervisor that is killed takes all with it
+    ours[0].signal(signal.SIGKILL)
+    assert wait_for_end(ours, 60) == []
+    local(other, "down")
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        gromit("local", "up", "--dir", str(tmp_path), "--dns-port", port, code=1)
+        gromit("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port, code=1)
+
+
+def test_where_there_is_no_cloud_commands_say_so(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    for verb in (["env"], ["urls"], ["push", "tyk", "app-test"]):
+        gromit("local", *verb, "--dir", str(place.root), code=1)
+    assert local(place, "status", code=1) == []
+    local(place, "down")
+    assert control.folder(Path("x")).root == Path.cwd() / "x"

@@ -1,0 +1,91 @@
+"""The demo is the proof of the product: it passes, fails when it should, and leaves nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gromit.errors import BackendError
+from gromit.local.demo import Tour
+from gromit.local.layout import Layout
+from gromit.local.processes import descendants, wait_for_end
+from gromit.local.progress import Course, display
+from gromit.local.supervisor import read_record
+from tests.local.conftest import eventually
+
+DEMO = [sys.executable, "-m", "gromit", "local", "demo"]
+MINUTES_3 = 180
+
+
+def clean(**more: str) -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_"))} | more
+
+
+@pytest.mark.cloud
+@pytest.mark.terraform
+def test_the_demo_passes_with_the_embedded_terraform(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "-o", "json"],
+        env=clean(GROMIT_TERRAFORM_COMMAND="embedded", TMPDIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *steps, total = json.loads(done.stdout)
+    assert len(steps) >= 10
+    assert all(step["verified"] for step in steps)
+    assert total["seconds"] < MINUTES_3
+    assert list(tmp_path.glob("gromit-demo-*")) == []
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.cloud
+@pytest.mark.terraform
+def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path: Path) -> None:
+    broken = tmp_path / "terraform"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    done = subprocess.run(
+        [*DEMO, "--dir", str(tmp_path / "cloud"), "-o", "json"],
+        env=clean(GROMIT_TERRAFORM_COMMAND=str(broken)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    *steps, down, total = json.loads(done.stdout)
+    assert "shopping-cart has failed" in steps[-1]["seen"]
+    assert not steps[-1]["verified"]
+    assert down["verified"]
+    assert not total["verified"]
+    assert (tmp_path / "cloud" / "logs" / "sow.log").exists()
+    record = read_record(Layout(tmp_path / "cloud").processes)
+    assert record
+    assert not record.supervisor.alive()
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.Signals) -> None:
+    place = Layout(tmp_path / "cloud")
+    with subprocess.Popen([*DEMO, "--dir", str(place.root)], env=clean(), stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: (found := read_record(place.processes)) is not None and found.processes, within=60)
+        record = read_record(place.processes)
+        assert record
+        ours = [record.supervisor, *descendants(record.supervisor.pid)]
+        process.send_signal(number)
+        process.wait(120)
+    assert wait_for_end(ours, 60) == []
+
+
+def test_patience_ends_and_says_what_is_still_wrong(tmp_path: Path) -> None:
+    tour = Tour(Layout(tmp_path), {}, Course(display()), patience=0)
+    answers = iter(["not yet", "", ""])
+    with pytest.raises(BackendError, match="after 0 s, not yet"):
+        tour.until(lambda: next(answers))
+    tour.until(lambda: next(answers))
