@@ -17,16 +17,20 @@ from pydantic.fields import FieldInfo
 
 from gromit.errors import ConfigError
 
+_NONE = timedelta(0)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def parse_duration(value: object) -> object:
     """Seconds as a number, or `90s`, `37m`, `1h30m`, `2d`; anything else is left for the validator to refuse."""
-    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
-        return timedelta(seconds=float(value))
-    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
-        days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
+            return timedelta(seconds=float(value))
+        if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+            days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        return value
     return value
 
 
@@ -47,7 +51,11 @@ def _split(value: object) -> object:
     return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json"), Field(ge=_NONE)
+]
+Pause = Annotated[Duration, Field(gt=_NONE)]
+"""A length of time that must not be nothing: with such a pause a loop would turn as fast as it can."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 
@@ -101,7 +109,7 @@ class Gateway(_Group):
         description="file of token hashes, written by `gromit token new`; read anew when it changes",
     )
     rate: int = Field(120, gt=0, description="requests a minute that one token may make")
-    timeout: Duration = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
+    timeout: Pause = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
 
 
 class Environments(_Group):
@@ -113,20 +121,20 @@ class Environments(_Group):
 class Lease(_Group):
     """How long a worker holds a claim."""
 
-    ttl: Duration = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
-    renew: Duration = Field(timedelta(seconds=20), description="how often a worker renews its claims")
+    ttl: Pause = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
+    renew: Pause = Field(timedelta(seconds=20), description="how often a worker renews its claims")
 
 
 class Sow(_Group):
     """`gromit sow`, and what reap shares with it."""
 
     parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 per core")
-    retry: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles with each further one")
+    retry: Pause = Field(timedelta(seconds=30), description="first pause after a failure; it doubles with each further one")
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
-    timeout: Duration = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
+    timeout: Pause = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
     settle: Duration = Field(timedelta(minutes=10), description="how long services may take to run what was applied")
-    settle_poll: Duration = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
-    backstop: Duration = Field(
+    settle_poll: Pause = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
+    backstop: Pause = Field(
         timedelta(seconds=60), description="with --watch: look for work this often even if nothing was announced"
     )
 
@@ -144,7 +152,8 @@ class Dns(_Group):
     ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
     delete_percent: int = Field(30, ge=0, le=100, description="largest share of our records that one pass may delete unexplained")
     delete_free: int = Field(10, ge=0, description="unexplained deletes that are always allowed in a pass")
-    backstop: Duration = Field(timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced")
+    backstop: Pause = Field(timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced")
+    pause: Duration = Field(timedelta(seconds=5), description="with --watch: rest after each pass, however much is announced")
 
 
 class State(_Group):
@@ -257,7 +266,7 @@ def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping
     variables = {d.path: d.variable for d in fields()}
     for name, values in layers:
         for path, value in values.items():
-            _put(merged, path, value)
+            _put(merged, path, value, name)
             origins[path] = variables.get(path, name) if name == "environment" else name
     try:
         return Loaded(Settings.model_validate(merged), origins)
@@ -287,8 +296,12 @@ def _find_file(environ: Mapping[str, str]) -> Path | None:
 def _read_file(path: Path) -> dict[str, object]:
     try:
         tree = yaml.safe_load(path.read_text()) or {}
+    except yaml.MarkedYAMLError as error:  # its own text quotes the file, which may hold a key
+        mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}", hint="the file is YAML") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not YAML in UTF-8"
+        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} is not a mapping of settings", hint="see docs/reference/settings.md")
     return dict(_flatten(tree, ""))
@@ -302,10 +315,14 @@ def _flatten(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, obj
             yield f"{prefix}{key}", value
 
 
-def _put(tree: dict[str, Any], path: str, value: object) -> None:
+def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
     *groups, leaf = path.split(".")
     for group in groups:
         tree = tree.setdefault(group, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(
+                f"{group} is set to a value, but is a group of settings ({path} from {origin})", hint="nest its settings"
+            )
     tree[leaf] = value
 
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.dns import PublicTask, Record, owner_record
 from gromit.errors import BackendError, ConfigError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
-from gromit.services.chitragupta import SLICE_S, Chitragupta, Policy
+from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
 from tests.fakes.dns import FakeFeed, FakeTasks, FakeWanted, FakeZone, records_of
 
 DOMAIN = "dev.example.com"
@@ -239,7 +239,7 @@ def announce(change: Callable[[], None]) -> Callable[[], bool]:
 def watched(world: World, *script: Callable[[], bool], check: Callable[[], None] = allowed, backstop_s: float = 60) -> FakeFeed:
     stop = threading.Event()
     feed = FakeFeed(stop, list(script))
-    world.keeper.watch(feed, check, stop, backstop_s=backstop_s)
+    world.keeper.watch(feed, check, stop, Pace(backstop_s=backstop_s, pause_s=0, rest=feed.wait))
     return feed
 
 
@@ -307,6 +307,19 @@ def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> No
         watched(World(wanted=FakeWanted(failures=[error])))
 
 
+def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
+    world, stop, rests = World(), threading.Event(), list[float]()
+    feed = FakeFeed(stop, [lambda: True] * 3)
+    world.keeper.watch(feed, allowed, stop, Pace(backstop_s=60, pause_s=5, rest=rests.append))
+    assert rests == [5, 5, 5, 5]
+
+
+def test_announcements_do_not_shorten_the_pauses_after_failures() -> None:
+    world, stop, rests = World(wanted=FakeWanted(failures=[Temporary("throttled")] * 3)), threading.Event(), list[float]()
+    world.keeper.watch(FakeFeed(stop), allowed, stop, Pace(backstop_s=60, pause_s=5, rest=rests.append))
+    assert rests == [1, 2, 4, 5]
+
+
 def test_the_watch_says_once_what_is_in_the_way() -> None:
     world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
     with capture_logs() as logs:
@@ -317,7 +330,7 @@ def test_the_watch_says_once_what_is_in_the_way() -> None:
 def test_a_watch_that_is_told_to_stop_beforehand_does_nothing() -> None:
     world, stop = World(zone=FakeZone()), threading.Event()
     stop.set()
-    world.keeper.watch(FakeFeed(stop), allowed, stop, backstop_s=1)
+    world.keeper.watch(FakeFeed(stop), allowed, stop, Pace(backstop_s=1, pause_s=0, rest=stop.wait))
     assert world.zone.batches == 0
 
 

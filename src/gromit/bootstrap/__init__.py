@@ -20,7 +20,7 @@ from gromit.bootstrap.backends import (
 from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
 from gromit.bootstrap.machine import cores, domain, ms, needed, now_ms, operator, stamp
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
-from gromit.bootstrap.records import clusters, record_keeper
+from gromit.bootstrap.records import clusters, pace, record_keeper
 from gromit.bootstrap.serving import api_server
 from gromit.bootstrap.trust import gateway_server, pki, tokens
 from gromit.bootstrap.working import Crew, Reporting, sower, workers
@@ -44,6 +44,7 @@ __all__ = [
     "now_ms",
     "operator",
     "owner_watch",
+    "pace",
     "pki",
     "platform_source",
     "prepare_root",

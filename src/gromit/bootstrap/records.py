@@ -1,6 +1,7 @@
 """chitragupta, and what people see of clusters."""
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
+import threading
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import catalogue, record_store, service_states, session, task_source
@@ -9,7 +10,7 @@ from gromit.bootstrap.machine import domain
 
 if TYPE_CHECKING:
     from gromit.config import Settings
-    from gromit.services.chitragupta import Chitragupta
+    from gromit.services.chitragupta import Chitragupta, Pace
     from gromit.services.clusters import Clusters
 
 
@@ -27,6 +28,14 @@ def record_keeper(settings: "Settings") -> "Chitragupta":
     )
     tasks = task_source(known)
     return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+
+
+def pace(settings: "Settings", stop: threading.Event) -> "Pace":
+    """How often a watching chitragupta passes."""
+    from gromit.services.chitragupta import Pace
+
+    dns = settings.dns
+    return Pace(backstop_s=dns.backstop.total_seconds(), pause_s=min(dns.pause, dns.backstop).total_seconds(), rest=stop.wait)
 
 
 def clusters(settings: "Settings") -> "Clusters":

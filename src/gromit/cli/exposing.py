@@ -49,7 +49,7 @@ def expose(run: Run, root: Path | None, *, watch: bool, dry_run: bool, force: bo
     keeper, check = bootstrap.record_keeper(settings), _guard(run, root)
     if watch:
         with _stopping() as stop:
-            keeper.watch(bootstrap.change_feed(settings), check, stop, backstop_s=settings.dns.backstop.total_seconds())
+            keeper.watch(bootstrap.change_feed(settings), check, stop, bootstrap.pace(settings, stop))
         return 0
     if dry_run:
         found = keeper.look()

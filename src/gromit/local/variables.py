@@ -35,6 +35,7 @@ def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
         "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
         "GROMIT_PKI_DIR": str(layout.pki),
         "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
+        "GROMIT_ROOT": str(layout.config),
     }
 
 

@@ -38,6 +38,18 @@ class Policy:
     """Unexplained deletes that are always allowed in a pass."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often a watch passes, in seconds."""
+
+    backstop_s: float
+    """A pass at least this often."""
+    pause_s: float
+    """Rest after each pass, however much is announced: a pass reads the whole zone, and its rate is the account's."""
+    rest: Callable[[float], object]
+    """Waits so many seconds, or until the watch is told to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """What one pass decided, and did unless it was dry."""
@@ -103,11 +115,12 @@ class Chitragupta:
 
         self._write(planned(), planned, progress)
 
-    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, *, backstop_s: float) -> None:
-        """A pass after each announcement, and every `backstop_s` seconds, until told to stop.
+    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, pace: Pace) -> None:
+        """A pass after announcements, one for all that come during its rest, and at the backstop, until told to stop.
 
         `check` is called before each pass and may forbid it (`Suspended`, `RootUnusable`). What may be otherwise next time is
-        logged and counted, and tried again after 1, 2, 4 … seconds; only missing rights and wrong settings end the watch.
+        logged and counted, and tried again after 1, 2, 4 … seconds, whatever is announced; only missing rights and wrong settings
+        end the watch.
         """
         failures, told = 0, frozenset[str]()
         while not stop.is_set():
@@ -119,9 +132,12 @@ class Chitragupta:
             except (BackendError, UnsafePlan, Suspended, RootUnusable) as error:
                 failures += 1
                 log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
+                pace.rest(min(pace.backstop_s, _pause_s(failures)))
             else:
                 failures, told = 0, _tell(found, told)
-            _idle(feed, stop, min(backstop_s, _pause_s(failures)) if failures else backstop_s)
+                if pace.pause_s:
+                    pace.rest(pace.pause_s)
+                _idle(feed, stop, pace.backstop_s - pace.pause_s)
 
     def _plan(self, listing: Listing, actual: tuple[Record, ...], rows: Mapping[str, bool]) -> Changes:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
