@@ -10,7 +10,7 @@ from gromit.core.claims import Claim, NoWork
 from gromit.core.environment import Work
 from gromit.core.locks import Lock
 from gromit.core.protocol import Ending, Step
-from gromit.errors import GromitError, RootUnusable, Suspended, Temporary, TerraformFailed, TrustError
+from gromit.errors import BackendError, GromitError, RootUnusable, Suspended, Temporary, TerraformFailed, TrustError
 from gromit.ports import Progress
 from gromit.services.runs import Runner
 from gromit.services.working import Bounds, Outcome, Workers
@@ -307,6 +307,31 @@ def test_without_announcements_it_looks_when_work_will_be_due_and_at_the_backsto
     crew.queue = Idle()
     crew.workers().watch(PassingFeed(crew, 175.0), 60.0)
     assert seen == looks
+
+
+def test_after_an_announcement_it_looks_again_soon_for_the_index_of_work_lags_behind() -> None:
+    crew, seen = Crew(), list[float]()
+
+    class Idle(FakeQueue):
+        def claim(self, kind: Work) -> NoWork:
+            assert kind is Work.SOW
+            seen.append(crew.clock[0])
+            return NoWork(None)
+
+    class OnceHeard(PassingFeed):
+        def wait(self, seconds: float) -> bool:
+            return super().wait(seconds) or crew.clock[0] == 10.0
+
+    crew.queue = Idle()
+    crew.workers().watch(OnceHeard(crew, 80.0), 60.0)
+    assert seen == [0, 10, 10.5, 12.5, 72.5]
+
+
+def test_a_watch_outlives_a_bug_of_serve() -> None:
+    crew = Crew()
+    crew.queue.work.extend([BackendError("serve answered 500"), a_claim("a")])
+    crew.workers().watch(PassingFeed(crew, 5.0), 60.0)
+    assert crew.endings == all_done("a")
 
 
 def test_a_limit_counts_within_its_window() -> None:

@@ -12,7 +12,7 @@ import structlog
 from gromit.core.claims import Claim, NoWork
 from gromit.core.environment import Work
 from gromit.core.protocol import Ending, Problem
-from gromit.errors import RootUnusable, Suspended, Temporary
+from gromit.errors import BackendError, RootUnusable, Suspended
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
 
@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 SLICE_S = 0.5
 """Longest wait that does not look at the stop signal, at finished runs, and at the suspension file."""
+ECHOES_S = (0.5, 2.0)
+"""Pauses before further looks at work after an announcement: the index of work lags behind the write that was announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Workers:
     """Called with each outcome as it comes."""
     _running: set[Future[Outcome]] = field(default_factory=set)
     _begun: deque[float] = field(default_factory=deque)
+    _is_limited: bool = False
 
     def once(self) -> None:
         """Work until nothing is due.
@@ -78,7 +81,7 @@ class Workers:
 
     def watch(self, feed: ChangeFeed, backstop_s: float) -> None:
         """Work on whatever comes, until told to stop. Never raises for what passes: it says so once and waits."""
-        halted = ""
+        halted, echoes = "", deque[float]()
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             while not self.stop.is_set():
                 self._collect(block=False)
@@ -87,14 +90,16 @@ class Workers:
                     continue
                 try:
                     pause = self._next(pool)
-                except (Suspended, RootUnusable, Temporary) as error:
+                except (Suspended, RootUnusable, BackendError) as error:
                     if error.message != halted:
                         log.warning("work.halted", kind=self.kind, reason=error.message, hint=error.hint)
                     halted, pause = error.message, NoWork(1.0)
                 else:
                     halted = ""
                 if pause is not None:
-                    self._idle(feed, min(pause.retry_s or backstop_s, backstop_s))
+                    longest = echoes.popleft() if echoes else backstop_s
+                    if self._idle(feed, min(pause.retry_s or longest, longest)):
+                        echoes = deque(ECHOES_S)
             self._drain()
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
@@ -115,8 +120,9 @@ class Workers:
         while self._begun and self._begun[0] <= self.monotonic() - self.bounds.window_s:
             self._begun.popleft()
         reached = self.bounds.limit is not None and len(self._begun) >= self.bounds.limit
-        if reached:
+        if reached and not self._is_limited:
             log.warning("work.limited", kind=self.kind, limit=self.bounds.limit)
+        self._is_limited = reached
         return reached
 
     def _run(self, claim: Claim) -> Outcome:
@@ -137,9 +143,11 @@ class Workers:
         while self._running:
             self._collect(block=True)
 
-    def _idle(self, feed: ChangeFeed, seconds: float) -> None:
+    def _idle(self, feed: ChangeFeed, seconds: float) -> bool:
+        """Wait so many seconds, or for an announcement: then True."""
         until = self.monotonic() + seconds
         while not self.stop.is_set() and (left := until - self.monotonic()) > 0:
             if feed.wait(min(SLICE_S, left)):
-                return
+                return True
             self._collect(block=False)
+        return False
