@@ -11,6 +11,7 @@ import structlog
 TRACE = 5
 LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _LONGEST = 2000
+_LONGEST_TRACE = 20_000
 
 _SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
@@ -35,7 +36,9 @@ def set_up(level: str, form: str) -> None:
         _clean,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(default=str)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if text
+        else structlog.processors.JSONRenderer(default=str)
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -46,6 +49,7 @@ def set_up(level: str, form: str) -> None:
     finish: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
+        _clean,
         renderer,
     ]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish))
@@ -68,7 +72,24 @@ def get_level() -> str:
 
 
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Mask every value; called once more for the traceback, which is text only at the end."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = mask(value)[:_LONGEST]
+        if key == "exception":
+            event[key] = mask(str(value))[-_LONGEST_TRACE:]
+        elif key not in {"exc_info", "_record", "_from_structlog"}:
+            event[key] = _cleaned(value)
     return event
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return mask(value)[:_LONGEST]
+        case dict():
+            return {key: _cleaned(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_cleaned(item) for item in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return mask(str(value))[:_LONGEST]
