@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.machine import domain, needed, operator
+from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
     import boto3
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 
 @cache
 def session() -> "boto3.Session":
-    """One AWS session for the process. `AWS_REGION` counts as it does for AWS's other SDKs; boto3 itself does not read it."""
+    """One AWS session for the process. `AWS_REGION` counts as it does for AWS's other SDKs; boto3 itself does not read it.
+
+    Raises `ConfigError` if there is no region: no client could be made.
+    """
     from gromit.adapters import aws
 
-    return aws.new_session(os.environ.get("AWS_REGION") or None)
+    made = aws.new_session(os.environ.get("AWS_REGION") or None)
+    if made.region_name is None:
+        raise ConfigError("no AWS region is set", hint="set AWS_REGION")
+    return made
 
 
 def catalogue(settings: "Settings") -> "Catalogue":
@@ -105,9 +112,8 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
     from gromit.adapters.terraform_session import Outside, Setup
     from gromit.core.terraform import Backend
 
-    region = needed(session().region_name, "AWS_REGION")
     setup = Setup(
-        backend=Backend(bucket=settings.state.bucket, region=region, extra=settings.terraform.backend),
+        backend=Backend(bucket=settings.state.bucket, region=session().region_name, extra=settings.terraform.backend),
         cache=user_cache(os.environ),
         work=settings.terraform.work or Path(tempfile.gettempdir()) / f"gromit-{os.getuid()}",
         command=settings.terraform.command,

@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 def serve_client(settings: "Settings") -> "ServeClient":
     """The client of serve, with the client certificate of the settings."""
     import httpx2
+    import stamina.instrumentation
 
     from gromit.web.client import TIMEOUT, ServeClient
     from gromit.web.tls import ClientTls, Identity
 
+    url = needed(settings.serve.url, "serve.url")
     key = needed(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
     http = httpx2.Client(
-        base_url=needed(settings.serve.url, "serve.url"),
+        base_url=url,
         verify=tls.context,
         timeout=TIMEOUT,
         trust_env=False,
         event_hooks={"request": [lambda _request: tls.refresh()]},
     )
+    stamina.instrumentation.set_on_retry_hooks([])  # whoever calls says once what is wrong, not each attempt
     return ServeClient(http)
 
 
