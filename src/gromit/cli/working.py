@@ -18,7 +18,7 @@ from gromit.core.environment import Phase, Work
 from gromit.core.plans import Standing, plan
 from gromit.core.protocol import Ending
 from gromit.core.time import parse_iso
-from gromit.errors import InvalidInput
+from gromit.errors import GromitError, InvalidInput
 
 if TYPE_CHECKING:
     from gromit.ports import Progress
@@ -61,11 +61,19 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
         if watch:
             crew.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
             return 0
-        try:
-            crew.pool.once()
-        finally:
-            _show_outcomes(run, outcomes)
+        _pass(run, crew, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
+
+
+def _pass(run: Run, crew: bootstrap.Crew, outcomes: "list[Outcome]") -> None:
+    """One pass, and what came of it; also if it was halted, but then nothing else may say that nothing was due."""
+    try:
+        crew.pool.once()
+    except GromitError:
+        if outcomes:
+            _show_outcomes(run, outcomes)
+        raise
+    _show_outcomes(run, outcomes)
 
 
 def _progress(*, quiet: bool) -> "Callable[[str], Progress]":
