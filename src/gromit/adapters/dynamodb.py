@@ -103,7 +103,10 @@ class DynamoStore:
         return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
 
     def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
-        more: dict[str, Any] = {"FilterExpression": chosen.expression} if chosen.expression else {}
+        if chosen.expression:
+            more: dict[str, Any] = {"FilterExpression": chosen.expression}
+        else:  # without a filter, what is read is what is given: so no more is read than wanted
+            more = {"PaginationConfig": {"PageSize": limit}}
         found: list[Row] = []
         with translated(f"look for work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from gromit.core.addresses import internal_name
 from gromit.core.catalogue import Catalogue, Component
 from gromit.core.stack import Platform
 from gromit.errors import ConfigError
@@ -61,7 +62,7 @@ class Variables:
 
 def internal_names(catalogue: Catalogue, environment: str) -> Mapping[str, str]:
     """The name under which each component of an environment is found from inside: `redis.app-test.internal`."""
-    return {name: f"{name}.{environment}.internal" for name in catalogue.components}
+    return {name: internal_name(name, environment) for name in catalogue.components}
 
 
 def render_files(catalogue: Catalogue, variables: Variables) -> Mapping[str, Mapping[str, str]]:
