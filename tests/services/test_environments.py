@@ -139,6 +139,18 @@ def test_a_build_that_says_nothing_new_makes_a_failed_environment_due_now(regist
     assert claim(registry).name == "app-test"
 
 
+@pytest.mark.parametrize(
+    ("sequence", "receipt"), [(5, Receipt.RETRIED), (6, Receipt.RETRIED), (None, Receipt.RETRIED), (4, Receipt.DUPLICATE)]
+)
+def test_the_newest_build_of_a_failed_environment_is_tried_again_when_its_job_is(
+    registry: Registry, sequence: int | None, receipt: Receipt
+) -> None:
+    registry.report(sequence=5)
+    claimed = claim(registry)
+    registry.leases.failed("app-test", Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms))
+    assert registry.report(sequence=sequence)[0] is receipt
+
+
 def test_a_newer_sequence_of_the_same_version_is_remembered(registry: Registry) -> None:
     registry.report(version="sha-1", sequence=5)
     assert registry.report(version="sha-1", sequence=8)[0] is Receipt.DUPLICATE
@@ -164,6 +176,14 @@ def test_replays_and_older_builds_change_nothing_and_say_so(
     registry.report(version="sha-5", sequence=5)
     assert registry.report(version=version, sequence=sequence)[0] is receipt
     assert registry.versions()["tyk"] == (version if receipt is Receipt.ACCEPTED else "sha-5")
+
+
+@pytest.mark.parametrize("sequence", [None, 5, 4])
+def test_a_build_delivered_twice_is_one_write_the_second_time_too(registry: Registry, sequence: int | None) -> None:
+    registry.report(sequence=5)
+    registry.store.writes = 0
+    registry.report(sequence=sequence)
+    assert (registry.store.writes, len(registry.images.asked)) == (1, 1)
 
 
 def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(registry: Registry) -> None:

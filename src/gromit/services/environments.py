@@ -77,13 +77,15 @@ class Environments:
         same = known is not None and known.source is Source.REPORTED and known.version == build.version
         newest = environment.sequences.get(build.repository)
         if build.sequence is not None and newest is not None and build.sequence <= newest:
+            if up and same and build.sequence == newest:
+                return self._said_again(environment, build, stamp)
             return (Receipt.DUPLICATE if same else Receipt.STALE), environment
         if environment.gone_ms is not None:
             return self._start(row, build, stamp)
         return self._said_again(environment, build, stamp) if up and same else None
 
     def _said_again(self, environment: Environment, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
-        if build.sequence is not None:
+        if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
             self.ledger.write(environment.name, lifecycle.note_sequence(build), "sequence")
         if environment.attempts:
             outcome = self.ledger.write(environment.name, lifecycle.retry_now(stamp), "retry")
