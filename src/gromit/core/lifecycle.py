@@ -19,8 +19,10 @@ from gromit.core.names import Ref
 from gromit.core.rows import Absent, AnyOf, AtMost, Below, Condition, Exceeds, Is, IsNot, Present, Row, Same, Shorter, Write
 
 HISTORY_MAX = 60
-"""Events a row may hold before it is cut back; at some 150 bytes each they stay below 10 KB of an item's 400."""
+"""Events a row may hold before it is cut back; mostly of some 150 bytes, they stay below 40 KB of an item's 400."""
 HISTORY_KEPT = 30
+EVENT_TEXT_MAX = 400
+"""Characters of an event's text; what went wrong last is also kept whole, once."""
 TOMBSTONE_MS = 30 * 86_400_000
 """A tombstone stays for 30 days, so that a late report of an old build cannot bring an environment back."""
 
@@ -50,7 +52,7 @@ class Stamp:
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """An event of this change, as it lies in the row."""
-        return Event(self.now_ms, self.actor, kind, text).to_row()
+        return Event(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
 
 
 @dataclass(frozen=True, slots=True)

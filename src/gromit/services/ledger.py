@@ -1,11 +1,19 @@
-"""All writing to the table goes through here: histories stay bounded and every accepted write is announced."""
+"""All writing to the table goes through here: histories stay bounded, every accepted write is announced, and logged.
+
+The log is the full audit; the history in a row keeps the newest events alone.
+"""
 
 from dataclasses import dataclass
+from typing import Any
+
+import structlog
 
 from gromit.core import lifecycle
 from gromit.core.rows import Accepted, Outcome, Refused, Row, Write
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
+
+log = structlog.get_logger(__name__)
 
 ATTEMPTS = 8
 """Tries for a change that has to read first; each loss means that somebody else's change got through."""
@@ -27,14 +35,22 @@ class Ledger:
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
             match outcome:
-                case Accepted():
+                case Accepted(row):
                     self.announcer.announce(name, kind)
+                    _log_change(name, kind, write, row)
                     return outcome
                 case Refused(row) if row is not None and write.appends and len(row.get("events", ())) >= lifecycle.HISTORY_MAX:
                     self.store.write(name, lifecycle.cut_history(row))
                 case Refused():
                     return outcome
         raise crowded(name)
+
+
+def _log_change(name: str, kind: str, write: Write, row: Row) -> None:
+    events: list[dict[str, Any]] = [*write.appends.get("events", ()), *write.sets.get("events", ())]
+    by = events[-1]["actor"] if events else write.sets.get("holder")
+    why = events[-1]["text"] if events else None
+    log.info("environment.changed", env=name, kind=kind, by=by, why=why, generation=row.get("generation"), epoch=row.get("epoch"))
 
 
 def crowded(name: str) -> Temporary:
