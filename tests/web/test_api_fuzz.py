@@ -22,7 +22,7 @@ from tests.web.serving import Serve
 from tests.web.test_admission_over_tls import EXPECTED
 
 CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
-EXAMPLES = 12
+EXAMPLES = 8
 STREAM = "/v1/changes"
 """Answers for ever; `test_changes` reads it."""
 

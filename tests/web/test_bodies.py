@@ -295,6 +295,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
     try:
@@ -304,6 +305,7 @@ def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
     assert isinstance(value, dict)
 
 
+@settings(max_examples=50)
 @given(_JSON)
 def test_any_json_object_is_read_as_it_is_and_anything_else_refused(value: Any) -> None:
     raw = json.dumps(value).encode()
@@ -327,7 +329,7 @@ def test_the_described_body_of_a_claim_needs_no_other_part_of_the_document() -> 
     assert '"enum": ["sow", "reap"]' in described
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ref=st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
 def test_any_ref_is_a_harmless_name_or_refused(shared_serve: Serve, ref: str) -> None:
     answer = shared_serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": ref, "sha": "sha"})
