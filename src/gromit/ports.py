@@ -140,6 +140,10 @@ class ServiceStates(Protocol):
         """All services of the environment's cluster; empty if there is no such cluster."""
         ...
 
+    def restart(self, environment: str, component: str) -> None:
+        """Begin a new deployment of what a service already is to run, as of one that has failed."""
+        ...
+
 
 class PlatformSource(Protocol):
     """What environments are built on."""

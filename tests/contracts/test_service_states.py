@@ -8,6 +8,7 @@ from moto import mock_aws
 
 from gromit.adapters.ecs_services import EcsServices
 from gromit.core.stack import ServiceState
+from gromit.local.mends import apply_mends, remove_mends
 from gromit.ports import ServiceStates
 from tests.contracts.ecs_world import EcsWorld
 from tests.fakes.services import FakeServices
@@ -77,8 +78,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         yield _Fake()
         return
+    apply_mends()  # the stock emulator begins no deployment when it is told to
     with mock_aws():
         yield _Ecs()
+    remove_mends()
 
 
 def test_an_environment_without_a_cluster_has_no_services(world: World) -> None:
@@ -124,3 +127,13 @@ def test_a_cluster_that_was_deleted_has_no_services(world: World) -> None:
     world.serve("app-test", "tyk", "COMPLETED", 1)
     world.drop("app-test")
     assert list(world.services.look("app-test")) == []
+
+
+def test_a_failed_service_that_is_restarted_is_in_progress_again_on_the_same_definition(world: World) -> None:
+    definition = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
+    other = world.serve("app-test", "pump", "FAILED", 0)
+    world.fail("app-test", "tyk", definition, "Essential container in task exited")
+    world.services.restart("app-test", "tyk")
+    pump, tyk = world.services.look("app-test")
+    assert (tyk.rollout, tyk.task_definition) == ("IN_PROGRESS", definition)
+    assert (pump.rollout, pump.task_definition) == ("FAILED", other)

@@ -23,20 +23,24 @@ class FakeTerraform:
         self.applied: list[StackInput] = []
         self.destroyed: list[str] = []
         self.locks: list[Lock] = []
+        self._definitions: dict[str, dict[str, str]] = {}
         self.rolled_out: Callable[[ServiceState], ServiceState] = lambda state: state
         """What becomes of a service that was applied; by default it runs at once."""
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
-        """Make the environment; every apply registers new task definitions."""
+        """Make the environment: new task definitions for what has changed, and not a touch for what has not."""
         self._called(lock)
+        before = next((past.components for past in reversed(self.applied) if past.name == stack.name), {})
         self.applied.append(stack)
-        definitions = {c: f"arn:aws:ecs:::task-definition/{stack.name}--{c}:{len(self.applied)}" for c in stack.components}
-        for component, arn in definitions.items():
+        definitions = self._definitions.setdefault(stack.name, {})
+        for component in [c for c, wanted in stack.components.items() if before.get(c) != wanted]:
+            arn = f"arn:aws:ecs:::task-definition/{stack.name}--{component}:{len(self.applied)}"
+            definitions[component] = arn
             state = ServiceState(component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1)
             self._services.put(stack.name, self.rolled_out(state))
         self._states.heads[stack.name] = StateHead(len(self.applied), "lineage", len(definitions))
         progress("applied")
-        return StackOutput(definitions)
+        return StackOutput(dict(definitions))
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy what the state knows."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gromit.adapters.config_folder import config_hash
+from gromit.adapters.ecs_services import EcsServices
 from gromit.local.emulator import ACCOUNT, Emulator
 from gromit.local.fargate import Fargate
 from gromit.local.placement import Ground
@@ -259,6 +260,18 @@ def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the
     # the image arrives, and the next deployment succeeds
     world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=world.definition(f"{REGISTRY}/tyk:sha-one"))
     eventually(world.settled)
+
+
+def test_a_deployment_that_was_given_up_runs_when_it_is_restarted_and_its_task_can_start(world: World) -> None:
+    definition = world.definition(config="/app-test/tyk")
+    world.serve(definition)
+    services = EcsServices(world.ecs)
+    eventually(lambda: [s.rollout for s in services.look("app-test")] == ["FAILED"])
+    (world.root / "app-test" / "tyk").mkdir(parents=True)
+    services.restart("app-test", "tyk")
+    eventually(world.settled)
+    (state,) = services.look("app-test")
+    assert (state.rollout, state.task_definition, state.running) == ("COMPLETED", definition, 1)
 
 
 def test_a_config_folder_that_is_not_there_is_a_mount_that_fails(world: World) -> None:

@@ -36,6 +36,11 @@ class EcsServices:
             except self._client.exceptions.ClusterNotFoundException:
                 return []
 
+    def restart(self, environment: str, component: str) -> None:
+        """Begin a new deployment of the same task definition: ECS never takes up one again that its circuit breaker gave up."""
+        with translated(f"restart {component} of {environment}"):
+            self._client.update_service(cluster=environment, service=component, forceNewDeployment=True)
+
     def _services(self, cluster: str) -> "Iterator[ServiceTypeDef]":
         pages = self._client.get_paginator("list_services").paginate(cluster=cluster, PaginationConfig={"PageSize": 100})
         found = [arn for page in pages for arn in page["serviceArns"]]

@@ -1,6 +1,7 @@
 """How one environment is made as wanted: images, config files, terraform, and a look whether its services really run it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import structlog
@@ -50,7 +51,9 @@ class Sower:
         if wanted == claim.spec_hash:
             progress("nothing has changed")
             return wanted
+        failed_before = self._failed(claim.name)
         output = self.terraform.apply(stack, lock, progress)
+        self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
         progress("waiting for the services")
         self._settle(claim.name, output.task_definitions)
         return wanted
@@ -81,6 +84,20 @@ class Sower:
         variables = Variables(env=name, domain=self.domain, peers=peers, versions=versions, platform=platform)
         return render_files(self.catalogue, variables)
 
+    def _failed(self, name: str) -> AbstractSet[tuple[str, str]]:
+        """Each service (by component) whose deployment has failed, with the task definition that it was of."""
+        return {(s.component, s.task_definition) for s in self.services.look(name) if s.rollout == "FAILED"}
+
+    def _restart(self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress) -> None:
+        """Give a new deployment to the `suspects` that an apply has left as they were: FAILED, on the wanted task definition.
+
+        ECS never takes up a deployment again that its circuit breaker gave up, and terraform sees nothing to change.
+        """
+        for component, _ in sorted(suspects & self._failed(name)) if suspects else ():
+            log.info("service.restarted", env=name, component=component)
+            progress(f"{component} had failed: starting it again")
+            self.services.restart(name, component)
+
     def _settle(self, name: str, wanted: Mapping[str, str]) -> None:
         """Wait until every service runs its wanted task definition, and nothing else.
 
@@ -89,7 +106,7 @@ class Sower:
         until = self.patience.monotonic() + self.patience.settle_s
         while True:
             states = {s.component: s for s in self.services.look(name)}
-            failed = [s for c, s in states.items() if c in wanted and s.rollout == "FAILED"]
+            failed = [s for c, s in states.items() if wanted.get(c) == s.task_definition and s.rollout == "FAILED"]
             if failed:
                 raise RolloutFailed(_told(failed), hint="mend the build or its config, and report it again")
             unsettled = sorted(c for c, arn in wanted.items() if not _settled(states.get(c), arn))

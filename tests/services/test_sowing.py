@@ -1,0 +1,192 @@
+"""How an environment is made as wanted, and what becomes of a rollout that failed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from gromit.core.catalogue import Catalogue, Component
+from gromit.core.locks import Lock
+from gromit.core.stack import ServiceState
+from gromit.errors import RolloutFailed, Suspended, TerraformFailed
+from gromit.services.sowing import Patience, Sower
+from tests.fakes.config_root import FakeConfigRoot
+from tests.fakes.images import FakeImages
+from tests.fakes.platform import FakePlatform
+from tests.fakes.queue import a_claim
+from tests.fakes.services import FakeServices
+from tests.fakes.states import FakeStates
+from tests.fakes.terraform import FakeTerraform
+
+NAME = "app-test"
+LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
+COMPONENTS = (
+    Component(name="tyk", repository="tyk", port=8080, public=True),
+    Component(name="pump", repository="tyk-pump"),
+)
+
+
+def completed(state: ServiceState) -> ServiceState:
+    return replace(state, rollout="COMPLETED", running=1, reason="")
+
+
+def broken(state: ServiceState) -> ServiceState:
+    return replace(state, rollout="FAILED", running=0, reason="exit code 1")
+
+
+def in_progress(state: ServiceState) -> ServiceState:
+    return replace(state, rollout="IN_PROGRESS", running=0, reason="pulling")
+
+
+def only(component: str, fate: Callable[[ServiceState], ServiceState]) -> Callable[[ServiceState], ServiceState]:
+    """That fate for one component; the others run at once."""
+    return lambda state: fate(state) if state.component == component else state
+
+
+@dataclass
+class World:
+    """A sower with fakes around it, and a clock that its pauses move."""
+
+    services: FakeServices = field(default_factory=FakeServices)
+    states: FakeStates = field(default_factory=FakeStates)
+    images: FakeImages = field(default_factory=lambda: FakeImages(("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")))
+    clock: float = 0.0
+    on_pause: Callable[[], bool] = lambda: False
+    """Called within each pause; True: this worker is to end."""
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.terraform = FakeTerraform(self.services, self.states)
+        self.sow = Sower(
+            catalogue=Catalogue({c.name: c for c in COMPONENTS}),
+            domain="dev.example.com",
+            fingerprint="stack-1",
+            platform=FakePlatform(),
+            images=self.images,
+            root=FakeConfigRoot(),
+            terraform=self.terraform,
+            services=self.services,
+            patience=Patience(600.0, 5.0, lambda: self.clock, self._pause),
+        )
+
+    def run(self, *, spec_hash: str | None = None, **versions: str) -> str:
+        return self.sow(a_claim(NAME, spec_hash=spec_hash, versions=versions), LOCK, self.lines.append)
+
+    def state(self, component: str) -> ServiceState:
+        return next(s for s in self.services.look(NAME) if s.component == component)
+
+    def _pause(self, seconds: float) -> bool:
+        self.clock += seconds
+        return self.on_pause()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_an_environment_is_made_under_the_lock_that_is_held(world: World) -> None:
+    assert world.run()
+    assert world.terraform.locks == [LOCK]
+    assert {s.component: s.rollout for s in world.services.look(NAME)} == {"pump": "COMPLETED", "tyk": "COMPLETED"}
+    assert world.services.restarted == []
+
+
+def test_what_runs_already_is_not_applied_again(world: World) -> None:
+    made = world.run()
+    assert world.run(spec_hash=made) == made
+    assert len(world.terraform.applied) == 1
+
+
+def test_a_rollout_that_fails_is_told_with_its_reason(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed, match="tyk: exit code 1"):
+        world.run()
+    assert world.services.restarted == []
+    assert world.clock == 0
+
+
+def test_a_failed_rollout_gets_a_new_deployment_when_it_is_tried_again_with_nothing_changed(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    failed = world.state("tyk")
+    world.services.after_restart = completed
+    assert world.run()
+    assert world.services.restarted == [(NAME, "tyk")]
+    assert world.state("tyk") == replace(failed, rollout="COMPLETED", running=1, reason="")
+    assert "tyk had failed: starting it again" in world.lines
+
+
+def test_a_failed_rollout_that_fails_again_is_told_again_and_tried_again(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    world.services.after_restart = broken
+    for times in range(3):
+        with pytest.raises(RolloutFailed, match="tyk"):
+            world.run()
+        assert len(world.services.restarted) == times
+    world.services.after_restart = completed
+    assert world.run()
+
+
+def test_a_failed_rollout_that_a_new_build_replaces_is_not_started_again(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    world.terraform.rolled_out = completed
+    assert world.run(tyk="new")
+    assert world.services.restarted == []
+
+
+def test_a_build_that_fails_after_another_that_failed_is_told_at_once(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    for build in ("master", "new"):
+        with pytest.raises(RolloutFailed):
+            world.run(tyk=build)
+    assert world.services.restarted == []
+
+
+def test_a_service_that_still_shows_its_last_builds_failure_is_waited_for(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    stale = world.state("tyk")
+    world.terraform.rolled_out = lambda state: stale if state.component == "tyk" else state
+
+    def catch_up() -> bool:
+        world.services.put(NAME, replace(completed(stale), task_definition=f"arn:aws:ecs:::task-definition/{NAME}--tyk:2"))
+        return False
+
+    world.on_pause = catch_up
+    assert world.run(tyk="new")
+    assert world.services.restarted == []
+
+
+def test_services_of_the_stack_alone_are_started_again(world: World) -> None:
+    world.services.put(NAME, broken(ServiceState(component="by-hand", task_definition="x", rollout="", running=0, desired=1)))
+    assert world.run()
+    assert world.services.restarted == []
+
+
+def test_nothing_is_started_again_if_terraform_fails(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    world.terraform.faults = [TerraformFailed("no such subnet")]
+    with pytest.raises(TerraformFailed):
+        world.run()
+    assert world.services.restarted == []
+
+
+def test_services_that_do_not_get_on_are_given_up_with_their_reason(world: World) -> None:
+    world.terraform.rolled_out = only("pump", in_progress)
+    with pytest.raises(RolloutFailed, match="not running after 600 s: pump: pulling"):
+        world.run()
+    assert world.clock == 600
+
+
+def test_a_worker_that_is_to_end_does_not_wait_for_services(world: World) -> None:
+    world.terraform.rolled_out = only("pump", in_progress)
+    world.on_pause = lambda: True
+    with pytest.raises(Suspended):
+        world.run()
