@@ -14,6 +14,8 @@ class FakeStates:
         self.locks: dict[str, FoundLock] = {}
         self.heads: dict[str, StateHead] = {}
         self.faults: dict[str, list[GromitError | TypeError]] = {}
+        self.unheard: list[GromitError] = []
+        """Raised by the next calls that put a lock, one each, after they have put it."""
         self.calls: list[str] = []
         self._numbers = itertools.count(1)
 
@@ -69,6 +71,8 @@ class FakeStates:
             created="",
             owner=owner,
         )
+        if self.unheard:
+            raise self.unheard.pop(0)
         return lock
 
     def _called(self, method: str) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.claims import Claim
 from gromit.core.locks import Lock
@@ -176,6 +177,50 @@ def test_a_lock_that_somebody_else_took_over_is_not_released_when_it_is_tried_ag
     world.states.replace_lock(world.states.locks["app-test"], owner(2), "sow")
     world.runner.release_left()
     assert world.states.locks["app-test"].owner == owner(2)
+
+
+@pytest.mark.parametrize("left_by_another", [False, True])
+def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_this_process(*, left_by_another: bool) -> None:
+    world = World()
+    if left_by_another:
+        world.states.lock("app-test", owner(2), "sow")
+        world.owners.dead.add(owner(2))
+    world.states.unheard = [Temporary("no answer")]
+    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "no answer"))
+    assert world.states.locks["app-test"].owner == owner(1)
+    world.steps.clear()
+    assert world.run() == Finish(Ending.DONE)
+    assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.states.locks == {}
+
+
+def test_a_lock_that_another_run_of_this_process_holds_is_left_alone() -> None:
+    finishes: list[Finish] = []
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        finishes.append(world.run())
+        assert world.states.locks[claim.name].id == lock.id
+        return "h"
+
+    world = World(do)
+    assert world.run() == Finish(Ending.DONE)
+    assert finishes == [Finish(Ending.FAILED, Problem("locked", "someone@here lives"))]
+
+
+def test_a_lock_that_this_process_has_yet_to_release_is_not_taken_over() -> None:
+    world = World()
+    world.states.faults["unlock"] = [Temporary("S3 is slow")]
+    world.run()
+    assert world.run() == Finish(Ending.FAILED, Problem("locked", "someone@here lives"))
+    world.runner.release_left()
+    assert world.run() == Finish(Ending.DONE)
+
+
+def test_a_lock_that_a_process_like_this_one_left_unheard_is_for_the_watch_to_judge() -> None:
+    world = World()
+    world.states.lock("app-test", owner(1, host="there"), "sow")
+    finish = world.run()
+    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "locked")
 
 
 def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
@@ -359,6 +404,46 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
     world.queue.faults["done"] = [Conflict("no longer yours")]
     assert world.run(a_claim("lost-claim")) == Finish(Ending.FENCED)
     assert world.queue.renewals == 2  # one, and the verification
+
+
+@pytest.mark.parametrize(
+    ("method", "act"), [("done", None), ("failed", raising(TerraformFailed("no"))), ("release", raising(Suspended("end")))]
+)
+def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(method: str, act: Doing | None) -> None:
+    renewing = threading.Event()
+
+    def on_renew(_number: int) -> None:
+        if is_renewing():
+            renewing.set()
+            wait_for(lambda: bool(world.queue.told))
+            raise Conflict("no longer yours")
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        assert renewing.wait(PATIENCE_S)
+        return act(claim, lock, progress) if act else "h"
+
+    world = World(do, renew_s=0.002)
+    world.queue.on_renew = on_renew
+    with capture_logs() as logs:
+        world.run()
+    assert [told for told, _, _ in world.queue.told] == [method]
+    assert "claim.lost" not in {entry["event"] for entry in logs}
+    assert world.queue.renewals == 2  # the crossing one, and the verification
+
+
+def test_a_claim_that_is_lost_before_the_report_is_told() -> None:
+    def on_renew(_number: int) -> None:
+        if is_renewing():
+            raise Conflict("no longer yours")
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        wait_for(lambda: "claim.lost" in {entry["event"] for entry in logs})
+        return "h"
+
+    world = World(do, renew_s=0.002)
+    world.queue.on_renew = on_renew
+    with capture_logs() as logs:
+        world.run()
 
 
 def test_no_renewal_outlives_its_run() -> None:

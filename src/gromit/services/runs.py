@@ -11,7 +11,7 @@ import structlog
 
 from gromit.core import protocol
 from gromit.core.claims import Claim
-from gromit.core.locks import FoundLock, Lock
+from gromit.core.locks import FoundLock, Lock, Verdict
 from gromit.core.protocol import (
     Act,
     Answer,
@@ -48,9 +48,29 @@ Doing = Callable[[Claim, Lock, Progress], str]
 """Makes a claim true; gives the hash of what runs then. Raises a `GromitError`; `Suspended` if it was told to end."""
 
 
+class _HeldLocks:
+    """The ids of the locks that the runs of this process know to hold. May be used by several threads at once."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._changing = threading.Lock()
+
+    def add(self, lock: Lock) -> None:
+        with self._changing:
+            self._ids.add(lock.id)
+
+    def discard(self, lock: Lock) -> None:
+        with self._changing:
+            self._ids.discard(lock.id)
+
+    def __contains__(self, lock_id: str) -> bool:
+        with self._changing:
+            return lock_id in self._ids
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What a run needs, besides its claim."""
+    """What a run needs, besides its claim. One for all runs of a process: it knows which of the process' locks are in use."""
 
     queue: WorkQueue
     states: StateBucket
@@ -64,12 +84,15 @@ class Runner:
     """Called before every step: progress, and where the crash tests strike."""
     _left: deque[Lock] = field(default_factory=deque)
     """Locks that could not be released. We live, so nobody else can prove them dead: we have to go on trying."""
+    _held: _HeldLocks = field(default_factory=_HeldLocks)
 
     def run(self, claim: Claim, progress: Progress) -> Finish:
         """Walk the table from its beginning to its end."""
         step: Step = TakeLock()
-        with structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch), self._renewing(claim):
+        with structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch), self._renewing(claim) as reporting:
             while not isinstance(step, Finish):
+                if isinstance(step, ReportDone | ReportFailure | GiveBack):
+                    reporting.set()
                 self.before(claim, step)
                 answer = self._execute(step, claim, progress)
                 log.debug("run.step", step=type(step).__name__, answer=type(answer).__name__)
@@ -113,16 +136,30 @@ class Runner:
         match step:
             case TakeLock():
                 taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
-                return Occupied(taken) if isinstance(taken, FoundLock) else Locked(taken)
+                return Occupied(taken) if isinstance(taken, FoundLock) else self._locked(taken)
             case JudgeOwner(found):
-                verdict = self.owners.judge(found)
+                verdict = self._unconfirmed(found) or self.owners.judge(found)
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
                 return OwnerDead() if verdict.dead else OwnerMayLive(verdict.reason)
             case ReplaceLock(found):
                 replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
-                return Locked(replaced) if replaced else TooLate()
+                return self._locked(replaced) if replaced else TooLate()
             case _:
                 assert_never(step)
+
+    def _locked(self, lock: Lock) -> Locked:
+        self._held.add(lock)
+        return Locked(lock)
+
+    def _unconfirmed(self, found: FoundLock) -> Verdict | None:
+        """The verdict on a lock that this process has put without hearing so: no run of it holds it, and nothing runs under it.
+
+        A run of ours that hears of its put only now, after we have judged it, finds in its verification that our newer claim has
+        fenced it, before it acts.
+        """
+        if found.owner != self.owners.me() or found.id in self._held:
+            return None
+        return Verdict(dead=True, reason="this process put it without an answer, and no run of it holds it")
 
     def _verify(self, claim: Claim) -> Answer:
         try:
@@ -162,13 +199,17 @@ class Runner:
             log.warning("lock.left", env=lock.environment, reason=error.message)
             self._left.append(lock)
             return Ok()
+        self._held.discard(lock)
         if not released:
             log.error("lock.lost", env=lock.environment, lock=lock.id)
         return Ok()
 
     @contextmanager
-    def _renewing(self, claim: Claim) -> Iterator[None]:
-        """Renew the claim while the block runs. A claim that was lost is let go: the terraform lock protects what runs."""
+    def _renewing(self, claim: Claim) -> Iterator[threading.Event]:
+        """Renew the claim until the event is set, as it is before an outcome is reported: from then on it is no loss to have none.
+
+        A claim that was lost is let go: the terraform lock protects what runs.
+        """
         ended = threading.Event()
 
         def renew() -> None:
@@ -176,7 +217,8 @@ class Runner:
                 try:
                     self.queue.renew(claim)
                 except Conflict:
-                    log.warning("claim.lost", env=claim.name)
+                    if not ended.is_set():
+                        log.warning("claim.lost", env=claim.name)
                     return
                 except GromitError as error:
                     log.warning("claim.not_renewed", env=claim.name, reason=error.message)
@@ -184,7 +226,7 @@ class Runner:
         thread = threading.Thread(target=renew, name=f"renew-{claim.name}", daemon=True)
         thread.start()
         try:
-            yield
+            yield ended
         finally:
             ended.set()
             thread.join()
