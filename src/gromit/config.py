@@ -9,10 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from gromit.errors import ConfigError
@@ -101,9 +110,12 @@ class Gateway(_Group):
 
     listen: Address = Field("0.0.0.0:8443", description="address of the gateway")
     cert: str | None = Field(
-        None, description="certificate of the gateway's own front; unset: plain HTTP, for use behind a TLS proxy"
+        None, description="certificate of the gateway's own front; unset: plain HTTP, on a loopback address or with gateway.plain"
     )
     key: SecretStr | None = Field(None, description="its private key")
+    plain: bool = Field(
+        default=False, description="plain HTTP on any address: only behind a proxy that ends TLS, as tokens are sent in clear"
+    )
     tokens: Path = Field(
         Path("tokens.json"),
         description="file of token hashes, written by `gromit token new`; read anew when it changes",
@@ -122,13 +134,19 @@ class Lease(_Group):
     """How long a worker holds a claim."""
 
     ttl: Pause = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
-    renew: Pause = Field(timedelta(seconds=20), description="how often a worker renews its claims")
+    renew: Pause = Field(timedelta(seconds=20), description="how often a worker renews its claims; at most a third of lease.ttl")
+
+    @model_validator(mode="after")
+    def _outlives_lost_renewals(self) -> Self:
+        if self.renew * 3 > self.ttl:
+            raise ValueError("renew is more than a third of ttl: one lost renewal would lose the claim")
+        return self
 
 
 class Sow(_Group):
     """`gromit sow`, and what reap shares with it."""
 
-    parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 per core")
+    parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 a core, if the memory lasts")
     retry: Pause = Field(timedelta(seconds=30), description="first pause after a failure; it doubles with each further one")
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
     timeout: Pause = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")

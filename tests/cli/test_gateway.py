@@ -104,3 +104,9 @@ def test_what_is_missing_is_named(house: House, tmp_path: Path) -> None:
     assert "none.json" in house.fails(GROMIT_GATEWAY_TOKENS=str(tmp_path / "none.json"))
     assert "GROMIT_GATEWAY_KEY" in house.fails(GROMIT_GATEWAY_CERT=house.variables["GROMIT_CLIENT_CERT"])
     assert "https" in house.fails(GROMIT_SERVE_URL="http://serve.internal")
+
+
+def test_it_takes_no_tokens_in_clear_from_other_machines_unless_told_to(house: House) -> None:
+    said = house.fails(GROMIT_GATEWAY_LISTEN="0.0.0.0:0")
+    assert "tokens in clear on 0.0.0.0:0" in said
+    assert "gateway.plain" in said

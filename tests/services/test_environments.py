@@ -524,10 +524,36 @@ def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_syste
     registry.report(ref="b")
     registry.store.put({"name": "c", "state": "new", "tyk": "x"})
     registry.report(ref="d")
-    first, cursor = registry.environments.page(None, 3)
-    second, end = registry.environments.page(cursor, 3)
-    assert [e.name for e in (*first, *second)] == ["app-test", "b", "d"]
-    assert end is None
+    first = registry.environments.page(None, 3)
+    second = registry.environments.page(first.last, 3)
+    assert [e.name for e in (*first.environments, *second.environments)] == ["app-test", "b", "d"]
+    assert second.last is None
+    assert not first.unreadable
+
+
+def test_a_row_that_somebody_broke_is_named_and_hides_no_other(registry: Registry) -> None:
+    registry.report(ref="a")
+    registry.report(ref="b")
+    registry.store.put({k: v for k, v in (registry.store.read("a") or {}).items() if k != "want"})
+    part = registry.environments.page(None, 10)
+    assert [e.name for e in part.environments] == ["b"]
+    assert part.unreadable == ["a"]
+
+
+def test_a_second_ref_is_refused_also_where_the_first_version_came_without_one(registry: Registry) -> None:
+    registry.environments.put("app-test", {"tyk": "sha-1"}, registry.stamp())
+    registry.report(version="sha-1", ref="feature/app-test")
+    assert registry.environments.get("app-test").versions["tyk"].ref == "feature/app-test"
+    with pytest.raises(Conflict, match="already has 'feature/app-test'"):
+        registry.report(version="sha-2", ref="bugfix/app-test")
+
+
+def test_a_retirement_whose_answer_was_lost_is_no_error(registry: Registry) -> None:
+    registry.report()
+    registry.report(repository="tyk-pump", version="sha-p")
+    registry.store.lose_next_answer()
+    registry.environments.retire("app-test", "tyk", registry.stamp())
+    assert registry.environments.get("app-test").reported == {"tyk-pump"}
 
 
 def test_a_row_of_the_earlier_system_says_what_to_do(registry: Registry) -> None:

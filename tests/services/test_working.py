@@ -165,6 +165,15 @@ def test_an_outcome_tells_how_long_it_took() -> None:
     assert [o.seconds for o in crew.outcomes] == [2.5]
 
 
+def test_one_environment_that_fails_again_and_again_does_not_use_the_limit_up() -> None:
+    crew = Crew(bounds=Bounds(parallel=1, limit=2, window_s=100.0))
+    begun: list[str] = []
+    crew.act = begun.append
+    crew.give("poison", "poison", "poison", "a", "b")
+    crew.workers().watch(PassingFeed(crew, 50.0), 10.0)
+    assert begun == ["poison", "poison", "poison", "a"]
+
+
 @pytest.mark.parametrize("halt", [Suspended("an operator said so"), RootUnusable("not mounted")])
 def test_a_pass_that_is_halted_at_once_claims_nothing(halt: GromitError) -> None:
     crew = Crew(halts=[halt])

@@ -18,7 +18,7 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
-from gromit.bootstrap.machine import cores, domain, ms, needed, now_ms, operator, stamp
+from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
 from gromit.bootstrap.records import clusters, pace, record_keeper
 from gromit.bootstrap.serving import api_server
@@ -33,7 +33,6 @@ __all__ = [
     "change_feed",
     "clusters",
     "config_root",
-    "cores",
     "domain",
     "environment_store",
     "gateway_server",
@@ -45,6 +44,7 @@ __all__ = [
     "operator",
     "owner_watch",
     "pace",
+    "parallel_runs",
     "pki",
     "platform_source",
     "prepare_root",

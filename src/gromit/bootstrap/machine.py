@@ -3,6 +3,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from gromit.core.time import Millis
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 
 Value = TypeVar("Value")
+
+_RUN_MIB = 640
+"""One terraform with the AWS provider takes up to 610 MB (measured)."""
+_OWN_MIB = 256
+"""For the worker itself."""
 
 
 def now_ms() -> Millis:
@@ -35,9 +41,34 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def cores() -> int:
-    """How many cores this machine has."""
-    return os.cpu_count() or 1
+def parallel_runs() -> int:
+    """How many terraforms this machine, or the container that this process is in, bears at once: 2 a core, if the memory lasts."""
+    by_memory = (_memory_mib() - _OWN_MIB) // _RUN_MIB
+    return max(1, min(2 * _cores(), by_memory))
+
+
+def _cores() -> int:
+    """Whole cores that this process may use, by its affinity and by the limit of its control group."""
+    allowed = len(os.sched_getaffinity(0))
+    quota, _, period = _group_limit("cpu.max").partition(" ")
+    if quota.isdigit() and period.isdigit():
+        allowed = min(allowed, -(-int(quota) // int(period)))
+    return max(1, allowed)
+
+
+def _memory_mib() -> int:
+    """Memory that this process may use."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _group_limit("memory.max")
+    return (min(machine, int(limit)) if limit.isdigit() else machine) >> 20
+
+
+def _group_limit(name: str) -> str:
+    """A limit of the container's control group (version 2); empty if there is none."""
+    try:
+        return Path("/sys/fs/cgroup", name).read_text().strip()
+    except OSError:
+        return ""
 
 
 def ms(length: "timedelta") -> int:

@@ -1,9 +1,11 @@
 """What guards serve: the CA, the tokens, the gateway."""
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.machine import needed, now_ms
+from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
     from gromit.config import Settings
@@ -68,6 +70,19 @@ def _front_tls(settings: "Settings") -> "ServerTls | None":
 
     front = settings.gateway
     if front.cert is None and front.key is None:
+        if not front.plain and not _is_loopback(front.listen):
+            raise ConfigError(
+                f"the gateway would take tokens in clear on {front.listen}",
+                hint="set gateway.cert and gateway.key, or gateway.plain behind a proxy that ends TLS",
+            )
         return None
     key = needed(front.key, "gateway.key").get_secret_value()
     return ServerTls(Identity(needed(front.cert, "gateway.cert"), key), tls_min="1.2")
+
+
+def _is_loopback(listen: str) -> bool:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

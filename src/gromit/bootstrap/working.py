@@ -19,7 +19,7 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.clients import serve_client
-from gromit.bootstrap.machine import cores
+from gromit.bootstrap.machine import parallel_runs
 from gromit.bootstrap.records import record_keeper
 from gromit.core.environment import Work
 
@@ -79,7 +79,7 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
         before=reporting.before,
     )
     limit = settings.reap.limit if kind is Work.REAP else None
-    bounds = Bounds(settings.sow.parallel or 2 * cores(), limit, MAX_WATCH_WINDOW_S)
+    bounds = Bounds(settings.sow.parallel or parallel_runs(), limit, MAX_WATCH_WINDOW_S)
     pool = Workers(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
     return Crew(pool, terraform.interrupt, terraform.close)
 

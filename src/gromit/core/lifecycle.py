@@ -89,6 +89,16 @@ def note_sequence(build: Build) -> Write:
     return Write(conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1})
 
 
+def note_ref(build: Build) -> Write:
+    """Remember of which ref a version is that was given without one, so that a second ref of the repository is refused."""
+    version, ref = VERSION + build.repository, REF + build.repository
+    return Write(
+        conditions=(*_LIVE, Is(version, build.version), Absent(ref)),
+        sets={ref: build.ref.full},
+        increments={"revision": 1},
+    )
+
+
 def retry_now(stamp: Stamp) -> Write:
     """Make a failed environment due at once: people run a job again in order to retry."""
     return Write(

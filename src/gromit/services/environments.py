@@ -36,6 +36,17 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of all environments."""
+
+    environments: list[Environment]
+    unreadable: list[str]
+    """Names of rows that were changed by hand so that they cannot be understood."""
+    last: str | None
+    """Where the next part begins; None if this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Environments:
     """The registry of environments."""
 
@@ -85,6 +96,8 @@ class Environments:
         return self._said_again(environment, build, stamp) if up and same else None
 
     def _said_again(self, environment: Environment, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+        if environment.versions[build.repository].ref is None:
+            self.ledger.write(environment.name, lifecycle.note_ref(build), "ref")
         if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
             self.ledger.write(environment.name, lifecycle.note_sequence(build), "sequence")
         if environment.attempts:
@@ -142,11 +155,11 @@ class Environments:
         Raises `TrustError` if that repository has reported nothing here, `Conflict` if the environment is protected.
         """
         name, tag = self._name(asked), self.catalogue.default_tag(repository)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             row = self.ledger.read(name)
             environment = self._found(asked, row)
-            if environment.want is Want.GONE:
-                return
+            if environment.want is Want.GONE or (attempt and repository not in environment.reported):
+                return  # also after a write of ours whose answer was lost
             if repository not in environment.reported:
                 raise TrustError(
                     f"{repository} has no reported version in {name}", hint="its part was never reported, or is retired"
@@ -174,10 +187,18 @@ class Environments:
             raise _not_found(asked)
         return parse(row)
 
-    def page(self, after: str | None, limit: int) -> tuple[list[Environment], str | None]:
-        """Environments and tombstones, at most `limit`, and where the next part begins."""
+    def page(self, after: str | None, limit: int) -> Part:
+        """Environments and tombstones, at most `limit`."""
         page = self.ledger.store.page(after, limit)
-        return [parse(r) for r in page.rows if "generation" in r], page.last
+        found, unreadable = [], []
+        for row in page.rows:
+            if "generation" not in row:
+                continue  # of the earlier system
+            try:
+                found.append(parse(row))
+            except (KeyError, TypeError, ValueError):
+                unreadable.append(str(row["name"]))
+        return Part(found, unreadable, page.last)
 
     def protect(self, asked: str, *, protected: bool, stamp: Stamp) -> Environment:
         """Protect it, or no longer. The same again changes nothing."""

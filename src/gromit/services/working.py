@@ -40,7 +40,7 @@ class Bounds:
 
     parallel: int
     limit: int | None = None
-    """Runs that may be begun within the window; None: no limit."""
+    """Environments that may be worked on within the window, however often each; None: no limit."""
     window_s: float = math.inf
 
 
@@ -58,7 +58,7 @@ class Workers:
     done: Callable[[Outcome], None]
     """Called with each outcome as it comes."""
     _running: set[Future[Outcome]] = field(default_factory=set)
-    _begun: deque[float] = field(default_factory=deque)
+    _begun: dict[str, float] = field(default_factory=dict)
     _is_limited: bool = False
 
     def once(self) -> None:
@@ -110,15 +110,15 @@ class Workers:
             return NoWork(None)
         match self.runner.queue.claim(self.kind):
             case Claim() as claim:
-                self._begun.append(self.monotonic())
+                self._begun.setdefault(claim.name, self.monotonic())
                 self._running.add(pool.submit(self._run, claim))
                 return None
             case NoWork() as nothing:
                 return nothing
 
     def _limited(self) -> bool:
-        while self._begun and self._begun[0] <= self.monotonic() - self.bounds.window_s:
-            self._begun.popleft()
+        oldest = self.monotonic() - self.bounds.window_s
+        self._begun = {name: begun for name, begun in self._begun.items() if begun > oldest}
         reached = self.bounds.limit is not None and len(self._begun) >= self.bounds.limit
         if reached and not self._is_limited:
             log.warning("work.limited", kind=self.kind, limit=self.bounds.limit)

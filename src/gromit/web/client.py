@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 TIMEOUT = httpx2.Timeout(15, connect=5)
 ATTEMPTS = 4
 ATTEMPTS_FOR_S = 20.0
-PAGE = 200
+PAGE = 500
+"""As many rows as serve reads at once: a smaller page would make it read rows twice."""
 RECONNECT_S = 1.0
 DATA = "data: "
 
@@ -66,12 +67,19 @@ class ServeClient:
         return json_of(self.call("POST", path, body))
 
     def pages(self, **query: str) -> Iterator[dict[str, Any]]:
-        """All environments that fit a filter."""
+        """All environments that fit a filter; a row that cannot be understood is logged."""
+        for page in self.listing(**query):
+            if page["unreadable"]:
+                log.warning("environments.unreadable", names=page["unreadable"])
+            yield from page["environments"]
+
+    def listing(self, **query: str) -> Iterator[dict[str, Any]]:
+        """The pages of a listing as serve gives them."""
         cursor: str | None = None
         while True:
             more = {"cursor": cursor} if cursor else {}
             page = self.get("/v1/environments", limit=str(PAGE), **query, **more)
-            yield from page["environments"]
+            yield page
             cursor = page["next"]
             if cursor is None:
                 return
@@ -165,8 +173,14 @@ class ServeEnvironments:
         self._client = client
 
     def wanted(self) -> Mapping[str, bool]:
-        """Every environment that has a row: True if it is wanted up."""
-        return {e["name"]: e["want"] == Want.UP for e in self._client.pages(phase="all")}
+        """Every environment that has a row: True if it is wanted up. Raises `BackendError` for a row that is not understood."""
+        found: dict[str, bool] = {}
+        for page in self._client.listing(phase="all"):
+            if page["unreadable"]:
+                names = ", ".join(page["unreadable"])
+                raise BackendError(f"serve cannot understand the rows of {names}", hint="mend or remove these rows in the table")
+            found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
+        return found
 
 
 class ServeChanges:
@@ -196,12 +210,17 @@ class ServeChanges:
         self._closed.set()
 
     def _follow(self) -> None:
+        told = ""
         with closing(self._client):
             while not self._closed.is_set():
                 try:
                     self._listen()
                 except GromitError as error:
-                    log.debug("changes.interrupted", reason=error.message)
+                    if error.message != told:
+                        log.warning("changes.interrupted", reason=error.message, hint=error.hint)
+                    told = error.message
+                else:
+                    told = ""
                 self._closed.wait(RECONNECT_S)
 
     def _listen(self) -> None:
@@ -228,7 +247,7 @@ def _translated(http: httpx2.Client) -> Iterator[None]:
     except httpx2.ConnectError as error:
         hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
         raise Temporary(f"could not connect to serve at {http.base_url}: {error}", hint=hint) from error
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
         raise Temporary(f"the connection to serve at {http.base_url} broke: {error}") from error
 
 

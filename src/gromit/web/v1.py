@@ -12,7 +12,7 @@ from gromit.core.environment import Environment, Phase, Want
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.errors import InvalidInput, TrustError
-from gromit.services.environments import Receipt
+from gromit.services.environments import Part, Receipt
 from gromit.web import views
 from gromit.web.admission import Admitted, Parts, With
 from gromit.web.bodies import body_of, schema_of
@@ -65,6 +65,8 @@ class Listing:
     """A page of environments."""
 
     environments: list[EnvironmentView]
+    unreadable: list[str]
+    """Names of rows that cannot be understood: what is concluded from this listing must not take them for absent."""
     next: str | None
     """The cursor of the next page; null after the last one."""
 
@@ -99,8 +101,8 @@ def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Q
             and (repository is None or repository in e.reported)
         )
 
-    found, cursor = _page(parts, asked, fits)
-    return Listing([parts.views.detail(e, now_ms) for e in found], cursor)
+    part = _page(parts, asked, fits)
+    return Listing([parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last)
 
 
 @router.get("/environments/{name}", responses=refusals(404, 409))
@@ -173,24 +175,26 @@ def _detail(parts: Parts, environment: Environment) -> EnvironmentView:
     return parts.views.detail(environment, parts.now_ms())
 
 
-def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> tuple[list[Environment], str | None]:
+def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> Part:
     """The next environments that fit, and behind which name to go on, if there is one more.
 
     The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.
     """
     found: list[Environment] = []
+    unreadable: list[str] = []
     cursor = asked.cursor
     while True:
-        part, following = parts.environments.page(cursor, PAGE_MAX)
-        for environment in part:
+        part = parts.environments.page(cursor, PAGE_MAX)
+        unreadable += part.unreadable
+        for environment in part.environments:
             if fits(environment):
                 if len(found) == asked.limit:
-                    return found, cursor
+                    return Part(found, unreadable, cursor)
                 found.append(environment)
             cursor = environment.name
-        if following is None:
-            return found, None
-        cursor = following
+        if part.last is None:
+            return Part(found, unreadable, None)
+        cursor = part.last
 
 
 def _phases(text: str | None) -> frozenset[Phase]:

@@ -1,0 +1,1 @@
+"""How parts are wired, and what is read of the machine."""
