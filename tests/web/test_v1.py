@@ -237,7 +237,7 @@ def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Se
     events = store._client.meta.events
     events.register("before-send.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count")
     try:
-        assert serve.get("/v1/environments", phase="ready", limit=1) == {"environments": [], "next": None}
+        assert serve.get("/v1/environments", phase="ready", limit=1)["environments"] == []
     finally:
         events.unregister("before-send.dynamodb.Scan", unique_id="count")
     assert calls == ["scan"]
