@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+
+from gromit.cli import root
 
 Gromit = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -148,8 +152,79 @@ def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) ->
     assert f"gromit resume {root}" in again.stderr
     resumed = gromit("resume", "--reason", "mongo has moved", GROMIT_ROOT=root)
     assert "processing goes on; it was suspended by alice@" in resumed.stdout
-    assert "mongo has moved" in resumed.stderr
-    assert json.loads(gromit("resume", root, "-o", "json").stdout) == {"suspended": False, "was_suspended": False}
+    assert re.search(r"^resumed by \S+@\S+: mongo has moved$", resumed.stdout, re.MULTILINE)
+    again = json.loads(gromit("resume", root, "-o", "json").stdout)
+    assert (again["suspended"], again["was_suspended"], again["ended"]) == (False, False, None)
+    assert gromit("resume", root).stdout == "processing goes on; it was not suspended\n"
+
+
+def test_what_is_resumed_is_told_to_programs_too(gromit: Gromit, tmp_path: Path) -> None:
+    root = str(tmp_path / "config")
+    gromit("root", "init", root)
+    gromit("suspend", root, "--reason", "moving mongo")
+    told = json.loads(gromit("resume", root, "--reason", "it has moved", "-o", "json", SUDO_USER="bob").stdout)
+    assert told["ended"]["reason"] == "moving mongo"
+    assert told["by"].startswith("bob@")
+    assert (told["suspended"], told["was_suspended"], told["reason"]) == (False, True, "it has moved")
+    assert not (tmp_path / "config" / "noprocess").exists()
+
+
+def _with_level(level: str, command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
+    if getattr(command, "level", "") == level:
+        yield " ".join(path)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _with_level(level, inner, (*path, name))
+
+
+def test_short_commands_are_quiet_unless_logs_are_asked_for(gromit: Gromit, tmp_path: Path) -> None:
+    root = str(tmp_path / "config")
+    gromit("root", "init", root)
+    assert gromit("suspend", root, "--reason", "x").stderr == ""
+    assert gromit("resume", root).stderr == ""
+    assert gromit("pki", "init", "--name", "test").stderr == ""
+    assert '"processing.suspended"' in gromit("suspend", root, "--reason", "x", "-v").stderr
+    assert '"processing.resumed"' in gromit("resume", root, GROMIT_LOG_LEVEL="info").stderr
+    assert '"processing.suspended"' in gromit("suspend", root, "--reason", "x", "--set", "log.level=info").stderr
+
+
+def test_commands_that_work_log_what_they_do() -> None:
+    assert set(_with_level("info", root, ())) == {"serve", "gateway", "sow", "reap", "chitragupta", "cluster expose"}
+
+
+def test_a_flag_beats_the_environment_before_and_after_the_command(gromit: Gromit) -> None:
+    given = ("--set", "reap.grace=0", "--set", "repos=a,b")
+    for arguments in ((*given, "config", "show"), ("config", "show", *given), (*given[:2], "config", "show", *given[2:])):
+        done = gromit(*arguments, "-o", "json", GROMIT_REAP_GRACE="7m")
+        found = {row["setting"]: (row["value"], row["origin"]) for row in json.loads(done.stdout)}
+        assert found["reap.grace"] == ("0s", "flag")
+        assert found["repos"] == (["a", "b"], "flag")
+
+
+def test_the_flag_after_the_command_beats_the_one_before(gromit: Gromit) -> None:
+    done = gromit("--set", "reap.limit=1", "config", "show", "--set", "reap.limit=2", "-o", "json")
+    assert next(row["value"] for row in json.loads(done.stdout) if row["setting"] == "reap.limit") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("reap.grce=0", "there is no setting 'reap.grce'; `gromit config show` lists all"),
+        ("reap=0", "there is no setting 'reap'"),
+        ("canary-5b1f", "not KEY=VALUE, like reap.grace=0"),
+        ("client.key=canary-5b1f", "client.key is secret"),
+        ("reap.limit=many", "reap.limit from flag: "),
+    ],
+)
+def test_a_flag_that_cannot_be_meant_is_a_wrong_use(gromit: Gromit, given: str, says: str) -> None:
+    for arguments in (("--set", given, "config", "show"), ("config", "show", "--set", given)):
+        done = gromit(*arguments, code=2)
+        assert says in done.stderr
+        assert "canary" not in done.stdout + done.stderr
+    assert "GROMIT_CLIENT_KEY" in gromit("config", "show", "--set", "client.key=x", code=2).stderr
 
 
 def test_what_is_no_root_cannot_be_suspended(gromit: Gromit, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -44,19 +44,24 @@ FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 
 @dataclass
 class Run:
-    """What a command is called with besides its own options: `--conf`, `-o` and `-v`."""
+    """What a command is called with besides its own options: `--conf`, `--set`, `-o` and `-v`."""
 
     conf: Path | None = None
     output: str = "table"
     verbose: bool = False
+    flags: dict[str, str] = field(default_factory=dict)
+    """Settings given with `--set`."""
+    level: str = "warn"
+    """Least severe level that is logged if nobody has said anything about it."""
 
     @cached_property
     def loaded(self) -> Any:
         """Settings and their origins; logging is set up on the way."""
         from gromit import config, log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
-        loaded = config.load(os.environ, conf=self.conf)
-        log.set_up("debug" if self.verbose else loaded.settings.log.level, loaded.settings.log.format)
+        loaded = config.load(os.environ, conf=self.conf, flags=self.flags)
+        level = loaded.settings.log.level if "log.level" in loaded.origins else self.level
+        log.set_up("debug" if self.verbose else level, loaded.settings.log.format)
         return loaded
 
     @property
@@ -77,22 +82,61 @@ def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     return callback
 
 
+def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> None:
+    """Keep the settings of `--set`. Raises a usage error for one that does not exist, or must not stand on a command line."""
+    if not pairs:
+        return
+    from gromit.config import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
+
+    known = {doc.path: doc for doc in fields()}
+    for key, equals, value in (pair.partition("=") for pair in pairs):
+        if not equals:
+            raise click.BadParameter("not KEY=VALUE, like reap.grace=0", ctx, param)  # not quoted: it may be a secret
+        if key not in known:
+            raise click.BadParameter(f"there is no setting {key!r}; `gromit config show` lists all", ctx, param)
+        if known[key].secret:
+            told = f"{key} is secret, and the command line is seen by everybody; use {known[key].variable} or the config file"
+            raise click.BadParameter(told, ctx, param)
+        ctx.ensure_object(Run).flags[key] = value
+
+
 def _shared_options() -> list[click.Parameter]:
     folder = click.Path(exists=True, dir_okay=False, path_type=Path)
     formats = click.Choice(["table", "json"])
     return [
         click.Option(["--conf"], type=folder, expose_value=False, callback=_store("conf"), help="Config file."),
+        click.Option(
+            ["--set"],
+            multiple=True,
+            metavar="KEY=VALUE",
+            expose_value=False,
+            callback=_set,
+            help="A setting, like reap.grace=0; may be repeated.",
+        ),
         click.Option(["-o", "--output"], type=formats, expose_value=False, callback=_store("output"), help="Form of results."),
         click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_store("verbose"), help="Show debug logs."),
     ]
 
 
 class Command(click.Command):
-    """A command that also takes `--conf`, `-o` and `-v`."""
+    """A command that also takes `--conf`, `--set`, `-o` and `-v`. It logs warnings and errors unless more is asked for."""
+
+    level = "warn"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_shared_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command."""
+        ctx.ensure_object(Run).level = self.level
+        return super().invoke(ctx)
+
+
+class WorkingCommand(Command):
+    """A command that works on environments or serves: what it does is in its logs."""
+
+    level = "info"
 
 
 class Group(click.Group):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from gromit.cli import Command, Run, pass_run
+from gromit.cli import Run, WorkingCommand, pass_run
 from gromit.cli.exposing import expose, exposing_options
 
 
-@click.command(cls=Command)
+@click.command(cls=WorkingCommand)
 @exposing_options
 @pass_run
 def chitragupta(run: Run, root: Path | None, watch: bool, dry_run: bool, force: bool) -> int:

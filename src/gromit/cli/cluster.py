@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, pass_run
+from gromit.cli import Group, Run, WorkingCommand, pass_run
 from gromit.cli.exposing import expose as expose_records
 from gromit.cli.exposing import exposing_options
 from gromit.cli.render import show, show_json
@@ -22,7 +22,7 @@ def cluster() -> None:
     """What runs: list, show, expose."""
 
 
-@cluster.command("expose")
+@cluster.command("expose", cls=WorkingCommand)
 @click.option("-a", "--all", "every", is_flag=True, help="All environments; there is no other way.")
 @exposing_options
 @pass_run

@@ -3,10 +3,10 @@
 import click
 
 from gromit import bootstrap
-from gromit.cli import Command, Run, pass_run
+from gromit.cli import Run, WorkingCommand, pass_run
 
 
-@click.command(cls=Command)
+@click.command(cls=WorkingCommand)
 @pass_run
 def gateway(run: Run) -> None:
     """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from gromit.cli import Command, Run, pass_run
+from gromit.cli import Run, WorkingCommand, pass_run
 from gromit.cli.working import work, working_options
 from gromit.core.environment import Work
 
 
-@click.command(cls=Command)
+@click.command(cls=WorkingCommand)
 @working_options
 @pass_run
 def reap(run: Run, root: Path | None, watch: bool, dry_run: bool) -> int:

@@ -3,10 +3,10 @@
 import click
 
 from gromit import bootstrap
-from gromit.cli import Command, Run, pass_run
+from gromit.cli import Run, WorkingCommand, pass_run
 
 
-@click.command(cls=Command)
+@click.command(cls=WorkingCommand)
 @pass_run
 def serve(run: Run) -> None:
     """The mTLS API of environments, and the only writer of their table."""

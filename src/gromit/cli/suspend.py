@@ -1,5 +1,6 @@
 """`gromit suspend` and `gromit resume`: stop all processing, and let it go on."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -40,15 +41,19 @@ def suspend(run: Run, root: Path | None, reason: str) -> None:
 
 @click.command(cls=Command)
 @_root
-@click.option("--reason", default="", help="Why; it goes into the log.")
+@click.option("--reason", default="", help="Why; it is shown and goes into the log.")
 @pass_run
 def resume(run: Run, root: Path | None, reason: str) -> None:
     """Let processing go on. ROOT is the config root; the setting `root` unless given."""
     root = root or run.settings.root
-    ended = bootstrap.config_root(run.settings, root).resume()
+    ended, by = bootstrap.config_root(run.settings, root).resume(), bootstrap.operator()
+    reason = " ".join(reason.split())
     if ended is not None:
-        _log.info("processing.resumed", root=str(root), reason=reason, by=bootstrap.operator(), was=str(ended))
+        _log.info("processing.resumed", root=str(root), reason=reason, by=by, was=str(ended))
     if run.output == "json":
-        render.show_json({"suspended": False, "was_suspended": ended is not None})
-    else:
-        click.echo("processing goes on" if ended is None else f"processing goes on; it was {ended}")
+        was = asdict(ended) if ended else None
+        render.show_json({"suspended": False, "was_suspended": ended is not None, "ended": was, "by": by, "reason": reason})
+        return
+    click.echo("processing goes on; it was not suspended" if ended is None else f"processing goes on; it was {ended}")
+    if ended is not None:
+        click.echo(f"resumed by {by}: {reason or 'no reason given'}")
