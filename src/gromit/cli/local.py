@@ -50,7 +50,10 @@ def local() -> None:
 @_port_options
 @pass_run
 def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
-    """Bring the cloud up; what it held before is there again. Ctrl-C brings it down."""
+    """Bring the cloud up; Ctrl-C brings it down.
+
+    What it held before is there again.
+    """
     from gromit.local import control
 
     place, _ = control.folder(folder), run.settings
@@ -96,7 +99,10 @@ def status(run: Run, folder: Path) -> int:
 @_folder
 @pass_run
 def env(run: Run, folder: Path) -> None:
-    """Print shell exports: after `eval "$(gromit local env)"` every gromit command and the AWS CLI work on the cloud."""
+    """Print shell exports for the cloud.
+
+    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it, as an operator.
+    """
     from gromit.local import variables
     from gromit.local.layout import known_facts
 
@@ -113,7 +119,10 @@ def env(run: Run, folder: Path) -> None:
 @_folder
 @pass_run
 def urls(run: Run, environment: str | None, folder: Path) -> None:
-    """Public names that resolve now, their addresses, and curl lines that reach them."""
+    """Public names, addresses and curl lines.
+
+    Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
+    """
     from gromit import bootstrap
     from gromit.local import release
     from gromit.local.layout import known_facts
@@ -134,7 +143,10 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
 @_folder
 @pass_run
 def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path) -> None:
-    """Do what a release workflow does: push an image of REPO at REF, and report the build through the gateway."""
+    """Push an image and report its build.
+
+    That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
+    """
     from gromit.local import release
     from gromit.local.layout import known_facts
 
@@ -158,7 +170,10 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
 )
 @pass_run
 def demo(run: Run, folder: Path | None) -> None:
-    """The tour: builds come, an environment runs, a newer build comes, the branch goes. Every step is verified."""
+    """The tour of the product, every step verified.
+
+    Two repositories report builds of a branch, its environment comes up, a newer build comes, the branch goes.
+    """
     from gromit.local import demo as tour
     from gromit.local.progress import display
 

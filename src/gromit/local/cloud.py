@@ -13,16 +13,19 @@ from pathlib import Path
 
 from gromit.adapters import catalogue_file
 from gromit.errors import Conflict
-from gromit.local import layout, network
+from gromit.local import layout, network, processes
 from gromit.local.assembly import Assembly, account
 from gromit.local.control import Say, folder
 from gromit.local.layout import Facts, Layout
 from gromit.local.platform import make_platform
-from gromit.local.supervisor import Supervisor, terminate_on_signals
+from gromit.local.supervisor import Supervisor, read_record, terminate_on_signals
 
 __all__ = ["PORTS", "Wishes", "folder", "run"]
 
 PORTS = ("aws", "dns", "serve", "health", "gateway")
+
+_ENDING = 90.0
+"""Seconds that the parts of a former supervisor have to end; an interrupted terraform takes up to 60."""
 
 _START = 60.0
 """Seconds that a part may take to be ready."""
@@ -49,6 +52,7 @@ def run(place: Layout, wishes: Wishes, environ: Mapping[str, str], say: Say) -> 
     for made in (place.root, place.logs):
         made.mkdir(parents=True, exist_ok=True)
     with _alone_in(place), closing(_claim(place)) as claim:
+        _wait_for_former(place)
         facts = _facts(place, wishes, claim.ranges)
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
@@ -73,6 +77,13 @@ def _alone_in(place: Layout) -> Iterator[None]:
         except BlockingIOError as error:
             raise Conflict(f"the local cloud in {place.root} is up already", hint="see `gromit local status`") from error
         yield
+
+
+def _wait_for_former(place: Layout) -> None:
+    """Wait until the parts of a supervisor that was killed have ended: they are told to, and may still write."""
+    record = read_record(place.processes)
+    if record is not None:
+        processes.end(record.processes, _ENDING)
 
 
 def _claim(place: Layout) -> network.Claim:

@@ -34,6 +34,7 @@ def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
         "GROMIT_TOKEN": layout.token.read_text().strip(),
         "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
         "GROMIT_PKI_DIR": str(layout.pki),
+        "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
         "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
         "GROMIT_ROOT": str(layout.config),
     }
