@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,55 @@ def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
     safe = Safe()
     sweep(work, safe)
     assert safe.kept == {"one": b"state"}
+    assert list(work.iterdir()) == []
+
+
+STRUCK = """
+import os, signal, sys
+from pathlib import Path
+from gromit.adapters.terraform_folder import new_run
+
+def strike(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/lock"):
+        os.kill(os.getpid(), signal.Signals[sys.argv[3]])
+
+sys.addaudithook(strike)
+run = new_run(Path(sys.argv[1]), Path(sys.argv[2]), None, "")
+sys.exit(0 if run.template.exists() else 1)
+"""
+"""A worker that signals itself when it has made its folder, and not locked it yet."""
+
+
+def struck(work: Path, stack: Path, number: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", STRUCK, str(work), str(stack), number])
+
+
+def test_what_a_worker_left_that_was_killed_before_it_had_locked_it_is_swept(work: Path, stack: Path) -> None:
+    with struck(work, stack, "SIGKILL") as worker:
+        assert worker.wait(60) == -signal.SIGKILL
+    assert len(list(work.iterdir())) == 1
+    sweep(work, Safe())
+    assert list(work.iterdir()) == []
+
+
+def test_a_run_that_is_just_being_made_is_not_swept(work: Path, stack: Path) -> None:
+    with struck(work, stack, "SIGSTOP") as worker, ThreadPoolExecutor(1) as pool:
+        assert os.WIFSTOPPED(os.waitpid(worker.pid, os.WUNTRACED)[1])
+        sweeping = pool.submit(sweep, work, Safe())
+        with suppress(TimeoutError):
+            sweeping.result(0.5)  # time enough to sweep, if it does not wait for its turn
+        worker.send_signal(signal.SIGCONT)
+        assert worker.wait(60) == 0
+
+
+def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_a_copy(work: Path, stack: Path) -> None:
+    run = opened(work, stack)
+    run.keep_backend("secret_key = x")
+    (file,) = run.path.glob("*.tfbackend")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("secret_key = x", 0o600)
+    with run.environment(inputs("one")) as folder:
+        assert not list(folder.path.rglob("*.tfbackend"))
+    run.close()
     assert list(work.iterdir()) == []
 
 

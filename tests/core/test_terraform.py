@@ -14,6 +14,7 @@ from gromit.core.terraform import (
     Call,
     Version,
     apply_arguments,
+    backend_file,
     child_environment,
     cli_config,
     destroy_arguments,
@@ -73,32 +74,41 @@ def test_a_version_reads_like_one() -> None:
 
 
 def test_init_leaves_the_lock_to_whoever_holds_it() -> None:
-    assert init_arguments(BACKEND, own_lock=False) == (
+    assert init_arguments(own_lock=False) == (
         "init",
         "-input=false",
         "-no-color",
-        "-backend-config=region=eu-central-1",
-        "-backend-config=bucket=states",
+        "-backend-config=../devenv.s3.tfbackend",
         "-backend-config=use_lockfile=false",
     )
-    assert init_arguments(BACKEND, own_lock=True)[-1] == "-backend-config=use_lockfile=true"
+    assert init_arguments(own_lock=True)[-1] == "-backend-config=use_lockfile=true"
 
 
 def test_further_backend_settings_may_name_another_region() -> None:
     extra = Backend(bucket="states", region="eu-central-1", extra=("region=us-east-1", "use_path_style=true"))
-    arguments = init_arguments(extra, own_lock=False)
-    regions = [a for a in arguments if "region=" in a]
-    assert regions[-1] == "-backend-config=region=us-east-1"
-    assert "-backend-config=use_path_style=true" in arguments
+    assert backend_file(extra) == 'region = "us-east-1"\nuse_path_style = "true"\nbucket = "states"\n'
+
+
+def test_backend_settings_are_text_except_for_lists_and_maps() -> None:
+    extra = ('secret_key=a"b\\c${d}%{e}=', 'endpoints={ s3 = "http://127.0.0.1:1" }', 'allowed_account_ids=["1", "2"]')
+    assert backend_file(Backend(bucket="states", region="eu-central-1", extra=extra)).splitlines()[1:4] == [
+        r'secret_key = "a\"b\\c$${d}%%{e}="',
+        'endpoints = { s3 = "http://127.0.0.1:1" }',
+        'allowed_account_ids = ["1", "2"]',
+    ]
 
 
 @pytest.mark.parametrize(
     "setting",
-    ["bucket=other", "key=other", "workspace_key_prefix=x", "use_lockfile=true", "dynamodb_table=t", " key =x", "novalue"],
+    [
+        *("bucket=other-value", "key=other-value", "workspace_key_prefix=other-value", "use_lockfile=other-value"),
+        *("dynamodb_table=other-value", " key =other-value", "other-value", "a b=other-value", "=other-value"),
+    ],
 )
-def test_where_states_lie_is_not_for_further_settings(setting: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape("terraform.backend")):
-        Backend(bucket="states", region="eu-central-1", extra=(setting,))
+def test_where_states_lie_is_not_for_further_settings_and_no_value_is_quoted(setting: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape("setting 2 of terraform.backend has")) as refused:
+        Backend(bucket="states", region="eu-central-1", extra=("profile=x", setting))
+    assert "other-value" not in str(refused.value)
 
 
 @pytest.mark.parametrize("arguments", [apply_arguments(), destroy_arguments()])
@@ -151,7 +161,10 @@ def test_secrets_of_the_environment_are_known_longest_first() -> None:
         "AWS_REGION": "eu-central-1",
         "AWS_SECRET_SHORT": "x",
     }
-    assert secret_values(environment) == ("abcdefgh-and-more", "abcdefgh")
+    backend = Backend(
+        bucket="states", region="eu-central-1", extra=("secret_key=of-the-backend", "token=short", "profile=longish-one")
+    )
+    assert secret_values(environment, backend) == ("abcdefgh-and-more", "of-the-backend", "abcdefgh")
 
 
 def test_providers_come_from_the_mirror_alone() -> None:

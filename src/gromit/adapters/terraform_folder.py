@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from gromit.core.terraform import INPUTS_FILE
+from gromit.core.terraform import BACKEND_FILE, INPUTS_FILE
 from gromit.errors import ConfigError, GromitError, Temporary
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ _UNSAVED = "errored.tfstate"
 _RUN = "run-"
 _ENVIRONMENT = "env-"
 _TEMPLATE = "template"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NOT_NEEDED = shutil.ignore_patterns("*.md", "tests", ".terraform*")
 
 
@@ -92,6 +93,11 @@ class RunFolder:
         """The CLI configuration file."""
         return self.path / "terraform.rc"
 
+    def keep_backend(self, settings: str) -> None:
+        """Write the backend's settings, which may hold secrets, where its owner alone can read them."""
+        with translated(self.path), os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file:
+            file.write(settings)
+
     def free_bytes(self) -> int:
         """What is left of its disk."""
         return shutil.disk_usage(self.path).free
@@ -127,11 +133,12 @@ def new_run(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> R
     with translated(work):
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_owner(work)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=work))
-        lock = _locked(new)
+        with _turn(work):
+            path = Path(tempfile.mkdtemp(prefix=_RUN, dir=work))
+            lock = _locked(path)
         if lock is None:
-            raise Temporary(f"cannot lock {new}", hint="use a work folder on a local disk")
-        run = RunFolder(new.rename(work / new.name.replace(".new-", _RUN)), lock)  # only now, locked, do others see it
+            raise Temporary(f"cannot lock {path}", hint="use a work folder on a local disk")
+        run = RunFolder(path, lock)
         try:
             _fill(run, stack, overlay, cli_config)
         except BaseException:
@@ -157,15 +164,27 @@ def _fill(run: RunFolder, stack: Path, overlay: Path | None, cli_config: str) ->
 
 def sweep(work: Path, rescue: Rescue) -> None:
     """Remove folders of runs that are over; an unsaved state in one is brought to safety first."""
+    if not work.is_dir():
+        return
     with translated(work):
-        for path in work.glob(f"{_RUN}*"):
-            lock = _locked(path)
-            if lock is None:
-                continue
+        with _turn(work):
+            left = [(path, lock) for path in work.glob(f"{_RUN}*") if (lock := _locked(path)) is not None]
+        for path, lock in left:
             for environment in path.glob(f"{_ENVIRONMENT}*"):
                 EnvironmentFolder(environment).rescue(rescue)
             RunFolder(path, lock).close()
             _log.info("run.swept", path=str(path))
+
+
+@contextmanager
+def _turn(work: Path) -> Iterator[None]:
+    """Let nobody else make or look for runs during the block: what is not locked then is no run that is just being made."""
+    folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _locked(path: Path) -> int | None:

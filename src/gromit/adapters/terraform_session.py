@@ -86,7 +86,7 @@ class Session:
         self.setup = setup
         self.outside = outside
         self.interrupted = Event()
-        self._secrets = core.secret_values(outside.environ)
+        self._secrets = core.secret_values(outside.environ, setup.backend)
         self._preparing = Lock()
         self._ready: Ready | None = None
         self._is_initialised = False
@@ -111,9 +111,9 @@ class Session:
         return ready
 
     def init(self, ready: Ready, path: Path, data_dir: str, *, own_lock: bool) -> None:
-        """Run `init` in `path`; without a workspace, as it refuses one that does not exist yet."""
+        """Run `init` in `path`, a folder within the run's; without a workspace, as it refuses one that does not exist yet."""
         call = core.Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
-        launch = self.launch(ready, core.init_arguments(self.setup.backend, own_lock=own_lock), call, path)
+        launch = self.launch(ready, core.init_arguments(own_lock=own_lock), call, path)
         done = self.follow("terraform init", launch, _PREPARATION, lambda _line: None)
         if done.ended.code != 0:
             raise self.failure(done)
@@ -177,6 +177,7 @@ class Session:
         config = core.cli_config(str(mirror) if mirror else None)
         folder = new_run(self.setup.work, self.setup.stack, self.setup.overlay, config)
         try:
+            folder.keep_backend(core.backend_file(self.setup.backend))
             program = self._choose(folder)
         except BaseException:
             folder.close()

@@ -18,6 +18,8 @@ LOCK_VARIABLE = "GROMIT_LOCK_ID"
 """Variable that every process under a lock carries: terraform hands it on to its provider, so survivors are found by it."""
 
 INPUTS_FILE = "terraform.tfvars.json"
+BACKEND_FILE = "devenv.s3.tfbackend"
+"""Settings of the backend, beside the folders that terraform runs in: not in its arguments, which everybody may read."""
 STATE_KEY = "devenv"
 """Key of the state in the stack's backend block; a workspace's object is `env:/<environment>/devenv`."""
 
@@ -29,6 +31,8 @@ _PASSED = re.compile(
 )
 _SECRET = re.compile(r"AWS_\w*(?:SECRET|TOKEN)\w*")
 _OURS = frozenset({"bucket", "key", "workspace_key_prefix", "use_lockfile", "dynamodb_table"})
+_SETTING = re.compile(r"[A-Za-z_]\w*")
+_SECRET_SETTING = re.compile(r"key|secret|token|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +67,52 @@ class Backend:
     bucket: str
     region: str
     extra: tuple[str, ...] = ()
-    """Further `key=value` settings of the S3 backend, for example `use_path_style=true`; a region here is the bucket's."""
+    """Further `key=value` settings of the S3 backend, for example `use_path_style=true`; a region here is the bucket's.
+
+    They may hold secrets, so no error quotes more of them than their names.
+    """
 
     def __post_init__(self) -> None:
-        for setting in self.extra:
+        for number, setting in enumerate(self.extra, 1):
             name, found, _ = setting.partition("=")
-            if not found or name.strip() in _OURS:
+            if not found or not _SETTING.fullmatch(name.strip()) or name.strip() in _OURS:
+                shown = repr(name.strip()) if found else "no ="
                 raise ConfigError(
-                    f"terraform.backend has {setting!r}",
+                    f"setting {number} of terraform.backend has {shown}",
                     hint=f"give key=value settings of the S3 backend other than {', '.join(sorted(_OURS))}",
                 )
 
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """All settings by name, but for the lock."""
+        further = (setting.partition("=") for setting in self.extra)
+        return {"region": self.region, **{name.strip(): value for name, _, value in further}, "bucket": self.bucket}
 
-def init_arguments(backend: Backend, *, own_lock: bool) -> tuple[str, ...]:
-    """`init` against the given backend; `own_lock` False if the caller holds the environment's lock in terraform's place.
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values among the settings that must never be shown."""
+        return tuple(value for name, value in self.settings.items() if _SECRET_SETTING.search(name) and len(value) >= 8)
 
-    Terraform locks a new workspace to create its state, whatever `-lock` says later: so it must be told here.
+
+def backend_file(backend: Backend) -> str:
+    """Text of `BACKEND_FILE`. Lists and maps are given as terraform writes them; all else is text, which it converts."""
+    return "".join(f"{name} = {_expression(value)}\n" for name, value in backend.settings.items())
+
+
+def _expression(value: str) -> str:
+    if value.startswith(("[", "{")):
+        return value
+    return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
+def init_arguments(*, own_lock: bool) -> tuple[str, ...]:
+    """`init` against the backend of `BACKEND_FILE`; `own_lock` False if the caller holds the environment's lock.
+
+    Terraform locks a new workspace to create its state, whatever `-lock` says later: so it must be told here. The file's path is
+    relative, as one with a `=` in it would be taken for a setting.
     """
-    settings = (f"region={backend.region}", *backend.extra, f"bucket={backend.bucket}", f"use_lockfile={str(own_lock).lower()}")
-    return ("init", "-input=false", "-no-color", *(f"-backend-config={setting}" for setting in settings))
+    lock = f"-backend-config=use_lockfile={str(own_lock).lower()}"
+    return ("init", "-input=false", "-no-color", f"-backend-config=../{BACKEND_FILE}", lock)
 
 
 def apply_arguments() -> tuple[str, ...]:
@@ -121,9 +152,9 @@ def child_environment(outside: Mapping[str, str], call: Call) -> dict[str, str]:
     return {name: value for name, value in outside.items() if _PASSED.fullmatch(name)} | ours
 
 
-def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values in an environment that must never be shown, the longest first, so that none is left half replaced."""
-    found = {value for name, value in environment.items() if _SECRET.fullmatch(name) and len(value) >= 8}
+def secret_values(environment: Mapping[str, str], backend: Backend) -> tuple[str, ...]:
+    """Values that terraform is given and must never show, the longest first, so that none is left half replaced."""
+    found = {value for name, value in environment.items() if _SECRET.fullmatch(name) and len(value) >= 8} | {*backend.secrets}
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
 
