@@ -15,7 +15,7 @@ import pytest
 from botocore.stub import Stubber
 
 from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
-from gromit.core.locks import FoundLock, Owner
+from gromit.core.locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
 LOCK = "7d1f0f4e-lock-of-the-test"
@@ -62,7 +62,7 @@ def test_this_process_names_itself_and_lives() -> None:
     assert (me.pid, me.ecs_task) == (os.getpid(), TASK)
     assert me == ProcessOwnerWatch(task=TASK).me()
     verdict = ProcessOwnerWatch().judge(found(me))
-    assert not verdict.dead
+    assert (verdict.dead, verdict.lives) == (False, True)
     assert "lives" in verdict.reason
 
 
@@ -70,11 +70,16 @@ def test_a_living_worker_is_not_dead(worker: subprocess.Popen[bytes]) -> None:
     assert not ProcessOwnerWatch().judge(found(owner_of(worker))).dead
 
 
+def test_a_worker_of_another_user_is_seen_to_live(worker: subprocess.Popen[bytes]) -> None:
+    verdict = ProcessOwnerWatch().judge(found(replace(owner_of(worker), user="user:[1]:1")))
+    assert (verdict.dead, verdict.lives) == (False, True)
+
+
 def test_a_killed_worker_is_dead_with_the_proof_named(worker: subprocess.Popen[bytes]) -> None:
     owner = owner_of(worker)
     ended(worker)
     verdict = ProcessOwnerWatch().judge(found(owner))
-    assert verdict.dead
+    assert (verdict.dead, verdict.lives) == (True, False)
     assert verdict.reason == f"process {worker.pid} is dead, and no process works under its lock"
 
 
@@ -95,7 +100,7 @@ def test_a_dead_worker_whose_terraform_goes_on_is_not_dead_yet(worker: subproces
     survivor = started(GROMIT_LOCK_ID=LOCK)
     ended(worker)
     verdict = ProcessOwnerWatch().judge(found(owner))
-    assert not verdict.dead
+    assert (verdict.dead, verdict.lives) == (False, True)
     assert f"process {survivor.pid} still works under its lock" in verdict.reason
     ended(survivor)
     assert ProcessOwnerWatch().judge(found(owner)).dead
@@ -123,7 +128,7 @@ def test_what_cannot_be_seen_is_not_proven(worker: subprocess.Popen[bytes], chan
     owner = replace(owner_of(worker), **changes)  # type: ignore[arg-type]  # the changed fields are strings
     ended(worker)
     verdict = ProcessOwnerWatch().judge(found(owner))
-    assert not verdict.dead
+    assert (verdict.dead, verdict.lives) == (False, False)
     assert why in verdict.reason
     assert "`gromit env unlock app-test`" in verdict.reason
 
@@ -243,7 +248,7 @@ def test_a_proc_that_cannot_be_read_proves_nothing(proc: Path) -> None:
 ELSEWHERE = replace(DEAD, boot_id="of the other task", ecs_task=TASK)
 
 
-def asked_ecs(answer: dict[str, Any] | None, error: str = "ClusterNotFoundException") -> tuple[bool, str]:
+def verdict_of_ecs(answer: dict[str, Any] | None, error: str = "ClusterNotFoundException") -> Verdict:
     ecs = boto3.client("ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(ecs) as stub:
         if answer is None:
@@ -252,6 +257,11 @@ def asked_ecs(answer: dict[str, Any] | None, error: str = "ClusterNotFoundExcept
             stub.add_response("describe_tasks", answer, {"cluster": CLUSTER, "tasks": [TASK]})
         verdict = ProcessOwnerWatch(ecs=ecs).judge(found(ELSEWHERE))
         stub.assert_no_pending_responses()
+    return verdict
+
+
+def asked_ecs(answer: dict[str, Any] | None) -> tuple[bool, str]:
+    verdict = verdict_of_ecs(answer)
     return verdict.dead, verdict.reason
 
 
@@ -267,9 +277,9 @@ def test_the_worker_of_a_task_that_its_cluster_does_not_know_any_more_is_dead() 
 
 @pytest.mark.parametrize("status", ["PENDING", "RUNNING", "STOPPING", "DEPROVISIONING"])
 def test_the_worker_of_any_other_task_may_live(status: str) -> None:
-    dead, reason = asked_ecs({"tasks": [{"taskArn": TASK, "lastStatus": status}], "failures": []})
-    assert not dead
-    assert status in reason
+    verdict = verdict_of_ecs({"tasks": [{"taskArn": TASK, "lastStatus": status}], "failures": []})
+    assert (verdict.dead, verdict.lives) == (False, status == "RUNNING")
+    assert status in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,28 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 import structlog
 
-from gromit import bootstrap
+from gromit import bootstrap, config
 from gromit.cli import run
+from gromit.core.locks import Owner
 from gromit.core.roles import Role
 from gromit.core.time import iso
-from tests.web.serving import DEFAULTS, GRACE_S, REGION, Serve, certificates, emulator, eventually, serve, shared_serve
+from gromit.web.limits import Receive, Scope, Send, answer_error
+from gromit.web.server import Listener, Server
+from gromit.web.tls import ServerTls
+from tests.web.serving import DEFAULTS, GRACE_S, REGION, TTL_S, Serve, certificates, emulator, eventually, serve, shared_serve
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
@@ -243,7 +251,14 @@ def test_replace_reads_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPa
         ("- tyk\n", "is not a mapping"),
         ("", "is not a mapping"),
         ("tyk: [", "neither JSON nor YAML"),
-        ("tyk: 12", "version of tyk is not a string"),
+        ("tyk: 12", "version of tyk is not text, but int\n  hint: put it in quotes"),
+        ("tyk: 1.10", "version of tyk is not text, but float"),
+        ("tyk: 2026-01-31", "version of tyk is not text, but date"),
+        ("tyk: 2026-13-45", "month must be in 1..12"),
+        ("tyk: yes", "version of tyk is not text, but bool"),
+        ("tyk:", "version of tyk is empty\n  hint: put it in quotes"),
+        ("tyk: [sha]", "version of tyk is not text, but list"),
+        ("2026-01-31: sha", "the repository datetime.date(2026, 1, 31) is not text"),
         ("redis: x", "'redis' is not part of any environment"),
         ("tyk: a b", "'a b' is not an image tag"),
     ],
@@ -251,6 +266,14 @@ def test_replace_reads_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPa
 def test_a_file_that_cannot_be_meant_changes_nothing(shell: Shell, tmp_path: Path, text: str, says: str) -> None:
     for command in ("create", "replace"):
         assert says in shell.fail(command, "app-test", "-f", _file(tmp_path, text), code=2)
+    assert shell.serve.rows == {}
+
+
+def test_a_file_in_another_encoding_is_a_wrong_use(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "versions"
+    file.write_bytes('tyk: "sh\xe4"\n'.encode("latin-1"))
+    for command in ("create", "replace"):
+        assert "is neither JSON nor YAML in UTF-8" in shell.fail(command, "app-test", "-f", str(file), code=2)
     assert shell.serve.rows == {}
 
 
@@ -431,6 +454,42 @@ def test_watch_tells_what_happens_until_it_is_gone(shell: Shell) -> None:
     ]  # fmt: skip
 
 
+class Restarted:
+    """A serve that is away for one request of an environment's history, just after it was asked for the environment."""
+
+    def __init__(self) -> None:
+        self.refused = 0
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body: Any = {}
+        if scope["path"] == "/v1/environments/app-test":
+            body = {"name": "app-test", "phase": "gone", "error": None}
+        elif scope["path"].endswith("/events") and not self.refused:
+            self.refused += 1
+            await answer_error(send, 503, "the table is busy")
+            return
+        elif scope["path"].endswith("/events"):
+            body = {"events": [{"at": "2026-01-31T08:15:00Z", "kind": "reaped", "actor": "w1", "text": ""}]}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+def test_watch_goes_on_when_serve_restarts_between_two_requests(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity, _ = shell.serve.certificates.issue("server", "127.0.0.1")
+    app = Restarted()
+    server = Server(Listener(app, "127.0.0.1:0", ServerTls(identity)))
+    with server.running(), stamina.set_testing(True, attempts=1):
+        monkeypatch.setenv("GROMIT_SERVE_URL", f"https://{server.address()}")
+        assert run(["env", "watch", "app-test"]) == 0
+    result = shell.captured.readouterr()
+    assert result.out.count("2026-01-31T08:15:00Z  reaped") == 1
+    assert "the table is busy; trying again" in result.err
+    assert app.refused == 1
+
+
 # ── unlock ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -458,7 +517,9 @@ def _locks(s3: Any) -> list[str]:
 def test_unlock_says_whose_lock_it_removes(shell: Shell, bucket: Any) -> None:
     assert run(["env", "unlock", "app-test", "--yes", "-o", "json"]) == 0
     result = shell.captured.readouterr()
-    assert json.loads(result.out) == [{"name": "app-test", "lock": "lock-1", "removed": True}]
+    assert json.loads(result.out) == [{"name": "app-test", "lock": "lock-1", "removed": True, "by": bootstrap.operator()}]
+    assert "its owner: terraform itself or a person holds the lock (alice@bastion, OperationTypeApply)" in result.err
+    assert "serve: there is no environment app-test" in result.err
     assert "locked since 2026-01-31T08:15:00Z by alice@bastion for OperationTypeApply" in result.err
     assert _locks(bucket) == []
     assert "there is no lock on app-test" in shell.fail("unlock", "app-test", "--yes")
@@ -470,3 +531,84 @@ def test_unlock_asks_and_takes_silence_for_a_no(shell: Shell, bucket: Any, monke
         assert "Is that process gone for certain?" in shell.fail("unlock", "x/App-Test", code=130)
         assert "interrupted" in shell.fail("unlock", "app-test", code=130)
     assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A lock of a worker on this machine, in the place of the person's."""
+
+    states: Any
+    me: Owner
+
+    def take(self, owner: Owner) -> None:
+        found = self.states.find_lock("app-test")
+        assert self.states.replace_lock(found, owner, "sow") is not None
+
+    @property
+    def dead(self) -> Owner:
+        """A process that has ended."""
+        child = subprocess.Popen([sys.executable, "-c", ""])
+        child.wait()
+        return replace(self.me, pid=child.pid)
+
+
+@pytest.fixture
+def ours(shell: Shell, bucket: Any) -> Ours:
+    settings = config.load(dict(os.environ)).settings
+    return Ours(bootstrap.state_bucket(settings), bootstrap.owner_watch(settings).me())
+
+
+def test_unlock_leaves_a_living_owner_alone_unless_forced(shell: Shell, bucket: Any, ours: Ours) -> None:
+    ours.take(ours.me)
+    complaint = shell.fail("unlock", "app-test", "--yes")
+    assert f"its owner: process {os.getpid()} holds it and lives" in complaint
+    assert "gromit: the lock on app-test is in use: its owner lives\n  hint: " in complaint
+    assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
+    assert shell.json("unlock", "app-test", "--yes", "--force")[0]["removed"] is True
+    assert _locks(bucket) == []
+
+
+def test_unlock_removes_the_lock_of_a_dead_owner_and_logs_who_did(
+    shell: Shell, bucket: Any, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GROMIT_LOG_LEVEL")
+    monkeypatch.setenv("GROMIT_LOG_FORMAT", "json")
+    shell.serve.build("tyk", "app-test", "sha")
+    dead = ours.dead
+    ours.take(dead)
+    shell.captured.readouterr()
+    assert run(["env", "unlock", "app-test", "--yes"]) == 0
+    told = shell.captured.readouterr().err
+    assert f"its owner: process {dead.pid} is dead" in told
+    assert "serve: app-test is pending, and no worker has it" in told
+    logged = json.loads(next(line for line in told.splitlines() if "lock.removed" in line))
+    assert (logged["env"], logged["by"], logged["forced"]) == ("app-test", bootstrap.operator(), False)
+    assert _locks(bucket) == []
+
+
+def test_unlock_leaves_a_live_claim_alone_unless_forced(shell: Shell, bucket: Any) -> None:
+    shell.serve.clock.advance(ms=max(0, bootstrap.now_ms() - shell.serve.clock.now))
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.claim("sow", holder="sower-7")
+    complaint = shell.fail("unlock", "app-test", "--yes")
+    assert "serve: app-test is sowing; sower-7 has it until " in complaint
+    assert "the lock on app-test is in use: serve shows that sower-7 has it until " in complaint
+    assert len(_locks(bucket)) == 1
+    shell.run("unlock", "app-test", "--yes", "--force")
+    assert _locks(bucket) == []
+
+
+def test_unlock_takes_no_notice_of_a_claim_that_has_run_out(shell: Shell, bucket: Any) -> None:
+    shell.serve.clock.advance(ms=bootstrap.now_ms() - shell.serve.clock.now - TTL_S * 1000 - 5000)
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.claim("sow", holder="sower-7")
+    assert run(["env", "unlock", "app-test", "--yes"]) == 0
+    assert "sower-7 had it until" in shell.captured.readouterr().err
+    assert _locks(bucket) == []
+
+
+def test_unlock_works_without_serve_and_says_so(shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GROMIT_SERVE_URL")
+    assert run(["env", "unlock", "app-test", "--yes"]) == 0
+    assert "serve: cannot be asked: serve.url is not set" in shell.captured.readouterr().err
+    assert _locks(bucket) == []

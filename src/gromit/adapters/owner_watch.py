@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,35 +71,37 @@ class ProcessOwnerWatch:
 
     def judge(self, found: FoundLock) -> Verdict:
         """Whether the holder is proven dead; if not, what a person can do. Never raises for what it cannot find out."""
-        dead, reason = self._look(found)
-        if dead:
-            return Verdict(dead=True, reason=reason)
+        verdict = self._look(found)
+        if verdict.dead:
+            return verdict
         advice = f"if nobody works on it any more: `gromit env unlock {found.environment}`"
-        return Verdict(dead=False, reason=f"{reason}; {advice}")
+        return replace(verdict, reason=f"{verdict.reason}; {advice}")
 
-    def _look(self, found: FoundLock) -> tuple[bool, str]:
+    def _look(self, found: FoundLock) -> Verdict:
         owner, me = found.owner, self.me()
         if owner is None:
-            return False, f"terraform itself or a person holds the lock ({found.who}, {found.operation or 'unknown'})"
+            why = f"terraform itself or a person holds the lock ({found.who}, {found.operation or 'unknown'})"
+            return Verdict(dead=False, reason=why)
         if (owner.boot_id, owner.pid_namespace) == (me.boot_id, me.pid_namespace):
             return self._look_here(owner, me, found.id)
         if owner.ecs_task is not None:
             return self._look_at_task(owner.ecs_task)
-        return False, f"process {owner.pid} on {owner.host} cannot be seen from here"
+        return Verdict(dead=False, reason=f"process {owner.pid} on {owner.host} cannot be seen from here")
 
-    def _look_here(self, owner: Owner, me: Owner, lock_id: str) -> tuple[bool, str]:
-        if owner.user != me.user or not lock_id:
-            return False, f"process {owner.pid} ran as another user, who alone can see what it left behind"
+    def _look_here(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
         try:
             if self._lives(owner):
-                return False, f"process {owner.pid} holds it and lives"
+                return Verdict(dead=False, reason=f"process {owner.pid} holds it and lives", lives=True)
+            if owner.user != me.user or not lock_id:
+                why = f"process {owner.pid} ran as another user, who alone can see what it left behind"
+                return Verdict(dead=False, reason=why)
             # Twice: a process could have started another one behind our back, and ended before we came to it.
             survivor = self._survivor(owner, lock_id) or self._survivor(owner, lock_id)
         except OSError as error:
-            return False, f"process {owner.pid} cannot be looked for: {error}"
+            return Verdict(dead=False, reason=f"process {owner.pid} cannot be looked for: {error}")
         if survivor is not None:
-            return False, f"process {owner.pid} is dead, but {survivor}"
-        return True, f"process {owner.pid} is dead, and no process works under its lock"
+            return replace(survivor, reason=f"process {owner.pid} is dead, but {survivor.reason}")
+        return Verdict(dead=True, reason=f"process {owner.pid} is dead, and no process works under its lock")
 
     def _lives(self, owner: Owner) -> bool:
         try:
@@ -108,8 +110,8 @@ class ProcessOwnerWatch:
             return False
         return process.started == owner.started and not process.is_dead
 
-    def _survivor(self, owner: Owner, lock_id: str) -> str | None:
-        """What is, or may be, a process that the dead owner left behind.
+    def _survivor(self, owner: Owner, lock_id: str) -> Verdict | None:
+        """That there is, or may be, a process that the dead owner left behind.
 
         It carries the lock's id, is younger than the owner and of its user, which is ours. So a process of our user that is
         younger and hides its environment may be one; what belongs to others is none.
@@ -121,30 +123,31 @@ class ProcessOwnerWatch:
                 if process.is_dead or process.flags & _KERNEL_THREAD or process.started < owner.started:
                     continue
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    return f"process {folder.name} still works under its lock"
+                    return Verdict(dead=False, reason=f"process {folder.name} still works under its lock", lives=True)
             except _GONE:
                 continue
             except PermissionError:
                 if _is_ours(folder):
-                    return f"process {folder.name} hides whether it works under its lock"
+                    return Verdict(dead=False, reason=f"process {folder.name} hides whether it works under its lock")
         return None
 
-    def _look_at_task(self, arn: str) -> tuple[bool, str]:
+    def _look_at_task(self, arn: str) -> Verdict:
         cluster = _cluster_of(arn)
         if self.ecs is None or cluster is None:
-            return False, f"the ECS task {arn} cannot be asked for"
+            return Verdict(dead=False, reason=f"the ECS task {arn} cannot be asked for")
         try:
             with translated(f"look for the ECS task {arn}"):
                 answer = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])
         except GromitError as error:
-            return False, error.message
+            return Verdict(dead=False, reason=error.message)
         states = {task.get("taskArn"): task.get("lastStatus") for task in answer["tasks"]}
         missing = {f.get("arn") for f in answer["failures"] if f.get("reason") == "MISSING"}
         if states.get(arn) == "STOPPED":
-            return True, f"the ECS task {arn} has stopped"
+            return Verdict(dead=True, reason=f"the ECS task {arn} has stopped")
         if arn in missing and not states:
-            return True, f"the ECS task {arn} is gone, says its cluster"
-        return False, f"the ECS task {arn} is {states.get(arn, 'unknown')}"
+            return Verdict(dead=True, reason=f"the ECS task {arn} is gone, says its cluster")
+        why = f"the ECS task {arn} is {states.get(arn, 'unknown')}"
+        return Verdict(dead=False, reason=why, lives=states.get(arn) == "RUNNING")
 
 
 def own_task(environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> str | None:

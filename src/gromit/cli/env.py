@@ -14,8 +14,9 @@ import yaml
 from gromit import bootstrap
 from gromit.cli import FAILED, Group, Run, pass_run
 from gromit.cli.render import console, show, show_json
+from gromit.cli.unlocking import unlock
 from gromit.config import parse_duration
-from gromit.core.names import is_environment_name, parse_ref
+from gromit.core.names import parse_ref
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 5.0
 """Look at an environment this often even if nothing was announced."""
+
+_QUOTED = 'put it in quotes, like tyk: "1.10"'
 
 _LIST = ("name", "phase", "versions", "protected", "changed", "error")
 
@@ -58,10 +61,15 @@ def get(run: Run, name: str) -> None:
 @env.command()
 @click.argument("name")
 @click.option(
-    "-f", "--file", "source", type=click.File(), required=True, help="Versions by repository, JSON or YAML; - for standard input."
+    "-f",
+    "--file",
+    "source",
+    type=click.File("rb"),
+    required=True,
+    help="Versions by repository, JSON or YAML; - for standard input.",
 )
 @pass_run
-def create(run: Run, name: str, source: IO[str]) -> None:
+def create(run: Run, name: str, source: IO[bytes]) -> None:
     """Create an environment with the versions in a file; the other repositories get their fallbacks."""
     try:
         found = _detail(run, name)
@@ -75,10 +83,15 @@ def create(run: Run, name: str, source: IO[str]) -> None:
 @env.command()
 @click.argument("name")
 @click.option(
-    "-f", "--file", "source", type=click.File(), required=True, help="Versions by repository, JSON or YAML; - for standard input."
+    "-f",
+    "--file",
+    "source",
+    type=click.File("rb"),
+    required=True,
+    help="Versions by repository, JSON or YAML; - for standard input.",
 )
 @pass_run
-def replace(run: Run, name: str, source: IO[str]) -> None:
+def replace(run: Run, name: str, source: IO[bytes]) -> None:
     """Replace all reported versions of an environment by those in a file."""
     _put(run, name, source)
 
@@ -149,7 +162,11 @@ def watch(run: Run, name: str) -> None:
     """Follow an environment until it is gone; a line for everything that happens."""
     shown: set[str] = set()
     for found in _looks(run, name, None):
-        events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+        try:
+            events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+        except Temporary as error:
+            click.echo(f"{error.message}; trying again", err=True)
+            continue  # also if it is gone: what happened at last is still to be told
         for event in events:
             line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
             if line not in shown:
@@ -183,27 +200,7 @@ def wait(run: Run, name: str, goal: str, timeout: str) -> int:
     return FAILED
 
 
-@env.command()
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@pass_run
-def unlock(run: Run, name: str, yes: bool) -> None:
-    """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it."""
-    name = name if is_environment_name(name) else parse_ref(name).environment
-    bucket = bootstrap.state_bucket(run.settings)
-    found = bucket.find_lock(name)
-    if found is None:
-        raise NotFound(f"there is no lock on {name}")
-    owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
-    click.echo(
-        f"{name} has been locked since {found.created} by {owner} for {found.operation or 'unknown work'} (lock {found.id})",
-        err=True,
-    )
-    if not yes:
-        click.confirm("Is that process gone for certain? Remove its lock?", abort=True, err=True)
-    if not bucket.unlock(found):
-        raise Conflict(f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again")
-    show([{"name": name, "lock": found.id, "removed": True}], ("name", "lock", "removed"), run.output)
+env.add_command(unlock)
 
 
 def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
@@ -242,15 +239,26 @@ def _detail(run: Run, name: str) -> dict[str, Any]:
     return found
 
 
-def _put(run: Run, name: str, source: IO[str]) -> None:
+def _put(run: Run, name: str, source: IO[bytes]) -> None:
+    _serve(run).call("PUT", f"/env/{_in_path(name)}", _versions(source))
+    _show(run, _detail(run, name))
+
+
+def _versions(source: IO[bytes]) -> Mapping[str, str]:
+    """The versions in a file. Raises `InvalidInput` for all that is not text: a number or date has lost how it was written."""
     try:
         versions = yaml.safe_load(source)
-    except yaml.YAMLError as error:
-        raise InvalidInput(f"{source.name} is neither JSON nor YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date or number that cannot be one
+        raise InvalidInput(f"{source.name} is neither JSON nor YAML in UTF-8: {error}", hint=_QUOTED) from error
     if not isinstance(versions, dict):
         raise InvalidInput(f"{source.name} is not a mapping of repositories to versions", hint='for example {"tyk": "sha-1234"}')
-    _serve(run).call("PUT", f"/env/{_in_path(name)}", versions)
-    _show(run, _detail(run, name))
+    for repository, version in versions.items():
+        if not isinstance(repository, str):
+            raise InvalidInput(f"{source.name}: the repository {repository!r} is not text", hint="put it in quotes")
+        if not isinstance(version, str):
+            told = "empty" if version is None else f"not text, but {type(version).__name__}"
+            raise InvalidInput(f"{source.name}: the version of {repository} is {told}", hint=_QUOTED)
+    return versions
 
 
 def _change(run: Run, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:

@@ -56,3 +56,5 @@ class Verdict:
 
     dead: bool
     reason: str
+    lives: bool = False
+    """Whether it, or a process that it left behind, is proven to work. Neither dead nor alive: that cannot be told."""
