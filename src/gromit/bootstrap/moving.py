@@ -3,6 +3,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,23 +11,49 @@ from gromit.bootstrap.backends import catalogue, record_store, session
 from gromit.bootstrap.machine import ms
 
 if TYPE_CHECKING:
+    from gromit.adapters.dynamodb_table import Table
     from gromit.config import Settings
+    from gromit.ports import Progress
     from gromit.services.migration import Line, Migration
 
 
-def prepare_table(settings: "Settings", *, dry_run: bool) -> "list[Line]":
-    """Give the table what it lacks, or say what that is."""
-    from gromit.adapters import aws
-    from gromit.adapters.dynamodb_table import Table
+def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) -> "list[Line]":
+    """Give the table what it lacks, or make it if there is none; or only say what would be done."""
     from gromit.services.migration import Line
 
-    table = Table(session().client("dynamodb", config=aws.CLIENT), settings.tablename, time.sleep)
-    lines = []
-    for part in table.lacks():
+    table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
+    missing = table.lacks()
+    if missing == ["table"]:
         if not dry_run:
-            table.give(part)
-        lines.append(Line("table", settings.tablename, f"would add {part}" if dry_run else f"added {part}", "gromit needs it"))
-    return lines
+            progress(f"making table {settings.tablename}")
+            table.ensure()
+        return [Line("table", settings.tablename, "would make table" if dry_run else "made table", "there is none")]
+    for part in [] if dry_run else missing:
+        progress(f"adding {part} to table {settings.tablename}" + ("; this may take minutes" if part == "index" else ""))
+        table.give(part)
+    return [
+        Line("table", settings.tablename, f"{'would add' if dry_run else 'added'} {part}", "gromit needs it") for part in missing
+    ]
+
+
+def _table(settings: "Settings", pause: Callable[[float], object]) -> "Table":
+    from gromit.adapters import aws
+    from gromit.adapters.dynamodb_table import Table
+
+    return Table(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
+
+
+def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object]) -> Callable[[float], None]:
+    """A pause that tells how long the table's index has been waited for, in seconds."""
+    waited = 0.0
+
+    def pause(seconds: float) -> None:
+        nonlocal waited
+        sleep(seconds)
+        waited += seconds
+        progress(f"waiting for the index of table {table}: {waited:.0f} s")
+
+    return pause
 
 
 def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
@@ -40,13 +67,14 @@ def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
 
 
 def migration(settings: "Settings") -> "Migration":
-    """What takes rows and records over; records only where a zone is set."""
+    """What takes rows and records over; rows only where there is a table, records only where a zone is set."""
     from gromit.adapters import aws
     from gromit.adapters.dynamodb import DynamoStore
     from gromit.services.migration import Migration
 
+    is_there = _table(settings, time.sleep).lacks() != ["table"]
     return Migration(
-        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename),
+        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename) if is_there else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
         catalogue=catalogue(settings),
         domain=settings.cluster.domain,

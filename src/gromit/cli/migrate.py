@@ -21,10 +21,14 @@ def migrate(run: Run, do: bool, root: Path | None) -> None:
     """
     settings = run.settings
     lines = [
-        *bootstrap.prepare_table(settings, dry_run=not do),
+        *bootstrap.prepare_table(settings, _tell, dry_run=not do),
         *bootstrap.prepare_root(root or settings.root, dry_run=not do),
-        *bootstrap.migration(settings).run(bootstrap.stamp("migrate"), lambda text: click.echo(text, err=True), dry_run=not do),
+        *bootstrap.migration(settings).run(bootstrap.stamp("migrate"), _tell, dry_run=not do),
     ]
     show([asdict(line) for line in lines], ("what", "name", "action", "why"), run.output, empty="nothing is left to be migrated")
     if lines and not do:
         click.echo("nothing was changed; `gromit migrate --apply` does it", err=True)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)

@@ -31,7 +31,8 @@ class Line:
 class Migration:
     """Everything that has to be done once."""
 
-    store: EnvironmentStore
+    store: EnvironmentStore | None
+    """None: there is no table yet, so no row is taken over."""
     zone: RecordStore | None
     """None: no zone is set, so no record is taken over."""
     catalogue: Catalogue
@@ -60,7 +61,7 @@ class Migration:
 
     def _rows(self) -> Iterator[Row]:
         after: str | None = None
-        while True:
+        while self.store is not None:
             page = self.store.page(after, PAGE)
             yield from page.rows
             after = page.last
@@ -70,7 +71,7 @@ class Migration:
     def _row(self, step: RowStep | LeftAlone, *, dry_run: bool) -> Line:
         if isinstance(step, LeftAlone):
             return Line("row", step.name, "left alone", step.why)
-        if not dry_run and isinstance(self.store.write(step.name, step.write), Refused):
+        if not dry_run and self.store is not None and isinstance(self.store.write(step.name, step.write), Refused):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
                 hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
