@@ -18,7 +18,7 @@ from gromit.core.environment import Phase, Work
 from gromit.core.plans import Standing, plan
 from gromit.core.protocol import Ending
 from gromit.core.time import parse_iso
-from gromit.errors import GromitError, InvalidInput
+from gromit.errors import GromitError, InvalidInput, RootUnusable, Suspended
 
 if TYPE_CHECKING:
     from gromit.ports import Progress
@@ -46,7 +46,7 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
         raise InvalidInput("--watch and --dry-run exclude each other")
     settings = run.settings
     if dry_run:
-        return _show_plan(run, kind)
+        return _show_plan(run, kind, root or settings.root)
     stop, outcomes = threading.Event(), list["Outcome"]()
     quiet = watch or not sys.stderr.isatty()
 
@@ -116,9 +116,11 @@ def _exit_code(outcomes: "list[Outcome]") -> int:
     return FAILED if len(bad) == len(outcomes) else PARTLY
 
 
-def _show_plan(run: Run, kind: Work) -> int:
+def _show_plan(run: Run, kind: Work, root: Path) -> int:
+    _tell_what_halts(run, root)
     now = bootstrap.now_ms()
-    environments = [_standing(e, now) for e in bootstrap.serve_client(run.settings).pages()]
+    with closing(bootstrap.serve_client(run.settings)) as serve:
+        environments = [_standing(e, now) for e in serve.pages()]
     items = plan(kind, environments, run.settings.reap.limit if kind is Work.REAP else None)
     show(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
@@ -127,6 +129,15 @@ def _show_plan(run: Run, kind: Work) -> int:
         empty="no environments",
     )
     return 0
+
+
+def _tell_what_halts(run: Run, root: Path) -> None:
+    """Say on standard error why nothing of a plan would begin now, if that is so."""
+    try:
+        bootstrap.config_root(run.settings, root).check()
+    except (Suspended, RootUnusable) as error:
+        click.echo(f"nothing would begin now: {error.message}", err=True)
+        click.echo(f"  hint: {error.hint}", err=True)
 
 
 def _standing(found: dict[str, Any], now_ms: int) -> Standing:

@@ -1,0 +1,63 @@
+"""What `sow --dry-run` and `reap --dry-run` say while nothing may begin, against a running serve."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from gromit.adapters.config_root import ConfigTree, init_root
+from gromit.adapters.suspension import Suspension
+from gromit.cli import run
+from gromit.core.roles import Role
+from tests.web.serving import Serve, certificates, emulator, serve, shared_serve
+
+__all__ = ["certificates", "emulator", "serve", "shared_serve"]
+
+
+@pytest.fixture
+def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A config root; serve knows one environment that is to be made."""
+    identity = serve.certificates.of(Role.WORKER)
+    settings = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_SERVE_URL": serve.url,
+        "GROMIT_CA": serve.certificates.ca,
+        "GROMIT_CLIENT_CERT": identity.cert,
+        "GROMIT_CLIENT_KEY": identity.key,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    init_root(tmp_path / "config")
+    serve.build("tyk", "app-test", "sha")
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield tmp_path / "config"
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("command", ["sow", "reap"])
+def test_a_dry_run_says_that_processing_is_suspended_and_shows_the_plan(
+    root: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    ConfigTree(root).suspend(Suspension("moving mongo", by="alice@bastion"))
+    assert run([command, str(root), "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: `gromit resume" in shown.err
+    assert "app-test" in shown.out
+
+
+@pytest.mark.parametrize("command", ["sow", "reap"])
+def test_a_dry_run_says_that_the_root_is_not_usable(root: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert run([command, str(root / "elsewhere"), "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "nothing would begin now: config root" in shown.err
+    assert "app-test" in shown.out
+
+
+def test_a_dry_run_on_a_root_in_order_has_nothing_to_add(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sow", str(root), "--dry-run"]) == 0
+    assert "nothing would begin" not in capsys.readouterr().err
