@@ -199,7 +199,14 @@ class Terraform(_Group):
     backend: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="further key=value settings of the S3 backend"
     )
-    grace: Duration = Field(timedelta(seconds=60), description="time an interrupted terraform gets to end by itself")
+    grace: Duration = Field(
+        timedelta(seconds=60),
+        description="time an interrupted terraform gets to end by itself; at most 10 s less than terraform.stop_timeout",
+    )
+    stop_timeout: Pause = Field(
+        timedelta(seconds=120),
+        description="time a worker gets from SIGTERM to SIGKILL: the `stopTimeout` of its task definition (ECS: 30 s if unset)",
+    )
 
 
 class Pki(_Group):

@@ -6,7 +6,7 @@ import random
 import tempfile
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from gromit.adapters.state_bucket import S3StateBucket
     from gromit.adapters.terraform import Terraform
     from gromit.config import Settings
+    from gromit.config import Terraform as TerraformSettings
     from gromit.core.catalogue import Catalogue
     from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, ServiceStates, TaskSource
+
+STOPPING = timedelta(seconds=10)
+"""What stopping a terraform takes at most beyond its grace."""
 
 
 @cache
@@ -120,9 +124,14 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
         mirror=settings.terraform.mirror,
         overlay=settings.terraform.overlay,
         timeout=settings.sow.timeout,
-        grace=settings.terraform.grace,
+        grace=terraform_grace(settings.terraform),
     )
     return Terraform(setup, Outside(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
+
+
+def terraform_grace(settings: "TerraformSettings") -> timedelta:
+    """What an interrupted terraform gets, so that it and the 10 s at most of its killing fit into the worker's own stopping."""
+    return max(timedelta(0), min(settings.grace, settings.stop_timeout - STOPPING))
 
 
 def owner_watch(_settings: "Settings") -> "OwnerWatch":

@@ -1,0 +1,27 @@
+"""What settings become on their way to what they set."""
+
+from datetime import timedelta
+
+import pytest
+
+from gromit.bootstrap.backends import terraform_grace
+from gromit.config import Terraform, load
+
+
+@pytest.mark.parametrize(
+    ("grace", "stop_timeout", "given"),
+    [
+        ("60s", "120s", 60),
+        ("60s", "30s", 20),
+        ("115s", "120s", 110),
+        ("5s", "30s", 5),
+        ("60s", "4s", 0),
+    ],
+)
+def test_an_interrupted_terraform_ends_before_its_worker_is_killed(grace: str, stop_timeout: str, given: int) -> None:
+    environ = {"HOME": "/nonexistent", "GROMIT_TERRAFORM_GRACE": grace, "GROMIT_TERRAFORM_STOP_TIMEOUT": stop_timeout}
+    assert terraform_grace(load(environ).settings.terraform) == timedelta(seconds=given)
+
+
+def test_the_defaults_fit_together() -> None:
+    assert terraform_grace(Terraform()) == Terraform().grace
