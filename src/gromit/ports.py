@@ -172,6 +172,17 @@ class ConfigRoot(Protocol):
         ...
 
 
+class ConfigHashes(Protocol):
+    """The tree of config files, for whoever only looks at it."""
+
+    def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
+        """The hash of each component's folder as it lies; those without a folder are not in it.
+
+        Writes nothing, and takes no notice of a suspension. Raises `RootUnusable`.
+        """
+        ...
+
+
 class TaskSource(Protocol):
     """Public tasks, for their addresses."""
 

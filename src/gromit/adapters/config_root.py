@@ -6,7 +6,7 @@ while a regular file `noprocess` lies in it nothing new is started. Whatever is 
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -31,7 +31,10 @@ _log = structlog.get_logger(__name__)
 
 
 class ConfigTree:
-    """The port `ConfigRoot`, and the suspension of it. Several environments may be worked on at once, each by one worker."""
+    """The ports `ConfigRoot` and `ConfigHashes`, and the suspension of it.
+
+    Several environments may be worked on at once, each by one worker.
+    """
 
     def __init__(self, root: Path, *, write: Writer = os.write) -> None:
         self._root = root
@@ -97,6 +100,16 @@ class ConfigTree:
             for name, update in left.items():
                 _drop_if_empty(home, name, update.folder)
             return {name: folder.hash() for name, folder in folders.items()}
+
+    def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
+        """The hash of each component's folder as it lies; those without a folder are not in it. Writes nothing."""
+        _check_names(environment, {name: {} for name in components})
+        with self._opened() as root, translated(self._root / environment), ExitStack() as stack:
+            if root.mode(environment) is None:
+                return {}
+            home = stack.enter_context(root.child(environment))
+            present = [name for name in sorted(components) if home.mode(name) is not None]
+            return {name: stack.enter_context(home.child(name)).hash() for name in present}
 
     def remove(self, environment: str) -> None:
         """Remove the environment's folder with all that lies in it, if it is there."""

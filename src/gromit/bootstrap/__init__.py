@@ -23,7 +23,7 @@ from gromit.bootstrap.moving import migration, prepare_root, prepare_table
 from gromit.bootstrap.records import clusters, pace, record_keeper
 from gromit.bootstrap.serving import api_server
 from gromit.bootstrap.trust import gateway_server, pki, tokens
-from gromit.bootstrap.working import Crew, Reporting, sower, workers
+from gromit.bootstrap.working import Crew, Reporting, inspector, sower, workers
 
 __all__ = [
     "Crew",
@@ -37,6 +37,7 @@ __all__ = [
     "environment_store",
     "gateway_server",
     "image_registry",
+    "inspector",
     "migration",
     "ms",
     "needed",

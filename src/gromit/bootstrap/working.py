@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gromit.core.claims import Claim
     from gromit.core.protocol import Step
     from gromit.ports import Progress
+    from gromit.services.inspection import Inspector
     from gromit.services.runs import Doing
     from gromit.services.sowing import Sower
     from gromit.services.working import Outcome, Workers
@@ -100,6 +101,15 @@ def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop
         terraform=terraform,
         services=service_states(settings),
         patience=patience,
+    )
+
+
+def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "Inspector":
+    """What gives a stack's inputs to a person who looks; `tell` hears what is missing."""
+    from gromit.services.inspection import Inspector
+
+    return Inspector(
+        catalogue=catalogue(settings), platform=platform_source(settings), images=image_registry(settings), root=tree, tell=tell
     )
 
 

@@ -1,6 +1,6 @@
 """`gromit terraform`: the packaged stack of one environment, by hand."""
 
-import threading
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,13 +22,16 @@ def terraform(run: Run, name: str, root: Path | None, arguments: tuple[str, ...]
     """Run terraform on one environment: its stack, workspace and inputs, under terraform's own lock.
 
     For example `gromit terraform app-test -- plan`. What is applied by hand here is not known to serve.
+    Config files are left as they lie. An image or config root that is missing is told of, and does not stop it.
     """
     settings = run.settings
-    found = bootstrap.serve_client(settings).get(f"/v1/environments/{quote(parse_ref(name).last, safe='')}")
+    with closing(bootstrap.serve_client(settings)) as serve:
+        found = serve.get(f"/v1/environments/{quote(parse_ref(name).last, safe='')}")
     if found["phase"] == Phase.GONE:
         raise NotFound(f"environment {found['name']} is gone", hint="nothing of it is left for terraform")
+    tree = bootstrap.config_root(settings, root or settings.root)
+    inspector = bootstrap.inspector(settings, tree, lambda line: click.echo(line, err=True))
+    versions = {r: v["version"] for r, v in found["versions"].items()}
+    stack = inspector.stack(found["name"], versions, found["redeploys"])
     with bootstrap.terraform_runner(settings, bootstrap.state_bucket(settings)) as runner:
-        sower = bootstrap.sower(settings, bootstrap.config_root(settings, root or settings.root), runner, threading.Event())
-        versions = {r: v["version"] for r, v in found["versions"].items()}
-        stack = sower.stack(found["name"], versions, found["redeploys"])
         return runner.by_hand(stack, arguments)

@@ -22,7 +22,7 @@ class Sources:
     versions: Mapping[str, str]
     """Repository to tag; a repository that is not in it gets the tag of its default branch."""
     digests: Mapping[Image, str]
-    """The digest of every wanted image that exists (the answer to `wanted_images`)."""
+    """The digest of every wanted image that exists (the answer to `wanted_images`); an empty one is not known, and no label."""
     platform: Platform
     config_hashes: Mapping[str, str]
     """Component to the hash of its config folder; components without a folder are not in it."""

@@ -1,0 +1,125 @@
+"""The inputs of a stack for a person who looks: what a sower would make of it, but nothing is written and nothing is in the way."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gromit.adapters.config_root import ConfigTree, init_root
+from gromit.adapters.suspension import Suspension
+from gromit.core.catalogue import Catalogue, Component
+from gromit.services.inspection import Inspector
+from gromit.services.sowing import Patience, Sower
+from tests.fakes.images import FakeImages
+from tests.fakes.platform import FakePlatform
+from tests.fakes.services import FakeServices
+from tests.fakes.states import FakeStates
+from tests.fakes.terraform import FakeTerraform
+
+NAME = "app-test"
+CATALOGUE = Catalogue(
+    {
+        "pump": Component(name="pump", repository="tyk-pump", config_path="/conf", templates={"pump.conf": "env {{ env }}\n"}),
+        "redis": Component(name="redis", image="redis:7"),
+        "tyk": Component(name="tyk", repository="tyk", port=8080, config_path="/conf"),
+    }
+)
+VERSIONS = {"tyk": "new", "tyk-pump": "master"}
+REDEPLOYS = {"redis": "mark-1"}
+
+
+@dataclass
+class World:
+    """A config root on disk, a registry, and what was told."""
+
+    path: Path
+    images: FakeImages = field(default_factory=lambda: FakeImages(("tyk", "new"), ("tyk-pump", "master")))
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tree = ConfigTree(self.path)
+        self.inspector = Inspector(
+            catalogue=CATALOGUE, platform=FakePlatform(), images=self.images, root=self.tree, tell=self.told.append
+        )
+
+    def sower(self) -> Sower:
+        services = FakeServices()
+        return Sower(
+            catalogue=CATALOGUE,
+            domain=None,
+            fingerprint="stack-1",
+            platform=FakePlatform(),
+            images=self.images,
+            root=self.tree,
+            terraform=FakeTerraform(services, FakeStates()),
+            services=services,
+            patience=Patience(1.0, 1.0, lambda: 0.0, lambda _: False),
+        )
+
+    def labels(self, component: str) -> dict[str, str]:
+        return dict(self.inspector.stack(NAME, VERSIONS, REDEPLOYS).components[component].labels)
+
+    @property
+    def files(self) -> dict[str, bytes | None]:
+        """Everything below the root."""
+        found = [Path(where) / name for where, folders, files in os.walk(self.path) for name in [*folders, *files]]
+        return {str(p): p.read_bytes() if p.is_file() else None for p in found}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    init_root(tmp_path / "config")
+    return World(tmp_path / "config")
+
+
+def test_the_inputs_are_those_of_a_sower_that_has_just_been_there(world: World) -> None:
+    sown = world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
+    assert world.told == []
+    assert {"gromit.config", "gromit.digest"} <= world.labels("tyk").keys()
+
+
+def test_looking_writes_nothing(world: World) -> None:
+    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    (world.path / NAME / "pump" / "pump.conf").unlink()  # a sower would write it again
+    before = world.files
+    world.labels("pump")
+    assert world.files == before
+
+
+def test_an_environment_without_config_files_has_no_hashes_and_gets_no_folder(world: World) -> None:
+    before = world.files
+    assert "gromit.config" not in world.labels("tyk")
+    assert world.told == ["no config files of app-test yet, so labelled without their hash: pump, tyk"]
+    assert world.files == before
+
+
+def test_the_hashes_are_of_the_files_as_they_lie(world: World) -> None:
+    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    before = {c: world.labels(c)["gromit.config"] for c in ("pump", "tyk")}
+    (world.path / NAME / "tyk" / "mine.conf").write_text("edited")
+    assert world.labels("tyk")["gromit.config"] != before["tyk"]
+    assert world.labels("pump")["gromit.config"] == before["pump"]
+
+
+def test_a_suspended_root_is_looked_at_all_the_same(world: World) -> None:
+    sown = world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    world.tree.suspend(Suspension("moving mongo"))
+    assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
+
+
+def test_a_root_that_is_not_there_gives_no_hashes_and_is_told_of(tmp_path: Path) -> None:
+    world = World(tmp_path / "nowhere")
+    assert "gromit.config" not in world.labels("tyk")
+    assert [line for line in world.told if "nowhere" in line and "without the hashes" in line]
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_missing_image_has_no_digest_and_is_told_of(world: World) -> None:
+    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    inputs = world.inspector.stack(NAME, {**VERSIONS, "tyk": "pruned"}, REDEPLOYS).components["tyk"]
+    assert inputs.image.endswith("/tyk:pruned")
+    assert inputs.labels["gromit.version"] == "pruned"
+    assert "gromit.digest" not in inputs.labels
+    assert world.told == ["there is no image tyk:pruned in the registry: its component is labelled without a digest"]
