@@ -101,7 +101,7 @@ class StateBucket(Protocol):
         ...
 
     def head(self, environment: str) -> StateHead | None:
-        """Serial, lineage and size of the state; None if there is none."""
+        """The size of the state; None if there is none."""
         ...
 
     def delete(self, environment: str) -> None:
@@ -142,6 +142,14 @@ class ServiceStates(Protocol):
 
     def restart(self, environment: str, component: str) -> None:
         """Begin a new deployment of what a service already is to run, as of one that has failed."""
+        ...
+
+
+class Leftovers(Protocol):
+    """What there is of environments outside of terraform's states."""
+
+    def find(self, environment: str) -> Sequence[str]:
+        """The environment's cluster, its services and its security groups, each named for a person; empty if nothing exists."""
         ...
 
 

@@ -38,7 +38,7 @@ class FakeTerraform:
             definitions[component] = arn
             state = ServiceState(component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1)
             self._services.put(stack.name, self.rolled_out(state))
-        self._states.heads[stack.name] = StateHead(len(self.applied), "lineage", len(definitions))
+        self._states.heads[stack.name] = StateHead(len(definitions))
         progress("applied")
         return StackOutput(dict(definitions))
 
@@ -47,7 +47,7 @@ class FakeTerraform:
         self._called(lock)
         self.destroyed.append(stack.name)
         self._services.drop(stack.name)
-        self._states.heads[stack.name] = StateHead(99, "lineage", 0)
+        self._states.heads[stack.name] = StateHead(0)
         progress("destroyed")
 
     def _called(self, lock: Lock) -> None:

@@ -87,7 +87,7 @@ class S3StateBucket:
         )
 
     def head(self, environment: str) -> StateHead | None:
-        """Serial, lineage and number of managed resources of the state; None if there is none."""
+        """How many managed resources the state holds; None if there is none."""
         found = self._state(environment)
         return found[0] if found else None
 
@@ -214,4 +214,4 @@ def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
             hint="look at the object's earlier versions, or `gromit terraform` for what terraform says of it",
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
-    return StateHead(serial, lineage, sum(len(r.get("instances") or [None]) for r in managed))
+    return StateHead(sum(len(r.get("instances") or [None]) for r in managed))

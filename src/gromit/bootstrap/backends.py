@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gromit.config import Settings
     from gromit.config import Terraform as TerraformSettings
     from gromit.core.catalogue import Catalogue
-    from gromit.ports import ImageRegistry, OwnerWatch, PlatformSource, ServiceStates, TaskSource
+    from gromit.ports import ImageRegistry, Leftovers, OwnerWatch, PlatformSource, ServiceStates, TaskSource
 
 STOPPING = timedelta(seconds=10)
 """What stopping a terraform takes at most beyond its grace."""
@@ -73,6 +73,14 @@ def service_states(_settings: "Settings") -> "ServiceStates":
     from gromit.adapters.ecs_services import EcsServices
 
     return EcsServices(session().client("ecs", config=aws.CLIENT))
+
+
+def leftovers() -> "Leftovers":
+    """What AWS still has of environments."""
+    from gromit.adapters import aws
+    from gromit.adapters.aws_leftovers import AwsLeftovers
+
+    return AwsLeftovers(session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT))
 
 
 def platform_source(settings: "Settings") -> "PlatformSource":

@@ -12,6 +12,7 @@ from gromit.bootstrap.backends import (
     catalogue,
     config_root,
     image_registry,
+    leftovers,
     owner_watch,
     platform_source,
     service_states,
@@ -121,6 +122,6 @@ def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", st
         platform=platform_source(settings),
         root=tree,
         terraform=terraform,
-        services=service_states(settings),
+        leftovers=leftovers(),
         states=states,
     )

@@ -58,8 +58,6 @@ class StackOutput:
 class StateHead:
     """The head of a terraform state."""
 
-    serial: int
-    lineage: str
     resources: int
     """Managed resources in it."""
 

@@ -8,7 +8,7 @@ from gromit.core.environment import Want
 from gromit.core.locks import Lock
 from gromit.core.stack import StackInput
 from gromit.errors import BackendError, Conflict
-from gromit.ports import ConfigRoot, PlatformSource, Progress, ServiceStates, StateBucket, TerraformRunner
+from gromit.ports import ConfigRoot, Leftovers, PlatformSource, Progress, StateBucket, TerraformRunner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Reaper:
     platform: PlatformSource
     root: ConfigRoot
     terraform: TerraformRunner
-    services: ServiceStates
+    leftovers: Leftovers
     states: StateBucket
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
@@ -40,9 +40,9 @@ class Reaper:
 
     def _check_nothing_left(self, name: str) -> None:
         """A row must not disappear while resources exist that no state knows."""
-        left = [s.component for s in self.services.look(name)]
+        left = self.leftovers.find(name)
         if left:
             raise BackendError(
-                f"services of {name} exist that its terraform state does not know: {', '.join(sorted(left))}",
-                hint=f"look at cluster {name}; import them with `gromit terraform {name} -- import …`, or remove them by hand",
+                f"there is something of {name} that its terraform state does not know: {', '.join(left)}",
+                hint=f"import it with `gromit terraform {name} -- import …`, or remove it by hand; it is tried again",
             )
