@@ -161,7 +161,7 @@ class Reap(_Group):
     """`gromit reap`."""
 
     grace: Duration = Field(timedelta(minutes=60), description="time between a deletion and its reaping, in which a build revives")
-    limit: int = Field(10, gt=0, description="environments that one run may destroy")
+    limit: int = Field(10, gt=0, description="environments that one run may destroy; with --watch: within an hour")
 
 
 class Dns(_Group):
@@ -220,7 +220,9 @@ class Pki(_Group):
 class Log(_Group):
     """Logs, on standard error."""
 
-    level: Literal["trace", "debug", "info", "warn", "error"] = Field("info", description="least severe level that is written")
+    level: Literal["trace", "debug", "info", "warn", "error"] = Field(
+        "info", description="least severe level that is written; unset: warn for short commands, info for those that work or serve"
+    )
     format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
 
 
@@ -230,8 +232,8 @@ class Settings(_Group):
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
     repos: Names | None = Field(None, description="repositories that make up an environment; unset: those of the catalogue")
     registryid: str | None = Field(None, description="AWS account of the container registries; unset: our own")
-    base: str | None = Field(None, description="name of the remote state of terraform/base, for doctor aws")
-    infra: str | None = Field(None, description="name of the remote state of terraform/infra, for doctor aws")
+    base: str | None = Field(None, description="name of the remote state of terraform/base; accepted; not used yet")
+    infra: str | None = Field(None, description="name of the remote state of terraform/infra; accepted; not used yet")
     ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
     catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
     root: Path = Field(Path("/config"), description="root of the config tree, where a command is not given one")
