@@ -285,6 +285,16 @@ class Serve:
             ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode())
 
 
+def flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:
+    """A flat environment of the shipped catalogue; `_` in a repository's name stands for `-`."""
+    return {"name": name, "state": state, **DEFAULTS, **{r.replace("_", "-"): v for r, v in versions.items()}}
+
+
+def from_token(repository: str) -> dict[str, Any]:
+    """What the gateway adds to a request with a token of this repository."""
+    return {"who": Role.GATEWAY, "headers": {"X-Gromit-Repository": repository}}
+
+
 def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
 

@@ -4,25 +4,14 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from gromit.core.roles import Role
-from tests.web.serving import DEFAULTS, GRACE_S, TTL_S, Certificates, Emulator, Serve, serving
+from tests.web.serving import GRACE_S, Serve, flat, from_token
 
 GATEWAY = Role.GATEWAY
-
-
-def _flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:
-    """A flat environment of the shipped catalogue; `_` in a repository's name stands for `-`."""
-    return {"name": name, "state": state, **DEFAULTS, **{r.replace("_", "-"): v for r, v in versions.items()}}
-
-
-def _from(repository: str) -> dict[str, Any]:
-    """What the gateway adds to a request with a token of this repository."""
-    return {"who": GATEWAY, "headers": {"X-Gromit-Repository": repository}}
 
 
 # ── health and log level ──────────────────────────────────────────────────────────────────────────
@@ -61,26 +50,26 @@ def test_any_other_word_is_no_log_level(loglevel: Serve, word: str) -> None:
 # ── POST /newbuild ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_build_makes_an_environment_and_answers_with_it_flat(serve: Serve) -> None:
+def test_a_build_makes_an_environment_and_answers_with_itflat(serve: Serve) -> None:
     answer = serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-gw"}, GATEWAY)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == _flat("app-test", tyk="sha-gw")
+    assert answer.json() == flat("app-test", tyk="sha-gw")
     assert list(answer.json())[:2] == ["name", "state"]
     assert set(serve.rows) == {"app-test"}
 
 
 def test_builds_of_one_branch_in_several_repositories_meet_in_one_environment(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
-    flat = serve.build("tyk-pump", "refs/heads/integration/app-test", "sha-pump")
-    assert flat == _flat("app-test", tyk="sha-gw", tyk_pump="sha-pump")
+    made = serve.build("tyk-pump", "refs/heads/integration/app-test", "sha-pump")
+    assert made == flat("app-test", tyk="sha-gw", tyk_pump="sha-pump")
     assert set(serve.rows) == {"app-test"}
 
 
 @pytest.mark.parametrize("ref", ["app-test", "refs/heads/integration/app-test", "refs%2Fheads%2Fintegration%2Fapp-test"])
 def test_repositories_and_refs_may_be_qualified_and_url_encoded(serve: Serve, ref: str) -> None:
     for repo in ("tyk-pump", "TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk-pump"):
-        assert serve.build(repo, ref, f"sha-{len(repo)}") == _flat("app-test", tyk_pump=f"sha-{len(repo)}")
+        assert serve.build(repo, ref, f"sha-{len(repo)}") == flat("app-test", tyk_pump=f"sha-{len(repo)}")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -115,7 +104,7 @@ def test_curl_as_the_workflows_call_it(serve: Serve, arguments: list[str], path:
     assert "content-type: application/x-www-form-urlencoded" in done.stderr.lower()
     body, _, code = done.stdout.rpartition("\n")
     assert code == status
-    assert json.loads(body) == _flat("app-test", tyk="sha-gw")
+    assert json.loads(body) == flat("app-test", tyk="sha-gw")
 
 
 NO_BUILDS: list[tuple[Any, str]] = [
@@ -156,16 +145,16 @@ def test_a_build_that_cannot_be_meant_is_refused_and_changes_nothing(serve: Serv
 def test_keys_that_no_one_knows_are_ignored_in_a_build(serve: Serve) -> None:
     body = {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", "workflow": "release", "run": {"id": 17}}
     answer = serve.send("POST", "/newbuild", body, GATEWAY)
-    assert (answer.status_code, answer.json()) == (200, _flat("app-test", tyk="sha-gw"))
+    assert (answer.status_code, answer.json()) == (200, flat("app-test", tyk="sha-gw"))
 
 
 def test_a_build_without_a_sequence_is_newer_unless_it_says_what_is_already_so(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
     first = serve.rows["app-test"]
-    assert serve.build("tyk", "app-test", "sha-1") == _flat("app-test", tyk="sha-1")
+    assert serve.build("tyk", "app-test", "sha-1") == flat("app-test", tyk="sha-1")
     assert serve.rows["app-test"] == first
     serve.build("tyk", "app-test", "sha-2")
-    assert serve.build("tyk", "app-test", "sha-1") == _flat("app-test", tyk="sha-1")
+    assert serve.build("tyk", "app-test", "sha-1") == flat("app-test", tyk="sha-1")
     assert serve.rows["app-test"]["generation"] == first["generation"] + 2
 
 
@@ -173,7 +162,7 @@ def test_a_repeated_build_makes_a_failed_environment_due_at_once(serve: Serve) -
     serve.build("tyk", "app-test", "sha-1")
     assert serve.outcome(serve.claim("sow"), "fail").status_code == 200
     assert serve.send("POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "x"}, Role.WORKER).status_code == 204
-    assert serve.build("tyk", "app-test", "sha-1") == _flat("app-test", tyk="sha-1")
+    assert serve.build("tyk", "app-test", "sha-1") == flat("app-test", tyk="sha-1")
     assert serve.work_off("sow") == "app-test"
 
 
@@ -190,8 +179,8 @@ def test_a_second_ref_of_one_repository_with_the_same_last_element_is_refused_by
 def test_a_retired_ref_makes_room_for_another_of_the_same_last_element(serve: Serve) -> None:
     serve.build("tyk", "one/app-test", "sha-1")
     serve.build("tyk-pump", "app-test", "sha-pump")
-    assert serve.send("DELETE", "/env/app-test", **_from("tyk")).status_code == 202
-    assert serve.build("tyk", "two/app-test", "sha-2") == _flat("app-test", tyk="sha-2", tyk_pump="sha-pump")
+    assert serve.send("DELETE", "/env/app-test", **from_token("tyk")).status_code == 202
+    assert serve.build("tyk", "two/app-test", "sha-2") == flat("app-test", tyk="sha-2", tyk_pump="sha-pump")
 
 
 # ── names ─────────────────────────────────────────────────────────────────────────────────────────
@@ -227,6 +216,11 @@ def test_a_name_with_a_hash_is_taken_as_it_is_once_there_is_such_a_row(serve: Se
     assert set(serve.rows) == {name}
 
 
+def test_white_space_that_a_branch_may_have_counts(serve: Serve) -> None:
+    names = {serve.build("tyk", ref, "sha")["name"] for ref in ("app-test", "\u00a0app-test", "app-test\u3000", "\u2003app-test")}
+    assert len(names) == 4
+
+
 def test_a_branch_that_looks_like_a_hashed_name_does_not_meet_the_one_it_looks_like(serve: Serve) -> None:
     name = serve.build("tyk", "Feature_X", "sha-1")["name"]
     other = serve.build("tyk-pump", name, "sha-2")["name"]
@@ -260,14 +254,14 @@ def test_a_path_with_a_line_break_is_no_path_of_ours(serve: Serve) -> None:
 
 def test_put_creates_an_environment(serve: Serve) -> None:
     answer = serve.send("PUT", "/env/app-test", {"tyk": "sha-gw", "TykTechnologies%2Ftyk-pump": "sha-pump"})
-    assert (answer.status_code, answer.json()) == (201, _flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
+    assert (answer.status_code, answer.json()) == (201, flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
     assert serve.get("/env/app-test") == answer.json()
 
 
 def test_put_ignores_name_and_state_in_its_body(serve: Serve) -> None:
     body = {"name": "another", "state": "processed", "tyk": "sha-gw"}
-    assert serve.send("PUT", "/env/app-test", body).json() == _flat("app-test", tyk="sha-gw")
-    assert serve.send("PUT", "/env/app-test", {"name": 7, "state": None}).json() == _flat("app-test")
+    assert serve.send("PUT", "/env/app-test", body).json() == flat("app-test", tyk="sha-gw")
+    assert serve.send("PUT", "/env/app-test", {"name": 7, "state": None}).json() == flat("app-test")
     assert set(serve.rows) == {"app-test"}
 
 
@@ -281,27 +275,27 @@ def test_put_replaces_what_was_there(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.build("tyk-pump", "app-test", "sha-pump")
     answer = serve.send("PUT", "/env/app-test", {"tyk-sink": "sha-sink"})
-    assert (answer.status_code, answer.json()) == (201, _flat("app-test", tyk_sink="sha-sink"))
+    assert (answer.status_code, answer.json()) == (201, flat("app-test", tyk_sink="sha-sink"))
 
 
 def test_put_makes_a_processed_environment_new(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.work_off("sow")
     assert serve.state("app-test") == "processed"
-    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == _flat("app-test", tyk="sha-2")
+    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat("app-test", tyk="sha-2")
 
 
 def test_put_brings_a_deleted_environment_back(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.send("DELETE", "/env/app-test")
-    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == _flat("app-test", tyk="sha-2")
+    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat("app-test", tyk="sha-2")
 
 
 def test_patch_merges_and_makes_new(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.work_off("sow")
     answer = serve.send("PATCH", "/env/app-test", {"tyk-pump": "sha-pump", "name": "x", "state": "deleted"})
-    assert (answer.status_code, answer.json()) == (200, _flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
+    assert (answer.status_code, answer.json()) == (200, flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
 
 
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("PATCH", {"tyk": "sha"}), ("DELETE", None)])
@@ -348,7 +342,7 @@ def test_the_state_follows_an_environment_through_its_life(serve: Serve) -> None
     claim = serve.claim("sow")
     assert serve.state("app-test") == "new"
     assert serve.outcome(claim, "done").status_code == 200
-    assert serve.get("/env/app-test") == _flat("app-test", "processed", tyk="sha-gw")
+    assert serve.get("/env/app-test") == flat("app-test", "processed", tyk="sha-gw")
     answer = serve.send("DELETE", "/env/app-test", who=GATEWAY)
     assert (answer.status_code, answer.text) == (202, "ok")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -381,7 +375,7 @@ def test_a_build_within_the_grace_revives_all_that_was_reported(serve: Serve) ->
     serve.build("tyk", "app-test", "sha-gw")
     serve.build("tyk-sink", "app-test", "sha-sink")
     serve.send("DELETE", "/env/app-test")
-    assert serve.build("tyk-pump", "app-test", "sha-p") == _flat("app-test", tyk="sha-gw", tyk_sink="sha-sink", tyk_pump="sha-p")
+    assert serve.build("tyk-pump", "app-test", "sha-p") == flat("app-test", tyk="sha-gw", tyk_sink="sha-sink", tyk_pump="sha-p")
     serve.clock.advance(s=GRACE_S)
     assert serve.send("POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "x"}, Role.WORKER).status_code == 204
 
@@ -391,7 +385,7 @@ def test_a_build_after_the_reaping_begins_anew(serve: Serve) -> None:
     serve.send("DELETE", "/env/app-test")
     serve.clock.advance(s=GRACE_S)
     serve.work_off("reap")
-    assert serve.build("tyk-pump", "app-test", "sha-pump") == _flat("app-test", tyk_pump="sha-pump")
+    assert serve.build("tyk-pump", "app-test", "sha-pump") == flat("app-test", tyk_pump="sha-pump")
 
 
 @pytest.mark.parametrize("name", ["master", "main", "release-3"])
@@ -402,211 +396,4 @@ def test_a_protected_environment_is_not_deleted(serve: Serve, name: str) -> None
         answer = serve.send("DELETE", f"/env/{name}", who=who)
         assert answer.status_code == 409
         assert answer.json()["error"].startswith(f"{name} is protected")
-        assert serve.rows == before
-
-
-# ── a token's repository ──────────────────────────────────────────────────────────────────────────
-
-
-def test_a_delete_from_a_token_retires_its_repository_alone(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-gw")
-    serve.build("tyk-pump", "app-test", "sha-pump")
-    answer = serve.send("DELETE", "/env/app-test", **_from("TykTechnologies/tyk-pump"))
-    assert (answer.status_code, answer.text) == (202, "ok")
-    assert serve.get("/env/app-test") == _flat("app-test", tyk="sha-gw")
-    assert serve.send("DELETE", "/env/app-test", **_from("tyk")).status_code == 202
-    assert serve.state("app-test") == "deleted"
-
-
-def test_a_retired_repository_gets_the_default_branch_even_if_its_tag_is_still_there(serve: Serve) -> None:
-    serve.push("tyk-pump", "still-there")
-    serve.build("tyk", "still-there", "sha-gw")
-    serve.build("tyk-pump", "still-there", "sha-pump")
-    serve.send("DELETE", "/env/still-there", **_from("tyk-pump"))
-    assert serve.get("/env/still-there") == _flat("still-there", tyk="sha-gw")
-
-
-def test_a_token_cannot_delete_where_its_repository_has_reported_nothing(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-gw")
-    before = serve.rows
-    answer = serve.send("DELETE", "/env/app-test", **_from("tyk-pump"))
-    assert answer.status_code == 403
-    assert "tyk-pump has no reported version in app-test" in answer.json()["error"]
-    assert serve.rows == before
-    assert serve.send("DELETE", "/env/nowhere", **_from("tyk")).status_code == 404
-
-
-def test_a_token_reports_builds_of_its_own_repository_only(serve: Serve) -> None:
-    body = {"repo": "tyk", "ref": "app-test", "sha": "sha"}
-    for path in ("/newbuild", "/v1/builds"):
-        answer = serve.send("POST", path, body, **_from("tyk-pump"))
-        assert answer.status_code == 403
-        assert "a token of tyk-pump cannot report builds of tyk" in answer.json()["error"]
-        assert serve.rows == {}
-        assert serve.send("POST", path, body, **_from("tyk")).status_code == 200
-        serve.clear()
-
-
-def test_only_the_gateway_is_believed_about_tokens(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-gw")
-    body = {"repo": "tyk-sink", "ref": "app-test", "sha": "sha-sink"}
-    operator: dict[str, Any] = {"who": Role.OPERATOR, "headers": {"X-Gromit-Repository": "tyk-pump"}}
-    assert serve.send("POST", "/newbuild", body, **operator).status_code == 200
-    assert serve.send("DELETE", "/env/app-test", **operator).status_code == 202
-    assert serve.state("app-test") == "deleted"
-
-
-def test_a_repository_that_the_gateway_garbled_does_not_pass_for_an_operators_request(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-gw")
-    before = serve.rows
-    for header in ("", "a b", "/", "%00", "..", "x" * 2000):
-        assert serve.send("DELETE", "/env/app-test", **_from(header)).status_code == 400, header
-        body = {"repo": "tyk", "ref": "app-test", "sha": "sha-2"}
-        assert serve.send("POST", "/newbuild", body, **_from(header)).status_code == 400, header
-    assert serve.rows == before
-
-
-# ── versions that nobody reported ─────────────────────────────────────────────────────────────────
-
-
-def test_a_repository_that_reported_nothing_gets_the_tag_of_the_same_branch(serve: Serve) -> None:
-    serve.push("tyk-analytics", "release-3.1.0", "release-310")
-    serve.push("tyk-pump", "release-310")
-    serve.push("tyk-sink", "master", "release")
-    flat = serve.build("tyk", "refs/heads/release-3.1.0", "sha-gw")
-    assert flat == _flat("release-310", tyk="sha-gw", tyk_analytics="release-3.1.0", tyk_pump="release-310")
-    sources = {r: v["source"] for r, v in serve.get("/v1/environments/release-310")["versions"].items()}
-    assert sources["tyk-analytics"] == sources["tyk-pump"] == "branch"
-    assert sources["tyk-sink"] == "default"
-
-
-def test_put_gives_the_others_the_tag_of_the_branch_too(serve: Serve) -> None:
-    serve.push("tyk-analytics", "v7.1")
-    serve.push("tyk-pump", "v71")
-    answer = serve.send("PUT", "/env/v7.1", {"tyk": "sha-gw"})
-    assert answer.json() == _flat("v71", tyk="sha-gw", tyk_analytics="v7.1", tyk_pump="v71")
-
-
-def test_a_tag_that_no_registry_could_hold_is_not_asked_for(serve: Serve) -> None:
-    assert serve.build("tyk", "refs/heads/wild branch!", "sha-gw")["tyk-pump"] == "master"
-
-
-def test_each_component_has_its_own_default(emulator: Emulator, certificates: Certificates, tmp_path: Any) -> None:
-    catalogue = tmp_path / "catalogue.yaml"
-    catalogue.write_text(
-        "extends: tyk\ncomponents:\n  - {name: portal, repository: portal, default_tag: main, port: 80}\n", encoding="utf-8"
-    )
-    with serving(emulator, certificates, GROMIT_CATALOGUE=str(catalogue)) as serve:
-        assert serve.build("tyk", "app-test", "sha-gw") == {**_flat("app-test", tyk="sha-gw"), "portal": "main"}
-
-
-# ── GROMIT_REPOS ──────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def selecting(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
-    """A serve whose repositories are two of the catalogue and one that it does not know."""
-    with serving(emulator, certificates, GROMIT_REPOS="tyk,tyk-pump,tyk-portal") as running:
-        yield running
-
-
-def test_gromit_repos_selects_and_keeps_what_the_catalogue_does_not_know(selecting: Serve) -> None:
-    selecting.clear()
-    flat = selecting.build("tyk-portal", "app-test", "sha-portal")
-    assert flat == {"name": "app-test", "state": "new", "tyk": "master", "tyk-pump": "master", "tyk-portal": "sha-portal"}
-    assert selecting.build("tyk", "app-test", "sha-gw")["tyk-portal"] == "sha-portal"
-    claim = selecting.claim("sow")
-    assert claim["versions"]["tyk-portal"] == "sha-portal"
-    assert set(selecting.get("/v1/environments/app-test")["urls"]) == {"tyk"}
-
-
-def test_a_repository_in_neither_is_refused(selecting: Serve) -> None:
-    selecting.clear()
-    for repository in ("tyk-sink", "redis", "nothing"):
-        answer = selecting.send("POST", "/newbuild", {"repo": repository, "ref": "app-test", "sha": "s"}, GATEWAY)
-        assert answer.status_code == 400
-        assert f"repo '{repository}' is not part of any environment" in answer.json()["error"]
-        assert "tyk, tyk-portal, tyk-pump" in answer.json()["error"]
-        assert selecting.send("PUT", "/env/app-test", {repository: "s"}).status_code == 400
-    assert selecting.rows == {}
-
-
-# ── what the earlier system left ──────────────────────────────────────────────────────────────────
-
-
-def test_a_row_of_the_earlier_system_is_neither_changed_nor_misread(serve: Serve) -> None:
-    serve.put_row(name="app-test", state="processed", tyk="sha-old")
-    before = serve.rows
-    requests: list[tuple[str, str, Any]] = [
-        ("GET", "/env/app-test", None),
-        ("PATCH", "/env/app-test", {"tyk": "sha"}),
-        ("PUT", "/env/app-test", {"tyk": "sha"}),
-        ("DELETE", "/env/app-test", None),
-        ("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha"}),
-        ("GET", "/v1/environments/app-test", None),
-        ("POST", "/v1/environments/app-test/protect", None),
-    ]
-    for method, path, body in requests:
-        answer = serve.send(method, path, body)
-        assert answer.status_code == 409, (method, path, answer.text)
-        assert "gromit migrate" in answer.text
-        assert serve.rows == before
-    assert serve.get("/v1/environments", phase="all")["environments"] == []
-
-
-# ── three faults that are not kept ────────────────────────────────────────────────────────────────
-
-
-def test_a_build_of_one_repository_does_not_erase_what_others_reported(serve: Serve) -> None:
-    for repository in DEFAULTS:
-        serve.build(repository, "app-test", f"sha-{repository}")
-    everything = {r: f"sha-{r}" for r in DEFAULTS}
-    assert serve.build("tyk", "app-test", "sha-newer") == {"name": "app-test", "state": "new", **everything, "tyk": "sha-newer"}
-
-
-def test_builds_that_arrive_together_are_all_kept(serve: Serve) -> None:
-    clients = {r: serve.client(serve.certificates.issue(Role.GATEWAY)[0]) for r in DEFAULTS}
-
-    def report(repository: str, number: int) -> int:
-        body = {"repo": repository, "ref": "app-test", "sha": f"sha-{number}"}
-        return clients[repository].post("/newbuild", json=body).status_code
-
-    with ThreadPoolExecutor(len(DEFAULTS)) as pool:
-        answers = [a for n in range(4) for a in pool.map(report, DEFAULTS, [n] * len(DEFAULTS))]
-    assert set(answers) == {200}
-    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **dict.fromkeys(DEFAULTS, "sha-3")}
-    assert serve.rows["app-test"]["generation"] == 4 * len(DEFAULTS)
-
-
-def test_a_build_that_arrives_while_its_environment_is_sown_is_deployed_afterwards(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-1")
-    claim = serve.claim("sow")
-    serve.build("tyk-pump", "app-test", "sha-pump")
-    assert serve.outcome(claim, "done").status_code == 200
-    assert serve.state("app-test") == "new"
-    later = serve.claim("sow")
-    assert later["versions"] == {**DEFAULTS, "tyk": "sha-1", "tyk-pump": "sha-pump"}
-    assert serve.outcome(later, "done").status_code == 200
-    assert serve.state("app-test") == "processed"
-
-
-def test_a_delete_that_arrives_while_its_environment_is_sown_leads_to_reaping(serve: Serve) -> None:
-    serve.build("tyk", "app-test", "sha-1")
-    claim = serve.claim("sow")
-    serve.send("DELETE", "/env/app-test")
-    assert serve.outcome(claim, "done").status_code == 200
-    assert serve.state("app-test") == "deleted"
-    serve.clock.advance(s=GRACE_S + TTL_S)
-    assert serve.work_off("reap") == "app-test"
-    assert serve.state("app-test") == "gone"
-
-
-def test_a_branch_deletion_that_names_the_default_branch_deletes_nothing(serve: Serve) -> None:
-    serve.build("tyk", "refs/heads/master", "sha-gw")
-    serve.build("tyk-pump", "refs/heads/master", "sha-pump")
-    before = serve.rows
-    for repository, path in (("tyk", "/env/master"), ("tyk-pump", "/env/refs%2Fheads%2Fmaster")):
-        answer = serve.send("DELETE", path, **_from(repository))
-        assert answer.status_code == 409
-        assert "master is protected" in answer.json()["error"]
         assert serve.rows == before
