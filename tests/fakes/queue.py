@@ -32,9 +32,6 @@ def a_claim(
         versions=versions or {},
         redeploys={},
         spec_hash=spec_hash,
-        observed=0,
-        infra=True,
-        ttl_ms=90_000,
     )
 
 

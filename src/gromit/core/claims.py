@@ -24,9 +24,6 @@ class Claim:
     """By component."""
     spec_hash: str | None
     """Hash of what runs, if that is known for certain."""
-    observed: int
-    infra: bool
-    ttl_ms: int
 
 
 @dataclass(frozen=True, slots=True)

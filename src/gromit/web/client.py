@@ -140,9 +140,6 @@ class ServeQueue:
             versions=found["versions"],
             redeploys=found["redeploys"],
             spec_hash=found["spec_hash"],
-            observed=found["observed"],
-            infra=found["infra"],
-            ttl_ms=found["ttl_ms"],
         )
 
     def renew(self, claim: Claim) -> Standing:
