@@ -23,6 +23,9 @@ PASSED_ON = (
 )
 """Settings (or their first parts) that a local cloud takes over from its user's environment; no others reach it."""
 
+_AT_HOME = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
+"""What is set otherwise here than on AWS unless the user says so: nothing throttles, and nothing is lost with an environment."""
+
 
 def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
     """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud, as an operator."""
@@ -79,8 +82,7 @@ def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dic
     """For sow, reap and chitragupta: nobody shall wait for them here."""
     return {
         **_clean(environ),
-        "GROMIT_SOW_SETTLE_POLL": "0.2s",
-        **{k: v for k, v in environ.items() if k == "GROMIT_SOW_SETTLE_POLL"},
+        **{name: environ.get(name, value) for name, value in _AT_HOME.items()},
         **_shared(layout, facts),
         **_identity(layout, "worker"),
         "GROMIT_REAP_GRACE": "0",
