@@ -44,6 +44,7 @@ def test_the_demo_passes_with_the_embedded_terraform(tmp_path: Path) -> None:
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.cloud
 @pytest.mark.terraform
 def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path: Path) -> None:
