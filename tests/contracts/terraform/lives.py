@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gromit.adapters.aws_leftovers import AwsLeftovers
 from gromit.adapters.terraform_session import DEVENV
 from gromit.core.locks import Lock
 from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
@@ -25,6 +26,8 @@ class Sight:
 
     services: Mapping[str, Mapping[str, Any]]
     definitions: Mapping[str, Mapping[str, Any]]
+    leftovers: tuple[str, ...]
+    """What reap finds before it lets a row go."""
     groups: Mapping[str, Mapping[str, Any]]
     log_groups: tuple[str, ...]
     access_points: Mapping[str, Mapping[str, Any]]
@@ -116,6 +119,7 @@ def look(world: World, environment: str) -> Sight:
     return Sight(
         services=services,
         definitions=definitions,
+        leftovers=tuple(AwsLeftovers(ecs, ec2).find(environment)),
         groups={g["GroupName"]: g for g in groups},
         log_groups=tuple(g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"),
         access_points={p["RootDirectory"]["Path"]: p for p in points},

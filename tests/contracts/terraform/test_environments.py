@@ -46,8 +46,15 @@ def test_a_change_of_one_environment_does_not_touch_the_others(life: Life) -> No
 
 
 def test_after_destroy_nothing_is_left(life: Life) -> None:
+    nothing = Sight(services={}, definitions={}, leftovers=(), groups={}, log_groups=(), access_points={}, discovery={})
     for sight in life.gone.values():
-        assert sight == Sight(services={}, definitions={}, groups={}, log_groups=(), access_points={}, discovery={})
+        assert sight == nothing
+
+
+def test_what_the_stack_makes_is_found_as_a_leftover(life: Life) -> None:
+    for name, sight in life.made.items():
+        groups = {f"security group {g['GroupId']}" for g in sight.groups.values()}
+        assert set(sight.leftovers) == {f"cluster {name}", *(f"service {c}" for c in sight.services), *groups}
     assert life.left == dict.fromkeys(life.names, 0)
 
 
