@@ -257,10 +257,17 @@ class TestWhoMay:
         assert house.delete(token, query="?repo=tyk-pump", x_gromit_repository="tyk-analytics").status_code == 202
         assert [seen.repository for seen in house.serve.seen] == ["tyk"]
 
+    def test_a_token_of_every_repository_deletes_the_whole_unless_one_is_named(self, house: House) -> None:
+        token = house.token("*")
+        assert house.delete(token).status_code == 202
+        assert house.delete(token, query="?repo=tyk").status_code == 202
+        assert [seen.repository for seen in house.serve.seen] == [None, "tyk"]
+
     @pytest.mark.parametrize("repositories", [("tyk", "tyk-pump"), ("*",)])
     def test_a_token_of_several_must_say_for_whom(self, house: House, repositories: tuple[str, ...]) -> None:
         token = house.token(*repositories)
-        for query, headers in [("", {}), ("?repo=tyk&repo=tyk-pump", {}), ("?repo=tyk", {"x_gromit_repository": "tyk-pump"})]:
+        silence: list[tuple[str, dict[str, str]]] = [] if repositories == ("*",) else [("", {})]
+        for query, headers in [*silence, ("?repo=tyk&repo=tyk-pump", {}), ("?repo=tyk", {"x_gromit_repository": "tyk-pump"})]:
             unclear = house.delete(token, "app-test", query, **headers)
             assert unclear.status_code == 400
             assert "?repo=" in unclear.json()["error"]

@@ -44,6 +44,11 @@ class Grant:
         """Whether this may be done for that repository."""
         return verb in self.verbs and (self.repositories == (EVERY,) or repository in self.repositories)
 
+    @property
+    def is_for_every(self) -> bool:
+        """Whether it is good for every repository, those to come included."""
+        return self.repositories == (EVERY,)
+
     def only_repository(self) -> str | None:
         """The repository, if it is good for exactly one."""
         return self.repositories[0] if len(self.repositories) == 1 and self.repositories != (EVERY,) else None

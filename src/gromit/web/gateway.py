@@ -130,7 +130,9 @@ class _Gateway:
 
     async def _delete(self, request: Request, grant: Grant, visit: _Visit) -> Answer:
         name = _environment(request.path_params["name"])
-        visit.repository = _allowed(grant, _spoken_for(request, grant), visit.verb)
+        spoken_for = _spoken_for(request, grant)
+        if spoken_for is not None:
+            visit.repository = _allowed(grant, spoken_for, visit.verb)
         return await self._parts.upstream.send("DELETE", f"/env/{quote(name, safe='')}", visit.repository)
 
 
@@ -154,12 +156,17 @@ def _environment(name: str) -> str:
     return name
 
 
-def _spoken_for(request: Request, grant: Grant) -> str:
-    """The repository whose part is to be retired: the token's only one, else the one that the client names."""
+def _spoken_for(request: Request, grant: Grant) -> str | None:
+    """The repository whose part is to be retired: the token's only one, else the one that the client names.
+
+    None for a token that is good for every repository where none is named: then all parts go, and the environment with them.
+    """
     only = grant.only_repository()
     if only is not None:
         return only
     named = {parse_repository(text) for text in _named(request)}
+    if not named and grant.is_for_every:
+        return None
     if len(named) != 1:
         _unclear()
     return named.pop()

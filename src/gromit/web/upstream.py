@@ -46,12 +46,14 @@ class Upstream:
         """Close all connections."""
         await self._http.aclose()
 
-    async def send(self, method: str, path: str, repository: str, body: Mapping[str, str] | None = None) -> Answer:
-        """One request, vouching for `repository`. It is sent once: only connecting is tried again.
+    async def send(self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None) -> Answer:
+        """One request, vouching for `repository` (None: for all of them). It is sent once: only connecting is tried again.
 
         502 and 504 stand for a serve that cannot be reached, answers nonsense, or is too slow.
         """
-        headers = {REPOSITORY_HEADER: repository, "accept-encoding": "identity", "content-type": "application/json"}
+        headers = {"accept-encoding": "identity", "content-type": "application/json"}
+        if repository is not None:
+            headers[REPOSITORY_HEADER] = repository
         content = None if body is None else json.dumps(body).encode()
         try:
             async with (
