@@ -1,0 +1,58 @@
+"""The emulated AWS that all end-to-end tests of one pytest process stand on: the parts of a local cloud, without its workers."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gromit.adapters import catalogue_file
+from gromit.local import cloud, network
+from gromit.local.assembly import Assembly, account
+from gromit.local.layout import Facts, Layout
+from gromit.local.platform import make_platform
+from gromit.local.supervisor import Supervisor
+
+CATALOGUE = Path(__file__).with_name("catalogue") / "two.yaml"
+_START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """AWS with a platform, a config root, certificates and the simulated Fargate; neither serve nor workers."""
+
+    place: Layout
+    facts: Facts
+    environ: Mapping[str, str]
+    """What processes are told besides, and nothing of the settings of whoever runs the tests."""
+
+
+@contextmanager
+def emulated_aws(folder: Path) -> Iterator[Ground]:
+    """The ground, for the time of the block. Nothing of it outlives the block, nor the process."""
+    place = cloud.folder(folder)
+    for path in (place.root, place.logs, place.root / "gromit"):
+        path.mkdir(parents=True, exist_ok=True)
+    (place.root / "gromit" / "config.yaml").write_text("{}\n")  # found before the one in somebody's home
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_", "TF_"))}
+    environ |= {"XDG_CONFIG_HOME": str(place.root), "GROMIT_CATALOGUE": str(CATALOGUE), "GROMIT_TERRAFORM_COMMAND": "embedded"}
+    with network.claim_ranges(str(place.root)) as claim:
+        facts = Facts(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=_ports("aws", "dns"))
+        assembly = Assembly(place, facts, environ)
+        parts = Supervisor(place.processes, place.logs, threading.Event(), alone=False)
+        try:
+            assembly.write_files()
+            parts.start([assembly.aws()], _START_S)
+            assembly.make_trust()
+            made = make_platform(account(facts), facts.ranges, facts.domain, catalogue_file.load(CATALOGUE))
+            yield Ground(place, replace(facts, zone_id=made.zone_id, account_id=made.account_id), environ)
+        finally:
+            parts.stop()
+
+
+def _ports(*names: str) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for name in names:
+        ports[name] = network.free_port(taken=ports.values())
+    return ports

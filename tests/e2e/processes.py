@@ -1,0 +1,142 @@
+"""Processes of a test: started on a tether, listened to, and gone when the test is over."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gromit.local.processes import Identity, descendants, end, identity
+from tests.waiting import wait_for
+
+
+class Process:
+    """One that goes on beside the test."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+        self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-S", "-I", _tether(), str(os.getpid()), *command],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+                env=dict(environ),
+                start_new_session=True,
+            )
+        self._who = identity(self.popen.pid)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.popen.pid
+
+    @property
+    def out(self) -> str:
+        """What it has written on standard output so far."""
+        return self._out.read_text(errors="replace")
+
+    @property
+    def err(self) -> str:
+        """What it has written on standard error so far."""
+        return self._err.read_text(errors="replace")
+
+    def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
+        """The lines of its log of one event, with these fields."""
+        return [e for e in logged(self.err) if e.get("event") == name and fields.items() <= e.items()]
+
+    def say(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(text.encode())
+        self.popen.stdin.flush()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and nobody else."""
+        self.popen.send_signal(number)
+
+    def until_logged(self, event: str, seconds: float = 60, **fields: object) -> dict[str, Any]:
+        """Wait for a line of its log; gives the first one. Fails if it ends before."""
+        self._until(f"{event} {fields or ''}", lambda: bool(self.events(event, **fields)), seconds)
+        return self.events(event, **fields)[0]
+
+    def until_made(self, environment: str) -> None:
+        """Wait until its terraform has made something of an environment: for ten more seconds it then makes the cluster."""
+        self._until(f"an apply of {environment}", lambda: self._made(environment), 60)
+
+    def _made(self, environment: str) -> bool:
+        return any(": created" in e["text"] for e in self.events("run.progress", env=environment))
+
+    def until_said(self, text: str, seconds: float = 60) -> None:
+        """Wait for a text on its standard output. Fails if it ends before."""
+        self._until(repr(text), lambda: text in self.out, seconds)
+
+    def until_stopped(self, seconds: float = 60) -> None:
+        """Wait until it has been stopped (SIGSTOP)."""
+        self._until("its stop", lambda: _state(self.pid) == "T", seconds)
+
+    def ended(self, code: int, seconds: float = 120) -> "Process":
+        """Wait for its end with this exit code (minus a signal's number)."""
+        try:
+            found = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it has not ended within {seconds} s\n{self._told()}") from None
+        assert found == code, f"exit code {found}\n{self._told()}"
+        return self
+
+    def close(self) -> None:
+        """Make it end, and whatever it has started."""
+        below = descendants(self.pid) if self.popen.poll() is None else []
+        own = [self._who] if self._who else []
+        _kill([*own, *below])
+        self.popen.wait(10)
+        if self.popen.stdin:
+            self.popen.stdin.close()
+
+    def _until(self, what: str, condition: Any, seconds: float) -> None:
+        def ready() -> bool:
+            over = self.popen.poll() is not None
+            holds = bool(condition())
+            assert holds or not over, f"ended with {self.popen.returncode} before {what}\n{self._told()}"
+            return holds
+
+        wait_for(what, ready, seconds)
+
+    def _told(self) -> str:
+        return f"stdout: {self.out[-2000:]}\nstderr: {self.err[-6000:]}"
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    """The lines of a log in JSON; others are passed over."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue  # its end is still being written
+    return found
+
+
+def _kill(processes: Sequence[Identity]) -> None:
+    for process in processes:
+        process.signal(signal.SIGKILL)
+    end(processes, 10)
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "-"
+
+
+def _tether() -> str:
+    found = importlib.util.find_spec("gromit.local.tether")
+    assert found is not None
+    assert found.origin is not None
+    return found.origin

@@ -1,0 +1,38 @@
+"""Starting workers that something happens to (`struck`)."""
+
+import signal
+import sys
+
+from tests.e2e.processes import Process
+from tests.e2e.stage import Stage
+
+_ONE_AT_A_TIME = {"GROMIT_SOW_PARALLEL": "1"}
+
+
+def kill_at(stage: Stage, kind: str, moments: tuple[str, ...]) -> dict[str, str]:
+    """Let workers be killed, each at its moment and with a claim of its own; gives moment to environment."""
+    workers = [_worker(stage, kind, moment, signal.SIGKILL) for moment in moments]
+    for worker in workers:
+        worker.until_said("ready")
+    for worker in workers:
+        worker.say("go\n")
+    found = {}
+    for moment, worker in zip(moments, workers, strict=True):
+        worker.ended(-signal.SIGKILL)
+        found[moment] = worker.out.split()[-1]
+    assert len(set(found.values())) == len(moments), "each had an environment of its own"
+    return found
+
+
+def fall_asleep_at(stage: Stage, kind: str, moment: str) -> Process:
+    """A worker that stops at its moment, as if its machine slept; SIGCONT wakes it."""
+    worker = _worker(stage, kind, moment, signal.SIGSTOP)
+    worker.until_said("ready")
+    worker.say("go\n")
+    worker.until_stopped()
+    return worker
+
+
+def _worker(stage: Stage, kind: str, moment: str, number: signal.Signals) -> Process:
+    command = [sys.executable, "-m", "tests.e2e.struck", kind, moment, number.name, stage.root]
+    return stage.launch(command, {**stage.worker, **_ONE_AT_A_TIME})

@@ -1,0 +1,94 @@
+"""A lock is taken from the dead alone: never from who lives, never from a person, never because time has passed."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from gromit.local.assembly import GROMIT
+from tests.e2e.stage import Build, Stage
+from tests.e2e.strikes import fall_asleep_at
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
+
+
+@pytest.fixture
+def hasty(install: Callable[..., Stage]) -> Stage:
+    """An installation where a lease is over after two seconds."""
+    stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s", GROMIT_SOW_RETRY="1h")
+    stage.serve()
+    return stage
+
+
+def refused(stage: Stage, build: Build) -> str:
+    """Let sow try, which must not work; gives what is said of it to people."""
+    before = stage.lock(build.environment)
+    sow = stage.work("sow", code=1)
+    assert sow.endings == {build.environment: "failed"}
+    assert (before is not None, stage.lock(build.environment)) == (True, before), "the lock is the same"
+    assert stage.services(build.environment) == []
+    text = stage.gromit("env", "get", build.environment).out
+    assert f"gromit env unlock {build.environment}" in text
+    assert stage.phase(build.environment) == "failed"
+    return text
+
+
+def again(stage: Stage, build: Build) -> None:
+    """Report the same build again, as people do who re-run a job."""
+    stage.report("alpha", build.environment, build.sha)
+    assert stage.history(build.environment)[-1][0] == "retry"
+
+
+def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty: Stage) -> None:
+    build = hasty.build("alpha", hasty.env("app"))
+    asleep = fall_asleep_at(hasty, "sow", "before:Verify")
+    hasty.until_phase(build.environment, "pending")
+    assert f"process {asleep.pid} holds it and lives" in refused(hasty, build)
+    again(hasty, build)
+    refused(hasty, build)
+    said = hasty.gromit("env", "unlock", build.environment, "--yes", code=1)
+    assert f"process {asleep.pid}" in said.err
+    assert "its owner lives" in said.err
+    assert hasty.lock(build.environment) is not None
+    hasty.gromit("env", "unlock", build.environment, "--yes", "--force")
+    assert hasty.lock(build.environment) is None
+    again(hasty, build)
+    assert hasty.work("sow").endings == {build.environment: "done"}
+    assert hasty.running("alpha", build.environment) == build.sha
+
+    asleep.signal(signal.SIGCONT)
+    asleep.ended(0)
+    assert asleep.events("lock.lost") != []
+    assert asleep.events("run.finished")[0]["ending"] == "fenced", "it looks whether its claim holds, and does nothing"
+    assert asleep.events("terraform.ended") == []
+    assert hasty.phase(build.environment) == "ready"
+
+
+def test_a_lock_of_a_persons_terraform_is_never_taken(hasty: Stage) -> None:
+    build = hasty.build("alpha", hasty.env("app"))
+    person = hasty.launch([*GROMIT, "terraform", build.environment, "--", "apply"], hasty.person)
+    person.until_said("Enter a value:")
+    assert "person holds the lock" in refused(hasty, build)
+    os.killpg(person.pid, signal.SIGKILL)
+    person.ended(-signal.SIGKILL)
+    again(hasty, build)
+    assert "person holds the lock" in refused(hasty, build), "nothing tells whether he is dead"
+    hasty.gromit("env", "unlock", build.environment, "--yes")
+    again(hasty, build)
+    assert hasty.work("sow").endings == {build.environment: "done"}
+    assert hasty.running("alpha", build.environment) == build.sha
+
+
+def test_a_person_who_has_done_leaves_the_way_free(hasty: Stage) -> None:
+    build = hasty.build("alpha", hasty.env("app"))
+    person = hasty.launch([*GROMIT, "terraform", build.environment, "--", "apply"], hasty.person)
+    person.until_said("Enter a value:")
+    refused(hasty, build)
+    person.say("no\n")
+    person.ended(1)
+    again(hasty, build)
+    assert hasty.work("sow").endings == {build.environment: "done"}
+    assert hasty.running("alpha", build.environment) == build.sha
+    none = hasty.gromit("env", "unlock", build.environment, "--yes", code=1)
+    assert f"there is no lock on {build.environment}" in none.err

@@ -1,0 +1,75 @@
+"""`gromit suspend` stops everything within a second; what has begun is finished; `gromit resume` lets it go on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import Stage
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
+
+WORKERS = ("sow", "reap", "chitragupta")
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Iterator[Stage]:
+    """An installation whose suspension ends with the test."""
+    yield stage
+    (stage.ground.place.config / "noprocess").unlink(missing_ok=True)
+
+
+def test_a_single_pass_does_nothing_while_processing_is_suspended(stage: Stage) -> None:
+    up, gone = stage.env("up"), stage.env("gone")
+    for name in (up, gone):
+        stage.build("alpha", name)
+    stage.api.call("DELETE", f"/env/{gone}")
+    stage.gromit("suspend", "--reason", "the database moves")
+    for worker in WORKERS:
+        refused = stage.work(worker, code=5)
+        assert "the database moves" in refused.err
+        assert f"gromit resume {stage.root}" in refused.err
+    assert (stage.phase(up), stage.phase(gone), stage.records()) == ("pending", "deleting", {})
+    assert len(stage.history(up)) == 1
+    stage.gromit("resume", "--reason", "it has moved")
+    assert stage.work("reap").endings == {gone: "done"}
+
+
+def test_a_watch_finishes_what_runs_begins_nothing_new_and_goes_on_when_told(stage: Stage) -> None:
+    running, later = stage.env("running"), stage.env("later")
+    first = stage.build("alpha", running)
+    watches = {worker: stage.start(worker, stage.root, "--watch") for worker in WORKERS}
+    watches["sow"].until_made(running)
+    stage.gromit("suspend", "--reason", "the database moves")
+    second = stage.build("alpha", later)
+    halted = watches["sow"].until_logged("work.halted", kind="sow")
+    assert "the database moves" in halted["reason"]
+    watches["reap"].until_logged("work.halted", kind="reap")
+    watches["chitragupta"].until_logged("dns.pass_failed")
+    watches["sow"].until_logged("run.finished", env=running, ending="done")
+    assert (stage.phase(running), stage.running("alpha", running)) == ("ready", first.sha)
+    assert (stage.phase(later), stage.look(later)["lease"], stage.records()) == ("pending", None, {})
+
+    stage.gromit("resume")
+    resumed = time.monotonic()
+    watches["sow"].until_logged("run.progress", env=later)
+    assert time.monotonic() - resumed < 10
+    stage.until_phase(later, "ready")
+    wait_for("the public names", lambda: len(stage.records()) == 4, 30)
+    assert stage.running("alpha", later, public=True) == second.sha
+    for watch in watches.values():
+        watch.popen.terminate()
+    for watch in watches.values():
+        watch.ended(0)
+
+
+def test_a_root_that_is_not_marked_stops_every_worker(stage: Stage, tmp_path: Path) -> None:
+    name = stage.env("app")
+    stage.build("alpha", name)
+    for worker in WORKERS:
+        refused = stage.gromit(worker, str(tmp_path), code=78, **stage.worker)
+        assert str(tmp_path) in refused.err
+        assert "gromit root init" in refused.err
+    assert (stage.phase(name), list(tmp_path.iterdir())) == ("pending", [])
