@@ -69,37 +69,42 @@ def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
         return LeftAlone(
             name, "its name cannot be one of an environment: report a build of that branch, and delete this row by hand"
         )
-    if state not in STATES:
+    if not isinstance(state, str) or state not in STATES:
         return LeftAlone(name, f"its state {state!r} is none that the earlier system knew")
     versions = {a: v for a, v in row.items() if a not in {"name", "state"}}
     strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
     if strange:
         return LeftAlone(name, f"{strange[0]} has no usable version: mend or remove that attribute")
-    gone = state == "deleted"
-    finished = state == "processed"
-    work = (
-        {} if finished else {"work": Work.REAP if gone else Work.SOW, "due": terms.stamp.now_ms + (terms.grace_ms if gone else 0)}
+    return RowStep(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system")
+
+
+def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms) -> Write:
+    """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
+    gone, finished = state == "deleted", state == "processed"
+    now_ms = terms.stamp.now_ms
+    work = {} if finished else {"work": Work.REAP if gone else Work.SOW, "due": now_ms + (terms.grace_ms if gone else 0)}
+    sets = {
+        **_attributes(name, versions, terms.catalogue),
+        **work,
+        "incarnation": terms.incarnation,
+        "want": Want.GONE if gone else Want.UP,
+        "generation": 1,
+        "observed": 1 if finished else 0,
+        "epoch": now_ms,
+        "revision": 1,
+        "infra": True,
+        "protected": terms.protected and not gone,
+        "created": now_ms,
+        "changed": now_ms,
+        "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
+    }
+    same = [Is(repository, version) for repository, version in versions.items()]
+    no_more = [Absent(repository) for repository in sorted(terms.catalogue.repositories - set(versions))]
+    return Write(
+        conditions=(Absent("generation"), Is("state", state), *same, *no_more),
+        sets=sets,
+        removes=frozenset({"state", *versions}) - set(sets),
     )
-    write = Write(
-        conditions=(Absent("generation"), Is("state", str(state))),
-        sets={
-            **_attributes(name, versions, terms.catalogue),
-            **work,
-            "incarnation": terms.incarnation,
-            "want": Want.GONE if gone else Want.UP,
-            "generation": 1,
-            "observed": 1 if finished else 0,
-            "epoch": terms.stamp.now_ms,
-            "revision": 1,
-            "infra": True,
-            "protected": terms.protected and not gone,
-            "created": terms.stamp.now_ms,
-            "changed": terms.stamp.now_ms,
-            "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
-        },
-        removes=frozenset({"state", *versions}),
-    )
-    return RowStep(name, write, f"was {state} in the earlier system")
 
 
 def plan_records(
