@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import (
         AttributeDefinitionTypeDef,
         CreateGlobalSecondaryIndexActionTypeDef,
+        GlobalSecondaryIndexDescriptionTypeDef,
         GlobalSecondaryIndexTypeDef,
         ProvisionedThroughputTypeDef,
+        TableDescriptionTypeDef,
     )
 
 EXPIRY = "expire_at"
@@ -51,14 +53,14 @@ class Table:
                 return ["table"]
             if table["KeySchema"] != [{"AttributeName": KEY, "KeyType": "HASH"}]:
                 raise Conflict(f"table {self._name} has another key than `{KEY}`", hint="check GROMIT_TABLENAME")
-            indexes = {str(i.get("IndexName")): i.get("KeySchema") for i in table.get("GlobalSecondaryIndexes", [])}
-            if INDEX in indexes and indexes[INDEX] != work_index()["KeySchema"]:
+            index = _index_of(table)
+            if index is not None and index.get("KeySchema") != work_index()["KeySchema"]:
                 raise Conflict(f"table {self._name} has another index named {INDEX}", hint="remove that index, and run this again")
             expiry = self._client.describe_time_to_live(TableName=self._name)["TimeToLiveDescription"]
             backups = self._client.describe_continuous_backups(TableName=self._name)["ContinuousBackupsDescription"]
         recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
         return [
-            *([] if INDEX in indexes else ["index"]),
+            *([] if index is not None and _is_usable(index, table) else ["index"]),
             *([] if expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} else ["expiry"]),
             *([] if recovery == "ENABLED" else ["recovery"]),
         ]
@@ -73,6 +75,8 @@ class Table:
         if made:
             self._create()
             missing = ["expiry", "recovery"]
+        if missing:
+            self._wait()  # another serve may be making it at this moment
         if "index" in missing:
             raise ConfigError(f"table {self._name} lacks the index {INDEX}", hint="`gromit migrate --apply` adds it")
         for part in missing:
@@ -97,23 +101,28 @@ class Table:
                     raise NotFound(f"there is no table {self._name}", hint="`gromit serve` makes it; or check GROMIT_TABLENAME")
 
     def _create(self) -> None:
-        with translated(f"make table {self._name}"):
-            with suppress(self._client.exceptions.ResourceInUseException):  # somebody else makes it at this moment
-                self._client.create_table(
-                    TableName=self._name,
-                    BillingMode="PAY_PER_REQUEST",
-                    KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
-                    AttributeDefinitions=_ATTRIBUTES,
-                    GlobalSecondaryIndexes=[work_index()],
-                )
+        made_by_another = suppress(self._client.exceptions.ResourceInUseException)
+        with translated(f"make table {self._name}"), made_by_another:
+            self._client.create_table(
+                TableName=self._name,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
+                AttributeDefinitions=_ATTRIBUTES,
+                GlobalSecondaryIndexes=[work_index()],
+            )
+
+    def _wait(self) -> None:
+        with translated(f"wait for table {self._name}"):
             self._client.get_waiter("table_exists").wait(TableName=self._name)
 
     def _add_index(self) -> None:
-        self._client.update_table(
-            TableName=self._name,
-            AttributeDefinitions=_ATTRIBUTES,
-            GlobalSecondaryIndexUpdates=[{"Create": _created(self._provisioned())}],
-        )
+        table = self._client.describe_table(TableName=self._name)["Table"]
+        if _index_of(table) is None:  # else an earlier call has begun it
+            self._client.update_table(
+                TableName=self._name,
+                AttributeDefinitions=_ATTRIBUTES,
+                GlobalSecondaryIndexUpdates=[{"Create": _created(_provisioned(table))}],
+            )
         waited = 0.0
         while not self._has_index():
             if waited >= PATIENCE_S:
@@ -122,16 +131,26 @@ class Table:
             waited += POLL_S
 
     def _has_index(self) -> bool:
-        indexes = self._client.describe_table(TableName=self._name)["Table"].get("GlobalSecondaryIndexes", [])
-        return any(i.get("IndexName") == INDEX and i.get("IndexStatus", "ACTIVE") == "ACTIVE" for i in indexes)
-
-    def _provisioned(self) -> "ProvisionedThroughputTypeDef | None":
-        """The throughput that an index needs on a table that is not billed by request: the table's own."""
         table = self._client.describe_table(TableName=self._name)["Table"]
-        if table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST":
-            return None
-        own = table.get("ProvisionedThroughput", {})
-        return {"ReadCapacityUnits": own.get("ReadCapacityUnits", 1), "WriteCapacityUnits": own.get("WriteCapacityUnits", 1)}
+        index = _index_of(table)
+        return index is not None and _is_usable(index, table)
+
+
+def _index_of(table: "TableDescriptionTypeDef") -> "GlobalSecondaryIndexDescriptionTypeDef | None":
+    return next((i for i in table.get("GlobalSecondaryIndexes", []) if i.get("IndexName") == INDEX), None)
+
+
+def _is_usable(index: "GlobalSecondaryIndexDescriptionTypeDef", table: "TableDescriptionTypeDef") -> bool:
+    """Whether an index is, or will be as soon as its table is: those that are made together are there together."""
+    return index.get("IndexStatus", "ACTIVE") == "ACTIVE" or table.get("TableStatus") == "CREATING"
+
+
+def _provisioned(table: "TableDescriptionTypeDef") -> "ProvisionedThroughputTypeDef | None":
+    """The throughput that an index needs on a table that is not billed by request: the table's own."""
+    if table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST":
+        return None
+    own = table.get("ProvisionedThroughput", {})
+    return {"ReadCapacityUnits": own.get("ReadCapacityUnits", 1), "WriteCapacityUnits": own.get("WriteCapacityUnits", 1)}
 
 
 def work_index() -> "GlobalSecondaryIndexTypeDef":

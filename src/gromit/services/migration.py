@@ -52,6 +52,8 @@ class Migration:
             if step is not None:
                 lines.append(self._row(step, dry_run=dry_run))
                 progress(f"row {lines[-1].name}: {lines[-1].action}")
+        if self.zone is None:
+            progress("no zone is set (cluster.zoneid): public records are not looked at")
         lines += [self._record(record, progress, dry_run=dry_run) for record in self._records(known)]
         return lines
 

@@ -1,0 +1,171 @@
+"""A migration: what is done, what is only said, and what a change in the middle of it does."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gromit.core.catalogue import Catalogue, Component
+from gromit.core.dns import Record, owner_record
+from gromit.core.environment import parse
+from gromit.core.lifecycle import Stamp
+from gromit.core.rows import Outcome, Write
+from gromit.errors import BackendError, Conflict
+from gromit.services.migration import PAGE, Line, Migration
+from tests.fakes.dns import FakeZone
+from tests.fakes.store import MemoryStore
+
+DOMAIN = "dev.example.com"
+STAMP = Stamp("migrate:alice@bastion", 1_700_000_000_000)
+CATALOGUE = Catalogue(
+    {
+        "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
+        "pump": Component(name="pump", repository="tyk-pump"),
+    }
+)
+FLAT = (
+    {"name": "app", "state": "processed", "tyk": "sha-1", "tyk-pump": "master"},
+    {"name": "master", "state": "new", "tyk": "master"},
+    {"name": "old", "state": "deleted", "tyk": "sha-2"},
+    {"name": "Odd", "state": "new"},
+)
+RECORDS = tuple(Record(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"})) for e in ("app", "old", "Odd".lower(), "nobody"))
+
+
+class Interrupted(MemoryStore):
+    """A table in which somebody changes something before a write."""
+
+    before_write: Callable[[str], None] = staticmethod(lambda _name: None)
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """Let it happen, then carry the write out."""
+        self.before_write(name)
+        return super().write(name, write)
+
+
+@dataclass
+class World:
+    """A table and a zone as the earlier system left them."""
+
+    store: Interrupted = field(default_factory=Interrupted)
+    zone: FakeZone | None = field(default_factory=lambda: FakeZone.of(*RECORDS))
+    domain: str | None = DOMAIN
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for row in FLAT:
+            self.store.put(row)
+
+    def run(self, *, dry_run: bool = False, table: bool = True) -> list[Line]:
+        numbers = itertools.count(1)
+        migration = Migration(
+            store=self.store if table else None,
+            zone=self.zone,
+            catalogue=CATALOGUE,
+            domain=self.domain,
+            protected=("master", "release-*"),
+            grace_ms=3_600_000,
+            new_id=lambda: f"incarnation-{next(numbers)}",
+        )
+        return migration.run(STAMP, self.said.append, dry_run=dry_run)
+
+    @property
+    def rows(self) -> Mapping[str, Mapping[str, Any]]:
+        return {r["name"]: r for r in self.store.page(None, 10_000).rows}
+
+
+def told(lines: list[Line]) -> dict[tuple[str, str], str]:
+    return {(line.what, line.name): line.action for line in lines}
+
+
+def test_a_dry_run_says_everything_and_changes_nothing() -> None:
+    world = World()
+    assert world.zone is not None
+    before, records = dict(world.rows), world.zone.records()
+    assert told(world.run(dry_run=True)) == {
+        ("row", "app"): "would convert",
+        ("row", "master"): "would convert",
+        ("row", "old"): "would convert",
+        ("row", "Odd"): "left alone",
+        ("record", f"_gromit.app.{DOMAIN}"): "would write",
+        ("record", f"_gromit.old.{DOMAIN}"): "would write",
+        ("record", f"tyk.odd.{DOMAIN}"): "left alone",
+        ("record", f"tyk.nobody.{DOMAIN}"): "left alone",
+    }
+    assert (world.rows, world.zone.records(), world.zone.batches, world.store.writes) == (before, records, 0, 0)
+
+
+def test_everything_is_done_once() -> None:
+    world = World()
+    assert world.zone is not None
+    said = told(world.run())
+    assert {action for (what, _), action in said.items() if what == "row"} == {"converted", "left alone"}
+    environments = {name: parse(world.rows[name]) for name in ("app", "master", "old")}
+    assert len({e.incarnation for e in environments.values()}) == 3
+    assert [name for name, e in environments.items() if e.protected] == ["master"]
+    assert world.rows["Odd"] == FLAT[3]
+    marks = {r for r in world.zone.records() if r.type == "TXT"}
+    assert marks == {owner_record("app", DOMAIN), owner_record("old", DOMAIN)}
+    assert {r for r in world.zone.records() if r.type == "A"} == set(RECORDS), "the records themselves stay as they are"
+
+    rows, writes, batches = dict(world.rows), world.store.writes, world.zone.batches
+    assert set(told(world.run()).values()) == {"left alone"}
+    assert (world.rows, world.store.writes, world.zone.batches) == (rows, writes, batches)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "app", "state": "new", "tyk": "sha-1", "tyk-pump": "master"},
+        {"name": "app", "state": "processed", "tyk": "sha-9", "tyk-pump": "master"},
+        {"name": "app", "state": "processed", "tyk": "sha-1"},
+    ],
+    ids=["state", "version", "repository"],
+)
+def test_a_change_by_the_earlier_system_in_the_middle_is_noticed_and_not_lost(change: Mapping[str, str]) -> None:
+    world = World()
+    world.store.before_write = lambda name: world.store.put(change) if name == "app" else None
+    with pytest.raises(Conflict, match="the row of app has changed during the migration") as caught:
+        world.run()
+    assert "run `gromit migrate` again" in (caught.value.hint or "")
+    assert world.rows["app"] == change
+    world.store.before_write = lambda _name: None
+    world.run()
+    environment = parse(world.rows["app"])
+    versions = {r: v.version for r, v in environment.versions.items()}
+    assert versions == {k: v for k, v in change.items() if k not in {"name", "state"}}
+
+
+def test_a_zone_that_refuses_leaves_the_rows_done_and_the_next_run_goes_on() -> None:
+    world = World()
+    assert world.zone is not None
+    world.zone.refused.add(f"_gromit.app.{DOMAIN}")
+    with pytest.raises(BackendError, match="refused by the zone"):
+        world.run()
+    assert parse(world.rows["app"]).generation == 1
+    world.zone.refused.clear()
+    world.run()
+    assert owner_record("app", DOMAIN) in world.zone.records()
+
+
+def test_without_a_zone_records_are_not_looked_at_and_that_is_said() -> None:
+    world = World(zone=None, domain=None)
+    assert {what for what, _ in told(world.run())} == {"row"}
+    assert any("public records are not looked at" in line for line in world.said)
+
+
+def test_without_a_table_there_are_no_rows_and_no_record_is_taken_over() -> None:
+    world = World()
+    assert world.zone is not None
+    assert set(told(world.run(table=False)).values()) == {"left alone"}
+    assert (world.store.writes, world.zone.batches) == (0, 0)
+
+
+def test_a_table_of_many_rows_is_read_to_its_end() -> None:
+    world = World(zone=None)
+    for number in range(2 * PAGE + 1):
+        world.store.put({"name": f"app-{number}", "state": "new", "tyk": "sha"})
+    world.run()
+    assert all("generation" in row for name, row in world.rows.items() if name != "Odd")
