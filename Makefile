@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check types lint imports pins clean
+.PHONY: help setup demo test test-all check types lint imports docs pins clean
 # Tests that share a local cloud stay together on one of the processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
 
@@ -41,6 +41,10 @@ test: check ## everything CI runs, the demo included
 
 test-all: check ## also what is long, or needs a terraform or provider that only some machines have
 	$(PYTEST)
+
+docs: $(STAMP) ## make the pages anew that are made from the code
+	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tests.stacks.readme
 
 pins: $(STAMP) ## renew requirements/*.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

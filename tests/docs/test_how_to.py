@@ -1,0 +1,71 @@
+"""The how-tos, done as they are written, in one local cloud: every command runs, and prints what the page shows."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.docs.cloud import GROMIT, ended, variables
+from tests.docs.markdown import DOCS
+from tests.docs.shell import shell
+
+PAGES = sorted((DOCS / "how-to").glob("*.md"))
+
+_APP_TEST = """
+gromit env get app-test >/dev/null 2>&1 || gromit local push tyk app-test --sha 1a2b3c --dir "$CLOUD"
+gromit env wait app-test --timeout 3m
+"""
+_LOCK = """
+python - <<'END'
+import boto3, json
+lock = {"ID": "6b8f5a52-3c1d-4f7e-9a20-1d2c3b4a5e6f", "Operation": "OperationTypeApply", "Info": "", "Who": "alice@laptop",
+        "Version": "1.11.4", "Created": "2026-11-23T09:12:44Z", "Path": "terraform-state-dev/env:/locked-test/devenv"}
+boto3.client("s3").put_object(Bucket="terraform-state-dev", Key="env:/locked-test/devenv.tflock", Body=json.dumps(lock))
+END
+gromit local push tyk locked-test --sha 3c4d5e --dir "$CLOUD"
+"""
+_FLAT_ROW = """
+python - <<'END'
+import boto3
+row = {"name": "old-test", "state": "processed", "tyk": "1a2b3c", "tyk-analytics": "master"}
+boto3.client("dynamodb").put_item(TableName="DeveloperEnvironments", Item={key: {"S": value} for key, value in row.items()})
+END
+"""
+
+BEFORE: Mapping[str, str] = {
+    "protect-and-redeploy.md": _APP_TEST,
+    "recover-a-locked-environment.md": _LOCK,
+    "report-builds-from-ci.md": _APP_TEST + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
+    "run-terraform-by-hand.md": _APP_TEST,
+    "take-over-from-the-earlier-system.md": _FLAT_ROW,
+}
+"""What is so before a page begins. Each has a build of its own: a tag that is pushed again moves, and is a change elsewhere."""
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("docs")]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A local cloud; gives its folder."""
+    folder = tmp_path_factory.mktemp("cloud")
+    up = [*GROMIT, "local", "up", "--detach", "--dir", str(folder)]
+    with ended(folder):
+        told = {**variables(), "GROMIT_SOW_RETRY": "10m"}  # what has failed stays so while a page is read
+        done = subprocess.run(up, env=told, capture_output=True, text=True, check=False, timeout=200)
+        assert done.returncode == 0, done.stderr
+        yield folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
+    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent)}
+    with shell(tmp_path, tmp_path / "printed", told) as bash:
+        prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
+        code, printed = bash.run(prepared)
+        assert code == 0, printed
+        bash.follow(page)
+
+
+def test_what_is_prepared_is_for_pages_that_there_are() -> None:
+    assert set(BEFORE) <= {page.name for page in PAGES}

@@ -1,0 +1,94 @@
+"""The reference of the stack lists what the code gives to it and what its files take and make."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+
+from gromit.adapters.platform_parameter import parse
+from gromit.adapters.state_bucket import lock_key, state_key
+from gromit.core.catalogue import Catalogue, Component
+from gromit.core.component_inputs import Sources, component_inputs
+from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from tests.docs.markdown import read, table
+from tests.stacks.hcl import Directory, directories
+
+TEXT = read("reference/stacks.md")
+ROOT, *MODULES = directories()
+
+
+def _names(kind: type) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _type_of(variable: str) -> str:
+    (block,) = (b for b in ROOT.blocks("variable") if b.name == variable)
+    return str(block.body["type"])
+
+
+@pytest.mark.parametrize(
+    ("heading", "ours", "theirs"),
+    [
+        ("## The platform", lambda: _names(Platform), lambda: _fields_of("platform")),
+        ("### A component", lambda: _names(ComponentInput), lambda: _fields_of("components")),
+        ("## Inputs", lambda: _names(StackInput), lambda: [b.name for b in ROOT.blocks("variable")]),
+        ("## Output", lambda: _names(StackOutput), lambda: [b.name for b in ROOT.blocks("output")]),
+    ],
+)
+def test_every_field_is_there_and_the_stack_has_the_same(
+    heading: str, ours: Callable[[], list[str]], theirs: Callable[[], list[str]]
+) -> None:
+    documented = list(table(TEXT, heading))
+    assert documented == ours()
+    assert sorted(documented) == sorted(theirs())
+
+
+def _fields_of(variable: str) -> list[str]:
+    return re.findall(r"(\w+)\s*=\s", _type_of(variable))
+
+
+def test_the_examples_of_the_platform_are_a_platform() -> None:
+    assert _platform().region == "eu-central-1"
+
+
+def test_every_label_is_there() -> None:
+    component = Component(name="tyk", repository="tyk", config_path="/conf")
+    sources = Sources(
+        environment="app-test",
+        catalogue=Catalogue({"tyk": component}),
+        versions={"tyk": "v1"},
+        digests={("tyk", "v1"): "sha256:0"},
+        platform=_platform(),
+        config_hashes={"tyk": "0"},
+        redeploys={"tyk": "1"},
+    )
+    assert list(table(TEXT, "### Labels")) == list(component_inputs(sources)["tyk"].labels)
+
+
+def _platform() -> Platform:
+    examples = {name: json.loads(row[0].strip("`")) for name, row in table(TEXT, "## The platform").items()}
+    return parse(json.dumps(examples), "example")
+
+
+def test_every_resource_is_there() -> None:
+    made = {b.labels[0] for d in (ROOT, *MODULES) for b in d.blocks("resource")}
+    assert set(table(TEXT, "## What it makes")) == made
+
+
+def test_names_are_those_of_the_files() -> None:
+    assert _literals(ROOT) >= {"/gromit/${var.name}", "${var.name}"}
+    (module,) = MODULES
+    assert 'full_name = "${var.env}--${var.name}"' in module.code()
+    assert 'name        = "gromit--${local.full_name}"' in module.code()
+    assert 'name = "${var.name}.${var.env}"' in module.code()
+    assert 'path = "/${var.env}/${var.name}"' in module.code()
+
+
+def _literals(directory: Directory) -> set[str]:
+    return {str(b.body.get("name")) for b in directory.blocks("resource")}
+
+
+def test_the_state_lies_where_the_page_says() -> None:
+    assert f"as `{state_key('app-test')}`; terraform's lock is `{lock_key('app-test')}`" in TEXT

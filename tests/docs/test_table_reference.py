@@ -1,0 +1,183 @@
+"""The reference of the table lists what the code writes and reads: attributes and their types, index, phases, events."""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from gromit.adapters import aws, catalogue_file
+from gromit.adapters.dynamodb_table import Table
+from gromit.core import environment, lifecycle, migration
+from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, WIRE_STATE, Phase, Source, Version, Work
+from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Stamp
+from gromit.core.names import parse_ref
+from gromit.core.rows import Row, Write
+from tests.docs.markdown import read, table
+
+TEXT = read("reference/table.md")
+
+STAMP, FENCE = Stamp("somebody", 1), Fence("worker", 1)
+BUILD = Build("repo", parse_ref("branch"), "v1", 7)
+FAILURE = {"kind": "temporary", "message": "no"}
+FALLBACKS = {"other": Version("master", Source.DEFAULT)}
+BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
+
+WRITES: Mapping[Callable[..., object], Callable[[], list[Write]]] = {
+    lifecycle.report: lambda: [lifecycle.report(BUILD, STAMP)],
+    lifecycle.note_sequence: lambda: [lifecycle.note_sequence(BUILD)],
+    lifecycle.note_ref: lambda: [lifecycle.note_ref(BUILD)],
+    lifecycle.retry_now: lambda: [lifecycle.retry_now(STAMP)],
+    lifecycle.start: lambda: [
+        lifecycle.start(before, Birth("id", protected=False, fallbacks=FALLBACKS), lifecycle.build_attributes(BUILD), STAMP, "text")
+        for before in (None, BEFORE)
+    ],
+    lifecycle.replace_versions: lambda: [lifecycle.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)],
+    lifecycle.merge_versions: lambda: [lifecycle.merge_versions(lifecycle.reported_attributes({"repo": "v1"}), STAMP)],
+    lifecycle.delete: lambda: [lifecycle.delete(STAMP, 1, "text")],
+    lifecycle.retire: lambda: [lifecycle.retire(BEFORE, "repo", "master", STAMP)],
+    lifecycle.retire_last: lambda: [lifecycle.retire_last(BEFORE, "repo", "master", STAMP, 1)],
+    lifecycle.protect: lambda: [lifecycle.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
+    lifecycle.redeploy: lambda: [lifecycle.redeploy(["part"], "1", STAMP)],
+    lifecycle.cut_history: lambda: [lifecycle.cut_history(BEFORE)],
+    lifecycle.claim: lambda: [lifecycle.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work],
+    lifecycle.renew: lambda: [lifecycle.renew(FENCE, 1, 1)],
+    lifecycle.release: lambda: [lifecycle.release(FENCE)],
+    lifecycle.sown: lambda: [lifecycle.sown(FENCE, "nonce", "hash", STAMP)],
+    lifecycle.sown_but_changed: lambda: [lifecycle.sown_but_changed(FENCE, "nonce", "hash", STAMP)],
+    lifecycle.reaped: lambda: [lifecycle.reaped(FENCE, "nonce", STAMP)],
+    lifecycle.reaped_but_revived: lambda: [lifecycle.reaped_but_revived(FENCE, "nonce", STAMP)],
+    lifecycle.failed: lambda: [lifecycle.failed(FENCE, FAILURE, 1, STAMP)],
+    lifecycle.failed_but_changed: lambda: [lifecycle.failed_but_changed(FENCE, FAILURE, STAMP)],
+    migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
+}
+"""Everything that makes a write, and samples of it with all that it may set."""
+
+
+def _migrated(state: str) -> Write:
+    flat = {"name": "old", "state": state, "tyk": "sha", "tyk-pump": "master"}
+    terms = migration.Terms(catalogue_file.load(), STAMP, 1, "id", protected=True)
+    step = migration.plan_row(flat, terms)
+    assert isinstance(step, migration.RowStep)
+    return step.write
+
+
+def _samples() -> list[Write]:
+    return [write for make in WRITES.values() for write in make()]
+
+
+def _named(attribute: str) -> str:
+    """An attribute as the reference calls it."""
+    for prefix in (VERSION, SEQUENCE, REF, FALLBACK):
+        if attribute.startswith(prefix):
+            return f"{prefix}REPO"
+    return f"{REDEPLOY}COMPONENT" if attribute.startswith(REDEPLOY) else attribute
+
+
+def _type(value: object) -> str:
+    match value:
+        case bool():
+            return "BOOL"
+        case int():
+            return "N"
+        case str():
+            return "S"
+        case dict():
+            return "M"
+        case list() | tuple():
+            return "L"
+        case _:
+            raise TypeError(f"no type of DynamoDB: {value!r}")
+
+
+def _written() -> Iterator[tuple[str, str]]:
+    """Attributes that are written, each with its type."""
+    for write in _samples():
+        yield from ((_named(a), _type(v)) for a, v in write.sets.items())
+        yield from ((a, "N") for a in write.increments)
+        yield from ((a, "L") for a in write.appends)
+        yield from ((a, "N") for a in write.copies)
+
+
+def test_every_function_that_makes_a_write_is_sampled() -> None:
+    functions = {f for _, f in inspect.getmembers(lifecycle, inspect.isfunction) if f.__module__ == lifecycle.__name__}
+    makers = {f for f in functions if inspect.signature(f).return_annotation is Write and not f.__name__.startswith("_")}
+    assert makers == set(WRITES) - {migration.plan_row}
+
+
+def test_every_attribute_is_there_with_its_type() -> None:
+    documented = {(name, row[0]) for name, row in table(TEXT, "## Attributes").items()}
+    assert documented == {*_written(), ("name", "S")}
+
+
+def test_every_attribute_that_is_removed_or_read_is_there() -> None:
+    documented = set(table(TEXT, "## Attributes"))
+    removed = {_named(a) for write in _samples() for a in write.removes}
+    assert removed - documented - {"state", "tyk", "tyk-pump"} == set()
+    assert set(_read_from_rows()) - documented == set()
+
+
+def _read_from_rows() -> Iterator[str]:
+    """Attributes that `core.environment` takes from a row, by name."""
+    for node in ast.walk(ast.parse(inspect.getsource(environment))):
+        match node:
+            case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
+                yield name
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="row"), attr="get"), args=[ast.Constant(value=str(name)), *_]):
+                yield name
+            case _:
+                pass
+
+
+def test_every_kind_of_event_is_there() -> None:
+    kinds = {event["kind"] for write in _samples() for event in _events(write)}
+    assert set(table(TEXT, "## Events")) == kinds
+
+
+def _events(write: Write) -> list[Any]:
+    return [*write.appends.get("events", ()), *write.sets.get("events", ())]
+
+
+def test_numbers_of_the_history_are_right() -> None:
+    assert f"At most {lifecycle.HISTORY_MAX} are kept" in TEXT
+    assert f"all but the newest {lifecycle.HISTORY_KEPT} are dropped" in TEXT
+    assert f"{lifecycle.TOMBSTONE_MS // 86_400_000} days after `gone_at`" in TEXT
+
+
+def test_every_phase_is_there_as_the_old_wire_calls_it() -> None:
+    documented = {name: row[1].strip("`") for name, row in table(TEXT, "## Phases").items()}
+    assert documented == {str(phase): WIRE_STATE.get(phase, "not found") for phase in Phase}
+
+
+@pytest.fixture
+def made() -> Iterator[dict[str, Any]]:
+    """What a fresh table is, as DynamoDB tells it."""
+    with mock_aws():
+        session = boto3.Session("none", "none", region_name="eu-central-1")
+        client = session.client("dynamodb", config=aws.CLIENT, endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")
+        Table(client, "environments", lambda _: None).ensure()
+        backups = client.describe_continuous_backups(TableName="environments")["ContinuousBackupsDescription"]
+        yield {
+            **client.describe_table(TableName="environments")["Table"],
+            "expiry": client.describe_time_to_live(TableName="environments")["TimeToLiveDescription"],
+            "recovery": backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus"),
+        }
+
+
+def test_keys_and_settings_are_those_of_a_fresh_table(made: dict[str, Any]) -> None:
+    types = {a["AttributeName"]: a["AttributeType"] for a in made["AttributeDefinitions"]}
+    (index,) = made["GlobalSecondaryIndexes"]
+    (key,), (work, due) = made["KeySchema"], index["KeySchema"]
+    shown = {name: row[0] for name, row in table(TEXT, "## Keys and settings").items()}
+    assert (work["KeyType"], due["KeyType"]) == ("HASH", "RANGE")
+    assert shown == {
+        "key": f"`{key['AttributeName']}` ({types[key['AttributeName']]})",
+        "index": f"`{index['IndexName']}`: key `{work['AttributeName']}` ({types['work']}), sorted by `due` ({types['due']})",
+        "index projection": ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"]) + ", and the keys",
+        "expiry (TTL)": f"`{made['expiry']['AttributeName']}`",
+        "billing": f"`{made['BillingModeSummary']['BillingMode']}`",
+        "point-in-time recovery": "on" if made["recovery"] == "ENABLED" else "off",
+    }
