@@ -113,6 +113,11 @@ def test_every_attribute_is_there_with_its_type() -> None:
     assert documented == {*_written(), ("name", "S")}
 
 
+def test_every_write_but_a_renewal_adds_to_the_revision() -> None:
+    silent = {f for f, make in WRITES.items() if any("revision" not in {*w.increments, *w.sets} for w in make())}
+    assert silent == {lifecycle.renew}
+
+
 def test_every_attribute_that_is_removed_or_read_is_there() -> None:
     documented = set(table(TEXT, "## Attributes"))
     removed = {_named(a) for write in _samples() for a in write.removes}
@@ -144,6 +149,7 @@ def _events(write: Write) -> list[Any]:
 def test_numbers_of_the_history_are_right() -> None:
     assert f"At most {lifecycle.HISTORY_MAX} are kept" in TEXT
     assert f"all but the newest {lifecycle.HISTORY_KEPT} are dropped" in TEXT
+    assert f"A text is cut after {lifecycle.EVENT_TEXT_MAX} characters" in TEXT
     assert f"{lifecycle.TOMBSTONE_MS // 86_400_000} days after `gone_at`" in TEXT
 
 

@@ -1,0 +1,82 @@
+"""Commands, options and variables that the pages name exist."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from gromit.config import fields
+from gromit.core.terraform import LOCK_VARIABLE
+from gromit.local import variables
+from tests.docs.cli_reference import commands
+from tests.docs.markdown import DOCS, ROOT
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+COMMANDS = {tuple(context.command_path.split()[1:]): context.command for context in commands()}
+FIRST = {path[0] for path in COMMANDS}
+
+_CODE = re.compile(r"`([^`\n]+)`|^ {4,}(.+)$", re.MULTILINE)
+_FENCED = re.compile(r"^( *)```(?:sh|yaml|text)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_CALL = re.compile(r"\bgromit ([a-z][a-z-]*)((?: [^\s`|;&)]+)*)")
+_COMMENT = re.compile(r" # .*")
+_VARIABLE = re.compile(r"\bGROMIT_[A-Z_]*[A-Z]\b")
+
+
+def _code(text: str) -> Iterator[str]:
+    """What stands in code, be it a span, a block or an indented line."""
+    yield from (found[2] for found in _FENCED.finditer(text))
+    yield from (found[1] or found[2] for found in _CODE.finditer(_FENCED.sub("", text)))
+
+
+def faults(text: str) -> Iterator[str]:
+    """What a page calls that cannot be called so."""
+    for code in _code(text):
+        for call in _CALL.finditer(_COMMENT.sub("", code)):
+            yield from _wrong(call[0], call[1], call[2].split())
+
+
+def _wrong(call: str, name: str, words: list[str]) -> Iterator[str]:
+    if name not in FIRST:
+        yield f"{call}: there is no command {name}"
+        return
+    path: tuple[str, ...] = (name,)
+    if isinstance(COMMANDS[path], click.Group) and words and re.fullmatch(r"[a-z-]+", words[0]):
+        path = (name, words[0])
+        if path not in COMMANDS:
+            yield f"{call}: there is no command {name} {words[0]}"
+            return
+    own = words[: words.index("--")] if "--" in words else words
+    known = {option for parameter in COMMANDS[path].params for option in parameter.opts}
+    yield from (f"{call}: there is no option {w}" for w in own if re.fullmatch(r"--?[a-z0-9-]+", w) and w not in known)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
+    assert list(faults(page.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_variable_of_a_page_exists(page: Path) -> None:
+    local = set(_VARIABLE.findall(Path(variables.__file__).read_text(encoding="utf-8")))
+    known = {doc.variable for doc in fields()} | local | {LOCK_VARIABLE}
+    assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("`gromit sow --watch`", []),
+        ("`gromit dance`", ["gromit dance: there is no command dance"]),
+        ("gromit dance", []),
+        ("`gromit env dance NAME`", ["gromit env dance NAME: there is no command env dance"]),
+        ("`gromit env …`", []),
+        ("    gromit sow --dance", ["gromit sow --dance: there is no option --dance"]),
+        ("`gromit terraform NAME -- plan --dance`", []),
+        ("```sh\ngromit env list | grep --dance\n```", []),
+        ("```sh\ngromit env list --dance\n```", ["gromit env list --dance: there is no option --dance"]),
+    ],
+)
+def test_what_cannot_be_called_is_found(text: str, fault: list[str]) -> None:
+    assert list(faults(text)) == fault
