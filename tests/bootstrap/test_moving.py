@@ -24,6 +24,7 @@ def table(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     own = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "GROMIT_TABLENAME": name, "GROMIT_ROOT": str(tmp_path / "root")}
     for variable, value in {**emulator.environ, **own}.items():
         monkeypatch.setenv(variable, value)
+    (tmp_path / "root").mkdir()
     bootstrap.session.cache_clear()
     handlers, level = logging.root.handlers[:], logging.root.level
     yield name

@@ -66,6 +66,11 @@ class Stage:
         return {**self.worker, **variables.for_user(self.ground.place, self.facts), **self._own}
 
     @property
+    def server(self) -> dict[str, str]:
+        """What serve is told."""
+        return {**variables.for_serve(self.ground.environ, self.ground.place, self.facts), **self._own}
+
+    @property
     def _own(self) -> dict[str, str]:
         return {"GROMIT_TABLENAME": self.name, "GROMIT_LOG_FORMAT": "json", "GROMIT_ROOT": self.root, **self.settings}
 
@@ -104,8 +109,7 @@ class Stage:
 
     def serve(self, **told: str) -> Process:
         """Start serve, and wait until it is ready."""
-        environ = {**variables.for_serve(self.ground.environ, self.ground.place, self.facts), **self._own, **told}
-        process = self.launch([*GROMIT, "serve"], environ)
+        process = self.launch([*GROMIT, "serve"], {**self.server, **told})
 
         def ready() -> bool:
             assert process.popen.poll() is None, process.err

@@ -57,10 +57,12 @@ def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object])
 
 
 def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
-    """Write the config root's marker, or say that it is missing."""
+    """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
     from gromit.adapters.config_root import MARKER, init_root
     from gromit.services.migration import Line
 
+    if not root.is_dir():
+        return [Line("root", str(root), "left alone", "it is not here: mount the volume, or make one with `gromit root init`")]
     if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
         return []
     return [Line("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]

@@ -110,10 +110,11 @@ def _show_outcomes(run: Run, outcomes: "list[Outcome]") -> None:
 
 
 def _exit_code(outcomes: "list[Outcome]") -> int:
-    bad = [o for o in outcomes if o.ending not in _GOOD]
-    if not bad:
+    """By how each environment has ended: the last of its runs counts."""
+    good = [o.ending in _GOOD for o in {o.name: o for o in outcomes}.values()]
+    if all(good):
         return 0
-    return FAILED if len(bad) == len(outcomes) else PARTLY
+    return PARTLY if any(good) else FAILED
 
 
 def _show_plan(run: Run, kind: Work, root: Path) -> int:

@@ -1,0 +1,172 @@
+"""`gromit migrate` as people call it, on what the earlier system has left in the emulator."""
+
+import json
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gromit import bootstrap
+from gromit.adapters.config_root import MARKER
+from gromit.cli import run
+from tests.web.serving import Emulator, emulator
+
+__all__ = ["emulator"]
+
+DOMAIN = "dev.example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A table without an index, an empty zone, and a root that is not marked."""
+
+    emulator: Emulator
+    table: str
+    zone: str
+    root: Path
+
+    def put(self, name: str, **attributes: str) -> None:
+        """A flat row."""
+        item = {a: {"S": v} for a, v in {"name": name, **attributes}.items()}
+        self.emulator.client("dynamodb").put_item(TableName=self.table, Item=item)
+
+    def record(self, name: str) -> None:
+        """An address record."""
+        entry = {"Name": f"{name}.{DOMAIN}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+        batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": entry}]}
+        self.emulator.client("route53").change_resource_record_sets(HostedZoneId=self.zone, ChangeBatch=batch)
+
+    def row(self, name: str) -> Any:
+        """One row as it lies in the table."""
+        return self.emulator.client("dynamodb").get_item(TableName=self.table, Key={"name": {"S": name}})["Item"]
+
+    def texts(self) -> set[str]:
+        """Names of the zone's TXT records."""
+        sets = self.emulator.client("route53").list_resource_record_sets(HostedZoneId=self.zone)["ResourceRecordSets"]
+        return {s["Name"].rstrip(".") for s in sets if s["Type"] == "TXT"}
+
+
+@pytest.fixture
+def earlier(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Earlier]:
+    name = f"environments-{secrets.token_hex(4)}"
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+    )
+    zone = emulator.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference=name)["HostedZone"]["Id"].rpartition("/")[2]
+    (tmp_path / "config").mkdir()
+    own = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_TABLENAME": name,
+        "GROMIT_ROOT": str(tmp_path / "config"),
+        "GROMIT_CLUSTER_ZONEID": zone,
+        "GROMIT_CLUSTER_DOMAIN": f"{DOMAIN.title()}.",
+    }
+    for variable, value in {**emulator.environ, **own}.items():
+        monkeypatch.setenv(variable, value)
+    bootstrap.session.cache_clear()
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield Earlier(emulator, name, zone, tmp_path / "config")
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+    bootstrap.session.cache_clear()
+
+
+def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(earlier: Earlier, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier.put("app", state="processed", tyk="sha-1")
+    earlier.put("Odd", state="new")
+    earlier.record("tyk.app")
+    assert run(["migrate", "-o", "json"]) == 0
+    shown = capsys.readouterr()
+    lines = json.loads(shown.out)
+    assert [(line["what"], line["name"], line["action"]) for line in lines] == [
+        ("table", earlier.table, "would add index"),
+        ("table", earlier.table, "would add expiry"),
+        ("table", earlier.table, "would add recovery"),
+        ("root", str(earlier.root), "would mark"),
+        *sorted([("row", "app", "would convert"), ("row", "Odd", "left alone")], key=lambda line: _order(lines, line[1])),
+        ("record", f"_gromit.app.{DOMAIN}", "would write"),
+    ]
+    assert all(line["why"] for line in lines)
+    assert "`gromit migrate --apply` does it" in shown.err
+    assert set(earlier.row("app")) == {"name", "state", "tyk"}
+    assert (earlier.texts(), list(earlier.root.iterdir())) == (set(), [])
+
+
+def test_apply_does_it_and_a_second_time_there_is_nothing_left(earlier: Earlier, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier.put("app", state="processed", tyk="sha-1")
+    earlier.record("tyk.app")
+    assert run(["migrate", "--apply"]) == 0
+    shown = capsys.readouterr()
+    assert "row app: converted" in shown.err
+    assert "does it" not in shown.err
+    assert earlier.row("app")["v#tyk"] == {"S": "sha-1"}
+    assert (earlier.texts(), (earlier.root / MARKER).is_file()) == ({f"_gromit.app.{DOMAIN}"}, True)
+    for arguments in (["migrate"], ["migrate", "--apply"]):
+        assert run(arguments) == 0
+        shown = capsys.readouterr()
+        assert shown.out == "nothing is left to be migrated\n"
+        assert "nothing was changed" not in shown.err
+
+
+def test_another_root_may_be_marked(earlier: Earlier, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    assert run(["migrate", "--apply", "--root", str(tmp_path / "other")]) == 0
+    assert (tmp_path / "other" / MARKER).is_file()
+    assert list(earlier.root.iterdir()) == []
+
+
+def test_a_root_that_is_not_there_is_not_made_and_everything_else_is_done(
+    earlier: Earlier, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = earlier.root / "unmounted"
+    monkeypatch.setenv("GROMIT_ROOT", str(missing))
+    earlier.put("app", state="processed", tyk="sha-1")
+    for arguments in (["migrate"], ["migrate", "--apply"]):
+        assert run([*arguments, "-o", "json"]) == 0
+        (line,) = (line for line in json.loads(capsys.readouterr().out) if line["what"] == "root")
+        assert (line["name"], line["action"]) == (str(missing), "left alone")
+        assert "mount the volume" in line["why"]
+        assert not missing.exists()
+    assert earlier.row("app")["v#tyk"] == {"S": "sha-1"}
+
+
+def test_another_programs_table_is_left_alone(
+    earlier: Earlier, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"other-{secrets.token_hex(4)}"
+    earlier.emulator.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    monkeypatch.setenv("GROMIT_TABLENAME", name)
+    assert run(["migrate", "--apply"]) == 1
+    shown = capsys.readouterr()
+    assert f"table {name} has another key than `name`" in shown.err
+    assert "check GROMIT_TABLENAME" in shown.err
+    assert list(earlier.root.iterdir()) == []
+
+
+def test_the_wrong_zone_is_noticed_before_a_record_is_written(
+    earlier: Earlier, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GROMIT_CLUSTER_DOMAIN", "dev.example.org")
+    earlier.put("app", state="processed", tyk="sha-1")
+    assert run(["migrate"]) == 2
+    assert f"zone {earlier.zone} is of {DOMAIN}, not of dev.example.org" in capsys.readouterr().err
+
+
+def _order(lines: list[dict[str, Any]], name: str) -> int:
+    """Where a row stands: a table is read in no particular order."""
+    return next(n for n, line in enumerate(lines) if line["name"] == name)
