@@ -45,7 +45,7 @@ def _print(table: Table) -> None:
 
 def _cell(value: Any) -> str:
     match value:
-        case None | "":
+        case None | "" | [] | ():
             return "-"
         case bool():
             return "yes" if value else "no"
