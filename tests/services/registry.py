@@ -61,6 +61,8 @@ class Registry:
     """Both services on one table."""
 
     protected: tuple[str, ...] = ("master", "release-*")
+    grace_ms: int = GRACE_MS
+    retry_ms: int = RETRY_MS
     now_ms: int = 1_000_000
     jitter: float = 1.0
     store: MeddledStore = field(default_factory=MeddledStore)
@@ -70,9 +72,9 @@ class Registry:
 
     def __post_init__(self) -> None:
         ledger = Ledger(self.store, self.announcer)
-        policy = Policy(self.protected, GRACE_MS)
+        policy = Policy(self.protected, self.grace_ms)
         self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
-        self.leases = Leases(ledger, Terms(TTL_MS, RETRY_MS, RETRY_MAX_MS), lambda: self.jitter)
+        self.leases = Leases(ledger, Terms(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter)
 
     def stamp(self, actor: str = "ci") -> Stamp:
         """A change now."""

@@ -1,0 +1,334 @@
+"""Claims, renewals and outcomes: what may be sent again, and what is refused."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gromit.core.environment import Environment, Failure, Phase, Work
+from gromit.core.lifecycle import Claimant, Fence
+from gromit.core.rows import Absent, Write
+from gromit.errors import Conflict
+from gromit.services.leases import CANDIDATES, Nothing
+from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def claimed(registry: Registry, holder: str = "w1", nonce: str = "n1", kind: Work = Work.SOW) -> Environment:
+    found = registry.leases.claim(kind, Claimant(holder, nonce), registry.now_ms)
+    assert isinstance(found, Environment)
+    return found
+
+
+def fence_of(environment: Environment) -> Fence:
+    assert environment.lease
+    return Fence(environment.lease.holder, environment.lease.epoch)
+
+
+def fail(registry: Registry, fence: Fence, message: str = "no") -> Environment:
+    return registry.leases.failed("app-test", fence, Failure("terraform", message, registry.now_ms))
+
+
+# ── claims ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_work_that_is_due_longest_is_claimed_first(registry: Registry) -> None:
+    for ref in ("c", "a", "b"):
+        registry.report(ref=ref)
+        registry.now_ms += 1
+    names = [claimed(registry, nonce=str(i)).name for i in range(3)]
+    assert names == ["c", "a", "b"]
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n9"), registry.now_ms), Nothing)
+
+
+def test_each_kind_of_work_is_for_its_own_workers(registry: Registry) -> None:
+    registry.report(ref="up")
+    registry.report(ref="down")
+    registry.environments.delete("down", registry.stamp())
+    registry.now_ms += GRACE_MS
+    assert claimed(registry, kind=Work.REAP).name == "down"
+    assert claimed(registry, nonce="n2").name == "up"
+
+
+def test_without_work_it_is_said_when_there_will_be_some(registry: Registry) -> None:
+    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == Nothing(None)
+    registry.report()
+    registry.environments.delete("app-test", registry.stamp())
+    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == Nothing(registry.now_ms + GRACE_MS)
+
+
+def test_a_claim_tells_what_to_make_and_how_long_it_holds(registry: Registry) -> None:
+    registry.report()
+    registry.report(version="sha-2")
+    lease = claimed(registry, "w7", "n7").lease
+    assert lease is not None
+    assert (lease.holder, lease.claim_id, lease.claimed, lease.until_ms) == ("w7", "n7", 2, registry.now_ms + TTL_MS)
+
+
+def test_who_loses_a_race_gets_the_next_environment(registry: Registry) -> None:
+    registry.report(ref="a")
+    registry.now_ms += 1
+    registry.report(ref="b")
+    registry.store.meddling = [lambda: claimed(registry, "w2", "n2")]
+    assert claimed(registry, "w1", "n1").name == "b"
+    assert registry.environments.get("a").lease is not None
+
+
+def test_who_loses_every_race_gets_nothing(registry: Registry) -> None:
+    for i in range(CANDIDATES):
+        registry.report(ref=f"e{i}")
+
+    def all_taken() -> None:
+        for i in range(CANDIDATES):
+            claimed(registry, "w2", f"other-{i}")
+
+    registry.store.meddling = [all_taken]
+    assert registry.leases.claim(Work.SOW, Claimant("w1", "n1"), registry.now_ms) == Nothing(None)
+
+
+def test_a_claim_sent_again_is_the_same_claim(registry: Registry) -> None:
+    for ref in ("a", "b", "c"):
+        registry.report(ref=ref)
+        registry.now_ms += 1
+    first = claimed(registry)
+    registry.now_ms += 5_000
+    assert claimed(registry) == first
+    assert registry.environments.get("b").lease is None
+
+
+def test_a_claim_sent_again_within_its_own_race_is_the_same_claim(registry: Registry) -> None:
+    # the table's own client sends a write again whose answer it has lost: the second one is refused
+    registry.report()
+    first: list[Environment] = []
+    registry.store.meddling = [lambda: first.append(claimed(registry))]
+    assert claimed(registry) == first[0]
+
+
+def test_a_claim_sent_again_after_somebody_else_took_it_over_is_a_new_one(registry: Registry) -> None:
+    registry.report(ref="a")
+    registry.now_ms += 1
+    registry.report(ref="b")
+    first = claimed(registry)
+    registry.now_ms += TTL_MS + 1
+    assert claimed(registry, "w2", "n2").name == "a"
+    again = claimed(registry)
+    assert (first.name, again.name) == ("a", "b")
+
+
+def test_two_workers_never_hold_the_same_environment(registry: Registry) -> None:
+    for i in range(10):
+        registry.report(ref=f"e{i}")
+    names = [claimed(registry, f"w{i % 2}", f"n{i}").name for i in range(10)]
+    assert sorted(names) == [f"e{i}" for i in range(10)]
+
+
+# ── renewals and releases ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_renewed_claim_holds_on_and_tells_what_is_wanted_by_now(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.report(version="sha-2")
+    heard = len(registry.announcer.heard)
+    registry.now_ms += TTL_MS
+    renewed = registry.leases.renew("app-test", fence, registry.now_ms)
+    assert renewed.lease is not None
+    assert (renewed.lease.until_ms, renewed.lease.claimed, renewed.generation) == (registry.now_ms + TTL_MS, 1, 2)
+    assert len(registry.announcer.heard) == heard
+
+
+def test_a_claim_that_is_over_but_nobody_elses_can_be_renewed(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.now_ms += 10 * TTL_MS
+    registry.leases.renew("app-test", fence, registry.now_ms)
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms), Nothing)
+
+
+def test_work_that_was_given_back_is_due_at_once(registry: Registry) -> None:
+    registry.report()
+    registry.leases.release("app-test", fence_of(claimed(registry)))
+    assert claimed(registry, "w2", "n2").name == "app-test"
+
+
+Report = Callable[[Registry, Fence], object]
+REPORTS: dict[str, Report] = {
+    "renew": lambda r, f: r.leases.renew("app-test", f, r.now_ms),
+    "release": lambda r, f: r.leases.release("app-test", f),
+    "sown": lambda r, f: r.leases.sown("app-test", f, "n1", "h", r.stamp()),
+    "reaped": lambda r, f: r.leases.reaped("app-test", f, "n1", r.stamp()),
+    "failed": fail,
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_who_lost_his_claim_is_told_who_holds_it_and_changes_nothing(registry: Registry, name: str) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.now_ms += TTL_MS + 1
+    claimed(registry, "w2", "n2")
+    before = registry.store.read("app-test")
+    with pytest.raises(Conflict, match="the claim on app-test is no longer valid; w2 holds it now"):
+        REPORTS[name](registry, fence)
+    assert registry.store.read("app-test") == before
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_claim_that_never_was_is_refused(registry: Registry, name: str) -> None:
+    with pytest.raises(Conflict, match="nobody holds it now"):
+        REPORTS[name](registry, Fence("w1", 1))
+    registry.report()
+    with pytest.raises(Conflict, match="nobody holds it now"):
+        REPORTS[name](registry, Fence("w1", registry.environments.get("app-test").epoch))
+    assert registry.phase() is Phase.PENDING
+
+
+# ── outcomes ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_made_runs_and_its_hash_is_for_the_next_claim(registry: Registry) -> None:
+    registry.report()
+    done = registry.leases.sown("app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp())
+    assert done.phase(registry.now_ms) is Phase.READY
+    registry.environments.redeploy("app-test", "tyk", registry.stamp())
+    assert claimed(registry, "w2", "n2").trusted_hash == "h1"
+
+
+def test_a_build_while_its_environment_is_sown_is_sown_afterwards(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.report(version="sha-2")
+    done = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    assert (done.observed, done.generation, done.phase(registry.now_ms)) == (1, 2, Phase.PENDING)
+    again = claimed(registry, nonce="n2")
+    assert again.lease is not None
+    assert (again.lease.claimed, again.versions["tyk"].version) == (2, "sha-2")
+
+
+def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.environments.delete("app-test", registry.stamp())
+    registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), Nothing)
+    registry.now_ms += GRACE_MS
+    reaping = claimed(registry, nonce="n3", kind=Work.REAP)
+    gone = registry.leases.reaped("app-test", fence_of(reaping), "n3", registry.stamp())
+    assert gone.phase(registry.now_ms) is Phase.GONE
+
+
+def test_a_build_while_its_environment_is_reaped_makes_it_anew(registry: Registry) -> None:
+    registry.report()
+    registry.leases.sown("app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp())
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    fence = fence_of(claimed(registry, nonce="n2", kind=Work.REAP))
+    registry.report(version="sha-2")
+    revived = registry.leases.reaped("app-test", fence, "n2", registry.stamp())
+    assert (revived.phase(registry.now_ms), revived.observed) == (Phase.PENDING, 0)
+    assert claimed(registry, nonce="n3").trusted_hash is None
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_success_sent_again_is_known_by_its_nonce(registry: Registry, newer: bool) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    if newer:
+        registry.report(version="sha-2")
+    first = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    assert registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()) == first
+    registry.report(version="sha-3")
+    taken = claimed(registry, "w2", "n2")
+    again = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    assert again.lease == taken.lease
+    with pytest.raises(Conflict):
+        registry.leases.sown("app-test", fence, "another", "h1", registry.stamp())
+
+
+def test_a_reaping_sent_again_is_known_by_its_nonce(registry: Registry) -> None:
+    registry.report()
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    fence = fence_of(claimed(registry, kind=Work.REAP))
+    first = registry.leases.reaped("app-test", fence, "n1", registry.stamp())
+    assert registry.leases.reaped("app-test", fence, "n1", registry.stamp()) == first
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_failure_sent_again_is_counted_once(registry: Registry, newer: bool) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    if newer:
+        registry.report(version="sha-2")
+    first = fail(registry, fence)
+    registry.now_ms += 5_000
+    assert fail(registry, fence) == first
+    assert first.attempts == (0 if newer else 1)
+    registry.now_ms += RETRY_MS
+    taken = claimed(registry, "w2", "n2")
+    assert fail(registry, fence).lease == taken.lease
+
+
+@pytest.mark.parametrize("name", ["renew", "release", "sown", "reaped"])
+def test_after_a_failure_nothing_else_is_taken_for_that_claim(registry: Registry, name: str) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    fail(registry, fence)
+    with pytest.raises(Conflict):
+        REPORTS[name](registry, fence)
+
+
+def test_after_a_success_no_failure_is_taken_for_that_claim(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    with pytest.raises(Conflict):
+        fail(registry, fence)
+    assert registry.phase() is Phase.READY
+
+
+def test_an_outcome_that_meets_a_build_is_recorded_all_the_same(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.store.meddling = [lambda: registry.report(version="sha-2")]
+    assert registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()).phase(registry.now_ms) is Phase.PENDING
+    fence = fence_of(claimed(registry, nonce="n2"))
+    registry.store.meddling = [lambda: registry.report(version="sha-3")]
+    assert fail(registry, fence).phase(registry.now_ms) is Phase.PENDING
+
+
+def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a_success(registry: Registry) -> None:
+    registry.report()
+    pauses = []
+    for i in range(6):
+        failed = fail(registry, fence_of(claimed(registry, nonce=f"n{i}")))
+        pauses.append(failed.due_ms - registry.now_ms)
+        registry.now_ms = failed.due_ms
+    assert pauses == [RETRY_MS, 2 * RETRY_MS, 4 * RETRY_MS, *[RETRY_MAX_MS] * 3]
+    registry.leases.sown("app-test", fence_of(claimed(registry, nonce="ok")), "ok", "h", registry.stamp())
+    registry.environments.redeploy("app-test", None, registry.stamp())
+    failed = fail(registry, fence_of(claimed(registry, nonce="again")))
+    assert (failed.attempts, failed.due_ms - registry.now_ms) == (1, RETRY_MS)
+
+
+def test_pauses_are_scattered(registry: Registry) -> None:
+    registry.report()
+    registry.jitter = 0.0
+    assert fail(registry, fence_of(claimed(registry))).due_ms == registry.now_ms + RETRY_MS // 2
+
+
+def test_a_failing_environment_does_not_hold_up_another(registry: Registry) -> None:
+    registry.report()
+    fail(registry, fence_of(claimed(registry)))
+    registry.now_ms += 1
+    registry.report(ref="other")
+    assert claimed(registry, nonce="n2").name == "other"
+
+
+def test_a_row_that_is_no_environment_is_never_claimed(registry: Registry) -> None:
+    registry.store.write("odd", Write(conditions=(Absent("name"),), sets={"work": "sow", "due": 1}))
+    registry.report()
+    assert claimed(registry).name == "app-test"
