@@ -42,7 +42,7 @@ BEFORE: Mapping[str, str] = {
 }
 """What is so before a page begins. Each has a build of its own: a tag that is pushed again moves, and is a change elsewhere."""
 
-pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("docs")]
+pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("docs")]
 
 
 @pytest.fixture(scope="module")

@@ -92,16 +92,26 @@ def test_a_deletion_retires_the_part_of_the_tokens_repository_and_the_last_one_t
     assert serve.state("app-test") == "deleted"
 
 
-def test_a_token_for_all_says_whose_branch_has_gone(front: Front, serve: Serve) -> None:
+def test_a_token_for_all_may_say_whose_branch_has_gone(front: Front, serve: Serve) -> None:
     every = front.token("*")
     front.build(every, "tyk", "release-3.1.0", "sha-gw")
     front.build(every, "tyk-pump", "release-3.1.0", "sha-pump")
     serve.send("POST", "/v1/environments/release-310/unprotect")
-    assert front.delete(every, "release-3.1.0").status_code == 400
     assert front.delete(every, "release-3.1.0", repo="tyk").status_code == 202
     assert serve.state("release-310") == "new"
     assert front.delete(every, "release-3.1.0", repo="tyk-pump").status_code == 202
     assert serve.state("release-310") == "deleted"
+
+
+def test_a_token_for_all_that_names_none_deletes_the_whole_unless_it_is_protected(front: Front, serve: Serve) -> None:
+    every = front.token("*")
+    front.build(every, "tyk", "app-test", "sha-gw")
+    front.build(every, "tyk-pump", "app-test", "sha-pump")
+    assert front.delete(every, "app-test").status_code == 202
+    assert serve.state("app-test") == "deleted"
+    front.build(every, "tyk", "master", "sha-gw")
+    assert front.delete(every, "master").status_code == 409
+    assert serve.state("master") == "new"
 
 
 def test_a_ref_with_folders_means_the_environment_of_its_last_element(front: Front, serve: Serve) -> None:
