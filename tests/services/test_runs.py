@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.claims import Claim
-from gromit.core.locks import Lock
+from gromit.core.locks import FoundLock, Lock, Owner
 from gromit.core.protocol import Ending, Finish, Problem, Step
 from gromit.errors import (
     BackendError,
@@ -32,8 +32,8 @@ PATIENCE_S = 10.0
 class World:
     """A runner with fakes all around it."""
 
-    def __init__(self, do: Doing | None = None, renew_s: float = 60.0) -> None:
-        self.queue, self.states, self.owners = FakeQueue(), FakeStates(), FakeOwners()
+    def __init__(self, do: Doing | None = None, renew_s: float = 60.0, states: FakeStates | None = None) -> None:
+        self.queue, self.states, self.owners = FakeQueue(), states or FakeStates(), FakeOwners()
         self.halts: list[GromitError] = []
         self.steps: list[str] = []
         self.acts: list[Lock] = []
@@ -221,6 +221,44 @@ def test_a_lock_that_a_process_like_this_one_left_unheard_is_for_the_watch_to_ju
     world.states.lock("app-test", owner(1, host="there"), "sow")
     finish = world.run()
     assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "locked")
+
+
+class HesitantStates(FakeStates):
+    """A bucket that keeps the answer to the first put back until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_put, self.may_answer = threading.Event(), threading.Event()
+
+    def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
+        taken = super().lock(environment, owner, operation)
+        if not self.is_put.is_set():
+            self.is_put.set()
+            assert self.may_answer.wait(PATIENCE_S)
+        return taken
+
+
+def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_from_it() -> None:
+    # an old run of this process, whose claim is no longer valid, meets the put of its newer one before that one has heard of it
+    states = HesitantStates()
+    holds: list[bool] = []
+
+    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+        found = states.locks.get(claim.name)
+        holds.append(found is not None and found.id == lock.id)
+        return "hash"
+
+    world = World(do, states=states)
+    newer: list[Finish] = []
+    thread = threading.Thread(target=lambda: newer.append(world.run(a_claim(epoch=8))))
+    thread.start()
+    assert states.is_put.wait(PATIENCE_S)
+    older = world.run(a_claim(epoch=7))
+    states.may_answer.set()
+    thread.join(PATIENCE_S)
+    assert (older.ending, older.problem and older.problem.kind) == (Ending.FAILED, "locked")
+    assert (newer, holds) == ([Finish(Ending.DONE)], [True])
+    assert states.locks == {}
 
 
 def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:

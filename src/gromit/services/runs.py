@@ -49,13 +49,25 @@ Doing = Callable[[Claim, Lock, Progress], str]
 
 
 class _HeldLocks:
-    """The ids of the locks that the runs of this process know to hold. May be used by several threads at once."""
+    """The locks that the runs of this process know to hold, or are just taking. May be used by several threads at once."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
+        self._taking: list[str] = []
         self._changing = threading.Lock()
 
-    def add(self, lock: Lock) -> None:
+    @contextmanager
+    def taking(self, environment: str) -> Iterator[Callable[[Lock], None]]:
+        """While a lock is being taken; the function that it gives notes the lock."""
+        with self._changing:
+            self._taking.append(environment)
+        try:
+            yield self._add
+        finally:
+            with self._changing:
+                self._taking.remove(environment)
+
+    def _add(self, lock: Lock) -> None:
         with self._changing:
             self._ids.add(lock.id)
 
@@ -63,9 +75,10 @@ class _HeldLocks:
         with self._changing:
             self._ids.discard(lock.id)
 
-    def __contains__(self, lock_id: str) -> bool:
+    def may_include(self, found: FoundLock) -> bool:
+        """Whether a run holds this lock, or may hold it without having heard so yet."""
         with self._changing:
-            return lock_id in self._ids
+            return found.id in self._ids or found.environment in self._taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +148,32 @@ class Runner:
     def _lock(self, step: TakeLock | JudgeOwner | ReplaceLock, claim: Claim) -> Answer:
         match step:
             case TakeLock():
-                taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
-                return Occupied(taken) if isinstance(taken, FoundLock) else self._locked(taken)
+                with self._held.taking(claim.name) as note:
+                    taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
+                    if isinstance(taken, FoundLock):
+                        return Occupied(taken)
+                    note(taken)
+                return Locked(taken)
             case JudgeOwner(found):
                 verdict = self._unconfirmed(found) or self.owners.judge(found)
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
                 return OwnerDead() if verdict.dead else OwnerMayLive(verdict.reason)
             case ReplaceLock(found):
-                replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
-                return self._locked(replaced) if replaced else TooLate()
+                with self._held.taking(claim.name) as note:
+                    replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
+                    if replaced is None:
+                        return TooLate()
+                    note(replaced)
+                return Locked(replaced)
             case _:
                 assert_never(step)
-
-    def _locked(self, lock: Lock) -> Locked:
-        self._held.add(lock)
-        return Locked(lock)
 
     def _unconfirmed(self, found: FoundLock) -> Verdict | None:
         """The verdict on a lock that this process has put without hearing so: no run of it holds it, and nothing runs under it.
 
-        A run of ours that hears of its put only now, after we have judged it, finds in its verification that our newer claim has
-        fenced it, before it acts.
+        A lock that another run of ours is just taking is none of these, whichever of the two has the newer claim.
         """
-        if found.owner != self.owners.me() or found.id in self._held:
+        if found.owner != self.owners.me() or self._held.may_include(found):
             return None
         return Verdict(dead=True, reason="this process put it without an answer, and no run of it holds it")
 
