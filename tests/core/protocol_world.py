@@ -87,20 +87,21 @@ class Worker:
     step: Step | None
     claim: Claim | None
     is_acting: bool
-    left: bool
-    """It could not release the lock that lies there, and tries again."""
+    left: str
+    """What it has to do with a lock that lies there and that no run of it holds: `unreleased` if it could not release it, and
+    tries again; `unheard` if it has put it without hearing so."""
     number: int
 
     @property
     def owns_the_lock(self) -> bool:
         """Whether the lock that lies there is this worker's."""
-        return self.left or getattr(self.step, "lock", None) == OURS
+        return bool(self.left) or getattr(self.step, "lock", None) == OURS
 
 
-_workers: dict[tuple[Step | None, Claim | None, bool, bool], Worker] = {}
+_workers: dict[tuple[Step | None, Claim | None, bool, str], Worker] = {}
 
 
-def worker(step: Step | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: bool = False) -> Worker:
+def worker(step: Step | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: str = "") -> Worker:
     """The worker that stands so. Of its claim it keeps what the further steps look at."""
     match step:
         case ReportFailure() | GiveBack() if claim:
@@ -137,6 +138,7 @@ class Rules:
     trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
     writes: Writes = field(default_factory=Writes)
     releases_left_locks: bool = True
+    knows_its_unheard_locks: bool = True
 
 
 def explore(events: int, workers: int, rules: Rules | None = None, until: str = "") -> exploration.Findings:
@@ -174,8 +176,8 @@ def _complaint_of_the_row(world: World, *, is_acting: bool) -> str | None:
 
 
 def is_settled(world: World) -> bool:
-    """Whether all is as wanted, and nothing is left to do."""
-    if world.workers != (IDLE,) * len(world.workers):
+    """Whether all is as wanted, and nothing is left to do. A lock may lie there that the next run will take over."""
+    if any(w.step is not None or w.left == "unreleased" for w in world.workers):
         return False
     return world.row is None or environment(world.row).phase(NOW) in {Phase.GONE, Phase.READY}
 
@@ -198,7 +200,7 @@ class Possibilities:
         for i, each in enumerate(world.workers):
             if i and world.workers[i - 1] is each:
                 continue  # the same for its twin
-            if each.left and self.rules.releases_left_locks:
+            if each.left == "unreleased" and self.rules.releases_left_locks:
                 yield became("release a left lock", world, i, overtaken(each), lock="free")
             if each.step is None:
                 yield from self._claims(world, i)
@@ -229,7 +231,7 @@ class Possibilities:
         """The step's answers: the true one, and faults."""
         match step:
             case TakeLock() | JudgeOwner() | ReplaceLock():
-                yield from self._locking(world, i, step)
+                yield from self._locking(world, i, each, step)
             case Verify() if each.claim:
                 yield from self._verification(world, i, each.claim)
             case Act() if each.claim:
@@ -238,27 +240,33 @@ class Possibilities:
                 yield from self._report(world, i, step, each.claim)
             case Unlock(lock):
                 if lock == OURS:
-                    yield became("cannot unlock", world, i, worker(left=True), is_calm=False)
+                    yield became("cannot unlock", world, i, worker(left="unreleased"), is_calm=False)
                 yield self._answer(world, i, Ok(), lock="free" if lock == OURS else "")
             case _:
                 raise AssertionError(f"{step} without a claim")
 
-    def _locking(self, world: World, i: int, step: TakeLock | JudgeOwner | ReplaceLock) -> Iterator[Move[World]]:
+    def _locking(self, world: World, i: int, each: Worker, step: TakeLock | JudgeOwner | ReplaceLock) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
         match step:
             case TakeLock() if world.lock == "free":
-                yield self._answer(world, i, Locked(OURS), lock="held")
+                yield from self._putting(world, i)
             case TakeLock():
                 yield self._answer(world, i, Occupied(THERE))
             case JudgeOwner(found):
-                if found == WAS_THERE or world.lock == "dead":
+                is_dead = world.lock == "dead" or (each.left == "unheard" and self.rules.knows_its_unheard_locks)
+                if found == WAS_THERE or is_dead:
                     yield self._answer(world, i, OwnerDead())
-                if found == WAS_THERE or world.lock == "held":
+                if found == WAS_THERE or not is_dead:
                     yield self._answer(world, i, OwnerMayLive("he lives"))
             case ReplaceLock(found) if found == THERE:
-                yield self._answer(world, i, Locked(OURS), lock="held")
+                yield from self._putting(world, i)
             case ReplaceLock():
                 yield self._answer(world, i, TooLate())
+
+    def _putting(self, world: World, i: int) -> Iterator[Move[World]]:
+        yield self._answer(world, i, Locked(OURS), lock="held")
+        _, after = self._after(world.workers[i], TROUBLE, left="unheard")
+        yield became("a put is not heard of", world, i, after, lock="held", is_calm=False)
 
     def _verification(self, world: World, i: int, claim: Claim) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
@@ -301,15 +309,15 @@ class Possibilities:
     def _answer(self, world: World, i: int, answer: Answer, *, lock: str = "", is_calm: bool = True) -> Move[World]:
         """The worker's step is answered, and the table says what comes next; `lock`: what becomes of the lock."""
         each = world.workers[i]
-        label, after = self._after(each, answer, has_changed_the_lock=bool(lock))
+        label, after = self._after(each, answer, left="" if lock else each.left)
         return became(label, world, i, after, lock=lock, is_calm=is_calm)
 
     @cache  # noqa: B019 - the rules live as long as the exploration
-    def _after(self, each: Worker, answer: Answer, *, has_changed_the_lock: bool) -> tuple[str, Worker]:
+    def _after(self, each: Worker, answer: Answer, *, left: str) -> tuple[str, Worker]:
         assert each.step is not None
         label = f"{type(each.step).__name__}: {type(answer).__name__}"
         step = plain(self.rules.table(each.step, answer))
-        return label, worker(step, each.claim, left=each.left and not has_changed_the_lock)
+        return label, worker(step, each.claim, left=left)
 
 
 def became(label: str, world: World, i: int, after: Worker, *, lock: str = "", is_calm: bool = True) -> Move[World]:

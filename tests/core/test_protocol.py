@@ -194,6 +194,7 @@ def test_the_exploration_finds_what_a_broken_protocol_breaks(rules: Rules, event
     [
         pytest.param(Rules(writes=Writes(sown=sown_too_generously)), 2, id="a build while sowing is lost"),
         pytest.param(Rules(releases_left_locks=False), 1, id="a lock that a living worker left stays"),
+        pytest.param(Rules(knows_its_unheard_locks=False), 1, id="a lock that a living worker put unheard stays"),
     ],
 )
 def test_the_exploration_finds_what_a_broken_protocol_leaves_undone(rules: Rules, events: int) -> None:
