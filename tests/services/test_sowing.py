@@ -8,7 +8,7 @@ import pytest
 from gromit.core.catalogue import Catalogue, Component
 from gromit.core.locks import Lock
 from gromit.core.stack import ServiceState
-from gromit.errors import RolloutFailed, Suspended, TerraformFailed
+from gromit.errors import ConfigError, InvalidInput, RolloutFailed, RootUnusable, Suspended, TerraformFailed
 from gromit.services.sowing import Patience, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.images import FakeImages
@@ -22,7 +22,7 @@ NAME = "app-test"
 LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
 COMPONENTS = (
     Component(name="tyk", repository="tyk", port=8080, public=True),
-    Component(name="pump", repository="tyk-pump"),
+    Component(name="pump", repository="tyk-pump", config_path="/etc/pump", templates={"pump.conf": "reads {{ peers.tyk }}"}),
 )
 
 
@@ -50,6 +50,9 @@ class World:
     services: FakeServices = field(default_factory=FakeServices)
     states: FakeStates = field(default_factory=FakeStates)
     images: FakeImages = field(default_factory=lambda: FakeImages(("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")))
+    root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
+    platform: FakePlatform = field(default_factory=FakePlatform)
+    fingerprint: str = "stack-1"
     clock: float = 0.0
     on_pause: Callable[[], bool] = lambda: False
     """Called within each pause; True: this worker is to end."""
@@ -60,10 +63,10 @@ class World:
         self.sow = Sower(
             catalogue=Catalogue({c.name: c for c in COMPONENTS}),
             domain="dev.example.com",
-            fingerprint="stack-1",
-            platform=FakePlatform(),
+            fingerprint=self.fingerprint,
+            platform=self.platform,
             images=self.images,
-            root=FakeConfigRoot(),
+            root=self.root,
             terraform=self.terraform,
             services=self.services,
             patience=Patience(600.0, 5.0, lambda: self.clock, self._pause),
@@ -96,6 +99,100 @@ def test_what_runs_already_is_not_applied_again(world: World) -> None:
     made = world.run()
     assert world.run(spec_hash=made) == made
     assert len(world.terraform.applied) == 1
+
+
+def test_a_missing_image_is_named_and_leaves_everything_as_it_is(world: World) -> None:
+    with pytest.raises(InvalidInput, match="there is no image tyk:unpushed in the registry"):
+        world.run(tyk="unpushed")
+    assert world.root.text(NAME, "pump", "pump.conf") is None
+    assert (world.terraform.applied, world.terraform.locks, world.services.look(NAME)) == ([], [], [])
+
+
+def test_every_missing_image_is_named(world: World) -> None:
+    with pytest.raises(InvalidInput, match="tyk-pump:b, tyk:a"):
+        world.sow(a_claim(NAME, versions={"tyk": "a", "tyk-pump": "b"}), LOCK, world.lines.append)
+
+
+def test_without_a_platform_nothing_is_written_or_applied(world: World) -> None:
+    world.platform.platform = None
+    with pytest.raises(ConfigError, match="there is no platform"):
+        world.run()
+    assert world.root.text(NAME, "pump", "pump.conf") is None
+    assert world.terraform.applied == []
+
+
+def test_an_unusable_root_stops_the_work_before_terraform(world: World) -> None:
+    world.root.fault = RootUnusable("/config has no marker")
+    with pytest.raises(RootUnusable):
+        world.run()
+    assert world.terraform.applied == []
+
+
+def test_the_stack_is_given_the_wanted_versions_and_the_config_files_lie_there(world: World) -> None:
+    world.run(tyk="new")
+    (stack,) = world.terraform.applied
+    registry = world.platform.read().registry
+    assert {c: i.image for c, i in stack.components.items()} == {
+        "tyk": f"{registry}/tyk:new",
+        "pump": f"{registry}/tyk-pump:master",
+    }
+    assert world.root.text(NAME, "pump", "pump.conf") == f"reads tyk.{NAME}.internal"
+
+
+def test_the_hash_is_the_same_for_the_same_and_differs_for_whatever_makes_a_difference(world: World) -> None:
+    made = world.run()
+    assert World().run() == made
+    assert World(fingerprint="stack-2").run() != made
+    assert world.run(tyk="new") != made
+    assert world.sow(replace(a_claim(NAME), redeploys={"tyk": "1"}), LOCK, world.lines.append) != made
+    world.images.push("tyk", "master", "moved")
+    assert world.run() != made
+
+
+def test_edited_config_files_arrive_with_the_next_run(world: World) -> None:
+    made = world.run()
+    world.root.edit(NAME, "pump", "pump.conf", "mine")
+    assert world.run(spec_hash=made) != made
+    assert world.root.text(NAME, "pump", "pump.conf") == "mine"
+    assert len(world.terraform.applied) == 2
+
+
+def test_without_a_hash_that_is_known_terraform_decides(world: World) -> None:
+    made = world.run()
+    assert world.run(spec_hash=None) == made
+    assert len(world.terraform.applied) == 2
+
+
+def test_a_service_that_does_not_exist_in_time_is_named(world: World) -> None:
+    world.terraform.rolled_out = only("pump", in_progress)
+
+    def vanish() -> bool:
+        world.services.drop(NAME)
+        return False
+
+    world.on_pause = vanish
+    with pytest.raises(RolloutFailed, match="not running after 600 s: pump, tyk"):
+        world.run()
+
+
+def test_a_service_that_was_rolled_back_does_not_count_as_running(world: World) -> None:
+    # the circuit breaker puts the earlier task definition back: COMPLETED, but not what was wanted
+    world.terraform.rolled_out = only("tyk", lambda state: replace(state, task_definition="the earlier one"))
+    with pytest.raises(RolloutFailed, match="not running after 600 s: tyk: 1 of 1 tasks run"):
+        world.run()
+
+
+def test_services_that_take_their_time_are_waited_for(world: World) -> None:
+    world.terraform.rolled_out = in_progress
+
+    def get_on() -> bool:
+        if world.clock >= 60:
+            world.services.put(NAME, *(completed(s) for s in world.services.look(NAME)))
+        return False
+
+    world.on_pause = get_on
+    assert world.run()
+    assert world.clock == 60
 
 
 def test_a_rollout_that_fails_is_told_with_its_reason(world: World) -> None:
