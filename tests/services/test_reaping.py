@@ -1,6 +1,7 @@
 """How an environment is taken down, and that no row vanishes over what is left of it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -112,3 +113,38 @@ def test_an_environment_that_something_is_left_of_is_not_done(world: World, left
     del world.leftovers.left[NAME]
     world.run()
     assert NAME not in world.states.heads
+
+
+def test_a_state_that_cannot_be_removed_keeps_the_config(world: World) -> None:
+    world.states.faults["delete"] = [Conflict("the state still holds 1 resources")]
+    with pytest.raises(Conflict):
+        world.run()
+    assert world.root.text(NAME, "tyk", "tyk.conf") is not None
+
+
+def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_try() -> None:
+    journal: list[str] = []
+
+    class Leftovers(FakeLeftovers):
+        def find(self, environment: str) -> Sequence[str]:
+            journal.append("looked for what is left")
+            return super().find(environment)
+
+    class States(FakeStates):
+        def delete(self, environment: str) -> None:
+            journal.append("state removed")
+            super().delete(environment)
+
+    class Root(FakeConfigRoot):
+        def remove(self, environment: str) -> None:
+            journal.append("config removed")
+            super().remove(environment)
+
+    world = World(states=States(), leftovers=Leftovers(), root=Root())
+    reap = replace(world.reap, retire_records=lambda _name, progress: progress("records removed"))
+    reap(a_claim(NAME, Work.REAP), LOCK, lambda line: journal.append(line) if not line.startswith("removing") else None)
+    rest = ["looked for what is left", "state removed", "config removed"]
+    assert journal == ["records removed", "destroyed", *rest]
+    journal.clear()
+    reap(a_claim(NAME, Work.REAP), LOCK, lambda line: journal.append(line) if not line.startswith("removing") else None)
+    assert journal == ["records removed", *rest]
