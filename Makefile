@@ -7,6 +7,9 @@ STAMP := .venv/.installed
 .PHONY: help setup demo test test-all check types lint imports docs pins clean
 # Tests that share a local cloud stay together on one of the processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
+# The emulator's state is one per process: what speaks to an emulator in another process does not share one with its own tests.
+APART = tests/contracts/terraform tests/e2e
+TOGETHER = $(APART:%=--ignore=%)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,10 +40,12 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: check ## everything CI runs, the demo included
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long" $(TOGETHER)
+	$(PYTEST) -m "not long" $(APART)
 
 test-all: check ## also what is long, or needs a terraform or provider that only some machines have
-	$(PYTEST)
+	$(PYTEST) $(TOGETHER)
+	$(PYTEST) $(APART)
 
 docs: $(STAMP) ## make the pages anew that are made from the code
 	$(BIN)/python -m tests.docs
