@@ -59,27 +59,27 @@ class Process:
         """Send it a signal, and nobody else."""
         self.popen.send_signal(number)
 
-    def until_logged(self, event: str, seconds: float = 60, **fields: object) -> dict[str, Any]:
+    def until_logged(self, event: str, seconds: float = 120, **fields: object) -> dict[str, Any]:
         """Wait for a line of its log; gives the first one. Fails if it ends before."""
         self._until(f"{event} {fields or ''}", lambda: bool(self.events(event, **fields)), seconds)
         return self.events(event, **fields)[0]
 
     def until_made(self, environment: str) -> None:
         """Wait until its terraform has made something of an environment: for ten more seconds it then makes the cluster."""
-        self._until(f"an apply of {environment}", lambda: self._made(environment), 60)
+        self._until(f"an apply of {environment}", lambda: self._made(environment), 120)
 
     def _made(self, environment: str) -> bool:
         return any(": created" in e["text"] for e in self.events("run.progress", env=environment))
 
-    def until_said(self, text: str, seconds: float = 60) -> None:
+    def until_said(self, text: str, seconds: float = 120) -> None:
         """Wait for a text on its standard output. Fails if it ends before."""
         self._until(repr(text), lambda: text in self.out, seconds)
 
-    def until_stopped(self, seconds: float = 60) -> None:
+    def until_stopped(self, seconds: float = 120) -> None:
         """Wait until it has been stopped (SIGSTOP)."""
         self._until("its stop", lambda: _state(self.pid) == "T", seconds)
 
-    def ended(self, code: int, seconds: float = 120) -> "Process":
+    def ended(self, code: int, seconds: float = 150) -> "Process":
         """Wait for its end with this exit code (minus a signal's number)."""
         try:
             found = self.popen.wait(seconds)

@@ -144,6 +144,10 @@ class Stage:
         self.report(repository, environment, build.sha)
         return build
 
+    def delete(self, environment: str) -> None:
+        """Say that nobody wants an environment any more."""
+        self.api.call("DELETE", f"/env/{environment}")
+
     def look(self, environment: str) -> dict[str, Any]:
         """What serve says of an environment."""
         found: dict[str, Any] = self.api.get(f"/v1/environments/{environment}")
@@ -161,7 +165,7 @@ class Stage:
         events = self.api.get(f"/v1/environments/{environment}/events")["events"]
         return [(e["kind"], e["text"]) for e in events]
 
-    def until_phase(self, environment: str, phase: str, seconds: float = 60) -> None:
+    def until_phase(self, environment: str, phase: str, seconds: float = 120) -> None:
         """Wait for a phase."""
         wait_for(f"{environment} {phase}", lambda: self.phase(environment) == phase, seconds)
 

@@ -10,7 +10,7 @@ from tests.e2e.stage import Stage
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_in_the_middle_of_an_apply_saves_the_state_and_gives_everything_back(stage: Stage, number: signal.Signals) -> None:
     build = stage.build("alpha", stage.env("app"))
     name = build.environment

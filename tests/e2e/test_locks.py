@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gromit.local.assembly import GROMIT
+from tests.e2e.processes import Process
 from tests.e2e.stage import Build, Stage
 from tests.e2e.strikes import fall_asleep_at
 
@@ -28,10 +29,11 @@ def refused(stage: Stage, build: Build) -> str:
     assert sow.endings == {build.environment: "failed"}
     assert (before is not None, stage.lock(build.environment)) == (True, before), "the lock is the same"
     assert stage.services(build.environment) == []
-    text = stage.gromit("env", "get", build.environment).out
-    assert f"gromit env unlock {build.environment}" in text
-    assert stage.phase(build.environment) == "failed"
-    return text
+    found = stage.look(build.environment)
+    assert (found["phase"], found["error"]["kind"]) == ("failed", "locked")
+    message = str(found["error"]["message"])
+    assert f"gromit env unlock {build.environment}" in message
+    return message
 
 
 def again(stage: Stage, build: Build) -> None:
@@ -45,8 +47,7 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
     asleep = fall_asleep_at(hasty, "sow", "before:Verify")
     hasty.until_phase(build.environment, "pending")
     assert f"process {asleep.pid} holds it and lives" in refused(hasty, build)
-    again(hasty, build)
-    refused(hasty, build)
+    assert f"gromit env unlock {build.environment}" in hasty.gromit("env", "get", build.environment).out
     said = hasty.gromit("env", "unlock", build.environment, "--yes", code=1)
     assert f"process {asleep.pid}" in said.err
     assert "its owner lives" in said.err
@@ -65,28 +66,28 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
     assert hasty.phase(build.environment) == "ready"
 
 
+def at_the_question(stage: Stage, build: Build) -> Process:
+    """A person's terraform that has the lock, and asks whether it shall apply its plan."""
+    person = stage.launch([*GROMIT, "terraform", build.environment, "--", "apply"], stage.person)
+    person.until_said("Enter a value:")
+    return person
+
+
 def test_a_lock_of_a_persons_terraform_is_never_taken(hasty: Stage) -> None:
     build = hasty.build("alpha", hasty.env("app"))
-    person = hasty.launch([*GROMIT, "terraform", build.environment, "--", "apply"], hasty.person)
-    person.until_said("Enter a value:")
+    person = at_the_question(hasty, build)
+    assert "person holds the lock" in refused(hasty, build)
+    person.say("no\n")
+    person.ended(1)
+    assert hasty.lock(build.environment) is None
+    person = at_the_question(hasty, build)
+    again(hasty, build)
     assert "person holds the lock" in refused(hasty, build)
     os.killpg(person.pid, signal.SIGKILL)
     person.ended(-signal.SIGKILL)
     again(hasty, build)
     assert "person holds the lock" in refused(hasty, build), "nothing tells whether he is dead"
     hasty.gromit("env", "unlock", build.environment, "--yes")
-    again(hasty, build)
-    assert hasty.work("sow").endings == {build.environment: "done"}
-    assert hasty.running("alpha", build.environment) == build.sha
-
-
-def test_a_person_who_has_done_leaves_the_way_free(hasty: Stage) -> None:
-    build = hasty.build("alpha", hasty.env("app"))
-    person = hasty.launch([*GROMIT, "terraform", build.environment, "--", "apply"], hasty.person)
-    person.until_said("Enter a value:")
-    refused(hasty, build)
-    person.say("no\n")
-    person.ended(1)
     again(hasty, build)
     assert hasty.work("sow").endings == {build.environment: "done"}
     assert hasty.running("alpha", build.environment) == build.sha

@@ -58,7 +58,7 @@ def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_n
     stage.work("sow")
     stage.work("chitragupta")
     assert left(stage, name) == MOMENTS["before:TakeLock"]
-    stage.gromit("env", "delete", name)
+    stage.delete(name)
     for moment, expected in MOMENTS.items():
         stage.until_phase(name, "deleting")
         kill_at(stage, "reap", (moment,))
@@ -75,12 +75,14 @@ def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next
     stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s")
     stage.serve()
     name = stage.build("alpha", stage.env("app")).environment
-    stage.gromit("env", "delete", name)
+    stage.delete(name)
     kill_at(stage, "reap", ("before:Unlock",))
     assert (stage.phase(name), stage.lock(name) is None) == ("gone", False), "nobody comes back for it"
     stage.build("alpha", name)
-    assert stage.work("sow").endings == {name: "done"}
-    assert stage.lock(name) is None
+    stage.delete(name)
+    reap = stage.start("reap", stage.root).ended(0)
+    assert len(reap.events("lock.replaced", env=name)) == 1
+    assert (stage.phase(name), stage.lock(name)) == ("gone", None)
 
 
 def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(install: Callable[..., Stage]) -> None:
@@ -90,7 +92,7 @@ def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(install: Call
     first, other = stage.build("alpha", name), stage.build("beta", name)
     stage.work("sow")
     task = stage.ask("alpha", name)["task"]
-    stage.gromit("env", "delete", name)
+    stage.delete(name)
     assert stage.work("reap").json == []
     assert plan(stage, "reap")[name]["why"].startswith("it is deleted, but a build can revive it for 3")
     assert (stage.phase(name), stage.services(name)) == ("deleting", ["alpha", "beta"])
@@ -130,7 +132,7 @@ def test_a_run_destroys_only_so_many(install: Callable[..., Stage]) -> None:
     stage.serve()
     names = [stage.build("alpha", stage.env(f"app{n}")).environment for n in range(3)]
     for name in names:
-        stage.api.call("DELETE", f"/env/{name}")
+        stage.delete(name)
     planned = plan(stage, "reap")
     assert sorted(planned[name]["action"] for name in names) == ["none", "reap", "reap"]
     assert set(stage.work("reap").endings.values()) == {"done"}

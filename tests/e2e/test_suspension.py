@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,7 @@ def test_a_single_pass_does_nothing_while_processing_is_suspended(stage: Stage) 
     up, gone = stage.env("up"), stage.env("gone")
     for name in (up, gone):
         stage.build("alpha", name)
-    stage.api.call("DELETE", f"/env/{gone}")
+    stage.delete(gone)
     stage.gromit("suspend", "--reason", "the database moves")
     for worker in WORKERS:
         refused = stage.work(worker, code=5)
@@ -63,13 +62,3 @@ def test_a_watch_finishes_what_runs_begins_nothing_new_and_goes_on_when_told(sta
         watch.popen.terminate()
     for watch in watches.values():
         watch.ended(0)
-
-
-def test_a_root_that_is_not_marked_stops_every_worker(stage: Stage, tmp_path: Path) -> None:
-    name = stage.env("app")
-    stage.build("alpha", name)
-    for worker in WORKERS:
-        refused = stage.gromit(worker, str(tmp_path), code=78, **stage.worker)
-        assert str(tmp_path) in refused.err
-        assert "gromit root init" in refused.err
-    assert (stage.phase(name), list(tmp_path.iterdir())) == ("pending", [])

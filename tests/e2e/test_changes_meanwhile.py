@@ -1,9 +1,12 @@
-"""What is wanted changes while a worker makes it so: nothing of it is lost."""
+"""What is wanted changes while a worker is at it, or serve goes away: nothing is lost."""
+
+import signal
 
 import pytest
 
 from tests.e2e.processes import Process
 from tests.e2e.stage import Stage
+from tests.e2e.strikes import fall_asleep_at
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
@@ -35,7 +38,7 @@ def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
     name = stage.env("app")
     stage.build("alpha", name)
     sow = in_the_middle_of_an_apply(stage, name)
-    stage.gromit("env", "delete", name)
+    stage.delete(name)
     assert stage.phase(name) == "reaping", "its lease is the sower's still"
     assert stage.work("reap").json == [], "nobody else takes what is held"
     sow.ended(0)
@@ -44,3 +47,34 @@ def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
     assert stage.work("reap").endings == {name: "done"}
     assert stage.phase(name) == "gone"
     assert (stage.services(name), stage.state(name), stage.lock(name), stage.config_folder(name)) == ([], None, None, False)
+
+
+def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_afterwards(stage: Stage) -> None:
+    name = stage.env("app")
+    stage.build("alpha", name)
+    stage.work("sow")
+    stage.delete(name)
+    reaper = fall_asleep_at(stage, "reap", "after:destroy")
+    newer = stage.build("alpha", name)
+    assert (stage.phase(name), stage.services(name)) == ("sowing", []), "the lease is the reaper's still"
+    reaper.signal(signal.SIGCONT)
+    reaper.ended(0)
+    found = stage.look(name)
+    assert (found["phase"], found["observed"]) == ("pending", 0)
+    assert (stage.state(name), stage.lock(name)) == (None, None)
+    assert stage.work("sow").endings == {name: "done"}
+    assert stage.running("alpha", name) == newer.sha
+
+
+def test_a_serve_that_is_killed_while_an_environment_is_sown_is_told_of_it_when_it_is_back(stage: Stage) -> None:
+    name = stage.env("app")
+    build = stage.build("alpha", name)
+    sow = in_the_middle_of_an_apply(stage, name)
+    (serve,) = (process for process in stage.processes if process is not sow)
+    serve.signal(signal.SIGKILL)
+    serve.ended(-signal.SIGKILL)
+    stage.serve()
+    sow.ended(0)
+    assert len(sow.events("terraform.ended", env=name)) == 1
+    assert (stage.phase(name), stage.lock(name)) == ("ready", None)
+    assert stage.running("alpha", name) == build.sha
