@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gromit.adapters.terraform import Terraform
 from gromit.adapters.terraform_session import Outside
@@ -13,6 +14,7 @@ from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.worlds import BARE, World, bare, managed
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.terraform
 
@@ -110,11 +112,18 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
         kept[environment] = state
         return "a safe place"
 
+    def bucket_is_removed() -> bool:
+        for found in world.cloud.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            world.cloud.s3.delete_object(Bucket=bucket, Key=found["Key"])
+        try:
+            world.cloud.s3.delete_bucket(Bucket=bucket)
+        except ClientError:  # terraform has just written its state once more
+            return False
+        return True
+
     def remove_the_bucket(line: str) -> None:
         if line.startswith("terraform_data.first"):
-            for found in world.cloud.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-                world.cloud.s3.delete_object(Bucket=bucket, Key=found["Key"])
-            world.cloud.s3.delete_bucket(Bucket=bucket)
+            wait_for("the bucket to be gone", bucket_is_removed)
 
     setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
     outside = Outside(environ=world.cloud.environ, mask=mask, rescue=rescue)
