@@ -61,7 +61,7 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             said = eventually(lambda: _said(str(claim.ranges.vpc[4])))
             tasks = descendants(process.pid)
             assert len(tasks) == 1
-            eventually(lambda: Path(spec.state).exists())
+            eventually(lambda: _saved(spec, said["task"]))
             os.kill(process.pid, signal.SIGKILL)
         assert wait_for_end(tasks, 5) == [], "a task outlived the emulator that was killed"
         with running(spec) as process:
@@ -97,6 +97,12 @@ def _answers(spec: Spec) -> bool:
         return bool(client(_url(spec), "sts").get_caller_identity()["Account"])
     except Exception:  # noqa: BLE001 - it does not listen yet, in whatever way
         return False
+
+
+def _saved(spec: Spec, task: str) -> bool:
+    """Whether the state on disk is one that knows the task, not an earlier one."""
+    state = Path(spec.state)
+    return state.exists() and task.encode() in state.read_bytes()
 
 
 def _said(address: str) -> dict[str, str]:

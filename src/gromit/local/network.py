@@ -6,6 +6,8 @@ socket on one of its addresses, which the kernel allows to one process only, who
 
 import hashlib
 import ipaddress
+import itertools
+import secrets
 import socket
 import sys
 from collections.abc import Collection, Iterator
@@ -21,6 +23,13 @@ _FIRST, _LAST = 8, 127
 
 _PORT = 43961
 """UDP port of the claiming socket; nothing is ever sent to it."""
+
+_PORTS = range(20000, 32768)
+"""Where free ports are drawn from: below those that Linux gives to outgoing connections (`ip_local_port_range`, 32768 and up), so
+that none of these takes one between the look and its use."""
+
+_DRAWS = 100
+"""How many ports are looked at before it is said that none is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +89,12 @@ def claim_again(ranges: Ranges) -> Claim:
 
 def free_port(preferred: int | None = None, *, taken: Collection[int] = (), host: str = "127.0.0.1") -> int:
     """A port that nobody listens on, over TCP and UDP, and that is not `taken`: the preferred one if it is such a one."""
-    for wanted in (preferred or 0, 0, 0, 0):
-        with suppress(OSError), socket.create_server((host, wanted)) as tcp:
-            port: int = tcp.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.bind((host, port))
-                if port not in taken:
-                    return port
+    drawn = (secrets.choice(_PORTS) for _ in range(_DRAWS))
+    for port in drawn if preferred is None else itertools.chain([preferred], drawn):
+        with suppress(OSError), socket.create_server((host, port)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind((host, port))
+            if port not in taken:
+                return port
     raise Conflict(f"there is no free port on {host}", hint="something on this machine listens on all of them")
 
 
