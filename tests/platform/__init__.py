@@ -1,1 +1,1 @@
-"""The roots in `terraform/`: applied to an emulated AWS with a real terraform and a real provider, and looked at afterwards."""
+"""The roots in `terraform/`: applied to an emulated AWS by a real terraform, and looked at."""  # noqa: A005 - never imported bare
