@@ -4,8 +4,8 @@ locals {
   catalogue = yamldecode(file(var.catalogue))
 
   # As gromit reads it: a catalogue may extend the shipped one, and an entry replaces the one of the same name.
-  extended   = try(local.catalogue.extends, "") == "tyk" ? yamldecode(file(local.shipped)).components : []
-  components = { for component in concat(local.extended, local.catalogue.components) : component.name => component... }
+  extended   = [for entry in yamldecode(file(local.shipped)).components : entry if can(local.catalogue.extends)]
+  components = { for entry in concat(local.extended, local.catalogue.components) : entry.name => entry... }
   entries    = [for entries in values(local.components) : entries[length(entries) - 1]]
 
   # Repository to the tag of its default branch; components of one repository share it.

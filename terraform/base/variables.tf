@@ -50,8 +50,13 @@ variable "catalogue" {
   nullable    = false
 
   validation {
-    condition     = can(regex("\\.ya?ml$", var.catalogue))
-    error_message = "The catalogue must be a YAML file."
+    condition     = can(yamldecode(file(var.catalogue)).components[0].name)
+    error_message = "The catalogue must be a YAML file with components: `gromit catalogue check` says what is wrong with it."
+  }
+
+  validation {
+    condition     = try(yamldecode(file(var.catalogue)).extends, "tyk") == "tyk"
+    error_message = "A catalogue can extend the shipped one alone, `tyk`."
   }
 }
 
