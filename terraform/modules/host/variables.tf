@@ -47,11 +47,6 @@ variable "has_public_address" {
   type        = bool
   nullable    = false
   default     = false
-
-  validation {
-    condition     = contains([true, false], var.has_public_address)
-    error_message = "It must be `true` or `false`."
-  }
 }
 
 variable "security_groups" {
