@@ -1,5 +1,6 @@
 """What `terraform/infra` needs before it is applied, and what is looked up in the emulator afterwards."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -54,6 +55,18 @@ def release_image(emulator: Emulator, name: str) -> str:
     image = emulator.client("ec2").register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")["ImageId"]
     emulator.client("ssm").put_parameter(Name=AMI_PARAMETER, Type="String", Value=image, Overwrite=True)
     return str(image)
+
+
+def newest_image(emulator: Emulator) -> str:
+    """The image that machines start from."""
+    return str(emulator.client("ssm").get_parameter(Name=AMI_PARAMETER)["Parameter"]["Value"])
+
+
+def user_data(emulator: Emulator, name: str) -> str:
+    """The script of a machine's first start."""
+    instance = instances(emulator)[name]["InstanceId"]
+    found = emulator.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    return base64.b64decode(found["UserData"]["Value"]).decode()
 
 
 def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:

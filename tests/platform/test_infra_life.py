@@ -46,6 +46,6 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, emul
     assert record == [new["gromit-mongo-0"]["PrivateIpAddress"]]
     assert root.plan(infra.VALUES).is_empty
 
-    root.destroy(infra.QUICKLY, infra.VALUES)
+    root.run("destroy", "-input=false", "-auto-approve", infra.QUICKLY, infra.VALUES)
     assert root.resources() == []
     assert infra.inventory(emulator) == before

@@ -23,7 +23,7 @@ def volume(tmp_path: Path) -> Path:
 
 
 def run(volume: Path, tmp_path: Path) -> tuple[int, bool]:
-    """The script's exit code, and whether it made a file system: mkfs.xfs, which few machines have, leaves a mark beside the volume."""
+    """The script's exit code, and whether it made a file system: few machines have mkfs.xfs, so here it leaves a mark beside."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     made = programs / "mkfs.xfs"
@@ -38,7 +38,9 @@ def test_an_empty_volume_gets_a_file_system(volume: Path, tmp_path: Path) -> Non
     assert run(volume, tmp_path) == (0, True)
 
 
-@pytest.mark.skipif(not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"), reason="there is no mkfs.ext4 to make another file system")
+@pytest.mark.skipif(
+    not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"), reason="there is no mkfs.ext4 to make another file system"
+)
 def test_a_volume_with_a_file_system_keeps_it(volume: Path, tmp_path: Path) -> None:
     subprocess.run(["mkfs.ext4", "-q", "-F", str(volume)], env={"PATH": "/usr/sbin:/sbin:/usr/bin"}, check=True, timeout=30)
     before = volume.read_bytes()
