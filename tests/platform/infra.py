@@ -73,7 +73,7 @@ def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
     """Running instances by their names."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     found = emulator.client("ec2").describe_instances(Filters=running)["Reservations"]
-    return {tags(i["Tags"])["Name"]: i for reservation in found for i in reservation["Instances"]}
+    return {tags(i.get("Tags", [])).get("Name", ""): i for reservation in found for i in reservation["Instances"]}
 
 
 def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:

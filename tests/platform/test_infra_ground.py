@@ -1,6 +1,7 @@
 """The ground of `terraform/infra`, applied once with the example values, and looked at from outside."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("infra")
     root = Root.copied("infra", folder, embedded, emulator, {"ami_parameter": infra.AMI_PARAMETER})
     first = root.plan(infra.VALUES)
-    root.apply(infra.QUICKLY, infra.VALUES)
+    root.run("apply", infra.QUICKLY, "plan")  # that very plan
     return Ground(emulator, root, base, first)
 
 
@@ -198,6 +199,20 @@ def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(g
     ]
 
 
+@pytest.mark.parametrize("name", ["gromit-bastion", "gromit-mongo-0"])
+def test_first_starts_are_scripts_that_bash_understands(ground: Ground, name: str) -> None:
+    script = infra.user_data(ground.emulator, name)
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert script.startswith("#!/bin/bash\n")
+
+
+def test_a_mongo_host_waits_for_its_own_volume_by_the_name_that_nitro_gives_it(ground: Ground) -> None:
+    volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]["VolumeId"]
+    device = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
+    assert f"device={device}\n" in infra.user_data(ground.emulator, "gromit-mongo-0")
+
+
 def test_the_bastion_may_read_and_write_through_those_access_points_and_nothing_else(ground: Ground) -> None:
     rights = [s for s in ground.policies("gromit-bastion") if "elasticfilesystem" in str(s["Action"])]
     prefix = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}"
@@ -280,7 +295,7 @@ def test_it_refuses_a_base_of_another_release(ground: Ground) -> None:
 )
 def test_ssh_needs_a_key_pair_and_ranges_that_are_not_the_world(ground: Ground, bastion: Mapping[str, Any], says: str) -> None:
     with pytest.raises(TerraformError) as refused:
-        ground.root.plan(infra.VALUES, f"-var=bastion={json.dumps(bastion)}")
+        ground.root.plan(infra.VALUES, "-refresh=false", f"-var=bastion={json.dumps(bastion)}")
     assert says in _said(refused)
 
 
