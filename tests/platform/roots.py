@@ -85,7 +85,7 @@ class Root:
     engine: Engine
     environ: Mapping[str, str]
     said: list[str] = field(default_factory=list)
-    """All that terraform has printed in the runs so far."""
+    """All that terraform has printed in the runs so far, but for plans as JSON: they hold every value, as the state does."""
 
     @classmethod
     def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
@@ -139,7 +139,7 @@ class Root:
         done = subprocess.run(
             argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
         )
-        self.said.append(done.stdout + done.stderr)
+        self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
         if done.returncode not in accepted:
             raise TerraformError(f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}")
         return done
