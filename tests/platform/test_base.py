@@ -36,6 +36,9 @@ class Base:
     emulator: Emulator
     addition: Plan
     """What the sixth component was to change."""
+    after: Plan
+    """What was to be done when it was there."""
+    outputs: Mapping[str, Any]
     keys: Mapping[str, Mapping[str, str]]
     """Repository to what lies in its secret."""
 
@@ -56,10 +59,11 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
     (folder / "catalogue.yaml").write_text(SIXTH)
     root.give({**VARIABLES, "catalogue": str(folder / "catalogue.yaml")})
     addition = root.plan()
-    root.apply()
-    arns = root.output("push_key_secrets")
+    root.apply(Root.PLAN)
+    outputs = root.outputs()
+    arns = outputs["push_key_secrets"]["value"]
     keys = {name: json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) for name, arn in arns.items()}
-    return Base(root, emulator, addition, keys)
+    return Base(root, emulator, addition, root.plan(), outputs, keys)
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("newer", marks=pytest.mark.long)])
@@ -91,15 +95,15 @@ def test_a_component_more_is_an_entry_more(base: Base) -> None:
     assert told == {"aws_ssm_parameter.base"}
     assert {actions for address, actions in base.addition.actions.items() if address not in told} == {("create",)}
     for output in ("registries", "push_roles", "push_key_secrets"):
-        assert set(base.root.output(output)) == {*REPOSITORIES, "portal"}
-    assert base.root.plan().is_empty
+        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal"}
+    assert base.after.is_empty
 
 
 def test_infra_is_told_what_there_is(base: Base) -> None:
     parameter = base.parameter
     assert set(parameter) == {
-        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id", "state_bucket", "registry",
-        "registries", "ca_key_secret_arn",
+        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id", "state_bucket",
+        "registry", "registries", "ca_key_secret_arn",
     }  # fmt: skip
     efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
     for name in ("config", "certs"):
@@ -107,7 +111,7 @@ def test_infra_is_told_what_there_is(base: Base) -> None:
         assert point["FileSystemId"] == parameter[f"{name}_file_system_id"]
     found = {r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]}
     assert parameter["registries"] == found
-    assert base.root.output("registries") == {name: f"{parameter['registry']}/{name}" for name in found}
+    assert base.outputs["registries"]["value"] == {name: f"{parameter['registry']}/{name}" for name in found}
     assert (
         base.emulator.client("secretsmanager").describe_secret(SecretId=parameter["ca_key_secret_arn"])["Name"] == "gromit/ca-key"
     )
@@ -116,19 +120,18 @@ def test_infra_is_told_what_there_is(base: Base) -> None:
 def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
     secrets = {SECRET_KEY, CA_KEY, *(key["AWS_SECRET_ACCESS_KEY"] for key in base.keys.values())}
     assert len(secrets) == 2 + len(REPOSITORIES) + 1
-    base.root.plan()
     places = {
-        "outputs": json.dumps(base.root.outputs()),
+        "outputs": json.dumps(base.outputs),
+        "plans": base.addition.text + base.after.text,
         "parameter": json.dumps(base.parameter),
         "what terraform said": "\n".join(base.root.said),
     }
     assert {place for place, text in places.items() for secret in secrets if secret in text} == set()
-    assert not any(output["sensitive"] for output in base.root.outputs().values())
+    assert not any(output["sensitive"] for output in base.outputs.values())
 
 
 def test_the_key_of_the_ca_never_comes_to_the_state(base: Base) -> None:
-    """The keys of the repositories do: see the reason in the module."""
-    base.root.run("refresh", "-input=false")
+    """It was put in its place before the second apply. The keys of the repositories do: see the reason in the module."""
     state = (base.root.folder / "terraform.tfstate").read_text()
     assert CA_KEY not in state
     assert SECRET_KEY not in state
@@ -153,7 +156,8 @@ RIGHTS = [
     ("ecr:GetAuthorizationToken", "*", True),
     *((action, arn(other), False) for action in (PUSH, PULL) for other in ("tyk-pump", "tyk-analytics", "portal", "tyk2", "ty")),
     *((action, arn("tyk"), False) for action in (
-        "ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy", "ecr:PutImageTagMutability",
+        "ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy",
+        "ecr:PutImageTagMutability",
     )),
     ("ecr:CreateRepository", "*", False),
     ("ecr:DescribeRepositories", "*", False),
@@ -265,7 +269,8 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
     images = {
         "master": Image(("master", sha), old), "release": Image(("v5.3.0",), old), "long release": Image(("release-5.3",), old),
         "branch": Image(("app-test", sha), 15), "former master": Image((sha,), 15), "main": Image(("main",), old),
-        "like a master": Image(("master-2",), old), "left over": Image((), 8), "fresh": Image(("app-test",), 13), "new": Image((), 6),
+        "like a master": Image(("master-2",), old), "left over": Image((), 8), "fresh": Image(("app-test",), 13),
+        "new": Image((), 6),
     }  # fmt: skip
 
     def gone(repository: str) -> set[str]:
