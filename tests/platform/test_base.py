@@ -12,7 +12,8 @@ import pytest
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator, running_emulator
 from tests.platform.images import Image, expired
 from tests.platform.inventory import everything
-from tests.platform.policies import Context, Effect, Policies, Request, role_policies, role_trust, statements, user_policies
+from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
+from tests.platform.pushing import GITHUB, PULL, PUSH, arn, token, wrong_rights, wrong_tokens
 from tests.platform.roots import Engine, Plan, Root
 
 pytestmark = pytest.mark.terraform
@@ -22,10 +23,6 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-
 CA_KEY = "canary-the-private-key-of-the-ca"
 SIXTH = "extends: tyk\ncomponents:\n  - name: portal\n    repository: portal\n    default_tag: main\n    port: 3001\n"
 """A catalogue of one's own with one entry more."""
-
-PUSH = "ecr:PutImage"
-PULL = "ecr:BatchGetImage"
-GITHUB = ("Federated", f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,37 +141,6 @@ def test_each_secret_holds_the_key_of_its_own_user(base: Base) -> None:
         assert who["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/gromit-push-{repository}"
 
 
-def arn(repository: str) -> str:
-    return f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{repository}"
-
-
-RIGHTS = [
-    *((action, arn("tyk"), True) for action in (
-        "ecr:BatchCheckLayerAvailability", PULL, "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload",
-        PUSH, "ecr:UploadLayerPart",
-    )),
-    ("ecr:GetAuthorizationToken", "*", True),
-    *((action, arn(other), False) for action in (PUSH, PULL) for other in ("tyk-pump", "tyk-analytics", "portal", "tyk2", "ty")),
-    *((action, arn("tyk"), False) for action in (
-        "ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy",
-        "ecr:PutImageTagMutability",
-    )),
-    ("ecr:CreateRepository", "*", False),
-    ("ecr:DescribeRepositories", "*", False),
-    ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/gromit/base", False),
-    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/push/tyk-000000", False),
-    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-000000", False),
-    ("s3:GetObject", "arn:aws:s3:::terraform-state-dev/env:/app-test/devenv", False),
-    ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/gromit-push-tyk", False),
-    ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/gromit-push-tyk-pump", False),
-]  # fmt: skip
-"""What whoever pushes for `tyk` may do, and what not."""
-
-
-def wrong_rights(policies: Policies) -> list[tuple[str, str]]:
-    return [(action, resource) for action, resource, wanted in RIGHTS if policies.allows(action, resource) is not wanted]
-
-
 @pytest.mark.parametrize("reader", [user_policies, role_policies])
 def test_whoever_pushes_reaches_one_registry_alone(base: Base, reader: Any) -> None:
     iam = base.emulator.client("iam")
@@ -199,36 +165,6 @@ def test_one_wildcard_too_many_is_seen(base: Base, action: str, resource: str) -
         assert wrong_rights(role_policies(iam, "gromit-push-tyk"))
     finally:
         iam.delete_role_policy(RoleName="gromit-push-tyk", PolicyName=name)
-
-
-def token(subject: str, audience: str | None = "sts.amazonaws.com") -> Context:
-    """What AWS reads from GitHub's token."""
-    claims = {"sub": subject} | ({"aud": audience} if audience else {})
-    return {f"token.actions.githubusercontent.com:{name}": value for name, value in claims.items()}
-
-
-TOKENS: list[tuple[Context, bool]] = [
-    (token("repo:example/tyk:ref:refs/heads/master"), True),
-    (token("repo:example/tyk:ref:refs/heads/integration/app-test"), True),
-    (token("repo:example/tyk:ref:refs/tags/v5.3.0"), True),
-    (token("repo:example/tyk-pump:ref:refs/heads/master"), False),
-    (token("repo:example/tyk2:ref:refs/heads/master"), False),
-    (token("repo:another/tyk:ref:refs/heads/master"), False),
-    (token("repo:example-evil/tyk:ref:refs/heads/master"), False),
-    (token("repo:Example/tyk:ref:refs/heads/master"), False),
-    (token("repo:example/tyk:pull_request"), False),
-    (token("repo:example/tyk:ref:refs/pull/7/merge"), False),
-    (token("repo:example/tyk:environment:production"), False),
-    (token("repo:example/tyk:ref:refs/heads/master", "https://github.com/example"), False),
-    (token("repo:example/tyk:ref:refs/heads/master", None), False),
-    ({"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}, False),
-    ({}, False),
-]
-"""Tokens, and whether they get the role of `tyk`."""
-
-
-def wrong_tokens(trust: Any) -> list[Context]:
-    return [claims for claims, wanted in TOKENS if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, claims) is not wanted]
 
 
 def test_a_role_is_for_its_own_repositorys_branches_and_tags(base: Base) -> None:
