@@ -80,6 +80,16 @@ run "a_keyless_repository_that_is_not_there_is_refused" {
   expect_failures = [aws_iam_openid_connect_provider.github]
 }
 
+run "a_pattern_of_keyless_repositories_is_refused" {
+  command = plan
+
+  variables {
+    keyless = ["tyk*"]
+  }
+
+  expect_failures = [var.keyless]
+}
+
 run "wildcard_organisations_are_refused" {
   command = plan
 
