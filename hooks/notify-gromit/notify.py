@@ -147,9 +147,9 @@ def _build(ref: str, sha: str) -> Build | Nothing:
 
 def request_for(told: Build | Gone, url: str, repository: str) -> Request:
     """The request to the gateway, without a token yet."""
+    ref = told.ref.replace("%", "%25")  # the wire's refs may be URL-encoded, so that a percent sign must be
     if isinstance(told, Gone):
-        return Request(f"{url}/gromit/env/{quote(told.ref, safe='')}", method="DELETE")
-    ref = told.ref.replace("%", "%25")  # refs may come URL-encoded there, so that a percent sign must
+        return Request(f"{url}/gromit/env/{quote(ref, safe='')}", method="DELETE")
     body = json.dumps({"repo": repository, "ref": ref, "sha": told.sha}).encode()
     return Request(f"{url}/gromit/newbuild", body, {"Content-Type": "application/json"}, method="POST")
 
