@@ -32,7 +32,7 @@ def gateway(shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPa
         "GROMIT_GATEWAY_OIDC_ISSUER": issuer.url,
         "GROMIT_GATEWAY_RATE": "1000",
     }
-    with fronting(shared_serve, tmp_path_factory.mktemp("gateway"), **settings) as front:
+    with fronting(shared_serve, tmp_path_factory.mktemp("gateway"), settings) as front:
         yield front
 
 

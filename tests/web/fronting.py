@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,7 +42,9 @@ class Front:
 
 
 @contextmanager
-def fronting(serve: Serve, folder: Path, *, role: Role = Role.GATEWAY, **variables: str) -> Iterator[Front]:
+def fronting(
+    serve: Serve, folder: Path, variables: Mapping[str, str] | None = None, *, role: Role = Role.GATEWAY
+) -> Iterator[Front]:
     """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
     own = serve.certificates.of(role)
     settings = config.load(
@@ -54,7 +56,7 @@ def fronting(serve: Serve, folder: Path, *, role: Role = Role.GATEWAY, **variabl
             "GROMIT_CLIENT_CERT": own.cert,
             "GROMIT_CLIENT_KEY": own.key,
             "GROMIT_SERVE_URL": serve.url,
-            **variables,
+            **(variables or {}),
         }
     ).settings
     tokens = bootstrap.tokens(settings)
