@@ -151,7 +151,7 @@ class TestAtServe:
     """What serve makes of requests as Tyk passes them on: with the gateway's certificate, and the header from the key."""
 
     def test_a_key_reports_and_retires_for_its_own_repository(self, serve: Serve) -> None:
-        told = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}
+        told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}
         assert serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-1"}, **told).status_code == 200
         assert serve.send("POST", "/newbuild", {"repo": "tyk-pump", "ref": "app-test", "sha": "x"}, **told).status_code == 403
         assert serve.send("DELETE", "/env/app-test", **told).status_code == 202
@@ -160,7 +160,7 @@ class TestAtServe:
     @pytest.mark.parametrize("metadata", ["", "$tyk_meta.repository", "tyk-pump", "nobody"])
     def test_a_key_without_its_repository_can_do_nothing(self, serve: Serve, metadata: str) -> None:
         serve.build("tyk", "app-test", "sha-1")
-        told = {"who": Role.GATEWAY, "headers": _as_tyk_sends(metadata)}
+        told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends(metadata)}
         before = serve.rows
         assert serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "x"}, **told).status_code in {400, 403}
         assert serve.send("DELETE", "/env/app-test", **told).status_code in {400, 403}
