@@ -293,6 +293,7 @@ class TestKeys:
         async def flood() -> Any:
             for _ in range(ANSWER_BYTES // 65536 + 10):
                 yield b" " * 65536
+            yield json.dumps({"keys": new_street.issuer.keys}).encode()
 
         small = public_jwk("key-1", rsa_key("small", 1024))
         private = {"kty": "oct", "kid": "key-1", "k": "c2VjcmV0", "alg": "HS256"}
