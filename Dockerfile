@@ -8,7 +8,7 @@ ARG PYTHON=3.13-slim
 FROM python:${PYTHON} AS wheel
 WORKDIR /src
 COPY requirements/build.txt requirements/build.txt
-RUN pip install --quiet --no-cache-dir --require-hashes --only-binary :all: -r requirements/build.txt
+RUN pip install --quiet --no-cache-dir --require-hashes --only-binary=:all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN python -m hatchling build -t wheel -d /dist
@@ -16,7 +16,7 @@ RUN python -m hatchling build -t wheel -d /dist
 FROM python:${PYTHON} AS server-packages
 COPY requirements/run.txt /requirements/run.txt
 RUN python -m venv --without-pip /opt/gromit \
- && pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --require-hashes --only-binary :all: -r /requirements/run.txt
+ && pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --require-hashes --only-binary=:all: -r /requirements/run.txt
 COPY --from=wheel /dist /dist
 RUN pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --no-index --no-deps /dist/*.whl \
  && pip --python /opt/gromit/bin/python check
@@ -24,7 +24,7 @@ RUN pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --no-inde
 FROM python:${PYTHON} AS local-packages
 COPY requirements/local.txt /requirements/local.txt
 RUN python -m venv --without-pip /opt/gromit \
- && pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --require-hashes --only-binary :all: -r /requirements/local.txt
+ && pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --require-hashes --only-binary=:all: -r /requirements/local.txt
 COPY --from=wheel /dist /dist
 RUN pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --no-index --no-deps /dist/*.whl \
  && pip --python /opt/gromit/bin/python check
@@ -39,6 +39,8 @@ ARG PROVIDER_URL=https://releases.hashicorp.com/terraform-provider-aws/5.100.0/t
 ARG PROVIDER_HASH=h1:edXOJWE4ORX8Fm+dpVpICzMZJat4AX0VRCAy/xkcOc0=
 COPY image/bake.py /build/bake.py
 RUN python /build/bake.py program "$TERRAFORM_URL" "$TERRAFORM_HASH" --name "$TERRAFORM_NAME" --to /opt/terraform/bin
+# A layer of its own: another provider does not need another terraform.
+# hadolint ignore=DL3059
 RUN python /build/bake.py provider "$PROVIDER_URL" "$PROVIDER_HASH" --version "$PROVIDER_VERSION" --to /opt/terraform/mirror
 
 # What both images stand on. The user's ids are those of the access points on EFS; nothing but /tmp is written, so that the root
@@ -62,8 +64,8 @@ CMD ["local", "up", "--dir", "/state/cloud"]
 
 FROM ground AS server
 COPY --from=terraform /opt/terraform /opt/terraform
-COPY image/healthy.py /opt/gromit/healthy.py
 COPY --from=server-packages /opt/gromit /opt/gromit
+COPY image/healthy.py image/self_check.py /opt/gromit/
 ENV GROMIT_TERRAFORM_MIRROR=/opt/terraform/mirror
 USER 1000:1000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "/opt/gromit/healthy.py"]

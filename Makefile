@@ -35,7 +35,6 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
-	$(BIN)/mypy image/bake.py image/healthy.py
 
 imports: $(STAMP)
 	$(BIN)/lint-imports

@@ -28,7 +28,7 @@ _EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::":
 
 
 def arguments(line: Sequence[str]) -> list[str] | None:
-    """What a command line gives to gromit, whatever starts it (`python …/gromit serve`, `init -- gromit serve`); None: not gromit."""
+    """What a command line gives to gromit, whatever starts it, as in `python …/gromit serve`; None if it is not gromit's."""
     at = next((place for place, word in enumerate(line) if PurePath(word).name == "gromit"), None)
     return None if at is None else list(line[at + 1 :])
 
