@@ -1,7 +1,7 @@
 """Builds stages of a Dockerfile without containers: each in a folder, its commands run by this machine's shell and Python.
 
-A path of the container (`/opt/gromit`) becomes one in the stage's folder. What this cannot show: that the base image is as we think, and
-what only root may do; such commands are skipped, and the test says which these are.
+A path of the container (`/opt/gromit`) becomes one in the stage's folder. What this cannot show: that the base image is as we
+think, and what only root may do; such commands are skipped, and the test says which these are.
 """
 
 import os
@@ -70,6 +70,8 @@ class Builder:
                 self.skipped.append(f"{stage.name}: {each.text}")
             case "RUN":
                 self._run(each, state)
+            case _:
+                pass  # the rest says how the image is run
 
     def _copy(self, each: Instruction, state: "_State") -> None:
         *sources, to = each.words
