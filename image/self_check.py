@@ -7,19 +7,21 @@ up, so it needs neither a network nor an account.
 """
 
 import os
+import re
 import shutil
 import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from gromit import config
+from gromit import config, log
 from gromit.adapters.terraform_process import Ended, Leash, run
 from gromit.adapters.terraform_session import Outside, Ready, Session, Setup
 from gromit.core.terraform import Backend, Call
 from gromit.errors import GromitError
 
 _STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
+_WORTH_TELLING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
 
 
 def check(session: Session, folder: Path) -> list[str]:
@@ -36,6 +38,7 @@ def check(session: Session, folder: Path) -> list[str]:
 
 def main() -> int:
     """Check this machine's, or this container's, terraform; gives the exit code."""
+    log.set_up("warn", "auto")
     chosen = config.load(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
         setup = Setup(
@@ -53,7 +56,7 @@ def main() -> int:
             return 1
         finally:
             session.close()
-    print(*said, sep="\n")
+    print(*(line for line in said if _WORTH_TELLING.match(line)), sep="\n")
     return 0
 
 
