@@ -43,8 +43,9 @@ RUN python /build/bake.py program "$TERRAFORM_URL" "$TERRAFORM_HASH" --name "$TE
 # hadolint ignore=DL3059
 RUN python /build/bake.py provider "$PROVIDER_URL" "$PROVIDER_HASH" --version "$PROVIDER_VERSION" --to /opt/terraform/mirror
 
-# What both images stand on. The user's ids are those of the access points on EFS; nothing but /tmp is written, so that the root
-# file system can be read-only. /tmp is a volume because one of ECS takes its owner and mode from here, and is root's alone otherwise.
+# What both images stand on. The user's ids are those of the access point of the certificates; nothing but /tmp is written, so that
+# the root file system can be read-only. /tmp is a volume because one of ECS takes its owner and mode from here, and is root's alone
+# otherwise.
 FROM python:${PYTHON} AS ground
 RUN groupadd --gid 1000 gromit \
  && useradd --uid 1000 --gid 1000 --create-home --shell /usr/sbin/nologin gromit

@@ -59,7 +59,9 @@ def _wheel(folder: Path) -> Path:
 
 
 def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    """The files below a folder, without what programs leave in it."""
+    found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(path) for path in found if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:

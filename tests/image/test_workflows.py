@@ -18,7 +18,7 @@ from tests.image.workflows import WORKFLOWS, load, steps
 
 BIN = Path(sys.executable).parent
 FILES = sorted(WORKFLOWS.glob("*.y*ml"))
-ACTIONS = sorted((ROOT / ".github/actions").glob("*/action.y*ml"))
+ACTIONS = sorted([*ROOT.glob(".github/actions/*/action.y*ml"), *ROOT.glob("hooks/*/action.y*ml")])
 COMPOSE = ROOT / "compose.yaml"
 
 Tree = Mapping[str, Any]
@@ -93,7 +93,7 @@ def test_a_file_is_what_its_official_schema_says(schema: str, paths: list[Path])
 
 
 def test_the_linter_for_attacks_finds_none() -> None:
-    done = _run("zizmor", "--offline", "--strict-collection", "--quiet", "--no-progress", str(ROOT / ".github"))
+    done = _run("zizmor", "--offline", "--strict-collection", "--quiet", "--no-progress", str(ROOT / ".github"), *map(str, ACTIONS))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
