@@ -69,4 +69,4 @@ COPY --from=server-packages /opt/gromit /opt/gromit
 COPY image/healthy.py image/self_check.py /opt/gromit/
 ENV GROMIT_TERRAFORM_MIRROR=/opt/terraform/mirror
 USER 1000:1000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "/opt/gromit/healthy.py"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=30s CMD ["python", "/opt/gromit/healthy.py"]

@@ -22,8 +22,8 @@ from gromit.errors import GromitError
 if TYPE_CHECKING:
     from gromit.config import Settings
 
-_TIMEOUT_S = 4
-"""Less than the health check's own 5 s, so that the reason is seen."""
+_TIMEOUT_S = 10
+"""Less than the health check's own 15 s, so that the reason is seen."""
 
 _EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104 - read, not bound
 """Address to listen on to the one to ask on."""

@@ -165,6 +165,7 @@ def bundle() -> Bundle:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.terraform
 def test_the_packaged_stack_is_valid_with_what_was_baked(bundle: Bundle, tmp_path: Path) -> None:
     bake.verify(bundle.archive, f"zh:{bundle.sha256}")

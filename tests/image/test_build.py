@@ -16,6 +16,8 @@ from tests.image.builder import Builder
 from tests.image.dockerfile import ROOT, read
 from tests.image.workflows import WORKFLOWS, load
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 BIN = Path(sys.executable).parent
 SOURCE = ROOT / "src"
 _IMPORT_ALL = """
@@ -104,7 +106,7 @@ def test_a_server_needs_nothing_of_the_extras(server: Path) -> None:
     assert {"gromit.cli.serve", "gromit.adapters.terraform", "gromit.web.api"} <= set(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("command", ["serve", "gateway", "sow"])
+@pytest.mark.parametrize("command", ["serve", "sow"])
 def test_a_server_has_its_commands(server: Path, command: str) -> None:
     done = _run(server / "gromit", command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
