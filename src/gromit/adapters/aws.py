@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from gromit.errors import BackendError, Denied, Temporary
 
@@ -67,5 +68,9 @@ def translated(doing: str) -> Iterator[None]:
         raise Denied(f"could not {doing}: {error}", hint="set the AWS SDK's own variables, or a role and AWS_REGION") from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         raise Temporary(f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached") from error
+    except ResponseParserError as error:  # its text quotes the whole page
+        raise BackendError(
+            f"could not {doing}: what has answered is not AWS", hint="check AWS_ENDPOINT_URL, and proxies"
+        ) from error
     except aws.BotoCoreError as error:
         raise BackendError(f"could not {doing}: {error}") from error
