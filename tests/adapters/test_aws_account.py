@@ -16,10 +16,16 @@ REGION = "eu-central-1"
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
+@pytest.fixture(scope="module")
+def kept() -> boto3.Session:
+    """It reads what it knows of AWS's services once."""
+    return boto3.Session("test", "test", region_name="eu-central-1")
+
+
 @pytest.fixture
-def session() -> Iterator[boto3.Session]:
+def session(kept: boto3.Session) -> Iterator[boto3.Session]:
     with mock_aws():
-        yield boto3.Session("test", "test", region_name=REGION)
+        yield kept
 
 
 @pytest.fixture
@@ -96,7 +102,8 @@ def test_a_name_that_no_registry_can_have_has_none(session: boto3.Session) -> No
     ecr = session.client("ecr")
     with Stubber(ecr) as stub:
         stub.add_client_error("describe_repositories", "InvalidParameterException", http_status_code=400)
-        assert not has_registry(ecr, "_", None)
+        assert not has_registry(ecr, "a--b", None)
+    assert not has_registry(ecr, "a", None)  # too short even to be asked for
 
 
 def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Session) -> None:
@@ -105,7 +112,9 @@ def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Se
     public = look_at_zone(route53, made["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (public.name, public.private) == ("dev.example.com", False)
     assert public.name_servers == {s.lower().rstrip(".") for s in made["DelegationSet"]["NameServers"]}
-    hidden = route53.create_hosted_zone(Name="internal", CallerReference="2", VPC={"VPCRegion": REGION, "VPCId": vpc})
+    hidden = route53.create_hosted_zone(
+        Name="internal", CallerReference="2", HostedZoneConfig={"PrivateZone": True}, VPC={"VPCRegion": REGION, "VPCId": vpc}
+    )
     private = look_at_zone(route53, hidden["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (private.name_servers, private.private) == (frozenset(), True)
 

@@ -23,10 +23,16 @@ LOOKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def kept() -> boto3.Session:
+    """It reads what it knows of AWS's services once."""
+    return boto3.Session("test", "test", region_name="eu-central-1")
+
+
 @pytest.fixture
-def session() -> Iterator[boto3.Session]:
+def session(kept: boto3.Session) -> Iterator[boto3.Session]:
     with mock_aws():
-        yield boto3.Session("test", "test", region_name="eu-central-1")
+        yield kept
 
 
 @pytest.fixture

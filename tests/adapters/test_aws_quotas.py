@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
 
-from gromit.adapters.aws_quotas import METRIC_WINDOW, AwsQuotas, Counted, QuotaClients
+from gromit.adapters.aws_quotas import METRIC_WINDOW, NAMED, AwsQuotas, Counted, QuotaClients
 from gromit.core.walls import Quota, Usage
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -39,15 +39,29 @@ VCPU = {
 """A quota with a metric of its use, as Service Quotas describes it."""
 
 
+@pytest.fixture(scope="module")
+def kept() -> boto3.Session:
+    """It reads what it knows of AWS's services once."""
+    return boto3.Session("test", "test", region_name="eu-central-1")
+
+
 @pytest.fixture
-def clients() -> Iterator[QuotaClients]:
+def clients(kept: boto3.Session) -> Iterator[QuotaClients]:
     with mock_aws():
-        make: Any = boto3.Session("test", "test", region_name="eu-central-1").client
+        make: Any = kept.client
         yield QuotaClients(**{field: make(service) for field, service in SERVICES.items()})
 
 
 def usage(clients: QuotaClients, quota: Quota, counted: Counted = NOTHING) -> Usage:
     return AwsQuotas(clients, counted, lambda: NOW)._usage(quota)
+
+
+def counted(clients: QuotaClients, quota: Quota, where: Counted = NOTHING) -> float | None:
+    """The use alone: the emulator has few limits."""
+    with Stubber(clients.quotas) as stub:
+        named = "list_service_quotas" if quota in NAMED else "get_service_quota"
+        stub.add_client_error(named, "AccessDeniedException", http_status_code=400)
+        return usage(clients, quota, where).used
 
 
 def answer(stub: Stubber, value: float, code: str) -> None:
@@ -72,13 +86,12 @@ def test_what_there_is_is_counted(clients: QuotaClients) -> None:
     mine, other = (clients.efs.create_file_system(CreationToken=token)["FileSystemId"] for token in ("mine", "other"))
     for system in (mine, mine, other):
         clients.efs.create_access_point(ClientToken=uuid.uuid4().hex, FileSystemId=system)
-    counted = Counted(None, mine, None)
-    quotas = (Quota.INTERFACES, Quota.CLUSTERS, Quota.ACCESS_POINTS)
-    assert [usage(clients, quota, counted).used for quota in quotas] == [3, 3, 2]
+    assert [counted(clients, quota) for quota in (Quota.INTERFACES, Quota.CLUSTERS)] == [3, 3]
+    assert counted(clients, Quota.ACCESS_POINTS, Counted(None, mine, None)) == 2
 
 
 def test_nothing_is_counted_where_it_is_not_known(clients: QuotaClients) -> None:
-    assert [usage(clients, quota).used for quota in (Quota.ACCESS_POINTS, Quota.INSTANCES, Quota.RECORDS)] == [None] * 3
+    assert [counted(clients, quota) for quota in (Quota.ACCESS_POINTS, Quota.INSTANCES, Quota.RECORDS)] == [None] * 3
     assert usage(clients, Quota.RECORDS).problem == "cluster.zoneid is not set"
 
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from gromit.bootstrap.backends import terraform_grace
+from gromit.bootstrap.backends import session, terraform_grace
 from gromit.config import Terraform, load
+from gromit.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,15 @@ def test_an_interrupted_terraform_ends_before_its_worker_is_killed(grace: str, s
 
 def test_the_defaults_fit_together() -> None:
     assert terraform_grace(Terraform()) == Terraform().grace
+
+
+def test_an_empty_region_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    session.cache_clear()
+    try:
+        with pytest.raises(ConfigError, match="no AWS region is set"):
+            session()
+    finally:
+        session.cache_clear()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from gromit.adapters.aws import error_code, translated
 from gromit.core.installation import Bucket, Identity, Zone
@@ -45,8 +45,8 @@ def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> 
             if registry_id is None:
                 return bool(ecr.describe_repositories(repositoryNames=[repository])["repositories"])
             return bool(ecr.describe_repositories(repositoryNames=[repository], registryId=registry_id)["repositories"])
-        except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.InvalidParameterException):
-            return False  # the latter for a name that no registry can have
+        except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.InvalidParameterException, ParamValidationError):
+            return False  # the others for a name that no registry can have
 
 
 def look_at_zone(route53: "Route53Client", zone_id: str) -> Zone:

@@ -1,5 +1,7 @@
 """Asks DNS which name servers a domain has. The one place that knows the DNS library, besides the local cloud's own server."""
 
+import socket
+
 import dns.exception
 import dns.name
 import dns.resolver
@@ -34,5 +36,6 @@ def _resolver(address: str | None) -> dns.resolver.Resolver:
         return dns.resolver.Resolver()
     host, _, port = address.rpartition(":")
     made = dns.resolver.Resolver(configure=False)
-    made.nameservers, made.port = [host.strip("[]")], int(port)
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
+    made.nameservers, made.port = [str(each[4][0]) for each in found], int(port)
     return made
