@@ -12,7 +12,6 @@ from gromit.adapters.aws_account import has_registry, look_at_bucket, look_at_zo
 from gromit.core.installation import Bucket
 from gromit.errors import Denied, NotFound
 
-REGION = "eu-central-1"
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -31,7 +30,7 @@ def session(kept: boto3.Session) -> Iterator[boto3.Session]:
 @pytest.fixture
 def s3(session: boto3.Session) -> Any:
     client = session.client("s3")
-    client.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     return client
 
 
@@ -75,7 +74,7 @@ def test_a_bucket_that_is_not_there(s3: Any) -> None:
 @pytest.mark.parametrize("operation", ["get_bucket_versioning", "get_bucket_encryption", "get_public_access_block"])
 def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(s3: Any, operation: str) -> None:
     with Stubber(s3) as stub:
-        answers = {
+        answers: dict[str, Any] = {
             "get_bucket_versioning": {"Status": "Enabled"},
             "get_bucket_encryption": {
                 "ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
@@ -113,7 +112,10 @@ def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Se
     assert (public.name, public.private) == ("dev.example.com", False)
     assert public.name_servers == {s.lower().rstrip(".") for s in made["DelegationSet"]["NameServers"]}
     hidden = route53.create_hosted_zone(
-        Name="internal", CallerReference="2", HostedZoneConfig={"PrivateZone": True}, VPC={"VPCRegion": REGION, "VPCId": vpc}
+        Name="internal",
+        CallerReference="2",
+        HostedZoneConfig={"PrivateZone": True},
+        VPC={"VPCRegion": "eu-central-1", "VPCId": vpc},
     )
     private = look_at_zone(route53, hidden["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (private.name_servers, private.private) == (frozenset(), True)

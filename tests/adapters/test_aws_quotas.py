@@ -155,7 +155,7 @@ def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None
     with Stubber(clients.quotas) as quotas, Stubber(clients.discovery) as discovery:
         for _ in range(2):
             answer(quotas, 2000, "L-D95E8A57")
-        pages = [
+        pages: list[Any] = [
             {"Services": [{"Id": "a", "InstanceCount": 2}], "NextToken": "more"},
             {"Services": [{"Id": "b", "InstanceCount": 3}]},
         ]
