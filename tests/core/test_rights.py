@@ -17,6 +17,7 @@ PLACES = Places(
     logs="logs",
     execution_role="execution",
     serve_role="serve-role",
+    ca_key="ca-key",
 )
 ROLES = {part: usual_role(part) for part in Part}
 
@@ -41,6 +42,13 @@ def test_only_serve_is_to_write_the_table() -> None:
     }
     refused = {p for p in Part for r in rights(p, PLACES) if not r.allowed and r.resource == "table"}
     assert (writers, refused) == ({Part.SERVE}, set(Part) - {Part.SERVE})
+
+
+@pytest.mark.parametrize("part", Part)
+def test_nobody_is_to_read_the_key_of_the_ca(part: Part) -> None:
+    assert [(r.actions, r.allowed) for r in rights(part, PLACES) if r.resource == "ca-key"] == [
+        (("secretsmanager:GetSecretValue",), False)
+    ]
 
 
 @pytest.mark.parametrize("part", Part)

@@ -155,5 +155,6 @@ def _places(account: Account, known: "Catalogue", serve_role: str) -> "Places":
         registries=tuple(f"{registry}/{c.repository}" for c in known.components.values() if c.repository),
         logs=f"{here % 'logs'}:log-group:/gromit/example:log-stream:example",
         execution_role=account.platform.execution_role_arn,
+        ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
         serve_role=serve_role if serve_role.startswith("arn:") else f"arn:{partition}:iam::{owner}:role/{serve_role}",
     )

@@ -8,6 +8,8 @@ reap          read and write states; read the platform                     write
 chitragupta   see interfaces; read and change the zone's records           write the table, read states, pass roles
 gateway       nothing                                                      write the table, read states, change records
 environments  pull images, write logs                                      read the table or states, change records
+
+None of them may read the key of the CA.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,6 +44,8 @@ class Places:
     """A log stream of some environment."""
     execution_role: str
     serve_role: str
+    ca_key: str
+    """A secret with the name of the CA's key; its ending is not the real one, so that nothing but a wildcard allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ _PASS = ("iam:PassRole",)
 def rights(part: Part, places: Places) -> tuple[Right, ...]:
     """What is to be asked about a part."""
     may, may_not = _TABLE[part](places)
+    may_not = [*may_not, (("secretsmanager:GetSecretValue",), places.ca_key)]
     return (*(Right(a, r, allowed=True) for a, r in may), *(Right(a, r, allowed=False) for a, r in may_not))
 
 
