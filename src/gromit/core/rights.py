@@ -104,7 +104,7 @@ def _judge(part: Part, answer: Simulated, places: Places, *, installed: bool) ->
     if not lacks and not surplus:
         return ok(Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part)
     told = [f"may not {', '.join(lacks)}"] if lacks else []
-    told += [f"may {', '.join(surplus)}, which it must not"] if surplus else []
+    told += [f"may what it must not: {', '.join(surplus)}"] if surplus else []
     return wrong(Check.RIGHTS, f"{answer.role} {'; it '.join(told)}", "apply terraform/infra: it has the policies", part)
 
 
