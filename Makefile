@@ -41,11 +41,11 @@ imports: $(STAMP)
 
 test: check ## everything CI runs, the demo included
 	$(PYTEST) -m "not long" $(TOGETHER)
-	$(PYTEST) --numprocesses 2 -m "not long" $(APART)
+	$(PYTEST) -m "not long" $(APART)
 
 test-all: check ## also what is long, or needs a terraform or provider that only some machines have
 	$(PYTEST) $(TOGETHER)
-	$(PYTEST) --numprocesses 2 $(APART)
+	$(PYTEST) $(APART)
 
 docs: $(STAMP) ## make the pages anew that are made from the code
 	$(BIN)/python -m tests.docs
