@@ -67,11 +67,10 @@ def test_what_is_not_terraform_cloud_is_said(server: TerraformCloudServer, body:
         look(server)
 
 
-@pytest.mark.parametrize("token", ["another", "canary-of-another-token"])
-def test_a_wrong_token_is_refused_and_not_quoted(server: TerraformCloudServer, token: str) -> None:
+def test_a_wrong_token_is_refused_and_not_quoted(server: TerraformCloudServer) -> None:
     with pytest.raises(Denied) as caught:
-        look(server, token=token)
-    assert token not in f"{caught.value} {caught.value.hint}".replace("make another", "")
+        look(server, token="canary-of-another-token")
+    assert "canary" not in f"{caught.value!r} {caught.value.hint}"
 
 
 def test_one_that_cannot_be_reached_is_said() -> None:
@@ -92,4 +91,4 @@ def test_the_token_is_not_sent_in_clear(url: str) -> None:
 def test_what_cannot_be_a_token_is_not_sent_nor_quoted(token: str) -> None:
     with pytest.raises(ConfigError, match="TF_API_TOKEN is not a token") as caught:
         new_client("https://app.terraform.io", token)
-    assert "can" not in (caught.value.message + str(caught.value.hint)).split("TF_API_TOKEN")[0]
+    assert token not in f"{caught.value} {caught.value.hint}"
