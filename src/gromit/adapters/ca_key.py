@@ -4,7 +4,6 @@ The text holds the certificate too, so that whoever has it can fill an empty fol
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,25 +74,24 @@ class KeyFile:
 class KeySecret:
     """A secret of Secrets Manager that exists and has no value yet."""
 
-    def __init__(self, client: Callable[[str], Any], name: str) -> None:
-        """`name` is its name or ARN."""
+    def __init__(self, client: Any, name: str) -> None:
+        """`client` is one of Secrets Manager, `name` the secret's name or ARN."""
         self._client = client
         self._name = name
 
     def put(self, authority: Authority) -> None:
         """Give it its value. Raises `NotFound`, `Conflict` if it has one, `Denied`, `Temporary` or `BackendError`."""
-        client = self._client("secretsmanager")
         with translated(f"look at the secret {self._name}"):
-            versions = self._describe(client).get("VersionIdsToStages", {})
+            versions = self._describe().get("VersionIdsToStages", {})
         if any(_CURRENT in stages for stages in versions.values()):
             raise Conflict(f"the secret {self._name} has a value", hint="it holds the key of a CA, which is never overwritten")
         with translated(f"write the secret {self._name}"):
-            client.put_secret_value(SecretId=self._name, SecretString=render(authority))
+            self._client.put_secret_value(SecretId=self._name, SecretString=render(authority))
 
-    def _describe(self, client: Any) -> dict[str, Any]:
+    def _describe(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = client.describe_secret(SecretId=self._name)
-        except client.exceptions.ResourceNotFoundException as error:
+            found: dict[str, Any] = self._client.describe_secret(SecretId=self._name)
+        except self._client.exceptions.ResourceNotFoundException as error:
             hint = "terraform/base makes it; its ARN is the output `ca_key_secret_arn`"
             raise NotFound(f"there is no secret {self._name} ({error_code(error)})", hint=hint) from None
         return found

@@ -4,6 +4,7 @@
 import ipaddress
 from typing import TYPE_CHECKING
 
+from gromit.bootstrap.backends import session
 from gromit.bootstrap.machine import needed, now_ms
 from gromit.errors import ConfigError
 
@@ -41,12 +42,12 @@ def pki(settings: "Settings") -> "Pki":
 
 def key_vault(file: "Path | None", secret: str | None) -> "Vault | None":
     """Where the key of a new CA is to go: a new file, a secret of Secrets Manager by name or ARN, or (None) the CA's folder."""
-    from gromit.adapters.aws import new_session
+    from gromit.adapters import aws
     from gromit.adapters.ca_key import KeyFile, KeySecret
 
     if file is not None:
         return KeyFile(file)
-    return KeySecret(new_session(), secret) if secret is not None else None
+    return KeySecret(session().client("secretsmanager", config=aws.CLIENT), secret) if secret is not None else None
 
 
 def tokens(settings: "Settings") -> "Tokens":

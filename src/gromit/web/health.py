@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-
 TELL_S = 60.0
 """How often what is told regularly is told: the finest that a metric of CloudWatch is."""
 
