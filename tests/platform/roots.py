@@ -90,10 +90,7 @@ class Root:
     @classmethod
     def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
         """A copy of `terraform/<name>` with its modules and catalogue, initialised, with the given values of its variables."""
-        if not (to / "terraform").exists():
-            shutil.copytree(REPOSITORY / "terraform", to / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-            shutil.copytree(REPOSITORY / CATALOGUE, to / CATALOGUE)
-        root = cls(to / "terraform" / name, engine, emulator.environ)
+        root = cls(copied(to) / name, engine, emulator.environ)
         _write_overrides(root.folder, engine, emulator.url)
         root.give(variables)
         root.run("init", "-input=false")
@@ -146,6 +143,15 @@ class Root:
         if done.returncode not in accepted:
             raise TerraformError(f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}")
         return done
+
+
+def copied(to: Path) -> Path:
+    """A copy of all of `terraform/`, with what it reads besides at the same distance; made once in a folder."""
+    folder = to / "terraform"
+    if not folder.exists():
+        shutil.copytree(REPOSITORY / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        shutil.copytree(REPOSITORY / CATALOGUE, to / CATALOGUE)
+    return folder
 
 
 def _colourless(command: str) -> tuple[str, ...]:
