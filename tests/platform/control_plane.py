@@ -1,8 +1,8 @@
 """The control plane's part of `terraform/infra`, alone: on ground that is made by SDK calls and not by infra's own files.
 
-    ground = make_ground(emulator)
-    root = control_root(tmp_path, engine, emulator, ground)
-    root.apply()
+ground = make_ground(emulator)
+root = control_root(tmp_path, engine, emulator, ground)
+root.apply()
 """
 
 import shutil
@@ -48,7 +48,10 @@ def make_ground(emulator: Emulator) -> Ground:
     secret = emulator.client("secretsmanager").create_secret(Name="gromit/ca-key")
     repositories = emulator.client("ecr").describe_repositories()["repositories"]
     return {
-        **{key: place[key] for key in ("vpc_id", "vpc_cidr", "public_subnets", "private_subnets", "namespace_id", "registry", "region")},
+        **{
+            key: place[key]
+            for key in ("vpc_id", "vpc_cidr", "public_subnets", "private_subnets", "namespace_id", "registry", "region")
+        },
         "cluster_arn": cluster["clusterArn"],
         "cluster_name": "internal",
         "zone_id": made.zone_id,
@@ -72,7 +75,9 @@ def make_ground(emulator: Emulator) -> Ground:
 def control_root(to: Path, engine: Engine, emulator: Emulator, ground: Ground, **variables: Any) -> Root:
     """The control plane as a root of its own, on this ground."""
     if not (to / "terraform").exists():
-        shutil.copytree(REPOSITORY / "terraform" / "modules", to / "terraform" / "modules", ignore=shutil.ignore_patterns(".terraform*"))
+        shutil.copytree(
+            REPOSITORY / "terraform" / "modules", to / "terraform" / "modules", ignore=shutil.ignore_patterns(".terraform*")
+        )
         shutil.copytree(HERE / "control", to / "terraform" / "control")
         for file in FILES:
             shutil.copy(REPOSITORY / "terraform" / "infra" / file, to / "terraform" / "control")

@@ -95,7 +95,11 @@ def test_private_subnets_go_out_through_the_nat_and_public_ones_by_themselves(gr
     tables = ground.client("ec2").describe_route_tables(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])["RouteTables"]
     ways = {
         infra.tags(table["Tags"])["Name"]: sorted(
-            key for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0" for key in route if "GatewayId" in key
+            key
+            for route in table["Routes"]
+            if route.get("DestinationCidrBlock") == "0.0.0.0/0"
+            for key in route
+            if "GatewayId" in key
         )
         for table in tables
     }
@@ -112,7 +116,9 @@ def test_aws_services_are_reached_inside_the_vpc(ground: Ground) -> None:
 
 
 def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Ground) -> None:
-    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])["SecurityGroups"]
+    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
+        "SecurityGroups"
+    ]
     ways_in = {
         (group["GroupName"], rule.get("FromPort"), source["CidrIp"])
         for group in groups
@@ -129,7 +135,9 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
 
 
 def test_certs_are_mounted_by_members_of_one_group_alone(ground: Ground) -> None:
-    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])["SecurityGroups"]
+    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
+        "SecurityGroups"
+    ]
     by_name = {g["GroupName"]: g for g in groups}
     ways_in = by_name["gromit-certs"]["IpPermissions"]
     sources = [[p["GroupId"] for p in rule["UserIdGroupPairs"]] for rule in ways_in]
@@ -192,7 +200,10 @@ def test_the_bastion_may_read_and_write_through_those_access_points_and_nothing_
     rights = [s for s in ground.policies("gromit-bastion") if "elasticfilesystem" in str(s["Action"])]
     prefix = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}"
     assert sorted((s["Resource"], s["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]) for s in rights) == sorted(
-        (f"{prefix}:file-system/{ground.base[f'{n}_file_system_id']}", f"{prefix}:access-point/{ground.base[f'{n}_access_point_id']}")
+        (
+            f"{prefix}:file-system/{ground.base[f'{n}_file_system_id']}",
+            f"{prefix}:access-point/{ground.base[f'{n}_access_point_id']}",
+        )
         for n in ("config", "certs")
     )
     assert {action for s in rights for action in s["Action"]} == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}

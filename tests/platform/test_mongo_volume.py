@@ -38,7 +38,9 @@ def test_an_empty_volume_gets_a_file_system(volume: Path, tmp_path: Path) -> Non
     assert run(volume, tmp_path) == (0, True)
 
 
-@pytest.mark.skipif(not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"), reason="there is no mkfs.ext4 to make another file system")
+@pytest.mark.skipif(
+    not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"), reason="there is no mkfs.ext4 to make another file system"
+)
 def test_a_volume_with_a_file_system_keeps_it(volume: Path, tmp_path: Path) -> None:
     subprocess.run(["mkfs.ext4", "-q", "-F", str(volume)], env={"PATH": "/usr/sbin:/sbin:/usr/bin"}, check=True, timeout=30)
     before = volume.read_bytes()

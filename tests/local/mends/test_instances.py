@@ -37,7 +37,9 @@ def test_only_an_interface_with_a_public_address_has_an_association(both: Both[A
 
 
 @pytest.mark.parametrize(("told", "leaves"), [({}, []), ({"DeleteOnTermination": False}, [True])])
-def test_an_interface_goes_with_its_instance_unless_told_otherwise(both: Both[Any], told: dict[str, bool], leaves: list[bool]) -> None:
+def test_an_interface_goes_with_its_instance_unless_told_otherwise(
+    both: Both[Any], told: dict[str, bool], leaves: list[bool]
+) -> None:
     def look(cloud: Cloud) -> Any:
         instance, group = launched(cloud, **told)
         cloud.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
