@@ -43,7 +43,7 @@ module "pki_schedule" {
       detail-type = ["ECS Task State Change"]
       detail = {
         clusterArn = [local.ground.cluster_arn]
-        group      = ["service:${module.serve_service.name}", "service:${module.gateway_service.name}"]
+        group      = ["service:gromit-serve", "service:gromit-gateway"]
         lastStatus = ["STOPPED"]
       }
     })

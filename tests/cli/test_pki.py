@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,14 @@ class Shell:
         self.folder = folder
         self.pki = folder / "pki"
 
-    def run(self, *arguments: str, code: int = 0, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, code: int = 0, stdin: str = "", given: Mapping[str, str] | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")},
             "HOME": str(self.folder),
             "GROMIT_PKI_DIR": str(self.pki),
+            **(given or {}),
             **variables,
         }
         done = subprocess.run(
@@ -106,13 +109,13 @@ def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> No
     assert key.stat().st_mode & 0o777 == 0o600
     there = {"GROMIT_PKI_DIR": str(tmp_path / "certs"), "GROMIT_PKI_CA_KEY": key.read_text()}
     leaves = ("--leaf", "serve=server,serve.internal", "--leaf=worker=worker")
-    first = shell.run("ensure", *leaves, "-o", "json", **there)
+    first = shell.run("ensure", *leaves, "-o", "json", given=there)
     assert [(row["name"], row["result"]) for row in json.loads(first.stdout)] == [("serve", "missing"), ("worker", "missing")]
     assert "PRIVATE" not in first.stdout + first.stderr
     assert {p.name for p in (tmp_path / "certs").iterdir()} == {
         ".lock", "ca.pem", "denylist", "index.json", "serve-key.pem", "serve.pem", "worker-key.pem", "worker.pem"
     }  # fmt: skip
-    again = shell.run("ensure", *leaves, **(there | {"GROMIT_PKI_CA_KEY": str(key)}))
+    again = shell.run("ensure", *leaves, given=there | {"GROMIT_PKI_CA_KEY": str(key)})
     assert again.stdout.count("valid") == 2
     standing = [json.loads(line) for line in again.stderr.splitlines()]
     assert {(line["event"], line["name"]) for line in standing} == {("pki.standing", name) for name in ("ca", "serve", "worker")}
@@ -131,15 +134,15 @@ def test_the_key_goes_into_a_secret_that_has_none(shell: Shell, emulator: Emulat
     client = emulator.client("secretsmanager")
     arn = client.create_secret(Name="gromit/ca-key")["ARN"]
     environ = {k: v for k, v in emulator.environ.items() if k.startswith("AWS_")}
-    shell.run("init", "--secret", arn, **environ)
+    shell.run("init", "--secret", arn, given=environ)
     text = client.get_secret_value(SecretId=arn)["SecretString"]
     assert "PRIVATE KEY" in text
     assert {p.name for p in shell.pki.iterdir()} == {"ca.pem", "denylist", ".lock"}
     elsewhere = environ | {"GROMIT_PKI_DIR": str(shell.folder / "second")}
-    assert "has a value" in shell.run("init", "--secret", arn, code=1, **elsewhere).stderr
+    assert "has a value" in shell.run("init", "--secret", arn, code=1, given=elsewhere).stderr
     assert client.get_secret_value(SecretId=arn)["SecretString"] == text
-    assert "there is no secret" in shell.run("init", "--secret", "nowhere", code=1, **elsewhere).stderr
-    rows = shell.run("ensure", "--leaf=worker=worker", GROMIT_PKI_CA_KEY=text, **elsewhere).stdout
+    assert "there is no secret" in shell.run("init", "--secret", "nowhere", code=1, given=elsewhere).stderr
+    rows = shell.run("ensure", "--leaf=worker=worker", given=elsewhere, GROMIT_PKI_CA_KEY=text).stdout
     assert "missing" in rows
 
 

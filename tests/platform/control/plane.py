@@ -23,8 +23,8 @@ from tests.platform.roots import REPOSITORY, Engine, Root
 
 HERE = Path(__file__).parent
 FILES = (
-    "alarms.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf", "outputs_control.tf",
-    "pki.tf", "serve.tf", "topic.tf", "variables_control.tf", "workers.tf",
+    "alarms.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf",
+    "outputs_control.tf", "pki.tf", "serve.tf", "topic.tf", "variables_control.tf", "workers.tf",
 )  # fmt: skip
 """The files of `terraform/infra` that are the control plane's."""
 DOMAIN = "dev.example.com"
@@ -37,7 +37,7 @@ Ground = Mapping[str, Any]
 
 def make_ground(emulator: Emulator) -> Ground:
     """All that the control plane stands on, made in an empty account."""
-    session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)  # noqa: S106 - no secret
+    session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)
     account = platform.Account(session, emulator.url)
     made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load(None, None))
     place = asdict(made.platform)
@@ -78,7 +78,7 @@ def control_root(to: Path, engine: Engine, emulator: Emulator, ground: Ground, *
         shutil.copytree(
             REPOSITORY / "terraform" / "modules", to / "terraform" / "modules", ignore=shutil.ignore_patterns(".terraform*")
         )
-        shutil.copytree(HERE / "control", to / "terraform" / "control")
+        shutil.copytree(HERE / "root", to / "terraform" / "control")
         for file in FILES:
             shutil.copy(REPOSITORY / "terraform" / "infra" / file, to / "terraform" / "control")
     given = {"image": IMAGE, "gateway_certificate_arn": _certificate(emulator), "alarms": {"emails": ["platform@example.com"]}}
