@@ -1,5 +1,6 @@
 """What `terraform/infra` needs before it is applied, and what is looked up in the emulator afterwards."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -49,6 +50,12 @@ def lay_outside(emulator: Emulator) -> None:
     release_image(emulator, "first")
 
 
+def given(emulator: Emulator) -> Mapping[str, str]:
+    """What `prod.tfvars` cannot have: where images are announced, and the gateway's certificate, which is asked for here."""
+    certificate = emulator.client("acm").request_certificate(DomainName="gateway.dev.example.com")
+    return {"ami_parameter": AMI_PARAMETER, "gateway_certificate_arn": certificate["CertificateArn"]}
+
+
 def release_image(emulator: Emulator, name: str) -> str:
     """A new image, which is the newest one from now on; gives its id."""
     image = emulator.client("ec2").register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")["ImageId"]
@@ -56,11 +63,23 @@ def release_image(emulator: Emulator, name: str) -> str:
     return str(image)
 
 
+def newest_image(emulator: Emulator) -> str:
+    """The image that machines start from."""
+    return str(emulator.client("ssm").get_parameter(Name=AMI_PARAMETER)["Parameter"]["Value"])
+
+
+def user_data(emulator: Emulator, name: str) -> str:
+    """The script of a machine's first start."""
+    instance = instances(emulator)[name]["InstanceId"]
+    found = emulator.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    return base64.b64decode(found["UserData"]["Value"]).decode()
+
+
 def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
     """Running instances by their names."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     found = emulator.client("ec2").describe_instances(Filters=running)["Reservations"]
-    return {tags(i["Tags"])["Name"]: i for reservation in found for i in reservation["Instances"]}
+    return {tags(i.get("Tags", [])).get("Name", ""): i for reservation in found for i in reservation["Instances"]}
 
 
 def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, emul
     infra.lay_base(emulator)
     infra.lay_outside(emulator)
     before = infra.inventory(emulator)
-    root = Root.copied("infra", tmp_path, engine, emulator, {"ami_parameter": infra.AMI_PARAMETER})
+    root = Root.copied("infra", tmp_path, engine, emulator, infra.given(emulator))
     root.apply(infra.QUICKLY, infra.VALUES)
     assert root.plan(infra.VALUES).is_empty
     old, data = infra.instances(emulator), infra.data_volumes(emulator)["gromit-mongo-0-data"]
@@ -46,6 +46,6 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, emul
     assert record == [new["gromit-mongo-0"]["PrivateIpAddress"]]
     assert root.plan(infra.VALUES).is_empty
 
-    root.destroy(infra.QUICKLY, infra.VALUES)
+    root.run("destroy", "-input=false", "-auto-approve", infra.QUICKLY, infra.VALUES)
     assert root.resources() == []
     assert infra.inventory(emulator) == before

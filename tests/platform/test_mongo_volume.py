@@ -23,7 +23,7 @@ def volume(tmp_path: Path) -> Path:
 
 
 def run(volume: Path, tmp_path: Path) -> tuple[int, bool]:
-    """The script's exit code, and whether it made a file system: mkfs.xfs, which few machines have, leaves a mark beside the volume."""
+    """The script's exit code, and whether it made a file system: few machines have mkfs.xfs, so here it leaves a mark beside."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     made = programs / "mkfs.xfs"

@@ -33,8 +33,9 @@ resource "aws_subnet" "public" {
 resource "aws_subnet" "private" {
   for_each = local.private
 
-  vpc_id            = aws_vpc.this.id
-  availability_zone = local.zones[each.key].name
-  cidr_block        = each.value
-  tags              = merge(var.tags, { Name = "${var.name}-private-${each.key}" })
+  vpc_id                  = aws_vpc.this.id
+  availability_zone       = local.zones[each.key].name
+  cidr_block              = each.value
+  map_public_ip_on_launch = false
+  tags                    = merge(var.tags, { Name = "${var.name}-private-${each.key}" })
 }

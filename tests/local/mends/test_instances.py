@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.mends.conftest import Both, Cloud
+from tests.local.mends.conftest import Both, Cloud, outcome
 
 
 def launched(cloud: Cloud, *, public: bool = False, **more: object) -> tuple[dict[str, Any], str]:
@@ -47,3 +47,13 @@ def test_an_interface_goes_with_its_instance_unless_told_otherwise(
         return [bool(i) for i in cloud.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]]
 
     assert both(look) == ([True], leaves)
+
+
+def test_no_instance_starts_with_a_key_pair_that_is_not_there(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        image = cloud.ec2.register_image(Name="newest", RootDeviceName="/dev/xvda")["ImageId"]
+        cloud.ec2.create_key_pair(KeyName="platform")
+        run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": cloud.subnet()}
+        return [outcome(cloud.ec2.run_instances, KeyName=name, **run) for name in ("nobody's", "platform")]
+
+    assert both(look) == (["done", "done"], ["InvalidKeyPair.NotFound", "done"])

@@ -1,7 +1,7 @@
 """The roles held against what the parts really ask of AWS: each action of a whole life of an environment is in the part's role.
 
-Resources and conditions are the tables of `test_roles`. Here it is seen that no action is missing, and that what must be born with the
-tag `env` is: the request that makes it carries the tag, not a later one.
+Resources and conditions are the tables of `test_roles`. Here it is seen that no action is missing, and that what must be born with
+the tag `env` is: the request that makes it carries the tag, not a later one.
 """
 
 from collections import defaultdict

@@ -33,6 +33,7 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     instances.show_groups,
     instances.take_interfaces_along,
     instances.show_no_address,
+    instances.know_key_pairs,
     discovery.keep_used_services,
     discovery.refuse_doubles,
     discovery.know_namespaces,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.serialize import return_if_not_empty
-from moto.ec2.models.instances import Instance
+from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
 
 from gromit.local.mends.change import Mending
@@ -46,3 +46,14 @@ def show_no_address(mending: Mending) -> None:
         return stock(response)
 
     mending.replace(InstanceResponse, "describe_instances", describe)
+
+
+def know_key_pairs(mending: Mending) -> None:
+    """AWS starts no instance with a key pair that is not there."""
+
+    def run(stock: Callable[..., Any], backend: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("key_name"):
+            backend.describe_key_pairs(key_names=[kwargs["key_name"]])  # raises if there is none
+        return stock(backend, *args, **kwargs)
+
+    mending.replace(InstanceBackend, "run_instances", run)
