@@ -36,11 +36,10 @@ data "aws_iam_policy_document" "stack" {
     resources = [for kind in ["cluster", "service", "task", "task-definition"] : "arn:aws:ecs:${local.here}:${kind}/*"]
   }
 
-  # Knows no resources; who runs on a revision that is no longer registered, runs on.
   statement {
     sid       = "Deregister"
     actions   = ["ecs:DeregisterTaskDefinition"]
-    resources = ["*"]
+    resources = ["*"] # this action knows no resources; who runs on such a revision runs on
   }
 
   statement {

@@ -1,10 +1,9 @@
 # Where alarms go. AWS's own key for SNS would shut CloudWatch out, so that the topic has one of its own.
 data "aws_iam_policy_document" "alarms_key" {
-  # Without it nobody could ever change the key again.
   statement {
     sid       = "Account"
-    actions   = ["kms:*"]
-    resources = ["*"] # in the policy of a key: the key itself
+    actions   = ["kms:*"] # without it nobody could ever change the key again
+    resources = ["*"]     # in the policy of a key: the key itself
 
     principals {
       type        = "AWS"

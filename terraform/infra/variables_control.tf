@@ -25,11 +25,6 @@ variable "watch" {
   type        = bool
   nullable    = false
   default     = false
-
-  validation {
-    condition     = contains([true, false], var.watch)
-    error_message = "It must be true or false."
-  }
 }
 
 variable "worker_size" {

@@ -12,6 +12,13 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = var.singleton ? 0 : 100
   deployment_maximum_percent         = var.singleton ? 100 : 200
 
+  lifecycle {
+    precondition {
+      condition     = !var.singleton || length(var.targets) == 0
+      error_message = "What is behind a load balancer must not be away while it is renewed: it is no singleton."
+    }
+  }
+
   # No circuit breaker. The first tasks of an installation end at once, for their certificates are not there yet; with one, ECS
   # would give up before they are. Without it ECS tries again, with growing pauses.
 

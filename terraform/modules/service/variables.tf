@@ -77,11 +77,6 @@ variable "singleton" {
   type        = bool
   nullable    = false
   default     = false
-
-  validation {
-    condition     = !var.singleton || length(var.targets) == 0
-    error_message = "What is behind a load balancer must not be away while it is renewed: it is no singleton."
-  }
 }
 
 variable "tags" {

@@ -1,7 +1,7 @@
 """An account in which the control plane has been applied, and what its resources are called."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.platform.control.plane import Ground
@@ -21,9 +21,13 @@ class Installed:
     emulator: Emulator
     root: Root
     ground: Ground
+    _policies: dict[str, Policies] = field(default_factory=dict)
 
     def policies(self, role: str) -> Policies:
-        return role_policies(self.emulator.client("iam"), role)
+        """What a role may do; looked up once, as nothing changes it here."""
+        if role not in self._policies:
+            self._policies[role] = role_policies(self.emulator.client("iam"), role)
+        return self._policies[role]
 
     def arn(self, what: str) -> str:
         """A resource of the tables below."""

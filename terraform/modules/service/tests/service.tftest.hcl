@@ -74,7 +74,7 @@ run "a_singleton_behind_a_balancer" {
   variables {
     singleton = true
   }
-  expect_failures = [var.singleton]
+  expect_failures = [aws_ecs_service.this]
 }
 
 run "no_task_definition" {
