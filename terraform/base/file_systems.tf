@@ -49,7 +49,31 @@ data "aws_iam_policy_document" "config" {
     }
   }
 
-  # Writing is for roles that have the right from their own policies.
+  # To write, a role needs the right from its own policies; by the access point it then writes as root. Without the right to write,
+  # being root gives nothing that is not readable anyway.
+  statement {
+    sid       = "RootByAccessPoint"
+    actions   = ["elasticfilesystem:ClientRootAccess"]
+    resources = [aws_efs_file_system.config.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"] # everybody in the VPC, as above
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "elasticfilesystem:AccessPointArn"
+      values   = [aws_efs_access_point.config.arn]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "elasticfilesystem:AccessedViaMountTarget"
+      values   = ["true"]
+    }
+  }
+
   statement {
     sid       = "TlsOnly"
     effect    = "Deny"

@@ -17,7 +17,7 @@ output "push_roles" {
 
 output "push_key_secrets" {
   description = "Repository to the ARN of the Secrets Manager secret that holds its access key; without those that have none."
-  value       = { for repository, registry in module.registry : repository => registry.key_secret_arn if registry.key_secret_arn != "" }
+  value       = { for repository, registry in module.registry : repository => registry.key_secret_arn if !contains(var.keyless, repository) }
 }
 
 output "state_bucket" {

@@ -22,4 +22,11 @@ resource "aws_iam_openid_connect_provider" "github" {
     "6938fd4d98bab03faadb97b34396831e3780aea1",
     "1c58a3a8518e8759bf075b76b750d4f2df264fcd",
   ]
+
+  lifecycle {
+    precondition {
+      condition     = length(setsubtract(var.keyless, keys(local.repositories))) == 0
+      error_message = "`keyless` names a repository that is not in the catalogue."
+    }
+  }
 }

@@ -10,6 +10,8 @@ resource "aws_s3_bucket" "state" {
 
   server_side_encryption_configuration {
     rule {
+      bucket_key_enabled = true
+
       apply_server_side_encryption_by_default {
         sse_algorithm = "aws:kms"
       }
@@ -41,7 +43,7 @@ data "aws_iam_policy_document" "state" {
   statement {
     sid     = "TlsOnly"
     effect  = "Deny"
-    actions = ["s3:*"] # a refusal: of everything, and for everybody
+    actions = ["s3:*"] # a refusal: of everything
     resources = [
       aws_s3_bucket.state.arn,
       "${aws_s3_bucket.state.arn}/*", # every object of this bucket
@@ -49,7 +51,7 @@ data "aws_iam_policy_document" "state" {
 
     principals {
       type        = "*"
-      identifiers = ["*"]
+      identifiers = ["*"] # a refusal: for everybody
     }
 
     condition {

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from gromit.adapters import terraform_child
 from gromit.core.terraform import Call, child_environment, cli_config
@@ -81,11 +81,13 @@ class TerraformError(AssertionError):
 class Root:
     """One root in a folder of its own."""
 
+    PLAN: ClassVar[str] = "plan"
+
     folder: Path
     engine: Engine
     environ: Mapping[str, str]
     said: list[str] = field(default_factory=list)
-    """All that terraform has printed in the runs so far."""
+    """All that terraform has printed in the runs so far, but for plans as JSON: they hold every value, as the state does."""
 
     @classmethod
     def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
@@ -101,7 +103,7 @@ class Root:
         (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
 
     def apply(self, *arguments: str) -> None:
-        """Make it so."""
+        """Make it so; with `Root.PLAN` exactly what was planned last."""
         self.run("apply", "-input=false", "-auto-approve", *arguments)
 
     def destroy(self) -> None:
@@ -110,8 +112,8 @@ class Root:
 
     def plan(self, *arguments: str) -> Plan:
         """What an apply would do now."""
-        done = self.run("plan", "-input=false", "-detailed-exitcode", "-out=plan", *arguments, accepted=(0, _CHANGED))
-        document = json.loads(self.run("show", "-json", "plan").stdout)
+        done = self.run("plan", "-input=false", "-detailed-exitcode", f"-out={self.PLAN}", *arguments, accepted=(0, _CHANGED))
+        document = json.loads(self.run("show", "-json", self.PLAN).stdout)
         return Plan(document, done.stdout, is_empty=done.returncode == 0)
 
     def outputs(self) -> Mapping[str, Any]:
@@ -139,7 +141,7 @@ class Root:
         done = subprocess.run(
             argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
         )
-        self.said.append(done.stdout + done.stderr)
+        self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
         if done.returncode not in accepted:
             raise TerraformError(f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}")
         return done

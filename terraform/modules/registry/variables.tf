@@ -29,11 +29,6 @@ variable "with_key" {
   description = "Whether there is a user with an access key besides the role, for example `false`."
   type        = bool
   nullable    = false
-
-  validation {
-    condition     = contains([true, false], var.with_key)
-    error_message = "It must be true or false."
-  }
 }
 
 variable "github_provider" {
