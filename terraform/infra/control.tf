@@ -13,7 +13,7 @@ locals {
   # Leaves and CA lie in one folder of the volume `certs`, the gateway's tokens beside it.
   pki = "/certs/pki"
 
-  volumes = {
+  mounted = {
     certs       = { "/certs" = { file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id } }
     config      = { "/config" = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id } }
     config_kept = { "/config" = merge({ file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }, { writable = true }) }

@@ -8,7 +8,7 @@ module "gateway" {
   image          = var.image
   repositories   = local.image_repositories
   command        = ["gateway"]
-  volumes        = local.volumes.certs
+  volumes        = local.mounted.certs
   ports          = [8443]
   place          = local.place
   retention_days = var.alarms.retention_days

@@ -17,7 +17,7 @@ module "pki" {
   image          = var.image
   repositories   = local.image_repositories
   command        = concat(["pki", "ensure"], [for name, leaf in local.leaves : "--leaf=${join(",", concat(["${name}=${leaf.role}"], leaf.sans))}"])
-  volumes        = local.volumes.certs_kept
+  volumes        = local.mounted.certs_kept
   secrets        = { GROMIT_PKI_CA_KEY = local.ground.ca_key_secret_arn }
   environment    = merge({ GROMIT_PKI_DIR = local.pki }, var.settings)
   place          = local.place
