@@ -24,6 +24,13 @@ locals {
     }
   }
 
+  # What doctor is to find.
+  expected = {
+    GROMIT_DOCTOR_ACCOUNT       = local.ground.account_id
+    GROMIT_DOCTOR_REGION        = local.ground.region
+    GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
+  }
+
   # The one setting `watch`: what can watch is a service then, and has no schedule.
   watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }
   scheduled = { for name, worker in local.workers : name => worker if !contains(keys(local.watching), name) }
@@ -37,7 +44,7 @@ module "worker" {
   image          = var.image
   repositories   = local.image_repositories
   command        = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
-  environment    = local.worker_settings
+  environment    = merge(local.worker_settings, each.key == "doctor" ? local.expected : {})
   volumes        = each.value.volumes
   rights         = each.value.rights
   size           = each.value.size

@@ -17,12 +17,15 @@ from gromit.adapters.pki_files import PkiFiles
 from gromit.core.certificates import LeafRequest
 from gromit.core.claims import Claim
 from gromit.core.environment import Work
+from gromit.core.findings import Check, Finding, State
 from gromit.core.locks import Lock
 from gromit.core.roles import Role
 from gromit.core.time import Millis
+from gromit.core.walls import Quota, Wall
 from gromit.errors import TerraformFailed
 from gromit.ports import Due, Progress
 from gromit.services.chitragupta import Chitragupta, Policy
+from gromit.services.doctor import Doctor, Examination
 from gromit.services.pki import Pki, Sources
 from gromit.services.runs import Runner
 from gromit.services.working import Bounds, Workers
@@ -78,12 +81,20 @@ def _pki() -> None:
         pki.ensure([LeafRequest(name="worker", kind=Role.WORKER, days=30)])
 
 
+def _doctor() -> None:
+    """A look at one quota, most of which is used."""
+    wall = Wall(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
+    finding = Finding(check=Check.QUOTA, state=State.OK, seen="nearly full", wall=wall)
+    Doctor([Examination(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
+
+
 PARTS: Mapping[str, Callable[[], None]] = {
     "serve": _serve,
     "sow": lambda: _work(Work.SOW),
     "reap": lambda: _work(Work.REAP),
     "chitragupta": _chitragupta,
     "pki": _pki,
+    "doctor": _doctor,
 }
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Who may do what: the policies as they were applied, evaluated both ways."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
 from tests.platform.control.plane import DOMAIN
 from tests.platform.emulator import ACCOUNT
 from tests.platform.policies import role_trust
+from tests.platform.roots import REPOSITORY
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
@@ -161,6 +163,14 @@ def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) 
             assert trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": ACCOUNT})
             assert not trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": "210987654321"})
             assert not trust.accepts("sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT})
+
+
+def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None:
+    text = (REPOSITORY / "docs" / "reference" / "doctor.md").read_text().partition("Its role needs no right")[2]
+    named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {"sts:GetCallerIdentity"}  # which needs none
+    found = installed.policies("gromit-doctor").identity
+    given = {a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
+    assert given - {"elasticfilesystem:ClientMount"} == named
 
 
 def test_a_schedule_starts_its_own_part_and_hands_over_its_own_roles(installed: Installed) -> None:
