@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "sow" {
 data "aws_iam_policy_document" "network" {
   statement {
     sid       = "NetworkLook"
-    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"]
+    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"]
     resources = ["*"] # these actions know no resources
   }
 
@@ -117,7 +117,7 @@ data "aws_iam_policy_document" "network" {
 
   statement {
     sid       = "FoldersLook"
-    actions   = ["elasticfilesystem:DescribeAccessPoints", "elasticfilesystem:DescribeFileSystems"]
+    actions   = ["elasticfilesystem:DescribeAccessPoints"]
     resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/*", "arn:aws:elasticfilesystem:${local.here}:access-point/*"] # to look
   }
 

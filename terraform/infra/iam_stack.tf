@@ -24,7 +24,7 @@ data "aws_iam_policy_document" "stack" {
 
   statement {
     sid       = "Look"
-    actions   = ["ecs:DescribeTaskDefinition", "ecs:ListServices", "ecs:ListTasks", "logs:DescribeLogGroups", "servicediscovery:GetOperation"]
+    actions   = ["ecs:DescribeTaskDefinition", "ecs:ListServices", "ecs:ListTasks", "logs:DescribeLogGroups"]
     resources = ["*"] # these actions know no resources, or none that could be named
   }
 
