@@ -18,6 +18,15 @@ QUICKLY = "-parallelism=40"
 """Most of an apply is the provider waiting for AWS: all of it at once."""
 VALUES = "-var-file=prod.tfvars"
 """The example values, with which everything here is applied."""
+GROUND = tuple(
+    f"-target={address}"
+    for address in (
+        "module.network", "module.bastion", "module.mongo", "aws_ssm_parameter.platform", "aws_efs_mount_target.config",
+        "aws_efs_mount_target.certs", "aws_iam_role_policy.execution",
+        *(f"aws_security_group_rule.{name}" for name in ("ssh", "bastion_out", "config", "certs", "mounts")),
+    )
+)  # fmt: skip
+"""All but the control plane, for whose load balancers the provider waits a minute; the whole root has its life in the long tests."""
 
 
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:
@@ -48,6 +57,12 @@ def lay_outside(emulator: Emulator) -> None:
     """What neither root makes: the key pair for ssh, and an image to start from."""
     emulator.client("ec2").create_key_pair(KeyName=KEY_PAIR)
     release_image(emulator, "first")
+
+
+def given(emulator: Emulator) -> Mapping[str, str]:
+    """What `prod.tfvars` cannot have: where images are announced, and the gateway's certificate, which is asked for here."""
+    certificate = emulator.client("acm").request_certificate(DomainName="gateway.dev.example.com")
+    return {"ami_parameter": AMI_PARAMETER, "gateway_certificate_arn": certificate["CertificateArn"]}
 
 
 def release_image(emulator: Emulator, name: str) -> str:

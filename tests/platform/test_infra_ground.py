@@ -49,14 +49,14 @@ def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPa
     base = infra.lay_base(emulator)
     infra.lay_outside(emulator)
     folder = tmp_path_factory.mktemp("infra")
-    root = Root.copied("infra", folder, embedded, emulator, {"ami_parameter": infra.AMI_PARAMETER})
-    first = root.plan(infra.VALUES)
+    root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
+    first = root.plan(infra.VALUES, *infra.GROUND)
     root.run("apply", infra.QUICKLY, "plan")  # that very plan
     return Ground(emulator, root, base, first)
 
 
 def test_the_second_plan_is_empty(ground: Ground) -> None:
-    plan = ground.root.plan(infra.VALUES)
+    plan = ground.root.plan(infra.VALUES, *infra.GROUND)
     assert plan.is_empty, plan.text
 
 

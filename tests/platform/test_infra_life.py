@@ -44,7 +44,7 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, own_
     before = everything(own_emulator), infra.inventory(own_emulator)
     base = Root.copied("base", tmp_path, engine, own_emulator, BASE)
     base.apply()
-    root = Root.copied("infra", tmp_path, engine, own_emulator, {"ami_parameter": infra.AMI_PARAMETER})
+    root = Root.copied("infra", tmp_path, engine, own_emulator, infra.given(own_emulator))
     root.apply(infra.QUICKLY, infra.VALUES)
     assert root.plan(infra.VALUES).is_empty
 

@@ -18,11 +18,12 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
+from gromit.bootstrap.doctoring import doctor
 from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
 from gromit.bootstrap.records import clusters, pace, record_keeper
 from gromit.bootstrap.serving import api_server
-from gromit.bootstrap.trust import gateway_server, pki, tokens
+from gromit.bootstrap.trust import gateway_server, key_vault, pki, tokens
 from gromit.bootstrap.working import Crew, Reporting, inspector, sower, workers
 
 __all__ = [
@@ -33,11 +34,13 @@ __all__ = [
     "change_feed",
     "clusters",
     "config_root",
+    "doctor",
     "domain",
     "environment_store",
     "gateway_server",
     "image_registry",
     "inspector",
+    "key_vault",
     "migration",
     "ms",
     "needed",
