@@ -26,7 +26,7 @@ GROUND = tuple(
         *(f"aws_security_group_rule.{name}" for name in ("ssh", "bastion_out", "config", "certs", "mounts")),
     )
 )  # fmt: skip
-"""All but the control plane, for whose load balancers the provider waits a minute; the whole root has its life in the long tests."""
+"""All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
 
 
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:
