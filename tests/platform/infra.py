@@ -102,7 +102,7 @@ def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]
     route53 = emulator.client("route53")
     zone = next(z for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == f"{domain}.")
     sets = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s["ResourceRecords"]] for s in sets}
+    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s.get("ResourceRecords", [])] for s in sets}
 
 
 def tags(found: list[dict[str, str]]) -> dict[str, str]:
