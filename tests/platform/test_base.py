@@ -1,6 +1,7 @@
 """`terraform/base`, applied to the emulator: what there is then, who may do what with it, and that it can go away again."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.platform.images import Image, expired
 from tests.platform.inventory import everything
 from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
 from tests.platform.pushing import GITHUB, PULL, PUSH, arn, token, wrong_rights, wrong_tokens
-from tests.platform.roots import Engine, Plan, Root
+from tests.platform.roots import Engine, Plan, Root, TerraformError
 
 pytestmark = pytest.mark.terraform
 
@@ -84,6 +85,21 @@ def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: E
     root.destroy()
     assert root.resources() == []
     assert everything(own_emulator) - before == {"secretsmanager gromit/ca-key"}, "AWS keeps it for thirty days"
+
+
+def test_what_holds_data_cannot_be_destroyed_by_mistake(base: Base) -> None:
+    """The one thing in which the tests' copy differs, put back for a moment."""
+    override = base.root.folder / "destroyable_override.tf"
+    loosened = override.read_text()
+    override.unlink()
+    try:
+        with pytest.raises(TerraformError, match="prevent_destroy") as refused:
+            base.root.run("plan", "-destroy", "-input=false")
+    finally:
+        override.write_text(loosened)
+    assert set(re.findall(r"Resource\s+(\S+)\s+has", str(refused.value))) == {
+        "aws_efs_file_system.config", "aws_efs_file_system.certs", "aws_s3_bucket.state", "aws_secretsmanager_secret.ca_key",
+    }  # fmt: skip
 
 
 def test_a_component_more_is_an_entry_more(base: Base) -> None:
