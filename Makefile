@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Its pins contradict ours, so that it has an environment of its own.
+CHECKOV := .venv-checkov/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check types lint imports docs pins clean
+.PHONY: help setup demo test test-all check types lint imports checkov docs pins clean
 # Tests that share a local cloud stay together on one of the processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
 # The emulator's state is one per process: what speaks to an emulator in another process does not share one with its own tests.
@@ -41,23 +43,36 @@ imports: $(STAMP)
 
 test: check ## everything CI runs, the demo included
 	$(PYTEST) -m "not long" $(TOGETHER)
-	$(PYTEST) --numprocesses 2 -m "not long" $(APART)
+	$(PYTEST) -m "not long" $(APART)
 
-test-all: check ## also what is long, or needs a terraform or provider that only some machines have
+test-all: check checkov ## also what is long, or needs a terraform or provider that only some machines have
 	$(PYTEST) $(TOGETHER)
-	$(PYTEST) --numprocesses 2 $(APART)
+	$(PYTEST) $(APART)
+
+checkov: $(STAMP) $(CHECKOV) ## hold all Terraform against checkov's rules; its own environment is made at the first time
+	@$(BIN)/python -m tests.stacks.checkov
+
+$(CHECKOV): requirements/checkov.txt | $(STAMP)
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
+	@$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes requirements/checkov.txt
+	@touch $@
 
 docs: $(STAMP) ## make the pages anew that are made from the code
 	$(BIN)/python -m tests.docs
 	$(BIN)/python -m tests.stacks.readme
 
+# Everything is pinned as in dev.txt, so that what runs is what was tested; but for what has an environment of its own.
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make pins"
+
 pins: $(STAMP) ## renew requirements/*.txt from pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make pins" pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make pins" --extra local --extra dev pyproject.toml -o requirements/dev.txt
-	echo uv | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make pins" - -o requirements/uv.txt
+	$(COMPILE) --extra local --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt
+	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --group release -o requirements/release.txt
+	echo checkov | $(COMPILE) - -o requirements/checkov.txt
+	echo uv | $(COMPILE) - -o requirements/uv.txt
 
 clean: ## remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The reference of the stack lists what the code gives to it and what its files take and make."""
+"""The reference of the stacks lists all roots and modules, what they tell each other, and what the code gives and gets."""
 
 import json
 import re
@@ -13,10 +13,44 @@ from gromit.core.catalogue import Catalogue, Component
 from gromit.core.component_inputs import Sources, component_inputs
 from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
 from tests.docs.markdown import read, table
-from tests.stacks.hcl import Directory, directories
+from tests.stacks import overview
+from tests.stacks.hcl import Directory, directories, directory, everything
 
 TEXT = read("reference/stacks.md")
-ROOT, *MODULES = directories()
+ROOT = directory("src/gromit/stacks/devenv")
+MODULES = [place for place in directories() if place.path.is_relative_to(ROOT.path / "modules")]
+TOLD = {
+    ("terraform/base", "base"): "## What base tells infra",
+    ("terraform/infra", "platform"): "## The platform",
+}
+"""Root and its resource of the parameter that it writes, to where its fields are documented."""
+
+
+def test_the_list_of_roots_and_modules_is_up_to_date() -> None:
+    """If not: `make docs`."""
+    assert overview.renewed(TEXT, directories()) == TEXT
+
+
+@pytest.mark.parametrize(("readme", "message"), [("# devenv", "must begin with `# bad: …`"), ("# bad: one", "")])
+def test_every_root_says_in_its_title_what_it_is(readme: str, message: str) -> None:
+    place = Directory(name="bad", texts={"README.md": f"{readme}\n"}, is_root=True, path=ROOT.path.with_name("bad"))
+    if message:
+        with pytest.raises(ValueError, match=message):
+            overview.overview([place])
+    else:
+        assert "| one |" in overview.overview([place])
+
+
+def test_a_page_without_a_place_for_the_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place for the list of roots"):
+        overview.renewed("nothing", [ROOT])
+
+
+@pytest.mark.parametrize(("root", "label"), [key for key in TOLD if key[0] in {place.name for place in everything()}])
+def test_every_field_that_a_root_tells_is_there(root: str, label: str) -> None:
+    (block,) = (b for b in directory(root).blocks("resource") if b.labels == ("aws_ssm_parameter", label))
+    told = re.findall(r"(\w+)\s*=(?![>=])", str(block.body["value"]))
+    assert sorted(told) == sorted(table(TEXT, TOLD[root, label]))
 
 
 def _names(kind: type) -> list[str]:

@@ -1,8 +1,13 @@
-"""Terraform files as values: enough of python-hcl2's answer to ask questions of."""
+"""Terraform files as values: enough of python-hcl2's answer to ask questions of.
+
+A root is what somebody applies: the stack of one environment, which is shipped with gromit, and the folders of `terraform/`.
+Everything else is a module of a root, or an example of how a module is used.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,10 @@ import hcl2
 
 from gromit.adapters.terraform_session import DEVENV
 
+REPOSITORY = Path(__file__).parents[2]
 STACK = DEVENV
+PLATFORM = REPOSITORY / "terraform"
+"""Roots beside each other, and below `modules` what they share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +39,29 @@ class Block:
         return ".".join((self.kind, *self.labels))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Directory:
-    """One directory of `*.tf` files: a root or a module."""
+    """One directory of `*.tf` files: a root, a module or an example."""
 
     name: str
     texts: Mapping[str, str]
     """File name to content, of everything in it that is text."""
     is_root: bool
+    is_example: bool = False
+    path: Path = REPOSITORY
 
     def blocks(self, *kinds: str) -> list[Block]:
         """All blocks of the given kinds."""
-        return [b for file, text in self.texts.items() if file.endswith(".tf") for b in _blocks(file, text) if b.kind in kinds]
+        return [block for block in self._all if block.kind in kinds]
+
+    @cached_property
+    def _all(self) -> list[Block]:
+        return [block for file, text in self.texts.items() if file.endswith(".tf") for block in _blocks(file, text)]
+
+    @property
+    def is_module(self) -> bool:
+        """Whether roots or other modules are made of it."""
+        return not (self.is_root or self.is_example)
 
     def code(self) -> str:
         """All of it without comments, for looking whether a name is used."""
@@ -50,17 +69,34 @@ class Directory:
         return "\n".join(re.sub(r"(^|\s)#.*", "", text) for text in files)
 
 
-def directories(stack: Path = STACK) -> list[Directory]:
-    """The stack's root and modules."""
-    found = sorted({path.parent for path in stack.rglob("*.tf")})
-    return [
-        Directory(
-            name=str(folder.relative_to(stack.parent)),
-            texts={path.name: path.read_text() for path in sorted(folder.iterdir()) if path.is_file()},
-            is_root=folder == stack,
-        )
-        for folder in found
-    ]
+def directories() -> list[Directory]:
+    """All roots and modules: what has inputs, outputs and a README."""
+    return [found for found in everything() if not found.is_example]
+
+
+@cache
+def everything() -> tuple[Directory, ...]:
+    """All directories with Terraform files, examples too."""
+    folders = {path.parent for top in (STACK, PLATFORM) for path in top.rglob("*.tf") if ".terraform" not in path.parts}
+    return tuple(_directory(folder) for folder in sorted(folders))
+
+
+def directory(name: str) -> Directory:
+    """The one of a name. Raises `LookupError` if there is none."""
+    for found in everything():
+        if found.name == name:
+            return found
+    raise LookupError(f"there are no Terraform files in {name}")
+
+
+def _directory(path: Path) -> Directory:
+    return Directory(
+        name=str(path.relative_to(REPOSITORY)),
+        texts={file.name: file.read_text() for file in sorted(path.iterdir()) if file.is_file()},
+        is_root=path == STACK or path.parent == PLATFORM,
+        is_example=path.parent.name == "examples",
+        path=path,
+    )
 
 
 def texts_in(value: object) -> Iterator[str]:

@@ -2,13 +2,27 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
 from tests.stacks.hcl import Block, Directory, texts_in
 from tests.stacks.schema import SCHEMA
 
 Rule = Callable[[Directory], Iterator[str]]
 
-_PLACES = {"variable": "variables.tf", "output": "outputs.tf", "terraform": "versions.tf", "provider": "providers.tf"}
+_PLACES = {
+    "variable": r"variables(_\w+)?.tf",
+    "output": r"outputs(_\w+)?.tf",
+    "terraform": r"versions.tf",
+    "provider": r"providers.tf",
+}
+"""A root of many parts has more than one file of inputs or outputs: `variables_control.tf`."""
+_TAGLESS = frozenset({"aws_lb_listener"})
+"""What provider 3.39 gives no tags, though later ones do."""
+_NOT_IAM = frozenset({"aws_ecr_lifecycle_policy"})
+"""Whose `policy` is a document of another language."""
+_WAYS_IN = frozenset(
+    {"aws_security_group", "aws_default_security_group", "aws_security_group_rule", "aws_vpc_security_group_ingress_rule"}
+)
 _WORLD = re.compile(r"0\.0\.0\.0/0|::/0")
 _FOR_PUBLIC_ONES = '${var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cidr}'
 
@@ -36,30 +50,32 @@ def variables_are_never_null(directory: Directory) -> Iterator[str]:
 
 
 def variables_are_validated(directory: Directory) -> Iterator[str]:
-    """What AWS would refuse late is refused at once."""
+    """What AWS would refuse late is refused at once. A plain `bool` has no value that could be refused."""
     for block in directory.blocks("variable"):
-        if not block.body.get("validation"):
+        plain = block.body.get("type") == "bool"
+        if plain and block.body.get("validation"):
+            yield f"{block} is a bool, and its validation cannot fail"
+        if not plain and not block.body.get("validation"):
             yield f"{block} has no validation"
 
 
 def variables_are_used(directory: Directory) -> Iterator[str]:
     """No input without a use, nor an attribute of one, unless it is handed on whole."""
-    outside = "\n".join(
-        text for block in directory.blocks("resource", "module", "locals", "output", "provider") for text in texts_in(block.body)
-    )
+    users = directory.blocks("resource", "data", "module", "locals", "output", "provider", "check")
+    outside = "\n".join(text for block in users for text in texts_in(block.body))
     for block in directory.blocks("variable"):
-        name = f"var.{block.name}"
-        if name not in outside:
+        name = rf"\bvar\.{block.name}\b"
+        if not re.search(name, outside):
             yield f"{block} is not used"
-        elif not re.search(rf"{re.escape(name)}(?![\w.])", outside):
+        elif not re.search(rf"{name}(?!\.)", outside):
             attributes = re.findall(r"(\w+)\s*=", str(block.body.get("type")))
-            yield from (f"{block}: {a} is not used" for a in attributes if f"{name}.{a}" not in outside)
+            yield from (f"{block}: {a} is not used" for a in attributes if not re.search(rf"{name}\.([\w.]+\.)?{a}\b", outside))
 
 
 def locals_are_used(directory: Directory) -> Iterator[str]:
     """No local value without a use."""
     for block in directory.blocks("locals"):
-        yield from (f"local.{name} is not used" for name in block.body if f"local.{name}" not in directory.code())
+        yield from (f"local.{name} is not used" for name in block.body if not re.search(rf"\blocal\.{name}\b", directory.code()))
 
 
 def outputs_are_described(directory: Directory) -> Iterator[str]:
@@ -71,20 +87,26 @@ def outputs_are_described(directory: Directory) -> Iterator[str]:
 
 def files_are_the_usual_ones(directory: Directory) -> Iterator[str]:
     """Everybody finds everything at once; no file is long."""
-    yield from (f"{f} is missing" for f in ("versions.tf", "variables.tf", "outputs.tf", "README.md") if f not in directory.texts)
+    yield from (f"{file} is missing" for file in _usual(directory) if file not in directory.texts)
     for block in directory.blocks(*_PLACES):
-        if block.file != _PLACES[block.kind]:
+        if not re.fullmatch(_PLACES[block.kind], block.file):
             yield f"{block} is in {block.file}"
     for file, text in directory.texts.items():
         if len(text.splitlines()) > 200:
             yield f"{file} is longer than 200 lines"
 
 
+def _usual(directory: Directory) -> tuple[str, ...]:
+    if directory.is_example:
+        return ("main.tf", "versions.tf")
+    return ("versions.tf", "variables.tf", "outputs.tf", "README.md", *(["providers.tf"] if directory.is_root else []))
+
+
 def modules_configure_nothing(directory: Directory) -> Iterator[str]:
     """Providers and backends are the root's."""
     if not directory.is_root:
         yield from (str(block) for block in directory.blocks("provider"))
-        yield from (f"{block} has a backend" for block in directory.blocks("terraform") if "backend" in block.body)
+        yield from (f"{block} has a backend" for block in directory.blocks("terraform") if {"backend", "cloud"} & block.body.keys())
 
 
 def versions_are_bounded(directory: Directory) -> Iterator[str]:
@@ -104,14 +126,14 @@ def versions_are_bounded(directory: Directory) -> Iterator[str]:
 def modules_are_ours(directory: Directory) -> Iterator[str]:
     """By relative path: nothing is fetched."""
     for block in directory.blocks("module"):
-        if not str(block.body.get("source", "")).startswith("./"):
+        if not str(block.body.get("source", "")).startswith(("./", "../")):
             yield f"{block} comes from {block.body.get('source')}"
 
 
 def resources_are_tagged(directory: Directory) -> Iterator[str]:
     """What can bear tags does."""
     for block in directory.blocks("resource"):
-        if "tags" in SCHEMA["resources"].get(block.labels[0], {}) and "tags" not in block.body:
+        if block.labels[0] not in _TAGLESS and "tags" in SCHEMA["resources"].get(block.labels[0], {}) and "tags" not in block.body:
             yield f"{block} has no tags"
 
 
@@ -125,7 +147,7 @@ def names_are_plain(directory: Directory) -> Iterator[str]:
 
 
 def only_public_components_are_open_to_the_world(directory: Directory) -> Iterator[str]:
-    """The world comes in by one expression alone."""
+    """The world comes in by one expression alone. What comes by variables is seen in the plan: tests/stacks/plans.py."""
     for block in directory.blocks("resource"):
         for way_in in _ways_in(block):
             yield from (f"{block}: {text}" for text in texts_in(way_in) if _WORLD.search(text) and text != _FOR_PUBLIC_ONES)
@@ -134,8 +156,37 @@ def only_public_components_are_open_to_the_world(directory: Directory) -> Iterat
 def _ways_in(block: Block) -> Iterator[object]:
     if "ingress" in block.body:
         yield block.body["ingress"]
-    if block.body.get("type") != "egress" and block.labels[0].startswith("aws_") and "egress" not in block.body:
+    if block.labels[0] in _WAYS_IN and block.body.get("type") != "egress" and "egress" not in block.body:
         yield dict(block.body)
+
+
+def policies_are_documents(directory: Directory) -> Iterator[str]:
+    """IAM's JSON comes from `aws_iam_policy_document`: a misspelt field of a literal is found by AWS alone."""
+    for block in directory.blocks("resource"):
+        for argument in ("policy", "assume_role_policy"):
+            text = str(block.body.get(argument, ""))
+            if block.labels[0] not in _NOT_IAM and ("jsonencode" in text or "Statement" in text):
+                yield f"{block}: {argument} is no document"
+
+
+def wildcards_are_explained(directory: Directory) -> Iterator[str]:
+    """Why it has to be all actions, resources or principals stands beside the `*`, or in the line above."""
+    for file, text in directory.texts.items():
+        lines = ["", *text.splitlines()] if file.endswith(".tf") else []
+        for number, (above, line) in enumerate(pairwise(lines), 1):
+            if _WILDCARD.search(line) and "#" not in line and not above.lstrip().startswith("#"):
+                yield f"{file}:{number}: {line.strip()} is not explained"
+
+
+_WILDCARD = re.compile(r"""^\s*"(\w[\w-]*:)?\*",?$|[\[,]\s*"(\w[\w-]*:)?\*"\s*[\],]""")
+"""`*` or `service:*` as one of a list, on a line of its own or not."""
+
+
+def sensitive_outputs_are_none(directory: Directory) -> Iterator[str]:
+    """Outputs are as good as public: what must not be seen is none."""
+    for block in directory.blocks("output"):
+        if block.body.get("sensitive"):
+            yield f"{block} is sensitive"
 
 
 RULES: Mapping[str, Rule] = {
@@ -144,5 +195,6 @@ RULES: Mapping[str, Rule] = {
         variables_are_typed, variables_are_described, variables_are_never_null, variables_are_validated, variables_are_used,
         locals_are_used, outputs_are_described, files_are_the_usual_ones, modules_configure_nothing, versions_are_bounded,
         modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
+        policies_are_documents, wildcards_are_explained, sensitive_outputs_are_none,
     )
 }  # fmt: skip

@@ -1,12 +1,12 @@
-"""The tables in the stack's READMEs, made from the Terraform files.
+"""The tables in the READMEs of roots and modules, made from the Terraform files.
 
-`python -m tests.stacks.readme` writes them; a test compares.
+`python -m tests.stacks.readme` writes them, and the list of all of them in the reference; tests compare.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from tests.stacks.hcl import STACK, Directory, directories
+from tests.stacks import overview
+from tests.stacks.hcl import Directory, directories, everything
 
 BEGIN, END = "<!-- tables: made by `python -m tests.stacks.readme` -->", "<!-- end of tables -->"
 
@@ -35,6 +35,8 @@ def _needs(directory: Directory) -> Iterator[str]:
 
 
 def _makes(directory: Directory) -> Iterator[str]:
+    if not directory.blocks("resource", "module"):
+        return
     yield from ("## Makes", "", "| what | file |", "|---|---|")
     for block in sorted(directory.blocks("resource", "module"), key=str):
         yield f"| `{str(block).removeprefix('resource.')}` | [{block.file}]({block.file}) |"
@@ -49,6 +51,8 @@ def _takes(directory: Directory) -> Iterator[str]:
 
 
 def _gives(directory: Directory) -> Iterator[str]:
+    if not directory.blocks("output"):
+        return
     yield from ("## Gives", "", "| output | what |", "|---|---|")
     for block in directory.blocks("output"):
         yield f"| `{block.name}` | {_cell(str(block.body['description']))} |"
@@ -64,11 +68,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main(stack: Path = STACK) -> None:
-    """Write all tables anew."""
-    for directory in directories(stack):
-        path = stack.parent / directory.name / "README.md"
-        path.write_text(renewed(path.read_text(), directory))
+def main() -> None:
+    """Write all tables anew. A README that is not there yet gets the beginning of a title."""
+    for directory in directories():
+        path = directory.path / "README.md"
+        text = path.read_text() if path.exists() else f"# {directory.path.name}: \n\n{BEGIN}\n{END}\n"
+        path.write_text(renewed(text, directory))
+    everything.cache_clear()
+    overview.PAGE.write_text(overview.renewed(overview.PAGE.read_text(), directories()))
 
 
 if __name__ == "__main__":

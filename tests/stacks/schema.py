@@ -1,17 +1,36 @@
 """Resources held against the argument schema of AWS provider 6, which cannot be run here.
 
-The schema beside this file holds the resource types that the stack uses: names, nesting and what is required.
+The schema beside this file holds the types in use and no more: names, nesting and what is required.
+When another type comes into use:
+
+    python -m tests.stacks.schema FULL
+
+FULL is the schema of the whole provider in the same form, plain or as `.gz`; it is too big to be kept here.
 """
 
+import gzip
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.stacks.hcl import Block
+from tests.stacks.hcl import Block, everything
 
-SCHEMA = json.loads(Path(__file__).with_name("aws-provider-6.62.0-schema.json").read_text())
+_PATH = Path(__file__).with_name("aws-provider-6.62.0-schema.json")
+SCHEMA = json.loads(_PATH.read_text())
 _META = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "provisioner", "connection", "dynamic"})
+
+
+def in_use() -> list[Block]:
+    """All resource and data blocks of the provider, examples included."""
+    blocks = (block for directory in everything() for block in directory.blocks("resource", "data"))
+    return [block for block in blocks if block.labels[0].startswith("aws_")]
+
+
+def types_in_use(kind: str) -> set[str]:
+    """Types of the resource or of the data blocks."""
+    return {block.labels[0] for block in in_use() if block.kind == kind}
 
 
 def findings(block: Block) -> Iterator[str]:
@@ -46,3 +65,32 @@ def _dynamic(body: Mapping[str, Any]) -> dict[str, list[Any]]:
         for entry in body.get("dynamic", [])
         for name, inner in entry.items()
     }
+
+
+def trimmed(full: Mapping[str, Any]) -> str:
+    """The part of a whole provider's schema that is kept, as text. Raises `KeyError` for a type that the provider has not."""
+    kept = {kind: {name: full[kind][name] for name in sorted(types_in_use(block))} for kind, block in _KINDS.items()}
+    groups = "".join(f',\n"{kind}": {{{_lines(types, _arguments)}\n}}' for kind, types in kept.items())
+    return f'{{\n"version": {json.dumps(full["version"])}{groups}\n}}\n'
+
+
+_KINDS = {"data": "data", "resources": "resource"}
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    """Each on a line of its own, so that a change of one is one."""
+    return f"{{{_lines(arguments, json.dumps)}\n}}"
+
+
+def _lines(items: Mapping[str, Any], text: Callable[[Any], str]) -> str:
+    return ",".join(f"\n{json.dumps(name)}: {text(item)}" for name, item in items.items())
+
+
+def main(full: Path) -> None:
+    """Write the schema beside this file anew."""
+    content = full.read_bytes()
+    _PATH.write_text(trimmed(json.loads(gzip.decompress(content) if full.suffix == ".gz" else content)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
-from tests.stacks.hcl import Directory, directories
+from tests.stacks.hcl import Directory, directory, everything
 from tests.stacks.policy import RULES
 
 BREAKS = {
@@ -26,6 +26,9 @@ BREAKS = {
     "only_public_components_are_open_to_the_world": (
         'resource "aws_security_group_rule" "this" {\n  type = "ingress"\n  cidr_blocks = ["0.0.0.0/0"]\n}'
     ),
+    "policies_are_documents": 'resource "aws_iam_role_policy" "this" {\n  policy = jsonencode({ Statement = [] })\n}',
+    "wildcards_are_explained": 'data "aws_iam_policy_document" "this" {\n  statement {\n    actions = ["s3:*"]\n  }\n}',
+    "sensitive_outputs_are_none": 'output "x" {\n  value     = 1\n  sensitive = true\n}',
 }
 
 
@@ -33,15 +36,38 @@ def bad(text: str) -> Directory:
     return Directory(name="bad", texts={"main.tf": text}, is_root=False)
 
 
-@pytest.mark.parametrize("directory", directories(), ids=lambda d: d.name)
+@pytest.mark.parametrize("place", everything(), ids=lambda d: d.name)
 @pytest.mark.parametrize("rule", RULES)
-def test_the_stack_keeps_every_rule(directory: Directory, rule: str) -> None:
-    assert list(RULES[rule](directory)) == []
+def test_every_rule_is_kept(place: Directory, rule: str) -> None:
+    assert list(RULES[rule](place)) == []
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_no_rule_is_blind(rule: str) -> None:
     assert list(RULES[rule](bad(BREAKS[rule])))
+
+
+def test_a_bool_needs_no_validation_and_has_none_that_cannot_fail() -> None:
+    assert not list(RULES["variables_are_validated"](bad('variable "x" {\n  type = bool\n}')))
+    validated = 'variable "x" {\n  type = bool\n  validation {\n    condition = contains([true, false], var.x)\n  }\n}'
+    assert list(RULES["variables_are_validated"](bad(validated))) == ["variable.x is a bool, and its validation cannot fail"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ('actions = ["*"]', 1),
+        ('actions = ["s3:Get", "s3:*"]', 1),
+        ('resources = [\n    "arn",\n    "*",\n  ]', 3),
+        ('resources = ["*"] # there is no narrower one', None),
+        ('# there is no narrower one\n  resources = ["*"]', None),
+        ('resources = ["arn:aws:s3:::bucket/*"]', None),
+        ('tags = ["v*"]', None),
+    ],
+)
+def test_a_wildcard_needs_a_comment_beside_it_or_above(lines: str, number: int | None) -> None:
+    found = list(RULES["wildcards_are_explained"](bad(f"locals {{\n  {lines}\n}}")))
+    assert [int(finding.split(":")[1]) for finding in found] == ([] if number is None else [number + 1])
 
 
 def test_an_unused_variable_and_an_unused_attribute_are_told_apart() -> None:
@@ -58,18 +84,18 @@ def test_a_way_in_inside_a_security_group_is_seen_too() -> None:
 
 def attributes(variable: str) -> set[str]:
     """Names of the attributes of one of the root's variables."""
-    root = next(d for d in directories() if d.is_root)
+    root = directory("src/gromit/stacks/devenv")
     (block,) = (b for b in root.blocks("variable") if b.name == variable)
     return set(re.findall(r"(\w+)\s*=", str(block.body["type"])))
 
 
 def test_the_inputs_are_those_that_gromit_gives() -> None:
-    root = next(d for d in directories() if d.is_root)
+    root = directory("src/gromit/stacks/devenv")
     assert {b.name for b in root.blocks("variable")} == {f.name for f in fields(StackInput)}
     assert attributes("platform") == {f.name for f in fields(Platform)}
     assert attributes("components") == {f.name for f in fields(ComponentInput)}
 
 
 def test_the_outputs_are_those_that_gromit_reads() -> None:
-    root = next(d for d in directories() if d.is_root)
+    root = directory("src/gromit/stacks/devenv")
     assert {b.name for b in root.blocks("output")} == {f.name for f in fields(StackOutput)}

@@ -1,21 +1,39 @@
-"""The stack and the newest provider, which cannot be run here: nothing unknown, nothing missing."""
+"""All Terraform and the newest provider, which cannot be run here: nothing unknown, nothing missing."""
+
+import json
 
 import pytest
 
-from tests.stacks.hcl import Block, Directory, directories
-from tests.stacks.schema import SCHEMA, findings
+from tests.stacks.hcl import Directory, everything
+from tests.stacks.schema import SCHEMA, findings, trimmed, types_in_use
 
-RESOURCES = [block for directory in directories() for block in directory.blocks("resource", "data")]
+FOREIGN = {"terraform/delegation": {"cloudflare"}}
+"""Directory to the providers besides AWS's that it uses, whose schema is not at hand."""
 
 
-@pytest.mark.parametrize("block", RESOURCES, ids=str)
-def test_provider_6_accepts_every_resource(block: Block) -> None:
-    assert list(findings(block)) == []
+@pytest.mark.parametrize("place", everything(), ids=lambda d: d.name)
+def test_provider_6_accepts_every_resource(place: Directory) -> None:
+    blocks = [block for block in place.blocks("resource", "data") if block.labels[0].startswith("aws_")]
+    assert [found for block in blocks for found in findings(block)] == []
+
+
+@pytest.mark.parametrize("place", everything(), ids=lambda d: d.name)
+def test_only_what_is_listed_uses_another_provider(place: Directory) -> None:
+    used = {block.labels[0].partition("_")[0] for block in place.blocks("resource", "data")}
+    assert used - {"aws", "terraform"} <= FOREIGN.get(place.name, set()), (
+        "terraform's own (terraform_data) has no arguments to hold"
+    )
 
 
 def test_the_schema_holds_the_types_in_use_and_no_more() -> None:
-    assert {block.labels[0] for block in RESOURCES if block.kind == "resource"} == SCHEMA["resources"].keys()
-    assert {block.labels[0] for block in RESOURCES if block.kind == "data"} == SCHEMA["data"].keys()
+    """If not: `python -m tests.stacks.schema FULL`."""
+    assert types_in_use("resource") == SCHEMA["resources"].keys()
+    assert types_in_use("data") == SCHEMA["data"].keys()
+
+
+def test_trimming_keeps_what_is_in_use() -> None:
+    full = {**SCHEMA, "resources": {**SCHEMA["resources"], "aws_never_used": {}}, "provider": "aws"}
+    assert json.loads(trimmed(full)) == SCHEMA
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,15 @@
+"""The provider that the Terraform files are held against."""
+
+from pathlib import Path
+
+import pytest
+
+from gromit.adapters import provider_mirror
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = provider_mirror.find_bundle()
+    if bundle is None:
+        pytest.skip("the embedded provider is not installed, or not made for this machine")
+    return provider_mirror.unpacked(bundle, tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,50 @@
+"""The embedded terraform on copies of the Terraform files, without any AWS."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from gromit.adapters import terraform_child
+from gromit.core.terraform import Call, child_environment, cli_config
+from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
+
+_READ = ("src/gromit/catalogue",)
+"""What roots read besides their own files."""
+_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Terraform:
+    """Terraform in one folder, with the provider of one mirror and a data directory of its own."""
+
+    folder: Path
+    mirror: Path
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command, however it ends."""
+        config, data = self.folder / "terraform.rc", self.folder / ".terraform"
+        config.write_text(cli_config(str(self.mirror)))
+        script = str(Path(terraform_child.__file__))
+        argv = [sys.executable, "-I", script, str(os.getpid()), terraform_child.EMBEDDED, *arguments]
+        environment = child_environment({"PATH": os.environ["PATH"]}, Call(cli_config=str(config), data_dir=str(data)))
+        return subprocess.run(
+            argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+        )
+
+    def does(self, *arguments: str) -> str:
+        """What it prints. Raises `AssertionError` with all it said if it fails."""
+        done = self(*arguments)
+        assert done.returncode == 0, f"terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def copied(to: Path) -> Path:
+    """A copy of everything that terraform may read, laid out as in the repository."""
+    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*")
+    for place in (PLATFORM, STACK, *(REPOSITORY / path for path in _READ)):
+        if place.exists():
+            shutil.copytree(place, to / place.relative_to(REPOSITORY), ignore=ignored)
+    return to
