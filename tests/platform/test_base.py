@@ -1,25 +1,22 @@
-"""`terraform/base`, applied to the emulator: what there is then, who may do what with it, and that it can go away again."""
+"""`terraform/base`, applied to the emulator: what there is then, and who may do what with it."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator, running_emulator
+from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.images import Image, expired
-from tests.platform.inventory import everything
 from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
-from tests.platform.pushing import GITHUB, PULL, PUSH, arn, token, wrong_rights, wrong_tokens
+from tests.platform.pushing import GITHUB, PULL, PUSH, VARIABLES, arn, token, wrong_rights, wrong_tokens
 from tests.platform.roots import Engine, Plan, Root, TerraformError
 
-pytestmark = pytest.mark.terraform
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("base")]
 
-VARIABLES = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
 CA_KEY = "canary-the-private-key-of-the-ca"
 SIXTH = "extends: tyk\ncomponents:\n  - name: portal\n    repository: portal\n    default_tag: main\n    port: 3001\n"
@@ -62,29 +59,6 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
     arns = outputs["push_key_secrets"]["value"]
     keys = {name: json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) for name, arn in arns.items()}
     return Base(root, emulator, addition, root.plan(), outputs, keys)
-
-
-@pytest.fixture(scope="module", params=["embedded", pytest.param("newer", marks=pytest.mark.long)])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    chosen: Engine = request.getfixturevalue(request.param)
-    return chosen
-
-
-@pytest.fixture
-def own_emulator() -> Iterator[Emulator]:
-    with running_emulator() as running:
-        yield running
-
-
-def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
-    before = everything(own_emulator)
-    root = Root.copied("base", tmp_path, engine, own_emulator, VARIABLES)
-    root.apply()
-    assert root.plan().is_empty
-    assert len(everything(own_emulator) - before) > 20
-    root.destroy()
-    assert root.resources() == []
-    assert everything(own_emulator) - before == {"secretsmanager gromit/ca-key"}, "AWS keeps it for thirty days"
 
 
 def test_what_holds_data_cannot_be_destroyed_by_mistake(base: Base) -> None:
