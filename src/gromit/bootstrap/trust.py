@@ -4,13 +4,18 @@
 import ipaddress
 from typing import TYPE_CHECKING
 
+from gromit.bootstrap.backends import session
 from gromit.bootstrap.machine import needed, now_ms
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gromit.adapters.token_file import TokenFile
     from gromit.config import Settings
-    from gromit.services.pki import Pki
+    from gromit.services.pki import Pki, Vault
     from gromit.services.tokens import Tokens
+    from gromit.web.job_tokens import JobTokens
     from gromit.web.server import Server
     from gromit.web.tls import ServerTls
 
@@ -25,30 +30,41 @@ def pki(settings: "Settings") -> "Pki":
     from gromit.adapters.pki_files import PkiFiles
     from gromit.core.certificates import SERIAL_BITS
     from gromit.services.pki import Pki, Sources
+    from gromit.web.tls import read_pem
 
+    key = settings.pki.ca_key
     sources = Sources(
         now=lambda: datetime.now(UTC).replace(microsecond=0),
         serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
         new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
     )
-    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)
+    pem = read_pem(key.get_secret_value(), "key of the CA") if key else None
+    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist, pem), sources)
+
+
+def key_vault(file: "Path | None", secret: str | None) -> "Vault | None":
+    """Where the key of a new CA is to go: a new file, a secret of Secrets Manager by name or ARN, or (None) the CA's folder."""
+    from gromit.adapters import aws
+    from gromit.adapters.ca_key import KeyFile, KeySecret
+
+    if file is not None:
+        return KeyFile(file)
+    return KeySecret(session().client("secretsmanager", config=aws.CLIENT), secret) if secret is not None else None
 
 
 def tokens(settings: "Settings") -> "Tokens":
     """The tokens of the file `gateway.tokens`."""
     import secrets
 
-    from gromit.adapters.token_file import TokenFile
     from gromit.core.tokens import SECRET_BYTES
     from gromit.services.tokens import Sources, Tokens
 
     sources = Sources(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
-    return Tokens(TokenFile(settings.gateway.tokens), sources)
+    return Tokens(_token_file(settings), sources)
 
 
 def gateway_server(settings: "Settings") -> "Server":
     """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
-    from gromit.adapters.token_file import TokenFile
     from gromit.web.gateway import GatewayParts, build_gateway
     from gromit.web.limits import RateLimit
     from gromit.web.server import Listener, Server
@@ -56,12 +72,33 @@ def gateway_server(settings: "Settings") -> "Server":
     from gromit.web.upstream import Upstream, client
 
     front = settings.gateway
-    TokenFile(front.tokens).entries()  # a gateway without tokens says so at once
+    _token_file(settings).entries()  # a gateway without tokens says so at once
     key = needed(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
     upstream = Upstream(client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
-    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, RateLimit(front.rate), now_ms))
+    rate, jobs = RateLimit(front.rate), _job_tokens(settings)
+    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, rate, now_ms, jobs))
     return Server(Listener(app, front.listen, _front_tls(settings)))
+
+
+def _token_file(settings: "Settings") -> "TokenFile":
+    """The file of tokens; where jobs show OIDC tokens, there need not be any other."""
+    from gromit.adapters.token_file import TokenFile
+
+    return TokenFile(settings.gateway.tokens, may_be_absent=settings.gateway.oidc.audience is not None)
+
+
+def _job_tokens(settings: "Settings") -> "JobTokens | None":
+    """Who knows the OIDC tokens of jobs; None where they are not taken. Raises `ConfigError`."""
+    from gromit.core.oidc import make_terms
+    from gromit.web import issuer
+    from gromit.web.job_tokens import JobTokens
+
+    oidc = settings.gateway.oidc
+    if oidc.audience is None:
+        return None
+    keys = issuer.IssuerKeys(issuer.client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
+    return JobTokens(keys, make_terms(oidc.issuer, oidc.audience, oidc.owners), now_ms)
 
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":
