@@ -43,11 +43,11 @@ imports: $(STAMP)
 
 test: check ## everything CI runs, the demo included
 	$(PYTEST) -m "not long" $(TOGETHER)
-	$(PYTEST) --numprocesses 2 -m "not long" $(APART)
+	$(PYTEST) -m "not long" $(APART)
 
 test-all: check checkov ## also what is long, or needs a terraform or provider that only some machines have
 	$(PYTEST) $(TOGETHER)
-	$(PYTEST) --numprocesses 2 $(APART)
+	$(PYTEST) $(APART)
 
 checkov: $(STAMP) $(CHECKOV) ## hold all Terraform against checkov's rules; its own environment is made at the first time
 	@$(BIN)/python -m tests.stacks.checkov

@@ -10,6 +10,7 @@ from tests.docs.markdown import DOCS
 from tests.docs.shell import shell
 
 
+@pytest.mark.long
 @pytest.mark.cloud
 @pytest.mark.terraform
 @pytest.mark.xdist_group("docs")  # one local cloud at a time

@@ -49,6 +49,7 @@ def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
     assert (stage.services(name), stage.state(name), stage.lock(name), stage.config_folder(name)) == ([], None, None, False)
 
 
+@pytest.mark.long
 def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_afterwards(stage: Stage) -> None:
     name = stage.env("app")
     stage.build("alpha", name)

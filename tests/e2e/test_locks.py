@@ -73,6 +73,7 @@ def at_the_question(stage: Stage, build: Build) -> Process:
     return person
 
 
+@pytest.mark.long
 def test_a_lock_of_a_persons_terraform_is_never_taken(hasty: Stage) -> None:
     build = hasty.build("alpha", hasty.env("app"))
     person = at_the_question(hasty, build)

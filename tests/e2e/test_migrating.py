@@ -58,6 +58,7 @@ def migrated(stage: Stage, *arguments: str) -> dict[tuple[str, str], str]:
     }
 
 
+@pytest.mark.long
 def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: Stage) -> None:
     new, done, gone = stage.env("new"), stage.env("done"), stage.env("gone")
     build = stage.push("alpha", new)

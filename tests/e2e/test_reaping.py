@@ -49,6 +49,7 @@ def left(stage: Stage, name: str) -> Left:
     )
 
 
+@pytest.mark.long
 def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_nothing_is_left(
     install: Callable[..., Stage],
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next
     assert (stage.phase(name), stage.lock(name)) == ("gone", None)
 
 
+@pytest.mark.long
 def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(install: Callable[..., Stage]) -> None:
     stage = install(GROMIT_REAP_GRACE="1h")
     stage.serve()

@@ -36,6 +36,7 @@ def test_a_single_pass_does_nothing_while_processing_is_suspended(stage: Stage) 
     assert stage.work("reap").endings == {gone: "done"}
 
 
+@pytest.mark.long
 def test_a_watch_finishes_what_runs_begins_nothing_new_and_goes_on_when_told(stage: Stage) -> None:
     running, later = stage.env("running"), stage.env("later")
     first = stage.build("alpha", running)

@@ -18,7 +18,8 @@ from gromit.local.processes import Identity, descendants, wait_for_end
 from gromit.local.supervisor import Record, read_record
 from tests.local.conftest import eventually
 
-pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
+"""They share one cloud, and so one process."""
 
 PARTS = ["aws", "serve", "gateway", "sow", "reap", "chitragupta"]
 
@@ -135,6 +136,7 @@ def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
     eventually(lambda: control.status(up)[4]["state"] == "running", within=30)
 
 
+@pytest.mark.long
 def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: Layout, tmp_path: Path) -> None:
     other = Layout(tmp_path)
     local(other, "up", "--detach", "--domain", "other.test")

@@ -71,7 +71,7 @@ def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path
 
 
 @pytest.mark.cloud
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.Signals) -> None:
     place = Layout(tmp_path / "cloud")
     with subprocess.Popen([*DEMO, "--dir", str(place.root)], env=clean(), stdout=subprocess.DEVNULL) as process:

@@ -6,8 +6,9 @@ from gromit.core.stack import Platform
 from tests.contracts.terraform.lives import DIGEST, SECRET, Life, Sight, live
 from tests.contracts.terraform.worlds import World
 
-pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
-"""A life takes half a minute with one provider, and up to three with a newer one on a busy machine."""
+pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900), pytest.mark.xdist_group("life")]
+"""All look at one life, so they stay on one process. It takes half a minute with one provider, and up to three with a newer one
+on a busy machine."""
 
 
 @pytest.fixture(scope="module")

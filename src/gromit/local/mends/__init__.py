@@ -6,7 +6,7 @@ outlives its need. They reach into the emulator, which is therefore pinned exact
 
 from collections.abc import Callable
 
-from gromit.local.mends import discovery, listings, network, registry, services, tasks, zones
+from gromit.local.mends import discovery, listings, network, registry, services, tasks, volumes, zones
 from gromit.local.mends.change import Mending
 
 MENDS: tuple[Callable[[Mending], None], ...] = (
@@ -35,6 +35,7 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     discovery.know_namespaces,
     zones.change_wholly,
     registry.digest_manifests,
+    volumes.delete_policies,
 )
 """All mends, in the order in which they are made."""
 

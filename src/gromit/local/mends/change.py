@@ -10,6 +10,7 @@ class Mending:
 
     def __init__(self) -> None:
         self._stock: list[tuple[Any, str, Any]] = []
+        self._added: list[tuple[Any, str]] = []
 
     def replace(self, owner: Any, name: str, new: Callable[..., Any]) -> None:
         """Let `new(stock, *args, **kwargs)` stand in for the method `owner.name`; `stock` is what stood there before."""
@@ -22,8 +23,16 @@ class Mending:
 
         setattr(owner, name, staticmethod(mended) if isinstance(stock, staticmethod) else mended)
 
+    def add(self, owner: Any, name: str, new: Callable[..., Any]) -> None:
+        """Let `new(self, *args, **kwargs)` be the method `owner.name`, which is not there; if it is, it stays."""
+        if not hasattr(owner, name):
+            self._added.append((owner, name))
+            setattr(owner, name, new)
+
     def undo(self) -> None:
         """Put everything back, the newest change first."""
         while self._stock:
             owner, name, stock = self._stock.pop()
             setattr(owner, name, stock)
+        while self._added:
+            delattr(*self._added.pop())

@@ -1,0 +1,51 @@
+# What is backed up bears the tag `backup`: base gives it to its file systems, infra to the data volumes of the Mongo hosts. So this
+# root reads no other one's state, and a new volume is backed up from its first night on.
+locals {
+  tags  = { managed = "gromit" }
+  kinds = toset(["efs", "mongo"])
+}
+
+# Encrypted with the account's own key for AWS Backup.
+resource "aws_backup_vault" "this" {
+  name = "gromit"
+  tags = local.tags
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_backup_plan" "this" {
+  name = "gromit"
+  tags = local.tags
+
+  rule {
+    rule_name         = "nightly"
+    target_vault_name = aws_backup_vault.this.name
+    schedule          = var.schedule
+
+    # Minutes: begun within an hour, or not that night; done within five.
+    start_window      = 60
+    completion_window = 300
+
+    recovery_point_tags = local.tags
+
+    lifecycle {
+      delete_after = var.kept_days
+    }
+  }
+}
+
+resource "aws_backup_selection" "this" {
+  for_each = local.kinds
+
+  name         = "gromit-${each.key}"
+  plan_id      = aws_backup_plan.this.id
+  iam_role_arn = aws_iam_role.backup.arn
+
+  selection_tag {
+    type  = "STRINGEQUALS"
+    key   = "backup"
+    value = each.key
+  }
+}

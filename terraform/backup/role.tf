@@ -1,0 +1,25 @@
+# AWS Backup acts as this role, with the policies that AWS keeps for it: what it needs differs by kind of resource and grows.
+resource "aws_iam_role" "backup" {
+  name               = "gromit-backup"
+  description        = "AWS Backup: takes and restores backups"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = local.tags
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["backup.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "this" {
+  for_each = toset(["Backup", "Restores"])
+
+  role       = aws_iam_role.backup.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyFor${each.key}"
+}

@@ -1,0 +1,17 @@
+# The catalogue is data: whatever repository stands in it has a registry, a key and a role, without another edit here.
+locals {
+  shipped   = "${path.module}/../../src/gromit/catalogue/tyk.yaml"
+  catalogue = yamldecode(file(var.catalogue))
+
+  # As gromit reads it: a catalogue may extend the shipped one, and an entry replaces the one of the same name.
+  extended   = [for entry in yamldecode(file(local.shipped)).components : entry if can(local.catalogue.extends)]
+  components = { for entry in concat(local.extended, local.catalogue.components) : entry.name => entry... }
+  entries    = [for entries in values(local.components) : entries[length(entries) - 1]]
+
+  # Repository to the tag of its default branch; components of one repository share it.
+  repositories = {
+    for entry in local.entries : entry.repository => try(entry.default_tag, "master")... if can(entry.repository)
+  }
+
+  tags = { managed = "gromit" }
+}

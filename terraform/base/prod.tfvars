@@ -1,0 +1,5 @@
+# An example: put your own values here, and no secret. `terraform apply -var-file=prod.tfvars`
+account_id   = "123456789012"
+region       = "eu-central-1"
+organization = "example"
+state_bucket = "example-terraform-state-dev"

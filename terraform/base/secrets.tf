@@ -1,0 +1,12 @@
+# The place of the CA's key. Its value is put there by `gromit pki` or by hand and never comes through terraform, so that no state
+# holds it.
+resource "aws_secretsmanager_secret" "ca_key" {
+  name                    = "gromit/ca-key"
+  description             = "Private key of the control plane's CA: read by the task pki alone"
+  recovery_window_in_days = 30
+  tags                    = local.tags
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}

@@ -1,0 +1,181 @@
+# The root `base`, planned against a mocked provider: what follows from the catalogue, and what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_ecr_repository" {
+    defaults = {
+      arn            = "arn:aws:ecr:eu-central-1:123456789012:repository/mocked"
+      repository_url = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mocked"
+    }
+  }
+
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+}
+
+variables {
+  account_id   = "123456789012"
+  region       = "eu-central-1"
+  organization = "example"
+}
+
+run "every_repository_of_the_catalogue_has_a_registry" {
+  command = plan
+
+  assert {
+    condition     = keys(output.registries) == ["tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink"]
+    error_message = "The registries are not those of the shipped catalogue."
+  }
+
+  assert {
+    condition     = keys(output.push_key_secrets) == keys(output.push_roles)
+    error_message = "Not every repository has a key."
+  }
+}
+
+run "keyless_repositories_have_a_role_alone" {
+  command = plan
+
+  variables {
+    keyless = ["tyk", "tyk-pump"]
+  }
+
+  assert {
+    condition     = keys(output.push_key_secrets) == ["tyk-analytics", "tyk-identity-broker", "tyk-sink"]
+    error_message = "There are keys that nobody wants."
+  }
+
+  assert {
+    condition     = length(output.push_roles) == 5
+    error_message = "A repository lost its role."
+  }
+}
+
+run "volumes_are_encrypted" {
+  command = plan
+
+  assert {
+    condition     = aws_efs_file_system.config.encrypted && aws_efs_file_system.certs.encrypted
+    error_message = "A volume is not encrypted."
+  }
+}
+
+run "a_keyless_repository_that_is_not_there_is_refused" {
+  command = plan
+
+  variables {
+    keyless = ["tyk-pmup"]
+  }
+
+  expect_failures = [aws_iam_openid_connect_provider.github]
+}
+
+run "a_pattern_of_keyless_repositories_is_refused" {
+  command = plan
+
+  variables {
+    keyless = ["tyk*"]
+  }
+
+  expect_failures = [var.keyless]
+}
+
+run "wildcard_organisations_are_refused" {
+  command = plan
+
+  variables {
+    organization = "*"
+  }
+
+  expect_failures = [var.organization]
+}
+
+run "several_names_are_no_organisation" {
+  command = plan
+
+  variables {
+    organization = "example/tyk"
+  }
+
+  expect_failures = [var.organization]
+}
+
+run "a_bare_wildcard_for_refs_is_refused" {
+  command = plan
+
+  variables {
+    refs = ["*"]
+  }
+
+  expect_failures = [var.refs]
+}
+
+run "refs_of_pull_requests_are_refused" {
+  command = plan
+
+  variables {
+    refs = ["refs/heads/master", "refs/pull/*"]
+  }
+
+  expect_failures = [var.refs]
+}
+
+run "no_refs_are_refused" {
+  command = plan
+
+  variables {
+    refs = []
+  }
+
+  expect_failures = [var.refs]
+}
+
+run "other_accounts_are_refused" {
+  command = plan
+
+  variables {
+    account_id = "example"
+  }
+
+  expect_failures = [var.account_id]
+}
+
+run "unknown_regions_are_refused" {
+  command = plan
+
+  variables {
+    region = "frankfurt"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "a_catalogue_that_is_not_there_is_refused" {
+  command = plan
+
+  variables {
+    catalogue = "nowhere.yaml"
+  }
+
+  expect_failures = [var.catalogue]
+}
+
+run "buckets_with_dots_are_refused" {
+  command = plan
+
+  variables {
+    state_bucket = "terraform.state.dev"
+  }
+
+  expect_failures = [var.state_bucket]
+}

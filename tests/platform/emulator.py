@@ -1,0 +1,71 @@
+"""An empty emulated AWS in a process of its own: nothing in this process can reset it, and it never outlives the tests.
+
+As a program it serves until its standard input ends.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+SECRET_KEY = "canary-the-credentials-of-whoever-applies"
+"""The secret access key that terraform is run with: it must not be found in anything that a run leaves behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """Where it listens."""
+
+    url: str
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What a person's shell holds who applies a root."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "emulated",
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        }
+
+    def client(self, service: str) -> Any:
+        """A client of one service."""
+        session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key=SECRET_KEY, region_name=REGION)
+        return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+
+@contextmanager
+def running_emulator() -> Iterator[Emulator]:
+    """An emulator for the time of the block."""
+    environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+    argv = [sys.executable, __file__]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield Emulator(process.stdout.readline().strip())
+        finally:
+            process.stdin.close()
+            process.wait(30)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    from gromit.local import emulator  # noqa: PLC0415 - moto is only for the emulator's own process
+
+    with emulator.Emulator() as aws:
+        print(aws.url, flush=True)  # noqa: T201 - this is how the parent learns the address
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""A root of `terraform/`, copied, pointed to the emulator by override files, and run.
+
+    with running_emulator() as emulator:
+        root = Root.copied("base", tmp_path, engine, emulator, {"organization": "example"})
+        root.apply()
+        assert root.plan().is_empty
+        root.output("registries")
+        root.destroy()
+
+An override file replaces the `cloud` block, another names the endpoints, and a third lets the tests destroy what
+`prevent_destroy` keeps. Nothing else of a root is changed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from gromit.adapters import terraform_child
+from gromit.core.terraform import Call, child_environment, cli_config
+from tests.platform.emulator import Emulator
+from tests.stacks.hcl import Directory
+
+REPOSITORY = Path(__file__).parents[2]
+CATALOGUE = Path("src", "gromit", "catalogue")
+"""What roots read besides their own files, by its path in the repository."""
+
+_SERVICES = (
+    "cloudwatch", "cloudwatchevents", "cloudwatchlogs", "dynamodb", "ec2", "ecr", "ecs", "efs", "elb", "iam", "kms", "route53",
+    "s3", "secretsmanager", "servicediscovery", "sns", "ssm", "sts",
+)  # fmt: skip
+"""Names in the provider's `endpoints` block that every version from 3.39 knows; later ones take `AWS_ENDPOINT_URL` besides."""
+_LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
+_TIMEOUT_S = 300
+_CHANGED = 2
+"""Exit code of `plan -detailed-exitcode` if there is something to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A terraform, and the folder that it takes its AWS provider from."""
+
+    mirror: Path
+    program: str = terraform_child.EMBEDDED
+
+    @property
+    def provider_major(self) -> int:
+        """Major version of the newest AWS provider in the mirror."""
+        versions = (p.name for p in (self.mirror / "registry.terraform.io" / "hashicorp" / "aws").iterdir())
+        return max(int(version.partition(".")[0]) for version in versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What terraform would do."""
+
+    document: Mapping[str, Any]
+    """`terraform show -json` of the plan."""
+    text: str
+    """What a person is shown."""
+    is_empty: bool
+    """Whether terraform itself says that there is nothing to do, outputs included."""
+
+    @property
+    def actions(self) -> Mapping[str, tuple[str, ...]]:
+        """Address to what would be done with it, without what stays and what is only read."""
+        changes = {r["address"]: tuple(r["change"]["actions"]) for r in self.document.get("resource_changes", [])}
+        return {address: actions for address, actions in changes.items() if actions not in {("no-op",), ("read",)}}
+
+
+class TerraformError(AssertionError):
+    """Terraform ended with an error; what it said is the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One root in a folder of its own."""
+
+    PLAN: ClassVar[str] = "plan"
+
+    folder: Path
+    engine: Engine
+    environ: Mapping[str, str]
+    said: list[str] = field(default_factory=list)
+    """All that terraform has printed in the runs so far, but for plans as JSON: they hold every value, as the state does."""
+
+    @classmethod
+    def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
+        """A copy of `terraform/<name>` with its modules and catalogue, initialised, with the given values of its variables."""
+        root = cls(copied(to) / name, engine, emulator.environ)
+        _write_overrides(root.folder, engine, emulator.url)
+        root.give(variables)
+        root.run("init", "-input=false")
+        return root
+
+    def give(self, variables: Mapping[str, Any]) -> None:
+        """Other values of its variables from now on."""
+        (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
+
+    def apply(self, *arguments: str) -> None:
+        """Make it so; with `Root.PLAN` exactly what was planned last."""
+        self.run("apply", "-input=false", "-auto-approve", *arguments)
+
+    def destroy(self) -> None:
+        """Take everything away again."""
+        self.run("destroy", "-input=false", "-auto-approve")
+
+    def plan(self, *arguments: str) -> Plan:
+        """What an apply would do now."""
+        done = self.run("plan", "-input=false", "-detailed-exitcode", f"-out={self.PLAN}", *arguments, accepted=(0, _CHANGED))
+        document = json.loads(self.run("show", "-json", self.PLAN).stdout)
+        return Plan(document, done.stdout, is_empty=done.returncode == 0)
+
+    def outputs(self) -> Mapping[str, Any]:
+        """All outputs, as `terraform output -json` gives them: with `sensitive`, `type` and `value`."""
+        found = json.loads(self.run("output", "-json").stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def output(self, name: str) -> Any:
+        """The value of one output."""
+        return self.outputs()[name]["value"]
+
+    def resources(self) -> list[str]:
+        """Addresses in its state."""
+        return self.run("state", "list").stdout.split()
+
+    def run(self, command: str, *arguments: str, accepted: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+        """One terraform command. Raises `TerraformError` if it ends with another code than an accepted one."""
+        config = self.folder.parent / f"{self.folder.name}.rc"
+        config.write_text(cli_config(str(self.engine.mirror)))
+        call = Call(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
+        script = str(Path(terraform_child.__file__))
+        argv = [sys.executable, "-I", script, str(os.getpid()), self.engine.program, command, *_colourless(command), *arguments]
+        environment = child_environment(self.environ, call)
+        done = subprocess.run(
+            argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+        )
+        self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
+        if done.returncode not in accepted:
+            raise TerraformError(f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}")
+        return done
+
+
+def copied(to: Path) -> Path:
+    """A copy of all of `terraform/`, with what it reads besides at the same distance; made once in a folder."""
+    folder = to / "terraform"
+    if not folder.exists():
+        shutil.copytree(REPOSITORY / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        shutil.copytree(REPOSITORY / CATALOGUE, to / CATALOGUE)
+    return folder
+
+
+def _colourless(command: str) -> tuple[str, ...]:
+    return () if command == "state" else ("-no-color",)
+
+
+def _write_overrides(folder: Path, engine: Engine, url: str) -> None:
+    (folder / "state_override.tf").write_text(_LOCAL_STATE)
+    (folder / "endpoints_override.tf").write_text(_endpoints(url, engine.provider_major))
+    for directory in (folder, *(folder.parent / "modules").glob("*")):
+        kept = "\n".join(_destroyable(directory))
+        if kept:
+            (directory / "destroyable_override.tf").write_text(kept)
+
+
+def _endpoints(url: str, provider_major: int) -> str:
+    """Path style, as a bucket's own name would need DNS; the argument has another name since provider 4."""
+    path_style = "s3_force_path_style" if provider_major < 4 else "s3_use_path_style"
+    endpoints = "".join(f'    {service} = "{url}"\n' for service in _SERVICES)
+    return (
+        f'provider "aws" {{\n  {path_style} = true\n  skip_credentials_validation = true\n  skip_metadata_api_check = true\n'
+        f"  endpoints {{\n{endpoints}  }}\n}}\n"
+    )
+
+
+def _destroyable(folder: Path) -> Iterator[str]:
+    """Terraform merges `lifecycle` by argument, so that only the one argument of each kept resource is replaced."""
+    texts = {path.name: path.read_text() for path in folder.glob("*.tf")}
+    for block in Directory(name=folder.name, texts=texts, is_root=False).blocks("resource"):
+        if any(lifecycle.get("prevent_destroy") for lifecycle in block.body.get("lifecycle", [])):
+            kind, name = block.labels
+            yield f'resource "{kind}" "{name}" {{\n  lifecycle {{\n    prevent_destroy = false\n  }}\n}}\n'

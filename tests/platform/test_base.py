@@ -1,0 +1,280 @@
+"""`terraform/base`, applied to the emulator: what there is then, who may do what with it, and that it can go away again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator, running_emulator
+from tests.platform.images import Image, expired
+from tests.platform.inventory import everything
+from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
+from tests.platform.pushing import GITHUB, PULL, PUSH, arn, token, wrong_rights, wrong_tokens
+from tests.platform.roots import Engine, Plan, Root
+
+pytestmark = pytest.mark.terraform
+
+VARIABLES = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
+REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
+CA_KEY = "canary-the-private-key-of-the-ca"
+SIXTH = "extends: tyk\ncomponents:\n  - name: portal\n    repository: portal\n    default_tag: main\n    port: 3001\n"
+"""A catalogue of one's own with one entry more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The root after it was applied twice: with the shipped catalogue, and with one entry more."""
+
+    root: Root
+    emulator: Emulator
+    addition: Plan
+    """What the sixth component was to change."""
+    after: Plan
+    """What was to be done when it was there."""
+    outputs: Mapping[str, Any]
+    keys: Mapping[str, Mapping[str, str]]
+    """Repository to what lies in its secret."""
+
+    @property
+    def parameter(self) -> Mapping[str, Any]:
+        found = json.loads(self.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"])
+        assert isinstance(found, dict)
+        return found
+
+
+@pytest.fixture(scope="module")
+def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    folder = tmp_path_factory.mktemp("base")
+    root = Root.copied("base", folder, embedded, emulator, VARIABLES)
+    root.apply()
+    secrets = emulator.client("secretsmanager")
+    secrets.put_secret_value(SecretId="gromit/ca-key", SecretString=CA_KEY)
+    (folder / "catalogue.yaml").write_text(SIXTH)
+    root.give({**VARIABLES, "catalogue": str(folder / "catalogue.yaml")})
+    addition = root.plan()
+    root.apply(Root.PLAN)
+    outputs = root.outputs()
+    arns = outputs["push_key_secrets"]["value"]
+    keys = {name: json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) for name, arn in arns.items()}
+    return Base(root, emulator, addition, root.plan(), outputs, keys)
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("newer", marks=pytest.mark.long)])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    chosen: Engine = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def own_emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
+
+
+def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+    before = everything(own_emulator)
+    root = Root.copied("base", tmp_path, engine, own_emulator, VARIABLES)
+    root.apply()
+    assert root.plan().is_empty
+    assert len(everything(own_emulator) - before) > 20
+    root.destroy()
+    assert root.resources() == []
+    assert everything(own_emulator) - before == {"secretsmanager gromit/ca-key"}, "AWS keeps it for thirty days"
+
+
+def test_a_component_more_is_an_entry_more(base: Base) -> None:
+    """Nothing else changes but what tells of it."""
+    told = {address for address, actions in base.addition.actions.items() if not address.startswith('module.registry["portal"].')}
+    assert told == {"aws_ssm_parameter.base"}
+    assert {actions for address, actions in base.addition.actions.items() if address not in told} == {("create",)}
+    for output in ("registries", "push_roles", "push_key_secrets"):
+        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal"}
+    assert base.after.is_empty
+
+
+def test_infra_is_told_what_there_is(base: Base) -> None:
+    parameter = base.parameter
+    assert set(parameter) == {
+        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id", "state_bucket",
+        "registry", "registries", "ca_key_secret_arn",
+    }  # fmt: skip
+    efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
+    for name in ("config", "certs"):
+        (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])["AccessPoints"]
+        assert point["FileSystemId"] == parameter[f"{name}_file_system_id"]
+    found = {r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]}
+    assert parameter["registries"] == found
+    assert base.outputs["registries"]["value"] == {name: f"{parameter['registry']}/{name}" for name in found}
+    assert (
+        base.emulator.client("secretsmanager").describe_secret(SecretId=parameter["ca_key_secret_arn"])["Name"] == "gromit/ca-key"
+    )
+
+
+def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
+    secrets = {SECRET_KEY, CA_KEY, *(key["AWS_SECRET_ACCESS_KEY"] for key in base.keys.values())}
+    assert len(secrets) == 2 + len(REPOSITORIES) + 1
+    places = {
+        "outputs": json.dumps(base.outputs),
+        "plans": base.addition.text + base.after.text,
+        "parameter": json.dumps(base.parameter),
+        "what terraform said": "\n".join(base.root.said),
+    }
+    assert {place for place, text in places.items() for secret in secrets if secret in text} == set()
+    assert not any(output["sensitive"] for output in base.outputs.values())
+
+
+def test_the_key_of_the_ca_never_comes_to_the_state(base: Base) -> None:
+    """It was put in its place before the second apply. The keys of the repositories do: see the reason in the module."""
+    state = (base.root.folder / "terraform.tfstate").read_text()
+    assert CA_KEY not in state
+    assert SECRET_KEY not in state
+
+
+def test_each_secret_holds_the_key_of_its_own_user(base: Base) -> None:
+    for repository, key in base.keys.items():
+        session = boto3.Session(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+        who = session.client("sts", endpoint_url=base.emulator.url).get_caller_identity()
+        assert who["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/gromit-push-{repository}"
+
+
+@pytest.mark.parametrize("reader", [user_policies, role_policies])
+def test_whoever_pushes_reaches_one_registry_alone(base: Base, reader: Any) -> None:
+    iam = base.emulator.client("iam")
+    policies = reader(iam, "gromit-push-tyk")
+    assert wrong_rights(policies) == []
+    for repository in (*REPOSITORIES, "portal"):
+        own = reader(iam, f"gromit-push-{repository}")
+        assert [r for r in (*REPOSITORIES, "portal") if own.allows(PUSH, arn(r))] == [repository]
+        assert [r for r in (*REPOSITORIES, "portal") if own.allows(PULL, arn(r))] == [repository]
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("ecr:*", arn("tyk")), (PUSH, "*"), (PUSH, arn("tyk*")), ("ecr:Describe*", "*"), ("secretsmanager:GetSecretValue", "*")],
+)
+def test_one_wildcard_too_many_is_seen(base: Base, action: str, resource: str) -> None:
+    """Put into the account itself, beside what terraform has made."""
+    iam, name = base.emulator.client("iam"), "too-much"
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+    iam.put_role_policy(RoleName="gromit-push-tyk", PolicyName=name, PolicyDocument=json.dumps(document))
+    try:
+        assert wrong_rights(role_policies(iam, "gromit-push-tyk"))
+    finally:
+        iam.delete_role_policy(RoleName="gromit-push-tyk", PolicyName=name)
+
+
+def test_a_role_is_for_its_own_repositorys_branches_and_tags(base: Base) -> None:
+    iam = base.emulator.client("iam")
+    trust = role_trust(iam, "gromit-push-tyk")
+    assert wrong_tokens(trust) == []
+    claims = token("repo:example/tyk:ref:refs/heads/master")
+    assert not trust.accepts("sts:AssumeRole", GITHUB, claims)
+    assert not trust.accepts("sts:AssumeRoleWithWebIdentity", ("Federated", "accounts.google.com"), claims)
+    assert not trust.accepts("sts:AssumeRoleWithWebIdentity", ("AWS", f"arn:aws:iam::{ACCOUNT}:root"), claims)
+    for repository in (*REPOSITORIES, "portal"):
+        own = role_trust(iam, f"gromit-push-{repository}")
+        subjects = {r: token(f"repo:example/{r}:ref:refs/heads/master") for r in (*REPOSITORIES, "portal")}
+        assert [r for r, c in subjects.items() if own.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)] == [repository]
+
+
+@pytest.mark.parametrize(
+    "subject", ["repo:example/*", "repo:example/tyk*", "repo:*/tyk:ref:refs/heads/*", "repo:example/tyk:*", "*"]
+)
+def test_a_wildcard_subject_is_seen(base: Base, subject: str) -> None:
+    iam = base.emulator.client("iam")
+    document = iam.get_role(RoleName="gromit-push-tyk")["Role"]["AssumeRolePolicyDocument"]
+    loose = json.loads(json.dumps(document))
+    loose["Statement"][0]["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"] = subject
+    iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(loose))
+    try:
+        assert wrong_tokens(role_trust(iam, "gromit-push-tyk"))
+    finally:
+        iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(document))
+
+
+def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
+    ecr = base.emulator.client("ecr")
+    for found in ecr.describe_repositories()["repositories"]:
+        assert found["imageScanningConfiguration"] == {"scanOnPush": True}
+        assert found["encryptionConfiguration"]["encryptionType"] == "AES256"
+    sha, old = "2b3c4d5e6f", 400
+    images = {
+        "master": Image(("master", sha), old), "release": Image(("v5.3.0",), old), "long release": Image(("release-5.3",), old),
+        "branch": Image(("app-test", sha), 15), "former master": Image((sha,), 15), "main": Image(("main",), old),
+        "like a master": Image(("master-2",), old), "left over": Image((), 8), "fresh": Image(("app-test",), 13),
+        "new": Image((), 6),
+    }  # fmt: skip
+
+    def gone(repository: str) -> set[str]:
+        policy = json.loads(ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"])
+        found = expired(policy, list(images.values()))
+        return {name for name, image in images.items() if image in found}
+
+    always = {"branch", "former master", "like a master", "left over"}
+    assert gone("tyk") == {*always, "main"}
+    assert gone("portal") == {*always, "master"}, "its entry says that its default branch is main"
+
+
+def test_the_states_are_kept_and_closed(base: Base) -> None:
+    s3, bucket = base.emulator.client("s3"), base.parameter["state_bucket"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
+    own = Policies(resource=statements(s3.get_bucket_policy(Bucket=bucket)["Policy"]))
+    for target in (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/env:/app-test/devenv"):
+        plain = Request("s3:GetObject", target, {"aws:SecureTransport": "false"})
+        assert own.decide(plain) is Effect.REFUSED
+        assert own.decide(Request("s3:GetObject", target, {"aws:SecureTransport": "true"})) is Effect.NOT_ALLOWED
+
+
+MOUNT, WRITE, ROOT = (f"elasticfilesystem:Client{name}" for name in ("Mount", "Write", "RootAccess"))
+
+
+def volume(base: Base, name: str, **identity: tuple[str, ...]) -> Any:
+    """A look at what a client may do with a volume; `rights` are those of its own role."""
+    efs, parameter = base.emulator.client("efs"), base.parameter
+    (found,) = efs.describe_file_systems(FileSystemId=parameter[f"{name}_file_system_id"])["FileSystems"]
+    assert found["Encrypted"] is True
+    policy = statements(efs.describe_file_system_policy(FileSystemId=found["FileSystemId"])["Policy"])
+    rights = identity.get("rights", ())
+    own = ({"Effect": "Allow", "Action": list(rights), "Resource": found["FileSystemArn"]},) if rights else ()
+    point = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/{parameter[f'{name}_access_point_id']}"
+
+    def allowed(*, tls: bool = True, by_point: bool = True) -> set[str]:
+        context = {"aws:SecureTransport": str(tls).lower(), "elasticfilesystem:AccessedViaMountTarget": "true"}
+        context |= {"elasticfilesystem:AccessPointArn": point} if by_point else {}
+        policies = Policies(identity=own, resource=policy)
+        return {a for a in (MOUNT, WRITE, ROOT) if policies.decide(Request(a, found["FileSystemArn"], context)) is Effect.ALLOWED}
+
+    return allowed
+
+
+def test_certificates_are_for_those_with_the_right_alone(base: Base) -> None:
+    few = volume(base, "certs", rights=(MOUNT, WRITE))
+    assert few() == {MOUNT, WRITE}
+    assert few(tls=False) == few(by_point=False) == set()
+    assert volume(base, "certs")() == set(), "a container of an environment has no role"
+
+
+def test_config_is_read_by_all_and_written_by_those_with_the_right(base: Base) -> None:
+    everybody = volume(base, "config")
+    assert everybody(by_point=False) == {MOUNT}
+    assert WRITE not in everybody()
+    assert everybody(tls=False) == everybody(tls=False, by_point=False) == set()
+    assert volume(base, "config", rights=(MOUNT, WRITE))() == {MOUNT, WRITE, ROOT}
+
+
+def test_access_points_have_users_of_their_own(base: Base) -> None:
+    efs = base.emulator.client("efs")
+    points = {p["FileSystemId"]: p for p in efs.describe_access_points()["AccessPoints"]}
+    certs = points[base.parameter["certs_file_system_id"]]
+    assert certs["PosixUser"] == {"Uid": 1000, "Gid": 1000}
+    assert certs["RootDirectory"]["Path"] == "/gromit"
+    assert certs["RootDirectory"]["CreationInfo"] == {"OwnerUid": 1000, "OwnerGid": 1000, "Permissions": "0700"}
+    config = points[base.parameter["config_file_system_id"]]
+    assert (config["RootDirectory"]["Path"], config["PosixUser"]) == ("/", {"Uid": 0, "Gid": 0})
