@@ -87,7 +87,7 @@ def _resources(module: Json, made: Mapping[str, Json]) -> Iterator[Resource]:
         if entry["mode"] == "managed":
             expressions = made.get(f"{where}.{entry['type']}.{entry['name']}", {})
             references = {argument: frozenset(_references(value)) for argument, value in expressions.items()}
-            yield Resource(entry["address"], entry["type"], entry["name"], entry["values"], where, references)
+            yield Resource(entry["address"], entry["type"], entry["name"], entry.get("values", {}), where, references)
     for child in module.get("child_modules", []):
         yield from _resources(child, made)
 

@@ -137,6 +137,12 @@ def test_a_rule_of_the_newer_kind_is_looked_at_too() -> None:
     assert findings(document) == [f"ways_in_are_closed: {rule['address']} lets 0.0.0.0/0 in to port 27017-27017"]
 
 
+def test_what_is_known_only_after_the_apply_is_no_finding() -> None:
+    """Terraform leaves out even the empty object of values if none is known."""
+    resource = {"address": "aws_sns_topic_policy.x", "mode": "managed", "type": "aws_sns_topic_policy", "name": "x"}
+    assert findings({"planned_values": {"root_module": {"resources": [resource]}}, "configuration": {}}) == []
+
+
 def test_the_program_tells_the_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     group = {
         "address": "aws_cloudwatch_log_group.x",
