@@ -61,15 +61,18 @@ docs: $(STAMP) ## make the pages anew that are made from the code
 	$(BIN)/python -m tests.docs
 	$(BIN)/python -m tests.stacks.readme
 
+# Everything is pinned as in dev.txt, so that what runs is what was tested; but for what has an environment of its own.
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make pins"
+
 pins: $(STAMP) ## renew requirements/*.txt from pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make pins" pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make pins" --extra local --extra dev pyproject.toml -o requirements/dev.txt
-	echo checkov | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make pins" - -o requirements/checkov.txt
-	echo uv | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make pins" - -o requirements/uv.txt
+	$(COMPILE) --extra local --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt
+	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --group release -o requirements/release.txt
+	echo checkov | $(COMPILE) - -o requirements/checkov.txt
+	echo uv | $(COMPILE) - -o requirements/uv.txt
 
 clean: ## remove .venv and caches
 	rm -rf .venv .venv-checkov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

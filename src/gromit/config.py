@@ -105,6 +105,27 @@ class Client(_Group):
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
+class Oidc(_Group):
+    """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
+
+    audience: str | None = Field(
+        None, description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken"
+    )
+    owners: Names = Field(
+        (), description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names"
+    )
+    issuer: str = Field("https://token.actions.githubusercontent.com", description="issuer of these tokens")
+    keys: str | None = Field(
+        None, description="where the issuer's public keys (JWKS) lie; unset: below the issuer, .well-known/jwks"
+    )
+
+    @model_validator(mode="after")
+    def _owners_are_known(self) -> Self:
+        if self.audience is not None and not self.owners:
+            raise ValueError("owners is empty: jobs of every repository on GitHub could report")
+        return self
+
+
 class Gateway(_Group):
     """`gromit gateway`."""
 
@@ -118,10 +139,11 @@ class Gateway(_Group):
     )
     tokens: Path = Field(
         Path("tokens.json"),
-        description="file of token hashes, written by `gromit token new`; read anew when it changes",
+        description="file of token hashes, written by `gromit token new`; read anew when it changes; unneeded with gateway.oidc",
     )
-    rate: int = Field(120, gt=0, description="requests a minute that one token may make")
+    rate: int = Field(120, gt=0, description="requests a minute that one token, or the jobs of one repository, may make")
     timeout: Pause = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
+    oidc: Oidc = Oidc()
 
 
 class Environments(_Group):
@@ -217,6 +239,26 @@ class Pki(_Group):
     leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates")
 
 
+class Doctor(_Group):
+    """`gromit doctor`: what an installation is held against."""
+
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
+        None, description="AWS account in which everything is to stand; unset: not checked"
+    )
+    region: str | None = Field(None, description="AWS region in which everything is to stand; unset: not checked")
+    environments: int | None = Field(
+        None, gt=0, description="so many environments must fit into AWS's quotas; unset: those that exist"
+    )
+    quota_percent: int = Field(80, gt=0, le=100, description="a quota of which so much is used is told as wrong, in percent")
+    resolver: Address | None = Field(
+        None, description="DNS server that is asked for the zone's delegation; unset: the one of this machine"
+    )
+    roles: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(_split)] = Field(
+        (), description="roles that are not called gromit-PART, each as part=name or part=ARN; parts: docs/reference/doctor.md"
+    )
+    terraform_cloud: str = Field("https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers")
+
+
 class Log(_Group):
     """Logs, on standard error."""
 
@@ -232,8 +274,14 @@ class Settings(_Group):
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
     repos: Names | None = Field(None, description="repositories that make up an environment; unset: those of the catalogue")
     registryid: str | None = Field(None, description="AWS account of the container registries; unset: our own")
-    base: str | None = Field(None, description="name of the remote state of terraform/base; accepted; not used yet")
-    infra: str | None = Field(None, description="name of the remote state of terraform/infra; accepted; not used yet")
+    base: str | None = Field(
+        None,
+        description="Terraform Cloud workspace of terraform/base, whose state `gromit doctor aws` looks at; unset: not checked",
+    )
+    infra: str | None = Field(
+        None,
+        description="Terraform Cloud workspace of terraform/infra, whose state `gromit doctor aws` looks at; unset: not checked",
+    )
     ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
     catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
     root: Path = Field(Path("/config"), description="root of the config tree, where a command is not given one")
@@ -249,6 +297,7 @@ class Settings(_Group):
     state: State = State()
     terraform: Terraform = Terraform()
     pki: Pki = Pki()
+    doctor: Doctor = Doctor()
     log: Log = Log()
 
 

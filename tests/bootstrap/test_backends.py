@@ -1,11 +1,13 @@
 """What settings become on their way to what they set."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from gromit.bootstrap.backends import terraform_grace
+from gromit.bootstrap.backends import session, terraform_grace
 from gromit.config import Terraform, load
+from gromit.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -25,3 +27,30 @@ def test_an_interrupted_terraform_ends_before_its_worker_is_killed(grace: str, s
 
 def test_the_defaults_fit_together() -> None:
     assert terraform_grace(Terraform()) == Terraform().grace
+
+
+@pytest.fixture
+def no_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing of the SDK's files of whoever runs the tests; and no session is kept."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+@pytest.mark.usefixtures("no_files")
+def test_an_empty_region_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigError, match="no AWS region is set"):
+        session()
+
+
+@pytest.mark.usefixtures("no_files")
+def test_a_profile_that_does_not_exist_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "absent")
+    with pytest.raises(ConfigError, match="absent") as caught:
+        session()
+    assert "AWS_PROFILE" in str(caught.value.hint)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.cloud import GROMIT, ended, variables
-from tests.docs.markdown import DOCS
+from tests.docs.markdown import DOCS, ROOT
 from tests.docs.shell import shell
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
@@ -33,9 +33,13 @@ boto3.client("dynamodb").put_item(TableName="DeveloperEnvironments", Item={key: 
 END
 """
 
+_TREE = f'cd "{ROOT}"'
+
 BEFORE: Mapping[str, str] = {
+    "build-the-image.md": _TREE,
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
+    "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "run-terraform-by-hand.md": _APP_TEST,
     "take-over-from-the-earlier-system.md": _FLAT_ROW,
@@ -59,7 +63,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
-    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent)}
+    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent), "CHECKOUT": str(ROOT)}
     with shell(tmp_path, tmp_path / "printed", told) as bash:
         prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
         code, printed = bash.run(prepared)

@@ -37,6 +37,8 @@ def server() -> Iterator[DnsServer]:
     names = FixedNames(
         RecordSet(TYK, "A", 10, ("127.45.0.4", "127.45.0.5")),
         RecordSet("_gromit.app-test.dev.gromit.test", "TXT", 60, ('"owner=gromit" "two"',)),
+        RecordSet("zone.gromit.test", "NS", 60, ("ns-1.awsdns-01.org",)),
+        RecordSet("broken.gromit.test", "A", 60, ("nonsense",)),
         RecordSet("long.dev.gromit.test", "TXT", 60, tuple(f'"{n:0250}"' for n in range(20))),
     )
     server = DnsServer(names).start()
@@ -77,6 +79,18 @@ def test_what_is_not_there_is_denied(server: DnsServer, name: str, kind: str, co
     response = ask(server, name, kind)
     assert (response.rcode(), response.answer) == (code, [])
     assert bool(response.authority) is name.endswith("dev.gromit.test")
+
+
+def test_name_servers_are_whole_names_also_without_a_last_dot(server: DnsServer) -> None:
+    (found,) = ask(server, "zone.gromit.test", "NS").answer
+    assert [r.target.to_text() for r in found] == ["ns-1.awsdns-01.org."]
+
+
+def test_a_value_that_cannot_be_sent_gets_no_answer_and_does_no_harm(server: DnsServer) -> None:
+    query = dns.message.make_query("broken.gromit.test", "A")
+    with pytest.raises(dns.exception.Timeout):
+        dns.query.udp(query, "127.0.0.1", port=server.port, timeout=0.3)
+    assert ask(server, TYK).answer
 
 
 def test_an_answer_too_long_for_a_datagram_comes_by_tcp(server: DnsServer) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from gromit import cli
 from gromit.errors import BackendError
+from gromit.local.layout import Layout
 from gromit.local.processes import Identity, identity
 from gromit.local.supervisor import Part, PartState, Supervisor, read_record
 from tests.local.conftest import eventually
@@ -176,3 +178,15 @@ def test_a_record_that_cannot_be_read_is_none(cloud: Cloud) -> None:
     assert read_record(cloud.record) is None
     cloud.record.write_text(json.dumps({"parts": 1}))
     assert read_record(cloud.record) is None
+
+
+def test_a_cloud_is_not_said_to_be_well_before_all_of_it_is_up(tmp_path: Path) -> None:
+    supervisor = Supervisor(Layout(tmp_path).processes, tmp_path, threading.Event(), alone=False)
+    try:
+        supervisor.start([part("aws")], 10)
+        coming_up = cli.run(["local", "status", "--dir", str(tmp_path)])
+        supervisor.mark_ready()
+        up = cli.run(["local", "status", "--dir", str(tmp_path)])
+    finally:
+        supervisor.stop()
+    assert (coming_up, up) == (cli.FAILED, 0)

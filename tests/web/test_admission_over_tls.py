@@ -26,6 +26,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("PUT", "/env/{name:path}"): OPERATOR,
     ("PATCH", "/env/{name:path}"): OPERATOR,
     ("DELETE", "/env/{name:path}"): REPORTERS,
+    ("GET", "/v1/whoami"): ANYBODY,
     ("GET", "/v1/environments"): ANYBODY,
     ("GET", "/v1/environments/{name}"): ANYBODY,
     ("GET", "/v1/environments/{name}/events"): ANYBODY,

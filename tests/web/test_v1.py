@@ -37,6 +37,14 @@ def _pages(serve: Serve, **query: Any) -> Iterator[list[str]]:
         cursor = {"cursor": page["next"]}
 
 
+@pytest.mark.parametrize("role", Role)
+def test_everybody_hears_whom_their_certificate_names(serve: Serve, role: Role) -> None:
+    answer = serve.send("GET", "/v1/whoami", who=role)
+    said = answer.json()
+    assert (answer.status_code, said["role"]) == (200, role)
+    assert said["name"].startswith(f"{role}-")
+
+
 # ── one environment ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
-from gromit.errors import BackendError, Denied, Temporary
+from gromit.errors import BackendError, ConfigError, Denied, Temporary
 
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 3},
@@ -37,8 +38,16 @@ _DENIED = frozenset(
 
 
 def new_session(region: str | None = None) -> boto3.Session:
-    """A session with credentials, region and `AWS_ENDPOINT_URL` as the SDK finds them; the region may be given."""
-    return boto3.Session(region_name=region)
+    """A session with credentials, region and `AWS_ENDPOINT_URL` as the SDK finds them; the region may be given.
+
+    Raises `ConfigError` for a profile that does not exist.
+    """
+    try:
+        return boto3.Session(region_name=region)
+    except aws.BotoCoreError as error:  # a profile that is not there, or files that cannot be read
+        raise ConfigError(
+            f"the settings of AWS's SDK cannot be used: {error}", hint="check AWS_PROFILE and the SDK's files"
+        ) from error
 
 
 def error_code(error: aws.ClientError) -> str:
@@ -67,5 +76,9 @@ def translated(doing: str) -> Iterator[None]:
         raise Denied(f"could not {doing}: {error}", hint="set the AWS SDK's own variables, or a role and AWS_REGION") from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         raise Temporary(f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached") from error
+    except ResponseParserError as error:  # its text quotes the whole page
+        raise BackendError(
+            f"could not {doing}: what has answered is not AWS", hint="check AWS_ENDPOINT_URL, and proxies"
+        ) from error
     except aws.BotoCoreError as error:
         raise BackendError(f"could not {doing}: {error}") from error

@@ -18,6 +18,7 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
+from gromit.bootstrap.doctoring import doctor
 from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
 from gromit.bootstrap.records import clusters, pace, record_keeper
@@ -33,6 +34,7 @@ __all__ = [
     "change_feed",
     "clusters",
     "config_root",
+    "doctor",
     "domain",
     "environment_store",
     "gateway_server",

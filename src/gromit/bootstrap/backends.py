@@ -40,7 +40,7 @@ def session() -> "boto3.Session":
     from gromit.adapters import aws
 
     made = aws.new_session(os.environ.get("AWS_REGION") or None)
-    if made.region_name is None:
+    if not made.region_name:  # an empty variable counts as unset
         raise ConfigError("no AWS region is set", hint="set AWS_REGION")
     return made
 

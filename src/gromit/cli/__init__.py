@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "root": ("root_init", "make a folder a config root"),
     "pki": ("pki", "certificates: init, issue, renew, revoke, list"),
     "token": ("token", "tokens of the gateway: new, list, revoke"),
+    "doctor": ("doctor", "look at an installation: what is wrong, and how to mend it"),
     "migrate": ("migrate", "take over from the earlier system, once"),
     "local": ("local", "the whole system on this machine"),
 }

@@ -86,13 +86,14 @@ def down(_run: Run, folder: Path) -> None:
 @_folder
 @pass_run
 def status(run: Run, folder: Path) -> int:
-    """How the parts are. The exit code is 0 only if all run."""
+    """How the parts are. The exit code is 0 only if all run, and the cloud is up."""
     from gromit.core.time import iso
     from gromit.local import control
 
-    rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(control.folder(folder))]
+    place = control.folder(folder)
+    rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
     show(rows, ("part", "state", "pid", "since", "restarts", "address", "log"), run.output, empty="there is no local cloud")
-    return 0 if rows and all(row["state"] == "running" for row in rows) else FAILED
+    return 0 if control.is_up(place) and all(row["state"] == "running" for row in rows) else FAILED
 
 
 @local.command()

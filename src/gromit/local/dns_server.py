@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.opcode
 import dns.rcode
 import dns.rdatatype
@@ -168,23 +169,29 @@ class DnsServer:
             query = dns.message.from_wire(wire)
             if query.flags & dns.flags.QR:
                 return None
-            response = answer(query, self._names)
+            return _wire(answer(query, self._names), query, udp=udp)
         except dns.exception.DNSException:
             return None
         except Exception:  # a query must not end the server
             log.exception("dns.failed")
             return None
-        largest = max(_PLAIN_UDP, query.payload) if udp else 65535
-        try:
-            return bytes(response.to_wire(max_size=largest))
-        except dns.exception.TooBig:
-            short = dns.message.make_response(query)
-            short.flags |= dns.flags.AA | dns.flags.TC
-            return bytes(short.to_wire())
+
+
+def _wire(response: Any, query: Any, *, udp: bool) -> bytes:
+    """A response as it is sent; over UDP only its head, if it is too large for the client."""
+    try:
+        return bytes(response.to_wire(max_size=max(_PLAIN_UDP, query.payload) if udp else 65535))
+    except dns.exception.TooBig:
+        short = dns.message.make_response(query)
+        short.flags |= dns.flags.AA | dns.flags.TC
+        return bytes(short.to_wire())
 
 
 def _rrset(record: RecordSet) -> Any:
-    return dns.rrset.from_text_list(f"{record.name}.", record.ttl, "IN", record.type, list(record.values))
+    """A record set for the wire; names in its values are whole, as Route53 takes them, also without a last dot."""
+    return dns.rrset.from_text_list(
+        f"{record.name}.", record.ttl, "IN", record.type, list(record.values), origin=dns.name.root, relativize=False
+    )
 
 
 def _value(record: str | dict[str, str]) -> str:

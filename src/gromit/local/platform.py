@@ -26,6 +26,7 @@ ROLE = "gromit-devenv-execution"
 _MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _CLIENT = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=30)
 _ZONES = 3
+_PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,9 @@ def _bucket(account: Account) -> None:
     if not _named(s3.list_buckets()["Buckets"], BUCKET):
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region})
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True))
 
 
 def _zone(account: Account, domain: str) -> str:

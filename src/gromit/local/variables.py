@@ -40,6 +40,9 @@ def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
         "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
         "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
         "GROMIT_ROOT": str(layout.config),
+        "GROMIT_DOCTOR_ACCOUNT": facts.account_id,
+        "GROMIT_DOCTOR_REGION": facts.region,
+        "GROMIT_DOCTOR_RESOLVER": f"127.0.0.1:{facts.ports['dns']}",
     }
 
 

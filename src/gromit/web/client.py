@@ -14,6 +14,7 @@ import structlog
 
 from gromit.core.claims import Claim, NoWork, Standing
 from gromit.core.environment import Want, Work
+from gromit.core.installation import Caller
 from gromit.core.protocol import Problem
 from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
 
@@ -83,6 +84,14 @@ class ServeClient:
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def caller(self) -> Caller:
+        """Whom serve takes us for; that it answers at all is the other half of it."""
+        found = self.get("/v1/whoami")
+        try:
+            return Caller(str(self._http.base_url), str(found["name"]), str(found["role"]))
+        except (KeyError, TypeError):
+            raise BackendError(f"what {self._http.base_url} sent is not who we are") from None
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:

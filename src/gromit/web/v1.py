@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from gromit.core.environment import Environment, Phase, Want
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
+from gromit.core.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import Part, Receipt
 from gromit.web import views
@@ -85,6 +86,20 @@ class Reported:
 
     outcome: Receipt
     environment: EnvironmentView
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Whom a certificate names."""
+
+    name: str
+    role: Role
+
+
+@router.get("/whoami")
+def whoami(caller: Admitted) -> Me:
+    """Who the caller is, by the certificate."""
+    return Me(caller.name, caller.role)
 
 
 @router.get("/environments")

@@ -1,0 +1,88 @@
+"""Whether what runs in the container answers: the image's health check, and that of task definitions.
+
+    python healthy.py [PID]
+
+It looks at the command line that the container was started with (process 1, which may be an init that carries it on), and asks
+serve or gateway on the address that the same settings give them. What works and ends has nothing that could be asked: it is healthy
+as long as it runs.
+"""
+
+import ssl
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import click
+
+from gromit import cli
+from gromit.errors import GromitError
+
+if TYPE_CHECKING:
+    from gromit.config import Settings
+
+_TIMEOUT_S = 10
+"""Less than the health check's own 15 s, so that the reason is seen."""
+
+_EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104 - read, not bound
+"""Address to listen on to the one to ask on."""
+
+
+def arguments(line: Sequence[str]) -> list[str] | None:
+    """What a command line gives to gromit, whatever starts it, as in `python …/gromit serve`; None if it is not gromit's."""
+    at = next((place for place, word in enumerate(line) if PurePath(word).name == "gromit"), None)
+    return None if at is None else list(line[at + 1 :])
+
+
+def called(words: list[str]) -> tuple[str, "Settings"]:
+    """The command that `words` call (empty if none), and its settings. serve and gateway take no options but those of all commands.
+
+    Raises `click.ClickException` or `GromitError` for what cannot be called.
+    """
+    loose = {"ignore_unknown_options": True, "allow_extra_args": True}
+    with cli.Command("any", context_settings=loose, add_help_option=False).make_context("gromit", words) as context:
+        return next(iter(context.args), ""), context.ensure_object(cli.Run).settings
+
+
+def address(name: str, settings: "Settings") -> str | None:
+    """Where the part `name` says whether it lives; None if it does not serve."""
+    if name == "serve":
+        return f"http://{_reachable(settings.serve.health)}/healthcheck"
+    if name == "gateway":
+        scheme = "https" if settings.gateway.cert else "http"
+        return f"{scheme}://{_reachable(settings.gateway.listen)}/healthcheck"
+    return None
+
+
+def ask(url: str) -> None:
+    """Get `url`, past all proxies. Raises `OSError` if the answer is not a good one, or none comes."""
+    trust = ssl.create_default_context()
+    trust.check_hostname = False  # the certificate is for the public name, and this asks ourselves
+    trust.verify_mode = ssl.CERT_NONE
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    opener.open(url, timeout=_TIMEOUT_S).close()
+
+
+def main(pid: str = "1") -> int:
+    """0 if the process `pid` is well, else 1 with the reason on standard error."""
+    try:
+        words = arguments(Path("/proc", pid, "cmdline").read_text(encoding="utf-8").split("\0")[:-1])
+        if words is None:
+            return 0
+        url = address(*called(words))
+        if url:
+            ask(url)
+    except (click.ClickException, click.exceptions.Exit, GromitError, OSError) as error:
+        print(f"not healthy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _reachable(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    return f"{_EVERYWHERE.get(host, host)}:{port}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

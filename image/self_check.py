@@ -1,0 +1,70 @@
+"""Whether an image has all that environments are made with: its terraform and its provider make sense of the packaged stack.
+
+    docker run --rm --read-only --network none --entrypoint python IMAGE /opt/gromit/self_check.py
+
+The program and the mirror are found as sow finds them, from the image's own settings. No backend is set up and nothing is looked
+up, so it needs neither a network nor an account.
+"""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from gromit import config, log
+from gromit.adapters.terraform_process import Ended, Leash, run
+from gromit.adapters.terraform_session import Outside, Ready, Session, Setup
+from gromit.core.terraform import Backend, Call
+from gromit.errors import GromitError
+
+_STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
+_WORTH_TELLING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
+
+
+def check(session: Session, folder: Path) -> list[str]:
+    """What terraform says of the packaged stack, copied into `folder`. Raises `GromitError` for what is missing or wrong."""
+    said: list[str] = []
+    ready = session.open()
+    shutil.copytree(session.setup.stack, folder, dirs_exist_ok=True)
+    for arguments in _STEPS:
+        ended = _run(session, ready, arguments, folder, said)
+        if ended.code != 0:
+            raise GromitError(f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}")
+    return said
+
+
+def main() -> int:
+    """Check this machine's, or this container's, terraform; gives the exit code."""
+    log.set_up("warn", "auto")
+    chosen = config.load(os.environ).settings.terraform
+    with tempfile.TemporaryDirectory() as made:
+        setup = Setup(
+            backend=Backend(bucket="none", region="none"),
+            cache=Path(made, "cache"),
+            work=Path(made, "work"),
+            command=chosen.command,
+            mirror=chosen.mirror,
+        )
+        session = Session(setup, Outside(environ=os.environ, mask=str, rescue=lambda _name, _text: ""))
+        try:
+            said = check(session, Path(made, "stack"))
+        except GromitError as error:
+            print(f"self check: {error}", *([f"  hint: {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+            return 1
+        finally:
+            session.close()
+    print(*(line for line in said if _WORTH_TELLING.match(line)), sep="\n")
+    return 0
+
+
+def _run(session: Session, ready: Ready, arguments: tuple[str, ...], folder: Path, said: list[str]) -> Ended:
+    call = Call(cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform"))
+    leash = Leash(timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted)
+    return run(session.launch(ready, arguments, call, folder), leash, said.append)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

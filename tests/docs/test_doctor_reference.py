@@ -1,0 +1,40 @@
+"""The reference of the doctor lists what is checked, whose rights, and which quotas."""
+
+import re
+
+from gromit.adapters.aws_quotas import CODES, NAMED
+from gromit.config import fields
+from gromit.core.findings import Check, State
+from gromit.core.rights import Part
+from gromit.core.walls import USUAL, Quota
+from tests.docs.markdown import read, table
+
+TEXT = read("reference/doctor.md")
+
+
+def test_every_check_is_there_with_what_it_means_and_what_to_do() -> None:
+    documented = table(TEXT, "## Checks")
+    assert list(documented) == [str(check) for check in Check]
+    assert [name for name, row in documented.items() if not all(row)] == []
+
+
+def test_every_state_is_there() -> None:
+    assert set(table(TEXT, "## States")) == set(State)
+
+
+def test_every_part_with_a_role_is_there() -> None:
+    assert set(table(TEXT, "## Rights")) == set(Part)
+
+
+def test_every_quota_is_there_with_its_usual_limit() -> None:
+    documented = {name: int(row[1].replace(",", "")) for name, row in table(TEXT, "## Quotas").items()}
+    assert documented == {quota: usual.limit for quota, usual in USUAL.items()}
+
+
+def test_every_quota_has_a_place_where_its_limit_is_asked_for() -> None:
+    assert CODES.keys() | NAMED.keys() | {Quota.RECORDS} == set(Quota)
+
+
+def test_the_settings_that_it_names_exist() -> None:
+    named = set(re.findall(r"`((?:doctor|cluster|state|serve)\.[a-z_]+)`", TEXT)) - set(Check)
+    assert named - {"doctor.quota", "doctor.finding"} <= {doc.path for doc in fields()}

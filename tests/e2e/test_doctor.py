@@ -1,0 +1,152 @@
+"""`gromit doctor aws` on the emulated AWS: a sound installation, and one in which everything is wrong at once."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gromit.core.findings import Check
+from gromit.local import network
+from tests.e2e.stage import Ran, Stage
+from tests.fakes.terraform_cloud import ORGANIZATION, terraform_cloud
+
+TOKEN = "canary-of-the-cloud-token"
+
+Findings = dict[str, dict[str, dict[str, Any]]]
+
+
+def findings(ran: Ran) -> Findings:
+    """Check to subject to the line."""
+    found: Findings = {}
+    for line in ran.json:
+        assert line["seen"]
+        assert (line["state"] == "wrong") is bool(line["remedy"]), line
+        found.setdefault(line["check"], {})[line["subject"]] = line
+    return found
+
+
+def states(found: Findings) -> dict[str, set[str]]:
+    return {check: {line["state"] for line in lines.values()} for check, lines in found.items()}
+
+
+def events(ran: Ran) -> list[dict[str, Any]]:
+    """Every line of the log; that there is nothing else on standard error is part of what is tested."""
+    return [json.loads(line) for line in ran.err.splitlines()]
+
+
+def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
+    with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
+        told: Any = {
+            "GROMIT_BASE": "base-prod",
+            "GROMIT_INFRA": "infra-prod",
+            "TF_CLOUD_ORGANIZATION": ORGANIZATION,
+            "TF_API_TOKEN": TOKEN,
+            "GROMIT_DOCTOR_TERRAFORM_CLOUD": cloud.url,
+        }
+        server = {name: stage.server[name] for name in ("GROMIT_SERVE_CERT", "GROMIT_SERVE_KEY")}
+        ran = stage.gromit("doctor", "aws", "-o", "json", **(told | server))
+        assert len(cloud.asked) == 4
+    found = findings(ran)
+    # the emulator has no policy simulation and few quotas: these are skipped, and say why
+    skipped = {str(Check.RIGHTS), str(Check.QUOTA)}
+    assert {check: state for check, state in states(found).items() if check not in skipped} == {
+        str(check): {"ok"} for check in Check if check not in skipped
+    }
+    assert [states(found)[check] for check in skipped] == [{"skipped"}] * 2
+    assert "what has answered is not AWS" in found["rights"][""]["seen"]
+    assert found["registry"].keys() == {"alpha", "beta"}
+    assert found["certificate"].keys() == {"ca", "serve", "client"}
+    assert found["state.infra"]["infra-prod"]["seen"] == "state 5 with 12 resources"
+    assert next(iter(found["quota"].values()))["seen"].startswith("next wall: Fargate On-Demand vCPU at ")
+    assert TOKEN not in ran.out + ran.err
+    assert {line["event"] for line in events(ran)} == {"doctor.looking"}
+
+
+def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
+    stage.gromit("suspend", stage.root, "--reason", "a test of the doctor")
+    try:
+        silent = f"127.0.0.1:{network.free_port()}"
+        ran = stage.gromit(
+            "doctor",
+            "aws",
+            "-o",
+            "json",
+            code=4,
+            GROMIT_DOCTOR_ACCOUNT="210987654321",
+            GROMIT_DOCTOR_REGION="us-east-1",
+            GROMIT_DOCTOR_RESOLVER=silent,
+            GROMIT_DOCTOR_ROLES="sow=absent",
+            GROMIT_STATE_BUCKET="absent",
+            GROMIT_TABLENAME="absent",
+            GROMIT_CLUSTER_PLATFORM="/absent",
+            GROMIT_SERVE_URL=f"https://{silent}",
+            GROMIT_CLIENT_KEY=stage.server["GROMIT_SERVE_KEY"],
+            GROMIT_CATALOGUE="",
+            GROMIT_BASE="base-prod",
+            TF_CLOUD_ORGANIZATION=ORGANIZATION,
+            TF_API_TOKEN=TOKEN,
+            GROMIT_DOCTOR_TERRAFORM_CLOUD=f"http://{silent}",
+        )
+    finally:
+        stage.gromit("resume", stage.root)
+    found = findings(ran)
+    wrong = {check for check, state in states(found).items() if "wrong" in state}
+    assert wrong == {
+        "account", "region", "zone.delegation", "state.bucket", "state.base", "registry", "table", "platform", "serve",
+        "certificate", "suspension",
+    }  # fmt: skip
+    assert found["certificate"]["client"]["state"] == "wrong"
+    assert found["platform.vpc"][""]["seen"] == "needs what is not in order: platform"
+    assert "a test of the doctor" in found["suspension"][stage.root]["seen"]
+    assert found["registry"]["tyk"]["seen"] == "there is no registry of this name"
+    logged = [(line["check"], line["subject"]) for line in events(ran) if line["event"] == "doctor.finding"]
+    assert logged == [(line["check"], line["subject"]) for line in ran.json if line["state"] == "wrong"]
+    assert TOKEN not in ran.out + ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        pytest.param({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "no AWS region is set", marks=pytest.mark.long),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+        pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "could not ask AWS who we are", marks=pytest.mark.long),
+    ],
+)
+def test_without_an_identity_aws_is_not_asked_and_the_rest_is_looked_at(stage: Stage, change: dict[str, str], seen: str) -> None:
+    found = findings(stage.gromit("doctor", "aws", "-o", "json", code=4, HOME="/nonexistent", **change))
+    assert seen in found["identity"][""]["seen"]
+    assert {check for check, state in states(found).items() if "wrong" in state} == {"identity"}
+    assert found["table"][stage.name]["seen"] == "needs what is not in order: identity"
+    assert states(found)["serve"] == {"ok"}
+
+
+def test_people_in_a_bare_shell_get_a_table_of_what_is_not_set(tmp_path: Path) -> None:
+    bare = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GROMIT_ROOT": str(tmp_path / "no"),
+    }
+    command = [sys.executable, "-m", "gromit", "doctor", "aws"]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    head, *lines = [line.split() for line in done.stdout.splitlines()]
+    assert head == ["CHECK", "SUBJECT", "STATE", "SEEN", "REMEDY"]
+    assert [line[0] for line in lines if "wrong" in line[:3]] == ["identity"]
+    assert {line[0] for line in lines} == set(Check)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.long
+def test_a_role_of_a_part_that_there_is_not_is_said(install: Callable[..., Stage]) -> None:
+    found = findings(
+        install().gromit("doctor", "aws", "-o", "json", code=4, GROMIT_DOCTOR_ROLES="cook=absent", GROMIT_SERVE_URL="")
+    )
+    assert found["rights"][""]["seen"] == "doctor.roles names cook"
+    assert found["serve"][""]["seen"] == "serve.url is not set"

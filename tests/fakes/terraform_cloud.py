@@ -1,0 +1,87 @@
+"""Terraform Cloud on loopback, as far as the doctor asks it: answers in the form of its API, to whoever shows the token."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ORGANIZATION = "acme"
+
+
+@dataclass
+class TerraformCloudServer:
+    """What it holds, and what it was asked."""
+
+    token: str
+    url: str = ""
+    workspaces: Mapping[str, int | None] = field(default_factory=dict)
+    """Name to the serial of its state; None: it has no state."""
+    status: int = 200
+    """Another status is its answer to everything."""
+    body: bytes | None = None
+    """Another body is its answer to everything, with status 200."""
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, shown: str | None) -> tuple[int, Any]:
+        """Status and JSON."""
+        self.asked.append(path)
+        if self.status != 200:
+            return self.status, {"errors": [{"status": str(self.status)}]}
+        if shown != f"Bearer {self.token}":
+            return 401, {"errors": [{"status": "401", "title": "unauthorized"}]}
+        parts = path.strip("/").split("/")
+        match parts:
+            case ["api", "v2", "organizations", organization, "workspaces", name] if organization == ORGANIZATION:
+                return self._workspace(name)
+            case ["api", "v2", "workspaces", identifier, "current-state-version"]:
+                return self._state(identifier.removeprefix("ws-"))
+            case _:
+                return _MISSING
+
+    def _workspace(self, name: str) -> tuple[int, Any]:
+        if name not in self.workspaces:
+            return _MISSING
+        attributes = {"name": name, "locked": False, "resource-count": 12, "terraform-version": "1.11.4"}
+        return 200, {"data": {"id": f"ws-{name}", "type": "workspaces", "attributes": attributes}}
+
+    def _state(self, name: str) -> tuple[int, Any]:
+        serial = self.workspaces.get(name)
+        if serial is None:
+            return _MISSING
+        attributes = {"serial": serial, "created-at": "2026-06-01T00:00:00.000Z", "status": "finalized"}
+        return 200, {"data": {"id": "sv-1", "type": "state-versions", "attributes": attributes}}
+
+
+_MISSING = 404, {"errors": [{"status": "404", "title": "not found"}]}
+
+
+@contextmanager
+def terraform_cloud(token: str, **workspaces: int | None) -> Iterator[TerraformCloudServer]:
+    """A server for the time of the block; `_` in a workspace's name stands for `-`."""
+    held = TerraformCloudServer(token, workspaces={name.replace("_", "-"): serial for name, serial in workspaces.items()})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, tree = held.answer(self.path, self.headers.get("Authorization"))
+            body = json.dumps(tree).encode() if held.body is None else held.body
+            self.send_response(status if held.body is None else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    held.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield held
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
