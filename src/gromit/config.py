@@ -105,6 +105,27 @@ class Client(_Group):
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
+class Oidc(_Group):
+    """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
+
+    audience: str | None = Field(
+        None, description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken"
+    )
+    owners: Names = Field(
+        (), description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names"
+    )
+    issuer: str = Field("https://token.actions.githubusercontent.com", description="issuer of these tokens")
+    keys: str | None = Field(
+        None, description="where the issuer's public keys (JWKS) lie; unset: below the issuer, .well-known/jwks"
+    )
+
+    @model_validator(mode="after")
+    def _owners_are_known(self) -> Self:
+        if self.audience is not None and not self.owners:
+            raise ValueError("owners is empty: jobs of every repository on GitHub could report")
+        return self
+
+
 class Gateway(_Group):
     """`gromit gateway`."""
 
@@ -118,10 +139,11 @@ class Gateway(_Group):
     )
     tokens: Path = Field(
         Path("tokens.json"),
-        description="file of token hashes, written by `gromit token new`; read anew when it changes",
+        description="file of token hashes, written by `gromit token new`; read anew when it changes; unneeded with gateway.oidc",
     )
-    rate: int = Field(120, gt=0, description="requests a minute that one token may make")
+    rate: int = Field(120, gt=0, description="requests a minute that one token, or the jobs of one repository, may make")
     timeout: Pause = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
+    oidc: Oidc = Oidc()
 
 
 class Environments(_Group):

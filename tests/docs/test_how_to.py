@@ -63,7 +63,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
-    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent)}
+    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent), "CHECKOUT": str(ROOT)}
     with shell(tmp_path, tmp_path / "printed", told) as bash:
         prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
         code, printed = bash.run(prepared)

@@ -15,18 +15,22 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from structlog.testing import capture_logs
 
 from gromit.adapters.token_file import TokenFile
+from gromit.core.oidc import make_terms
 from gromit.core.roles import Role
 from gromit.core.time import Millis
 from gromit.core.tokens import Verb, make_grant
 from gromit.errors import ConfigError
 from gromit.services.tokens import Sources, Tokens
+from gromit.web import issuer as issuers
 from gromit.web.gateway import GatewayParts, build_gateway
+from gromit.web.job_tokens import JobTokens
 from gromit.web.limits import RateLimit
 from gromit.web.server import Listener, Server
 from gromit.web.tls import ClientTls, Identity
 from gromit.web.upstream import ANSWER_BYTES, Upstream, client
 from tests.fakes.authority import TestCa
 from tests.fakes.clients import connection, read_all
+from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
 
 BUILD = {"repo": "tyk", "ref": "refs/heads/app-test", "sha": "sha-1"}
@@ -36,7 +40,7 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
 class House:
     """A gateway, its tokens, and the stand-in behind it."""
 
-    def __init__(self, folder: Path, *, rate: int = 1000, timeout_s: float = 20) -> None:
+    def __init__(self, folder: Path, *, rate: int = 1000, timeout_s: float = 20, issuer: Issuer | None = None) -> None:
         self.now = 1_770_000_000_000
         self.ca = TestCa(folder / "ca")
         self.serve = StandIn(self.ca)
@@ -46,6 +50,7 @@ class House:
         self.tokens = Tokens(TokenFile(self.book), sources)
         self.address = ""
         self._rate = rate
+        self._issuer = issuer
         self._timeout = timedelta(seconds=timeout_s)
 
     def now_ms(self) -> Millis:
@@ -62,11 +67,18 @@ class House:
             stack.enter_context(self.serve.running())
             tls = ClientTls(Identity(files.cert, files.key, files.ca))
             upstream = Upstream(client(url or self.serve.url, tls), self._timeout)
-            app = build_gateway(GatewayParts(self.tokens.recognise, upstream, RateLimit(self._rate), self.now_ms))
+            rate = RateLimit(self._rate)
+            app = build_gateway(GatewayParts(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
             server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
             stack.enter_context(server.running())
             self.address = server.address()
             yield self
+
+    def _jobs(self) -> JobTokens | None:
+        if self._issuer is None:
+            return None
+        keys = issuers.IssuerKeys(issuers.client(), issuers.keys_url(self._issuer.url, None), self.now_ms)
+        return JobTokens(keys, make_terms(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
 
     def call(
         self, method: str, path: str, token: str | None = None, body: Any = None, headers: Mapping[str, str] | None = None

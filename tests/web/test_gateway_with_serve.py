@@ -1,67 +1,20 @@
 """The gateway before the real serve: what release workflows see, from token to table."""
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
-from gromit import bootstrap, config
 from gromit.core.roles import Role
-from gromit.core.tokens import Verb, make_grant
-from gromit.services.tokens import Tokens
+from gromit.core.tokens import Verb
+from tests.web.fronting import Front, fronting
 from tests.web.serving import DEFAULTS, Serve
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """A gateway as `gromit gateway` wires it."""
-
-    http: httpx2.Client
-    tokens: Tokens
-
-    def token(self, *repositories: str, verbs: tuple[Verb, ...] = tuple(Verb), life: timedelta | None = None) -> str:
-        return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
-
-    def build(self, token: str, repo: str, ref: str, sha: str) -> httpx2.Response:
-        """As curl does it in the workflows: JSON, said to be a form."""
-        headers = {"Authorization": token, "Content-Type": "application/x-www-form-urlencoded"}
-        body = json.dumps({"repo": repo, "ref": ref, "sha": sha})
-        return self.http.post("/gromit/newbuild", content=body, headers=headers)
-
-    def delete(self, token: str, name: str, **query: str) -> httpx2.Response:
-        return self.http.delete(f"/gromit/env/{name}", headers={"Authorization": token}, params=query)
-
-
-@contextmanager
-def _gateway(serve: Serve, role: Role, folder: Path) -> Iterator[Front]:
-    own = serve.certificates.of(role)
-    settings = config.load(
-        {
-            "HOME": "/nonexistent",
-            "GROMIT_GATEWAY_LISTEN": "127.0.0.1:0",
-            "GROMIT_GATEWAY_TOKENS": str(folder / "tokens.json"),
-            "GROMIT_CA": serve.certificates.ca,
-            "GROMIT_CLIENT_CERT": own.cert,
-            "GROMIT_CLIENT_KEY": own.key,
-            "GROMIT_SERVE_URL": serve.url,
-        }
-    ).settings
-    tokens = bootstrap.tokens(settings)
-    tokens.new(make_grant(["nothing"], list(Verb)))  # so that there is a file
-    server = bootstrap.gateway_server(settings)
-    with server.running(), httpx2.Client(base_url=f"http://{server.address()}", timeout=30, trust_env=False) as http:
-        yield Front(http, tokens)
 
 
 @pytest.fixture(scope="module")
 def running(shared_serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    with _gateway(shared_serve, Role.GATEWAY, tmp_path_factory.mktemp("gateway")) as front:
+    with fronting(shared_serve, tmp_path_factory.mktemp("gateway")) as front:
         yield front
 
 
@@ -150,6 +103,6 @@ def test_what_a_token_may_not_do_changes_nothing(front: Front, serve: Serve) -> 
 
 
 def test_the_certificate_decides_at_serve_whatever_the_token_says(serve: Serve, tmp_path: Path) -> None:
-    with _gateway(serve, Role.VIEWER, tmp_path) as front:
+    with fronting(serve, tmp_path, role=Role.VIEWER) as front:
         assert front.build(front.token("*"), "tyk", "app-test", "sha").status_code == 403
     assert serve.rows == {}

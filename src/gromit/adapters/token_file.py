@@ -15,15 +15,17 @@ from gromit.errors import ConfigError, InvalidInput
 class TokenFile:
     """The port `TokenBook`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_be_absent: bool = False) -> None:
+        """With `may_be_absent` a file that is not there holds no token; else that is a fault."""
         self._path = path
+        self._may_be_absent = may_be_absent
         self._watched = WatchedFile(
             path, self._parse, hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS"
         )
 
     def entries(self) -> Sequence[TokenEntry]:
         """All tokens, read anew when the file has changed. Raises `ConfigError` if that cannot be done."""
-        return self._watched.value()
+        return self._stored() if self._may_be_absent else self._watched.value()
 
     @contextmanager
     def changing(self) -> Iterator[Sequence[TokenEntry]]:

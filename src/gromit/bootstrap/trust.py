@@ -11,9 +11,11 @@ from gromit.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gromit.adapters.token_file import TokenFile
     from gromit.config import Settings
     from gromit.services.pki import Pki, Vault
     from gromit.services.tokens import Tokens
+    from gromit.web.job_tokens import JobTokens
     from gromit.web.server import Server
     from gromit.web.tls import ServerTls
 
@@ -54,17 +56,15 @@ def tokens(settings: "Settings") -> "Tokens":
     """The tokens of the file `gateway.tokens`."""
     import secrets
 
-    from gromit.adapters.token_file import TokenFile
     from gromit.core.tokens import SECRET_BYTES
     from gromit.services.tokens import Sources, Tokens
 
     sources = Sources(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
-    return Tokens(TokenFile(settings.gateway.tokens), sources)
+    return Tokens(_token_file(settings), sources)
 
 
 def gateway_server(settings: "Settings") -> "Server":
     """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
-    from gromit.adapters.token_file import TokenFile
     from gromit.web.gateway import GatewayParts, build_gateway
     from gromit.web.limits import RateLimit
     from gromit.web.server import Listener, Server
@@ -72,12 +72,33 @@ def gateway_server(settings: "Settings") -> "Server":
     from gromit.web.upstream import Upstream, client
 
     front = settings.gateway
-    TokenFile(front.tokens).entries()  # a gateway without tokens says so at once
+    _token_file(settings).entries()  # a gateway without tokens says so at once
     key = needed(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
     upstream = Upstream(client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
-    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, RateLimit(front.rate), now_ms))
+    rate, jobs = RateLimit(front.rate), _job_tokens(settings)
+    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, rate, now_ms, jobs))
     return Server(Listener(app, front.listen, _front_tls(settings)))
+
+
+def _token_file(settings: "Settings") -> "TokenFile":
+    """The file of tokens; where jobs show OIDC tokens, there need not be any other."""
+    from gromit.adapters.token_file import TokenFile
+
+    return TokenFile(settings.gateway.tokens, may_be_absent=settings.gateway.oidc.audience is not None)
+
+
+def _job_tokens(settings: "Settings") -> "JobTokens | None":
+    """Who knows the OIDC tokens of jobs; None where they are not taken. Raises `ConfigError`."""
+    from gromit.core.oidc import make_terms
+    from gromit.web import issuer
+    from gromit.web.job_tokens import JobTokens
+
+    oidc = settings.gateway.oidc
+    if oidc.audience is None:
+        return None
+    keys = issuer.IssuerKeys(issuer.client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
+    return JobTokens(keys, make_terms(oidc.issuer, oidc.audience, oidc.owners), now_ms)
 
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":

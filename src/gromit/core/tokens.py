@@ -102,11 +102,16 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def presented(authorization: str) -> str | None:
-    """The token in an Authorization header, bare or after `Bearer`; None if it cannot be one."""
+def credential(authorization: str) -> str:
+    """What an Authorization header holds, bare or after `Bearer`."""
     text = authorization.strip()
     scheme, space, rest = text.partition(" ")
-    token = rest.strip() if space and scheme.lower() == "bearer" else text
+    return rest.strip() if space and scheme.lower() == "bearer" else text
+
+
+def presented(authorization: str) -> str | None:
+    """The token in an Authorization header, bare or after `Bearer`; None if it cannot be one."""
+    token = credential(authorization)
     return token if token and len(token) <= LONGEST and " " not in token else None
 
 

@@ -4,6 +4,9 @@
     DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
     GET    /healthcheck                                      answered here, without a token
 
+A token is one of ours, or (where that is set up) the OIDC token of a job of GitHub Actions, which is good for that job's repository
+and build alone.
+
 Nothing of a client's request is passed on as it came: neither headers nor path nor bytes of the body. What is passed on is the JSON
 that was read, and the repository that the token belongs to.
 """
@@ -21,11 +24,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from gromit.core import oidc
 from gromit.core.names import parse_ref, parse_repository
+from gromit.core.oidc import Invalid, Job
 from gromit.core.time import Millis
 from gromit.core.tokens import Grant, TokenEntry, Verb
-from gromit.errors import ConfigError, GromitError, InvalidInput, TrustError
+from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
 from gromit.web.bodies import parse_object, validated
+from gromit.web.job_tokens import JobTokens
 from gromit.web.limits import RateLimit
 from gromit.web.upstream import Answer, Upstream
 from gromit.web.wire import REPOSITORY_HEADER, NewBuild
@@ -44,6 +50,8 @@ class GatewayParts:
     upstream: Upstream
     rate: RateLimit
     now_ms: Callable[[], Millis]
+    jobs: JobTokens | None = None
+    """Who knows OIDC tokens; None: they are not taken."""
 
 
 @dataclass(slots=True)
@@ -55,7 +63,18 @@ class _Visit:
     repository: str | None = None
 
 
-Act = Callable[[Request, Grant, _Visit], Awaitable[Answer]]
+@dataclass(frozen=True, slots=True)
+class _Visitor:
+    """Who has been let in."""
+
+    name: str
+    """For logs; it opens nothing."""
+    rate_key: str
+    grant: Grant
+    job: Job | None = None
+
+
+Act = Callable[[Request, _Visitor, _Visit], Awaitable[Answer]]
 
 
 def build_gateway(parts: GatewayParts) -> Starlette:
@@ -66,6 +85,8 @@ def build_gateway(parts: GatewayParts) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await parts.upstream.close()
+        if parts.jobs is not None:
+            await parts.jobs.close()
 
     routes = [
         Route("/healthcheck", _healthcheck, methods=["GET"]),
@@ -109,30 +130,41 @@ class _Gateway:
 
     async def _answered(self, request: Request, visit: _Visit, act: Act) -> Response:
         try:
-            entry = self._parts.recognise(_authorization(request))
-            if entry is None:
-                return _refusal(401, "no valid token", {"WWW-Authenticate": "Bearer"})
-            visit.token = entry.id
-            wait_ms = self._parts.rate.wait_ms(entry.id, self._parts.now_ms())
+            visitor = await self._visitor(_authorization(request))
+            if isinstance(visitor, Invalid):
+                return _refusal(401, visitor.reason, {"WWW-Authenticate": "Bearer"})
+            visit.token = visitor.name
+            wait_ms = self._parts.rate.wait_ms(visitor.rate_key, self._parts.now_ms())
             if wait_ms:
                 return _refusal(429, "too many requests with this token", {"Retry-After": str(-(-wait_ms // 1000))})
-            if visit.verb not in entry.grant.verbs:
-                raise TrustError(f"this token is not good for {visit.verb}")
-            return _passed_on(await act(request, entry.grant, visit))
+            _check_verb(visitor, visit.verb)
+            return _passed_on(await act(request, visitor, visit))
         except GromitError as error:
             return _refused(error)
 
-    async def _newbuild(self, request: Request, grant: Grant, visit: _Visit) -> Answer:
+    async def _visitor(self, authorization: str) -> _Visitor | Invalid:
+        jwt = None if self._parts.jobs is None else oidc.presented(authorization)
+        if self._parts.jobs is not None and jwt is not None:
+            job = await self._parts.jobs.recognise(jwt)
+            if isinstance(job, Invalid):
+                return Invalid(f"no valid token: {job.reason}")
+            return _Visitor(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
+        entry = self._parts.recognise(authorization)
+        return Invalid("no valid token") if entry is None else _Visitor(entry.id, entry.id, entry.grant)
+
+    async def _newbuild(self, request: Request, visitor: _Visitor, visit: _Visit) -> Answer:
         body = validated(NewBuild, parse_object(await request.body()))
-        visit.repository = _allowed(grant, parse_repository(body.repo), visit.verb)
+        visit.repository = _allowed(visitor.grant, parse_repository(body.repo), visit.verb)
+        if visitor.job is not None:
+            oidc.check_agrees(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
         build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
         return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
 
-    async def _delete(self, request: Request, grant: Grant, visit: _Visit) -> Answer:
+    async def _delete(self, request: Request, visitor: _Visitor, visit: _Visit) -> Answer:
         name = _environment(request.path_params["name"])
-        spoken_for = _spoken_for(request, grant)
+        spoken_for = _spoken_for(request, visitor.grant)
         if spoken_for is not None:
-            visit.repository = _allowed(grant, spoken_for, visit.verb)
+            visit.repository = _allowed(visitor.grant, spoken_for, visit.verb)
         return await self._parts.upstream.send("DELETE", f"/env/{quote(name, safe='')}", visit.repository)
 
 
@@ -140,6 +172,13 @@ def _authorization(request: Request) -> str:
     """The Authorization header; two of them are none."""
     values = request.headers.getlist("authorization")
     return values[0] if len(values) == 1 else ""
+
+
+def _check_verb(visitor: _Visitor, verb: Verb) -> None:
+    if verb not in visitor.grant.verbs:
+        of = "" if visitor.job is None else f": it is of the event {visitor.job.event}"
+        hint = None if visitor.job is None else "the event delete retires branches, and all others report builds"
+        raise TrustError(f"this token is not good for {verb}{of}", hint=hint)
 
 
 def _allowed(grant: Grant, repository: str, verb: Verb) -> str:
@@ -200,6 +239,8 @@ def _refused(error: GromitError) -> Response:
         case ConfigError():
             log.critical("gateway.tokens_unreadable", error=error.message, hint=error.hint)
             return _refusal(503, "tokens cannot be checked just now", {"Retry-After": str(RETRY_AFTER_S)})
+        case Temporary():
+            return _refusal(503, text, {"Retry-After": str(RETRY_AFTER_S)})
         case _:
             raise error
 

@@ -1,0 +1,1 @@
+"""What lies in `hooks`: run as it lies there."""

@@ -1,0 +1,70 @@
+"""A gateway as `gromit gateway` wires it, before a real serve."""
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+
+from gromit import bootstrap, config
+from gromit.core.roles import Role
+from gromit.core.tokens import Verb, make_grant
+from gromit.services.tokens import Tokens
+from tests.web.serving import Serve
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A gateway, and its tokens."""
+
+    http: httpx2.Client
+    tokens: Tokens
+
+    @property
+    def url(self) -> str:
+        return str(self.http.base_url).rstrip("/")
+
+    def token(self, *repositories: str, verbs: tuple[Verb, ...] = tuple(Verb), life: timedelta | None = None) -> str:
+        return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
+
+    def build(self, token: str, repo: str, ref: str, sha: str) -> httpx2.Response:
+        """As curl does it in the workflows: JSON, said to be a form."""
+        headers = {"Authorization": token, "Content-Type": "application/x-www-form-urlencoded"}
+        body = json.dumps({"repo": repo, "ref": ref, "sha": sha})
+        return self.http.post("/gromit/newbuild", content=body, headers=headers)
+
+    def delete(self, token: str, name: str, **query: str) -> httpx2.Response:
+        return self.http.delete(f"/gromit/env/{name}", headers={"Authorization": token}, params=query)
+
+
+@contextmanager
+def fronting(
+    serve: Serve, folder: Path, variables: Mapping[str, str] | None = None, *, role: Role = Role.GATEWAY
+) -> Iterator[Front]:
+    """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
+    own = serve.certificates.of(role)
+    settings = config.load(
+        {
+            "HOME": "/nonexistent",
+            "GROMIT_GATEWAY_LISTEN": "127.0.0.1:0",
+            "GROMIT_GATEWAY_TOKENS": str(folder / "tokens.json"),
+            "GROMIT_CA": serve.certificates.ca,
+            "GROMIT_CLIENT_CERT": own.cert,
+            "GROMIT_CLIENT_KEY": own.key,
+            "GROMIT_SERVE_URL": serve.url,
+            **(variables or {}),
+        }
+    ).settings
+    tokens = bootstrap.tokens(settings)
+    if settings.gateway.oidc.audience is None:
+        tokens.new(make_grant(["nothing"], list(Verb)))  # so that there is a file
+    server = bootstrap.gateway_server(settings)
+    with server.running():
+        scheme = "http" if settings.gateway.cert is None else "https"
+        verify = ssl.create_default_context(cafile=serve.certificates.ca)
+        with httpx2.Client(base_url=f"{scheme}://{server.address()}", verify=verify, timeout=30, trust_env=False) as http:
+            yield Front(http, tokens)
