@@ -132,6 +132,9 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
         ("gromit-mongo-0", 27017, "10.91.0.0/16"),
         ("gromit-config", 2049, "10.91.0.0/16"),
         ("gromit-endpoints", 443, "10.91.0.0/16"),
+        ("gromit-serve", 8443, "10.91.0.0/16"),
+        ("gromit-serve", 8080, "10.91.0.0/16"),
+        ("gromit-gateway", 8443, "10.91.0.0/16"),
     }
     assert not any(rule["Ipv6Ranges"] for group in groups for rule in group["IpPermissions"])
 
