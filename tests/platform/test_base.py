@@ -14,6 +14,7 @@ from tests.platform.images import Image, expired
 from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
 from tests.platform.pushing import GITHUB, PULL, PUSH, VARIABLES, arn, token, wrong_rights, wrong_tokens
 from tests.platform.roots import Engine, Plan, Root, TerraformError
+from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("base")]
 
@@ -268,3 +269,9 @@ def test_access_points_have_users_of_their_own(base: Base) -> None:
     assert certs["RootDirectory"]["CreationInfo"] == {"OwnerUid": 1000, "OwnerGid": 1000, "Permissions": "0700"}
     config = points[base.parameter["config_file_system_id"]]
     assert (config["RootDirectory"]["Path"], config["PosixUser"]) == ("/", {"Uid": 0, "Gid": 0})
+
+
+def test_its_plans_keep_the_policy(base: Base) -> None:
+    """The one of a change, and the empty one after it, in which every value is known."""
+    assert findings(base.addition.document) == []
+    assert findings(base.after.document) == []

@@ -11,9 +11,7 @@ from tests.stacks.terraform import Terraform, copied
 
 HERE = Path(__file__).parent
 
-UNKNOWN = {
-    "terraform/delegation": "Cloudflare's provider is not embedded",
-}
+UNKNOWN = {"terraform/delegation": "Cloudflare's provider is not embedded"}
 """What cannot be validated here, and why; the schema and the policy hold it all the same."""
 
 SHIPPED = {
