@@ -97,11 +97,11 @@ def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:
 
 
 def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]:
-    """Records of a domain's zone: name and type to values."""
+    """Records of a domain's zone: name and type to values; an alias has none."""
     route53 = emulator.client("route53")
     zone = next(z for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == f"{domain}.")
     sets = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s["ResourceRecords"]] for s in sets}
+    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s.get("ResourceRecords", ())] for s in sets}
 
 
 def tags(found: list[dict[str, str]]) -> dict[str, str]:
