@@ -235,6 +235,11 @@ class Pki(_Group):
     """`gromit pki`."""
 
     dir: Path = Field(Path("pki"), description="folder of the CA and what it issued")
+    ca_key: SecretStr | None = Field(
+        None,
+        description="private key of the CA, where it is kept out of that folder: PEM text or the path of a PEM file; the CA's "
+        "certificate may stand in it too",
+    )
     ca_days: int = Field(1825, gt=0, description="lifetime of a CA made by `pki init`")
     leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates")
 

@@ -4,11 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
+
+from tests.platform.emulator import Emulator, running_emulator
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
 
 
 class Shell:
@@ -18,11 +27,14 @@ class Shell:
         self.folder = folder
         self.pki = folder / "pki"
 
-    def run(self, *arguments: str, code: int = 0, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, code: int = 0, stdin: str = "", given: Mapping[str, str] | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")},
             "HOME": str(self.folder),
             "GROMIT_PKI_DIR": str(self.pki),
+            **(given or {}),
             **variables,
         }
         done = subprocess.run(
@@ -85,3 +97,59 @@ def test_the_password_of_a_p12_comes_from_a_file_or_a_prompt(shell: Shell) -> No
     fault = shell.run("issue", "--role", "operator", "--name", "eve", "--p12", "--p12-password-file", str(password), code=2)
     assert "no password" in fault.stderr
     assert not (shell.pki / "eve.pem").exists()
+
+
+# ── the key of the CA elsewhere ───────────────────────────────────────────────────────────────────────
+
+
+def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> None:
+    """The CA is made in one place, its key handed over, and another place issues with it what it has to have."""
+    shell.run("init", "--key-out", "key.pem")
+    key = tmp_path / "key.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    there = {"GROMIT_PKI_DIR": str(tmp_path / "certs"), "GROMIT_PKI_CA_KEY": key.read_text()}
+    leaves = ("--leaf", "serve=server,serve.internal", "--leaf=worker=worker")
+    first = shell.run("ensure", *leaves, "-o", "json", given=there)
+    assert [(row["name"], row["result"]) for row in json.loads(first.stdout)] == [("serve", "missing"), ("worker", "missing")]
+    assert "PRIVATE" not in first.stdout + first.stderr
+    assert {p.name for p in (tmp_path / "certs").iterdir()} == {
+        ".lock", "ca.pem", "denylist", "index.json", "serve-key.pem", "serve.pem", "worker-key.pem", "worker.pem"
+    }  # fmt: skip
+    again = shell.run("ensure", *leaves, given=there | {"GROMIT_PKI_CA_KEY": str(key)})
+    assert again.stdout.count("valid") == 2
+    standing = [json.loads(line) for line in again.stderr.splitlines()]
+    assert {(line["event"], line["name"]) for line in standing} == {("pki.standing", name) for name in ("ca", "serve", "worker")}
+
+
+def test_two_of_them_at_once_issue_each_certificate_once(shell: Shell, tmp_path: Path) -> None:
+    shell.run("init", "--key-out", "key.pem")
+    environ = {**os.environ, "GROMIT_PKI_DIR": str(tmp_path / "certs"), "GROMIT_PKI_CA_KEY": str(tmp_path / "key.pem")}
+    argv = [sys.executable, "-m", "gromit", "pki", "ensure", "--leaf=serve=server", "-o", "json"]
+    both = [subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
+    results = [json.loads(process.communicate(timeout=60)[0])[0]["result"] for process in both]
+    assert sorted(results) == ["missing", "valid"]
+
+
+def test_the_key_goes_into_a_secret_that_has_none(shell: Shell, emulator: Emulator) -> None:
+    client = emulator.client("secretsmanager")
+    arn = client.create_secret(Name="gromit/ca-key")["ARN"]
+    environ = {k: v for k, v in emulator.environ.items() if k.startswith("AWS_")}
+    shell.run("init", "--secret", arn, given=environ)
+    text = client.get_secret_value(SecretId=arn)["SecretString"]
+    assert "PRIVATE KEY" in text
+    assert {p.name for p in shell.pki.iterdir()} == {"ca.pem", "denylist", ".lock"}
+    elsewhere = environ | {"GROMIT_PKI_DIR": str(shell.folder / "second")}
+    assert "has a value" in shell.run("init", "--secret", arn, code=1, given=elsewhere).stderr
+    assert client.get_secret_value(SecretId=arn)["SecretString"] == text
+    assert "there is no secret" in shell.run("init", "--secret", "nowhere", code=1, given=elsewhere).stderr
+    rows = shell.run("ensure", "--leaf=worker=worker", given=elsewhere, GROMIT_PKI_CA_KEY=text).stdout
+    assert "missing" in rows
+
+
+def test_what_cannot_be_meant_is_refused(shell: Shell) -> None:
+    assert "exclude" in shell.run("init", "--key-out", "x", "--secret", "y", code=2).stderr
+    shell.run("init", "--key-out", "key.pem")
+    assert "exists" in shell.run("init", "--key-out", "key.pem", code=1, GROMIT_PKI_DIR=str(shell.folder / "b")).stderr
+    assert "pki.ca_key is set" in shell.run("init", code=2, GROMIT_PKI_CA_KEY="key.pem").stderr
+    for wrong in ("serve", "serve=", "=server", "serve=king", "serve=server,"):
+        assert "does not say" in shell.run("ensure", "--leaf", wrong, code=2).stderr

@@ -23,6 +23,7 @@ MEANINGS: Mapping[str, str] = {
     "dns.blocked": "a record cannot be written or deleted, with why; said once while it stays so",
     "dns.changed": "a pass has changed the zone: how many records were created, updated and deleted",
     "dns.pass_failed": "a pass was not made, or not to its end; a watching chitragupta tries again",
+    "dns.passed": "a pass is over: how many records could not be written or deleted, and why the tasks were not seen whole, if so",
     "dns.put_off": "Route53 is busy with an earlier change, or throttles; the request is sent again",
     "dns.record": "one record was created, updated or deleted",
     "dns.refused": "Route53 refused a batch: somebody else has changed the zone, which is looked at once more",
@@ -47,6 +48,7 @@ MEANINGS: Mapping[str, str] = {
     "pki.ca_made": "a CA was made",
     "pki.issued": "a certificate was issued or renewed",
     "pki.revoked": "a certificate was put on the deny list",
+    "pki.standing": "how many days a certificate that `gromit pki ensure` sees to is good for; `ca` is the CA's own",
     "processing.resumed": "processing goes on, and what had stopped it",
     "processing.suspended": "an operator has stopped all processing",
     "provider.unpacked": "the embedded AWS provider was unpacked, once for this user",
@@ -73,8 +75,11 @@ MEANINGS: Mapping[str, str] = {
     "tls.role_refused": "a certificate names an unknown role, or two: it has none",
     "token.made": "a token was made (its id; never the token itself)",
     "token.revoked": "a token was revoked",
+    "work.age": "every minute, for each kind of work: how long the oldest that is due, and that nobody holds, has been waiting",
+    "work.age_unknown": "the table does not say what is due",
     "work.halted": "a watching worker begins nothing, with why; said once while it stays so",
     "work.limited": "`reap.limit` is reached: the rest is for the next run",
+    "work.passed": "a worker has begun all that was due (with --watch: said once per `sow.backstop`); on how many environments",
 }
 """Events of the product."""
 

@@ -339,3 +339,11 @@ def test_the_policy_of_a_keeper_is_what_its_records_look_like() -> None:
     keeper = replace(world.keeper, policy=replace(world.keeper.policy, ttl=33))
     keeper.run(silent)
     assert {r.ttl for r in world.zone.records() if r.type == "A"} == {33}
+
+
+def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() -> None:
+    with capture_logs() as lines:
+        World().keeper.run(silent)
+        with pytest.raises(Temporary):
+            World(wanted=FakeWanted(failures=[Temporary("serve is gone")])).keeper.run(silent)
+    assert [(line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"] == [(0, "")]

@@ -4,15 +4,25 @@ import itertools
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+from structlog.testing import capture_logs
 
+from gromit.adapters import ca_key
 from gromit.adapters.pki_files import DenyListFile, PkiFiles
-from gromit.core.certificates import Key, LeafRequest, Standing
+from gromit.core.certificates import Authority, Key, LeafRequest, Standing
 from gromit.core.roles import Role
 from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.services.pki import Pki, Sources
@@ -311,3 +321,133 @@ def test_a_damaged_ca_is_said(desk: Desk) -> None:
     (desk.folder / "ca-key.pem").write_text("nonsense")
     with pytest.raises(ConfigError, match="cannot be used"):
         desk.pki.issue(ALICE)
+
+
+# ── a key that is kept elsewhere, and certificates that there have to be ──────────────────────────────
+
+LEAVES = (SERVE, ALICE)
+
+
+class Drawer:
+    """A place for the key of a CA."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def put(self, authority: Authority) -> None:
+        if self.text:
+            raise Conflict("the drawer is full")
+        self.text = ca_key.render(authority)
+
+
+class Office(Desk):
+    """A CA whose key lies in a drawer."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        super().__init__(folder)
+        self.files = PkiFiles(folder, ca_key=text)
+        serials = itertools.count(0x2000)
+        self.pki = Pki(self.files, Sources(lambda: self.now, lambda: next(serials), new_key))
+
+    def ensure(self, *leaves: LeafRequest) -> dict[str, str]:
+        return {done.name: done.reason for done in self.pki.ensure(leaves or LEAVES)}
+
+
+@pytest.fixture
+def drawer(tmp_path: Path) -> Drawer:
+    drawer, desk = Drawer(), Desk(tmp_path / "workplace")
+    desk.pki.init("test", 365, drawer)
+    assert {p.name for p in desk.folder.iterdir()} == {"ca.pem", "denylist", ".lock"}
+    return drawer
+
+
+@pytest.fixture
+def office(tmp_path: Path, drawer: Drawer) -> Office:
+    return Office(tmp_path / "certs", drawer.text)
+
+
+def test_an_empty_folder_is_filled_by_the_key_alone_and_never_holds_it(office: Office, tmp_path: Path) -> None:
+    assert office.ensure() == {"serve": "missing", "alice": "missing"}
+    assert (office.folder / "ca.pem").read_bytes() == (tmp_path / "workplace" / "ca.pem").read_bytes()
+    assert office.pair_fits("serve")
+    assert not (office.folder / "ca-key.pem").exists()
+    key = office.files.authority().key.private_numbers().private_value.to_bytes(32, "big")
+    assert not any(key in load_der(path) for path in office.folder.glob("*-key.pem"))
+
+
+def load_der(path: Path) -> bytes:
+    key = load_pem_private_key(path.read_bytes(), None)
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_what_is_right_stays_as_it_is(office: Office) -> None:
+    office.ensure()
+    before = {p.name: p.read_bytes() for p in office.folder.iterdir()}
+    assert office.ensure() == {"serve": "valid", "alice": "valid"}
+    assert {p.name: p.read_bytes() for p in office.folder.iterdir()} == before
+
+
+def test_what_is_due_revoked_changed_or_gone_is_issued_again(office: Office) -> None:
+    office.ensure()
+    office.pki.revoke("alice")
+    assert office.ensure() == {"serve": "valid", "alice": "revoked"}
+    more = replace(SERVE, sans=("127.0.0.1", "serve.internal"))
+    assert office.ensure(more, ALICE) == {"serve": "changed", "alice": "valid"}
+    assert office.ensure(more, replace(ALICE, kind=Role.VIEWER)) == {"serve": "valid", "alice": "changed"}
+    (office.folder / "serve-key.pem").unlink()
+    assert office.ensure(more) == {"serve": "its files are gone"}
+    assert office.pair_fits("serve")
+    office.now += timedelta(days=21)
+    assert office.ensure(more) == {"serve": "due"}
+
+
+def test_a_name_that_comes_twice_and_a_key_of_another_ca_are_refused(office: Office, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="alice: asked for twice"):
+        office.ensure(ALICE, SERVE, ALICE)
+    office.ensure()
+    other = Drawer()
+    Desk(tmp_path / "other").pki.init("other", 365, other)
+    with pytest.raises(ConfigError, match="not that of the CA"):
+        Office(office.folder, other.text).ensure()
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        Office(office.folder, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n").ensure()
+    assert "c2VjcmV0" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_bare_key_needs_the_certificate_in_the_folder(office: Office, drawer: Drawer) -> None:
+    bare = drawer.text[: drawer.text.index("-----BEGIN CERTIFICATE")]
+    with pytest.raises(NotFound, match="no CA in"):
+        Office(office.folder, bare).ensure()
+    office.ensure()
+    assert Office(office.folder, bare).ensure() == {"serve": "valid", "alice": "valid"}
+
+
+def test_a_spoilt_certificate_of_the_ca_is_named(office: Office) -> None:
+    office.ensure()
+    (office.folder / "ca.pem").write_text("spoilt")
+    with pytest.raises(ConfigError, match=r"ca\.pem is not a certificate"):
+        office.ensure()
+
+
+def test_foreign_files_are_never_overwritten(office: Office) -> None:
+    office.folder.mkdir(mode=0o700)
+    (office.folder / "serve.pem").write_text("somebody's")
+    with pytest.raises(Conflict, match="does not know"):
+        office.ensure()
+
+
+def test_a_full_drawer_leaves_no_ca_behind(tmp_path: Path, drawer: Drawer) -> None:
+    desk = Desk(tmp_path / "second")
+    with pytest.raises(Conflict, match="full"):
+        desk.pki.init("second", 365, drawer)
+    assert not (desk.folder / "ca.pem").exists()
+    desk.pki.init("second", 365, Drawer())
+    with pytest.raises(Conflict, match="there is a CA"):
+        desk.pki.init("third", 365, Drawer())
+
+
+def test_the_days_that_are_left_are_told_for_alarms(office: Office) -> None:
+    with capture_logs() as lines:
+        office.ensure()
+    told = {line["name"]: line["days"] for line in lines if line["event"] == "pki.standing"}
+    assert told == {"ca": 365, "serve": 30, "alice": 30}

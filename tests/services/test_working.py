@@ -1,10 +1,12 @@
 """Many runs at once: bounded, independent of each other, and stopped at a word."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.claims import Claim, NoWork
 from gromit.core.environment import Work
@@ -407,3 +409,48 @@ def test_outcomes_are_told_while_a_watch_has_nothing_else_to_do() -> None:
 
     crew.workers().watch(Feed(), 60.0)
     assert told_before_the_end[-1] == 1
+
+
+# ── what is told for alarms ───────────────────────────────────────────────────────────────────────────
+
+
+def _passed(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    return [(line["kind"], line["environments"]) for line in lines if line["event"] == "work.passed"]
+
+
+def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() -> None:
+    crew = Crew()
+    crew.give("one", "two")
+    with capture_logs() as lines:
+        crew.workers().once()
+        Crew().workers(Work.REAP).once()
+        with pytest.raises(Suspended):
+            Crew(halts=[Suspended("suspended")]).workers().once()
+        stopped = Crew()
+        stopped.stop.set()
+        stopped.workers().once()
+    assert _passed(lines) == [("sow", 2), ("reap", 0)]
+
+
+def test_a_watch_says_that_it_has_passed_but_not_for_every_announcement() -> None:
+    """Looks at 0, 1, 2 … 130 s: told at 0, 60 and 120."""
+    crew = Crew()
+
+    class Restless(FakeFeed):
+        def wait(self, _seconds: float) -> bool:
+            crew.clock[0] += 1.0
+            if crew.clock[0] > 130:
+                crew.stop.set()
+            return True
+
+    with capture_logs() as lines:
+        crew.workers().watch(Restless(crew.stop), 60.0)
+    assert len(crew.queue.asked) > 100
+    assert _passed(lines) == [("sow", 0)] * 3
+
+
+def test_a_watch_that_is_halted_does_not_say_that_it_has_passed() -> None:
+    crew = Crew(halts=[Suspended("suspended")] * 5)
+    with capture_logs() as lines:
+        crew.workers().watch(PassingFeed(crew, 3.0), 60.0)
+    assert _passed(lines) == []

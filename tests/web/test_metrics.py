@@ -4,8 +4,14 @@ import re
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.roles import Role
+from gromit.core.time import Millis
+from gromit.errors import Temporary
+from gromit.ports import Due
+from gromit.web.metrics import Metrics
+from tests.fakes.store import MemoryStore
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, serving
 
 
@@ -99,3 +105,22 @@ def test_an_emulator_that_is_gone_is_a_temporary_fault(certificates: Certificate
 @pytest.mark.parametrize("path", ["/env/app-test", "/v1/environments", "/newbuild", "/loglevel"])
 def test_the_address_without_certificates_tells_nothing_else(serve: Serve, path: str) -> None:
     assert httpx2.get(serve.health_url + path, trust_env=False).status_code == 404
+
+
+class Waiting(MemoryStore):
+    """A table in which the oldest sowing has waited a minute and a half, and that says nothing of reaping."""
+
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+        if kind == "sow":
+            return Due(("app-test",), now_ms - 90_000, None)
+        raise Temporary(f"not now: {limit} {claim_id}")
+
+
+def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
+    with capture_logs() as lines:
+        Metrics(Waiting(), lambda: Millis(1_000_000)).tell()
+        Metrics(MemoryStore(), lambda: Millis(1_000_000)).tell()
+    said = [(line["event"], line["kind"], line.get("seconds")) for line in lines]
+    assert said == [
+        ("work.age", "sow", 90.0), ("work.age_unknown", "reap", None), ("work.age", "sow", 0.0), ("work.age", "reap", 0.0)
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -165,6 +166,19 @@ class TestListeners:
         assert "ours_total 1.0" in metrics
         assert "gromit_tls_handshakes_failed" in metrics
         assert "process_open_fds" in metrics
+
+    def test_what_is_told_regularly_is_told_at_once_and_again_until_the_end(self) -> None:
+        told, third = [0], threading.Event()
+
+        def tell() -> None:
+            told[0] += 1
+            if told[0] >= 3:
+                third.set()
+
+        server = Server(Listener(health_app(CollectorRegistry(), lambda: None, tell, 0.01), "127.0.0.1:0"))
+        with server.running():
+            assert third.wait(30)
+        assert told[0] >= 3
 
     def test_an_address_that_is_taken_is_named(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -1,6 +1,6 @@
 """The folder of the CA: its key, what it issued, and the list of revoked serials.
 
-    ca.pem ca-key.pem           the CA
+    ca.pem ca-key.pem           the CA; its key is not here where the setting `pki.ca_key` says it
     NAME.pem NAME-key.pem       the newest certificate of a name, and its key
     NAME.p12                    both and the CA, for browsers, under a password
     index.json                  everything that was issued, in order
@@ -18,16 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    pkcs12,
-)
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
 
+from gromit.adapters.ca_key import belong_together, parse, parse_key
 from gromit.adapters.private_files import FOLDER, PUBLIC, WatchedFile, commit, exclusive, stage, translated, write_whole
 from gromit.core.certificates import CA_NAME, Authority, Issued, Key, Kind, parse_denylist
 from gromit.core.roles import Role
@@ -39,9 +32,10 @@ NEW = ".new"
 class PkiFiles:
     """The port `PkiFolder`, on a folder that only gromit's user can enter."""
 
-    def __init__(self, folder: Path, denylist: Path | None = None) -> None:
-        """`denylist` is by default a file of the folder."""
+    def __init__(self, folder: Path, denylist: Path | None = None, ca_key: str | None = None) -> None:
+        """`denylist` is by default a file of the folder; `ca_key` is the key as PEM text, if it is not in the folder."""
         self._folder = folder
+        self._ca_key = ca_key
         self.denylist = denylist or folder / "denylist"
 
     @contextmanager
@@ -57,20 +51,31 @@ class PkiFiles:
 
     def create_ca(self, authority: Authority) -> None:
         """Keep a new CA. Raises `Conflict` if there is one."""
+        self.check_no_ca()
+        self._write_pair(CA_NAME, authority.certificate, authority.key)
+        self._begin_denylist()
+
+    def check_no_ca(self) -> None:
+        """Raise `Conflict` if there is a CA."""
         if self._cert(CA_NAME).exists() or self._key(CA_NAME).exists():
             raise Conflict(f"there is a CA in {self._folder}", hint="choose another folder; certificates of a lost CA are void")
-        self._write_pair(CA_NAME, authority.certificate, authority.key)
-        if not self.denylist.exists():
-            write_whole(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
+
+    def publish_ca(self, certificate: x509.Certificate) -> None:
+        """See to it that the CA's certificate is in the folder, and a deny list."""
+        if not self._cert(CA_NAME).exists():
+            write_whole(self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC)
+        self._begin_denylist()
 
     def authority(self) -> Authority:
         """The CA. Raises `NotFound`."""
+        if self._ca_key is not None:
+            return self._authority_by(self._ca_key)
         if not self._cert(CA_NAME).exists():
             raise NotFound(f"there is no CA in {self._folder}", hint="make one with `gromit pki init`")
         with translated(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
         try:
-            return Authority(x509.load_pem_x509_certificate(certificate), _signing_key(key))
+            return Authority(x509.load_pem_x509_certificate(certificate), parse_key(key))
         except (ValueError, TypeError) as error:
             raise ConfigError(f"the CA in {self._folder} cannot be used: {error}", hint="restore its files") from None
 
@@ -94,6 +99,10 @@ class PkiFiles:
     def has_files(self, name: str) -> bool:
         """Whether files of that name are there."""
         return self._cert(name).exists() or self._key(name).exists()
+
+    def has_pair(self, name: str) -> bool:
+        """Whether both files of that name are there."""
+        return self._cert(name).exists() and self._key(name).exists()
 
     def has_p12(self, name: str) -> bool:
         """Whether the name has a PKCS#12 file."""
@@ -124,6 +133,30 @@ class PkiFiles:
         text += "" if not text or text.endswith("\n") else "\n"
         text += "".join(f"{serial}  # {remark}\n" for serial, remark in remarks.items())
         write_whole(self.denylist, text.encode(), mode=PUBLIC)
+
+    def _authority_by(self, pem: str) -> Authority:
+        """The CA whose key comes from outside; the folder's certificate must be that of the key, if there is one."""
+        key, certificate = parse(pem)
+        path = self._cert(CA_NAME)
+        if path.exists():
+            with translated(f"read {path}"):
+                text = path.read_bytes()
+            try:
+                certificate = x509.load_pem_x509_certificate(text)
+            except ValueError:
+                raise ConfigError(f"{path} is not a certificate", hint="restore it, or move it away") from None
+        if certificate is None:
+            raise NotFound(f"there is no CA in {self._folder}", hint="pki.ca_key has its key alone: put its ca.pem into the folder")
+        if not belong_together(key, certificate):
+            raise ConfigError(
+                f"the key of pki.ca_key is not that of the CA in {self._folder}",
+                hint="give the key of that CA; for a new CA use a new folder",
+            )
+        return Authority(certificate, key)
+
+    def _begin_denylist(self) -> None:
+        if not self.denylist.exists():
+            write_whole(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
 
     def _write_pair(self, name: str, certificate: x509.Certificate, key: Key) -> None:
         with translated(f"write the certificate {name} in {self._folder}"):
@@ -166,13 +199,6 @@ class DenyListFile:
     def denies(self, serial: str) -> bool:
         """Whether the certificate is revoked. Raises `TrustError`."""
         return serial in self._file.value()
-
-
-def _signing_key(pem: bytes) -> Key:
-    key = load_pem_private_key(pem, None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("its key is not an elliptic curve key")
-    return key
 
 
 def _json_of(line: Issued) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, paral
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
 from gromit.bootstrap.records import clusters, pace, record_keeper
 from gromit.bootstrap.serving import api_server
-from gromit.bootstrap.trust import gateway_server, pki, tokens
+from gromit.bootstrap.trust import gateway_server, key_vault, pki, tokens
 from gromit.bootstrap.working import Crew, Reporting, inspector, sower, workers
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "gateway_server",
     "image_registry",
     "inspector",
+    "key_vault",
     "migration",
     "ms",
     "needed",

@@ -42,7 +42,7 @@ def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "S
     store, changes = environment_store(settings), Changes()
     metrics = Metrics(store, clock)
     api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
-    health = health_app(metrics.registry, metrics.not_ready)
+    health = health_app(metrics.registry, metrics.not_ready, metrics.tell)
     return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
 
 

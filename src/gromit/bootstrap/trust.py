@@ -4,13 +4,16 @@
 import ipaddress
 from typing import TYPE_CHECKING
 
+from gromit.bootstrap.backends import session
 from gromit.bootstrap.machine import needed, now_ms
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gromit.adapters.token_file import TokenFile
     from gromit.config import Settings
-    from gromit.services.pki import Pki
+    from gromit.services.pki import Pki, Vault
     from gromit.services.tokens import Tokens
     from gromit.web.job_tokens import JobTokens
     from gromit.web.server import Server
@@ -27,13 +30,26 @@ def pki(settings: "Settings") -> "Pki":
     from gromit.adapters.pki_files import PkiFiles
     from gromit.core.certificates import SERIAL_BITS
     from gromit.services.pki import Pki, Sources
+    from gromit.web.tls import read_pem
 
+    key = settings.pki.ca_key
     sources = Sources(
         now=lambda: datetime.now(UTC).replace(microsecond=0),
         serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
         new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
     )
-    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist), sources)
+    pem = read_pem(key.get_secret_value(), "key of the CA") if key else None
+    return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist, pem), sources)
+
+
+def key_vault(file: "Path | None", secret: str | None) -> "Vault | None":
+    """Where the key of a new CA is to go: a new file, a secret of Secrets Manager by name or ARN, or (None) the CA's folder."""
+    from gromit.adapters import aws
+    from gromit.adapters.ca_key import KeyFile, KeySecret
+
+    if file is not None:
+        return KeyFile(file)
+    return KeySecret(session().client("secretsmanager", config=aws.CLIENT), secret) if secret is not None else None
 
 
 def tokens(settings: "Settings") -> "Tokens":

@@ -1,13 +1,19 @@
 """`gromit pki`: our own CA and the certificates of servers, workers and people."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, pass_run, render
+from gromit.cli import Group, Run, WorkingCommand, pass_run, render
 from gromit.errors import ConfigError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gromit.core.certificates import LeafRequest
+    from gromit.services.pki import Renewal
 
 ROLES = ("gateway", "worker", "operator", "viewer", "server")
 _COLUMNS = ("name", "role", "serial", "not_after", "state")
@@ -26,11 +32,21 @@ def pki() -> None:
 @pki.command()
 @click.option("--name", default="gromit", show_default=True, help="Name of the CA in its certificate.")
 @click.option("--days", type=click.IntRange(1), help="Lifetime; `pki.ca_days` if not given.")
+@click.option(
+    "--key-out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="New file for the key and the certificate; the key is then not kept in `pki.dir`.",
+)
+@click.option("--secret", metavar="ARN", help="As --key-out, into an empty secret of Secrets Manager: name or ARN.")
 @pass_run
-def init(run: Run, name: str, days: int | None) -> None:
+def init(run: Run, *, name: str, days: int | None, key_out: Path | None, secret: str | None) -> None:
     """Make the CA. One that is there is never overwritten."""
     settings = run.settings.pki
-    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days)
+    if settings.ca_key is not None:
+        raise InvalidInput("pki.ca_key is set: there is a CA already", hint="unset it to make another one, in another folder")
+    if key_out is not None and secret is not None:
+        raise InvalidInput("--key-out and --secret exclude each other", hint="the key lies in one place")
+    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days, bootstrap.key_vault(key_out, secret))
     _show(run, [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}], ("serial", "certificate"))
 
 
@@ -46,11 +62,8 @@ def issue(
     run: Run, *, role: str, name: str, san: tuple[str, ...], p12: bool, p12_password_file: Path | None, days: int | None
 ) -> None:
     """Issue a certificate with a new key."""
-    from gromit.core.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
-    from gromit.core.roles import Role  # noqa: PLC0415 - as above
-
     settings = run.settings.pki
-    wanted = LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=san, days=days or settings.leaf_days)
+    wanted = _leaf(name, role, san, days or settings.leaf_days)
     authority = bootstrap.pki(run.settings)
     authority.check(wanted)
     issued = authority.issue(wanted, _password(p12_password_file) if p12 or p12_password_file else None)
@@ -76,7 +89,10 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
     if bool(names) == every:
         raise InvalidInput("say which certificates to renew", hint="give names, or --all")
     password = _password(p12_password_file) if p12_password_file else None
-    done = bootstrap.pki(run.settings).renew(names, force=force, p12_password=password)
+    _show_renewals(run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password))
+
+
+def _show_renewals(run: Run, done: "Sequence[Renewal]") -> None:
     rows = [
         {
             "name": each.name,
@@ -87,6 +103,26 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
         for each in done
     ]
     render.show(rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued")
+
+
+@pki.command(cls=WorkingCommand)
+@click.option(
+    "--leaf",
+    "leaves",
+    metavar="NAME=ROLE[,SAN...]",
+    multiple=True,
+    required=True,
+    help="A certificate that there has to be, as of `issue`; may be given several times.",
+)
+@pass_run
+def ensure(run: Run, leaves: tuple[str, ...]) -> None:
+    """Issue what is missing, revoked, or says something else, and renew what is due; leave the rest.
+
+    Can be run at any time and again and again: from a timer, it is all that the parts of an installation need.
+    """
+    days = run.settings.pki.leaf_days
+    done = bootstrap.pki(run.settings).ensure([_parsed(text, days) for text in leaves])
+    _show_renewals(run, done)
 
 
 @pki.command()
@@ -118,6 +154,24 @@ def list_(run: Run) -> None:
         for line, standing in bootstrap.pki(run.settings).list()
     ]
     render.show(rows, _COLUMNS, run.output, empty="nothing was issued")
+
+
+def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafRequest":
+    from gromit.core.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
+    from gromit.core.roles import Role  # noqa: PLC0415 - as above
+
+    return LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days)
+
+
+def _parsed(text: str, days: int) -> "LeafRequest":
+    name, _, said = text.partition("=")
+    role, *sans = said.split(",")
+    if not name or role not in ROLES or not all(sans):
+        raise InvalidInput(
+            f"--leaf {text!r} does not say which certificate there has to be",
+            hint=f"write NAME=ROLE or NAME=ROLE,SAN,SAN with a role of {', '.join(ROLES)}",
+        )
+    return _leaf(name, role, tuple(sans), days)
 
 
 def _password(file: Path | None) -> str:

@@ -166,6 +166,30 @@ def standing(line: Issued, latest: Mapping[str, Issued], denied: Container[str],
     return Standing.DUE if is_due(line, now) else Standing.VALID
 
 
+def why_issue(request: LeafRequest, line: Issued | None, denied: Container[str], now: datetime) -> str | None:
+    """Why a certificate that there has to be is to be issued now; None if the one that there is serves.
+
+    | the newest one            | reason  |
+    |---------------------------|---------|
+    | there is none             | missing |
+    | is on the deny list       | revoked |
+    | says another role or SANs | changed |
+    | is past 2/3 of its life   | due     |
+    """
+    if line is None:
+        return "missing"
+    if line.serial in denied:
+        return "revoked"
+    if (line.kind, line.sans) != (request.kind, request.sans):
+        return "changed"
+    return "due" if is_due(line, now) else None
+
+
+def days_left(end: datetime, now: datetime) -> int:
+    """Whole days until `end`; negative once it is over."""
+    return (end - now) // timedelta(days=1)
+
+
 def parse_serial(text: str) -> str:
     """A serial as we write it: hex, lower case, no leading zeros; `0x` and colons are taken off. Raises `InvalidInput`."""
     digits = text.strip().lower().removeprefix("0x").replace(":", "")

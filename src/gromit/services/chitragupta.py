@@ -101,6 +101,7 @@ class Chitragupta:
 
         found = looked()
         self._write(found.changes, lambda: looked().changes, progress)
+        log.info("dns.passed", blocked=len(found.changes.blocked), incomplete=found.incomplete)
         return found
 
     def retire(self, environment: str, progress: Progress) -> None:

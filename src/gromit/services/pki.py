@@ -1,6 +1,6 @@
 """Our own CA: make it, issue, renew and revoke certificates, and say how they stand."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ import structlog
 from cryptography.x509 import Certificate
 
 from gromit.core import certificates
-from gromit.core.certificates import Authority, Issued, Key, LeafRequest, Standing
+from gromit.core.certificates import CA_NAME, Authority, Issued, Key, LeafRequest, Standing
 from gromit.errors import Conflict, InvalidInput, NotFound
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,14 @@ class PkiFolder(Protocol):
         """Keep a new CA. Raises `Conflict` if there is one."""
         ...
 
+    def check_no_ca(self) -> None:
+        """Raise `Conflict` if there is a CA."""
+        ...
+
+    def publish_ca(self, certificate: Certificate) -> None:
+        """See to it that the CA's certificate is there for all to read."""
+        ...
+
     def authority(self) -> Authority:
         """The CA. Raises `NotFound`."""
         ...
@@ -46,6 +54,10 @@ class PkiFolder(Protocol):
 
     def has_files(self, name: str) -> bool:
         """Whether files of that name are there."""
+        ...
+
+    def has_pair(self, name: str) -> bool:
+        """Whether both the certificate and the key of that name are there."""
         ...
 
     def has_p12(self, name: str) -> bool:
@@ -66,6 +78,14 @@ class PkiFolder(Protocol):
 
     def deny(self, remarks: Mapping[str, str]) -> None:
         """Revoke serials, each with a remark."""
+        ...
+
+
+class Vault(Protocol):
+    """Where the key of a new CA goes, if it is not to lie in the folder."""
+
+    def put(self, authority: Authority) -> None:
+        """Keep it. Raises `Conflict` if something is there already."""
         ...
 
 
@@ -94,11 +114,20 @@ class Pki:
         self._folder = folder
         self._sources = sources
 
-    def init(self, name: str, days: int) -> str:
-        """Make the CA; gives its serial. Raises `Conflict` if there is one: it is never overwritten."""
+    def init(self, name: str, days: int, vault: Vault | None = None) -> str:
+        """Make the CA; gives its serial. With a `vault` its key goes there and not into the folder.
+
+        Raises `Conflict` if there is a CA in either: it is never overwritten.
+        """
         with self._folder.changing():
             key, serial, now = self._sources.new_key(), self._sources.serial(), self._sources.now()
-            self._folder.create_ca(certificates.make_ca(key, name=name, serial=serial, now=now, days=days))
+            authority = certificates.make_ca(key, name=name, serial=serial, now=now, days=days)
+            if vault is None:
+                self._folder.create_ca(authority)
+            else:
+                self._folder.check_no_ca()
+                vault.put(authority)
+                self._folder.publish_ca(authority.certificate)
         log.info("pki.ca_made", serial=format(serial, "x"), days=days)
         return format(serial, "x")
 
@@ -129,6 +158,26 @@ class Pki:
                 self._check_renewable(name, latest.get(name))
             lines = [latest[name] for name in names] if names else list(latest.values())
             return [self._renew(line, p12_password, force=force) for line in lines]
+
+    def ensure(self, leaves: Sequence[LeafRequest]) -> list[Renewal]:
+        """See to it that each of these certificates is there, says what is asked for, and is not near its end.
+
+        Whatever is right stays as it is, so that it can be called at any time. Raises `InvalidInput` for a name that comes twice.
+        """
+        names = [leaf.name for leaf in leaves]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InvalidInput(f"{', '.join(twice)}: asked for twice", hint="give each name one role and all its SANs at once")
+        with self._folder.changing():
+            authority = self._folder.authority()
+            self._folder.publish_ca(authority.certificate)
+            latest, denied = certificates.newest(self._folder.index()), self._folder.denied()
+            done = [self._ensure(leaf, latest.get(leaf.name), denied) for leaf in leaves]
+            latest = certificates.newest(self._folder.index())
+        now = self._sources.now()
+        ends = {CA_NAME: authority.certificate.not_valid_after_utc} | {name: latest[name].not_after for name in names}
+        for name, end in ends.items():
+            log.info("pki.standing", name=name, days=certificates.days_left(end, now))
+        return done
 
     def revoke(self, which: str) -> list[Issued]:
         """Put a serial, or every certificate of a name that has not ended, on the deny list; gives those added."""
@@ -171,6 +220,14 @@ class Pki:
         renewed = self._sign(request, p12_password if has_p12 else None)
         outdated = has_p12 and p12_password is None
         return Renewal(line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed")
+
+    def _ensure(self, leaf: LeafRequest, line: Issued | None, denied: Container[str]) -> Renewal:
+        if line is None and self._folder.has_files(leaf.name):
+            raise Conflict(f"files of {leaf.name} are there that the index does not know", hint="move them away")
+        reason = certificates.why_issue(leaf, line, denied, self._sources.now())
+        if reason is None and not self._folder.has_pair(leaf.name):
+            reason = "its files are gone"
+        return Renewal(leaf.name, self._sign(leaf, None), reason) if reason else Renewal(leaf.name, None, "valid")
 
     def _sign(self, request: LeafRequest, p12_password: str | None) -> Issued:
         key, authority = self._sources.new_key(), self._folder.authority()

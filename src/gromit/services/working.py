@@ -60,6 +60,7 @@ class Workers:
     _running: set[Future[Outcome]] = field(default_factory=set)
     _begun: dict[str, float] = field(default_factory=dict)
     _is_limited: bool = False
+    _passed: float | None = None
 
     def once(self) -> None:
         """Work until nothing is due.
@@ -78,6 +79,8 @@ class Workers:
                     self._collect(block=True)
             finally:
                 self._drain()
+        if not self.stop.is_set():
+            log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
     def watch(self, feed: ChangeFeed, backstop_s: float) -> None:
         """Work on whatever comes, until told to stop. Never raises for what passes: it says so once and waits."""
@@ -96,11 +99,19 @@ class Workers:
                     halted, pause = error.message, NoWork(1.0)
                 else:
                     halted = ""
+                    self._tell_passed(pause, backstop_s)
                 if pause is not None:
                     longest = echoes.popleft() if echoes else backstop_s
                     if self._idle(feed, min(pause.retry_s or longest, longest)):
                         echoes = deque(ECHOES_S)
             self._drain()
+
+    def _tell_passed(self, pause: NoWork | None, often_s: float) -> None:
+        """Say that all that was due has been begun, but not for every announcement: at most this often."""
+        now = self.monotonic()
+        if pause is not None and (self._passed is None or now - self._passed >= often_s):
+            self._passed = now
+            log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run; `NoWork` if there is none to begin."""

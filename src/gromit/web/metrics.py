@@ -1,7 +1,8 @@
-"""What serve counts, for Prometheus: requests' outcomes, and whether work gets done."""
+"""What serve counts, for Prometheus: requests' outcomes, and whether work gets done; the latter goes into the log, too."""
 
 from collections.abc import Callable, Iterator
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -10,6 +11,8 @@ from gromit.core.environment import Work
 from gromit.core.time import Millis
 from gromit.errors import GromitError
 from gromit.ports import EnvironmentStore
+
+log = structlog.get_logger(__name__)
 
 
 class Metrics:
@@ -27,6 +30,16 @@ class Metrics:
     def count(self, what: str, outcome: str) -> None:
         """Count one outcome."""
         self._outcomes.labels(what, outcome).inc()
+
+    def tell(self) -> None:
+        """Log the age of the oldest work of each kind, for alarms that are made from logs."""
+        for kind in Work:
+            try:
+                seconds = _age_s(self._store, kind, self._now_ms())
+            except GromitError as error:
+                log.warning("work.age_unknown", kind=str(kind), reason=error.message)
+            else:
+                log.info("work.age", kind=str(kind), seconds=round(seconds, 1))
 
     def not_ready(self) -> str | None:
         """Why serve cannot do its part just now, if it cannot."""
@@ -54,11 +67,16 @@ class _Undone(Collector):
         now = self._now_ms()
         for kind in Work:
             try:
-                oldest = self._store.due(kind, now, 1).oldest_ms
+                family.add_metric([kind], _age_s(self._store, kind, now))
             except GromitError:
                 continue
-            family.add_metric([kind], (now - oldest) / 1000 if oldest is not None else 0.0)
         yield family
+
+
+def _age_s(store: EnvironmentStore, kind: Work, now: Millis) -> float:
+    """Since when the oldest due work that nobody holds has been due; 0 if there is none. Raises what the store raises."""
+    oldest = store.due(kind, now, 1).oldest_ms
+    return (now - oldest) / 1000 if oldest is not None else 0.0
 
 
 def _age() -> GaugeMetricFamily:

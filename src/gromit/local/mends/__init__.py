@@ -6,7 +6,7 @@ outlives its need. They reach into the emulator, which is therefore pinned exact
 
 from collections.abc import Callable
 
-from gromit.local.mends import discovery, listings, network, registry, services, tasks, volumes, zones
+from gromit.local.mends import discovery, instances, listings, network, registry, services, tasks, volumes, zones
 from gromit.local.mends.change import Mending
 
 MENDS: tuple[Callable[[Mending], None], ...] = (
@@ -30,9 +30,15 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     network.page_interfaces,
     network.keep_used_groups,
     network.refuse_reserved_tags,
+    network.delete_gateways_wholly,
+    instances.show_groups,
+    instances.take_interfaces_along,
+    instances.show_no_address,
+    instances.know_key_pairs,
     discovery.keep_used_services,
     discovery.refuse_doubles,
     discovery.know_namespaces,
+    discovery.take_zones_along,
     zones.change_wholly,
     registry.digest_manifests,
     volumes.delete_policies,

@@ -1,0 +1,7 @@
+provider "aws" {
+  region = var.region
+}
+
+provider "cloudflare" {
+  api_token = var.cloudflare_token
+}

@@ -1,0 +1,22 @@
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "registry.terraform.io/hashicorp/aws"
+      version = ">= 3.39, < 7"
+    }
+
+    cloudflare = {
+      source  = "registry.terraform.io/cloudflare/cloudflare"
+      version = ">= 5, < 6"
+    }
+  }
+
+  # The organisation comes from TF_CLOUD_ORGANIZATION, the token from `terraform login`.
+  cloud {
+    workspaces {
+      name = "delegation-prod"
+    }
+  }
+}

@@ -1,0 +1,81 @@
+# The newest image: a release of it is a normal apply, which replaces bastion and Mongo hosts and keeps what is on volumes.
+data "aws_ssm_parameter" "ami" {
+  name = var.ami_parameter
+}
+
+locals {
+  ami = nonsensitive(data.aws_ssm_parameter.ami.value)
+  ssh = length(var.bastion.ssh_cidrs) > 0
+
+  volumes = {
+    config = { file_system = local.base.config_file_system_id, access_point = local.base.config_access_point_id }
+    certs  = { file_system = local.base.certs_file_system_id, access_point = local.base.certs_access_point_id }
+  }
+}
+
+module "bastion" {
+  source = "../modules/host"
+
+  name               = "gromit-bastion"
+  ami                = local.ami
+  instance_type      = var.bastion.instance_type
+  subnet_id          = (local.ssh ? module.network.public_subnets : module.network.private_subnets)[var.zones[0]]
+  has_public_address = local.ssh
+  key_pair           = var.bastion.key_pair
+  security_groups    = [aws_security_group.bastion.id, aws_security_group.mounts.id]
+  user_data          = templatefile("${path.module}/files/bastion.sh.tftpl", { volumes = local.volumes })
+  policies           = { volumes = data.aws_iam_policy_document.bastion.json }
+  tags               = local.tags
+
+  depends_on = [aws_efs_mount_target.config, aws_efs_mount_target.certs]
+}
+
+resource "aws_security_group" "bastion" {
+  name        = "gromit-bastion"
+  description = "bastion"
+  vpc_id      = module.network.vpc_id
+  tags        = merge(local.tags, { Name = "gromit-bastion" })
+}
+
+# Session Manager needs no way in. This one is for the listed ranges, if there are any.
+resource "aws_security_group_rule" "ssh" {
+  for_each = toset(var.bastion.ssh_cidrs)
+
+  security_group_id = aws_security_group.bastion.id
+  description       = "ssh"
+  type              = "ingress"
+  protocol          = "tcp"
+  from_port         = 22
+  to_port           = 22
+  cidr_blocks       = [each.value]
+}
+
+resource "aws_security_group_rule" "bastion_out" {
+  # checkov:skip=CKV_AWS_382:people look at everything from the bastion, whatever its port
+
+  security_group_id = aws_security_group.bastion.id
+  description       = "anything out: people look at everything from here"
+  type              = "egress"
+  protocol          = "-1"
+  from_port         = 0
+  to_port           = 0
+  cidr_blocks       = ["0.0.0.0/0"]
+}
+
+# Read and write through the access points of people and parts; never as root.
+data "aws_iam_policy_document" "bastion" {
+  dynamic "statement" {
+    for_each = local.volumes
+
+    content {
+      actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
+      resources = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:file-system/${statement.value.file_system}"]
+
+      condition {
+        test     = "StringEquals"
+        variable = "elasticfilesystem:AccessPointArn"
+        values   = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:access-point/${statement.value.access_point}"]
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+# What all parts of the control plane have in common. The ground they stand on comes from `local.ground` alone.
+locals {
+  place = {
+    vpc_id     = local.ground.vpc_id
+    vpc_cidr   = local.ground.vpc_cidr
+    region     = local.ground.region
+    account_id = local.ground.account_id
+  }
+
+  # Registries of ours that the image may come from: one of base's, if it is called like the image.
+  image_repositories = [for name, arn in local.ground.registries : arn if startswith(var.image, "${local.ground.registry}/${name}")]
+
+  # Leaves and CA lie in one folder of the volume `certs`, the gateway's tokens beside it.
+  pki = "/certs/pki"
+
+  mounted = {
+    certs       = { "/certs" = { file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id } }
+    config      = { "/config" = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id } }
+    config_kept = { "/config" = merge({ file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }, { writable = true }) }
+    certs_kept  = { "/certs" = merge({ file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id }, { writable = true }) }
+  }
+
+  # How every client of serve finds it, and knows it.
+  settings = merge({
+    GROMIT_SERVE_URL = "https://serve.internal:8443"
+    GROMIT_CA        = "${local.pki}/ca.pem"
+    GROMIT_TABLENAME = local.ground.table_name
+  }, var.settings)
+
+  worker_settings = merge({
+    GROMIT_CLIENT_CERT            = "${local.pki}/worker.pem"
+    GROMIT_CLIENT_KEY             = "${local.pki}/worker-key.pem"
+    GROMIT_CLUSTER_ZONEID         = local.ground.zone_id
+    GROMIT_CLUSTER_DOMAIN         = local.ground.domain
+    GROMIT_STATE_BUCKET           = local.ground.state_bucket
+    GROMIT_TERRAFORM_STOP_TIMEOUT = "2m"
+
+    # Measured: up to 610 MiB a terraform, here 640, and 256 for gromit itself.
+    GROMIT_SOW_PARALLEL = tostring(floor((var.worker_size.memory - 256) / 640))
+  }, local.settings)
+}

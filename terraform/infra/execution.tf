@@ -1,0 +1,58 @@
+data "aws_iam_policy_document" "execution_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    # Tasks of this account alone, whoever makes ECS ask.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+}
+
+# What ECS does for an environment before its containers run. The containers themselves have no role.
+data "aws_iam_policy_document" "execution" {
+  statement {
+    sid       = "Login"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"] # this action knows no resources
+  }
+
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = values(local.base.registries)
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:aws:logs:${var.region}:${var.account_id}:log-group:/gromit/*:log-stream:*"]
+  }
+
+  # Of environments alone: no secret of the control plane begins so.
+  statement {
+    sid       = "Secrets"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = ["arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:gromit-env/*"]
+  }
+}
+
+resource "aws_iam_role" "execution" {
+  name               = "gromit-devenv-execution"
+  description        = "pulls images, writes logs and reads secrets for environments"
+  assume_role_policy = data.aws_iam_policy_document.execution_trust.json
+  tags               = local.tags
+}
+
+resource "aws_iam_role_policy" "execution" {
+  name   = "execution"
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.execution.json
+}

@@ -1,0 +1,37 @@
+locals {
+  base = jsondecode(nonsensitive(data.aws_ssm_parameter.base.value))
+  tags = merge(var.tags, { managed = "gromit" })
+
+  # What the control plane's own services stand on: their files use this object and their own variables, nothing else.
+  ground = {
+    vpc_id          = module.network.vpc_id
+    vpc_cidr        = var.vpc_cidr
+    public_subnets  = values(module.network.public_subnets)
+    private_subnets = values(module.network.private_subnets)
+
+    cluster_arn  = aws_ecs_cluster.this.arn
+    cluster_name = aws_ecs_cluster.this.name
+    namespace_id = aws_service_discovery_private_dns_namespace.this.id
+    zone_id      = aws_route53_zone.this.zone_id
+    domain       = var.domain
+    table_arn    = aws_dynamodb_table.environments.arn
+    table_name   = aws_dynamodb_table.environments.name
+
+    config_file_system_id  = local.base.config_file_system_id
+    certs_file_system_id   = local.base.certs_file_system_id
+    config_access_point_id = local.base.config_access_point_id
+    certs_access_point_id  = local.base.certs_access_point_id
+    # Whoever mounts the volume `certs` must be in this group.
+    mounts_security_group_id = aws_security_group.mounts.id
+
+    state_bucket       = local.base.state_bucket
+    registry           = local.base.registry
+    registries         = local.base.registries
+    ca_key_secret_arn  = local.base.ca_key_secret_arn
+    execution_role_arn = aws_iam_role.execution.arn
+
+    region     = var.region
+    account_id = data.aws_caller_identity.this.account_id
+    tags       = local.tags
+  }
+}

@@ -1,0 +1,69 @@
+# Reads a great deal and changes nothing: docs/reference/doctor.md has the list.
+data "aws_iam_policy_document" "doctor" {
+  statement {
+    sid       = "States"
+    actions   = ["s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration"]
+    resources = ["arn:aws:s3:::${local.ground.state_bucket}"]
+  }
+
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchGetImage", "ecr:DescribeRepositories"]
+    resources = values(local.ground.registries)
+  }
+
+  statement {
+    sid       = "Table"
+    actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]
+    resources = [local.ground.table_arn]
+  }
+
+  statement {
+    sid       = "Platform"
+    actions   = ["ssm:GetParameter"]
+    resources = ["arn:aws:ssm:${local.here}:parameter/gromit/platform"]
+  }
+
+  statement {
+    sid       = "Zone"
+    actions   = ["route53:GetHostedZone", "route53:GetHostedZoneLimit"]
+    resources = ["arn:aws:route53:::hostedzone/${local.ground.zone_id}"]
+  }
+
+  statement {
+    sid       = "Names"
+    actions   = ["servicediscovery:GetNamespace"]
+    resources = ["arn:aws:servicediscovery:${local.here}:namespace/${local.ground.namespace_id}"]
+  }
+
+  statement {
+    sid       = "Volumes"
+    actions   = ["elasticfilesystem:DescribeAccessPoints", "elasticfilesystem:DescribeFileSystems"]
+    resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/*", "arn:aws:elasticfilesystem:${local.here}:access-point/*"] # to count
+  }
+
+  # Of the parts, and of environments.
+  statement {
+    sid       = "Roles"
+    actions   = ["iam:GetRole", "iam:SimulatePrincipalPolicy"]
+    resources = ["arn:aws:iam::${local.ground.account_id}:role/gromit-*", local.ground.execution_role_arn]
+  }
+
+  statement {
+    sid       = "Quotas"
+    resources = ["*"] # these actions know no resources
+
+    actions = [
+      "cloudwatch:GetMetricStatistics",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeVpcs",
+      "ecs:ListClusters",
+      "servicediscovery:ListServices",
+      "servicequotas:GetAWSDefaultServiceQuota",
+      "servicequotas:GetServiceQuota",
+      "servicequotas:ListServiceQuotas",
+    ]
+  }
+}

@@ -1,0 +1,72 @@
+# The only writer of the table. TLS goes through the load balancer as it comes: serve itself sees the client's certificate.
+
+data "aws_iam_policy_document" "serve" {
+  statement {
+    sid       = "Table"
+    resources = [local.ground.table_arn, "${local.ground.table_arn}/index/work"]
+
+    actions = [
+      "dynamodb:DescribeContinuousBackups",
+      "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
+      "dynamodb:GetItem",
+      "dynamodb:Query",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ]
+  }
+
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchGetImage"]
+    resources = values(local.ground.registries)
+  }
+}
+
+module "serve" {
+  source = "../modules/part"
+
+  name           = "serve"
+  image          = var.image
+  repositories   = local.image_repositories
+  command        = ["serve"]
+  volumes        = local.mounted.certs
+  ports          = [8443, 8080]
+  rights         = [data.aws_iam_policy_document.serve.json]
+  place          = local.place
+  size           = { cpu = 512, memory = 1024 }
+  retention_days = var.alarms.retention_days
+  tags           = local.ground.tags
+
+  environment = merge({
+    GROMIT_SERVE_LISTEN   = "0.0.0.0:8443"
+    GROMIT_SERVE_HEALTH   = "0.0.0.0:8080"
+    GROMIT_SERVE_CERT     = "${local.pki}/serve.pem"
+    GROMIT_SERVE_KEY      = "${local.pki}/serve-key.pem"
+    GROMIT_SERVE_DENYLIST = "${local.pki}/denylist"
+    GROMIT_CLUSTER_DOMAIN = local.ground.domain
+  }, local.settings)
+}
+
+module "serve_balancer" {
+  source = "../modules/balancer"
+
+  name    = "serve"
+  vpc_id  = local.ground.vpc_id
+  subnets = local.ground.public_subnets
+  zone    = { id = local.ground.zone_id, domain = local.ground.domain }
+  health  = { port = 8080, protocol = "HTTP" }
+  tags    = local.ground.tags
+}
+
+module "serve_service" {
+  source = "../modules/service"
+
+  part            = module.serve.part
+  cluster         = local.ground.cluster_arn
+  subnets         = local.ground.private_subnets
+  security_groups = [local.ground.mounts_security_group_id]
+  namespaces      = { internal = local.ground.namespace_id }
+  targets         = { "8443" = module.serve_balancer.target_group_arn }
+  tags            = local.ground.tags
+}

@@ -1,0 +1,51 @@
+# Exactly as gromit makes it where nobody else has: adapters/dynamodb_table.py, docs/reference/table.md.
+resource "aws_dynamodb_table" "environments" {
+  # checkov:skip=CKV_AWS_119:encrypted with the account's key for DynamoDB; rows hold no secret
+
+  name         = "DeveloperEnvironments"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "name"
+  tags         = local.tags
+
+  attribute {
+    name = "name"
+    type = "S"
+  }
+
+  attribute {
+    name = "work"
+    type = "S"
+  }
+
+  attribute {
+    name = "due"
+    type = "N"
+  }
+
+  # Sparse: rows with work to do, by the time that it is due.
+  global_secondary_index {
+    name               = "work"
+    hash_key           = "work"
+    range_key          = "due"
+    projection_type    = "INCLUDE"
+    non_key_attributes = ["lease_until", "claim_id"]
+  }
+
+  ttl {
+    enabled        = true
+    attribute_name = "expire_at"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  # The account's key for DynamoDB: its use stands in CloudTrail, and no role needs a right to it.
+  server_side_encryption {
+    enabled = true
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}

@@ -1,0 +1,132 @@
+variable "account_id" {
+  description = "AWS account that this is meant for, for example `123456789012`; in any other one nothing is planned."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "The account must be the twelve digits of its id."
+  }
+}
+
+variable "region" {
+  description = "Region of everything, for example `eu-central-1`; base must stand in the same one."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region must be an AWS region, for example `eu-central-1`."
+  }
+}
+
+variable "domain" {
+  description = "Domain of the environments, for example `dev.example.com`: its zone is made here."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", var.domain))
+    error_message = "The domain must be a lower-case DNS name without a dot at its end, for example `dev.example.com`."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "IPv4 range of the VPC, for example `10.91.0.0/16`; it cannot be changed later."
+  type        = string
+  nullable    = false
+  default     = "10.91.0.0/16"
+
+  validation {
+    condition     = can(cidrnetmask(var.vpc_cidr)) && can(regex("/(1[6-9]|20)$", var.vpc_cidr))
+    error_message = "The range must be IPv4 and between /16 and /20, for example `10.91.0.0/16`."
+  }
+}
+
+variable "zones" {
+  description = "Letters of the availability zones, for example `[\"a\", \"b\", \"c\"]`; further ones go to the end."
+  type        = list(string)
+  nullable    = false
+  default     = ["a", "b", "c"]
+
+  validation {
+    condition     = length(var.zones) >= 3 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "There must be at least three zones, each once."
+  }
+}
+
+variable "endpoints" {
+  description = "AWS services with an interface in the VPC, for example `[\"ecr.api\"]`; what is not there is reached through the NAT."
+  type        = set(string)
+  nullable    = false
+  default     = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+
+  validation {
+    condition     = alltrue([for service in var.endpoints : can(regex("^[a-z0-9]+([.-][a-z0-9]+)*$", service))])
+    error_message = "Each endpoint must be a service's short name, for example `ecr.api`."
+  }
+}
+
+variable "ami_parameter" {
+  description = "Public SSM parameter with the newest image of bastion and Mongo, for example that of Amazon Linux 2023, or one of your own."
+  type        = string
+  nullable    = false
+  default     = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+
+  validation {
+    condition     = startswith(var.ami_parameter, "/")
+    error_message = "The parameter must be named by its full path, for example `/aws/service/…`."
+  }
+}
+
+variable "bastion" {
+  description = "The bastion: its size, and for ssh a key pair that exists and the ranges it may come from, for example `{ key_pair = \"platform\", ssh_cidrs = [\"192.0.2.0/24\"] }`. Without ranges it has no public address."
+  nullable    = false
+  default     = {}
+
+  type = object({
+    instance_type = optional(string, "t4g.nano")
+    key_pair      = optional(string, "")
+    ssh_cidrs     = optional(list(string), [])
+  })
+
+  validation {
+    condition     = length(var.bastion.ssh_cidrs) == 0 || var.bastion.key_pair != ""
+    error_message = "For ssh there must be a key pair: name one that `aws ec2 describe-key-pairs` lists."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.bastion.ssh_cidrs : can(cidrnetmask(cidr)) && can(regex("/(8|9|[12][0-9]|3[0-2])$", cidr))])
+    error_message = "Each ssh range must be IPv4 and not wider than /8: nobody lists the whole world, for example `192.0.2.0/24`."
+  }
+}
+
+variable "mongo" {
+  description = "The Mongo hosts, by name, each with the zone's letter that host and data stand in, for example `{ mongo-0 = { zone = \"a\" } }`."
+  nullable    = false
+  default     = { mongo-0 = { zone = "a" } }
+
+  type = map(object({
+    zone          = string
+    instance_type = optional(string, "t4g.small")
+    volume_gib    = optional(number, 50)
+    server        = optional(string, "public.ecr.aws/docker/library/mongo:7.0")
+  }))
+
+  validation {
+    condition     = alltrue([for name in keys(var.mongo) : can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", name))])
+    error_message = "Each host must be called by a lower-case DNS label of at most 40 characters."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything, besides `managed`, for example `{ cost-centre = \"platform\" }`."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !contains(["managed", "Name", "backup"], key) && !startswith(key, "aws:")])
+    error_message = "The tags `managed`, `Name`, `backup` and `aws:…` are taken."
+  }
+}

@@ -1,0 +1,105 @@
+variable "image" {
+  description = "Image of gromit that all parts run, best by its digest, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit@sha256:…`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^\\s:@]+(:[0-9]+)?/[^\\s]+(:|@sha256:)[^\\s]+$", var.image)) && !endswith(var.image, ":latest")
+    error_message = "The image needs a host and a tag or digest, not `latest`: which release runs must be known."
+  }
+}
+
+variable "gateway_certificate_arn" {
+  description = "Certificate of ACM for `gateway.<domain>`, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`: one that GitHub's runners trust."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.gateway_certificate_arn))
+    error_message = "The certificate must be the ARN of one in ACM, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`."
+  }
+}
+
+variable "watch" {
+  description = "Whether sow and chitragupta watch all the time and react within a second, for example true; false: they run by schedule, every 37 and 13 minutes."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
+variable "worker_size" {
+  description = "CPU (units) and memory (MiB) of sow and reap, for example `{ cpu = 2048, memory = 4096 }`: each terraform takes up to 610 MiB."
+  nullable    = false
+  default     = { cpu = 2048, memory = 4096 }
+
+  type = object({
+    cpu    = number
+    memory = number
+  })
+
+  validation {
+    condition     = var.worker_size.memory >= 1024
+    error_message = "There must be at least 1024 MiB: gromit itself takes 256, and one terraform 610."
+  }
+}
+
+variable "leaves" {
+  description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`; they lie on the volume `certs`."
+  nullable    = false
+  default     = { operator = { role = "operator" } }
+
+  type = map(object({
+    role = string
+    sans = optional(list(string), [])
+  }))
+
+  validation {
+    condition     = alltrue([for leaf in values(var.leaves) : contains(["gateway", "worker", "operator", "viewer", "server"], leaf.role)])
+    error_message = "Each role must be gateway, worker, operator, viewer or server."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.leaves) : !contains(["serve", "gateway", "gateway-front", "worker", "ca"], name)])
+    error_message = "The names serve, gateway, gateway-front, worker and ca are taken."
+  }
+}
+
+variable "settings" {
+  description = "Further settings of all parts, as variables of their environment, for example `{ GROMIT_REPOS = \"tyk,tyk-analytics\" }`."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : can(regex("^GROMIT_[A-Z_]+$", name)) && !endswith(name, "_KEY")])
+    error_message = "Each must be a `GROMIT_…` variable, and none of them a key: what stands here is no secret."
+  }
+}
+
+variable "alarms" {
+  description = "Who is told, by mail and by an endpoint that confirms by itself (AWS Chatbot does), for example `{ emails = [\"platform@example.com\"] }`; and the limits."
+  nullable    = false
+  default     = {}
+
+  type = object({
+    emails         = optional(set(string), [])
+    chat           = optional(set(string), [])
+    sow_minutes    = optional(number, 120)
+    reap_hours     = optional(number, 30)
+    failed_runs    = optional(number, 5)
+    leaf_days      = optional(number, 7)
+    ca_days        = optional(number, 60)
+    quota_percent  = optional(number, 80)
+    retention_days = optional(number, 90)
+  })
+
+  validation {
+    condition     = alltrue([for address in var.alarms.emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
+    error_message = "Each address must be one of mail, for example `platform@example.com`."
+  }
+
+  validation {
+    condition     = alltrue([for url in var.alarms.chat : startswith(url, "https://")])
+    error_message = "Each endpoint must be an address `https://…`."
+  }
+}

@@ -1,0 +1,78 @@
+# sow and reap run terraform; chitragupta keeps the public records; doctor looks at everything. Each of them asks serve for its work, and
+# none has a right to the table.
+locals {
+  workers = {
+    sow = {
+      command = ["sow", "/config"], every = "rate(37 minutes)", watches = true, size = var.worker_size
+      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      rights  = [data.aws_iam_policy_document.sow.json]
+    }
+    reap = {
+      command = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
+      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      rights  = [data.aws_iam_policy_document.sow.json, data.aws_iam_policy_document.chitragupta.json]
+    }
+    chitragupta = {
+      command = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }
+      volumes = merge(local.mounted.certs, local.mounted.config) # for the file that suspends all processing
+      rights  = [data.aws_iam_policy_document.chitragupta.json]
+    }
+    doctor = {
+      command = ["doctor", "aws"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
+      volumes = merge(local.mounted.certs, local.mounted.config)
+      rights  = [data.aws_iam_policy_document.doctor.json]
+    }
+  }
+
+  # What doctor is to find.
+  expected = {
+    GROMIT_DOCTOR_ACCOUNT       = local.ground.account_id
+    GROMIT_DOCTOR_REGION        = local.ground.region
+    GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
+  }
+
+  # The one setting `watch`: what can watch is a service then, and has no schedule.
+  watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }
+  scheduled = { for name, worker in local.workers : name => worker if !contains(keys(local.watching), name) }
+}
+
+module "worker" {
+  source   = "../modules/part"
+  for_each = local.workers
+
+  name           = each.key
+  image          = var.image
+  repositories   = local.image_repositories
+  command        = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
+  environment    = merge(local.worker_settings, each.key == "doctor" ? local.expected : {})
+  volumes        = each.value.volumes
+  rights         = each.value.rights
+  size           = each.value.size
+  place          = local.place
+  retention_days = var.alarms.retention_days
+  tags           = local.ground.tags
+}
+
+module "worker_schedule" {
+  source   = "../modules/schedule"
+  for_each = local.scheduled
+
+  part            = module.worker[each.key].part
+  every           = each.value.every
+  cluster         = local.ground.cluster_arn
+  subnets         = local.ground.private_subnets
+  security_groups = [local.ground.mounts_security_group_id]
+  tags            = local.ground.tags
+}
+
+module "worker_service" {
+  source   = "../modules/service"
+  for_each = local.watching
+
+  part            = module.worker[each.key].part
+  cluster         = local.ground.cluster_arn
+  subnets         = local.ground.private_subnets
+  security_groups = [local.ground.mounts_security_group_id]
+  singleton       = true
+  tags            = local.ground.tags
+}

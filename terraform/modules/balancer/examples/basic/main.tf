@@ -1,0 +1,11 @@
+# TLS is passed through to what listens on port 8443.
+module "balancer" {
+  source = "../.."
+
+  name    = "serve"
+  vpc_id  = "vpc-0a1b2c3d"
+  subnets = ["subnet-0a1b2c3d"]
+  health  = { port = 8080, protocol = "HTTP" }
+  zone    = { id = "Z0A1B2C3D", domain = "dev.example.com" }
+  tags    = { managed = "example" }
+}

@@ -1,0 +1,12 @@
+# A machine that is reached by Session Manager alone.
+module "host" {
+  source = "../.."
+
+  name            = "example"
+  ami             = "ami-0a1b2c3d"
+  instance_type   = "t4g.nano"
+  subnet_id       = "subnet-0a1b2c3d"
+  security_groups = ["sg-0a1b2c3d"]
+  user_data       = "#!/bin/bash\n"
+  tags            = { managed = "example" }
+}

@@ -1,0 +1,54 @@
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+# What Session Manager needs; AWS's own policy for it would let the machine read every parameter of the account as well.
+data "aws_iam_policy_document" "session" {
+  # checkov:skip=CKV_AWS_111:the actions of Session Manager know no resources
+  # checkov:skip=CKV_AWS_356:the actions of Session Manager know no resources
+
+  statement {
+    actions = [
+      "ssm:UpdateInstanceInformation",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ]
+    resources = ["*"] # these actions know no resources
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = var.name
+  description        = "what the machine ${var.name} may do"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = local.tags
+}
+
+resource "aws_iam_role_policy" "session" {
+  name   = "session"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.session.json
+}
+
+resource "aws_iam_role_policy" "more" {
+  for_each = var.policies
+
+  name   = each.key
+  role   = aws_iam_role.this.id
+  policy = each.value
+}
+
+resource "aws_iam_instance_profile" "this" {
+  name = var.name
+  role = aws_iam_role.this.name
+  tags = local.tags
+}

@@ -1,0 +1,28 @@
+resource "aws_security_group" "this" {
+  name        = local.full_name
+  description = "Mongo host ${var.name}"
+  vpc_id      = var.vpc.id
+  tags        = merge(var.tags, { Name = local.full_name })
+}
+
+resource "aws_security_group_rule" "server" {
+  for_each = toset(["ingress", "egress"]) # out too: members of a replica set speak to each other
+
+  security_group_id = aws_security_group.this.id
+  description       = "Mongo inside the VPC"
+  type              = each.value
+  protocol          = "tcp"
+  from_port         = local.port
+  to_port           = local.port
+  cidr_blocks       = [var.vpc.cidr]
+}
+
+resource "aws_security_group_rule" "https" {
+  security_group_id = aws_security_group.this.id
+  description       = "packages, images and Session Manager"
+  type              = "egress"
+  protocol          = "tcp"
+  from_port         = 443
+  to_port           = 443
+  cidr_blocks       = ["0.0.0.0/0"]
+}

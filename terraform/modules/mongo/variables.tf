@@ -1,0 +1,105 @@
+variable "name" {
+  description = "What the host is called, for example `mongo-0`: its record is this name in the zone."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", var.name))
+    error_message = "The name must be a lower-case DNS label of at most 40 characters."
+  }
+}
+
+variable "ami" {
+  description = "Image that the host starts from, for example `ami-0a1b2c3d`. Another one replaces the host, and not its data."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^ami-[0-9a-f]+$", var.ami))
+    error_message = "The image must be an id `ami-…`."
+  }
+}
+
+variable "instance_type" {
+  description = "Size of the host, for example `t4g.small`; it must be one whose volumes are NVMe devices."
+  type        = string
+  nullable    = false
+  default     = "t4g.small"
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
+    error_message = "The instance type must be one of EC2, for example `t4g.small`."
+  }
+}
+
+variable "server" {
+  description = "Container image of the server, for example `public.ecr.aws/docker/library/mongo:7.0`."
+  type        = string
+  nullable    = false
+  default     = "public.ecr.aws/docker/library/mongo:7.0"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9./_-]*(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})$", var.server))
+    error_message = "The server must be a container image with a tag or a digest."
+  }
+}
+
+variable "volume_gib" {
+  description = "Size of the data volume in GiB, for example `50`. A volume can grow, and never shrink."
+  type        = number
+  nullable    = false
+  default     = 50
+
+  validation {
+    condition     = var.volume_gib >= 1 && var.volume_gib <= 16384 && floor(var.volume_gib) == var.volume_gib
+    error_message = "The data volume must be of 1 to 16384 whole GiB."
+  }
+}
+
+variable "vpc" {
+  description = "Where it stands, for example `{ id = \"vpc-0a1b\", cidr = \"10.91.0.0/16\", subnet_id = \"subnet-0a1b\", zone = \"eu-central-1a\" }`."
+  nullable    = false
+
+  type = object({
+    id        = string
+    cidr      = string
+    subnet_id = string
+    zone      = string
+  })
+
+  validation {
+    condition     = startswith(var.vpc.id, "vpc-") && startswith(var.vpc.subnet_id, "subnet-") && can(cidrnetmask(var.vpc.cidr))
+    error_message = "The VPC needs an id `vpc-…`, an IPv4 range and a subnet `subnet-…`."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", var.vpc.zone))
+    error_message = "The availability zone must be the subnet's, for example `eu-central-1a`."
+  }
+}
+
+variable "dns" {
+  description = "Zone of its record, for example `{ zone_id = \"Z0A1B\", domain = \"dev.example.com\" }`."
+  nullable    = false
+
+  type = object({
+    zone_id = string
+    domain  = string
+  })
+
+  validation {
+    condition     = can(regex("^[A-Z0-9]+$", var.dns.zone_id)) && can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.dns.domain))
+    error_message = "The zone needs an id of Route53 and a domain, for example `dev.example.com`."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that it consists of, for example `{ managed = \"gromit\" }`."
+  type        = map(string)
+  nullable    = false
+
+  validation {
+    condition     = !contains(keys(var.tags), "Name") && !contains(keys(var.tags), "backup")
+    error_message = "The tags `Name` and `backup` are given by the module."
+  }
+}

@@ -1,0 +1,134 @@
+# Planned against a mocked provider: ranges, ways in and out, and what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+}
+
+variables {
+  name   = "gromit"
+  region = "eu-central-1"
+  cidr   = "10.91.0.0/16"
+  tags   = { managed = "gromit" }
+}
+
+run "three_zones_with_two_subnets_each" {
+  command = plan
+
+  assert {
+    condition     = [for zone, subnet in aws_subnet.public : subnet.cidr_block] == ["10.91.0.0/20", "10.91.16.0/20", "10.91.32.0/20"]
+    error_message = "The public ranges are others."
+  }
+
+  assert {
+    condition     = [for zone, subnet in aws_subnet.private : subnet.cidr_block] == ["10.91.128.0/20", "10.91.144.0/20", "10.91.160.0/20"]
+    error_message = "The private ranges are others."
+  }
+
+  assert {
+    condition     = aws_subnet.private["c"].availability_zone == "eu-central-1c" && keys(output.private_subnets) == ["a", "b", "c"]
+    error_message = "A zone's subnets are not in it."
+  }
+}
+
+run "another_zone_moves_nothing" {
+  command = plan
+  variables {
+    zones = ["a", "b", "c", "d"]
+  }
+
+  assert {
+    condition     = aws_subnet.public["c"].cidr_block == "10.91.32.0/20" && aws_subnet.private["c"].cidr_block == "10.91.160.0/20"
+    error_message = "A subnet would be made anew."
+  }
+}
+
+run "nobody_gets_a_public_address_unasked" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for subnet in concat(values(aws_subnet.public), values(aws_subnet.private)) : !subnet.map_public_ip_on_launch])
+    error_message = "A subnet gives out public addresses."
+  }
+}
+
+run "services_of_aws_are_reached_from_the_vpc_alone" {
+  command = plan
+
+  assert {
+    condition     = aws_security_group_rule.endpoints.cidr_blocks == tolist(["10.91.0.0/16"]) && aws_security_group_rule.endpoints.to_port == 443
+    error_message = "The interfaces are open to others."
+  }
+
+  assert {
+    condition     = keys(aws_vpc_endpoint.interface) == ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+    error_message = "The interfaces are others."
+  }
+
+  assert {
+    condition     = alltrue([for endpoint in aws_vpc_endpoint.interface : endpoint.private_dns_enabled])
+    error_message = "A service would be reached through the NAT nevertheless."
+  }
+}
+
+run "range_is_large_enough" {
+  command = plan
+  variables {
+    cidr = "10.91.0.0/24"
+  }
+  expect_failures = [var.cidr]
+}
+
+run "zones_are_several_and_different" {
+  command = plan
+  variables {
+    zones = ["a", "a"]
+  }
+  expect_failures = [var.zones]
+}
+
+run "zones_are_letters" {
+  command = plan
+  variables {
+    zones = ["eu-central-1a", "eu-central-1b"]
+  }
+  expect_failures = [var.zones]
+}
+
+run "region_is_one" {
+  command = plan
+  variables {
+    region = "Frankfurt"
+  }
+  expect_failures = [var.region]
+}
+
+run "name_is_plain" {
+  command = plan
+  variables {
+    name = "The network"
+  }
+  expect_failures = [var.name]
+}
+
+run "endpoints_are_short_names" {
+  command = plan
+  variables {
+    endpoints = ["com.amazonaws.eu-central-1.ECR"]
+  }
+  expect_failures = [var.endpoints]
+}
+
+run "tags_leave_names_alone" {
+  command = plan
+  variables {
+    tags = { Name = "mine" }
+  }
+  expect_failures = [var.tags]
+}
+
+run "example" {
+  command = plan
+  module {
+    source = "./examples/basic"
+  }
+}

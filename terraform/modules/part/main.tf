@@ -1,0 +1,120 @@
+locals {
+  name = "gromit-${var.name}"
+  arn  = "${var.place.region}:${var.place.account_id}"
+
+  # Not below /gromit/: there the environments have theirs, which workers make and remove.
+  log_group = "/gromit-control/${var.name}"
+
+  # `/certs` is the volume `certs`. The image writes nothing but /tmp, which is a volume of the task's own.
+  volumes = { for path, volume in var.volumes : trimprefix(path, "/") => merge(volume, { path = path }) }
+
+  # What ECS fills in by itself is written out, else a second plan would want to take it away again.
+  container = {
+    name                   = var.name
+    image                  = var.image
+    essential              = true
+    cpu                    = var.size.cpu
+    memory                 = var.size.memory
+    command                = var.command
+    environment            = [for key, value in merge({ AWS_REGION = var.place.region }, var.environment) : { name = key, value = value }]
+    secrets                = [for key, arn in var.secrets : { name = key, valueFrom = arn }]
+    portMappings           = [for port in var.ports : { containerPort = port, hostPort = port, protocol = "tcp" }]
+    volumesFrom            = []
+    readonlyRootFilesystem = true
+
+    # What a worker needs to let a running terraform save its state: the most that Fargate gives.
+    stopTimeout = 120
+
+    mountPoints = concat(
+      [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }],
+      [for name, volume in local.volumes : { sourceVolume = name, containerPath = volume.path, readOnly = !volume.writable }],
+    )
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this.name
+        awslogs-region        = var.place.region
+        awslogs-stream-prefix = var.name
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = local.log_group
+  retention_in_days = var.retention_days
+  tags              = var.tags
+}
+
+resource "aws_ecs_task_definition" "this" {
+  family                   = local.name
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task.arn
+  cpu                      = var.size.cpu
+  memory                   = var.size.memory
+  container_definitions    = jsonencode([local.container])
+  tags                     = var.tags
+
+  volume {
+    name = "tmp"
+  }
+
+  dynamic "volume" {
+    for_each = local.volumes
+
+    content {
+      name = volume.key
+
+      efs_volume_configuration {
+        file_system_id     = volume.value.file_system_id
+        transit_encryption = "ENABLED"
+
+        authorization_config {
+          access_point_id = volume.value.access_point_id
+          iam             = "ENABLED"
+        }
+      }
+    }
+  }
+
+  # A task that starts without its rights fails, and looks like a fault of the part.
+  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
+}
+
+resource "aws_security_group" "this" {
+  name        = local.name
+  description = "gromit ${var.name}"
+  vpc_id      = var.place.vpc_id
+  tags        = merge(var.tags, { Name = local.name })
+}
+
+resource "aws_security_group_rule" "ingress" {
+  for_each = { for port in var.ports : tostring(port) => port }
+
+  security_group_id = aws_security_group.this.id
+  description       = "gromit ${var.name} from the VPC"
+  type              = "ingress"
+  protocol          = "tcp"
+  from_port         = each.value
+  to_port           = each.value
+  cidr_blocks       = [var.place.vpc_cidr]
+}
+
+# AWS and the registries, over HTTPS; inside the VPC also serve and the volumes.
+resource "aws_security_group_rule" "egress" {
+  for_each = {
+    https = { ports = [443, 443], cidr = "0.0.0.0/0" }
+    vpc   = { ports = [1024, 65535], cidr = var.place.vpc_cidr }
+  }
+
+  security_group_id = aws_security_group.this.id
+  description       = "gromit ${var.name} to ${each.key}"
+  type              = "egress"
+  protocol          = "tcp"
+  from_port         = each.value.ports[0]
+  to_port           = each.value.ports[1]
+  cidr_blocks       = [each.value.cidr]
+}

@@ -1,0 +1,108 @@
+# Two roles: `task` is what the program itself may do, `execution` what ECS does for it before it runs. Nothing is shared between
+# parts, so that a right given to one is nobody else's.
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    # Tasks of this account alone, whoever makes ECS ask.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.place.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "task" {
+  source_policy_documents = var.rights
+
+  dynamic "statement" {
+    for_each = local.volumes
+
+    content {
+      sid       = "Mount${title(statement.key)}"
+      resources = ["arn:aws:elasticfilesystem:${local.arn}:file-system/${statement.value.file_system_id}"]
+
+      actions = concat(
+        ["elasticfilesystem:ClientMount"],
+        statement.value.writable ? ["elasticfilesystem:ClientWrite"] : [],
+      )
+
+      condition {
+        test     = "StringEquals"
+        variable = "elasticfilesystem:AccessPointArn"
+        values   = ["arn:aws:elasticfilesystem:${local.arn}:access-point/${statement.value.access_point_id}"]
+      }
+    }
+  }
+}
+
+data "aws_iam_policy_document" "execution" {
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:aws:logs:${local.arn}:log-group:${local.log_group}:log-stream:*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(var.repositories) > 0 ? [var.repositories] : []
+
+    content {
+      sid       = "Login"
+      actions   = ["ecr:GetAuthorizationToken"]
+      resources = ["*"] # this action knows no resources
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.repositories) > 0 ? [var.repositories] : []
+
+    content {
+      sid       = "Images"
+      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.secrets) > 0 ? [values(var.secrets)] : []
+
+    content {
+      sid       = "Secrets"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = statement.value
+    }
+  }
+}
+
+resource "aws_iam_role" "task" {
+  name               = local.name
+  description        = "what gromit ${var.name} may do"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role" "execution" {
+  name               = "${local.name}-execution"
+  description        = "what ECS does for gromit ${var.name}"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy" "task" {
+  name   = "task"
+  role   = aws_iam_role.task.id
+  policy = data.aws_iam_policy_document.task.json
+}
+
+resource "aws_iam_role_policy" "execution" {
+  name   = "execution"
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.execution.json
+}

@@ -1,0 +1,185 @@
+# Planned against a mocked provider: what runs, what is mounted how, what each role may do, what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Statement\": []}" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/gromit-sow" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:task-definition/gromit-sow:1" }
+  }
+}
+
+variables {
+  name    = "sow"
+  image   = "ghcr.io/example/gromit:1.2.3"
+  command = ["sow", "/config"]
+  ports   = [8443]
+  rights  = ["{\"Statement\": []}"]
+  secrets = { GROMIT_PKI_CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ca-0a1b2c" }
+  tags    = { managed = "gromit" }
+
+  place = {
+    vpc_id     = "vpc-0a1b2c3d"
+    vpc_cidr   = "10.91.0.0/16"
+    region     = "eu-central-1"
+    account_id = "123456789012"
+  }
+
+  volumes = {
+    "/certs"  = { file_system_id = "fs-certs", access_point_id = "fsap-certs" }
+    "/config" = { file_system_id = "fs-config", access_point_id = "fsap-config", writable = true }
+  }
+}
+
+run "closed_and_encrypted" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for rule in aws_security_group_rule.ingress : rule.cidr_blocks == tolist(["10.91.0.0/16"])])
+    error_message = "Somebody outside of the VPC can reach it."
+  }
+
+  assert {
+    condition     = alltrue([for volume in aws_ecs_task_definition.this.volume : volume.efs_volume_configuration[0].transit_encryption == "ENABLED" if volume.name != "tmp"])
+    error_message = "A volume is mounted in clear."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].readonlyRootFilesystem
+    error_message = "Its own file system can be written."
+  }
+
+  assert {
+    condition     = { for mount in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].mountPoints : mount.containerPath => mount.readOnly } == { "/tmp" = false, "/certs" = true, "/config" = false }
+    error_message = "A volume can be written that must not be, or the other way round."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].stopTimeout == 120
+    error_message = "A running terraform could not save its state."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 90 && !startswith(aws_cloudwatch_log_group.this.name, "/gromit/")
+    error_message = "Its log is kept for ever, or where workers may remove it."
+  }
+}
+
+run "example" {
+  command = plan
+
+  module {
+    source = "./examples/basic"
+  }
+}
+
+run "long_names" {
+  command = plan
+  variables {
+    name = "a-name-that-is-too-long"
+  }
+  expect_failures = [var.name]
+}
+
+run "no_image" {
+  command = plan
+  variables {
+    image = ""
+  }
+  expect_failures = [var.image]
+}
+
+run "no_command" {
+  command = plan
+  variables {
+    command = []
+  }
+  expect_failures = [var.command]
+}
+
+run "a_registry_with_a_wildcard" {
+  command = plan
+  variables {
+    repositories = ["arn:aws:ecr:eu-central-1:123456789012:repository/*"]
+  }
+  expect_failures = [var.repositories]
+}
+
+run "a_key_in_a_variable" {
+  command = plan
+  variables {
+    environment = { GROMIT_CLIENT_KEY = "-----BEGIN PRIVATE KEY-----" }
+  }
+  expect_failures = [var.environment]
+}
+
+run "a_secret_by_value" {
+  command = plan
+  variables {
+    secrets = { GROMIT_CLIENT_KEY = "value" }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "a_volume_below_a_folder" {
+  command = plan
+  variables {
+    volumes = { "/certs/pki" = { file_system_id = "fs-certs", access_point_id = "fsap-certs" } }
+  }
+  expect_failures = [var.volumes]
+}
+
+run "a_size_that_fargate_lacks" {
+  command = plan
+  variables {
+    size = { cpu = 256, memory = 4096 }
+  }
+  expect_failures = [var.size]
+}
+
+run "a_privileged_port" {
+  command = plan
+  variables {
+    ports = [443]
+  }
+  expect_failures = [var.ports]
+}
+
+run "rights_that_are_no_policy" {
+  command = plan
+  variables {
+    rights = ["everything"]
+  }
+  expect_failures = [var.rights]
+}
+
+run "a_place_without_an_account" {
+  command = plan
+  variables {
+    place = { vpc_id = "vpc-0a1b2c3d", vpc_cidr = "10.91.0.0/16", region = "eu-central-1", account_id = "example" }
+  }
+  expect_failures = [var.place]
+}
+
+run "a_retention_that_cloudwatch_lacks" {
+  command = plan
+  variables {
+    retention_days = 89
+  }
+  expect_failures = [var.retention_days]
+}
+
+run "the_tag_of_environments" {
+  command = plan
+  variables {
+    tags = { managed = "gromit", env = "app-test" }
+  }
+  expect_failures = [var.tags]
+}

@@ -1,0 +1,50 @@
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+}
+
+# Run this one task definition in this one cluster, and hand its two roles to it.
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "Run"
+    actions   = ["ecs:RunTask"]
+    resources = [var.part.task_definition]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [var.cluster]
+    }
+  }
+
+  statement {
+    sid       = "Roles"
+    actions   = ["iam:PassRole"]
+    resources = [var.part.task_role_arn, var.part.execution_role_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = "${local.name}-schedule"
+  description        = "starts gromit ${var.part.name}"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "schedule"
+  role   = aws_iam_role.this.id
+  policy = data.aws_iam_policy_document.this.json
+}

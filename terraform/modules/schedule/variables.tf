@@ -1,0 +1,85 @@
+variable "part" {
+  description = "What runs: the output `part` of the module of that name, for example `module.sow.part`."
+  nullable    = false
+
+  type = object({
+    name               = string
+    task_definition    = string
+    task_role_arn      = string
+    execution_role_arn = string
+    security_group_id  = string
+  })
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:task-definition/", var.part.task_definition))
+    error_message = "The task definition must be the ARN of one."
+  }
+}
+
+variable "every" {
+  description = "How often, as EventBridge has it, for example `rate(37 minutes)` or `cron(0 3 * * ? *)`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(rate|cron)\\(.+\\)$", var.every))
+    error_message = "It must be `rate(…)` or `cron(…)`."
+  }
+}
+
+variable "on" {
+  description = "Patterns of events that it is run for besides, by name, each as JSON, for example `{ serve-stopped = jsonencode({ source = [\"aws.ecs\"] }) }`."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for pattern in values(var.on) : can(keys(jsondecode(pattern)))])
+    error_message = "Each pattern must be a JSON object."
+  }
+}
+
+variable "cluster" {
+  description = "ARN of the cluster that it runs in, for example `arn:aws:ecs:eu-central-1:123456789012:cluster/internal`."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:cluster/", var.cluster))
+    error_message = "The cluster must be the ARN of an ECS cluster."
+  }
+}
+
+variable "subnets" {
+  description = "Private subnets that it may run in, for example `[\"subnet-0a1b\"]`."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.subnets) > 0 && alltrue([for subnet in var.subnets : startswith(subnet, "subnet-")])
+    error_message = "There must be at least one subnet, each an id `subnet-…`."
+  }
+}
+
+variable "security_groups" {
+  description = "Groups that it is in besides its own, for example the one whose members may mount a volume: `[\"sg-0a1b\"]`."
+  type        = list(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for group in var.security_groups : startswith(group, "sg-")])
+    error_message = "Each group must be an id `sg-…`."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything, at least `managed`."
+  type        = map(string)
+  nullable    = false
+
+  validation {
+    condition     = contains(keys(var.tags), "managed")
+    error_message = "There must be the tag `managed`."
+  }
+}

@@ -1,0 +1,15 @@
+# A service that is found as `serve.internal`, and by nothing else.
+module "service" {
+  source = "../.."
+
+  cluster    = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+  subnets    = ["subnet-0a1b2c3d"]
+  namespaces = { internal = "ns-0a1b2c3d" }
+  tags       = { managed = "example" }
+
+  part = {
+    name              = "serve"
+    task_definition   = "arn:aws:ecs:eu-central-1:123456789012:task-definition/gromit-serve:1"
+    security_group_id = "sg-0a1b2c3d"
+  }
+}

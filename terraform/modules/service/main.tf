@@ -1,0 +1,66 @@
+resource "aws_ecs_service" "this" {
+  name                    = "gromit-${var.part.name}"
+  cluster                 = var.cluster
+  task_definition         = var.part.task_definition
+  desired_count           = 1
+  launch_type             = "FARGATE"
+  platform_version        = "1.4.0"
+  enable_ecs_managed_tags = true
+  propagate_tags          = "SERVICE"
+  tags                    = var.tags
+
+  deployment_minimum_healthy_percent = var.singleton ? 0 : 100
+  deployment_maximum_percent         = var.singleton ? 100 : 200
+
+  lifecycle {
+    precondition {
+      condition     = !var.singleton || length(var.targets) == 0
+      error_message = "What is behind a load balancer must not be away while it is renewed: it is no singleton."
+    }
+  }
+
+  # No circuit breaker. The first tasks of an installation end at once, for their certificates are not there yet; with one, ECS
+  # would give up before they are. Without it ECS tries again, with growing pauses.
+
+  network_configuration {
+    subnets          = var.subnets
+    security_groups  = concat([var.part.security_group_id], var.security_groups)
+    assign_public_ip = false
+  }
+
+  dynamic "service_registries" {
+    for_each = aws_service_discovery_service.this
+
+    content {
+      registry_arn = service_registries.value.arn
+    }
+  }
+
+  dynamic "load_balancer" {
+    for_each = var.targets
+
+    content {
+      target_group_arn = load_balancer.value
+      container_name   = var.part.name
+      container_port   = load_balancer.key
+    }
+  }
+}
+
+# `serve` in the namespace `internal` answers as `serve.internal`.
+resource "aws_service_discovery_service" "this" {
+  for_each = var.namespaces
+
+  name = var.part.name
+  tags = var.tags
+
+  dns_config {
+    namespace_id   = each.value
+    routing_policy = "MULTIVALUE"
+
+    dns_records {
+      ttl  = 10
+      type = "A"
+    }
+  }
+}

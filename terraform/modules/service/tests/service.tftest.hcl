@@ -1,0 +1,134 @@
+# Planned against a mocked provider: how a service is renewed and found, and what is refused.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_service_discovery_service" {
+    defaults = { arn = "arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-0a1b" }
+  }
+}
+
+variables {
+  cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+  subnets         = ["subnet-0a1b2c3d"]
+  security_groups = ["sg-mounts"]
+  namespaces      = { internal = "ns-0a1b2c3d" }
+  targets         = { "8443" = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/gromit-serve/0a1b" }
+  tags            = { managed = "gromit" }
+
+  part = {
+    name              = "serve"
+    task_definition   = "arn:aws:ecs:eu-central-1:123456789012:task-definition/gromit-serve:1"
+    security_group_id = "sg-serve"
+  }
+}
+
+run "never_away_and_never_given_up" {
+  command = plan
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_minimum_healthy_percent == 100
+    error_message = "It is away while it is renewed."
+  }
+
+  assert {
+    condition     = length(aws_ecs_service.this.deployment_circuit_breaker) == 0
+    error_message = "ECS gives up before its first certificates are there."
+  }
+
+  assert {
+    condition     = !aws_ecs_service.this.network_configuration[0].assign_public_ip && aws_ecs_service.this.network_configuration[0].security_groups == toset(["sg-serve", "sg-mounts"])
+    error_message = "It can be reached from the internet, or may not mount its volumes."
+  }
+
+  assert {
+    condition     = one(aws_ecs_service.this.load_balancer).container_port == 8443 && length(aws_ecs_service.this.service_registries) == 1
+    error_message = "It is not found."
+  }
+}
+
+run "one_after_the_other" {
+  command = plan
+  variables {
+    singleton  = true
+    targets    = {}
+    namespaces = {}
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_maximum_percent == 100 && length(aws_ecs_service.this.service_registries) == 0
+    error_message = "Two of them run at a time."
+  }
+}
+
+run "example" {
+  command = plan
+
+  module {
+    source = "./examples/basic"
+  }
+}
+
+run "a_singleton_behind_a_balancer" {
+  command = plan
+  variables {
+    singleton = true
+  }
+  expect_failures = [aws_ecs_service.this]
+}
+
+run "no_task_definition" {
+  command = plan
+  variables {
+    part = { name = "serve", task_definition = "serve", security_group_id = "sg-serve" }
+  }
+  expect_failures = [var.part]
+}
+
+run "a_cluster_by_name" {
+  command = plan
+  variables {
+    cluster = "internal"
+  }
+  expect_failures = [var.cluster]
+}
+
+run "no_subnets" {
+  command = plan
+  variables {
+    subnets = []
+  }
+  expect_failures = [var.subnets]
+}
+
+run "a_group_by_name" {
+  command = plan
+  variables {
+    security_groups = ["mounts"]
+  }
+  expect_failures = [var.security_groups]
+}
+
+run "two_namespaces" {
+  command = plan
+  variables {
+    namespaces = { internal = "ns-0a1b", other = "ns-0c1d" }
+  }
+  expect_failures = [var.namespaces]
+}
+
+run "a_target_by_name" {
+  command = plan
+  variables {
+    targets = { "8443" = "serve" }
+  }
+  expect_failures = [var.targets]
+}
+
+run "no_tags" {
+  command = plan
+  variables {
+    tags = {}
+  }
+  expect_failures = [var.tags]
+}

@@ -1,0 +1,30 @@
+"""The control plane, applied once for all tests that look at it.
+
+The load balancers and what waits for them are in the long tests alone: provider 3.39 waits a whole minute for each.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.platform.control.installed import Installed
+from tests.platform.control.plane import control_root, make_ground
+from tests.platform.emulator import running_emulator
+from tests.platform.roots import Engine
+
+QUICK = tuple(
+    f"-target={address}"
+    for address in (
+        "module.serve", "module.gateway", "module.pki", "module.pki_schedule", "module.worker", "module.worker_schedule",
+        "aws_cloudwatch_metric_alarm.this", "aws_sns_topic_policy.alarms", "aws_sns_topic_subscription.emails",
+    )
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def installed(embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    with running_emulator() as emulator:
+        ground = make_ground(emulator)
+        root = control_root(tmp_path_factory.mktemp("control"), embedded, emulator, ground)
+        root.apply("-parallelism=40", *QUICK)
+        yield Installed(emulator, root, ground)

@@ -1,0 +1,81 @@
+"""An account in which the control plane has been applied, and what its resources are called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.platform.control.plane import Ground
+from tests.platform.emulator import ACCOUNT, REGION, Emulator
+from tests.platform.policies import Policies, role_policies
+from tests.platform.roots import Root
+
+HERE = f"{REGION}:{ACCOUNT}"
+WORKERS = ("sow", "reap", "chitragupta", "doctor")
+PROGRAMS = ("serve", "gateway", "pki", *WORKERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An account with the control plane in it, but for its load balancers."""
+
+    emulator: Emulator
+    root: Root
+    ground: Ground
+    _policies: dict[str, Policies] = field(default_factory=dict)
+
+    def policies(self, role: str) -> Policies:
+        """What a role may do; looked up once, as nothing changes it here."""
+        if role not in self._policies:
+            self._policies[role] = role_policies(self.emulator.client("iam"), role)
+        return self._policies[role]
+
+    def arn(self, what: str) -> str:
+        """A resource of the tables below."""
+        ground = self.ground
+        known: Mapping[str, str] = {
+            "table": ground["table_arn"],
+            "index": f"{ground['table_arn']}/index/work",
+            "state": f"arn:aws:s3:::{ground['state_bucket']}/env:/app-test/devenv",
+            "other state": f"arn:aws:s3:::{ground['state_bucket']}/infra",
+            "bucket": f"arn:aws:s3:::{ground['state_bucket']}",
+            "zone": f"arn:aws:route53:::hostedzone/{ground['zone_id']}",
+            "other zone": "arn:aws:route53:::hostedzone/Z0000000000000000000",
+            "secret": ground["ca_key_secret_arn"],
+            "platform": f"arn:aws:ssm:{HERE}:parameter/gromit/platform",
+            "base": f"arn:aws:ssm:{HERE}:parameter/gromit/base",
+            "image": ground["registries"]["tyk"],
+            "environments' role": ground["execution_role_arn"],
+            "role of serve": f"arn:aws:iam::{ACCOUNT}:role/gromit-serve",
+            "execution role of pki": f"arn:aws:iam::{ACCOUNT}:role/gromit-pki-execution",
+            "cluster": f"arn:aws:ecs:{HERE}:cluster/app-test",
+            "our cluster": ground["cluster_arn"],
+            "service": f"arn:aws:ecs:{HERE}:service/app-test/tyk",
+            "our service": f"arn:aws:ecs:{HERE}:service/internal/gromit-serve",
+            "task": f"arn:aws:ecs:{HERE}:task/app-test/0a1b",
+            "our task": f"arn:aws:ecs:{HERE}:task/internal/0a1b",
+            "log": f"arn:aws:logs:{HERE}:log-group:/gromit/app-test",
+            "our log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve",
+            "our log's stream": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1",
+            "group": f"arn:aws:ec2:{HERE}:security-group/sg-0a1b",
+            "vpc": f"arn:aws:ec2:{HERE}:vpc/{ground['vpc_id']}",
+            "config": f"arn:aws:elasticfilesystem:{HERE}:file-system/{ground['config_file_system_id']}",
+            "certs": f"arn:aws:elasticfilesystem:{HERE}:file-system/{ground['certs_file_system_id']}",
+            "folder": f"arn:aws:elasticfilesystem:{HERE}:access-point/fsap-0a1b",
+            "namespace": f"arn:aws:servicediscovery:{HERE}:namespace/{ground['namespace_id']}",
+            "name": f"arn:aws:servicediscovery:{HERE}:service/srv-0a1b",
+            "topic": f"arn:aws:sns:{HERE}:gromit-alarms",
+            "*": "*",
+        }
+        return known[what]
+
+    def at(self, volume: str) -> Mapping[str, str]:
+        """How a volume is mounted: through its access point."""
+        point = self.ground[f"{volume}_access_point_id"]
+        return {"elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"}
+
+    def containers(self) -> Mapping[str, dict[str, Any]]:
+        """The container of each part."""
+        ecs = self.emulator.client("ecs")
+        families = ecs.list_task_definition_families(familyPrefix="gromit-", status="ACTIVE")["families"]
+        found = [ecs.describe_task_definition(taskDefinition=f)["taskDefinition"] for f in families]
+        return {d["containerDefinitions"][0]["name"]: d["containerDefinitions"][0] | {"definition": d} for d in found}

@@ -1,0 +1,102 @@
+"""Has the parts of gromit log what alarms are made of, in a process of its own with the logs as on AWS: one JSON object a line.
+
+`python -m tests.platform.control.log_lines PART` writes the lines of one part to standard error.
+"""
+
+import itertools
+import random
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gromit import log
+from gromit.adapters.pki_files import PkiFiles
+from gromit.core.certificates import LeafRequest
+from gromit.core.claims import Claim
+from gromit.core.environment import Work
+from gromit.core.findings import Check, Finding, State
+from gromit.core.locks import Lock
+from gromit.core.roles import Role
+from gromit.core.time import Millis
+from gromit.core.walls import Quota, Wall
+from gromit.errors import TerraformFailed
+from gromit.ports import Due, Progress
+from gromit.services.chitragupta import Chitragupta, Policy
+from gromit.services.doctor import Doctor, Examination
+from gromit.services.pki import Pki, Sources
+from gromit.services.runs import Runner
+from gromit.services.working import Bounds, Workers
+from gromit.web.metrics import Metrics
+from tests.fakes.authority import new_key
+from tests.fakes.dns import FakeTasks, FakeWanted, FakeZone
+from tests.fakes.owners import FakeOwners
+from tests.fakes.queue import FakeQueue, a_claim
+from tests.fakes.states import FakeStates
+from tests.fakes.store import MemoryStore
+
+WAITING_S = 90.0
+"""How long the oldest work has waited when serve says so."""
+
+
+def _nothing(*_arguments: object) -> None:
+    """Stands where nothing is to be done."""
+
+
+def _serve() -> None:
+    """What it tells every minute, with work that waits."""
+
+    class Waiting(MemoryStore):
+        def due(self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None) -> Due:
+            return Due(("app-test",), now_ms - int(WAITING_S * 1000), None)
+
+    Metrics(Waiting(), lambda: Millis(1_000_000_000)).tell()
+
+
+def _work(kind: Work) -> None:
+    """A pass with one run that fails."""
+
+    def fail(_claim: Claim, _lock: Lock, _progress: Progress) -> str:
+        raise TerraformFailed("no")
+
+    queue = FakeQueue()
+    queue.work.append(a_claim("app-test"))
+    runner = Runner(queue=queue, states=FakeStates(), owners=FakeOwners(), guard=_nothing, do=fail, renew_s=60.0, before=_nothing)
+    Workers(kind, runner, Bounds(1), threading.Event(), lambda: 0.0, lambda _: lambda _: None, lambda _: None).once()
+
+
+def _chitragupta() -> None:
+    policy = Policy(domain="dev.example.com", ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10)
+    Chitragupta(wanted=FakeWanted({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy).run(lambda _: None)
+
+
+def _pki() -> None:
+    """A new CA, and one certificate that is seen to."""
+    serials = itertools.count(random.randrange(1, 1 << 64))
+    with tempfile.TemporaryDirectory() as folder:
+        pki = Pki(PkiFiles(Path(folder, "pki")), Sources(lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: next(serials), new_key))
+        pki.init("test", 365)
+        pki.ensure([LeafRequest(name="worker", kind=Role.WORKER, days=30)])
+
+
+def _doctor() -> None:
+    """A look at one quota, most of which is used."""
+    wall = Wall(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
+    finding = Finding(check=Check.QUOTA, state=State.OK, seen="nearly full", wall=wall)
+    Doctor([Examination(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
+
+
+PARTS: Mapping[str, Callable[[], None]] = {
+    "serve": _serve,
+    "sow": lambda: _work(Work.SOW),
+    "reap": lambda: _work(Work.REAP),
+    "chitragupta": _chitragupta,
+    "pki": _pki,
+    "doctor": _doctor,
+}
+
+if __name__ == "__main__":
+    log.set_up("info", "json")
+    PARTS[sys.argv[1]]()

@@ -1,0 +1,94 @@
+"""The control plane's part of `terraform/infra`, alone: on ground that is made by SDK calls and not by infra's own files.
+
+ground = make_ground(emulator)
+root = control_root(tmp_path, engine, emulator, ground)
+root.apply()
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from gromit.adapters import catalogue_file
+from gromit.adapters.dynamodb_table import Table
+from gromit.local import platform
+from gromit.local.network import Ranges
+from tests.platform.emulator import ACCOUNT, REGION, Emulator
+from tests.platform.roots import REPOSITORY, Engine, Root
+
+HERE = Path(__file__).parent
+FILES = (
+    "alarms.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf",
+    "outputs_control.tf", "pki.tf", "serve.tf", "topic.tf", "variables_control.tf", "workers.tf",
+)  # fmt: skip
+"""The files of `terraform/infra` that are the control plane's."""
+DOMAIN = "dev.example.com"
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/gromit:1.2.3"
+
+RANGES = Ranges(IPv4Network("10.91.0.0/16"), IPv4Network("127.45.0.0/24"))
+
+Ground = Mapping[str, Any]
+
+
+def make_ground(emulator: Emulator) -> Ground:
+    """All that the control plane stands on, made in an empty account."""
+    session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)
+    account = platform.Account(session, emulator.url)
+    made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load(None, None))
+    place = asdict(made.platform)
+    cluster = emulator.client("ecs").create_cluster(clusterName="internal")["cluster"]
+    Table(emulator.client("dynamodb"), "DeveloperEnvironments", lambda _s: None).ensure()
+    efs, config = emulator.client("efs"), place["file_system_id"]
+    certs = efs.create_file_system(CreationToken="certs", Encrypted=True)["FileSystemId"]
+    secret = emulator.client("secretsmanager").create_secret(Name="gromit/ca-key")
+    repositories = emulator.client("ecr").describe_repositories()["repositories"]
+    return {
+        **{
+            key: place[key]
+            for key in ("vpc_id", "vpc_cidr", "public_subnets", "private_subnets", "namespace_id", "registry", "region")
+        },
+        "cluster_arn": cluster["clusterArn"],
+        "cluster_name": "internal",
+        "zone_id": made.zone_id,
+        "domain": DOMAIN,
+        "table_arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/DeveloperEnvironments",
+        "table_name": "DeveloperEnvironments",
+        "config_file_system_id": config,
+        "certs_file_system_id": certs,
+        "config_access_point_id": efs.create_access_point(ClientToken="config", FileSystemId=config)["AccessPointId"],
+        "certs_access_point_id": efs.create_access_point(ClientToken="certs", FileSystemId=certs)["AccessPointId"],
+        "mounts_security_group_id": _group(emulator, place["vpc_id"]),
+        "state_bucket": platform.BUCKET,
+        "registries": {r["repositoryName"]: r["repositoryArn"] for r in repositories},
+        "ca_key_secret_arn": secret["ARN"],
+        "execution_role_arn": place["execution_role_arn"],
+        "account_id": ACCOUNT,
+        "tags": {"managed": "gromit"},
+    }
+
+
+def control_root(to: Path, engine: Engine, emulator: Emulator, ground: Ground, **variables: Any) -> Root:
+    """The control plane as a root of its own, on this ground."""
+    if not (to / "terraform").exists():
+        shutil.copytree(
+            REPOSITORY / "terraform" / "modules", to / "terraform" / "modules", ignore=shutil.ignore_patterns(".terraform*")
+        )
+        shutil.copytree(HERE / "root", to / "terraform" / "control")
+        for file in FILES:
+            shutil.copy(REPOSITORY / "terraform" / "infra" / file, to / "terraform" / "control")
+    given = {"image": IMAGE, "gateway_certificate_arn": _certificate(emulator), "alarms": {"emails": ["platform@example.com"]}}
+    return Root.copied("control", to, engine, emulator, {"ground": ground, **given, **variables})
+
+
+def _certificate(emulator: Emulator) -> str:
+    return str(emulator.client("acm").request_certificate(DomainName=f"gateway.{DOMAIN}")["CertificateArn"])
+
+
+def _group(emulator: Emulator, vpc: str) -> str:
+    found = emulator.client("ec2").create_security_group(GroupName="gromit-mounts", Description="may mount certs", VpcId=vpc)
+    return str(found["GroupId"])

@@ -1,0 +1,131 @@
+"""Listens in between a client and the emulated AWS, and notes which actions, in IAM's words, are asked for.
+
+    with Recorder(emulator.url) as recorder:
+        recorder.who = "sow"
+        …                              # clients speak to recorder.url
+    recorder.calls                     # what sow has asked for
+
+The action is read from the request as AWS reads it: target header, form field, or method and path after botocore's own models.
+"""
+
+import http.client
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+import botocore.session
+
+_PREFIXES = {"monitoring": "cloudwatch"}
+"""Where the service in a signature is not the one in an action."""
+_MODELS = {"elasticfilesystem": "efs", "route53": "route53"}
+_S3 = {("GET", True): "GetObject", ("HEAD", True): "GetObject", ("PUT", True): "PutObject", ("DELETE", True): "DeleteObject"}
+_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    who: str
+    action: str
+    text: str
+    """Path and body."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Forwards every request to `upstream`."""
+
+    upstream: str
+    who: str = ""
+    """Whose calls the next ones are."""
+    calls: list[Call] = field(default_factory=list)
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        """What clients speak to."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.server_close()
+
+    def note(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Remember a request that is signed; what is not is none of AWS's."""
+        scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("Authorization", ""))
+        if scope:
+            text = f"{path} {body.decode(errors='replace')}"
+            name = _action(scope[1], method, path, headers, body)
+            self.calls.append(Call(self.who, f"{_PREFIXES.get(scope[1], scope[1])}:{name}", text))
+
+
+def _action(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    if target := headers.get("X-Amz-Target"):
+        return target.rpartition(".")[2]
+    split = urlsplit(path)
+    if service == "s3":
+        return _S3.get((method, split.path.strip("/").count("/") > 0), "ListBucket")
+    if service in _MODELS:
+        return next(
+            name for wanted, pattern, name in _routes(_MODELS[service]) if wanted == method and pattern.fullmatch(split.path)
+        )
+    return parse_qs(body.decode() or split.query)["Action"][0]
+
+
+@cache
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Method, path and name of every operation of a REST service, those with fewer parameters first."""
+    model = botocore.session.get_session().get_service_model(service)
+    found = []
+    for name in model.operation_names:
+        rest = model.operation_model(name).http
+        path = rest["requestUri"].partition("?")[0].rstrip("/")
+        found.append((rest["method"], re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)) + "/?"), name))
+    return sorted(found, key=lambda route: route[1].pattern.count("[^/]+"))
+
+
+def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
+    where = urlsplit(recorder.upstream)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            recorder.note(self.command, self.path, dict(self.headers.items()), body)
+            upstream = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+            headers = {key: text for key, text in self.headers.items() if key.lower() not in _HOP}
+            upstream.request(self.command, self.path, body, headers)
+            answer = upstream.getresponse()
+            content = answer.read()
+            self.send_response(answer.status)
+            length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(content))
+            for key, text in answer.headers.items():
+                if key.lower() not in {*_HOP, "content-length"}:
+                    self.send_header(key, text)
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            self.wfile.write(content)
+            upstream.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815 - the names that the base class calls
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing is printed."""
+
+    return Handler

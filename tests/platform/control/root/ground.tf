@@ -1,0 +1,44 @@
+# In the place of infra's own ground: what the control plane stands on, made by the test.
+variable "ground" {
+  description = "All that `local.ground` holds in infra, for example made by SDK calls."
+  nullable    = false
+
+  type = object({
+    vpc_id                   = string
+    vpc_cidr                 = string
+    public_subnets           = list(string)
+    private_subnets          = list(string)
+    cluster_arn              = string
+    cluster_name             = string
+    namespace_id             = string
+    zone_id                  = string
+    domain                   = string
+    table_arn                = string
+    table_name               = string
+    config_file_system_id    = string
+    certs_file_system_id     = string
+    config_access_point_id   = string
+    certs_access_point_id    = string
+    mounts_security_group_id = string
+    state_bucket             = string
+    registry                 = string
+    registries               = map(string)
+    ca_key_secret_arn        = string
+    execution_role_arn       = string
+    region                   = string
+    account_id               = string
+    tags                     = map(string)
+  })
+}
+
+# What infra makes in the same run is not known before it is applied; so is this.
+resource "terraform_data" "made" {
+  input = var.ground
+}
+
+locals {
+  ground = merge(var.ground, { for key in [
+    "vpc_id", "public_subnets", "private_subnets", "cluster_arn", "namespace_id", "zone_id", "table_arn", "mounts_security_group_id",
+    "execution_role_arn",
+  ] : key => terraform_data.made.output[key] })
+}

@@ -1,0 +1,185 @@
+"""Who may do what: the policies as they were applied, evaluated both ways."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
+from tests.platform.control.plane import DOMAIN
+from tests.platform.emulator import ACCOUNT
+from tests.platform.policies import role_trust
+from tests.platform.roots import REPOSITORY
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
+
+ENVIRONMENT = {"aws:ResourceTag/env": "app-test"}
+NEW = {"aws:RequestTag/env": "app-test"}
+TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+Row = tuple[str, str, str, Mapping[str, Any]]
+
+ALLOWED: tuple[Row, ...] = (
+    *(("gromit-serve", f"dynamodb:{a}", "table", {}) for a in ("GetItem", "UpdateItem", "Scan", "DescribeTable")),
+    ("gromit-serve", "dynamodb:Query", "index", {}),
+    ("gromit-serve", "ecr:BatchGetImage", "image", {}),
+    *((f"gromit-{w}", f"s3:{a}Object", "state", {}) for w in ("sow", "reap") for a in ("Get", "Put", "Delete")),
+    *((f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": "env:/"}) for w in ("sow", "reap")),
+    *((f"gromit-{w}", "ssm:GetParameter", "platform", {}) for w in ("sow", "reap")),
+    *((f"gromit-{w}", "iam:PassRole", "environments' role", TO_ECS) for w in ("sow", "reap")),
+    ("gromit-sow", "ecs:CreateCluster", "*", NEW),
+    ("gromit-sow", "ecs:CreateService", "service", NEW),
+    ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT),
+    ("gromit-reap", "ecs:DeleteService", "service", ENVIRONMENT),
+    ("gromit-reap", "ecs:DeleteCluster", "cluster", ENVIRONMENT),
+    ("gromit-sow", "ecs:DescribeTasks", "our task", {}),
+    ("gromit-sow", "logs:CreateLogGroup", "log", {}),
+    ("gromit-sow", "ec2:CreateSecurityGroup", "vpc", {}),
+    ("gromit-sow", "ec2:CreateSecurityGroup", "group", NEW),
+    ("gromit-reap", "ec2:DeleteSecurityGroup", "group", ENVIRONMENT),
+    ("gromit-sow", "elasticfilesystem:CreateAccessPoint", "config", NEW),
+    ("gromit-sow", "servicediscovery:CreateService", "namespace", NEW),
+    ("gromit-reap", "servicediscovery:DeleteService", "name", ENVIRONMENT),
+    ("gromit-reap", "route53:ChangeResourceRecordSets", "zone", {}),
+    ("gromit-chitragupta", "route53:ListResourceRecordSets", "zone", {}),
+    (
+        "gromit-chitragupta",
+        "route53:ChangeResourceRecordSets",
+        "zone",
+        {
+            "route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"],
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"tyk.app-test.{DOMAIN}", f"_gromit.app-test.{DOMAIN}"],
+        },
+    ),
+    ("gromit-chitragupta", "ec2:DescribeNetworkInterfaces", "*", {}),
+    ("gromit-chitragupta", "ecs:DescribeTasks", "task", {}),
+    ("gromit-pki-execution", "secretsmanager:GetSecretValue", "secret", {}),
+    ("gromit-serve-execution", "logs:PutLogEvents", "our log's stream", {}),
+    ("gromit-doctor", "dynamodb:DescribeTable", "table", {}),
+    ("gromit-doctor", "iam:SimulatePrincipalPolicy", "role of serve", {}),
+)
+REFUSED: tuple[Row, ...] = (
+    *(
+        (f"gromit-{w}", f"dynamodb:{a}Item", "table", {})
+        for w in ("gateway", "pki", *WORKERS)
+        for a in ("Get", "Put", "Update", "Delete")
+    ),
+    *(("gromit-serve", f"dynamodb:{a}", "table", {}) for a in ("DeleteTable", "UpdateTable", "DeleteItem")),
+    ("gromit-serve", "s3:GetObject", "state", {}),
+    ("gromit-serve", "route53:ChangeResourceRecordSets", "zone", {}),
+    *((f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS) for p in ("serve", "gateway", "pki", "chitragupta", "doctor")),
+    *((f"gromit-{w}", "iam:PassRole", r, TO_ECS) for w in ("sow", "reap") for r in ("role of serve", "execution role of pki")),
+    ("gromit-sow", "iam:PassRole", "environments' role", {"iam:PassedToService": "ec2.amazonaws.com"}),
+    *((f"gromit-{p}", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS),
+    *((f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS if p != "pki"),
+    ("gromit-devenv-execution", "secretsmanager:GetSecretValue", "secret", {}),
+    *((f"gromit-{w}", f"s3:{a}Object", "other state", {}) for w in ("sow", "reap") for a in ("Get", "Put", "Delete")),
+    ("gromit-sow", "s3:ListBucket", "bucket", {"s3:prefix": ""}),
+    ("gromit-sow", "s3:DeleteBucket", "bucket", {}),
+    ("gromit-sow", "ssm:GetParameter", "base", {}),
+    ("gromit-sow", "route53:ChangeResourceRecordSets", "zone", {}),
+    ("gromit-sow", "ecs:CreateCluster", "*", {}),
+    ("gromit-sow", "ecs:CreateService", "our service", NEW),
+    ("gromit-sow", "ecs:UpdateService", "our service", ENVIRONMENT),
+    ("gromit-reap", "ecs:DeleteService", "our service", ENVIRONMENT),
+    ("gromit-reap", "ecs:DeleteCluster", "our cluster", ENVIRONMENT),
+    ("gromit-reap", "ecs:DeleteCluster", "cluster", {"aws:ResourceTag/managed": "gromit"}),
+    ("gromit-reap", "logs:DeleteLogGroup", "our log", {}),
+    ("gromit-reap", "ec2:DeleteSecurityGroup", "group", {"aws:ResourceTag/managed": "gromit"}),
+    ("gromit-sow", "ec2:AuthorizeSecurityGroupIngress", "group", {"aws:ResourceTag/managed": "gromit"}),
+    ("gromit-sow", "elasticfilesystem:CreateAccessPoint", "certs", NEW),
+    ("gromit-reap", "elasticfilesystem:DeleteAccessPoint", "folder", {"aws:ResourceTag/managed": "gromit"}),
+    ("gromit-reap", "servicediscovery:DeleteService", "name", {"aws:ResourceTag/managed": "gromit"}),
+    ("gromit-chitragupta", "route53:ChangeResourceRecordSets", "other zone", {}),
+    *(
+        ("gromit-chitragupta", "route53:ChangeResourceRecordSets", "zone", {f"route53:ChangeResourceRecordSets{key}": [text]})
+        for key, text in (
+            ("RecordTypes", "NS"),
+            ("NormalizedRecordNames", DOMAIN),
+            ("NormalizedRecordNames", f"serve.{DOMAIN}"),
+        )
+    ),
+    ("gromit-chitragupta", "s3:GetObject", "state", {}),
+    ("gromit-doctor", "s3:GetObject", "state", {}),
+    ("gromit-gateway", "ecr:BatchGetImage", "image", {}),
+    ("gromit-gateway-execution", "logs:PutLogEvents", "our log's stream", {}),
+    ("gromit-sow", "sns:Publish", "topic", {}),
+)
+
+
+def wrong(installed: Installed, extra: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """Rows of the two tables that do not hold; `extra` are statements put into roles on purpose."""
+    roles = {row[0] for row in (*ALLOWED, *REFUSED)}
+    policies = {role: installed.policies(role) for role in roles}
+    policies |= {role: policies[role].with_statement(statement) for role, statement in (extra or {}).items()}
+    return [
+        f"{role} {action} {what}: {'refused' if wanted else 'allowed'}"
+        for rows, wanted in ((ALLOWED, True), (REFUSED, False))
+        for role, action, what, context in rows
+        if policies[role].allows(action, installed.arn(what), context) is not wanted
+    ]
+
+
+def test_each_role_may_do_what_its_part_does_and_no_more(installed: Installed) -> None:
+    assert wrong(installed) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource"),
+    [
+        ("gromit-sow", "iam:PassRole", "*"),
+        ("gromit-sow", "dynamodb:*", "*"),
+        ("gromit-reap", "ecs:*", "*"),
+        ("gromit-chitragupta", "route53:*", "*"),
+        ("gromit-gateway", "*", "*"),
+        ("gromit-serve-execution", "secretsmanager:GetSecretValue", "*"),
+    ],
+)
+def test_one_wildcard_put_in_on_purpose_is_found(installed: Installed, role: str, action: str, resource: str) -> None:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    found = wrong(installed, {role: statement})
+    assert found
+    assert all(line.startswith(f"{role} ") for line in found)
+
+
+def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> None:
+    mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
+    writable = {"certs": {"pki"}, "config": {"sow", "reap"}}
+    mounted = {"certs": set(PROGRAMS), "config": set(WORKERS)}
+    for volume in ("certs", "config"):
+        policies = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}
+        arn, at = installed.arn(volume), installed.at(volume)
+        assert {p for p in PROGRAMS if policies[p].allows(mount, arn, at)} == mounted[volume]
+        assert {p for p in PROGRAMS if policies[p].allows(write, arn, at)} == writable[volume]
+        assert not any(policies[p].allows(mount, arn) for p in PROGRAMS), "past the access point"
+
+
+def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) -> None:
+    iam, tasks = installed.emulator.client("iam"), ("Service", "ecs-tasks.amazonaws.com")
+    for part in PROGRAMS:
+        for role in (f"gromit-{part}", f"gromit-{part}-execution"):
+            trust = role_trust(iam, role)
+            assert trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": ACCOUNT})
+            assert not trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": "210987654321"})
+            assert not trust.accepts("sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT})
+
+
+def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None:
+    text = (REPOSITORY / "docs" / "reference" / "doctor.md").read_text().partition("Its role needs no right")[2]
+    named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {"sts:GetCallerIdentity"}  # which needs none
+    found = installed.policies("gromit-doctor").identity
+    given = {a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
+    assert given - {"elasticfilesystem:ClientMount"} == named
+
+
+def test_a_schedule_starts_its_own_part_and_hands_over_its_own_roles(installed: Installed) -> None:
+    own = f"arn:aws:iam::{ACCOUNT}:role/gromit-sow"
+    policies, cluster = installed.policies("gromit-sow-schedule"), {"ecs:cluster": installed.ground["cluster_arn"]}
+    definition = f"arn:aws:ecs:{HERE}:task-definition/gromit"
+    assert policies.allows("ecs:RunTask", f"{definition}-sow:1", cluster)
+    assert not policies.allows("ecs:RunTask", f"{definition}-serve:1", cluster)
+    assert not policies.allows("ecs:RunTask", f"{definition}-sow:1", {"ecs:cluster": installed.arn("cluster")})
+    assert policies.allows("iam:PassRole", own, TO_ECS)
+    assert policies.allows("iam:PassRole", f"{own}-execution", TO_ECS)
+    assert not policies.allows("iam:PassRole", installed.arn("role of serve"), TO_ECS)

@@ -1,0 +1,143 @@
+"""What `terraform/infra` needs before it is applied, and what is looked up in the emulator afterwards."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.platform.emulator import ACCOUNT, REGION, Emulator
+from tests.platform.roots import REPOSITORY
+from tests.stacks.hcl import Directory
+
+TERRAFORM = REPOSITORY / "terraform"
+
+KEY_PAIR = "platform-team"
+"""The one that `prod.tfvars` names."""
+AMI_PARAMETER = "/images/newest"
+QUICKLY = "-parallelism=40"
+"""Most of an apply is the provider waiting for AWS: all of it at once."""
+VALUES = "-var-file=prod.tfvars"
+"""The example values, with which everything here is applied."""
+GROUND = tuple(
+    f"-target={address}"
+    for address in (
+        "module.network", "module.bastion", "module.mongo", "aws_ssm_parameter.platform", "aws_efs_mount_target.config",
+        "aws_efs_mount_target.certs", "aws_iam_role_policy.execution",
+        *(f"aws_security_group_rule.{name}" for name in ("ssh", "bastion_out", "config", "certs", "mounts")),
+    )
+)  # fmt: skip
+"""All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
+
+
+def lay_base(emulator: Emulator) -> Mapping[str, Any]:
+    """What `terraform/base` leaves behind for this root, made by SDK calls: two volumes, and the parameter naming everything."""
+    efs = emulator.client("efs")
+    volumes = {name: efs.create_file_system(CreationToken=name, Encrypted=True)["FileSystemId"] for name in ("config", "certs")}
+    points = {name: efs.create_access_point(FileSystemId=volume)["AccessPointId"] for name, volume in volumes.items()}
+    base = {
+        "config_file_system_id": volumes["config"],
+        "certs_file_system_id": volumes["certs"],
+        "config_access_point_id": points["config"],
+        "certs_access_point_id": points["certs"],
+        "state_bucket": "terraform-state-dev",
+        "registry": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
+        "registries": {name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" for name in ("tyk", "tyk-analytics")},
+        "ca_key_secret_arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-0a1b2c",
+    }
+    write_base(emulator, base)
+    return base
+
+
+def write_base(emulator: Emulator, base: Mapping[str, Any]) -> None:
+    """Put the parameter `/gromit/base`."""
+    emulator.client("ssm").put_parameter(Name="/gromit/base", Type="String", Value=json.dumps(base), Overwrite=True)
+
+
+def lay_outside(emulator: Emulator) -> None:
+    """What neither root makes: the key pair for ssh, and an image to start from."""
+    emulator.client("ec2").create_key_pair(KeyName=KEY_PAIR)
+    release_image(emulator, "first")
+
+
+def given(emulator: Emulator) -> Mapping[str, str]:
+    """What `prod.tfvars` cannot have: where images are announced, and the gateway's certificate, which is asked for here."""
+    certificate = emulator.client("acm").request_certificate(DomainName="gateway.dev.example.com")
+    return {"ami_parameter": AMI_PARAMETER, "gateway_certificate_arn": certificate["CertificateArn"]}
+
+
+def release_image(emulator: Emulator, name: str) -> str:
+    """A new image, which is the newest one from now on; gives its id."""
+    image = emulator.client("ec2").register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")["ImageId"]
+    emulator.client("ssm").put_parameter(Name=AMI_PARAMETER, Type="String", Value=image, Overwrite=True)
+    return str(image)
+
+
+def newest_image(emulator: Emulator) -> str:
+    """The image that machines start from."""
+    return str(emulator.client("ssm").get_parameter(Name=AMI_PARAMETER)["Parameter"]["Value"])
+
+
+def user_data(emulator: Emulator, name: str) -> str:
+    """The script of a machine's first start."""
+    instance = instances(emulator)[name]["InstanceId"]
+    found = emulator.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    return base64.b64decode(found["UserData"]["Value"]).decode()
+
+
+def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
+    """Running instances by their names."""
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    found = emulator.client("ec2").describe_instances(Filters=running)["Reservations"]
+    return {tags(i.get("Tags", [])).get("Name", ""): i for reservation in found for i in reservation["Instances"]}
+
+
+def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:
+    """The volumes with data, by their names."""
+    found = emulator.client("ec2").describe_volumes(Filters=[{"Name": "tag-key", "Values": ["backup"]}])["Volumes"]
+    return {tags(v["Tags"])["Name"]: v for v in found}
+
+
+def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]:
+    """Records of a domain's zone: name and type to values."""
+    route53 = emulator.client("route53")
+    zone = next(z for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == f"{domain}.")
+    sets = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s["ResourceRecords"]] for s in sets}
+
+
+def tags(found: list[dict[str, str]]) -> dict[str, str]:
+    """EC2's list of tags as a mapping."""
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def kept(*folders: str) -> set[str]:
+    """What the files in folders of `terraform/` keep from being destroyed."""
+    texts = {f"{folder}/{path.name}": path.read_text() for folder in folders for path in (TERRAFORM / folder).glob("*.tf")}
+    blocks = Directory(name="all", texts=texts, is_root=False).blocks("resource")
+    return {".".join(b.labels) for b in blocks if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))}
+
+
+def inventory(emulator: Emulator) -> dict[str, list[str]]:
+    """Names or ids of everything in the account that this root could have left behind."""
+    looks = {
+        "vpcs": ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
+        "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
+        "groups": ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+        "interfaces": ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        "gateways": ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        "addresses": ("ec2", "describe_addresses", "Addresses", "AllocationId"),
+        "volumes": ("ec2", "describe_volumes", "Volumes", "VolumeId"),
+        "mount targets of config": ("efs", "describe_file_systems", "FileSystems", "NumberOfMountTargets"),
+        "namespaces": ("servicediscovery", "list_namespaces", "Namespaces", "Name"),
+        "zones": ("route53", "list_hosted_zones", "HostedZones", "Name"),
+        "tables": ("dynamodb", "list_tables", "TableNames", ""),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "profiles": ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+        "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
+    }
+    return {what: sorted(str(t[key] if key else t) for t in _list(emulator, *look)) for what, (*look, key) in looks.items()}
+
+
+def _list(emulator: Emulator, service: str, call: str, answer: str) -> list[Any]:
+    found: list[Any] = getattr(emulator.client(service), call)()[answer]
+    return found

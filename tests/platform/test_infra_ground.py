@@ -1,0 +1,324 @@
+"""The ground of `terraform/infra`, applied once with the example values, and looked at from outside."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gromit.adapters.dynamodb_table import Table
+from gromit.adapters.platform_parameter import PlatformParameter
+from gromit.core.stack import Platform
+from tests.platform import infra
+from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
+from tests.platform.roots import Engine, Plan, Root, TerraformError
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("infra")]
+
+DOMAIN = "dev.example.com"
+WORLD = {"0.0.0.0/0", "::/0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An account in which infra has been applied."""
+
+    emulator: Emulator
+    root: Root
+    base: Mapping[str, Any]
+    first: Plan
+    """What the first apply was planned to do."""
+
+    def client(self, service: str) -> Any:
+        return self.emulator.client(service)
+
+    def policies(self, role: str) -> list[dict[str, Any]]:
+        """All statements of a role's policies."""
+        iam = self.client("iam")
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], "what AWS writes, AWS widens"
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        return [statement for document in documents for statement in document["Statement"]]
+
+
+@pytest.fixture(scope="module")
+def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    base = infra.lay_base(emulator)
+    infra.lay_outside(emulator)
+    folder = tmp_path_factory.mktemp("infra")
+    root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
+    first = root.plan(infra.VALUES, *infra.GROUND)
+    root.run("apply", infra.QUICKLY, "plan")  # that very plan
+    return Ground(emulator, root, base, first)
+
+
+def test_the_second_plan_is_empty(ground: Ground) -> None:
+    plan = ground.root.plan(infra.VALUES, *infra.GROUND)
+    assert plan.is_empty, plan.text
+
+
+def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:
+    def pause(_seconds: float) -> None:
+        raise AssertionError("there was something to wait for")
+
+    assert Table(ground.client("dynamodb"), "DeveloperEnvironments", pause).lacks() == []
+
+
+def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
+    platform = PlatformParameter(ground.client("ssm"), "/gromit/platform").read()
+    subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}])["Subnets"]
+    by_name = {infra.tags(s["Tags"])["Name"]: s["SubnetId"] for s in subnets}
+    namespace = next(n for n in ground.client("servicediscovery").list_namespaces()["Namespaces"] if n["Name"] == "internal")
+    assert platform == Platform(
+        vpc_id=subnets[0]["VpcId"],
+        vpc_cidr="10.91.0.0/16",
+        public_subnets=tuple(by_name[f"gromit-public-{zone}"] for zone in "abc"),
+        private_subnets=tuple(by_name[f"gromit-private-{zone}"] for zone in "abc"),
+        namespace_id=namespace["Id"],
+        file_system_id=ground.base["config_file_system_id"],
+        execution_role_arn=f"arn:aws:iam::{ACCOUNT}:role/gromit-devenv-execution",
+        registry=ground.base["registry"],
+        region=REGION,
+    )
+
+
+def test_each_zone_has_a_public_and_a_private_subnet(ground: Ground) -> None:
+    vpc = PlatformParameter(ground.client("ssm"), "/gromit/platform").read().vpc_id
+    subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
+    zones = sorted((s["AvailabilityZone"], infra.tags(s["Tags"])["Name"].split("-")[1]) for s in subnets)
+    assert zones == [(f"{REGION}{zone}", kind) for zone in "abc" for kind in ("private", "public")]
+    assert not any(s["MapPublicIpOnLaunch"] for s in subnets)
+
+
+def test_private_subnets_go_out_through_the_nat_and_public_ones_by_themselves(ground: Ground) -> None:
+    tables = ground.client("ec2").describe_route_tables(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])["RouteTables"]
+    ways = {
+        infra.tags(table["Tags"])["Name"]: sorted(
+            key
+            for route in table["Routes"]
+            if route.get("DestinationCidrBlock") == "0.0.0.0/0"
+            for key in route
+            if "GatewayId" in key
+        )
+        for table in tables
+    }
+    assert ways == {"gromit-public": ["GatewayId"], "gromit-private": ["NatGatewayId"]}
+    assert len(ground.client("ec2").describe_nat_gateways()["NatGateways"]) == 1
+
+
+def test_aws_services_are_reached_inside_the_vpc(ground: Ground) -> None:
+    found = ground.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    prefix = f"com.amazonaws.{REGION}."
+    kinds = {e["ServiceName"].removeprefix(prefix): e["VpcEndpointType"] for e in found}
+    interfaces = dict.fromkeys(("ecr.api", "ecr.dkr", "logs", "secretsmanager"), "Interface")
+    assert kinds == {"s3": "Gateway", **interfaces}
+
+
+def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Ground) -> None:
+    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
+        "SecurityGroups"
+    ]
+    ways_in = {
+        (group["GroupName"], rule.get("FromPort"), source["CidrIp"])
+        for group in groups
+        for rule in group["IpPermissions"]
+        for source in rule["IpRanges"]
+    }
+    assert ways_in == {
+        ("gromit-bastion", 22, "192.0.2.0/24"),
+        ("gromit-mongo-0", 27017, "10.91.0.0/16"),
+        ("gromit-config", 2049, "10.91.0.0/16"),
+        ("gromit-endpoints", 443, "10.91.0.0/16"),
+        ("gromit-serve", 8443, "10.91.0.0/16"),
+        ("gromit-serve", 8080, "10.91.0.0/16"),
+        ("gromit-gateway", 8443, "10.91.0.0/16"),
+    }
+    assert not any(rule["Ipv6Ranges"] for group in groups for rule in group["IpPermissions"])
+
+
+def test_certs_are_mounted_by_members_of_one_group_alone(ground: Ground) -> None:
+    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
+        "SecurityGroups"
+    ]
+    by_name = {g["GroupName"]: g for g in groups}
+    ways_in = by_name["gromit-certs"]["IpPermissions"]
+    sources = [[p["GroupId"] for p in rule["UserIdGroupPairs"]] for rule in ways_in]
+    assert (sources, [rule["IpRanges"] for rule in ways_in]) == ([[by_name["gromit-mounts"]["GroupId"]]], [[]])
+    efs = ground.client("efs")
+    for volume, group in (("certs", "gromit-certs"), ("config", "gromit-config")):
+        targets = efs.describe_mount_targets(FileSystemId=ground.base[f"{volume}_file_system_id"])["MountTargets"]
+        held = [efs.describe_mount_target_security_groups(MountTargetId=t["MountTargetId"])["SecurityGroups"] for t in targets]
+        assert held == [[by_name[group]["GroupId"]]] * 3
+
+
+def test_who_names_no_security_group_is_shut_in(ground: Ground) -> None:
+    vpc = PlatformParameter(ground.client("ssm"), "/gromit/platform").read().vpc_id
+    mine = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    (group,) = ground.client("ec2").describe_security_groups(Filters=mine)["SecurityGroups"]
+    assert (group["IpPermissions"], group["IpPermissionsEgress"]) == ([], [])
+
+
+def test_everything_that_holds_something_is_encrypted(ground: Ground) -> None:
+    volumes = ground.client("ec2").describe_volumes()["Volumes"]
+    assert len(volumes) == 3, "two machines, and the data of one"
+    assert all(volume["Encrypted"] for volume in volumes)
+    table = ground.client("dynamodb").describe_table(TableName="DeveloperEnvironments")["Table"]
+    assert table["SSEDescription"]["Status"] == "ENABLED"
+
+
+def test_machines_answer_version_two_of_the_metadata_service_alone(ground: Ground) -> None:
+    found = infra.instances(ground.emulator)
+    assert set(found) == {"gromit-bastion", "gromit-mongo-0"}
+    options = [(i["MetadataOptions"]["HttpTokens"], i["MetadataOptions"]["HttpPutResponseHopLimit"]) for i in found.values()]
+    assert options == [("required", 1)] * 2
+
+
+def test_only_the_bastion_has_a_public_address_and_a_key_pair(ground: Ground) -> None:
+    found = infra.instances(ground.emulator)
+    assert "PublicIpAddress" in found["gromit-bastion"]
+    assert found["gromit-bastion"]["KeyName"] == infra.KEY_PAIR
+    assert not {"PublicIpAddress", "KeyName"} & found["gromit-mongo-0"].keys()
+
+
+def test_a_mongo_host_is_found_by_its_name_and_its_data_by_their_tag(ground: Ground) -> None:
+    host = infra.instances(ground.emulator)["gromit-mongo-0"]
+    assert infra.records(ground.emulator, DOMAIN)[f"mongo-0.{DOMAIN}", "A"] == [host["PrivateIpAddress"]]
+    assert ground.root.output("mongo_addresses") == {"mongo-0": f"mongo-0.{DOMAIN}"}
+    volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]
+    assert infra.tags(volume["Tags"])["backup"] == "mongo"
+    assert [a["InstanceId"] for a in volume["Attachments"]] == [host["InstanceId"]]
+
+
+def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(ground: Ground) -> None:
+    script = infra.user_data(ground.emulator, "gromit-bastion")
+    mounts = [line for line in script.splitlines() if line.startswith('echo "fs-')]
+    assert mounts == [
+        f'echo "{ground.base[f"{name}_file_system_id"]}:/ /{name} efs _netdev,nofail,tls,iam,'
+        f'accesspoint={ground.base[f"{name}_access_point_id"]} 0 0" >>/etc/fstab'
+        for name in ("certs", "config")
+    ]
+
+
+@pytest.mark.parametrize("name", ["gromit-bastion", "gromit-mongo-0"])
+def test_first_starts_are_scripts_that_bash_understands(ground: Ground, name: str) -> None:
+    script = infra.user_data(ground.emulator, name)
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert script.startswith("#!/bin/bash\n")
+
+
+def test_a_mongo_host_waits_for_its_own_volume_by_the_name_that_nitro_gives_it(ground: Ground) -> None:
+    volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]["VolumeId"]
+    device = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
+    assert f"device={device}\n" in infra.user_data(ground.emulator, "gromit-mongo-0")
+
+
+def test_the_bastion_may_read_and_write_through_those_access_points_and_nothing_else(ground: Ground) -> None:
+    rights = [s for s in ground.policies("gromit-bastion") if "elasticfilesystem" in str(s["Action"])]
+    prefix = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}"
+    through = {s["Resource"]: s["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"] for s in rights}
+    assert through == {
+        f"{prefix}:file-system/{ground.base[f'{name}_file_system_id']}": [
+            f"{prefix}:access-point/{ground.base[f'{name}_access_point_id']}"
+        ]
+        for name in ("config", "certs")
+    }
+    assert {action for s in rights for action in s["Action"]} == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
+
+
+def test_environments_pull_log_and_read_their_own_secrets_and_nothing_of_the_control_plane(ground: Ground) -> None:
+    rights = {s["Sid"]: s for s in ground.policies("gromit-devenv-execution")}
+    assert {sid: sorted(s["Resource"]) if isinstance(s["Resource"], list) else s["Resource"] for sid, s in rights.items()} == {
+        "Login": "*",
+        "Images": sorted(ground.base["registries"].values()),
+        "Logs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/gromit/*:log-stream:*",
+        "Secrets": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit-env/*",
+    }
+    assert rights["Login"]["Action"] == "ecr:GetAuthorizationToken"
+    assert all(s["Effect"] == "Allow" and "*" not in str(s["Action"]) for s in rights.values())
+
+
+def test_ecs_takes_the_execution_role_for_tasks_of_this_account_alone(ground: Ground) -> None:
+    trust = ground.client("iam").get_role(RoleName="gromit-devenv-execution")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    assert [(s["Principal"], s["Condition"]) for s in trust] == [
+        ({"Service": "ecs-tasks.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": [ACCOUNT]}})
+    ]
+
+
+def test_no_output_and_nothing_that_terraform_said_holds_a_secret(ground: Ground) -> None:
+    outputs = ground.root.outputs()
+    assert not any(output["sensitive"] for output in outputs.values())
+    assert SECRET_KEY not in json.dumps(outputs) + "".join(ground.root.said)
+
+
+def test_table_zone_and_data_are_kept_from_being_destroyed() -> None:
+    kept = infra.kept("infra", "modules/mongo")
+    assert kept == {"aws_dynamodb_table.environments", "aws_route53_zone.this", "aws_ebs_volume.data"}
+
+
+def test_every_resource_that_can_bear_the_tag_does(ground: Ground) -> None:
+    given = {
+        r["address"]: (r["change"]["after"].get("tags") or {}).get("managed")
+        for r in ground.first.document["resource_changes"]
+        if r["mode"] == "managed" and "tags" in r["change"]["after"]
+    }
+    assert {address for address, managed in given.items() if managed != "gromit"} == {"module.network.aws_eip.nat"}
+    address = ground.client("ec2").describe_addresses()["Addresses"][0]
+    assert infra.tags(address["Tags"]) == {"managed": "gromit", "Name": "gromit-nat"}, "which gets its tags apart"
+
+
+def test_it_refuses_another_account_and_a_base_that_stands_elsewhere(ground: Ground) -> None:
+    with pytest.raises(TerraformError) as refused:
+        ground.root.plan(infra.VALUES, "-refresh=false", "-var=account_id=999999999999")
+    assert "not of 999999999999: nothing is planned" in _said(refused)
+    assert "base stands elsewhere" in _said(refused)
+
+
+@pytest.mark.long
+def test_it_refuses_a_base_of_another_release(ground: Ground) -> None:
+    infra.write_base(ground.emulator, {key: value for key, value in ground.base.items() if key != "state_bucket"})
+    try:
+        with pytest.raises(TerraformError) as refused:
+            ground.root.plan(infra.VALUES)
+        assert "/gromit/base lacks fields" in _said(refused)
+    finally:
+        infra.write_base(ground.emulator, ground.base)
+
+
+@pytest.mark.parametrize(
+    ("bastion", "says"),
+    [
+        ({"key_pair": "platform-team", "ssh_cidrs": ["0.0.0.0/0"]}, "nobody lists the whole world"),
+        pytest.param({"key_pair": "", "ssh_cidrs": ["192.0.2.0/24"]}, "there must be a key pair", marks=pytest.mark.long),
+        pytest.param({"key_pair": "platform-team", "ssh_cidrs": ["office"]}, "must be IPv4", marks=pytest.mark.long),
+    ],
+)
+def test_ssh_needs_a_key_pair_and_ranges_that_are_not_the_world(ground: Ground, bastion: Mapping[str, Any], says: str) -> None:
+    with pytest.raises(TerraformError) as refused:
+        ground.root.plan(infra.VALUES, "-refresh=false", f"-var=bastion={json.dumps(bastion)}")
+    assert says in _said(refused)
+
+
+@pytest.mark.long
+def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(ground: Ground) -> None:
+    plan = ground.root.plan(infra.VALUES, "-var=bastion={}")
+    planned = {r["address"]: r["change"] for r in plan.document["resource_changes"]}
+    bastion = planned["module.bastion.aws_instance.this"]["after"]
+    assert (bastion["associate_public_ip_address"], bastion.get("key_name")) == (False, None)
+    assert planned['aws_security_group_rule.ssh["192.0.2.0/24"]']["actions"] == ["delete"]
+
+
+@pytest.mark.long
+def test_a_key_pair_that_is_not_there_is_seen_by_ec2(ground: Ground) -> None:
+    """No data source that all allowed provider versions have knows key pairs, so that a plan cannot see it."""
+    request = {"ImageId": infra.newest_image(ground.emulator), "MinCount": 1, "MaxCount": 1, "KeyName": "nobody's"}
+    with pytest.raises(ClientError, match=r"InvalidKeyPair\.NotFound"):
+        ground.client("ec2").run_instances(**request)
+
+
+def _said(refused: pytest.ExceptionInfo[TerraformError]) -> str:
+    """Without the line breaks and margins of terraform's boxes."""
+    return " ".join(str(refused.value).replace("│", " ").split())
