@@ -11,10 +11,7 @@ from tests.stacks.terraform import Terraform, copied
 
 HERE = Path(__file__).parent
 
-UNKNOWN = {
-    "terraform/backup": "the embedded provider, 3.39, has not all types of AWS Backup that it uses",
-    "terraform/delegation": "Cloudflare's provider is not embedded",
-}
+UNKNOWN = {"terraform/delegation": "Cloudflare's provider is not embedded"}
 """What cannot be validated here, and why; the schema and the policy hold it all the same."""
 
 SHIPPED = {
