@@ -30,7 +30,7 @@ module "serve" {
   image          = var.image
   repositories   = local.image_repositories
   command        = ["serve"]
-  volumes        = local.mounted.certs
+  volumes        = merge(local.mounted.certs, local.mounted.config) # a catalogue of one's own may lie there
   ports          = [8443, 8080]
   rights         = [data.aws_iam_policy_document.serve.json]
   place          = local.place

@@ -9,7 +9,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,11 @@ class Shell:
         self._process = process
         self._output = output
 
-    def follow(self, page: Path) -> None:
-        """Run all steps of a page. Fails with what was printed where a command fails, or prints something else."""
+    def follow(self, page: Path, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Run all steps of a page. Fails with what was printed where a command fails, or prints something else.
+
+        `meanwhile` is what others do: it is called after each command.
+        """
         for step in steps(page.read_text(encoding="utf-8")):
             deadline = time.monotonic() + PATIENCE_S
             while wrong := self._wrong(step):
@@ -81,6 +84,8 @@ class Shell:
                 if step.command.mark != AGAIN or time.monotonic() > deadline:
                     pytest.fail(f"{where}: {wrong}", pytrace=False)
                 threading.Event().wait(_PAUSE_S)
+                meanwhile()
+            meanwhile()
 
     def run(self, command: str, *, apart: bool = False) -> tuple[int, str]:
         """Exit code of a command, and all that it printed. One that fails ends the shell, unless it is run `apart`."""

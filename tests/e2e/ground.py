@@ -38,7 +38,7 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_", "TF_"))}
     environ |= {"XDG_CONFIG_HOME": str(place.root), "GROMIT_CATALOGUE": str(CATALOGUE), "GROMIT_TERRAFORM_COMMAND": "embedded"}
     with network.claim_ranges(str(place.root)) as claim:
-        facts = Facts(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=_ports("aws", "dns"))
+        facts = Facts(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=free_ports("aws", "dns"))
         assembly = Assembly(place, facts, environ)
         parts = Supervisor(place.processes, place.logs, threading.Event(), alone=False)
         try:
@@ -51,7 +51,8 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
             parts.stop()
 
 
-def _ports(*names: str) -> dict[str, int]:
+def free_ports(*names: str) -> dict[str, int]:
+    """Ports for parts of a cloud, by name."""
     ports: dict[str, int] = {}
     for name in names:
         ports[name] = network.free_port(taken=ports.values())

@@ -92,10 +92,16 @@ class Root:
     @classmethod
     def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
         """A copy of `terraform/<name>` with its modules and catalogue, initialised, with the given values of its variables."""
+        root = cls.pointed(name, to, engine, emulator, variables)
+        root.run("init", "-input=false")
+        return root
+
+    @classmethod
+    def pointed(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
+        """The same, not initialised."""
         root = cls(copied(to) / name, engine, emulator.environ)
         _write_overrides(root.folder, engine, emulator.url)
         root.give(variables)
-        root.run("init", "-input=false")
         return root
 
     def give(self, variables: Mapping[str, Any]) -> None:

@@ -1,0 +1,94 @@
+"""gromit's own parts as ECS would run them: from the task definitions that `terraform/infra` has applied.
+
+The Fargate simulator runs something small in the place of every image. Here the parts themselves are started, as local processes,
+with exactly the command, variables and secrets that ECS would give them. What a container has of the network and of its volumes is
+put into the same words: `/certs` is a folder, `serve.internal` an address of loopback, also as a name in its certificate.
+"""
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from gromit.local.assembly import GROMIT
+from tests.e2e.processes import Process
+from tests.platform.emulator import Emulator
+
+SERVICES = ("serve", "gateway", "sow", "chitragupta")
+"""Those that run all the time, with `watch`."""
+
+
+@dataclass
+class StandIns:
+    """The tasks of the control plane in one emulated account."""
+
+    emulator: Emulator
+    folders: Mapping[str, Path]
+    """What is mounted: `/certs`, `/config`."""
+    addresses: IPv4Network
+    """Of loopback, for the tasks."""
+    image: Mapping[str, str]
+    """Variables that the image brings, or the machine."""
+    logs: Path
+    running: dict[str, Process] = field(default_factory=dict)
+
+    def address(self, part: str) -> str:
+        """Where a part listens."""
+        return str(self.addresses[10 + SERVICES.index(part)])
+
+    def run(self, part: str, **told: str) -> Process:
+        """Start one task of a part; it is the caller's."""
+        container = self._container(part)
+        variables = {v["name"]: self._here(part, v["value"]) for v in container["environment"]}
+        command = [*GROMIT, *(self._here(part, word) for word in container["command"])]
+        environ = {**self.image, **variables, **self._secrets(container), **told}
+        return Process(command, environ, self.logs / f"{part}-{len(list(self.logs.iterdir()))}")
+
+    def start_services(self) -> None:
+        """What happens once the services are there: pki issues what is missing, and the tasks that need it stay."""
+        if not self.running and self._wanted():
+            self.run("pki").ended(0)
+            for part in SERVICES:
+                self.running[part] = self.run(part, GROMIT_REAP_GRACE="0")
+
+    def restart(self) -> None:
+        """As after a release of the image: what ran ends, and comes again with `start_services`."""
+        for process in self.running.values():
+            process.signal(signal.SIGTERM)
+        for process in self.running.values():
+            process.ended(0)
+            process.close()
+        self.running.clear()
+
+    def close(self) -> None:
+        """End them all."""
+        for process in self.running.values():
+            process.close()
+
+    def _wanted(self) -> bool:
+        ecs = self.emulator.client("ecs")
+        if not any(arn.endswith("/internal") for arn in ecs.list_clusters()["clusterArns"]):
+            return False
+        found = ecs.list_services(cluster="internal")["serviceArns"]
+        return {f"gromit-{part}" for part in SERVICES} <= {arn.rpartition("/")[2] for arn in found}
+
+    def _container(self, part: str) -> dict[str, Any]:
+        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=f"gromit-{part}")["taskDefinition"]
+        (container,) = found["containerDefinitions"]
+        assert isinstance(container, dict)
+        return container
+
+    def _secrets(self, container: Mapping[str, Any]) -> dict[str, str]:
+        secrets = self.emulator.client("secretsmanager")
+        return {s["name"]: secrets.get_secret_value(SecretId=s["valueFrom"])["SecretString"] for s in container.get("secrets", ())}
+
+    def _here(self, part: str, word: str) -> str:
+        """A word of a task definition as it is said on this machine."""
+        for path, folder in self.folders.items():
+            if word == path or word.startswith(f"{path}/"):
+                return str(folder) + word.removeprefix(path)
+        for other in ("serve", "gateway"):
+            word = word.replace(f"{other}.internal", self.address(other))
+        return word.replace("0.0.0.0:", f"{self.address(part)}:") if part in SERVICES else word

@@ -1,0 +1,228 @@
+"""The how-to "From nothing to the first environment on AWS", done as it is written, and undone again with nothing left.
+
+Real are both roots and what they make in the emulated account, an environment made by sow, and every command of the page. Stand-ins
+are who runs the parts (`stand_in.py`), and the ways to them from outside: load balancers and the delegated domain, which curl is
+told of in its own file.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gromit.adapters import terraform_child
+from gromit.adapters.config_root import init_root
+from gromit.adapters.private_files import write_whole
+from gromit.core.terraform import cli_config
+from gromit.local import cloud, network
+from gromit.local.assembly import Assembly, account
+from gromit.local.layout import Facts, Layout
+from gromit.local.platform import push_image
+from gromit.local.supervisor import Supervisor
+from tests.docs.cloud import GROMIT, variables
+from tests.docs.markdown import DOCS, blocks
+from tests.docs.shell import Shell, shell
+from tests.e2e.ground import free_ports
+from tests.platform import infra
+from tests.platform.emulator import ACCOUNT, REGION, Emulator
+from tests.platform.inventory import everything
+from tests.platform.roots import CATALOGUE, Engine, Root
+from tests.platform.stand_in import StandIns
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(900)]
+
+PAGE = DOCS / "how-to" / "install-on-aws.md"
+DOMAIN = "dev.example.com"
+SHA = "1a2b3c"
+"""The build that the page reports."""
+
+
+class Beginner:
+    """Who follows the page, and all that is not on the page: an account, a domain, images."""
+
+    def __init__(self, place: Layout, facts: Facts, engine: Engine) -> None:
+        self.place, self.facts = place, facts
+        self.emulator = Emulator(facts.url("aws"))
+        self.home = place.root / "home"
+        self.checkout = place.root / "checkout"
+        self.roots = {
+            name: Root.pointed(name, self.checkout, engine, self.emulator, values)
+            for name, values in (("base", {}), ("infra", self._ground()))
+        }
+        self.certs = place.root / "certs"
+        self.catalogue = self.checkout / CATALOGUE / "tyk.yaml"
+        self.parts = StandIns(
+            emulator=self.emulator,
+            folders={"/certs": self.certs, "/config": place.config},
+            addresses=facts.ranges.public.supernet(new_prefix=16),
+            image=self._machine(engine),
+            logs=place.logs,
+        )
+
+    @property
+    def shell(self) -> dict[str, str]:
+        """What the beginner's shell holds."""
+        own = {
+            "HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.home / ".config"),
+            "PATH": f"{self.home / 'bin'}:{Path(GROMIT[0]).parent}:{variables()['PATH']}",
+            "TF_CLI_CONFIG_FILE": str(self.home / "terraform.rc"),
+            "TF_CLI_ARGS_apply": infra.QUICKLY,
+            "GROMIT_DOCTOR_RESOLVER": f"127.0.0.1:{self.facts.ports['dns']}",
+        }
+        return {**variables(), **self._credentials(), **own}
+
+    def prepare(self, engine: Engine) -> None:
+        """A home with terraform in it, and the settings that the page shows."""
+        for folder in (self.home / "bin", self.home / ".config" / "gromit", self.certs):
+            folder.mkdir(parents=True)
+        write_whole(self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644)
+        child = Path(terraform_child.__file__)
+        start = f'#!/bin/sh\nexec {sys.executable} -I {child} "$PPID" {engine.program} "$@"\n'
+        write_whole(self.home / "bin" / "terraform", start.encode(), mode=0o755)
+        (self.certs / "tokens.json").symlink_to(self.checkout / "tokens.json")
+        told = {
+            "ca": str(self.certs / "pki" / "ca.pem"),
+            "serve": {"url": f"https://{self.parts.address('serve')}:8443"},
+            "client": {name: str(self.certs / "pki" / f"operator{end}.pem") for name, end in (("cert", ""), ("key", "-key"))},
+        }
+        assert _shape(told) == _shape(yaml.safe_load(next(b.text for b in blocks(PAGE.read_text()) if b.language == "yaml")))
+        (self.home / ".config" / "gromit" / "config.yaml").write_text(yaml.safe_dump(told))
+
+    def meanwhile(self) -> None:
+        """What others do while the page is followed: workflows push images, ECS starts tasks, names become known."""
+        self._push_images()
+        if "gromit-bastion" in infra.instances(self.emulator):
+            init_root(self.place.config)  # as the bastion does at its first start
+        self.parts.start_services()
+        self._tell_curl()
+
+    def _push_images(self) -> None:
+        ecr = account(self.facts).client("ecr")
+        for repository in (r["repositoryName"] for r in ecr.describe_repositories()["repositories"]):
+            if not ecr.list_images(repositoryName=repository)["imageIds"]:
+                push_image(account(self.facts), repository, ["master", SHA])
+
+    def _tell_curl(self) -> None:
+        lines = [f"cacert = {self.certs / 'pki' / 'ca.pem'}"]
+        lines += [f"connect-to = gateway.{DOMAIN}:443:{self.parts.address('gateway')}:8443"]
+        if f"{DOMAIN}." in {z["Name"] for z in self.emulator.client("route53").list_hosted_zones()["HostedZones"]}:
+            found = infra.records(self.emulator, DOMAIN)
+            lines += [
+                f"connect-to = {name}:8181:{values[0]}:8181" for (name, kind), values in found.items() if kind == "A" and values
+            ]
+        (self.home / ".curlrc").write_text("".join(f"{line}\n" for line in lines))
+
+    def _ground(self) -> dict[str, Any]:
+        """What differs from the page's files: addresses that this machine has, and an image to start from."""
+        return {**infra.given(self.emulator), "vpc_cidr": str(self.facts.ranges.vpc), "watch": True}
+
+    def _credentials(self) -> dict[str, str]:
+        return {k: v for k, v in self.emulator.environ.items() if k.startswith("AWS_") and k != "AWS_REGION"}
+
+    def _machine(self, engine: Engine) -> dict[str, str]:
+        return {
+            **variables(),
+            **self._credentials(),
+            "XDG_CONFIG_HOME": str(self.place.root),
+            "GROMIT_CATALOGUE": str(self.catalogue),
+            "GROMIT_LOG_FORMAT": "json",
+            "GROMIT_SOW_SETTLE_POLL": "0.2s",
+            "GROMIT_TERRAFORM_COMMAND": engine.program,
+            "GROMIT_TERRAFORM_MIRROR": str(engine.mirror),
+            "GROMIT_TERRAFORM_OVERLAY": str(self.place.overlay),
+            "GROMIT_TERRAFORM_BACKEND": "use_path_style=true",
+            "GROMIT_TERRAFORM_WORK": str(self.place.terraform),
+        }
+
+
+@pytest.fixture
+def beginner(tmp_path: Path, embedded: Engine) -> Iterator[Beginner]:
+    with emulated(tmp_path / "cloud") as (place, facts):
+        one = Beginner(place, facts, embedded)
+        one.prepare(embedded)
+        infra.lay_outside(one.emulator)
+        try:
+            yield one
+        finally:
+            one.parts.close()
+
+
+def test_from_nothing_to_the_first_environment_and_back(beginner: Beginner) -> None:
+    before = everything(beginner.emulator), infra.inventory(beginner.emulator)
+    with shell(beginner.checkout, beginner.place.root / "printed", beginner.shell) as bash:
+        bash.follow(PAGE, beginner.meanwhile)
+        one_component_more(beginner, bash)
+        for name, root in beginner.roots.items():
+            assert root.plan("-var-file=prod.tfvars").is_empty, f"{name}: {root.said[-2]}"
+        reaped(beginner)
+    for root in reversed(beginner.roots.values()):
+        root.run("destroy", "-input=false", "-auto-approve", "-var-file=prod.tfvars", infra.QUICKLY)
+        assert root.resources() == []
+    assert everything(beginner.emulator) - before[0] == {"secretsmanager gromit/ca-key"}, "AWS keeps it for 30 days"
+    assert infra.inventory(beginner.emulator) == before[1]
+
+
+def one_component_more(beginner: Beginner, bash: Shell) -> None:
+    """One entry in the catalogue: a registry, who may push there, a service, and a public name, without another edit."""
+    with beginner.catalogue.open("a") as file:
+        file.write("\n  - { name: portal, repository: portal, port: 8182, public: true }\n")
+    base = beginner.roots["base"]
+    changes = dict(base.plan("-var-file=prod.tfvars").actions)
+    assert changes.pop("aws_ssm_parameter.base") == ("update",)
+    assert changes
+    assert all('module.registry["portal"]' in address and actions == ("create",) for address, actions in changes.items())
+    base.apply(Root.PLAN)
+    beginner.parts.restart()  # the catalogue is part of the image
+    beginner.meanwhile()
+    report = (
+        'curl -fsS -H "Authorization: $(gromit token new --repo portal --verb newbuild)" '
+        f'https://gateway.{DOMAIN}/gromit/newbuild -d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
+    )
+    for command in (report, "gromit env wait app-more --timeout 3m"):
+        code, printed = bash.run(command)
+        assert code == 0, printed
+    wait_for("its public name", lambda: (f"portal.app-more.{DOMAIN}", "A") in infra.records(beginner.emulator, DOMAIN), 60)
+    code, printed = bash.run("gromit env delete app-more")
+    assert code == 0, printed
+
+
+def reaped(beginner: Beginner) -> None:
+    """What the page leaves to the daily reap."""
+    done = beginner.parts.run("reap", GROMIT_REAP_GRACE="0").ended(0)
+    assert {e["env"] for e in done.events("run.finished", ending="done")} == {"app-test", "app-more"}
+    left = beginner.emulator.client("ecs").list_clusters()["clusterArns"]
+    assert [arn.rpartition("/")[2] for arn in left] == ["internal"]
+    names = {name for name, _ in infra.records(beginner.emulator, DOMAIN)}
+    assert not [name for name in names if "app-" in name]
+
+
+@contextmanager
+def emulated(folder: Path) -> Iterator[tuple[Layout, Facts]]:
+    """An emulated AWS with nothing in it, Fargate and DNS beside it, and a config root."""
+    place = cloud.folder(folder)
+    for path in (place.root, place.logs):
+        path.mkdir(parents=True, exist_ok=True)
+    with network.claim_ranges(str(place.root)) as claim:
+        facts = Facts(domain=DOMAIN, region=REGION, ranges=claim.ranges, ports=free_ports("aws", "dns"), account_id=ACCOUNT)
+        assembly, parts = (
+            Assembly(place, facts, variables()),
+            Supervisor(place.processes, place.logs, threading.Event(), alone=False),
+        )
+        try:
+            assembly.write_files()
+            parts.start([assembly.aws()], 60.0)
+            yield place, facts
+        finally:
+            parts.stop()
+
+
+def _shape(tree: Any) -> Any:
+    """The keys of a tree, without what they hold."""
+    return {key: _shape(value) for key, value in tree.items()} if isinstance(tree, dict) else None
