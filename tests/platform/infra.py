@@ -18,6 +18,15 @@ QUICKLY = "-parallelism=40"
 """Most of an apply is the provider waiting for AWS: all of it at once."""
 VALUES = "-var-file=prod.tfvars"
 """The example values, with which everything here is applied."""
+GROUND = tuple(
+    f"-target={address}"
+    for address in (
+        "module.network", "module.bastion", "module.mongo", "aws_ssm_parameter.platform", "aws_efs_mount_target.config",
+        "aws_efs_mount_target.certs", "aws_iam_role_policy.execution",
+        *(f"aws_security_group_rule.{name}" for name in ("ssh", "bastion_out", "config", "certs", "mounts")),
+    )
+)  # fmt: skip
+"""All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
 
 
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:

@@ -50,13 +50,13 @@ def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPa
     infra.lay_outside(emulator)
     folder = tmp_path_factory.mktemp("infra")
     root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
-    first = root.plan(infra.VALUES)
+    first = root.plan(infra.VALUES, *infra.GROUND)
     root.run("apply", infra.QUICKLY, "plan")  # that very plan
     return Ground(emulator, root, base, first)
 
 
 def test_the_second_plan_is_empty(ground: Ground) -> None:
-    plan = ground.root.plan(infra.VALUES)
+    plan = ground.root.plan(infra.VALUES, *infra.GROUND)
     assert plan.is_empty, plan.text
 
 
@@ -132,6 +132,9 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
         ("gromit-mongo-0", 27017, "10.91.0.0/16"),
         ("gromit-config", 2049, "10.91.0.0/16"),
         ("gromit-endpoints", 443, "10.91.0.0/16"),
+        ("gromit-serve", 8443, "10.91.0.0/16"),
+        ("gromit-serve", 8080, "10.91.0.0/16"),
+        ("gromit-gateway", 8443, "10.91.0.0/16"),
     }
     assert not any(rule["Ipv6Ranges"] for group in groups for rule in group["IpPermissions"])
 

@@ -1,14 +1,30 @@
-"""The life of `terraform/infra`: made, given a new machine image, and destroyed with nothing left. With each provider there is."""
+"""The life of `terraform/base` and `terraform/infra`: made, given a new machine image, and destroyed with nothing left.
 
+With each provider there is.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.platform import infra
-from tests.platform.emulator import Emulator
+from tests.platform.emulator import ACCOUNT, REGION, Emulator, running_emulator
+from tests.platform.inventory import everything
 from tests.platform.roots import Engine, Root
 
-pytestmark = [pytest.mark.terraform, pytest.mark.long]
+pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.timeout(900)]
+
+BASE = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
+CA_KEY = "secretsmanager gromit/ca-key"
+"""AWS keeps it for thirty days."""
+RECORD = 'module.mongo["mongo-0"].aws_route53_record.this'
+REPLACED = {
+    "module.bastion.aws_instance.this",
+    'module.mongo["mongo-0"].module.host.aws_instance.this',
+    'module.mongo["mongo-0"].aws_volume_attachment.data',
+}
 
 
 @pytest.fixture(scope="module", params=["embedded", "newer"])
@@ -17,35 +33,45 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return engine
 
 
-def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, emulator: Emulator, tmp_path: Path) -> None:
-    infra.lay_base(emulator)
-    infra.lay_outside(emulator)
-    before = infra.inventory(emulator)
-    root = Root.copied("infra", tmp_path, engine, emulator, infra.given(emulator))
+@pytest.fixture
+def own_emulator() -> Iterator[Emulator]:
+    with running_emulator() as running:
+        yield running
+
+
+def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+    infra.lay_outside(own_emulator)
+    before = everything(own_emulator), infra.inventory(own_emulator)
+    base = Root.copied("base", tmp_path, engine, own_emulator, BASE)
+    base.apply()
+    root = Root.copied("infra", tmp_path, engine, own_emulator, infra.given(own_emulator))
     root.apply(infra.QUICKLY, infra.VALUES)
     assert root.plan(infra.VALUES).is_empty
-    old, data = infra.instances(emulator), infra.data_volumes(emulator)["gromit-mongo-0-data"]
 
+    _release_an_image(root, own_emulator)
+    assert root.plan(infra.VALUES).is_empty
+
+    root.run("destroy", "-input=false", "-auto-approve", infra.QUICKLY, infra.VALUES)
+    base.destroy()
+    assert (root.resources(), base.resources()) == ([], [])
+    assert (everything(own_emulator) - {CA_KEY}, infra.inventory(own_emulator)) == before
+
+
+def _release_an_image(root: Root, emulator: Emulator) -> None:
+    """Another image, one apply, and a look at what is another thing then and what is the same."""
+    old, data = infra.instances(emulator), _data(emulator)
     image = infra.release_image(emulator, "second")
-    plan = root.plan(infra.VALUES)
-    replaced, touched = ("delete", "create"), 'module.mongo["mongo-0"].aws_route53_record.this'
-    assert plan.actions == {
-        "module.bastion.aws_instance.this": replaced,
-        'module.mongo["mongo-0"].module.host.aws_instance.this': replaced,
-        'module.mongo["mongo-0"].aws_volume_attachment.data': replaced,
-        touched: ("update",),
-    }
-    root.apply(infra.QUICKLY, infra.VALUES)
-    new, now = infra.instances(emulator), infra.data_volumes(emulator)["gromit-mongo-0-data"]
+    assert root.plan(infra.VALUES).actions == {**dict.fromkeys(REPLACED, ("delete", "create")), RECORD: ("update",)}
+    root.apply(Root.PLAN)
+    new, now = infra.instances(emulator), _data(emulator)
     assert new.keys() == old.keys()
     assert {i["ImageId"] for i in new.values()} == {image}
     assert not {i["InstanceId"] for i in new.values()} & {i["InstanceId"] for i in old.values()}
     assert (now["VolumeId"], now["CreateTime"]) == (data["VolumeId"], data["CreateTime"])
-    assert [(a["InstanceId"], a["State"]) for a in now["Attachments"]] == [(new["gromit-mongo-0"]["InstanceId"], "attached")]
-    record = infra.records(emulator, "dev.example.com")["mongo-0.dev.example.com", "A"]
-    assert record == [new["gromit-mongo-0"]["PrivateIpAddress"]]
-    assert root.plan(infra.VALUES).is_empty
+    host = new["gromit-mongo-0"]
+    assert [(a["InstanceId"], a["State"]) for a in now["Attachments"]] == [(host["InstanceId"], "attached")]
+    assert infra.records(emulator, "dev.example.com")["mongo-0.dev.example.com", "A"] == [host["PrivateIpAddress"]]
 
-    root.run("destroy", "-input=false", "-auto-approve", infra.QUICKLY, infra.VALUES)
-    assert root.resources() == []
-    assert infra.inventory(emulator) == before
+
+def _data(emulator: Emulator) -> dict[str, Any]:
+    return infra.data_volumes(emulator)["gromit-mongo-0-data"]

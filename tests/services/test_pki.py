@@ -422,6 +422,13 @@ def test_a_bare_key_needs_the_certificate_in_the_folder(office: Office, drawer: 
     assert Office(office.folder, bare).ensure() == {"serve": "valid", "alice": "valid"}
 
 
+def test_a_spoilt_certificate_of_the_ca_is_named(office: Office) -> None:
+    office.ensure()
+    (office.folder / "ca.pem").write_text("spoilt")
+    with pytest.raises(ConfigError, match=r"ca\.pem is not a certificate"):
+        office.ensure()
+
+
 def test_foreign_files_are_never_overwritten(office: Office) -> None:
     office.folder.mkdir(mode=0o700)
     (office.folder / "serve.pem").write_text("somebody's")

@@ -140,7 +140,11 @@ class PkiFiles:
         path = self._cert(CA_NAME)
         if path.exists():
             with translated(f"read {path}"):
-                certificate = x509.load_pem_x509_certificate(path.read_bytes())
+                text = path.read_bytes()
+            try:
+                certificate = x509.load_pem_x509_certificate(text)
+            except ValueError:
+                raise ConfigError(f"{path} is not a certificate", hint="restore it, or move it away") from None
         if certificate is None:
             raise NotFound(f"there is no CA in {self._folder}", hint="pki.ca_key has its key alone: put its ca.pem into the folder")
         if not belong_together(key, certificate):

@@ -8,8 +8,11 @@ resource "terraform_data" "user_data" {
 }
 
 resource "aws_instance" "this" {
+  # checkov:skip=CKV_AWS_126:metrics every five minutes do for machines that nothing scales by
+
   ami                         = var.ami
   instance_type               = var.instance_type
+  ebs_optimized               = true
   subnet_id                   = var.subnet_id
   associate_public_ip_address = var.has_public_address
   vpc_security_group_ids      = var.security_groups

@@ -79,8 +79,8 @@ variable "key_pair" {
   default     = ""
 
   validation {
-    condition     = length(var.key_pair) <= 255
-    error_message = "The name of a key pair has at most 255 characters."
+    condition     = can(regex("^([!-~]([ -~]{0,253}[!-~])?)?$", var.key_pair))
+    error_message = "The name of a key pair is of at most 255 ASCII characters, and has no space at its ends."
   }
 }
 

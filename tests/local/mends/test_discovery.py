@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.local.mends.conftest import Both, Cloud, outcome
+import boto3
+
+from tests.local.mends.conftest import REGION, Both, Cloud, outcome
 
 
 def _namespace(cloud: Cloud) -> str:
@@ -43,3 +45,14 @@ def test_a_name_is_used_once_in_a_namespace(both: Both[Any]) -> None:
         return outcome(cloud.discovery.create_service, Name="redis.app-test", NamespaceId=namespace)
 
     assert both(look) == ("done", "ServiceAlreadyExists")
+
+
+def test_the_zone_of_a_namespace_goes_with_it(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        route53: Any = boto3.client("route53", REGION)
+        namespace = _namespace(cloud)
+        made = len(route53.list_hosted_zones()["HostedZones"])
+        cloud.discovery.delete_namespace(Id=namespace)
+        return made, len(route53.list_hosted_zones()["HostedZones"])
+
+    assert both(look) == ([1, 1], [1, 0])

@@ -85,3 +85,14 @@ def test_nobody_sets_tags_of_aws(both: Both[Any]) -> None:
         ]
 
     assert both(look) == (["done", "done"], ["InvalidParameterValue", "done"])
+
+
+def test_the_interface_of_a_nat_gateway_goes_with_it(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        address = cloud.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        gateway = cloud.ec2.create_nat_gateway(SubnetId=cloud.subnet(), AllocationId=address)["NatGateway"]["NatGatewayId"]
+        made = len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"])
+        cloud.ec2.delete_nat_gateway(NatGatewayId=gateway)
+        return made, len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"])
+
+    assert both(look) == ([1, 1], [1, 0])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
+from moto.route53.models import route53_backends
 from moto.servicediscovery.models import ServiceDiscoveryBackend as Backend
 
 from gromit.local.mends.change import Mending
@@ -40,3 +41,14 @@ def refuse_doubles(mending: Mending) -> None:
         return stock(backend, **kwargs)
 
     mending.replace(Backend, "create_service", create_service)
+
+
+def take_zones_along(mending: Mending) -> None:
+    """AWS deletes the hosted zone that it made for a namespace together with it."""
+
+    def delete_namespace(stock: Callable[..., Any], backend: Any, namespace_id: str) -> Any:
+        zone = backend.get_namespace(namespace_id).dns_properties.get("HostedZoneId", "").removeprefix("/hostedzone/")
+        route53_backends[backend.account_id][backend.partition].zones.pop(zone, None)
+        return stock(backend, namespace_id)
+
+    mending.replace(Backend, "delete_namespace", delete_namespace)

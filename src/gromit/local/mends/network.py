@@ -6,6 +6,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.tags import TagResponse
@@ -79,3 +80,14 @@ def refuse_reserved_tags(mending: Mending) -> None:
         return stock(response)
 
     mending.replace(TagResponse, "create_tags", create_tags)
+
+
+def delete_gateways_wholly(mending: Mending) -> None:
+    """AWS deletes the interface of a NAT gateway together with it: it keeps no security group and no VPC from being deleted."""
+
+    def delete_nat_gateway(stock: Callable[..., Any], backend: Any, nat_gateway_id: str) -> Any:
+        gateway = stock(backend, nat_gateway_id)
+        backend.enis.pop(gateway._eni.id, None)
+        return gateway
+
+    mending.replace(NatGatewayBackend, "delete_nat_gateway", delete_nat_gateway)

@@ -101,6 +101,14 @@ run "subnet_is_an_id" {
   expect_failures = [var.subnet_id]
 }
 
+run "key_pair_is_a_name" {
+  command = plan
+  variables {
+    key_pair = " platform-team"
+  }
+  expect_failures = [var.key_pair]
+}
+
 run "policies_are_policies" {
   command = plan
   variables {
