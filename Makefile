@@ -10,7 +10,7 @@ CHECKOV := .venv-checkov/.installed
 # Tests that share a local cloud stay together on one of the processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
 # The emulator's state is one per process: what speaks to an emulator in another process does not share one with its own tests.
-APART = tests/contracts/terraform tests/e2e
+APART = tests/contracts/terraform tests/e2e tests/platform
 TOGETHER = $(APART:%=--ignore=%)
 
 help: ## this list

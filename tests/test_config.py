@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gromit import config
+from gromit.core.time import format_duration, parse_duration
 from gromit.errors import ConfigError
 
 NOWHERE = {"HOME": "/nonexistent"}
@@ -64,6 +65,6 @@ def test_secrets_are_never_shown() -> None:
 
 @pytest.mark.parametrize("length", ["45s", "37m", "1h30m", "2d", "0s", "1d1h1m1s"])
 def test_lengths_of_time_are_written_as_they_are_read(length: str) -> None:
-    found = config.parse_duration(length)
+    found = parse_duration(length)
     assert isinstance(found, timedelta)
-    assert config.format_duration(found) == length
+    assert format_duration(found) == length

@@ -4,7 +4,6 @@ Each field's description is the reference (`docs/reference/settings.md` is compa
 field's path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,36 +23,10 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from gromit.core.time import format_duration, parse_duration
 from gromit.errors import ConfigError
 
 _NONE = timedelta(0)
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-
-
-def parse_duration(value: object) -> object:
-    """Seconds as a number, or `90s`, `37m`, `1h30m`, `2d`; anything else is left for the validator to refuse."""
-    try:
-        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
-            return timedelta(seconds=float(value))
-        if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
-            days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        return value
-    return value
-
-
-def format_duration(value: timedelta) -> str:
-    """A length of time in the form that `parse_duration` reads, like `1h30m`."""
-    seconds = value.total_seconds()
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count:.0f}{unit}")
-    if seconds or not parts:
-        parts.append(f"{seconds:g}s")
-    return "".join(parts)
 
 
 def _split(value: object) -> object:

@@ -5,8 +5,8 @@ locals {
   kinds = toset(["efs", "mongo"])
 }
 
-# Encrypted with the account's own key for AWS Backup.
 resource "aws_backup_vault" "this" {
+  # checkov:skip=CKV_AWS_166:encrypted with AWS's own key: one of ours would cost by the month and keep out nobody else
   name = "gromit"
   tags = local.tags
 

@@ -17,7 +17,10 @@ output "push_roles" {
 
 output "push_key_secrets" {
   description = "Repository to the ARN of the Secrets Manager secret that holds its access key; without those that have none."
-  value       = { for repository, registry in module.registry : repository => registry.key_secret_arn if !contains(var.keyless, repository) }
+
+  value = {
+    for repository, registry in module.registry : repository => registry.key_secret_arn if !contains(var.keyless, repository)
+  }
 }
 
 output "state_bucket" {

@@ -30,7 +30,7 @@ module "gateway_balancer" {
   name            = "gateway"
   vpc_id          = local.ground.vpc_id
   subnets         = local.ground.public_subnets
-  certificate_arn = var.gateway_certificate_arn
+  certificate_arn = local.gateway_certificate_arn
   zone            = { id = local.ground.zone_id, domain = local.ground.domain }
   health          = { port = 8443, protocol = "HTTPS" }
   tags            = local.ground.tags

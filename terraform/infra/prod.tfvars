@@ -12,7 +12,12 @@ mongo = {
   mongo-0 = { zone = "a", volume_gib = 50 }
 }
 
-# The control plane: which release runs, and who is told of alarms. The certificate of the gateway is given apart, as nobody can make up
-# its ARN: -var gateway_certificate_arn=arn:aws:acm:…
+# The control plane: which release runs, and who is told of alarms. Workflows show who they are by
+# GitHub's OIDC: the id of the owner whose repositories may report goes into the settings.
 image  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit:1.0.0"
 alarms = { emails = ["platform@example.com"] }
+
+settings = {
+  GROMIT_GATEWAY_OIDC_AUDIENCE = "https://gateway.dev.example.com"
+  GROMIT_GATEWAY_OIDC_OWNERS   = "1234567"
+}

@@ -10,12 +10,13 @@ variable "image" {
 }
 
 variable "gateway_certificate_arn" {
-  description = "Certificate of ACM for `gateway.<domain>`, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`: one that GitHub's runners trust."
+  description = "Certificate of ACM for `gateway.<domain>` that is there already, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; not given: one is made, and proven in the zone."
   type        = string
   nullable    = false
+  default     = ""
 
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.gateway_certificate_arn))
+    condition     = var.gateway_certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.gateway_certificate_arn))
     error_message = "The certificate must be the ARN of one in ACM, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`."
   }
 }

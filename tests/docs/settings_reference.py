@@ -4,7 +4,8 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from gromit.config import FieldDoc, fields, format_duration
+from gromit.config import FieldDoc, fields
+from gromit.core.time import format_duration
 
 _HEAD = """\
 # Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.docs.markdown import ROOT
+from tests.docs.markdown import ROOT, blocks, read
 from tests.hooks.workflow import ACTION, action
 
 CALLED = ROOT / ".github" / "workflows" / "notify-gromit.yml"
@@ -80,6 +80,21 @@ def test_the_workflow_hands_everything_on_and_has_no_more_rights_than_it_needs()
 
 def _names(text: str) -> list[str]:
     return [expression.split(".")[1] for expression in _EXPRESSION.findall(text)]
+
+
+def test_the_workflow_of_the_how_to_uses_the_action_as_it_is() -> None:
+    page = read("how-to/report-builds-from-ci.md")
+    (shown,) = [yaml.safe_load(block.text) for block in blocks(page) if block.language == "yaml"]
+    assert shown["permissions"] == {}
+    assert not any(_EXPRESSION.search(command) for command in _commands(shown))
+    known = set(re.findall(r"\| `([A-Z_]+)` \| output", page))
+    for job in shown["jobs"].values():
+        step = job["steps"][-1]
+        assert step["uses"].startswith(f"OWNER/gromit/{ACTION.relative_to(ROOT)}@")
+        assert {name for name, entry in action()["inputs"].items() if entry["required"]} <= set(step["with"])
+        assert set(step["with"]) <= set(action()["inputs"])
+        assert job["permissions"]["id-token"] == "write"
+    assert set(re.findall(r"vars\.([A-Z_]+)", page)) == known
 
 
 def test_the_script_needs_nothing_that_a_runner_has_not() -> None:

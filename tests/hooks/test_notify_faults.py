@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+import notify
 from gromit.web.tls import Identity, ServerTls
 from tests.fakes.authority import TestCa
 from tests.fakes.issuer import Issuer
@@ -179,20 +180,27 @@ class TestWrongWorkflows:
             "file:///etc/passwd",
         ],
     )
-    def test_a_url_that_no_token_may_be_sent_to(self, workflow: Workflow, url: str) -> None:
-        workflow.inputs["url"] = url
-        done = workflow.run(events.push())
-        assert done.code == 2
-        assert "the input url is not the address of a gateway" in done.log
+    def test_a_url_that_no_token_may_be_sent_to(self, url: str) -> None:
+        with pytest.raises(notify.Wrong, match="the input url is not the address of a gateway"):
+            notify.gateway_url({"NOTIFY_URL": url})
 
-    @pytest.mark.parametrize("patience", ["-1", "1.5", "soon", "3601", "٣"])
-    def test_a_patience_that_is_no_time(self, workflow: Workflow, gateway: Troubled, patience: str) -> None:
-        workflow.inputs["patience"] = patience
-        assert (workflow.run(events.push()).code, gateway.tokens) == (2, [])
+    def test_a_url_may_end_with_a_slash(self) -> None:
+        assert notify.gateway_url({"NOTIFY_URL": " https://gateway.example.com:8443/ "}) == "https://gateway.example.com:8443"
 
-    @pytest.mark.parametrize("token", ["two words", "a\nx-injected: y", "ü"])
-    def test_a_token_that_could_be_none(self, workflow: Workflow, gateway: Troubled, token: str) -> None:
-        workflow.inputs["token"] = token
+    @pytest.mark.parametrize("patience", ["-1", "1.5", "soon", "3601", "\u0663"])
+    def test_a_patience_that_is_no_time(self, patience: str) -> None:
+        with pytest.raises(notify.Wrong, match="the input patience"):
+            notify.patience({"NOTIFY_PATIENCE": patience})
+
+    @pytest.mark.parametrize("token", ["two words", "a\nx-injected: y", "\u00fc"])
+    def test_a_token_that_could_be_none(self, token: str) -> None:
+        with pytest.raises(notify.Wrong, match="the token holds blanks") as refused:
+            notify.token_of({"NOTIFY_TOKEN": token}, "")
+        assert token not in str(refused.value)
+
+    @pytest.mark.parametrize("inputs", [{"url": "http://gateway.example.com"}, {"patience": "soon"}, {"token": "two words"}])
+    def test_nothing_is_sent_with_a_wrong_input(self, workflow: Workflow, gateway: Troubled, inputs: dict[str, str]) -> None:
+        workflow.inputs |= inputs
         assert (workflow.run(events.push()).code, gateway.tokens) == (2, [])
 
     @pytest.mark.parametrize(

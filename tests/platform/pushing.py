@@ -3,6 +3,9 @@
 from tests.platform.emulator import ACCOUNT, REGION
 from tests.platform.policies import Context, Policies, Trust
 
+VARIABLES = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
+"""Inputs of `terraform/base` in tests."""
+
 PUSH = "ecr:PutImage"
 PULL = "ecr:BatchGetImage"
 GITHUB = ("Federated", f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com")

@@ -31,8 +31,8 @@ CATALOGUE = Path("src", "gromit", "catalogue")
 """What roots read besides their own files, by its path in the repository."""
 
 _SERVICES = (
-    "cloudwatch", "cloudwatchevents", "cloudwatchlogs", "dynamodb", "ec2", "ecr", "ecs", "efs", "elb", "iam", "kms", "route53",
-    "s3", "secretsmanager", "servicediscovery", "sns", "ssm", "sts",
+    "acm", "cloudwatch", "cloudwatchevents", "cloudwatchlogs", "dynamodb", "ec2", "ecr", "ecs", "efs", "elb", "iam", "kms",
+    "route53", "s3", "secretsmanager", "servicediscovery", "sns", "ssm", "sts",
 )  # fmt: skip
 """Names in the provider's `endpoints` block that every version from 3.39 knows; later ones take `AWS_ENDPOINT_URL` besides."""
 _LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gromit.adapters.config_root import MARKER
 from gromit.adapters.dynamodb_table import Table
 from gromit.adapters.platform_parameter import PlatformParameter
 from gromit.core.stack import Platform
@@ -138,9 +139,6 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
         ("gromit-mongo-0", 27017, "10.91.0.0/16"),
         ("gromit-config", 2049, "10.91.0.0/16"),
         ("gromit-endpoints", 443, "10.91.0.0/16"),
-        ("gromit-serve", 8443, "10.91.0.0/16"),
-        ("gromit-serve", 8080, "10.91.0.0/16"),
-        ("gromit-gateway", 8443, "10.91.0.0/16"),
     }
     assert not any(rule["Ipv6Ranges"] for group in groups for rule in group["IpPermissions"])
 
@@ -206,6 +204,12 @@ def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(g
         f'accesspoint={ground.base[f"{name}_access_point_id"]} 0 0" >>/etc/fstab'
         for name in ("certs", "config")
     ]
+
+
+def test_the_bastion_marks_the_config_root_where_the_mount_is_proven(ground: Ground) -> None:
+    script = infra.user_data(ground.emulator, "gromit-bastion")
+    proven, mark = script.index("mountpoint --quiet /config"), script.index(f"/config/{MARKER} ] || echo")
+    assert proven < mark
 
 
 @pytest.mark.parametrize("name", ["gromit-bastion", "gromit-mongo-0"])

@@ -38,7 +38,7 @@ def show(run: Run) -> None:
 
 def _masked(value: Any, *, secret: bool) -> Any:
     """A value as it may be seen and, but for secrets, could be written in a config file."""
-    from gromit.config import format_duration  # noqa: PLC0415 - as above
+    from gromit.core.time import format_duration  # noqa: PLC0415 - as above
     from gromit.log import mask  # noqa: PLC0415 - as above
 
     match value:

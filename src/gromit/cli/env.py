@@ -15,8 +15,8 @@ from gromit import bootstrap
 from gromit.cli import FAILED, Group, Run, pass_run
 from gromit.cli.render import console, show, show_json
 from gromit.cli.unlocking import unlock
-from gromit.config import parse_duration
 from gromit.core.names import parse_ref
+from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
-from gromit.core.time import iso
+from gromit.core.time import iso, parse_duration
 from gromit.core.tokens import TokenEntry, Verb, make_grant
 from gromit.errors import InvalidInput
 
@@ -32,8 +32,6 @@ def token() -> None:
 def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str, expires: str | None) -> None:
     """Make a token and print it, this once: it is not kept and cannot be shown again."""
     from datetime import timedelta  # noqa: PLC0415 - only what is called is imported
-
-    from gromit.config import parse_duration  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
     try:
         life = None if expires is None else parse_duration(expires)

@@ -8,6 +8,7 @@ resource "aws_iam_role" "push" {
 }
 
 data "aws_iam_policy_document" "trust" {
+  # checkov:skip=CKV_AWS_358:the subjects are an input that is validated to name one repository and refs of branches or tags
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
 

@@ -23,7 +23,7 @@ from tests.platform.roots import REPOSITORY, Engine, Root
 
 HERE = Path(__file__).parent
 FILES = (
-    "alarms.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf",
+    "alarms.tf", "certificate.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf",
     "outputs_control.tf", "pki.tf", "serve.tf", "topic.tf", "variables_control.tf", "workers.tf",
 )  # fmt: skip
 """The files of `terraform/infra` that are the control plane's."""

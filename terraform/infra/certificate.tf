@@ -1,0 +1,37 @@
+# What the gateway shows to GitHub's runners, which trust public CAs alone. ACM renews it as long as the record of its proof is there.
+locals {
+  own_certificate         = var.gateway_certificate_arn == "" ? toset(["gateway.${local.ground.domain}"]) : toset([])
+  gateway_certificate_arn = var.gateway_certificate_arn == "" ? one(values(aws_acm_certificate_validation.gateway)).certificate_arn : var.gateway_certificate_arn
+}
+
+resource "aws_acm_certificate" "gateway" {
+  for_each = local.own_certificate
+
+  domain_name       = each.value
+  validation_method = "DNS"
+  tags              = local.ground.tags
+
+  # The load balancer shows the old one until the new one is proven.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_route53_record" "proof" {
+  for_each = local.own_certificate
+
+  zone_id         = local.ground.zone_id
+  name            = one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_name
+  type            = one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_type
+  records         = [one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_value]
+  ttl             = 300
+  allow_overwrite = true # a certificate asked for again has the same proof
+}
+
+# Waits until ACM has seen the proof: the zone must be delegated by then.
+resource "aws_acm_certificate_validation" "gateway" {
+  for_each = local.own_certificate
+
+  certificate_arn         = aws_acm_certificate.gateway[each.value].arn
+  validation_record_fqdns = [aws_route53_record.proof[each.value].fqdn]
+}
