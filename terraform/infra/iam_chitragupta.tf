@@ -1,5 +1,6 @@
 # Looks at what runs, and writes the records of environments: A and TXT below the domain, in this one zone.
 data "aws_iam_policy_document" "chitragupta" {
+  # checkov:skip=CKV_AWS_356:the actions on everything know no resources that could be named
   statement {
     sid       = "RunningLook"
     actions   = ["ec2:DescribeNetworkInterfaces", "ecs:ListTasks"]

@@ -16,6 +16,7 @@ from gromit.core.stack import Platform
 from tests.platform import infra
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.roots import Engine, Plan, Root, TerraformError
+from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("infra")]
 
@@ -59,6 +60,11 @@ def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPa
 def test_the_second_plan_is_empty(ground: Ground) -> None:
     plan = ground.root.plan(infra.VALUES, *infra.GROUND)
     assert plan.is_empty, plan.text
+    assert findings(plan.document) == [], "every value is known in this one"
+
+
+def test_the_first_plan_keeps_the_policy(ground: Ground) -> None:
+    assert findings(ground.first.document) == []
 
 
 def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:

@@ -16,6 +16,8 @@ _BASTION = "module.bastion."
 _SSH = 22
 _GROUPS = ("aws_security_group", "aws_default_security_group")
 _RULES = ("aws_security_group_rule", "aws_vpc_security_group_ingress_rule")
+_BOUNDS = frozenset({"aws_vpc_endpoint"})
+"""Whose policy gives no right but says which ones may pass: AWS's default lets all of them."""
 _CLOSED = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
@@ -63,7 +65,7 @@ def buckets_are_closed(plan: Plan) -> Iterator[str]:
 
 def resource_policies_admit_nobody_unknown(plan: Plan) -> Iterator[str]:
     """No policy allows something to everybody without a condition."""
-    for resource in plan.resources:
+    for resource in (resource for resource in plan.resources if resource.type not in _BOUNDS):
         for policy in (resource.values.get("policy"), resource.values.get("assume_role_policy")):
             for statement in statements(policy):
                 if statement["Effect"] == "Allow" and _everybody(statement) and not statement.get("Condition"):

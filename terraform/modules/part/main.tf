@@ -42,6 +42,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every group with a key of its own, and secrets are masked before they are logged
+  # checkov:skip=CKV_AWS_338:how long logs are kept is an input, and costs
   name              = local.log_group
   retention_in_days = var.retention_days
   tags              = var.tags
@@ -85,6 +87,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_security_group" "this" {
+  # checkov:skip=CKV2_AWS_5:the modules service and schedule attach it
   name        = local.name
   description = "gromit ${var.name}"
   vpc_id      = var.place.vpc_id

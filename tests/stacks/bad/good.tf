@@ -137,3 +137,9 @@ data "aws_iam_policy_document" "narrow" {
 output "key_id" {
   value = aws_iam_access_key.this.id
 }
+
+resource "aws_vpc_endpoint" "this" {
+  vpc_id       = "vpc-0a1b"
+  service_name = "com.amazonaws.eu-central-1.s3"
+  policy       = data.aws_iam_policy_document.everybody.json
+}
