@@ -6,7 +6,7 @@ outlives its need. They reach into the emulator, which is therefore pinned exact
 
 from collections.abc import Callable
 
-from gromit.local.mends import discovery, instances, listings, network, registry, services, tasks, volumes, zones
+from gromit.local.mends import buckets, discovery, instances, listings, network, registry, services, tasks, volumes, zones
 from gromit.local.mends.change import Mending
 
 MENDS: tuple[Callable[[Mending], None], ...] = (
@@ -42,6 +42,7 @@ MENDS: tuple[Callable[[Mending], None], ...] = (
     zones.change_wholly,
     registry.digest_manifests,
     volumes.delete_policies,
+    buckets.know_tls,
 )
 """All mends, in the order in which they are made."""
 
