@@ -35,7 +35,7 @@ from tests.platform.roots import CATALOGUE, Engine, Root
 from tests.platform.stand_in import StandIns
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(900)]
 
 PAGE = DOCS / "how-to" / "install-on-aws.md"
 DOMAIN = "dev.example.com"
