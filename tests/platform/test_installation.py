@@ -179,6 +179,9 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
     assert changes
     assert all('module.registry["portal"]' in address and actions == ("create",) for address, actions in changes.items())
     base.apply(Root.PLAN)
+    infra_root = beginner.roots["infra"]
+    assert set(infra_root.plan("-var-file=prod.tfvars").actions.values()) == {("update",)}, "who may pull it"
+    infra_root.apply(Root.PLAN)
     beginner.parts.restart()  # the catalogue is part of the image
     beginner.meanwhile()
     report = (
@@ -195,7 +198,7 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
 
 def reaped(beginner: Beginner) -> None:
     """What the page leaves to the daily reap."""
-    done = beginner.parts.run("reap", GROMIT_REAP_GRACE="0").ended(0)
+    done = beginner.parts.once("reap", GROMIT_REAP_GRACE="0")
     assert {e["env"] for e in done.events("run.finished", ending="done")} == {"app-test", "app-more"}
     left = beginner.emulator.client("ecs").list_clusters()["clusterArns"]
     assert [arn.rpartition("/")[2] for arn in left] == ["internal"]
