@@ -77,6 +77,27 @@ variable "settings" {
   }
 }
 
+variable "terraform_cloud" {
+  description = "Where base and infra have their states, for the doctor to look whether they can be read, for example `{ organization = \"example\", token_secret_arn = \"arn:aws:secretsmanager:…\" }`; not given: it does not look."
+  nullable    = false
+  default     = {}
+
+  type = object({
+    organization     = optional(string, "")
+    token_secret_arn = optional(string, "")
+  })
+
+  validation {
+    condition     = (var.terraform_cloud.organization == "") == (var.terraform_cloud.token_secret_arn == "")
+    error_message = "The organisation and the secret with its token are given together, or neither."
+  }
+
+  validation {
+    condition     = var.terraform_cloud.token_secret_arn == "" || can(regex("^arn:aws[a-z-]*:secretsmanager:[^*]*$", var.terraform_cloud.token_secret_arn))
+    error_message = "The token is given as the ARN of a Secrets Manager secret, never as its value."
+  }
+}
+
 variable "alarms" {
   description = "Who is told, by mail and by an endpoint that confirms by itself (AWS Chatbot does), for example `{ emails = [\"platform@example.com\"] }`; and the limits."
   nullable    = false

@@ -31,6 +31,12 @@ locals {
     GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
   }
 
+  # Whether the states of base and infra can be read is looked at with a token from a secret that a person has made.
+  looks_at_states = var.terraform_cloud.token_secret_arn != ""
+  states          = { GROMIT_BASE = "base-prod", GROMIT_INFRA = "infra-prod", TF_CLOUD_ORGANIZATION = var.terraform_cloud.organization }
+  for_doctor      = merge(local.expected, local.looks_at_states ? local.states : {})
+  doctor_secrets  = local.looks_at_states ? { TF_API_TOKEN = var.terraform_cloud.token_secret_arn } : {}
+
   # The one setting `watch`: what can watch is a service then, and has no schedule.
   watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }
   scheduled = { for name, worker in local.workers : name => worker if !contains(keys(local.watching), name) }
@@ -44,7 +50,8 @@ module "worker" {
   image          = var.image
   repositories   = local.image_repositories
   command        = concat(each.value.command, contains(keys(local.watching), each.key) ? ["--watch"] : [])
-  environment    = merge(local.worker_settings, each.key == "doctor" ? local.expected : {})
+  environment    = merge(local.worker_settings, each.key == "doctor" ? local.for_doctor : {})
+  secrets        = each.key == "doctor" ? local.doctor_secrets : {}
   volumes        = each.value.volumes
   rights         = each.value.rights
   size           = each.value.size

@@ -7,6 +7,7 @@ import pytest
 
 from tests.platform.control.installed import PROGRAMS, Installed
 from tests.platform.control.plane import DOMAIN
+from tests.platform.emulator import ACCOUNT, REGION
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
@@ -76,6 +77,22 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
     }
     assert definitions["gromit-sow"] == ["sow", "/config", "--watch"]
     assert definitions["gromit-reap"] == ["reap", "/config"]
+
+
+def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(installed: Installed) -> None:
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:terraform-cloud-0a1b2c"
+    told = f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
+    changes = installed.root.plan(told, "-target=module.worker").document["resource_changes"]
+    after = {change["address"]: change["change"]["after"] for change in changes}
+    (doctor,) = json.loads(after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"])
+    assert doctor["secrets"] == [{"name": "TF_API_TOKEN", "valueFrom": arn}]
+    assert {v["name"]: v["value"] for v in doctor["environment"]}["GROMIT_INFRA"] == "infra-prod"
+    readers = {
+        address
+        for address, values in after.items()
+        if address.endswith("aws_iam_role_policy.execution") and arn in values["policy"]
+    }
+    assert readers == {'module.worker["doctor"].aws_iam_role_policy.execution'}
 
 
 def test_logs_are_kept_for_a_time_and_not_for_ever(installed: Installed) -> None:

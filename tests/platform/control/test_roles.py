@@ -146,7 +146,7 @@ def test_one_wildcard_put_in_on_purpose_is_found(installed: Installed, role: str
 def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> None:
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
     writable = {"certs": {"pki"}, "config": {"sow", "reap"}}
-    mounted = {"certs": set(PROGRAMS), "config": set(WORKERS)}
+    mounted = {"certs": set(PROGRAMS), "config": {"serve", *WORKERS}}
     for volume in ("certs", "config"):
         policies = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}
         arn, at = installed.arn(volume), installed.at(volume)
