@@ -35,7 +35,7 @@ from tests.platform.roots import CATALOGUE, Engine, Root
 from tests.platform.stand_in import StandIns
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(1800)]
 
 PAGE = DOCS / "how-to" / "install-on-aws.md"
 DOMAIN = "dev.example.com"
@@ -162,6 +162,7 @@ def test_from_nothing_to_the_first_environment_and_back(beginner: Beginner) -> N
         for name, root in beginner.roots.items():
             assert root.plan("-var-file=prod.tfvars").is_empty, f"{name}: {root.said[-2]}"
         reaped(beginner)
+    emptied(beginner)
     for root in reversed(beginner.roots.values()):
         root.run("destroy", "-input=false", "-auto-approve", "-var-file=prod.tfvars", infra.QUICKLY)
         assert root.resources() == []
@@ -204,6 +205,15 @@ def reaped(beginner: Beginner) -> None:
     assert [arn.rpartition("/")[2] for arn in left] == ["internal"]
     names = {name for name, _ in infra.records(beginner.emulator, DOMAIN)}
     assert not [name for name in names if "app-" in name]
+
+
+def emptied(beginner: Beginner) -> None:
+    """The bucket without the old versions of states, of which nothing but these is left."""
+    s3, bucket = beginner.emulator.client("s3"), beginner.roots["base"].output("state_bucket")
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket), "a state or a lock is left"
+    found = s3.list_object_versions(Bucket=bucket)
+    old = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in [*found["Versions"], *found["DeleteMarkers"]]]
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": old})
 
 
 @contextmanager
