@@ -1,6 +1,7 @@
 """House rules that no linter holds: how long modules and functions may be, and that everything public says what it is."""
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def test_everything_public_has_a_docstring(module: Path) -> None:
     tree = _tree(module)
     assert ast.get_docstring(tree), "the module itself has none"
     assert [f"{name} in line {node.lineno}" for name, node in _public(tree, "") if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.xdist_group("house")
+def test_tests_of_a_group_stay_together(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist tells groups by this suffix; where it does not, each process makes what a group would make once."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        assert request.node.nodeid.endswith("@house")
 
 
 def test_what_is_public_is_found_whatever_it_is() -> None:
