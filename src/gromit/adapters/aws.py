@@ -55,6 +55,12 @@ def error_code(error: aws.ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
+def _words(error: aws.ClientError) -> str:
+    """What AWS says of an error; of a page that some proxy has put in its place only that it is one."""
+    words = str(error.response.get("Error", {}).get("Message", ""))
+    return "a page of HTML, which is not AWS's" if words.lstrip().startswith("<") else words
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Run a block of AWS calls; what goes wrong in it comes out as `Temporary`, `Denied` or `BackendError`.
@@ -65,7 +71,7 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except aws.ClientError as error:
         code = error_code(error)
-        message = f"could not {doing}: {code}: {error.response.get('Error', {}).get('Message', '')}".rstrip(": ")
+        message = f"could not {doing}: {code}: {_words(error)}".rstrip(": ")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _TEMPORARY or status >= 500:
             raise Temporary(message, hint="AWS asks to try again later") from error
