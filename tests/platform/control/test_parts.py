@@ -8,6 +8,7 @@ import pytest
 from tests.platform.control.installed import PROGRAMS, Installed
 from tests.platform.control.plane import DOMAIN
 from tests.platform.emulator import ACCOUNT, REGION
+from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
@@ -93,6 +94,25 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(in
         if address.endswith("aws_iam_role_policy.execution") and arn in values["policy"]
     }
     assert readers == {'module.worker["doctor"].aws_iam_role_policy.execution'}
+
+
+def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(installed: Installed) -> None:
+    groups = installed.emulator.client("ec2").describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": [f"gromit-{part}" for part in PROGRAMS]}]
+    )["SecurityGroups"]
+    assert {group["GroupName"] for group in groups} == {f"gromit-{part}" for part in PROGRAMS}
+    ways_in = {
+        (group["GroupName"], rule["FromPort"], source["CidrIp"])
+        for group in groups
+        for rule in group["IpPermissions"]
+        for source in rule["IpRanges"]
+    }
+    vpc = installed.ground["vpc_cidr"]
+    assert ways_in == {("gromit-serve", 8443, vpc), ("gromit-serve", 8080, vpc), ("gromit-gateway", 8443, vpc)}
+
+
+def test_the_plan_of_the_whole_control_plane_breaks_no_rule(installed: Installed) -> None:
+    assert findings(installed.root.plan().document) == []
 
 
 def test_logs_are_kept_for_a_time_and_not_for_ever(installed: Installed) -> None:
