@@ -1,13 +1,11 @@
 """What `gromit migrate` does where there is no table yet, or one without an index; against the emulator."""
 
-import logging
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gromit import bootstrap
 from gromit.bootstrap.moving import _waiting
@@ -26,11 +24,7 @@ def table(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         monkeypatch.setenv(variable, value)
     (tmp_path / "root").mkdir()
     bootstrap.session.cache_clear()
-    handlers, level = logging.root.handlers[:], logging.root.level
     yield name
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
     bootstrap.session.cache_clear()
 
 

@@ -1,11 +1,8 @@
 """What `sow --dry-run` and `reap --dry-run` say while nothing may begin, against a running serve."""
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from gromit.adapters.config_root import ConfigTree, init_root
 from gromit.adapters.suspension import Suspension
@@ -17,7 +14,7 @@ __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
 
 @pytest.fixture
-def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A config root; serve knows one environment that is to be made."""
     identity = serve.certificates.of(Role.WORKER)
     settings = {
@@ -32,11 +29,7 @@ def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
         monkeypatch.setenv(name, value)
     init_root(tmp_path / "config")
     serve.build("tyk", "app-test", "sha")
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield tmp_path / "config"
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
+    return tmp_path / "config"
 
 
 @pytest.mark.parametrize("command", ["sow", "reap"])

@@ -1,7 +1,6 @@
 """`gromit env` as people and scripts call it, against a running serve."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 import stamina
-import structlog
 
 from gromit import bootstrap, config
 from gromit.cli import run
@@ -58,7 +56,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Shell]:
+def shell(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
     identity = serve.certificates.of(Role.OPERATOR)
     settings = {
         "HOME": str(tmp_path),
@@ -71,11 +69,7 @@ def shell(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield Shell(serve, capsys)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
+    return Shell(serve, capsys)
 
 
 def _file(folder: Path, text: str) -> str:

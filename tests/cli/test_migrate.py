@@ -1,7 +1,6 @@
 """`gromit migrate` as people call it, on what the earlier system has left in the emulator."""
 
 import json
-import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gromit import bootstrap
 from gromit.adapters.config_root import MARKER
@@ -73,11 +71,7 @@ def earlier(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for variable, value in {**emulator.environ, **own}.items():
         monkeypatch.setenv(variable, value)
     bootstrap.session.cache_clear()
-    handlers, level = logging.root.handlers[:], logging.root.level
     yield Earlier(emulator, name, zone, tmp_path / "config")
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
     bootstrap.session.cache_clear()
 
 

@@ -1,7 +1,6 @@
 """`gromit terraform` as a person calls it: against a running serve and the emulator, with a program in terraform's place."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gromit import bootstrap
 from gromit.adapters.config_root import ConfigTree, init_root
@@ -69,11 +67,7 @@ def bench(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ssm.put_parameter(Name="/gromit/platform", Type="String", Value=json.dumps(asdict(PLATFORM)))
     serve.build("tyk", "app-test", "sha-that-was-pruned")
     init_root(tmp_path / "config")
-    handlers, level = logging.root.handlers[:], logging.root.level
     yield Bench(tmp_path / "config", tmp_path / "seen", capsys)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
     bootstrap.session.cache_clear()
 
 
