@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # Its pins contradict ours, so that it has an environment of its own.
 CHECKOV := .venv-checkov/.installed
+# Tests start hundreds of processes: where Python may not keep what it has compiled, each compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check types lint imports checkov docs pins clean

@@ -192,6 +192,7 @@ def test_history_tells_the_oldest_first(shell: Shell) -> None:
     shell.run("redeploy", "app-test", "tyk")
     rows = shell.json("history", "app-test")
     assert [(e["kind"], e["text"]) for e in rows] == [("created", "tyk reported sha of app-test"), ("redeploy", "tyk")]
+    assert shell.json("redeploy", "app-test")["generation"] + 1 == shell.json("redeploy", "app-test")["generation"]
     table = shell.table("history", "app-test")
     assert table[0] == ["AT", "KIND", "ACTOR", "TEXT"]
     assert table[2][:2] == [iso(shell.serve.clock.now), "redeploy"]
@@ -379,7 +380,7 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
 
     def fail() -> None:
-        shell.serve.outcome(shell.serve.claim("sow"), "fail", message="no such image")
+        shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="temporary", message="no such image")
 
     def seen() -> None:
         eventually(lambda: "failed (no such image)" in told(), within=15)
@@ -397,6 +398,25 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
     with Later(shell.serve, fail, seen, again):
         assert run(["env", "wait", "app-test", "--timeout", "30", "-o", "json"]) == 0
     assert json.loads(shell.captured.readouterr().out)["phase"] == "ready"
+
+
+@pytest.mark.parametrize("kind", ["not_found", "rollout", "invalid", "denied", "config"])
+def test_wait_gives_up_at_once_on_what_somebody_has_to_mend(shell: Shell, kind: str) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    with Later(shell.serve, lambda: shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind=kind, message="it is broken")):
+        complaint = shell.fail("wait", "app-test", "--timeout", "1h")
+    assert "app-test is not going to be ready by itself: failed (it is broken)\n  hint: mend it" in complaint
+    assert "is not going to be ready" in shell.fail("wait", "app-test", "--timeout", "1h")
+    assert "is not ready after 0s: it is failed" in shell.fail("wait", "app-test", "--timeout", "0s", "--keep-trying")
+
+
+def test_wait_does_not_give_up_on_what_is_about_to_be_tried_again(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="rollout", message="it is broken")
+    shell.serve.build("tyk", "app-test", "sha")
+    assert "is not ready after 0: it is pending (it is broken)" in shell.fail("wait", "app-test", "--timeout", "0")
+    with Later(shell.serve, lambda: shell.serve.work_off("sow")):
+        assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
 
 
 def test_wait_ends_when_it_is_gone(shell: Shell) -> None:

@@ -70,7 +70,7 @@ TRANSITIONS = {
     ),
     "protection": Transition(lambda _: lifecycle.protect(protected=True, stamp=stamp(LATER)), {P: P, S: S, R: R, F: F}),
     "a redeployment": Transition(lambda _: lifecycle.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}),
-    "another try": Transition(lambda _: lifecycle.retry_now(stamp(LATER)), {F: F}),
+    "another try": Transition(lambda _: lifecycle.retry_now(stamp(LATER)), {F: P}),
     "a sequence noted": Transition(lambda _: lifecycle.note_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}),
     "a birth": Transition(lambda _: lifecycle.start(None, birth(), {}, stamp(LATER), ""), {}),
     "a new incarnation": Transition(lambda row: lifecycle.start(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}),
@@ -207,9 +207,10 @@ def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
     assert environment.lease is not None
 
 
-def test_another_try_is_due_now_and_is_not_forgiven() -> None:
-    row = after(in_phase(Phase.FAILED), lifecycle.retry_now(stamp(BORN + 1)))
-    assert (parse(row).due_ms, parse(row).attempts) == (BORN + 1, 1)
+def test_another_try_is_due_now_and_pauses_begin_anew() -> None:
+    before = in_phase(Phase.FAILED)
+    row = parse(after(before, lifecycle.retry_now(stamp(BORN + 1))))
+    assert (row.due_ms, row.attempts, row.failure) == (BORN + 1, 0, parse(before).failure)
 
 
 # ── PUT, PATCH, retirement ────────────────────────────────────────────────────────────────────────

@@ -519,6 +519,18 @@ def test_a_redeployment_marks_one_component_or_all(registry: Registry) -> None:
         registry.environments.redeploy("app-test", "tyk-docs", registry.stamp())
 
 
+def test_a_redeployment_that_is_sent_again_rolls_over_once(registry: Registry) -> None:
+    bring(registry, Phase.READY)
+    first = registry.environments.redeploy("app-test", None, registry.stamp(), "m-1")
+    registry.now_ms += 1
+    again = registry.environments.redeploy("app-test", None, registry.stamp(), "m-1")
+    assert (again.generation, again.revision) == (first.generation, first.revision)
+    assert registry.environments.redeploy("app-test", None, registry.stamp(), "m-2").generation == first.generation + 1
+    assert registry.environments.redeploy("app-test", "tyk", registry.stamp(), "m-3").generation == first.generation + 2
+    again = registry.environments.redeploy("app-test", None, registry.stamp(), "m-3")
+    assert (again.generation, set(again.redeploys.values())) == (first.generation + 3, {"m-3"})
+
+
 def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_system(registry: Registry) -> None:
     bring(registry, Phase.GONE)
     registry.report(ref="b")

@@ -225,6 +225,8 @@ STRICT: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/builds", {"extra": 1}, "extra"),
     ("/v1/environments/app-test/redeploy", {"component": 5}, "component"),
     ("/v1/environments/app-test/redeploy", {"component": "nope"}, "there is no component 'nope'"),
+    ("/v1/environments/app-test/redeploy", {"mark": "a b"}, "mark"),
+    ("/v1/environments/app-test/redeploy", {"mark": "m" * 65}, "mark"),
     ("/v1/environments/app-test/redeploy", {"\ud800": 5}, "the body"),
     ("/v1/claims", {"kind": "eat"}, "kind"),
     ("/v1/claims", {"holder": ""}, "holder"),

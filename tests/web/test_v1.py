@@ -366,6 +366,8 @@ def test_redeploying_makes_work_for_one_component_or_all(serve: Serve) -> None:
     redeploys = serve.claim("sow")["redeploys"]
     assert set(redeploys) == {*DEFAULTS, "redis"}
     assert redeploys["tyk-pump"] != claim["redeploys"]["tyk-pump"]
+    marked = [serve.send("POST", "/v1/environments/app-test/redeploy", {"mark": "m-1"}).json() for _ in range(2)]
+    assert [m["generation"] for m in marked] == [4, 4]
 
 
 @pytest.mark.parametrize("what", ["protect", "unprotect", "redeploy"])

@@ -1,6 +1,7 @@
 """`gromit env`: looking at environments and changing what is wanted of them, through serve."""
 
 import json
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -17,13 +18,16 @@ from gromit.cli.render import console, show, show_json
 from gromit.cli.unlocking import unlock
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
-from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
+from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed, Temporary
 
 if TYPE_CHECKING:
     from gromit.web.client import ServeClient
 
 LOOK_S = 5.0
 """Look at an environment this often even if nothing was announced."""
+
+_LASTING = frozenset(e.code for e in (ConfigError, Denied, InvalidInput, NotFound, RolloutFailed))
+"""Failures that do not pass by themselves."""
 
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
 
@@ -143,7 +147,8 @@ def unprotect(run: Run, name: str) -> None:
 @pass_run
 def redeploy(run: Run, name: str, component: str | None) -> None:
     """Roll one component, or all, over: a moved default branch and edited config files arrive with it."""
-    _change(run, name, "redeploy", {"component": component} if component else {})
+    # the request is sent again if its answer is lost: with its own mark it rolls over once even so
+    _change(run, name, "redeploy", {"mark": secrets.token_hex(8), **({"component": component} if component else {})})
 
 
 @env.command()
@@ -180,9 +185,14 @@ def watch(run: Run, name: str) -> None:
 @click.argument("name")
 @click.option("--for", "goal", type=click.Choice(["ready", "gone"]), default="ready", show_default=True, help="What to wait for.")
 @click.option("--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m.")
+@click.option("--keep-trying", is_flag=True, help="Wait on after a failure that passes only if somebody mends something.")
 @pass_run
-def wait(run: Run, name: str, goal: str, timeout: str) -> int:
-    """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time."""
+def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
+    """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time.
+
+    It ends at once, with 1 too, if making the environment has failed and will again until somebody mends something: an image
+    that is missing, a service that does not start, a wrong config, a right that is lacking. What may pass by itself is waited for.
+    """
     seconds = parse_duration(timeout)
     if not isinstance(seconds, timedelta):
         raise InvalidInput(f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m")
@@ -196,6 +206,10 @@ def wait(run: Run, name: str, goal: str, timeout: str) -> int:
         if found["phase"] == goal:
             _show(run, found)
             return 0
+        if goal == "ready" and not keep_trying and _stuck(found):
+            click.echo(f"gromit: {found['name']} is not going to be {goal} by itself: {_told(found)}", err=True)
+            click.echo("  hint: mend it and report the build again; --keep-trying waits for what is tried meanwhile", err=True)
+            return FAILED
     click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_told(found)}", err=True)
     return FAILED
 
@@ -232,6 +246,11 @@ def _serve(run: Run) -> "ServeClient":
 def _told(found: Mapping[str, Any]) -> str:
     error = found.get("error")
     return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
+
+
+def _stuck(found: Mapping[str, Any]) -> bool:
+    """Whether what is wanted was tried, and fails until somebody mends something."""
+    return bool(found.get("phase") == "failed" and found["error"] and found["error"]["kind"] in _LASTING)
 
 
 def _detail(run: Run, name: str) -> dict[str, Any]:

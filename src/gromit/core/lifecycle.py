@@ -100,12 +100,13 @@ def note_ref(build: Build) -> Write:
 
 
 def retry_now(stamp: Stamp) -> Write:
-    """Make a failed environment due at once: people run a job again in order to retry."""
+    """Make a failed environment due at once: people run a job again in order to retry. It waits for a worker, no longer failed."""
     return Write(
         conditions=(*_LIVE, _ROOM, Is("want", Want.UP), Present("attempts"), Present("work"), Absent("holder")),
         sets={"due": stamp.now_ms},
         increments={"revision": 1},
         appends={"events": (stamp.event("retry", "asked to try again at once"),)},
+        removes=frozenset({"attempts"}),
     )
 
 
@@ -200,11 +201,15 @@ def protect(*, protected: bool, stamp: Stamp) -> Write:
 
 
 def redeploy(components: Iterable[str], mark: str, stamp: Stamp) -> Write:
-    """Roll the given components over even if nothing else has changed; edited config files arrive with it."""
+    """Roll the given components over even if nothing else has changed; edited config files arrive with it.
+
+    The same `mark` again, as from a client that got no answer, is refused.
+    """
     names = sorted(components)
+    unheard = AnyOf(tuple(unmarked for c in names for unmarked in (Absent(REDEPLOY + c), IsNot(REDEPLOY + c, mark))))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("want", Want.UP)),
+        conditions=(*_LIVE, Is("want", Want.UP), unheard),
         sets={REDEPLOY + c: mark for c in names},
         event=stamp.event("redeploy", ", ".join(names)),
     )

@@ -208,16 +208,16 @@ class Environments:
             raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
         return environment
 
-    def redeploy(self, asked: str, component: str | None, stamp: Stamp) -> Environment:
-        """Roll one component, or all of them, over."""
+    def redeploy(self, asked: str, component: str | None, stamp: Stamp, mark: str | None = None) -> Environment:
+        """Roll one component, or all of them, over. The same `mark` (by default the time) again changes nothing."""
         if component is not None and component not in self.catalogue.components:
             known = ", ".join(sorted(self.catalogue.components))
             raise InvalidInput(f"there is no component {component!r}", hint=f"components are {known}")
         components = [component] if component else list(self.catalogue.components)
-        write = lifecycle.redeploy(components, str(stamp.now_ms), stamp)
+        write = lifecycle.redeploy(components, mark or str(stamp.now_ms), stamp)
         outcome = self.ledger.write(self._name(asked), write, "redeploy")
         environment = self._live(asked, outcome)
-        if isinstance(outcome, Refused):
+        if environment.want is Want.GONE:
             raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
         return environment
 

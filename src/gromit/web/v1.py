@@ -40,12 +40,16 @@ class BuildReport(BaseModel):
     )
 
 
+_MARK = "chosen by the client, new for each redeployment: sent again with the same one, as after a lost answer, nothing is done"
+
+
 class RedeployRequest(BaseModel):
     """What to roll over."""
 
     model_config = ConfigDict(extra="forbid")
 
     component: Annotated[StrictStr | None, Field(description="one component; all of them if absent")] = None
+    mark: Annotated[StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)] = None
 
 
 class Filter(BaseModel):
@@ -164,7 +168,7 @@ def redeploy(
     caller: Admitted, parts: With, name: str, body: Annotated[RedeployRequest, Depends(body_of(RedeployRequest))]
 ) -> EnvironmentView:
     """Roll components over although nothing has changed; edited config files arrive with it."""
-    return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller)))
+    return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller), body.mark))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
