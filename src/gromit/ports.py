@@ -57,6 +57,10 @@ class EnvironmentStore(Protocol):
         """Rows with due work of a kind that nobody holds, oldest first; before them, the one that `claim_id` holds already."""
         ...
 
+    def undone_since(self, kind: str) -> int | None:
+        """Since when (milliseconds) the oldest work of a kind waits to be done, also if it has failed or somebody is at it."""
+        ...
+
     def page(self, after: str | None, limit: int) -> Page:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
         ...

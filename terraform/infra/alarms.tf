@@ -13,11 +13,18 @@ locals {
 
   alarms = merge(
     {
-      for kind, seconds in { sow = var.alarms.sow_minutes * 60, reap = var.alarms.reap_hours * local.hour } :
-      "oldest-${kind}" => {
-        part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"${kind}\" }", value = "$.seconds"
-        when    = "GreaterThanThreshold", limit = seconds, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
-        meaning = "The oldest undone work of ${kind} waits too long, or serve does not say. See `gromit env list`, and the log of ${kind}."
+      oldest-sow = {
+        part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"sow\" }", value = "$.seconds"
+        when    = "GreaterThanThreshold", limit = var.alarms.sow_minutes * 60, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
+        meaning = "Work for sow is due and nobody takes it, or serve does not say. See the log of sow; `gromit suspend` is a reason, too."
+      }
+    },
+    {
+      for kind, hours in { sow = var.alarms.undone_hours, reap = var.alarms.reap_hours } :
+      "undone-${kind}" => {
+        part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"${kind}\" }", value = "$.undone_seconds"
+        when    = "GreaterThanThreshold", limit = hours * local.hour, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
+        meaning = "An environment has waited too long for ${kind}, whatever was tried. See `gromit env list --phase ${kind == "sow" ? "failed,pending" : "deleting"}`."
       }
     },
     {
@@ -33,7 +40,7 @@ locals {
       "failed-${kind}" => {
         part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" }", value = "1"
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "Many runs of ${kind} have failed within an hour. `gromit env list` shows which, `gromit env explain NAME` why."
+        meaning = "Many runs of ${kind} have failed within an hour. `gromit env list` shows which, `gromit env get NAME` why."
       }
     },
     {

@@ -28,7 +28,7 @@ resource "aws_dynamodb_table" "environments" {
     hash_key           = "work"
     range_key          = "due"
     projection_type    = "INCLUDE"
-    non_key_attributes = ["lease_until", "claim_id"]
+    non_key_attributes = ["lease_until", "claim_id", "since"]
   }
 
   ttl {

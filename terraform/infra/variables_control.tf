@@ -107,6 +107,7 @@ variable "alarms" {
     emails         = optional(set(string), [])
     chat           = optional(set(string), [])
     sow_minutes    = optional(number, 120)
+    undone_hours   = optional(number, 48)
     reap_hours     = optional(number, 30)
     failed_runs    = optional(number, 5)
     leaf_days      = optional(number, 7)

@@ -234,6 +234,18 @@ def test_what_a_claim_holds_already_comes_first_for_that_claim(store: Environmen
     assert store.due("sow", 100, 5).names == ("older",)
 
 
+def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoever_holds_it(store: EnvironmentStore) -> None:
+    assert store.undone_since("sow") is None
+    put(store, "later", work="sow", due=900, since=40)
+    put(store, "failing", work="sow", due=9000, since=30)
+    put(store, "gone", work="reap", due=10, since=10)
+    assert (store.undone_since("sow"), store.undone_since("reap")) == (30, 10)
+    put(store, "held", work="sow", due=20, since=20, holder="w", lease_until=10**9)
+    assert store.undone_since("sow") == 20
+    put(store, "of an earlier version", work="sow", due=5)
+    assert store.undone_since("sow") == 5
+
+
 def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:
     put(store, "a", work="sow", due=10)
     store.write("a", Write(conditions=(Present("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})))
@@ -294,7 +306,7 @@ def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> No
     assert index["IndexName"] == INDEX
     assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [("work", "HASH"), ("due", "RANGE")]
     assert index["Projection"]["ProjectionType"] == "INCLUDE"
-    assert set(index["Projection"]["NonKeyAttributes"]) == {"lease_until", "claim_id"}
+    assert set(index["Projection"]["NonKeyAttributes"]) == {"lease_until", "claim_id", "since"}
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     recovery = table.client.describe_continuous_backups(TableName=table.name)["ContinuousBackupsDescription"]
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"

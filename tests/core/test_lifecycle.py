@@ -313,7 +313,7 @@ def test_a_build_within_the_grace_revives_with_all_that_was_reported() -> None:
 def test_a_tombstone_expires_after_thirty_days_and_has_no_work_and_no_lease() -> None:
     row = in_phase(Phase.GONE)
     assert row["expire_at"] == (BORN + TOMBSTONE_MS) // 1000
-    assert not {"work", "due", "holder", "lease_until", "claimed", "claim_id", "spec_hash", "attempts"} & set(row)
+    assert not {"work", "due", "since", "holder", "lease_until", "claimed", "claim_id", "spec_hash", "attempts"} & set(row)
     assert (row["infra"], row["observed"]) == (False, row["generation"])
 
 

@@ -75,7 +75,8 @@ MEANINGS: Mapping[str, str] = {
     "tls.role_refused": "a certificate names an unknown role, or two: it has none",
     "token.made": "a token was made (its id; never the token itself)",
     "token.revoked": "a token was revoked",
-    "work.age": "every minute, for each kind of work: how long the oldest that is due, and that nobody holds, has been waiting",
+    "work.age": "every minute, for each kind of work: how long the oldest that is due, and that nobody holds, has been waiting; "
+    "and (`undone_seconds`) how long the oldest has been asked for, failures and claims included",
     "work.age_unknown": "the table does not say what is due",
     "work.halted": "a watching worker begins nothing, with why; said once while it stays so",
     "work.limited": "`reap.limit` is reached: the rest is for the next run",

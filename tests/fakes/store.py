@@ -56,6 +56,10 @@ class MemoryStore:
             min(upcoming, default=None),
         )
 
+    def undone_since(self, kind: str) -> int | None:
+        """Since when the oldest work of a kind waits to be done."""
+        return min((r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind), default=None)
+
     def page(self, after: str | None, limit: int) -> Page:
         """Rows by name, at most `limit`, from behind `after`."""
         names = sorted(n for n in self._rows if after is None or n > after)

@@ -78,6 +78,31 @@ def test_the_age_of_undone_work_is_told(serve: Serve) -> None:
     assert age("sow") == 131
 
 
+def test_work_that_fails_again_and_again_grows_older(serve: Serve) -> None:
+    def ages() -> tuple[float | None, float | None]:
+        due, undone = (f"gromit_oldest_{what}_age_seconds" for what in ("work", "undone"))
+        return _value(serve, due, kind="sow"), _value(serve, undone, kind="sow")
+
+    serve.build("tyk", "app-test", "sha")
+    for _ in range(3):
+        serve.outcome(serve.claim("sow"), "fail")
+        serve.clock.advance(s=7 * 3600)
+    serve.outcome(serve.claim("sow"), "fail")
+    assert ages() == (0, 3 * 7 * 3600)
+    serve.build("tyk", "app-test", "sha")
+    assert ages() == (0, 3 * 7 * 3600)
+    serve.work_off("sow")
+    assert ages() == (0, 0)
+
+
+def test_the_grace_does_not_count_as_waiting(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    serve.send("DELETE", "/env/app-test")
+    assert _value(serve, "gromit_oldest_undone_age_seconds", kind="reap") == 0
+    serve.clock.advance(s=GRACE_S + 5)
+    assert _value(serve, "gromit_oldest_undone_age_seconds", kind="reap") == 5
+
+
 def test_serve_is_ready_as_long_as_its_table_answers(emulator: Emulator, certificates: Certificates) -> None:
     with serving(emulator, certificates) as serve, httpx2.Client(base_url=serve.health_url, trust_env=False) as client:
         assert (client.get("/healthcheck").text, client.get("/readyz").text) == ("OK", "OK")
@@ -115,12 +140,18 @@ class Waiting(MemoryStore):
             return Due(("app-test",), now_ms - 90_000, None)
         raise Temporary(f"not now: {limit} {claim_id}")
 
+    def undone_since(self, kind: str) -> int | None:
+        return 400_000 if kind == "sow" else None
+
 
 def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
     with capture_logs() as lines:
         Metrics(Waiting(), lambda: Millis(1_000_000)).tell()
         Metrics(MemoryStore(), lambda: Millis(1_000_000)).tell()
-    said = [(line["event"], line["kind"], line.get("seconds")) for line in lines]
+    said = [(line["event"], line["kind"], line.get("seconds"), line.get("undone_seconds")) for line in lines]
     assert said == [
-        ("work.age", "sow", 90.0), ("work.age_unknown", "reap", None), ("work.age", "sow", 0.0), ("work.age", "reap", 0.0)
-    ]  # fmt: skip
+        ("work.age", "sow", 90.0, 600.0),
+        ("work.age_unknown", "reap", None, None),
+        ("work.age", "sow", 0.0, 0.0),
+        ("work.age", "reap", 0.0, 0.0),
+    ]

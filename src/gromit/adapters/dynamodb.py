@@ -2,7 +2,8 @@
 
 One item an environment, key `name`. The sparse index `work` (key `work`, sorted by `due`) holds only rows with work to do, so the
 cost of looking for work does not depend on how many environments there are; it carries `lease_until`, so that what somebody holds
-is skipped without an attempt to claim it, and `claim_id`, so that a claim which is asked for again is found.
+is skipped without an attempt to claim it, `claim_id`, so that a claim which is asked for again is found, and `since`, so that
+work which fails again and again is seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,22 @@ class DynamoStore:
         oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
         held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
         return Due(tuple(str(r[KEY]) for r in held_first), oldest, following)
+
+    def undone_since(self, kind: str) -> int | None:
+        """Since when the oldest work of a kind waits to be done, also if it has failed or somebody is at it. Reads all of its kind.
+
+        An index that an earlier version made does not hold `since`: there, what has failed counts from its next try on.
+        """
+        with translated(f"look for undone work in table {self._table}"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=INDEX,
+                KeyConditionExpression="#work = :work",
+                ExpressionAttributeNames={"#work": "work"},
+                ExpressionAttributeValues={":work": {"S": kind}},
+            )
+            rows = [_row(item) or {} for page in pages for item in page["Items"]]
+        return min((r.get("since", r["due"]) for r in rows), default=None)
 
     def page(self, after: str | None, limit: int) -> Page:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""

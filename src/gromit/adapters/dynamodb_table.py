@@ -158,7 +158,7 @@ def work_index() -> "GlobalSecondaryIndexTypeDef":
     return {
         "IndexName": INDEX,
         "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id"]},
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id", "since"]},
     }
 
 

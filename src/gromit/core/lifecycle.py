@@ -30,6 +30,7 @@ _LIVE: tuple[Condition, ...] = (Present("generation"), Absent("gone_at"))
 _ROOM = AnyOf((Absent("events"), Shorter("events", HISTORY_MAX)))
 _LEASE = frozenset({"holder", "lease_until", "claimed", "claim_id", "task"})
 _FAILURE = frozenset({"attempts", "last_error"})
+_WORK = frozenset({"work", "due", "since"})
 _PARTS = (VERSION, REF, FALLBACK, REDEPLOY)
 
 
@@ -161,7 +162,7 @@ def delete(stamp: Stamp, grace_ms: int, text: str) -> Write:
     """Nobody wants it any more: due for reaping after the grace, in which a build revives it."""
     return Write(
         conditions=(*_LIVE, _ROOM, Is("want", Want.UP), Is("protected", value=False)),
-        sets={"want": Want.GONE, "work": Work.REAP, "due": stamp.now_ms + grace_ms, "changed": stamp.now_ms},
+        sets={"want": Want.GONE, **work_from(Work.REAP, stamp.now_ms + grace_ms), "changed": stamp.now_ms},
         increments={"generation": 1, "revision": 1},
         appends={"events": (stamp.event("deleted", text),)},
         removes=_FAILURE,
@@ -227,6 +228,11 @@ def cut_history(before: Row) -> Write:
 def reported_attributes(versions: Mapping[str, str]) -> dict[str, Any]:
     """The attributes of versions given without a ref, as PUT and PATCH do."""
     return {VERSION + r: v for r, v in versions.items()}
+
+
+def work_from(kind: Work, at_ms: int) -> dict[str, Any]:
+    """The attributes of work that is to be done from an instant on; what fails is due later, but asked for `since` then."""
+    return {"work": kind, "due": at_ms, "since": at_ms}
 
 
 def build_attributes(build: Build) -> dict[str, Any]:
@@ -299,7 +305,7 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
         copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
         appends={"events": (stamp.event("sown", ""),)},
-        removes=_LEASE | _FAILURE | {"work", "due"},
+        removes=_LEASE | _FAILURE | _WORK,
     )
 
 
@@ -329,7 +335,7 @@ def reaped(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
         copies={"observed": "claimed"},
         increments={"revision": 1},
         appends={"events": (stamp.event("reaped", ""),)},
-        removes=_LEASE | _FAILURE | {"work", "due", "spec_hash"},
+        removes=_LEASE | _FAILURE | _WORK | {"spec_hash"},
     )
 
 
@@ -372,7 +378,7 @@ def _wanted_up(stamp: Stamp, *, conditions: tuple[Condition, ...], sets: Mapping
     room: tuple[Condition, ...] = (_ROOM,) if event else ()
     return Write(
         conditions=(*conditions, *room),
-        sets={**sets, "want": Want.UP, "work": Work.SOW, "due": stamp.now_ms, "changed": stamp.now_ms},
+        sets={**sets, "want": Want.UP, **work_from(Work.SOW, stamp.now_ms), "changed": stamp.now_ms},
         increments={"generation": 1, "revision": 1},
         appends={"events": (event,)} if event else {},
         removes=_FAILURE,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gromit.core import lifecycle
 from gromit.core.catalogue import Catalogue
 from gromit.core.dns import Record, environment_of, owner_record
 from gromit.core.environment import FALLBACK, VERSION, Source, Want, Work
@@ -82,7 +83,7 @@ def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
     gone, finished = state == "deleted", state == "processed"
     now_ms = terms.stamp.now_ms
-    work = {} if finished else {"work": Work.REAP if gone else Work.SOW, "due": now_ms + (terms.grace_ms if gone else 0)}
+    work = {} if finished else lifecycle.work_from(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
     sets = {
         **_attributes(name, versions, terms.catalogue),
         **work,

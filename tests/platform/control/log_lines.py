@@ -39,6 +39,8 @@ from tests.fakes.store import MemoryStore
 
 WAITING_S = 90.0
 """How long the oldest work has waited when serve says so."""
+UNDONE_S = 600.0
+"""How long ago the oldest work was asked for."""
 
 
 def _nothing(*_arguments: object) -> None:
@@ -52,7 +54,11 @@ def _serve() -> None:
         def due(self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None) -> Due:
             return Due(("app-test",), now_ms - int(WAITING_S * 1000), None)
 
-    Metrics(Waiting(), lambda: Millis(1_000_000_000)).tell()
+        def undone_since(self, _kind: str) -> int | None:
+            return now - int(UNDONE_S * 1000)
+
+    now = Millis(1_000_000_000)
+    Metrics(Waiting(), lambda: now).tell()
 
 
 def _work(kind: Work) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.platform.control import filters
 from tests.platform.control.installed import HERE, PROGRAMS, Installed
-from tests.platform.control.log_lines import PARTS, WAITING_S
+from tests.platform.control.log_lines import PARTS, UNDONE_S, WAITING_S
 from tests.platform.roots import REPOSITORY
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
@@ -36,7 +36,8 @@ def _filters(installed: Installed) -> Mapping[str, dict[str, Any]]:
 
 EXPECTED = {
     "gromit-oldest-sow": [WAITING_S],
-    "gromit-oldest-reap": [WAITING_S],
+    "gromit-undone-sow": [UNDONE_S],
+    "gromit-undone-reap": [UNDONE_S],
     "gromit-not-run-sow": [1.0],
     "gromit-not-run-reap": [1.0],
     "gromit-not-run-chitragupta": [1.0],
