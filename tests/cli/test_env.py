@@ -128,7 +128,7 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
         ["tyk", "sha-gw", "reported of x/f-1"],
         ["tyk-analytics", "master", "default branch: it has no such branch"],
         ["tyk-identity-broker", "master", "default branch: it has no such branch"],
-        ["tyk-pump", "sha-p", "reported"],
+        ["tyk-pump", "sha-p", "given without a branch"],
         ["tyk-sink", "f-1", "its registry has the branch's tag"],
     ]
     assert [line.split() for line in lines[16:]] == [
@@ -321,6 +321,9 @@ def test_protection_is_in_the_way_of_deletion(shell: Shell) -> None:
     assert "gromit env unprotect app-test" in complaint
     assert ["protected", "no"] in shell.table("unprotect", "app-test")
     assert shell.json("delete", "app-test")["want"] == "gone"
+    shell.serve.clock.advance(s=GRACE_S)
+    shell.serve.work_off("reap")
+    assert shell.json("delete", "app-test")["phase"] == "gone"  # as after a lost answer
 
 
 def test_redeploy_rolls_one_component_or_all_over(shell: Shell) -> None:
@@ -400,7 +403,7 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
     assert json.loads(shell.captured.readouterr().out)["phase"] == "ready"
 
 
-@pytest.mark.parametrize("kind", ["not_found", "rollout", "invalid", "denied", "config"])
+@pytest.mark.parametrize("kind", ["not_found", "rollout", "invalid", "denied", "config", "conflict", "bug"])
 def test_wait_gives_up_at_once_on_what_somebody_has_to_mend(shell: Shell, kind: str) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(shell.serve, lambda: shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind=kind, message="it is broken")):
@@ -443,7 +446,15 @@ def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     assert "app-test is not ready after 0.2s: it is pending" in shell.fail("wait", "app-test", "--timeout", "0.2s")
     assert "app-test is not gone after 0: it is pending" in shell.fail("wait", "app-test", "--for", "gone", "--timeout", "0")
-    assert "nowhere is not ready after 0: it is gone" in shell.fail("wait", "nowhere", "--timeout", "0")
+    assert "nowhere is not ready after 0: it is gone" in shell.fail("wait", "nowhere", "--timeout", "0", "--keep-trying")
+
+
+def test_wait_does_not_wait_for_what_nobody_wants(shell: Shell) -> None:
+    told = "nowhere is not going to be ready by itself: gone\n  hint: report a build of the branch; --keep-trying"
+    assert told in shell.fail("wait", "nowhere", "--timeout", "1h")
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.serve.send("DELETE", "/env/app-test")
+    assert "app-test is not going to be ready by itself: deleting" in shell.fail("wait", "app-test", "--timeout", "1h")
 
 
 @pytest.mark.parametrize("timeout", ["soon", "-1", "", "5x", "1h5"])

@@ -83,10 +83,19 @@ def test_a_repository_that_nobody_knows_any_more_keeps_its_version() -> None:
     assert parse(converted(flat(portal="sha-9"))).versions == {"portal": Version("sha-9", Source.REPORTED)}
 
 
-def test_what_is_protected_by_its_name_becomes_so_but_not_what_is_to_go() -> None:
+def test_what_is_protected_by_its_name_becomes_so() -> None:
     assert parse(converted(flat("master"), protected=True)).protected
     assert not parse(converted(flat("master"))).protected
-    assert not parse(converted(flat("master", "deleted"), protected=True)).protected
+
+
+def test_what_is_protected_by_its_name_is_kept_even_if_the_earlier_system_had_deleted_it() -> None:
+    """Its workflow for deleted branches deleted the default branch's environment."""
+    kept = parse(converted(flat("master", "deleted"), protected=True))
+    assert (kept.want, kept.work, kept.due_ms, kept.protected) == (Want.UP, Work.SOW, NOW, True)
+    assert kept.observed < kept.generation
+    step = plan_row(flat("master", "deleted"), terms(protected=True))
+    assert isinstance(step, RowStep)
+    assert "its name is protected: it is kept" in step.why
 
 
 @pytest.mark.parametrize("repository", ["want", "events", "due", "work", "infra"])

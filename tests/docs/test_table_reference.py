@@ -13,7 +13,7 @@ from gromit.adapters import aws, catalogue_file
 from gromit.adapters.dynamodb_table import Table
 from gromit.core import environment, lifecycle, migration
 from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, WIRE_STATE, Phase, Source, Version, Work
-from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Stamp
+from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Moved, Stamp
 from gromit.core.names import parse_ref
 from gromit.core.rows import Row, Write
 from tests.docs.markdown import read, table
@@ -30,6 +30,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[Write]]] = {
     lifecycle.report: lambda: [lifecycle.report(BUILD, STAMP)],
     lifecycle.note_sequence: lambda: [lifecycle.note_sequence(BUILD)],
     lifecycle.note_ref: lambda: [lifecycle.note_ref(BUILD)],
+    lifecycle.renew_fallbacks: lambda: [lifecycle.renew_fallbacks(Moved(FALLBACKS, 1), STAMP)],
     lifecycle.retry_now: lambda: [lifecycle.retry_now(STAMP)],
     lifecycle.start: lambda: [
         lifecycle.start(before, Birth("id", protected=False, fallbacks=FALLBACKS), lifecycle.build_attributes(BUILD), STAMP, "text")

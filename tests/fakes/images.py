@@ -11,6 +11,7 @@ class FakeImages:
 
     def __init__(self, *images: Image) -> None:
         self._digests: dict[Image, str] = {}
+        self.problem: Exception | None = None
         for repository, tag in images:
             self.push(repository, tag)
 
@@ -20,6 +21,12 @@ class FakeImages:
         self._digests[repository, tag] = digest
         return digest
 
+    def remove(self, repository: str, tag: str) -> None:
+        """Let a tag be gone, as when it has expired."""
+        del self._digests[repository, tag]
+
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
-        """The digest of each image that was pushed."""
+        """The digest of each image that was pushed; raises `problem` if there is one."""
+        if self.problem:
+            raise self.problem
         return {image: self._digests[image] for image in images if image in self._digests}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environment import Environment, Failure, Phase, Source, Version, Want, Work
 from gromit.core.lifecycle import HISTORY_MAX, TOMBSTONE_MS, Claimant, Fence
@@ -31,6 +32,10 @@ def finish(registry: Registry, claimed: Environment, kind: Work = Work.SOW) -> E
     return registry.leases.reaped(claimed.name, fence, "n", registry.stamp())
 
 
+def fail(registry: Registry, claimed: Environment) -> None:
+    registry.leases.failed(claimed.name, Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms))
+
+
 def bring(registry: Registry, phase: Phase) -> None:
     """Bring `app-test`, with a build of tyk, into a phase."""
     registry.report()
@@ -40,7 +45,7 @@ def bring(registry: Registry, phase: Phase) -> None:
     if phase is Phase.SOWING:
         return
     if phase is Phase.FAILED:
-        registry.leases.failed("app-test", Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms))
+        fail(registry, claimed)
         return
     finish(registry, claimed)
     if phase is Phase.READY:
@@ -113,13 +118,70 @@ def test_names_that_fit_a_pattern_are_protected_from_the_beginning(registry: Reg
 # ── more builds ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_newer_build_is_one_write_and_no_look_at_the_registry(registry: Registry) -> None:
+def test_a_newer_build_is_one_write_and_one_look_at_the_registry_for_those_that_reported_nothing(registry: Registry) -> None:
     registry.report()
     registry.store.writes, registry.images.asked = 0, []
     assert registry.report(version="sha-2")[0] is Receipt.ACCEPTED
     assert registry.report("tyk-pump", "p-1")[0] is Receipt.ACCEPTED
-    assert (registry.store.writes, registry.images.asked) == (2, [])
+    assert registry.store.writes == 2
+    others = {(r, "app-test") for r in ("tyk-analytics", "tyk-docs")}
+    assert registry.images.asked == [others | {("tyk-pump", "app-test")}, others]
     assert registry.versions() == {"tyk": "sha-2", "tyk-analytics": "master", "tyk-pump": "p-1", "tyk-docs": "master"}
+
+
+def test_with_a_newer_build_others_get_what_their_registries_hold_now(registry: Registry) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report()
+    registry.images.remove("tyk-pump", "app-test")
+    registry.images.push("tyk-analytics", "app-test")
+    _, environment = registry.report(version="sha-2")
+    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    assert environment.versions["tyk-analytics"] == Version("app-test", Source.BRANCH)
+    assert environment.generation == 2
+
+
+def test_a_registry_that_does_not_answer_does_not_hold_up_a_newer_build(registry: Registry) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report()
+    registry.images.problem = Temporary("throttled")
+    with capture_logs() as lines:
+        assert registry.report(version="sha-2")[0] is Receipt.ACCEPTED
+    assert registry.versions()["tyk-pump"] == "app-test"
+    assert [line["reason"] for line in lines if line["event"] == "fallbacks.kept"] == ["throttled"]
+
+
+def test_what_is_retired_does_not_come_back_with_a_newer_build_of_another(registry: Registry) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report("tyk-pump", "p-1")
+    registry.report("tyk", "sha-1")
+    registry.environments.retire("app-test", "tyk-pump", registry.stamp())
+    _, environment = registry.report("tyk", "sha-2")
+    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+
+
+def test_what_is_retired_while_a_build_is_looked_at_stays_retired(registry: Registry) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report("tyk-pump", "p-1")
+    registry.report("tyk", "sha-1")
+    registry.images.push("tyk-analytics", "app-test")
+    registry.store.meddling = [lambda: registry.environments.retire("app-test", "tyk-pump", registry.stamp())]
+    _, environment = registry.report("tyk", "sha-2")
+    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    assert environment.versions["tyk-analytics"] == Version("app-test", Source.BRANCH)
+
+
+def test_another_try_and_a_redeployment_look_at_the_registries_too(registry: Registry) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.images.push("tyk-analytics", "app-test")
+    registry.report()
+    fail(registry, claim(registry, Work.SOW))
+    registry.images.remove("tyk-pump", "app-test")
+    receipt, environment = registry.report()
+    assert (receipt, environment.generation, environment.attempts) == (Receipt.RETRIED, 2, 0)
+    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    registry.images.remove("tyk-analytics", "app-test")
+    environment = registry.environments.redeploy("app-test", "tyk", registry.stamp())
+    assert environment.versions["tyk-analytics"] == Version("master", Source.DEFAULT)
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SOWING, Phase.READY])
@@ -484,6 +546,29 @@ def test_a_repository_without_a_reported_version_may_not_retire_anything(registr
         with pytest.raises(TrustError, match=f"{repository} has no reported version in app-test"):
             registry.environments.retire("app-test", repository, registry.stamp())
     assert registry.phase() is Phase.PENDING
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/hotfix/x", "hotfix/x", "hotfix%2Fx", "refs%2Fheads%2Fhotfix%2Fx", "refs/heads/x"])
+def test_the_deletion_of_a_branch_that_was_refused_leaves_the_one_that_has_the_name_alone(registry: Registry, ref: str) -> None:
+    registry.report(ref="refs/heads/feature/x")
+    with pytest.raises(Conflict):
+        registry.report(version="sha-2", ref="hotfix/x")
+    with pytest.raises(TrustError, match=r"tyk has no reported version of '(hotfix/)?x' in x: what it has is of 'feature/x'"):
+        registry.environments.retire(ref, "tyk", registry.stamp())
+    assert registry.environments.get("x").want is Want.UP
+
+
+@pytest.mark.parametrize("ref", ["x", "feature/x", "refs/heads/feature/x", "feature%2Fx"])
+def test_a_branch_is_retired_by_its_ref_or_by_the_environments_name(registry: Registry, ref: str) -> None:
+    registry.report(ref="refs/heads/feature/x")
+    registry.environments.retire(ref, "tyk", registry.stamp())
+    assert registry.environments.get("x").want is Want.GONE
+
+
+def test_what_was_set_without_a_ref_is_retired_by_any(registry: Registry) -> None:
+    registry.environments.put("x", {"tyk": "sha-1"}, registry.stamp())
+    registry.environments.retire("hotfix/x", "tyk", registry.stamp())
+    assert registry.environments.get("x").want is Want.GONE
 
 
 # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────────

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 LOOK_S = 5.0
 """Look at an environment this often even if nothing was announced."""
 
-_LASTING = frozenset(e.code for e in (ConfigError, Denied, InvalidInput, NotFound, RolloutFailed))
-"""Failures that do not pass by themselves."""
+_LASTING = frozenset(e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)) | {"bug"}
+"""Kinds of failures that do not pass by themselves: docs/reference/errors.md."""
 
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
 
@@ -121,7 +121,11 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
 @pass_run
 def delete(run: Run, name: str) -> None:
     """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
-    _serve(run).call("DELETE", f"/env/{_in_path(name)}")
+    try:
+        _serve(run).call("DELETE", f"/env/{_in_path(name)}")
+    except NotFound:
+        if _detail(run, name)["phase"] != "gone":  # it went meanwhile, as after a lost answer; raises if it was never there
+            raise
     _show(run, _detail(run, name))
 
 
@@ -185,13 +189,14 @@ def watch(run: Run, name: str) -> None:
 @click.argument("name")
 @click.option("--for", "goal", type=click.Choice(["ready", "gone"]), default="ready", show_default=True, help="What to wait for.")
 @click.option("--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m.")
-@click.option("--keep-trying", is_flag=True, help="Wait on after a failure that passes only if somebody mends something.")
+@click.option("--keep-trying", is_flag=True, help="Wait on also where somebody has to report a build or mend something first.")
 @pass_run
 def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
     """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time.
 
-    It ends at once, with 1 too, if making the environment has failed and will again until somebody mends something: an image
-    that is missing, a service that does not start, a wrong config, a right that is lacking. What may pass by itself is waited for.
+    It ends at once, with 1 too, if nobody wants the environment, or if making it has failed and will again until somebody mends
+    something: an image that is missing, a service that does not start, a wrong config, a right that is lacking. What may pass by
+    itself is waited for.
     """
     seconds = parse_duration(timeout)
     if not isinstance(seconds, timedelta):
@@ -206,9 +211,9 @@ def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> 
         if found["phase"] == goal:
             _show(run, found)
             return 0
-        if goal == "ready" and not keep_trying and _stuck(found):
+        if goal == "ready" and not keep_trying and (remedy := _remedy(found)):
             click.echo(f"gromit: {found['name']} is not going to be {goal} by itself: {_told(found)}", err=True)
-            click.echo("  hint: mend it and report the build again; --keep-trying waits for what is tried meanwhile", err=True)
+            click.echo(f"  hint: {remedy}; --keep-trying waits for it", err=True)
             return FAILED
     click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_told(found)}", err=True)
     return FAILED
@@ -248,9 +253,13 @@ def _told(found: Mapping[str, Any]) -> str:
     return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
 
 
-def _stuck(found: Mapping[str, Any]) -> bool:
-    """Whether what is wanted was tried, and fails until somebody mends something."""
-    return bool(found.get("phase") == "failed" and found["error"] and found["error"]["kind"] in _LASTING)
+def _remedy(found: Mapping[str, Any]) -> str | None:
+    """What somebody has to do first if an environment is to be ready; None if it may become so by itself."""
+    if found["phase"] in {"gone", "deleting", "reaping"}:
+        return "report a build of the branch"
+    if found["phase"] == "failed" and found["error"] and found["error"]["kind"] in _LASTING:
+        return "mend it, and report the build again"
+    return None
 
 
 def _detail(run: Run, name: str) -> dict[str, Any]:
@@ -314,8 +323,7 @@ def _show(run: Run, found: Mapping[str, Any]) -> None:
 def _why(version: Mapping[str, Any]) -> str:
     match version["source"]:
         case "reported":
-            ref = f" of {version['ref']}" if version["ref"] else ""
-            return f"reported{ref}"
+            return f"reported of {version['ref']}" if version["ref"] else "given without a branch"
         case "branch":
             return "its registry has the branch's tag"
         case _:

@@ -117,7 +117,7 @@ class Environment:
     generation: int
     observed: int
     versions: Mapping[str, Version]
-    """By repository: reported ones, and fallbacks chosen when the environment was made."""
+    """By repository: reported ones, and the fallbacks that were found when it was last asked for anything."""
     sequences: Mapping[str, int]
     redeploys: Mapping[str, str]
     protected: bool

@@ -65,11 +65,36 @@ class Birth:
     fallbacks: Mapping[str, Version]
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Fallbacks that are others now than those in the row."""
+
+    fallbacks: Mapping[str, Version]
+    revision: int
+    """Of the row that was looked at: a retirement meanwhile must not be undone."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Hold as long as the row is the one that was looked at."""
+        return (Is("revision", self.revision),) if self.fallbacks else ()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What changes in the row."""
+        return _fallback_attributes(self.fallbacks)
+
+
+def follows_branch(row: Row, repository: str) -> bool:
+    """Whether a repository without a reported version contributes its branch's tag where there is one: until it is retired."""
+    return not row.get(FALLBACK + repository, {}).get("retired", False)
+
+
 # ── what clients want ─────────────────────────────────────────────────────────────────────────────
 
 
-def report(build: Build, stamp: Stamp) -> Write:
+def report(build: Build, stamp: Stamp, moved: "Moved | None" = None) -> Write:
     """A build for an environment that exists: accepted if it says something new and is not older than what is known."""
+    moved = moved or Moved({}, 0)
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
     unheard = AnyOf((Absent(version), IsNot(version, build.version), Is("want", Want.GONE)))
@@ -77,8 +102,8 @@ def report(build: Build, stamp: Stamp) -> Write:
     same_ref = AnyOf((Is("want", Want.GONE), Absent(ref), Is(ref, build.ref.full)))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, unheard, same_ref, *not_older),
-        sets=_reported(build),
+        conditions=(*_LIVE, unheard, same_ref, *not_older, *moved.conditions),
+        sets={**_reported(build), **moved.attributes},
         event=stamp.event("build", f"{repository} reported {build.version} of {build.ref.full}"),
     )
 
@@ -100,6 +125,17 @@ def note_ref(build: Build) -> Write:
     )
 
 
+def renew_fallbacks(moved: "Moved", stamp: Stamp) -> Write:
+    """Take what repositories without a reported version contribute from where it is now."""
+    listed = ", ".join(f"{r}={v.version}" for r, v in sorted(moved.fallbacks.items()))
+    return _wanted_up(
+        stamp,
+        conditions=(*_LIVE, Is("want", Want.UP), *moved.conditions),
+        sets=moved.attributes,
+        event=stamp.event("changed", f"fallbacks looked up anew: {listed}"),
+    )
+
+
 def retry_now(stamp: Stamp) -> Write:
     """Make a failed environment due at once: people run a job again in order to retry. It waits for a worker, no longer failed."""
     return Write(
@@ -117,7 +153,7 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
     `reported` holds the attributes of reported versions (`reported_attributes`).
     """
     sets = {
-        **{FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in birth.fallbacks.items()},
+        **_fallback_attributes(birth.fallbacks),
         **reported,
         "incarnation": birth.incarnation,
         "protected": birth.protected,
@@ -142,7 +178,7 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
 
 def replace_versions(before: Row, reported: Mapping[str, Any], fallbacks: Mapping[str, Version], stamp: Stamp) -> Write:
     """PUT on an environment that exists: these versions are reported and no others."""
-    sets = {**{FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}, **reported}
+    sets = {**_fallback_attributes(fallbacks), **reported}
     write = _wanted_up(
         stamp,
         conditions=(*_LIVE, Is("revision", before["revision"])),
@@ -153,9 +189,10 @@ def replace_versions(before: Row, reported: Mapping[str, Any], fallbacks: Mappin
 
 
 def merge_versions(reported: Mapping[str, Any], stamp: Stamp) -> Write:
-    """PATCH: these versions are reported too."""
+    """PATCH: these versions are reported too, of no ref."""
     event = stamp.event("changed", "versions set: " + _listed(reported))
-    return _wanted_up(stamp, conditions=_LIVE, sets=reported, event=event)
+    write = _wanted_up(stamp, conditions=_LIVE, sets=reported, event=event)
+    return _also_removing(write, {REF + a.removeprefix(VERSION) for a in reported})
 
 
 def delete(stamp: Stamp, grace_ms: int, text: str) -> Write:
@@ -174,7 +211,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: Stamp) -> Writ
     write = _wanted_up(
         stamp,
         conditions=(*_LIVE, Is("revision", before["revision"]), Is("want", Want.UP)),
-        sets={FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT}},
+        sets=_retired(repository, default_tag),
         event=stamp.event("retired", f"the branch of {repository} is gone; {default_tag} takes its place"),
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
@@ -186,7 +223,7 @@ def retire_last(before: Row, repository: str, default_tag: str, stamp: Stamp, gr
     return replace(
         write,
         conditions=(*write.conditions, Is("revision", before["revision"])),
-        sets={**write.sets, FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT}},
+        sets={**write.sets, **_retired(repository, default_tag)},
         removes=write.removes | {VERSION + repository, REF + repository},
     )
 
@@ -201,17 +238,17 @@ def protect(*, protected: bool, stamp: Stamp) -> Write:
     )
 
 
-def redeploy(components: Iterable[str], mark: str, stamp: Stamp) -> Write:
+def redeploy(components: Iterable[str], mark: str, stamp: Stamp, moved: "Moved | None" = None) -> Write:
     """Roll the given components over even if nothing else has changed; edited config files arrive with it.
 
     The same `mark` again, as from a client that got no answer, is refused.
     """
-    names = sorted(components)
+    names, moved = sorted(components), moved or Moved({}, 0)
     unheard = AnyOf(tuple(unmarked for c in names for unmarked in (Absent(REDEPLOY + c), IsNot(REDEPLOY + c, mark))))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("want", Want.UP), unheard),
-        sets={REDEPLOY + c: mark for c in names},
+        conditions=(*_LIVE, Is("want", Want.UP), unheard, *moved.conditions),
+        sets={**{REDEPLOY + c: mark for c in names}, **moved.attributes},
         event=stamp.event("redeploy", ", ".join(names)),
     )
 
@@ -387,6 +424,14 @@ def _wanted_up(stamp: Stamp, *, conditions: tuple[Condition, ...], sets: Mapping
 
 def _also_removing(write: Write, attributes: Iterable[str]) -> Write:
     return replace(write, removes=write.removes | frozenset(attributes))
+
+
+def _fallback_attributes(fallbacks: Mapping[str, Version]) -> dict[str, Any]:
+    return {FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}
+
+
+def _retired(repository: str, default_tag: str) -> dict[str, Any]:
+    return {FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT, "retired": True}}
 
 
 def _reported(build: Build) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
     | state `new`               | wanted, nothing observed: pending                            |
     | state `processed`         | wanted, generation 1 observed: ready                         |
     | state `deleted`           | gone is wanted, reaped after the grace                       |
+    | … of a protected name     | wanted, nothing observed: the earlier system deleted by      |
+    |                           | mistake, too                                                 |
     | a default branch's tag    | the fallback of that repository                              |
     | the environment's name    | the fallback of that repository: its branch's tag            |
     | any other version         | reported by that repository                                  |
@@ -76,12 +78,14 @@ def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
     strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
     if strange:
         return LeftAlone(name, f"{strange[0]} has no usable version: mend or remove that attribute")
-    return RowStep(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system")
+    kept = state == "deleted" and terms.protected
+    but = ", but its name is protected: it is kept, and made if it is not there" if kept else ""
+    return RowStep(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}")
 
 
 def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms) -> Write:
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
-    gone, finished = state == "deleted", state == "processed"
+    gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
     work = {} if finished else lifecycle.work_from(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
     sets = {
@@ -94,7 +98,7 @@ def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms
         "epoch": now_ms,
         "revision": 1,
         "infra": True,
-        "protected": terms.protected and not gone,
+        "protected": terms.protected,
         "created": now_ms,
         "changed": now_ms,
         "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],

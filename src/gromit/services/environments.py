@@ -4,16 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from urllib.parse import unquote
+
+import structlog
 
 from gromit.core import lifecycle
 from gromit.core.catalogue import Catalogue
 from gromit.core.environment import Environment, Source, Version, Want, parse
-from gromit.core.lifecycle import Birth, Build, Stamp
+from gromit.core.lifecycle import Birth, Build, Moved, Stamp
 from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
 from gromit.core.rows import Accepted, Outcome, Refused, Row
-from gromit.errors import Conflict, InvalidInput, NotFound, TrustError
+from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.ports import ImageRegistry
 from gromit.services.ledger import ATTEMPTS, Ledger, crowded
+
+log = structlog.get_logger(__name__)
 
 
 class Receipt(StrEnum):
@@ -59,14 +64,16 @@ class Environments:
     # ── builds ────────────────────────────────────────────────────────────────────────────────────
 
     def report(self, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
-        """Take a build in. One write for an environment that exists and hears something new.
+        """Take a build in. One read and one write for an environment that exists and hears something new.
 
         Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
         """
         self._check_repository(build.repository)
         name = build.ref.environment
         for _ in range(ATTEMPTS):
-            outcome = self.ledger.write(name, lifecycle.report(build, stamp), "build")
+            row = self.ledger.read(name)
+            moved = self._moved(row, build.ref.last, build) if row is not None else None
+            outcome = self.ledger.write(name, lifecycle.report(build, stamp, moved), "build")
             if isinstance(outcome, Accepted):
                 return Receipt.ACCEPTED, parse(outcome.row)
             row = outcome.row
@@ -89,19 +96,23 @@ class Environments:
         newest = environment.sequences.get(build.repository)
         if build.sequence is not None and newest is not None and build.sequence <= newest:
             if up and same and build.sequence == newest:
-                return self._said_again(environment, build, stamp)
+                return self._said_again(row, build, stamp)
             return (Receipt.DUPLICATE if same else Receipt.STALE), environment
         if environment.gone_ms is not None:
             return self._start(row, build, stamp)
-        return self._said_again(environment, build, stamp) if up and same else None
+        return self._said_again(row, build, stamp) if up and same else None
 
-    def _said_again(self, environment: Environment, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+    def _said_again(self, row: Row, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+        environment = parse(row)
         if environment.versions[build.repository].ref is None:
             self.ledger.write(environment.name, lifecycle.note_ref(build), "ref")
         if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
             self.ledger.write(environment.name, lifecycle.note_sequence(build), "sequence")
         if environment.attempts:
-            outcome = self.ledger.write(environment.name, lifecycle.retry_now(stamp), "retry")
+            now = self.ledger.read(environment.name) or row
+            moved = self._moved(now, build.ref.last)
+            write = lifecycle.renew_fallbacks(moved, stamp) if moved.fallbacks else lifecycle.retry_now(stamp)
+            outcome = self.ledger.write(environment.name, write, "retry")
             if isinstance(outcome, Accepted):
                 return Receipt.RETRIED, parse(outcome.row)
         return Receipt.DUPLICATE, environment
@@ -152,12 +163,20 @@ class Environments:
     def retire(self, asked: str, repository: str, stamp: Stamp) -> None:
         """One repository's branch is gone. The environment goes with the last one.
 
-        Raises `TrustError` if that repository has reported nothing here, `Conflict` if the environment is protected.
+        `asked` is the environment's name, or the branch's ref. Raises `TrustError` if that repository has reported nothing here, or
+        another branch of the same name; `Conflict` if the environment is protected.
         """
         name, tag = self._name(asked), self.catalogue.default_tag(repository)
+        ref = parse_ref(asked)
         for attempt in range(ATTEMPTS):
             row = self.ledger.read(name)
             environment = self._found(asked, row)
+            held = environment.versions[repository].ref if repository in environment.reported else None
+            if held is not None and held != ref.full and _is_full(asked):
+                raise TrustError(
+                    f"{repository} has no reported version of {ref.full!r} in {name}: what it has is of {held!r}",
+                    hint="nothing was changed; the branch that is reported there goes on",
+                )
             if environment.want is Want.GONE or (attempt and repository not in environment.reported):
                 return  # also after a write of ours whose answer was lost
             if repository not in environment.reported:
@@ -209,17 +228,28 @@ class Environments:
         return environment
 
     def redeploy(self, asked: str, component: str | None, stamp: Stamp, mark: str | None = None) -> Environment:
-        """Roll one component, or all of them, over. The same `mark` (by default the time) again changes nothing."""
+        """Roll one component, or all of them, over, with the images that there are now.
+
+        The same `mark` (by default the time) again changes nothing.
+        """
         if component is not None and component not in self.catalogue.components:
             known = ", ".join(sorted(self.catalogue.components))
             raise InvalidInput(f"there is no component {component!r}", hint=f"components are {known}")
         components = [component] if component else list(self.catalogue.components)
-        write = lifecycle.redeploy(components, mark or str(stamp.now_ms), stamp)
-        outcome = self.ledger.write(self._name(asked), write, "redeploy")
-        environment = self._live(asked, outcome)
-        if environment.want is Want.GONE:
-            raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
-        return environment
+        name, mark = self._name(asked), mark or str(stamp.now_ms)
+        for _ in range(ATTEMPTS):
+            row = self.ledger.read(name)
+            environment = self._found(asked, row)
+            if environment.want is Want.GONE:
+                raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
+            if all(environment.redeploys.get(c) == mark for c in components):
+                return environment
+            refs = sorted(v.ref for v in environment.versions.values() if v.ref)
+            moved = self._moved(row or {}, parse_ref(refs[0]).last if refs else name)
+            outcome = self.ledger.write(name, lifecycle.redeploy(components, mark, stamp, moved), "redeploy")
+            if isinstance(outcome, Accepted):
+                return parse(outcome.row)
+        raise crowded(name)
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,6 +286,24 @@ class Environments:
         for repository in versions:
             self._check_repository(repository)
 
+    def _moved(self, row: Row, last: str, build: Build | None = None) -> Moved:
+        """Fallbacks that are to be others than those in the row: a branch's image has come, or has expired.
+
+        None are looked up for a `build` that says nothing new, and none that cannot be: an environment is never held up by that.
+        """
+        environment = parse(row)
+        if environment.gone_ms is not None or (build and _is_known(environment, build)):
+            return Moved({}, environment.revision)
+        reported = environment.reported | ({build.repository} if build else set())
+        asked = frozenset(r for r in self.catalogue.repositories - reported if lifecycle.follows_branch(row, r))
+        try:
+            found = self._fallbacks(asked, last, environment.name)
+        except BackendError as error:
+            log.warning("fallbacks.kept", env=environment.name, reason=error.message)
+            found = {}
+        known = environment.versions
+        return Moved({r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision)
+
     def _fallbacks(self, repositories: frozenset[str], last: str, name: str) -> dict[str, Version]:
         """For repositories without a reported version: the tag of the same branch if there is one, else the default's."""
         tags = [t for t in dict.fromkeys((last, name)) if is_tag(t)]
@@ -266,6 +314,17 @@ class Environments:
             default = Version(self.catalogue.default_tag(repository), Source.DEFAULT)
             chosen[repository] = Version(tag, Source.BRANCH) if tag else default
         return chosen
+
+
+def _is_known(environment: Environment, build: Build) -> bool:
+    """Whether an environment runs this build, or is to."""
+    known = environment.versions.get(build.repository)
+    return environment.want is Want.UP and known is not None and known.source is Source.REPORTED and known.version == build.version
+
+
+def _is_full(asked: str) -> bool:
+    """Whether a branch is named as a whole, not by what could be an environment's name as well."""
+    return "/" in unquote(asked).strip("/")
 
 
 def _not_found(asked: str) -> NotFound:
