@@ -184,6 +184,7 @@ class Life(RuleBasedStateMachine):
         else:
             environments.patch(name, versions, self.registry.stamp())
             wanted.reported |= versions
+            wanted.refs = {r: ref for r, ref in wanted.refs.items() if r not in versions}
         wanted.state = "up"
 
     @rule(name=names, protected=st.sampled_from([True, False, False]))
