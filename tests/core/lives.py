@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gromit.core import lifecycle
+from gromit.core.claims import Claimant, Fence
 from gromit.core.environment import Phase, Source, Version, Work
-from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Stamp
+from gromit.core.lifecycle import Birth, Build, Stamp
 from gromit.core.names import parse_ref
 from gromit.core.rows import Accepted, Outcome, Row, Write, carry_out
 

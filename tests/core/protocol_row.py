@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gromit.core import lifecycle
+from gromit.core.claims import Claimant, Fence
 from gromit.core.environment import Environment, Work, parse
-from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Stamp
+from gromit.core.lifecycle import Birth, Build, Stamp
 from gromit.core.names import parse_ref
 from gromit.core.rows import Accepted, Write, carry_out
 

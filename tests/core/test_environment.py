@@ -3,6 +3,7 @@
 import pytest
 
 from gromit.core import lifecycle
+from gromit.core.claims import Claimant
 from gromit.core.environment import WIRE_STATE, Environment, Event, Failure, Lease, Phase, Source, Version, Want, Work, parse
 from gromit.errors import Conflict
 from tests.core import lives
@@ -77,7 +78,7 @@ def test_a_first_build_makes_this_environment() -> None:
 
 
 def test_a_claim_and_a_failure_are_told_whole() -> None:
-    row = after(born(), lifecycle.claim(Work.SOW, lifecycle.Claimant("w1", "n1", "arn:task"), BORN, TTL))
+    row = after(born(), lifecycle.claim(Work.SOW, Claimant("w1", "n1", "arn:task"), BORN, TTL))
     assert parse(row).lease == Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task")
     environment = parse(failed(row, now_ms=BORN + 5))
     assert (environment.lease, environment.failure) == (None, Failure("terraform", "no", BORN + 5))

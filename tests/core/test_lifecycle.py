@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core import lifecycle
+from gromit.core.claims import Claimant, Fence, backoff_ms
 from gromit.core.environment import Phase, Source, Version, Want, Work, parse
-from gromit.core.lifecycle import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS, Claimant, Fence, backoff_ms
+from gromit.core.lifecycle import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.rows import Accepted, Refused, Row, Write
 from tests.core.lives import (
     BORN,

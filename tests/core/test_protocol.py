@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from gromit.core import lifecycle
-from gromit.core.lifecycle import Fence
+from gromit.core.claims import Fence
 from gromit.core.locks import FoundLock, Lock
 from gromit.core.protocol import (
     LOCKED,

@@ -12,8 +12,10 @@ from moto import mock_aws
 from gromit.adapters import aws, catalogue_file
 from gromit.adapters.dynamodb_table import Table
 from gromit.core import environment, lifecycle, migration
+from gromit.core.claims import Claimant, Fence
 from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, WIRE_STATE, Phase, Source, Version, Work
-from gromit.core.lifecycle import Birth, Build, Claimant, Fence, Moved, Stamp
+from gromit.core.fallbacks import Moved
+from gromit.core.lifecycle import Birth, Build, Stamp
 from gromit.core.names import parse_ref
 from gromit.core.rows import Row, Write
 from tests.docs.markdown import read, table

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from gromit.core.claims import Claimant, Fence
 from gromit.core.environment import Environment, Failure, Phase, Work
-from gromit.core.lifecycle import Claimant, Fence
 from gromit.core.rows import Absent, Write
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, Nothing

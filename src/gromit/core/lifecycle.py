@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, Event, Source, Version, Want, Work
+from gromit.core.claims import Claimant, Fence
+from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, Event, Version, Want, Work
+from gromit.core.fallbacks import NOTHING_MOVED, Moved, attributes_of, retired
 from gromit.core.names import Ref
 from gromit.core.rows import Absent, AnyOf, AtMost, Below, Condition, Exceeds, Is, IsNot, Present, Row, Same, Shorter, Write
 
@@ -65,36 +67,12 @@ class Birth:
     fallbacks: Mapping[str, Version]
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Fallbacks that are others now than those in the row."""
-
-    fallbacks: Mapping[str, Version]
-    revision: int
-    """Of the row that was looked at: a retirement meanwhile must not be undone."""
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """Hold as long as the row is the one that was looked at."""
-        return (Is("revision", self.revision),) if self.fallbacks else ()
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """What changes in the row."""
-        return _fallback_attributes(self.fallbacks)
-
-
-def follows_branch(row: Row, repository: str) -> bool:
-    """Whether a repository without a reported version contributes its branch's tag where there is one: until it is retired."""
-    return not row.get(FALLBACK + repository, {}).get("retired", False)
-
-
 # ── what clients want ─────────────────────────────────────────────────────────────────────────────
 
 
-def report(build: Build, stamp: Stamp, moved: "Moved | None" = None) -> Write:
+def report(build: Build, stamp: Stamp, moved: Moved | None = None) -> Write:
     """A build for an environment that exists: accepted if it says something new and is not older than what is known."""
-    moved = moved or Moved({}, 0)
+    moved = moved or NOTHING_MOVED
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
     unheard = AnyOf((Absent(version), IsNot(version, build.version), Is("want", Want.GONE)))
@@ -125,7 +103,7 @@ def note_ref(build: Build) -> Write:
     )
 
 
-def renew_fallbacks(moved: "Moved", stamp: Stamp) -> Write:
+def renew_fallbacks(moved: Moved, stamp: Stamp) -> Write:
     """Take what repositories without a reported version contribute from where it is now."""
     listed = ", ".join(f"{r}={v.version}" for r, v in sorted(moved.fallbacks.items()))
     return _wanted_up(
@@ -153,7 +131,7 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
     `reported` holds the attributes of reported versions (`reported_attributes`).
     """
     sets = {
-        **_fallback_attributes(birth.fallbacks),
+        **attributes_of(birth.fallbacks),
         **reported,
         "incarnation": birth.incarnation,
         "protected": birth.protected,
@@ -178,7 +156,7 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
 
 def replace_versions(before: Row, reported: Mapping[str, Any], fallbacks: Mapping[str, Version], stamp: Stamp) -> Write:
     """PUT on an environment that exists: these versions are reported and no others."""
-    sets = {**_fallback_attributes(fallbacks), **reported}
+    sets = {**attributes_of(fallbacks), **reported}
     write = _wanted_up(
         stamp,
         conditions=(*_LIVE, Is("revision", before["revision"])),
@@ -211,7 +189,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: Stamp) -> Writ
     write = _wanted_up(
         stamp,
         conditions=(*_LIVE, Is("revision", before["revision"]), Is("want", Want.UP)),
-        sets=_retired(repository, default_tag),
+        sets=retired(repository, default_tag),
         event=stamp.event("retired", f"the branch of {repository} is gone; {default_tag} takes its place"),
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
@@ -223,7 +201,7 @@ def retire_last(before: Row, repository: str, default_tag: str, stamp: Stamp, gr
     return replace(
         write,
         conditions=(*write.conditions, Is("revision", before["revision"])),
-        sets={**write.sets, **_retired(repository, default_tag)},
+        sets={**write.sets, **retired(repository, default_tag)},
         removes=write.removes | {VERSION + repository, REF + repository},
     )
 
@@ -238,12 +216,12 @@ def protect(*, protected: bool, stamp: Stamp) -> Write:
     )
 
 
-def redeploy(components: Iterable[str], mark: str, stamp: Stamp, moved: "Moved | None" = None) -> Write:
+def redeploy(components: Iterable[str], mark: str, stamp: Stamp, moved: Moved | None = None) -> Write:
     """Roll the given components over even if nothing else has changed; edited config files arrive with it.
 
     The same `mark` again, as from a client that got no answer, is refused.
     """
-    names, moved = sorted(components), moved or Moved({}, 0)
+    names, moved = sorted(components), moved or NOTHING_MOVED
     unheard = AnyOf(tuple(unmarked for c in names for unmarked in (Absent(REDEPLOY + c), IsNot(REDEPLOY + c, mark))))
     return _wanted_up(
         stamp,
@@ -278,29 +256,6 @@ def build_attributes(build: Build) -> dict[str, Any]:
 
 
 # ── what workers do ───────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """A worker that asks for work."""
-
-    holder: str
-    nonce: str
-    """Made anew for each claim: a request sent again is known by it."""
-    task: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What shows that a claim is still the valid one."""
-
-    holder: str
-    epoch: int
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """Hold as long as nobody else has claimed the row since."""
-        return (Is("holder", self.holder), Is("epoch", self.epoch))
 
 
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> Write:
@@ -426,14 +381,6 @@ def _also_removing(write: Write, attributes: Iterable[str]) -> Write:
     return replace(write, removes=write.removes | frozenset(attributes))
 
 
-def _fallback_attributes(fallbacks: Mapping[str, Version]) -> dict[str, Any]:
-    return {FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}
-
-
-def _retired(repository: str, default_tag: str) -> dict[str, Any]:
-    return {FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT, "retired": True}}
-
-
 def _reported(build: Build) -> dict[str, Any]:
     sets: dict[str, Any] = {VERSION + build.repository: build.version, REF + build.repository: build.ref.full}
     if build.sequence is not None:
@@ -443,12 +390,3 @@ def _reported(build: Build) -> dict[str, Any]:
 
 def _listed(reported: Mapping[str, Any]) -> str:
     return ", ".join(f"{a.removeprefix(VERSION)}={v}" for a, v in sorted(reported.items())) or "none"
-
-
-def backoff_ms(attempts: int, first_ms: int, longest_ms: int, jitter: float) -> int:
-    """Pause after the given number of earlier failures in a row: doubled each time, capped, then 50 to 100 % of it.
-
-    `jitter` is a random number from 0 to 1; without it environments that failed together would come back together.
-    """
-    full = min(first_ms * 2 ** min(attempts, 30), longest_ms)
-    return int(full * (0.5 + jitter / 2))

@@ -11,7 +11,8 @@ import structlog
 from gromit.core import lifecycle
 from gromit.core.catalogue import Catalogue
 from gromit.core.environment import Environment, Source, Version, Want, parse
-from gromit.core.lifecycle import Birth, Build, Moved, Stamp
+from gromit.core.fallbacks import Moved, follows_branch
+from gromit.core.lifecycle import Birth, Build, Stamp
 from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
 from gromit.core.rows import Accepted, Outcome, Refused, Row
 from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
@@ -295,7 +296,7 @@ class Environments:
         if environment.gone_ms is not None or (build and _is_known(environment, build)):
             return Moved({}, environment.revision)
         reported = environment.reported | ({build.repository} if build else set())
-        asked = frozenset(r for r in self.catalogue.repositories - reported if lifecycle.follows_branch(row, r))
+        asked = frozenset(r for r in self.catalogue.repositories - reported if follows_branch(row, r))
         try:
             found = self._fallbacks(asked, last, environment.name)
         except BackendError as error:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gromit.core import lifecycle
+from gromit.core.claims import Claimant, Fence, backoff_ms
 from gromit.core.environment import Environment, Failure, Work, parse
-from gromit.core.lifecycle import Claimant, Fence, Stamp, backoff_ms
+from gromit.core.lifecycle import Stamp
 from gromit.core.rows import Accepted, Condition, Is, Outcome, Refused, Row, Write, holds
 from gromit.errors import Conflict
 from gromit.services.ledger import Ledger

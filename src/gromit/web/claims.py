@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import JSONResponse, Response
 
+from gromit.core.claims import Claimant, Fence
 from gromit.core.environment import Environment, Failure, Work
-from gromit.core.lifecycle import Claimant, Fence, Stamp
+from gromit.core.lifecycle import Stamp
 from gromit.core.names import NAME_MAX
 from gromit.services.leases import Nothing
 from gromit.web.admission import Admitted, Parts, With
