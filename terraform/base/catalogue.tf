@@ -13,5 +13,8 @@ locals {
     for entry in local.entries : entry.repository => try(entry.default_tag, "master")... if can(entry.repository)
   }
 
+  # The repository of gromit itself.
+  own = "gromit"
+
   tags = { managed = "gromit" }
 }

@@ -1,4 +1,7 @@
 # Outputs are as good as public: ids, names and ARNs, and nothing that opens anything.
+locals {
+  all_registries = merge(module.registry, { (local.own) = module.own_registry })
+}
 
 output "region" {
   description = "Region of the registries: what a workflow logs in to."
@@ -6,13 +9,13 @@ output "region" {
 }
 
 output "registries" {
-  description = "Repository to the URL of its registry: where its workflow pushes."
-  value       = { for repository, registry in module.registry : repository => registry.url }
+  description = "Repository, gromit's own too, to the URL of its registry: where its workflow pushes."
+  value       = { for repository, registry in local.all_registries : repository => registry.url }
 }
 
 output "push_roles" {
   description = "Repository to the ARN of the role that its workflow assumes by GitHub's OIDC: the preferred way to push."
-  value       = { for repository, registry in module.registry : repository => registry.role_arn }
+  value       = { for repository, registry in local.all_registries : repository => registry.role_arn }
 }
 
 output "push_key_secrets" {

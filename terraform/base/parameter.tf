@@ -8,6 +8,7 @@ resource "aws_ssm_parameter" "base" {
   type        = "String"
   tags        = local.tags
 
+  # Of the components' registries alone: neither sow nor environments have business with gromit's own image.
   value = jsonencode({
     config_file_system_id  = aws_efs_file_system.config.id
     certs_file_system_id   = aws_efs_file_system.certs.id
@@ -18,8 +19,20 @@ resource "aws_ssm_parameter" "base" {
     registries             = { for repository, registry in module.registry : repository => registry.arn }
     ca_key_secret_arn      = aws_secretsmanager_secret.ca_key.arn
   })
+
+  lifecycle {
+    precondition {
+      condition     = local.parameter_length <= 4096
+      error_message = "The catalogue has too many repositories (${length(local.repositories)}): a parameter of SSM holds 4096 characters, /gromit/base would have about ${local.parameter_length}."
+    }
+  }
 }
 
 locals {
   registry = "${data.aws_caller_identity.this.account_id}.dkr.ecr.${var.region}.amazonaws.com"
+
+  # Known in the first plan already, where ids are not yet: what a registry takes is two names and an ARN. All the rest has at most 420
+  # characters and the bucket's name.
+  registry_arns    = { for repository in keys(local.repositories) : repository => "arn:aws:ecr:${var.region}:${var.account_id}:repository/${repository}" }
+  parameter_length = 420 + length(var.state_bucket) + length(jsonencode(local.registry_arns))
 }

@@ -10,6 +10,19 @@ module "registry" {
   tags            = local.tags
 }
 
+# gromit's own image, which is no component's. Its versions begin with a digit, or with `v`, and never expire. No user has a key to it, and
+# its role is for release tags of the organisation's repository of that name alone: whoever may push here runs as the control plane.
+module "own_registry" {
+  source = "../modules/registry"
+
+  repository      = local.own
+  kept_tags       = [for beginning in concat(["v"], range(10)) : "${beginning}*"]
+  with_key        = false
+  github_provider = aws_iam_openid_connect_provider.github.arn
+  github_subjects = ["repo:${var.organization}/${local.own}:ref:refs/tags/v*"]
+  tags            = local.tags
+}
+
 # How AWS knows GitHub's workflows. An account has one provider for an address: one that is there already is imported.
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://token.actions.githubusercontent.com"
@@ -27,6 +40,11 @@ resource "aws_iam_openid_connect_provider" "github" {
     precondition {
       condition     = length(setsubtract(var.keyless, keys(local.repositories))) == 0
       error_message = "`keyless` names a repository that is not in the catalogue."
+    }
+
+    precondition {
+      condition     = !contains(keys(local.repositories), local.own)
+      error_message = "A component of the catalogue has the repository `${local.own}`, whose registry is that of gromit's own image."
     }
   }
 }

@@ -7,8 +7,9 @@ locals {
     account_id = local.ground.account_id
   }
 
-  # Registries of ours that the image may come from: one of base's, if it is called like the image.
-  image_repositories = [for name, arn in local.ground.registries : arn if startswith(var.image, "${local.ground.registry}/${name}")]
+  # Registries of ours that the image comes from: exactly the one that it names, whoever has made it; none, if it comes from elsewhere.
+  image_names        = flatten(regexall("^${replace(local.ground.registry, ".", "\\.")}/([^:@]+)", var.image))
+  image_repositories = [for name in local.image_names : "arn:aws:ecr:${local.here}:repository/${name}"]
 
   # Leaves and CA lie in one folder of the volume `certs`, the gateway's tokens beside it.
   pki = "/certs/pki"

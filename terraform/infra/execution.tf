@@ -55,4 +55,11 @@ resource "aws_iam_role_policy" "execution" {
   name   = "execution"
   role   = aws_iam_role.execution.id
   policy = data.aws_iam_policy_document.execution.json
+
+  lifecycle {
+    precondition {
+      condition     = length(replace(data.aws_iam_policy_document.execution.json, "/\\s/", "")) <= 10240
+      error_message = "The rights of environments take more than the 10240 characters that IAM gives to a role: the catalogue has too many repositories."
+    }
+  }
 }

@@ -6,9 +6,24 @@ locals {
   # Conditions that several statements share: the tag `env` is given, or is there.
   born = { test = "Null", variable = "aws:RequestTag/env", values = ["false"] }
   ours = { test = "Null", variable = "aws:ResourceTag/env", values = ["false"] }
+
+  # The key in the stack's backend block. A workspace's state is `env:/<environment>/devenv`; `devenv` alone is that of the workspace
+  # `default`, which never has one, but which `terraform init` looks for.
+  state_key = "devenv"
 }
 
 data "aws_iam_policy_document" "sow" {
+  source_policy_documents = [data.aws_iam_policy_document.terraform.json]
+
+  statement {
+    sid       = "Images"
+    actions   = ["ecr:BatchGetImage"]
+    resources = values(local.ground.registries)
+  }
+}
+
+# What terraform needs, in sow and in reap.
+data "aws_iam_policy_document" "terraform" {
   source_policy_documents = [data.aws_iam_policy_document.stack.json]
 
   # Of all the states in the bucket only those of environments.
@@ -16,6 +31,13 @@ data "aws_iam_policy_document" "sow" {
     sid       = "States"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = ["arn:aws:s3:::${local.ground.state_bucket}/env:/*"]
+  }
+
+  # To see that there is none. Who may not list the name of what is missing is told "forbidden" and not "missing", and terraform ends.
+  statement {
+    sid       = "NoState"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::${local.ground.state_bucket}/${local.state_key}"]
   }
 
   statement {
@@ -26,7 +48,7 @@ data "aws_iam_policy_document" "sow" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["env:/*"]
+      values   = ["env:/*", local.state_key]
     }
   }
 
@@ -34,12 +56,6 @@ data "aws_iam_policy_document" "sow" {
     sid       = "Platform"
     actions   = ["ssm:GetParameter"]
     resources = ["arn:aws:ssm:${local.here}:parameter/gromit/platform"]
-  }
-
-  statement {
-    sid       = "Images"
-    actions   = ["ecr:BatchGetImage"]
-    resources = values(local.ground.registries)
   }
 
   # The environments' role and no other, and to ECS alone.
@@ -157,10 +173,15 @@ data "aws_iam_policy_document" "network" {
     }
   }
 
+  # AWS asks about both: where the name is made, and what is made, which has no id yet.
   statement {
-    sid       = "NamesBorn"
-    actions   = ["servicediscovery:CreateService"]
-    resources = ["arn:aws:servicediscovery:${local.here}:namespace/${local.ground.namespace_id}"]
+    sid     = "NamesBorn"
+    actions = ["servicediscovery:CreateService"]
+
+    resources = [
+      "arn:aws:servicediscovery:${local.here}:namespace/${local.ground.namespace_id}",
+      "arn:aws:servicediscovery:${local.here}:service/*", # in that namespace
+    ]
 
     condition {
       test     = local.born.test

@@ -6,14 +6,26 @@ data "aws_iam_policy_document" "stack" {
   statement {
     sid       = "NotOurs"
     effect    = "Deny"
-    actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:RunTask", "ecs:StopTask", "ecs:UpdateService"]
+    actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:UpdateService"]
     resources = [local.ground.cluster_arn, "arn:aws:ecs:${local.here}:service/${local.ground.cluster_name}/*"]
   }
 
   statement {
     sid       = "ClustersBorn"
-    actions   = ["ecs:CreateCluster", "ecs:RegisterTaskDefinition"]
-    resources = ["*"] # what is not there yet: both are told apart by the tags that they are to have
+    actions   = ["ecs:CreateCluster"]
+    resources = ["arn:aws:ecs:${local.here}:cluster/*"] # named after environments that are not there yet
+
+    condition {
+      test     = local.born.test
+      variable = local.born.variable
+      values   = local.born.values
+    }
+  }
+
+  statement {
+    sid       = "DefinitionsBorn"
+    actions   = ["ecs:RegisterTaskDefinition"]
+    resources = ["*"] # this action knows no resources
 
     condition {
       test     = local.born.test
@@ -81,14 +93,21 @@ data "aws_iam_policy_document" "stack" {
 
   statement {
     sid       = "NamesLook"
-    actions   = ["servicediscovery:GetService", "servicediscovery:ListTagsForResource"]
+    actions   = ["servicediscovery:GetService"]
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # to look
+  }
+
+  # Cloud Map's three actions on tags know no resources, so that it cannot be said whose tags they are; but which ones.
+  statement {
+    sid       = "NamesTags"
+    actions   = ["servicediscovery:GetOperation", "servicediscovery:ListTagsForResource"]
+    resources = ["*"] # as above; an operation is the change of a name, which is waited for
   }
 
   statement {
     sid       = "NamesTagged"
     actions   = ["servicediscovery:TagResource"]
-    resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # one that is not there yet has no id
+    resources = ["*"] # as above: only with the tag `env` among what it sets
 
     condition {
       test     = local.born.test
@@ -97,9 +116,29 @@ data "aws_iam_policy_document" "stack" {
     }
   }
 
+  # Never the tag `env` itself, by which what is ours is known.
+  statement {
+    sid       = "NamesUntagged"
+    actions   = ["servicediscovery:UntagResource"]
+    resources = ["*"] # as above
+
+    condition {
+      test     = "ForAllValues:StringNotEquals"
+      variable = "aws:TagKeys"
+      values   = ["env"]
+    }
+
+    # A request that names none would meet that, too.
+    condition {
+      test     = "Null"
+      variable = "aws:TagKeys"
+      values   = ["false"]
+    }
+  }
+
   statement {
     sid       = "Names"
-    actions   = ["servicediscovery:DeleteService", "servicediscovery:UntagResource", "servicediscovery:UpdateService"]
+    actions   = ["servicediscovery:DeleteService", "servicediscovery:UpdateService"]
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # those of environments, by their tag
 
     condition {

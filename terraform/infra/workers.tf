@@ -10,7 +10,7 @@ locals {
     reap = {
       command = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
       volumes = merge(local.mounted.certs, local.mounted.config_kept)
-      rights  = [data.aws_iam_policy_document.sow.json, data.aws_iam_policy_document.chitragupta.json]
+      rights  = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.chitragupta.json]
     }
     chitragupta = {
       command = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }

@@ -11,6 +11,10 @@ PLACES = Places(
     table="table",
     index="table/index",
     states="states",
+    no_state="no-state",
+    bucket="bucket",
+    namespace="namespace",
+    names="names",
     zone="zone",
     parameter="parameter",
     registries=("tyk", "tyk-pump"),
@@ -42,6 +46,19 @@ def test_only_serve_is_to_write_the_table() -> None:
     }
     refused = {p for p in Part for r in rights(p, PLACES) if not r.allowed and r.resource == "table"}
     assert (writers, refused) == ({Part.SERVE}, set(Part) - {Part.SERVE})
+
+
+def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
+    wanted = {
+        ("s3:GetObject", "no-state"),
+        ("s3:ListBucket", "bucket"),
+        ("servicediscovery:CreateService", "namespace"),
+        ("servicediscovery:CreateService", "names"),
+        *((f"servicediscovery:{action}", "*") for action in ("ListTagsForResource", "TagResource", "UntagResource")),
+    }
+    allowed = {part: {(a, r.resource) for r in rights(part, PLACES) if r.allowed for a in r.actions} for part in Part}
+    assert {part for part in Part if wanted <= allowed[part]} == {Part.SOW, Part.REAP}
+    assert {part for part in Part if wanted & allowed[part]} == {Part.SOW, Part.REAP}
 
 
 @pytest.mark.parametrize("part", Part)

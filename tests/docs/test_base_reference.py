@@ -27,9 +27,10 @@ def test_subjects_get_the_role_as_the_page_says() -> None:
 
 def test_tags_and_times_are_those_of_the_files() -> None:
     kept = " ".join(table(TEXT, "### Which images are kept"))
-    (module,) = _blocks("base", "module")
-    patterns = re.findall(r'"([^"]+)\*"', str(module.body["kept_tags"]))
-    assert patterns == re.findall(r"`([\w-]+)…`", kept)
+    modules = {block.name: str(block.body["kept_tags"]) for block in _blocks("base", "module")}
+    assert re.findall(r'"([^"]+)\*"', modules["registry"]) == re.findall(r"`([\w-]+)…`", kept)
+    assert "begins with a digit" in kept
+    assert "range(10)" in modules["own_registry"]
     (rules,) = _blocks("modules/registry", "locals")[:1]
     assert re.findall(r"days\W+(\d+)", str(rules.body["expiring"]))[:2] == ["7", "14"]
 

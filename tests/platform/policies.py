@@ -110,6 +110,23 @@ def user_policies(iam: Any, name: str) -> Policies:
     return _policies(iam, iam.get_user(UserName=name)["User"], inline, attached)
 
 
+def everybody(iam: Any) -> Mapping[str, Policies]:
+    """The policies of all roles and users of an account, by `role NAME` and `user NAME`; without those that AWS made for itself."""
+    roles = [r["RoleName"] for page in iam.get_paginator("list_roles").paginate() for r in page["Roles"]]
+    users = [u["UserName"] for page in iam.get_paginator("list_users").paginate() for u in page["Users"]]
+    return {
+        **{f"role {name}": role_policies(iam, name) for name in roles if not name.startswith("AWSServiceRoleFor")},
+        **{f"user {name}": user_policies(iam, name) for name in users},
+    }
+
+
+def inline_length(iam: Any, role: str) -> int:
+    """Characters of a role's inline policies together, as IAM counts them: without white space."""
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    return sum(len(re.sub(r"\s", "", json.dumps(document))) for document in documents)
+
+
 def role_trust(iam: Any, name: str) -> Trust:
     """The trust policy of a role."""
     return Trust(statements(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]))

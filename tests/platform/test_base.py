@@ -4,14 +4,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.images import Image, expired
-from tests.platform.policies import Effect, Policies, Request, role_policies, role_trust, statements, user_policies
+from tests.platform.policies import Effect, Policies, Request, everybody, role_policies, role_trust, statements, user_policies
 from tests.platform.pushing import GITHUB, PULL, PUSH, VARIABLES, arn, token, wrong_rights, wrong_tokens
 from tests.platform.roots import Engine, Plan, Root, TerraformError
 from tests.stacks.plans import findings
@@ -22,6 +24,13 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-
 CA_KEY = "canary-the-private-key-of-the-ca"
 SIXTH = "extends: tyk\ncomponents:\n  - name: portal\n    repository: portal\n    default_tag: main\n    port: 3001\n"
 """A catalogue of one's own with one entry more."""
+PARAMETER_ROOM = 4096
+"""Characters in a parameter of SSM's standard tier."""
+
+
+def many(count: int) -> str:
+    """A catalogue of so many repositories, all with names as long as `portal`."""
+    return "components:\n" + "".join(f"  - {{name: a{n:05}, repository: a{n:05}, port: 3001}}\n" for n in range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,8 @@ def test_a_component_more_is_an_entry_more(base: Base) -> None:
     told = {address for address, actions in base.addition.actions.items() if not address.startswith('module.registry["portal"].')}
     assert told == {"aws_ssm_parameter.base"}
     assert {actions for address, actions in base.addition.actions.items() if address not in told} == {("create",)}
-    for output in ("registries", "push_roles", "push_key_secrets"):
-        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal"}
+    for output, others in (("registries", {"gromit"}), ("push_roles", {"gromit"}), ("push_key_secrets", set[str]())):
+        assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal", *others}
     assert base.after.is_empty
 
 
@@ -98,11 +107,26 @@ def test_infra_is_told_what_there_is(base: Base) -> None:
         (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])["AccessPoints"]
         assert point["FileSystemId"] == parameter[f"{name}_file_system_id"]
     found = {r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]}
-    assert parameter["registries"] == found
+    assert parameter["registries"] == {name: arn for name, arn in found.items() if name != "gromit"}
     assert base.outputs["registries"]["value"] == {name: f"{parameter['registry']}/{name}" for name in found}
     assert (
         base.emulator.client("secretsmanager").describe_secret(SecretId=parameter["ca_key_secret_arn"])["Name"] == "gromit/ca-key"
     )
+
+
+def test_what_infra_is_told_is_about_as_long_as_it_was_reckoned(base: Base, embedded: Engine, tmp_path: Path) -> None:
+    """The first plan, in which no id is known yet, refuses what the parameter could not hold; one repository less is planned."""
+    value = base.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"]
+    one = len(f',"portal":"{arn("portal")}"')
+    fitting = len(REPOSITORIES) + 1 + (PARAMETER_ROOM - len(value)) // one
+    catalogue = tmp_path / "catalogue.yaml"
+    root = Root.copied("base", tmp_path, embedded, base.emulator, {**VARIABLES, "catalogue": str(catalogue)})
+    catalogue.write_text(many(fitting + 1))
+    with pytest.raises(TerraformError, match=rf"too many repositories \({fitting + 1}\)"):
+        root.run("plan", "-input=false")
+    catalogue.write_text(many(fitting - 1))
+    root.run("plan", "-input=false")
+    assert fitting - 1 >= 40, "docs/adr/0006 says so"
 
 
 def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
@@ -141,6 +165,12 @@ def test_whoever_pushes_reaches_one_registry_alone(base: Base, reader: Any) -> N
         own = reader(iam, f"gromit-push-{repository}")
         assert [r for r in (*REPOSITORIES, "portal") if own.allows(PUSH, arn(r))] == [repository]
         assert [r for r in (*REPOSITORIES, "portal") if own.allows(PULL, arn(r))] == [repository]
+
+
+def test_every_statement_says_something_to_aws(base: Base) -> None:
+    found = everybody(base.emulator.client("iam"))
+    assert {"user gromit-push-tyk", "role gromit-push-tyk"} <= found.keys()
+    assert {who: said for who, policies in found.items() if (said := meaningless(policies.identity))} == {}
 
 
 @pytest.mark.parametrize(
@@ -208,6 +238,19 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
     always = {"branch", "former master", "like a master", "left over"}
     assert gone("tyk") == {*always, "main"}
     assert gone("portal") == {*always, "master"}, "its entry says that its default branch is main"
+
+
+def test_the_own_image_is_pushed_from_release_tags_alone_and_kept(base: Base) -> None:
+    iam, ecr = base.emulator.client("iam"), base.emulator.client("ecr")
+    trust, policies = role_trust(iam, "gromit-push-gromit"), role_policies(iam, "gromit-push-gromit")
+    subjects = ("refs/tags/v1.0.0", "refs/heads/master", "refs/heads/v1.0.0", "refs/tags/latest")
+    claims = {s: token(f"repo:example/gromit:ref:{s}") for s in subjects}
+    assert [s for s, c in claims.items() if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)] == ["refs/tags/v1.0.0"]
+    assert [r for r in (*REPOSITORIES, "gromit") if policies.allows(PUSH, arn(r))] == ["gromit"]
+    assert "gromit-push-gromit" not in {u["UserName"] for u in iam.list_users()["Users"]}
+    images = {tag: Image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {"none": Image((), 8)}
+    gone = expired(json.loads(ecr.get_lifecycle_policy(repositoryName="gromit")["lifecyclePolicyText"]), list(images.values()))
+    assert {name for name, image in images.items() if image in gone} == {"master", "none"}
 
 
 def test_the_states_are_kept_and_closed(base: Base) -> None:

@@ -14,7 +14,9 @@ from gromit.adapters.dynamodb_table import Table
 from gromit.adapters.platform_parameter import PlatformParameter
 from gromit.core.stack import Platform
 from tests.platform import infra
+from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
+from tests.platform.policies import everybody
 from tests.platform.roots import Engine, Plan, Root, TerraformError
 from tests.stacks.plans import findings
 
@@ -65,6 +67,12 @@ def test_the_second_plan_is_empty(ground: Ground) -> None:
 
 def test_the_first_plan_keeps_the_policy(ground: Ground) -> None:
     assert findings(ground.first.document) == []
+
+
+def test_every_statement_says_something_to_aws(ground: Ground) -> None:
+    found = everybody(ground.client("iam"))
+    assert {"role gromit-bastion", "role gromit-mongo-0", "role gromit-devenv-execution"} <= found.keys()
+    assert {who: said for who, policies in found.items() if (said := meaningless(policies.identity))} == {}
 
 
 def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:

@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 from gromit.adapters.aws import translated
 from gromit.core.rights import Right
+from gromit.core.terraform import STATE_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_iam.type_defs import ContextEntryTypeDef
 
-_CONTEXT: "list[ContextEntryTypeDef]" = [
+CONTEXT: "list[ContextEntryTypeDef]" = [
     {"ContextKeyName": "aws:SecureTransport", "ContextKeyValues": ["true"], "ContextKeyType": "boolean"},
     {"ContextKeyName": "iam:PassedToService", "ContextKeyValues": ["ecs-tasks.amazonaws.com"], "ContextKeyType": "string"},
+    {"ContextKeyName": "s3:prefix", "ContextKeyValues": [STATE_KEY], "ContextKeyType": "string"},
+    {"ContextKeyName": "aws:RequestTag/env", "ContextKeyValues": ["example"], "ContextKeyType": "string"},
+    {"ContextKeyName": "aws:TagKeys", "ContextKeyValues": ["component"], "ContextKeyType": "stringList"},
 ]
 """How gromit's requests are made: without that, policies with conditions would seem to refuse them."""
 
@@ -32,7 +36,7 @@ def simulate(iam: "IAMClient", role: str, rights: Iterable[Right]) -> Mapping[tu
 
 def _answers(iam: "IAMClient", arn: str, right: Right) -> Iterable[tuple[tuple[str, str], bool]]:
     pages = iam.get_paginator("simulate_principal_policy").paginate(
-        PolicySourceArn=arn, ActionNames=list(right.actions), ResourceArns=[right.resource], ContextEntries=_CONTEXT
+        PolicySourceArn=arn, ActionNames=list(right.actions), ResourceArns=[right.resource], ContextEntries=CONTEXT
     )
     for page in pages:
         for result in page.get("EvaluationResults", []):

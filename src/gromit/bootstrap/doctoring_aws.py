@@ -138,7 +138,9 @@ def _named_roles(settings: "Settings") -> "Mapping[Part, str]":
 
 def _places(account: Account, known: "Catalogue", serve_role: str) -> "Places":
     from gromit.adapters.dynamodb import INDEX
+    from gromit.adapters.state_bucket import state_key
     from gromit.core.rights import Places
+    from gromit.core.terraform import STATE_KEY
 
     settings, owner = account.settings, account.identity.account
     partition = account.identity.arn.split(":")[1]
@@ -146,10 +148,15 @@ def _places(account: Account, known: "Catalogue", serve_role: str) -> "Places":
     here = f"arn:{partition}:%s:{region}:{owner}"
     registry = f"arn:{partition}:ecr:{region}:{settings.registryid or owner}:repository"
     table = f"{here % 'dynamodb'}:table/{settings.tablename}"
+    bucket = f"arn:{partition}:s3:::{settings.state.bucket}"
     return Places(
         table=table,
         index=f"{table}/index/{INDEX}",
-        states=f"arn:{partition}:s3:::{settings.state.bucket}/env:/example/devenv",
+        states=f"{bucket}/{state_key('example')}",
+        no_state=f"{bucket}/{STATE_KEY}",
+        bucket=bucket,
+        namespace=f"{here % 'servicediscovery'}:namespace/{account.platform.namespace_id}",
+        names=f"{here % 'servicediscovery'}:service/srv-example",
         zone=f"arn:{partition}:route53:::hostedzone/{settings.cluster.zoneid}",
         parameter=f"{here % 'ssm'}:parameter/{settings.cluster.platform.lstrip('/')}",
         registries=tuple(f"{registry}/{c.repository}" for c in known.components.values() if c.repository),

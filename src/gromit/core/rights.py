@@ -2,14 +2,15 @@
 
 part          may                                                          may not
 serve         read and write the table; see images                         touch states or records, pass the environments' role
-sow           read and write states; see images; read the platform;        write the table; pass a role of the control plane
+sow           what terraform asks for; see images; read the platform;      write the table; pass a role of the control plane
               pass the environments' role
-reap          read and write states; read the platform                     write the table
+reap          what terraform asks for; read the platform                   write the table
 chitragupta   see interfaces; read and change the zone's records           write the table, read states, pass roles
 gateway       nothing                                                      write the table, read states, change records
 environments  pull images, write logs                                      read the table or states, change records
 
-None of them may read the key of the CA.
+None of them may read the key of the CA. What terraform asks for is far more than is asked about here: states, the name that `init`
+looks for, and Cloud Map, whose actions on tags know no resources, are what a policy that looks right gets wrong.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,6 +38,12 @@ class Places:
     table: str
     index: str
     states: str
+    no_state: str
+    """The state of the workspace `default`, which never is: to be told so, terraform must be allowed to look."""
+    bucket: str
+    namespace: str
+    names: str
+    """A name in Cloud Map, of some environment."""
     zone: str
     parameter: str
     registries: tuple[str, ...]
@@ -73,6 +80,7 @@ _WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 _OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 _CHANGE = ("route53:ChangeResourceRecordSets",)
 _PASS = ("iam:PassRole",)
+_NAMES_TAGS = tuple(f"servicediscovery:{action}" for action in ("ListTagsForResource", "TagResource", "UntagResource"))
 
 
 def rights(part: Part, places: Places) -> tuple[Right, ...]:
@@ -125,13 +133,18 @@ def _serve(at: Places) -> tuple[_Pairs, _Pairs]:
 
 
 def _sow(at: Places) -> tuple[_Pairs, _Pairs]:
-    may: _Pairs = [(_OBJECTS, at.states), (("ssm:GetParameter",), at.parameter), (_PASS, at.execution_role)]
+    may = [*_terraform(at), (("ssm:GetParameter",), at.parameter), (_PASS, at.execution_role)]
     may += [(("ecr:BatchGetImage",), r) for r in at.registries]
     return may, [(_WRITE, at.table), (_PASS, at.serve_role)]
 
 
 def _reap(at: Places) -> tuple[_Pairs, _Pairs]:
-    return [(_OBJECTS, at.states), (("ssm:GetParameter",), at.parameter)], [(_WRITE, at.table), (_PASS, at.serve_role)]
+    return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [(_WRITE, at.table), (_PASS, at.serve_role)]
+
+
+def _terraform(at: Places) -> _Pairs:
+    named: _Pairs = [(("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)]
+    return [(_OBJECTS, at.states), (("s3:GetObject",), at.no_state), (("s3:ListBucket",), at.bucket), (_NAMES_TAGS, "*"), *named]
 
 
 def _chitragupta(at: Places) -> tuple[_Pairs, _Pairs]:

@@ -33,13 +33,13 @@ run "every_repository_of_the_catalogue_has_a_registry" {
   command = plan
 
   assert {
-    condition     = keys(output.registries) == ["tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink"]
-    error_message = "The registries are not those of the shipped catalogue."
+    condition     = keys(output.registries) == ["gromit", "tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink"]
+    error_message = "The registries are not those of the shipped catalogue, and gromit's own."
   }
 
   assert {
-    condition     = keys(output.push_key_secrets) == keys(output.push_roles)
-    error_message = "Not every repository has a key."
+    condition     = concat(["gromit"], keys(output.push_key_secrets)) == keys(output.push_roles)
+    error_message = "Not every repository but gromit's own has a key."
   }
 }
 
@@ -56,7 +56,7 @@ run "keyless_repositories_have_a_role_alone" {
   }
 
   assert {
-    condition     = length(output.push_roles) == 5
+    condition     = length(output.push_roles) == 6
     error_message = "A repository lost its role."
   }
 }
@@ -68,6 +68,16 @@ run "volumes_are_encrypted" {
     condition     = aws_efs_file_system.config.encrypted && aws_efs_file_system.certs.encrypted
     error_message = "A volume is not encrypted."
   }
+}
+
+run "a_component_called_like_gromits_own_registry_is_refused" {
+  command = plan
+
+  variables {
+    catalogue = "tests/own.yaml"
+  }
+
+  expect_failures = [aws_iam_openid_connect_provider.github]
 }
 
 run "a_keyless_repository_that_is_not_there_is_refused" {

@@ -1,6 +1,11 @@
 # Two roles: `task` is what the program itself may do, `execution` what ECS does for it before it runs. Nothing is shared between
 # parts, so that a right given to one is nobody else's.
 
+locals {
+  # Of all inline policies of a role together, without white space; each role here has one.
+  policy_limit = 10240
+}
+
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -99,10 +104,24 @@ resource "aws_iam_role_policy" "task" {
   name   = "task"
   role   = aws_iam_role.task.id
   policy = data.aws_iam_policy_document.task.json
+
+  lifecycle {
+    precondition {
+      condition     = length(replace(data.aws_iam_policy_document.task.json, "/\\s/", "")) <= local.policy_limit
+      error_message = "The rights of ${local.name} take more than the ${local.policy_limit} characters that IAM gives to a role: they name too many resources, such as the registries of a long catalogue."
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "execution" {
   name   = "execution"
   role   = aws_iam_role.execution.id
   policy = data.aws_iam_policy_document.execution.json
+
+  lifecycle {
+    precondition {
+      condition     = length(replace(data.aws_iam_policy_document.execution.json, "/\\s/", "")) <= local.policy_limit
+      error_message = "What ECS does for ${local.name} takes more than the ${local.policy_limit} characters that IAM gives to a role: it names too many resources."
+    }
+  }
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gromit.core.terraform import STATE_KEY
 from tests.platform.control.plane import Ground
 from tests.platform.emulator import ACCOUNT, REGION, Emulator
 from tests.platform.policies import Policies, role_policies
@@ -36,6 +37,7 @@ class Installed:
             "table": ground["table_arn"],
             "index": f"{ground['table_arn']}/index/work",
             "state": f"arn:aws:s3:::{ground['state_bucket']}/env:/app-test/devenv",
+            "state of no workspace": f"arn:aws:s3:::{ground['state_bucket']}/{STATE_KEY}",
             "other state": f"arn:aws:s3:::{ground['state_bucket']}/infra",
             "bucket": f"arn:aws:s3:::{ground['state_bucket']}",
             "zone": f"arn:aws:route53:::hostedzone/{ground['zone_id']}",
@@ -43,6 +45,7 @@ class Installed:
             "secret": ground["ca_key_secret_arn"],
             "platform": f"arn:aws:ssm:{HERE}:parameter/gromit/platform",
             "base": f"arn:aws:ssm:{HERE}:parameter/gromit/base",
+            "own image": f"arn:aws:ecr:{HERE}:repository/gromit",
             "image": ground["registries"]["tyk"],
             "environments' role": ground["execution_role_arn"],
             "role of serve": f"arn:aws:iam::{ACCOUNT}:role/gromit-serve",
@@ -62,6 +65,7 @@ class Installed:
             "certs": f"arn:aws:elasticfilesystem:{HERE}:file-system/{ground['certs_file_system_id']}",
             "folder": f"arn:aws:elasticfilesystem:{HERE}:access-point/fsap-0a1b",
             "namespace": f"arn:aws:servicediscovery:{HERE}:namespace/{ground['namespace_id']}",
+            "other namespace": f"arn:aws:servicediscovery:{HERE}:namespace/ns-0a1b",
             "name": f"arn:aws:servicediscovery:{HERE}:service/srv-0a1b",
             "topic": f"arn:aws:sns:{HERE}:gromit-alarms",
             "*": "*",

@@ -1,4 +1,4 @@
-"""Listens in between a client and the emulated AWS, and notes which actions, in IAM's words, are asked for.
+"""Listens in between a client and the emulated AWS, and notes what is asked for: the action in IAM's words, and all of the request.
 
     with Recorder(emulator.url) as recorder:
         recorder.who = "sow"
@@ -24,7 +24,18 @@ import botocore.session
 _PREFIXES = {"monitoring": "cloudwatch"}
 """Where the service in a signature is not the one in an action."""
 _MODELS = {"elasticfilesystem": "efs", "route53": "route53"}
-_S3 = {("GET", True): "GetObject", ("HEAD", True): "GetObject", ("PUT", True): "PutObject", ("DELETE", True): "DeleteObject"}
+_S3 = {
+    ("GET", "object"): "GetObject",
+    ("HEAD", "object"): "GetObject",
+    ("PUT", "object"): "PutObject",
+    ("DELETE", "object"): "DeleteObject",
+    ("GET", "bucket"): "ListBucket",
+    ("HEAD", "bucket"): "ListBucket",
+    ("GET", "versioning"): "GetBucketVersioning",
+    ("GET", "encryption"): "GetEncryptionConfiguration",
+    ("GET", "publicAccessBlock"): "GetBucketPublicAccessBlock",
+}
+"""Method, and what of the bucket it is about, to the action: in S3 they have different names."""
 _HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
 
 
@@ -34,8 +45,17 @@ class Call:
 
     who: str
     action: str
-    text: str
-    """Path and body."""
+    path: str
+    """With its query."""
+    body: str
+    status: int
+    """Of the answer, as that of what is missing is of weight."""
+    answer: str
+
+    @property
+    def text(self) -> str:
+        """Path and body."""
+        return f"{self.path} {self.body}"
 
 
 @dataclass(slots=True)
@@ -65,26 +85,36 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
 
-    def note(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    def note(self, request: "Request", status: int, answer: bytes) -> None:
         """Remember a request that is signed; what is not is none of AWS's."""
-        scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", headers.get("Authorization", ""))
+        scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.headers.get("Authorization", ""))
         if scope:
-            text = f"{path} {body.decode(errors='replace')}"
-            name = _action(scope[1], method, path, headers, body)
-            self.calls.append(Call(self.who, f"{_PREFIXES.get(scope[1], scope[1])}:{name}", text))
+            action = f"{_PREFIXES.get(scope[1], scope[1])}:{_action(scope[1], request)}"
+            texts = (content.decode(errors="replace") for content in (request.body, answer))
+            self.calls.append(Call(self.who, action, request.path, next(texts), status, next(texts)))
 
 
-def _action(service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
-    if target := headers.get("X-Amz-Target"):
+@dataclass(frozen=True, slots=True)
+class Request:
+    """As it came."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def _action(service: str, request: Request) -> str:
+    if target := request.headers.get("X-Amz-Target"):
         return target.rpartition(".")[2]
-    split = urlsplit(path)
+    split = urlsplit(request.path)
     if service == "s3":
-        return _S3.get((method, split.path.strip("/").count("/") > 0), "ListBucket")
+        part = next((name for _, name in _S3 if name in parse_qs(split.query, keep_blank_values=True)), "bucket")
+        return _S3[request.method, "object" if split.path.strip("/").count("/") > 0 else part]
     if service in _MODELS:
-        return next(
-            name for wanted, pattern, name in _routes(_MODELS[service]) if wanted == method and pattern.fullmatch(split.path)
-        )
-    return parse_qs(body.decode() or split.query)["Action"][0]
+        routes = _routes(_MODELS[service])
+        return next(name for wanted, pattern, name in routes if wanted == request.method and pattern.fullmatch(split.path))
+    return parse_qs(request.body.decode() or split.query)["Action"][0]
 
 
 @cache
@@ -107,12 +137,12 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
 
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            recorder.note(self.command, self.path, dict(self.headers.items()), body)
             upstream = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
             headers = {key: text for key, text in self.headers.items() if key.lower() not in _HOP}
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
             content = answer.read()
+            recorder.note(Request(self.command, self.path, dict(self.headers.items()), body), answer.status, content)
             self.send_response(answer.status)
             length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(content))
             for key, text in answer.headers.items():

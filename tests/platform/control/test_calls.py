@@ -1,17 +1,24 @@
-"""The roles held against what the parts really ask of AWS: each action of a whole life of an environment is in the part's role.
+"""The roles held against what the parts really ask of AWS: each call of a whole life of an environment is allowed to its part.
 
-Resources and conditions are the tables of `test_roles`. Here it is seen that no action is missing, and that what must be born with
-the tag `env` is: the request that makes it carries the tag, not a later one.
+Each recorded call becomes what AWS asks IAM about it (`asked.py`), with the ARNs and tags of that very request, and is evaluated
+against the policies as they were applied. The tables of `test_roles` say besides what is refused.
 """
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from gromit.adapters import catalogue_file
+from gromit.adapters import aws_platform, catalogue_file
+from gromit.adapters.aws_account import has_registry, look_at_bucket, look_at_zone
 from gromit.adapters.aws_leftovers import AwsLeftovers
+from gromit.adapters.aws_quotas import AwsQuotas, Counted, QuotaClients
+from gromit.adapters.aws_rights import simulate
 from gromit.adapters.dynamodb import DynamoStore
 from gromit.adapters.dynamodb_table import Table
 from gromit.adapters.ecr import EcrImages
@@ -20,17 +27,24 @@ from gromit.adapters.ecs_tasks import EcsTasks
 from gromit.adapters.platform_parameter import PlatformParameter
 from gromit.adapters.route53 import Route53Zone
 from gromit.core.dns import Changes, Record, owner_record
+from gromit.core.rights import Right
 from gromit.core.rows import Absent, Write
 from gromit.core.stack import StackInput
+from gromit.core.terraform import STATE_KEY
+from gromit.errors import BackendError
 from tests.contracts.terraform.cloud import Cloud
 from tests.contracts.terraform.worlds import World, component
+from tests.platform.control.asked import asked, made
 from tests.platform.control.installed import Installed
 from tests.platform.control.plane import DOMAIN
 from tests.platform.control.recorder import Call, Recorder
+from tests.platform.policies import Policies
 from tests.platform.roots import Engine
 
 pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.xdist_group("control")]
 
+PARTS = ("sow", "reap", "chitragupta", "serve", "doctor")
+NOTHING = "arn:aws:s3:::another-bucket/nothing"
 FREE = frozenset({"sts:GetCallerIdentity", "ec2:DescribeAccountAttributes", "iam:GetUser"})
 """The first needs no right; the others provider 3.39 asks for at its start, and goes on when it is refused."""
 SURPLUS = {
@@ -52,6 +66,7 @@ SURPLUS = {
     "ecs:ListTagsForResource": "as above",
     "ec2:DescribeSecurityGroupRules": "as above",
     "servicediscovery:UpdateService": "the TTL of names changes",
+    "servicediscovery:GetOperation": "whether that has been done",
     "ecs:DescribeTasks": "whether the owner of a lock lives, and why a task has stopped",
     "ecs:ListTasks": "as above",
     "route53:ListResourceRecordSets": "reap retires records, as chitragupta does here",
@@ -84,6 +99,8 @@ def calls(request: pytest.FixtureRequest, installed: Installed, tmp_path_factory
         _expose(installed, cloud, env)
         recorder.who = "serve"
         _register(cloud, env)
+        recorder.who = "doctor"
+        _look(installed, cloud)
     return recorder.calls
 
 
@@ -134,6 +151,38 @@ def _register(cloud: Cloud, env: str) -> None:
     EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
 
 
+def _look(installed: Installed, cloud: Cloud) -> None:
+    """All that the doctor asks AWS, whatever is answered."""
+    ground, client = installed.ground, cloud.client
+    platform = PlatformParameter(client("ssm"), "/gromit/platform").read()
+    look_at_bucket(client("s3"), ground["state_bucket"])
+    has_registry(client("ecr"), "tyk", None)
+    EcrImages(client("ecr")).digests([("tyk", "master")])
+    Table(client("dynamodb"), ground["table_name"], lambda _s: None).lacks()
+    look_at_zone(client("route53"), ground["zone_id"])
+    for problems, service in (
+        (aws_platform.vpc_problems, "ec2"),
+        (aws_platform.subnet_problems, "ec2"),
+        (aws_platform.namespace_problems, "servicediscovery"),
+        (aws_platform.file_system_problems, "efs"),
+        (aws_platform.role_problems, "iam"),
+    ):
+        problems(client(service), platform)
+    clients = QuotaClients(
+        quotas=client("service-quotas"),
+        metrics=client("cloudwatch"),
+        ec2=client("ec2"),
+        ecs=client("ecs"),
+        efs=client("efs"),
+        discovery=client("servicediscovery"),
+        route53=client("route53"),
+    )
+    counted = Counted(platform.namespace_id, platform.file_system_id, ground["zone_id"])
+    AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
+    with suppress(BackendError):  # the emulator simulates nothing
+        simulate(client("iam"), "gromit-serve", [Right(("s3:GetObject",), installed.arn("state"), allowed=True)])
+
+
 def _actions(calls: Collection[Call], who: str) -> set[str]:
     return {call.action for call in calls if call.who == who} - FREE
 
@@ -144,11 +193,45 @@ def _allowed(installed: Installed, part: str) -> set[str]:
     return {action for actions in listed for action in actions}
 
 
-@pytest.mark.parametrize("part", ["sow", "reap", "chitragupta", "serve"])
+@pytest.mark.parametrize("part", PARTS)
 def test_every_action_that_a_part_asks_for_is_in_its_role(installed: Installed, calls: list[Call], part: str) -> None:
-    asked = _actions(calls, part) - ({"ecs:CreateCluster"} if part == "chitragupta" else set())  # the test's own
-    assert len(asked) >= 4
-    assert asked - _allowed(installed, part) == set()
+    found = {call.action for call in calls if call.who == part and not _is_the_tests_own(call)} - FREE
+    assert len(found) >= 4
+    assert found - _allowed(installed, part) == set()
+
+
+def _refused(installed: Installed, calls: list[Call], part: str) -> set[str]:
+    """What AWS would refuse to a part, in the order in which things come to be."""
+    policies, born, found = installed.policies(f"gromit-{part}"), frozenset[str](), set()
+    for call in calls:
+        if call.action not in FREE and call.who == part and not _is_the_tests_own(call):
+            refused = [q for q in asked(call, born) if not policies.allows(q.action, q.resource, q.context)]
+            found |= {f"{q.action} on {q.resource} with {q.context}" for q in refused}
+        born |= made(call)
+    return found
+
+
+def _is_the_tests_own(call: Call) -> bool:
+    return (call.who, call.action) == ("chitragupta", "ecs:CreateCluster")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_call_of_a_part_is_allowed_by_its_policies(installed: Installed, calls: list[Call], part: str) -> None:
+    assert _refused(installed, calls, part) == set()
+
+
+def test_a_policy_without_the_name_that_init_looks_for_would_be_seen(installed: Installed, calls: list[Call]) -> None:
+    """As it once was: everything of environments, and nothing else of the bucket."""
+    whole = installed.policies("gromit-sow").identity
+    key = re.compile(rf'"(arn:aws:s3:::[^"/]+/)?{STATE_KEY}"')
+    narrow = tuple(json.loads(key.sub(f'"{NOTHING}"', json.dumps(statement))) for statement in whole)
+    assert narrow != whole
+    without = replace(installed, _policies={"gromit-sow": Policies(identity=narrow)})
+    found = _refused(without, calls, "sow")
+    assert {text.partition(" with ")[0] for text in found} == {
+        f"s3:GetObject on {installed.arn('state of no workspace')}",
+        f"s3:ListBucket on {installed.arn('bucket')}",
+    }
 
 
 def test_what_must_be_born_with_its_tag_is(calls: list[Call]) -> None:

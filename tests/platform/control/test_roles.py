@@ -1,22 +1,34 @@
 """Who may do what: the policies as they were applied, evaluated both ways."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from gromit.adapters.aws_rights import CONTEXT
+from gromit.core.rights import Part, Places, rights
+from gromit.core.terraform import STATE_KEY
+from tests.platform.authorization import findings
 from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
 from tests.platform.control.plane import DOMAIN
-from tests.platform.emulator import ACCOUNT
-from tests.platform.policies import role_trust
+from tests.platform.emulator import ACCOUNT, REGION
+from tests.platform.policies import everybody, inline_length, role_trust
 from tests.platform.roots import REPOSITORY
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
 ENVIRONMENT = {"aws:ResourceTag/env": "app-test"}
 NEW = {"aws:RequestTag/env": "app-test"}
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+IAM_ROOM = 10_240
+"""Characters; AWS's page "IAM and AWS STS quotas"."""
 TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+PULL = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
+TERRAFORM = ("sow", "reap")
+"""Who runs it."""
 
 Row = tuple[str, str, str, Mapping[str, Any]]
 
@@ -24,11 +36,18 @@ ALLOWED: tuple[Row, ...] = (
     *(("gromit-serve", f"dynamodb:{a}", "table", {}) for a in ("GetItem", "UpdateItem", "Scan", "DescribeTable")),
     ("gromit-serve", "dynamodb:Query", "index", {}),
     ("gromit-serve", "ecr:BatchGetImage", "image", {}),
-    *((f"gromit-{w}", f"s3:{a}Object", "state", {}) for w in ("sow", "reap") for a in ("Get", "Put", "Delete")),
-    *((f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": "env:/"}) for w in ("sow", "reap")),
-    *((f"gromit-{w}", "ssm:GetParameter", "platform", {}) for w in ("sow", "reap")),
-    *((f"gromit-{w}", "iam:PassRole", "environments' role", TO_ECS) for w in ("sow", "reap")),
-    ("gromit-sow", "ecs:CreateCluster", "*", NEW),
+    *((f"gromit-{w}", f"s3:{a}Object", "state", {}) for w in TERRAFORM for a in ("Get", "Put", "Delete")),
+    *((f"gromit-{w}", "s3:GetObject", "state of no workspace", {}) for w in TERRAFORM),
+    *(
+        (f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": p})
+        for w in TERRAFORM
+        for p in ("env:/", "env:/app-test/devenv", STATE_KEY)
+    ),
+    *((f"gromit-{w}", "ssm:GetParameter", "platform", {}) for w in TERRAFORM),
+    *((f"gromit-{w}", "iam:PassRole", "environments' role", TO_ECS) for w in TERRAFORM),
+    ("gromit-sow", "ecr:BatchGetImage", "image", {}),
+    ("gromit-sow", "ecs:CreateCluster", "cluster", NEW),
+    ("gromit-sow", "ecs:RegisterTaskDefinition", "*", NEW),
     ("gromit-sow", "ecs:CreateService", "service", NEW),
     ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteService", "service", ENVIRONMENT),
@@ -39,7 +58,10 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-sow", "ec2:CreateSecurityGroup", "group", NEW),
     ("gromit-reap", "ec2:DeleteSecurityGroup", "group", ENVIRONMENT),
     ("gromit-sow", "elasticfilesystem:CreateAccessPoint", "config", NEW),
-    ("gromit-sow", "servicediscovery:CreateService", "namespace", NEW),
+    *((f"gromit-{w}", "servicediscovery:CreateService", r, NEW) for w in TERRAFORM for r in ("namespace", "name")),
+    *((f"gromit-{w}", "servicediscovery:ListTagsForResource", "*", {}) for w in TERRAFORM),
+    ("gromit-sow", "servicediscovery:TagResource", "*", NEW),
+    ("gromit-sow", "servicediscovery:UntagResource", "*", {"aws:TagKeys": ["component"]}),
     ("gromit-reap", "servicediscovery:DeleteService", "name", ENVIRONMENT),
     ("gromit-reap", "route53:ChangeResourceRecordSets", "zone", {}),
     ("gromit-chitragupta", "route53:ListResourceRecordSets", "zone", {}),
@@ -56,6 +78,8 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-chitragupta", "ecs:DescribeTasks", "task", {}),
     ("gromit-pki-execution", "secretsmanager:GetSecretValue", "secret", {}),
     ("gromit-serve-execution", "logs:PutLogEvents", "our log's stream", {}),
+    *((f"gromit-{p}-execution", f"ecr:{a}", "own image", {}) for p in PROGRAMS for a in PULL),
+    *((f"gromit-{p}-execution", "ecr:GetAuthorizationToken", "*", {}) for p in PROGRAMS),
     ("gromit-doctor", "dynamodb:DescribeTable", "table", {}),
     ("gromit-doctor", "iam:SimulatePrincipalPolicy", "role of serve", {}),
 )
@@ -69,17 +93,26 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-serve", "s3:GetObject", "state", {}),
     ("gromit-serve", "route53:ChangeResourceRecordSets", "zone", {}),
     *((f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS) for p in ("serve", "gateway", "pki", "chitragupta", "doctor")),
-    *((f"gromit-{w}", "iam:PassRole", r, TO_ECS) for w in ("sow", "reap") for r in ("role of serve", "execution role of pki")),
+    *((f"gromit-{w}", "iam:PassRole", r, TO_ECS) for w in TERRAFORM for r in ("role of serve", "execution role of pki")),
     ("gromit-sow", "iam:PassRole", "environments' role", {"iam:PassedToService": "ec2.amazonaws.com"}),
     *((f"gromit-{p}", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS),
     *((f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS if p != "pki"),
     ("gromit-devenv-execution", "secretsmanager:GetSecretValue", "secret", {}),
-    *((f"gromit-{w}", f"s3:{a}Object", "other state", {}) for w in ("sow", "reap") for a in ("Get", "Put", "Delete")),
-    ("gromit-sow", "s3:ListBucket", "bucket", {"s3:prefix": ""}),
+    *((f"gromit-{w}", f"s3:{a}Object", "other state", {}) for w in TERRAFORM for a in ("Get", "Put", "Delete")),
+    *((f"gromit-{w}", f"s3:{a}Object", "state of no workspace", {}) for w in TERRAFORM for a in ("Put", "Delete")),
+    *((f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": p}) for w in TERRAFORM for p in ("", "devenv2", "dev", "infra")),
+    *((f"gromit-{w}", "s3:ListBucket", "bucket", {}) for w in TERRAFORM),
     ("gromit-sow", "s3:DeleteBucket", "bucket", {}),
     ("gromit-sow", "ssm:GetParameter", "base", {}),
     ("gromit-sow", "route53:ChangeResourceRecordSets", "zone", {}),
-    ("gromit-sow", "ecs:CreateCluster", "*", {}),
+    ("gromit-sow", "ecs:CreateCluster", "cluster", {}),
+    ("gromit-sow", "ecs:RegisterTaskDefinition", "*", {}),
+    ("gromit-sow", "servicediscovery:CreateService", "namespace", {}),
+    ("gromit-sow", "servicediscovery:CreateService", "other namespace", NEW),
+    ("gromit-sow", "servicediscovery:TagResource", "*", {"aws:RequestTag/managed": "gromit"}),
+    ("gromit-sow", "servicediscovery:UntagResource", "*", {"aws:TagKeys": ["component", "env"]}),
+    ("gromit-sow", "servicediscovery:UntagResource", "*", {}),
+    ("gromit-reap", "ecr:BatchGetImage", "image", {}),
     ("gromit-sow", "ecs:CreateService", "our service", NEW),
     ("gromit-sow", "ecs:UpdateService", "our service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteService", "our service", ENVIRONMENT),
@@ -103,6 +136,9 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-chitragupta", "s3:GetObject", "state", {}),
     ("gromit-doctor", "s3:GetObject", "state", {}),
     ("gromit-gateway", "ecr:BatchGetImage", "image", {}),
+    *((f"gromit-{p}-execution", f"ecr:{a}", "image", {}) for p in PROGRAMS for a in PULL),
+    *((f"gromit-{p}-execution", "ecr:PutImage", "own image", {}) for p in PROGRAMS),
+    *((f"gromit-{w}", "ecr:BatchGetImage", "own image", {}) for w in ("serve", *WORKERS)),
     ("gromit-gateway-execution", "logs:PutLogEvents", "our log's stream", {}),
     ("gromit-sow", "sns:Publish", "topic", {}),
 )
@@ -143,6 +179,12 @@ def test_one_wildcard_put_in_on_purpose_is_found(installed: Installed, role: str
     assert all(line.startswith(f"{role} ") for line in found)
 
 
+def test_every_statement_says_something_to_aws(installed: Installed) -> None:
+    found = {who: findings(policies.identity) for who, policies in everybody(installed.emulator.client("iam")).items()}
+    assert {f"role gromit-{part}" for part in PROGRAMS} <= found.keys()
+    assert {who: said for who, said in found.items() if said} == {}
+
+
 def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> None:
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
     writable = {"certs": {"pki"}, "config": {"sow", "reap"}}
@@ -163,6 +205,67 @@ def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) 
             assert trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": ACCOUNT})
             assert not trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": "210987654321"})
             assert not trust.accepts("sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT})
+
+
+@pytest.mark.parametrize("part", [part for part in Part if part is not Part.ENVIRONMENTS])
+def test_what_the_doctor_asks_aws_about_is_so(installed: Installed, part: Part) -> None:
+    context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in CONTEXT}
+    asked = [(action, right.resource, right.allowed) for right in rights(part, places(installed)) for action in right.actions]
+    policies = installed.policies(f"gromit-{part}")
+    assert asked
+    assert [(a, r, w) for a, r, w in asked if policies.allows(a, r, context) is not w] == []
+
+
+def places(installed: Installed) -> Places:
+    arn = installed.arn
+    return Places(
+        table=arn("table"),
+        index=arn("index"),
+        states=arn("state"),
+        no_state=arn("state of no workspace"),
+        bucket=arn("bucket"),
+        namespace=arn("namespace"),
+        names=arn("name"),
+        zone=arn("zone"),
+        parameter=arn("platform"),
+        registries=tuple(installed.ground["registries"].values()),
+        logs=f"{arn('log')}:log-stream:example",
+        execution_role=arn("environments' role"),
+        serve_role=arn("role of serve"),
+        ca_key=arn("secret"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "repositories"),
+    [
+        (f"{REGISTRY}/tyk-pump:1", ["tyk-pump"]),
+        (f"{REGISTRY}/tyk@sha256:{'0a' * 32}", ["tyk"]),
+        (f"{REGISTRY}/team/gromit:1.0.0@sha256:{'0a' * 32}", ["team/gromit"]),
+        (f"{REGISTRY}:443/gromit:1.0.0", []),
+        ("ghcr.io/example/gromit:1.0.0", []),
+        (f"ghcr.io/{REGISTRY}/gromit:1.0.0", []),
+    ],
+)
+def test_the_image_is_pulled_from_exactly_the_registry_that_it_names(
+    installed: Installed, image: str, repositories: list[str]
+) -> None:
+    modules = installed.root.plan(f"-var=image={image}", "-target=module.gateway").document["planned_values"]["root_module"]
+    resources = {r["address"]: r for module in modules["child_modules"] for r in module["resources"]}
+    policy = json.loads(resources["module.gateway.aws_iam_role_policy.execution"]["values"]["policy"])
+    pulled = [s["Resource"] for s in policy["Statement"] if "ecr:BatchGetImage" in s["Action"]]
+    assert pulled == [f"arn:aws:ecr:{HERE}:repository/{name}" for name in repositories]
+
+
+def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
+    """What is longer is refused. Only what names each registry grows with the catalogue."""
+    iam = installed.emulator.client("iam")
+    lengths = {r["RoleName"]: inline_length(iam, r["RoleName"]) for r in iam.list_roles()["Roles"]}
+    assert max(lengths.values()) <= IAM_ROOM
+    one = len(f'"arn:aws:ecr:{HERE}:repository/a-longer-name",')
+    grown = {role: length + (40 - len(installed.ground["registries"])) * one for role, length in lengths.items()}
+    assert {role for role, length in grown.items() if length > IAM_ROOM} == set(), "docs/adr/0006 says that 40 fit"
+    assert "image" not in {what for role, _, what, _ in ALLOWED if role == "gromit-reap"}, "the longest one does not grow"
 
 
 def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None:

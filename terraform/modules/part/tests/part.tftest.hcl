@@ -176,6 +176,27 @@ run "a_retention_that_cloudwatch_lacks" {
   expect_failures = [var.retention_days]
 }
 
+run "rights_longer_than_iam_takes" {
+  command = plan
+  override_data {
+    target = data.aws_iam_policy_document.task
+    values = { json = format("{%10239s}", replace(format("%10239s", ""), " ", "0")) }
+  }
+  override_data {
+    target = data.aws_iam_policy_document.execution
+    values = { json = format("{%10239s}", replace(format("%10239s", ""), " ", "0")) }
+  }
+  expect_failures = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
+}
+
+run "white_space_is_not_counted" {
+  command = plan
+  override_data {
+    target = data.aws_iam_policy_document.task
+    values = { json = format("{%10239s}", "") }
+  }
+}
+
 run "the_tag_of_environments" {
   command = plan
   variables {
