@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.image import dockerfile
 from tests.platform.control.installed import PROGRAMS, Installed
 from tests.platform.control.plane import DOMAIN
 from tests.platform.emulator import ACCOUNT, REGION
+from tests.platform.roots import TerraformError
 from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
@@ -29,6 +31,19 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
     assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
     assert mounts["chitragupta"]["/config"] is True
     assert all(c["stopTimeout"] == 120 and c["readonlyRootFilesystem"] for c in containers.values())
+
+
+def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(installed: Installed) -> None:
+    """All five fields: ECS would fill in those that are missing, and the next plan would take them away."""
+    server = dockerfile.read().last
+    (check,) = server.all("HEALTHCHECK")
+    assert "image/healthy.py" in {word for each in server.all("COPY") if each.words[-1] == "/opt/gromit/" for word in each.words}
+    checks = {name: c["healthCheck"] for name, c in installed.containers().items() if "healthCheck" in c}
+    command = check.text.removeprefix("CMD ")
+    wanted = {"command": ["CMD", *json.loads(command)], "interval": 30, "timeout": 15, "retries": 3, "startPeriod": 60}
+    assert checks == {"serve": wanted, "gateway": wanted}
+    assert check.flags["interval"] == f"{wanted['interval']}s"
+    assert check.flags["timeout"] == f"{wanted['timeout']}s"
 
 
 def test_sow_runs_as_many_terraforms_as_its_memory_holds(installed: Installed) -> None:
@@ -80,11 +95,17 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
     assert definitions["gromit-reap"] == ["reap", "/config"]
 
 
+def token_of_terraform_cloud(arn: str) -> str:
+    """The setting that names a secret."""
+    return f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
+
+
 def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(installed: Installed) -> None:
-    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:terraform-cloud-0a1b2c"
-    told = f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
-    changes = installed.root.plan(told, "-target=module.worker").document["resource_changes"]
-    after = {change["address"]: change["change"]["after"] for change in changes}
+    secrets = installed.emulator.client("secretsmanager")
+    arn = secrets.create_secret(Name="terraform-cloud", SecretString="canary-of-terraform-cloud")["ARN"]
+    told = token_of_terraform_cloud(arn)
+    plan = installed.root.plan(told, "-target=module.worker")
+    after = {change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]}
     (doctor,) = json.loads(after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"])
     assert doctor["secrets"] == [{"name": "TF_API_TOKEN", "valueFrom": arn}]
     assert {v["name"]: v["value"] for v in doctor["environment"]}["GROMIT_INFRA"] == "infra-prod"
@@ -94,6 +115,23 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(in
         if address.endswith("aws_iam_role_policy.execution") and arn in values["policy"]
     }
     assert readers == {'module.worker["doctor"].aws_iam_role_policy.execution'}
+    assert "canary-of-terraform-cloud" not in json.dumps(plan.document) + plan.text
+
+
+def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(installed: Installed) -> None:
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:nobody-made-this-0a1b2c"
+    with pytest.raises(TerraformError) as caught:
+        installed.root.plan(token_of_terraform_cloud(arn), "-target=module.worker")
+    said = " ".join(str(caught.value).split())
+    assert f'data.aws_secretsmanager_secret.terraform_cloud["{arn}"]' in said
+    assert "not found" in said.lower(), said
+
+
+def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) -> None:
+    """AWS finds a secret by that, but a policy that names it so does not match the secret."""
+    arn = installed.emulator.client("secretsmanager").create_secret(Name="shortened", SecretString="x")["ARN"]
+    with pytest.raises(TerraformError, match="ARN of the secret"):
+        installed.root.plan(token_of_terraform_cloud(arn.rpartition("-")[0]), "-target=module.worker")
 
 
 def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(installed: Installed) -> None:
