@@ -114,29 +114,3 @@ def kept(*folders: str) -> set[str]:
     texts = {f"{folder}/{path.name}": path.read_text() for folder in folders for path in (TERRAFORM / folder).glob("*.tf")}
     blocks = Directory(name="all", texts=texts, is_root=False).blocks("resource")
     return {".".join(b.labels) for b in blocks if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))}
-
-
-def inventory(emulator: Emulator) -> dict[str, list[str]]:
-    """Names or ids of everything in the account that this root could have left behind."""
-    looks = {
-        "vpcs": ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
-        "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
-        "groups": ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
-        "interfaces": ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
-        "gateways": ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
-        "addresses": ("ec2", "describe_addresses", "Addresses", "AllocationId"),
-        "volumes": ("ec2", "describe_volumes", "Volumes", "VolumeId"),
-        "mount targets of config": ("efs", "describe_file_systems", "FileSystems", "NumberOfMountTargets"),
-        "namespaces": ("servicediscovery", "list_namespaces", "Namespaces", "Name"),
-        "zones": ("route53", "list_hosted_zones", "HostedZones", "Name"),
-        "tables": ("dynamodb", "list_tables", "TableNames", ""),
-        "roles": ("iam", "list_roles", "Roles", "RoleName"),
-        "profiles": ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
-        "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
-    }
-    return {what: sorted(str(t[key] if key else t) for t in _list(emulator, *look)) for what, (*look, key) in looks.items()}
-
-
-def _list(emulator: Emulator, service: str, call: str, answer: str) -> list[Any]:
-    found: list[Any] = getattr(emulator.client(service), call)()[answer]
-    return found
