@@ -109,7 +109,7 @@ resource "aws_efs_file_system" "certs" {
   }
 }
 
-# A folder of the image's user (1000), which nobody else may enter.
+# A folder of the image's user (1000), which nobody else may enter: all of it, for pki and the bastion.
 resource "aws_efs_access_point" "certs" {
   file_system_id = aws_efs_file_system.certs.id
   tags           = merge(local.tags, { Name = "gromit-certs" })
@@ -130,12 +130,30 @@ resource "aws_efs_access_point" "certs" {
   }
 }
 
+# What one part is shown of it: the folder with its own keys. pki makes that folder; a mount before is refused, as AWS makes no folder for
+# which it is told no owner, and so never one above it that is somebody else's.
+resource "aws_efs_access_point" "part" {
+  for_each = local.parts
+
+  file_system_id = aws_efs_file_system.certs.id
+  tags           = merge(local.tags, { Name = "gromit-certs-${each.key}" })
+
+  posix_user {
+    uid = 1000
+    gid = 1000
+  }
+
+  root_directory {
+    path = "/gromit/pki/${each.key}"
+  }
+}
+
 resource "aws_efs_file_system_policy" "certs" {
   file_system_id = aws_efs_file_system.certs.id
   policy         = data.aws_iam_policy_document.certs.json
 }
 
-# Nothing is allowed here: only roles whose own policies let them mount it get in, over TLS, by the access point.
+# Nothing is allowed here: only roles whose own policies let them mount it get in, over TLS, each by its access point.
 data "aws_iam_policy_document" "certs" {
   statement {
     sid       = "TlsOnly"
@@ -169,12 +187,15 @@ data "aws_iam_policy_document" "certs" {
     condition {
       test     = "StringNotEquals"
       variable = "elasticfilesystem:AccessPointArn"
-      values   = [aws_efs_access_point.certs.arn]
+      values   = concat([aws_efs_access_point.certs.arn], [for part in aws_efs_access_point.part : part.arn])
     }
   }
 }
 
 locals {
+  # Sow, reap, chitragupta and the doctor are all `worker` to serve, by one certificate.
+  parts = toset(["serve", "gateway", "worker"])
+
   client_actions = [
     "elasticfilesystem:ClientMount",
     "elasticfilesystem:ClientWrite",

@@ -4,22 +4,22 @@ locals {
   workers = {
     sow = {
       command = ["sow", "/config"], every = "rate(37 minutes)", watches = true, size = var.worker_size
-      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config_kept)
       rights  = [data.aws_iam_policy_document.sow.json]
     }
     reap = {
       command = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
-      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config_kept)
       rights  = [data.aws_iam_policy_document.sow.json, data.aws_iam_policy_document.chitragupta.json]
     }
     chitragupta = {
       command = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }
-      volumes = merge(local.mounted.certs, local.mounted.config) # for the file that suspends all processing
+      volumes = merge(local.mounted.certs.worker, local.mounted.config) # for the file that suspends all processing
       rights  = [data.aws_iam_policy_document.chitragupta.json]
     }
     doctor = {
       command = ["doctor", "aws"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
-      volumes = merge(local.mounted.certs, local.mounted.config)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config)
       rights  = [data.aws_iam_policy_document.doctor.json]
     }
   }

@@ -29,6 +29,10 @@ GROUND = tuple(
 """All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
 
 
+PARTS = ("serve", "gateway", "worker")
+"""Those that hold keys of their own, and see no others."""
+
+
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:
     """What `terraform/base` leaves behind for this root, made by SDK calls: two volumes, and the parameter naming everything."""
     efs = emulator.client("efs")
@@ -39,6 +43,9 @@ def lay_base(emulator: Emulator) -> Mapping[str, Any]:
         "certs_file_system_id": volumes["certs"],
         "config_access_point_id": points["config"],
         "certs_access_point_id": points["certs"],
+        "certs_part_access_points": {
+            part: efs.create_access_point(FileSystemId=volumes["certs"])["AccessPointId"] for part in PARTS
+        },
         "state_bucket": "terraform-state-dev",
         "registry": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
         "registries": {name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" for name in ("tyk", "tyk-analytics")},

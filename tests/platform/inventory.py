@@ -76,10 +76,11 @@ LISTINGS: Mapping[str, Listing] = {
     "aws_iam_user": Listing("iam", "list_users", "Users[].Arn"),
     "aws_instance": Listing.of_ec2("instances", "Reservations[].Instances[?State.Name != 'terminated'][].InstanceId"),
     "aws_internet_gateway": Listing.of_ec2("internet_gateways", "InternetGateways[].InternetGatewayId"),
+    # Not AWS's own default keys, which come with the first volume or table and stay; the emulator tells them by nothing else.
     "aws_kms_key": Listing(
         "kms",
         "describe_key",
-        "[KeyMetadata][?KeyState != 'PendingDeletion'].KeyId",
+        "[KeyMetadata][?KeyState != 'PendingDeletion' && !starts_with(Description, 'Default master key ')].KeyId",
         each=Each("KeyId", "list_keys", "Keys[].KeyId"),
     ),
     "aws_lb": Listing("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerArn"),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.image import dockerfile
-from tests.platform.control.installed import PROGRAMS, Installed
-from tests.platform.control.plane import DOMAIN
+from tests.platform.control.installed import PROGRAMS, WORKERS, Installed
+from tests.platform.control.plane import DOMAIN, PARTS
 from tests.platform.emulator import ACCOUNT, REGION
 from tests.platform.roots import TerraformError
 from tests.stacks.plans import findings
@@ -24,13 +24,43 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "chitragupta": ["chitragupta", "/config"], "doctor": ["doctor", "aws"],
     }  # fmt: skip
     assert containers["pki"]["command"][:2] == ["pki", "ensure"]
-    assert f"--leaf=serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
+    assert f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
     assert {name for name, c in containers.items() if c.get("secrets")} == {"pki"}
     mounts = {name: {m["containerPath"]: m["readOnly"] for m in c["mountPoints"]} for name, c in containers.items()}
     assert {name for name, m in mounts.items() if not m["/certs"]} == {"pki"}
+    assert mounted_at(installed, "/certs") == {
+        "pki": installed.ground["certs_access_point_id"],
+        **{name: installed.ground["certs_part_access_points"][name] for name in ("serve", "gateway")},
+        **dict.fromkeys(WORKERS, installed.ground["certs_part_access_points"]["worker"]),
+    }
     assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
     assert mounts["chitragupta"]["/config"] is True
     assert all(c["stopTimeout"] == 120 and c["readonlyRootFilesystem"] for c in containers.values())
+
+
+def mounted_at(installed: Installed, path: str) -> dict[str, str]:
+    """Part to the access point whose folder it sees at a path."""
+    found = {}
+    for name, container in installed.containers().items():
+        volumes = {v["name"]: v.get("efsVolumeConfiguration") for v in container["definition"]["volumes"]}
+        (source,) = (m["sourceVolume"] for m in container["mountPoints"] if m["containerPath"] == path)
+        found[name] = volumes[source]["authorizationConfig"]["accessPointId"]
+    return found
+
+
+def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed: Installed) -> None:
+    """And is what pki puts there, by the very words of its command, but for the tokens, which a person brings."""
+    leaves = [word.removeprefix("--leaf=").partition("=")[0] for word in installed.containers()["pki"]["command"][2:]]
+    folders: dict[str, set[str]] = {part: {"ca.pem", "denylist"} for part in PARTS}
+    for part, name in (leaf.split("/") for leaf in leaves if "/" in leaf):
+        folders[part] |= {f"{name}.pem", f"{name}-key.pem"}
+    folders["gateway"].add("tokens.json")
+    points = {point: part for part, point in installed.ground["certs_part_access_points"].items()}
+    for name, point in mounted_at(installed, "/certs").items():
+        environment = {v["value"] for v in installed.containers()[name]["environment"]}
+        told = {value.removeprefix("/certs/") for value in environment if value.startswith("/certs/")}
+        assert told == {"pki"} if name == "pki" else told <= folders[points[point]]
+    assert [leaf for leaf in leaves if "/" not in leaf] == ["operator"], "people's lie where pki and the bastion alone see them"
 
 
 def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(installed: Installed) -> None:
