@@ -25,12 +25,15 @@ def test_what_has_ended_is_not_counted_though_it_is_still_shown(emulator: Emulat
     nat = ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")["NatGateway"]["NatGatewayId"]
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     ecs.create_cluster(clusterName="any")
+    zone = ec2.describe_subnets()["Subnets"][0]["AvailabilityZone"]
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=1, Encrypted=True)["VolumeId"]  # with AWS's default key, which stays
     made = everything(emulator) - before
     assert {f"aws_instance {instance}", f"aws_nat_gateway {nat}", f"aws_kms_key {key}"} <= made
     ec2.terminate_instances(InstanceIds=[instance])
     ec2.delete_nat_gateway(NatGatewayId=nat)
     kms.schedule_key_deletion(KeyId=key)
     ecs.delete_cluster(cluster="any")
+    ec2.delete_volume(VolumeId=volume)
     assert everything(emulator) == before
 
 
