@@ -10,14 +10,15 @@ resource "aws_ssm_parameter" "base" {
 
   # Of the components' registries alone: neither sow nor environments have business with gromit's own image.
   value = jsonencode({
-    config_file_system_id  = aws_efs_file_system.config.id
-    certs_file_system_id   = aws_efs_file_system.certs.id
-    config_access_point_id = aws_efs_access_point.config.id
-    certs_access_point_id  = aws_efs_access_point.certs.id
-    state_bucket           = aws_s3_bucket.state.id
-    registry               = local.registry
-    registries             = { for repository, registry in module.registry : repository => registry.arn }
-    ca_key_secret_arn      = aws_secretsmanager_secret.ca_key.arn
+    config_file_system_id    = aws_efs_file_system.config.id
+    certs_file_system_id     = aws_efs_file_system.certs.id
+    config_access_point_id   = aws_efs_access_point.config.id
+    certs_access_point_id    = aws_efs_access_point.certs.id
+    certs_part_access_points = { for name, part in aws_efs_access_point.part : name => part.id }
+    state_bucket             = aws_s3_bucket.state.id
+    registry                 = local.registry
+    registries               = { for repository, registry in module.registry : repository => registry.arn }
+    ca_key_secret_arn        = aws_secretsmanager_secret.ca_key.arn
   })
 
   lifecycle {

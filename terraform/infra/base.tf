@@ -5,8 +5,8 @@ data "aws_ssm_parameter" "base" {
   lifecycle {
     postcondition {
       condition = length(setsubtract([
-        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id", "state_bucket",
-        "registry", "registries", "ca_key_secret_arn",
+        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id",
+        "certs_part_access_points", "state_bucket", "registry", "registries", "ca_key_secret_arn",
       ], keys(jsondecode(nonsensitive(self.value))))) == 0
       error_message = "The parameter /gromit/base lacks fields: apply terraform/base of this release first."
     }

@@ -11,11 +11,14 @@ locals {
   image_names        = flatten(regexall("^${replace(local.ground.registry, ".", "\\.")}/([^:@]+)", var.image))
   image_repositories = [for name in local.image_names : "arn:aws:ecr:${local.here}:repository/${name}"]
 
-  # Leaves and CA lie in one folder of the volume `certs`, the gateway's tokens beside it.
-  pki = "/certs/pki"
-
   mounted = {
-    certs       = { "/certs" = { file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id } }
+    # Each part sees its own folder of the volume `certs` as /certs, and no other: its keys, the CA's certificate, the deny list; the
+    # gateway's tokens lie there, too. pki alone has all of it.
+    certs = {
+      for part, point in local.ground.certs_part_access_points :
+      part => { "/certs" = { file_system_id = local.ground.certs_file_system_id, access_point_id = point } }
+    }
+
     config      = { "/config" = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id } }
     config_kept = { "/config" = merge({ file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }, { writable = true }) }
     certs_kept  = { "/certs" = merge({ file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id }, { writable = true }) }
@@ -24,13 +27,13 @@ locals {
   # How every client of serve finds it, and knows it.
   settings = merge({
     GROMIT_SERVE_URL = "https://serve.internal:8443"
-    GROMIT_CA        = "${local.pki}/ca.pem"
+    GROMIT_CA        = "/certs/ca.pem"
     GROMIT_TABLENAME = local.ground.table_name
   }, var.settings)
 
   worker_settings = merge({
-    GROMIT_CLIENT_CERT            = "${local.pki}/worker.pem"
-    GROMIT_CLIENT_KEY             = "${local.pki}/worker-key.pem"
+    GROMIT_CLIENT_CERT            = "/certs/worker.pem"
+    GROMIT_CLIENT_KEY             = "/certs/worker-key.pem"
     GROMIT_CLUSTER_ZONEID         = local.ground.zone_id
     GROMIT_CLUSTER_DOMAIN         = local.ground.domain
     GROMIT_STATE_BUCKET           = local.ground.state_bucket

@@ -8,7 +8,7 @@ module "gateway" {
   image          = var.image
   repositories   = local.image_repositories
   command        = ["gateway"]
-  volumes        = local.mounted.certs
+  volumes        = local.mounted.certs.gateway
   ports          = [8443]
   place          = local.place
   retention_days = var.alarms.retention_days
@@ -16,11 +16,11 @@ module "gateway" {
 
   environment = merge({
     GROMIT_GATEWAY_LISTEN = "0.0.0.0:8443"
-    GROMIT_GATEWAY_CERT   = "${local.pki}/gateway-front.pem"
-    GROMIT_GATEWAY_KEY    = "${local.pki}/gateway-front-key.pem"
+    GROMIT_GATEWAY_CERT   = "/certs/gateway-front.pem"
+    GROMIT_GATEWAY_KEY    = "/certs/gateway-front-key.pem"
     GROMIT_GATEWAY_TOKENS = "/certs/tokens.json"
-    GROMIT_CLIENT_CERT    = "${local.pki}/gateway.pem"
-    GROMIT_CLIENT_KEY     = "${local.pki}/gateway-key.pem"
+    GROMIT_CLIENT_CERT    = "/certs/gateway.pem"
+    GROMIT_CLIENT_KEY     = "/certs/gateway-key.pem"
   }, local.settings)
 }
 

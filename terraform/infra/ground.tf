@@ -20,7 +20,11 @@ locals {
     config_file_system_id  = local.base.config_file_system_id
     certs_file_system_id   = local.base.certs_file_system_id
     config_access_point_id = local.base.config_access_point_id
-    certs_access_point_id  = local.base.certs_access_point_id
+    certs_access_point_id  = local.base.certs_access_point_id # all of it: for pki and the bastion
+
+    # What one part is shown of it.
+    certs_part_access_points = local.base.certs_part_access_points
+
     # Whoever mounts the volume `certs` must be in this group.
     mounts_security_group_id = aws_security_group.mounts.id
 

@@ -2,11 +2,12 @@
 # ones without a person, and its later ones without a date in somebody's calendar. ECS puts the key of the CA into this one task, and its
 # execution role is the only one that may read it.
 locals {
+  # Those of a part lie in the folder that its access point shows; the others, for people, where pki and the bastion alone see them.
   leaves = merge({
-    serve         = { role = "server", sans = ["serve.internal", "serve.${local.ground.domain}"] }
-    gateway-front = { role = "server", sans = ["gateway.internal", "gateway.${local.ground.domain}"] }
-    gateway       = { role = "gateway", sans = [] }
-    worker        = { role = "worker", sans = [] }
+    "serve/serve"           = { role = "server", sans = ["serve.internal", "serve.${local.ground.domain}"] }
+    "gateway/gateway-front" = { role = "server", sans = ["gateway.internal", "gateway.${local.ground.domain}"] }
+    "gateway/gateway"       = { role = "gateway", sans = [] }
+    "worker/worker"         = { role = "worker", sans = [] }
   }, var.leaves)
 }
 
@@ -19,7 +20,7 @@ module "pki" {
   command        = concat(["pki", "ensure"], [for name, leaf in local.leaves : "--leaf=${join(",", concat(["${name}=${leaf.role}"], leaf.sans))}"])
   volumes        = local.mounted.certs_kept
   secrets        = { GROMIT_PKI_CA_KEY = local.ground.ca_key_secret_arn }
-  environment    = merge({ GROMIT_PKI_DIR = local.pki }, var.settings)
+  environment    = merge({ GROMIT_PKI_DIR = "/certs/pki" }, var.settings)
   place          = local.place
   retention_days = var.alarms.retention_days
   tags           = local.ground.tags

@@ -30,7 +30,7 @@ module "serve" {
   image          = var.image
   repositories   = local.image_repositories
   command        = ["serve"]
-  volumes        = merge(local.mounted.certs, local.mounted.config) # a catalogue of one's own may lie there
+  volumes        = merge(local.mounted.certs.serve, local.mounted.config) # a catalogue of one's own may lie there
   ports          = [8443, 8080]
   rights         = [data.aws_iam_policy_document.serve.json]
   place          = local.place
@@ -41,9 +41,9 @@ module "serve" {
   environment = merge({
     GROMIT_SERVE_LISTEN   = "0.0.0.0:8443"
     GROMIT_SERVE_HEALTH   = "0.0.0.0:8080"
-    GROMIT_SERVE_CERT     = "${local.pki}/serve.pem"
-    GROMIT_SERVE_KEY      = "${local.pki}/serve-key.pem"
-    GROMIT_SERVE_DENYLIST = "${local.pki}/denylist"
+    GROMIT_SERVE_CERT     = "/certs/serve.pem"
+    GROMIT_SERVE_KEY      = "/certs/serve-key.pem"
+    GROMIT_SERVE_DENYLIST = "/certs/denylist"
     GROMIT_CLUSTER_DOMAIN = local.ground.domain
   }, local.settings)
 }

@@ -45,7 +45,7 @@ variable "worker_size" {
 }
 
 variable "leaves" {
-  description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`; they lie on the volume `certs`."
+  description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`; they lie on the volume `certs`, where pki and the bastion alone see them."
   nullable    = false
   default     = { operator = { role = "operator" } }
 

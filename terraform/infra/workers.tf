@@ -4,22 +4,22 @@ locals {
   workers = {
     sow = {
       command = ["sow", "/config"], every = "rate(37 minutes)", watches = true, size = var.worker_size
-      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config_kept)
       rights  = [data.aws_iam_policy_document.sow.json]
     }
     reap = {
       command = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
-      volumes = merge(local.mounted.certs, local.mounted.config_kept)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config_kept)
       rights  = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.chitragupta.json]
     }
     chitragupta = {
       command = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }
-      volumes = merge(local.mounted.certs, local.mounted.config) # for the file that suspends all processing
+      volumes = merge(local.mounted.certs.worker, local.mounted.config) # for the file that suspends all processing
       rights  = [data.aws_iam_policy_document.chitragupta.json]
     }
     doctor = {
       command = ["doctor", "aws"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
-      volumes = merge(local.mounted.certs, local.mounted.config)
+      volumes = merge(local.mounted.certs.worker, local.mounted.config)
       rights  = [data.aws_iam_policy_document.doctor.json]
     }
   }
@@ -35,11 +35,25 @@ locals {
   looks_at_states = var.terraform_cloud.token_secret_arn != ""
   states          = { GROMIT_BASE = "base-prod", GROMIT_INFRA = "infra-prod", TF_CLOUD_ORGANIZATION = var.terraform_cloud.organization }
   for_doctor      = merge(local.expected, local.looks_at_states ? local.states : {})
-  doctor_secrets  = local.looks_at_states ? { TF_API_TOKEN = var.terraform_cloud.token_secret_arn } : {}
+  doctor_secrets  = { for secret in data.aws_secretsmanager_secret.terraform_cloud : "TF_API_TOKEN" => secret.arn }
 
   # The one setting `watch`: what can watch is a service then, and has no schedule.
   watching  = { for name, worker in local.workers : name => worker if var.watch && worker.watches }
   scheduled = { for name, worker in local.workers : name => worker if !contains(keys(local.watching), name) }
+}
+
+# That the secret is there is seen by the plan, and not by a task that never starts. Its value is not read, so that no state holds it.
+data "aws_secretsmanager_secret" "terraform_cloud" {
+  for_each = toset(local.looks_at_states ? [var.terraform_cloud.token_secret_arn] : [])
+
+  arn = each.value
+
+  lifecycle {
+    postcondition {
+      condition     = self.arn == each.value
+      error_message = "The ARN of the secret with the token is ${self.arn}, to its end: a right for ${each.value} would not be one for it."
+    }
+  }
 }
 
 module "worker" {

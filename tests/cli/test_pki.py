@@ -121,6 +121,19 @@ def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> No
     assert {(line["event"], line["name"]) for line in standing} == {("pki.standing", name) for name in ("ca", "serve", "worker")}
 
 
+def test_a_leaf_lies_where_its_part_looks(shell: Shell, tmp_path: Path) -> None:
+    shell.run("init", "--key-out", "key.pem")
+    there = {"GROMIT_PKI_DIR": str(tmp_path / "certs"), "GROMIT_PKI_CA_KEY": str(tmp_path / "key.pem")}
+    shell.run("ensure", "--leaf=front/serve=server,serve.internal", "--leaf=alice=operator", given=there)
+    assert {p.name for p in (tmp_path / "certs" / "front").iterdir()} == {"serve.pem", "serve-key.pem", "ca.pem", "denylist"}
+    assert (tmp_path / "certs" / "alice.pem").exists()
+    assert "serve" in shell.run("list", given=there).stdout
+    shell.run("revoke", "serve", given=there)
+    issued = json.loads(shell.run("issue", "--role=server", "--name=serve", "-o", "json", given=there).stdout)
+    assert issued["key"] == str(tmp_path / "certs" / "front" / "serve-key.pem")
+    assert Path(issued["key"]).exists()
+
+
 def test_two_of_them_at_once_issue_each_certificate_once(shell: Shell, tmp_path: Path) -> None:
     shell.run("init", "--key-out", "key.pem")
     environ = {**os.environ, "GROMIT_PKI_DIR": str(tmp_path / "certs"), "GROMIT_PKI_CA_KEY": str(tmp_path / "key.pem")}
@@ -151,5 +164,5 @@ def test_what_cannot_be_meant_is_refused(shell: Shell) -> None:
     shell.run("init", "--key-out", "key.pem")
     assert "exists" in shell.run("init", "--key-out", "key.pem", code=1, GROMIT_PKI_DIR=str(shell.folder / "b")).stderr
     assert "pki.ca_key is set" in shell.run("init", code=2, GROMIT_PKI_CA_KEY="key.pem").stderr
-    for wrong in ("serve", "serve=", "=server", "serve=king", "serve=server,"):
+    for wrong in ("serve", "serve=", "=server", "/serve=server", "front/=server", "serve=king", "serve=server,"):
         assert "does not say" in shell.run("ensure", "--leaf", wrong, code=2).stderr

@@ -29,6 +29,10 @@ GROUND = tuple(
 """All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
 
 
+PARTS = ("serve", "gateway", "worker")
+"""Those that hold keys of their own, and see no others."""
+
+
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:
     """What `terraform/base` leaves behind for this root, made by SDK calls: two volumes, and the parameter naming everything."""
     efs = emulator.client("efs")
@@ -39,6 +43,9 @@ def lay_base(emulator: Emulator) -> Mapping[str, Any]:
         "certs_file_system_id": volumes["certs"],
         "config_access_point_id": points["config"],
         "certs_access_point_id": points["certs"],
+        "certs_part_access_points": {
+            part: efs.create_access_point(FileSystemId=volumes["certs"])["AccessPointId"] for part in PARTS
+        },
         "state_bucket": "terraform-state-dev",
         "registry": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
         "registries": {name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" for name in ("tyk", "tyk-analytics")},
@@ -114,29 +121,3 @@ def kept(*folders: str) -> set[str]:
     texts = {f"{folder}/{path.name}": path.read_text() for folder in folders for path in (TERRAFORM / folder).glob("*.tf")}
     blocks = Directory(name="all", texts=texts, is_root=False).blocks("resource")
     return {".".join(b.labels) for b in blocks if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))}
-
-
-def inventory(emulator: Emulator) -> dict[str, list[str]]:
-    """Names or ids of everything in the account that this root could have left behind."""
-    looks = {
-        "vpcs": ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
-        "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
-        "groups": ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
-        "interfaces": ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
-        "gateways": ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
-        "addresses": ("ec2", "describe_addresses", "Addresses", "AllocationId"),
-        "volumes": ("ec2", "describe_volumes", "Volumes", "VolumeId"),
-        "mount targets of config": ("efs", "describe_file_systems", "FileSystems", "NumberOfMountTargets"),
-        "namespaces": ("servicediscovery", "list_namespaces", "Namespaces", "Name"),
-        "zones": ("route53", "list_hosted_zones", "HostedZones", "Name"),
-        "tables": ("dynamodb", "list_tables", "TableNames", ""),
-        "roles": ("iam", "list_roles", "Roles", "RoleName"),
-        "profiles": ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
-        "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
-    }
-    return {what: sorted(str(t[key] if key else t) for t in _list(emulator, *look)) for what, (*look, key) in looks.items()}
-
-
-def _list(emulator: Emulator, service: str, call: str, answer: str) -> list[Any]:
-    found: list[Any] = getattr(emulator.client(service), call)()[answer]
-    return found

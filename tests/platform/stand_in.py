@@ -2,7 +2,8 @@
 
 The Fargate simulator runs something small in the place of every image. Here the parts themselves are started, as local processes,
 with exactly the command, variables and secrets that ECS would give them. What a container has of the network and of its volumes is
-put into the same words: `/certs` is a folder, `serve.internal` an address of loopback, also as a name in its certificate.
+put into the same words: `/certs` is the folder that the part's access point shows of the volume, `serve.internal` an address of
+loopback, also as a name in its certificate.
 """
 
 import signal
@@ -25,8 +26,8 @@ class StandIns:
     """The tasks of the control plane in one emulated account."""
 
     emulator: Emulator
-    folders: Mapping[str, Path]
-    """What is mounted: `/certs`, `/config`."""
+    volumes: Mapping[str, Path]
+    """The root folder of each EFS volume, by its name."""
     addresses: IPv4Network
     """Of loopback, for the tasks."""
     image: Mapping[str, str]
@@ -40,9 +41,9 @@ class StandIns:
 
     def run(self, part: str, **told: str) -> Process:
         """Start one task of a part; it is the caller's."""
-        container = self._container(part)
-        variables = {v["name"]: self._here(part, v["value"]) for v in container["environment"]}
-        command = [*GROMIT, *(self._here(part, word) for word in container["command"])]
+        container, folders = self._container(part), self._mounted(part)
+        variables = {v["name"]: self._here(part, v["value"], folders) for v in container["environment"]}
+        command = [*GROMIT, *(self._here(part, word, folders) for word in container["command"])]
         environ = {**self.image, **variables, **self._secrets(container), **told}
         return Process(command, environ, self.logs / f"{part}-{len(list(self.logs.iterdir()))}")
 
@@ -81,18 +82,41 @@ class StandIns:
         return {f"gromit-{part}" for part in SERVICES} <= {arn.rpartition("/")[2] for arn in found}
 
     def _container(self, part: str) -> dict[str, Any]:
-        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=f"gromit-{part}")["taskDefinition"]
-        (container,) = found["containerDefinitions"]
+        (container,) = self._definition(part)["containerDefinitions"]
         assert isinstance(container, dict)
         return container
+
+    def _definition(self, part: str) -> dict[str, Any]:
+        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=f"gromit-{part}")["taskDefinition"]
+        assert isinstance(found, dict)
+        return found
+
+    def _mounted(self, part: str) -> dict[str, Path]:
+        """The path of each mount to the folder that its access point shows."""
+        definition = self._definition(part)
+        shown = {v["name"]: v["efsVolumeConfiguration"] for v in definition["volumes"] if "efsVolumeConfiguration" in v}
+        mounts = {m["sourceVolume"]: m["containerPath"] for m in definition["containerDefinitions"][0]["mountPoints"]}
+        return {mounts[name]: self._shown(volume["authorizationConfig"]["accessPointId"]) for name, volume in shown.items()}
+
+    def _shown(self, access_point: str) -> Path:
+        """Made only if the access point says whose it is to be, as by AWS; else a mount fails, and the task does not start."""
+        efs = self.emulator.client("efs")
+        (point,) = efs.describe_access_points(AccessPointId=access_point)["AccessPoints"]
+        (volume,) = efs.describe_file_systems(FileSystemId=point["FileSystemId"])["FileSystems"]
+        path: str = point["RootDirectory"]["Path"]
+        folder = self.volumes[volume["CreationToken"]] / path.lstrip("/")
+        if "CreationInfo" in point["RootDirectory"]:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        assert folder.is_dir(), f"{folder} cannot be mounted"
+        return folder
 
     def _secrets(self, container: Mapping[str, Any]) -> dict[str, str]:
         secrets = self.emulator.client("secretsmanager")
         return {s["name"]: secrets.get_secret_value(SecretId=s["valueFrom"])["SecretString"] for s in container.get("secrets", ())}
 
-    def _here(self, part: str, word: str) -> str:
+    def _here(self, part: str, word: str, folders: Mapping[str, Path]) -> str:
         """A word of a task definition as it is said on this machine."""
-        for path, folder in self.folders.items():
+        for path, folder in folders.items():
             if word == path or word.startswith(f"{path}/"):
                 return str(folder) + word.removeprefix(path)
         for other in ("serve", "gateway"):

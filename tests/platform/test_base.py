@@ -13,6 +13,7 @@ import pytest
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.images import Image, expired
+from tests.platform.infra import PARTS
 from tests.platform.policies import Effect, Policies, Request, everybody, role_policies, role_trust, statements, user_policies
 from tests.platform.pushing import GITHUB, PULL, PUSH, VARIABLES, arn, token, wrong_rights, wrong_tokens
 from tests.platform.roots import Engine, Plan, Root, TerraformError
@@ -99,13 +100,14 @@ def test_a_component_more_is_an_entry_more(base: Base) -> None:
 def test_infra_is_told_what_there_is(base: Base) -> None:
     parameter = base.parameter
     assert set(parameter) == {
-        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id", "state_bucket",
-        "registry", "registries", "ca_key_secret_arn",
+        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id",
+        "certs_part_access_points", "state_bucket", "registry", "registries", "ca_key_secret_arn",
     }  # fmt: skip
     efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
     for name in ("config", "certs"):
         (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])["AccessPoints"]
         assert point["FileSystemId"] == parameter[f"{name}_file_system_id"]
+    assert set(parameter["certs_part_access_points"]) == set(PARTS)
     found = {r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]}
     assert parameter["registries"] == {name: arn for name, arn in found.items() if name != "gromit"}
     assert base.outputs["registries"]["value"] == {name: f"{parameter['registry']}/{name}" for name in found}
@@ -277,9 +279,10 @@ def volume(base: Base, name: str, **identity: tuple[str, ...]) -> Any:
     policy = statements(efs.describe_file_system_policy(FileSystemId=found["FileSystemId"])["Policy"])
     rights = identity.get("rights", ())
     own = ({"Effect": "Allow", "Action": list(rights), "Resource": found["FileSystemArn"]},) if rights else ()
-    point = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/{parameter[f'{name}_access_point_id']}"
 
-    def allowed(*, tls: bool = True, by_point: bool = True) -> set[str]:
+    def allowed(*, tls: bool = True, by_point: bool = True, part: str = "") -> set[str]:
+        identity = parameter["certs_part_access_points"][part] if part else parameter[f"{name}_access_point_id"]
+        point = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/{identity}"
         context = {"aws:SecureTransport": str(tls).lower(), "elasticfilesystem:AccessedViaMountTarget": "true"}
         context |= {"elasticfilesystem:AccessPointArn": point} if by_point else {}
         policies = Policies(identity=own, resource=policy)
@@ -292,6 +295,10 @@ def test_certificates_are_for_those_with_the_right_alone(base: Base) -> None:
     few = volume(base, "certs", rights=(MOUNT, WRITE))
     assert few() == {MOUNT, WRITE}
     assert few(tls=False) == few(by_point=False) == set()
+    for part in PARTS:
+        assert few(part=part) == {MOUNT, WRITE}, "the policy of the volume knows each access point, and the roles say whose it is"
+        assert few(part=part, tls=False) == set()
+        assert volume(base, "certs")(part=part) == set()
     assert volume(base, "certs")() == set(), "a container of an environment has no role"
 
 
@@ -305,12 +312,17 @@ def test_config_is_read_by_all_and_written_by_those_with_the_right(base: Base) -
 
 def test_access_points_have_users_of_their_own(base: Base) -> None:
     efs = base.emulator.client("efs")
-    points = {p["FileSystemId"]: p for p in efs.describe_access_points()["AccessPoints"]}
-    certs = points[base.parameter["certs_file_system_id"]]
+    points = {p["AccessPointId"]: p for p in efs.describe_access_points()["AccessPoints"]}
+    certs = points[base.parameter["certs_access_point_id"]]
     assert certs["PosixUser"] == {"Uid": 1000, "Gid": 1000}
     assert certs["RootDirectory"]["Path"] == "/gromit"
     assert certs["RootDirectory"]["CreationInfo"] == {"OwnerUid": 1000, "OwnerGid": 1000, "Permissions": "0700"}
-    config = points[base.parameter["config_file_system_id"]]
+    for part, identity in base.parameter["certs_part_access_points"].items():
+        point = points[identity]
+        assert point["FileSystemId"] == base.parameter["certs_file_system_id"]
+        assert (point["RootDirectory"]["Path"], point["PosixUser"]) == (f"/gromit/pki/{part}", {"Uid": 1000, "Gid": 1000})
+        assert "CreationInfo" not in point["RootDirectory"], "AWS would make the folders above it as well, for whom it does not say"
+    config = points[base.parameter["config_access_point_id"]]
     assert (config["RootDirectory"]["Path"], config["PosixUser"]) == ("/", {"Uid": 0, "Gid": 0})
 
 

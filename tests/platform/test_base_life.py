@@ -33,4 +33,4 @@ def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: E
     assert len(everything(own_emulator) - before) > 20
     root.destroy()
     assert root.resources() == []
-    assert everything(own_emulator) - before == {"secretsmanager gromit/ca-key"}, "AWS keeps it for thirty days"
+    assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, "AWS keeps it for thirty days"

@@ -401,6 +401,69 @@ def test_what_is_due_revoked_changed_or_gone_is_issued_again(office: Office) -> 
     assert office.ensure(more) == {"serve": "due"}
 
 
+def test_a_part_finds_its_own_keys_in_its_folder_and_nobody_elses(office: Office) -> None:
+    office.pki.ensure(LEAVES, {"serve": "front"})
+    assert {p.name for p in (office.folder / "front").iterdir()} == {"serve.pem", "serve-key.pem", "ca.pem", "denylist"}
+    assert (office.folder / "front").stat().st_mode & 0o777 == 0o700
+    assert {p.name for p in office.folder.glob("*-key.pem")} == {"alice-key.pem"}
+    context = ssl.create_default_context(cafile=str(office.folder / "front" / "ca.pem"))
+    context.load_cert_chain(office.folder / "front" / "serve.pem", office.folder / "front" / "serve-key.pem")
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()}
+    assert [done.reason for done in office.pki.ensure(LEAVES, {"serve": "front"})] == ["valid", "valid"]
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()} == before
+
+
+def test_another_process_finds_where_a_part_has_its_files(office: Office, drawer: Drawer) -> None:
+    """A person on the bastion tells nothing of parts: what is renewed stays where it is, and each part hears who is revoked."""
+    office.pki.ensure(LEAVES, {"serve": "front", "alice": "back"})
+    person = Office(office.folder, drawer.text)
+    (renewal,) = person.pki.renew(["serve"], force=True)
+    assert renewal.renewed is not None
+    text = (office.folder / "front" / "serve.pem").read_bytes()
+    assert format(x509.load_pem_x509_certificate(text).serial_number, "x") == renewal.renewed.serial
+    assert not (office.folder / "serve.pem").exists()
+    (revoked,) = person.pki.revoke("alice")
+    for part in ("front", "back"):
+        assert DenyListFile(office.folder / part / "denylist").denies(revoked.serial)
+    person.now += timedelta(seconds=1)
+    issued = person.pki.issue(ALICE)
+    text = (person.pki.folder_of("alice") / "alice.pem").read_bytes()
+    assert x509.load_pem_x509_certificate(text).not_valid_before_utc == issued.not_before
+    assert person.pki.folder_of("alice") == office.folder / "back"
+
+
+def test_files_move_when_their_part_gets_a_folder_and_nothing_is_issued_for_it(office: Office, drawer: Drawer) -> None:
+    office.ensure()
+    before = (office.folder / "serve.pem").read_bytes(), (office.folder / "serve-key.pem").read_bytes()
+    (office.folder / "serve.p12").write_bytes(b"old")
+    assert [done.reason for done in office.pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
+    front = office.folder / "front"
+    assert ((front / "serve.pem").read_bytes(), (front / "serve-key.pem").read_bytes()) == before
+    assert (front / "serve.p12").read_bytes() == b"old"
+    assert not list(office.folder.glob("serve*"))
+    (front / "serve.pem").rename(office.folder / "serve.pem")  # as a move that was cut short leaves it
+    again = Office(office.folder, drawer.text)
+    assert [done.reason for done in again.pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
+    assert (front / "serve.pem").read_bytes() == before[0]
+
+
+def test_a_crash_while_a_parts_certificate_is_written_is_finished(office: Office, drawer: Drawer) -> None:
+    office.pki.ensure([SERVE], {"serve": "front"})
+    front = office.folder / "front"
+    for file in ("serve-key.pem", "serve.pem"):
+        (front / file).rename(front / f"{file}.new")
+    assert [done.reason for done in Office(office.folder, drawer.text).pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
+    assert {p.name for p in front.iterdir()} == {"serve.pem", "serve-key.pem", "ca.pem", "denylist"}
+
+
+@pytest.mark.parametrize("part", ["..", "../other", "/tmp", ".hidden", "ca"])
+def test_a_part_never_leaves_the_folder(office: Office, part: str) -> None:
+    before = sorted(office.folder.parent.rglob("*"))
+    with pytest.raises(InvalidInput):
+        office.pki.ensure([SERVE], {"serve": part})
+    assert sorted(office.folder.parent.rglob("*")) == before
+
+
 def test_a_name_that_comes_twice_and_a_key_of_another_ca_are_refused(office: Office, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="alice: asked for twice"):
         office.ensure(ALICE, SERVE, ALICE)

@@ -182,6 +182,14 @@ _WILDCARD = re.compile(r"""^\s*"(\w[\w-]*:)?\*",?$|[\[,]\s*"(\w[\w-]*:)?\*"\s*[\
 """`*` or `service:*` as one of a list, on a line of its own or not."""
 
 
+def task_definitions_go_last(directory: Directory) -> Iterator[str]:
+    """Else an apply that is cut short leaves services and schedules on a revision that ECS no longer starts."""
+    for block in directory.blocks("resource"):
+        lifecycles = block.body.get("lifecycle", [])
+        if block.labels[0] == "aws_ecs_task_definition" and not any(rule.get("create_before_destroy") for rule in lifecycles):
+            yield f"{block} is not created before it is destroyed"
+
+
 def sensitive_outputs_are_none(directory: Directory) -> Iterator[str]:
     """Outputs are as good as public: what must not be seen is none."""
     for block in directory.blocks("output"):
@@ -195,6 +203,7 @@ RULES: Mapping[str, Rule] = {
         variables_are_typed, variables_are_described, variables_are_never_null, variables_are_validated, variables_are_used,
         locals_are_used, outputs_are_described, files_are_the_usual_ones, modules_configure_nothing, versions_are_bounded,
         modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
-        policies_are_documents, wildcards_are_explained, sensitive_outputs_are_none,
+        policies_are_documents, wildcards_are_explained, task_definitions_go_last,
+        sensitive_outputs_are_none,
     )
 }  # fmt: skip

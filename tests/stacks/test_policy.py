@@ -28,6 +28,7 @@ BREAKS = {
     ),
     "policies_are_documents": 'resource "aws_iam_role_policy" "this" {\n  policy = jsonencode({ Statement = [] })\n}',
     "wildcards_are_explained": 'data "aws_iam_policy_document" "this" {\n  statement {\n    actions = ["s3:*"]\n  }\n}',
+    "task_definitions_go_last": 'resource "aws_ecs_task_definition" "this" {\n  family = "x"\n  lifecycle {}\n  tags = {}\n}',
     "sensitive_outputs_are_none": 'output "x" {\n  value     = 1\n  sensitive = true\n}',
 }
 

@@ -5,6 +5,9 @@
     NAME.p12                    both and the CA, for browsers, under a password
     index.json                  everything that was issued, in order
     denylist                    revoked serials, if settings name no other file
+    PART/NAME.pem …             the same of the names that a part of an installation holds, with copies of ca.pem and denylist
+
+A part can be shown its folder alone, so that nobody who breaks into it finds the keys of the others.
 
 A certificate and its key are two files: both are brought to disk as `NAME….new` first and then renamed, the key before the
 certificate. A crash in between is finished by the next command; a reader that meets the pair half-way sees that it does not fit.
@@ -37,6 +40,7 @@ class PkiFiles:
         self._folder = folder
         self._ca_key = ca_key
         self.denylist = denylist or folder / "denylist"
+        self._arranged: dict[str, Path] = {}
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -48,6 +52,23 @@ class PkiFiles:
         with exclusive(self._folder / ".lock"):
             self._finish()
             yield
+
+    def arrange(self, parts: Mapping[str, str]) -> None:
+        """Let the files of each name lie in the folder of a part from now on; those that lie elsewhere are moved there."""
+        for name, part in parts.items():
+            after = self._folder / part
+            with translated(f"make the folder {after}, with the files of {name}"):
+                after.mkdir(mode=FOLDER, exist_ok=True)
+                for file in (f"{name}-key.pem", f"{name}.pem", f"{name}.p12"):
+                    found = [before / file for before in (self._folder, *self._parts()) if (before / file).exists()]
+                    if found and not (after / file).exists():
+                        commit(found[0], after / file)
+            self._arranged[name] = after
+
+    def folder_of(self, name: str) -> Path:
+        """Where the files of a name lie, or will: where they are found, unless it has been arranged."""
+        found = (part for part in self._parts() if (part / f"{name}.pem").exists() or (part / f"{name}-key.pem").exists())
+        return self._arranged.get(name) or next(found, self._folder)
 
     def create_ca(self, authority: Authority) -> None:
         """Keep a new CA. Raises `Conflict` if there is one."""
@@ -61,10 +82,11 @@ class PkiFiles:
             raise Conflict(f"there is a CA in {self._folder}", hint="choose another folder; certificates of a lost CA are void")
 
     def publish_ca(self, certificate: x509.Certificate) -> None:
-        """See to it that the CA's certificate is in the folder, and a deny list."""
+        """See to it that the CA's certificate is in the folder and in those of the parts, and a deny list."""
         if not self._cert(CA_NAME).exists():
             write_whole(self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC)
         self._begin_denylist()
+        self._hand_out()
 
     def authority(self) -> Authority:
         """The CA. Raises `NotFound`."""
@@ -106,7 +128,7 @@ class PkiFiles:
 
     def has_p12(self, name: str) -> bool:
         """Whether the name has a PKCS#12 file."""
-        return self._path(f"{name}.p12").exists()
+        return self._path(name, ".p12").exists()
 
     def write_leaf(self, name: str, certificate: x509.Certificate, key: Key) -> None:
         """Replace a name's certificate and key."""
@@ -117,7 +139,7 @@ class PkiFiles:
         encryption = BestAvailableEncryption(password.encode())
         chain = [self.authority().certificate]
         data = pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain, encryption)
-        write_whole(self._path(f"{name}.p12"), data)
+        write_whole(self._path(name, ".p12"), data)
 
     def denied(self) -> frozenset[str]:
         """Revoked serials; empty if the list was never begun. Raises `TrustError` or `ConfigError`."""
@@ -133,6 +155,7 @@ class PkiFiles:
         text += "" if not text or text.endswith("\n") else "\n"
         text += "".join(f"{serial}  # {remark}\n" for serial, remark in remarks.items())
         write_whole(self.denylist, text.encode(), mode=PUBLIC)
+        self._hand_out()
 
     def _authority_by(self, pem: str) -> Authority:
         """The CA whose key comes from outside; the folder's certificate must be that of the key, if there is one."""
@@ -158,8 +181,24 @@ class PkiFiles:
         if not self.denylist.exists():
             write_whole(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
 
+    def _parts(self) -> list[Path]:
+        """Folders of parts: those that hold a copy of the CA's certificate, or are about to."""
+        found = {path.parent for path in self._folder.glob(f"*/{CA_NAME}.pem") if not path.parent.name.startswith(".")}
+        return sorted(found | set(self._arranged.values()))
+
+    def _hand_out(self) -> None:
+        """Give each part what all need to know: whom to trust, and whom no longer. What is right stays as it is."""
+        for part in self._parts():
+            for source, name in ((self._cert(CA_NAME), f"{CA_NAME}.pem"), (self.denylist, "denylist")):
+                copy = part / name
+                with translated(f"read {source} and {copy}"):
+                    text = source.read_bytes()
+                    is_right = copy.exists() and copy.read_bytes() == text
+                if not is_right:
+                    write_whole(copy, text, mode=PUBLIC)
+
     def _write_pair(self, name: str, certificate: x509.Certificate, key: Key) -> None:
-        with translated(f"write the certificate {name} in {self._folder}"):
+        with translated(f"write the certificate {name} in {self.folder_of(name)}"):
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             new_key = stage(self._key(name), pem, suffix=NEW)
             new_cert = stage(self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW)
@@ -168,26 +207,31 @@ class PkiFiles:
 
     def _finish(self) -> None:
         """Complete or drop a pair that a crash left half renamed: it is complete once both files were on disk."""
-        with translated(f"finish an interrupted change in {self._folder}"):
-            for new_key in self._folder.glob(f"*-key.pem{NEW}"):
-                name = new_key.name.removesuffix(f"-key.pem{NEW}")
-                if self._cert(name, NEW).exists():
-                    commit(new_key, self._key(name))
-                else:
-                    new_key.unlink()
-            for new_cert in self._folder.glob(f"*.pem{NEW}"):
-                commit(new_cert, new_cert.with_name(new_cert.name.removesuffix(NEW)))
+        for folder in (self._folder, *self._parts()):
+            with translated(f"finish an interrupted change in {folder}"):
+                _finish_in(folder)
 
-    def _cert(self, name: str, suffix: str = "") -> Path:
-        return self._path(f"{name}.pem{suffix}")
+    def _cert(self, name: str) -> Path:
+        return self._path(name, ".pem")
 
     def _key(self, name: str) -> Path:
-        return self._path(f"{name}-key.pem")
+        return self._path(name, "-key.pem")
 
-    def _path(self, file: str) -> Path:
-        if "/" in file or file.startswith("."):
-            raise ValueError(file)  # names are checked long before; this is the last net
-        return self._folder / file
+    def _path(self, name: str, end: str) -> Path:
+        if "/" in name or name.startswith("."):
+            raise ValueError(name)  # names are checked long before; this is the last net
+        return (self._folder if name == CA_NAME else self.folder_of(name)) / f"{name}{end}"
+
+
+def _finish_in(folder: Path) -> None:
+    for new_key in folder.glob(f"*-key.pem{NEW}"):
+        old_key = new_key.with_name(new_key.name.removesuffix(NEW))
+        if new_key.with_name(f"{old_key.name.removesuffix('-key.pem')}.pem{NEW}").exists():
+            commit(new_key, old_key)
+        else:
+            new_key.unlink()
+    for new_cert in folder.glob(f"*.pem{NEW}"):
+        commit(new_cert, new_cert.with_name(new_cert.name.removesuffix(NEW)))
 
 
 class DenyListFile:

@@ -72,8 +72,8 @@ def issue(
         "role": role,
         "serial": issued.serial,
         "not_after": issued.not_after.isoformat(),
-        "certificate": str(settings.dir / f"{name}.pem"),
-        "key": str(settings.dir / f"{name}-key.pem"),
+        "certificate": str(authority.folder_of(name) / f"{name}.pem"),
+        "key": str(authority.folder_of(name) / f"{name}-key.pem"),
     }
     _show(run, [row], ("name", "role", "serial", "not_after", "certificate", "key"))
 
@@ -109,19 +109,22 @@ def _show_renewals(run: Run, done: "Sequence[Renewal]") -> None:
 @click.option(
     "--leaf",
     "leaves",
-    metavar="NAME=ROLE[,SAN...]",
+    metavar="[PART/]NAME=ROLE[,SAN...]",
     multiple=True,
     required=True,
-    help="A certificate that there has to be, as of `issue`; may be given several times.",
+    help="A certificate that there has to be, as of `issue`, in the folder PART of `pki.dir` if given; may be given several times.",
 )
 @pass_run
 def ensure(run: Run, leaves: tuple[str, ...]) -> None:
     """Issue what is missing, revoked, or says something else, and renew what is due; leave the rest.
 
     Can be run at any time and again and again: from a timer, it is all that the parts of an installation need.
+    The folder of a part holds its keys alone, the CA's certificate and the deny list: show each part no more than that.
     """
     days = run.settings.pki.leaf_days
-    done = bootstrap.pki(run.settings).ensure([_parsed(text, days) for text in leaves])
+    wanted = [_parsed(text, days) for text in leaves]
+    parts = {leaf.name: part for part, leaf in wanted if part}
+    done = bootstrap.pki(run.settings).ensure([leaf for _, leaf in wanted], parts)
     _show_renewals(run, done)
 
 
@@ -163,15 +166,17 @@ def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafReques
     return LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days)
 
 
-def _parsed(text: str, days: int) -> "LeafRequest":
-    name, _, said = text.partition("=")
+def _parsed(text: str, days: int) -> "tuple[str, LeafRequest]":
+    """The part, empty if none is said, and the certificate."""
+    where, _, said = text.partition("=")
+    part, slash, name = where.rpartition("/")
     role, *sans = said.split(",")
-    if not name or role not in ROLES or not all(sans):
+    if not name or (slash and not part) or role not in ROLES or not all(sans):
         raise InvalidInput(
             f"--leaf {text!r} does not say which certificate there has to be",
-            hint=f"write NAME=ROLE or NAME=ROLE,SAN,SAN with a role of {', '.join(ROLES)}",
+            hint=f"write NAME=ROLE or PART/NAME=ROLE,SAN,SAN with a role of {', '.join(ROLES)}",
         )
-    return _leaf(name, role, tuple(sans), days)
+    return part, _leaf(name, role, tuple(sans), days)
 
 
 def _password(file: Path | None) -> str:

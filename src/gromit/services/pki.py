@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,14 @@ class PkiFolder(Protocol):
         """Keep others from changing anything for the length of a `with`."""
         ...
 
+    def arrange(self, parts: Mapping[str, str]) -> None:
+        """Let the files of each name lie in the folder of a part from now on; those that lie elsewhere are moved there."""
+        ...
+
+    def folder_of(self, name: str) -> Path:
+        """Where the files of a name lie, or will."""
+        ...
+
     def create_ca(self, authority: Authority) -> None:
         """Keep a new CA. Raises `Conflict` if there is one."""
         ...
@@ -37,7 +46,7 @@ class PkiFolder(Protocol):
         ...
 
     def publish_ca(self, certificate: Certificate) -> None:
-        """See to it that the CA's certificate is there for all to read."""
+        """See to it that the CA's certificate is there for all to read, for each part in its own folder."""
         ...
 
     def authority(self) -> Authority:
@@ -159,16 +168,22 @@ class Pki:
             lines = [latest[name] for name in names] if names else list(latest.values())
             return [self._renew(line, p12_password, force=force) for line in lines]
 
-    def ensure(self, leaves: Sequence[LeafRequest]) -> list[Renewal]:
+    def ensure(self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None) -> list[Renewal]:
         """See to it that each of these certificates is there, says what is asked for, and is not near its end.
 
-        Whatever is right stays as it is, so that it can be called at any time. Raises `InvalidInput` for a name that comes twice.
+        Those that `parts` names lie in the folder of that part, with the CA's certificate and the deny list, and with nobody else's
+        key. Whatever is right stays as it is, so that it can be called at any time.
+
+        Raises `InvalidInput` for a name that comes twice, or cannot be one.
         """
         names = [leaf.name for leaf in leaves]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidInput(f"{', '.join(twice)}: asked for twice", hint="give each name one role and all its SANs at once")
+        for name in (*names, *(parts or {}).values()):
+            certificates.check_name(name)
         with self._folder.changing():
             authority = self._folder.authority()
+            self._folder.arrange(parts or {})
             self._folder.publish_ca(authority.certificate)
             latest, denied = certificates.newest(self._folder.index()), self._folder.denied()
             done = [self._ensure(leaf, latest.get(leaf.name), denied) for leaf in leaves]
@@ -194,6 +209,10 @@ class Pki:
         for line in added:
             log.info("pki.revoked", name=line.name, serial=line.serial)
         return added
+
+    def folder_of(self, name: str) -> Path:
+        """Where the files of a name lie."""
+        return self._folder.folder_of(name)
 
     def list(self) -> list[tuple[Issued, Standing]]:
         """Everything that was issued, newest last, and how it stands."""

@@ -9,7 +9,7 @@ locals {
   volumes = { for path, volume in var.volumes : trimprefix(path, "/") => merge(volume, { path = path }) }
 
   # What ECS fills in by itself is written out, else a second plan would want to take it away again.
-  container = {
+  container = merge({
     name                   = var.name
     image                  = var.image
     essential              = true
@@ -38,7 +38,16 @@ locals {
         awslogs-stream-prefix = var.name
       }
     }
-  }
+    }, {
+    # ECS does not look at the HEALTHCHECK of an image: it is said again here, for what can be asked, and with all that ECS would fill in.
+    for key in(length(var.ports) > 0 ? ["healthCheck"] : []) : key => {
+      command     = ["CMD", "python", "/opt/gromit/healthy.py"]
+      interval    = 30
+      timeout     = 15
+      retries     = 3
+      startPeriod = 60
+    }
+  })
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -84,6 +93,12 @@ resource "aws_ecs_task_definition" "this" {
 
   # A task that starts without its rights fails, and looks like a fault of the part.
   depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
+
+  # Services and schedules name the new revision before the old one goes: an apply that is cut short between the two leaves them on one
+  # that ECS still starts.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_security_group" "this" {

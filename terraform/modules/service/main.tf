@@ -13,6 +13,10 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = var.singleton ? 0 : 100
   deployment_maximum_percent         = var.singleton ? 100 : 200
 
+  # Seconds in which a new task is not ended for what its load balancer says: that gives up on a target after three checks, which is half
+  # a minute, and a slow start would never come to its end. There is none without a load balancer: ECS refuses it.
+  health_check_grace_period_seconds = length(var.targets) > 0 ? 60 : null
+
   lifecycle {
     precondition {
       condition     = !var.singleton || length(var.targets) == 0

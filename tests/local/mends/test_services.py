@@ -19,6 +19,17 @@ def test_create_service_remembers_its_flags(both: Both[Any]) -> None:
     assert mended == [True, "DISABLED"]
 
 
+def test_a_service_has_the_grace_that_it_was_made_with_until_another_is_given(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        cloud.ecs.create_cluster(clusterName="app-test")
+        made = cloud.service(healthCheckGracePeriodSeconds=60), cloud.service(name="worker")
+        cloud.ecs.update_service(cluster="app-test", service="tyk", healthCheckGracePeriodSeconds=90)
+        later = cloud.ecs.describe_services(cluster="app-test", services=["tyk"])["services"]
+        return [service.get("healthCheckGracePeriodSeconds") for service in (*made, *later)]
+
+    assert both(look) == ([None, None, 90], [60, None, 90])
+
+
 def test_availability_zones_are_rebalanced_unless_told_otherwise(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")

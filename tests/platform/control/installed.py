@@ -73,8 +73,14 @@ class Installed:
         return known[what]
 
     def at(self, volume: str) -> Mapping[str, str]:
-        """How a volume is mounted: through its access point."""
-        point = self.ground[f"{volume}_access_point_id"]
+        """How all of a volume is mounted: through its access point."""
+        return self._at(self.ground[f"{volume}_access_point_id"])
+
+    def at_part(self, part: str) -> Mapping[str, str]:
+        """How a part's folder of the volume `certs` is mounted."""
+        return self._at(self.ground["certs_part_access_points"][part])
+
+    def _at(self, point: str) -> Mapping[str, str]:
         return {"elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"}
 
     def containers(self) -> Mapping[str, dict[str, Any]]:

@@ -30,6 +30,8 @@ FILES = (
 DOMAIN = "dev.example.com"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/gromit:1.2.3"
 
+PARTS = ("serve", "gateway", "worker")
+"""Those that hold keys of their own."""
 RANGES = Ranges(IPv4Network("10.91.0.0/16"), IPv4Network("127.45.0.0/24"))
 
 Ground = Mapping[str, Any]
@@ -62,6 +64,9 @@ def make_ground(emulator: Emulator) -> Ground:
         "certs_file_system_id": certs,
         "config_access_point_id": efs.create_access_point(ClientToken="config", FileSystemId=config)["AccessPointId"],
         "certs_access_point_id": efs.create_access_point(ClientToken="certs", FileSystemId=certs)["AccessPointId"],
+        "certs_part_access_points": {
+            part: efs.create_access_point(ClientToken=part, FileSystemId=certs)["AccessPointId"] for part in PARTS
+        },
         "mounts_security_group_id": _group(emulator, place["vpc_id"]),
         "state_bucket": platform.BUCKET,
         "registries": {r["repositoryName"]: r["repositoryArn"] for r in repositories},

@@ -7,6 +7,7 @@ import pytest
 
 from tests.platform.control.plane import DOMAIN, control_root, make_ground
 from tests.platform.emulator import Emulator, running_emulator
+from tests.platform.inventory import everything
 from tests.platform.roots import Engine
 
 pytestmark = [pytest.mark.terraform, pytest.mark.long]
@@ -22,6 +23,7 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     """Applied, found unchanged, switched to watching services and back, and destroyed with nothing left."""
     ground = make_ground(emulator)
     root = control_root(folder, engine, emulator, ground)
+    before = everything(emulator)
     root.apply("-parallelism=40")
     assert root.plan().is_empty
     balancers = {b["LoadBalancerName"]: b for b in emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]}
@@ -37,9 +39,7 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     assert {arn.rsplit("/", 1)[-1] for arn in services} == {"gromit-serve", "gromit-gateway", "gromit-sow", "gromit-chitragupta"}
     root.destroy()
     assert root.resources() == []
-    assert emulator.client("ecs").list_services(cluster="internal")["serviceArns"] == []
-    roles = {r["RoleName"] for r in emulator.client("iam").list_roles()["Roles"]}
-    assert {r for r in roles if r.startswith("gromit-")} == {"gromit-devenv-execution"}
+    assert everything(emulator) == before
 
 
 def test_the_whole_control_plane_is_applied_and_destroyed(embedded: Engine, empty: Emulator, tmp_path: Path) -> None:

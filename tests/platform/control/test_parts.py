@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.control.installed import PROGRAMS, Installed
-from tests.platform.control.plane import DOMAIN
+from tests.image import dockerfile
+from tests.platform.control.installed import PROGRAMS, WORKERS, Installed
+from tests.platform.control.plane import DOMAIN, PARTS
 from tests.platform.emulator import ACCOUNT, REGION
+from tests.platform.roots import TerraformError
 from tests.stacks.plans import findings
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
@@ -22,13 +24,56 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "chitragupta": ["chitragupta", "/config"], "doctor": ["doctor", "aws"],
     }  # fmt: skip
     assert containers["pki"]["command"][:2] == ["pki", "ensure"]
-    assert f"--leaf=serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
+    assert f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
     assert {name for name, c in containers.items() if c.get("secrets")} == {"pki"}
     mounts = {name: {m["containerPath"]: m["readOnly"] for m in c["mountPoints"]} for name, c in containers.items()}
     assert {name for name, m in mounts.items() if not m["/certs"]} == {"pki"}
+    assert mounted_at(installed, "/certs") == {
+        "pki": installed.ground["certs_access_point_id"],
+        **{name: installed.ground["certs_part_access_points"][name] for name in ("serve", "gateway")},
+        **dict.fromkeys(WORKERS, installed.ground["certs_part_access_points"]["worker"]),
+    }
     assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
     assert mounts["chitragupta"]["/config"] is True
     assert all(c["stopTimeout"] == 120 and c["readonlyRootFilesystem"] for c in containers.values())
+
+
+def mounted_at(installed: Installed, path: str) -> dict[str, str]:
+    """Part to the access point whose folder it sees at a path."""
+    found = {}
+    for name, container in installed.containers().items():
+        volumes = {v["name"]: v.get("efsVolumeConfiguration") for v in container["definition"]["volumes"]}
+        (source,) = (m["sourceVolume"] for m in container["mountPoints"] if m["containerPath"] == path)
+        found[name] = volumes[source]["authorizationConfig"]["accessPointId"]
+    return found
+
+
+def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed: Installed) -> None:
+    """And is what pki puts there, by the very words of its command, but for the tokens, which a person brings."""
+    leaves = [word.removeprefix("--leaf=").partition("=")[0] for word in installed.containers()["pki"]["command"][2:]]
+    folders: dict[str, set[str]] = {part: {"ca.pem", "denylist"} for part in PARTS}
+    for part, name in (leaf.split("/") for leaf in leaves if "/" in leaf):
+        folders[part] |= {f"{name}.pem", f"{name}-key.pem"}
+    folders["gateway"].add("tokens.json")
+    points = {point: part for part, point in installed.ground["certs_part_access_points"].items()}
+    for name, point in mounted_at(installed, "/certs").items():
+        environment = {v["value"] for v in installed.containers()[name]["environment"]}
+        told = {value.removeprefix("/certs/") for value in environment if value.startswith("/certs/")}
+        assert told == {"pki"} if name == "pki" else told <= folders[points[point]]
+    assert [leaf for leaf in leaves if "/" not in leaf] == ["operator"], "people's lie where pki and the bastion alone see them"
+
+
+def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(installed: Installed) -> None:
+    """All five fields: ECS would fill in those that are missing, and the next plan would take them away."""
+    server = dockerfile.read().last
+    (check,) = server.all("HEALTHCHECK")
+    assert "image/healthy.py" in {word for each in server.all("COPY") if each.words[-1] == "/opt/gromit/" for word in each.words}
+    checks = {name: c["healthCheck"] for name, c in installed.containers().items() if "healthCheck" in c}
+    command = check.text.removeprefix("CMD ")
+    wanted = {"command": ["CMD", *json.loads(command)], "interval": 30, "timeout": 15, "retries": 3, "startPeriod": 60}
+    assert checks == {"serve": wanted, "gateway": wanted}
+    assert check.flags["interval"] == f"{wanted['interval']}s"
+    assert check.flags["timeout"] == f"{wanted['timeout']}s"
 
 
 def test_sow_runs_as_many_terraforms_as_its_memory_holds(installed: Installed) -> None:
@@ -80,11 +125,17 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
     assert definitions["gromit-reap"] == ["reap", "/config"]
 
 
+def token_of_terraform_cloud(arn: str) -> str:
+    """The setting that names a secret."""
+    return f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
+
+
 def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(installed: Installed) -> None:
-    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:terraform-cloud-0a1b2c"
-    told = f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
-    changes = installed.root.plan(told, "-target=module.worker").document["resource_changes"]
-    after = {change["address"]: change["change"]["after"] for change in changes}
+    secrets = installed.emulator.client("secretsmanager")
+    arn = secrets.create_secret(Name="terraform-cloud", SecretString="canary-of-terraform-cloud")["ARN"]
+    told = token_of_terraform_cloud(arn)
+    plan = installed.root.plan(told, "-target=module.worker")
+    after = {change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]}
     (doctor,) = json.loads(after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"])
     assert doctor["secrets"] == [{"name": "TF_API_TOKEN", "valueFrom": arn}]
     assert {v["name"]: v["value"] for v in doctor["environment"]}["GROMIT_INFRA"] == "infra-prod"
@@ -94,6 +145,23 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(in
         if address.endswith("aws_iam_role_policy.execution") and arn in values["policy"]
     }
     assert readers == {'module.worker["doctor"].aws_iam_role_policy.execution'}
+    assert "canary-of-terraform-cloud" not in json.dumps(plan.document) + plan.text
+
+
+def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(installed: Installed) -> None:
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:nobody-made-this-0a1b2c"
+    with pytest.raises(TerraformError) as caught:
+        installed.root.plan(token_of_terraform_cloud(arn), "-target=module.worker")
+    said = " ".join(str(caught.value).split())
+    assert f'data.aws_secretsmanager_secret.terraform_cloud["{arn}"]' in said
+    assert "not found" in said.lower(), said
+
+
+def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) -> None:
+    """AWS finds a secret by that, but a policy that names it so does not match the secret."""
+    arn = installed.emulator.client("secretsmanager").create_secret(Name="shortened", SecretString="x")["ARN"]
+    with pytest.raises(TerraformError, match="ARN of the secret"):
+        installed.root.plan(token_of_terraform_cloud(arn.rpartition("-")[0]), "-target=module.worker")
 
 
 def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(installed: Installed) -> None:

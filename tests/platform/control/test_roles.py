@@ -188,13 +188,23 @@ def test_every_statement_says_something_to_aws(installed: Installed) -> None:
 def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> None:
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
     writable = {"certs": {"pki"}, "config": {"sow", "reap"}}
-    mounted = {"certs": set(PROGRAMS), "config": {"serve", *WORKERS}}
+    mounted = {"certs": {"pki"}, "config": {"serve", *WORKERS}}
+    policies = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}
     for volume in ("certs", "config"):
-        policies = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}
         arn, at = installed.arn(volume), installed.at(volume)
         assert {p for p in PROGRAMS if policies[p].allows(mount, arn, at)} == mounted[volume]
         assert {p for p in PROGRAMS if policies[p].allows(write, arn, at)} == writable[volume]
         assert not any(policies[p].allows(mount, arn) for p in PROGRAMS), "past the access point"
+
+
+def test_each_part_mounts_its_own_keys_and_no_others(installed: Installed) -> None:
+    """Whoever breaks into the gateway, which the world reaches, is neither worker nor serve, and least of all an operator."""
+    mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
+    policies, arn = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}, installed.arn("certs")
+    for folder, holders in {"serve": {"serve"}, "gateway": {"gateway"}, "worker": set(WORKERS)}.items():
+        at = installed.at_part(folder)
+        assert {p for p in PROGRAMS if policies[p].allows(mount, arn, at)} == holders
+        assert not any(policies[p].allows(write, arn, at) for p in PROGRAMS)
 
 
 def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) -> None:

@@ -16,7 +16,7 @@ _ROLLED_BY = ("task_definition", "network_configuration", "platform_version", "s
 
 
 def remember_flags(mending: Mending) -> None:
-    """AWS gives back `enableECSManagedTags` and `availabilityZoneRebalancing` (by default ENABLED) as CreateService set them.
+    """AWS gives back flags, grace and `availabilityZoneRebalancing` (by default ENABLED) as CreateService set them.
 
     The deployment circuit breaker is kept for the scheduler as well, unseen: DescribeServices of the emulator has no
     `deploymentConfiguration`, and terraform then keeps its own.
@@ -26,6 +26,7 @@ def remember_flags(mending: Mending) -> None:
         result = stock(response)
         service = result.result["service"]
         service.enable_ecs_managed_tags = bool(response._get_param("enableECSManagedTags"))
+        service.health_check_grace_period_seconds = response._get_param("healthCheckGracePeriodSeconds")
         service.availability_zone_rebalancing = response._get_param("availabilityZoneRebalancing") or "ENABLED"
         _remember_breaker(service, response._get_param("deploymentConfiguration"))
         return result

@@ -70,6 +70,23 @@ run "closed_and_encrypted" {
     condition     = aws_cloudwatch_log_group.this.retention_in_days == 90 && !startswith(aws_cloudwatch_log_group.this.name, "/gromit/")
     error_message = "Its log is kept for ever, or where workers may remove it."
   }
+
+  assert {
+    condition     = keys(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck) == ["command", "interval", "retries", "startPeriod", "timeout"]
+    error_message = "ECS does not see whether it answers, or fills in what the next plan takes away."
+  }
+}
+
+run "nothing_to_ask" {
+  command = plan
+  variables {
+    ports = []
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck)
+    error_message = "What does not serve is asked whether it does."
+  }
 }
 
 run "example" {

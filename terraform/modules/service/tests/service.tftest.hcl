@@ -45,6 +45,11 @@ run "never_away_and_never_given_up" {
     condition     = one(aws_ecs_service.this.load_balancer).container_port == 8443 && length(aws_ecs_service.this.service_registries) == 1
     error_message = "It is not found."
   }
+
+  assert {
+    condition     = aws_ecs_service.this.health_check_grace_period_seconds == 60
+    error_message = "A slow start behind a load balancer is ended before its end."
+  }
 }
 
 run "one_after_the_other" {
@@ -58,6 +63,11 @@ run "one_after_the_other" {
   assert {
     condition     = aws_ecs_service.this.deployment_maximum_percent == 100 && length(aws_ecs_service.this.service_registries) == 0
     error_message = "Two of them run at a time."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.health_check_grace_period_seconds == null
+    error_message = "ECS refuses a grace where there is no load balancer."
   }
 }
 

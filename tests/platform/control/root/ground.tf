@@ -19,6 +19,7 @@ variable "ground" {
     certs_file_system_id     = string
     config_access_point_id   = string
     certs_access_point_id    = string
+    certs_part_access_points = map(string)
     mounts_security_group_id = string
     state_bucket             = string
     registry                 = string
