@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.markdown import read
 from tests.platform.control.installed import PROGRAMS, Installed
 from tests.platform.control.plane import DOMAIN, KEY_PAIR
 from tests.platform.emulator import ACCOUNT, REGION
@@ -126,3 +127,8 @@ def test_the_doctor_alone_looks_for_the_key_pair_of_the_bastion(installed: Insta
     assert not any(
         "GROMIT_DOCTOR_KEY_PAIR" in str(c["environment"]) for name, c in installed.containers().items() if name != "doctor"
     )
+
+
+def test_all_parts_at_once_take_as_many_vcpu_as_the_page_says(installed: Installed) -> None:
+    taken = sum(int(container["definition"]["cpu"]) for container in installed.containers().values()) / 1024
+    assert f"this takes up to {taken:g} for itself" in read("how-to/install-on-aws.md")
