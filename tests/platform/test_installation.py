@@ -208,7 +208,10 @@ def reaped(beginner: Beginner) -> None:
 
 
 def emptied(beginner: Beginner) -> None:
-    """The bucket without the old versions of states, of which nothing but these is left."""
+    """The registries, and the bucket without the old versions of states, of which nothing but these is left."""
+    ecr = beginner.emulator.client("ecr")
+    for repository in ecr.describe_repositories()["repositories"]:
+        ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)
     s3, bucket = beginner.emulator.client("s3"), beginner.roots["base"].output("state_bucket")
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket), "a state or a lock is left"
     found = s3.list_object_versions(Bucket=bucket)
