@@ -189,9 +189,9 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
         'curl -fsS -H "Authorization: $(gromit token new --repo portal --verb newbuild)" '
         f'https://gateway.{DOMAIN}/gromit/newbuild -d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
     )
-    for command in (report, "gromit env wait app-more --timeout 3m"):
-        code, printed = bash.run(command)
-        assert code == 0, printed
+    wait_for("a gateway and a serve that listen again", lambda: bash.run(report, apart=True)[0] == 0, 60)
+    code, printed = bash.run("gromit env wait app-more --timeout 3m")
+    assert code == 0, printed
     wait_for("its public name", lambda: (f"portal.app-more.{DOMAIN}", "A") in infra.records(beginner.emulator, DOMAIN), 60)
     code, printed = bash.run("gromit env delete app-more")
     assert code == 0, printed
