@@ -224,6 +224,7 @@ class Doctor(_Group):
         None, description="AWS account in which everything is to stand; unset: not checked"
     )
     region: str | None = Field(None, description="AWS region in which everything is to stand; unset: not checked")
+    key_pair: str | None = Field(None, description="EC2 key pair that the bastion takes for ssh; unset: not checked")
     environments: int | None = Field(
         None, gt=0, description="so many environments must fit into AWS's quotas; unset: those that exist"
     )

@@ -62,7 +62,9 @@ resource "aws_security_group_rule" "bastion_out" {
   cidr_blocks       = ["0.0.0.0/0"]
 }
 
-# Read and write through the access points of people and parts; never as root.
+# Read and write through the access points of people and parts, and by no other way. The one of `certs` makes everybody the image's user.
+# That of `config` makes them root of the volume, as only root can write into its root folder; the right to be that comes from the
+# volume's own policy (terraform/base).
 data "aws_iam_policy_document" "bastion" {
   dynamic "statement" {
     for_each = local.volumes

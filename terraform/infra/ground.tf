@@ -34,6 +34,7 @@ locals {
     ca_key_secret_arn  = local.base.ca_key_secret_arn
     execution_role_arn = aws_iam_role.execution.arn
 
+    key_pair   = var.bastion.key_pair
     region     = var.region
     account_id = data.aws_caller_identity.this.account_id
     tags       = local.tags

@@ -55,6 +55,7 @@ data "aws_iam_policy_document" "doctor" {
 
     actions = [
       "cloudwatch:GetMetricStatistics",
+      "ec2:DescribeKeyPairs",
       "ec2:DescribeNetworkInterfaces",
       "ec2:DescribeSecurityGroups",
       "ec2:DescribeSubnets",

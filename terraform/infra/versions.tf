@@ -8,8 +8,11 @@ terraform {
     }
   }
 
-  # The organisation comes from TF_CLOUD_ORGANIZATION, the token from `terraform login`.
+  # The organisation comes from TF_CLOUD_ORGANIZATION, the token from `terraform login`; the host is said, as OpenTofu knows none by
+  # itself. Runs are to be local, by TF_FORCE_LOCAL_BACKEND=1 and the workspace's setting: a remote one has no credentials of AWS.
   cloud {
+    hostname = "app.terraform.io"
+
     workspaces {
       name = "infra-prod"
     }

@@ -25,11 +25,11 @@ locals {
   }
 
   # What doctor is to find.
-  expected = {
+  expected = merge({
     GROMIT_DOCTOR_ACCOUNT       = local.ground.account_id
     GROMIT_DOCTOR_REGION        = local.ground.region
     GROMIT_DOCTOR_QUOTA_PERCENT = tostring(var.alarms.quota_percent)
-  }
+  }, local.ground.key_pair == "" ? {} : { GROMIT_DOCTOR_KEY_PAIR = local.ground.key_pair })
 
   # Whether the states of base and infra can be read is looked at with a token from a secret that a person has made.
   looks_at_states = var.terraform_cloud.token_secret_arn != ""

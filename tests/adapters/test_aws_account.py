@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from gromit.adapters.aws_account import has_registry, look_at_bucket, look_at_zone, look_up_identity
+from gromit.adapters.aws_account import has_key_pair, has_registry, look_at_bucket, look_at_zone, look_up_identity
 from gromit.core.installation import Bucket
 from gromit.errors import Denied, NotFound
 
@@ -87,6 +87,17 @@ def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(s3: Any, 
         stub.add_client_error(operation, "AccessDenied", http_status_code=403)
         with pytest.raises(Denied):
             look_at_bucket(s3, "states")
+
+
+def test_a_key_pair_is_there_or_not(session: boto3.Session) -> None:
+    ec2 = session.client("ec2")
+    ec2.create_key_pair(KeyName="platform-team")
+    assert has_key_pair(ec2, "platform-team")
+    assert not has_key_pair(ec2, "platform")
+    with Stubber(ec2) as stub:
+        stub.add_client_error("describe_key_pairs", "UnauthorizedOperation", http_status_code=403)
+        with pytest.raises(Denied):
+            has_key_pair(ec2, "platform-team")
 
 
 @pytest.mark.parametrize("account", [None, "123456789012"])

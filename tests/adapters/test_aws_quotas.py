@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
+from structlog.testing import capture_logs
 
 from gromit.adapters.aws_quotas import METRIC_WINDOW, NAMED, AwsQuotas, Counted, QuotaClients
 from gromit.core.walls import Quota, Usage
@@ -174,18 +175,28 @@ def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients
         assert usage(clients, Quota.RECORDS, Counted(None, None, "Z1")) == Usage(10_000, 42)
         stub.add_client_error("get_hosted_zone_limit", "AccessDenied", "no", http_status_code=403)
         found = usage(clients, Quota.RECORDS, Counted(None, None, "Z1"))
-    assert (found.limit, found.used, "AccessDenied: no" in found.problem) == (None, None, True)
+    assert found == Usage(None, None, "AccessDenied")
 
 
 def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(clients: QuotaClients) -> None:
     clients.ecs.create_cluster(clusterName="one")
     with Stubber(clients.quotas) as stub:
         stub.add_client_error("get_service_quota", "AccessDeniedException", "not authorized", http_status_code=400)
-        found = AwsQuotas(clients, NOTHING, lambda: NOW).usages()
+        with capture_logs() as logged:
+            found = AwsQuotas(clients, NOTHING, lambda: NOW).usages()
         stub.assert_no_pending_responses()
     assert {u.limit for u in found.values()} == {None}
-    assert all("not authorized" in u.problem for quota, u in found.items() if quota is not Quota.RECORDS)
+    assert {u.problem for quota, u in found.items() if quota is not Quota.RECORDS} == {"AccessDeniedException"}
+    whole = "could not look up the quota fargate L-3032A538: AccessDeniedException: not authorized"
+    assert [line["log_level"] for line in logged if line["reason"] == whole] == ["debug"]
     assert found[Quota.CLUSTERS].used == 1
+
+
+def test_one_that_is_not_aws_is_said_in_words(clients: QuotaClients) -> None:
+    """There is no code of AWS's then."""
+    with Stubber(clients.quotas) as stub:
+        stub.add_response("list_service_quotas", {"Quotas": []})
+        assert usage(clients, Quota.ACCESS_POINTS).problem == "Service Quotas lists no access points of elasticfilesystem"
 
 
 def test_the_emulator_is_told_from_aws_by_what_it_does_not_say(clients: QuotaClients) -> None:

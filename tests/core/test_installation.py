@@ -31,6 +31,13 @@ def test_the_region(expected: str | None, state: State) -> None:
     assert i.judge_region("eu-west-1", expected).state is state
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_key_pair(exists: bool) -> None:
+    found = i.judge_key_pair("platform-team", exists=exists)
+    assert is_ok(found) is exists
+    assert (found.check, found.subject) == (Check.KEY_PAIR, "platform-team")
+
+
 @pytest.mark.parametrize(
     ("bucket", "lacks"),
     [
@@ -46,9 +53,18 @@ def test_the_bucket_of_states(bucket: i.Bucket, lacks: str) -> None:
 
 
 def test_a_workspace_without_a_state_is_to_be_applied() -> None:
-    assert is_ok(i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", 7, 12)))
-    found = i.judge_workspace(Check.STATE_INFRA, i.Workspace("infra-prod", None))
+    assert is_ok(i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", "local", 7, 12)))
+    found = i.judge_workspace(Check.STATE_INFRA, i.Workspace("infra-prod", "local", None))
     assert (found.check, found.subject, found.remedy) == (Check.STATE_INFRA, "infra-prod", "apply terraform/infra")
+
+
+@pytest.mark.parametrize(("mode", "serial"), [("remote", None), ("remote", 7), ("agent", 7)])
+def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, serial: int | None) -> None:
+    found = i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", mode, serial, 12))
+    assert not is_ok(found)
+    assert (found.subject, found.seen) == ("base-prod", f"its execution mode is {mode}, not local")
+    assert "execution mode to Local" in found.remedy
+    assert "terraform/base with TF_FORCE_LOCAL_BACKEND=1" in found.remedy
 
 
 @pytest.mark.parametrize(

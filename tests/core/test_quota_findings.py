@@ -45,9 +45,10 @@ def test_the_remedy_says_how_much_more_is_needed() -> None:
 
 
 def test_a_limit_that_aws_did_not_tell_is_skipped_however_near_it_is() -> None:
-    found = judged(Expectation(10, 100), environments=6, VCPU=Usage(None, 6, "it is forbidden"))[0]
+    found = judged(Expectation(10, 100), environments=6, VCPU=Usage(None, 6, "AccessDeniedException"))[0]
     assert found.state is State.SKIPPED
     assert found.seen == (
-        "next wall: Fargate On-Demand vCPU at 6 environments, by AWS's usual 6; it did not say the limit here: it is forbidden"
+        "next wall: Fargate On-Demand vCPU at 6 environments, if the limit is AWS's usual 6 (not told: AccessDeniedException)"
     )
+    assert judged(Expectation(10, 100), VCPU=Usage(None, 6))[0].seen.endswith("usual 6 (not told)")
     assert found.wall is None  # what is not known raises no alarm

@@ -31,6 +31,7 @@ MEANINGS: Mapping[str, str] = {
     "doctor.finding": "something is wrong with the installation: which check, what was seen, and what to do",
     "doctor.looking": "what the doctor is looking at; on a terminal it is plain text",
     "doctor.quota": "one of AWS's quotas: how much is used, and how many environments fit; 80 % are wrong (`doctor.quota_percent`)",
+    "doctor.untold": "AWS has not told a quota or how much of it is used, and why in its own words",
     "fallbacks.kept": "registries cannot be asked what a branch's other repositories have: what they had stays",
     "environment.changed": "serve has accepted a change: of what kind, by whom, why, and the row's numbers after it",
     "environments.unreadable": "rows of the table that this release cannot understand; they are left out",

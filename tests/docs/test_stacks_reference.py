@@ -7,11 +7,14 @@ from dataclasses import fields
 
 import pytest
 
+from gromit.adapters import catalogue_file
+from gromit.adapters.aws_quotas import CODES
 from gromit.adapters.platform_parameter import parse
 from gromit.adapters.state_bucket import lock_key, state_key
 from gromit.core.catalogue import Catalogue, Component
 from gromit.core.component_inputs import Sources, component_inputs
 from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from gromit.core.walls import USUAL, Quota, cost
 from tests.docs.markdown import read, table
 from tests.stacks import overview
 from tests.stacks.hcl import Directory, directories, directory, everything
@@ -129,3 +132,32 @@ def _literals(directory: Directory) -> set[str]:
 
 def test_the_state_lies_where_the_page_says() -> None:
     assert f"as `{state_key('app-test')}`; terraform's lock is `{lock_key('app-test')}`" in TEXT
+
+
+def test_what_an_environment_costs_is_reckoned_with_what_it_takes() -> None:
+    """The amounts, and the sums from the prices that the page names."""
+    components = catalogue_file.load(None, None).components.values()
+    vcpu, gib = sum(c.cpu for c in components) / 1024, sum(c.memory for c in components) / 1024
+    public = sum(c.public for c in components)
+    rows = table(TEXT, "### One environment")
+    assert rows["Fargate"][0] == f"{vcpu:g} vCPU and {gib:g} GiB in {len(components)} tasks"
+    assert rows["public IPv4 addresses, one a public component"][0] == str(public)
+    core, memory = (float(found) for found in re.findall(r"(0\.0\d+) \$ a (?:vCPU|GiB)-hour", TEXT))
+    daily = 24 * 1.15 * (vcpu * core + gib * memory)
+    assert rows["Fargate"][1:] == [f"{daily:.2f} $", f"{daily * 730 / 24:.0f} $"]
+    assert rows["public IPv4 addresses, one a public component"][1:] == [
+        f"{24 * 0.005 * public:.2f} $",
+        f"{730 * 0.005 * public:.0f} $",
+    ]
+
+
+def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> None:
+    """What the control plane itself takes is compared where its parts are applied."""
+    page = read("how-to/install-on-aws.md")
+    own, each = (float(found) for found in re.findall(r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page)[0])
+    asked, held = (int(found) for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0])
+    shipped = catalogue_file.load(None, None)
+    assert each == cost(shipped)[Quota.VCPU]
+    assert (asked - own) // each == held
+    assert f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}" in page
+    assert f"may run {USUAL[Quota.VCPU].limit} vCPU" in page

@@ -12,6 +12,7 @@ import pytest
 
 from gromit.core.findings import Check
 from gromit.local import network
+from gromit.local.assembly import account
 from tests.e2e.stage import Ran, Stage
 from tests.fakes.terraform_cloud import ORGANIZATION, terraform_cloud
 
@@ -40,6 +41,7 @@ def events(ran: Ran) -> list[dict[str, Any]]:
 
 
 def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
+    account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
     with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
         told: Any = {
             "GROMIT_BASE": "base-prod",
@@ -47,6 +49,7 @@ def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
             "TF_CLOUD_ORGANIZATION": ORGANIZATION,
             "TF_API_TOKEN": TOKEN,
             "GROMIT_DOCTOR_TERRAFORM_CLOUD": cloud.url,
+            "GROMIT_DOCTOR_KEY_PAIR": stage.name,
         }
         server = {name: stage.server[name] for name in ("GROMIT_SERVE_CERT", "GROMIT_SERVE_KEY")}
         ran = stage.gromit("doctor", "aws", "-o", "json", **(told | server))
@@ -79,6 +82,7 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
             code=4,
             GROMIT_DOCTOR_ACCOUNT="210987654321",
             GROMIT_DOCTOR_REGION="us-east-1",
+            GROMIT_DOCTOR_KEY_PAIR="absent",
             GROMIT_DOCTOR_RESOLVER=silent,
             GROMIT_DOCTOR_ROLES="sow=absent",
             GROMIT_STATE_BUCKET="absent",
@@ -97,7 +101,7 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
     found = findings(ran)
     wrong = {check for check, state in states(found).items() if "wrong" in state}
     assert wrong == {
-        "account", "region", "zone.delegation", "state.bucket", "state.base", "registry", "table", "platform", "serve",
+        "account", "region", "key_pair", "zone.delegation", "state.bucket", "state.base", "registry", "table", "platform", "serve",
         "certificate", "suspension",
     }  # fmt: skip
     assert found["certificate"]["client"]["state"] == "wrong"

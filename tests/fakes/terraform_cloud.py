@@ -19,6 +19,8 @@ class TerraformCloudServer:
     url: str = ""
     workspaces: Mapping[str, int | None] = field(default_factory=dict)
     """Name to the serial of its state; None: it has no state."""
+    execution_mode: str = "local"
+    """Of all its workspaces; the organisation's default, unless somebody has set another, is `remote`."""
     status: int = 200
     """Another status is its answer to everything."""
     body: bytes | None = None
@@ -44,7 +46,15 @@ class TerraformCloudServer:
     def _workspace(self, name: str) -> tuple[int, Any]:
         if name not in self.workspaces:
             return _MISSING
-        attributes = {"name": name, "locked": False, "resource-count": 12, "terraform-version": "1.11.4"}
+        attributes = {
+            "name": name,
+            "execution-mode": self.execution_mode,
+            "locked": False,
+            "operations": self.execution_mode != "local",
+            "resource-count": 12,
+            "setting-overwrites": {"execution-mode": True, "agent-pool": True},
+            "terraform-version": "1.11.4",
+        }
         return 200, {"data": {"id": f"ws-{name}", "type": "workspaces", "attributes": attributes}}
 
     def _state(self, name: str) -> tuple[int, Any]:

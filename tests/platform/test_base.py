@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,26 @@ class Base:
         return found
 
 
+@contextmanager
+def as_it_is(root: Root) -> Iterator[None]:
+    """The one thing in which the tests' copy differs, put back for the time of the block."""
+    loosened = {path: path.read_text() for path in root.folder.parent.rglob("destroyable_override.tf")}
+    for path in loosened:
+        path.unlink()
+    try:
+        yield
+    finally:
+        for path, text in loosened.items():
+            path.write_text(text)
+
+
+def kept_from(root: Root, *arguments: str) -> set[str]:
+    """What a plan is refused for."""
+    with as_it_is(root), pytest.raises(TerraformError, match="prevent_destroy") as refused:
+        root.run("plan", "-input=false", *arguments)
+    return set(re.findall(r"Resource\s+(\S+)\s+has", str(refused.value)))
+
+
 @pytest.fixture(scope="module")
 def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("base")
@@ -73,18 +94,15 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
 
 
 def test_what_holds_data_cannot_be_destroyed_by_mistake(base: Base) -> None:
-    """The one thing in which the tests' copy differs, put back for a moment."""
-    override = base.root.folder / "destroyable_override.tf"
-    loosened = override.read_text()
-    override.unlink()
-    try:
-        with pytest.raises(TerraformError, match="prevent_destroy") as refused:
-            base.root.run("plan", "-destroy", "-input=false")
-    finally:
-        override.write_text(loosened)
-    assert set(re.findall(r"Resource\s+(\S+)\s+has", str(refused.value))) == {
+    assert kept_from(base.root, "-destroy") == {
         "aws_efs_file_system.config", "aws_efs_file_system.certs", "aws_s3_bucket.state", "aws_secretsmanager_secret.ca_key",
+        *(f'module.registry["{repository}"].aws_ecr_repository.this' for repository in (*REPOSITORIES, "portal")),
     }  # fmt: skip
+
+
+def test_a_component_that_leaves_the_catalogue_does_not_take_its_registry_along(base: Base) -> None:
+    shipped = f"-var=catalogue={base.root.folder / '../../src/gromit/catalogue/tyk.yaml'}"
+    assert kept_from(base.root, shipped) == {'module.registry["portal"].aws_ecr_repository.this'}
 
 
 def test_a_component_more_is_an_entry_more(base: Base) -> None:

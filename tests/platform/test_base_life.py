@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
-from tests.platform.emulator import Emulator, running_emulator
+from gromit.local.platform import Account, push_image
+from tests.platform.emulator import REGION, Emulator, running_emulator
 from tests.platform.inventory import everything
-from tests.platform.pushing import VARIABLES
-from tests.platform.roots import Engine, Root
+from tests.platform.pushing import VARIABLES, arn
+from tests.platform.roots import Engine, Root, TerraformError
 
 pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
 
@@ -34,3 +36,20 @@ def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: E
     root.destroy()
     assert root.resources() == []
     assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, "AWS keeps it for thirty days"
+
+
+def test_what_is_taken_out_of_the_state_stays_with_its_images(embedded: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+    """As the page says of what is kept from being destroyed; no override is needed for it."""
+    before, ecr = everything(own_emulator), own_emulator.client("ecr")
+    root = Root.copied("base", tmp_path, embedded, own_emulator, VARIABLES)
+    for path in tmp_path.rglob("destroyable_override.tf"):
+        path.unlink()
+    root.apply('-target=module.registry["tyk"]')
+    push_image(Account(boto3.Session("emulated", "emulated", region_name=REGION), own_emulator.url), "tyk", ["master"])
+    with pytest.raises(TerraformError, match="prevent_destroy"):
+        root.destroy()
+    root.run("state", "rm", 'module.registry["tyk"].aws_ecr_repository.this')
+    root.destroy()
+    assert root.resources() == []
+    assert everything(own_emulator) - before == {f"aws_ecr_repository {arn('tyk')}"}
+    assert [image["imageTag"] for image in ecr.list_images(repositoryName="tyk")["imageIds"]] == ["master"]

@@ -196,9 +196,9 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
         'curl -fsS -H "Authorization: $(gromit token new --repo portal --verb newbuild)" '
         f'https://gateway.{DOMAIN}/gromit/newbuild -d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
     )
-    for command in (report, "gromit env wait app-more --timeout 3m"):
-        code, printed = bash.run(command)
-        assert code == 0, printed
+    wait_for("a gateway and a serve that listen again", lambda: bash.run(report, apart=True)[0] == 0, 60)
+    code, printed = bash.run("gromit env wait app-more --timeout 3m")
+    assert code == 0, printed
     wait_for("its public name", lambda: (f"portal.app-more.{DOMAIN}", "A") in infra.records(beginner.emulator, DOMAIN), 60)
     code, printed = bash.run("gromit env delete app-more")
     assert code == 0, printed
@@ -215,7 +215,10 @@ def reaped(beginner: Beginner) -> None:
 
 
 def emptied(beginner: Beginner) -> None:
-    """The bucket without the old versions of states, of which nothing but these is left."""
+    """The registries, and the bucket without the old versions of states, of which nothing but these is left."""
+    ecr = beginner.emulator.client("ecr")
+    for repository in ecr.describe_repositories()["repositories"]:
+        ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)
     s3, bucket = beginner.emulator.client("s3"), beginner.roots["base"].output("state_bucket")
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket), "a state or a lock is left"
     found = s3.list_object_versions(Bucket=bucket)

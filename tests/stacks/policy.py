@@ -123,6 +123,12 @@ def versions_are_bounded(directory: Directory) -> Iterator[str]:
                     yield f"{name} is not bounded"
 
 
+def clouds_are_named(directory: Directory) -> Iterator[str]:
+    """Terraform takes a host for granted that OpenTofu does not."""
+    for block in directory.blocks("terraform"):
+        yield from (f"{block} names no host for its state" for cloud in block.body.get("cloud", []) if not cloud.get("hostname"))
+
+
 def modules_are_ours(directory: Directory) -> Iterator[str]:
     """By relative path: nothing is fetched."""
     for block in directory.blocks("module"):
@@ -202,8 +208,7 @@ RULES: Mapping[str, Rule] = {
     for rule in (
         variables_are_typed, variables_are_described, variables_are_never_null, variables_are_validated, variables_are_used,
         locals_are_used, outputs_are_described, files_are_the_usual_ones, modules_configure_nothing, versions_are_bounded,
-        modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
-        policies_are_documents, wildcards_are_explained, task_definitions_go_last,
-        sensitive_outputs_are_none,
+        clouds_are_named, modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
+        policies_are_documents, wildcards_are_explained, task_definitions_go_last, sensitive_outputs_are_none,
     )
 }  # fmt: skip

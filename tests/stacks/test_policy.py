@@ -20,6 +20,7 @@ BREAKS = {
     "files_are_the_usual_ones": 'variable "x" {\n  type = string\n}',
     "modules_configure_nothing": 'provider "aws" {\n  region = "x"\n}',
     "versions_are_bounded": 'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}',
+    "clouds_are_named": 'terraform {\n  cloud {\n    workspaces {\n      name = "x"\n    }\n  }\n}',
     "modules_are_ours": 'module "x" {\n  source = "terraform-aws-modules/ecs/aws"\n}',
     "resources_are_tagged": 'resource "aws_ecs_cluster" "this" {\n  name = "x"\n}',
     "names_are_plain": 'resource "aws_ecs_cluster" "ecs-cluster" {\n  name = "x"\n}',

@@ -27,11 +27,17 @@ def look(
 
 
 def test_a_workspace_says_which_state_it_has(server: TerraformCloudServer) -> None:
-    assert look(server) == Workspace("base-prod", 9, 12)
+    assert look(server) == Workspace("base-prod", "local", 9, 12)
 
 
 def test_a_workspace_without_a_state_says_so(server: TerraformCloudServer) -> None:
-    assert look(server, "infra-prod") == Workspace("infra-prod", None)
+    assert look(server, "infra-prod") == Workspace("infra-prod", "local", None)
+
+
+@pytest.mark.parametrize("mode", ["remote", "agent"])
+def test_a_workspace_says_where_its_runs_are_executed(server: TerraformCloudServer, mode: str) -> None:
+    server.execution_mode = mode
+    assert [look(server, name).execution_mode for name in ("base-prod", "infra-prod")] == [mode, mode]
 
 
 def test_names_do_not_lead_elsewhere(server: TerraformCloudServer) -> None:
@@ -59,7 +65,15 @@ def test_what_it_answers_instead_is_said(server: TerraformCloudServer, status: i
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": {"id": "x", "attributes": {"serial": "x"}}}']
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"data": []}',
+        b'{"data": {"id": "x", "attributes": {"resource-count": 1, "serial": 1}}}',
+        b'{"data": {"id": "x", "attributes": {"execution-mode": "local", "resource-count": 1, "serial": "x"}}}',
+    ],
 )
 def test_what_is_not_terraform_cloud_is_said(server: TerraformCloudServer, body: bytes) -> None:
     server.body = body

@@ -1,4 +1,4 @@
-"""Looks at what stands in the account: who we are, the bucket of states, registries, the zone. Nothing is changed."""
+"""Looks at what stands in the account: who we are, key pairs, the bucket of states, registries, the zone. Nothing is changed."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from gromit.core.installation import Bucket, Identity, Zone
 from gromit.errors import NotFound
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_ecr.client import ECRClient
     from mypy_boto3_route53.client import Route53Client
     from mypy_boto3_s3.client import S3Client
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _NOT_ENCRYPTED = "ServerSideEncryptionConfigurationNotFoundError"
+_NO_KEY_PAIR = "InvalidKeyPair.NotFound"
 _NOT_CLOSED = "NoSuchPublicAccessBlockConfiguration"
 
 
@@ -24,6 +26,17 @@ def look_up_identity(sts: "STSClient") -> Identity:
     with translated("ask AWS who we are"):
         answer = sts.get_caller_identity()
     return Identity(answer["Account"], answer["Arn"])
+
+
+def has_key_pair(ec2: "EC2Client", name: str) -> bool:
+    """Whether EC2 has a key pair of this name in our region."""
+    with translated(f"look at key pair {name}"):
+        try:
+            return bool(ec2.describe_key_pairs(KeyNames=[name])["KeyPairs"])
+        except ClientError as error:
+            if error_code(error) == _NO_KEY_PAIR:
+                return False
+            raise
 
 
 def look_at_bucket(s3: "S3Client", name: str) -> Bucket:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from gromit.adapters.aws import translated
+import structlog
+from botocore.exceptions import ClientError
+
+from gromit.adapters.aws import error_code, translated
 from gromit.core.walls import Quota, Usage
 from gromit.errors import BackendError, Denied, Temporary
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_service_quotas.client import ServiceQuotasClient
     from mypy_boto3_service_quotas.type_defs import ServiceQuotaTypeDef
     from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
+
+log = structlog.get_logger(__name__)
 
 CODES: Mapping[Quota, tuple[str, str]] = {
     Quota.VCPU: ("fargate", "L-3032A538"),
@@ -89,7 +94,7 @@ class AwsQuotas:
         try:
             return self._find_by_name(*NAMED[quota]) if quota in NAMED else self._find_by_code(*CODES[quota])
         except (Temporary, Denied) as error:
-            self._silent = error.message
+            self._silent = _briefly(error)
             raise
 
     def _find_by_code(self, service: str, code: str) -> "ServiceQuotaTypeDef":
@@ -174,4 +179,11 @@ def _or_why(look: Callable[[], Any]) -> tuple[Any, str]:
     try:
         return look(), ""
     except BackendError as error:
-        return None, error.message
+        log.debug("doctor.untold", reason=error.message)
+        return None, _briefly(error)
+
+
+def _briefly(error: BackendError) -> str:
+    """AWS's own code where it has answered with one, like `AccessDeniedException`: its sentence would be in every line."""
+    cause = error.__cause__
+    return error_code(cause) if isinstance(cause, ClientError) else error.message

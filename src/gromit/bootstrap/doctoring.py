@@ -58,12 +58,19 @@ def _on_aws(check: Check, look: Look, *needs: Check, subject: str = "") -> Exami
 
 
 def _identity(settings: "Settings", account: Account) -> Iterator[Examination]:
-    from gromit.core.installation import judge_account, judge_region
+    from gromit.core.installation import judge_account, judge_key_pair, judge_region
 
     expected = settings.doctor
     yield Examination(check=Check.IDENTITY, look=lambda: [ok(Check.IDENTITY, account.identity.arn)])
     yield _on_aws(Check.ACCOUNT, lambda: [judge_account(account.identity, expected.account)])
     yield _on_aws(Check.REGION, lambda: [judge_region(session().region_name, expected.region)])
+
+    def key_pair() -> list[Finding]:
+        if (name := expected.key_pair) is None:
+            return [skipped(Check.KEY_PAIR, "doctor.key_pair is not set")]
+        return [judge_key_pair(name, exists=account.has_key_pair(name))]
+
+    yield _on_aws(Check.KEY_PAIR, key_pair, subject=expected.key_pair or "")
 
 
 def _states(settings: "Settings", account: Account) -> Iterator[Examination]:

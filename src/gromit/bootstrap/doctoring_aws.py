@@ -44,6 +44,12 @@ class Account:
         """The ids that environments are built from."""
         return platform_source(self.settings).read()
 
+    def has_key_pair(self, name: str) -> bool:
+        """Whether EC2 has a key pair."""
+        from gromit.adapters.aws_account import has_key_pair
+
+        return has_key_pair(self.client("ec2"), name)
+
     def bucket(self) -> "Bucket":
         """The bucket of states."""
         from gromit.adapters.aws_account import look_at_bucket

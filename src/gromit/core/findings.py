@@ -13,6 +13,7 @@ class Check(StrEnum):
     IDENTITY = "identity"
     ACCOUNT = "account"
     REGION = "region"
+    KEY_PAIR = "key_pair"
     STATE_BUCKET = "state.bucket"
     STATE_BASE = "state.base"
     STATE_INFRA = "state.infra"

@@ -49,6 +49,8 @@ class Workspace:
     """A workspace of Terraform Cloud."""
 
     name: str
+    execution_mode: str
+    """Where its runs are executed: `local`, `remote` or `agent`."""
     serial: int | None
     """Of its current state; None: nothing was ever applied."""
     resources: int = 0
@@ -92,6 +94,16 @@ def judge_region(region: str, expected: str | None) -> Finding:
     return ok(Check.REGION, region)
 
 
+def judge_key_pair(name: str, *, exists: bool) -> Finding:
+    """Whether the bastion can be made with the key pair that it is to have."""
+    if not exists:
+        remedy = (
+            "import or make it in EC2, or name one that `aws ec2 describe-key-pairs` lists as bastion.key_pair of terraform/infra"
+        )
+        return wrong(Check.KEY_PAIR, "EC2 has no key pair of this name in this region", remedy, name)
+    return ok(Check.KEY_PAIR, "EC2 has it", name)
+
+
 def judge_bucket(bucket: Bucket) -> Finding:
     """Whether states are kept safely."""
     kept = {"versioning": bucket.versioned, "encryption": bucket.encrypted, "the block of public access": bucket.closed}
@@ -103,9 +115,17 @@ def judge_bucket(bucket: Bucket) -> Finding:
 
 
 def judge_workspace(check: Check, workspace: Workspace) -> Finding:
-    """Whether something was applied in a workspace."""
+    """Whether runs of a workspace are executed where they can be, and something was applied in it.
+
+    A run that is executed elsewhere has neither the modules and the catalogue beside its root nor credentials of AWS.
+    """
+    root = "base" if check is Check.STATE_BASE else "infra"
+    if workspace.execution_mode != "local":
+        remedy = (
+            f"set its execution mode to Local (Settings, General); until then apply terraform/{root} with TF_FORCE_LOCAL_BACKEND=1"
+        )
+        return wrong(check, f"its execution mode is {workspace.execution_mode}, not local", remedy, workspace.name)
     if workspace.serial is None:
-        root = "base" if check is Check.STATE_BASE else "infra"
         return wrong(check, "it can be read, and nothing was ever applied there", f"apply terraform/{root}", workspace.name)
     return ok(check, f"state {workspace.serial} with {workspace.resources} resources", workspace.name)
 

@@ -27,7 +27,7 @@ def _judge(wall: Wall, usage: Usage, wanted: Expectation, *, first: bool) -> Fin
     where = f"{'next wall: ' if first else ''}{title} at {wall.environments} environments"
     if not wall.told:
         why = f": {usage.problem}" if usage.problem else ""
-        return skipped(Check.QUOTA, f"{where}, by AWS's usual {wall.limit:g}; it did not say the limit here{why}", wall.quota)
+        return skipped(Check.QUOTA, f"{where}, if the limit is AWS's usual {wall.limit:g} (not told{why})", wall.quota)
     seen = f"{where}: {wall.used:g} of {wall.limit:g} used ({wall.percent} %), {wall.per_environment:g} an environment"
     near = wall.percent >= wanted.percent or (wanted.environments is not None and wall.environments < wanted.environments)
     return Finding(

@@ -1,4 +1,4 @@
-"""Terraform Cloud's API, as far as the doctor needs it: whether there is a workspace, and its state can be read.
+"""Terraform Cloud's API, as far as the doctor needs it: whether there is a workspace, how it is executed, and its state's serial.
 
 The token goes into one header and nowhere else: no message, no log and no result quotes it.
 """
@@ -34,17 +34,18 @@ class TerraformCloud:
         self._organization = organization
 
     def workspace(self, name: str) -> Workspace:
-        """A workspace and the serial of its state. Raises `NotFound`, `Denied`, `Temporary` or `BackendError`."""
+        """A workspace, how it is executed and its serial. Raises `NotFound`, `Denied`, `Temporary` or `BackendError`."""
         found = self._get(f"/api/v2/organizations/{quote(self._organization, safe='')}/workspaces/{quote(name, safe='')}")
         if found is None:
             raise NotFound(
                 f"organisation {self._organization} has no workspace {name}, or the token may not see it",
                 hint="check GROMIT_BASE, GROMIT_INFRA, TF_CLOUD_ORGANIZATION, and the rights of TF_API_TOKEN",
             )
+        mode = str(_attribute(found, "execution-mode"))
         state = self._get(f"/api/v2/workspaces/{quote(str(_field(found, 'id')), safe='')}/current-state-version")
         if state is None:
-            return Workspace(name, None)
-        return Workspace(name, int(_attribute(state, "serial")), int(_attribute(found, "resource-count")))
+            return Workspace(name, mode, None)
+        return Workspace(name, mode, _number(state, "serial"), _number(found, "resource-count"))
 
     def _get(self, path: str) -> Any:
         """The `data` of an answer; None for 404."""
@@ -74,10 +75,14 @@ def _field(data: Any, name: str) -> Any:
         raise _strange() from error
 
 
-def _attribute(data: Any, name: str) -> int:
+def _attribute(data: Any, name: str) -> Any:
+    return _field(_field(data, "attributes"), name)
+
+
+def _number(data: Any, name: str) -> int:
     try:
-        return int(data["attributes"][name])
-    except (KeyError, TypeError, ValueError) as error:
+        return int(_attribute(data, name))
+    except (TypeError, ValueError) as error:
         raise _strange() from error
 
 

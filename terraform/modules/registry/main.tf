@@ -13,6 +13,11 @@ resource "aws_ecr_repository" "this" {
   image_scanning_configuration {
     scan_on_push = true
   }
+
+  # AWS keeps a registry that has images, but providers before 4.22 tell it not to: they delete every image along with it.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 # A lifecycle policy can only let images expire. But an image that meets the tags of a rule is never expired by a later one, whether

@@ -28,6 +28,7 @@ FILES = (
 )  # fmt: skip
 """The files of `terraform/infra` that are the control plane's."""
 DOMAIN = "dev.example.com"
+KEY_PAIR = "platform-team"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/gromit:1.2.3"
 
 PARTS = ("serve", "gateway", "worker")
@@ -73,6 +74,7 @@ def make_ground(emulator: Emulator) -> Ground:
         "ca_key_secret_arn": secret["ARN"],
         "execution_role_arn": place["execution_role_arn"],
         "account_id": ACCOUNT,
+        "key_pair": KEY_PAIR,
         "tags": {"managed": "gromit"},
     }
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.markdown import read
 from tests.image import dockerfile
 from tests.platform.control.installed import PROGRAMS, WORKERS, Installed
-from tests.platform.control.plane import DOMAIN, PARTS
+from tests.platform.control.plane import DOMAIN, KEY_PAIR, PARTS
 from tests.platform.emulator import ACCOUNT, REGION
 from tests.platform.roots import TerraformError
 from tests.stacks.plans import findings
@@ -186,3 +187,16 @@ def test_the_plan_of_the_whole_control_plane_breaks_no_rule(installed: Installed
 def test_logs_are_kept_for_a_time_and_not_for_ever(installed: Installed) -> None:
     groups = installed.emulator.client("logs").describe_log_groups(logGroupNamePrefix="/gromit-control/")["logGroups"]
     assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {f"/gromit-control/{p}": 90 for p in PROGRAMS}
+
+
+def test_the_doctor_alone_looks_for_the_key_pair_of_the_bastion(installed: Installed) -> None:
+    variables = {v["name"]: v["value"] for v in installed.containers()["doctor"]["environment"]}
+    assert variables["GROMIT_DOCTOR_KEY_PAIR"] == KEY_PAIR
+    assert not any(
+        "GROMIT_DOCTOR_KEY_PAIR" in str(c["environment"]) for name, c in installed.containers().items() if name != "doctor"
+    )
+
+
+def test_all_parts_at_once_take_as_many_vcpu_as_the_page_says(installed: Installed) -> None:
+    taken = sum(int(container["definition"]["cpu"]) for container in installed.containers().values()) / 1024
+    assert f"this takes up to {taken:g} for itself" in read("how-to/install-on-aws.md")

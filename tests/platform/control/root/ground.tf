@@ -27,6 +27,7 @@ variable "ground" {
     ca_key_secret_arn        = string
     execution_role_arn       = string
     region                   = string
+    key_pair                 = string
     account_id               = string
     tags                     = map(string)
   })
