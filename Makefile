@@ -47,7 +47,7 @@ test: check ## everything CI runs, the demo included
 	$(PYTEST) -m "not long" $(TOGETHER)
 	$(PYTEST) -m "not long" $(APART)
 
-test-all: check checkov ## also what is long, or needs a terraform or provider that only some machines have
+test-all: check checkov ## also what is long, and what needs terraform or tofu on the PATH, or the provider in GROMIT_TEST_MIRROR
 	$(PYTEST) $(TOGETHER)
 	$(PYTEST) $(APART)
 

@@ -1,6 +1,9 @@
 """The zone in Route53: whole listings, batches within the limits, patience, and poison kept apart."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,7 +28,7 @@ class Scene:
         self.zone = self.adapter(self.zone_id, domain)
 
     def adapter(self, zone_id: str, domain: str = DOMAIN) -> Route53Zone:
-        return Route53Zone(self.laws.client("route53", CLIENT), zone_id, domain, self.laws.sleep)
+        return Route53Zone(self.laws.client("route53", CLIENT), zone_id, domain, self.laws.clock)
 
     def put(self, *sets: dict[str, Any]) -> None:
         for at in range(0, len(sets), 500):
@@ -147,7 +150,52 @@ def test_many_changes_go_in_as_few_requests_as_the_limits_allow(scene: Scene, en
     scene.apply(Changes(creates=because(r for g in groups for r in g)))
     assert len(scene.there()) == 3 * environments
     assert scene.laws.calls[CHANGE] == requests
-    assert scene.laws.slept == [PACE_S] * (requests - 1)
+    assert scene.laws.slept == pytest.approx([PACE_S] * (requests - 1))
+
+
+class Traffic:
+    """The requests that change a zone, as they are on the wire: when each was sent and answered, and how many at once."""
+
+    def __init__(self, laws: Laws, client: Any) -> None:
+        self.spans: list[tuple[float, float]] = []
+        self.most = 0
+        self._clock = laws.clock
+        self._under_way: list[float] = []
+        self._counting = threading.Lock()
+        self._two = threading.Event()
+        client.meta.events.register_first("before-send.route53.ChangeResourceRecordSets", self._sent)
+        client.meta.events.register("after-call.route53.ChangeResourceRecordSets", self._answered)
+
+    def _sent(self, **_: Any) -> None:
+        with self._counting:
+            self._under_way.append(self._clock.monotonic())
+            self.most = max(self.most, len(self._under_way))
+            if self.most > 1:
+                self._two.set()
+        self._two.wait(0.1)  # there is time for a second one, which must not come
+
+    def _answered(self, **_: Any) -> None:
+        with self._counting:
+            self.spans.append((self._under_way.pop(), self._clock.monotonic()))
+
+
+def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pace(scene: Scene) -> None:
+    """As reap's workers do, each of which retires the records of its environment."""
+    client = scene.laws.client("route53", CLIENT)
+    traffic = Traffic(scene.laws, client)
+    zone = Route53Zone(client, scene.zone_id, DOMAIN, scene.laws.clock)
+    scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=2, skip=2)
+
+    def write(environment: int) -> None:
+        zone.apply(Changes(creates=because([owner(environment), record(environment)])), lambda _line: None)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert scene.there() == {r for n in range(8) for r in (owner(n), record(n))}
+    assert traffic.most == 1
+    assert len(traffic.spans) == 8 + 2
+    pauses = [after[0] - before[1] for before, after in pairwise(traffic.spans)]
+    assert min(pauses) >= PACE_S - 1e-9, pauses  # less by the rounding of sums, and no more
 
 
 @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "timeout"])

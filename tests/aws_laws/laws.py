@@ -5,6 +5,7 @@ Pages, sizes of calls and the like are kept by the emulator itself, as mended (`
 
 import io
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from gromit.adapters import aws
+from gromit.adapters.route53 import Clock
 from gromit.local.mends import apply_mends, remove_mends
 
 REGION = "eu-central-1"
@@ -96,11 +98,17 @@ class Laws:
     buckets: Mapping[str, list[Bucket]] = field(default_factory=rates)
     meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens just before the next call of an operation."""
+    _passing: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
         self.slept.append(seconds)
-        self.clock_s += seconds
+        self._pass(seconds)
+
+    @property
+    def clock(self) -> Clock:
+        """The virtual clock, for those who need one."""
+        return Clock(lambda: self.clock_s, self.sleep)
 
     def client(self, service: str, config: Config = ONE_TRY) -> Any:
         """A client under these laws. It tries once unless told otherwise: the SDK's own pauses are real ones."""
@@ -119,13 +127,17 @@ class Laws:
         """Let the next calls of an operation (`route53.ListResourceRecordSets`) fail."""
         self.faults.append(Fault(operation, code, times, skip, after))
 
+    def _pass(self, seconds: float) -> None:
+        with self._passing:
+            self.clock_s += seconds
+
     def _called(self, event_name: str, **_: Any) -> None:
         self.calls[_operation(event_name)] += 1
 
     def _sent(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
         operation = _operation(event_name)
         self.attempts[operation] += 1
-        self.clock_s += LATENCY_S
+        self._pass(LATENCY_S)
         self.meanwhile.pop(operation, lambda: None)()
         fault = self._fault(operation)
         if fault is not None and fault.after:

@@ -37,7 +37,7 @@ class Scene:
         self.keeper = Chitragupta(
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
-            zone=Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.sleep),
+            zone=Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock),
             policy=Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
         )
 

@@ -47,7 +47,7 @@ class Scene:
         old = frozenset({"198.51.100.1"})
         ours = [self.record("moved", old), self.record("same", self.addresses["same"]), self.record("gone", old)]
         self.put(THEIRS, *ours, *(owner_record(e, DOMAIN) for e in ("moved", "same", "gone")))
-        self.zone = Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.sleep)
+        self.zone = Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock)
         self.keeper = Chitragupta(
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
@@ -74,7 +74,7 @@ class Scene:
         self.laws.free("route53").change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
 
     def records(self) -> set[Record]:
-        return set(Route53Zone(self.laws.free("route53"), self.zone_id, DOMAIN, self.laws.sleep).records())
+        return set(Route53Zone(self.laws.free("route53"), self.zone_id, DOMAIN, self.laws.clock).records())
 
     @property
     def expected(self) -> set[Record]:

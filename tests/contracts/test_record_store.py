@@ -17,7 +17,7 @@ DOMAIN = "dev.example.com"
 def real() -> Iterator[RecordStore]:
     with governed() as laws:
         zone = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
-        yield Route53Zone(laws.client("route53", CLIENT), zone, DOMAIN, laws.sleep)
+        yield Route53Zone(laws.client("route53", CLIENT), zone, DOMAIN, laws.clock)
 
 
 def fake() -> Iterator[RecordStore]:

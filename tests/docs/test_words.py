@@ -20,6 +20,7 @@ FIRST = {path[0] for path in COMMANDS}
 _CODE = re.compile(r"`([^`\n]+)`|^ {4,}(.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^( *)```(?:sh|yaml|text)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"\bgromit ([a-z][a-z-]*)((?: [^\s`|;&)]+)*)")
+_TESTS_OWN = re.compile(r"\bGROMIT_TEST_[A-Z_]*[A-Z]\b")
 _COMMENT = re.compile(r" # .*")
 _VARIABLE = re.compile(r"\bGROMIT_[A-Z_]*[A-Z]\b")
 
@@ -52,6 +53,12 @@ def _wrong(call: str, name: str, words: list[str]) -> Iterator[str]:
     yield from (f"{call}: there is no option {w}" for w in own if re.fullmatch(r"--?[a-z0-9-]+", w) and w not in known)
 
 
+def read_by_tests() -> set[str]:
+    """Variables that say what a machine has for tests."""
+    files = (ROOT / "tests").rglob("*.py")
+    return {name for file in files for name in _TESTS_OWN.findall(file.read_text(encoding="utf-8"))}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
     assert list(faults(page.read_text(encoding="utf-8"))) == []
@@ -60,8 +67,16 @@ def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_variable_of_a_page_exists(page: Path) -> None:
     local = set(_VARIABLE.findall(Path(variables.__file__).read_text(encoding="utf-8")))
-    known = {doc.variable for doc in fields()} | local | {LOCK_VARIABLE}
+    known = {doc.variable for doc in fields()} | local | {LOCK_VARIABLE} | read_by_tests()
     assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
+
+
+def test_what_tests_look_for_on_a_machine_is_written_down_and_told_of_when_it_is_absent(pytestconfig: pytest.Config) -> None:
+    page = (DOCS / "README.md").read_text(encoding="utf-8")
+    assert set(_TESTS_OWN.findall(page)) == read_by_tests() != set()
+    (told,) = re.findall(r"^test-all:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert "GROMIT_TEST_MIRROR" in told
+    assert "-ra" in pytestconfig.getini("addopts"), "the summary names what was skipped, and why"
 
 
 @pytest.mark.parametrize(

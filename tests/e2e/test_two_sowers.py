@@ -9,7 +9,7 @@ from tests.e2e.stage import Stage
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 
-def test_two_sows_on_ten_environments_apply_each_once_and_all_answer(stage: Stage) -> None:
+def test_two_sows_on_ten_environments_apply_each_once_and_all_answer_and_stay_when_one_changes(stage: Stage) -> None:
     builds = {b.environment: b for b in (stage.build("alpha", stage.env(f"app{n}")) for n in range(10))}
     sows = [stage.start("sow", stage.root, GROMIT_SOW_PARALLEL="5") for _ in range(2)]
     for sow in sows:
@@ -23,3 +23,20 @@ def test_two_sows_on_ten_environments_apply_each_once_and_all_answer(stage: Stag
         assert (stage.phase(name), stage.lock(name)) == ("ready", None)
         assert [kind for kind, _ in stage.history(name)] == ["created", "sown"]
         assert stage.running("alpha", name, public=True) == build.sha
+    before = {name: tasks(stage, name) for name in builds}
+    changed = min(builds)
+    newer = stage.build("alpha", changed)
+    assert stage.work("sow").endings == {changed: "done"}
+    stage.work("chitragupta")
+    after = {name: tasks(stage, name) for name in builds}
+    assert stage.running("alpha", changed, public=True) == newer.sha != builds[changed].sha
+    assert after.pop(changed)["alpha"] != before.pop(changed)["alpha"]
+    assert after == before, "the others are in the same VPC and namespace, and keep their tasks"
+
+
+def tasks(stage: Stage, environment: str) -> dict[str, str]:
+    """The task that answers for each component, at the names that others reach it by."""
+    public = {"alpha": stage.ask("alpha", environment, public=True)["task"]}
+    inside = {component: stage.ask(component, environment)["task"] for component in ("alpha", "beta")}
+    assert inside["alpha"] == public["alpha"], "inside and outside it is one task"
+    return inside

@@ -140,6 +140,23 @@ def test_ci_runs_what_developers_run_on_every_supported_python() -> None:
     assert [step["run"] for step in job["steps"] if "run" in step] == ["make test PYTHON=python"]
 
 
+def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the_image() -> None:
+    workflow = load(WORKFLOWS / "ci.yml")
+    assert [set(when) for when in workflow["on"]["schedule"]] == [{"cron"}]
+    job = workflow["jobs"]["long"]
+    assert job["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
+    take, test = [step["run"] for step in job["steps"] if "run" in step]
+    assert test == "make test-all PYTHON=python"
+    stage = read().stages["terraform"]
+    folders = {words[-1] for run in stage.all("RUN") if "--to" in (words := run.words)}
+    assert folders == {"/opt/terraform/bin", "/opt/terraform/mirror"}
+    assert "--target terraform" in take
+    assert re.search(r':/opt/terraform" "\$RUNNER_TEMP/terraform"$', take, re.MULTILINE)
+    assert 'echo "$RUNNER_TEMP/terraform/bin" >> "$GITHUB_PATH"' in take
+    assert 'echo "GROMIT_TEST_MIRROR=$RUNNER_TEMP/terraform/mirror" >> "$GITHUB_ENV"' in take
+    assert "github.event_name" in workflow["concurrency"]["group"], "a change at night does not end it"
+
+
 def test_a_release_is_published_only_after_all_tests_and_signed() -> None:
     jobs = load(WORKFLOWS / "release.yml")["jobs"]
     assert (jobs["test"]["uses"], jobs["build"]["needs"], jobs["image"]["needs"]) == ("./.github/workflows/ci.yml", "test", "test")

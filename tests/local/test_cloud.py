@@ -128,6 +128,16 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
     gromit("env", "wait", "app-test", "--for", "gone", variables=told)
 
 
+def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(up: Layout) -> None:
+    told = local(up, "env")
+    local(up, "push", "tyk", "plan-test")
+    gromit("env", "wait", "plan-test", variables=told)
+    said = gromit("terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=told)
+    assert "No changes." in said
+    gromit("env", "delete", "plan-test", variables=told)
+    gromit("env", "wait", "plan-test", "--for", "gone", variables=told)
+
+
 def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
     before = next(p for p in record(up).parts if p.name == "reap")
     assert before.pid

@@ -1,12 +1,16 @@
 """The public zone in Route53: read whole, written in batches within its limits.
 
-One request is in flight at a time, and at most five a second change the zone, which stays far below the account's rate. The SDK's
-own retries are off for this client (`CLIENT`), so that ours do not multiply with them: a zone that still works on a request before
-ours wants more patience than three attempts.
+However many threads write, one request that changes the zone is in flight at a time, and at most five a second are sent: Route53
+refuses a change while it works on another one of the same zone, and its rate is the account's. What another process sends is not
+seen here; it is what the patience is for. The SDK's own retries are off for this client (`CLIENT`), so that ours do not multiply
+with them: a zone that still works on a request before ours wants more patience than three attempts.
 """
 
+import math
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,22 +42,33 @@ PAGE = 300
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Pauses before the second to seventh attempt of a request that Route53 puts off (throttled, prior request not complete)."""
 PACE_S = 0.2
-"""Pause before each further request that changes the zone."""
+"""Shortest time from the end of one request that changes the zone to the next one, whoever of this process sends it."""
 
 _NAMED = 5
 _WORDS = {Action.CREATE: "created", Action.UPSERT: "updated", Action.DELETE: "deleted"}
 _Answer = TypeVar("_Answer")
 
 
-class Route53Zone:
-    """The port `RecordStore`."""
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How time passes, in seconds."""
 
-    def __init__(self, client: "Route53Client", zone_id: str, domain: str, sleep: Callable[[float], None]) -> None:
-        """`domain` is the zone's name, or lies below it; `sleep` takes seconds, and should spread them a little."""
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    """Should spread its pauses a little."""
+
+
+class Route53Zone:
+    """The port `RecordStore`. One object may be used by many threads: they take turns."""
+
+    def __init__(self, client: "Route53Client", zone_id: str, domain: str, clock: Clock) -> None:
+        """`domain` is the zone's name, or lies below it."""
         self._client = client
         self._zone_id = zone_id
         self._domain = domain
-        self._sleep = sleep
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._next_s = -math.inf
 
     def records(self) -> Sequence[Record]:
         """Every record set below the domain. Raises if a page is missing, and `ConfigError` if zone and domain do not match."""
@@ -74,14 +89,12 @@ class Route53Zone:
         packed = pack(changes)
         refused = [(c.record.name, "too many values for one request") for c in packed.oversize]
         failed: dict[str, str] = {}
-        first = True
         for batch in packed.batches:
             parts = [p for p in batch if p.environment not in failed]
             refused += [(_names(p), failed[p.environment]) for p in batch if p not in parts]
-            for part, reason in self._send(parts, progress, first=first):
+            for part, reason in self._send(parts, progress):
                 failed[part.environment] = reason
                 refused.append((_names(part), reason))
-            first = False
         if refused:
             raise self._not_written(refused)
 
@@ -108,12 +121,10 @@ class Route53Zone:
         with self._translated("list the records"):
             return self._client.list_resource_record_sets(**request)
 
-    def _send(self, parts: Sequence[Part], progress: Progress, *, first: bool) -> list[tuple[Part, str]]:
+    def _send(self, parts: Sequence[Part], progress: Progress) -> list[tuple[Part, str]]:
         """Send parts as one batch; one that is refused is halved until the guilty stand alone. Gives those, with the reason."""
         if not parts:
             return []
-        if not first:
-            self._sleep(PACE_S)
         every = [c for p in parts for c in p.changes]
         reason = self._patiently(partial(self._change, every))
         if not reason:
@@ -122,15 +133,12 @@ class Route53Zone:
         if len(parts) == 1:
             return [(parts[0], reason)]
         half = len(parts) // 2
-        return [
-            *self._send(parts[:half], progress, first=False),
-            *self._send(parts[half:], progress, first=False),
-        ]
+        return [*self._send(parts[:half], progress), *self._send(parts[half:], progress)]
 
     def _change(self, changes: Iterable[Change]) -> str:
         """One request; gives why Route53 refuses what is in it, or an empty text if all of it is done."""
         refusals = self._client.exceptions.InvalidChangeBatch, self._client.exceptions.InvalidInput
-        with self._translated("change the records"):
+        with self._alone(), self._translated("change the records"):
             try:
                 self._client.change_resource_record_sets(
                     HostedZoneId=self._zone_id, ChangeBatch={"Comment": "gromit", "Changes": [_change(c) for c in changes]}
@@ -139,13 +147,24 @@ class Route53Zone:
                 return refusal.response["Error"].get("Message", "") or aws.error_code(refusal)
         return ""
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The turn of one request that changes the zone, in its pace. It is given up while a request that was put off waits."""
+        with self._turn:
+            while (now_s := self._clock.monotonic()) < self._next_s:
+                self._clock.sleep(self._next_s - now_s)
+            try:
+                yield
+            finally:
+                self._next_s = self._clock.monotonic() + PACE_S
+
     def _patiently(self, request: Callable[[], _Answer]) -> _Answer:
         for pause_s in PAUSES_S:
             try:
                 return request()
             except Temporary as error:
                 log.debug("dns.put_off", reason=error.message, pause_s=pause_s)
-                self._sleep(pause_s)
+                self._clock.sleep(pause_s)
         return request()
 
     @contextmanager

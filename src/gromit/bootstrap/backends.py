@@ -152,13 +152,13 @@ def owner_watch(_settings: "Settings") -> "OwnerWatch":
 
 def record_store(settings: "Settings") -> "Route53Zone":
     """The public zone, `cluster.zoneid`."""
-    from gromit.adapters.route53 import CLIENT, Route53Zone
+    from gromit.adapters.route53 import CLIENT, Clock, Route53Zone
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
 
     client = session().client("route53", config=CLIENT)
-    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), sleep)
+    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Clock(time.monotonic, sleep))
 
 
 def task_source(known: "Catalogue") -> "TaskSource":

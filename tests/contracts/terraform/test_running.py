@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from gromit.core.terraform import Backend
 from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
 from tests.contracts.terraform.cloud import REGION
-from tests.contracts.terraform.worlds import BARE, World, bare, managed
+from tests.contracts.terraform.worlds import BARE, World, bare, component, managed
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.terraform
@@ -121,14 +122,18 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
             return False
         return True
 
+    removed = world.folder / "removed"
+
     def remove_the_bucket(line: str) -> None:
         if line.startswith("terraform_data.first"):
             wait_for("the bucket to be gone", bucket_is_removed)
+            removed.touch()
 
     setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
     outside = Outside(environ=world.cloud.environ, mask=mask, rescue=rescue)
     with Terraform(setup, outside) as runner, pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"):
-        runner.apply(bare("unsaved", "late"), world.lock("unsaved"), remove_the_bucket)
+        until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
+        runner.apply(until_removed, world.lock("unsaved"), remove_the_bucket)
     assert managed(json.loads(kept["unsaved"])) == ["terraform_data.component", "terraform_data.first"]
     assert list((world.folder / "work").iterdir()) == []
 

@@ -6,6 +6,7 @@ against the policies as they were applied. The tables of `test_roles` say beside
 
 import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -25,7 +26,7 @@ from gromit.adapters.ecr import EcrImages
 from gromit.adapters.ecs_services import EcsServices
 from gromit.adapters.ecs_tasks import EcsTasks
 from gromit.adapters.platform_parameter import PlatformParameter
-from gromit.adapters.route53 import Route53Zone
+from gromit.adapters.route53 import Clock, Route53Zone
 from gromit.core.dns import Changes, Record, owner_record
 from gromit.core.rights import Right
 from gromit.core.rows import Absent, Write
@@ -134,7 +135,7 @@ def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
     cloud.client("ecs").create_cluster(clusterName=env, tags=[{"key": "env", "value": env}])
     tasks.running_tasks([env])
     cloud.client("ecs").list_tasks(cluster=env)
-    zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, lambda _s: None)
+    zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, Clock(time.monotonic, time.sleep))
     list(zone.records())
     record = Record(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
     zone.apply(Changes(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)

@@ -29,7 +29,7 @@ resource "terraform_data" "component" {
   provisioner "local-exec" {
     command = lookup({
       slow = "exec sleep 60"
-      late = "sleep 2; exit 3"
+      late = "for i in $(seq 600); do [ -e '${each.value.image}' ] && exit 3; sleep 0.1; done"
       bad  = "echo AKIAABCDEFGHIJKLMNOP; exit 3"
       leak = "echo $AWS_SECRET_ACCESS_KEY; exit 3"
     }, each.key, "true")
