@@ -131,8 +131,8 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
 
     setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
     outside = Outside(environ=world.cloud.environ, mask=mask, rescue=rescue)
+    until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
     with Terraform(setup, outside) as runner, pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"):
-        until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
         runner.apply(until_removed, world.lock("unsaved"), remove_the_bucket)
     assert managed(json.loads(kept["unsaved"])) == ["terraform_data.component", "terraform_data.first"]
     assert list((world.folder / "work").iterdir()) == []
