@@ -55,6 +55,7 @@ MEANINGS: Mapping[str, str] = {
     "request.bug": "a request has met a bug; the traceback is in `exception`",
     "run.bug": "a run has met a bug; the environment counts as failed, and the traceback is in `exception`",
     "run.finished": "the work on an environment is over: `ending` is done, failed, fenced, superseded or stopped",
+    "run.folder_gone": "something has removed files of a worker's folder for terraform; it is prepared anew",
     "run.progress": "what is being done just now, in words",
     "run.step": "one step of the protocol and its answer",
     "run.swept": "what a killed run had left in the work folder was removed",
