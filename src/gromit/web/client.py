@@ -43,7 +43,11 @@ _ERRORS: Mapping[int, type[GromitError]] = {
 
 
 class ServeClient:
-    """Calls to serve. Every request may be sent again: claims and outcomes carry a nonce, the others say what shall be."""
+    """Calls to serve. Every request may be sent again without harm, but not always without a trace.
+
+    Claims and outcomes carry a nonce. The others say what shall be; a PUT or PATCH sent again raises the generation once more,
+    which costs another pass over an environment that is as wanted already.
+    """
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
