@@ -26,9 +26,9 @@ from gromit.web.gateway import GatewayParts, build_gateway
 from gromit.web.job_tokens import JobTokens
 from gromit.web.limits import RateLimit
 from gromit.web.server import Listener, Server
-from gromit.web.tls import ClientTls, Identity
+from gromit.web.tls import REFUSED, ClientTls, Identity
 from gromit.web.upstream import ANSWER_BYTES, Upstream, client
-from tests.fakes.authority import TestCa
+from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.clients import connection, read_all
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
@@ -60,12 +60,12 @@ class House:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     @contextmanager
-    def open(self, *, url: str = "", role: Role = Role.GATEWAY) -> Iterator["House"]:
-        """The whole house for the length of a `with`; `url` is another place for serve."""
-        files = self.ca.leaf("gateway", role)
+    def open(self, *, url: str = "", role: Role = Role.GATEWAY, files: Files | None = None) -> Iterator["House"]:
+        """The whole house for the length of a `with`; `url` is another place for serve, `files` another certificate."""
+        files = files or self.ca.leaf("gateway", role)
         with ExitStack() as stack:
             stack.enter_context(self.serve.running())
-            tls = ClientTls(Identity(files.cert, files.key, files.ca))
+            tls = ClientTls(Identity(files.cert, files.key, str(self.ca.path)))
             upstream = Upstream(client(url or self.serve.url, tls), self._timeout)
             rate = RateLimit(self._rate)
             app = build_gateway(GatewayParts(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
@@ -460,6 +460,34 @@ class TestUpstreamFaults:
         with other.running(), house.open(url=other.url):
             assert house.newbuild(token).status_code == 502
         assert other.seen == []
+
+    @pytest.mark.parametrize("alert", ["UNKNOWN_CA", "CERTIFICATE_EXPIRED"])
+    def test_a_gateway_whose_certificate_serve_refuses_says_so_in_its_log(self, tmp_path: Path, alert: str) -> None:
+        house = House(tmp_path)
+        foreign = TestCa(tmp_path / "other", "other").leaf("gateway", Role.GATEWAY)
+        expired = house.ca.leaf("gateway", Role.GATEWAY, at=now() - timedelta(days=3))
+        token = house.token("tyk")
+        with house.open(files=foreign if alert == "UNKNOWN_CA" else expired), capture_logs() as logs:
+            assert house.newbuild(token).status_code == 502
+        (told,) = [entry for entry in logs if entry["event"] == "gateway.upstream_failed"]
+        assert alert in told["error"]
+        assert told["hint"] == REFUSED
+
+    def test_what_breaks_otherwise_is_not_put_down_to_the_certificate(self, tmp_path: Path) -> None:
+        house = House(tmp_path)
+        token = house.token("tyk")
+
+        async def half() -> AsyncIterator[bytes]:
+            yield b"{"
+            raise RuntimeError("the end")
+
+        with house.open(), capture_logs() as logs:
+            house.serve.answers.append(StreamingResponse(half()))
+            assert house.newbuild(token).status_code == 502
+        with house.open(url="https://127.0.0.1:9"), capture_logs() as more:
+            assert house.newbuild(token).status_code == 502
+        told = [entry for entry in [*logs, *more] if entry["event"] == "gateway.upstream_failed"]
+        assert [entry["hint"] for entry in told] == [None, None]
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
     def test_a_redirect_is_not_followed(self, house: House, status: int) -> None:
