@@ -36,7 +36,8 @@ MEANINGS: Mapping[str, str] = {
     "gateway.job_refused": "an OIDC token opened nothing, and why",
     "gateway.keys_fetched": "the public keys of the issuer of OIDC tokens were fetched, and how many can be used",
     "gateway.keys_unavailable": "the issuer's public keys could not be had; those had before serve for a day",
-    "gateway.request": "one request at the gateway: whose token (its id, or a job's run), which repository, what came of it",
+    "gateway.request": "one request at the gateway, however it was refused, but for good answers to `/healthcheck`: "
+    "whose token (its id, or a job's run), which repository, what came of it (`status` null: the client was gone)",
     "gateway.tokens_unreadable": "the file of tokens cannot be read: every request is answered 503 until it can",
     "gateway.upstream_failed": "serve could not be reached, or what has answered is not serve",
     "gateway.upstream_slow": "serve did not answer within `gateway.timeout`",

@@ -22,14 +22,14 @@ from gromit.core.tokens import Verb, make_grant
 from gromit.errors import ConfigError
 from gromit.services.tokens import Sources, Tokens
 from gromit.web import issuer as issuers
-from gromit.web.gateway import GatewayParts, build_gateway
+from gromit.web.gateway import GatewayParts, build_gateway, logging_to
 from gromit.web.job_tokens import JobTokens
 from gromit.web.limits import RateLimit
 from gromit.web.server import Listener, Server
 from gromit.web.tls import REFUSED, ClientTls, Identity
 from gromit.web.upstream import ANSWER_BYTES, Upstream, client
 from tests.fakes.authority import Files, TestCa, now
-from tests.fakes.clients import connection, read_all
+from tests.fakes.clients import connection, read_all, wait_for
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
 
@@ -69,7 +69,7 @@ class House:
             upstream = Upstream(client(url or self.serve.url, tls), self._timeout)
             rate = RateLimit(self._rate)
             app = build_gateway(GatewayParts(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
-            server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+            server = Server(Listener(app, "127.0.0.1:0", around=logging_to(self.now_ms)), grace_s=1)
             stack.enter_context(server.running())
             self.address = server.address()
             yield self
@@ -553,7 +553,7 @@ def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) 
         raise RuntimeError("unforeseen")
 
     app = build_gateway(GatewayParts(broken, upstream, RateLimit(1), house.now_ms))
-    server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+    server = Server(Listener(app, "127.0.0.1:0", around=logging_to(house.now_ms)), grace_s=1)
     with capture_logs() as logs, server.running():
         house.address = server.address()
         answer = house.newbuild("gromit_secret")
@@ -580,4 +580,30 @@ def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None
         {"token": entry.id, "repository": None, "verb": "newbuild", "status": 400},
     ]
     assert all(line["ms"] == 0 and line["client"] == "127.0.0.1" for line in logs if line["event"] == "gateway.request")
+    assert token not in repr(logs)
+
+
+def test_the_access_log_has_every_request_whoever_has_answered_it(house: House) -> None:
+    token = house.token("tyk")
+    with capture_logs() as logs, httpx2.Client(base_url=f"http://{house.address}", headers={"Authorization": token}) as http:
+        http.get("/evil/%0a?token=x")
+        http.put("/gromit/newbuild", json=BUILD)
+        http.post("/gromit/newbuild", content=b"x" * 70_000)
+        http.post("/gromit/newbuild", content=iter([b"x" * 40_000, b"x" * 40_000]))
+        http.get("/healthcheck")
+        http.post("/healthcheck")
+    with capture_logs() as more, connection(house.address) as stream:
+        stream.sendall(b"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        stream.close()
+        wait_for(lambda: bool(more))
+    lines = [(line["method"], line["path"], line["status"], line["token"]) for line in [*logs, *more]]
+    assert lines == [
+        ("GET", "/evil/%0a", 404, None),
+        ("PUT", "/gromit/newbuild", 405, None),
+        ("POST", "/gromit/newbuild", 413, None),
+        ("POST", "/gromit/newbuild", 413, None),
+        ("POST", "/healthcheck", 405, None),
+        ("POST", "/gromit/newbuild", None, None),
+    ]
+    assert {line["event"] for line in [*logs, *more]} == {"gateway.request"}
     assert token not in repr(logs)
