@@ -93,6 +93,15 @@ class Client(_Group):
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
+class Worker(_Group):
+    """Who `gromit sow` and `gromit reap` are where the client's certificate is that of a person, as in a shell."""
+
+    cert: str | None = Field(
+        None, description="certificate of `gromit sow` and `gromit reap`, PEM text or a path; unset: the client's, client.cert"
+    )
+    key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
+
+
 class Oidc(_Group):
     """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
 
@@ -283,6 +292,7 @@ class Settings(_Group):
     cluster: Cluster = Cluster()
     serve: Serve = Serve()
     client: Client = Client()
+    worker: Worker = Worker()
     gateway: Gateway = Gateway()
     environments: Environments = Environments()
     lease: Lease = Lease()

@@ -248,8 +248,11 @@ def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
     with pytest.raises(NotFound, match="could not find env nowhere") as missing:
         client.get("/v1/environments/nowhere")
     assert missing.value.hint == "`gromit env list` shows all environments"
-    with pytest.raises(TrustError, match="role viewer may not PUT"):
+    with pytest.raises(TrustError, match=r"role viewer may not PUT .*: use a certificate of the role operator"):
         client.call("PUT", "/env/app-test", {})
+    with pytest.raises(TrustError, match="role viewer may not POST /v1/claims") as refused:
+        client.call("POST", "/v1/claims", {})
+    assert refused.value.hint == "use a certificate of the role worker"
     with pytest.raises(InvalidInput, match="limit"):
         client.get("/v1/environments", limit="0")
 
