@@ -1,5 +1,6 @@
 """Settings: three sources, one frozen object, errors that name the setting and its origin."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -43,11 +44,30 @@ def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) 
         ("GROMIT_SERVE_LISTEN", "nowhere", "serve.listen from GROMIT_SERVE_LISTEN"),
         ("GROMIT_SERVE_TLS_MIN", "1.0", "serve.tls_min from GROMIT_SERVE_TLS_MIN"),
         ("GROMIT_LEASE_RENEW", "80s", "more than a third of ttl"),
+        ("GROMIT_REPOS", "tyk,Tyk Pump", "repos from GROMIT_REPOS: repo 'Tyk Pump' is not a repository name"),
+        ("GROMIT_REPOS", "tyk,%0A", "repos from GROMIT_REPOS: repo '%0A' is not a repository name"),
+        ("GROMIT_REPOS", "tyk,TykTechnologies/state", "repos from GROMIT_REPOS: no repository can be called 'state'"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         config.load({**NOWHERE, variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("TykTechnologies/tyk,tyk-pump", ("tyk", "tyk-pump")),
+        ("TykTechnologies%2Ftyk, tyk,", ("tyk",)),
+        (" , ", None),
+        ("", None),
+    ],
+)
+def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
+    assert config.load({**NOWHERE, "GROMIT_REPOS": text}).settings.repos == names
+    file = tmp_path / "config.yaml"
+    file.write_text(f"repos: {json.dumps(text.split(','))}\n")
+    assert config.load(NOWHERE, conf=file).settings.repos == names
 
 
 def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,8 +24,10 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from gromit.core.catalogue import check_repository
+from gromit.core.names import parse_repository
 from gromit.core.time import format_duration, parse_duration
-from gromit.errors import ConfigError
+from gromit.errors import ConfigError, GromitError
 
 _NONE = timedelta(0)
 
@@ -33,12 +36,24 @@ def _split(value: object) -> object:
     return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
 
+def _own_names(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Repositories as builds name them: without their owner, each once; None if there is none."""
+    try:
+        names = tuple(dict.fromkeys(parse_repository(value) for value in values or () if value.strip()))
+        for name in names:
+            check_repository(name)
+    except GromitError as error:
+        raise ValueError(error.message) from error
+    return names or None
+
+
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json"), Field(ge=_NONE)
 ]
 Pause = Annotated[Duration, Field(gt=_NONE)]
 """A length of time that must not be nothing: with such a pause a loop would turn as fast as it can."""
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Repositories = Annotated[Names | None, AfterValidator(_own_names)]
 Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 
 
@@ -75,6 +90,15 @@ class Client(_Group):
     """How gromit's own clients and workers show who they are."""
 
     cert: str | None = Field(None, description="client certificate: PEM text or the path of a PEM file")
+    key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
+
+
+class Worker(_Group):
+    """Who `gromit sow` and `gromit reap` are where the client's certificate is that of a person, as in a shell."""
+
+    cert: str | None = Field(
+        None, description="certificate of `gromit sow` and `gromit reap`, PEM text or a path; unset: the client's, client.cert"
+    )
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
@@ -251,7 +275,9 @@ class Settings(_Group):
     """Everything that can be set."""
 
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
-    repos: Names | None = Field(None, description="repositories that make up an environment; unset: those of the catalogue")
+    repos: Repositories = Field(
+        None, description="repositories (`name` or `owner/name`) that make up an environment; unset: those of the catalogue"
+    )
     registryid: str | None = Field(None, description="AWS account of the container registries; unset: our own")
     base: str | None = Field(
         None,
@@ -267,6 +293,7 @@ class Settings(_Group):
     cluster: Cluster = Cluster()
     serve: Serve = Serve()
     client: Client = Client()
+    worker: Worker = Worker()
     gateway: Gateway = Gateway()
     environments: Environments = Environments()
     lease: Lease = Lease()
@@ -385,4 +412,6 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigErro
     first = error.errors(include_url=False, include_input=False)[0]
     path = ".".join(str(p) for p in first["loc"])
     origin = origins.get(path, "the settings")
-    return ConfigError(f"{path} from {origin}: {first['msg'].lower()}", hint="`gromit config show` lists all settings")
+    own = first["msg"].removeprefix("Value error, ")  # what a validator of ours says names things as they are
+    told = own if own != first["msg"] else own.lower()
+    return ConfigError(f"{path} from {origin}: {told}", hint="`gromit config show` lists all settings")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters import catalogue_file
 from gromit.adapters.catalogue_file import SHIPPED
-from gromit.core.catalogue import Catalogue
+from gromit.core.catalogue import Catalogue, Component
 from gromit.errors import ConfigError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
@@ -97,6 +97,8 @@ def test_repositories_select_from_the_catalogue_and_unknown_ones_are_known_only(
         ("repository: p, image: 'x:1'", "either a repository or an image"),
         ("port: 80", "either a repository or an image"),
         ("repository: Org/p", "repository: must be the repository's own name, p"),
+        ("repository: name", "repository: no repository can be called 'name'"),
+        ("repository: state", "repository: no repository can be called 'state'"),
         ("repository: 'a b'", "repository: repo 'a b' is not a repository name"),
         ("image: ':7'", "image: is not the name of an image"),
         ("image: 'x:1', default_tag: main", "default_tag has no meaning for a fixed image"),
@@ -124,6 +126,15 @@ def test_a_wrong_entry_is_refused_naming_file_component_and_key(tmp_path: Path, 
     assert str(tmp_path / "mine.yaml") in caught.value.message
     assert "component portal" in caught.value.message
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("key", ["name", "state"])
+def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes_from(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
+        catalogue_file.load(None, ["tyk", key])
+    with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
+        Component(name="portal", repository=key)
+    assert Component(name=key, repository="portal").name == key, "a component is no key there"
 
 
 def test_a_secret_that_stands_there_instead_of_its_arn_is_not_repeated(tmp_path: Path) -> None:

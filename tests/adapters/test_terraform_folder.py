@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -238,4 +239,46 @@ def test_an_environment_that_cannot_be_filled_leaves_nothing(work: Path, stack: 
 def test_the_disk_is_looked_at(work: Path, stack: Path) -> None:
     run = opened(work, stack)
     assert run.free_bytes() == pytest.approx(os.statvfs(work).f_bavail * os.statvfs(work).f_frsize, rel=0.5)
+    run.close()
+
+
+def test_a_stack_of_which_a_file_is_gone_is_not_run_as_if_it_were_whole(work: Path, stack: Path) -> None:
+    run = opened(work, stack)
+    (run.template / "modules" / "part" / "main.tf").unlink()
+    with pytest.raises(Temporary, match=r"modules/part/main\.tf of the stack is gone") as refused, run.environment("{}"):
+        pass
+    assert "terraform.work" in str(refused.value.hint)
+    assert not list(run.path.glob("env-*"))
+    run.close()
+
+
+@pytest.mark.parametrize("part", ["template/main.tf", "terraform.rc", "lock", "template/modules/part"])
+def test_a_run_knows_whether_all_of_its_folder_is_there(work: Path, stack: Path, part: str) -> None:
+    run = opened(work, stack)
+    parts = run.parts()
+    with run.environment("{}"):
+        assert run.has(parts)
+        assert run.parts() == parts, "the folders of environments come and go"
+    found = run.path / part
+    shutil.rmtree(found) if found.is_dir() else found.unlink()
+    assert not run.has(parts)
+    run.close()
+
+
+def test_a_lock_that_is_not_the_one_taken_is_no_lock(work: Path, stack: Path) -> None:
+    run = opened(work, stack)
+    parts = run.parts()
+    (run.path / "lock").unlink()
+    (run.path / "lock").touch()
+    assert not run.has(parts)
+    run.close()
+
+
+def test_runs_that_are_named_are_not_swept_even_without_their_lock(work: Path, stack: Path) -> None:
+    run = opened(work, stack)
+    (run.path / "lock").unlink()
+    sweep(work, Safe(), {run.path})
+    assert run.template.is_dir()
+    sweep(work, Safe())
+    assert not run.path.exists()
     run.close()

@@ -45,7 +45,8 @@ def session(tmp_path: Path) -> Session:
 
 
 def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: Session, tmp_path: Path) -> None:
-    session.initialised()
+    with session.initialised():
+        pass
     assert f'secret_key = "{SECRET}"' in (tmp_path / "seen" / "backend").read_text()
     assert "-backend-config=use_lockfile=false" in (tmp_path / "seen" / "arguments").read_text()
     for place in ("arguments", "environment"):
@@ -55,8 +56,7 @@ def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: Se
 
 
 def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: Session, tmp_path: Path) -> None:
-    ready = session.open()
-    with ready.folder.environment("{}") as folder:
+    with session.opened() as ready, ready.folder.environment("{}") as folder:
         session.init(ready, folder.path, str(folder.path / ".terraform"), own_lock=True)
     assert SECRET in (tmp_path / "seen" / "backend").read_text()
     assert "-backend-config=use_lockfile=true" in (tmp_path / "seen" / "arguments").read_text()
@@ -65,7 +65,7 @@ def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: Se
 
 def test_what_terraform_quotes_of_the_settings_is_masked(session: Session, tmp_path: Path) -> None:
     (tmp_path / "seen" / "refuse").touch()
-    with pytest.raises(TerraformFailed, match=r"secret_key = .\*\*\*") as failed:
-        session.initialised()
+    with pytest.raises(TerraformFailed, match=r"secret_key = .\*\*\*") as failed, session.initialised():
+        pass
     assert SECRET not in failed.value.message
     session.close()

@@ -8,7 +8,7 @@ from gromit.adapters.config_root import ConfigTree, init_root
 from gromit.adapters.suspension import Suspension
 from gromit.cli import run
 from gromit.core.roles import Role
-from tests.web.serving import Serve, certificates, emulator, serve, shared_serve
+from tests.web.serving import Certificates, Serve, certificates, emulator, serve, shared_serve
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
@@ -54,3 +54,19 @@ def test_a_dry_run_says_that_the_root_is_not_usable(root: Path, capsys: pytest.C
 def test_a_dry_run_on_a_root_in_order_has_nothing_to_add(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sow", str(root), "--dry-run"]) == 0
     assert "nothing would begin" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["sow", "reap"])
+def test_a_worker_shows_its_own_certificate_where_it_has_one(
+    root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Its client's is of an authority that serve does not know."""
+    worker = serve.certificates.of(Role.WORKER)
+    stranger = Certificates(root.parent / "other").of(Role.WORKER)
+    for name, value in (("CLIENT_CERT", stranger.cert), ("CLIENT_KEY", stranger.key), ("WORKER_CERT", worker.cert)):
+        monkeypatch.setenv(f"GROMIT_{name}", value)
+    assert run([command, str(root), "--dry-run"]) == 2
+    assert "worker.key is not set" in capsys.readouterr().err
+    monkeypatch.setenv("GROMIT_WORKER_KEY", worker.key)
+    assert run([command, str(root), "--dry-run"]) == 0
+    assert "app-test" in capsys.readouterr().out

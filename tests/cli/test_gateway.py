@@ -78,12 +78,14 @@ def test_it_passes_builds_on_until_it_is_told_to_stop(house: House) -> None:
     with house.serve.running(), house.gateway() as (process, address):
         with httpx2.Client(trust_env=False) as http:
             answer = http.post(f"http://{address}/gromit/newbuild", json=BUILD, headers={"Authorization": house.token})
+            assert http.get(f"http://{address}/gromit/newbuild/{house.token}?token={house.token}").status_code == 404
         assert (answer.status_code, answer.json()) == (200, {"name": "app-test", "state": "new"})
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (0, "")
-    (request,) = [line for line in map(json.loads, err.splitlines()) if line["event"] == "gateway.request"]
+    request, misplaced = [line for line in map(json.loads, err.splitlines()) if line["event"] == "gateway.request"]
     assert (request["token"], request["repository"], request["status"]) == ("id0", "tyk", 200)
+    assert (misplaced["path"], misplaced["status"]) == ("/gromit/newbuild/***", 404)
     assert house.token not in err
     assert [(seen.repository, seen.role) for seen in house.serve.seen] == [("tyk", Role.GATEWAY)]
 

@@ -74,7 +74,8 @@ def test_config_show_masks_secrets_wherever_they_stand(gromit: Gromit) -> None:
         "GROMIT_CLIENT_KEY": pem,
         "GROMIT_SERVE_CERT": pem,
         "GROMIT_CLIENT_CERT": f"  {pem}",
-        "GROMIT_TERRAFORM_BACKEND": f"secret_key={canary},access_key={canary},token={canary},region=eu-central-1",
+        "GROMIT_TERRAFORM_BACKEND": f"sse_customer_key={canary},kms_key_id=k,secret_key={canary},access_key={canary},"
+        f"Token={canary},region=eu-central-1",
     }
     for form in ("table", "json"):
         done = gromit("config", "show", "-o", form, **variables)
@@ -82,6 +83,7 @@ def test_config_show_masks_secrets_wherever_they_stand(gromit: Gromit) -> None:
     found = _settings(gromit, **variables)
     assert found["serve.key"]["value"] == found["client.key"]["value"] == "***"
     assert found["serve.cert"]["value"] == "(PEM text)"
+    assert found["terraform.backend"]["value"][:2] == ["sse_customer_key=***", "kms_key_id=***"]
     assert found["terraform.backend"]["value"][-1] == "region=eu-central-1"
     assert found["gateway.key"]["value"] is None
 

@@ -38,7 +38,8 @@ MEANINGS: Mapping[str, str] = {
     "gateway.job_refused": "an OIDC token opened nothing, and why",
     "gateway.keys_fetched": "the public keys of the issuer of OIDC tokens were fetched, and how many can be used",
     "gateway.keys_unavailable": "the issuer's public keys could not be had; those had before serve for a day",
-    "gateway.request": "one request at the gateway: whose token (its id, or a job's run), which repository, what came of it",
+    "gateway.request": "one request at the gateway, however it was refused, but for good answers to `/healthcheck`: "
+    "whose token (its id, or a job's run), which repository, what came of it (`status` null: the client was gone)",
     "gateway.tokens_unreadable": "the file of tokens cannot be read: every request is answered 503 until it can",
     "gateway.upstream_failed": "serve could not be reached, or what has answered is not serve",
     "gateway.upstream_slow": "serve did not answer within `gateway.timeout`",
@@ -57,6 +58,7 @@ MEANINGS: Mapping[str, str] = {
     "request.bug": "a request has met a bug; the traceback is in `exception`",
     "run.bug": "a run has met a bug; the environment counts as failed, and the traceback is in `exception`",
     "run.finished": "the work on an environment is over: `ending` is done, failed, fenced, superseded or stopped",
+    "run.folder_gone": "something has removed files of a worker's folder for terraform; it is prepared anew",
     "run.progress": "what is being done just now, in words",
     "run.step": "one step of the protocol and its answer",
     "run.swept": "what a killed run had left in the work folder was removed",

@@ -105,6 +105,15 @@ def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None
         assert file.stat().st_mode & 0o077 == 0
 
 
+def test_with_its_exports_the_workers_commands_work_too(up: Layout) -> None:
+    told = local(up, "env")
+    for command in ("sow", "reap"):
+        assert json.loads(gromit(command, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
+        assert gromit(command, str(up.config), variables=told) == "nothing was due\n"
+    as_operator = {name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")}
+    gromit("sow", str(up.config), variables=as_operator, code=1)
+
+
 def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: Layout) -> None:
     told = local(up, "env")
     gromit("suspend", str(up.config), "--reason", "only look", variables=told)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -17,7 +19,9 @@ from gromit.core.protocol import Problem
 from gromit.core.roles import Role
 from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
 from gromit.web.client import ATTEMPTS, ServeChanges, ServeClient, ServeEnvironments, ServeQueue, new_holder
-from gromit.web.tls import ClientTls
+from gromit.web.tls import REFUSED, ClientTls, Identity
+from tests.fakes.authority import Files, TestCa, now
+from tests.fakes.upstream import StandIn
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
 
 Behaviour = Callable[[socket.socket], None]
@@ -208,13 +212,47 @@ def test_a_server_of_another_ca_is_not_talked_to(serve: Serve, tmp_path_factory:
     assert "GROMIT_CA" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("made", "alert"),
+    [
+        (lambda ca: TestCa(ca.folder / "other", "other").leaf("x", Role.OPERATOR), "UNKNOWN_CA"),
+        (lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)), "CERTIFICATE_EXPIRED"),
+    ],
+    ids=["foreign", "expired"],
+)
+def test_whose_certificate_is_refused_is_told_so(tmp_path: Path, made: Callable[[TestCa], Files], alert: str) -> None:
+    ca = TestCa(tmp_path / "ca")
+    files, stand_in = made(ca), StandIn(ca)
+    with stand_in.running():
+        context = ClientTls(Identity(files.cert, files.key, str(ca.path))).context
+        with httpx2.Client(base_url=stand_in.url, verify=context, trust_env=False) as http:
+            for ask in (lambda: ServeClient(http).get("/loglevel"), lambda: _listen(ServeClient(http))):
+                with pytest.raises(Temporary, match=rf"the connection to serve at .* broke: .*{alert}") as caught:
+                    ask()
+                assert caught.value.hint == REFUSED
+
+
+def _listen(client: ServeClient) -> None:
+    with client.stream("/v1/changes"):
+        pass
+
+
+def test_a_connection_that_breaks_within_an_answer_is_not_put_down_to_the_certificate() -> None:
+    with _broken(_half) as server, pytest.raises(Temporary, match="broke") as caught:
+        server.client.get("/loglevel")
+    assert caught.value.hint is None
+
+
 def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
     client = ServeClient(serve.client(Role.VIEWER))
     with pytest.raises(NotFound, match="could not find env nowhere") as missing:
         client.get("/v1/environments/nowhere")
     assert missing.value.hint == "`gromit env list` shows all environments"
-    with pytest.raises(TrustError, match="role viewer may not PUT"):
+    with pytest.raises(TrustError, match=r"role viewer may not PUT .*: use a certificate of the role operator"):
         client.call("PUT", "/env/app-test", {})
+    with pytest.raises(TrustError, match="role viewer may not POST /v1/claims") as refused:
+        client.call("POST", "/v1/claims", {})
+    assert refused.value.hint == "use a certificate of the role worker"
     with pytest.raises(InvalidInput, match="limit"):
         client.get("/v1/environments", limit="0")
 

@@ -22,14 +22,14 @@ from gromit.core.tokens import Verb, make_grant
 from gromit.errors import ConfigError
 from gromit.services.tokens import Sources, Tokens
 from gromit.web import issuer as issuers
-from gromit.web.gateway import GatewayParts, build_gateway
+from gromit.web.gateway import GatewayParts, build_gateway, logging_to
 from gromit.web.job_tokens import JobTokens
 from gromit.web.limits import RateLimit
 from gromit.web.server import Listener, Server
-from gromit.web.tls import ClientTls, Identity
+from gromit.web.tls import REFUSED, ClientTls, Identity
 from gromit.web.upstream import ANSWER_BYTES, Upstream, client
-from tests.fakes.authority import TestCa
-from tests.fakes.clients import connection, read_all
+from tests.fakes.authority import Files, TestCa, now
+from tests.fakes.clients import connection, read_all, wait_for
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.upstream import StandIn
 
@@ -60,16 +60,16 @@ class House:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     @contextmanager
-    def open(self, *, url: str = "", role: Role = Role.GATEWAY) -> Iterator["House"]:
-        """The whole house for the length of a `with`; `url` is another place for serve."""
-        files = self.ca.leaf("gateway", role)
+    def open(self, *, url: str = "", role: Role = Role.GATEWAY, files: Files | None = None) -> Iterator["House"]:
+        """The whole house for the length of a `with`; `url` is another place for serve, `files` another certificate."""
+        files = files or self.ca.leaf("gateway", role)
         with ExitStack() as stack:
             stack.enter_context(self.serve.running())
-            tls = ClientTls(Identity(files.cert, files.key, files.ca))
+            tls = ClientTls(Identity(files.cert, files.key, str(self.ca.path)))
             upstream = Upstream(client(url or self.serve.url, tls), self._timeout)
             rate = RateLimit(self._rate)
             app = build_gateway(GatewayParts(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
-            server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+            server = Server(Listener(app, "127.0.0.1:0", around=logging_to(self.now_ms)), grace_s=1)
             stack.enter_context(server.running())
             self.address = server.address()
             yield self
@@ -461,6 +461,34 @@ class TestUpstreamFaults:
             assert house.newbuild(token).status_code == 502
         assert other.seen == []
 
+    @pytest.mark.parametrize("alert", ["UNKNOWN_CA", "CERTIFICATE_EXPIRED"])
+    def test_a_gateway_whose_certificate_serve_refuses_says_so_in_its_log(self, tmp_path: Path, alert: str) -> None:
+        house = House(tmp_path)
+        foreign = TestCa(tmp_path / "other", "other").leaf("gateway", Role.GATEWAY)
+        expired = house.ca.leaf("gateway", Role.GATEWAY, at=now() - timedelta(days=3))
+        token = house.token("tyk")
+        with house.open(files=foreign if alert == "UNKNOWN_CA" else expired), capture_logs() as logs:
+            assert house.newbuild(token).status_code == 502
+        (told,) = [entry for entry in logs if entry["event"] == "gateway.upstream_failed"]
+        assert alert in told["error"]
+        assert told["hint"] == REFUSED
+
+    def test_what_breaks_otherwise_is_not_put_down_to_the_certificate(self, tmp_path: Path) -> None:
+        house = House(tmp_path)
+        token = house.token("tyk")
+
+        async def half() -> AsyncIterator[bytes]:
+            yield b"{"
+            raise RuntimeError("the end")
+
+        with house.open(), capture_logs() as logs:
+            house.serve.answers.append(StreamingResponse(half()))
+            assert house.newbuild(token).status_code == 502
+        with house.open(url="https://127.0.0.1:9"), capture_logs() as more:
+            assert house.newbuild(token).status_code == 502
+        told = [entry for entry in [*logs, *more] if entry["event"] == "gateway.upstream_failed"]
+        assert [entry["hint"] for entry in told] == [None, None]
+
     @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
     def test_a_redirect_is_not_followed(self, house: House, status: int) -> None:
         house.serve.answers.append(PlainTextResponse("", status, {"Location": f"{house.serve.url}/loglevel/debug"}))
@@ -525,7 +553,7 @@ def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) 
         raise RuntimeError("unforeseen")
 
     app = build_gateway(GatewayParts(broken, upstream, RateLimit(1), house.now_ms))
-    server = Server(Listener(app, "127.0.0.1:0"), grace_s=1)
+    server = Server(Listener(app, "127.0.0.1:0", around=logging_to(house.now_ms)), grace_s=1)
     with capture_logs() as logs, server.running():
         house.address = server.address()
         answer = house.newbuild("gromit_secret")
@@ -552,4 +580,30 @@ def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None
         {"token": entry.id, "repository": None, "verb": "newbuild", "status": 400},
     ]
     assert all(line["ms"] == 0 and line["client"] == "127.0.0.1" for line in logs if line["event"] == "gateway.request")
+    assert token not in repr(logs)
+
+
+def test_the_access_log_has_every_request_whoever_has_answered_it(house: House) -> None:
+    token = house.token("tyk")
+    with capture_logs() as logs, httpx2.Client(base_url=f"http://{house.address}", headers={"Authorization": token}) as http:
+        http.get("/evil/%0a?token=x")
+        http.put("/gromit/newbuild", json=BUILD)
+        http.post("/gromit/newbuild", content=b"x" * 70_000)
+        http.post("/gromit/newbuild", content=iter([b"x" * 40_000, b"x" * 40_000]))
+        http.get("/healthcheck")
+        http.post("/healthcheck")
+    with capture_logs() as more, connection(house.address) as stream:
+        stream.sendall(b"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        stream.close()
+        wait_for(lambda: bool(more))
+    lines = [(line["method"], line["path"], line["status"], line["token"]) for line in [*logs, *more]]
+    assert lines == [
+        ("GET", "/evil/%0a", 404, None),
+        ("PUT", "/gromit/newbuild", 405, None),
+        ("POST", "/gromit/newbuild", 413, None),
+        ("POST", "/gromit/newbuild", 413, None),
+        ("POST", "/healthcheck", 405, None),
+        ("POST", "/gromit/newbuild", None, None),
+    ]
+    assert {line["event"] for line in [*logs, *more]} == {"gateway.request"}
     assert token not in repr(logs)

@@ -171,6 +171,23 @@ class TestHandshake:
             friend = ca.leaf("alice", Role.VIEWER)
             assert _peer(address, tls_context(friend, friend.ca))["name"] == "alice"
 
+    @pytest.mark.parametrize(
+        ("stranger", "alert"),
+        [
+            ("no certificate", "CERTIFICATE_REQUIRED"),
+            ("another CA's", "UNKNOWN_CA"),
+            ("expired", "CERTIFICATE_EXPIRED"),
+        ],
+    )
+    def test_a_client_that_is_refused_is_told_why(self, ca: TestCa, stranger: str, alert: str) -> None:
+        files = STRANGERS[stranger][0](ca)
+        with _serving(_server_tls(ca)) as address:
+            for _ in range(20):
+                with connection(address, tls_context(files, str(ca.path))) as refused:
+                    refused.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                    with pytest.raises(ssl.SSLError, match=alert):
+                        refused.recv(1)
+
     @pytest.mark.parametrize("uris", [(), ("spiffe://x/worker",)])
     def test_without_a_role_the_peer_has_none(self, ca: TestCa, uris: tuple[str, ...]) -> None:
         files = ca.bare("old", uris)

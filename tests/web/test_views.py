@@ -71,6 +71,11 @@ def test_a_repository_that_left_the_catalogue_is_still_shown() -> None:
     assert VIEWS.flat(_environment(**{"v#old": "sha-old"}), NOW)["old"] == "sha-old"
 
 
+def test_what_a_row_holds_for_a_repository_called_like_a_key_hides_nothing() -> None:
+    flat = VIEWS.flat(_environment(**{"v#name": "sha-1", "v#state": "sha-2"}), NOW)
+    assert (flat["name"], flat["state"]) == ("app-test", "new")
+
+
 def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
     assert VIEWS.detail(_environment(), NOW).urls == {"gw": "http://gw.app-test.dev.example.com:80"}
     assert Views(VIEWS.catalogue, None).detail(_environment(), NOW).urls == {}

@@ -113,7 +113,7 @@ def test_each_component_has_its_own_default(emulator: Emulator, certificates: Ce
 @pytest.fixture(scope="module")
 def selecting(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
     """A serve whose repositories are two of the catalogue and one that it does not know."""
-    with serving(emulator, certificates, GROMIT_REPOS="tyk,tyk-pump,tyk-portal") as running:
+    with serving(emulator, certificates, GROMIT_REPOS="TykTechnologies/tyk,tyk-pump,TykTechnologies%2Ftyk-portal") as running:
         yield running
 
 

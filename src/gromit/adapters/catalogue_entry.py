@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gromit.core.catalogue import Component
+from gromit.core.catalogue import Component, check_repository
 from gromit.core.names import is_tag, parse_repository
 from gromit.errors import ConfigError, InvalidInput
 
@@ -40,7 +40,8 @@ _EXPLAINED = {
 def _repository(value: str) -> str:
     try:
         known = parse_repository(value)
-    except InvalidInput as error:
+        check_repository(known)
+    except (InvalidInput, ConfigError) as error:
         raise ValueError(error.message) from error
     if known != value:
         raise ValueError(f"must be the repository's own name, {known}")

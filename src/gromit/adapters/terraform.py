@@ -51,8 +51,7 @@ class Terraform:
     def by_hand(self, stack: StackInput, arguments: Sequence[str]) -> int:
         """Run any terraform command for one environment, on our terminal and under terraform's own lock; gives its exit code."""
         session = self._session
-        ready = session.open()
-        with ready.folder.environment(inputs_json(stack)) as folder:
+        with session.opened() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             data_dir = str(folder.path / ".terraform")
             session.init(ready, folder.path, data_dir, own_lock=True)
             call = Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
@@ -72,9 +71,8 @@ class Terraform:
 
     def _act(self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress) -> Course:
         session = self._session
-        ready = session.initialised()
-        run = ready.folder
-        with run.environment(inputs_json(stack)) as folder:
+        with session.initialised() as ready, ready.folder.environment(inputs_json(stack)) as folder:
+            run = ready.folder
             call = Call(cli_config=str(run.cli_config), data_dir=str(run.data), workspace=stack.name, lock_id=lock.id)
             launch = session.launch(ready, arguments, call, folder.path)
             started = time.monotonic()

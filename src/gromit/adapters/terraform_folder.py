@@ -2,6 +2,9 @@
 
 A copy of its own, because terraform leaves a state that it could not save in its folder: no neighbour may write over it. A run's
 folder is locked while its worker or any terraform of it lives, so that what a killed worker left behind is known and swept.
+
+A watching worker runs for weeks, and what removes old temporary files may take its folder apart meanwhile, file by file. A stack of
+which a file is missing is never applied: terraform would destroy what that file describes.
 """
 
 import fcntl
@@ -10,9 +13,9 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -29,6 +32,8 @@ _UNSAVED = "errored.tfstate"
 _RUN = "run-"
 _ENVIRONMENT = "env-"
 _TEMPLATE = "template"
+_LOCK = "lock"
+ELSEWHERE = "set terraform.work to a folder from which nothing removes old files"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NOT_NEEDED = shutil.ignore_patterns("*.md", "tests", ".terraform*")
 
@@ -77,6 +82,8 @@ class RunFolder:
     path: Path
     lock: int
     """File descriptor of its lock; whoever holds it open keeps the folder."""
+    stack: frozenset[Path] = frozenset()
+    """What a whole template has, relative to it."""
 
     @property
     def template(self) -> Path:
@@ -102,13 +109,31 @@ class RunFolder:
         """What is left of its disk."""
         return shutil.disk_usage(self.path).free
 
+    def parts(self) -> frozenset[Path]:
+        """All that lies in it but the folders of environments, relative to it."""
+        with translated(self.path):
+            tops = [top for top in self.path.iterdir() if not top.name.startswith(_ENVIRONMENT)]
+            return frozenset(part.relative_to(self.path) for top in tops for part in (top, *top.rglob("*")))
+
+    def has(self, parts: frozenset[Path]) -> bool:
+        """Whether all these parts are there, and the lock is the one that was taken: without it anybody may sweep the folder."""
+        try:
+            is_locked = os.path.samestat(os.fstat(self.lock), (self.path / _LOCK).stat())
+        except OSError:
+            return False
+        return is_locked and all((self.path / part).exists() for part in parts)
+
     @contextmanager
     def environment(self, inputs: str) -> Iterator[EnvironmentFolder]:
-        """A folder like the template with the given inputs, for the time of the block."""
+        """A folder like the template with the given inputs, for the time of the block.
+
+        Raises `Temporary` if the template is not whole any more, or there is no room.
+        """
         with translated(self.path):
             folder = EnvironmentFolder(Path(tempfile.mkdtemp(prefix=_ENVIRONMENT, dir=self.path)))
             try:
                 shutil.copytree(self.template, folder.path, dirs_exist_ok=True)
+                _check_whole(folder.path, self.stack)
                 (folder.path / INPUTS_FILE).write_text(inputs)
             except BaseException:
                 folder.remove()
@@ -141,10 +166,20 @@ def new_run(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> R
         run = RunFolder(path, lock)
         try:
             _fill(run, stack, overlay, cli_config)
+            run = replace(run, stack=_listing(run.template))
         except BaseException:
             run.close()
             raise
     return run
+
+
+def _listing(folder: Path) -> frozenset[Path]:
+    return frozenset(path.relative_to(folder) for path in folder.rglob("*"))
+
+
+def _check_whole(copy: Path, stack: frozenset[Path]) -> None:
+    if missing := sorted(stack - _listing(copy)):
+        raise Temporary(f"{missing[0]} of the stack is gone from {copy.parent}", hint=ELSEWHERE)
 
 
 def _check_owner(work: Path) -> None:
@@ -162,13 +197,14 @@ def _fill(run: RunFolder, stack: Path, overlay: Path | None, cli_config: str) ->
     run.cli_config.write_text(cli_config)
 
 
-def sweep(work: Path, rescue: Rescue) -> None:
-    """Remove folders of runs that are over; an unsaved state in one is brought to safety first."""
+def sweep(work: Path, rescue: Rescue, but: Container[Path] = ()) -> None:
+    """Remove folders of runs that are over, but for those named; an unsaved state in one is brought to safety first."""
     if not work.is_dir():
         return
     with translated(work):
         with _turn(work):
-            left = [(path, lock) for path in work.glob(f"{_RUN}*") if (lock := _locked(path)) is not None]
+            found = [path for path in work.glob(f"{_RUN}*") if path not in but]
+            left = [(path, lock) for path in found if (lock := _locked(path)) is not None]
         for path, lock in left:
             for environment in path.glob(f"{_ENVIRONMENT}*"):
                 EnvironmentFolder(environment).rescue(rescue)
@@ -190,7 +226,7 @@ def _turn(work: Path) -> Iterator[None]:
 def _locked(path: Path) -> int | None:
     """The lock of a run's folder, taken; None if somebody has it, or there is no such folder."""
     try:
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:

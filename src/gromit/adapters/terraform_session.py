@@ -1,6 +1,7 @@
 """What one run of a worker prepares once for all its terraforms: the program, the provider, the folder, and one `init`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from threading import Event, Lock
 import structlog
 
 from gromit.adapters import provider_mirror
-from gromit.adapters.terraform_folder import Rescue, RunFolder, new_run, sweep, translated
+from gromit.adapters.terraform_folder import ELSEWHERE, Rescue, RunFolder, new_run, sweep, translated
 from gromit.adapters.terraform_process import Cut, Ended, Launch, Leash, run
 from gromit.adapters.terraform_program import AUTO, choose
 from gromit.core import terraform as core
@@ -79,8 +80,25 @@ class Ready:
     program: str
 
 
+@dataclass(slots=True)
+class _Prepared:
+    """What was prepared, and who uses it."""
+
+    ready: Ready
+    parts: frozenset[Path]
+    """What must lie in its folder."""
+    is_initialised: bool = False
+    runs: int = 0
+    is_left: bool = False
+    """Whether another one has taken its place, so that the last run in it closes it."""
+
+
 class Session:
-    """The preparations and how to run with them. Methods may be called from several threads at once."""
+    """The preparations and how to run with them. Methods may be called from several threads at once.
+
+    What is gone from the folder is prepared anew, in another one: terraforms that run in the old one are not disturbed, and it is
+    closed when the last of them has ended.
+    """
 
     def __init__(self, setup: Setup, outside: Outside) -> None:
         self.setup = setup
@@ -88,27 +106,36 @@ class Session:
         self.interrupted = Event()
         self._secrets = core.secret_values(outside.environ, setup.backend)
         self._preparing = Lock()
-        self._ready: Ready | None = None
-        self._is_initialised = False
+        self._counting = Lock()
+        self._prepared: _Prepared | None = None
+        self._in_use: set[Path] = set()
 
-    def open(self) -> Ready:
-        """The folder of this run, with the stack in it and the program chosen, but no `init` yet."""
-        if self.interrupted.is_set():
-            raise Suspended("terraform is not started any more", hint="this worker was told to end")
+    @contextmanager
+    def opened(self) -> Iterator[Ready]:
+        """The folder of this run for the time of the block: the stack is in it, the program chosen, `init` maybe still to come."""
         with self._preparing:
-            if self._ready is None:
-                self._ready = self._prepare()
-            return self._ready
+            prepared = self._whole()
+            self._begin(prepared)
+        try:
+            yield prepared.ready
+        finally:
+            self._end(prepared)
 
-    def initialised(self) -> Ready:
-        """The same after the run's one `init`, with room on its disk for an environment."""
-        ready = self.open()
+    @contextmanager
+    def initialised(self) -> Iterator[Ready]:
+        """The same after the one `init` in it, with room on its disk for an environment."""
         with self._preparing:
-            self._check_room(ready.folder)
-            if not self._is_initialised:
+            prepared = self._whole()
+            ready = prepared.ready
+            self._check_room(prepared)
+            if not prepared.is_initialised:
                 self.init(ready, ready.folder.template, str(ready.folder.data), own_lock=False)
-                self._is_initialised = True
-        return ready
+                prepared.parts, prepared.is_initialised = ready.folder.parts(), True
+            self._begin(prepared)
+        try:
+            yield ready
+        finally:
+            self._end(prepared)
 
     def init(self, ready: Ready, path: Path, data_dir: str, *, own_lock: bool) -> None:
         """Run `init` in `path`, a folder within the run's; without a workspace, as it refuses one that does not exist yet."""
@@ -167,23 +194,62 @@ class Session:
     def close(self) -> None:
         """Remove the run's folder. Nothing may run any more."""
         with self._preparing:
-            ready, self._ready, self._is_initialised = self._ready, None, False
-        if ready is not None:
-            ready.folder.close()
+            prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.ready.folder.close()
 
-    def _prepare(self) -> Ready:
-        sweep(self.setup.work, self.outside.rescue)
+    def _whole(self) -> _Prepared:
+        """What is prepared, made anew if some of it is gone."""
+        if self.interrupted.is_set():
+            raise Suspended("terraform is not started any more", hint="this worker was told to end")
+        old = self._prepared
+        if old is not None and old.ready.folder.has(old.parts):
+            return old
+        if old is not None:
+            _log.warning("run.folder_gone", path=str(old.ready.folder.path), hint=ELSEWHERE)
+            self._prepared = None
+            self._leave(old)
+        self._prepared = self._prepare()
+        return self._prepared
+
+    def _begin(self, prepared: _Prepared) -> None:
+        with self._counting:
+            prepared.runs += 1
+            self._in_use.add(prepared.ready.folder.path)
+
+    def _end(self, prepared: _Prepared) -> None:
+        with self._counting:
+            prepared.runs -= 1
+            is_over = prepared.runs == 0
+            if is_over:
+                self._in_use.discard(prepared.ready.folder.path)
+            closes = is_over and prepared.is_left
+        if closes:
+            prepared.ready.folder.close()
+
+    def _leave(self, prepared: _Prepared) -> None:
+        with self._counting:
+            prepared.is_left = True
+            closes = prepared.runs == 0
+        if closes:
+            prepared.ready.folder.close()
+
+    def _prepare(self) -> _Prepared:
+        with self._counting:
+            in_use = frozenset(self._in_use)  # locked, too, as long as nobody has removed the lock
+        sweep(self.setup.work, self.outside.rescue, in_use)
         mirror = self._mirror()
         config = core.cli_config(str(mirror) if mirror else None)
         folder = new_run(self.setup.work, self.setup.stack, self.setup.overlay, config)
         try:
             folder.keep_backend(core.backend_file(self.setup.backend))
             program = self._choose(folder)
+            parts = folder.parts()
         except BaseException:
             folder.close()
             raise
         _log.debug("terraform.chosen", program=program, mirror=str(mirror))
-        return Ready(folder, program)
+        return _Prepared(Ready(folder, program), parts)
 
     def _mirror(self) -> Path | None:
         if self.setup.mirror is not None:
@@ -205,10 +271,10 @@ class Session:
         grace_s = self.setup.grace.total_seconds()
         return Leash(timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted)
 
-    def _check_room(self, folder: RunFolder) -> None:
+    def _check_room(self, prepared: _Prepared) -> None:
         with translated(self.setup.work):
-            free = folder.free_bytes()
-        downloads = not self._is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
+            free = prepared.ready.folder.free_bytes()
+        downloads = not prepared.is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
         needed = self.setup.room + (_ROOM_FOR_PROVIDER if downloads else 0)
         if free < needed:
             text = f"only {free >> 20} MiB are free in {self.setup.work}, and terraform needs {needed >> 20}"

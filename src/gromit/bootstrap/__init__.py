@@ -17,7 +17,7 @@ from gromit.bootstrap.backends import (
     task_source,
     terraform_runner,
 )
-from gromit.bootstrap.clients import change_feed, serve_client, wanted_environments
+from gromit.bootstrap.clients import as_worker, change_feed, serve_client, wanted_environments
 from gromit.bootstrap.doctoring import doctor
 from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
 from gromit.bootstrap.moving import migration, prepare_root, prepare_table
@@ -30,6 +30,7 @@ __all__ = [
     "Crew",
     "Reporting",
     "api_server",
+    "as_worker",
     "catalogue",
     "change_feed",
     "clusters",

@@ -32,6 +32,18 @@ def serve_client(settings: "Settings") -> "ServeClient":
     return ServeClient(http)
 
 
+def as_worker(settings: "Settings") -> "Settings":
+    """The settings of a worker: its own certificate, where there is one, is what its clients show.
+
+    Raises `ConfigError` for a certificate without its key, and for a key without its certificate.
+    """
+    own = settings.worker
+    if own.cert is None and own.key is None:
+        return settings
+    shown = {"cert": needed(own.cert, "worker.cert"), "key": needed(own.key, "worker.key")}
+    return settings.model_copy(update={"client": settings.client.model_copy(update=shown)})
+
+
 def wanted_environments(settings: "Settings") -> "ServeEnvironments":
     """What serve says of all environments."""
     from gromit.web.client import ServeEnvironments

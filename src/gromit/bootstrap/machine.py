@@ -94,3 +94,8 @@ def stamp(what: str) -> "Stamp":
 def domain(settings: "Settings") -> str:
     """The domain of public names, lower case, without the last dot."""
     return needed(settings.cluster.domain, "cluster.domain").lower().removesuffix(".")
+
+
+def domain_if_set(settings: "Settings") -> str | None:
+    """The same; None where no domain is set, so that nothing has a public name."""
+    return domain(settings) if settings.cluster.domain else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import catalogue, record_store, session
-from gromit.bootstrap.machine import domain, ms
+from gromit.bootstrap.machine import domain_if_set, ms
 
 if TYPE_CHECKING:
     from gromit.adapters.dynamodb_table import Table
@@ -79,7 +79,7 @@ def migration(settings: "Settings") -> "Migration":
         store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename) if is_there else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
         catalogue=catalogue(settings),
-        domain=domain(settings) if settings.cluster.domain else None,
+        domain=domain_if_set(settings),
         protected=settings.environments.protected,
         grace_ms=ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,

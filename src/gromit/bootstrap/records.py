@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import catalogue, record_store, service_states, session, task_source
 from gromit.bootstrap.clients import wanted_environments
-from gromit.bootstrap.machine import domain
+from gromit.bootstrap.machine import domain, domain_if_set
 
 if TYPE_CHECKING:
     from gromit.config import Settings
@@ -51,5 +51,5 @@ def clusters(settings: "Settings") -> "Clusters":
         services=service_states(settings),
         tasks=task_source(known),
         catalogue=known,
-        domain=settings.cluster.domain,
+        domain=domain_if_set(settings),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import catalogue, environment_store, image_registry
-from gromit.bootstrap.machine import ms, needed, now_ms
+from gromit.bootstrap.machine import domain_if_set, ms, needed, now_ms
 from gromit.core.time import Millis
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metri
     return Parts(
         environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),
-        views=Views(shown, settings.cluster.domain),
+        views=Views(shown, domain_if_set(settings)),
         changes=changes,
         identify=caller_of,
         now_ms=now_ms,

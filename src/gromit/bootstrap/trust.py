@@ -65,7 +65,7 @@ def tokens(settings: "Settings") -> "Tokens":
 
 def gateway_server(settings: "Settings") -> "Server":
     """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
-    from gromit.web.gateway import GatewayParts, build_gateway
+    from gromit.web.gateway import GatewayParts, build_gateway, logging_to
     from gromit.web.limits import RateLimit
     from gromit.web.server import Listener, Server
     from gromit.web.tls import ClientTls, Identity
@@ -78,7 +78,7 @@ def gateway_server(settings: "Settings") -> "Server":
     upstream = Upstream(client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
     app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, rate, now_ms, jobs))
-    return Server(Listener(app, front.listen, _front_tls(settings)))
+    return Server(Listener(app, front.listen, _front_tls(settings), around=logging_to(now_ms)))
 
 
 def _token_file(settings: "Settings") -> "TokenFile":

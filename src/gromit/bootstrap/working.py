@@ -20,7 +20,7 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.clients import serve_client
-from gromit.bootstrap.machine import parallel_runs
+from gromit.bootstrap.machine import domain_if_set, parallel_runs
 from gromit.bootstrap.records import record_keeper
 from gromit.core.environment import Work
 
@@ -94,7 +94,7 @@ def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop
     patience = Patience(settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait)
     return Sower(
         catalogue=catalogue(settings),
-        domain=settings.cluster.domain,
+        domain=domain_if_set(settings),
         fingerprint=fingerprint(),
         platform=platform_source(settings),
         images=image_registry(settings),

@@ -9,7 +9,6 @@ import click
 from gromit.cli import Group, Run, pass_run, render
 
 _COLUMNS = ("setting", "value", "origin", "description")
-_SECRET_WORDS = ("secret", "token", "password", "access_key")
 
 
 @click.group(cls=Group)
@@ -56,5 +55,8 @@ def _masked(value: Any, *, secret: bool) -> Any:
 
 def _pair(item: Any) -> str:
     """An item of a list; the value of a `key=value` is masked if its key speaks of a secret."""
+    from gromit.core.terraform import is_secret_setting  # noqa: PLC0415 - as above
+    from gromit.log import mask  # noqa: PLC0415 - as above
+
     key, equals, _ = str(item).partition("=")
-    return f"{key}=***" if equals and any(word in key.lower() for word in _SECRET_WORDS) else str(item)
+    return f"{key}=***" if equals and is_secret_setting(key) else mask(str(item))

@@ -102,7 +102,8 @@ def status(run: Run, folder: Path) -> int:
 def env(run: Run, folder: Path) -> None:
     """Print shell exports for the cloud.
 
-    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it, as an operator.
+    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it: as an operator, but sow and
+    reap as a worker.
     """
     from gromit.local import variables
     from gromit.local.layout import known_facts

@@ -21,6 +21,7 @@ from gromit.core.time import parse_iso
 from gromit.errors import GromitError, InvalidInput, RootUnusable, Suspended
 
 if TYPE_CHECKING:
+    from gromit.config import Settings
     from gromit.ports import Progress
     from gromit.services.working import Outcome
 
@@ -44,9 +45,9 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
     """One pass, a watch, or the plan of a pass. Gives the exit code."""
     if watch and dry_run:
         raise InvalidInput("--watch and --dry-run exclude each other")
-    settings = run.settings
+    settings = bootstrap.as_worker(run.settings)
     if dry_run:
-        return _show_plan(run, kind, root or settings.root)
+        return _show_plan(run, settings, kind, root or settings.root)
     stop, outcomes = threading.Event(), list["Outcome"]()
     quiet = watch or not sys.stderr.isatty()
 
@@ -117,12 +118,12 @@ def _exit_code(outcomes: "list[Outcome]") -> int:
     return PARTLY if any(good) else FAILED
 
 
-def _show_plan(run: Run, kind: Work, root: Path) -> int:
-    _tell_what_halts(run, root)
+def _show_plan(run: Run, settings: "Settings", kind: Work, root: Path) -> int:
+    _tell_what_halts(settings, root)
     now = bootstrap.now_ms()
-    with closing(bootstrap.serve_client(run.settings)) as serve:
+    with closing(bootstrap.serve_client(settings)) as serve:
         environments = [_standing(e, now) for e in serve.pages()]
-    items = plan(kind, environments, run.settings.reap.limit if kind is Work.REAP else None)
+    items = plan(kind, environments, settings.reap.limit if kind is Work.REAP else None)
     show(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
         ("name", "action", "why"),
@@ -132,10 +133,10 @@ def _show_plan(run: Run, kind: Work, root: Path) -> int:
     return 0
 
 
-def _tell_what_halts(run: Run, root: Path) -> None:
+def _tell_what_halts(settings: "Settings", root: Path) -> None:
     """Say on standard error why nothing of a plan would begin now, if that is so."""
     try:
-        bootstrap.config_root(run.settings, root).check()
+        bootstrap.config_root(settings, root).check()
     except (Suspended, RootUnusable) as error:
         click.echo(f"nothing would begin now: {error.message}", err=True)
         click.echo(f"  hint: {error.hint}", err=True)

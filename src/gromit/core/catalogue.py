@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from gromit.errors import ConfigError
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+WIRE_KEYS = frozenset({"name", "state"})
+"""What a flat environment says beside the versions of its repositories: none of them can be called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Component:
             )
         if (self.repository is None) == (self.image is None):
             raise ConfigError(f"component {self.name} needs either a repository or an image, and not both")
+        if self.repository is not None:
+            check_repository(self.repository)
         if self.public and self.port is None:
             raise ConfigError(f"component {self.name} is public but has no port")
         if self.templates and self.config_path is None:
@@ -59,6 +63,10 @@ class Catalogue:
     components: Mapping[str, Component]
     known_only: frozenset[str] = frozenset()
     """Repositories named by `GROMIT_REPOS` without an entry: accepted on the wire, kept, deployed nowhere."""
+
+    def __post_init__(self) -> None:
+        for repository in sorted(self.known_only):
+            check_repository(repository)
 
     @property
     def repositories(self) -> frozenset[str]:
@@ -75,3 +83,12 @@ class Catalogue:
         wanted = frozenset(repositories)
         kept = {n: c for n, c in self.components.items() if c.repository is None or c.repository in wanted}
         return Catalogue(kept, wanted - {c.repository for c in kept.values() if c.repository})
+
+
+def check_repository(name: str) -> None:
+    """Raise `ConfigError` for a repository whose version would hide what a flat environment is called, or how it is."""
+    if name in WIRE_KEYS:
+        raise ConfigError(
+            f"no repository can be called {name!r}",
+            hint="in a flat environment (docs/reference/wire.md) this key is not a version; rename the repository",
+        )

@@ -91,7 +91,12 @@ class Backend:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values among the settings that must never be shown."""
-        return tuple(value for name, value in self.settings.items() if _SECRET_SETTING.search(name) and len(value) >= 8)
+        return tuple(value for name, value in self.settings.items() if is_secret_setting(name) and len(value) >= 8)
+
+
+def is_secret_setting(name: str) -> bool:
+    """Whether the value of a backend's setting of this name is never shown: too many are hidden rather than one too few."""
+    return _SECRET_SETTING.search(name) is not None
 
 
 def backend_file(backend: Backend) -> str:

@@ -28,11 +28,15 @@ _AT_HOME = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
 
 
 def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
-    """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud, as an operator."""
+    """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud.
+
+    Commands do so as an operator, but sow and reap as a worker: no one role may do both.
+    """
     return {
         **_shared(layout, facts),
-        "GROMIT_CLIENT_CERT": str(layout.certificate("operator")),
-        "GROMIT_CLIENT_KEY": str(layout.key("operator")),
+        **_identity(layout, "operator"),
+        "GROMIT_WORKER_CERT": str(layout.certificate("worker")),
+        "GROMIT_WORKER_KEY": str(layout.key("worker")),
         "GROMIT_GATEWAY_URL": facts.url("gateway"),
         "GROMIT_TOKEN": layout.token.read_text().strip(),
         "GROMIT_GATEWAY_TOKENS": str(layout.tokens),

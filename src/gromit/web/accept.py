@@ -1,7 +1,8 @@
 """Takes connections from one listening socket and brings them through the TLS handshake.
 
 Each handshake is a task of its own with a deadline; it is logged and counted when it fails. With too many under way the oldest
-is cut: half-open connections of strangers cannot keep an honest client out, because his handshake takes milliseconds.
+is cut: half-open connections of strangers cannot keep an honest client out, because his handshake takes milliseconds. A client that
+is refused is told by TLS's own alert.
 """
 
 import asyncio
@@ -9,13 +10,14 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Sized
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from prometheus_client import Counter
 
 from gromit.web.limits import Limits
-from gromit.web.tls import ServerTls
+from gromit.web.tls import FAREWELL, ServerTls
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +95,8 @@ class Acceptor:
         task.add_done_callback(lambda done: self._pending.pop(done, None))
 
     async def _handshake(self, connection: socket.socket, address: Any) -> None:
-        loop = asyncio.get_running_loop()
+        loop, farewell = asyncio.get_running_loop(), _Farewell(connection)
+        FAREWELL.set(farewell)  # of this task's own context
         secured: dict[str, Any] = (
             {"ssl": self._tls.context, "ssl_handshake_timeout": self._limits.handshake_s, "ssl_shutdown_timeout": _SHUTDOWN_S}
             if self._tls
@@ -110,6 +113,7 @@ class Acceptor:
             reason = _reason(error)
             HANDSHAKES_FAILED.labels(reason).inc()
             self._say("tls.handshake_failed", reason, client=address, error=str(error))
+            await farewell.linger()
 
     def _say(self, event: str, reason: str, **data: Any) -> None:
         key = f"{event} {reason}"
@@ -120,6 +124,34 @@ class Acceptor:
             return
         self._said[key] = (now, 0)
         log.warning(event, reason=reason, left_out=left_out, **data)
+
+
+class _Farewell:
+    """Sends the alert of a failed handshake, and sees to it that it arrives.
+
+    A connection that is closed before all that its client had sent was read is reset, and what was still under way to it is lost.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._kept: socket.socket | None = None
+
+    def __call__(self, alert: bytes) -> None:
+        """Send the alert; from now on the connection is kept open beside the event loop, which closes it."""
+        with suppress(OSError):  # the client is gone, or takes nothing: then it is not told
+            self._connection.send(alert)
+            self._kept = self._connection.dup()
+
+    async def linger(self) -> None:
+        """Close when the client has, or after a while."""
+        if self._kept is None:
+            return
+        loop = asyncio.get_running_loop()
+        with self._kept, suppress(OSError, TimeoutError):
+            self._kept.shutdown(socket.SHUT_WR)
+            async with asyncio.timeout(_SHUTDOWN_S):
+                while await loop.sock_recv(self._kept, 4096):
+                    pass
 
 
 def _reason(error: OSError) -> str:

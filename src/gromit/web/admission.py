@@ -72,7 +72,9 @@ def admitted(request: Request) -> Caller:
     caller = parts_of(request).identify(request)
     route = request.scope["route"].path
     if not admits(caller.role, request.method, route):
-        raise TrustError(f"role {caller.role} may not {request.method} {route}", hint="use a certificate with a role that may")
+        may = " or ".join(role for role in Role if admits(role, request.method, route))
+        hint = f"use a certificate of the role {may}" if may else "nobody may"
+        raise TrustError(f"role {caller.role} may not {request.method} {route}", hint=hint)
     return caller
 
 

@@ -17,6 +17,7 @@ from gromit.core.environment import Want, Work
 from gromit.core.installation import Caller
 from gromit.core.protocol import Problem
 from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.web.tls import REFUSED
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ PAGE = 500
 """As many rows as serve reads at once: a smaller page would make it read rows twice."""
 RECONNECT_S = 1.0
 DATA = "data: "
+_BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 _ERRORS: Mapping[int, type[GromitError]] = {
     400: InvalidInput,
@@ -43,7 +45,11 @@ _ERRORS: Mapping[int, type[GromitError]] = {
 
 
 class ServeClient:
-    """Calls to serve. Every request may be sent again: claims and outcomes carry a nonce, the others say what shall be."""
+    """Calls to serve. Every request may be sent again without harm, but not always without a trace.
+
+    Claims and outcomes carry a nonce. The others say what shall be; a PUT or PATCH sent again raises the generation once more,
+    which costs another pass over an environment that is as wanted already.
+    """
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
@@ -96,20 +102,28 @@ class ServeClient:
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:
         """The lines of an SSE stream: announcements begin with `DATA`, all others are signs of life."""
-        with _translated(self._http), self._http.stream("GET", path, timeout=httpx2.Timeout(45, connect=5)) as answer:
+        with self._answer(self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise _error(answer)
             yield answer.iter_lines()
 
     def _once(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> httpx2.Response:
-        with _translated(self._http):
-            content = json.dumps(body) if body is not None else None
-            headers = {"Content-Type": "application/json"} if body is not None else {}
-            answer = self._http.request(method, path, content=content, params=dict(query), headers=headers)
+        content = json.dumps(body) if body is not None else None
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        with self._answer(self._http.build_request(method, path, content=content, params=dict(query), headers=headers)) as answer:
+            answer.read()
         if not answer.is_success:
             raise _error(answer)
         return answer
+
+    @contextmanager
+    def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
+        """An answer whose body is still to be read."""
+        with _translated(self._http, is_answered=False):
+            answer = self._http.send(request, stream=True)
+        with closing(answer), _translated(self._http, is_answered=True):
+            yield answer
 
 
 def json_of(answer: httpx2.Response) -> Any:
@@ -245,7 +259,8 @@ def new_holder() -> str:
 
 
 @contextmanager
-def _translated(http: httpx2.Client) -> Iterator[None]:
+def _translated(http: httpx2.Client, *, is_answered: bool) -> Iterator[None]:
+    """Turn what httpx raises into our errors; `is_answered` tells whether serve has begun to answer."""
     try:
         yield
     except httpx2.TimeoutException as error:
@@ -254,7 +269,8 @@ def _translated(http: httpx2.Client) -> Iterator[None]:
         hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
         raise Temporary(f"could not connect to serve at {http.base_url}: {error}", hint=hint) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise Temporary(f"the connection to serve at {http.base_url} broke: {error}") from error
+        told = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
+        raise Temporary(f"the connection to serve at {http.base_url} broke: {error}", hint=told) from error
 
 
 def _error(answer: httpx2.Response) -> GromitError:

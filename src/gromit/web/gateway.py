@@ -30,9 +30,10 @@ from gromit.core.oidc import Invalid, Job
 from gromit.core.time import Millis
 from gromit.core.tokens import Grant, TokenEntry, Verb
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
+from gromit.web.access_log import AccessLog, visit_of
 from gromit.web.bodies import parse_object, validated
 from gromit.web.job_tokens import JobTokens
-from gromit.web.limits import RateLimit
+from gromit.web.limits import App, RateLimit
 from gromit.web.upstream import Answer, Upstream
 from gromit.web.wire import REPOSITORY_HEADER, NewBuild
 
@@ -54,15 +55,6 @@ class GatewayParts:
     """Who knows OIDC tokens; None: they are not taken."""
 
 
-@dataclass(slots=True)
-class _Visit:
-    """What the access log says of a request; filled in as far as it gets."""
-
-    verb: Verb
-    token: str | None = None
-    repository: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Visitor:
     """Who has been let in."""
@@ -74,7 +66,7 @@ class _Visitor:
     job: Job | None = None
 
 
-Act = Callable[[Request, _Visitor, _Visit], Awaitable[Answer]]
+Act = Callable[[Request, _Visitor, Verb], Awaitable[Answer]]
 
 
 def build_gateway(parts: GatewayParts) -> Starlette:
@@ -98,37 +90,27 @@ def build_gateway(parts: GatewayParts) -> Starlette:
     return app
 
 
+def logging_to(now_ms: Callable[[], Millis]) -> Callable[[App], App]:
+    """What is put around the gateway and all its limits: the access log."""
+    return lambda app: AccessLog(app, now_ms)
+
+
 class _Gateway:
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
 
     async def newbuild(self, request: Request) -> Response:
         """A release workflow reports a build."""
-        return await self._visited(request, _Visit(Verb.NEWBUILD), self._newbuild)
+        return await self._answered(request, Verb.NEWBUILD, self._newbuild)
 
     async def delete(self, request: Request) -> Response:
         """A branch was deleted."""
-        return await self._visited(request, _Visit(Verb.DELETE), self._delete)
+        return await self._answered(request, Verb.DELETE, self._delete)
 
-    async def _visited(self, request: Request, visit: _Visit, act: Act) -> Response:
-        """Let a request in, do it, and log it, however it ends."""
-        started = self._parts.now_ms()
-        response: Response | None = None
-        try:
-            response = await self._answered(request, visit, act)
-        finally:
-            log.info(
-                "gateway.request",
-                token=visit.token,
-                repository=visit.repository,
-                verb=str(visit.verb),
-                status=500 if response is None else response.status_code,
-                ms=self._parts.now_ms() - started,
-                client=request.client and request.client.host,
-            )
-        return response
-
-    async def _answered(self, request: Request, visit: _Visit, act: Act) -> Response:
+    async def _answered(self, request: Request, verb: Verb, act: Act) -> Response:
+        """Let a request in, and do it."""
+        visit = visit_of(request.scope)
+        visit.verb = verb
         try:
             visitor = await self._visitor(_authorization(request))
             if isinstance(visitor, Invalid):
@@ -137,8 +119,8 @@ class _Gateway:
             wait_ms = self._parts.rate.wait_ms(visitor.rate_key, self._parts.now_ms())
             if wait_ms:
                 return _refusal(429, "too many requests with this token", {"Retry-After": str(-(-wait_ms // 1000))})
-            _check_verb(visitor, visit.verb)
-            return _passed_on(await act(request, visitor, visit))
+            _check_verb(visitor, verb)
+            return _passed_on(await act(request, visitor, verb))
         except GromitError as error:
             return _refused(error)
 
@@ -152,19 +134,19 @@ class _Gateway:
         entry = self._parts.recognise(authorization)
         return Invalid("no valid token") if entry is None else _Visitor(entry.id, entry.id, entry.grant)
 
-    async def _newbuild(self, request: Request, visitor: _Visitor, visit: _Visit) -> Answer:
-        body = validated(NewBuild, parse_object(await request.body()))
-        visit.repository = _allowed(visitor.grant, parse_repository(body.repo), visit.verb)
+    async def _newbuild(self, request: Request, visitor: _Visitor, verb: Verb) -> Answer:
+        visit, body = visit_of(request.scope), validated(NewBuild, parse_object(await request.body()))
+        visit.repository = _allowed(visitor.grant, parse_repository(body.repo), verb)
         if visitor.job is not None:
             oidc.check_agrees(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
         build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
         return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
 
-    async def _delete(self, request: Request, visitor: _Visitor, visit: _Visit) -> Answer:
-        name = _environment(request.path_params["name"])
+    async def _delete(self, request: Request, visitor: _Visitor, verb: Verb) -> Answer:
+        visit, name = visit_of(request.scope), _environment(request.path_params["name"])
         spoken_for = _spoken_for(request, visitor.grant)
         if spoken_for is not None:
-            visit.repository = _allowed(visitor.grant, spoken_for, visit.verb)
+            visit.repository = _allowed(visitor.grant, spoken_for, verb)
         return await self._parts.upstream.send("DELETE", f"/env/{quote(name, safe='')}", visit.repository)
 
 

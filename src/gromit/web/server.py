@@ -48,6 +48,8 @@ class Listener:
     listen: str
     tls: ServerTls | None = None
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    around: Callable[[App], App] = lambda app: app
+    """Sees every request, those that are refused before the application included."""
 
 
 class Server:
@@ -186,7 +188,7 @@ class _Service(uvicorn.Server):
             app = PeerGate(app, listener.tls.denylist, now_ms)
         super().__init__(
             uvicorn.Config(
-                app,
+                listener.around(app),
                 interface="asgi3",
                 http=HttpToolsProtocol,
                 ws="none",

@@ -7,11 +7,12 @@ not fit together, or a file that cannot be read, changes nothing: the old one st
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 from cryptography import x509
@@ -25,6 +26,10 @@ from gromit.errors import ConfigError, TrustError
 log = structlog.get_logger(__name__)
 
 EXPIRES = Gauge("gromit_certificate_expires_timestamp_seconds", "When our own server certificate ends")
+REFUSED = "serve may have refused the client certificate: check GROMIT_CLIENT_CERT; serve's log has tls.handshake_failed"
+"""Hint for a connection that breaks before any answer: in TLS 1.3 a client hears only then that its certificate was refused."""
+FAREWELL: ContextVar[Callable[[bytes], None] | None] = ContextVar("farewell", default=None)
+"""Where the alert of a handshake goes that fails, for connections that are accepted in this context."""
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For `tls_min` 1.2; all suites of TLS 1.3 are as strong."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -75,6 +80,41 @@ class Material:
     ca: str | None
 
 
+class _Handshake(ssl.SSLObject):
+    """The server's side of a connection. When its handshake fails, the client is told why.
+
+    In TLS 1.3 a client takes the handshake for done before its certificate has been looked at, so that an alert is all that it can
+    learn by; but event loops close the connection without having sent it.
+    """
+
+    outgoing: ssl.MemoryBIO
+    farewell: Callable[[bytes], None] | None
+
+    def do_handshake(self) -> None:
+        """One step of the handshake."""
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self.farewell is not None and self.outgoing.pending:
+                self.farewell(self.outgoing.read())
+            raise
+
+
+class _ServerContext(ssl.SSLContext):
+    """A context whose connections know where their alerts go."""
+
+    sslobject_class = _Handshake
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *more: Any, **named: Any) -> _Handshake:
+        """A connection between two buffers, as the event loop makes it."""
+        made = super().wrap_bio(incoming, outgoing, *more, **named)
+        assert isinstance(made, _Handshake)  # noqa: S101 - `sslobject_class` says so
+        made.outgoing, made.farewell = outgoing, FAREWELL.get()
+        return made
+
+
 class ServerTls:
     """What a TLS listener needs: its context, and how clients are recognised."""
 
@@ -121,7 +161,7 @@ class ServerTls:
         connection.context = self._newest
 
     def _bare(self, material: Material) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[self._tls_min]
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         context.num_tickets = 0  # a resumed session would not be checked against a new CA

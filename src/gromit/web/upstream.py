@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ import structlog
 
 from gromit.core.certificates import is_dns_name
 from gromit.errors import ConfigError
-from gromit.web.tls import ClientTls
+from gromit.web.tls import REFUSED, ClientTls
 from gromit.web.wire import REPOSITORY_HEADER
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 ANSWER_BYTES = 1024 * 1024
 """Far beyond any answer of serve to a gateway."""
 CONNECT_S = 5.0
+_BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError, ssl.SSLError)
+"""How a connection breaks; an alert of TLS comes through httpx as it is."""
 KEEPALIVE_S = 4.0
 """Shorter than serve keeps idle connections, so that none is used that serve is just about to close."""
 
@@ -55,17 +58,20 @@ class Upstream:
         if repository is not None:
             headers[REPOSITORY_HEADER] = repository
         content = None if body is None else json.dumps(body).encode()
+        is_answered = False
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
                 self._http.stream(method, path, content=content, headers=headers) as answer,
             ):
+                is_answered = True
                 return await _read(answer)
         except (TimeoutError, httpx2.TimeoutException):
             log.warning("gateway.upstream_slow", method=method, seconds=self._timeout_s)
             return _instead(504, "serve did not answer in time")
-        except httpx2.HTTPError as error:
-            log.warning("gateway.upstream_failed", method=method, error=repr(error))
+        except (httpx2.HTTPError, ssl.SSLError) as error:
+            hint = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
+            log.warning("gateway.upstream_failed", method=method, error=repr(error), hint=hint)
             return _instead(502, "serve cannot be reached")
 
 

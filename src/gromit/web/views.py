@@ -99,7 +99,7 @@ class Views:
         """The old wire's form: name, state, and a version for each repository."""
         versions = {r: v.version for r, v in self.versions(environment).items()}
         state = WIRE_STATE.get(environment.phase(now_ms), "deleted")
-        return {"name": environment.name, "state": state, **versions}
+        return {**versions, "name": environment.name, "state": state}  # these two, whatever a row holds
 
     def versions(self, environment: Environment) -> Mapping[str, Version]:
         """The version of every repository, those that joined the catalogue later included."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.responses import PlainTextResponse
 
+from gromit.core.catalogue import WIRE_KEYS
 from gromit.core.lifecycle import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.roles import Role
@@ -37,7 +38,7 @@ async def flat_body(request: Request) -> dict[str, str]:
     """The versions in a flat environment, by repository; `name` and `state` are ignored."""
     versions: dict[str, str] = {}
     for key, value in parse_object(await request.body()).items():
-        if key in {"name", "state"}:
+        if key in WIRE_KEYS:
             continue
         repository = parse_repository(key)
         if not isinstance(value, str):

@@ -1,6 +1,7 @@
 """Applies, failures and tidiness, with a real terraform on a stack without a provider."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,54 @@ def test_many_environments_at_once_keep_to_themselves(world: World) -> None:
         assert len(runs) == 1, "one folder, and so one init, for all"
     assert list((world.folder / "work").iterdir()) == []
     assert len({world.state(name)["lineage"] for name in names}) == 8
+
+
+@pytest.mark.parametrize("part", [".", "template", "template/main.tf", "data", "data/terraform.tfstate"])
+def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_anew(world: World, part: str) -> None:
+    """As by what removes old temporary files."""
+    name = f"again-{sum(part.encode())}"
+    lock = world.lock(name)
+    with world.runner(BARE) as runner:
+        runner.apply(bare(name), lock, lambda _line: None)
+        (before,) = (world.folder / "work").iterdir()
+        remove(before / part)
+        assert list(runner.apply(bare(name, "quick", "more"), lock, lambda _line: None).task_definitions) == ["more", "quick"]
+        (after,) = (world.folder / "work").iterdir()
+        assert after != before
+        runner.apply(bare(name), lock, lambda _line: None)
+        assert [after] == list((world.folder / "work").iterdir()), "once is enough"
+    assert list((world.folder / "work").iterdir()) == []
+
+
+def test_an_environment_that_runs_keeps_its_folder_while_another_one_is_prepared(world: World) -> None:
+    first, second, work = world.lock("under-way"), world.lock("follows"), world.folder / "work"
+    folders = list[Path]()
+
+    def take_apart(line: str) -> None:
+        if not line.startswith("terraform_data.first"):
+            return
+        (own,) = work.glob("run-*")
+        for part in ("template", "data", "lock"):
+            remove(own / part)
+        assert runner.apply(bare("follows"), second, lambda _line: None).task_definitions
+        folders.extend([own, *(folder for folder in work.iterdir() if folder != own)])
+        assert [folder.name for folder in own.glob("env-*")], "terraform is in it"
+
+    with world.runner(BARE) as runner:
+        assert list(runner.apply(bare("under-way", "quick"), first, take_apart).task_definitions) == ["quick"]
+        assert len(folders) == 2
+        assert list(work.iterdir()) == [folders[1]], "the last one to run in it has removed it"
+        runner.apply(bare("follows", "quick", "more"), second, lambda _line: None)
+        assert list(work.iterdir()) == [folders[1]]
+    assert list(work.iterdir()) == []
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all in it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def test_a_failure_is_told_with_its_address_and_without_secrets(world: World) -> None:

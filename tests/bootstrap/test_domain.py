@@ -1,0 +1,50 @@
+"""The domain of public names is the same in every part, however it is written in the settings."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gromit import bootstrap
+from gromit.bootstrap.backends import config_root, session, state_bucket, terraform_runner
+from gromit.bootstrap.machine import domain_if_set
+from gromit.bootstrap.moving import migration
+from gromit.bootstrap.working import sower
+from gromit.config import load
+from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
+
+__all__ = ["certificates", "emulator"]
+
+WRITTEN, MEANT = "Dev.Example.com.", "dev.example.com"
+SETTINGS = load({"HOME": "/nonexistent", "GROMIT_CLUSTER_DOMAIN": WRITTEN}).settings
+WITHOUT = load({"HOME": "/nonexistent"}).settings
+
+
+@pytest.fixture
+def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process works on the emulator."""
+    for variable, value in emulator.environ.items():
+        monkeypatch.setenv(variable, value)
+    session.cache_clear()
+    yield
+    session.cache_clear()
+
+
+def test_where_no_domain_is_set_there_is_none() -> None:
+    assert (domain_if_set(SETTINGS), domain_if_set(WITHOUT)) == (MEANT, None)
+
+
+def test_serve_tells_urls_in_it(emulator: Emulator, certificates: Certificates) -> None:
+    with serving(emulator, certificates, GROMIT_CLUSTER_DOMAIN=WRITTEN) as serve:
+        serve.build("tyk", "app", "sha-1")
+        assert serve.get("/v1/environments/app")["urls"]["tyk"] == f"http://tyk.app.{MEANT}:8181"
+
+
+@pytest.mark.usefixtures("aws")
+def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
+    with terraform_runner(SETTINGS, state_bucket(SETTINGS)) as terraform:
+        assert sower(SETTINGS, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain == MEANT
+        assert sower(WITHOUT, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain is None
+    assert bootstrap.clusters(SETTINGS).domain == MEANT
+    assert migration(SETTINGS).domain == MEANT
