@@ -82,6 +82,12 @@ def test_all_parts_run_and_a_second_up_says_so(up: Layout) -> None:
     gromit("local", "up", "--dir", str(up.root), code=1)
 
 
+def test_the_demo_leaves_a_cloud_that_is_up_alone(up: Layout) -> None:
+    before = everything(up)
+    gromit("local", "demo", "--dir", str(up.root), code=1)
+    assert [p for p in before if not p.alive()] == []
+
+
 def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None:
     told = local(up, "env")
     assert json.loads(gromit("env", "list", "-o", "json", variables=told)) == []

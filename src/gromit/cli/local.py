@@ -167,7 +167,7 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the cloud; a fresh one if not given, removed if all went well.",
+    help="Folder of a cloud that is not up; a fresh one if not given, removed if all went well.",
 )
 @pass_run
 def demo(run: Run, folder: Path | None) -> None:
