@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gromit.local import control
-from gromit.local.layout import Layout, known_facts
+from gromit.errors import ConfigError
+from gromit.local import cloud, control
+from gromit.local.layout import Facts, Layout, known_facts
+from gromit.local.network import Ranges
 from gromit.local.processes import Identity, descendants, wait_for_end
 from gromit.local.supervisor import Record, read_record
 from tests.local.conftest import eventually
@@ -42,9 +45,9 @@ def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int =
     return done.stdout
 
 
-def local(place: Layout, verb: str, *arguments: str, code: int = 0) -> Any:
+def local(place: Layout, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
     """What a command of `gromit local` gives, as JSON where it gives any."""
-    said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", code=code)
+    said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", variables=variables, code=code)
     return json.loads(said) if said else None
 
 
@@ -144,8 +147,11 @@ def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
 
 @pytest.mark.long
 def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: Layout, tmp_path: Path) -> None:
-    other = Layout(tmp_path)
-    local(other, "up", "--detach", "--domain", "other.test")
+    other = Layout(tmp_path / "cloud")
+    told = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
+    (tmp_path / "catalogue.yaml").write_text(told)
+    named = {"GROMIT_CATALOGUE": os.path.relpath(tmp_path / "catalogue.yaml")}
+    local(other, "up", "--detach", "--domain", "other.test", variables=named)
     one, two = known_facts(up), known_facts(other)
     assert not {one.ranges.vpc, one.ranges.public} & {two.ranges.vpc, two.ranges.public}
     assert not set(one.ports.values()) & set(two.ports.values())
@@ -157,6 +163,10 @@ def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: 
     record(other).supervisor.signal(signal.SIGKILL)
     local(other, "up", "--detach")
     assert wait_for_end(killed, 0) == []
+    # also what its environments consist of, though nobody has said it again
+    shown = json.loads(gromit("catalogue", "show", "-o", "json", variables=local(other, "env")))
+    assert "portal" in [row["component"] for row in shown]
+    assert local(other, "push", "portal", "app-test")["reported"]
     assert (known_facts(other).ranges, known_facts(other).zone_id, other.token.read_text()) == (two.ranges, two.zone_id, token)
     ours, ports = everything(other), known_facts(other).ports
     local(other, "down")
@@ -173,6 +183,27 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         gromit("local", "up", "--dir", str(tmp_path), "--dns-port", port, code=1)
         gromit("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port, code=1)
+
+
+def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text("extends: tyk\ncomponents: [{name: portal, repository: portal}]\n")
+    said: list[str] = []
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    new = Facts(domain="dev.gromit.test", region="eu-central-1", ranges=ranges)
+
+    def kept(facts: Facts, **variables: str) -> Facts:
+        return cloud._with_components(facts, variables, said.append)
+
+    assert kept(new) == new
+    mine = kept(new, GROMIT_CATALOGUE=os.path.relpath(catalogue), GROMIT_REPOS="portal")
+    assert (mine.catalogue, mine.repositories) == (str(catalogue), "portal")
+    assert said == []
+    assert kept(mine) == mine
+    assert [line.partition(",")[0] for line in said] == [f"GROMIT_CATALOGUE={catalogue}", "GROMIT_REPOS=portal"]
+    assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
+    with pytest.raises(ConfigError, match="cannot be read"):
+        kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
 
 
 def test_where_there_is_no_cloud_commands_say_so(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def local() -> None:
 def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
-    What it held before is there again.
+    What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
     """
     from gromit.local import control
 
@@ -102,7 +102,8 @@ def status(run: Run, folder: Path) -> int:
 def env(run: Run, folder: Path) -> None:
     """Print shell exports for the cloud.
 
-    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it, as an operator.
+    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it, as an operator. What the shell holds of
+    another installation, for example a profile of AWS, is unset.
     """
     from gromit.local import variables
     from gromit.local.layout import known_facts
@@ -112,7 +113,7 @@ def env(run: Run, folder: Path) -> None:
     if run.output == "json":
         show_json(told)
     else:
-        click.echo(variables.exports(told), nl=False)
+        click.echo(variables.exports(told, os.environ), nl=False)
 
 
 @local.command()
@@ -124,12 +125,12 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
 
     Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
     """
-    from gromit import bootstrap
-    from gromit.local import release
+    from gromit.local import assembly, release
     from gromit.local.layout import known_facts
 
+    _, facts = run.settings, known_facts(_place(folder))
     wanted = environment_name(environment) if environment else None
-    found = release.addresses(known_facts(_place(folder)), bootstrap.catalogue(run.settings), wanted)
+    found = release.addresses(facts, assembly.catalogue(facts), wanted)
     rows = [
         {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
     ]

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import boto3
 import httpx2
 
+from gromit import config
+from gromit.adapters import catalogue_file
 from gromit.adapters.private_files import write_whole
+from gromit.core.catalogue import Catalogue
 from gromit.errors import BackendError
 from gromit.local import variables
 from gromit.local.aws_spec import Spec
@@ -98,6 +102,12 @@ def account(facts: Facts) -> Account:
     """The emulated AWS account."""
     session = boto3.Session(variables.CREDENTIAL, variables.CREDENTIAL, region_name=facts.region)
     return Account(session, facts.url("aws"))
+
+
+def catalogue(facts: Facts) -> Catalogue:
+    """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
+    repositories = config.load(variables.components(facts)).settings.repos if facts.repositories else None
+    return catalogue_file.load(Path(facts.catalogue) if facts.catalogue else None, repositories)
 
 
 def new_token(place: Layout, environ: Mapping[str, str], repository: str, label: str) -> str:

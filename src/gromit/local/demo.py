@@ -46,8 +46,8 @@ def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Ou
     if folder:
         _refuse_others(control.folder(folder))
     place = control.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
-    own = {k: v for k, v in environ.items() if k not in {"GROMIT_CATALOGUE", "GROMIT_REPOS"}}
-    tour = Tour(place, own, Course(display))
+    shipped = {"GROMIT_CATALOGUE": "", "GROMIT_REPOS": ""}
+    tour = Tour(place, {**environ, **shipped}, Course(display))
     error = _taken(tour)
     if error is None and folder is None:
         shutil.rmtree(place.root)
