@@ -92,7 +92,13 @@ def status(run: Run, folder: Path) -> int:
 
     place = control.folder(folder)
     rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
-    show(rows, ("part", "state", "pid", "since", "restarts", "address", "log"), run.output, empty="there is no local cloud")
+    if run.output == "json":
+        show_json(rows)
+    else:
+        short = [{**row, "address": str(row["address"] or "").rpartition("/")[2]} for row in rows]
+        show(short, ("part", "state", "pid", "since", "restarts", "address"), run.output, empty="there is no local cloud")
+        if rows:
+            click.echo(f"\nlogs: {place.logs}")
     return 0 if control.is_up(place) and all(row["state"] == "running" for row in rows) else FAILED
 
 
@@ -134,7 +140,9 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
     rows = [
         {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
     ]
-    show(rows, ("url", "address", "curl"), run.output, empty="no public name resolves yet")
+    show(rows, ("url", "address"), run.output, empty="no public name resolves yet")
+    if rows and run.output != "json":
+        click.echo("\n" + "\n".join(a.curl for a in found))
 
 
 @local.command()
