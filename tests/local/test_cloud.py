@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from gromit.errors import ConfigError
-from gromit.local import cloud, control
-from gromit.local.layout import Facts, Layout, known_facts
+from gromit.errors import BackendError, ConfigError
+from gromit.local import cloud, control, release
+from gromit.local.assembly import account, command
+from gromit.local.layout import Facts, Layout, known_facts, write_facts
 from gromit.local.network import Ranges
 from gromit.local.processes import Identity, descendants, wait_for_end
 from gromit.local.supervisor import Record, read_record
@@ -43,6 +44,14 @@ def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int =
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
+
+
+def complaint(*arguments: str, code: int = 1) -> list[str]:
+    """The lines that a command writes to standard error."""
+    command = [sys.executable, "-m", "gromit", *arguments]
+    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr.splitlines()
 
 
 def local(place: Layout, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
@@ -80,7 +89,8 @@ def test_all_parts_run_and_a_second_up_says_so(up: Layout) -> None:
     assert [row["part"] for row in local(up, "status")] == PARTS
     assert {row["state"] for row in local(up, "status")} == {"running"}
     before = record(up).supervisor
-    local(up, "up", "--detach")
+    said = local(up, "up", "--detach")
+    assert (said["folder"], said["started"], said["ports"]) == (str(up.root), False, dict(known_facts(up).ports))
     assert record(up).supervisor == before
     gromit("local", "up", "--dir", str(up.root), code=1)
 
@@ -137,6 +147,19 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
     gromit("env", "wait", "app-test", "--for", "gone", variables=told)
 
 
+def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(up: Layout) -> None:
+    facts = known_facts(up)
+    error, hint = complaint("local", "push", "nosuch", "app-test", "--dir", str(up.root), code=2)
+    assert error == "gromit: repo 'nosuch' is not part of any environment"
+    assert hint.startswith("  hint: repositories are tyk, ")
+    registries = account(facts).client("ecr").describe_repositories()["repositories"]
+    assert "nosuch" not in [r["repositoryName"] for r in registries]
+    with pytest.raises(BackendError) as caught:
+        release.report(facts, up.token.read_text().strip(), {"repo": "nosuch", "ref": "app-test", "sha": "1a2b3c"})
+    assert "'nosuch' is not part of any environment" in caught.value.message
+    assert "{" not in caught.value.message
+
+
 def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
     before = next(p for p in record(up).parts if p.name == "reap")
     assert before.pid
@@ -182,7 +205,24 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         gromit("local", "up", "--dir", str(tmp_path), "--dns-port", port, code=1)
-        gromit("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port, code=1)
+        *said, error, hint = complaint("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port)
+    assert error == f"gromit: the local cloud did not come up: port {port} for dns is in use"
+    assert hint == "  hint: give another one, or none"
+    assert [line for line in said if "gromit: " in line] == []
+
+
+def test_a_command_that_the_cloud_needs_is_quoted_without_its_own_prefix(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("no folder")
+    with pytest.raises(BackendError) as caught:
+        command(Layout(tmp_path), clean(), "root", "init", str(tmp_path / "config"))
+    assert "gromit: " not in caught.value.message
+    assert "hint: " not in caught.value.message
+
+
+def test_of_lines_without_an_error_the_last_ones_are_quoted() -> None:
+    assert control.last_words(["a", "b", "c", "d"]) == ("b | c | d", None)
+    assert control.last_words(["a", "gromit: b", "  hint: c", "d"]) == ("b", "c")
+    assert control.last_words(["gromit: old", "  hint: old", "gromit: new"]) == ("new", None)
 
 
 def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Path) -> None:
@@ -204,6 +244,23 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
     assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
     with pytest.raises(ConfigError, match="cannot be read"):
         kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
+
+
+def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    ports = dict.fromkeys(("aws", "dns", "serve", "health", "gateway"), 1)
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    write_facts(place, Facts(domain="x.test", region="eu-central-1", ranges=ranges, ports=ports, zone_id="Z1", account_id="1"))
+    place.token.write_text("gromit_secret\n")
+    for verb in (["urls"], ["push", "tyk", "app-test"]):
+        error, hint = complaint("local", *verb, "--dir", str(place.root))
+        assert error == f"gromit: the local cloud in {place.root} is down"
+        assert "`gromit local up`" in hint
+    error, hint = complaint("local", "env", "--dir", str(place.root), code=0)
+    assert error.startswith(f"gromit: the local cloud in {place.root} is down")
+    assert "`gromit local up`" in hint
+    assert "export GROMIT_TOKEN=gromit_secret\n" in gromit("local", "env", "--dir", str(place.root))
+    assert local(place, "down") == {"folder": str(place.root), "was_up": False}
 
 
 def test_where_there_is_no_cloud_commands_say_so(tmp_path: Path) -> None:

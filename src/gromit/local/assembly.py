@@ -17,6 +17,7 @@ from gromit.core.catalogue import Catalogue
 from gromit.errors import BackendError
 from gromit.local import variables
 from gromit.local.aws_spec import Spec
+from gromit.local.control import last_words
 from gromit.local.layout import Facts, Layout
 from gromit.local.overlay import write_overlay
 from gromit.local.platform import Account
@@ -117,7 +118,7 @@ def new_token(place: Layout, environ: Mapping[str, str], repository: str, label:
 
 
 def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
-    """What a command of the product prints. Raises `BackendError` with its last words if it fails."""
+    """What a command of the product prints. Raises `BackendError` with its error if it fails."""
     done = subprocess.run(  # noqa: S603 - our own command
         [*GROMIT, *arguments, "--conf", str(place.settings)],
         env=variables.for_commands(environ, place),
@@ -126,8 +127,8 @@ def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        words = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words}")
+        words, hint = last_words(done.stderr.splitlines())
+        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}", hint=hint)
     return done.stdout
 
 
