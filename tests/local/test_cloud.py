@@ -20,6 +20,9 @@ from gromit.local.layout import Facts, Layout, known_facts, write_facts
 from gromit.local.network import Ranges
 from gromit.local.processes import Identity, descendants, wait_for_end
 from gromit.local.supervisor import Record, read_record
+from tests.docs.cloud import variables
+from tests.docs.markdown import ROOT
+from tests.docs.shell import shell
 from tests.local.conftest import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
@@ -166,6 +169,48 @@ def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
     os.kill(before.pid, signal.SIGKILL)
     eventually(lambda: control.status(up)[4]["restarts"] == before.restarts + 1, within=30)
     eventually(lambda: control.status(up)[4]["state"] == "running", within=30)
+
+
+def use_the_local_cloud() -> list[str]:
+    """The commands of README for a local cloud."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use the local cloud\n", 1)[1].split("\n## ", 1)[0]
+    return [line.strip() for line in section.splitlines() if line.startswith("    ")]
+
+
+@pytest.mark.long
+def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(up: Layout, tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".gromit").mkdir()
+    (tmp_path / ".gromit" / "local").symlink_to(up.root)
+    *commands, delete = use_the_local_cloud()
+    assert delete == "gromit env delete app-test"
+    with shell(tmp_path, tmp_path / "printed", variables()) as bash:
+
+        def run(line: str) -> str:
+            code, printed = bash.run(line)
+            assert code == 0, f"{line}\n{printed}"
+            return printed
+
+        def answer(line: str) -> Any:
+            code, printed = bash.run(f"{line} --silent --max-time 5", apart=True)
+            return json.loads(printed) if code == 0 else None
+
+        def curl() -> str:
+            narrow = run("TTY_COMPATIBLE=1 COLUMNS=80 gromit local urls app-test")
+            return next((line for line in narrow.splitlines() if line.startswith("curl ") and "/tyk." in line), "")
+
+        for line in commands:
+            run(line)
+        line = eventually(curl, within=60)
+        before = eventually(lambda: answer(line), within=60)
+        assert (before["component"], before["environment"]) == ("tyk", "app-test")
+        local(up, "down")
+        assert answer(line) is None
+        local(up, "up", "--detach")
+        assert eventually(lambda: answer(line), within=60) == before
+        run("gromit env wait app-test")
+        run(delete)
+        run("gromit env wait app-test --for gone")
 
 
 @pytest.mark.long
