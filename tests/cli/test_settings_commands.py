@@ -240,3 +240,25 @@ def test_what_is_no_root_cannot_be_suspended(gromit: Gromit, tmp_path: Path) -> 
 @pytest.mark.parametrize("reason", [[], ["--reason", " "]])
 def test_suspending_needs_a_reason(gromit: Gromit, tmp_path: Path, reason: list[str]) -> None:
     assert "reason" in gromit("suspend", str(tmp_path), *reason, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (["env", "get"], "missing argument 'NAME'", "env get "),
+        (["env", "list", "--nope"], "no such option '--nope'. Did you mean '--phase'?", "env list "),
+        (["nope"], "no such command 'nope'", ""),
+        (
+            ["config", "show", "-o", "xml"],
+            "invalid value for '-o' / '--output': 'xml' is not one of 'table', 'json'",
+            "config show ",
+        ),
+    ],
+)
+def test_wrong_usage_is_told_as_all_other_errors(gromit: Gromit, arguments: list[str], message: str, hint: str) -> None:
+    error = gromit(*arguments, code=2).stderr.splitlines()
+    assert error == [f"gromit: {message}", f"  hint: `gromit {hint}--help` says how it is called"]
+
+
+def test_a_group_without_a_command_says_what_it_has(gromit: Gromit) -> None:
+    assert gromit("config", code=2).stderr.startswith("Usage: gromit config ")

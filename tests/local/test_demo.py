@@ -1,19 +1,23 @@
 """The demo is the proof of the product: it passes, fails when it should, and leaves nothing."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
+from rich.console import Console
 
 from gromit.errors import BackendError
+from gromit.local import demo
 from gromit.local.demo import Tour
 from gromit.local.layout import Layout
-from gromit.local.processes import descendants, wait_for_end
-from gromit.local.progress import Course, display
+from gromit.local.processes import Identity, descendants, identity, wait_for_end
+from gromit.local.progress import Course, Lines, display
 from gromit.local.supervisor import read_record
 from tests.local.conftest import eventually
 
@@ -82,6 +86,34 @@ def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.
         process.send_signal(number)
         process.wait(120)
     assert wait_for_end(ours, 60) == []
+
+
+class Overtaken(Lines):
+    """A display in whose first moment somebody else's cloud comes up: its lock, and a process as its supervisor."""
+
+    def __init__(self, place: Layout, other: Identity, lock: IO[bytes]) -> None:
+        super().__init__(Console(stderr=True))
+        self._place, self._other, self._lock = place, other, lock
+
+    def begin(self, name: str) -> None:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        supervisor = {"pid": self._other.pid, "started": self._other.started}
+        self._place.processes.write_text(json.dumps({"supervisor": supervisor, "ready": True, "parts": []}))
+        super().begin(name)
+
+
+def test_a_cloud_that_came_up_a_moment_earlier_is_left_alone(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    with subprocess.Popen(["sleep", "600"]) as process, place.lock.open("ab") as lock:
+        other = identity(process.pid)
+        assert other
+        outcome = demo.run(tmp_path, clean(), Overtaken(place, other, lock))
+        alive = other.alive()
+        process.kill()
+    assert alive
+    assert [step.verified for step in outcome.steps] == [False]
+    assert outcome.error
+    assert "is up already" in outcome.error.message
 
 
 def test_patience_ends_and_says_what_is_still_wrong(tmp_path: Path) -> None:

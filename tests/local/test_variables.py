@@ -1,7 +1,9 @@
 """What the parts of a cloud and its users are told."""
 
 import ipaddress
+import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +67,7 @@ def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_po
 
 def test_a_shell_reads_the_exports_as_they_are(place: Layout) -> None:
     told = variables.for_user(place, FACTS)
-    script = variables.exports(told) + "".join(f'printf "%s\\0" "${name}"\n' for name in told)
+    script = variables.exports(told, {}) + "".join(f'printf "%s\\0" "${name}"\n' for name in told)
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, env={})
     assert done.stdout.split("\0")[:-1] == list(told.values())
     assert told["GROMIT_TOKEN"] == "gromit_secret"
@@ -73,12 +75,52 @@ def test_a_shell_reads_the_exports_as_they_are(place: Layout) -> None:
     assert told["GROMIT_CLIENT_CERT"] == str(place.pki / "operator.pem")
 
 
+def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays(place: Layout) -> None:
+    told = variables.for_user(place, FACTS)
+    before = {
+        **USERS,
+        "AWS_SESSION_TOKEN": "theirs",
+        "AWS_ENDPOINT_URL_DYNAMODB": "https://x",
+        "AWS_ENDPOINT_URL": "https://y",
+        "AWS_NO-NAME": "",
+        "GROMIT_CATALOGUE": "/theirs.yaml",
+        "GROMIT_REPOS": "theirs",
+    }
+    done = subprocess.run(
+        ["sh", "-c", f"{variables.exports(told, before)}env -0"], env=before, capture_output=True, check=True, text=True
+    )
+    after = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    assert {k: v for k, v in after.items() if k.startswith(("AWS_", "GROMIT_")) and k.isidentifier()} == {
+        **told,
+        "GROMIT_SOW_SETTLE_POLL": "1s",
+        "GROMIT_TERRAFORM_MIRROR": "/mirror",
+    }
+    assert (after["HOME"], after["TF_LOG"]) == ("/home/me", "trace")
+
+
+def test_a_user_is_told_the_settings_of_the_parts(place: Layout) -> None:
+    facts = replace(FACTS, catalogue="/mine/catalogue.yaml", repositories="tyk,portal")
+    users = config.load(variables.for_user(place, facts)).settings
+    for make in (variables.for_serve, variables.for_gateway, variables.for_workers):
+        parts = config.load(make(USERS, place, facts)).settings
+        assert (users.catalogue, users.repos, users.reap.grace) == (parts.catalogue, parts.repos, parts.reap.grace)
+    assert (users.catalogue, users.repos) == (Path("/mine/catalogue.yaml"), ("tyk", "portal"))
+
+
+def test_facts_that_were_written_before_clouds_kept_a_catalogue_are_of_the_shipped_one(place: Layout) -> None:
+    write_facts(place, FACTS)
+    tree = json.loads(place.facts.read_text())
+    place.facts.write_text(json.dumps({k: v for k, v in tree.items() if k not in {"catalogue", "repositories"}}))
+    assert known_facts(place) == FACTS
+
+
 def test_facts_are_kept(place: Layout) -> None:
     assert read_facts(place) is None
     with pytest.raises(NotFound, match="no local cloud"):
         known_facts(place)
-    write_facts(place, FACTS)
-    assert known_facts(place) == FACTS
+    facts = replace(FACTS, catalogue="/mine/catalogue.yaml", repositories="tyk,portal")
+    write_facts(place, facts)
+    assert known_facts(place) == facts
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 99}', '{"format": 1, "domain": "x"}'])

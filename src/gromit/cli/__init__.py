@@ -188,8 +188,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _report_usage(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -204,7 +203,22 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way
 
 
 def _report(error: GromitError) -> int:
-    click.echo(f"gromit: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+    _say(error.message, error.hint)
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FAILED)
+
+
+def _report_usage(error: click.ClickException) -> int:
+    """Click's own errors look as all others do. What is called with nothing at all gets its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    text = error.format_message()
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
+    _say(text[:1].lower() + text[1:].rstrip("."), f"`{path} --help` says how it is called" if path else None)
+    return error.exit_code
+
+
+def _say(message: str, hint: str | None) -> None:
+    click.echo(f"gromit: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)

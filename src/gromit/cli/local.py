@@ -13,10 +13,10 @@ import click
 from gromit.cli import FAILED, Group, Run, pass_run
 from gromit.cli.render import show, show_json
 from gromit.core.names import environment_name
-from gromit.errors import ConfigError
+from gromit.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
-    from gromit.local.layout import Layout
+    from gromit.local.layout import Facts, Layout
 
 _folder = click.option(
     "--dir",
@@ -26,6 +26,7 @@ _folder = click.option(
     show_default=True,
     help="Folder of the cloud.",
 )
+_UP = "`gromit local up` brings it up; --dir names its folder"
 _PORTS = ("aws", "dns", "serve", "health", "gateway")
 
 
@@ -52,9 +53,10 @@ def local() -> None:
 def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
-    What it held before is there again.
+    What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
     """
     from gromit.local import control
+    from gromit.local.layout import known_facts
 
     place, _ = control.folder(folder), run.settings
     wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
@@ -63,23 +65,30 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
 
         cloud.run(place, cloud.Wishes(domain=domain, ports=wanted), os.environ, _say)
         return
-    if control.is_up(place):
+    started = not control.is_up(place)
+    if started:
+        options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
+        control.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
+    else:
         _say(f"the local cloud in {place.root} is up already")
-        return
-    options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
-    control.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
+    if run.output == "json":
+        facts = known_facts(place)
+        row = {"folder": str(place.root), "started": started, "domain": facts.domain, "region": facts.region}
+        show_json({**row, "ports": facts.ports})
 
 
 @local.command()
 @_folder
 @pass_run
-def down(_run: Run, folder: Path) -> None:
+def down(run: Run, folder: Path) -> None:
     """Bring the cloud down. What it holds is kept; no process is left."""
     from gromit.local import control
 
     place = control.folder(folder)
     was_up = control.down(place, _say)
     _say(f"the local cloud in {place.root} is down" if was_up else f"no local cloud was up in {place.root}")
+    if run.output == "json":
+        show_json({"folder": str(place.root), "was_up": was_up})
 
 
 @local.command()
@@ -92,7 +101,13 @@ def status(run: Run, folder: Path) -> int:
 
     place = control.folder(folder)
     rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
-    show(rows, ("part", "state", "pid", "since", "restarts", "address", "log"), run.output, empty="there is no local cloud")
+    if run.output == "json":
+        show_json(rows)
+    else:
+        short = [{**row, "address": str(row["address"] or "").rpartition("/")[2]} for row in rows]
+        show(short, ("part", "state", "pid", "since", "restarts", "address"), run.output, empty="there is no local cloud")
+        if rows:
+            click.echo(f"\nlogs: {place.logs}")
     return 0 if control.is_up(place) and all(row["state"] == "running" for row in rows) else FAILED
 
 
@@ -103,17 +118,19 @@ def env(run: Run, folder: Path) -> None:
     """Print shell exports for the cloud.
 
     After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it: as an operator, but sow and
-    reap as a worker.
+    reap as a worker. What the shell holds of another installation, for example a profile of AWS, is unset.
     """
-    from gromit.local import variables
+    from gromit.local import control, variables
     from gromit.local.layout import known_facts
 
     place = _place(folder)
     told = variables.for_user(place, known_facts(place))
+    if not control.is_up(place):
+        _say(f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}")
     if run.output == "json":
         show_json(told)
     else:
-        click.echo(variables.exports(told), nl=False)
+        click.echo(variables.exports(told, os.environ), nl=False)
 
 
 @local.command()
@@ -125,16 +142,17 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
 
     Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
     """
-    from gromit import bootstrap
-    from gromit.local import release
-    from gromit.local.layout import known_facts
+    from gromit.local import assembly, release
 
+    _, facts = run.settings, _facts_of_one_up(folder)
     wanted = environment_name(environment) if environment else None
-    found = release.addresses(known_facts(_place(folder)), bootstrap.catalogue(run.settings), wanted)
+    found = release.addresses(facts, assembly.catalogue(facts), wanted)
     rows = [
         {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
     ]
-    show(rows, ("url", "address", "curl"), run.output, empty="no public name resolves yet")
+    show(rows, ("url", "address"), run.output, empty="no public name resolves yet")
+    if rows and run.output != "json":
+        click.echo("\n" + "\n".join(a.curl for a in found))
 
 
 @local.command()
@@ -149,11 +167,11 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
 
     That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
     """
-    from gromit.local import release
-    from gromit.local.layout import known_facts
+    from gromit.local import assembly, release
 
-    place = _place(folder)
-    facts = known_facts(place)
+    place, facts = _place(folder), _facts_of_one_up(folder)
+    if not no_report:
+        release.require_repository(assembly.catalogue(facts), repo)
     build = release.push(facts, repo, ref, sha)
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}
@@ -168,7 +186,7 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the cloud; a fresh one if not given, removed if all went well.",
+    help="Folder of a cloud that is not up; a fresh one if not given, removed if all went well.",
 )
 @pass_run
 def demo(run: Run, folder: Path | None) -> None:
@@ -194,6 +212,18 @@ def _place(folder: Path) -> "Layout":
     from gromit.local import control
 
     return control.folder(folder)
+
+
+def _facts_of_one_up(folder: Path) -> "Facts":
+    """The facts of a cloud that is up. Raises `Conflict` if it is not, and `NotFound` if it has never been."""
+    from gromit.local import control
+    from gromit.local.layout import known_facts
+
+    place = control.folder(folder)
+    facts = known_facts(place)
+    if not control.is_up(place):
+        raise Conflict(f"the local cloud in {place.root} is down", hint=_UP)
+    return facts
 
 
 def _say(line: str) -> None:

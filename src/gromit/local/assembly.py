@@ -5,14 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import boto3
 import httpx2
 
+from gromit import config
+from gromit.adapters import catalogue_file
 from gromit.adapters.private_files import write_whole
+from gromit.core.catalogue import Catalogue
 from gromit.errors import BackendError
 from gromit.local import variables
 from gromit.local.aws_spec import Spec
+from gromit.local.control import last_words
 from gromit.local.layout import Facts, Layout
 from gromit.local.overlay import write_overlay
 from gromit.local.platform import Account
@@ -100,6 +105,12 @@ def account(facts: Facts) -> Account:
     return Account(session, facts.url("aws"))
 
 
+def catalogue(facts: Facts) -> Catalogue:
+    """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
+    repositories = config.load(variables.components(facts)).settings.repos if facts.repositories else None
+    return catalogue_file.load(Path(facts.catalogue) if facts.catalogue else None, repositories)
+
+
 def new_token(place: Layout, environ: Mapping[str, str], repository: str, label: str) -> str:
     """A new token of the cloud's gateway, for a repository or for `*`, all of them."""
     verbs = ("--verb", "newbuild", "--verb", "delete")
@@ -107,7 +118,7 @@ def new_token(place: Layout, environ: Mapping[str, str], repository: str, label:
 
 
 def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
-    """What a command of the product prints. Raises `BackendError` with its last words if it fails."""
+    """What a command of the product prints. Raises `BackendError` with its error if it fails."""
     done = subprocess.run(  # noqa: S603 - our own command
         [*GROMIT, *arguments, "--conf", str(place.settings)],
         env=variables.for_commands(environ, place),
@@ -116,8 +127,8 @@ def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        words = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words}")
+        words, hint = last_words(done.stderr.splitlines())
+        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}", hint=hint)
     return done.stdout
 
 

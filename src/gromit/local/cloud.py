@@ -4,16 +4,15 @@ Certificates, the token and the config root are made by the product's own comman
 """
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from gromit.adapters import catalogue_file
 from gromit.errors import Conflict
-from gromit.local import layout, network, processes
+from gromit.local import assembly, layout, network, processes, variables
 from gromit.local.assembly import Assembly, account
 from gromit.local.control import Say, folder
 from gromit.local.layout import Facts, Layout
@@ -53,7 +52,8 @@ def run(place: Layout, wishes: Wishes, environ: Mapping[str, str], say: Say) -> 
         made.mkdir(parents=True, exist_ok=True)
     with _alone_in(place), closing(_claim(place)) as claim:
         _wait_for_former(place)
-        facts = _facts(place, wishes, claim.ranges)
+        facts = _facts(place, wishes, claim.ranges, environ, say)
+        environ = {**environ, **variables.components(facts)}
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
             _assemble(place, facts, environ, parts, say)
@@ -91,13 +91,14 @@ def _claim(place: Layout) -> network.Claim:
     return network.claim_ranges(str(place.root)) if facts is None else network.claim_again(facts.ranges)
 
 
-def _facts(place: Layout, wishes: Wishes, ranges: network.Ranges) -> Facts:
+def _facts(place: Layout, wishes: Wishes, ranges: network.Ranges, environ: Mapping[str, str], say: Say) -> Facts:
     """The facts as they were, or new ones, with ports that are free now."""
     domain, region = wishes.domain or "dev.gromit.test", wishes.region or "eu-central-1"
     facts = layout.read_facts(place) or Facts(domain=domain, region=region, ranges=ranges)
     if wishes.domain not in {None, facts.domain} or wishes.region not in {None, facts.region}:
         had = f"domain {facts.domain} and region {facts.region}"
         raise Conflict(f"the cloud in {place.root} has {had}", hint="begin anew in another folder")
+    facts = _with_components(facts, environ, say)
     ports: dict[str, int] = {}
     for name in PORTS:
         wanted = wishes.ports.get(name)
@@ -110,6 +111,21 @@ def _facts(place: Layout, wishes: Wishes, ranges: network.Ranges) -> Facts:
     return facts
 
 
+def _with_components(facts: Facts, environ: Mapping[str, str], say: Say) -> Facts:
+    """With what the variables say of components, as far as they are set, also if to nothing; else as it was.
+
+    Raises `ConfigError` for a catalogue that is not good.
+    """
+    kept = variables.components(facts)
+    for name, value in kept.items():
+        if value and name not in environ:
+            say(f"{name}={value}, as before; `{name}= gromit local up` does without")
+    catalogue, repositories = ({**kept, **environ}[name] for name in kept)
+    facts = replace(facts, catalogue=os.path.abspath(catalogue) if catalogue else "", repositories=repositories)  # noqa: PTH100
+    assembly.catalogue(facts)
+    return facts
+
+
 def _assemble(place: Layout, facts: Facts, environ: Mapping[str, str], parts: Supervisor, say: Say) -> None:
     """Start the parts in order, and make what they need on the way."""
     first = Assembly(place, facts, environ)
@@ -119,8 +135,7 @@ def _assemble(place: Layout, facts: Facts, environ: Mapping[str, str], parts: Su
         say("starting the emulated AWS")
         parts.start([first.aws()], _START)
         say("making the platform")
-        catalogue = catalogue_file.load(_path(environ.get("GROMIT_CATALOGUE")))
-        made = make_platform(account(facts), facts.ranges, facts.domain, catalogue)
+        made = make_platform(account(facts), facts.ranges, facts.domain, assembly.catalogue(replace(facts, repositories="")))
         say("making certificates and the token")
         trust.result()
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)
@@ -130,7 +145,3 @@ def _assemble(place: Layout, facts: Facts, environ: Mapping[str, str], parts: Su
     parts.start([whole.serve()], _START)
     say("starting gateway, sow, reap and chitragupta")
     parts.start(whole.others(), _START)
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None

@@ -19,6 +19,9 @@ Say = Callable[[str], None]
 
 _UP = (sys.executable, "-m", "gromit", "local", "up")
 
+_ERROR, _HINT = "gromit: ", "  hint: "
+"""How the lines of an error begin."""
+
 _DOWN = 180.0
 """Seconds that a whole cloud may take to go down by itself."""
 
@@ -32,7 +35,7 @@ def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], 
     """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
 
     If `tied`, the cloud goes down when this process ends, however it does.
-    Raises `BackendError` with the last lines of the log if the cloud is not to be.
+    Raises `BackendError` with the error of that process if the cloud is not to be.
     """
     network.require_linux()
     place.logs.mkdir(parents=True, exist_ok=True)
@@ -53,7 +56,8 @@ def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], 
             ready = is_up(place, process.pid)
             lines = _lines(output, before)
             for line in lines[said:]:
-                say(line)
+                if not line.startswith((_ERROR, _HINT)):  # it is about to end, and they are raised then
+                    say(line)
             said = len(lines)
             if ready:
                 return
@@ -62,8 +66,17 @@ def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], 
         process.terminate()
         process.wait()
         raise
-    last = " | ".join(_lines(output, before)[-3:])
-    raise BackendError(f"the local cloud did not come up: {last}", hint=f"see {place.logs}")
+    why, hint = last_words(_lines(output, before))
+    raise BackendError(f"the local cloud did not come up: {why}", hint=hint or f"see {place.logs}")
+
+
+def last_words(lines: Sequence[str]) -> tuple[str, str | None]:
+    """Of what a command of the product wrote before it failed: its error, and the hint of it; else the last lines."""
+    at = next((n for n in reversed(range(len(lines))) if lines[n].startswith(_ERROR)), None)
+    if at is None:
+        return " | ".join(lines[-3:]), None
+    hint = next((line.removeprefix(_HINT) for line in lines[at + 1 :] if line.startswith(_HINT)), None)
+    return lines[at].removeprefix(_ERROR), hint
 
 
 def down(place: Layout, say: Say) -> bool:

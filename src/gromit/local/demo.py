@@ -12,7 +12,7 @@ from typing import ParamSpec
 from gromit.adapters import catalogue_file
 from gromit.core.catalogue import Catalogue
 from gromit.core.names import parse_ref
-from gromit.errors import BackendError, GromitError
+from gromit.errors import BackendError, Conflict, GromitError
 from gromit.local import assembly, control, processes, release, supervisor
 from gromit.local.layout import Facts, Layout, known_facts
 from gromit.local.progress import Course, Display, Step
@@ -39,26 +39,19 @@ class Outcome:
 
 
 def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Outcome:
-    """Take the tour in `folder`, or in a fresh one that is removed if all went well. The cloud is down afterwards in any case."""
+    """Take the tour in `folder`, or in a fresh one that is removed if all went well. Its cloud is down afterwards in any case.
+
+    Raises `Conflict` if there is one already that is up: it is left alone.
+    """
+    if folder:
+        _refuse_others(control.folder(folder))
     place = control.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
-    own = {k: v for k, v in environ.items() if k not in {"GROMIT_CATALOGUE", "GROMIT_REPOS"}}
-    course = Course(display)
-    error: GromitError | None = None
-    try:
-        _take(Tour(place, own, course))
-    except GromitError as problem:
-        error = GromitError(problem.message, hint=problem.hint or f"the logs are in {place.logs}")
-    except BaseException:
-        control.down(place, display.note)
-        raise
-    try:
-        with course.step("bring the local cloud down; no process is left"):
-            _bring_down(place, course)
-    except GromitError as problem:
-        error = error or problem
+    shipped = {"GROMIT_CATALOGUE": "", "GROMIT_REPOS": ""}
+    tour = Tour(place, {**environ, **shipped}, Course(display))
+    error = _taken(tour)
     if error is None and folder is None:
         shutil.rmtree(place.root)
-    return Outcome(tuple(course.steps), error)
+    return Outcome(tuple(tour.course.steps), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +95,43 @@ class _Branch:
         return pushed["sha"]
 
 
+def _refuse_others(place: Layout) -> None:
+    record = supervisor.read_record(place.processes)
+    if record and record.supervisor.alive():
+        hint = "give another folder, or none; or bring that one down"
+        raise Conflict(f"the local cloud in {place.root} is up: the tour needs one of its own", hint=hint)
+
+
+def _taken(tour: Tour) -> GromitError | None:
+    """Bring a cloud up, take the tour in it, and bring it down; gives what went wrong first. One that did not come up is down."""
+    place, course = tour.place, tour.course
+    error: GromitError | None = None
+    try:
+        with course.step("bring a local cloud up"):
+            control.detach(place, ["--dir", str(place.root)], tour.environ, course.display.note, tied=True)
+    except GromitError as problem:
+        return _explained(problem, place)
+    try:
+        _take(tour)
+    except GromitError as problem:
+        error = _explained(problem, place)
+    except BaseException:
+        control.down(place, course.display.note)
+        raise
+    try:
+        with course.step("bring the local cloud down; no process is left"):
+            _bring_down(place, course)
+    except GromitError as problem:
+        error = error or problem
+    return error
+
+
+def _explained(problem: GromitError, place: Layout) -> GromitError:
+    return GromitError(problem.message, hint=problem.hint or f"the logs are in {place.logs}")
+
+
 def _take(tour: Tour) -> None:
-    course = tour.course
-    with course.step("bring a local cloud up"):
-        control.detach(tour.place, ["--dir", str(tour.place.root)], tour.environ, course.display.note, tied=True)
-        branch = _branch(tour)
+    course, branch = tour.course, _branch(tour)
     with course.step("two repositories report builds of one branch, each with its own token"):
         first, second = (branch.build(r, ref) for r, ref in zip(REPOSITORIES, REFS, strict=True))
         course.detail = f"{REPOSITORIES[0]} {first[:8]}, {REPOSITORIES[1]} {second[:8]}"

@@ -100,6 +100,10 @@ class Facts:
     """Port of `aws`, `dns`, `serve`, `health` and `gateway`, all on 127.0.0.1."""
     zone_id: str = ""
     account_id: str = ""
+    catalogue: str = ""
+    """Absolute path of the catalogue file (`GROMIT_CATALOGUE`); empty: the shipped one."""
+    repositories: str = ""
+    """What it is cut to (`GROMIT_REPOS`); empty: all of it."""
 
     def url(self, name: str, scheme: str = "http") -> str:
         """Where one of the cloud's parts answers."""
@@ -126,6 +130,8 @@ def _parse(tree: Any) -> Facts:
         ports={str(name): int(port) for name, port in tree["ports"].items()},
         zone_id=str(tree["zone_id"]),
         account_id=str(tree["account_id"]),
+        catalogue=str(tree.get("catalogue", "")),
+        repositories=str(tree.get("repositories", "")),
     )
 
 
@@ -148,5 +154,7 @@ def write_facts(layout: Layout, facts: Facts) -> None:
         "ports": dict(facts.ports),
         "zone_id": facts.zone_id,
         "account_id": facts.account_id,
+        "catalogue": facts.catalogue,
+        "repositories": facts.repositories,
     }
     write_whole(layout.facts, json.dumps(tree, indent=1).encode() + b"\n")

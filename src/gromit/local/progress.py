@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rich.console import Console
+from rich.text import Text
 
 from gromit.errors import GromitError
 
@@ -63,7 +64,7 @@ class Lines:
 
 
 class Live(Lines):
-    """On a terminal: what goes on now, in one line that changes."""
+    """On a terminal: what goes on now, below the steps that have ended, until the step ends."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -73,12 +74,13 @@ class Live(Lines):
     def begin(self, name: str) -> None:
         """A step begins."""
         self._name = name
-        self._status.update(name)
+        # One that was stopped and is started again takes the lines above it for its own, as many as it last had.
+        self._status = self._console.status(Text(name))
         self._status.start()
 
     def note(self, text: str) -> None:
         """Something is seen on the way."""
-        self._status.update(f"{self._name}: [dim]{text.replace('[', '(')}[/dim]")
+        self._status.update(Text.assemble(f"{self._name}: ", (text, "dim")))
 
     def end(self, step: Step) -> None:
         """A step has ended."""

@@ -23,6 +23,9 @@ PASSED_ON = (
 )
 """Settings (or their first parts) that a local cloud takes over from its user's environment; no others reach it."""
 
+_COMPONENTS = ("GROMIT_CATALOGUE", "GROMIT_REPOS")
+"""Those that the cloud keeps: what it has built from them stays in it."""
+
 _AT_HOME = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
 """What is set otherwise here than on AWS unless the user says so: nothing throttles, and nothing is lost with an environment."""
 
@@ -50,9 +53,19 @@ def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
     }
 
 
-def exports(variables: Mapping[str, str]) -> str:
-    """The variables as lines for `eval` in a POSIX shell."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+def exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """The variables as lines for `eval` in a POSIX shell whose environment is `environ`.
+
+    What is there of another installation, an endpoint or a profile of AWS for example, is unset: it would be in force beside them.
+    """
+    foreign = sorted(n for n in environ.keys() - variables.keys() if n.isidentifier() and (n in _COMPONENTS or _is_foreign(n)))
+    unset = f"unset {' '.join(foreign)}\n" if foreign else ""
+    return unset + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def components(facts: Facts) -> dict[str, str]:
+    """What the cloud's environments consist of; an empty variable is one that is not set."""
+    return dict(zip(_COMPONENTS, (facts.catalogue, facts.repositories), strict=True))
 
 
 def for_commands(environ: Mapping[str, str], layout: Layout) -> dict[str, str]:
@@ -70,7 +83,6 @@ def for_serve(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[
         "GROMIT_SERVE_CERT": str(layout.certificate("serve")),
         "GROMIT_SERVE_KEY": str(layout.key("serve")),
         "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
-        "GROMIT_REAP_GRACE": "0",
     }
 
 
@@ -92,7 +104,6 @@ def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dic
         **{name: environ.get(name, value) for name, value in _AT_HOME.items()},
         **_shared(layout, facts),
         **_identity(layout, "worker"),
-        "GROMIT_REAP_GRACE": "0",
         "GROMIT_DNS_BACKSTOP": "5s",
         "GROMIT_DNS_PAUSE": "1s",
         "GROMIT_TERRAFORM_WORK": str(layout.terraform),
@@ -101,8 +112,12 @@ def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dic
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without settings for AWS or for other installations of gromit."""
-    foreign = ("AWS_", "TF_", "GROMIT_")
-    return {k: v for k, v in environ.items() if k.startswith(PASSED_ON) or not k.startswith(foreign)}
+    return {k: v for k, v in environ.items() if not k.startswith("TF_") and not _is_foreign(k)}
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a variable is a setting of another installation."""
+    return name.startswith(("AWS_", "GROMIT_")) and not name.startswith(PASSED_ON)
 
 
 def _identity(layout: Layout, name: str) -> dict[str, str]:
@@ -111,6 +126,8 @@ def _identity(layout: Layout, name: str) -> dict[str, str]:
 
 def _shared(layout: Layout, facts: Facts) -> dict[str, str]:
     return {
+        **{name: value for name, value in components(facts).items() if value},
+        "GROMIT_REAP_GRACE": "0",
         "GROMIT_SERVE_URL": facts.url("serve", "https"),
         "GROMIT_CA": str(layout.certificate("ca")),
         "GROMIT_CLUSTER_DOMAIN": facts.domain,
