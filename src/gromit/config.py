@@ -12,49 +12,18 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
     ValidationError,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 
-from gromit.core.catalogue import check_repository
-from gromit.core.names import parse_repository
-from gromit.core.time import format_duration, parse_duration
-from gromit.errors import ConfigError, GromitError
-
-_NONE = timedelta(0)
-
-
-def _split(value: object) -> object:
-    return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
-
-
-def _own_names(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Repositories as builds name them: without their owner, each once; None if there is none."""
-    try:
-        names = tuple(dict.fromkeys(parse_repository(value) for value in values or () if value.strip()))
-        for name in names:
-            check_repository(name)
-    except GromitError as error:
-        raise ValueError(error.message) from error
-    return names or None
-
-
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json"), Field(ge=_NONE)
-]
-Pause = Annotated[Duration, Field(gt=_NONE)]
-"""A length of time that must not be nothing: with such a pause a loop would turn as fast as it can."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Repositories = Annotated[Names | None, AfterValidator(_own_names)]
-Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
+from gromit.errors import ConfigError
+from gromit.setting_values import Address, Duration, Names, Pause, Repositories, split
 
 
 class _Group(BaseModel):
@@ -215,9 +184,7 @@ class Terraform(_Group):
     overlay: Path | None = Field(
         None, description="folder of *.tf files that are added to the stack (provider endpoints, for example)"
     )
-    backend: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
-        (), description="further key=value settings of the S3 backend"
-    )
+    backend: Names = Field((), description="further key=value settings of the S3 backend")
     grace: Duration = Field(
         timedelta(seconds=60),
         description="time an interrupted terraform gets to end by itself; at most 10 s less than terraform.stop_timeout",
@@ -256,7 +223,7 @@ class Doctor(_Group):
     resolver: Address | None = Field(
         None, description="DNS server that is asked for the zone's delegation; unset: the one of this machine"
     )
-    roles: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(_split)] = Field(
+    roles: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)] = Field(
         (), description="roles that are not called gromit-PART, each as part=name or part=ARN; parts: docs/reference/doctor.md"
     )
     terraform_cloud: str = Field("https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers")

@@ -129,9 +129,9 @@ def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None
 
 def test_with_its_exports_the_workers_commands_work_too(up: Layout) -> None:
     told = local(up, "env")
-    for command in ("sow", "reap"):
-        assert json.loads(gromit(command, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
-        assert gromit(command, str(up.config), variables=told) == "nothing was due\n"
+    for part in ("sow", "reap"):
+        assert json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
+        assert gromit(part, str(up.config), variables=told) == "nothing was due\n"
     as_operator = {name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")}
     gromit("sow", str(up.config), variables=as_operator, code=1)
 
