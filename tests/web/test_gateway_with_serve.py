@@ -74,6 +74,18 @@ def test_a_ref_with_folders_means_the_environment_of_its_last_element(front: Fro
     assert serve.state("app-test") == "deleted"
 
 
+def test_the_branch_that_was_refused_for_its_name_can_be_deleted_without_harm(front: Front, serve: Serve) -> None:
+    token = front.token("tyk")
+    front.build(token, "tyk", "refs/heads/feature/x", "sha")
+    assert front.build(token, "tyk", "refs/heads/hotfix/x", "sha-2").status_code == 409
+    for ref in ("refs/heads/hotfix/x", "refs%2Fheads%2Fhotfix%2Fx"):
+        refused = front.delete(token, ref)
+        assert (refused.status_code, "has no reported version" in refused.json()["error"]) == (403, True)
+    assert serve.state("x") == "new"
+    assert front.delete(token, "refs/heads/feature/x").status_code == 202
+    assert serve.state("x") == "deleted"
+
+
 @pytest.mark.parametrize(
     "build", [("tyk", "app-test", "a b"), ("tyk", "...", "sha"), ("tyk", "x\x00", "sha"), ("elsewhere", "app-test", "sha")]
 )
