@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,6 +23,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from gromit import config_file
 from gromit.core.catalogue import check_repository
 from gromit.core.names import parse_repository
 from gromit.core.time import format_duration, parse_duration
@@ -336,9 +336,9 @@ def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping
 
     Raises `ConfigError` that names the setting and where its value came from.
     """
-    found = conf or _find_file(environ)
+    found = conf or config_file.find(environ)
     layers: list[tuple[str, Mapping[str, object]]] = [
-        *([(str(found), _read_file(found))] if found else []),
+        *([(str(found), config_file.read(found))] if found else []),
         ("environment", {d.path: environ[d.variable] for d in fields() if environ.get(d.variable)}),
         ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
     ]
@@ -362,38 +362,6 @@ def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInf
             yield from _fields(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
-
-
-def _find_file(environ: Mapping[str, str]) -> Path | None:
-    home = Path(environ.get("HOME", "/"))
-    folders = [
-        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "gromit",
-        home / ".config/gromit",
-        Path("/conf/gromit"),
-    ]
-    return next((f / "config.yaml" for f in folders if (f / "config.yaml").is_file()), None)
-
-
-def _read_file(path: Path) -> dict[str, object]:
-    try:
-        tree = yaml.safe_load(path.read_text()) or {}
-    except yaml.MarkedYAMLError as error:  # its own text quotes the file, which may hold a key
-        mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}", hint="the file is YAML") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not YAML in UTF-8"
-        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path} is not a mapping of settings", hint="see docs/reference/settings.md")
-    return dict(_flatten(tree, ""))
-
-
-def _flatten(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value
 
 
 def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
