@@ -27,12 +27,12 @@ _WORTH_TELLING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
 def check(session: Session, folder: Path) -> list[str]:
     """What terraform says of the packaged stack, copied into `folder`. Raises `GromitError` for what is missing or wrong."""
     said: list[str] = []
-    ready = session.open()
     shutil.copytree(session.setup.stack, folder, dirs_exist_ok=True)
-    for arguments in _STEPS:
-        ended = _run(session, ready, arguments, folder, said)
-        if ended.code != 0:
-            raise GromitError(f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}")
+    with session.opened() as ready:
+        for arguments in _STEPS:
+            ended = _run(session, ready, arguments, folder, said)
+            if ended.code != 0:
+                raise GromitError(f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}")
     return said
 
 

@@ -99,7 +99,8 @@ class Views:
         """The old wire's form: name, state, and a version for each repository."""
         versions = {r: v.version for r, v in self.versions(environment).items()}
         state = WIRE_STATE.get(environment.phase(now_ms), "deleted")
-        return {**versions, "name": environment.name, "state": state}  # these two, whatever a row holds
+        own = {"name": environment.name, "state": state}
+        return {**own, **versions, **own}  # first, as ever, and so whatever a row holds
 
     def versions(self, environment: Environment) -> Mapping[str, Version]:
         """The version of every repository, those that joined the catalogue later included."""
