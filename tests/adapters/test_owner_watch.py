@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,7 +19,8 @@ from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
 from gromit.core.locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
-LOCK = "7d1f0f4e-lock-of-the-test"
+LOCK = str(uuid.uuid4())
+"""Of this test process alone: others of these tests run beside it, and every process of the machine is looked at."""
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/internal/0a1b2c"
 CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
 UNREADABLE = Path("/proc/sys/vm/compact_memory")  # write-only even for root

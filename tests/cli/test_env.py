@@ -274,7 +274,7 @@ def test_a_file_in_another_encoding_is_a_wrong_use(shell: Shell, tmp_path: Path)
 
 def test_a_file_that_is_not_there_is_a_wrong_use(shell: Shell) -> None:
     assert "No such file" in shell.fail("create", "app-test", "-f", "/nonexistent/versions", code=2)
-    assert "Missing option" in shell.fail("create", "app-test", code=2)
+    assert "missing option" in shell.fail("create", "app-test", code=2)
 
 
 def test_set_changes_some_versions(shell: Shell) -> None:
@@ -294,7 +294,7 @@ def test_set_changes_some_versions(shell: Shell) -> None:
         (["tyk=a", "tyk=b"], "stands there twice"),
         (["tyk=a", "TykTechnologies/tyk=b"], "repository tyk stands twice"),
         (["tyk=a=b"], "'a=b' is not an image tag"),
-        ([], "Missing argument"),
+        ([], "missing argument"),
     ],
 )
 def test_versions_that_cannot_be_meant_are_not_set(shell: Shell, versions: list[str], says: str) -> None:
