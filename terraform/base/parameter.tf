@@ -32,8 +32,8 @@ resource "aws_ssm_parameter" "base" {
 locals {
   registry = "${data.aws_caller_identity.this.account_id}.dkr.ecr.${var.region}.amazonaws.com"
 
-  # Known in the first plan already, where ids are not yet: what a registry takes is two names and an ARN. All the rest has at most 420
+  # Known in the first plan already, where ids are not yet: what a registry takes is two names and an ARN. All the rest has at most 550
   # characters and the bucket's name.
   registry_arns    = { for repository in keys(local.repositories) : repository => "arn:aws:ecr:${var.region}:${var.account_id}:repository/${repository}" }
-  parameter_length = 420 + length(var.state_bucket) + length(jsonencode(local.registry_arns))
+  parameter_length = 550 + length(var.state_bucket) + length(jsonencode(local.registry_arns))
 }
