@@ -16,15 +16,6 @@ from gromit.core.walls import Quota, Usage
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOTHING = Counted(None, None, None)
-SERVICES = {
-    "quotas": "service-quotas",
-    "metrics": "cloudwatch",
-    "ec2": "ec2",
-    "ecs": "ecs",
-    "efs": "efs",
-    "discovery": "servicediscovery",
-    "route53": "route53",
-}
 VCPU = {
     "ServiceCode": "fargate",
     "QuotaCode": "L-3032A538",
@@ -50,7 +41,7 @@ def kept() -> boto3.Session:
 def clients(kept: boto3.Session) -> Iterator[QuotaClients]:
     with mock_aws():
         make: Any = kept.client
-        yield QuotaClients(**{field: make(service) for field, service in SERVICES.items()})
+        yield QuotaClients.of(make)
 
 
 def usage(clients: QuotaClients, quota: Quota, counted: Counted = NOTHING) -> Usage:

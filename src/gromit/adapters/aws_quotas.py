@@ -7,7 +7,7 @@ say, or may not be asked, is None: one quota never keeps the others from being t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 from botocore.exceptions import ClientError
@@ -55,6 +55,19 @@ class QuotaClients:
     efs: "EFSClient"
     discovery: "ServiceDiscoveryClient"
     route53: "Route53Client"
+
+    @classmethod
+    def of(cls, client: Callable[[str], Any]) -> Self:
+        """All of them, each made by `client` from the name of its service."""
+        return cls(
+            quotas=client("service-quotas"),
+            metrics=client("cloudwatch"),
+            ec2=client("ec2"),
+            ecs=client("ecs"),
+            efs=client("efs"),
+            discovery=client("servicediscovery"),
+            route53=client("route53"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,15 +102,7 @@ def quota_findings(account: Account, known: "Catalogue", environments: Callable[
     from gromit.core.walls import Quota, cost, walls
 
     client = account.client
-    clients = QuotaClients(
-        quotas=client("service-quotas"),
-        metrics=client("cloudwatch"),
-        ec2=client("ec2"),
-        ecs=client("ecs"),
-        efs=client("efs"),
-        discovery=client("servicediscovery"),
-        route53=client("route53"),
-    )
+    clients = QuotaClients.of(client)
     platform = _or_none(lambda: account.platform)
     counted = Counted(
         platform.namespace_id if platform else None,

@@ -12,7 +12,7 @@ import click
 
 from gromit.cli import FAILED, Group, Run, pass_run
 from gromit.cli.render import show, show_json
-from gromit.core.names import environment_name
+from gromit.core.names import environment_name, parse_repository
 from gromit.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
 
     place, facts = _place(folder), _facts_of_one_up(folder)
     if not no_report:
-        release.require_repository(assembly.catalogue(facts), repo)
+        assembly.catalogue(facts).require(parse_repository(repo))
     build = release.push(facts, repo, ref, sha)
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}

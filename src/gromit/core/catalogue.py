@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gromit.errors import ConfigError
+from gromit.errors import ConfigError, InvalidInput
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 WIRE_KEYS = frozenset({"name", "state"})
@@ -72,6 +72,12 @@ class Catalogue:
     def repositories(self) -> frozenset[str]:
         """Every repository that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
+
+    def require(self, repository: str) -> None:
+        """Raise `InvalidInput` for a repository that may not report a build."""
+        if repository not in self.repositories:
+            known = ", ".join(sorted(self.repositories))
+            raise InvalidInput(f"repo {repository!r} is not part of any environment", hint=f"repositories are {known}")
 
     def default_tag(self, repository: str) -> str:
         """The tag of the default branch of a repository; `master` for one without a component."""

@@ -11,7 +11,7 @@ import httpx2
 from gromit.adapters.aws import translated
 from gromit.core.catalogue import Catalogue
 from gromit.core.names import is_tag, parse_ref, parse_repository, parse_version
-from gromit.errors import BackendError, InvalidInput, Temporary
+from gromit.errors import BackendError, Temporary
 from gromit.local.assembly import account
 from gromit.local.layout import Facts
 from gromit.local.platform import push_image
@@ -38,14 +38,6 @@ class Address:
     def curl(self) -> str:
         """A line that works with stock curl, which cannot be told to ask our DNS server."""
         return f"curl --resolve {self.name}:{self.port}:{self.address} {self.url}"
-
-
-def require_repository(catalogue: Catalogue, repository: str) -> None:
-    """Raise `InvalidInput` if serve would not take a build of the repository."""
-    name = parse_repository(repository)
-    if name not in catalogue.repositories:
-        known = ", ".join(sorted(catalogue.repositories))
-        raise InvalidInput(f"repo {name!r} is not part of any environment", hint=f"repositories are {known}")
 
 
 def push(facts: Facts, repository: str, ref: str, sha: str | None = None) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Environments:
 
         Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
         """
-        self._check_repository(build.repository)
+        self.catalogue.require(build.repository)
         name = build.ref.environment
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
@@ -278,14 +278,9 @@ class Environments:
     def _is_protected(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.policy.protected)
 
-    def _check_repository(self, repository: str) -> None:
-        if repository not in self.catalogue.repositories:
-            known = ", ".join(sorted(self.catalogue.repositories))
-            raise InvalidInput(f"repo {repository!r} is not part of any environment", hint=f"repositories are {known}")
-
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
-            self._check_repository(repository)
+            self.catalogue.require(repository)
 
     def _moved(self, row: Row, last: str, build: Build | None = None) -> Moved:
         """Fallbacks that are to be others than those in the row: a branch's image has come, or has expired.

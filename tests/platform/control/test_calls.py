@@ -169,15 +169,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
         (aws_platform.role_problems, "iam"),
     ):
         problems(client(service), platform)
-    clients = QuotaClients(
-        quotas=client("service-quotas"),
-        metrics=client("cloudwatch"),
-        ec2=client("ec2"),
-        ecs=client("ecs"),
-        efs=client("efs"),
-        discovery=client("servicediscovery"),
-        route53=client("route53"),
-    )
+    clients = QuotaClients.of(client)
     counted = Counted(platform.namespace_id, platform.file_system_id, ground["zone_id"])
     AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
     with suppress(BackendError):  # the emulator simulates nothing
