@@ -1,33 +1,24 @@
 """Roots and modules held by terraform itself: formatted, valid, and planned against a mocked provider."""
 
 import re
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.stacks.hcl import PLATFORM, STACK, Directory, directories, everything
+from tests.stacks.mocked import SHIPPED, Outcome, all_passed, mocked_tests, outcomes
 from tests.stacks.terraform import Terraform, copied
 
 HERE = Path(__file__).parent
 
 UNKNOWN = {"terraform/delegation": "Cloudflare's provider is not embedded"}
-"""What cannot be validated here, and why; the schema and the policy hold it all the same."""
-
-SHIPPED = {
-    "src/gromit/stacks/devenv": "devenv.tftest.hcl",
-    "src/gromit/stacks/devenv/modules/component": "component.tftest.hcl",
-}
-"""What goes out in the wheel, which holds neither tests nor examples: its tests stand here. The root is the module's example."""
+"""Directories that cannot be validated here, and why; the schema and the policy hold them all the same."""
 
 PLACES = [place for place in directories() if place.name not in UNKNOWN]
+ROOTS = [place for place in PLACES if place.is_root]
 MODULES = [place for place in directories() if place.is_module]
-
-
-def mocked_tests(place: Directory) -> list[Path]:
-    if place.name in SHIPPED:
-        return [HERE / SHIPPED[place.name]]
-    return sorted((place.path / "tests").glob("*.tftest.hcl"))
+TESTED = [place for place in directories() if mocked_tests(place)]
 
 
 @pytest.mark.terraform
@@ -37,21 +28,57 @@ def test_everything_is_formatted(mirror: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def tested(request: pytest.FixtureRequest, mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+    """Directory to the outcome of its mocked tests, for the directories that this session was asked for."""
+    names = {item.name for item in request.session.items}
+    places = [place for place in TESTED if f"test_its_mocked_tests_pass[{place.name}]" in names]
+    return outcomes(places, copied(tmp_path_factory.mktemp("mocked")), mirror)
+
+
 @pytest.mark.terraform
-@pytest.mark.parametrize("place", PLACES, ids=lambda d: d.name)
-def test_it_is_valid_and_its_mocked_tests_pass(mirror: Path, tmp_path: Path, place: Directory) -> None:
+@pytest.mark.xdist_group("mocked")
+@pytest.mark.parametrize("place", TESTED, ids=lambda d: d.name)
+def test_its_mocked_tests_pass(tested: Mapping[str, Outcome], place: Directory) -> None:
+    outcome = tested[place.name]
+    assert outcome.statuses == all_passed(place), outcome.errors
+
+
+GOOD = 'run "says_one" {\n  command = plan\n  assert {\n    condition     = output.x == 1\n    error_message = "not one"\n  }\n}\n'
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize(
+    ("main", "statuses", "said"),
+    [
+        ('output "x" {\n  value = 2\n}\n', {"": "fail", " says_one": "fail"}, "not one"),
+        ('output "x" {\n  value = var.nowhere\n}\n', {"": "error", " says_one": "error"}, "undeclared input variable"),
+        ('output "x" {\n', {}, "modules/bad/main.tf"),
+    ],
+)
+def test_a_module_that_fails_is_named_and_the_others_still_pass(
+    mirror: Path, tmp_path: Path, main: str, statuses: Mapping[str, str], said: str
+) -> None:
+    """Neither has a resource, so that no provider is started."""
+    texts = {"good": 'output "x" {\n  value = 1\n}\n', "bad": main}
+    places = [Directory(f"modules/{name}", {}, is_root=False, path=tmp_path / "modules" / name) for name in texts]
+    for place in places:
+        (place.path / "tests").mkdir(parents=True)
+        (place.path / "main.tf").write_text(texts[place.path.name])
+        (place.path / "tests" / "unit.tftest.hcl").write_text(GOOD)
+    found = outcomes(places, tmp_path, mirror)
+    assert found["modules/good"] == Outcome(all_passed(places[0]), "")
+    assert found["modules/bad"].statuses == {f"modules.bad.unit.tftest.hcl{run}": status for run, status in statuses.items()}
+    assert said in found["modules/bad"].errors
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("place", ROOTS, ids=lambda d: d.name)
+def test_every_root_is_valid(mirror: Path, tmp_path: Path, place: Directory) -> None:
+    """With its backend and its provider block, which mocked tests do not see."""
     terraform = Terraform(copied(tmp_path) / place.name, mirror)
-    tests = mocked_tests(place)
-    (terraform.folder / "tests").mkdir(exist_ok=True)
-    for file in tests:
-        shutil.copy(file, terraform.folder / "tests")
     terraform.does("init", "-backend=false", "-input=false", "-no-color")
     terraform.does("validate", "-no-color")
-    if tests:
-        said = terraform.does("test", "-no-color")
-        assert " 0 failed" in said
-        runs = sum(len(re.findall(r"^run ", file.read_text(), re.MULTILINE)) for file in tests)
-        assert said.count("... pass") == runs + len(tests), "each run, and each file"
 
 
 @pytest.mark.parametrize("place", MODULES, ids=lambda d: d.name)
@@ -68,7 +95,7 @@ def test_every_module_has_examples_and_each_is_run(place: Directory) -> None:
     }
 
 
-@pytest.mark.parametrize("place", [place for place in directories() if mocked_tests(place)], ids=lambda d: d.name)
+@pytest.mark.parametrize("place", TESTED, ids=lambda d: d.name)
 def test_every_validation_is_seen_to_refuse(place: Directory) -> None:
     text = "".join(file.read_text() for file in mocked_tests(place))
     refused = {

@@ -1,6 +1,7 @@
 """The policy over plans: kept by the stack of an environment, and not blind to anything that breaks it.
 
-Plans are real ones, made by terraform and the embedded provider; neither asks AWS for anything to plan what is new.
+Plans are real ones, made by terraform and the embedded provider; neither asks AWS for anything to plan what is new. Each is made
+once: tests that share one run in one process.
 """
 
 import json
@@ -82,11 +83,13 @@ def bad(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Document:
 
 
 @pytest.mark.terraform
+@pytest.mark.xdist_group("plans")
 def test_the_stack_of_an_environment_keeps_the_policy(devenv: Document) -> None:
     assert findings(devenv) == []
 
 
 @pytest.mark.terraform
+@pytest.mark.xdist_group("plans")
 def test_what_is_public_is_so_by_the_input_alone(devenv: Document) -> None:
     components = {**INPUT["components"], "tyk": {**INPUT["components"]["tyk"], "public": False}}  # type: ignore[index,dict-item]
     document = {**devenv, "variables": {**devenv["variables"], "components": {"value": components}}}
@@ -98,6 +101,7 @@ def test_what_is_public_is_so_by_the_input_alone(devenv: Document) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.xdist_group("plans")
 def test_all_that_is_bad_is_found_and_nothing_else(bad: Document) -> None:
     plan = parse(bad)
     wanted = {r.address for r in plan.resources if r.name.startswith("bad")} | {name for name in plan.outputs if "bad" in name}
@@ -105,6 +109,7 @@ def test_all_that_is_bad_is_found_and_nothing_else(bad: Document) -> None:
 
 
 @pytest.mark.terraform
+@pytest.mark.xdist_group("plans")
 @pytest.mark.parametrize("rule", RULES)
 def test_no_rule_over_plans_is_blind(bad: Document, rule: str) -> None:
     assert list(RULES[rule](parse(bad)))
