@@ -1,10 +1,18 @@
 # What all parts of the control plane have in common. The ground they stand on comes from `local.ground` alone.
 locals {
+  # Each module takes from it what it needs.
   place = {
-    vpc_id     = local.ground.vpc_id
-    vpc_cidr   = local.ground.vpc_cidr
-    region     = local.ground.region
-    account_id = local.ground.account_id
+    account_id      = local.ground.account_id
+    region          = local.ground.region
+    vpc_id          = local.ground.vpc_id
+    vpc_cidr        = local.ground.vpc_cidr
+    public_subnets  = local.ground.public_subnets
+    private_subnets = local.ground.private_subnets
+    cluster         = local.ground.cluster_arn
+    security_groups = [local.ground.mounts_security_group_id]
+    zone_id         = local.ground.zone_id
+    domain          = local.ground.domain
+    tags            = local.ground.tags
   }
 
   # Registries of ours that the image comes from: exactly the one that it names, whoever has made it; none, if it comes from elsewhere.

@@ -12,7 +12,6 @@ module "gateway" {
   ports          = [8443]
   place          = local.place
   retention_days = var.alarms.retention_days
-  tags           = local.ground.tags
 
   environment = merge({
     GROMIT_GATEWAY_LISTEN = "0.0.0.0:8443"
@@ -28,22 +27,16 @@ module "gateway_balancer" {
   source = "../modules/balancer"
 
   name            = "gateway"
-  vpc_id          = local.ground.vpc_id
-  subnets         = local.ground.public_subnets
+  place           = local.place
   certificate_arn = local.gateway_certificate_arn
-  zone            = { id = local.ground.zone_id, domain = local.ground.domain }
   health          = { port = 8443, protocol = "HTTPS" }
-  tags            = local.ground.tags
 }
 
 module "gateway_service" {
   source = "../modules/service"
 
-  part            = module.gateway.part
-  cluster         = local.ground.cluster_arn
-  subnets         = local.ground.private_subnets
-  security_groups = [local.ground.mounts_security_group_id]
-  namespaces      = { internal = local.ground.namespace_id }
-  targets         = { "8443" = module.gateway_balancer.target_group_arn }
-  tags            = local.ground.tags
+  part       = module.gateway.part
+  place      = local.place
+  namespaces = { internal = local.ground.namespace_id }
+  targets    = { "8443" = module.gateway_balancer.target_group_arn }
 }

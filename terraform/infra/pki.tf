@@ -23,7 +23,6 @@ module "pki" {
   environment    = merge({ GROMIT_PKI_DIR = "/certs/pki" }, var.settings)
   place          = local.place
   retention_days = var.alarms.retention_days
-  tags           = local.ground.tags
 }
 
 # Daily; and whenever a task of serve or the gateway has ended, for what it may have missed is its certificate. That is how the first ones
@@ -31,12 +30,9 @@ module "pki" {
 module "pki_schedule" {
   source = "../modules/schedule"
 
-  part            = module.pki.part
-  every           = "rate(1 day)"
-  cluster         = local.ground.cluster_arn
-  subnets         = local.ground.private_subnets
-  security_groups = [local.ground.mounts_security_group_id]
-  tags            = local.ground.tags
+  part  = module.pki.part
+  place = local.place
+  every = "rate(1 day)"
 
   on = {
     stopped = jsonencode({

@@ -36,7 +36,6 @@ module "serve" {
   place          = local.place
   size           = { cpu = 512, memory = 1024 }
   retention_days = var.alarms.retention_days
-  tags           = local.ground.tags
 
   environment = merge({
     GROMIT_SERVE_LISTEN   = "0.0.0.0:8443"
@@ -51,22 +50,16 @@ module "serve" {
 module "serve_balancer" {
   source = "../modules/balancer"
 
-  name    = "serve"
-  vpc_id  = local.ground.vpc_id
-  subnets = local.ground.public_subnets
-  zone    = { id = local.ground.zone_id, domain = local.ground.domain }
-  health  = { port = 8080, protocol = "HTTP" }
-  tags    = local.ground.tags
+  name   = "serve"
+  place  = local.place
+  health = { port = 8080, protocol = "HTTP" }
 }
 
 module "serve_service" {
   source = "../modules/service"
 
-  part            = module.serve.part
-  cluster         = local.ground.cluster_arn
-  subnets         = local.ground.private_subnets
-  security_groups = [local.ground.mounts_security_group_id]
-  namespaces      = { internal = local.ground.namespace_id }
-  targets         = { "8443" = module.serve_balancer.target_group_arn }
-  tags            = local.ground.tags
+  part       = module.serve.part
+  place      = local.place
+  namespaces = { internal = local.ground.namespace_id }
+  targets    = { "8443" = module.serve_balancer.target_group_arn }
 }

@@ -71,29 +71,22 @@ module "worker" {
   size           = each.value.size
   place          = local.place
   retention_days = var.alarms.retention_days
-  tags           = local.ground.tags
 }
 
 module "worker_schedule" {
   source   = "../modules/schedule"
   for_each = local.scheduled
 
-  part            = module.worker[each.key].part
-  every           = each.value.every
-  cluster         = local.ground.cluster_arn
-  subnets         = local.ground.private_subnets
-  security_groups = [local.ground.mounts_security_group_id]
-  tags            = local.ground.tags
+  part  = module.worker[each.key].part
+  place = local.place
+  every = each.value.every
 }
 
 module "worker_service" {
   source   = "../modules/service"
   for_each = local.watching
 
-  part            = module.worker[each.key].part
-  cluster         = local.ground.cluster_arn
-  subnets         = local.ground.private_subnets
-  security_groups = [local.ground.mounts_security_group_id]
-  singleton       = true
-  tags            = local.ground.tags
+  part      = module.worker[each.key].part
+  place     = local.place
+  singleton = true
 }

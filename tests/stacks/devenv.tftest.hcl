@@ -80,20 +80,42 @@ run "components_are_labels" {
   expect_failures = [var.components]
 }
 
-run "platform_is_made_of_ids" {
+run "vpc_is_an_id" {
   command = plan
   variables {
-    platform = {
-      vpc_id             = "the-vpc"
-      vpc_cidr           = "10.91.0.0/16"
-      public_subnets     = []
-      private_subnets    = ["private"]
-      namespace_id       = "internal"
-      file_system_id     = "config"
-      execution_role_arn = "execution"
-      registry           = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-      region             = "Frankfurt"
-    }
+    platform = merge(var.platform, { vpc_id = "the-vpc" })
+  }
+  expect_failures = [var.platform]
+}
+
+run "there_are_subnets_of_both_kinds" {
+  command = plan
+  variables {
+    platform = merge(var.platform, { public_subnets = [] })
+  }
+  expect_failures = [var.platform]
+}
+
+run "namespace_and_file_system_are_ids" {
+  command = plan
+  variables {
+    platform = merge(var.platform, { namespace_id = "internal" })
+  }
+  expect_failures = [var.platform]
+}
+
+run "execution_role_is_an_arn" {
+  command = plan
+  variables {
+    platform = merge(var.platform, { execution_role_arn = "execution" })
+  }
+  expect_failures = [var.platform]
+}
+
+run "region_is_one_of_aws" {
+  command = plan
+  variables {
+    platform = merge(var.platform, { region = "Frankfurt" })
   }
   expect_failures = [var.platform]
 }

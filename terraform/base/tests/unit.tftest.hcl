@@ -180,6 +180,16 @@ run "a_catalogue_that_is_not_there_is_refused" {
   expect_failures = [var.catalogue]
 }
 
+run "a_catalogue_that_extends_another_one_is_refused" {
+  command = plan
+
+  variables {
+    catalogue = "tests/other.yaml"
+  }
+
+  expect_failures = [var.catalogue]
+}
+
 run "buckets_with_dots_are_refused" {
   command = plan
 

@@ -12,19 +12,19 @@ resource "aws_lb" "this" {
   name                             = local.name
   load_balancer_type               = "network"
   internal                         = false
-  subnets                          = var.subnets
+  subnets                          = var.place.public_subnets
   enable_cross_zone_load_balancing = true # one task serves all zones
-  tags                             = var.tags
+  tags                             = var.place.tags
 }
 
 resource "aws_lb_target_group" "this" {
   name                 = local.name
-  vpc_id               = var.vpc_id
+  vpc_id               = var.place.vpc_id
   target_type          = "ip"
   protocol             = local.protocol
   port                 = var.port
   deregistration_delay = 30
-  tags                 = var.tags
+  tags                 = var.place.tags
 
   health_check {
     protocol            = var.health.protocol
@@ -51,8 +51,8 @@ resource "aws_lb_listener" "this" {
 }
 
 resource "aws_route53_record" "this" {
-  zone_id = var.zone.id
-  name    = "${var.name}.${var.zone.domain}"
+  zone_id = var.place.zone_id
+  name    = "${var.name}.${var.place.domain}"
   type    = "A"
 
   alias {

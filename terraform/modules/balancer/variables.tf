@@ -9,28 +9,6 @@ variable "name" {
   }
 }
 
-variable "vpc_id" {
-  description = "VPC of the tasks behind it, for example `vpc-0a1b`."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = startswith(var.vpc_id, "vpc-")
-    error_message = "The VPC must be an id `vpc-…`."
-  }
-}
-
-variable "subnets" {
-  description = "Public subnets that it stands in, one a zone, for example `[\"subnet-0a1b\"]`."
-  type        = list(string)
-  nullable    = false
-
-  validation {
-    condition     = length(var.subnets) > 0 && alltrue([for subnet in var.subnets : startswith(subnet, "subnet-")])
-    error_message = "There must be at least one subnet, each an id `subnet-…`."
-  }
-}
-
 variable "certificate_arn" {
   description = "Certificate of ACM that it shows, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; not given: TLS is passed through as it comes."
   type        = string
@@ -70,28 +48,35 @@ variable "health" {
   }
 }
 
-variable "zone" {
-  description = "Route53 zone that it gets its name in, for example `{ id = \"Z0A1B\", domain = \"dev.example.com\" }`."
+variable "place" {
+  description = "VPC of the tasks behind it, public subnets that it is in, one a zone, the Route53 zone of its name, and the tags of everything, at least `managed`; for example `{ vpc_id = \"vpc-0a1b\", public_subnets = [\"subnet-0a1b\"], zone_id = \"Z0A1B\", domain = \"dev.example.com\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({
-    id     = string
-    domain = string
+    vpc_id         = string
+    public_subnets = list(string)
+    zone_id        = string
+    domain         = string
+    tags           = map(string)
   })
 
   validation {
-    condition     = can(regex("^[A-Z0-9]+$", var.zone.id)) && can(regex("^[a-z0-9.-]+$", var.zone.domain))
-    error_message = "The zone needs its id `Z…` and its domain in lower case."
+    condition     = startswith(var.place.vpc_id, "vpc-")
+    error_message = "The VPC must be an id `vpc-…`."
   }
-}
-
-variable "tags" {
-  description = "Tags of everything, at least `managed`."
-  type        = map(string)
-  nullable    = false
 
   validation {
-    condition     = contains(keys(var.tags), "managed")
+    condition     = length(var.place.public_subnets) > 0 && alltrue([for subnet in var.place.public_subnets : startswith(subnet, "subnet-")])
+    error_message = "There must be at least one subnet, each an id `subnet-…`."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Z0-9]+$", var.place.zone_id)) && can(regex("^[a-z0-9.-]+$", var.place.domain))
+    error_message = "The zone needs its id `Z…` and its domain in lower case."
+  }
+
+  validation {
+    condition     = contains(keys(var.place.tags), "managed")
     error_message = "There must be the tag `managed`."
   }
 }

@@ -55,7 +55,7 @@ resource "aws_cloudwatch_log_group" "this" {
   # checkov:skip=CKV_AWS_338:how long logs are kept is an input, and costs
   name              = local.log_group
   retention_in_days = var.retention_days
-  tags              = var.tags
+  tags              = var.place.tags
 }
 
 resource "aws_ecs_task_definition" "this" {
@@ -67,7 +67,7 @@ resource "aws_ecs_task_definition" "this" {
   cpu                      = var.size.cpu
   memory                   = var.size.memory
   container_definitions    = jsonencode([local.container])
-  tags                     = var.tags
+  tags                     = var.place.tags
 
   volume {
     name = "tmp"
@@ -106,7 +106,7 @@ resource "aws_security_group" "this" {
   name        = local.name
   description = "gromit ${var.name}"
   vpc_id      = var.place.vpc_id
-  tags        = merge(var.tags, { Name = local.name })
+  tags        = merge(var.place.tags, { Name = local.name })
 }
 
 resource "aws_security_group_rule" "ingress" {

@@ -90,14 +90,14 @@ resource "aws_iam_role" "task" {
   name               = local.name
   description        = "what gromit ${var.name} may do"
   assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  tags               = var.place.tags
 }
 
 resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
   description        = "what ECS does for gromit ${var.name}"
   assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  tags               = var.place.tags
 }
 
 resource "aws_iam_role_policy" "task" {

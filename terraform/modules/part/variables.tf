@@ -132,28 +132,6 @@ variable "rights" {
   }
 }
 
-variable "place" {
-  description = "Where it runs, for example `{ vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", region = \"eu-central-1\", account_id = \"123456789012\" }`."
-  nullable    = false
-
-  type = object({
-    vpc_id     = string
-    vpc_cidr   = string
-    region     = string
-    account_id = string
-  })
-
-  validation {
-    condition     = startswith(var.place.vpc_id, "vpc-") && can(cidrnetmask(var.place.vpc_cidr))
-    error_message = "The VPC needs an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
-  }
-
-  validation {
-    condition     = can(regex("^[0-9]{12}$", var.place.account_id))
-    error_message = "The account must be the twelve digits of its id."
-  }
-}
-
 variable "retention_days" {
   description = "Days that its log is kept, for example 90."
   type        = number
@@ -166,13 +144,30 @@ variable "retention_days" {
   }
 }
 
-variable "tags" {
-  description = "Tags of everything, at least `managed`; the tag `env` is of environments alone."
-  type        = map(string)
+variable "place" {
+  description = "Account and network that it runs in, and the tags of everything, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
+  type = object({
+    account_id = string
+    region     = string
+    vpc_id     = string
+    vpc_cidr   = string
+    tags       = map(string)
+  })
+
   validation {
-    condition     = contains(keys(var.tags), "managed") && !contains(keys(var.tags), "env")
-    error_message = "There must be the tag `managed`, and no tag `env`: workers may change what bears that one."
+    condition     = startswith(var.place.vpc_id, "vpc-") && can(cidrnetmask(var.place.vpc_cidr))
+    error_message = "The VPC needs an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
+  }
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.place.account_id))
+    error_message = "The account must be the twelve digits of its id."
+  }
+
+  validation {
+    condition     = contains(keys(var.place.tags), "managed") && !contains(keys(var.place.tags), "env")
+    error_message = "There must be the tag `managed`, and no tag `env`: workers may change resources with that tag."
   }
 }

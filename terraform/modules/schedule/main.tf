@@ -10,7 +10,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   description         = "runs gromit ${var.part.name}"
   schedule_expression = each.value.every
   event_pattern       = each.value.pattern
-  tags                = var.tags
+  tags                = var.place.tags
 }
 
 resource "aws_cloudwatch_event_target" "this" {
@@ -18,7 +18,7 @@ resource "aws_cloudwatch_event_target" "this" {
 
   rule      = each.value.name
   target_id = local.name
-  arn       = var.cluster
+  arn       = var.place.cluster
   role_arn  = aws_iam_role.this.arn
 
   ecs_target {
@@ -28,8 +28,8 @@ resource "aws_cloudwatch_event_target" "this" {
     platform_version    = "1.4.0"
 
     network_configuration {
-      subnets          = var.subnets
-      security_groups  = concat([var.part.security_group_id], var.security_groups)
+      subnets          = var.place.private_subnets
+      security_groups  = concat([var.part.security_group_id], var.place.security_groups)
       assign_public_ip = false
     }
   }

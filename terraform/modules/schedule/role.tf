@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "this" {
     condition {
       test     = "ArnEquals"
       variable = "ecs:cluster"
-      values   = [var.cluster]
+      values   = [var.place.cluster]
     }
   }
 
@@ -40,7 +40,7 @@ resource "aws_iam_role" "this" {
   name               = "${local.name}-schedule"
   description        = "starts gromit ${var.part.name}"
   assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  tags               = var.place.tags
 }
 
 resource "aws_iam_role_policy" "this" {

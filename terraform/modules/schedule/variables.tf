@@ -39,47 +39,34 @@ variable "on" {
   }
 }
 
-variable "cluster" {
-  description = "ARN of the cluster that it runs in, for example `arn:aws:ecs:eu-central-1:123456789012:cluster/internal`."
-  type        = string
+variable "place" {
+  description = "Cluster and private subnets that it runs in, security groups that it is in besides its own, and the tags of everything, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
   nullable    = false
 
+  type = object({
+    cluster         = string
+    private_subnets = list(string)
+    security_groups = optional(list(string), [])
+    tags            = map(string)
+  })
+
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:cluster/", var.cluster))
+    condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:cluster/", var.place.cluster))
     error_message = "The cluster must be the ARN of an ECS cluster."
   }
-}
-
-variable "subnets" {
-  description = "Private subnets that it may run in, for example `[\"subnet-0a1b\"]`."
-  type        = list(string)
-  nullable    = false
 
   validation {
-    condition     = length(var.subnets) > 0 && alltrue([for subnet in var.subnets : startswith(subnet, "subnet-")])
+    condition     = length(var.place.private_subnets) > 0 && alltrue([for subnet in var.place.private_subnets : startswith(subnet, "subnet-")])
     error_message = "There must be at least one subnet, each an id `subnet-…`."
   }
-}
-
-variable "security_groups" {
-  description = "Groups that it is in besides its own, for example the one whose members may mount a volume: `[\"sg-0a1b\"]`."
-  type        = list(string)
-  nullable    = false
-  default     = []
 
   validation {
-    condition     = alltrue([for group in var.security_groups : startswith(group, "sg-")])
+    condition     = alltrue([for group in var.place.security_groups : startswith(group, "sg-")])
     error_message = "Each group must be an id `sg-…`."
   }
-}
-
-variable "tags" {
-  description = "Tags of everything, at least `managed`."
-  type        = map(string)
-  nullable    = false
 
   validation {
-    condition     = contains(keys(var.tags), "managed")
+    condition     = contains(keys(var.place.tags), "managed")
     error_message = "There must be the tag `managed`."
   }
 }

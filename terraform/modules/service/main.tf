@@ -1,14 +1,14 @@
 resource "aws_ecs_service" "this" {
   # checkov:skip=CKV_AWS_332:1.4.0 is what LATEST means on Linux, and written out it is the same in the next plan
   name                    = "gromit-${var.part.name}"
-  cluster                 = var.cluster
+  cluster                 = var.place.cluster
   task_definition         = var.part.task_definition
   desired_count           = 1
   launch_type             = "FARGATE"
   platform_version        = "1.4.0"
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
-  tags                    = var.tags
+  tags                    = var.place.tags
 
   deployment_minimum_healthy_percent = var.singleton ? 0 : 100
   deployment_maximum_percent         = var.singleton ? 100 : 200
@@ -28,8 +28,8 @@ resource "aws_ecs_service" "this" {
   # would give up before they are. Without it ECS tries again, with growing pauses.
 
   network_configuration {
-    subnets          = var.subnets
-    security_groups  = concat([var.part.security_group_id], var.security_groups)
+    subnets          = var.place.private_subnets
+    security_groups  = concat([var.part.security_group_id], var.place.security_groups)
     assign_public_ip = false
   }
 
@@ -57,7 +57,7 @@ resource "aws_service_discovery_service" "this" {
   for_each = var.namespaces
 
   name = var.part.name
-  tags = var.tags
+  tags = var.place.tags
 
   dns_config {
     namespace_id   = each.value

@@ -13,12 +13,16 @@ mock_provider "aws" {
 }
 
 variables {
-  name    = "serve"
-  vpc_id  = "vpc-0a1b2c3d"
-  subnets = ["subnet-0a1b2c3d"]
-  health  = { port = 8080, protocol = "HTTP" }
-  zone    = { id = "Z0A1B2C3D", domain = "dev.example.com" }
-  tags    = { managed = "gromit" }
+  name   = "serve"
+  health = { port = 8080, protocol = "HTTP" }
+
+  place = {
+    vpc_id         = "vpc-0a1b2c3d"
+    public_subnets = ["subnet-0a1b2c3d"]
+    zone_id        = "Z0A1B2C3D"
+    domain         = "dev.example.com"
+    tags           = { managed = "gromit" }
+  }
 }
 
 run "tls_is_passed_through" {
@@ -67,17 +71,17 @@ run "long_names" {
 run "a_vpc_by_name" {
   command = plan
   variables {
-    vpc_id = "main"
+    place = merge(var.place, { vpc_id = "main" })
   }
-  expect_failures = [var.vpc_id]
+  expect_failures = [var.place]
 }
 
 run "no_subnets" {
   command = plan
   variables {
-    subnets = []
+    place = merge(var.place, { public_subnets = [] })
   }
-  expect_failures = [var.subnets]
+  expect_failures = [var.place]
 }
 
 run "a_certificate_by_name" {
@@ -107,15 +111,15 @@ run "health_by_a_bare_connection" {
 run "a_zone_by_name" {
   command = plan
   variables {
-    zone = { id = "dev.example.com", domain = "dev.example.com" }
+    place = merge(var.place, { zone_id = "dev.example.com" })
   }
-  expect_failures = [var.zone]
+  expect_failures = [var.place]
 }
 
 run "no_tags" {
   command = plan
   variables {
-    tags = {}
+    place = merge(var.place, { tags = {} })
   }
-  expect_failures = [var.tags]
+  expect_failures = [var.place]
 }

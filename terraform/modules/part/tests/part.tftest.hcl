@@ -23,13 +23,13 @@ variables {
   ports   = [8443]
   rights  = ["{\"Statement\": []}"]
   secrets = { GROMIT_PKI_CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ca-0a1b2c" }
-  tags    = { managed = "gromit" }
 
   place = {
     vpc_id     = "vpc-0a1b2c3d"
     vpc_cidr   = "10.91.0.0/16"
     region     = "eu-central-1"
     account_id = "123456789012"
+    tags       = { managed = "gromit" }
   }
 
   volumes = {
@@ -180,7 +180,15 @@ run "rights_that_are_no_policy" {
 run "a_place_without_an_account" {
   command = plan
   variables {
-    place = { vpc_id = "vpc-0a1b2c3d", vpc_cidr = "10.91.0.0/16", region = "eu-central-1", account_id = "example" }
+    place = merge(var.place, { account_id = "example" })
+  }
+  expect_failures = [var.place]
+}
+
+run "a_vpc_without_a_range" {
+  command = plan
+  variables {
+    place = merge(var.place, { vpc_cidr = "10.91.0.0" })
   }
   expect_failures = [var.place]
 }
@@ -217,7 +225,7 @@ run "white_space_is_not_counted" {
 run "the_tag_of_environments" {
   command = plan
   variables {
-    tags = { managed = "gromit", env = "app-test" }
+    place = merge(var.place, { tags = { managed = "gromit", env = "app-test" } })
   }
-  expect_failures = [var.tags]
+  expect_failures = [var.place]
 }

@@ -13,11 +13,14 @@ mock_provider "aws" {
 }
 
 variables {
-  every   = "rate(37 minutes)"
-  on      = { stopped = "{\"source\": [\"aws.ecs\"]}" }
-  cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
-  subnets = ["subnet-0a1b2c3d"]
-  tags    = { managed = "gromit" }
+  every = "rate(37 minutes)"
+  on    = { stopped = "{\"source\": [\"aws.ecs\"]}" }
+
+  place = {
+    cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+    private_subnets = ["subnet-0a1b2c3d"]
+    tags            = { managed = "gromit" }
+  }
 
   part = {
     name               = "sow"
@@ -77,31 +80,31 @@ run "no_task_definition" {
 run "a_cluster_by_name" {
   command = plan
   variables {
-    cluster = "internal"
+    place = merge(var.place, { cluster = "internal" })
   }
-  expect_failures = [var.cluster]
+  expect_failures = [var.place]
 }
 
 run "no_subnets" {
   command = plan
   variables {
-    subnets = []
+    place = merge(var.place, { private_subnets = [] })
   }
-  expect_failures = [var.subnets]
+  expect_failures = [var.place]
 }
 
 run "a_group_by_name" {
   command = plan
   variables {
-    security_groups = ["mounts"]
+    place = merge(var.place, { security_groups = ["mounts"] })
   }
-  expect_failures = [var.security_groups]
+  expect_failures = [var.place]
 }
 
 run "no_tags" {
   command = plan
   variables {
-    tags = {}
+    place = merge(var.place, { tags = {} })
   }
-  expect_failures = [var.tags]
+  expect_failures = [var.place]
 }

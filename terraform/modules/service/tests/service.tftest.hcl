@@ -9,12 +9,15 @@ mock_provider "aws" {
 }
 
 variables {
-  cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
-  subnets         = ["subnet-0a1b2c3d"]
-  security_groups = ["sg-mounts"]
-  namespaces      = { internal = "ns-0a1b2c3d" }
-  targets         = { "8443" = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/gromit-serve/0a1b" }
-  tags            = { managed = "gromit" }
+  namespaces = { internal = "ns-0a1b2c3d" }
+  targets    = { "8443" = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/gromit-serve/0a1b" }
+
+  place = {
+    cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+    private_subnets = ["subnet-0a1b2c3d"]
+    security_groups = ["sg-mounts"]
+    tags            = { managed = "gromit" }
+  }
 
   part = {
     name              = "serve"
@@ -98,25 +101,25 @@ run "no_task_definition" {
 run "a_cluster_by_name" {
   command = plan
   variables {
-    cluster = "internal"
+    place = merge(var.place, { cluster = "internal" })
   }
-  expect_failures = [var.cluster]
+  expect_failures = [var.place]
 }
 
 run "no_subnets" {
   command = plan
   variables {
-    subnets = []
+    place = merge(var.place, { private_subnets = [] })
   }
-  expect_failures = [var.subnets]
+  expect_failures = [var.place]
 }
 
 run "a_group_by_name" {
   command = plan
   variables {
-    security_groups = ["mounts"]
+    place = merge(var.place, { security_groups = ["mounts"] })
   }
-  expect_failures = [var.security_groups]
+  expect_failures = [var.place]
 }
 
 run "two_namespaces" {
@@ -138,7 +141,7 @@ run "a_target_by_name" {
 run "no_tags" {
   command = plan
   variables {
-    tags = {}
+    place = merge(var.place, { tags = {} })
   }
-  expect_failures = [var.tags]
+  expect_failures = [var.place]
 }

@@ -2,10 +2,14 @@
 module "balancer" {
   source = "../.."
 
-  name    = "serve"
-  vpc_id  = "vpc-0a1b2c3d"
-  subnets = ["subnet-0a1b2c3d"]
-  health  = { port = 8080, protocol = "HTTP" }
-  zone    = { id = "Z0A1B2C3D", domain = "dev.example.com" }
-  tags    = { managed = "example" }
+  name   = "serve"
+  health = { port = 8080, protocol = "HTTP" }
+
+  place = {
+    vpc_id         = "vpc-0a1b2c3d"
+    public_subnets = ["subnet-0a1b2c3d"]
+    zone_id        = "Z0A1B2C3D"
+    domain         = "dev.example.com"
+    tags           = { managed = "example" }
+  }
 }

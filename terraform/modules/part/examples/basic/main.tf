@@ -13,7 +13,6 @@ module "part" {
   image   = "ghcr.io/example/gromit:1.2.3"
   command = ["serve"]
   rights  = [data.aws_iam_policy_document.look.json]
-  tags    = { managed = "example" }
 
   volumes = {
     "/certs" = { file_system_id = "fs-0a1b2c3d", access_point_id = "fsap-0a1b2c3d" }
@@ -24,5 +23,6 @@ module "part" {
     vpc_cidr   = "10.91.0.0/16"
     region     = "eu-central-1"
     account_id = "123456789012"
+    tags       = { managed = "example" }
   }
 }

@@ -2,10 +2,13 @@
 module "schedule" {
   source = "../.."
 
-  every   = "rate(37 minutes)"
-  cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
-  subnets = ["subnet-0a1b2c3d"]
-  tags    = { managed = "example" }
+  every = "rate(37 minutes)"
+
+  place = {
+    cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+    private_subnets = ["subnet-0a1b2c3d"]
+    tags            = { managed = "example" }
+  }
 
   part = {
     name               = "sow"

@@ -2,10 +2,13 @@
 module "service" {
   source = "../.."
 
-  cluster    = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
-  subnets    = ["subnet-0a1b2c3d"]
   namespaces = { internal = "ns-0a1b2c3d" }
-  tags       = { managed = "example" }
+
+  place = {
+    cluster         = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
+    private_subnets = ["subnet-0a1b2c3d"]
+    tags            = { managed = "example" }
+  }
 
   part = {
     name              = "serve"
