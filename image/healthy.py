@@ -20,7 +20,7 @@ from gromit import cli
 from gromit.errors import GromitError
 
 if TYPE_CHECKING:
-    from gromit.config import Settings
+    from gromit.config.schema import Settings
 
 _TIMEOUT_S = 10
 """Less than the health check's own 15 s, so that the reason is seen."""

@@ -14,10 +14,11 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from gromit import config, log
-from gromit.adapters.terraform_process import Ended, Leash, run
-from gromit.adapters.terraform_session import Outside, Ready, Session, Setup
-from gromit.core.terraform import Backend, Call
+from gromit import log
+from gromit.adapters.terraform.process import Ended, Leash, run
+from gromit.adapters.terraform.session import Outside, Ready, Session, Setup
+from gromit.config.load import load
+from gromit.core.stack.terraform import Backend, Call
 from gromit.errors import GromitError
 
 _STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
@@ -39,7 +40,7 @@ def check(session: Session, folder: Path) -> list[str]:
 def main() -> int:
     """Check this machine's, or this container's, terraform; gives the exit code."""
     log.set_up("warn", "auto")
-    chosen = config.load(os.environ).settings.terraform
+    chosen = load(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
         setup = Setup(
             backend=Backend(bucket="none", region="none"),

@@ -1,7 +1,7 @@
 """The one tree of errors that people may see.
 
 A message is lower case, names the thing and says the remedy in `hint`. `code` is stable and goes into JSON. HTTP statuses
-and exit codes are tables at the edges (`web/api.py`, `cli/__init__.py`), not attributes of an error.
+and exit codes are tables at the edges (`web/api/app.py`, `cli/__init__.py`), not attributes of an error.
 
     GromitError
     ├── ConfigError      a setting is missing or wrong

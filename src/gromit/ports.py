@@ -8,15 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from gromit.core.claims import Claim, NoWork, Standing
-from gromit.core.clusters import ClusterEvent, ClusterState
-from gromit.core.dns import Changes, Listing, Record
-from gromit.core.environment import Work
-from gromit.core.locks import FoundLock, Lock, Owner, Verdict
-from gromit.core.protocol import Problem
-from gromit.core.rows import Outcome, Row, Write
-from gromit.core.stack import Platform, ServiceState, StackInput, StackOutput, StateHead
-from gromit.core.tokens import TokenEntry
+from gromit.core.dns.plan import Changes, Listing, Record
+from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.environments.environment import Work
+from gromit.core.environments.locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.environments.protocol import Problem
+from gromit.core.environments.rows import Outcome, Row, Write
+from gromit.core.security.tokens import TokenEntry
+from gromit.core.stack.clusters import ClusterEvent, ClusterState
+from gromit.core.stack.contract import Platform, ServiceState, StackInput, StackOutput, StateHead
 
 Progress = Callable[[str], None]
 """Called with one short line, secrets masked, whenever something visible happens."""

@@ -20,7 +20,7 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
   tags        = local.tags
 }
 
-# What environments are built on: the fields of gromit.core.stack.Platform.
+# What environments are built on: the fields of gromit.core.stack.contract.Platform.
 resource "aws_ssm_parameter" "platform" {
   # checkov:skip=CKV2_AWS_34:it holds plain ids and no secret
 

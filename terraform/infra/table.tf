@@ -1,4 +1,4 @@
-# Exactly as gromit makes it where nobody else has: adapters/dynamodb_table.py, docs/reference/table.md.
+# Exactly as gromit makes it where nobody else has: adapters/aws/dynamodb_table.py, docs/reference/table.md.
 resource "aws_dynamodb_table" "environments" {
   # checkov:skip=CKV_AWS_119:encrypted with the account's key for DynamoDB; rows hold no secret
 

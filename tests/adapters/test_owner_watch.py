@@ -16,7 +16,7 @@ import pytest
 from botocore.stub import Stubber
 
 from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
-from gromit.core.locks import FoundLock, Owner, Verdict
+from gromit.core.environments.locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
 LOCK = str(uuid.uuid4())

@@ -6,7 +6,7 @@ from typing import Any
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from gromit.adapters.ecs_tasks import CLUSTER_TAG, SERVICE_TAG
+from gromit.adapters.aws.ecs_tasks import CLUSTER_TAG, SERVICE_TAG
 from tests.aws_laws.laws import REGION
 
 

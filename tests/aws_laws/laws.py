@@ -1,6 +1,6 @@
 """A gate before the emulator in this process: it counts calls, grants them at AWS's rates on a virtual clock, and injects faults.
 
-Pages, sizes of calls and the like are kept by the emulator itself, as mended (`gromit.local.mends`).
+Pages, sizes of calls and the like are kept by the emulator itself, as mended (`gromit.local.aws.moto_patches`).
 """
 
 import io
@@ -22,9 +22,9 @@ from botocore.loaders import Loader
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
-from gromit.adapters import aws
-from gromit.adapters.route53 import Clock
-from gromit.local.mends import apply_mends, remove_mends
+from gromit.adapters.aws import client as aws
+from gromit.adapters.aws.route53 import Clock
+from gromit.local.aws.moto_patches import apply_mends, remove_mends
 
 REGION = "eu-central-1"
 LATENCY_S = 0.05

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gromit.adapters.ecs_tasks import EcsTasks
-from gromit.adapters.route53 import CLIENT, Route53Zone
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.dns import PublicTask, desired_records, plan
+from gromit.adapters.aws.ecs_tasks import EcsTasks
+from gromit.adapters.aws.route53 import CLIENT, Route53Zone
+from gromit.core.dns.plan import PublicTask, desired_records, plan
+from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.services.chitragupta import Chitragupta, Policy
 from tests.aws_laws.fleet import Fleet, address_of
 from tests.aws_laws.laws import Laws, governed

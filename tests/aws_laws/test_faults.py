@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from gromit.adapters.ecs_tasks import EcsTasks
-from gromit.adapters.route53 import CLIENT, Route53Zone
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.dns import Record, owner_record
+from gromit.adapters.aws.ecs_tasks import EcsTasks
+from gromit.adapters.aws.route53 import CLIENT, Route53Zone
+from gromit.core.dns.plan import Record, owner_record
+from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError
 from gromit.services.chitragupta import Chitragupta, Policy
 from tests.aws_laws.fleet import Fleet

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from gromit.adapters import aws
+from gromit.adapters.aws import client as aws
 from tests.aws_laws.laws import LATENCY_S, Laws
 
 LIST = "route53.ListHostedZones"

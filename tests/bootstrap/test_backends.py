@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from gromit.bootstrap.backends import session, terraform_grace
-from gromit.config import Terraform, load
+from gromit.config.load import load
+from gromit.config.schema import Terraform
 from gromit.errors import ConfigError
 
 

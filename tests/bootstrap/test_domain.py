@@ -9,9 +9,9 @@ import pytest
 from gromit import bootstrap
 from gromit.bootstrap.backends import config_root, session, state_bucket, terraform_runner
 from gromit.bootstrap.machine import domain_if_set
-from gromit.bootstrap.moving import migration
-from gromit.bootstrap.working import sower
-from gromit.config import load
+from gromit.bootstrap.migrate import migration
+from gromit.bootstrap.workers import sower
+from gromit.config.load import load
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.config_root import ConfigTree, init_root
-from gromit.adapters.suspension import Suspension
+from gromit.adapters.config_tree.root import ConfigTree, init_root
+from gromit.adapters.config_tree.suspension import Suspension
 from gromit.cli import run
-from gromit.core.roles import Role
+from gromit.core.security.roles import Role
 from tests.web.serving import Certificates, Serve, certificates, emulator, serve, shared_serve
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]

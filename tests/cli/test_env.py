@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 import stamina
 
-from gromit import bootstrap, config
+from gromit import bootstrap
 from gromit.cli import run
-from gromit.core.locks import Owner
-from gromit.core.roles import Role
+from gromit.config.load import load
+from gromit.core.environments.locks import Owner
+from gromit.core.security.roles import Role
 from gromit.core.time import iso
-from gromit.web.limits import Receive, Scope, Send, answer_error
-from gromit.web.server import Listener, Server
-from gromit.web.tls import ServerTls
+from gromit.web.server.limits import Receive, Scope, Send, answer_error
+from gromit.web.server.server import Listener, Server
+from gromit.web.server.tls import ServerTls
 from tests.web.serving import DEFAULTS, GRACE_S, REGION, TTL_S, Serve, certificates, emulator, eventually, serve, shared_serve
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
@@ -579,7 +580,7 @@ class Ours:
 
 @pytest.fixture
 def ours(shell: Shell, bucket: Any) -> Ours:
-    settings = config.load(dict(os.environ)).settings
+    settings = load(dict(os.environ)).settings
     return Ours(bootstrap.state_bucket(settings), bootstrap.owner_watch(settings).me())
 
 

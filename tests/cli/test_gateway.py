@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gromit.adapters.token_file import TokenFile
-from gromit.core.roles import Role
+from gromit.adapters.security.token_file import TokenFile
+from gromit.core.security.roles import Role
+from gromit.core.security.tokens import Verb, make_grant
 from gromit.core.time import Millis
-from gromit.core.tokens import Verb, make_grant
 from gromit.services.tokens import Sources, Tokens
 from tests.fakes.authority import TestCa
 from tests.fakes.upstream import StandIn

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gromit import bootstrap
-from gromit.adapters.config_root import MARKER
+from gromit.adapters.config_tree.root import MARKER
 from gromit.cli import run
 from tests.web.serving import Emulator, emulator
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from gromit import bootstrap
-from gromit.adapters.config_root import ConfigTree, init_root
-from gromit.adapters.suspension import Suspension
+from gromit.adapters.config_tree.root import ConfigTree, init_root
+from gromit.adapters.config_tree.suspension import Suspension
 from gromit.cli import run
-from gromit.core.roles import Role
+from gromit.core.security.roles import Role
 from tests.fakes.platform import PLATFORM
 from tests.web.serving import Serve, certificates, emulator, serve, shared_serve
 

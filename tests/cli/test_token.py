@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.token_file import TokenFile
-from gromit.core import tokens
+from gromit.adapters.security.token_file import TokenFile
+from gromit.core.security import tokens
 
 
 def _run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

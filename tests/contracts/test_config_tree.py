@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from gromit.adapters.config_root import ConfigTree, init_root
+from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.errors import RootUnusable, Suspended
 from gromit.ports import ConfigRoot
 from tests.fakes.config_root import FakeConfigRoot

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gromit.adapters.dynamodb import INDEX, DynamoStore
-from gromit.adapters.dynamodb_table import Table
-from gromit.core.rows import (
+from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
+from gromit.adapters.aws.dynamodb_table import Table
+from gromit.core.environments.rows import (
     Absent,
     Accepted,
     AllOf,

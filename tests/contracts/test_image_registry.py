@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.ecr import EcrImages
+from gromit.adapters.aws.ecr import EcrImages
 from gromit.ports import ImageRegistry
 from tests.contracts.ecr_images import push
 from tests.fakes.images import FakeImages

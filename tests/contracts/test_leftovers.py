@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.aws_leftovers import AwsLeftovers
+from gromit.adapters.aws.leftovers import AwsLeftovers
 from gromit.ports import Leftovers
 from tests.contracts.ecs_world import REGION, EcsWorld
 from tests.fakes.leftovers import FakeLeftovers

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.platform_parameter import PlatformParameter
-from gromit.core.stack import Platform
+from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.core.stack.contract import Platform
 from gromit.errors import ConfigError
 from gromit.ports import PlatformSource
 from tests.fakes.platform import PLATFORM, FakePlatform

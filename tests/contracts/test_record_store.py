@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from gromit.adapters.route53 import CLIENT, Route53Zone
-from gromit.core.dns import Changes, Reasoned, Record, owner_record
+from gromit.adapters.aws.route53 import CLIENT, Route53Zone
+from gromit.core.dns.plan import Changes, Reasoned, Record, owner_record
 from gromit.errors import BackendError
 from gromit.ports import RecordStore
 from tests.aws_laws.laws import governed

@@ -6,9 +6,9 @@ from typing import Protocol
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.ecs_services import EcsServices
-from gromit.core.stack import ServiceState
-from gromit.local.mends import apply_mends, remove_mends
+from gromit.adapters.aws.ecs_services import EcsServices
+from gromit.core.stack.contract import ServiceState
+from gromit.local.aws.moto_patches import apply_mends, remove_mends
 from gromit.ports import ServiceStates
 from tests.contracts.ecs_world import EcsWorld
 from tests.fakes.services import FakeServices

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.dns import Record, owner_record
-from gromit.core.environment import WIRE_STATE, Phase, Source, Version, Want, Work, parse
-from gromit.core.lifecycle import Stamp
+from gromit.core.dns.plan import Record, owner_record
+from gromit.core.environments.environment import WIRE_STATE, Phase, Source, Version, Want, Work, parse
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Accepted, Refused, Row, carry_out
 from gromit.core.migration import LeftAlone, RecordStep, RowStep, Terms, plan_records, plan_row
 from gromit.core.names import RESERVED
-from gromit.core.rows import Accepted, Refused, Row, carry_out
+from gromit.core.stack.catalogue import Catalogue, Component
 
 NOW, GRACE = 1_700_000_000_000, 3_600_000
 DOMAIN = "dev.example.com"

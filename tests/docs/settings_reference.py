@@ -4,7 +4,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from gromit.config import FieldDoc, fields
+from gromit.config.schema import FieldDoc, fields
 from gromit.core.time import format_duration
 
 _HEAD = """\

@@ -5,10 +5,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from gromit.adapters import catalogue_file
-from gromit.adapters.catalogue_entry import Entry, Size
-from gromit.adapters.catalogue_file import FILE_KEYS
-from gromit.core.config_files import Variables, folder_hash
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.catalogue.entry import Entry, Size
+from gromit.adapters.catalogue.file import FILE_KEYS
+from gromit.core.stack.config_files import Variables, folder_hash
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")

@@ -2,11 +2,11 @@
 
 import re
 
-from gromit.adapters.aws_quotas import CODES, NAMED
-from gromit.config import fields
-from gromit.core.findings import Check, State
-from gromit.core.rights import Part
-from gromit.core.walls import USUAL, Quota
+from gromit.adapters.doctor.quotas import CODES, NAMED
+from gromit.config.schema import fields
+from gromit.core.doctor.findings import Check, State
+from gromit.core.doctor.quotas import USUAL, Quota
+from gromit.core.doctor.rights import Part
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/doctor.md")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from gromit import cli, errors
 from gromit.cli import EXIT_CODES, FAILED
-from gromit.core.protocol import LOCKED
+from gromit.core.environments.protocol import LOCKED
 from gromit.errors import GromitError
-from gromit.web.api import STATUS
+from gromit.web.api.app import STATUS
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/errors.md")

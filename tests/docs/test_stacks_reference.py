@@ -7,14 +7,14 @@ from dataclasses import fields
 
 import pytest
 
-from gromit.adapters import catalogue_file
-from gromit.adapters.aws_quotas import CODES
-from gromit.adapters.platform_parameter import parse
-from gromit.adapters.state_bucket import lock_key, state_key
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.component_inputs import Sources, component_inputs
-from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
-from gromit.core.walls import USUAL, Quota, cost
+from gromit.adapters.aws.platform_parameter import parse
+from gromit.adapters.aws.state_bucket import lock_key, state_key
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.doctor.quotas import CODES
+from gromit.core.doctor.quotas import USUAL, Quota, cost
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.component_inputs import Sources, component_inputs
+from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.docs.markdown import read, table
 from tests.stacks import overview
 from tests.stacks.hcl import Directory, directories, directory, everything

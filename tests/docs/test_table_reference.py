@@ -9,15 +9,29 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters import aws, catalogue_file
-from gromit.adapters.dynamodb_table import Table
-from gromit.core import environment, lifecycle, migration
-from gromit.core.claims import Claimant, Fence
-from gromit.core.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, WIRE_STATE, Phase, Source, Version, Work
-from gromit.core.fallbacks import Moved
-from gromit.core.lifecycle import Birth, Build, Stamp
+from gromit.adapters.aws import client as aws
+from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.core import migration
+from gromit.core.environments import environment, history, wanted, work
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import (
+    FALLBACK,
+    REDEPLOY,
+    REF,
+    SEQUENCE,
+    VERSION,
+    WIRE_STATE,
+    Phase,
+    Source,
+    Version,
+    Work,
+)
+from gromit.core.environments.fallbacks import Moved
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Row, Write
+from gromit.core.environments.wanted import Birth, Build
 from gromit.core.names import parse_ref
-from gromit.core.rows import Row, Write
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
@@ -29,32 +43,32 @@ FALLBACKS = {"other": Version("master", Source.DEFAULT)}
 BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
 
 WRITES: Mapping[Callable[..., object], Callable[[], list[Write]]] = {
-    lifecycle.report: lambda: [lifecycle.report(BUILD, STAMP)],
-    lifecycle.note_sequence: lambda: [lifecycle.note_sequence(BUILD)],
-    lifecycle.note_ref: lambda: [lifecycle.note_ref(BUILD)],
-    lifecycle.renew_fallbacks: lambda: [lifecycle.renew_fallbacks(Moved(FALLBACKS, 1), STAMP)],
-    lifecycle.retry_now: lambda: [lifecycle.retry_now(STAMP)],
-    lifecycle.start: lambda: [
-        lifecycle.start(before, Birth("id", protected=False, fallbacks=FALLBACKS), lifecycle.build_attributes(BUILD), STAMP, "text")
+    wanted.report: lambda: [wanted.report(BUILD, STAMP)],
+    wanted.note_sequence: lambda: [wanted.note_sequence(BUILD)],
+    wanted.note_ref: lambda: [wanted.note_ref(BUILD)],
+    wanted.renew_fallbacks: lambda: [wanted.renew_fallbacks(Moved(FALLBACKS, 1), STAMP)],
+    wanted.retry_now: lambda: [wanted.retry_now(STAMP)],
+    wanted.start: lambda: [
+        wanted.start(before, Birth("id", protected=False, fallbacks=FALLBACKS), wanted.build_attributes(BUILD), STAMP, "text")
         for before in (None, BEFORE)
     ],
-    lifecycle.replace_versions: lambda: [lifecycle.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)],
-    lifecycle.merge_versions: lambda: [lifecycle.merge_versions(lifecycle.reported_attributes({"repo": "v1"}), STAMP)],
-    lifecycle.delete: lambda: [lifecycle.delete(STAMP, 1, "text")],
-    lifecycle.retire: lambda: [lifecycle.retire(BEFORE, "repo", "master", STAMP)],
-    lifecycle.retire_last: lambda: [lifecycle.retire_last(BEFORE, "repo", "master", STAMP, 1)],
-    lifecycle.protect: lambda: [lifecycle.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
-    lifecycle.redeploy: lambda: [lifecycle.redeploy(["part"], "1", STAMP)],
-    lifecycle.cut_history: lambda: [lifecycle.cut_history(BEFORE)],
-    lifecycle.claim: lambda: [lifecycle.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work],
-    lifecycle.renew: lambda: [lifecycle.renew(FENCE, 1, 1)],
-    lifecycle.release: lambda: [lifecycle.release(FENCE)],
-    lifecycle.sown: lambda: [lifecycle.sown(FENCE, "nonce", "hash", STAMP)],
-    lifecycle.sown_but_changed: lambda: [lifecycle.sown_but_changed(FENCE, "nonce", "hash", STAMP)],
-    lifecycle.reaped: lambda: [lifecycle.reaped(FENCE, "nonce", STAMP)],
-    lifecycle.reaped_but_revived: lambda: [lifecycle.reaped_but_revived(FENCE, "nonce", STAMP)],
-    lifecycle.failed: lambda: [lifecycle.failed(FENCE, FAILURE, 1, STAMP)],
-    lifecycle.failed_but_changed: lambda: [lifecycle.failed_but_changed(FENCE, FAILURE, STAMP)],
+    wanted.replace_versions: lambda: [wanted.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)],
+    wanted.merge_versions: lambda: [wanted.merge_versions(wanted.reported_attributes({"repo": "v1"}), STAMP)],
+    wanted.delete: lambda: [wanted.delete(STAMP, 1, "text")],
+    wanted.retire: lambda: [wanted.retire(BEFORE, "repo", "master", STAMP)],
+    wanted.retire_last: lambda: [wanted.retire_last(BEFORE, "repo", "master", STAMP, 1)],
+    wanted.protect: lambda: [wanted.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
+    wanted.redeploy: lambda: [wanted.redeploy(["part"], "1", STAMP)],
+    history.cut_history: lambda: [history.cut_history(BEFORE)],
+    work.claim: lambda: [work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work],
+    work.renew: lambda: [work.renew(FENCE, 1, 1)],
+    work.release: lambda: [work.release(FENCE)],
+    work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],
+    work.sown_but_changed: lambda: [work.sown_but_changed(FENCE, "nonce", "hash", STAMP)],
+    work.reaped: lambda: [work.reaped(FENCE, "nonce", STAMP)],
+    work.reaped_but_revived: lambda: [work.reaped_but_revived(FENCE, "nonce", STAMP)],
+    work.failed: lambda: [work.failed(FENCE, FAILURE, 1, STAMP)],
+    work.failed_but_changed: lambda: [work.failed_but_changed(FENCE, FAILURE, STAMP)],
     migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
 }
 """Everything that makes a write, and samples of it with all that it may set."""
@@ -106,7 +120,12 @@ def _written() -> Iterator[tuple[str, str]]:
 
 
 def test_every_function_that_makes_a_write_is_sampled() -> None:
-    functions = {f for _, f in inspect.getmembers(lifecycle, inspect.isfunction) if f.__module__ == lifecycle.__name__}
+    functions = {
+        function
+        for module in (history, wanted, work)
+        for _, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+    }
     makers = {f for f in functions if inspect.signature(f).return_annotation is Write and not f.__name__.startswith("_")}
     assert makers == set(WRITES) - {migration.plan_row}
 
@@ -118,7 +137,7 @@ def test_every_attribute_is_there_with_its_type() -> None:
 
 def test_every_write_but_a_renewal_adds_to_the_revision() -> None:
     silent = {f for f, make in WRITES.items() if any("revision" not in {*w.increments, *w.sets} for w in make())}
-    assert silent == {lifecycle.renew}
+    assert silent == {work.renew}
 
 
 def test_every_attribute_that_is_removed_or_read_is_there() -> None:
@@ -150,10 +169,10 @@ def _events(write: Write) -> list[Any]:
 
 
 def test_numbers_of_the_history_are_right() -> None:
-    assert f"At most {lifecycle.HISTORY_MAX} are kept" in TEXT
-    assert f"all but the newest {lifecycle.HISTORY_KEPT} are dropped" in TEXT
-    assert f"A text is cut after {lifecycle.EVENT_TEXT_MAX} characters" in TEXT
-    assert f"{lifecycle.TOMBSTONE_MS // 86_400_000} days after `gone_at`" in TEXT
+    assert f"At most {history.HISTORY_MAX} are kept" in TEXT
+    assert f"all but the newest {history.HISTORY_KEPT} are dropped" in TEXT
+    assert f"A text is cut after {history.EVENT_TEXT_MAX} characters" in TEXT
+    assert f"{history.TOMBSTONE_MS // 86_400_000} days after `gone_at`" in TEXT
 
 
 def test_every_phase_is_there_as_the_old_wire_calls_it() -> None:

@@ -1,7 +1,7 @@
 """The page on trust has the figures of the code."""
 
-from gromit.core.oidc import LEEWAY_S
-from gromit.web.issuer import ALGORITHM, FRESH_MS, KEPT_MS, PAUSE_MS
+from gromit.core.security.oidc import LEEWAY_S
+from gromit.web.gateway.issuer import ALGORITHM, FRESH_MS, KEPT_MS, PAUSE_MS
 from tests.docs.markdown import read
 
 TRUST = read("explanation/trust.md")

@@ -2,15 +2,15 @@
 
 import pytest
 
-from gromit.core.environment import WIRE_STATE, Phase, Source
+from gromit.core.environments.environment import WIRE_STATE, Phase, Source
 from gromit.core.names import NAME_MAX, REF_MAX, RESERVED, parse_ref
-from gromit.core.roles import Role, admits
+from gromit.core.security.roles import Role, admits
 from gromit.errors import InvalidInput
 from gromit.services.environments import Receipt
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX
-from gromit.web.limits import Limits
+from gromit.web.server.limits import Limits
 from tests.docs.markdown import read, table
-from tests.web.test_admission_over_tls import EXPECTED
+from tests.web.api.test_admission_over_tls import EXPECTED
 
 NAMES, WIRE = read("reference/names.md"), read("reference/wire.md")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
-from gromit.config import fields
-from gromit.core.terraform import LOCK_VARIABLE
-from gromit.local import variables
+from gromit.config.schema import fields
+from gromit.core.stack.terraform import LOCK_VARIABLE
+from gromit.local.cloud import variables
 from tests.docs.cli_reference import commands
 from tests.docs.markdown import DOCS, ROOT
 

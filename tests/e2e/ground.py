@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gromit.adapters import catalogue_file
-from gromit.local import cloud, network
-from gromit.local.assembly import Assembly, account
-from gromit.local.layout import Facts, Layout
-from gromit.local.platform import make_platform
-from gromit.local.supervisor import Supervisor
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.local.cloud import cloud, network
+from gromit.local.cloud.layout import Facts, Layout
+from gromit.local.cloud.parts import Assembly, account
+from gromit.local.cloud.platform import make_platform
+from gromit.local.cloud.supervisor import Supervisor
 
 CATALOGUE = Path(__file__).with_name("catalogue") / "two.yaml"
 _START_S = 60.0

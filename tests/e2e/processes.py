@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gromit.local.processes import Identity, descendants, end, identity
+from gromit.local.cloud.processes import Identity, descendants, end, identity
 from tests.waiting import wait_for
 
 
@@ -136,7 +136,7 @@ def _state(pid: int) -> str:
 
 
 def _tether() -> str:
-    found = importlib.util.find_spec("gromit.local.tether")
+    found = importlib.util.find_spec("gromit.local.cloud.die_with_parent")
     assert found is not None
     assert found.origin is not None
     return found.origin

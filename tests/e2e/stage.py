@@ -13,13 +13,15 @@ import dns.query
 import dns.rdatatype
 import httpx2
 
-from gromit import bootstrap, config
+from gromit import bootstrap
+from gromit.config.load import load
 from gromit.errors import NotFound
-from gromit.local import network, release, variables
-from gromit.local.assembly import GROMIT, account
-from gromit.local.layout import Facts
-from gromit.local.platform import BUCKET
-from gromit.web.client import ServeClient
+from gromit.local.cloud import network, variables
+from gromit.local.cloud.layout import Facts
+from gromit.local.cloud.parts import GROMIT, account
+from gromit.local.cloud.platform import BUCKET
+from gromit.local.demo import release
+from gromit.web.clients.serve import ServeClient
 from tests.e2e.ground import Ground
 from tests.e2e.processes import Process
 from tests.waiting import wait_for
@@ -121,7 +123,7 @@ class Stage:
     @cached_property
     def api(self) -> ServeClient:
         """A client of serve, with an operator's certificate."""
-        return bootstrap.serve_client(config.load(self.person).settings)
+        return bootstrap.serve_client(load(self.person).settings)
 
     def env(self, base: str) -> str:
         """The name of an environment of this test."""

@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gromit import bootstrap, config, log
-from gromit.core.claims import Claim
-from gromit.core.environment import Work
-from gromit.core.protocol import Step
+from gromit import bootstrap, log
+from gromit.config.load import load
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.environment import Work
+from gromit.core.environments.protocol import Step
 from gromit.services.reaping import Reaper
 
 
@@ -75,7 +76,7 @@ def watched(reaper: Reaper, moment: Moment) -> Reaper:
 
 def main(kind: Work, moment: Moment, root: Path) -> None:
     """One pass, of which one environment is worked on at a time."""
-    settings = config.load(os.environ).settings
+    settings = load(os.environ).settings
     log.set_up(settings.log.level, settings.log.format)
     reporting = bootstrap.Reporting(threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before)
     crew = bootstrap.workers(settings, kind, root, reporting)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gromit.core.findings import Check
-from gromit.local import network
-from gromit.local.assembly import account
+from gromit.core.doctor.findings import Check
+from gromit.local.cloud import network
+from gromit.local.cloud.parts import account
 from tests.e2e.stage import Ran, Stage
 from tests.fakes.terraform_cloud import ORGANIZATION, terraform_cloud
 

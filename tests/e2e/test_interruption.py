@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from gromit.local.processes import descendants
+from gromit.local.cloud.processes import descendants
 from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gromit.local.assembly import GROMIT
+from gromit.local.cloud.parts import GROMIT
 from tests.e2e.processes import Process
 from tests.e2e.stage import Build, Stage
 from tests.e2e.strikes import fall_asleep_at

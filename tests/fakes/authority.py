@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gromit.core import certificates
-from gromit.core.certificates import Authority, Key, Kind, LeafRequest
+from gromit.core.security import certificates
+from gromit.core.security.certificates import Authority, Key, Kind, LeafRequest
 
 LOOPBACK = ("127.0.0.1", "localhost")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gromit.core.config_files import Step, decide, file_hash, folder_hash
+from gromit.core.stack.config_files import Step, decide, file_hash, folder_hash
 
 if TYPE_CHECKING:
     from gromit.errors import GromitError

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gromit.core.dns import Changes, Listing, PublicTask, Record, desired_records
+from gromit.core.dns.plan import Changes, Listing, PublicTask, Record, desired_records
 from gromit.errors import BackendError
 from gromit.ports import Progress
 

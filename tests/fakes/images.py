@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from gromit.core.component_inputs import Image
+from gromit.core.stack.component_inputs import Image
 
 
 class FakeImages:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gromit.web.server import Listener, Server
+from gromit.web.server.server import Listener, Server
 
 AUDIENCE = "https://gateway.example.com"
 OWNER, OWNER_ID = "TykTechnologies", "14286345"

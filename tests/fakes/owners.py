@@ -1,6 +1,6 @@
 """Processes that hold locks, in memory."""
 
-from gromit.core.locks import FoundLock, Owner, Verdict
+from gromit.core.environments.locks import FoundLock, Owner, Verdict
 
 
 def owner(number: int, host: str = "here") -> Owner:

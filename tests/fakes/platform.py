@@ -1,6 +1,6 @@
 """A platform in memory."""
 
-from gromit.core.stack import Platform
+from gromit.core.stack.contract import Platform
 from gromit.errors import ConfigError
 
 PLATFORM = Platform(

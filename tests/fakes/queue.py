@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gromit.core.claims import Claim, NoWork, Standing
-from gromit.core.environment import Want, Work
-from gromit.core.protocol import Problem
+from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.protocol import Problem
 from gromit.errors import GromitError
 
 

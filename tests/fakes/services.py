@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gromit.core.stack import ServiceState
+from gromit.core.stack.contract import ServiceState
 
 
 class FakeServices:

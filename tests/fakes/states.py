@@ -2,8 +2,8 @@
 
 import itertools
 
-from gromit.core.locks import FoundLock, Lock, Owner
-from gromit.core.stack import StateHead
+from gromit.core.environments.locks import FoundLock, Lock, Owner
+from gromit.core.stack.contract import StateHead
 from gromit.errors import Conflict, GromitError
 
 

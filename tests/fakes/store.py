@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from gromit.core.rows import Accepted, Outcome, Row, Write, carry_out
+from gromit.core.environments.rows import Accepted, Outcome, Row, Write, carry_out
 from gromit.ports import Due, Page
 
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from gromit.core.locks import Lock
-from gromit.core.stack import ServiceState, StackInput, StackOutput, StateHead
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.contract import ServiceState, StackInput, StackOutput, StateHead
 from gromit.ports import Progress
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gromit.core.roles import Role
-from gromit.web.gate import peer_of
-from gromit.web.server import Listener, Server
-from gromit.web.tls import Identity, ServerTls
+from gromit.core.security.roles import Role
+from gromit.web.server.gate import peer_of
+from gromit.web.server.server import Listener, Server
+from gromit.web.server.tls import Identity, ServerTls
 from tests.fakes.authority import TestCa
 
 

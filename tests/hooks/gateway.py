@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gromit.web.server import Listener, Server
-from gromit.web.tls import ServerTls
+from gromit.web.server.server import Listener, Server
+from gromit.web.server.tls import ServerTls
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 import notify
-from gromit.web.tls import Identity, ServerTls
+from gromit.web.server.tls import Identity, ServerTls
 from tests.fakes.authority import TestCa
 from tests.fakes.issuer import Issuer
 from tests.hooks import events

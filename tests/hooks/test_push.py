@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gromit.adapters import catalogue_file
-from gromit.core.environment import Source, Version
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.core.environments.environment import Source, Version
 from gromit.core.names import is_tag
 from tests.docs.markdown import blocks, read
 from tests.hooks.events import HEAD, Event, push

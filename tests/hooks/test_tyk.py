@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from gromit.config import Gateway
-from gromit.core.roles import Role
+from gromit.config.schema import Gateway
+from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.log import mask
-from gromit.web.gateway import GatewayParts, build_gateway
-from gromit.web.limits import Limits, RateLimit
-from gromit.web.tls import ClientTls, Identity
-from gromit.web.upstream import Upstream, client
-from gromit.web.wire import REPOSITORY_HEADER
+from gromit.web.api.wire import REPOSITORY_HEADER
+from gromit.web.gateway.app import GatewayParts, build_gateway
+from gromit.web.gateway.upstream import Upstream, client
+from gromit.web.server.limits import Limits, RateLimit
+from gromit.web.server.tls import ClientTls, Identity
 from tests.docs.markdown import ROOT
 from tests.fakes.authority import TestCa
 from tests.web.serving import Serve

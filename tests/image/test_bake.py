@@ -14,7 +14,7 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 
 import bake
-from gromit.adapters.provider_mirror import Bundle, find_bundle
+from gromit.adapters.terraform.provider_mirror import Bundle, find_bundle
 from tests.image.builder import Builder
 from tests.image.dockerfile import read
 

@@ -103,7 +103,7 @@ def test_the_wheel_of_the_source_archive_is_the_same(dist: Path, tmp_path: Path)
 def test_a_server_needs_nothing_of_the_extras(server: Path) -> None:
     done = _run(server / "python", "-I", "-c", _IMPORT_ALL)
     assert done.returncode == 0, done.stderr
-    assert {"gromit.cli.serve", "gromit.adapters.terraform", "gromit.web.api"} <= set(json.loads(done.stdout))
+    assert {"gromit.cli.serve", "gromit.adapters.terraform.runner", "gromit.web.api.app"} <= set(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("command", ["serve", "sow"])

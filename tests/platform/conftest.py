@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters import provider_mirror
+from gromit.adapters.terraform import provider_mirror
 from tests.platform.emulator import Emulator, running_emulator
 from tests.platform.roots import Engine
 

@@ -60,7 +60,7 @@ def running_emulator() -> Iterator[Emulator]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    from gromit.local import emulator  # noqa: PLC0415 - moto is only for the emulator's own process
+    from gromit.local.aws import emulator  # noqa: PLC0415 - moto is only for the emulator's own process
 
     with emulator.Emulator() as aws:
         print(aws.url, flush=True)  # noqa: T201 - this is how the parent learns the address

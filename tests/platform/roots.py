@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from gromit.adapters import terraform_child
-from gromit.core.terraform import Call, child_environment, cli_config
+from gromit.adapters.terraform import child as terraform_child
+from gromit.core.stack.terraform import Call, child_environment, cli_config
 from tests.platform.emulator import Emulator
 from tests.stacks.hcl import Directory
 

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from gromit.local.assembly import GROMIT
+from gromit.local.cloud.parts import GROMIT
 from tests.e2e.processes import Process
 from tests.platform.emulator import Emulator
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gromit.adapters.terraform_session import DEVENV
-from gromit.core.terraform import STATE_KEY
+from gromit.adapters.terraform.session import DEVENV
+from gromit.core.stack.terraform import STATE_KEY
 from tests.platform.authorization import EVERYTHING, TABLE, actions_in_use, findings, trimmed
 from tests.stacks.hcl import PLATFORM
 

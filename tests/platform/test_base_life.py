@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from gromit.local.platform import Account, push_image
+from gromit.local.cloud.platform import Account, push_image
 from tests.platform.emulator import REGION, Emulator, running_emulator
 from tests.platform.inventory import everything
 from tests.platform.pushing import VARIABLES, arn

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from gromit.adapters.config_root import MARKER
-from gromit.adapters.dynamodb_table import Table
-from gromit.adapters.platform_parameter import PlatformParameter
-from gromit.core.stack import Platform
+from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.adapters.config_tree.root import MARKER
+from gromit.core.stack.contract import Platform
 from tests.platform import infra
 from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator

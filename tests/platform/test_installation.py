@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
-from gromit.adapters import terraform_child
-from gromit.adapters.config_root import init_root
+from gromit.adapters.config_tree.root import init_root
 from gromit.adapters.private_files import write_whole
-from gromit.core.terraform import cli_config
-from gromit.local import cloud, network
-from gromit.local.assembly import Assembly, account
-from gromit.local.layout import Facts, Layout
-from gromit.local.platform import push_image
-from gromit.local.supervisor import Supervisor
+from gromit.adapters.terraform import child as terraform_child
+from gromit.core.stack.terraform import cli_config
+from gromit.local.cloud import cloud, network
+from gromit.local.cloud.layout import Facts, Layout
+from gromit.local.cloud.parts import Assembly, account
+from gromit.local.cloud.platform import push_image
+from gromit.local.cloud.supervisor import Supervisor
 from tests.docs.cloud import GROMIT, variables
 from tests.docs.markdown import DOCS, blocks
 from tests.docs.shell import Shell, shell

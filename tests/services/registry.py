@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.component_inputs import Image
-from gromit.core.environment import Environment, Phase
-from gromit.core.lifecycle import Build, Stamp
+from gromit.core.environments.environment import Environment, Phase
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Outcome, Write
+from gromit.core.environments.wanted import Build
 from gromit.core.names import parse_ref
-from gromit.core.rows import Outcome, Write
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.component_inputs import Image
 from gromit.services.environments import Environments, Policy, Receipt
 from gromit.services.leases import Leases, Terms
 from gromit.services.ledger import Ledger

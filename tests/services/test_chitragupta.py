@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.dns import PublicTask, Record, owner_record
+from gromit.core.dns.plan import PublicTask, Record, owner_record
 from gromit.errors import BackendError, ConfigError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
 from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
 from tests.fakes.dns import FakeFeed, FakeTasks, FakeWanted, FakeZone, records_of

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.clusters import ClusterEvent, ClusterState
-from gromit.core.dns import PublicTask
-from gromit.core.stack import ServiceState
+from gromit.core.dns.plan import PublicTask
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.clusters import ClusterEvent, ClusterState
+from gromit.core.stack.contract import ServiceState
 from gromit.errors import NotFound, Temporary
 from gromit.services.clusters import Clusters, Overview, ServiceView
 from tests.fakes.dns import FakeTasks

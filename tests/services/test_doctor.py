@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.findings import Check, Finding, State, ok, skipped, wrong
-from gromit.core.walls import Quota, Wall
+from gromit.core.doctor.findings import Check, Finding, State, ok, skipped, wrong
+from gromit.core.doctor.quotas import Quota, Wall
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 from gromit.services.doctor import Doctor, Examination
 

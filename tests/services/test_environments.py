@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.claims import Claimant, Fence
-from gromit.core.environment import Environment, Failure, Phase, Source, Version, Want, Work
-from gromit.core.lifecycle import HISTORY_MAX, TOMBSTONE_MS
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import Environment, Failure, Phase, Source, Version, Want, Work
+from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.names import environment_name
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
 from gromit.services.environments import Receipt

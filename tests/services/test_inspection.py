@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.config_root import ConfigTree, init_root
-from gromit.adapters.suspension import Suspension
-from gromit.core.catalogue import Catalogue, Component
+from gromit.adapters.config_tree.root import ConfigTree, init_root
+from gromit.adapters.config_tree.suspension import Suspension
+from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.services.inspection import Inspector
 from gromit.services.sowing import Patience, Sower
 from tests.fakes.images import FakeImages

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gromit.core.claims import Claimant, Fence
-from gromit.core.environment import Environment, Failure, Phase, Work
-from gromit.core.rows import Absent, Write
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import Environment, Failure, Phase, Work
+from gromit.core.environments.rows import Absent, Write
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, Nothing
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry

@@ -2,12 +2,12 @@
 
 import pytest
 
-from gromit.core import lifecycle
-from gromit.core.lifecycle import HISTORY_KEPT, HISTORY_MAX
-from gromit.core.rows import Absent, Accepted, Refused, Write
+from gromit.core.environments import wanted
+from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX
+from gromit.core.environments.rows import Absent, Accepted, Refused, Write
 from gromit.errors import Temporary
 from gromit.services.ledger import ATTEMPTS, Ledger
-from tests.core.lives import NAME, born, build, stamp
+from tests.core.environments.lives import NAME, born, build, stamp
 from tests.fakes.announcer import FakeAnnouncer
 from tests.services.registry import MeddledStore, Registry
 
@@ -30,7 +30,7 @@ def with_a_full_history(store: MeddledStore) -> None:
 def test_a_full_history_is_cut_and_the_write_carried_out() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
-    outcome = Ledger(store, announcer).write(NAME, lifecycle.report(build(version="sha-2"), stamp()), "build")
+    outcome = Ledger(store, announcer).write(NAME, wanted.report(build(version="sha-2"), stamp()), "build")
     assert isinstance(outcome, Accepted)
     events = outcome.row["events"]
     assert (len(events), events[0]["text"], events[-1]["kind"]) == (HISTORY_KEPT + 1, str(HISTORY_MAX - HISTORY_KEPT), "build")
@@ -41,7 +41,7 @@ def test_a_full_history_is_cut_and_the_write_carried_out() -> None:
 def test_a_write_that_is_refused_for_another_reason_stays_refused_when_the_history_is_full() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
-    outcome = Ledger(store, announcer).write(NAME, lifecycle.report(build(), stamp()), "build")
+    outcome = Ledger(store, announcer).write(NAME, wanted.report(build(), stamp()), "build")
     assert isinstance(outcome, Refused)
     assert announcer.heard == []
 
@@ -51,7 +51,7 @@ def test_a_history_that_others_fill_again_and_again_is_a_passing_trouble() -> No
     with_a_full_history(store)
     store.meddling = [lambda: with_a_full_history(store)] * (2 * ATTEMPTS)
     with pytest.raises(Temporary, match=f"{NAME} is being changed"):
-        Ledger(store, FakeAnnouncer()).write(NAME, lifecycle.report(build(version="sha-2"), stamp()), "build")
+        Ledger(store, FakeAnnouncer()).write(NAME, wanted.report(build(version="sha-2"), stamp()), "build")
 
 
 def test_no_history_grows_beyond_its_bound_however_much_happens() -> None:

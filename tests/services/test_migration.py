@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.dns import Record, owner_record
-from gromit.core.environment import parse
-from gromit.core.lifecycle import Stamp
-from gromit.core.rows import Outcome, Write
+from gromit.core.dns.plan import Record, owner_record
+from gromit.core.environments.environment import parse
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Outcome, Write
+from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError, Conflict
 from gromit.services.migration import PAGE, Line, Migration
 from tests.fakes.dns import FakeZone

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from structlog.testing import capture_logs
 
-from gromit.adapters import ca_key
-from gromit.adapters.pki_files import DenyListFile, PkiFiles
-from gromit.core.certificates import Authority, Key, LeafRequest, Standing
-from gromit.core.roles import Role
+from gromit.adapters.security import ca_key
+from gromit.adapters.security.pki_files import DenyListFile, PkiFiles
+from gromit.core.security.certificates import Authority, Key, LeafRequest, Standing
+from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.services.pki import Pki, Sources
 from tests.fakes.authority import new_key

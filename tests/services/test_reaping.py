@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.environment import Work
-from gromit.core.locks import Lock
-from gromit.core.stack import StateHead
+from gromit.core.environments.environment import Work
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.contract import StateHead
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
 from gromit.services.reaping import Reaper

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.claims import Claim
-from gromit.core.locks import FoundLock, Lock, Owner
-from gromit.core.protocol import Ending, Finish, Problem, Step
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.locks import FoundLock, Lock, Owner
+from gromit.core.environments.protocol import Ending, Finish, Problem, Step
 from gromit.errors import (
     BackendError,
     Conflict,

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.catalogue import Catalogue, Component
-from gromit.core.locks import Lock
-from gromit.core.stack import ServiceState
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.contract import ServiceState
 from gromit.errors import ConfigError, InvalidInput, RolloutFailed, RootUnusable, Suspended, TerraformFailed
 from gromit.services.sowing import Patience, Sower
 from tests.fakes.config_root import FakeConfigRoot

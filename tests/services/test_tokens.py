@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.token_file import TokenFile
-from gromit.core import tokens as core
+from gromit.adapters.security.token_file import TokenFile
+from gromit.core.security import tokens as core
+from gromit.core.security.tokens import Verb, make_grant
 from gromit.core.time import Millis
-from gromit.core.tokens import Verb, make_grant
 from gromit.errors import ConfigError, InvalidInput, NotFound
 from gromit.services.tokens import Sources, Tokens
 

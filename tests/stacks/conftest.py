@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters import provider_mirror
+from gromit.adapters.terraform import provider_mirror
 
 
 @pytest.fixture(scope="session")

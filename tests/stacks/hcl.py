@@ -13,7 +13,7 @@ from typing import Any
 
 import hcl2
 
-from gromit.adapters.terraform_session import DEVENV
+from gromit.adapters.terraform.session import DEVENV
 
 REPOSITORY = Path(__file__).parents[2]
 STACK = DEVENV

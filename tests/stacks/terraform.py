@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gromit.adapters import terraform_child
-from gromit.core.terraform import Call, child_environment, cli_config
+from gromit.adapters.terraform import child as terraform_child
+from gromit.core.stack.terraform import Call, child_environment, cli_config
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
 
 _READ = ("src/gromit/catalogue",)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gromit.adapters.terraform_session import DEVENV
+from gromit.adapters.terraform.session import DEVENV
 from tests.stacks.hcl import REPOSITORY
 from tests.stacks.plan import parse
 from tests.stacks.plan_secrecy import BY_ITSELF, ENCRYPTED

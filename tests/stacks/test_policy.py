@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.stacks.hcl import Directory, directory, everything
 from tests.stacks.policy import RULES
 

@@ -3,8 +3,8 @@
 import asyncio
 import json
 
-from gromit.web.gate import peer_of
-from gromit.web.limits import Receive, Scope, Send
+from gromit.web.server.gate import peer_of
+from gromit.web.server.limits import Receive, Scope, Send
 
 
 async def answer(send: Send, status: int, body: bytes) -> None:

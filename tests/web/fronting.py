@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx2
 
-from gromit import bootstrap, config
-from gromit.core.roles import Role
-from gromit.core.tokens import Verb, make_grant
+from gromit import bootstrap
+from gromit.config.load import load
+from gromit.core.security.roles import Role
+from gromit.core.security.tokens import Verb, make_grant
 from gromit.services.tokens import Tokens
 from tests.web.serving import Serve
 
@@ -47,7 +48,7 @@ def fronting(
 ) -> Iterator[Front]:
     """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
     own = serve.certificates.of(role)
-    settings = config.load(
+    settings = load(
         {
             "HOME": "/nonexistent",
             "GROMIT_GATEWAY_LISTEN": "127.0.0.1:0",

@@ -30,13 +30,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
-from gromit import bootstrap, config
-from gromit.adapters.pki_files import PkiFiles
-from gromit.core.certificates import SERIAL_BITS, Kind, LeafRequest
-from gromit.core.roles import Role
+from gromit import bootstrap
+from gromit.adapters.security.pki_files import PkiFiles
+from gromit.config.load import load
+from gromit.config.schema import Settings
+from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
+from gromit.core.security.roles import Role
 from gromit.core.time import Millis
-from gromit.web.server import Server
-from gromit.web.tls import ClientTls, Identity
+from gromit.web.server.server import Server
+from gromit.web.server.tls import ClientTls, Identity
 
 REGION = "eu-central-1"
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
@@ -116,7 +118,7 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        settings = config.load({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
+        settings = load({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
         self.pki = bootstrap.pki(settings)
         self.pki.init("test CA", 30)
         self.ca = str(folder / "ca.pem")
@@ -161,7 +163,7 @@ class Serve:
     """A running serve and how to reach and look into it."""
 
     server: Server
-    settings: config.Settings
+    settings: Settings
     clock: Clock
     emulator: Emulator
     certificates: Certificates
@@ -320,7 +322,7 @@ def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None 
         "GROMIT_CLUSTER_DOMAIN": "dev.example.com",
         **variables,
     }
-    settings, ticking = config.load(environ).settings, clock or Clock()
+    settings, ticking = load(environ).settings, clock or Clock()
     with pytest.MonkeyPatch.context() as patched:
         for name, value in emulator.environ.items():
             patched.setenv(name, value)

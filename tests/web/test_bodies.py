@@ -10,9 +10,9 @@ from fastapi.routing import APIRoute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gromit.core.roles import Role
+from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput
-from gromit.web import claims, v1, wire
+from gromit.web.api import claims, v1, wire
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX, parse_object, schema_of
 from tests.web.serving import Serve
 

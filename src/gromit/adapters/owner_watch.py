@@ -16,9 +16,9 @@ import structlog
 from botocore.exceptions import BotoCoreError
 from botocore.utils import ContainerMetadataFetcher
 
-from gromit.adapters.aws import translated
-from gromit.core.locks import FoundLock, Owner, Verdict
-from gromit.core.terraform import LOCK_VARIABLE
+from gromit.adapters.aws.client import translated
+from gromit.core.environments.locks import FoundLock, Owner, Verdict
+from gromit.core.stack.terraform import LOCK_VARIABLE
 from gromit.errors import GromitError
 
 if TYPE_CHECKING:

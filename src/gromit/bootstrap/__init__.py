@@ -17,14 +17,14 @@ from gromit.bootstrap.backends import (
     task_source,
     terraform_runner,
 )
+from gromit.bootstrap.chitragupta import clusters, pace, record_keeper
 from gromit.bootstrap.clients import as_worker, change_feed, serve_client, wanted_environments
-from gromit.bootstrap.doctoring import doctor
+from gromit.bootstrap.doctor import doctor
+from gromit.bootstrap.gateway import gateway_server, key_vault, pki, tokens
 from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
-from gromit.bootstrap.moving import migration, prepare_root, prepare_table
-from gromit.bootstrap.records import clusters, pace, record_keeper
-from gromit.bootstrap.serving import api_server
-from gromit.bootstrap.trust import gateway_server, key_vault, pki, tokens
-from gromit.bootstrap.working import Crew, Reporting, inspector, sower, workers
+from gromit.bootstrap.migrate import migration, prepare_root, prepare_table
+from gromit.bootstrap.serve import api_server
+from gromit.bootstrap.workers import Crew, Reporting, inspector, sower, workers
 
 __all__ = [
     "Crew",

@@ -17,14 +17,14 @@ from gromit.errors import ConfigError
 if TYPE_CHECKING:
     import boto3
 
-    from gromit.adapters.config_root import ConfigTree
-    from gromit.adapters.dynamodb import DynamoStore
-    from gromit.adapters.route53 import Route53Zone
-    from gromit.adapters.state_bucket import S3StateBucket
-    from gromit.adapters.terraform import Terraform
-    from gromit.config import Settings
-    from gromit.config import Terraform as TerraformSettings
-    from gromit.core.catalogue import Catalogue
+    from gromit.adapters.aws.dynamodb import DynamoStore
+    from gromit.adapters.aws.route53 import Route53Zone
+    from gromit.adapters.aws.state_bucket import S3StateBucket
+    from gromit.adapters.config_tree.root import ConfigTree
+    from gromit.adapters.terraform.runner import Terraform
+    from gromit.config.schema import Settings
+    from gromit.config.schema import Terraform as TerraformSettings
+    from gromit.core.stack.catalogue import Catalogue
     from gromit.ports import ImageRegistry, Leftovers, OwnerWatch, PlatformSource, ServiceStates, TaskSource
 
 STOPPING = timedelta(seconds=10)
@@ -37,7 +37,7 @@ def session() -> "boto3.Session":
 
     Raises `ConfigError` if there is no region: no client could be made.
     """
-    from gromit.adapters import aws
+    from gromit.adapters.aws import client as aws
 
     made = aws.new_session(os.environ.get("AWS_REGION") or None)
     if not made.region_name:  # an empty variable counts as unset
@@ -47,55 +47,55 @@ def session() -> "boto3.Session":
 
 def catalogue(settings: "Settings") -> "Catalogue":
     """The components of every environment: the catalogue file, cut to `repos`. Raises `ConfigError`."""
-    from gromit.adapters import catalogue_file
+    from gromit.adapters.catalogue import file as catalogue_file
 
     return catalogue_file.load(settings.catalogue, settings.repos)
 
 
 def config_root(_settings: "Settings", root: Path) -> "ConfigTree":
     """The config tree below `root`; it is not looked at before it is used."""
-    from gromit.adapters.config_root import ConfigTree
+    from gromit.adapters.config_tree.root import ConfigTree
 
     return ConfigTree(root)
 
 
 def image_registry(settings: "Settings") -> "ImageRegistry":
     """The container registries of `registryid`."""
-    from gromit.adapters import aws
-    from gromit.adapters.ecr import EcrImages
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.ecr import EcrImages
 
     return EcrImages(session().client("ecr", config=aws.CLIENT), settings.registryid)
 
 
 def service_states(_settings: "Settings") -> "ServiceStates":
     """The services of environments, as ECS has them."""
-    from gromit.adapters import aws
-    from gromit.adapters.ecs_services import EcsServices
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.ecs_services import EcsServices
 
     return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
 def leftovers() -> "Leftovers":
     """What AWS still has of environments."""
-    from gromit.adapters import aws
-    from gromit.adapters.aws_leftovers import AwsLeftovers
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.leftovers import AwsLeftovers
 
     return AwsLeftovers(session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT))
 
 
 def platform_source(settings: "Settings") -> "PlatformSource":
     """What environments are built on, from the SSM parameter `cluster.platform`."""
-    from gromit.adapters import aws
-    from gromit.adapters.platform_parameter import PlatformParameter
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.platform_parameter import PlatformParameter
 
     return PlatformParameter(session().client("ssm", config=aws.CLIENT), settings.cluster.platform)
 
 
 def environment_store(settings: "Settings") -> "DynamoStore":
     """The table of environments, made if it is missing."""
-    from gromit.adapters import aws
-    from gromit.adapters.dynamodb import DynamoStore
-    from gromit.adapters.dynamodb_table import Table
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.dynamodb import DynamoStore
+    from gromit.adapters.aws.dynamodb_table import Table
 
     client = session().client("dynamodb", config=aws.CLIENT)
     Table(client, settings.tablename, time.sleep).ensure()
@@ -104,8 +104,8 @@ def environment_store(settings: "Settings") -> "DynamoStore":
 
 def state_bucket(settings: "Settings") -> "S3StateBucket":
     """Terraform's states of environments, and their locks."""
-    from gromit.adapters import aws
-    from gromit.adapters.state_bucket import S3StateBucket
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.state_bucket import S3StateBucket
 
     return S3StateBucket(
         client=session().client("s3", config=aws.CLIENT),
@@ -119,10 +119,10 @@ def state_bucket(settings: "Settings") -> "S3StateBucket":
 def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terraform":
     """The packaged stack's terraform."""
     from gromit import log
-    from gromit.adapters.provider_mirror import user_cache
-    from gromit.adapters.terraform import Terraform
-    from gromit.adapters.terraform_session import Outside, Setup
-    from gromit.core.terraform import Backend
+    from gromit.adapters.terraform.provider_mirror import user_cache
+    from gromit.adapters.terraform.runner import Terraform
+    from gromit.adapters.terraform.session import Outside, Setup
+    from gromit.core.stack.terraform import Backend
 
     setup = Setup(
         backend=Backend(bucket=settings.state.bucket, region=session().region_name, extra=settings.terraform.backend),
@@ -144,7 +144,7 @@ def terraform_grace(settings: "TerraformSettings") -> timedelta:
 
 def owner_watch(_settings: "Settings") -> "OwnerWatch":
     """Who we are, and who is dead."""
-    from gromit.adapters import aws
+    from gromit.adapters.aws import client as aws
     from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
 
     return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task(os.environ))
@@ -152,7 +152,7 @@ def owner_watch(_settings: "Settings") -> "OwnerWatch":
 
 def record_store(settings: "Settings") -> "Route53Zone":
     """The public zone, `cluster.zoneid`."""
-    from gromit.adapters.route53 import CLIENT, Clock, Route53Zone
+    from gromit.adapters.aws.route53 import CLIENT, Clock, Route53Zone
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
@@ -163,7 +163,7 @@ def record_store(settings: "Settings") -> "Route53Zone":
 
 def task_source(known: "Catalogue") -> "TaskSource":
     """The tasks of the public components of a catalogue."""
-    from gromit.adapters import aws
-    from gromit.adapters.ecs_tasks import EcsTasks
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.ecs_tasks import EcsTasks
 
     return EcsTasks(session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT), known)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from gromit.bootstrap.machine import needed
 
 if TYPE_CHECKING:
-    from gromit.config import Settings
-    from gromit.web.client import ServeChanges, ServeClient, ServeEnvironments
+    from gromit.config.schema import Settings
+    from gromit.web.clients.serve import ServeChanges, ServeClient, ServeEnvironments
 
 
 def serve_client(settings: "Settings") -> "ServeClient":
@@ -15,8 +15,8 @@ def serve_client(settings: "Settings") -> "ServeClient":
     import httpx2
     import stamina.instrumentation
 
-    from gromit.web.client import TIMEOUT, ServeClient
-    from gromit.web.tls import ClientTls, Identity
+    from gromit.web.clients.serve import TIMEOUT, ServeClient
+    from gromit.web.server.tls import ClientTls, Identity
 
     url = needed(settings.serve.url, "serve.url")
     key = needed(settings.client.key, "client.key").get_secret_value()
@@ -46,13 +46,13 @@ def as_worker(settings: "Settings") -> "Settings":
 
 def wanted_environments(settings: "Settings") -> "ServeEnvironments":
     """What serve says of all environments."""
-    from gromit.web.client import ServeEnvironments
+    from gromit.web.clients.serve import ServeEnvironments
 
     return ServeEnvironments(serve_client(settings))
 
 
 def change_feed(settings: "Settings") -> "ServeChanges":
     """What serve announces."""
-    from gromit.web.client import ServeChanges
+    from gromit.web.clients.serve import ServeChanges
 
     return ServeChanges(serve_client(settings))

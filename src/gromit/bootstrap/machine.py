@@ -12,8 +12,8 @@ from gromit.errors import ConfigError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from gromit.config import Settings
-    from gromit.core.lifecycle import Stamp
+    from gromit.config.schema import Settings
+    from gromit.core.environments.history import Stamp
 
 
 Value = TypeVar("Value")
@@ -86,7 +86,7 @@ def needed(value: Value | None, setting: str) -> Value:
 
 def stamp(what: str) -> "Stamp":
     """A stamp for a change that a person makes with a command."""
-    from gromit.core.lifecycle import Stamp
+    from gromit.core.environments.history import Stamp
 
     return Stamp(f"{what}:{operator()}", now_ms())
 

@@ -58,16 +58,17 @@ class Run:
     @cached_property
     def loaded(self) -> Any:
         """Settings and their origins; logging is set up on the way."""
-        from gromit import config, log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+        from gromit import log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+        from gromit.config.load import load  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
-        loaded = config.load(os.environ, conf=self.conf, flags=self.flags)
+        loaded = load(os.environ, conf=self.conf, flags=self.flags)
         level = loaded.settings.log.level if "log.level" in loaded.origins else self.level
         log.set_up("debug" if self.verbose else level, loaded.settings.log.format)
         return loaded
 
     @property
     def settings(self) -> Any:
-        """The settings alone (a `config.Settings`)."""
+        """The settings alone (a `Settings` of `gromit.config.schema`)."""
         return self.loaded.settings
 
 
@@ -87,7 +88,7 @@ def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> 
     """Keep the settings of `--set`. Raises a usage error for one that does not exist, or must not stand on a command line."""
     if not pairs:
         return
-    from gromit.config import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
+    from gromit.config.schema import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
 
     known = {doc.path: doc for doc in fields()}
     for key, equals, value in (pair.partition("=") for pair in pairs):

@@ -9,8 +9,8 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
-from gromit.core import config_files
-from gromit.core.catalogue import Catalogue, Component
+from gromit.core.stack import config_files
+from gromit.core.stack.catalogue import Catalogue, Component
 
 _COLUMNS = ("component", "repository", "default_tag", "image", "port", "public", "files", "cpu", "memory")
 

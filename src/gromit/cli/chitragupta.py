@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gromit.cli import Run, WorkingCommand, pass_run
-from gromit.cli.exposing import expose, exposing_options
+from gromit.cli.dns_pass import expose, exposing_options
 
 
 @click.command(cls=WorkingCommand)

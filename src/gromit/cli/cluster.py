@@ -7,8 +7,8 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Group, Run, WorkingCommand, pass_run
-from gromit.cli.exposing import expose as expose_records
-from gromit.cli.exposing import exposing_options
+from gromit.cli.dns_pass import expose as expose_records
+from gromit.cli.dns_pass import exposing_options
 from gromit.cli.render import show, show_json
 from gromit.errors import InvalidInput
 

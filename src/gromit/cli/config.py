@@ -20,7 +20,7 @@ def config() -> None:
 @pass_run
 def show(run: Run) -> None:
     """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
-    from gromit.config import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+    from gromit.config.schema import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
     rows = [
         {
@@ -55,7 +55,7 @@ def _masked(value: Any, *, secret: bool) -> Any:
 
 def _pair(item: Any) -> str:
     """An item of a list; the value of a `key=value` is masked if its key speaks of a secret."""
-    from gromit.core.terraform import is_secret_setting  # noqa: PLC0415 - as above
+    from gromit.core.stack.terraform import is_secret_setting  # noqa: PLC0415 - as above
     from gromit.log import mask  # noqa: PLC0415 - as above
 
     key, equals, _ = str(item).partition("=")

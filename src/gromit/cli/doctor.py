@@ -9,7 +9,7 @@ import structlog
 from gromit import bootstrap
 from gromit.cli import FAILED, PARTLY, Group, Run, WorkingCommand, pass_run
 from gromit.cli.render import show
-from gromit.core.findings import Finding, Health, health
+from gromit.core.doctor.findings import Finding, Health, health
 
 log = structlog.get_logger(__name__)
 

@@ -14,14 +14,14 @@ import yaml
 
 from gromit import bootstrap
 from gromit.cli import FAILED, Group, Run, pass_run
+from gromit.cli.env_unlock import unlock
 from gromit.cli.render import console, show, show_json
-from gromit.cli.unlocking import unlock
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
 from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed, Temporary
 
 if TYPE_CHECKING:
-    from gromit.web.client import ServeClient
+    from gromit.web.clients.serve import ServeClient
 
 LOOK_S = 5.0
 """Look at an environment this often even if nothing was announced."""

@@ -16,7 +16,7 @@ from gromit.core.names import environment_name, parse_repository
 from gromit.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
-    from gromit.local.layout import Facts, Layout
+    from gromit.local.cloud.layout import Facts, Layout
 
 _folder = click.option(
     "--dir",
@@ -55,13 +55,13 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
 
     What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
     """
-    from gromit.local import control
-    from gromit.local.layout import known_facts
+    from gromit.local.cloud import control
+    from gromit.local.cloud.layout import known_facts
 
     place, _ = control.folder(folder), run.settings
     wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
-        from gromit.local import cloud
+        from gromit.local.cloud import cloud
 
         cloud.run(place, cloud.Wishes(domain=domain, ports=wanted), os.environ, _say)
         return
@@ -82,7 +82,7 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
 @pass_run
 def down(run: Run, folder: Path) -> None:
     """Bring the cloud down. What it holds is kept; no process is left."""
-    from gromit.local import control
+    from gromit.local.cloud import control
 
     place = control.folder(folder)
     was_up = control.down(place, _say)
@@ -97,7 +97,7 @@ def down(run: Run, folder: Path) -> None:
 def status(run: Run, folder: Path) -> int:
     """How the parts are. The exit code is 0 only if all run, and the cloud is up."""
     from gromit.core.time import iso
-    from gromit.local import control
+    from gromit.local.cloud import control
 
     place = control.folder(folder)
     rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
@@ -120,8 +120,8 @@ def env(run: Run, folder: Path) -> None:
     After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it: as an operator, but sow and
     reap as a worker. What the shell holds of another installation, for example a profile of AWS, is unset.
     """
-    from gromit.local import control, variables
-    from gromit.local.layout import known_facts
+    from gromit.local.cloud import control, variables
+    from gromit.local.cloud.layout import known_facts
 
     place = _place(folder)
     told = variables.for_user(place, known_facts(place))
@@ -142,7 +142,8 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
 
     Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
     """
-    from gromit.local import assembly, release
+    from gromit.local.cloud import parts as assembly
+    from gromit.local.demo import release
 
     _, facts = run.settings, _facts_of_one_up(folder)
     wanted = environment_name(environment) if environment else None
@@ -167,7 +168,8 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
 
     That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
     """
-    from gromit.local import assembly, release
+    from gromit.local.cloud import parts as assembly
+    from gromit.local.demo import release
 
     place, facts = _place(folder), _facts_of_one_up(folder)
     if not no_report:
@@ -194,8 +196,8 @@ def demo(run: Run, folder: Path | None) -> None:
 
     Two repositories report builds of a branch, its environment comes up, a newer build comes, the branch goes.
     """
-    from gromit.local import demo as tour
-    from gromit.local.progress import display
+    from gromit.local.demo import tour
+    from gromit.local.demo.progress import display
 
     _ = run.settings  # logs are set up, and wrong settings said, before minutes have passed
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -209,15 +211,15 @@ def demo(run: Run, folder: Path | None) -> None:
 
 
 def _place(folder: Path) -> "Layout":
-    from gromit.local import control
+    from gromit.local.cloud import control
 
     return control.folder(folder)
 
 
 def _facts_of_one_up(folder: Path) -> "Facts":
     """The facts of a cloud that is up. Raises `Conflict` if it is not, and `NotFound` if it has never been."""
-    from gromit.local import control
-    from gromit.local.layout import known_facts
+    from gromit.local.cloud import control
+    from gromit.local.cloud.layout import known_facts
 
     place = control.folder(folder)
     facts = known_facts(place)

@@ -12,7 +12,7 @@ from gromit.errors import ConfigError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gromit.core.certificates import LeafRequest
+    from gromit.core.security.certificates import LeafRequest
     from gromit.services.pki import Renewal
 
 ROLES = ("gateway", "worker", "operator", "viewer", "server")
@@ -160,8 +160,8 @@ def list_(run: Run) -> None:
 
 
 def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafRequest":
-    from gromit.core.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
-    from gromit.core.roles import Role  # noqa: PLC0415 - as above
+    from gromit.core.security.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
+    from gromit.core.security.roles import Role  # noqa: PLC0415 - as above
 
     return LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days)
 

@@ -20,7 +20,7 @@ def init(run: Run, path: Path) -> None:
 
     Do this on the mounted volume: the mark is how workers see that the volume is there.
     """
-    from gromit.adapters.config_root import init_root  # noqa: PLC0415 - only what is called is imported
+    from gromit.adapters.config_tree.root import init_root  # noqa: PLC0415 - only what is called is imported
 
     made = init_root(path)
     if run.output == "json":

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from gromit.cli import Run, WorkingCommand, pass_run
-from gromit.cli.working import work, working_options
-from gromit.core.environment import Work
+from gromit.cli.worker_pass import work, working_options
+from gromit.core.environments.environment import Work
 
 
 @click.command(cls=WorkingCommand)

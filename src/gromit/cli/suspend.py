@@ -25,7 +25,7 @@ def suspend(run: Run, root: Path | None, reason: str) -> None:
 
     ROOT is the config root; the setting `root` unless given.
     """
-    from gromit.adapters.suspension import Suspension  # noqa: PLC0415 - only what is called is imported
+    from gromit.adapters.config_tree.suspension import Suspension  # noqa: PLC0415 - only what is called is imported
 
     if not reason.strip():
         raise InvalidInput("the reason is empty", hint="say in a few words what others should know")

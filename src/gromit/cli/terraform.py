@@ -8,7 +8,7 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Command, Run, pass_run
-from gromit.core.environment import Phase
+from gromit.core.environments.environment import Phase
 from gromit.core.names import parse_ref
 from gromit.errors import NotFound
 

@@ -4,8 +4,8 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
+from gromit.core.security.tokens import TokenEntry, Verb, make_grant
 from gromit.core.time import iso, parse_duration
-from gromit.core.tokens import TokenEntry, Verb, make_grant
 from gromit.errors import InvalidInput
 
 _COLUMNS = ("id", "repositories", "verbs", "created", "expires", "state", "label")

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gromit.core import lifecycle
-from gromit.core.catalogue import Catalogue
-from gromit.core.dns import Record, environment_of, owner_record
-from gromit.core.environment import FALLBACK, VERSION, Source, Want, Work
-from gromit.core.lifecycle import Stamp
+from gromit.core.dns.plan import Record, environment_of, owner_record
+from gromit.core.environments.environment import FALLBACK, VERSION, Source, Want, Work
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Absent, Is, Row, Write
+from gromit.core.environments.work import work_from
 from gromit.core.names import is_environment_name, is_tag
-from gromit.core.rows import Absent, Is, Row, Write
+from gromit.core.stack.catalogue import Catalogue
 
 STATES = frozenset({"new", "processed", "deleted"})
 """What the earlier system wrote into `state`. `processed` means that it had been made true."""
@@ -87,10 +87,10 @@ def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
     gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
-    work = {} if finished else lifecycle.work_from(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
+    scheduled = {} if finished else work_from(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
     sets = {
         **_attributes(name, versions, terms.catalogue),
-        **work,
+        **scheduled,
         "incarnation": terms.incarnation,
         "want": Want.GONE if gone else Want.UP,
         "generation": 1,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.dns import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
-from gromit.core.dns_tasks import doubtful, settle
+from gromit.core.dns.plan import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
+from gromit.core.dns.tasks import doubtful, settle
 from gromit.errors import BackendError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
 from gromit.ports import ChangeFeed, Progress, RecordStore, TaskSource, WantedEnvironments
 

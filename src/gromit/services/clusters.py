@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gromit.core.addresses import urls
-from gromit.core.catalogue import Catalogue
-from gromit.core.clusters import ClusterEvent, ClusterState
-from gromit.core.stack import ServiceState
+from gromit.core.stack.addresses import urls
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.clusters import ClusterEvent, ClusterState
+from gromit.core.stack.contract import ServiceState
 from gromit.errors import NotFound
 from gromit.ports import ClusterSource, ServiceStates, TaskSource
 

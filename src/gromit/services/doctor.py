@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.findings import Check, Finding, State, skipped, wrong
+from gromit.core.doctor.findings import Check, Finding, State, skipped, wrong
 from gromit.errors import BackendError, GromitError
 from gromit.ports import Progress
 

@@ -8,13 +8,14 @@ from urllib.parse import unquote
 
 import structlog
 
-from gromit.core import lifecycle
-from gromit.core.catalogue import Catalogue
-from gromit.core.environment import Environment, Source, Version, Want, parse
-from gromit.core.fallbacks import Moved, follows_branch
-from gromit.core.lifecycle import Birth, Build, Stamp
+from gromit.core.environments import wanted
+from gromit.core.environments.environment import Environment, Source, Version, Want, parse
+from gromit.core.environments.fallbacks import Moved, follows_branch
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Accepted, Outcome, Refused, Row
+from gromit.core.environments.wanted import Birth, Build
 from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
-from gromit.core.rows import Accepted, Outcome, Refused, Row
+from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.ports import ImageRegistry
 from gromit.services.ledger import ATTEMPTS, Ledger, crowded
@@ -74,7 +75,7 @@ class Environments:
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
             moved = self._moved(row, build.ref.last, build) if row is not None else None
-            outcome = self.ledger.write(name, lifecycle.report(build, stamp, moved), "build")
+            outcome = self.ledger.write(name, wanted.report(build, stamp, moved), "build")
             if isinstance(outcome, Accepted):
                 return Receipt.ACCEPTED, parse(outcome.row)
             row = outcome.row
@@ -106,13 +107,13 @@ class Environments:
     def _said_again(self, row: Row, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
         environment = parse(row)
         if environment.versions[build.repository].ref is None:
-            self.ledger.write(environment.name, lifecycle.note_ref(build), "ref")
+            self.ledger.write(environment.name, wanted.note_ref(build), "ref")
         if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
-            self.ledger.write(environment.name, lifecycle.note_sequence(build), "sequence")
+            self.ledger.write(environment.name, wanted.note_sequence(build), "sequence")
         if environment.attempts:
             now = self.ledger.read(environment.name) or row
             moved = self._moved(now, build.ref.last)
-            write = lifecycle.renew_fallbacks(moved, stamp) if moved.fallbacks else lifecycle.retry_now(stamp)
+            write = wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
             outcome = self.ledger.write(environment.name, write, "retry")
             if isinstance(outcome, Accepted):
                 return Receipt.RETRIED, parse(outcome.row)
@@ -123,7 +124,7 @@ class Environments:
         others = self.catalogue.repositories - {build.repository}
         birth = Birth(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
-        write = lifecycle.start(before, birth, lifecycle.build_attributes(build), stamp, text)
+        write = wanted.start(before, birth, wanted.build_attributes(build), stamp, text)
         outcome = self.ledger.write(name, write, "created")
         return (Receipt.ACCEPTED, parse(outcome.row)) if isinstance(outcome, Accepted) else None
 
@@ -133,15 +134,15 @@ class Environments:
         """Create an environment with these versions, or replace those that it has. Others get their fallbacks."""
         self._check_versions(versions)
         name = self._name(asked)
-        reported = lifecycle.reported_attributes(versions)
+        reported = wanted.reported_attributes(versions)
         fallbacks = self._fallbacks(self.catalogue.repositories - set(versions), parse_ref(asked).last, name)
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
             if row is None or parse(row).gone_ms is not None:
                 birth = Birth(self.new_id(), self._is_protected(name), fallbacks)
-                write = lifecycle.start(row, birth, reported, stamp, "versions given")
+                write = wanted.start(row, birth, reported, stamp, "versions given")
             else:
-                write = lifecycle.replace_versions(row, reported, fallbacks, stamp)
+                write = wanted.replace_versions(row, reported, fallbacks, stamp)
             outcome = self.ledger.write(name, write, "replaced")
             if isinstance(outcome, Accepted):
                 return parse(outcome.row)
@@ -151,13 +152,13 @@ class Environments:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
         name = self._name(asked)
-        outcome = self.ledger.write(name, lifecycle.merge_versions(lifecycle.reported_attributes(versions), stamp), "changed")
+        outcome = self.ledger.write(name, wanted.merge_versions(wanted.reported_attributes(versions), stamp), "changed")
         return self._live(asked, outcome)
 
     def delete(self, asked: str, stamp: Stamp) -> None:
         """Nobody wants it any more. Again for one that is deleted already: nothing. Raises `Conflict` if it is protected."""
         name = self._name(asked)
-        outcome = self.ledger.write(name, lifecycle.delete(stamp, self.policy.grace_ms, "asked to"), "deleted")
+        outcome = self.ledger.write(name, wanted.delete(stamp, self.policy.grace_ms, "asked to"), "deleted")
         if isinstance(outcome, Refused) and self._live(asked, outcome).want is Want.UP:
             raise _is_protected(name)
 
@@ -187,9 +188,9 @@ class Environments:
             if environment.protected:
                 raise _is_protected(name)
             if environment.reported == {repository}:
-                write = lifecycle.retire_last(row or {}, repository, tag, stamp, self.policy.grace_ms)
+                write = wanted.retire_last(row or {}, repository, tag, stamp, self.policy.grace_ms)
             else:
-                write = lifecycle.retire(row or {}, repository, tag, stamp)
+                write = wanted.retire(row or {}, repository, tag, stamp)
             if isinstance(self.ledger.write(name, write, "retired"), Accepted):
                 return
         raise crowded(name)
@@ -222,7 +223,7 @@ class Environments:
 
     def protect(self, asked: str, *, protected: bool, stamp: Stamp) -> Environment:
         """Protect it, or no longer. The same again changes nothing."""
-        outcome = self.ledger.write(self._name(asked), lifecycle.protect(protected=protected, stamp=stamp), "protected")
+        outcome = self.ledger.write(self._name(asked), wanted.protect(protected=protected, stamp=stamp), "protected")
         environment = self._live(asked, outcome)
         if environment.want is Want.GONE:
             raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
@@ -247,7 +248,7 @@ class Environments:
                 return environment
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
             moved = self._moved(row or {}, parse_ref(refs[0]).last if refs else name)
-            outcome = self.ledger.write(name, lifecycle.redeploy(components, mark, stamp, moved), "redeploy")
+            outcome = self.ledger.write(name, wanted.redeploy(components, mark, stamp, moved), "redeploy")
             if isinstance(outcome, Accepted):
                 return parse(outcome.row)
         raise crowded(name)

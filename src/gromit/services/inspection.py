@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gromit.core.catalogue import Catalogue
-from gromit.core.component_inputs import Image, Sources, component_inputs, wanted_images
-from gromit.core.stack import StackInput
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.component_inputs import Image, Sources, component_inputs, wanted_images
+from gromit.core.stack.contract import StackInput
 from gromit.errors import RootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gromit.core import lifecycle
-from gromit.core.claims import Claimant, Fence, backoff_ms
-from gromit.core.environment import Environment, Failure, Work, parse
-from gromit.core.lifecycle import Stamp
-from gromit.core.rows import Accepted, Condition, Is, Outcome, Refused, Row, Write, holds
+from gromit.core.environments import work
+from gromit.core.environments.claims import Claimant, Fence, backoff_ms
+from gromit.core.environments.environment import Environment, Failure, Work, parse
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Accepted, Condition, Is, Outcome, Refused, Row, Write, holds
 from gromit.errors import Conflict
 from gromit.services.ledger import Ledger
 
@@ -44,7 +44,7 @@ class Leases:
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | Nothing:
         """The oldest due work of a kind, now held by the claimant."""
         due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
-        write = lifecycle.claim(kind, claimant, now_ms, self.terms.ttl_ms)
+        write = work.claim(kind, claimant, now_ms, self.terms.ttl_ms)
         for name in due.names:
             match self.ledger.write(name, write, "claimed"):
                 case Accepted(row):
@@ -57,24 +57,24 @@ class Leases:
 
     def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
         """Keep a claim. Raises `Conflict` if it is no longer valid."""
-        outcome = self.ledger.store.write(name, lifecycle.renew(fence, now_ms, self.terms.ttl_ms))
+        outcome = self.ledger.store.write(name, work.renew(fence, now_ms, self.terms.ttl_ms))
         return self._held(name, outcome)
 
     def release(self, name: str, fence: Fence) -> Environment:
         """Give a claim back."""
-        return self._held(name, self.ledger.write(name, lifecycle.release(fence), "released"))
+        return self._held(name, self.ledger.write(name, work.release(fence), "released"))
 
     def sown(self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Environment:
         """The claimed generation runs."""
         writes = (
-            lifecycle.sown(fence, claim_id, spec_hash, stamp),
-            lifecycle.sown_but_changed(fence, claim_id, spec_hash, stamp),
+            work.sown(fence, claim_id, spec_hash, stamp),
+            work.sown_but_changed(fence, claim_id, spec_hash, stamp),
         )
         return self._outcome(name, writes, "sown", Is("last_done", claim_id))
 
     def reaped(self, name: str, fence: Fence, claim_id: str, stamp: Stamp) -> Environment:
         """Nothing of it is left."""
-        writes = (lifecycle.reaped(fence, claim_id, stamp), lifecycle.reaped_but_revived(fence, claim_id, stamp))
+        writes = (work.reaped(fence, claim_id, stamp), work.reaped_but_revived(fence, claim_id, stamp))
         return self._outcome(name, writes, "reaped", Is("last_done", claim_id))
 
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
@@ -83,7 +83,7 @@ class Leases:
         pause = backoff_ms(row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
         stamp = Stamp(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
-        writes = (lifecycle.failed(fence, what, pause, stamp), lifecycle.failed_but_changed(fence, what, stamp))
+        writes = (work.failed(fence, what, pause, stamp), work.failed_but_changed(fence, what, stamp))
         return self._outcome(name, writes, "failed", Is("failed_epoch", fence.epoch))
 
     def _outcome(self, name: str, writes: tuple[Write, Write], kind: str, recorded: Condition) -> Environment:

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from gromit.core import lifecycle
-from gromit.core.rows import Accepted, Outcome, Refused, Row, Write
+from gromit.core.environments import history
+from gromit.core.environments.rows import Accepted, Outcome, Refused, Row, Write
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
 
@@ -39,8 +39,8 @@ class Ledger:
                     self.announcer.announce(name, kind)
                     _log_change(name, kind, write, row)
                     return outcome
-                case Refused(row) if row is not None and write.appends and len(row.get("events", ())) >= lifecycle.HISTORY_MAX:
-                    self.store.write(name, lifecycle.cut_history(row))
+                case Refused(row) if row is not None and write.appends and len(row.get("events", ())) >= history.HISTORY_MAX:
+                    self.store.write(name, history.cut_history(row))
                 case Refused():
                     return outcome
         raise crowded(name)

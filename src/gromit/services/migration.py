@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gromit.core import migration
-from gromit.core.catalogue import Catalogue
-from gromit.core.dns import Changes
-from gromit.core.environment import Want
-from gromit.core.lifecycle import Stamp
+from gromit.core.dns.plan import Changes
+from gromit.core.environments.environment import Want
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Refused, Row
 from gromit.core.migration import LeftAlone, RecordStep, RowStep
-from gromit.core.rows import Refused, Row
+from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Conflict
 from gromit.ports import EnvironmentStore, Progress, RecordStore
 

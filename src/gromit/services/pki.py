@@ -10,8 +10,8 @@ from typing import Protocol
 import structlog
 from cryptography.x509 import Certificate
 
-from gromit.core import certificates
-from gromit.core.certificates import CA_NAME, Authority, Issued, Key, LeafRequest, Standing
+from gromit.core.security import certificates
+from gromit.core.security.certificates import CA_NAME, Authority, Issued, Key, LeafRequest, Standing
 from gromit.errors import Conflict, InvalidInput, NotFound
 
 log = structlog.get_logger(__name__)

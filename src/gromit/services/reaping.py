@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gromit.core.claims import Claim
-from gromit.core.environment import Want
-from gromit.core.locks import Lock
-from gromit.core.stack import StackInput
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.environment import Want
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.contract import StackInput
 from gromit.errors import BackendError, Conflict
 from gromit.ports import ConfigRoot, Leftovers, PlatformSource, Progress, StateBucket, TerraformRunner
 

@@ -9,10 +9,10 @@ from typing import assert_never
 
 import structlog
 
-from gromit.core import protocol
-from gromit.core.claims import Claim
-from gromit.core.locks import FoundLock, Lock, Verdict
-from gromit.core.protocol import (
+from gromit.core.environments import protocol
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.locks import FoundLock, Lock, Verdict
+from gromit.core.environments.protocol import (
     Act,
     Answer,
     Broke,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from gromit.core.catalogue import Catalogue
-from gromit.core.claims import Claim
-from gromit.core.component_inputs import Sources, component_inputs, spec_hash, wanted_images
-from gromit.core.config_files import Variables, internal_names, render_files
-from gromit.core.locks import Lock
-from gromit.core.stack import Platform, ServiceState, StackInput
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.component_inputs import Sources, component_inputs, spec_hash, wanted_images
+from gromit.core.stack.config_files import Variables, internal_names, render_files
+from gromit.core.stack.contract import Platform, ServiceState, StackInput
 from gromit.errors import RolloutFailed, Suspended
 from gromit.ports import ConfigRoot, ImageRegistry, PlatformSource, Progress, ServiceStates, TerraformRunner
 

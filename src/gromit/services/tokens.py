@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import structlog
 
-from gromit.core import tokens
+from gromit.core.security import tokens
+from gromit.core.security.tokens import Grant, TokenEntry
 from gromit.core.time import Millis
-from gromit.core.tokens import Grant, TokenEntry
 from gromit.errors import InvalidInput, NotFound
 from gromit.ports import TokenBook
 

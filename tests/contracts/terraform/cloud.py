@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 
-from gromit.core.stack import Platform
+from gromit.core.stack.contract import Platform
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -115,7 +115,7 @@ def running_cloud() -> Iterator[Cloud]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    from gromit.local.emulator import Emulator  # noqa: PLC0415 - moto is only for the emulator's own process
+    from gromit.local.aws.emulator import Emulator  # noqa: PLC0415 - moto is only for the emulator's own process
 
     with Emulator() as emulator:
         print(emulator.url, flush=True)  # noqa: T201 - this is how the parent learns the address

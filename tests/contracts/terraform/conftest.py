@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters import provider_mirror
-from gromit.core.stack import Platform
+from gromit.adapters.terraform import provider_mirror
+from gromit.core.stack.contract import Platform
 from tests.contracts.terraform.cloud import Cloud, running_cloud
 from tests.contracts.terraform.worlds import World
 

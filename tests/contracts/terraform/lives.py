@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gromit.adapters.aws_leftovers import AwsLeftovers
-from gromit.adapters.terraform_session import DEVENV
-from gromit.core.locks import Lock
-from gromit.core.stack import ComponentInput, Platform, StackInput, StackOutput
+from gromit.adapters.aws.leftovers import AwsLeftovers
+from gromit.adapters.terraform.session import DEVENV
+from gromit.core.environments.locks import Lock
+from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.worlds import World, component, kill, managed, under
 from tests.waiting import wait_for

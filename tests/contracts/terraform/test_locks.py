@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gromit.adapters.owner_watch import ProcessOwnerWatch
-from gromit.core.locks import FoundLock, Lock
-from gromit.core.stack import StackInput
+from gromit.core.environments.locks import FoundLock, Lock
+from gromit.core.stack.contract import StackInput
 from tests.contracts.terraform.worlds import BARE, World, bare, managed
 from tests.waiting import wait_for
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from gromit.adapters.terraform import Terraform
-from gromit.adapters.terraform_session import Outside
-from gromit.core.terraform import Backend
+from gromit.adapters.terraform.runner import Terraform
+from gromit.adapters.terraform.session import Outside
+from gromit.core.stack.terraform import Backend
 from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
 from tests.contracts.terraform.cloud import REGION

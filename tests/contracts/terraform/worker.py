@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from gromit.core.stack import ComponentInput, Platform, StackInput
+from gromit.core.stack.contract import ComponentInput, Platform, StackInput
 from tests.contracts.terraform.cloud import Cloud
 from tests.contracts.terraform.worlds import World
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gromit.core.terraform import STATE_KEY
+from gromit.core.stack.terraform import STATE_KEY
 from tests.platform.control.plane import Ground
 from tests.platform.emulator import ACCOUNT, REGION, Emulator
 from tests.platform.policies import Policies, role_policies

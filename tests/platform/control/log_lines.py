@@ -13,23 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gromit import log
-from gromit.adapters.pki_files import PkiFiles
-from gromit.core.certificates import LeafRequest
-from gromit.core.claims import Claim
-from gromit.core.environment import Work
-from gromit.core.findings import Check, Finding, State
-from gromit.core.locks import Lock
-from gromit.core.roles import Role
+from gromit.adapters.security.pki_files import PkiFiles
+from gromit.core.doctor.findings import Check, Finding, State
+from gromit.core.doctor.quotas import Quota, Wall
+from gromit.core.environments.claims import Claim
+from gromit.core.environments.environment import Work
+from gromit.core.environments.locks import Lock
+from gromit.core.security.certificates import LeafRequest
+from gromit.core.security.roles import Role
 from gromit.core.time import Millis
-from gromit.core.walls import Quota, Wall
 from gromit.errors import TerraformFailed
 from gromit.ports import Due, Progress
 from gromit.services.chitragupta import Chitragupta, Policy
 from gromit.services.doctor import Doctor, Examination
 from gromit.services.pki import Pki, Sources
 from gromit.services.runs import Runner
-from gromit.services.working import Bounds, Workers
-from gromit.web.metrics import Metrics
+from gromit.services.workers import Bounds, Workers
+from gromit.web.api.metrics import Metrics
 from tests.fakes.authority import new_key
 from tests.fakes.dns import FakeTasks, FakeWanted, FakeZone
 from tests.fakes.owners import FakeOwners

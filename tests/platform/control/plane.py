@@ -14,10 +14,10 @@ from typing import Any
 
 import boto3
 
-from gromit.adapters import catalogue_file
-from gromit.adapters.dynamodb_table import Table
-from gromit.local import platform
-from gromit.local.network import Ranges
+from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.local.cloud import platform
+from gromit.local.cloud.network import Ranges
 from tests.platform.emulator import ACCOUNT, REGION, Emulator
 from tests.platform.roots import REPOSITORY, Engine, Root
 

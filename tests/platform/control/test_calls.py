@@ -15,23 +15,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gromit.adapters import aws_platform, catalogue_file
-from gromit.adapters.aws_account import has_registry, look_at_bucket, look_at_zone
-from gromit.adapters.aws_leftovers import AwsLeftovers
-from gromit.adapters.aws_quotas import AwsQuotas, Counted, QuotaClients
-from gromit.adapters.aws_rights import simulate
-from gromit.adapters.dynamodb import DynamoStore
-from gromit.adapters.dynamodb_table import Table
-from gromit.adapters.ecr import EcrImages
-from gromit.adapters.ecs_services import EcsServices
-from gromit.adapters.ecs_tasks import EcsTasks
-from gromit.adapters.platform_parameter import PlatformParameter
-from gromit.adapters.route53 import Clock, Route53Zone
-from gromit.core.dns import Changes, Record, owner_record
-from gromit.core.rights import Right
-from gromit.core.rows import Absent, Write
-from gromit.core.stack import StackInput
-from gromit.core.terraform import STATE_KEY
+from gromit.adapters.aws.dynamodb import DynamoStore
+from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.ecr import EcrImages
+from gromit.adapters.aws.ecs_services import EcsServices
+from gromit.adapters.aws.ecs_tasks import EcsTasks
+from gromit.adapters.aws.leftovers import AwsLeftovers
+from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.adapters.aws.route53 import Clock, Route53Zone
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.doctor import platform as aws_platform
+from gromit.adapters.doctor.account import has_registry, look_at_bucket, look_at_zone
+from gromit.adapters.doctor.quotas import AwsQuotas, Counted, QuotaClients
+from gromit.adapters.doctor.rights import simulate
+from gromit.core.dns.plan import Changes, Record, owner_record
+from gromit.core.doctor.rights import Right
+from gromit.core.environments.rows import Absent, Write
+from gromit.core.stack.contract import StackInput
+from gromit.core.stack.terraform import STATE_KEY
 from gromit.errors import BackendError
 from tests.contracts.terraform.cloud import Cloud
 from tests.contracts.terraform.worlds import World, component

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gromit.adapters.aws_rights import CONTEXT
-from gromit.core.rights import Part, Places, rights
-from gromit.core.terraform import STATE_KEY
+from gromit.adapters.doctor.rights import CONTEXT
+from gromit.core.doctor.rights import Part, Places, rights
+from gromit.core.stack.terraform import STATE_KEY
 from tests.platform.authorization import findings
 from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
 from tests.platform.control.plane import DOMAIN

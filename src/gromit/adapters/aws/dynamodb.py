@@ -1,0 +1,242 @@
+"""The table of environments: `core.rows.Write` compiled to single conditional UpdateItem calls.
+
+One item an environment, key `name`. The sparse index `work` (key `work`, sorted by `due`) holds only rows with work to do, so the
+cost of looking for work does not depend on how many environments there are; it carries `lease_until`, so that what somebody holds
+is skipped without an attempt to claim it, `claim_id`, so that a claim which is asked for again is found, and `since`, so that
+work which fails again and again is seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, assert_never
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from gromit.adapters.aws.client import error_code, translated
+from gromit.core.environments.rows import (
+    Absent,
+    Accepted,
+    AllOf,
+    AnyOf,
+    AtMost,
+    Below,
+    Condition,
+    Exceeds,
+    Is,
+    IsNot,
+    Outcome,
+    Present,
+    Refused,
+    Row,
+    Same,
+    Shorter,
+    Write,
+)
+from gromit.ports import Due, Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+INDEX = "work"
+KEY = "name"
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class DynamoStore:
+    """The port `EnvironmentStore` on a DynamoDB table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self, name: str) -> Row | None:
+        """The row of an environment, strongly consistent. One call."""
+        with translated(f"read {name} in table {self._table}"):
+            answer = self._client.get_item(TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True)
+        return _row(answer.get("Item"))
+
+    def write(self, name: str, write: Write) -> Outcome:
+        """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
+        expression = _Expression()
+        update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
+        values: dict[str, Any] = {"ExpressionAttributeValues": expression.values} if expression.values else {}  # never empty
+        with translated(f"write {name} in table {self._table}"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={KEY: {"S": name}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=expression.names,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **values,
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                old: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment] # not in the stubs
+                return Refused(_row(old))
+        row = _row(answer["Attributes"])
+        return Accepted(row if row is not None else {})
+
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+        """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due.
+
+        What `claim_id` holds already comes before them: the claim was made, but its answer was lost.
+        """
+        due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
+        upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
+        oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
+        held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
+        return Due(tuple(str(r[KEY]) for r in held_first), oldest, following)
+
+    def undone_since(self, kind: str) -> int | None:
+        """Since when the oldest work of a kind waits to be done, also if it has failed or somebody is at it. Reads all of its kind.
+
+        An index that an earlier version made does not hold `since`: there, what has failed counts from its next try on.
+        """
+        with translated(f"look for undone work in table {self._table}"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=INDEX,
+                KeyConditionExpression="#work = :work",
+                ExpressionAttributeNames={"#work": "work"},
+                ExpressionAttributeValues={":work": {"S": kind}},
+            )
+            rows = [_row(item) or {} for page in pages for item in page["Items"]]
+        return min((r.get("since", r["due"]) for r in rows), default=None)
+
+    def page(self, after: str | None, limit: int) -> Page:
+        """Rows in no particular order, at most `limit`, from behind the name `after`."""
+        more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
+        with translated(f"list the rows of table {self._table}"):
+            answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
+        last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
+        return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
+
+    def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
+        if chosen.expression:
+            more: dict[str, Any] = {"FilterExpression": chosen.expression}
+        else:  # without a filter, what is read is what is given: so no more is read than wanted
+            more = {"PaginationConfig": {"PageSize": limit}}
+        found: list[Row] = []
+        with translated(f"look for work in table {self._table}"):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=INDEX,
+                KeyConditionExpression=f"#work = :work AND {due}",
+                ExpressionAttributeNames={"#work": "work", "#due": "due", **chosen.names},
+                ExpressionAttributeValues={":work": {"S": kind}, ":now": {"N": str(now_ms)}, **chosen.values},
+                **more,
+            )
+            for page in pages:
+                found += [r for i in page["Items"] if (r := _row(i)) is not None]
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which rows of the index are wanted."""
+
+    expression: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+_EVERY = _Filter()
+
+
+def _free(claim_id: str | None) -> _Filter:
+    """Rows that nobody holds, and the one that this claim holds."""
+    free = _Filter("attribute_not_exists(#lease) OR #lease < :now", {"#lease": "lease_until"})
+    if claim_id is None:
+        return free
+    names = {**free.names, "#claim": "claim_id"}
+    return _Filter(f"{free.expression} OR #claim = :claim", names, {":claim": {"S": claim_id}})
+
+
+@dataclass(slots=True)
+class _Expression:
+    """Placeholders for names and values while a write is compiled."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def name(self, attribute: str) -> str:
+        if attribute not in self._known:
+            self._known[attribute] = f"#a{len(self._known)}"
+            self.names[self._known[attribute]] = attribute
+        return self._known[attribute]
+
+    def value(self, value: Any) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = _serialize(value)
+        return placeholder
+
+    def update(self, write: Write) -> str:
+        n, v = self.name, self.value
+        sets = [f"{n(a)} = {v(x)}" for a, x in write.sets.items()]
+        sets += [f"{n(a)} = {n(b)}" for a, b in write.copies.items()]
+        sets += [f"{n(a)} = if_not_exists({n(a)}, {v(0)}) + {v(x)}" for a, x in write.increments.items()]
+        sets += [f"{n(a)} = list_append(if_not_exists({n(a)}, {v([])}), {v(list(x))})" for a, x in write.appends.items()]
+        clauses = ["SET " + ", ".join(sets)] if sets else []
+        if write.removes:
+            clauses.append("REMOVE " + ", ".join(n(a) for a in sorted(write.removes)))
+        return " ".join(clauses)
+
+    def condition(self, condition: Condition) -> str:  # noqa: PLR0911, C901 - one case for each kind of condition
+        n, v = self.name, self.value
+        match condition:
+            case Present(a):
+                return f"attribute_exists({n(a)})"
+            case Absent(a):
+                return f"attribute_not_exists({n(a)})"
+            case Is(a, value):
+                return f"{n(a)} = {v(value)}"
+            case IsNot(a, value):
+                return f"(attribute_exists({n(a)}) AND {n(a)} <> {v(value)})"
+            case Below(a, value):
+                return f"{n(a)} < {v(value)}"
+            case AtMost(a, value):
+                return f"{n(a)} <= {v(value)}"
+            case Same(a, b):
+                return f"(attribute_exists({n(a)}) AND {n(a)} = {n(b)})"
+            case Exceeds(a, b):
+                return f"{n(a)} > {n(b)}"
+            case Shorter(a, length):
+                return f"(attribute_exists({n(a)}) AND size({n(a)}) < {v(length)})"
+            case AnyOf(conditions):
+                return self._joined(" OR ", conditions)
+            case AllOf(conditions):
+                return self._joined(" AND ", conditions)
+            case _:
+                assert_never(condition)
+
+    def _joined(self, word: str, conditions: tuple[Condition, ...]) -> str:
+        """Parentheses only around what needs them: DynamoDB refuses those that are redundant."""
+        parts = [self.condition(c) for c in conditions]
+        return parts[0] if len(parts) == 1 else "(" + word.join(parts) + ")"
+
+
+def _row(item: Mapping[str, Any] | None) -> Row | None:
+    return {a: _plain(_deserialize(v)) for a, v in item.items()} if item else None
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return int(value)
+        case dict():
+            return {k: _plain(v) for k, v in value.items()}
+        case list():
+            return [_plain(v) for v in value]
+        case _:
+            return value

@@ -1,0 +1,48 @@
+"""The clusters of environments in ECS, as people look at them."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from gromit.adapters.aws.client import translated
+from gromit.core.stack.clusters import ClusterEvent, ClusterState
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.client import ECSClient
+
+CLUSTERS_PER_CALL = 100
+SERVICES_PER_CALL = 10
+
+
+class EcsClusters:
+    """The port `ClusterSource`."""
+
+    def __init__(self, client: "ECSClient") -> None:
+        self._client = client
+
+    def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
+        """Those of the named clusters that are active, by name: a call for each 100. Raises `BackendError`."""
+        asked, found = sorted(names), []
+        with translated("describe the clusters of environments"):
+            for at in range(0, len(asked), CLUSTERS_PER_CALL):
+                found += self._client.describe_clusters(clusters=asked[at : at + CLUSTERS_PER_CALL])["clusters"]
+        return [
+            ClusterState(
+                name=c["clusterName"],
+                services=c.get("activeServicesCount", 0),
+                running=c.get("runningTasksCount", 0),
+                pending=c.get("pendingTasksCount", 0),
+            )
+            for c in sorted(found, key=lambda c: c["clusterName"])
+            if c.get("status") == "ACTIVE"
+        ]
+
+    def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
+        """What has happened to services of a cluster, the newest first; ECS keeps a hundred for each. Raises `BackendError`."""
+        found = []
+        with translated(f"look at the events of cluster {cluster}"):
+            for at in range(0, len(services), SERVICES_PER_CALL):
+                answer = self._client.describe_services(cluster=cluster, services=services[at : at + SERVICES_PER_CALL])
+                found += [(e["createdAt"], s["serviceName"], e["message"]) for s in answer["services"] for e in s.get("events", [])]
+        newest = sorted(found, reverse=True)[:limit]
+        return [ClusterEvent(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), service, text) for at, service, text in newest]

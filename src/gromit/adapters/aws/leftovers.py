@@ -1,0 +1,39 @@
+"""What AWS still has of an environment: found by the names and tags that the stack gives, whatever any terraform state knows."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.ecs_services import EcsServices
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+    from mypy_boto3_ecs.client import ECSClient
+
+
+class AwsLeftovers:
+    """The port `Leftovers`. Log groups, Cloud Map services, access points and task definitions are not looked for."""
+
+    def __init__(self, ecs: "ECSClient", ec2: "EC2Client") -> None:
+        self._ecs, self._ec2 = ecs, ec2
+
+    def find(self, environment: str) -> Sequence[str]:
+        """Cluster, services and security groups, each by kind and name: a few calls. Raises `Denied` or `BackendError`."""
+        with translated(f"look for what is left of {environment}"):
+            return [*self._cluster(environment), *sorted(self._groups(environment))]
+
+    def _cluster(self, environment: str) -> Iterator[str]:
+        """A deleted cluster is still described for a while, as INACTIVE."""
+        found = self._ecs.describe_clusters(clusters=[environment])["clusters"]
+        if any(c.get("status") != "INACTIVE" for c in found):
+            yield f"cluster {environment}"
+            yield from (f"service {s.component}" for s in EcsServices(self._ecs).look(environment))
+
+    def _groups(self, environment: str) -> Iterator[str]:
+        tags: Sequence[FilterTypeDef] = [
+            {"Name": "tag:env", "Values": [environment]},
+            {"Name": "tag:managed", "Values": ["gromit"]},
+        ]
+        for page in self._ec2.get_paginator("describe_security_groups").paginate(Filters=tags):
+            yield from (f"security group {g['GroupId']}" for g in page["SecurityGroups"])

@@ -1,0 +1,47 @@
+"""What environments are built on, from one SSM parameter: JSON of plain ids, written by terraform/infra."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from gromit.adapters.aws.client import translated
+from gromit.core.stack.contract import Platform
+from gromit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.client import SSMClient
+
+_HINT = "terraform/infra writes it; cluster.platform names it"
+_PARSER = TypeAdapter(Platform)
+
+
+class PlatformParameter:
+    """The port `PlatformSource`."""
+
+    def __init__(self, client: "SSMClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def read(self) -> Platform:
+        """The platform's ids. Raises `ConfigError` if they were never written, or naming what is wrong with them."""
+        with translated(f"read the parameter {self._name}"):
+            try:
+                text = self._client.get_parameter(Name=self._name)["Parameter"].get("Value", "")
+            except self._client.exceptions.ParameterNotFound:
+                raise ConfigError(f"there is no SSM parameter {self._name}", hint=_HINT) from None
+        return parse(text, self._name)
+
+
+def parse(text: str, name: str) -> Platform:
+    """The platform that a JSON text holds; fields that we do not know are left alone. Raises `ConfigError`."""
+    try:
+        platform = _PARSER.validate_json(text)
+    except ValidationError as error:
+        found = [
+            f"{'.'.join(str(p) for p in e['loc']) or 'the text'}: {e['msg'].lower()}" for e in error.errors(include_input=False)
+        ]
+        raise ConfigError(f"parameter {name} is not a platform: {'; '.join(found)}", hint=_HINT) from None
+    if empty := [f.name for f in fields(platform) if not getattr(platform, f.name)]:
+        raise ConfigError(f"parameter {name} is not a platform: {', '.join(empty)} empty", hint=_HINT)
+    return platform

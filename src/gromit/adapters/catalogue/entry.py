@@ -1,0 +1,177 @@
+"""One entry of a catalogue file: which keys it has, and what they may hold.
+
+`docs/reference/catalogue.md` is compared with this.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from gromit.core.names import is_tag, parse_repository
+from gromit.core.stack.catalogue import Component, check_repository
+from gromit.errors import ConfigError, InvalidInput
+
+FARGATE_SIZES: Mapping[int, Sequence[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4097, 1024),
+    1024: range(2048, 8193, 1024),
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
+}
+"""CPU units to MiB of memory, as Fargate sells them (AWS' table of task sizes)."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_ARN = re.compile(r"arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:\d{12}:(secret:|parameter/).+")
+_IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}")
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_EXPLAINED = {
+    "extra_forbidden": "there is no such key",
+    "missing": "is missing",
+    "string_type": "must be text (write it in quotes)",
+}
+
+
+def _repository(value: str) -> str:
+    try:
+        known = parse_repository(value)
+        check_repository(known)
+    except (InvalidInput, ConfigError) as error:
+        raise ValueError(error.message) from error
+    if known != value:
+        raise ValueError(f"must be the repository's own name, {known}")
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError("is not the name of an image, like redis:7")
+    return value
+
+
+def _tag(value: str) -> str:
+    if not is_tag(value):
+        raise ValueError("is not an image tag")
+    return value
+
+
+def _folder(value: str) -> str:
+    if not _FOLDER.fullmatch(value):
+        raise ValueError("must be the plain name of a folder in templates/ beside the catalogue file")
+    return value
+
+
+def _mount(value: str) -> str:
+    path = PurePosixPath(value)
+    if not path.is_absolute() or str(path) != value or ".." in path.parts or value == "/":
+        raise ValueError("must be an absolute path in the container, like /conf")
+    return value
+
+
+def _variables(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a variable")
+    return value
+
+
+def _secrets(value: dict[str, str]) -> dict[str, str]:
+    """Only ARNs; the text is never repeated, because it may be the secret itself."""
+    for name, arn in _variables(value).items():
+        if not _SECRET_ARN.fullmatch(arn):
+            raise ValueError(f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, never a value")
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Size(_Strict):
+    """`size` of an entry."""
+
+    cpu: int = Field(256, description="CPU units, 1024 to a core")
+    memory: int = Field(512, description="MiB")
+
+
+class Entry(_Strict):
+    """One component, as a catalogue file says it."""
+
+    name: str = Field(description="name of the component, a DNS label")
+    repository: Annotated[str, AfterValidator(_repository)] | None = Field(None, description="repository that builds it")
+    image: Annotated[str, AfterValidator(_image)] | None = Field(None, description="fixed image, instead of a repository")
+    default_tag: Annotated[str, AfterValidator(_tag)] = Field("master", description="tag of the default branch")
+    port: int | None = Field(None, gt=0, lt=65536, description="TCP port that it listens on; without one it has no URL")
+    public: bool = Field(default=False, description="reachable from the internet on its port")
+    command: list[str] = Field([], description="arguments of the container, instead of the image's own")
+    config_path: Annotated[str, AfterValidator(_mount)] | None = Field(None, description="where the container sees its config")
+    templates: Annotated[str, AfterValidator(_folder)] | None = Field(None, description="folder of its config templates")
+    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field({}, description="plain variables")
+    secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field({}, description="variables to the ARNs of their values")
+    size: Size = Field(Size(), description="what Fargate gives it")
+
+
+def parse_entry(raw: object, where: str) -> Entry:
+    """An entry from parsed YAML. Raises `ConfigError` that begins with `where` and names component and key."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`")
+    try:
+        entry = Entry.model_validate(raw)
+    except ValidationError as error:
+        raise _explained(error, f"{where}: component {raw.get('name', '(unnamed)')}") from None
+    _check_together(entry, f"{where}: component {entry.name}")
+    return entry
+
+
+def to_component(entry: Entry, templates: Mapping[str, str], where: str) -> Component:
+    """The component that an entry means, with the texts of its templates."""
+    try:
+        return Component(
+            name=entry.name,
+            repository=entry.repository,
+            image=entry.image,
+            default_tag=entry.default_tag,
+            port=entry.port,
+            public=entry.public,
+            command=tuple(entry.command),
+            config_path=entry.config_path,
+            templates=templates,
+            environment=entry.environment,
+            secrets=entry.secrets,
+            cpu=entry.size.cpu,
+            memory=entry.size.memory,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _check_together(entry: Entry, where: str) -> None:
+    """Rules over several keys."""
+    if both := sorted(entry.environment.keys() & entry.secrets.keys()):
+        raise ConfigError(f"{where}: {both[0]} is in environment and in secrets", hint="name it in one of them")
+    if entry.image is not None and "default_tag" in entry.model_fields_set:
+        raise ConfigError(f"{where}: default_tag has no meaning for a fixed image", hint="the image names its own tag")
+    memory = FARGATE_SIZES.get(entry.size.cpu, ())
+    if entry.size.memory not in memory:
+        raise ConfigError(
+            f"{where}: size: Fargate has no {entry.size.cpu} CPU units with {entry.size.memory} MiB",
+            hint=f"with cpu {entry.size.cpu}, memory goes from {memory[0]} to {memory[-1]}"
+            if memory
+            else f"cpu is one of {', '.join(map(str, FARGATE_SIZES))}",
+        )
+
+
+def _explained(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    own = first["msg"].removeprefix("Value error, ")
+    told = own if own != first["msg"] else own[:1].lower() + own[1:]
+    why = _EXPLAINED.get(first["type"], told)
+    near = get_close_matches(key, Entry.model_fields, n=1)
+    hint = f"did you mean {near[0]}?" if first["type"] == "extra_forbidden" and near else "docs/reference/catalogue.md has all keys"
+    return ConfigError(f"{where}: {key}: {why}", hint=hint)

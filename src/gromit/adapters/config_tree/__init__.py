@@ -1,0 +1,1 @@
+"""The config tree on the shared volume."""

@@ -1,0 +1,1 @@
+"""Facts about an installation on AWS, for the doctor."""

@@ -1,0 +1,102 @@
+"""Looks at what stands in the account: who we are, key pairs, the bucket of states, registries, the zone. Nothing is changed."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, ParamValidationError
+
+from gromit.adapters.aws.client import error_code, translated
+from gromit.core.doctor.installation import Bucket, Identity, Zone
+from gromit.errors import NotFound
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_route53.client import Route53Client
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sts.client import STSClient
+
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_NOT_ENCRYPTED = "ServerSideEncryptionConfigurationNotFoundError"
+_NO_KEY_PAIR = "InvalidKeyPair.NotFound"
+_NOT_CLOSED = "NoSuchPublicAccessBlockConfiguration"
+
+
+def look_up_identity(sts: "STSClient") -> Identity:
+    """Who AWS says we are. No right is needed for that. Raises `Denied` without credentials."""
+    with translated("ask AWS who we are"):
+        answer = sts.get_caller_identity()
+    return Identity(answer["Account"], answer["Arn"])
+
+
+def has_key_pair(ec2: "EC2Client", name: str) -> bool:
+    """Whether EC2 has a key pair of this name in our region."""
+    with translated(f"look at key pair {name}"):
+        try:
+            return bool(ec2.describe_key_pairs(KeyNames=[name])["KeyPairs"])
+        except ClientError as error:
+            if error_code(error) == _NO_KEY_PAIR:
+                return False
+            raise
+
+
+def look_at_bucket(s3: "S3Client", name: str) -> Bucket:
+    """How the bucket of states is kept. Raises `NotFound`."""
+    with translated(f"look at bucket {name}"):
+        try:
+            versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
+        except ClientError as error:
+            if error_code(error) != "NoSuchBucket":
+                raise
+            raise NotFound(f"there is no bucket {name}", hint="terraform/base makes it; state.bucket names it") from error
+        return Bucket(name=name, versioned=versioned, encrypted=_is_encrypted(s3, name), closed=_is_closed(s3, name))
+
+
+def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:
+    """Whether there is a registry for the images of a repository."""
+    with translated(f"look at registry {repository}"):
+        try:
+            if registry_id is None:
+                return bool(ecr.describe_repositories(repositoryNames=[repository])["repositories"])
+            return bool(ecr.describe_repositories(repositoryNames=[repository], registryId=registry_id)["repositories"])
+        except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.InvalidParameterException, ParamValidationError):
+            return False  # the others for a name that no registry can have
+
+
+def look_at_zone(route53: "Route53Client", zone_id: str) -> Zone:
+    """The zone, with the name servers that Route53 gave it; a private one has none. Raises `NotFound`."""
+    with translated(f"look at zone {zone_id}"):
+        try:
+            answer = route53.get_hosted_zone(Id=zone_id)
+        except (route53.exceptions.NoSuchHostedZone, route53.exceptions.InvalidInput) as error:
+            raise NotFound(f"there is no zone {zone_id}", hint="set cluster.zoneid to the id of the zone") from error
+    servers = answer.get("DelegationSet", {}).get("NameServers", [])
+    zone = answer["HostedZone"]
+    return Zone(
+        zone_id,
+        _plain(zone["Name"]),
+        frozenset(_plain(s) for s in servers),
+        private=zone.get("Config", {}).get("PrivateZone", False),
+    )
+
+
+def _is_encrypted(s3: "S3Client", name: str) -> bool:
+    try:
+        return bool(s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"])
+    except ClientError as error:
+        if error_code(error) == _NOT_ENCRYPTED:
+            return False
+        raise
+
+
+def _is_closed(s3: "S3Client", name: str) -> bool:
+    try:
+        found = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    except ClientError as error:
+        if error_code(error) == _NOT_CLOSED:
+            return False
+        raise
+    return all(found.get(block) for block in _BLOCKS)
+
+
+def _plain(name: str) -> str:
+    return name.lower().rstrip(".")

@@ -1,0 +1,1 @@
+"""Keys, certificates and tokens in files and in Secrets Manager."""

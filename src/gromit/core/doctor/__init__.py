@@ -1,0 +1,1 @@
+"""What the doctor looks at, and the rules that turn facts into findings."""

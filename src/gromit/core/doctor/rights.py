@@ -1,0 +1,172 @@
+"""What the role of each part may do and, as much, what it may not: the figures that the doctor compares AWS's own judgement with.
+
+part          may                                                          may not
+serve         read and write the table; see images                         touch states or records, pass the environments' role
+sow           what terraform asks for; see images; read the platform;      write the table; pass a role of the control plane
+              pass the environments' role
+reap          what terraform asks for; read the platform                   write the table
+chitragupta   see interfaces; read and change the zone's records           write the table, read states, pass roles
+gateway       nothing                                                      write the table, read states, change records
+environments  pull images, write logs                                      read the table or states, change records
+
+None of them may read the key of the CA. What terraform asks for is far more than is asked about here: states, the name that `init`
+looks for, and Cloud Map, whose actions on tags know no resources, are what a policy that looks right gets wrong.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
+
+
+class Part(StrEnum):
+    """Whose role it is."""
+
+    SERVE = "serve"
+    SOW = "sow"
+    REAP = "reap"
+    CHITRAGUPTA = "chitragupta"
+    GATEWAY = "gateway"
+    ENVIRONMENTS = "environments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """ARNs of what rights are about."""
+
+    table: str
+    index: str
+    states: str
+    no_state: str
+    """The state of the workspace `default`, which never is: to be told so, terraform must be allowed to look."""
+    bucket: str
+    namespace: str
+    names: str
+    """A name in Cloud Map, of some environment."""
+    zone: str
+    parameter: str
+    registries: tuple[str, ...]
+    logs: str
+    """A log stream of some environment."""
+    execution_role: str
+    serve_role: str
+    ca_key: str
+    """A secret with the name of the CA's key; its ending is not the real one, so that nothing but a wildcard allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Some actions on one resource, and whether a part is to be allowed them."""
+
+    actions: tuple[str, ...]
+    resource: str
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What AWS says of one role."""
+
+    role: str
+    """Name or ARN."""
+    named: bool
+    """A setting names the role; else its name is the usual one."""
+    allowed: Mapping[tuple[str, str], bool] | None
+    """(action, resource) to AWS's judgement; None: there is no such role."""
+
+
+_WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+_CHANGE = ("route53:ChangeResourceRecordSets",)
+_PASS = ("iam:PassRole",)
+_NAMES_TAGS = tuple(f"servicediscovery:{action}" for action in ("ListTagsForResource", "TagResource", "UntagResource"))
+
+
+def rights(part: Part, places: Places) -> tuple[Right, ...]:
+    """What is to be asked about a part."""
+    may, may_not = _TABLE[part](places)
+    may_not = [*may_not, (("secretsmanager:GetSecretValue",), places.ca_key)]
+    return (*(Right(a, r, allowed=True) for a, r in may), *(Right(a, r, allowed=False) for a, r in may_not))
+
+
+def usual_role(part: Part) -> str:
+    """The name of a part's role where no setting says another."""
+    return f"gromit-{part}"
+
+
+def judge_rights(answers: Mapping[Part, Simulated], places: Places) -> list[Finding]:
+    """One finding for each part. If there is none of the control plane's usual roles, it is not installed in this account."""
+    installed = any(a.allowed is not None for part, a in answers.items() if part is not Part.ENVIRONMENTS)
+    return [_judge(part, answer, places, installed=installed) for part, answer in answers.items()]
+
+
+def _judge(part: Part, answer: Simulated, places: Places, *, installed: bool) -> Finding:
+    if answer.allowed is None:
+        seen = f"there is no role {answer.role}"
+        if installed or answer.named:
+            return wrong(Check.RIGHTS, seen, "apply terraform/infra, or name it in doctor.roles", part)
+        return skipped(Check.RIGHTS, f"{seen}, nor a role of another part: name them in doctor.roles", part)
+    lacks = _different(answer.allowed, rights(part, places), allowed=True)
+    surplus = _different(answer.allowed, rights(part, places), allowed=False)
+    if not lacks and not surplus:
+        return ok(Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part)
+    told = [f"may not {', '.join(lacks)}"] if lacks else []
+    told += [f"may what it must not: {', '.join(surplus)}"] if surplus else []
+    return wrong(Check.RIGHTS, f"{answer.role} {'; it '.join(told)}", "apply terraform/infra: it has the policies", part)
+
+
+def _different(answers: Mapping[tuple[str, str], bool], wanted: Iterable[Right], *, allowed: bool) -> list[str]:
+    """What AWS judges otherwise than it is wanted; what it did not judge counts as refused."""
+    asked = [(action, r.resource) for r in wanted if r.allowed is allowed for action in r.actions]
+    return [f"{action} on {resource}" for action, resource in asked if answers.get((action, resource), False) is not allowed]
+
+
+_Pairs = list[tuple[tuple[str, ...], str]]
+
+
+def _serve(at: Places) -> tuple[_Pairs, _Pairs]:
+    use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
+    may: _Pairs = [(use, at.table), (("dynamodb:Query",), at.index)]
+    may += [(("ecr:BatchGetImage",), r) for r in at.registries]
+    return may, [(_OBJECTS, at.states), (_CHANGE, at.zone), (_PASS, at.execution_role)]
+
+
+def _sow(at: Places) -> tuple[_Pairs, _Pairs]:
+    may = [*_terraform(at), (("ssm:GetParameter",), at.parameter), (_PASS, at.execution_role)]
+    may += [(("ecr:BatchGetImage",), r) for r in at.registries]
+    return may, [(_WRITE, at.table), (_PASS, at.serve_role)]
+
+
+def _reap(at: Places) -> tuple[_Pairs, _Pairs]:
+    return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [(_WRITE, at.table), (_PASS, at.serve_role)]
+
+
+def _terraform(at: Places) -> _Pairs:
+    named: _Pairs = [(("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)]
+    return [(_OBJECTS, at.states), (("s3:GetObject",), at.no_state), (("s3:ListBucket",), at.bucket), (_NAMES_TAGS, "*"), *named]
+
+
+def _chitragupta(at: Places) -> tuple[_Pairs, _Pairs]:
+    may: _Pairs = [(("route53:ListResourceRecordSets", *_CHANGE), at.zone), (("ec2:DescribeNetworkInterfaces",), "*")]
+    return may, [(_WRITE, at.table), (_OBJECTS, at.states), (_PASS, at.execution_role)]
+
+
+def _gateway(at: Places) -> tuple[_Pairs, _Pairs]:
+    return [], [(_WRITE, at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
+
+
+def _environments(at: Places) -> tuple[_Pairs, _Pairs]:
+    may: _Pairs = [(("ecr:GetAuthorizationToken",), "*"), (("logs:CreateLogStream", "logs:PutLogEvents"), at.logs)]
+    may += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in at.registries]
+    return may, [(("dynamodb:GetItem", *_WRITE), at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
+
+
+_TABLE = {
+    Part.SERVE: _serve,
+    Part.SOW: _sow,
+    Part.REAP: _reap,
+    Part.CHITRAGUPTA: _chitragupta,
+    Part.GATEWAY: _gateway,
+    Part.ENVIRONMENTS: _environments,
+}

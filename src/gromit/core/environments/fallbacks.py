@@ -1,0 +1,45 @@
+"""What repositories without a reported version contribute to an environment: their branch's image, or their default branch's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gromit.core.environments.environment import FALLBACK, Source, Version
+from gromit.core.environments.rows import Condition, Is, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Fallbacks that are others now than those in the row."""
+
+    fallbacks: Mapping[str, Version]
+    revision: int
+    """Of the row that was looked at: a retirement meanwhile must not be undone."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Hold as long as the row is the one that was looked at."""
+        return (Is("revision", self.revision),) if self.fallbacks else ()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What changes in the row."""
+        return attributes_of(self.fallbacks)
+
+
+def follows_branch(row: Row, repository: str) -> bool:
+    """Whether a repository without a reported version contributes its branch's tag where there is one: until it is retired."""
+    return not row.get(FALLBACK + repository, {}).get("retired", False)
+
+
+NOTHING_MOVED = Moved({}, 0)
+
+
+def attributes_of(fallbacks: Mapping[str, Version]) -> dict[str, Any]:
+    """How fallbacks stand in a row."""
+    return {FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}
+
+
+def retired(repository: str, default_tag: str) -> dict[str, Any]:
+    """How the fallback of a repository stands there whose branch is gone, whatever its registry still holds."""
+    return {FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT, "retired": True}}

@@ -1,0 +1,40 @@
+"""The history of an environment: who changed it and when, and how many events a row keeps."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gromit.core.environments.environment import Event
+from gromit.core.environments.rows import Absent, AnyOf, Is, Row, Shorter, Write
+
+HISTORY_MAX = 60
+"""Events a row may hold before it is cut back; mostly of some 150 bytes, they stay below 40 KB of an item's 400."""
+HISTORY_KEPT = 30
+EVENT_TEXT_MAX = 400
+"""Characters of an event's text; what went wrong last is also kept whole, once."""
+TOMBSTONE_MS = 30 * 86_400_000
+"""A tombstone stays for 30 days, so that a late report of an old build cannot bring an environment back."""
+
+
+ROOM = AnyOf((Absent("events"), Shorter("events", HISTORY_MAX)))
+"""Condition that the row has room for one more event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who asked for a change, and when."""
+
+    actor: str
+    now_ms: int
+
+    def event(self, kind: str, text: str) -> dict[str, Any]:
+        """An event of this change, as it lies in the row."""
+        return Event(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
+
+
+def cut_history(before: Row) -> Write:
+    """Keep only the newest events, in a write of its own, so that every other write can just append."""
+    return Write(
+        conditions=(Is("revision", before["revision"]),),
+        sets={"events": list(before["events"])[-HISTORY_KEPT:]},
+        increments={"revision": 1},
+    )

@@ -1,0 +1,82 @@
+"""What sow and reap would do, and why: for every environment, also for those that are left alone. Shown by `--dry-run`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gromit.core.environments.environment import Phase, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the plan needs to know of one environment."""
+
+    name: str
+    phase: Phase
+    generation: int
+    observed: int
+    due_in_s: float
+    """Seconds until its work is due; negative if it is."""
+    protected: bool
+    attempts: int
+    holder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a plan."""
+
+    name: str
+    action: str
+    """`sow`, `reap` or `none`."""
+    why: str
+
+
+def plan(kind: Work, environments: Iterable[Standing], limit: int | None) -> list[Item]:
+    """One item for each environment, those to be worked on first, in the order in which they are due.
+
+    | phase            | sow                          | reap                                        |
+    |------------------|------------------------------|---------------------------------------------|
+    | pending          | sow                          | none: it is wanted                          |
+    | failed           | sow when due                 | none: it is wanted                          |
+    | sowing, reaping  | none: somebody works on it   | none: somebody works on it                  |
+    | ready            | none: it runs as wanted      | none: it is wanted                          |
+    | deleting         | none: reap's                 | reap when the grace is over, not protected  |
+    """
+    ordered = sorted(environments, key=lambda e: (e.due_in_s, e.name))
+    items = [_item(kind, e) for e in ordered]
+    chosen = [i for i in items if i.action != "none"]
+    beyond = [Item(i.name, "none", f"{i.why}; but one run does at most {limit}") for i in chosen[limit:]] if limit else []
+    return [*chosen[: limit or None], *beyond, *(i for i in items if i.action == "none")]
+
+
+def _item(kind: Work, e: Standing) -> Item:
+    match e.phase:
+        case Phase.SOWING | Phase.REAPING:
+            return Item(e.name, "none", f"{e.holder} is working on it")
+        case Phase.DELETING:
+            return _deleting(kind, e)
+        case Phase.GONE:
+            return Item(e.name, "none", "it is gone")
+        case Phase.PENDING | Phase.FAILED | Phase.READY:
+            return _wanted(kind, e)
+
+
+def _wanted(kind: Work, e: Standing) -> Item:
+    if kind is Work.REAP:
+        return Item(e.name, "none", "it is wanted")
+    if e.phase is Phase.READY:
+        return Item(e.name, "none", f"generation {e.generation} runs as wanted")
+    if e.due_in_s > 0:
+        return Item(e.name, "none", f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s")
+    made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
+    return Item(e.name, "sow", f"generation {e.generation} is wanted, {made}")
+
+
+def _deleting(kind: Work, e: Standing) -> Item:
+    if kind is Work.SOW:
+        return Item(e.name, "none", "it is deleted: reap's to do")
+    if e.protected:
+        return Item(e.name, "none", "it is protected")
+    if e.due_in_s > 0:
+        return Item(e.name, "none", f"it is deleted, but a build can revive it for {e.due_in_s:.0f} s")
+    return Item(e.name, "reap", "it is deleted, and its grace is over")

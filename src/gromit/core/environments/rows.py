@@ -1,0 +1,180 @@
+"""Writes to a row as values: conditions and changes that any store can carry out in one step.
+
+Every transition of an environment is such a write (`wanted` and `work` beside this). The DynamoDB adapter compiles it to one
+conditional UpdateItem, `carry_out` does the same on a plain mapping; a contract test holds the two together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+Row = Mapping[str, Any]
+"""Attribute to value: strings, whole numbers, booleans, and lists or mappings of them."""
+
+Scalar = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The attribute exists."""
+
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The attribute does not exist."""
+
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """The attribute exists and equals the value."""
+
+    attribute: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class IsNot:
+    """The attribute exists and differs from the value."""
+
+    attribute: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """The attribute exists and is less than the number."""
+
+    attribute: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The attribute exists and is the number or less."""
+
+    attribute: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Both attributes exist and are equal."""
+
+    attribute: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeds:
+    """Both attributes exist and the first is the greater one."""
+
+    attribute: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shorter:
+    """The attribute exists and is a list with fewer items."""
+
+    attribute: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of the conditions holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All of the conditions hold."""
+
+    conditions: tuple["Condition", ...]
+
+
+Condition = Present | Absent | Is | IsNot | Below | AtMost | Same | Exceeds | Shorter | AnyOf | AllOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One conditional change of one row. An attribute may stand in one of the parts only."""
+
+    conditions: tuple[Condition, ...]
+    """All must hold, else nothing is changed."""
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Attribute to the attribute whose value, before this write, it gets; that one must exist."""
+    increments: Mapping[str, int] = field(default_factory=dict)
+    """Attribute to what is added to it; a missing one counts as 0."""
+    appends: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Attribute to items added at the end of its list; a missing one counts as empty."""
+    removes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The write was carried out."""
+
+    row: Row
+    """The row after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A condition did not hold; nothing was changed."""
+
+    row: Row | None
+    """The row as it is; None if there is none."""
+
+
+Outcome = Accepted | Refused
+
+
+def carry_out(write: Write, row: Row | None, key: Mapping[str, str]) -> Outcome:
+    """The outcome of `write` on `row` (None: there is none, `key` is its primary key)."""
+    before: Row = row if row is not None else {}
+    if not all(holds(c, before) for c in write.conditions):
+        return Refused(row)
+    after: dict[str, Any] = {**before, **key}
+    after.update(write.sets)
+    after.update({a: before[b] for a, b in write.copies.items()})
+    after.update({a: before.get(a, 0) + n for a, n in write.increments.items()})
+    after.update({a: [*before.get(a, []), *items] for a, items in write.appends.items()})
+    for attribute in write.removes:
+        after.pop(attribute, None)
+    return Accepted(after)
+
+
+def holds(condition: Condition, row: Row) -> bool:  # noqa: PLR0911, C901 - one case for each kind of condition
+    """Whether a condition holds for a row."""
+    match condition:
+        case Present(a):
+            return a in row
+        case Absent(a):
+            return a not in row
+        case Is(a, value):
+            return a in row and bool(row[a] == value)
+        case IsNot(a, value):
+            return a in row and bool(row[a] != value)
+        case Below(a, value):
+            return a in row and bool(row[a] < value)
+        case AtMost(a, value):
+            return a in row and bool(row[a] <= value)
+        case Same(a, b):
+            return a in row and b in row and bool(row[a] == row[b])
+        case Exceeds(a, b):
+            return a in row and b in row and bool(row[a] > row[b])
+        case Shorter(a, length):
+            return a in row and len(row[a]) < length
+        case AnyOf(conditions):
+            return any(holds(c, row) for c in conditions)
+        case AllOf(conditions):
+            return all(holds(c, row) for c in conditions)
+        case _:
+            assert_never(condition)

@@ -1,0 +1,146 @@
+"""The life of an environment as conditional writes: who may change a row, when, and into what.
+
+    (none, gone) ──build──▶ pending ──claim──▶ sowing ──done, generation = claimed──▶ ready
+                              ▲  ▲               │ │└──done, generation > claimed──▶ pending or deleting
+                 build ───────┘  └─ lease ends ──┘ └──fail──▶ failed ──(due)──▶ pending
+    up ──delete──▶ deleting ──claim──▶ reaping ──done, generation = claimed──▶ gone (tombstone)
+                                          └──done, generation > claimed──▶ pending, nothing of it observed
+
+Every accepted change of what is wanted adds 1 to `generation`; a worker makes one generation true and says which. A worker whose
+lease ran out is known by its epoch and can change nothing. Nothing here reads a clock: instants and lengths are milliseconds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.history import ROOM, TOMBSTONE_MS, Stamp
+from gromit.core.environments.rows import (
+    Absent,
+    AnyOf,
+    AtMost,
+    Below,
+    Condition,
+    Exceeds,
+    Is,
+    Same,
+    Write,
+)
+
+LEASE_ATTRIBUTES = frozenset({"holder", "lease_until", "claimed", "claim_id", "task"})
+FAILURE_ATTRIBUTES = frozenset({"attempts", "last_error"})
+WORK_ATTRIBUTES = frozenset({"work", "due", "since"})
+
+
+def work_from(kind: Work, at_ms: int) -> dict[str, Any]:
+    """The attributes of work that is to be done from an instant on; what fails is due later, but asked for `since` then."""
+    return {"work": kind, "due": at_ms, "since": at_ms}
+
+
+def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> Write:
+    """Take due work that nobody holds."""
+    free = AnyOf((Absent("holder"), Below("lease_until", now_ms)))
+    common = (Absent("gone_at"), Is("work", kind), AtMost("due", now_ms), free)
+    wanted: tuple[Condition, ...] = (Is("want", Want.GONE), Is("protected", value=False))
+    if kind is Work.SOW:
+        wanted = (Is("want", Want.UP), Exceeds("generation", "observed"))
+    sets: dict[str, Any] = {"holder": claimant.holder, "claim_id": claimant.nonce, "lease_until": now_ms + ttl_ms}
+    if claimant.task:
+        sets["task"] = claimant.task
+    if kind is Work.SOW:
+        sets["infra"] = True
+    return Write(
+        conditions=(*common, *wanted),
+        sets=sets,
+        copies={"claimed": "generation"},
+        increments={"epoch": 1, "revision": 1},
+        removes=frozenset() if claimant.task else frozenset({"task"}),
+    )
+
+
+def renew(fence: Fence, now_ms: int, ttl_ms: int) -> Write:
+    """Keep a claim; also how a worker verifies it while it holds the terraform lock."""
+    return Write(conditions=fence.conditions, sets={"lease_until": now_ms + ttl_ms})
+
+
+def release(fence: Fence) -> Write:
+    """Give a claim back without an outcome; the work stays due."""
+    return Write(conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES)
+
+
+def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
+    """The claimed generation runs, and nothing newer is wanted."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Same("generation", "claimed"), Is("want", Want.UP)),
+        sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
+        copies={"observed": "claimed", "hash_epoch": "epoch"},
+        increments={"revision": 1},
+        appends={"events": (stamp.event("sown", ""),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES,
+    )
+
+
+def sown_but_changed(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
+    """The claimed generation runs, but something newer is wanted: the work stays due."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+        sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
+        copies={"observed": "claimed", "hash_epoch": "epoch"},
+        increments={"revision": 1},
+        appends={"events": (stamp.event("sown", "something newer is wanted already"),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES,
+    )
+
+
+def reaped(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
+    """Nothing of it is left: a tombstone remains, which keeps the build sequences."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Same("generation", "claimed"), Is("want", Want.GONE)),
+        sets={
+            "infra": False,
+            "gone_at": stamp.now_ms,
+            "expire_at": (stamp.now_ms + TOMBSTONE_MS) // 1000,
+            "last_done": claim_id,
+            "changed": stamp.now_ms,
+        },
+        copies={"observed": "claimed"},
+        increments={"revision": 1},
+        appends={"events": (stamp.event("reaped", ""),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {"spec_hash"},
+    )
+
+
+def reaped_but_revived(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
+    """Everything was destroyed, but it is wanted again: the row stays and nothing counts as observed."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+        sets={"infra": False, "observed": 0, "last_done": claim_id, "changed": stamp.now_ms},
+        increments={"revision": 1},
+        appends={"events": (stamp.event("reaped", "and wanted again"),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {"spec_hash"},
+    )
+
+
+def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: Stamp) -> Write:
+    """It did not work; try again after `retry_ms`. Only while nothing newer is wanted."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Same("generation", "claimed")),
+        sets={"due": stamp.now_ms + retry_ms, "last_error": {**failure, "at": stamp.now_ms}, "changed": stamp.now_ms},
+        copies={"failed_epoch": "epoch"},
+        increments={"revision": 1, "attempts": 1},
+        appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}"),)},
+        removes=LEASE_ATTRIBUTES | {"spec_hash"},
+    )
+
+
+def failed_but_changed(fence: Fence, failure: Mapping[str, str], stamp: Stamp) -> Write:
+    """It did not work, but something newer is wanted anyway: the work stays due as the change has set it."""
+    return Write(
+        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+        sets={"changed": stamp.now_ms},
+        copies={"failed_epoch": "epoch"},
+        increments={"revision": 1},
+        appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"),)},
+        removes=LEASE_ATTRIBUTES | {"spec_hash"},
+    )

@@ -1,0 +1,1 @@
+"""Certificates, roles, and tokens of people and jobs."""

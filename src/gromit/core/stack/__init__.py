@@ -1,0 +1,1 @@
+"""What an environment is made of: the catalogue, config files, inputs of terraform, and what its output means."""

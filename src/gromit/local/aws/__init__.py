@@ -1,0 +1,1 @@
+"""The emulated AWS of a local cloud: API, Fargate, DNS."""

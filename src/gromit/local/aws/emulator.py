@@ -1,0 +1,121 @@
+"""The AWS emulator: a mended moto behind a loopback address, one request at a time, with a state that can be kept.
+
+AWS's conditional writes are atomic, and moto's are not when two requests meet in it; so requests take turns, and whatever else
+works on the emulator's inside (the Fargate simulator, the saving of the state) takes `lock` as well.
+"""
+
+import io
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from gromit.adapters.private_files import write_whole
+from gromit.local.aws import state
+from gromit.local.aws.moto_patches import apply_mends
+
+ACCOUNT = "123456789012"
+"""The account that the emulator answers for, whatever the credentials."""
+
+_READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
+
+lock = threading.RLock()
+"""Held by whoever reads or changes the emulator's inside. The emulator's state is one per process, so the lock is too."""
+
+
+class Emulator:
+    """AWS on a loopback address, in this process.
+
+    There is one state per process: a second emulator in it, and moto's own `mock_aws`, share and reset it.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, saved: Path | None = None) -> None:
+        self._host, self._port, self._saved = host, port, saved
+        self._listeners: list[Callable[[], None]] = []
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """What `AWS_ENDPOINT_URL` has to be; the port is known once it is started."""
+        return f"http://{self._host}:{self._server.server_port if self._server else self._port}"
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every request that may have changed something; it must return at once."""
+        self._listeners.append(listener)
+
+    def start(self) -> Self:
+        """Mend moto, load the saved state or begin with an empty one, and listen. Raises `OSError` if the port is taken."""
+        apply_mends()
+        with lock:
+            BackendDict.reset()
+            reset_model_data()
+            if self._saved is not None and self._saved.exists():
+                state.load(self._saved)
+        application = _OneAtATime(DomainDispatcherApplication(create_backend_app), self._changed)
+        self._server = make_server(self._host, self._port, application, threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread.start()
+        return self
+
+    def save(self) -> None:
+        """Write the state to where it was loaded from. Raises `ConfigError` if there is no room."""
+        if self._saved is not None:
+            with lock:
+                content = state.dump()
+            write_whole(self._saved, content)
+
+    def stop(self) -> None:
+        """Stop listening, and save."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+            self._server = self._thread = None
+            self.save()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+class _OneAtATime:
+    """A WSGI application that reads a request first, answers it under the lock, and tells whether it may have changed anything."""
+
+    def __init__(self, application: Callable[..., Any], changed: Callable[[], None]) -> None:
+        self._application, self._changed = application, changed
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = environ.get("CONTENT_LENGTH")
+        if length:
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))
+        with lock:
+            answer = self._application(environ, start_response)
+            body = list(answer)
+            if hasattr(answer, "close"):
+                answer.close()
+        if not _only_reads(environ):
+            self._changed()
+        return body
+
+
+class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
+    def log(self, *_args: Any, **_kwargs: Any) -> None:
+        """Requests to the emulator are not logged."""
+
+
+def _only_reads(environ: dict[str, Any]) -> bool:
+    action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} or action.startswith(_READING)

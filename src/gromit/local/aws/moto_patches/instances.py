@@ -1,0 +1,59 @@
+"""EC2: instances."""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.serialize import return_if_not_empty
+from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.responses.instances import InstanceResponse
+
+from gromit.local.aws.moto_patches.patches import Mending
+
+_ASSOCIATION = "NetworkInterfaces.InstanceNetworkInterface.Association"
+
+
+def show_groups(mending: Mending) -> None:
+    """AWS shows an instance's security groups also where they were given for its network interface."""
+
+    def prepare(stock: Callable[..., Any], instance: Any, *args: Any, **kwargs: Any) -> None:
+        stock(instance, *args, **kwargs)
+        if not instance.security_groups and 0 in instance.nics:
+            instance.security_groups = list(instance.nics[0].group_set)
+
+    mending.replace(Instance, "prep_nics", prepare)
+
+
+def take_interfaces_along(mending: Mending) -> None:
+    """AWS deletes the interface that it made for an instance together with it, unless `DeleteOnTermination` says otherwise."""
+
+    def prepare(stock: Callable[..., Any], instance: Any, nic_spec: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
+        brought = {spec.get("NetworkInterfaceId") for spec in nic_spec}
+        kept = {int(spec["DeviceIndex"]) for spec in nic_spec if spec.get("DeleteOnTermination") is False}
+        stock(instance, nic_spec, *args, **kwargs)
+        for index, interface in instance.nics.items():
+            if interface.id not in brought and index not in kept:
+                interface.delete_on_termination = True
+
+    mending.replace(Instance, "prep_nics", prepare)
+
+
+def show_no_address(mending: Mending) -> None:
+    """AWS says nothing of an association for an instance's interface that has no public address."""
+
+    def describe(stock: Callable[..., Any], response: Any) -> Any:
+        stock_ways = response.RESPONSE_KEY_PATH_TO_TRANSFORMER
+        response.RESPONSE_KEY_PATH_TO_TRANSFORMER = {**stock_ways, _ASSOCIATION: return_if_not_empty}
+        return stock(response)
+
+    mending.replace(InstanceResponse, "describe_instances", describe)
+
+
+def know_key_pairs(mending: Mending) -> None:
+    """AWS starts no instance with a key pair that is not there."""
+
+    def run(stock: Callable[..., Any], backend: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("key_name"):
+            backend.describe_key_pairs(key_names=[kwargs["key_name"]])  # raises if there is none
+        return stock(backend, *args, **kwargs)
+
+    mending.replace(InstanceBackend, "run_instances", run)

@@ -1,0 +1,100 @@
+"""ECS listings: pages, states and filters as AWS has them."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ecs.exceptions import InvalidParameterException
+from moto.ecs.models import EC2ContainerServiceBackend as Backend
+from moto.ecs.responses import EC2ContainerServiceResponse as Response
+
+from gromit.local.aws.moto_patches.patches import Mending
+
+PAGE = 100
+"""Largest page of ListClusters, ListServices and ListTasks, and most tasks of one DescribeTasks."""
+
+
+def page_clusters(mending: Mending) -> None:
+    """AWS lists the clusters that are ACTIVE, at most 100 a page."""
+
+    def list_clusters(_stock: Callable[..., Any], response: Any) -> ActionResult:
+        active = (c.arn for c in response.ecs_backend.clusters.values() if c.status == "ACTIVE")
+        return _page(response, "clusterArns", active, PAGE)
+
+    mending.replace(Response, "list_clusters", list_clusters)
+
+
+def page_services(mending: Mending) -> None:
+    """AWS lists the ACTIVE services of exactly the named cluster, 10 a page unless `maxResults` (at most 100) says otherwise."""
+
+    def list_services(
+        _stock: Callable[..., Any], backend: Any, cluster_str: str, *filters: Any, launch_type: str | None = None
+    ) -> list[str]:
+        name, strategy = backend._get_cluster(cluster_str).name, next(iter(filters), None)
+        return [
+            s.arn
+            for s in backend.services.values()
+            if (s.cluster_name, s.status) == (name, "ACTIVE")
+            and strategy in {None, s.scheduling_strategy}
+            and launch_type in {None, s.launch_type}
+        ]
+
+    def respond(stock: Callable[..., Any], response: Any) -> ActionResult:
+        return _page(response, "serviceArns", stock(response).result["serviceArns"], 10)
+
+    mending.replace(Backend, "list_services", list_services)
+    mending.replace(Response, "list_services", respond)
+
+
+def page_tasks(mending: Mending) -> None:
+    """AWS lists the tasks of exactly the named cluster and service whose desired status is RUNNING unless asked for STOPPED."""
+
+    def list_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:
+        backend = response.ecs_backend
+        cluster = backend._get_cluster(response._get_param("cluster", "default")).name
+        service = response._get_param("serviceName")
+        group = f"service:{backend._get_service(cluster, service.split('/')[-1]).name}" if service else None
+        status = response._get_param("desiredStatus", "RUNNING")
+        asked = set(stock(response).result["taskArns"])
+        found = (
+            t.task_arn
+            for t in backend.tasks.get(cluster, {}).values()
+            if t.task_arn in asked and t.desired_status == status and group in {None, t.group}
+        )
+        return _page(response, "taskArns", found, PAGE)
+
+    mending.replace(Response, "list_tasks", list_tasks)
+
+
+def name_missing_tasks(mending: Mending) -> None:
+    """AWS describes at most 100 tasks of the named cluster, and names those that are not there as failures, MISSING."""
+
+    def describe_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:
+        wanted = response._get_param("tasks", [])
+        if len(wanted) > PAGE:
+            raise InvalidParameterException("Tasks cannot be empty or more than 100.")
+        backend = response.ecs_backend
+        cluster = backend._get_cluster(response._get_param("cluster", "default"))
+        there = {arn.rsplit("/", 1)[-1]: task for arn, task in backend.tasks.get(cluster.name, {}).items()}
+        stock(response)
+        names = [name.rsplit("/", 1)[-1] for name in wanted]
+        prefix = cluster.arn.replace(":cluster/", ":task/")
+        return ActionResult(
+            {
+                "tasks": [there[n] for n in names if n in there],
+                "failures": [{"arn": f"{prefix}/{n}", "reason": "MISSING"} for n in names if n not in there],
+            }
+        )
+
+    mending.replace(Response, "describe_tasks", describe_tasks)
+
+
+def _page(response: Any, key: str, arns: Iterable[str], default: int) -> ActionResult:
+    ordered, size = sorted(arns), response._get_int_param("maxResults", default)
+    if not 1 <= size <= PAGE:
+        raise InvalidParameterException(f"maxResults must be between 1 and {PAGE}.")
+    start = bisect_right(ordered, response._get_param("nextToken") or "")
+    page = ordered[start : start + size]
+    more = start + size < len(ordered)
+    return ActionResult({key: page, **({"nextToken": page[-1]} if more else {})})

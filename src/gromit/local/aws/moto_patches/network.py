@@ -1,0 +1,93 @@
+"""EC2: network interfaces, security groups and tags."""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
+from moto.ec2.responses.tags import TagResponse
+
+from gromit.local.aws.moto_patches.patches import Mending
+
+_SMALLEST_PAGE, _LARGEST_PAGE = 5, 1000
+
+
+def interfaces_without_names(mending: Mending) -> None:
+    """AWS makes interfaces in a VPC without DNS host names too; they have no private DNS name."""
+
+    def start(stock: Callable[..., Any], interface: Any, *args: Any, **kwargs: Any) -> None:
+        interface.private_dns_name = None
+        stock(interface, *args, **kwargs)
+
+    mending.replace(NetworkInterface, "__init__", start)
+
+
+def filter_interfaces(mending: Mending) -> None:
+    """AWS filters interfaces by `requester-managed` and `association.public-ip` as well."""
+
+    def get_filter_value(stock: Callable[..., Any], interface: Any, filter_name: str, method_name: str | None = None) -> Any:
+        match filter_name:
+            case "requester-managed":
+                return str(interface.requester_managed).lower()
+            case "association.public-ip":
+                return interface.public_ip
+            case _:
+                return stock(interface, filter_name, method_name)
+
+    mending.replace(NetworkInterface, "get_filter_value", get_filter_value)
+
+
+def page_interfaces(mending: Mending) -> None:
+    """AWS gives DescribeNetworkInterfaces in pages of `MaxResults` (5 to 1000), which may not come with interface ids."""
+
+    def describe(stock: Callable[..., Any], response: Any) -> ActionResult:
+        found, size = stock(response).result["NetworkInterfaces"], response._get_int_param("MaxResults")
+        if size is None:
+            return ActionResult({"NetworkInterfaces": found})
+        if not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
+            raise EC2ClientError("InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid.")
+        if response._get_param("NetworkInterfaceIds"):
+            raise EC2ClientError("InvalidParameterCombination", "The parameter NetworkInterfaceIds cannot be used with MaxResults")
+        ordered, token = sorted(found, key=lambda eni: str(eni.id)), response._get_param("NextToken") or ""
+        rest = [eni for eni in ordered if eni.id > token]
+        more = {"NextToken": rest[size - 1].id} if len(rest) > size else {}
+        return ActionResult({"NetworkInterfaces": rest[:size], **more})
+
+    mending.replace(ElasticNetworkInterfaces, "describe_network_interfaces", describe)
+
+
+def keep_used_groups(mending: Mending) -> None:
+    """AWS refuses to delete a security group that a network interface uses."""
+
+    def delete(stock: Callable[..., Any], backend: Any, vpc_id: str | None, group_id: str) -> Any:
+        if any(group.id == group_id for eni in backend.enis.values() for group in eni.group_set):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return stock(backend, vpc_id, group_id)
+
+    mending.replace(SecurityGroupBackend, "_delete_security_group", delete)
+
+
+def refuse_reserved_tags(mending: Mending) -> None:
+    """AWS refuses tags that begin with `aws:` from its users: so those prove who made a thing."""
+
+    def create_tags(stock: Callable[..., Any], response: Any) -> Any:
+        if any(str(tag["Key"]).lower().startswith("aws:") for tag in response._get_param("Tags", [])):
+            raise EC2ClientError("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
+        return stock(response)
+
+    mending.replace(TagResponse, "create_tags", create_tags)
+
+
+def delete_gateways_wholly(mending: Mending) -> None:
+    """AWS deletes the interface of a NAT gateway together with it: it keeps no security group and no VPC from being deleted."""
+
+    def delete_nat_gateway(stock: Callable[..., Any], backend: Any, nat_gateway_id: str) -> Any:
+        gateway = stock(backend, nat_gateway_id)
+        backend.enis.pop(gateway._eni.id, None)
+        return gateway
+
+    mending.replace(NatGatewayBackend, "delete_nat_gateway", delete_nat_gateway)

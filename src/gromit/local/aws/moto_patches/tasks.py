@@ -1,0 +1,159 @@
+"""ECS tasks and their network interfaces, as Fargate makes them."""
+
+import ipaddress
+from collections.abc import Callable, Container
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.subnets import Subnet
+from moto.ec2.utils import generate_dns_from_ip, random_public_ip
+from moto.ecs.models import EC2ContainerServiceBackend as Backend
+from moto.ecs.models import Service, Task
+from moto.ecs.responses import EC2ContainerServiceResponse as Response
+from moto.moto_api import state_manager
+
+from gromit.local.aws.moto_patches.patches import Mending
+
+_NEVER = {"progression": "manual", "times": 10**9}
+_FIRST_USABLE = 4
+"""AWS keeps the first four addresses of a subnet, and the last one."""
+
+
+def accept_plain_tasks(mending: Mending) -> None:
+    """AWS runs a task without security groups (the VPC's default is used) and containers without a memory limit of their own."""
+
+    def requirements(stock: Callable[..., Any], definition: Any) -> Any:
+        limited = [{"memory": 0, **c} for c in definition.container_definitions]
+        return stock(type("Sized", (), {"container_definitions": limited})())
+
+    def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
+        network = (kwargs.get("networking_configuration") or {}).get("awsvpcConfiguration")
+        if network is not None:
+            network.setdefault("securityGroups", [])
+        stock(task, *args, **kwargs)
+
+    def validate(stock: Callable[..., Any], service: Any, configuration: dict[str, Any]) -> Any:
+        configuration["awsvpcConfiguration"].setdefault("securityGroups", [])
+        return stock(service, configuration)
+
+    mending.replace(Backend, "_calculate_task_resource_requirements", requirements)
+    mending.replace(Task, "__init__", start)
+    mending.replace(Service, "_validate_network", validate)
+
+
+def stay_running(mending: Mending) -> None:
+    """AWS does not age a task because somebody describes it."""
+
+    def transition(stock: Callable[..., Any], manager: Any, model_name: str) -> Any:
+        return _NEVER if model_name == "ecs::task" else stock(manager, model_name)
+
+    mending.replace(type(state_manager), "get_transition", transition)
+
+
+def address_tasks(mending: Mending) -> None:
+    """AWS gives a task's interface an address of its subnet, and a public one if `assignPublicIp` is ENABLED.
+
+    It also says when a task was made, and names no exit code of a container that has not ended.
+    """
+
+    def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
+        stock(task, *args, **kwargs)
+        task.created_at = task.started_at = utcnow()
+        for container in task.containers:
+            container.exitCode = None
+        for interface in interfaces(task):
+            _give_address(interface, free_address(interface.subnet))
+            interface.requester_managed, interface.delete_on_termination = True, True
+            attachment = task.attachments[0]
+            interface.description = f"{task.cluster_arn.rsplit(':', 1)[0]}:attachment/{attachment['id']}"
+            if task.network_configuration["awsvpcConfiguration"].get("assignPublicIp") == "ENABLED":
+                interface.public_ip = random_public_ip()
+            shown = {"privateDnsName": interface.private_dns_name, "privateIPv4Address": interface.private_ip_address}
+            for detail in attachment["details"]:
+                detail["value"] = shown.get(detail["name"], detail["value"])
+
+    mending.replace(Task, "__init__", start)
+
+
+def tag_interfaces(mending: Mending) -> None:
+    """AWS tags interfaces of tasks with managed tags: `aws:ecs:clusterName` and, where a service runs it, `aws:ecs:serviceName`."""
+
+    def run_task(stock: Callable[..., Any], response: Any) -> Any:
+        result = stock(response)
+        for task in result.result["tasks"] if response._get_param("enableECSManagedTags") else []:
+            _tag(task, {"aws:ecs:clusterName": task.cluster_name})
+        return result
+
+    def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
+        stock(task, *args, **kwargs)
+        service = task._backend.services.get(f"{task.cluster_name}:{task.group.removeprefix('service:')}")
+        if task.group.startswith("service:") and getattr(service, "enable_ecs_managed_tags", False):
+            _tag(task, {"aws:ecs:clusterName": task.cluster_name, "aws:ecs:serviceName": service.name})
+
+    mending.replace(Response, "run_task", run_task)
+    mending.replace(Task, "__init__", start)
+
+
+def stop_wholly(mending: Mending) -> None:
+    """AWS removes the interface of a task that has stopped, and says when and on whose request it stopped."""
+
+    def stop_task(stock: Callable[..., Any], backend: Any, cluster_str: str, task_str: str, reason: str) -> Any:
+        task = stock(backend, cluster_str, task_str, reason)
+        end_task(task, reason or "Task stopped by user", "UserInitiated")
+        return task
+
+    mending.replace(Backend, "stop_task", stop_task)
+
+
+def interfaces(task: Task) -> list[NetworkInterface]:
+    """The network interfaces that a task has now."""
+    ids = [d["value"] for a in task.attachments for d in a["details"] if d["name"] == "networkInterfaceId"]
+    enis = ec2_backends[task._account_id][task.region_name].enis
+    return [enis[i] for i in ids if i in enis]
+
+
+def end_task(task: Task, reason: str, code: str) -> None:
+    """Make a task STOPPED, with AWS's reason and stop code, and remove its interface."""
+    task.last_status = task.desired_status = "STOPPED"
+    task.stopped_reason, task.stop_code, task.stopped_at = reason, code, utcnow()
+    for container in task.containers:
+        container.last_status = "STOPPED"
+    for interface in interfaces(task):
+        del interface.ec2_backend.enis[interface.id]
+        interface.ec2_backend.tags.pop(interface.id, None)
+
+
+def free_address(subnet: Subnet) -> str:
+    """The next free address of a subnet; addresses come round only after all others, so that none is soon another's.
+
+    Raises `OverflowError` if there is none.
+    """
+    taken = {eni.private_ip_address for eni in subnet.ec2_backend.enis.values() if eni.subnet.id == subnet.id}
+    subnet.last_given = next_address(ipaddress.IPv4Network(subnet.cidr_block), taken, getattr(subnet, "last_given", None))
+    return str(subnet.last_given)
+
+
+def next_address(network: ipaddress.IPv4Network, taken: Container[str], last: str | None) -> str:
+    """The first address after `last` that is not taken, going round; the first four and the last of a network are AWS's own."""
+    usable = network.num_addresses - _FIRST_USABLE - 1
+    start = int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE if last else -1
+    for step in range(1, usable + 1):
+        address = str(network[(start + step) % usable + _FIRST_USABLE])
+        if address not in taken:
+            return address
+    raise OverflowError(f"{network} has no free address")
+
+
+def _give_address(interface: NetworkInterface, address: str) -> None:
+    interface.private_ip_address = address
+    interface.private_dns_name = generate_dns_from_ip(address)
+    interface.private_ip_addresses[:] = [
+        {"Primary": True, "PrivateIpAddress": address, "PrivateDnsName": interface.private_dns_name}
+    ]
+
+
+def _tag(task: Task, tags: dict[str, str]) -> None:
+    for interface in interfaces(task):
+        interface.ec2_backend.create_tags([interface.id], tags)

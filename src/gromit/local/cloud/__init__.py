@@ -1,0 +1,1 @@
+"""A local cloud: its folder, network, processes and parts."""

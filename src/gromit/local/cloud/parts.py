@@ -1,0 +1,144 @@
+"""What a local cloud is assembled of: the processes it has, and what the product's own commands make for them."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import boto3
+import httpx2
+
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.private_files import write_whole
+from gromit.config.load import load
+from gromit.core.stack.catalogue import Catalogue
+from gromit.errors import BackendError
+from gromit.local.aws.spec import Spec
+from gromit.local.cloud import variables
+from gromit.local.cloud.control import last_words
+from gromit.local.cloud.layout import Facts, Layout
+from gromit.local.cloud.overlay import write_overlay
+from gromit.local.cloud.platform import Account
+from gromit.local.cloud.supervisor import Part
+
+GROMIT = (sys.executable, "-m", "gromit")
+"""Begins every command line of the product."""
+
+WORKERS = ("sow", "reap", "chitragupta")
+HOLDERS = (("server", "serve"), ("gateway", "gateway"), ("worker", "worker"), ("operator", "operator"))
+"""Role and name of everybody who has a certificate."""
+
+_TERRAFORM = 90.0
+"""Seconds that a worker may take to end: an interrupted terraform has 60 of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts of one cloud."""
+
+    place: Layout
+    facts: Facts
+    environ: Mapping[str, str]
+    """The environment of the user who brings the cloud up."""
+
+    def write_files(self) -> None:
+        """Write the config file of the processes, and what terraform gets besides its stack."""
+        write_whole(self.place.settings, b"{} # the parts of this cloud are told everything by variables\n")
+        write_overlay(self.place.overlay, self.facts.url("aws"))
+
+    def make_trust(self) -> None:
+        """Config root, CA, certificates and token; what is there is kept, and certificates are renewed in time."""
+        place = self.place
+        self._command("root", "init", str(place.config))
+        if place.certificate("ca").exists():
+            self._command("pki", "renew", "--all")
+        else:
+            self._command("pki", "init")
+        for role, name in HOLDERS:
+            if not place.key(name).exists():
+                sans = ("--san", "localhost", "--san", "127.0.0.1") if role == "server" else ()
+                self._command("pki", "issue", "--role", role, "--name", name, *sans)
+        if not place.token.exists():
+            made = new_token(place, self.environ, "*", "local cloud")
+            write_whole(place.token, made.encode() + b"\n")
+
+    def aws(self) -> Part:
+        """The emulated AWS."""
+        facts, place = self.facts, self.place
+        spec = Spec(
+            region=facts.region,
+            port=facts.ports["aws"],
+            dns_port=facts.ports["dns"],
+            state=str(place.state),
+            config_root=str(place.config),
+            public=str(facts.ranges.public),
+        )
+        told = variables.for_commands(self.environ, place)
+        return Part(name="aws", command=spec.command, variables=told, ready=lambda: _listens(facts.ports["aws"]))
+
+    def serve(self) -> Part:
+        """`gromit serve`."""
+        facts = self.facts
+        return self._part("serve", variables.for_serve(self.environ, self.place, facts), lambda: _is_ready(facts))
+
+    def others(self) -> list[Part]:
+        """The gateway and the workers, which need serve."""
+        facts, place = self.facts, self.place
+        front = self._part("gateway", variables.for_gateway(self.environ, place, facts), lambda: _listens(facts.ports["gateway"]))
+        told = variables.for_workers(self.environ, place, facts)
+        workers = [self._part(name, told, lambda: True, "--watch", str(place.config)) for name in WORKERS]
+        return [front, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
+
+    def _part(self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str) -> Part:
+        command = [*GROMIT, name, *arguments, "--conf", str(self.place.settings)]
+        return Part(name=name, command=command, variables=told, ready=ready)
+
+    def _command(self, *arguments: str) -> str:
+        return command(self.place, self.environ, *arguments)
+
+
+def account(facts: Facts) -> Account:
+    """The emulated AWS account."""
+    session = boto3.Session(variables.CREDENTIAL, variables.CREDENTIAL, region_name=facts.region)
+    return Account(session, facts.url("aws"))
+
+
+def catalogue(facts: Facts) -> Catalogue:
+    """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
+    repositories = load(variables.components(facts)).settings.repos if facts.repositories else None
+    return catalogue_file.load(Path(facts.catalogue) if facts.catalogue else None, repositories)
+
+
+def new_token(place: Layout, environ: Mapping[str, str], repository: str, label: str) -> str:
+    """A new token of the cloud's gateway, for a repository or for `*`, all of them."""
+    verbs = ("--verb", "newbuild", "--verb", "delete")
+    return command(place, environ, "token", "new", "--repo", repository, *verbs, "--label", label).strip()
+
+
+def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
+    """What a command of the product prints. Raises `BackendError` with its error if it fails."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*GROMIT, *arguments, "--conf", str(place.settings)],
+        env=variables.for_commands(environ, place),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words, hint = last_words(done.stderr.splitlines())
+        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}", hint=hint)
+    return done.stdout
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_ready(facts: Facts) -> bool:
+    try:
+        return httpx2.get(f"{facts.url('health')}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,244 @@
+"""Keeps the processes of a local cloud running: starts them in order, restarts what ends, and ends them in reverse order."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gromit.adapters.private_files import write_whole
+from gromit.errors import BackendError
+from gromit.local.cloud.processes import Identity, adopt_orphans, descendants, end, identity, reap_orphans
+
+_TETHER = Path(__file__).with_name("die_with_parent.py")
+_POLL = 0.2
+"""Seconds between two looks at the processes."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before a process that ended is started again; they double each time it ends soon."""
+
+_HEALTHY = 30.0
+"""Seconds after which a process counts as one that runs."""
+
+_SAVING = 20.0
+"""Seconds that a process has to end by itself, unless its part says otherwise."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process of a cloud."""
+
+    name: str
+    command: Sequence[str]
+    variables: Mapping[str, str]
+    """Its whole environment."""
+    ready: Callable[[], bool]
+    """Whether it does its work; asked until it does."""
+    patience: float = _SAVING
+    """Seconds that it has to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """How a part is, for people and for `down`."""
+
+    name: str
+    state: str
+    """`starting`, `running`, `waiting` (to be started again) or `stopped`."""
+    pid: int | None = None
+    started: int | None = None
+    """With the pid, the identity of the process."""
+    since: float = 0.0
+    """Seconds since 1970."""
+    restarts: int = 0
+    last_exit: int | None = None
+
+
+@dataclass(slots=True)
+class _Child:
+    part: Part
+    process: subprocess.Popen[bytes] | None = None
+    state: PartState = field(default_factory=lambda: PartState("", "stopped"))
+    soon: int = 0
+    """How often in a row it has ended soon after its start."""
+    again_at: float = 0.0
+
+
+class Supervisor:
+    """The processes of one cloud. All methods belong to one thread, whose end would end the processes."""
+
+    def __init__(self, record: Path, logs: Path, stop: threading.Event, *, alone: bool) -> None:
+        """`record`: where the states are written, for `read_record`; `logs`: folder of one log per part.
+
+        `stop`: set when everything is to end. `alone`: this process has no children but the cloud's, so that orphans may be
+        adopted, and all descendants ended.
+        """
+        self._record, self._logs, self._stop, self._alone = record, logs, stop, alone
+        self._groups: list[list[_Child]] = []
+        self._ready = False
+        if alone:
+            adopt_orphans()
+
+    def start(self, parts: Sequence[Part], within: float) -> None:
+        """Start parts together, and wait until all are ready. Raises `KeyboardInterrupt` if everything is to end meanwhile.
+
+        Raises `BackendError` if one ends, or is not ready within so many seconds; they are kept, for `stop` to end.
+        """
+        group = [_Child(part) for part in parts]
+        self._groups.append(group)
+        for child in group:
+            self._launch(child)
+        deadline = time.monotonic() + within
+        waiting = group
+        while waiting := [child for child in waiting if not self._is_ready(child, late=time.monotonic() > deadline)]:
+            if self._stop.wait(_POLL / 4):
+                raise KeyboardInterrupt
+
+    def mark_ready(self) -> None:
+        """Say in the record that the cloud as a whole is ready."""
+        self._ready = True
+        self._write()
+
+    def watch(self) -> None:
+        """Restart what ends, until everything is to end."""
+        while not self._stop.wait(_POLL):
+            for child in self._children:
+                self._look_after(child)
+            if self._alone:
+                reap_orphans(c.process.pid for c in self._children if c.process)
+
+    def stop(self) -> None:
+        """End all parts, those started last first, and then whatever they have left behind."""
+        self._ready = False
+        for group in reversed(self._groups):
+            self._end(group)
+        if self._alone:
+            end(descendants(os.getpid()), _SAVING)
+            reap_orphans(())
+
+    # ── one child ──
+
+    @property
+    def _children(self) -> list[_Child]:
+        return [child for group in self._groups for child in group]
+
+    def _is_ready(self, child: _Child, *, late: bool) -> bool:
+        if child.part.ready():
+            self._note(child, state="running")
+            return True
+        code = child.process.poll() if child.process else None
+        if code is not None or late:
+            what = "is not ready in time" if code is None else f"ended with {code}"
+            raise BackendError(f"{child.part.name} {what}", hint=f"see {self._log_of(child.part)}")
+        return False
+
+    def _launch(self, child: _Child) -> None:
+        part = child.part
+        with self._log_of(part).open("ab") as output:
+            child.process = subprocess.Popen(  # noqa: S603 - our own commands
+                [*tether(), *part.command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(part.variables),
+                start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
+            )
+        found = identity(child.process.pid)
+        self._note(child, state="starting", pid=child.process.pid, started=found.started if found else None, since=time.time())
+
+    def _look_after(self, child: _Child) -> None:
+        process = child.process
+        if process is None:
+            if time.monotonic() >= child.again_at:
+                self._launch(child)
+            return
+        code = process.poll()
+        if code is not None:
+            lived = time.time() - child.state.since
+            child.process, child.soon = None, 0 if lived > _HEALTHY else child.soon + 1
+            pause = min(_FIRST_PAUSE * 2 ** max(0, child.soon - 1), _LONGEST_PAUSE)
+            child.again_at = time.monotonic() + pause
+            log.warning("part.ended", part=child.part.name, code=code, again_in=pause)
+            self._note(
+                child, state="waiting", pid=None, started=None, since=time.time(), last_exit=code, restarts=child.state.restarts + 1
+            )
+        elif child.state.state == "starting" and child.part.ready():
+            self._note(child, state="running")
+
+    def _end(self, group: list[_Child]) -> None:
+        running = [(child, child.process) for child in group if child.process is not None]
+        for _, process in running:
+            process.terminate()
+        asked = time.monotonic()
+        for child, process in running:
+            try:
+                process.wait(max(0, asked + child.part.patience - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("part.killed", part=child.part.name, after=child.part.patience)
+                process.kill()
+                process.wait()
+            child.process = None
+            self._note(child, state="stopped", pid=None, started=None, since=time.time(), last_exit=process.returncode)
+
+    def _log_of(self, part: Part) -> Path:
+        return self._logs / f"{part.name}.log"
+
+    # ── the record ──
+
+    def _note(self, child: _Child, **changed: Any) -> None:
+        child.state = PartState(**{**asdict(child.state), "name": child.part.name, **changed})
+        self._write()
+
+    def _write(self) -> None:
+        me = identity(os.getpid())
+        record = {
+            "supervisor": {"pid": os.getpid(), "started": me.started if me else 0},
+            "ready": self._ready,
+            "parts": [asdict(c.state) for c in self._children],
+        }
+        write_whole(self._record, json.dumps(record, indent=1).encode() + b"\n")
+
+
+def tether() -> list[str]:
+    """Put before a command, this has the program end when the thread that starts it does."""
+    return [sys.executable, "-S", "-I", str(_TETHER), str(os.getpid())]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the record of a supervisor says."""
+
+    supervisor: Identity
+    ready: bool
+    parts: tuple[PartState, ...]
+
+    @property
+    def processes(self) -> list[Identity]:
+        """The recorded processes of the parts, the last one started first; they may have ended since."""
+        return [Identity(p.pid, p.started) for p in reversed(self.parts) if p.pid is not None and p.started is not None]
+
+
+def read_record(path: Path) -> Record | None:
+    """The record at `path`; None if there is none, or it is not understood."""
+    try:
+        tree = json.loads(path.read_text())
+        parts = tuple(PartState(**part) for part in tree["parts"])
+        return Record(Identity(int(tree["supervisor"]["pid"]), int(tree["supervisor"]["started"])), bool(tree["ready"]), parts)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def terminate_on_signals(stop: threading.Event) -> None:
+    """Have SIGTERM, SIGINT and a closed terminal set `stop`."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,82 @@
+"""Who is let in at the API, and what its routes work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gromit.core.environments.history import Stamp
+from gromit.core.security.roles import Role, admits
+from gromit.core.time import Millis
+from gromit.errors import TrustError
+from gromit.services.environments import Environments
+from gromit.services.leases import Leases
+from gromit.web.api.changes import Changes
+from gromit.web.api.views import Views
+from gromit.web.server.gate import peer_of
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, by the certificate."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevel:
+    """The level of this process's log, to be read and changed."""
+
+    get: Callable[[], str]
+    set: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the API is made of."""
+
+    environments: Environments
+    leases: Leases
+    views: Views
+    changes: Changes
+    identify: Callable[[Request], Caller]
+    """Raises `TrustError` for a certificate that is revoked or has no role."""
+    now_ms: Callable[[], Millis]
+    log_level: LogLevel
+    outcome: Callable[[str, str], None]
+    """Counts (what, outcome) for the metrics."""
+
+    def stamp(self, caller: Caller) -> Stamp:
+        """A stamp for a change made now."""
+        return Stamp(f"{caller.role}:{caller.name}", self.now_ms())
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller whom the certificate of a connection names."""
+    peer = peer_of(request.scope)
+    if peer is None or peer.role is None:
+        raise TrustError("your certificate names no role", hint="use one that `gromit pki issue --role …` has made")
+    return Caller(peer.name, peer.role)
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the running API."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def admitted(request: Request) -> Caller:
+    """The caller, if his role may use this route."""
+    caller = parts_of(request).identify(request)
+    route = request.scope["route"].path
+    if not admits(caller.role, request.method, route):
+        may = " or ".join(role for role in Role if admits(role, request.method, route))
+        hint = f"use a certificate of the role {may}" if may else "nobody may"
+        raise TrustError(f"role {caller.role} may not {request.method} {route}", hint=hint)
+    return caller
+
+
+Admitted = Annotated[Caller, Depends(admitted)]
+With = Annotated[Parts, Depends(parts_of)]

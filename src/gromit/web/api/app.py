@@ -1,0 +1,88 @@
+"""The HTTP API of `gromit serve`: its routes, and how errors look."""
+
+from collections.abc import Mapping
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gromit.errors import Conflict, Denied, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.web.api import claims, v1, wire
+from gromit.web.api.admission import Parts
+from gromit.web.api.refusals import EVERYWHERE
+from gromit.web.bodies import explained
+
+log = structlog.get_logger(__name__)
+
+STATUS: Mapping[type[GromitError], int] = {
+    InvalidInput: 400,
+    TrustError: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Denied: 502,
+    Temporary: 503,
+}
+"""HTTP status of each error; any other one is 500."""
+RETRY_AFTER_S = "5"
+
+
+def build_app(parts: Parts) -> FastAPI:
+    """The application, with all its routes."""
+    app = FastAPI(
+        title="gromit",
+        version="1",
+        description="The API of gromit serve: mutual TLS, and the certificate's role decides.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # served by a route of its own, which asks for a certificate like all others
+        redirect_slashes=False,  # a redirect would go to whatever host the request names
+    )
+    app.state.parts = parts
+    app.add_exception_handler(GromitError, _gromit_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _bug)
+    for router in (wire.router, v1.router, claims.router):
+        app.include_router(router, responses=EVERYWHERE)
+    return app
+
+
+def problem(error: GromitError, *, old_wire: bool) -> JSONResponse:
+    """An error as the client gets it: `{"error": …}`; under /v1 with `code` and `hint`."""
+    status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 500)
+    headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
+    if not old_wire:
+        return JSONResponse({"error": _sendable(error.message), "code": error.code, "hint": error.hint}, status, headers)
+    text = error.message if status == 404 or not error.hint else f"{error.message}: {error.hint}"
+    return JSONResponse({"error": _sendable(text)}, status, headers)
+
+
+def _gromit_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, GromitError):
+        raise TypeError(type(error))
+    return problem(error, old_wire=not request.url.path.startswith("/v1/"))
+
+
+def _wrong_parameters(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(type(error))
+    return _gromit_error(request, explained(error))
+
+
+def _http_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError(type(error))
+    return JSONResponse({"error": str(error.detail).lower()}, error.status_code, error.headers)
+
+
+def _sendable(text: str) -> str:
+    """`text` without lone surrogates, which JSON can bring in and UTF-8 cannot carry out."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    log.error("request.bug", method=request.method, path=request.url.path, exc_info=error)
+    return JSONResponse({"error": "this is a bug in gromit; its log has the details"}, 500)

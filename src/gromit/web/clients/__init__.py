@@ -1,0 +1,1 @@
+"""HTTP clients of serve and of Terraform Cloud."""

@@ -1,0 +1,283 @@
+"""The client of serve that workers and the command line use: mTLS, clear errors, and retries of what may be repeated."""
+
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
+
+import httpx2
+import stamina
+import structlog
+
+from gromit.core.doctor.installation import Caller
+from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.protocol import Problem
+from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.web.server.tls import REFUSED
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT = httpx2.Timeout(15, connect=5)
+ATTEMPTS = 4
+ATTEMPTS_FOR_S = 20.0
+PAGE = 500
+"""As many rows as serve reads at once: a smaller page would make it read rows twice."""
+RECONNECT_S = 1.0
+DATA = "data: "
+_BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+
+_ERRORS: Mapping[int, type[GromitError]] = {
+    400: InvalidInput,
+    401: TrustError,
+    403: TrustError,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+    429: Temporary,
+    502: Temporary,
+    503: Temporary,
+    504: Temporary,
+}
+
+
+class ServeClient:
+    """Calls to serve. Every request may be sent again without harm, but not always without a trace.
+
+    Claims and outcomes carry a nonce. The others say what shall be; a PUT or PATCH sent again raises the generation once more,
+    which costs another pass over an environment that is as wanted already.
+    """
+
+    def __init__(self, http: httpx2.Client) -> None:
+        self._http = http
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> httpx2.Response:
+        """One request, repeated while serve cannot be reached. Raises the error that serve's answer stands for."""
+        for attempt in stamina.retry_context(on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0):
+            with attempt:
+                return self._once(method, path, body, query)
+        raise AssertionError("stamina ends with a result or an error")
+
+    def get(self, path: str, **query: str) -> Any:
+        """The JSON at a path."""
+        return json_of(self.call("GET", path, None, **query))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that answers a POST."""
+        return json_of(self.call("POST", path, body))
+
+    def pages(self, **query: str) -> Iterator[dict[str, Any]]:
+        """All environments that fit a filter; a row that cannot be understood is logged."""
+        for page in self.listing(**query):
+            if page["unreadable"]:
+                log.warning("environments.unreadable", names=page["unreadable"])
+            yield from page["environments"]
+
+    def listing(self, **query: str) -> Iterator[dict[str, Any]]:
+        """The pages of a listing as serve gives them."""
+        cursor: str | None = None
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            page = self.get("/v1/environments", limit=str(PAGE), **query, **more)
+            yield page
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def caller(self) -> Caller:
+        """Whom serve takes us for; that it answers at all is the other half of it."""
+        found = self.get("/v1/whoami")
+        try:
+            return Caller(str(self._http.base_url), str(found["name"]), str(found["role"]))
+        except (KeyError, TypeError):
+            raise BackendError(f"what {self._http.base_url} sent is not who we are") from None
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[str]]:
+        """The lines of an SSE stream: announcements begin with `DATA`, all others are signs of life."""
+        with self._answer(self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise _error(answer)
+            yield answer.iter_lines()
+
+    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> httpx2.Response:
+        content = json.dumps(body) if body is not None else None
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        with self._answer(self._http.build_request(method, path, content=content, params=dict(query), headers=headers)) as answer:
+            answer.read()
+        if not answer.is_success:
+            raise _error(answer)
+        return answer
+
+    @contextmanager
+    def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
+        """An answer whose body is still to be read."""
+        with _translated(self._http, is_answered=False):
+            answer = self._http.send(request, stream=True)
+        with closing(answer), _translated(self._http, is_answered=True):
+            yield answer
+
+
+def json_of(answer: httpx2.Response) -> Any:
+    """The JSON of an answer. Raises `BackendError` if it is something else: then it is not serve that has answered."""
+    try:
+        return answer.json()
+    except ValueError:
+        hint = "check that GROMIT_SERVE_URL is the address of `gromit serve`"
+        raise BackendError(f"what {answer.url} sent is not JSON", hint=hint) from None
+
+
+class ServeQueue:
+    """The port `WorkQueue`."""
+
+    def __init__(self, client: ServeClient, holder: str, task: str | None = None) -> None:
+        self._client = client
+        self._holder = holder
+        self._task = task
+
+    def claim(self, kind: Work) -> Claim | NoWork:
+        """The oldest due work of a kind."""
+        nonce = uuid.uuid4().hex
+        task = {"task": self._task} if self._task else {}
+        answer = self._client.call("POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task})
+        if answer.status_code == 204:
+            retry = answer.headers.get("Retry-After")
+            return NoWork(float(retry) if retry else None)
+        found = json_of(answer)
+        return Claim(
+            name=found["name"],
+            kind=kind,
+            holder=self._holder,
+            nonce=nonce,
+            epoch=found["epoch"],
+            generation=found["claimed"],
+            want=Want(found["want"]),
+            versions=found["versions"],
+            redeploys=found["redeploys"],
+            spec_hash=found["spec_hash"],
+        )
+
+    def renew(self, claim: Claim) -> Standing:
+        """Keep a claim."""
+        found = json_of(self._post(claim, "renew"))
+        return Standing(found["generation"], Want(found["want"]))
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back."""
+        self._post(claim, "release")
+
+    def done(self, claim: Claim, spec_hash: str) -> None:
+        """The claimed generation was made true."""
+        self._post(claim, "done", kind=claim.kind, nonce=claim.nonce, spec_hash=spec_hash)
+
+    def failed(self, claim: Claim, problem: Problem) -> None:
+        """It did not work."""
+        self._post(claim, "fail", error_kind=problem.kind, message=problem.message[:2000])
+
+    def _post(self, claim: Claim, what: str, **more: Any) -> httpx2.Response:
+        return self._client.call("POST", f"/v1/claims/{claim.name}/{what}", {"holder": claim.holder, "epoch": claim.epoch, **more})
+
+
+class ServeEnvironments:
+    """The port `WantedEnvironments`."""
+
+    def __init__(self, client: ServeClient) -> None:
+        self._client = client
+
+    def wanted(self) -> Mapping[str, bool]:
+        """Every environment that has a row: True if it is wanted up. Raises `BackendError` for a row that is not understood."""
+        found: dict[str, bool] = {}
+        for page in self._client.listing(phase="all"):
+            if page["unreadable"]:
+                names = ", ".join(page["unreadable"])
+                raise BackendError(f"serve cannot understand the rows of {names}", hint="mend or remove these rows in the table")
+            found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
+        return found
+
+
+class ServeChanges:
+    """The port `ChangeFeed`: follows the stream of changes in a thread of its own, from the first `wait` on.
+
+    The client is for the stream alone; the thread closes it.
+    """
+
+    def __init__(self, client: ServeClient) -> None:
+        self._client = client
+        self._announced = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for an announcement, at most so many seconds; True if there was one."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._follow, name="changes", daemon=True)
+            self._thread.start()
+        heard = self._announced.wait(seconds)
+        if heard:
+            self._announced.clear()
+        return heard
+
+    def close(self) -> None:
+        """Follow no longer: the thread ends with the next sign of life from serve, 15 s from now at the latest."""
+        self._closed.set()
+
+    def _follow(self) -> None:
+        told = ""
+        with closing(self._client):
+            while not self._closed.is_set():
+                try:
+                    self._listen()
+                except GromitError as error:
+                    if error.message != told:
+                        log.warning("changes.interrupted", reason=error.message, hint=error.hint)
+                    told = error.message
+                else:
+                    told = ""
+                self._closed.wait(RECONNECT_S)
+
+    def _listen(self) -> None:
+        with self._client.stream("/v1/changes") as lines:
+            self._announced.set()  # whatever happened before we listened
+            for line in lines:
+                if self._closed.is_set():
+                    return
+                if line.startswith(DATA):
+                    self._announced.set()
+
+
+def new_holder() -> str:
+    """A name for this worker that no other one has."""
+    return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def _translated(http: httpx2.Client, *, is_answered: bool) -> Iterator[None]:
+    """Turn what httpx raises into our errors; `is_answered` tells whether serve has begun to answer."""
+    try:
+        yield
+    except httpx2.TimeoutException as error:
+        raise Temporary(f"serve at {http.base_url} did not answer in time") from error
+    except httpx2.ConnectError as error:
+        hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
+        raise Temporary(f"could not connect to serve at {http.base_url}: {error}", hint=hint) from error
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        told = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
+        raise Temporary(f"the connection to serve at {http.base_url} broke: {error}", hint=told) from error
+
+
+def _error(answer: httpx2.Response) -> GromitError:
+    try:
+        found = answer.json()
+        message, hint = str(found["error"]), found.get("hint")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, hint = f"serve answered {answer.status_code}", None
+    kind = _ERRORS.get(answer.status_code, BackendError)
+    return kind(message, hint=hint)

@@ -1,0 +1,1 @@
+"""The gateway: token in, mTLS out."""

@@ -1,0 +1,1 @@
+"""The HTTPS server: TLS, connections, limits and health."""

@@ -1,0 +1,60 @@
+"""Who a request comes from, and the checks of its certificate that a handshake alone cannot do.
+
+A connection may outlive its certificate, and a certificate may be revoked while connections with it are open: so both are
+checked for each request.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from gromit.core.time import Millis
+from gromit.errors import TrustError
+from gromit.web.server.limits import App, Receive, Scope, Send, answer_error
+from gromit.web.server.tls import DenyList, Peer
+
+log = structlog.get_logger(__name__)
+
+
+class PeerGate:
+    """Lets requests of valid certificates through to `app`; answers 403 to others, 503 while nobody can tell."""
+
+    def __init__(self, app: App, denylist: DenyList | None, now_ms: Callable[[], Millis]) -> None:
+        self._app = app
+        self._denylist = denylist
+        self._now_ms = now_ms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        peer = peer_of(scope) if scope["type"] == "http" else None
+        if peer is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            fault = fault_of(peer, self._denylist, self._now_ms())
+        except TrustError as error:
+            log.critical("tls.denylist_unreadable", error=error.message, hint=error.hint)
+            await answer_error(send, 503, "it cannot be told whether your certificate was revoked", {"retry-after": "5"})
+            return
+        if fault:
+            log.warning("tls.peer_refused", peer=peer.name, serial=peer.serial, reason=fault)
+            await answer_error(send, 403, f"certificate {peer.serial} {fault}", {"connection": "close"})
+            return
+        await self._app(scope, receive, send)
+
+
+def fault_of(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
+    """What is wrong with a peer's certificate by now, if anything. Raises `TrustError` if the deny list cannot be read."""
+    if now >= peer.expires_ms:
+        return "has expired"
+    if denylist is not None and denylist.denies(peer.serial):
+        return "was revoked"
+    return None
+
+
+def peer_of(scope: Scope) -> Peer | None:
+    """Whom the client's certificate names; None on a listener that asks for none."""
+    state: dict[str, Any] = scope.get("state", {})
+    peer = state.get("peer")
+    return peer if isinstance(peer, Peer) else None

@@ -1,0 +1,278 @@
+"""Serves ASGI applications on one or several addresses of one process, with or without mutual TLS.
+
+    server = Server(Listener(api, "0.0.0.0:443", tls), Listener(health, "127.0.0.1:8080"), on_stop=changes.close)
+    server.run()        # until SIGTERM or SIGINT; what is under way is finished first
+
+Connections are accepted here and not by the event loop's own server, because that one counts neither handshakes that failed nor
+those that never end. A request finds its client by `gate.peer_of(scope)`.
+"""
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gromit.core.time import Millis
+from gromit.errors import BackendError, ConfigError, TrustError
+from gromit.web.server.accept import Acceptor
+from gromit.web.server.gate import PeerGate, fault_of
+from gromit.web.server.limits import App, BodyLimit, Limits
+from gromit.web.server.protocol import GuardedProtocol
+from gromit.web.server.tls import ServerTls
+
+log = structlog.get_logger(__name__)
+
+REFRESH_S = 2.0
+"""How often certificates are looked at, and open connections held against the deny list."""
+BACKLOG = 1024
+
+
+def _now_ms() -> Millis:
+    return Millis(time.time_ns() // 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An application and the `host:port` where it is served; `tls` None is plain HTTP."""
+
+    app: App
+    listen: str
+    tls: ServerTls | None = None
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    around: Callable[[App], App] = lambda app: app
+    """Sees every request, those that are refused before the application included."""
+
+
+class Server:
+    """Listeners that live and end together."""
+
+    def __init__(
+        self,
+        *listeners: Listener,
+        on_stop: Callable[[], None] = lambda: None,
+        grace_s: int = 10,
+        refresh_s: float = REFRESH_S,
+        now_ms: Callable[[], Millis] = _now_ms,
+    ) -> None:
+        """`on_stop` is called once when the server begins to stop; requests that then take longer than `grace_s` are cut."""
+        self._listeners = listeners
+        self._on_stop = on_stop
+        self._grace_s = grace_s
+        self._refresh_s = refresh_s
+        self._now_ms = now_ms
+        self._sockets: list[socket.socket] = []
+        self._services: list[_Service] = []
+        self._lock = threading.Lock()
+        self._ready = threading.Event()
+        self._stopping: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked = False
+        self._interrupted = False
+
+    def bind(self) -> None:
+        """Take the addresses. Raises `ConfigError` for one that cannot be had. `run` does it, too, if it was not done."""
+        if not self._sockets:
+            self._sockets = _bound([listener.listen for listener in self._listeners])
+
+    def address(self, index: int = 0) -> str:
+        """`host:port` of a bound listener: with the real port where 0 was asked for."""
+        host, port = self._sockets[index].getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def run(self) -> None:
+        """Serve until `stop`, SIGTERM or SIGINT (then with `KeyboardInterrupt`, after a clean end)."""
+        self.bind()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        """Begin to stop; from any thread, at any time."""
+        with self._lock:
+            self._stop_asked = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._begin_stop)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve in a thread of its own for the length of a `with`; the server answers when its body begins."""
+        self.bind()
+        failures: list[BaseException] = []
+
+        def target() -> None:
+            try:
+                self.run()
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+                failures.append(error)
+            finally:
+                self._ready.set()
+
+        thread = threading.Thread(target=target, name="server", daemon=True)
+        thread.start()
+        self._ready.wait()
+        try:
+            if not failures:
+                yield
+        finally:
+            self.stop()
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        pairs = zip(self._listeners, self._sockets, strict=True)
+        self._services = [_Service(listener, bound, self._grace_s, self._now_ms) for listener, bound in pairs]
+        self._take_loop(asyncio.get_running_loop())
+        try:
+            for service in self._services:
+                await service.open(self._begin_stop)
+            log.info("server.started", addresses=[self.address(i) for i in range(len(self._sockets))])
+            self._ready.set()
+            await asyncio.gather(self._refresh(self._stopping), *(service.main_loop() for service in self._services))
+        finally:
+            self._begin_stop()
+            await asyncio.gather(*(service.close() for service in self._services))
+            self._take_loop(None)
+            log.info("server.stopped")
+
+    def _take_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        if loop is not None and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._on_signal, number)
+        with self._lock:
+            self._loop = loop
+            asked = self._stop_asked
+        if loop is not None and asked:
+            self._begin_stop()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._interrupted = number is signal.SIGINT
+        if self._stopping is not None and self._stopping.is_set():
+            for service in self._services:
+                service.force_exit = True  # asked twice: wait for nothing
+        self._begin_stop()
+
+    def _begin_stop(self) -> None:
+        if self._stopping is None or self._stopping.is_set():
+            return
+        self._stopping.set()
+        for service in self._services:
+            service.should_exit = True
+        self._on_stop()
+
+    async def _refresh(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self._refresh_s)
+            for service in self._services:
+                await service.refresh()
+
+
+class _Service(uvicorn.Server):
+    """One listener: uvicorn's server without its sockets and signals, which are ours."""
+
+    def __init__(self, listener: Listener, listening: socket.socket, grace_s: int, now_ms: Callable[[], Millis]) -> None:
+        app: App = BodyLimit(listener.app, listener.limits.body_bytes)
+        if listener.tls:
+            app = PeerGate(app, listener.tls.denylist, now_ms)
+        super().__init__(
+            uvicorn.Config(
+                listener.around(app),
+                interface="asgi3",
+                http=HttpToolsProtocol,
+                ws="none",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=listener.limits.idle_s,
+                timeout_graceful_shutdown=grace_s,
+            )
+        )
+        self._listener = listener
+        self._now_ms = now_ms
+        self.servers = []
+        self._acceptor = Acceptor(
+            listening, self._connection, tls=listener.tls, limits=listener.limits, connections=self.server_state.connections
+        )
+
+    async def open(self, on_end: Callable[[], None]) -> None:
+        """Start the application, then accept; `on_end` is called when that ends."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise BackendError("the application did not start", hint="its log, just above, has the reason")
+        await self.on_tick(0)
+        self.started = True
+        self._acceptor.open(on_end)
+
+    async def close(self) -> None:
+        """Accept no more, let requests end within the grace, stop the application."""
+        try:
+            await self._acceptor.close()
+        finally:
+            if self.started:
+                await self.shutdown()
+            for connection in self._guarded():
+                connection.transport.abort()
+
+    async def refresh(self) -> None:
+        """Follow certificate files; cut connections whose certificate has expired or was revoked."""
+        tls = self._listener.tls
+        if tls is None:
+            return
+        await asyncio.to_thread(tls.refresh)
+        for connection in self._guarded():
+            with suppress(TrustError):  # the gate refuses every request while the list cannot be read
+                if connection.peer and (fault := fault_of(connection.peer, tls.denylist, self._now_ms())):
+                    connection.cut("certificate", detail=fault)
+
+    def _connection(self) -> GuardedProtocol:
+        tls = self._listener.tls
+        return GuardedProtocol(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            limits=self._listener.limits,
+            identify=tls.peer if tls else None,
+        )
+
+    def _guarded(self) -> list[GuardedProtocol]:
+        return [c for c in self.server_state.connections if isinstance(c, GuardedProtocol)]
+
+
+def _bound(addresses: Sequence[str]) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    for address in addresses:
+        try:
+            sockets.append(_listening(address))
+        except (OSError, ValueError) as error:
+            for taken in sockets:
+                taken.close()
+            hint = "give an address of this machine with a free port; ports below 1024 may need a right"
+            raise ConfigError(f"cannot listen on {address}: {error}", hint=hint) from None
+    return sockets
+
+
+def _listening(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    number = int(port)
+    if number not in range(65536):
+        raise ValueError("a port is between 0 and 65535")
+    family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[0]
+    listening = socket.create_server(where[:2], family=family, backlog=BACKLOG)
+    listening.settimeout(0)
+    return listening

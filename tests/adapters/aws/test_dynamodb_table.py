@@ -1,0 +1,210 @@
+"""The table itself, in the emulator: made, looked at, and brought to what gromit needs."""
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import moto
+import pytest
+from botocore.stub import ANY, Stubber
+
+from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
+from gromit.adapters.aws.dynamodb_table import PATIENCE_S, POLL_S, Table, work_index
+from gromit.core.environments.rows import Absent, Write
+from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NEEDED = ["index", "expiry", "recovery"]
+
+
+def no_pause(_seconds: float) -> None:
+    """The emulator does everything at once."""
+
+
+def new_client() -> "DynamoDBClient":
+    return boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def client() -> "Iterator[DynamoDBClient]":
+    with moto.mock_aws():
+        yield new_client()
+
+
+@pytest.fixture(params=["by request", "provisioned"])
+def earlier(request: pytest.FixtureRequest, client: "DynamoDBClient") -> str:
+    """A table as the earlier system left it: nothing but its key."""
+    name = f"environments-{uuid.uuid4().hex}"
+    billing: Any = {"BillingMode": "PAY_PER_REQUEST"}
+    if request.param == "provisioned":
+        billing = {"ProvisionedThroughput": {"ReadCapacityUnits": 7, "WriteCapacityUnits": 3}}
+    make(client, name, **billing)
+    return name
+
+
+def make(client: "DynamoDBClient", name: str, key: str = "name", **more: Any) -> None:
+    attributes = {a["AttributeName"] for i in more.get("GlobalSecondaryIndexes", []) for a in i["KeySchema"]} | {key}
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in sorted(attributes)],
+        **{"BillingMode": "PAY_PER_REQUEST"} | more if "ProvisionedThroughput" not in more else more,
+    )
+
+
+def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(client: "DynamoDBClient", earlier: str) -> None:
+    client.put_item(TableName=earlier, Item={"name": {"S": "app"}, "state": {"S": "new"}, "tyk": {"S": "sha"}})
+    table = Table(client, earlier, no_pause)
+    assert table.lacks() == NEEDED
+    for part in NEEDED:
+        assert part in table.lacks()
+        table.give(part)
+        assert part not in table.lacks()
+    assert client.get_item(TableName=earlier, Key={"name": {"S": "app"}})["Item"]["tyk"] == {"S": "sha"}
+
+
+def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClient", earlier: str) -> None:
+    Table(client, earlier, no_pause).give("index")
+    store = DynamoStore(client, earlier)
+    store.write("app", Write(conditions=(Absent("gone_at"),), sets={"work": "sow", "due": 5}))
+    store.write("other", Write(conditions=(Absent("gone_at"),), sets={"want": "up"}))
+    assert store.due("sow", 10, 16).names == ("app",)
+    assert store.due("sow", 4, 16).next_ms == 5
+
+
+def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(client: "DynamoDBClient") -> None:
+    make(client, "provisioned", ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 3})
+    Table(client, "provisioned", no_pause).give("index")
+    (index,) = client.describe_table(TableName="provisioned")["Table"]["GlobalSecondaryIndexes"]
+    assert (index["ProvisionedThroughput"]["ReadCapacityUnits"], index["ProvisionedThroughput"]["WriteCapacityUnits"]) == (7, 3)
+
+
+def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBClient") -> None:
+    table = Table(client, "environments", no_pause)
+    assert table.lacks() == ["table"]
+    assert table.ensure()
+    assert table.lacks() == []
+    assert not table.ensure()
+    described = client.describe_table(TableName="environments")["Table"]
+    assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    expiry = client.describe_time_to_live(TableName="environments")["TimeToLiveDescription"]
+    assert (expiry["AttributeName"], expiry["TimeToLiveStatus"]) == ("expire_at", "ENABLED")
+
+
+def test_serve_does_not_make_the_index_of_an_existing_table(client: "DynamoDBClient", earlier: str) -> None:
+    with pytest.raises(ConfigError, match=f"table {earlier} lacks the index {INDEX}") as caught:
+        Table(client, earlier, no_pause).ensure()
+    assert "gromit migrate --apply" in (caught.value.hint or "")
+    assert Table(client, earlier, no_pause).lacks() == NEEDED
+
+
+def test_serve_gives_an_existing_table_what_costs_nothing(client: "DynamoDBClient", earlier: str) -> None:
+    table = Table(client, earlier, no_pause)
+    table.give("index")
+    assert not table.ensure()
+    assert table.lacks() == []
+
+
+def test_another_programs_table_is_refused(client: "DynamoDBClient") -> None:
+    make(client, "other", key="id")
+    with pytest.raises(Conflict, match="table other has another key than `name`"):
+        Table(client, "other", no_pause).lacks()
+
+
+def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
+    index = {
+        "IndexName": INDEX,
+        "KeySchema": [{"AttributeName": "state", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    make(client, "other", GlobalSecondaryIndexes=[index])
+    with pytest.raises(Conflict, match=f"another index named {INDEX}"):
+        Table(client, "other", no_pause).lacks()
+
+
+def test_a_missing_table_is_given_nothing(client: "DynamoDBClient") -> None:
+    with pytest.raises(BackendError, match="could not give table nowhere its index"):
+        Table(client, "nowhere", no_pause).give("index")
+    with pytest.raises(NotFound, match="there is no table nowhere"):
+        Table(client, "nowhere", no_pause).give("table")
+
+
+# ── an index takes its time, which the emulator does not ──────────────────────────────────────────
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple["DynamoDBClient", Stubber]]:
+    client = new_client()
+    with Stubber(client) as stubber:
+        yield client, stubber
+
+
+def described(status: str | None, table: str = "ACTIVE") -> dict[str, Any]:
+    index = [{"IndexName": INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}] if status else []
+    keys = [{"AttributeName": "name", "KeyType": "HASH"}]
+    billing = {"BillingMode": "PAY_PER_REQUEST"}
+    return {"Table": {"TableStatus": table, "KeySchema": keys, "BillingModeSummary": billing, "GlobalSecondaryIndexes": index}}
+
+
+def say(stubber: Stubber, *answers: dict[str, Any]) -> None:
+    """What looks at the table show, one after the other."""
+    for answer in answers:
+        stubber.add_response("describe_table", answer, {"TableName": "environments"})
+
+
+def expect_index(stubber: Stubber) -> None:
+    expected = {"TableName": "environments", "AttributeDefinitions": ANY, "GlobalSecondaryIndexUpdates": ANY}
+    stubber.add_response("update_table", {}, expected)
+
+
+def say_rest(stubber: Stubber, recovery_status: str = "ENABLED") -> None:
+    expiry = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED"}}
+    recovery = {
+        "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": recovery_status},
+        "ContinuousBackupsStatus": "ENABLED",
+    }
+    stubber.add_response("describe_time_to_live", expiry)
+    stubber.add_response("describe_continuous_backups", {"ContinuousBackupsDescription": recovery})
+
+
+def test_an_index_is_waited_for_until_it_can_be_used(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+    client, stubber = stubbed
+    waited: list[float] = []
+    say(stubber, described(None))
+    expect_index(stubber)
+    say(stubber, described("CREATING"), described("CREATING"), described("ACTIVE"))
+    Table(client, "environments", waited.append).give("index")
+    assert waited == [POLL_S, POLL_S]
+    stubber.assert_no_pending_responses()
+
+
+def test_an_index_that_takes_too_long_is_to_be_waited_for_again(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+    client, stubber = stubbed
+    waited: list[float] = []
+    say(stubber, described(None))
+    expect_index(stubber)
+    say(stubber, *[described("CREATING")] * (int(PATIENCE_S / POLL_S) + 1))
+    table = Table(client, "environments", waited.append)
+    with pytest.raises(Temporary, match="still being made"):
+        table.give("index")
+    assert sum(waited) == PATIENCE_S
+
+    say(stubber, described("CREATING"))
+    say_rest(stubber)
+    assert table.lacks() == ["index"], "it cannot be used yet"
+    say(stubber, described("CREATING"), described("CREATING"), described("ACTIVE"))
+    table.give("index")
+    stubber.assert_no_pending_responses()
+
+
+def test_a_table_that_somebody_else_is_making_is_waited_for(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+    client, stubber = stubbed
+    say(stubber, described("CREATING", table="CREATING"))
+    say_rest(stubber, "DISABLED")
+    say(stubber, described("ACTIVE"))
+    stubber.add_response("update_continuous_backups", {})
+    assert not Table(client, "environments", no_pause).ensure()
+    stubber.assert_no_pending_responses()

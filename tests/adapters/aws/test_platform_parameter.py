@@ -1,0 +1,59 @@
+"""What the platform parameter may hold."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from gromit.adapters.aws.platform_parameter import PlatformParameter, parse
+from gromit.errors import ConfigError, Denied
+from tests.fakes.platform import PLATFORM
+
+FIELDS: Mapping[str, object] = asdict(PLATFORM)
+
+
+def test_fields_that_are_not_known_are_left_alone() -> None:
+    assert parse(json.dumps({**FIELDS, "added_later": 1}), "/p") == PLATFORM
+
+
+@given(st.sets(st.sampled_from(sorted(FIELDS)), min_size=1))
+def test_every_missing_field_is_named(missing: set[str]) -> None:
+    with pytest.raises(ConfigError, match="parameter /p is not a platform") as caught:
+        parse(json.dumps({k: v for k, v in FIELDS.items() if k not in missing}), "/p")
+    assert {name for name in FIELDS if f"{name}: field required" in caught.value.message} == missing
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vpc_id": 7}, "vpc_id: input should be a valid string"),
+        ({"public_subnets": "subnet-1"}, "public_subnets: input should be a valid array"),
+        ({"public_subnets": []}, "public_subnets empty"),
+        ({"registry": "", "region": ""}, "registry, region empty"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(json.dumps({**FIELDS, **change}), "/p")
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "\udcff"])
+def test_what_is_not_a_json_object_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="parameter /p is not a platform"):
+        parse(text, "/p")
+
+
+def test_a_parameter_that_may_not_be_read_is_not_taken_for_a_missing_one() -> None:
+    with mock_aws():
+        client = boto3.client("ssm", region_name="eu-central-1")
+        with Stubber(client) as stub:
+            stub.add_client_error("get_parameter", "AccessDeniedException", http_status_code=400)
+            with pytest.raises(Denied, match="could not read the parameter /p"):
+                PlatformParameter(client, "/p").read()

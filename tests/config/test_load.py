@@ -1,0 +1,90 @@
+"""Settings: three sources, one frozen object, errors that name the setting and its origin."""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gromit.config.load import load
+from gromit.core.time import format_duration, parse_duration
+from gromit.errors import ConfigError
+
+NOWHERE = {"HOME": "/nonexistent"}
+
+
+def test_a_flag_beats_a_variable_and_a_variable_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("tablename: of-file\nreap: {grace: 2h, limit: 3}\nserve:\n  url: https://of-file\n")
+    environ = {**NOWHERE, "GROMIT_TABLENAME": "of-variable", "GROMIT_SERVE_URL": "https://of-variable"}
+    loaded = load(environ, conf=file, flags={"tablename": "of-flag"})
+    assert (loaded.settings.tablename, loaded.settings.serve.url) == ("of-flag", "https://of-variable")
+    assert (loaded.settings.reap.grace, loaded.settings.reap.limit) == (timedelta(hours=2), 3)
+    assert loaded.origins == {
+        "tablename": "flag",
+        "serve.url": "GROMIT_SERVE_URL",
+        "reap.grace": str(file),
+        "reap.limit": str(file),
+    }
+
+
+def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) -> None:
+    (tmp_path / "gromit").mkdir()
+    (tmp_path / "gromit/config.yaml").write_text("cluster: {zoneid: Z1, domain: dev.example.com}\n")
+    loaded = load({**NOWHERE, "XDG_CONFIG_HOME": str(tmp_path)})
+    assert (loaded.settings.cluster.zoneid, loaded.settings.cluster.domain) == ("Z1", "dev.example.com")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("GROMIT_REAP_LIMIT", "many", "reap.limit from GROMIT_REAP_LIMIT"),
+        ("GROMIT_REAP_GRACE", "soon", "reap.grace from GROMIT_REAP_GRACE"),
+        ("GROMIT_SERVE_LISTEN", "nowhere", "serve.listen from GROMIT_SERVE_LISTEN"),
+        ("GROMIT_SERVE_TLS_MIN", "1.0", "serve.tls_min from GROMIT_SERVE_TLS_MIN"),
+        ("GROMIT_LEASE_RENEW", "80s", "more than a third of ttl"),
+        ("GROMIT_REPOS", "tyk,Tyk Pump", "repos from GROMIT_REPOS: repo 'Tyk Pump' is not a repository name"),
+        ("GROMIT_REPOS", "tyk,%0A", "repos from GROMIT_REPOS: repo '%0A' is not a repository name"),
+        ("GROMIT_REPOS", "tyk,TykTechnologies/state", "repos from GROMIT_REPOS: no repository can be called 'state'"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load({**NOWHERE, variable: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("TykTechnologies/tyk,tyk-pump", ("tyk", "tyk-pump")),
+        ("TykTechnologies%2Ftyk, tyk,", ("tyk",)),
+        (" , ", None),
+        ("", None),
+    ],
+)
+def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
+    assert load({**NOWHERE, "GROMIT_REPOS": text}).settings.repos == names
+    file = tmp_path / "config.yaml"
+    file.write_text(f"repos: {json.dumps(text.split(','))}\n")
+    assert load(NOWHERE, conf=file).settings.repos == names
+
+
+def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("serve: {urll: x}\n")
+    with pytest.raises(ConfigError, match=r"serve\.urll"):
+        load(NOWHERE, conf=file)
+
+
+def test_secrets_are_never_shown() -> None:
+    loaded = load({**NOWHERE, "GROMIT_SERVE_KEY": "canary"})
+    assert "canary" not in repr(loaded)
+    assert "canary" not in loaded.settings.model_dump_json()
+
+
+@pytest.mark.parametrize("length", ["45s", "37m", "1h30m", "2d", "0s", "1d1h1m1s"])
+def test_lengths_of_time_are_written_as_they_are_read(length: str) -> None:
+    found = parse_duration(length)
+    assert isinstance(found, timedelta)
+    assert format_duration(found) == length

@@ -1,0 +1,167 @@
+"""Batches: never beyond Route53's limits, nothing lost, and never a record without its ownership record."""
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.core.dns.batches import CHARACTERS_MAX, ELEMENTS_MAX, Action, Change, Packed, pack
+from gromit.core.dns.plan import Changes, Reasoned, Record, owner_record
+
+DOMAIN = "dev.example.com"
+
+
+def record(environment: int, component: int, values: int = 1) -> Record:
+    addresses = frozenset(f"10.{component % 256}.{n >> 8}.{n & 255}" for n in range(values))
+    return Record(f"c{component}.e{environment}.{DOMAIN}", "A", 10, addresses)
+
+
+def because(records: Iterable[Record]) -> Reasoned:
+    return tuple((r, "because") for r in records)
+
+
+def owner(environment: int) -> Record:
+    return owner_record(f"e{environment}", DOMAIN)
+
+
+def weight(changes: Iterable[Change]) -> tuple[int, int]:
+    """Elements and characters by AWS's own words, written anew."""
+    elements = characters = 0
+    for change in changes:
+        for value in change.record.values:
+            elements += 2 if change.action == "UPSERT" else 1
+            characters += (2 if change.action == "UPSERT" else 1) * len(value)
+    return elements, characters
+
+
+def flat(packed: Packed) -> list[list[Change]]:
+    return [[c for part in batch for c in part.changes] for batch in packed.batches]
+
+
+def test_no_changes_are_no_batches() -> None:
+    assert pack(Changes()) == Packed(())
+
+
+def test_creates_count_once_and_upserts_twice() -> None:
+    assert len(pack(Changes(creates=because(record(n, 0) for n in range(1000)))).batches) == 1
+    assert len(pack(Changes(creates=because(record(n, 0) for n in range(1001)))).batches) == 2
+    assert len(pack(Changes(upserts=because(record(n, 0) for n in range(500)))).batches) == 1
+    assert len(pack(Changes(upserts=because(record(n, 0) for n in range(501)))).batches) == 2
+
+
+def test_long_values_fill_a_batch_before_its_elements_do() -> None:
+    long = [Record(f"c.e{n}.{DOMAIN}", "TXT", 10, frozenset({"x" * 1000})) for n in range(33)]
+    assert [len(b) for b in flat(pack(Changes(creates=because(long))))] == [32, 1]
+
+
+def test_an_environment_that_fits_is_never_torn_apart() -> None:
+    environments = [(owner(n), *(record(n, c) for c in range(6))) for n in range(300)]
+    packed = pack(Changes(creates=because(r for group in environments for r in group)))
+    assert len(packed.batches) == 3
+    assert all(len(part.changes) == 7 for batch in packed.batches for part in batch)
+
+
+def test_within_an_environment_deletes_come_first_and_ownership_last_of_them() -> None:
+    (batch,) = flat(pack(Changes(deletes=because([owner(1), record(1, 0)]))))
+    assert [c.record for c in batch] == [record(1, 0), owner(1)]
+    (batch,) = flat(pack(Changes(creates=because([record(1, 1), owner(1)]), upserts=because([record(1, 0)]))))
+    assert [c.record for c in batch] == [owner(1), record(1, 0), record(1, 1)]
+    (batch,) = flat(pack(Changes(creates=because([record(1, 1)]), deletes=because([record(1, 2)]))))
+    assert [c.action for c in batch] == [Action.DELETE, Action.CREATE]
+
+
+def test_an_environment_beyond_one_batch_is_split_with_its_ownership_first_or_last() -> None:
+    records = [record(1, c, 400) for c in range(6)]
+    made = flat(pack(Changes(creates=because([*records, owner(1)]))))
+    assert made[0][0].record == owner(1)
+    assert len(made) == 3
+    gone = flat(pack(Changes(deletes=because([owner(1), *records]))))
+    assert gone[-1][-1].record == owner(1)
+
+
+def test_a_record_that_fits_no_batch_is_named_and_the_rest_is_written() -> None:
+    huge = record(1, 0, 1001)
+    packed = pack(Changes(creates=because([owner(1), huge, record(1, 1)])))
+    assert packed.oversize == (Change(Action.CREATE, huge),)
+    assert [c.record for c in flat(packed)[0]] == [owner(1), record(1, 1)]
+
+
+def test_ownership_stays_when_a_record_of_the_environment_cannot_be_deleted() -> None:
+    huge = record(1, 0, 1001)
+    packed = pack(Changes(deletes=because([owner(1), huge, record(1, 1)])))
+    assert packed.oversize == (Change(Action.DELETE, huge),)
+    assert flat(packed) == [[Change(Action.DELETE, record(1, 1))]]
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> Changes:
+    creates: list[Record] = []
+    upserts: list[Record] = []
+    deletes: list[Record] = []
+    size = st.one_of(st.integers(1, 3), st.integers(1, 1200))
+    for n in range(draw(st.integers(0, 12))):
+        records = [record(n, c, draw(size)) for c in range(draw(st.integers(1, 5)))]
+        match draw(st.sampled_from(("new", "leaving", "mixed"))):
+            case "new":
+                creates += [*records, owner(n)]
+            case "leaving":
+                deletes += [owner(n), *records]
+            case _:
+                for r in records:
+                    draw(st.sampled_from((creates, upserts, deletes))).append(r)
+    return Changes(creates=because(creates), upserts=because(upserts), deletes=because(deletes))
+
+
+@given(changes())
+def test_no_batch_is_ever_beyond_the_limits(every: Changes) -> None:
+    for batch in flat(pack(every)):
+        elements, characters = weight(batch)
+        assert 0 < elements <= ELEMENTS_MAX
+        assert characters <= CHARACTERS_MAX
+
+
+@given(changes())
+def test_every_change_is_in_exactly_one_batch_or_named(every: Changes) -> None:
+    packed = pack(every)
+    sent = [c for batch in flat(packed) for c in batch] + list(packed.oversize)
+    assert len(sent) == len(set(sent))
+    expected = {
+        *(Change(Action.CREATE, r) for r, _ in every.creates),
+        *(Change(Action.UPSERT, r) for r, _ in every.upserts),
+        *(Change(Action.DELETE, r) for r, _ in every.deletes),
+    }
+    withheld = expected - set(sent)
+    assert set(sent) <= expected
+    assert all(c.action is Action.DELETE and c.record.type == "TXT" for c in withheld)
+
+
+@given(changes())
+def test_after_no_batch_does_a_record_stand_without_its_ownership(every: Changes) -> None:
+    packed = pack(every)
+    there = {r.name for r, _ in (*every.deletes, *every.upserts)}
+    for batch in packed.batches:
+        for part in batch:
+            there -= {c.record.name for c in part.changes if c.action is Action.DELETE}
+            there |= {c.record.name for c in part.changes if c.action is not Action.DELETE}
+        for n in range(12):
+            marked = owner(n) in {r for r, _ in (*every.creates, *every.deletes)}
+            standing = {name for name in there if name.endswith(f".e{n}.{DOMAIN}")}
+            assert not marked or not standing or owner(n).name in standing
+
+
+@given(changes())
+def test_parts_of_one_environment_follow_each_other(every: Changes) -> None:
+    packed = pack(every)
+    for environment in {p.environment for b in packed.batches for p in b}:
+        at = [n for n, batch in enumerate(packed.batches) for part in batch if part.environment == environment]
+        assert at == sorted(set(at))
+
+
+@given(changes())
+def test_first_fit_leaves_at_most_one_batch_half_empty_while_no_environment_is_split(every: Changes) -> None:
+    packed = pack(every)
+    parts = [p.environment for b in packed.batches for p in b]
+    if len(parts) != len(set(parts)):
+        return
+    loads = [max(e / ELEMENTS_MAX, c / CHARACTERS_MAX) for e, c in map(weight, flat(packed))]
+    assert sum(load <= 1 / 2 for load in loads) <= 1

@@ -1,0 +1,374 @@
+"""What chitragupta decides: the table of `plan` row by row, its properties, names, and the limit on deletes."""
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.core.dns.plan import (
+    Changes,
+    PublicTask,
+    Record,
+    check_safe,
+    desired_records,
+    environment_of,
+    normal_name,
+    owner_record,
+    plan,
+)
+from gromit.errors import UnsafePlan
+from tests.fakes.dns import FakeZone
+
+DOMAIN = "dev.example.com"
+TYK, DASHBOARD = f"tyk.app-test.{DOMAIN}", f"tyk-analytics.app-test.{DOMAIN}"
+OWNER = owner_record("app-test", DOMAIN)
+UP: Mapping[str, bool] = {"app-test": True}
+
+
+def a(name: str, *values: str, ttl: int = 10, routing: str = "") -> Record:
+    return Record(name, "A", ttl, frozenset(values), routing)
+
+
+def done(changes: Changes) -> dict[str, list[str]]:
+    """What is done to which names."""
+    parts = ("creates", "upserts", "deletes", "left_alone", "blocked")
+    return {part: [r.name for r, _ in getattr(changes, part)] for part in parts if getattr(changes, part)}
+
+
+def apply(changes: Changes, records: Iterable[Record]) -> tuple[Record, ...]:
+    zone = FakeZone.of(*records)
+    zone.apply(changes, lambda _line: None)
+    return tuple(zone.records())
+
+
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_record_of_an_environment_comes_with_its_ownership_record() -> None:
+    changes = plan([a(TYK, "1.1.1.1")], [], DOMAIN, UP)
+    assert [r for r, _ in changes.creates] == [OWNER, a(TYK, "1.1.1.1")]
+    assert OWNER.name == f"_gromit.app-test.{DOMAIN}"
+    assert OWNER.values == {'"heritage=gromit,environment=app-test"'}
+
+
+def test_a_further_record_of_an_environment_of_ours_is_created_alone() -> None:
+    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    assert done(changes) == {"creates": [DASHBOARD]}
+
+
+def test_an_environment_with_a_record_of_somebody_else_gets_none_and_no_ownership() -> None:
+    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [a(TYK, "9.9.9.9")], DOMAIN, UP)
+    assert done(changes) == {"blocked": [DASHBOARD, TYK]}
+    assert "somebody else" in changes.blocked[0][1]
+
+
+def test_an_ownership_record_of_somebody_else_keeps_us_out() -> None:
+    theirs = replace(OWNER, values=frozenset({'"heritage=external-dns"'}))
+    assert done(plan([a(TYK, "1.1.1.1")], [theirs], DOMAIN, UP)) == {"blocked": [TYK]}
+    assert done(plan([], [theirs, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False})) == {"left_alone": [TYK]}
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        replace(OWNER, values=OWNER.values | {'"more"'}),
+        replace(OWNER, routing="weighted"),
+        replace(OWNER, type="CNAME"),
+        replace(OWNER, values=owner_record("app-other", DOMAIN).values),
+    ],
+    ids=["more values", "weighted", "CNAME", "of another environment"],
+)
+def test_only_the_exact_ownership_record_makes_an_environment_ours(mark: Record) -> None:
+    assert done(plan([], [mark, a(TYK, "1.1.1.1")], DOMAIN, {})) == {"left_alone": [TYK]}
+
+
+def test_a_changed_ttl_of_the_ownership_record_does_not_matter() -> None:
+    assert not plan([a(TYK, "1.1.1.1")], [replace(OWNER, ttl=60), a(TYK, "1.1.1.1")], DOMAIN, UP)
+
+
+def test_nothing_is_done_where_all_is_as_desired() -> None:
+    changes = plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    assert done(changes) == {}
+    assert not changes
+    assert changes.ours == 1
+
+
+def test_other_values_or_another_ttl_are_written_over_ours() -> None:
+    moved = plan([a(TYK, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    assert moved.upserts == ((a(TYK, "2.2.2.2"), "now also 2.2.2.2, no longer 1.1.1.1"),)
+    aged = plan([a(TYK, "1.1.1.1", ttl=10)], [OWNER, a(TYK, "1.1.1.1", ttl=60)], DOMAIN, UP)
+    assert aged.upserts == ((a(TYK, "1.1.1.1"), "ttl 10 instead of 60"),)
+
+
+def test_an_incomplete_listing_adds_addresses_but_loses_none() -> None:
+    changes = plan([a(TYK, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "3.3.3.3")], DOMAIN, UP, "page 2 failed")
+    assert [r for r, _ in changes.upserts] == [a(TYK, "1.1.1.1", "2.2.2.2")]
+    assert done(changes) == {"upserts": [TYK], "left_alone": [DASHBOARD]}
+    assert not plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1", "2.2.2.2")], DOMAIN, UP, "page 2 failed")
+
+
+def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_gone() -> None:
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False}, "page 1 failed")
+    assert done(changes) == {"left_alone": [TYK]}
+    assert "page 1 failed" in changes.left_alone[0][1]
+
+
+@pytest.mark.parametrize("obstacle", [Record(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")])
+def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Record) -> None:
+    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [obstacle], DOMAIN, UP)
+    assert done(changes) == {"creates": [OWNER.name, DASHBOARD], "blocked": [TYK]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason", "unexplained"),
+    [
+        ({"app-test": False}, "environment app-test is gone", ()),
+        ({"app-test": True}, "no task of it runs", (TYK,)),
+        ({}, "nobody knows environment app-test", (TYK,)),
+    ],
+)
+def test_what_is_ours_and_not_desired_goes(wanted: Mapping[str, bool], reason: str, unexplained: tuple[str, ...]) -> None:
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, wanted)
+    assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
+    assert changes.deletes[0][1] == reason
+    assert changes.unexplained == unexplained
+
+
+def test_the_ownership_record_stays_while_a_record_of_the_environment_does() -> None:
+    changes = plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], DOMAIN, UP)
+    assert done(changes) == {"deletes": [DASHBOARD]}
+
+
+def test_the_ownership_record_is_deleted_as_it_is() -> None:
+    aged = replace(OWNER, ttl=77)
+    assert [r for r, _ in plan([], [aged], DOMAIN, {}).deletes] == [aged]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(TYK, "AAAA", 10, frozenset({"::1"})),
+        Record(TYK, "TXT", 10, frozenset({'"v=spf1"'})),
+        Record(TYK, "CNAME", 10, frozenset({"x."})),
+        a(TYK, routing="weighted"),
+        a(f"www.{DOMAIN}", "1.1.1.1"),
+        a(f"*.app-test.{DOMAIN}", "1.1.1.1"),
+        a(f"a.tyk.app-test.{DOMAIN}", "1.1.1.1"),
+        a("tyk.app-test.prod.example.com", "1.1.1.1"),
+    ],
+)
+def test_anything_of_another_kind_or_shape_is_not_looked_at(record: Record) -> None:
+    changes = plan([], [OWNER, a(TYK, "1.1.1.1"), record], DOMAIN, {"app-test": False})
+    assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
+
+
+def test_a_desired_name_of_a_wrong_shape_is_blocked_with_a_reason() -> None:
+    odd = a(f"tyk.a--b.{DOMAIN}", "1.1.1.1")
+    assert plan([odd], [], DOMAIN, {"a--b": True}).blocked == ((odd, "neither component nor environment may be called so"),)
+
+
+# ── what is desired ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_addresses_of_a_component_stand_in_one_record() -> None:
+    tasks = [PublicTask("app-test", "tyk", "1.1.1.1"), PublicTask("app-test", "tyk", "1.1.1.2"), PublicTask("b", "tyk", "3.3.3.3")]
+    assert desired_records(tasks, DOMAIN, 10, {"app-test": True, "b": True}) == (
+        a(TYK, "1.1.1.1", "1.1.1.2"),
+        a(f"tyk.b.{DOMAIN}", "3.3.3.3"),
+    )
+
+
+@pytest.mark.parametrize("wanted", [{}, {"app-test": False}, {"other": True}])
+def test_only_environments_that_serve_calls_wanted_are_published(wanted: Mapping[str, bool]) -> None:
+    assert desired_records([PublicTask("app-test", "tyk", "1.1.1.1")], DOMAIN, 10, wanted) == ()
+
+
+# ── names ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Tyk.App-Test.Dev.Example.COM.", TYK),
+        (r"\052.dev.example.com.", "*.dev.example.com"),
+        (r"\137gromit.app-test.dev.example.com", "_gromit.app-test.dev.example.com"),
+        (r"\101.dev.example.com", "a.dev.example.com"),
+        (r"tyk\056app-test.dev.example.com.", r"tyk\056app-test.dev.example.com"),
+    ],
+)
+def test_names_are_compared_in_one_form(text: str, name: str) -> None:
+    assert normal_name(text) == name
+
+
+def test_an_escaped_dot_is_no_border_of_labels() -> None:
+    assert environment_of(normal_name(rf"tyk\056app-test.x.{DOMAIN}"), DOMAIN) is None
+    assert environment_of(normal_name(rf"tyk\056x.app-test.{DOMAIN}"), DOMAIN) is None
+
+
+@pytest.mark.parametrize(
+    "name", [f"tyk.www.{DOMAIN}", f"tyk.default.{DOMAIN}", f"t--k.app-test.{DOMAIN}", f"app-test.{DOMAIN}", DOMAIN, "tyk.app-test"]
+)
+def test_names_that_no_environment_can_have_are_nobodys(name: str) -> None:
+    assert environment_of(name, DOMAIN) is None
+
+
+# ── the limit on deletes ──────────────────────────────────────────────────────────────────────────
+
+
+def losing(count: int, of: int) -> Changes:
+    return Changes(unexplained=tuple(f"tyk.e{n}.{DOMAIN}" for n in range(count)), ours=of)
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 0), (10, 10), (11, 37), (30, 100)])
+def test_few_unexplained_deletes_or_a_small_share_are_allowed(count: int, of: int) -> None:
+    check_safe(losing(count, of), percent=30, free=10)
+
+
+@pytest.mark.parametrize(("count", "of"), [(11, 36), (31, 100), (100, 100)])
+def test_too_many_unexplained_deletes_are_refused_by_name(count: int, of: int) -> None:
+    with pytest.raises(UnsafePlan, match=rf"{count} of {of} public records .*tyk\.e0\.") as raised:
+        check_safe(losing(count, of), percent=30, free=10)
+    assert raised.value.hint
+    assert ("more" in raised.value.message) == (count > 20)
+
+
+def test_deletes_that_a_row_explains_do_not_count() -> None:
+    names = [f"e{n}" for n in range(50)]
+    actual = [r for n in names for r in (owner_record(n, DOMAIN), a(f"tyk.{n}.{DOMAIN}", "1.1.1.1"))]
+    changes = plan([], actual, DOMAIN, dict.fromkeys(names, False))
+    assert len(changes.deletes) == 100
+    check_safe(changes, percent=0, free=0)
+
+
+# ── properties ────────────────────────────────────────────────────────────────────────────────────
+
+ENVIRONMENTS, COMPONENTS, ADDRESSES = ("app", "b-1"), ("tyk", "dash"), ("1.1.1.1", "2.2.2.2", "3.3.3.3")
+labels = st.sampled_from(("_gromit", *COMPONENTS, "*", "x--y"))
+values = st.frozensets(st.sampled_from(ADDRESSES), min_size=1)
+tasks_strategy = st.lists(
+    st.builds(PublicTask, st.sampled_from(ENVIRONMENTS), st.sampled_from(COMPONENTS), st.sampled_from(ADDRESSES)), max_size=8
+)
+wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans())
+
+
+@st.composite
+def foreign_records(draw: st.DrawFn) -> Record:
+    name = f"{draw(labels)}.{draw(st.sampled_from((*ENVIRONMENTS, 'www')))}.{DOMAIN}"
+    kind = draw(st.sampled_from(("A", "AAAA", "TXT", "CNAME")))
+    return Record(name, kind, draw(st.sampled_from((10, 60))), draw(values), draw(st.sampled_from(("", "", "weighted"))))
+
+
+@dataclass(frozen=True)
+class World:
+    """Running tasks, a zone in which some environments are ours, and what serve says."""
+
+    tasks: tuple[PublicTask, ...]
+    records: tuple[Record, ...]
+    owned: frozenset[str]
+    wanted: Mapping[str, bool]
+    incomplete: str
+
+    @property
+    def desired(self) -> tuple[Record, ...]:
+        return desired_records(self.tasks, DOMAIN, 10, self.wanted)
+
+    def plan(self, records: Iterable[Record] | None = None) -> Changes:
+        return plan(self.desired, self.records if records is None else records, DOMAIN, self.wanted, self.incomplete)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    owned = draw(st.frozensets(st.sampled_from(ENVIRONMENTS)))
+    marks = [owner_record(e, DOMAIN) for e in owned]
+    ours = [a(f"{c}.{e}.{DOMAIN}", *draw(values)) for e in owned for c in COMPONENTS if draw(st.booleans())]
+    theirs = draw(st.lists(foreign_records(), max_size=6))
+    records = {(r.name, r.type, r.routing): r for r in (*theirs, *ours, *marks)}
+    return World(
+        tuple(draw(tasks_strategy)),
+        tuple(records.values()),
+        owned,
+        draw(wanted_strategy),
+        draw(st.sampled_from(("", "", "page 2 failed"))),
+    )
+
+
+def in_force(world: World) -> frozenset[str]:
+    """Environments whose ownership record stands alone: a foreign record of the same name makes it doubtful."""
+    marks = [r for r in world.records if r.name.startswith("_gromit.") and r.type in {"TXT", "CNAME"}]
+    return frozenset(e for e in world.owned if [m for m in marks if f".{e}." in m.name] == [owner_record(e, DOMAIN)])
+
+
+def is_ours(record: Record, world: World) -> bool:
+    environment = environment_of(record.name, DOMAIN)
+    if environment not in in_force(world) or record.routing:
+        return False
+    return record.type == ("TXT" if record.name.startswith("_gromit.") else "A")
+
+
+@given(worlds())
+def test_planning_again_after_the_change_finds_nothing(world: World) -> None:
+    after = apply(world.plan(), world.records)
+    assert not world.plan(after)
+
+
+@given(worlds())
+def test_after_the_change_every_desired_record_stands_or_is_blocked(world: World) -> None:
+    changes = world.plan()
+    after = FakeZone.of(*apply(changes, world.records))
+    blocked = {r.name for r, _ in changes.blocked}
+    for record in world.desired:
+        if record.name in blocked:
+            continue
+        if world.incomplete:
+            assert after.values(record.name) >= record.values
+        else:
+            assert after.content[(record.name, "A", "")] == record
+
+
+@given(worlds())
+def test_a_whole_listing_leaves_no_stale_record_of_ours(world: World) -> None:
+    after = apply(replace(world, incomplete="").plan(), world.records)
+    desired = {r.name for r in world.desired}
+    assert [r for r in after if r.type == "A" and is_ours(r, world) and r.name not in desired] == []
+
+
+@given(worlds())
+def test_what_is_not_ours_is_never_touched(world: World) -> None:
+    after = set(apply(world.plan(), world.records))
+    assert [r for r in world.records if not is_ours(r, world) and r not in after] == []
+
+
+@given(worlds())
+def test_a_new_record_never_stands_without_its_ownership_record(world: World) -> None:
+    changes = world.plan()
+    after = FakeZone.of(*apply(changes, world.records))
+    for record, _ in (*changes.creates, *changes.upserts):
+        environment = environment_of(record.name, DOMAIN)
+        assert environment is not None
+        assert after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values == owner_record(environment, DOMAIN).values
+
+
+@given(worlds())
+def test_an_incomplete_listing_takes_no_record_and_no_address_away(world: World) -> None:
+    changes = replace(world, incomplete="page 2 failed").plan()
+    assert changes.deletes == ()
+    before = FakeZone.of(*world.records)
+    after = FakeZone.of(*apply(changes, world.records))
+    assert all(after.values(name) >= before.values(name) for name in before.names())
+
+
+@given(worlds())
+def test_environments_that_are_not_wanted_end_without_records_of_ours(world: World) -> None:
+    gone = replace(world, wanted=dict.fromkeys(ENVIRONMENTS, False), incomplete="")
+    after = apply(gone.plan(), gone.records)
+    left = [r for r in after if r in {owner_record(e, DOMAIN) for e in in_force(gone)}]
+    assert left == []
+
+
+@given(st.text(alphabet=string.ascii_letters + "-_.", max_size=60))
+def test_a_normal_name_stays_as_it_is(text: str) -> None:
+    once = normal_name(text.strip("."))
+    assert normal_name(once) == once

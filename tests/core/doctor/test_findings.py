@@ -1,0 +1,33 @@
+"""What all findings come to."""
+
+import pytest
+
+from gromit.core.doctor.findings import Check, Finding, Health, State, health, ok, sentence, skipped, wrong
+
+OK, WRONG, SKIPPED = ok(Check.TABLE, "x"), wrong(Check.TABLE, "x", "y"), skipped(Check.TABLE, "x")
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ([], Health.SOUND),
+        ([OK], Health.SOUND),
+        ([OK, SKIPPED], Health.SOUND),
+        ([SKIPPED], Health.SOUND),
+        ([OK, WRONG], Health.AILING),
+        ([WRONG], Health.BROKEN),
+        ([WRONG, SKIPPED], Health.BROKEN),
+    ],
+)
+def test_health(findings: list[Finding], expected: Health) -> None:
+    assert health(findings) is expected
+
+
+def test_only_what_is_wrong_has_a_remedy() -> None:
+    assert [bool(f.remedy) for f in (OK, WRONG, SKIPPED)] == [False, True, False]
+    assert [f.state for f in (OK, WRONG, SKIPPED)] == list(State)
+
+
+def test_a_page_becomes_a_sentence() -> None:
+    assert sentence("<html>\n  <h1>no\n") == "<html> <h1>no"
+    assert len(sentence("word " * 1000)) == 300

@@ -1,0 +1,137 @@
+"""Facts of an installation, judged."""
+
+from dataclasses import replace
+
+import pytest
+
+from gromit.core.doctor import installation as i
+from gromit.core.doctor.findings import Check, Finding, State
+from tests.fakes.platform import PLATFORM
+
+BUCKET = i.Bucket(name="states", versioned=True, encrypted=True, closed=True)
+SERVERS = frozenset({"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"})
+ZONE = i.Zone("Z1", "dev.example.com", SERVERS, private=False)
+ME = i.Identity("123456789012", "arn:aws:iam::123456789012:user/me")
+
+
+def is_ok(finding: Finding) -> bool:
+    assert finding.seen
+    assert (finding.state is State.WRONG) is bool(finding.remedy)
+    return finding.state is State.OK
+
+
+@pytest.mark.parametrize(("expected", "state"), [(None, State.SKIPPED), ("123456789012", State.OK), ("210987654321", State.WRONG)])
+def test_the_account(expected: str | None, state: State) -> None:
+    found = i.judge_account(ME, expected)
+    assert (found.state, "123456789012" in found.seen) == (state, True)
+
+
+@pytest.mark.parametrize(("expected", "state"), [(None, State.SKIPPED), ("eu-west-1", State.OK), ("us-east-1", State.WRONG)])
+def test_the_region(expected: str | None, state: State) -> None:
+    assert i.judge_region("eu-west-1", expected).state is state
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_key_pair(exists: bool) -> None:
+    found = i.judge_key_pair("platform-team", exists=exists)
+    assert is_ok(found) is exists
+    assert (found.check, found.subject) == (Check.KEY_PAIR, "platform-team")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "lacks"),
+    [
+        (BUCKET, ""),
+        (replace(BUCKET, versioned=False), "lacks versioning"),
+        (replace(BUCKET, encrypted=False, closed=False), "lacks encryption, the block of public access"),
+    ],
+)
+def test_the_bucket_of_states(bucket: i.Bucket, lacks: str) -> None:
+    found = i.judge_bucket(bucket)
+    assert is_ok(found) is not bool(lacks)
+    assert lacks in found.seen
+
+
+def test_a_workspace_without_a_state_is_to_be_applied() -> None:
+    assert is_ok(i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", "local", 7, 12)))
+    found = i.judge_workspace(Check.STATE_INFRA, i.Workspace("infra-prod", "local", None))
+    assert (found.check, found.subject, found.remedy) == (Check.STATE_INFRA, "infra-prod", "apply terraform/infra")
+
+
+@pytest.mark.parametrize(("mode", "serial"), [("remote", None), ("remote", 7), ("agent", 7)])
+def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, serial: int | None) -> None:
+    found = i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", mode, serial, 12))
+    assert not is_ok(found)
+    assert (found.subject, found.seen) == ("base-prod", f"its execution mode is {mode}, not local")
+    assert "execution mode to Local" in found.remedy
+    assert "terraform/base with TF_FORCE_LOCAL_BACKEND=1" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("exists", "has_default", "seen"),
+    [(True, True, "has master"), (True, False, "no image tyk:master"), (False, False, "no registry")],
+)
+def test_a_registry(exists: bool, has_default: bool, seen: str) -> None:
+    found = i.judge_registry(i.Registry("tyk", exists, "master", has_default))
+    assert is_ok(found) is has_default
+    assert (found.subject, seen in found.seen) == ("tyk", True)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "remedy"), [([], ""), (["table"], "terraform/infra"), (["index", "expiry"], "gromit migrate --apply")]
+)
+def test_the_table(lacks: list[str], remedy: str) -> None:
+    found = i.judge_table("environments", lacks)
+    assert is_ok(found) is not bool(lacks)
+    assert remedy in found.remedy
+
+
+def test_ids_that_do_not_exist_are_named() -> None:
+    assert i.judge_ids(Check.PLATFORM_VPC, ["vpc-1"], {}).seen == "vpc-1 exists"
+    assert i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {}).seen == "all 2 exist"
+    found = i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {"a": "does not exist", "b": "is in vpc-2, not in vpc-1"})
+    assert not is_ok(found)
+    assert found.seen == "a does not exist; b is in vpc-2, not in vpc-1"
+
+
+def test_a_platform_of_another_region_is_wrong() -> None:
+    assert is_ok(i.judge_platform(PLATFORM, "/p", PLATFORM.region))
+    assert "speaks of eu-central-1, and stands in eu-west-1" in i.judge_platform(PLATFORM, "/p", "eu-west-1").seen
+
+
+@pytest.mark.parametrize(
+    ("zone", "domain", "seen"),
+    [
+        (ZONE, "dev.example.com", ""),
+        (ZONE, "branches.dev.example.com", ""),
+        (ZONE, "example.com", "it is of dev.example.com, not of example.com"),
+        (ZONE, "xdev.example.com", "it is of dev.example.com"),
+        (replace(ZONE, private=True), "dev.example.com", "is private"),
+    ],
+)
+def test_the_zone(zone: i.Zone, domain: str, seen: str) -> None:
+    found = i.judge_zone(zone, domain)
+    assert is_ok(found) is not bool(seen)
+    assert seen in found.seen
+
+
+@pytest.mark.parametrize(
+    ("answered", "seen"),
+    [
+        (SERVERS, "DNS answers with the zone's 2 name servers"),
+        ({"NS-1.awsdns-1.com.", "ns-2.AWSDNS-2.net"}, "DNS answers with the zone's 2 name servers"),
+        (set(), "it is not delegated"),
+        ({"ns-1.awsdns-1.com"}, "DNS lacks ns-2.awsdns-2.net"),
+        (SERVERS | {"ns.old.example"}, "DNS names ns.old.example"),
+    ],
+)
+def test_the_delegation(answered: set[str], seen: str) -> None:
+    found = i.judge_delegation(ZONE, answered)
+    assert is_ok(found) is seen.startswith("DNS answers")
+    assert seen in found.seen
+    assert all(server in found.remedy for server in SERVERS) or is_ok(found)
+
+
+def test_serve_says_who_we_are() -> None:
+    found = i.judge_caller(i.Caller("https://serve.internal", "alice", "operator"))
+    assert (found.subject, found.seen) == ("https://serve.internal", "answers; we are alice, operator")

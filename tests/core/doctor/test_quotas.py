@@ -1,0 +1,126 @@
+"""Where AWS's quotas end, in environments."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.adapters.catalogue import file as catalogue_file
+from gromit.core.doctor.quotas import USUAL, Quota, Usage, Wall, cost, walls
+from gromit.core.stack.catalogue import Catalogue, Component
+
+SHIPPED = catalogue_file.load(None, None)
+FOUR = Catalogue({f"c{n}": Component(name=f"c{n}", image="i:1") for n in range(4)})
+"""Four components of a quarter of a vCPU, as in the figures that the limits were compared with."""
+
+sizes = st.sampled_from([256, 512, 1024, 2048, 4096])
+components = st.builds(
+    lambda n, cpu, public, files: Component(
+        name=f"c{n}", image="i:1", cpu=cpu, port=80, public=public, config_path="/conf" if files else None
+    ),
+    st.integers(0, 9),
+    sizes,
+    st.booleans(),
+    st.booleans(),
+)
+catalogues = st.lists(components, min_size=1, unique_by=lambda c: c.name).map(lambda cs: Catalogue({c.name: c for c in cs}))
+limits = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
+useds = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
+usages = st.dictionaries(st.sampled_from(list(Quota)), st.builds(Usage, limits, useds))
+
+
+def at(found: tuple[Wall, ...]) -> dict[Quota, int]:
+    return {wall.quota: wall.environments for wall in found}
+
+
+def test_the_shipped_environment_costs_what_its_stack_makes() -> None:
+    assert cost(SHIPPED) == {
+        Quota.VCPU: Fraction(3, 2),
+        Quota.GROUPS: 6,
+        Quota.INTERFACES: 6,
+        Quota.INSTANCES: 6,
+        Quota.ACCESS_POINTS: 5,
+        Quota.RECORDS: 3,
+        Quota.CLUSTERS: 1,
+    }
+
+
+def test_a_new_account_ends_at_six_environments_of_one_vcpu() -> None:
+    found = walls({}, cost(FOUR), 0)
+    assert found[0].quota is Quota.VCPU
+    assert [(w.quota, w.environments) for w in found] == [
+        (Quota.VCPU, 6),
+        (Quota.INSTANCES, 500),
+        (Quota.GROUPS, 625),
+        (Quota.INTERFACES, 1250),
+        (Quota.RECORDS, 10_000),
+        (Quota.CLUSTERS, 10_000),
+    ]
+
+
+def test_what_others_use_brings_a_wall_nearer() -> None:
+    found = walls({Quota.VCPU: Usage(6, 3.5)}, cost(FOUR), 2)
+    assert (found[0].environments, found[0].percent) == (4, 58)  # 1.5 of the 3.5 are not of our two environments
+
+
+def test_a_wall_that_is_reached_stands_at_what_there_is() -> None:
+    assert walls({Quota.VCPU: Usage(6, 7)}, cost(FOUR), 9)[0].environments == 9
+
+
+@pytest.mark.parametrize(("limit", "used", "percent"), [(0, 0, 100), (10, 0, 0), (10, 9.99, 99), (10, 10, 100), (10, 30, 300)])
+def test_percent_is_rounded_down(limit: float, used: float, percent: int) -> None:
+    (wall,) = walls({Quota.CLUSTERS: Usage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0)
+    assert wall.percent == percent
+
+
+def test_quarters_of_a_core_are_reckoned_exactly() -> None:
+    costs = {Quota.VCPU: Fraction(3 * 256, 1024)}
+    assert walls({Quota.VCPU: Usage(2.25, 0.0)}, costs, 0)[0].environments == 3
+
+
+@given(usages, catalogues, st.integers(0, 1000))
+def test_at_a_wall_one_more_does_not_fit_and_one_less_does(
+    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int
+) -> None:
+    costs = cost(catalogue)
+    for wall in walls(told, costs, environments):
+        usage, each = told.get(wall.quota, Usage(None, None)), costs[wall.quota]
+        limit = Fraction(USUAL[wall.quota].limit if usage.limit is None else usage.limit)
+        used = each * environments if usage.used is None else Fraction(usage.used)
+        room = wall.environments - environments
+        assert room >= 0
+        assert used + (room + 1) * each > limit
+        assert used + room * each <= limit or room == 0
+        assert wall.told is (usage.limit is not None)
+
+
+@given(usages, catalogues, st.integers(0, 1000))
+def test_every_quota_that_costs_something_is_told_once_the_nearest_first(
+    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int
+) -> None:
+    costs = cost(catalogue)
+    found = walls(told, costs, environments)
+    assert {w.quota for w in found} == {q for q, each in costs.items() if each}
+    assert len(found) == len({w.quota for w in found})
+    assert [w.environments for w in found] == sorted(w.environments for w in found)
+
+
+@given(usages, catalogues, components, st.integers(0, 1000))
+def test_a_further_component_moves_no_wall_away(
+    told: Mapping[Quota, Usage], catalogue: Catalogue, more: Component, environments: int
+) -> None:
+    before = at(walls(told, cost(catalogue), environments))
+    grown = Catalogue({**catalogue.components, "more": more})
+    after = at(walls(told, cost(grown), environments))
+    assert all(after[quota] <= stood for quota, stood in before.items())
+
+
+@given(usages, catalogues, st.integers(0, 1000), st.integers(1, 1000))
+def test_a_higher_limit_brings_no_wall_nearer(
+    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int, more: int
+) -> None:
+    raised = {q: Usage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()}
+    before, after = (at(walls(u, cost(catalogue), environments)) for u in (told, raised))
+    assert all(after[quota] >= stood for quota, stood in before.items())

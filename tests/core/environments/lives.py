@@ -1,0 +1,99 @@
+"""Rows in every phase, as the writes of the core make them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gromit.core.environments import wanted, work
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import Phase, Source, Version, Work
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Accepted, Outcome, Row, Write, carry_out
+from gromit.core.environments.wanted import Birth, Build
+from gromit.core.names import parse_ref
+
+NAME, BORN, TTL, GRACE = "app-test", 1_000_000, 90_000, 3_600_000
+REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
+FALLBACKS = {r: Version("master", Source.DEFAULT) for r in REPOSITORIES}
+
+
+def build(repository: str = "tyk", version: str = "sha-1", sequence: int | None = None, ref: str = NAME) -> Build:
+    """A report of a build."""
+    return Build(repository, parse_ref(ref), version, sequence)
+
+
+def stamp(now_ms: int = BORN, actor: str = "ci") -> Stamp:
+    """Somebody's change at an instant."""
+    return Stamp(actor, now_ms)
+
+
+def outcome(row: Row | None, write: Write) -> Outcome:
+    """What becomes of a write."""
+    return carry_out(write, row, {"name": NAME})
+
+
+def after(row: Row | None, *writes: Write) -> dict[str, Any]:
+    """The row after writes that must all be accepted."""
+    for write in writes:
+        result = outcome(row, write)
+        assert isinstance(result, Accepted), (write, row)
+        row = result.row
+    return dict(row or {})
+
+
+def birth(*, protected: bool = False, fallbacks: Mapping[str, Version] | None = None) -> Birth:
+    """What a new incarnation starts with."""
+    return Birth("one", protected, FALLBACKS if fallbacks is None else fallbacks)
+
+
+def born(reported: Build | None = None, *, protected: bool = False, now_ms: int = BORN) -> dict[str, Any]:
+    """A row that a first build has made."""
+    reported = reported or build()
+    attributes = wanted.build_attributes(reported)
+    return after(None, wanted.start(None, birth(protected=protected), attributes, stamp(now_ms), "first"))
+
+
+def claim(row: Row, kind: Work = Work.SOW, holder: str = "w1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:
+    """The row after a claim."""
+    return after(row, work.claim(kind, Claimant(holder, nonce), now_ms, TTL))
+
+
+def fence_of(row: Row) -> Fence:
+    """What the holder of a row shows."""
+    return Fence(row["holder"], row["epoch"])
+
+
+def sown(row: Row, spec_hash: str = "h1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:
+    """The row after its holder has made it true."""
+    return after(row, work.sown(fence_of(row), nonce, spec_hash, stamp(now_ms)))
+
+
+def failed(row: Row, retry_ms: int = 30_000, now_ms: int = BORN) -> dict[str, Any]:
+    """The row after its holder has failed."""
+    what = {"kind": "terraform", "message": "no"}
+    return after(row, work.failed(fence_of(row), what, retry_ms, stamp(now_ms)))
+
+
+def deleted(row: Row, grace_ms: int = GRACE, now_ms: int = BORN) -> dict[str, Any]:
+    """The row after a deletion."""
+    return after(row, wanted.delete(stamp(now_ms), grace_ms, "asked to"))
+
+
+def _gone() -> dict[str, Any]:
+    row = in_phase(Phase.REAPING)
+    return after(row, work.reaped(fence_of(row), "n1", stamp()))
+
+
+_PHASES: Mapping[Phase, Callable[[], dict[str, Any]]] = {
+    Phase.PENDING: born,
+    Phase.SOWING: lambda: claim(born()),
+    Phase.READY: lambda: sown(claim(born())),
+    Phase.FAILED: lambda: failed(claim(born())),
+    Phase.DELETING: lambda: deleted(sown(claim(born())), 0),
+    Phase.REAPING: lambda: claim(deleted(sown(claim(born())), 0), Work.REAP),
+    Phase.GONE: _gone,
+}
+
+
+def in_phase(phase: Phase) -> dict[str, Any]:
+    """A row in a phase at the instant `BORN`; work of it that is not held is due, but for a failure."""
+    return _PHASES[phase]()

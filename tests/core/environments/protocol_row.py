@@ -1,0 +1,163 @@
+"""The one row of the protocol's world: what of it can make a difference, and the product's own writes to it.
+
+Nothing decides by more than is kept here: an epoch is the row's or an older one, a lease may be over at any time, so it always is,
+and all work is due. So rows that differ in anything else are one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, NamedTuple
+
+from gromit.core.environments import wanted, work
+from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.environment import Environment, Work, parse
+from gromit.core.environments.history import Stamp
+from gromit.core.environments.rows import Accepted, Write, carry_out
+from gromit.core.environments.wanted import Birth, Build
+from gromit.core.names import parse_ref
+
+REPOSITORY = "tyk"
+NOW, EPOCH = 1_000, 1_000
+STAMP, WORKER = Stamp("someone", NOW), Claimant("worker", "nonce")
+FAILURE = {"kind": "temporary", "message": "trouble"}
+
+FrozenRow = tuple[tuple[str, str | int], ...]
+_WANTED = ("want", "generation", "v#" + REPOSITORY)
+_KEPT = frozenset({*_WANTED, "work", "observed", "holder", "claimed", "spec_hash", "hash_epoch", "gone_at"})
+
+
+class Claim(NamedTuple):
+    """What a worker was told when it claimed."""
+
+    kind: str
+    generation: int
+    version: str
+    trusted_hash: str | None
+    is_last: bool
+    """Whether nobody has claimed since."""
+
+    @property
+    def fence(self) -> Fence:
+        """What it shows with its reports. An epoch belongs to one claim, so that one name does for all workers."""
+        return Fence(WORKER.holder, EPOCH if self.is_last else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What workers write about what they made: as the product has it, unless a test breaks it."""
+
+    sown: Callable[[Fence], tuple[Write, ...]] = lambda fence: (
+        work.sown(fence, "nonce", "?", STAMP),
+        work.sown_but_changed(fence, "nonce", "?", STAMP),
+    )
+    reaped: Callable[[Fence], tuple[Write, ...]] = lambda fence: (
+        work.reaped(fence, "nonce", STAMP),
+        work.reaped_but_revived(fence, "nonce", STAMP),
+    )
+
+
+@cache
+def environment(row: FrozenRow) -> Environment:
+    """The row, parsed."""
+    return parse(_thaw(row))
+
+
+def version(row: FrozenRow) -> str:
+    """The version that is wanted."""
+    return environment(row).versions[REPOSITORY].version
+
+
+# ── what clients want ─────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
+    """The row after a build; None if it says nothing new."""
+    build = Build(REPOSITORY, parse_ref("e"), version)
+    if row is not None and environment(row).gone_ms is None:
+        return _written(row, wanted.report(build, STAMP))
+    before = None if row is None else _thaw(row)
+    birth = Birth("i", protected=False, fallbacks={})
+    return _written(row, wanted.start(before, birth, wanted.build_attributes(build), STAMP, ""))
+
+
+@cache
+def deleted(row: FrozenRow | None) -> FrozenRow | None:
+    """The row after a deletion whose grace is over at once."""
+    return _written(row, wanted.delete(STAMP, 0, "asked to"))
+
+
+# ── what workers do ───────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def claimed(row: FrozenRow | None, kind: Work) -> FrozenRow | None:
+    """The row after a claim."""
+    return _told(row, work.claim(kind, WORKER, NOW, 1))
+
+
+@cache
+def renewed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
+    """The row after a renewal."""
+    return _told(row, work.renew(claim.fence, NOW, 1))
+
+
+@cache
+def released(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
+    """The row after a claim was given back."""
+    return _told(row, work.release(claim.fence))
+
+
+@cache
+def failed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
+    """The row after a failure, due again at once."""
+    fence = claim.fence
+    return _told(row, work.failed(fence, FAILURE, 0, STAMP), work.failed_but_changed(fence, FAILURE, STAMP))
+
+
+@cache
+def done(row: FrozenRow | None, claim: Claim, writes: Writes) -> FrozenRow | None:
+    """The row after a success; what was sown is known by its version."""
+    if claim.kind == Work.REAP:
+        return _told(row, *writes.reaped(claim.fence))
+    after = _told(row, *writes.sown(claim.fence))
+    return None if after is None else tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
+
+
+def _told(row: FrozenRow | None, *writes: Write) -> FrozenRow | None:
+    """As `_written`, for workers: they can never change what clients want."""
+    after = _written(row, *writes)
+    if row is not None and after is not None:
+        assert [dict(after)[a] for a in _WANTED] == [dict(row)[a] for a in _WANTED]
+    return after
+
+
+def _written(row: FrozenRow | None, *writes: Write) -> FrozenRow | None:
+    """The row after the first write that it accepts; None if it accepts none."""
+    for write in writes:
+        outcome = carry_out(write, None if row is None else _thaw(row), {"name": "e"})
+        if isinstance(outcome, Accepted):
+            return _frozen(outcome.row)
+    return None
+
+
+def _thaw(row: FrozenRow) -> dict[str, Any]:
+    """The row as the writes know it."""
+    thawed = {"name": "e", "incarnation": "i", "revision": 0, "created": 0, "changed": 0, "protected": False, "epoch": EPOCH}
+    thawed |= dict(row)
+    if "work" in thawed:
+        thawed["due"] = NOW
+    if "holder" in thawed:
+        thawed |= {"claim_id": WORKER.nonce, "lease_until": 0}
+    return thawed
+
+
+def _frozen(row: Mapping[str, Any]) -> FrozenRow:
+    """What of a row can make a difference; its epoch becomes `EPOCH`, and the hash's epoch moves with it."""
+    kept = {a: v.value if isinstance(v, StrEnum) else v for a, v in row.items() if a in _KEPT}
+    if "hash_epoch" in kept:
+        age = row["epoch"] - kept["hash_epoch"]
+        kept["hash_epoch"] = EPOCH - age if age <= 1 else 0
+    return tuple(sorted(kept.items()))

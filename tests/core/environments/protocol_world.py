@@ -1,0 +1,372 @@
+"""A small world in which workers walk the protocol's own table on one environment.
+
+One row, one terraform lock, what is deployed, and some workers that are all alike. Whoever may do something does it at any time:
+clients report builds and delete, workers claim and take their next step, steps fail, workers die. The steps come from
+`core.protocol.next_step` (or a table broken on purpose), the row changes by the writes of `core.lifecycle`.
+
+States that can make no difference are one: a lock is the one that lies there or an earlier one; what is half applied is no version;
+the first version is called a. Endings and problems are for people, and left out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from operator import attrgetter
+from typing import NamedTuple
+
+from gromit.core.environments import protocol
+from gromit.core.environments.environment import Environment, Phase, Want, Work
+from gromit.core.environments.locks import FoundLock, Lock
+from gromit.core.environments.protocol import (
+    Act,
+    Answer,
+    Broke,
+    Current,
+    Ending,
+    Fenced,
+    Finish,
+    GiveBack,
+    Halted,
+    JudgeOwner,
+    Locked,
+    Made,
+    Newer,
+    Occupied,
+    Ok,
+    OwnerDead,
+    OwnerMayLive,
+    Problem,
+    ReplaceLock,
+    ReportDone,
+    ReportFailure,
+    Step,
+    TakeLock,
+    TooLate,
+    Unlock,
+    Verify,
+)
+from tests.core.environments import exploration
+from tests.core.environments.exploration import Move, Question
+from tests.core.environments.protocol_row import (
+    NOW,
+    Claim,
+    FrozenRow,
+    Writes,
+    built,
+    claimed,
+    deleted,
+    done,
+    environment,
+    failed,
+    released,
+    renewed,
+    version,
+)
+
+TROUBLE = Broke(Problem("temporary", "trouble"))
+OURS = Lock(environment="e", id="now", etag="now")
+LOST = Lock(environment="e", id="past", etag="past")
+THERE = FoundLock(environment="e", id="now", etag="now", who="", operation="", created="", owner=None)
+WAS_THERE = FoundLock(environment="e", id="past", etag="past", who="", operation="", created="", owner=None)
+
+
+class Deployed(NamedTuple):
+    """What terraform has made of the environment."""
+
+    version: str | None
+    is_whole: bool
+
+
+NOTHING, HALF = Deployed(None, is_whole=True), Deployed(None, is_whole=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worker:
+    """A worker process. Made by `worker` alone, so that equal ones are one and the same."""
+
+    step: Step | None
+    claim: Claim | None
+    is_acting: bool
+    left: str
+    """What it has to do with a lock that lies there and that no run of it holds: `unreleased` if it could not release it, and
+    tries again; `unheard` if it has put it without hearing so."""
+    number: int
+
+    @property
+    def owns_the_lock(self) -> bool:
+        """Whether the lock that lies there is this worker's."""
+        return bool(self.left) or getattr(self.step, "lock", None) == OURS
+
+
+_workers: dict[tuple[Step | None, Claim | None, bool, str], Worker] = {}
+
+
+def worker(step: Step | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: str = "") -> Worker:
+    """The worker that stands so. Of its claim it keeps what the further steps look at."""
+    match step:
+        case ReportFailure() | GiveBack() if claim:
+            claim = Claim("", 0, "", None, claim.is_last)
+        case ReportDone() if claim and not claim.is_last:
+            claim = Claim("", 0, "", None, is_last=False)
+        case Unlock() | None:
+            claim = None
+        case _:
+            pass
+    key = step, claim, is_acting, left
+    return _workers.setdefault(key, Worker(*key, len(_workers)))
+
+
+IDLE = worker()
+
+
+class World(NamedTuple):
+    """A state. Workers are in a fixed order, so that exchanging two of them is no other state."""
+
+    events: int
+    row: FrozenRow | None
+    deployed: Deployed
+    lock: str
+    """`free`, `held` by a worker that lives, or `dead`."""
+    workers: tuple[Worker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is checked: as the product has it, unless a test breaks something."""
+
+    table: Callable[[Step, Answer], Step] = protocol.next_step
+    trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
+    writes: Writes = field(default_factory=Writes)
+    releases_left_locks: bool = True
+    knows_its_unheard_locks: bool = True
+
+
+def explore(events: int, workers: int, rules: Rules | None = None, until: str = "") -> exploration.Findings:
+    """Every state of the world after at most so many wishes of clients (`exploration.explore`)."""
+    start = World(events, None, NOTHING, "free", (IDLE,) * workers)
+    return exploration.explore(Question(start, Possibilities(rules or Rules()).of, complaint, is_settled), until)
+
+
+# ── what must hold ────────────────────────────────────────────────────────────────────────────────
+
+
+def complaint(world: World) -> str | None:
+    """The invariant that a state breaks."""
+    acting = [w for w in world.workers if w.is_acting]
+    if len(acting) > 1:
+        return "I1: two act at once"
+    if acting and not acting[0].owns_the_lock:
+        return "I1: somebody acts without the lock"
+    return _complaint_of_the_row(world, is_acting=bool(acting))
+
+
+def _complaint_of_the_row(world: World, *, is_acting: bool) -> str | None:
+    if world.row is None:
+        return None if world.deployed == NOTHING else "I5: its tombstone is gone, but something is deployed"
+    found = environment(world.row)
+    match found.phase(NOW):
+        case Phase.GONE if found.want is not Want.GONE:
+            return "I2: gone, but it is wanted"
+        case Phase.GONE if is_acting or world.deployed != NOTHING:
+            return "I5: gone, but something is deployed"
+        case Phase.READY if world.deployed != Deployed(version(world.row), is_whole=True):
+            return "I2: ready, but something else is deployed"
+        case _:
+            return None
+
+
+def is_settled(world: World) -> bool:
+    """Whether all is as wanted, and nothing is left to do. A lock may lie there that the next run will take over."""
+    if any(w.step is not None or w.left == "unreleased" for w in world.workers):
+        return False
+    return world.row is None or environment(world.row).phase(NOW) in {Phase.GONE, Phase.READY}
+
+
+# ── what may happen ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Possibilities:
+    """The moves out of every state."""
+
+    rules: Rules
+
+    def of(self, world: World) -> Iterator[Move[World]]:
+        """Everything that may happen next."""
+        yield from self._wishes(world)
+        if world.row and environment(world.row).gone_ms is not None:
+            workers = in_order(map(outdated, world.workers))
+            yield Move("a tombstone ends", world._replace(row=None, workers=workers), is_calm=True)
+        for i, each in enumerate(world.workers):
+            if i and world.workers[i - 1] is each:
+                continue  # the same for its twin
+            if each.left == "unreleased" and self.rules.releases_left_locks:
+                yield became("release a left lock", world, i, overtaken(each), lock="free")
+            if each.step is None:
+                yield from self._claims(world, i)
+            else:
+                yield from self._steps(world, i, each, each.step)
+            if each is not IDLE:
+                left = world._replace(lock="dead") if each.owns_the_lock else world
+                yield became("crash", left, i, IDLE, is_calm=False)
+
+    def _wishes(self, world: World) -> Iterator[Move[World]]:
+        if world.events:
+            versions = "a" if world.deployed == NOTHING and world.row is None else "ab"
+            wishes = {f"build {v}": built(world.row, v) for v in versions} | {"delete": deleted(world.row)}
+            for label, row in wishes.items():
+                if row is not None:
+                    yield Move(label, world._replace(events=world.events - 1, row=row), is_calm=False)
+
+    def _claims(self, world: World, i: int) -> Iterator[Move[World]]:
+        for kind in Work:
+            row = claimed(world.row, kind)
+            if row is not None:
+                found = environment(row)
+                claim = Claim(kind.value, found.generation, version(row), self.rules.trusted(found), is_last=True)
+                others = world._replace(row=row, workers=tuple(map(outdated, world.workers)))
+                yield became(f"claim to {kind}", others, i, worker(TakeLock(), claim, left=world.workers[i].left))
+
+    def _steps(self, world: World, i: int, each: Worker, step: Step) -> Iterator[Move[World]]:
+        """The step's answers: the true one, and faults."""
+        match step:
+            case TakeLock() | JudgeOwner() | ReplaceLock():
+                yield from self._locking(world, i, each, step)
+            case Verify() if each.claim:
+                yield from self._verification(world, i, each.claim)
+            case Act() if each.claim:
+                yield from self._act(world, i, each, each.claim)
+            case ReportDone() | ReportFailure() | GiveBack() if each.claim:
+                yield from self._report(world, i, step, each.claim)
+            case Unlock(lock):
+                if lock == OURS:
+                    yield became("cannot unlock", world, i, worker(left="unreleased"), is_calm=False)
+                yield self._answer(world, i, Ok(), lock="free" if lock == OURS else "")
+            case _:
+                raise AssertionError(f"{step} without a claim")
+
+    def _locking(self, world: World, i: int, each: Worker, step: TakeLock | JudgeOwner | ReplaceLock) -> Iterator[Move[World]]:
+        yield self._answer(world, i, TROUBLE, is_calm=False)
+        match step:
+            case TakeLock() if world.lock == "free":
+                yield from self._putting(world, i)
+            case TakeLock():
+                yield self._answer(world, i, Occupied(THERE))
+            case JudgeOwner(found):
+                is_dead = world.lock == "dead" or (each.left == "unheard" and self.rules.knows_its_unheard_locks)
+                if found == WAS_THERE or is_dead:
+                    yield self._answer(world, i, OwnerDead())
+                if found == WAS_THERE or not is_dead:
+                    yield self._answer(world, i, OwnerMayLive("he lives"))
+            case ReplaceLock(found) if found == THERE:
+                yield from self._putting(world, i)
+            case ReplaceLock():
+                yield self._answer(world, i, TooLate())
+
+    def _putting(self, world: World, i: int) -> Iterator[Move[World]]:
+        yield self._answer(world, i, Locked(OURS), lock="held")
+        _, after = self._after(world.workers[i], TROUBLE, left="unheard")
+        yield became("a put is not heard of", world, i, after, lock="held", is_calm=False)
+
+    def _verification(self, world: World, i: int, claim: Claim) -> Iterator[Move[World]]:
+        yield self._answer(world, i, TROUBLE, is_calm=False)
+        yield self._answer(world, i, Halted(), is_calm=False)
+        row = renewed(world.row, claim)
+        if row is None:
+            yield self._answer(world, i, Fenced())
+        else:
+            current = environment(row).generation == claim.generation
+            yield self._answer(world._replace(row=row), i, Current() if current else Newer())
+
+    def _act(self, world: World, i: int, each: Worker, claim: Claim) -> Iterator[Move[World]]:
+        yield self._answer(world, i, TROUBLE, is_calm=False)
+        yield self._answer(world, i, Halted(), is_calm=False)
+        is_sowing = claim.kind == Work.SOW
+        if each.is_acting:
+            made = Deployed(claim.version, is_whole=True) if is_sowing else NOTHING
+            yield self._answer(world._replace(deployed=made), i, Made(claim.version))
+        elif is_sowing and claim.trusted_hash == claim.version:
+            yield self._answer(world, i, Made(claim.version))
+        else:
+            begun = worker(each.step, claim, is_acting=True, left=each.left)
+            yield became("begins to act", world._replace(deployed=HALF), i, begun)
+
+    def _report(self, world: World, i: int, step: Step, claim: Claim) -> Iterator[Move[World]]:
+        yield self._answer(world, i, TROUBLE, is_calm=False)
+        match step:
+            case ReportDone():
+                row = done(world.row, claim, self.rules.writes)
+            case ReportFailure():
+                row = failed(world.row, claim)
+            case _:
+                row = released(world.row, claim)
+        if row is None:
+            yield self._answer(world, i, Fenced())
+        else:
+            yield self._answer(world._replace(row=row), i, Ok())
+            yield self._answer(world._replace(row=row), i, TROUBLE, is_calm=False)  # written, but the answer was lost
+
+    def _answer(self, world: World, i: int, answer: Answer, *, lock: str = "", is_calm: bool = True) -> Move[World]:
+        """The worker's step is answered, and the table says what comes next; `lock`: what becomes of the lock."""
+        each = world.workers[i]
+        label, after = self._after(each, answer, left="" if lock else each.left)
+        return became(label, world, i, after, lock=lock, is_calm=is_calm)
+
+    @cache  # noqa: B019 - the rules live as long as the exploration
+    def _after(self, each: Worker, answer: Answer, *, left: str) -> tuple[str, Worker]:
+        assert each.step is not None
+        label = f"{type(each.step).__name__}: {type(answer).__name__}"
+        step = plain(self.rules.table(each.step, answer))
+        return label, worker(step, each.claim, left=left)
+
+
+def became(label: str, world: World, i: int, after: Worker, *, lock: str = "", is_calm: bool = True) -> Move[World]:
+    """The world after worker `i` has become `after`; a change of the lock overtakes the others."""
+    workers = tuple(map(overtaken, world.workers)) if lock else world.workers
+    workers = in_order((*workers[:i], after, *workers[i + 1 :]))
+    return Move(label, World(world.events, world.row, world.deployed, lock or world.lock, workers), is_calm)
+
+
+def in_order(workers: Iterable[Worker]) -> tuple[Worker, ...]:
+    """The workers in the order that all states keep."""
+    return tuple(sorted(workers, key=attrgetter("number")))
+
+
+@cache
+def outdated(each: Worker) -> Worker:
+    """A worker after somebody else's claim."""
+    claim = each.claim._replace(is_last=False) if each.claim else None
+    return worker(each.step, claim, is_acting=each.is_acting, left=each.left)
+
+
+@cache
+def overtaken(each: Worker) -> Worker:
+    """A worker after a change of the lock: what it knows of it is not there any more."""
+    step = each.step
+    match step:
+        case JudgeOwner():
+            step = JudgeOwner(WAS_THERE)
+        case ReplaceLock():
+            step = ReplaceLock(WAS_THERE)
+        case Verify() | Act() | ReportDone() | Unlock():
+            step = replace(step, lock=LOST)
+        case ReportFailure(lock, _) | GiveBack(lock, _) if lock:
+            step = replace(step, lock=LOST)
+        case _:
+            pass
+    return worker(step, each.claim, is_acting=each.is_acting)
+
+
+def plain(step: Step) -> Step | None:
+    """A step without what is only for people; None at the end."""
+    match step:
+        case ReportFailure(lock, _):
+            return ReportFailure(lock, TROUBLE.problem)
+        case GiveBack(lock, _):
+            return GiveBack(lock, Ending.STOPPED)
+        case Unlock(lock, _, _):
+            return Unlock(lock, Ending.STOPPED)
+        case Finish():
+            return None
+        case _:
+            return step

@@ -1,0 +1,89 @@
+"""What sow and reap would do, and why: for every environment."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.core.environments.environment import Phase, Work
+from gromit.core.environments.plans import Item, Standing, plan
+
+
+def standing(
+    name: str = "e", phase: Phase = Phase.PENDING, *, due_in_s: float = -1, protected: bool = False, observed: int = 0
+) -> Standing:
+    return Standing(
+        name=name,
+        phase=phase,
+        generation=3,
+        observed=observed,
+        due_in_s=due_in_s,
+        protected=protected,
+        attempts=2,
+        holder="w" if phase in {Phase.SOWING, Phase.REAPING} else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "environment", "action", "why"),
+    [
+        (Work.SOW, standing(), "sow", "generation 3 is wanted, nothing was made yet"),
+        (Work.SOW, standing(observed=2), "sow", "generation 3 is wanted, generation 2 was made"),
+        (Work.SOW, standing(phase=Phase.FAILED), "sow", "generation 3 is wanted, nothing was made yet"),
+        (Work.SOW, standing(phase=Phase.FAILED, due_in_s=30.4), "none", "its last 2 tries failed; the next is in 30 s"),
+        (Work.SOW, standing(phase=Phase.SOWING), "none", "w is working on it"),
+        (Work.SOW, standing(phase=Phase.REAPING), "none", "w is working on it"),
+        (Work.SOW, standing(phase=Phase.READY), "none", "generation 3 runs as wanted"),
+        (Work.SOW, standing(phase=Phase.DELETING), "none", "it is deleted: reap's to do"),
+        (Work.SOW, standing(phase=Phase.GONE), "none", "it is gone"),
+        (Work.REAP, standing(), "none", "it is wanted"),
+        (Work.REAP, standing(phase=Phase.READY), "none", "it is wanted"),
+        (Work.REAP, standing(phase=Phase.FAILED), "none", "it is wanted"),
+        (Work.REAP, standing(phase=Phase.SOWING), "none", "w is working on it"),
+        (Work.REAP, standing(phase=Phase.DELETING), "reap", "it is deleted, and its grace is over"),
+        (Work.REAP, standing(phase=Phase.DELETING, due_in_s=60), "none", "it is deleted, but a build can revive it for 60 s"),
+        (Work.REAP, standing(phase=Phase.DELETING, protected=True), "none", "it is protected"),
+        (Work.REAP, standing(phase=Phase.GONE), "none", "it is gone"),
+    ],
+)
+def test_every_phase_has_its_action_and_reason(kind: Work, environment: Standing, action: str, why: str) -> None:
+    assert plan(kind, [environment], None) == [Item("e", action, why)]
+
+
+def test_the_longest_due_comes_first_and_what_is_left_alone_last() -> None:
+    environments = [
+        standing("late", due_in_s=-1),
+        standing("a", Phase.READY),
+        standing("early", due_in_s=-9),
+        standing("b", due_in_s=-9),
+    ]
+    assert [i.name for i in plan(Work.SOW, environments, None)] == ["b", "early", "late", "a"]
+
+
+def test_what_is_beyond_the_limit_is_left_alone_and_says_so() -> None:
+    items = plan(Work.REAP, [standing(n, Phase.DELETING) for n in ("c", "a", "b")], 2)
+    assert [(i.name, i.action) for i in items] == [("a", "reap"), ("b", "reap"), ("c", "none")]
+    assert items[2].why == "it is deleted, and its grace is over; but one run does at most 2"
+
+
+standings = st.builds(
+    standing,
+    st.text("abc", min_size=1, max_size=3),
+    st.sampled_from(Phase),
+    due_in_s=st.integers(-5, 5),
+    protected=st.booleans(),
+)
+
+
+@given(st.sampled_from(Work), st.lists(standings, max_size=12, unique_by=lambda s: s.name), st.none() | st.integers(1, 4))
+def test_a_plan_names_every_environment_once_and_never_more_than_the_limit(
+    kind: Work, environments: list[Standing], limit: int | None
+) -> None:
+    items = plan(kind, environments, limit)
+    assert sorted(i.name for i in items) == sorted(s.name for s in environments)
+    acted = [i for i in items if i.action != "none"]
+    assert items[: len(acted)] == acted
+    assert limit is None or len(acted) <= limit
+    assert {i.action for i in acted} <= {kind}
+    assert all(i.why for i in items)
+    phases = {s.name: s for s in environments}
+    assert all(phases[i.name].due_in_s <= 0 for i in acted)

@@ -1,0 +1,202 @@
+"""The protocol: its table row by row, and that no way through it breaks an environment or leaves it for ever undone."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from gromit.core.environments import work
+from gromit.core.environments.claims import Fence
+from gromit.core.environments.locks import FoundLock, Lock
+from gromit.core.environments.protocol import (
+    LOCKED,
+    Act,
+    Answer,
+    Broke,
+    Current,
+    Ending,
+    Fenced,
+    Finish,
+    GiveBack,
+    Halted,
+    JudgeOwner,
+    Locked,
+    Made,
+    Newer,
+    Occupied,
+    Ok,
+    OwnerDead,
+    OwnerMayLive,
+    Problem,
+    ReplaceLock,
+    ReportDone,
+    ReportFailure,
+    Step,
+    TakeLock,
+    TooLate,
+    Unlock,
+    Verify,
+    next_step,
+)
+from gromit.core.environments.rows import Exceeds, Is, Same, Write
+from tests.core.environments.protocol_row import STAMP, Writes
+from tests.core.environments.protocol_world import Rules, explore
+
+LOCK = Lock(environment="e", id="1", etag="x")
+FOUND = FoundLock(environment="e", id="2", etag="y", who="w", operation="sow", created="", owner=None)
+PROBLEM = Problem("terraform", "no")
+TAKEN = Problem(LOCKED, "somebody else took over the left lock first")
+
+TABLE: list[tuple[Step, Answer, Step]] = [
+    (TakeLock(), Locked(LOCK), Verify(LOCK)),
+    (TakeLock(), Occupied(FOUND), JudgeOwner(FOUND)),
+    (TakeLock(), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
+    (JudgeOwner(FOUND), OwnerDead(), ReplaceLock(FOUND)),
+    (JudgeOwner(FOUND), OwnerMayLive("he lives"), ReportFailure(None, Problem(LOCKED, "he lives"))),
+    (JudgeOwner(FOUND), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
+    (ReplaceLock(FOUND), Locked(LOCK), Verify(LOCK)),
+    (ReplaceLock(FOUND), TooLate(), ReportFailure(None, TAKEN)),
+    (ReplaceLock(FOUND), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
+    (Verify(LOCK), Current(), Act(LOCK)),
+    (Verify(LOCK), Newer(), GiveBack(LOCK, Ending.SUPERSEDED)),
+    (Verify(LOCK), Halted(), GiveBack(LOCK, Ending.STOPPED)),
+    (Verify(LOCK), Fenced(), Unlock(LOCK, Ending.FENCED)),
+    (Verify(LOCK), Broke(PROBLEM), Unlock(LOCK, Ending.FAILED, PROBLEM)),
+    (Act(LOCK), Made("h"), ReportDone(LOCK, "h")),
+    (Act(LOCK), Broke(PROBLEM), ReportFailure(LOCK, PROBLEM)),
+    (Act(LOCK), Halted(), GiveBack(LOCK, Ending.STOPPED)),
+    (ReportDone(LOCK, "h"), Ok(), Unlock(LOCK, Ending.DONE)),
+    (ReportDone(LOCK, "h"), Fenced(), Unlock(LOCK, Ending.FENCED)),
+    (ReportDone(LOCK, "h"), Broke(PROBLEM), Unlock(LOCK, Ending.FAILED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), Ok(), Unlock(LOCK, Ending.FAILED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), Fenced(), Unlock(LOCK, Ending.FENCED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), Broke(TAKEN), Unlock(LOCK, Ending.FAILED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), Ok(), Finish(Ending.FAILED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), Fenced(), Finish(Ending.FENCED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), Broke(TAKEN), Finish(Ending.FAILED, PROBLEM)),
+    (GiveBack(LOCK, Ending.STOPPED), Ok(), Unlock(LOCK, Ending.STOPPED)),
+    (GiveBack(LOCK, Ending.STOPPED), Fenced(), Unlock(LOCK, Ending.STOPPED)),
+    (GiveBack(LOCK, Ending.SUPERSEDED), Broke(PROBLEM), Unlock(LOCK, Ending.SUPERSEDED)),
+    (GiveBack(None, Ending.STOPPED), Ok(), Finish(Ending.STOPPED)),
+    (Unlock(LOCK, Ending.DONE), Ok(), Finish(Ending.DONE)),
+    (Unlock(LOCK, Ending.FAILED, PROBLEM), Broke(TAKEN), Finish(Ending.FAILED, PROBLEM)),
+]
+
+STEPS: tuple[Step, ...] = (TakeLock(), JudgeOwner(FOUND), ReplaceLock(FOUND), Verify(LOCK), Act(LOCK), ReportDone(LOCK, "h"))
+ANSWERS: tuple[Answer, ...] = (
+    *(Locked(LOCK), Occupied(FOUND), OwnerDead(), OwnerMayLive("x"), TooLate(), Current(), Newer(), Fenced(), Made("h"), Ok()),
+    *(Halted(), Broke(PROBLEM)),
+)
+
+
+@pytest.mark.parametrize(("step", "answer", "following"), TABLE)
+def test_the_table_says_what_comes_next(step: Step, answer: Answer, following: Step) -> None:
+    assert next_step(step, answer) == following
+
+
+def test_an_answer_that_a_step_cannot_give_is_refused() -> None:
+    known = {(type(step), type(answer)) for step, answer, _ in TABLE}
+    refused = 0
+    for step, answer in itertools.product(STEPS, ANSWERS):
+        if (type(step), type(answer)) not in known:
+            refused += 1
+            with pytest.raises(TypeError, match="is no answer"):
+                next_step(step, answer)
+    assert refused == len(STEPS) * len(ANSWERS) - sum(type(s) in map(type, STEPS) for s, _, _ in TABLE)
+
+
+def test_nothing_comes_after_the_end() -> None:
+    with pytest.raises(TypeError, match="after the end"):
+        next_step(Finish(Ending.DONE), Ok())
+
+
+def test_every_way_to_the_act_leads_through_a_verification_under_the_lock() -> None:
+    into_the_act = {(type(step), type(answer)) for step, answer, following in TABLE if isinstance(following, Act)}
+    into_the_verification = {type(answer) for _, answer, following in TABLE if isinstance(following, Verify)}
+    assert (into_the_act, into_the_verification) == ({(Verify, Current)}, {Locked})
+
+
+# ── every way through it ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("events", "workers"),
+    [
+        (3, 2),
+        (2, 3),
+        pytest.param(4, 2, marks=pytest.mark.long),
+        pytest.param(3, 3, marks=pytest.mark.long),
+    ],
+)
+def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(events: int, workers: int) -> None:
+    findings = explore(events, workers)
+    assert findings.broken == {}
+    assert (findings.stuck, findings.way_to_a_stuck_one) == (0, ())
+    assert findings.states > 50_000
+    assert findings.crashes > 100_000
+
+
+def without_verification(step: Step, answer: Answer) -> Step:
+    following = next_step(step, answer)
+    return Act(following.lock) if isinstance(following, Verify) else following
+
+
+def breaking_the_locks_of_the_living(step: Step, answer: Answer) -> Step:
+    match step, answer:
+        case JudgeOwner(found), OwnerMayLive():
+            return ReplaceLock(found)
+        case _:
+            return next_step(step, answer)
+
+
+def acting_without_the_lock(step: Step, answer: Answer) -> Step:
+    match step, answer:
+        case ReplaceLock(), TooLate():
+            return Verify(Lock(environment="e", id="past", etag="past"))
+        case _:
+            return next_step(step, answer)
+
+
+def whatever_is_wanted_by_now(write: Write) -> tuple[Write, ...]:
+    """A write that is accepted although something newer is wanted."""
+    kept = tuple(
+        c for c in write.conditions if not isinstance(c, Same | Exceeds) and not (isinstance(c, Is) and c.attribute == "want")
+    )
+    return (dataclasses.replace(write, conditions=kept),)
+
+
+def sown_too_generously(fence: Fence) -> tuple[Write, ...]:
+    return whatever_is_wanted_by_now(work.sown(fence, "nonce", "?", STAMP))
+
+
+def reaped_too_generously(fence: Fence) -> tuple[Write, ...]:
+    return whatever_is_wanted_by_now(work.reaped(fence, "nonce", STAMP))
+
+
+@pytest.mark.parametrize(
+    ("rules", "events", "fault"),
+    [
+        pytest.param(Rules(table=without_verification), 3, "I2", id="without verification old builds are deployed"),
+        pytest.param(Rules(table=without_verification), 2, "I5", id="without verification something is left behind"),
+        pytest.param(Rules(table=breaking_the_locks_of_the_living), 1, "I1", id="broken locks let two act at once"),
+        pytest.param(Rules(table=acting_without_the_lock), 1, "I1", id="a lost race for the lock lets two act at once"),
+        pytest.param(Rules(trusted=lambda environment: environment.spec_hash), 3, "I2", id="an old hash hides a half-made change"),
+        pytest.param(Rules(writes=Writes(reaped=reaped_too_generously)), 3, "I2", id="a build while reaping is lost"),
+    ],
+)
+def test_the_exploration_finds_what_a_broken_protocol_breaks(rules: Rules, events: int, fault: str) -> None:
+    findings = explore(events, 2, rules, until=fault)
+    assert [way for broken, way in findings.broken.items() if broken.startswith(fault)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "events"),
+    [
+        pytest.param(Rules(writes=Writes(sown=sown_too_generously)), 2, id="a build while sowing is lost"),
+        pytest.param(Rules(releases_left_locks=False), 1, id="a lock that a living worker left stays"),
+        pytest.param(Rules(knows_its_unheard_locks=False), 1, id="a lock that a living worker put unheard stays"),
+    ],
+)
+def test_the_exploration_finds_what_a_broken_protocol_leaves_undone(rules: Rules, events: int) -> None:
+    assert explore(events, 1).stuck == 0
+    assert explore(events, 1, rules).stuck > 0

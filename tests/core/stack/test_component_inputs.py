@@ -1,0 +1,128 @@
+"""From versions to the inputs of the stack."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.component_inputs import Sources, component_inputs, spec_hash, wanted_images
+from gromit.core.stack.contract import StackInput
+from gromit.errors import InvalidInput
+from tests.fakes.images import FakeImages
+from tests.fakes.platform import PLATFORM
+
+TYK = Component(
+    name="tyk",
+    repository="tyk",
+    port=8181,
+    public=True,
+    command=("--conf=/conf/tyk.conf",),
+    config_path="/conf",
+    templates={"tyk.conf": "{}"},
+    environment={"A": "b"},
+    secrets={"LICENCE": "arn:aws:ssm:eu-central-1:123456789012:parameter/licence"},
+)
+PUMP = Component(name="tyk-pump", repository="tyk-pump", default_tag="main")
+REDIS = Component(name="redis", image="redis:7", port=6379)
+CATALOGUE = Catalogue({c.name: c for c in (TYK, PUMP, REDIS)})
+
+
+def _sources(versions: Mapping[str, str], images: FakeImages) -> Sources:
+    return Sources(
+        environment="app-test",
+        catalogue=CATALOGUE,
+        versions=versions,
+        digests=images.digests(wanted_images(CATALOGUE, versions)),
+        platform=PLATFORM,
+        config_hashes={"tyk": "c0ffee"},
+        redeploys={},
+    )
+
+
+def _stack(sources: Sources) -> StackInput:
+    return StackInput(name=sources.environment, platform=sources.platform, components=component_inputs(sources))
+
+
+def test_a_component_runs_its_version_by_tag_and_carries_what_it_was_made_from_as_labels() -> None:
+    images = FakeImages(("tyk", "sha-1"), ("tyk-pump", "main"))
+    tyk = component_inputs(_sources({"tyk": "sha-1"}, images))["tyk"]
+    assert tyk.image == "123456789012.dkr.ecr.eu-central-1.amazonaws.com/tyk:sha-1"
+    assert tyk.labels == {
+        "gromit.environment": "app-test",
+        "gromit.component": "tyk",
+        "gromit.version": "sha-1",
+        "gromit.digest": images.digests([("tyk", "sha-1")])["tyk", "sha-1"],
+        "gromit.config": "c0ffee",
+    }
+    assert (tyk.port, tyk.public, tyk.command, tyk.config_path) == (8181, True, ("--conf=/conf/tyk.conf",), "/conf")
+    assert (tyk.environment, tyk.secrets, tyk.cpu, tyk.memory) == (TYK.environment, TYK.secrets, 256, 512)
+
+
+def test_a_repository_without_a_version_gets_its_default_branch() -> None:
+    images = FakeImages(("tyk", "sha-1"), ("tyk-pump", "main"))
+    assert wanted_images(CATALOGUE, {"tyk": "sha-1"}) == {("tyk", "sha-1"), ("tyk-pump", "main")}
+    pump = component_inputs(_sources({"tyk": "sha-1"}, images))["tyk-pump"]
+    assert pump.image.endswith("/tyk-pump:main")
+    assert "gromit.config" not in pump.labels
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("redis:7", "7"),
+        ("redis", "latest"),
+        ("host:5000/redis", "latest"),
+        ("host:5000/redis:8", "8"),
+        ("r@sha256:00", "sha256:00"),
+    ],
+)
+def test_a_fixed_image_is_taken_as_it_is_and_not_looked_up(image: str, version: str) -> None:
+    catalogue = Catalogue({"redis": Component(name="redis", image=image)})
+    assert wanted_images(catalogue, {}) == frozenset()
+    redis = component_inputs(replace(_sources({}, FakeImages(("tyk", "master"))), catalogue=catalogue))["redis"]
+    assert (redis.image, redis.labels["gromit.version"]) == (image, version)
+    assert "gromit.digest" not in redis.labels
+
+
+def test_all_images_that_are_missing_are_named_at_once() -> None:
+    with pytest.raises(InvalidInput, match=r"there are no images tyk-pump:main, tyk:sha-1 in the registry"):
+        component_inputs(_sources({"tyk": "sha-1"}, FakeImages()))
+    with pytest.raises(InvalidInput, match=r"there is no image tyk:sha-1 in the registry"):
+        component_inputs(_sources({"tyk": "sha-1"}, FakeImages(("tyk-pump", "main"))))
+
+
+def test_a_redeploy_mark_changes_the_labels_of_its_component_alone() -> None:
+    sources = _sources({}, FakeImages(("tyk", "master"), ("tyk-pump", "main")))
+    before, after = component_inputs(sources), component_inputs(replace(sources, redeploys={"tyk": "1700000000000"}))
+    assert after["tyk"].labels == {**before["tyk"].labels, "gromit.redeploy": "1700000000000"}
+    assert {**after, "tyk": None} == {**before, "tyk": None}
+
+
+def test_the_spec_hash_does_not_depend_on_the_order_of_mappings() -> None:
+    stack = _stack(_sources({}, FakeImages(("tyk", "master"), ("tyk-pump", "main"))))
+    backwards = replace(stack, components=dict(reversed(list(stack.components.items()))))
+    assert spec_hash(stack, "f") == spec_hash(backwards, "f")
+    assert len(spec_hash(stack, "f")) == 64
+
+
+_CHANGES = {
+    "version": lambda s: replace(s, versions={"tyk": "sha-2"}, digests={**s.digests, ("tyk", "sha-2"): "sha256:2"}),
+    "digest": lambda s: replace(s, digests={**s.digests, ("tyk", "master"): "sha256:moved"}),
+    "config": lambda s: replace(s, config_hashes={"tyk": "edited"}),
+    "redeploy": lambda s: replace(s, redeploys={"redis": "1"}),
+    "platform": lambda s: replace(s, platform=replace(PLATFORM, vpc_id="vpc-2")),
+    "catalogue": lambda s: replace(s, catalogue=Catalogue({**CATALOGUE.components, "redis": replace(REDIS, memory=1024)})),
+    "name": lambda s: replace(s, environment="other"),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(_CHANGES)), unique=True))
+def test_the_spec_hash_changes_with_everything_that_decides_what_runs(names: list[str]) -> None:
+    sources = changed = _sources({}, FakeImages(("tyk", "master"), ("tyk-pump", "main")))
+    for name in names:
+        changed = _CHANGES[name](changed)
+    assert (spec_hash(_stack(sources), "f") == spec_hash(_stack(changed), "f")) == (not names)
+    assert spec_hash(_stack(sources), "f") != spec_hash(_stack(sources), "another manifest")

@@ -1,0 +1,109 @@
+"""A stock emulator and a mended one, side by side."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from gromit.local.aws.moto_patches import apply_mends, remove_mends
+
+REGION = "eu-central-1"
+T = TypeVar("T")
+
+
+class Cloud:
+    """Clients of an empty emulator, and the things that most tests begin with."""
+
+    def __init__(self) -> None:
+        self.ecs: Any = boto3.client("ecs", REGION)
+        self.ec2: Any = boto3.client("ec2", REGION)
+        self.discovery: Any = boto3.client("servicediscovery", REGION)
+
+    def subnet(self, cidr: str = "127.44.0.0/16") -> str:
+        """A subnet in a VPC of its own, with DNS host names."""
+        vpc = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
+        self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr.replace("/16", "/20"))["Subnet"]["SubnetId"]
+        return subnet
+
+    def definition(self, family: str = "app", **container: object) -> str:
+        """A task definition for Fargate."""
+        answer = self.ecs.register_task_definition(
+            family=family,
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[{"name": family, "image": "app:1", "memory": 512, **container}],
+        )
+        arn: str = answer["taskDefinition"]["taskDefinitionArn"]
+        return arn
+
+    def network(self, subnet: str, *, public: bool = False, **more: object) -> dict[str, Any]:
+        """A network configuration with a security group of its own."""
+        vpc = self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        name = f"sg{len(self.ec2.describe_security_groups()['SecurityGroups'])}"
+        group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        assign = "ENABLED" if public else "DISABLED"
+        return {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": assign, **more}}
+
+    def service(self, cluster: str = "app-test", name: str = "tyk", **more: Any) -> dict[str, Any]:
+        """A service that wants one task."""
+        settings = {"taskDefinition": self.definition(), "desiredCount": 1, "launchType": "FARGATE", **more}
+        if "networkConfiguration" not in settings:
+            settings["networkConfiguration"] = self.network(self.subnet())
+        service: dict[str, Any] = self.ecs.create_service(cluster=cluster, serviceName=name, **settings)["service"]
+        return service
+
+    def task(self, cluster: str = "app-test", **more: Any) -> dict[str, Any]:
+        """A task on Fargate."""
+        settings = {"taskDefinition": self.definition(), "launchType": "FARGATE", **more}
+        if "networkConfiguration" not in settings:
+            settings["networkConfiguration"] = self.network(self.subnet())
+        task: dict[str, Any] = self.ecs.run_task(cluster=cluster, **settings)["tasks"][0]
+        return task
+
+    def interface(self, task: dict[str, Any]) -> dict[str, Any]:
+        """The network interface of a task."""
+        details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
+        found = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])
+        interface: dict[str, Any] = found["NetworkInterfaces"][0]
+        return interface
+
+
+def outcome(call: Callable[..., Any], **arguments: Any) -> str:
+    """`done`, or AWS's code of the error."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "done"
+
+
+Both = Callable[[Callable[[Cloud], T]], tuple[T, T]]
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both[Any]]:
+    """What an observation gives on a stock emulator, and what on a mended one, each empty at first."""
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half the time of an empty emulator
+
+    def observe(look: Callable[[Cloud], Any]) -> tuple[Any, Any]:
+        remove_mends()
+        with mock_aws():
+            stock = look(Cloud())
+        apply_mends()
+        with mock_aws():
+            mended = look(Cloud())
+        return _plain(stock), _plain(mended)
+
+    yield observe
+    remove_mends()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,29 @@
+"""Mends of ECR."""
+
+import hashlib
+import json
+from typing import Any
+
+import boto3
+
+from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud
+
+MANIFESTS = [
+    json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": [], "n": n})
+    for n in range(2)
+]
+
+
+def test_a_digest_is_that_of_the_manifest(both: Both[Any]) -> None:
+    def look(_cloud: Cloud) -> Any:
+        ecr = boto3.client("ecr", REGION)
+        ecr.create_repository(repositoryName="tyk")
+        for tag, manifest in zip("ab", MANIFESTS, strict=True):
+            ecr.put_image(repositoryName="tyk", imageManifest=manifest, imageTag=tag)
+        answers = [ecr.batch_get_image(repositoryName="tyk", imageIds=[{"imageTag": tag}]) for tag in "ab"]
+        return [a["images"][0]["imageId"]["imageDigest"] for a in answers]
+
+    stock, mended = both(look)
+    expected = [f"sha256:{hashlib.sha256(m.encode()).hexdigest()}" for m in MANIFESTS]
+    assert stock != expected
+    assert mended == expected

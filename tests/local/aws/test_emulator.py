@@ -1,0 +1,178 @@
+"""The emulator: a mended AWS on loopback that keeps its state."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from gromit.errors import ConfigError
+from gromit.local.aws.emulator import Emulator
+
+REGION = "eu-central-1"
+MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}'
+
+
+def client(url: str, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    return tmp_path / "aws.state"
+
+
+def test_it_answers_on_a_port_of_its_own_until_it_is_stopped(saved: Path) -> None:
+    emulator = Emulator().start()
+    address = ("127.0.0.1", int(emulator.url.rsplit(":", 1)[-1]))
+    identity = client(emulator.url, "sts").get_caller_identity()
+    emulator.stop()
+    assert identity["Account"] == "123456789012"
+    with socket.socket() as probe:
+        assert probe.connect_ex(address) != 0
+
+
+def test_it_is_mended(saved: Path) -> None:
+    with Emulator() as emulator:
+        ecs = client(emulator.url, "ecs")
+        ecs.create_cluster(clusterName="gone")
+        ecs.delete_cluster(cluster="gone")
+        assert ecs.list_clusters()["clusterArns"] == []
+
+
+def test_the_next_one_begins_empty_unless_a_state_was_saved(saved: Path) -> None:
+    with Emulator(saved=saved) as emulator:
+        client(emulator.url, "ecs").create_cluster(clusterName="kept")
+    assert saved.stat().st_mode & 0o777 == 0o600
+    with Emulator() as emulator:
+        assert client(emulator.url, "ecs").list_clusters()["clusterArns"] == []
+    with Emulator(saved=saved) as emulator:
+        assert len(client(emulator.url, "ecs").list_clusters()["clusterArns"]) == 1
+
+
+def test_a_state_that_cannot_be_read_is_a_clear_error(saved: Path) -> None:
+    saved.write_bytes(b"not a pickle")
+    with pytest.raises(ConfigError, match="cannot read the emulator's state"):
+        Emulator(saved=saved).start()
+
+
+def test_everything_that_environments_use_survives(saved: Path) -> None:
+    with Emulator(saved=saved) as emulator:
+        _fill(emulator.url)
+        before = _look(emulator.url)
+    with Emulator(saved=saved) as emulator:
+        assert _look(emulator.url) == before
+        # and it goes on working: references between backends have held
+        ecs, url = client(emulator.url, "ecs"), emulator.url
+        ecs.stop_task(cluster="app-test", task=ecs.list_tasks(cluster="app-test")["taskArns"][0])
+        assert client(url, "ec2").describe_network_interfaces()["NetworkInterfaces"] == []
+
+
+def test_of_many_conditional_writes_at_once_one_wins(saved: Path) -> None:
+    with Emulator() as emulator:
+        table = client(emulator.url, "dynamodb")
+        table.create_table(
+            TableName="t",
+            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+        def put(number: int) -> bool:
+            try:
+                table.put_item(
+                    TableName="t",
+                    Item={"k": {"S": "one"}, "n": {"N": str(number)}},
+                    ConditionExpression="attribute_not_exists(k)",
+                )
+            except ClientError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(put, range(32))) == 1
+
+
+def test_listeners_hear_of_changes_and_not_of_reads(saved: Path) -> None:
+    heard: list[str] = []
+    emulator = Emulator()
+    emulator.on_change(lambda: heard.append("changed"))
+    with emulator:
+        ecs, s3 = client(emulator.url, "ecs"), client(emulator.url, "s3")
+        ecs.list_clusters()
+        s3.list_buckets()
+        assert heard == []
+        ecs.create_cluster(clusterName="app-test")
+        s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+        assert heard == ["changed", "changed"]
+
+
+def _fill(url: str) -> None:
+    ec2, ecs = client(url, "ec2"), client(url, "ecs")
+    vpc = ec2.create_vpc(CidrBlock="127.44.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="127.44.0.0/20")["Subnet"]["SubnetId"]
+    ecs.create_cluster(clusterName="app-test")
+    ecs.register_task_definition(
+        family="app", requiresCompatibilities=["FARGATE"], containerDefinitions=[{"name": "a", "image": "a:1", "memory": 512}]
+    )
+    network = {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": []}}
+    ecs.create_service(
+        cluster="app-test",
+        serviceName="tyk",
+        taskDefinition="app",
+        desiredCount=1,
+        launchType="FARGATE",
+        networkConfiguration=network,
+    )
+    ecs.run_task(cluster="app-test", taskDefinition="app", launchType="FARGATE", networkConfiguration=network)
+    discovery, s3, ecr = client(url, "servicediscovery"), client(url, "s3"), client(url, "ecr")
+    discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
+    namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
+    service = discovery.create_service(Name="redis.app-test", NamespaceId=namespace)["Service"]["Id"]
+    discovery.register_instance(ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"})
+    s3.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket="states", VersioningConfiguration={"Status": "Enabled"})
+    for version in (b"one", b"two"):
+        s3.put_object(Bucket="states", Key="env:/app-test/devenv", Body=version)
+    ecr.create_repository(repositoryName="tyk")
+    ecr.put_image(repositoryName="tyk", imageManifest=MANIFEST, imageTag="master")
+    client(url, "efs").create_file_system(CreationToken="config")
+    client(url, "ssm").put_parameter(Name="/gromit/platform", Value="{}", Type="String")
+    client(url, "iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}")
+    client(url, "logs").create_log_group(logGroupName="/gromit/app-test")
+    zone = client(url, "route53").create_hosted_zone(Name="dev.gromit.test", CallerReference="1")["HostedZone"]["Id"]
+    record = {"Name": "tyk.app-test.dev.gromit.test", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "127.45.0.1"}]}
+    client(url, "route53").change_resource_record_sets(
+        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    )
+
+
+def _look(url: str) -> dict[str, Any]:
+    ecs, s3, route53 = client(url, "ecs"), client(url, "s3"), client(url, "route53")
+    discovery = client(url, "servicediscovery")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    return {
+        "service": ecs.describe_services(cluster="app-test", services=["tyk"])["services"],
+        "tasks": ecs.list_tasks(cluster="app-test")["taskArns"],
+        "interfaces": client(url, "ec2").describe_network_interfaces()["NetworkInterfaces"],
+        "instances": discovery.list_instances(ServiceId=discovery.list_services()["Services"][0]["Id"])["Instances"],
+        "object": s3.get_object(Bucket="states", Key="env:/app-test/devenv")["Body"].read(),
+        "versions": len(s3.list_object_versions(Bucket="states")["Versions"]),
+        "image": client(url, "ecr").describe_images(repositoryName="tyk")["imageDetails"],
+        "volumes": [v["FileSystemArn"] for v in client(url, "efs").describe_file_systems()["FileSystems"]],
+        "parameter": client(url, "ssm").get_parameter(Name="/gromit/platform")["Parameter"],
+        "role": client(url, "iam").get_role(RoleName="execution")["Role"],
+        "logs": client(url, "logs").describe_log_groups()["logGroups"],
+        "records": route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"],
+    }

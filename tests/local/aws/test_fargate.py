@@ -1,0 +1,395 @@
+"""The Fargate simulator: services of the emulator become real processes on real addresses, and fail as they would on AWS."""
+
+import ipaddress
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gromit.adapters.aws.ecs_services import EcsServices
+from gromit.adapters.config_tree.folder import config_hash
+from gromit.local.aws.emulator import ACCOUNT, Emulator
+from gromit.local.aws.fargate import Fargate
+from gromit.local.aws.placement import Ground
+from tests.local.conftest import REGION, client, eventually, get
+
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+PORT = 18181
+Ranges = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
+
+
+class World:
+    """An emulator with a simulator in it, and a platform to put services on."""
+
+    def __init__(self, folder: Path, ranges: Ranges) -> None:
+        self.root = folder / "config"
+        self.root.mkdir(exist_ok=True)
+        self.vpc_range, self.public = ranges
+        self._saved = folder / "aws.state"
+        self.changes = 0
+        self.up()
+
+    def up(self) -> None:
+        self.emulator = Emulator(saved=self._saved)
+        self.emulator.start()
+        ground = Ground(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
+        self.fargate = Fargate(ground, self._changed)
+        self.emulator.on_change(self.fargate.wake)
+        self.fargate.start()
+        self.ecs = client(self.emulator.url, "ecs")
+        self.ec2 = client(self.emulator.url, "ec2")
+        self.discovery = client(self.emulator.url, "servicediscovery")
+
+    def down(self) -> None:
+        self.fargate.stop()
+        self.emulator.stop()
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def build(self) -> None:
+        vpc = self.ec2.create_vpc(CidrBlock=str(self.vpc_range))["Vpc"]["VpcId"]
+        self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+        cidrs = list(self.vpc_range.subnets(new_prefix=20))
+        self.subnets = [self.ec2.create_subnet(VpcId=vpc, CidrBlock=str(c))["Subnet"]["SubnetId"] for c in cidrs[:3]]
+        self.group = self.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+        self.discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
+        self.namespace = self.discovery.list_namespaces()["Namespaces"][0]["Id"]
+        ecr = client(self.emulator.url, "ecr")
+        ecr.create_repository(repositoryName="tyk")
+        for tag in ("master", "sha-one"):
+            layers = [{"digest": f"sha256:{tag}"}]
+            manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": layers}
+            ecr.put_image(repositoryName="tyk", imageManifest=json.dumps(manifest), imageTag=tag)
+        self.efs = client(self.emulator.url, "efs")
+        self.file_system = self.efs.create_file_system(CreationToken="config")["FileSystemId"]
+        self.ecs.create_cluster(clusterName="app-test")
+
+    def definition(self, image: str = f"{REGISTRY}/tyk:master", *, port: int | None = PORT, config: str | None = None) -> str:
+        container: dict[str, Any] = {"name": "tyk", "image": image, "memory": 512}
+        container["portMappings"] = [{"containerPort": port, "protocol": "tcp"}] if port else []
+        volumes: list[dict[str, Any]] = []
+        if config:
+            point = self.efs.create_access_point(
+                FileSystemId=self.file_system, RootDirectory={"Path": config}, ClientToken=os.urandom(4).hex()
+            )["AccessPointId"]
+            container["mountPoints"] = [{"sourceVolume": "config", "containerPath": "/conf", "readOnly": True}]
+            mount = {
+                "fileSystemId": self.file_system,
+                "authorizationConfig": {"accessPointId": point},
+                "transitEncryption": "ENABLED",
+            }
+            volumes = [{"name": "config", "efsVolumeConfiguration": mount}]
+        answer = self.ecs.register_task_definition(
+            family="app-test--tyk",
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[container],
+            volumes=volumes,
+        )
+        arn: str = answer["taskDefinition"]["taskDefinitionArn"]
+        return arn
+
+    def serve(self, definition: str, *, public: bool = True, count: int = 1) -> None:
+        registry = self.discovery.create_service(
+            Name="tyk.app-test",
+            NamespaceId=self.namespace,
+            DnsConfig={"DnsRecords": [{"Type": "A", "TTL": 10}]},
+        )["Service"]["Arn"]
+        self.ecs.create_service(
+            cluster="app-test",
+            serviceName="tyk",
+            taskDefinition=definition,
+            desiredCount=count,
+            launchType="FARGATE",
+            enableECSManagedTags=True,
+            propagateTags="SERVICE",
+            tags=[{"key": "component", "value": "tyk"}],
+            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}},
+            serviceRegistries=[{"registryArn": registry}],
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": self.subnets,
+                    "securityGroups": [self.group],
+                    "assignPublicIp": "ENABLED" if public else "DISABLED",
+                }
+            },
+        )
+
+    def service(self) -> dict[str, Any]:
+        service: dict[str, Any] = self.ecs.describe_services(cluster="app-test", services=["tyk"])["services"][0]
+        return service
+
+    def rollout(self) -> str:
+        state: str = self.service()["deployments"][0]["rolloutState"]
+        return state
+
+    def settled(self, *, running: int = 1) -> bool:
+        service = self.service()
+        return len(service["deployments"]) == 1 and self.rollout() == "COMPLETED" and service["runningCount"] == running
+
+    def tasks(self, status: str = "RUNNING") -> list[dict[str, Any]]:
+        arns = self.ecs.list_tasks(cluster="app-test", serviceName="tyk", desiredStatus=status)["taskArns"]
+        found: list[dict[str, Any]] = (
+            self.ecs.describe_tasks(cluster="app-test", tasks=arns, include=["TAGS"])["tasks"] if arns else []
+        )
+        return found
+
+    def interfaces(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        return found
+
+    def addresses(self) -> tuple[str, str]:
+        interface = self.interfaces()[0]
+        return interface["PrivateIpAddress"], interface["Association"]["PublicIp"]
+
+    def registered(self) -> list[str]:
+        service = self.discovery.list_services()["Services"][0]["Id"]
+        return [i["Attributes"]["AWS_INSTANCE_IPV4"] for i in self.discovery.list_instances(ServiceId=service)["Instances"]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, ranges: Ranges, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    world = World(tmp_path, ranges)
+    world.build()
+    yield world
+    world.down()
+
+
+def refuses(address: str, port: int = PORT) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) != 0
+
+
+def test_a_public_service_answers_on_its_public_and_private_address_with_its_build_and_config(world: World) -> None:
+    folder = world.root / "app-test" / "tyk"
+    folder.mkdir(parents=True)
+    (folder / "tyk.conf").write_text('{"listen_port": 8181}')
+    world.serve(world.definition(f"{REGISTRY}/tyk:sha-one", config="/app-test/tyk"))
+    eventually(world.settled)
+    private, public = world.addresses()
+    said = get(public, PORT)
+    assert said == get(private, PORT)
+    assert (said["component"], said["environment"], said["version"]) == ("tyk", "app-test", "sha-one")
+    assert said["config_sha256"] == config_hash(folder)
+    assert ipaddress.ip_address(private) in world.vpc_range
+    assert ipaddress.ip_address(public) in world.public
+    assert world.registered() == [private]
+    assert world.changes > 0
+
+
+def test_a_private_service_has_no_public_address(world: World) -> None:
+    world.serve(world.definition("redis:7"), public=False)
+    eventually(world.settled)
+    interface = world.interfaces()[0]
+    assert "Association" not in interface
+    assert get(interface["PrivateIpAddress"], PORT)["version"] == "7"
+
+
+def test_interfaces_and_tasks_show_who_made_them(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    tags = {t["Key"]: t["Value"] for t in world.interfaces()[0]["TagSet"]}
+    task = world.tasks()[0]
+    assert tags == {"aws:ecs:clusterName": "app-test", "aws:ecs:serviceName": "tyk"}
+    assert {"key": "component", "value": "tyk"} in task["tags"]
+    assert task["startedBy"] == world.service()["deployments"][0]["id"]
+    assert "exitCode" not in task["containers"][0]
+
+
+def test_a_component_without_a_port_just_runs(world: World) -> None:
+    world.serve(world.definition(port=None))
+    eventually(world.settled)
+    assert refuses(world.addresses()[0])
+
+
+def test_a_new_definition_rolls_the_service_over_without_a_moment_unserved(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    before = world.tasks()[0]
+    old, wanted = world.addresses()[0], world.definition(f"{REGISTRY}/tyk:sha-one")
+    world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=wanted)
+    eventually(lambda: len(world.service()["deployments"]) > 1 or world.settled())
+    eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != before["taskArn"])
+    assert get(world.addresses()[1], PORT)["version"] == "sha-one"
+    assert refuses(old)
+    assert world.service()["deployments"][0]["taskDefinition"] == wanted
+    (stopped,) = eventually(lambda: world.tasks("STOPPED"))
+    assert stopped["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
+    assert stopped["stopCode"] == "ServiceSchedulerInitiated"
+    assert len(world.registered()) == len(world.interfaces()) == 1
+
+
+def test_forcing_a_deployment_reads_the_config_anew(world: World) -> None:
+    folder = world.root / "app-test" / "tyk"
+    folder.mkdir(parents=True)
+    world.serve(world.definition(config="/app-test/tyk"))
+    eventually(world.settled)
+    first = get(world.addresses()[1], PORT)
+    (folder / "tyk.conf").write_text("edited")
+    assert get(world.addresses()[1], PORT) == first
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(lambda: world.settled() and get(world.addresses()[1], PORT)["config_sha256"] == config_hash(folder))
+
+
+def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the_old_tasks(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    wanted = world.definition(f"{REGISTRY}/tyk:nowhere")
+    world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=wanted)
+    eventually(lambda: world.rollout() == "FAILED", within=5)
+    primary, old = world.service()["deployments"]
+    stopped = world.tasks("STOPPED")
+    assert (primary["status"], primary["failedTasks"], primary["runningCount"]) == ("PRIMARY", 3, 0)
+    assert (old["status"], old["runningCount"]) == ("ACTIVE", 1)
+    assert len(stopped) == 3
+    for task in stopped:
+        assert task["stoppedReason"].startswith("CannotPullContainerError: ")
+        assert task["stoppedReason"].endswith(f"{REGISTRY}/tyk:nowhere: not found")
+        assert task["stopCode"] == "TaskFailedToStart"
+    assert get(world.addresses()[1], PORT)["version"] == "master"
+    # the image arrives, and the next deployment succeeds
+    world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=world.definition(f"{REGISTRY}/tyk:sha-one"))
+    eventually(world.settled)
+
+
+def test_a_deployment_that_was_given_up_runs_when_it_is_restarted_and_its_task_can_start(world: World) -> None:
+    definition = world.definition(config="/app-test/tyk")
+    world.serve(definition)
+    services = EcsServices(world.ecs)
+    eventually(lambda: [s.rollout for s in services.look("app-test")] == ["FAILED"])
+    (world.root / "app-test" / "tyk").mkdir(parents=True)
+    services.restart("app-test", "tyk")
+    eventually(world.settled)
+    (state,) = services.look("app-test")
+    assert (state.rollout, state.task_definition, state.running) == ("COMPLETED", definition, 1)
+
+
+def test_a_config_folder_that_is_not_there_is_a_mount_that_fails(world: World) -> None:
+    world.serve(world.definition(config="/app-test/nowhere"))
+    eventually(lambda: world.rollout() == "FAILED")
+    assert "ResourceInitializationError" in world.tasks("STOPPED")[0]["stoppedReason"]
+
+
+def test_a_container_that_cannot_listen_exits_and_says_why(world: World) -> None:
+    world.serve(world.definition(), count=1)
+    eventually(world.settled)
+    public = world.addresses()[1]
+    blockers = [socket.create_server((str(ipaddress.ip_address(public) + n), PORT)) for n in (1, 2, 3)]
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(lambda: world.rollout() == "FAILED")
+    for blocker in blockers:
+        blocker.close()
+    stopped = world.tasks("STOPPED")[0]
+    assert stopped["stopCode"] == "EssentialContainerExited"
+    assert stopped["containers"][0]["exitCode"] == 1
+    assert "Address already in use" in stopped["containers"][0]["reason"]
+
+
+def test_a_task_whose_process_dies_is_replaced(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    first = world.tasks()[0]["taskArn"]
+    (pid,) = processes(world.addresses()[0])
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: [t["taskArn"] for t in world.tasks()] not in ([], [first]) and world.settled())
+    (stopped,) = world.tasks("STOPPED")
+    assert (stopped["stoppedReason"], stopped["containers"][0]["exitCode"]) == ("Essential container in task exited", 137)
+    assert get(world.addresses()[1], PORT)["version"] == "master"
+
+
+def test_a_task_that_somebody_stops_is_replaced(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    first, (private, _) = world.tasks()[0]["taskArn"], world.addresses()
+    world.ecs.stop_task(cluster="app-test", task=first, reason="try it")
+    eventually(lambda: world.settled() and world.tasks()[0]["taskArn"] != first)
+    eventually(lambda: refuses(private) and len(world.registered()) == 1)
+    assert world.tasks("STOPPED")[0]["stoppedReason"] == "try it"
+
+
+def test_a_container_that_does_not_end_is_killed(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    (pid,) = processes(world.addresses()[0])
+    os.kill(pid, signal.SIGSTOP)
+    world.ecs.update_service(cluster="app-test", service="tyk", desiredCount=0)
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+    eventually(lambda: world.settled(running=0) and world.interfaces() == [] and world.registered() == [])
+
+
+def test_more_tasks_when_more_are_wanted(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    world.ecs.update_service(cluster="app-test", service="tyk", desiredCount=3)
+    eventually(lambda: world.settled(running=3))
+    assert len({i["SubnetId"] for i in world.interfaces()}) > 1
+    assert len({get(a, PORT)["task"] for a in world.registered()}) == 3
+
+
+def test_a_deleted_service_drains_and_leaves_nothing(world: World) -> None:
+    world.serve(world.definition())
+    eventually(world.settled)
+    private, public = world.addresses()
+    assert world.ecs.delete_service(cluster="app-test", service="tyk", force=True)["service"]["status"] == "DRAINING"
+    eventually(lambda: world.service()["status"] == "INACTIVE")
+    assert world.interfaces() == []
+    assert world.registered() == []
+    assert refuses(private)
+    assert refuses(public)
+    world.ec2.delete_security_group(GroupId=world.group)
+    world.ecs.delete_cluster(cluster="app-test")
+
+
+def test_after_a_restart_the_tasks_run_again_at_their_addresses(world: World) -> None:
+    world.serve(world.definition(f"{REGISTRY}/tyk:sha-one"))
+    eventually(world.settled)
+    before, addresses = world.tasks()[0]["taskArn"], world.addresses()
+    world.down()
+    assert refuses(addresses[0])
+    assert refuses(addresses[1])
+    world.up()
+    eventually(lambda: not refuses(addresses[1]))
+    eventually(world.settled)
+    assert (world.tasks()[0]["taskArn"], world.addresses()) == (before, addresses)
+    assert get(addresses[1], PORT)["version"] == "sha-one"
+    assert world.registered() == [addresses[0]]
+
+
+def test_one_service_that_cannot_be_placed_does_not_hold_up_another(world: World) -> None:
+    small = world.ec2.create_subnet(
+        VpcId=world.ec2.describe_subnets(SubnetIds=world.subnets[:1])["Subnets"][0]["VpcId"],
+        CidrBlock=str(next(iter(list(world.vpc_range.subnets(new_prefix=20))[5].subnets(new_prefix=28)))),
+    )["Subnet"]["SubnetId"]
+    world.ecs.create_service(
+        cluster="app-test",
+        serviceName="full",
+        taskDefinition=world.definition("redis:7", port=None),
+        desiredCount=20,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [small], "securityGroups": [world.group]}},
+    )
+    world.serve(world.definition())
+    eventually(world.settled)
+    full = world.ecs.describe_services(cluster="app-test", services=["full"])["services"][0]
+    assert full["runningCount"] < 20
+
+
+def processes(address: str) -> list[int]:
+    """The pids of simulated containers that were given an address."""
+    found: list[int] = []
+    matches: Callable[[bytes], bool] = lambda line: b"task.py" in line and f'"{address}"'.encode() in line  # noqa: E731
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if matches(entry.read_bytes()):
+                found.append(int(entry.parent.name))
+    return found

@@ -1,0 +1,112 @@
+"""The process that is the emulated AWS: one state, one simulator, one DNS server, and nothing left of it."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gromit.errors import ConfigError
+from gromit.local.aws.process import Saver
+from gromit.local.aws.spec import Spec
+from gromit.local.cloud.network import claim_ranges, free_port
+from gromit.local.cloud.processes import descendants, wait_for_end
+from tests.local.conftest import client, eventually, get
+
+PORT = 18182
+
+
+@contextmanager
+def running(spec: Spec) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(spec.command, stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: _answers(spec), within=60)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    with claim_ranges(str(tmp_path)) as claim:
+        spec = Spec(
+            region="eu-central-1",
+            port=free_port(),
+            dns_port=free_port(),
+            state=str(tmp_path / "aws.state"),
+            config_root=str(tmp_path / "config"),
+            public=str(claim.ranges.public),
+        )
+        with running(spec) as process:
+            ecs, ec2 = client(_url(spec), "ecs"), client(_url(spec), "ec2")
+            vpc = ec2.create_vpc(CidrBlock=str(claim.ranges.vpc))["Vpc"]["VpcId"]
+            cidr = str(next(claim.ranges.vpc.subnets(new_prefix=20)))
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr)["Subnet"]["SubnetId"]
+            ecs.create_cluster(clusterName="app-test")
+            container = {"name": "redis", "image": "redis:7", "memory": 512, "portMappings": [{"containerPort": PORT}]}
+            ecs.register_task_definition(
+                family="redis", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", containerDefinitions=[container]
+            )
+            ecs.create_service(
+                cluster="app-test",
+                serviceName="redis",
+                taskDefinition="redis",
+                desiredCount=1,
+                launchType="FARGATE",
+                networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet]}},
+            )
+            said = eventually(lambda: _said(str(claim.ranges.vpc[4])))
+            tasks = descendants(process.pid)
+            assert len(tasks) == 1
+            eventually(lambda: _saved(spec, said["task"]))
+            os.kill(process.pid, signal.SIGKILL)
+        assert wait_for_end(tasks, 5) == [], "a task outlived the emulator that was killed"
+        with running(spec) as process:
+            assert eventually(lambda: _said(str(claim.ranges.vpc[4])))["task"] == said["task"]
+            tasks = descendants(process.pid)
+        assert process.returncode == 0
+        assert wait_for_end(tasks, 5) == []
+
+
+def test_saving_is_tried_again_after_it_could_not_be_done() -> None:
+    calls: list[str] = []
+
+    def save() -> None:
+        calls.append("saved")
+        if len(calls) == 1:
+            raise ConfigError("no room", hint="free some")
+
+    saver = Saver(save)
+    saver.start()
+    saver.changed()
+    eventually(lambda: len(calls) == 2)
+    assert not threading.Event().wait(0.7)
+    assert len(calls) == 2, "without a change nothing is saved"
+    saver.stop()
+
+
+def _url(spec: Spec) -> str:
+    return f"http://127.0.0.1:{spec.port}"
+
+
+def _answers(spec: Spec) -> bool:
+    try:
+        return bool(client(_url(spec), "sts").get_caller_identity()["Account"])
+    except Exception:  # noqa: BLE001 - it does not listen yet, in whatever way
+        return False
+
+
+def _saved(spec: Spec, task: str) -> bool:
+    """Whether the state on disk is one that knows the task, not an earlier one."""
+    state = Path(spec.state)
+    return state.exists() and task.encode() in state.read_bytes()
+
+
+def _said(address: str) -> dict[str, str]:
+    try:
+        return get(address, PORT)
+    except Exception:  # noqa: BLE001 - as above
+        return {}

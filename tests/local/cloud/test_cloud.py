@@ -1,0 +1,337 @@
+"""Local clouds as their users have them: real processes, brought up and down by the real command."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gromit.errors import BackendError, ConfigError
+from gromit.local.cloud import cloud, control
+from gromit.local.cloud.layout import Facts, Layout, known_facts, write_facts
+from gromit.local.cloud.network import Ranges
+from gromit.local.cloud.parts import account, command
+from gromit.local.cloud.processes import Identity, descendants, wait_for_end
+from gromit.local.cloud.supervisor import Record, read_record
+from gromit.local.demo import release
+from tests.docs.cloud import variables
+from tests.docs.markdown import ROOT
+from tests.docs.shell import shell
+from tests.local.conftest import eventually
+
+pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
+"""They share one cloud, and so one process."""
+
+PARTS = ["aws", "serve", "gateway", "sow", "reap", "chitragupta"]
+
+
+def clean() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_"))}
+
+
+def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> str:
+    """What a command prints on standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gromit", *arguments],
+        env=clean() | (variables or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def complaint(*arguments: str, code: int = 1) -> list[str]:
+    """The lines that a command writes to standard error."""
+    command = [sys.executable, "-m", "gromit", *arguments]
+    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr.splitlines()
+
+
+def local(place: Layout, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
+    """What a command of `gromit local` gives, as JSON where it gives any."""
+    said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", variables=variables, code=code)
+    return json.loads(said) if said else None
+
+
+def record(place: Layout) -> Record:
+    found = read_record(place.processes)
+    assert found
+    return found
+
+
+def everything(place: Layout) -> list[Identity]:
+    supervisor = record(place).supervisor
+    return [supervisor, *descendants(supervisor.pid)]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """A cloud that is up."""
+    place = Layout(tmp_path_factory.mktemp("cloud") / "with a blank")
+    local(place, "up", "--detach")
+    yield place
+    local(place, "down")
+
+
+def test_all_parts_run_and_a_second_up_says_so(up: Layout) -> None:
+    assert [row["part"] for row in local(up, "status")] == PARTS
+    assert {row["state"] for row in local(up, "status")} == {"running"}
+    before = record(up).supervisor
+    said = local(up, "up", "--detach")
+    assert (said["folder"], said["started"], said["ports"]) == (str(up.root), False, dict(known_facts(up).ports))
+    assert record(up).supervisor == before
+    gromit("local", "up", "--dir", str(up.root), code=1)
+
+
+def test_the_demo_leaves_a_cloud_that_is_up_alone(up: Layout) -> None:
+    before = everything(up)
+    gromit("local", "demo", "--dir", str(up.root), code=1)
+    assert [p for p in before if not p.alive()] == []
+
+
+def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None:
+    told = local(up, "env")
+    assert json.loads(gromit("env", "list", "-o", "json", variables=told)) == []
+    assert gromit("token", "list", "-o", "json", variables=told)
+    names = {
+        "GROMIT_SERVE_URL",
+        "GROMIT_CA",
+        "GROMIT_CLIENT_CERT",
+        "GROMIT_CLIENT_KEY",
+        "GROMIT_GATEWAY_URL",
+        "GROMIT_TOKEN",
+        "GROMIT_DNS",
+        "GROMIT_CLUSTER_DOMAIN",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    assert names <= told.keys()
+    for file in (up.token, up.key("operator"), up.tokens, up.state):
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_with_its_exports_the_workers_commands_work_too(up: Layout) -> None:
+    told = local(up, "env")
+    for part in ("sow", "reap"):
+        assert json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
+        assert gromit(part, str(up.config), variables=told) == "nothing was due\n"
+    as_operator = {name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")}
+    gromit("sow", str(up.config), variables=as_operator, code=1)
+
+
+def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: Layout) -> None:
+    told = local(up, "env")
+    gromit("suspend", str(up.config), "--reason", "only look", variables=told)
+    quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
+    assert (quiet["environment"], quiet["reported"]) == ("app-test", False)
+    gromit("env", "get", "app-test", variables=told, code=1)
+    loud = local(up, "push", "TykTechnologies/tyk", "refs/heads/feature/app-test", "--sha", "sha-1")
+    # the image that was pushed under the branch's name without a report is what tyk-pump falls back to
+    assert loud["answer"] == {
+        "name": "app-test",
+        "state": "new",
+        "tyk": "sha-1",
+        "tyk-analytics": "master",
+        "tyk-identity-broker": "master",
+        "tyk-pump": "app-test",
+        "tyk-sink": "master",
+    }
+    assert local(up, "urls") == []
+    gromit("env", "delete", "app-test", variables=told)
+    gromit("resume", str(up.config), "--reason", "looked", variables=told)
+    gromit("env", "wait", "app-test", "--for", "gone", variables=told)
+
+
+def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(up: Layout) -> None:
+    told = local(up, "env")
+    local(up, "push", "tyk", "plan-test")
+    gromit("env", "wait", "plan-test", variables=told)
+    said = gromit("terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=told)
+    assert "No changes." in said
+    gromit("env", "delete", "plan-test", variables=told)
+    gromit("env", "wait", "plan-test", "--for", "gone", variables=told)
+
+
+def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(up: Layout) -> None:
+    facts = known_facts(up)
+    error, hint = complaint("local", "push", "nosuch", "app-test", "--dir", str(up.root), code=2)
+    assert error == "gromit: repo 'nosuch' is not part of any environment"
+    assert hint.startswith("  hint: repositories are tyk, ")
+    registries = account(facts).client("ecr").describe_repositories()["repositories"]
+    assert "nosuch" not in [r["repositoryName"] for r in registries]
+    with pytest.raises(BackendError) as caught:
+        release.report(facts, up.token.read_text().strip(), {"repo": "nosuch", "ref": "app-test", "sha": "1a2b3c"})
+    assert "'nosuch' is not part of any environment" in caught.value.message
+    assert "{" not in caught.value.message
+
+
+def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
+    before = next(p for p in record(up).parts if p.name == "reap")
+    assert before.pid
+    os.kill(before.pid, signal.SIGKILL)
+    eventually(lambda: control.status(up)[4]["restarts"] == before.restarts + 1, within=30)
+    eventually(lambda: control.status(up)[4]["state"] == "running", within=30)
+
+
+def use_the_local_cloud() -> list[str]:
+    """The commands of README for a local cloud."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use the local cloud\n", 1)[1].split("\n## ", 1)[0]
+    return [line.strip() for line in section.splitlines() if line.startswith("    ")]
+
+
+@pytest.mark.long
+def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(up: Layout, tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".gromit").mkdir()
+    (tmp_path / ".gromit" / "local").symlink_to(up.root)
+    *commands, delete = use_the_local_cloud()
+    assert delete == "gromit env delete app-test"
+    with shell(tmp_path, tmp_path / "printed", variables()) as bash:
+
+        def run(line: str) -> str:
+            code, printed = bash.run(line)
+            assert code == 0, f"{line}\n{printed}"
+            return printed
+
+        def answer(line: str) -> Any:
+            code, printed = bash.run(f"{line} --silent --max-time 5", apart=True)
+            return json.loads(printed) if code == 0 else None
+
+        def curl() -> str:
+            narrow = run("TTY_COMPATIBLE=1 COLUMNS=80 gromit local urls app-test")
+            return next((line for line in narrow.splitlines() if line.startswith("curl ") and "/tyk." in line), "")
+
+        for line in commands:
+            run(line)
+        line = eventually(curl, within=60)
+        before = eventually(lambda: answer(line), within=60)
+        assert (before["component"], before["environment"]) == ("tyk", "app-test")
+        local(up, "down")
+        assert answer(line) is None
+        local(up, "up", "--detach")
+        assert eventually(lambda: answer(line), within=60) == before
+        run("gromit env wait app-test")
+        run(delete)
+        run("gromit env wait app-test --for gone")
+
+
+@pytest.mark.long
+def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: Layout, tmp_path: Path) -> None:
+    other = Layout(tmp_path / "cloud")
+    told = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
+    (tmp_path / "catalogue.yaml").write_text(told)
+    named = {"GROMIT_CATALOGUE": os.path.relpath(tmp_path / "catalogue.yaml")}
+    local(other, "up", "--detach", "--domain", "other.test", variables=named)
+    one, two = known_facts(up), known_facts(other)
+    assert not {one.ranges.vpc, one.ranges.public} & {two.ranges.vpc, two.ranges.public}
+    assert not set(one.ports.values()) & set(two.ports.values())
+    assert two.domain == "other.test"
+    token = other.token.read_text()
+    killed = everything(other)
+    assert len(killed) > len(PARTS)
+    # a supervisor that is killed takes all with it, and what the cloud was is there again
+    record(other).supervisor.signal(signal.SIGKILL)
+    local(other, "up", "--detach")
+    assert wait_for_end(killed, 0) == []
+    # also what its environments consist of, though nobody has said it again
+    shown = json.loads(gromit("catalogue", "show", "-o", "json", variables=local(other, "env")))
+    assert "portal" in [row["component"] for row in shown]
+    assert local(other, "push", "portal", "app-test")["reported"]
+    assert (known_facts(other).ranges, known_facts(other).zone_id, other.token.read_text()) == (two.ranges, two.zone_id, token)
+    ours, ports = everything(other), known_facts(other).ports
+    local(other, "down")
+    assert wait_for_end(ours, 0) == []
+    assert not any(listens(port) for port in ports.values())
+    assert {row["state"] for row in local(other, "status", code=1)} == {"down"}
+    assert {row["state"] for row in local(up, "status")} == {"running"}
+    local(other, "down")
+    gromit("local", "up", "--detach", "--dir", str(other.root), "--domain", "third.test", code=1)
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        gromit("local", "up", "--dir", str(tmp_path), "--dns-port", port, code=1)
+        *said, error, hint = complaint("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port)
+    assert error == f"gromit: the local cloud did not come up: port {port} for dns is in use"
+    assert hint == "  hint: give another one, or none"
+    assert [line for line in said if "gromit: " in line] == []
+
+
+def test_a_command_that_the_cloud_needs_is_quoted_without_its_own_prefix(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("no folder")
+    with pytest.raises(BackendError) as caught:
+        command(Layout(tmp_path), clean(), "root", "init", str(tmp_path / "config"))
+    assert "gromit: " not in caught.value.message
+    assert "hint: " not in caught.value.message
+
+
+def test_of_lines_without_an_error_the_last_ones_are_quoted() -> None:
+    assert control.last_words(["a", "b", "c", "d"]) == ("b | c | d", None)
+    assert control.last_words(["a", "gromit: b", "  hint: c", "d"]) == ("b", "c")
+    assert control.last_words(["gromit: old", "  hint: old", "gromit: new"]) == ("new", None)
+
+
+def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text("extends: tyk\ncomponents: [{name: portal, repository: portal}]\n")
+    said: list[str] = []
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    new = Facts(domain="dev.gromit.test", region="eu-central-1", ranges=ranges)
+
+    def kept(facts: Facts, **variables: str) -> Facts:
+        return cloud._with_components(facts, variables, said.append)
+
+    assert kept(new) == new
+    mine = kept(new, GROMIT_CATALOGUE=os.path.relpath(catalogue), GROMIT_REPOS="portal")
+    assert (mine.catalogue, mine.repositories) == (str(catalogue), "portal")
+    assert said == []
+    assert kept(mine) == mine
+    assert [line.partition(",")[0] for line in said] == [f"GROMIT_CATALOGUE={catalogue}", "GROMIT_REPOS=portal"]
+    assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
+    with pytest.raises(ConfigError, match="cannot be read"):
+        kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
+
+
+def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    ports = dict.fromkeys(("aws", "dns", "serve", "health", "gateway"), 1)
+    ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
+    write_facts(place, Facts(domain="x.test", region="eu-central-1", ranges=ranges, ports=ports, zone_id="Z1", account_id="1"))
+    place.token.write_text("gromit_secret\n")
+    for verb in (["urls"], ["push", "tyk", "app-test"]):
+        error, hint = complaint("local", *verb, "--dir", str(place.root))
+        assert error == f"gromit: the local cloud in {place.root} is down"
+        assert "`gromit local up`" in hint
+    error, hint = complaint("local", "env", "--dir", str(place.root), code=0)
+    assert error.startswith(f"gromit: the local cloud in {place.root} is down")
+    assert "`gromit local up`" in hint
+    assert "export GROMIT_TOKEN=gromit_secret\n" in gromit("local", "env", "--dir", str(place.root))
+    assert local(place, "down") == {"folder": str(place.root), "was_up": False}
+
+
+def test_where_there_is_no_cloud_commands_say_so(tmp_path: Path) -> None:
+    place = Layout(tmp_path)
+    for verb in (["env"], ["urls"], ["push", "tyk", "app-test"]):
+        gromit("local", *verb, "--dir", str(place.root), code=1)
+    assert local(place, "status", code=1) == []
+    local(place, "down")
+    assert control.folder(Path("x")).root == Path.cwd() / "x"

@@ -1,0 +1,192 @@
+"""The supervisor: order, restarts, and that nothing is left behind. Stand-ins for the product's processes are real ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gromit import cli
+from gromit.errors import BackendError
+from gromit.local.cloud.layout import Layout
+from gromit.local.cloud.processes import Identity, identity
+from gromit.local.cloud.supervisor import Part, PartState, Supervisor, read_record
+from tests.local.conftest import eventually
+
+WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep(600)"
+
+
+def part(name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5) -> Part:
+    return Part(name=name, command=[sys.executable, "-S", "-c", script], variables=dict(os.environ), ready=ready, patience=patience)
+
+
+class Cloud:
+    """A supervisor with parts in a thread of its own, as `gromit local up` has it in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.record = folder, folder / "processes.json"
+        self.stopping = threading.Event()
+
+    @contextmanager
+    def of(self, *groups: list[Part]) -> Iterator[None]:
+        thread = threading.Thread(target=self._run, args=(groups,))
+        thread.start()
+        try:
+            eventually(lambda: (found := read_record(self.record)) is not None and found.ready)
+            yield
+        finally:
+            self.stopping.set()
+            thread.join()
+
+    def _run(self, groups: tuple[list[Part], ...]) -> None:
+        supervisor = Supervisor(self.record, self.folder, self.stopping, alone=False)
+        for group in groups:
+            supervisor.start(group, 10)
+        supervisor.mark_ready()
+        supervisor.watch()
+        supervisor.stop()
+
+    def state(self, name: str) -> PartState:
+        record = read_record(self.record)
+        assert record
+        return next(p for p in record.parts if p.name == name)
+
+    def process(self, name: str) -> Identity:
+        state = self.state(name)
+        assert state.pid is not None
+        assert state.started is not None
+        return Identity(state.pid, state.started)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return Cloud(tmp_path)
+
+
+def test_parts_run_with_logs_of_their_own_and_end_when_told(cloud: Cloud) -> None:
+    with cloud.of([part("serve")], [part("sow"), part("reap")]):
+        processes = [cloud.process(name) for name in ("serve", "sow", "reap")]
+        eventually(lambda: all("up" in cloud.log(name) for name in ("serve", "sow", "reap")))
+        assert all(p.alive() for p in processes)
+        assert {cloud.state(name).state for name in ("serve", "sow", "reap")} == {"running"}
+    assert not any(p.alive() for p in processes)
+    assert (cloud.state("sow").state, cloud.state("sow").last_exit) == ("stopped", -signal.SIGTERM)
+
+
+def test_a_part_that_ends_is_started_again(cloud: Cloud) -> None:
+    with cloud.of([part("sow")]):
+        first = cloud.process("sow")
+        first.signal(signal.SIGKILL)
+        eventually(lambda: cloud.state("sow").restarts == 1 and cloud.state("sow").state == "running")
+        assert cloud.state("sow").last_exit == -signal.SIGKILL
+        assert cloud.process("sow") != first
+
+
+def test_a_part_that_ends_again_and_again_is_started_ever_more_rarely(cloud: Cloud) -> None:
+    born = cloud.folder / "born"
+    script = f"import pathlib, sys; sys.exit(3) if pathlib.Path({str(born)!r}).exists() else 0\n{WORKER}"
+    with cloud.of([part("sow", script, ready=lambda: "up" in cloud.log("sow"))]):
+        born.touch()
+        cloud.process("sow").signal(signal.SIGTERM)
+        eventually(lambda: cloud.state("sow").restarts >= 3)
+        assert (cloud.state("sow").state, cloud.state("sow").last_exit) == ("waiting", 3)
+
+
+def test_parts_that_depend_on_another_wait_for_it(cloud: Cloud) -> None:
+    flag = cloud.folder / "flag"
+    slow = f"import pathlib, time; time.sleep(.5); pathlib.Path({str(flag)!r}).touch(); time.sleep(600)"
+    check = f"import pathlib; print(pathlib.Path({str(flag)!r}).exists(), flush=True)\n{WORKER}"
+    with cloud.of([part("aws", slow, ready=flag.exists)], [part("serve", check)]):
+        eventually(lambda: "True" in cloud.log("serve"))
+
+
+@pytest.mark.parametrize(("script", "why"), [("raise SystemExit(7)", "ended with 7"), (WORKER, "not ready in time")])
+def test_a_part_that_does_not_come_up_is_an_error(cloud: Cloud, script: str, why: str) -> None:
+    supervisor = Supervisor(cloud.record, cloud.folder, threading.Event(), alone=False)
+    with pytest.raises(BackendError, match=f"aws .*{why}"):
+        supervisor.start([part("aws", script, ready=lambda: False)], 1)
+    supervisor.stop()
+    assert cloud.state("aws").pid is None
+
+
+def test_one_that_does_not_end_is_killed(cloud: Cloud) -> None:
+    script = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WORKER}"
+    with cloud.of([part("sow", script, patience=0.5, ready=lambda: "up" in cloud.log("sow"))]):
+        pass
+    assert cloud.state("sow").last_exit == -signal.SIGKILL
+
+
+ALONE = """
+import os, sys, threading
+from pathlib import Path
+from gromit.local.cloud.supervisor import Part, Supervisor, terminate_on_signals
+
+folder, stop = Path(sys.argv[1]), threading.Event()
+terminate_on_signals(stop)
+supervisor = Supervisor(folder / "processes.json", folder, stop, alone=True)
+ready = lambda: "up" in (folder / "sow.log").read_text()
+command = [sys.executable, "-S", "-c", sys.argv[2]]
+supervisor.start([Part(name="sow", command=command, variables=dict(os.environ), ready=ready)], 10)
+supervisor.mark_ready()
+supervisor.watch()
+supervisor.stop()
+"""
+
+
+def alone(cloud: Cloud, script: str) -> subprocess.Popen[bytes]:
+    """A supervisor in a process of its own, ready."""
+    process = subprocess.Popen([sys.executable, "-c", ALONE, str(cloud.folder), script])
+    eventually(lambda: (found := read_record(cloud.record)) is not None and found.ready)
+    return process
+
+
+def test_what_a_part_leaves_behind_ends_too(cloud: Cloud) -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        "print('up', p.pid, flush=True); time.sleep(600)\n"
+    )
+    with alone(cloud, script) as supervisor:
+        left = identity(int(cloud.log("sow").split()[1]))
+        assert left
+        cloud.process("sow").signal(signal.SIGKILL)
+        eventually(lambda: cloud.state("sow").restarts == 1)
+        assert left.alive()
+        supervisor.terminate()
+    assert supervisor.returncode == 0
+    assert not left.alive()
+
+
+def test_parts_end_when_their_supervisor_is_killed(cloud: Cloud) -> None:
+    with alone(cloud, WORKER) as supervisor:
+        process = cloud.process("sow")
+        assert process.alive()
+        supervisor.kill()
+    eventually(lambda: not process.alive())
+
+
+def test_a_record_that_cannot_be_read_is_none(cloud: Cloud) -> None:
+    assert read_record(cloud.record) is None
+    cloud.record.write_text(json.dumps({"parts": 1}))
+    assert read_record(cloud.record) is None
+
+
+def test_a_cloud_is_not_said_to_be_well_before_all_of_it_is_up(tmp_path: Path) -> None:
+    supervisor = Supervisor(Layout(tmp_path).processes, tmp_path, threading.Event(), alone=False)
+    try:
+        supervisor.start([part("aws")], 10)
+        coming_up = cli.run(["local", "status", "--dir", str(tmp_path)])
+        supervisor.mark_ready()
+        up = cli.run(["local", "status", "--dir", str(tmp_path)])
+    finally:
+        supervisor.stop()
+    assert (coming_up, up) == (cli.FAILED, 0)

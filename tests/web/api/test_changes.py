@@ -1,0 +1,206 @@
+"""Announcements, and the stream of server-sent events that carries them."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from gromit.core.security.roles import Role
+from gromit.web.api.changes import BACKLOG, Changes
+from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
+
+
+async def _next(lines: AsyncIterator[str]) -> str:
+    return await asyncio.wait_for(anext(lines), 5)
+
+
+async def _ended(lines: AsyncIterator[str]) -> bool:
+    with pytest.raises(StopAsyncIteration):
+        await _next(lines)
+    return True
+
+
+# ── announcements alone ───────────────────────────────────────────────────────────────────────────
+
+
+def test_every_watcher_hears_every_announcement_in_order() -> None:
+    async def scene() -> list[list[str]]:
+        changes = Changes()
+        streams = [changes.stream() for _ in range(3)]
+        for stream in streams:
+            assert await _next(stream) == ": connected\n\n"
+        await asyncio.to_thread(changes.announce, "app-test", "build")
+        changes.announce("other", "sown")
+        return [[await _next(stream), await _next(stream)] for stream in streams]
+
+    expected = ['data: {"name": "app-test", "kind": "build"}\n\n', 'data: {"name": "other", "kind": "sown"}\n\n']
+    assert asyncio.run(scene()) == [expected] * 3
+
+
+def test_what_was_announced_before_is_not_heard() -> None:
+    async def scene() -> str:
+        changes = Changes()
+        changes.announce("early", "build")
+        stream = changes.stream()
+        await _next(stream)
+        changes.announce("late", "build")
+        return await _next(stream)
+
+    assert "late" in asyncio.run(scene())
+
+
+def test_a_name_cannot_break_out_of_its_event() -> None:
+    async def scene() -> str:
+        changes = Changes()
+        stream = changes.stream()
+        await _next(stream)
+        changes.announce('x"\n\ndata: {"name": "forged"}', "build")
+        return await _next(stream)
+
+    line = asyncio.run(scene())
+    assert line.count("\n") == 2
+    assert json.loads(line.removeprefix("data: "))["name"].startswith("x")
+
+
+def test_a_slow_watcher_keeps_what_fits_and_holds_up_nobody() -> None:
+    async def scene() -> list[str]:
+        changes = Changes()
+        slow = changes.stream()
+        await _next(slow)
+        for number in range(BACKLOG + 50):
+            changes.announce(f"env-{number}", "build")
+        await asyncio.sleep(0)
+        heard = [await _next(slow) for _ in range(BACKLOG)]
+        changes.announce("later", "build")
+        return [*heard, await _next(slow)]
+
+    names = [json.loads(line.removeprefix("data: "))["name"] for line in asyncio.run(scene())]
+    assert names == [*(f"env-{number}" for number in range(BACKLOG)), "later"]
+
+
+def test_a_slow_watcher_is_ended_by_closing() -> None:
+    async def scene() -> bool:
+        changes = Changes()
+        slow = changes.stream()
+        await _next(slow)
+        for number in range(BACKLOG + 50):
+            changes.announce(f"env-{number}", "build")
+        changes.close()
+        return await _ended(slow)
+
+    assert asyncio.run(scene())
+
+
+def test_closing_ends_every_stream_and_those_that_come_later() -> None:
+    async def scene() -> bool:
+        changes = Changes()
+        stream = changes.stream()
+        await _next(stream)
+        changes.close()
+        late = changes.stream()
+        await _next(late)
+        return await _ended(stream) and await _ended(late)
+
+    assert asyncio.run(scene())
+
+
+def test_a_watcher_whose_loop_has_ended_is_forgotten() -> None:
+    changes = Changes()
+
+    async def scene() -> None:
+        stream = changes.stream()
+        await _next(stream)
+
+    asyncio.run(scene())
+    changes.announce("app-test", "build")
+    assert not changes._watchers
+
+
+# ── over TLS ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]:
+    with (
+        httpx2.Client(base_url=serve.url, verify=serve.context(role), timeout=10, trust_env=False) as client,
+        client.stream("GET", "/v1/changes") as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        lines = answer.iter_lines()
+        assert next(lines) == ": connected"
+        yield (line.removeprefix("data: ") for line in lines if line.startswith("data: "))
+
+
+def test_each_change_is_told_within_a_second(serve: Serve) -> None:
+    with _watching(serve) as events:
+        started = time.monotonic()
+        serve.build("tyk", "app-test", "sha-1")
+        assert json.loads(next(events)) == {"name": "app-test", "kind": "created"}
+        assert time.monotonic() - started < 1
+        serve.build("tyk", "app-test", "sha-2")
+        claim = serve.claim("sow")
+        serve.outcome(claim, "fail")
+        serve.build("tyk", "app-test", "sha-2")
+        serve.work_off("sow")
+        serve.send("PATCH", "/env/app-test", {"tyk": "sha-3"})
+        serve.send("PUT", "/env/app-test", {"tyk": "sha-4"})
+        serve.send("POST", "/v1/environments/app-test/redeploy", {})
+        serve.send("POST", "/v1/environments/app-test/protect", {})
+        serve.send("POST", "/v1/environments/app-test/unprotect", {})
+        serve.outcome(serve.claim("sow"), "release")
+        serve.send("DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"})
+        heard = [json.loads(next(events))["kind"] for _ in range(13)]
+    assert heard == [
+        "build", "claimed", "failed", "retry", "claimed", "sown", "changed", "replaced", "redeploy", "protected", "protected",
+        "claimed", "released",
+    ]  # fmt: skip
+
+
+def test_what_changes_nothing_is_not_told(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    with _watching(serve) as events:
+        serve.build("tyk", "app-test", "sha")
+        serve.send("PATCH", "/env/nowhere", {"tyk": "sha"})
+        serve.send("POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "n"}, Role.WORKER)
+        serve.send("DELETE", "/env/app-test")
+        assert json.loads(next(events)) == {"name": "app-test", "kind": "deleted"}
+
+
+def test_a_watcher_that_goes_away_is_forgotten(serve: Serve) -> None:
+    watchers = serve.app.state.parts.changes._watchers
+    eventually(lambda: not watchers)
+    with _watching(serve):
+        assert len(watchers) == 1
+    eventually(lambda: not watchers)
+
+
+def test_streams_end_promptly_when_serve_stops(emulator: Emulator, certificates: Certificates) -> None:
+    ended: list[bool] = []
+    with serving(emulator, certificates) as serve, _watching(serve) as events:
+        reader = threading.Thread(target=lambda: ended.append(list(events) == []))
+        reader.start()
+        started = time.monotonic()
+        serve.server.stop()
+        reader.join(5)
+        assert ended == [True]
+    assert time.monotonic() - started < 5
+
+
+def test_a_stream_ends_with_its_certificate(serve: Serve, certificates: Certificates) -> None:
+    identity, serial = certificates.issue(Role.VIEWER)
+    with (
+        httpx2.Client(base_url=serve.url, verify=serve.context(identity), timeout=10, trust_env=False) as client,
+        client.stream("GET", "/v1/changes") as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == ": connected"
+        certificates.pki.revoke(serial)
+        with pytest.raises(httpx2.TransportError):
+            list(lines)

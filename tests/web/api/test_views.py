@@ -1,0 +1,103 @@
+"""Environments as clients see them, for rows of every kind."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.core.environments.environment import Environment, Phase, parse
+from gromit.core.environments.rows import Row
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.web.api.views import Views
+
+NOW = 1_800_000_000_000
+
+
+def _component(name: str, *, public: bool = False, default_tag: str = "master") -> Component:
+    return Component(name=name, repository=name, default_tag=default_tag, port=80 if public else None, public=public)
+
+
+VIEWS = Views(Catalogue({"gw": _component("gw", public=True), "pump": _component("pump", default_tag="main")}), "dev.example.com")
+
+BASE: Row = {
+    "name": "app-test", "incarnation": "i", "want": "up", "generation": 2, "observed": 1, "epoch": 9, "revision": 4,
+    "created": NOW, "changed": NOW, "work": "sow", "due": NOW, "v#gw": "sha-gw", "r#gw": "f/app-test", "s#gw": 3,
+    "d#pump": {"tag": "app-test", "source": "branch"},
+}  # fmt: skip
+LEASE = {"holder": "w", "lease_until": NOW + 1, "claimed": 2, "claim_id": "n"}
+
+
+def _environment(**changes: object) -> Environment:
+    return parse({k: v for k, v in {**BASE, **changes}.items() if v is not None})
+
+
+PHASES: list[tuple[dict[str, object], Phase, str]] = [
+    ({}, Phase.PENDING, "new"),
+    (LEASE, Phase.SOWING, "new"),
+    ({"attempts": 1}, Phase.FAILED, "new"),
+    ({"attempts": 1, **LEASE}, Phase.SOWING, "new"),
+    ({"observed": 2}, Phase.READY, "processed"),
+    ({"observed": 2, **LEASE}, Phase.SOWING, "new"),
+    ({"want": "gone"}, Phase.DELETING, "deleted"),
+    ({"want": "gone", "observed": 2}, Phase.DELETING, "deleted"),
+    ({"want": "gone", **LEASE}, Phase.REAPING, "deleted"),
+    ({"want": "gone", **LEASE, "lease_until": NOW - 1}, Phase.DELETING, "deleted"),
+    ({"want": "gone", "gone_at": NOW}, Phase.GONE, "deleted"),
+]
+
+
+@pytest.mark.parametrize(("changes", "phase", "state"), PHASES)
+def test_every_phase_has_one_of_the_three_states_of_the_old_wire(changes: dict[str, object], phase: Phase, state: str) -> None:
+    environment = _environment(**changes)
+    assert VIEWS.detail(environment, NOW).phase is phase
+    assert VIEWS.detail(environment, NOW).state == (state if phase is not Phase.GONE else None)
+    assert VIEWS.flat(environment, NOW)["state"] == state
+
+
+def test_all_phases_are_among_those_rows() -> None:
+    assert {phase for _, phase, _ in PHASES} == set(Phase)
+
+
+def test_a_flat_environment_has_a_version_for_every_repository() -> None:
+    flat = VIEWS.flat(_environment(), NOW)
+    assert flat == {"name": "app-test", "state": "new", "gw": "sha-gw", "pump": "app-test"}
+
+
+def test_a_repository_that_joined_the_catalogue_later_is_shown_with_its_default() -> None:
+    assert VIEWS.flat(_environment(**{"d#pump": None}), NOW)["pump"] == "main"
+    assert VIEWS.claim(_environment(**{"d#pump": None}), 1).versions["pump"] == "main"
+
+
+def test_a_repository_that_left_the_catalogue_is_still_shown() -> None:
+    assert VIEWS.flat(_environment(**{"v#old": "sha-old"}), NOW)["old"] == "sha-old"
+
+
+def test_what_a_row_holds_for_a_repository_called_like_a_key_hides_nothing() -> None:
+    flat = VIEWS.flat(_environment(**{"v#name": "sha-1", "v#state": "sha-2"}), NOW)
+    assert list(flat.items())[:2] == [("name", "app-test"), ("state", "new")], "and in the order that people know"
+
+
+def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
+    assert VIEWS.detail(_environment(), NOW).urls == {"gw": "http://gw.app-test.dev.example.com:80"}
+    assert Views(VIEWS.catalogue, None).detail(_environment(), NOW).urls == {}
+    assert VIEWS.detail(_environment(want="gone", gone_at=NOW), NOW).urls == {}
+
+
+def test_the_hash_of_what_runs_is_told_only_if_the_claim_before_ended_well() -> None:
+    assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=8), 1).spec_hash == "h"
+    assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=7), 1).spec_hash is None
+
+
+@given(
+    want=st.sampled_from(["up", "gone"]),
+    observed=st.integers(0, 3),
+    generation=st.integers(1, 3),
+    attempts=st.integers(0, 2),
+    until=st.none() | st.integers(NOW - 1, NOW + 1),
+)
+def test_both_views_of_a_row_agree(want: str, observed: int, generation: int, attempts: int, until: int | None) -> None:
+    lease = {} if until is None else {**LEASE, "lease_until": until}
+    environment = _environment(want=want, observed=observed, generation=generation, attempts=attempts, **lease)
+    flat, detail = VIEWS.flat(environment, NOW), VIEWS.detail(environment, NOW)
+    assert flat["state"] == detail.state
+    assert {r: v.version for r, v in detail.versions.items()} == {k: v for k, v in flat.items() if k not in {"name", "state"}}
+    assert (flat["state"] == "processed") == (want == "up" and observed == generation and (until is None or until < NOW))

@@ -1,0 +1,387 @@
+"""The client of serve, against a real serve and against servers that misbehave."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+import stamina
+
+from gromit.core.environments.claims import Claim, NoWork
+from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.protocol import Problem
+from gromit.core.security.roles import Role
+from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.web.clients.serve import ATTEMPTS, ServeChanges, ServeClient, ServeEnvironments, ServeQueue, new_holder
+from gromit.web.server.tls import REFUSED, ClientTls, Identity
+from tests.fakes.authority import Files, TestCa, now
+from tests.fakes.upstream import StandIn
+from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
+
+Behaviour = Callable[[socket.socket], None]
+"""What a server does with a connection once it has read the head of a request."""
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=ATTEMPTS):
+        yield
+
+
+@dataclass
+class Broken:
+    """A server that treats each connection as the next of its behaviours says, and later ones as the last says."""
+
+    behaviours: list[Behaviour]
+    requests: list[bytes] = field(default_factory=list)
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def client(self) -> ServeClient:
+        host, port = self.listener.getsockname()
+        timeout = httpx2.Timeout(0.3)
+        return ServeClient(httpx2.Client(base_url=f"http://{host}:{port}", timeout=timeout, trust_env=False))
+
+    def serve(self) -> None:
+        while not self.ended.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(2)
+                self.requests.append(_read(connection))
+                self.behaviours[min(len(self.requests), len(self.behaviours)) - 1](connection)
+
+
+def _read(connection: socket.socket) -> bytes:
+    """One request with its body."""
+    request = b""
+    while b"\r\n\r\n" not in request and (more := connection.recv(4096)):
+        request += more
+    length = re.search(rb"content-length: (\d+)", request, re.IGNORECASE)
+    whole = request.index(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+    while len(request) < whole and (more := connection.recv(4096)):
+        request += more
+    return request
+
+
+@contextmanager
+def _broken(*behaviours: Behaviour) -> Iterator[Broken]:
+    server = Broken(list(behaviours))
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.ended.set()
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        thread.join(5)
+
+
+def _answering(status: int, body: bytes, *headers: str) -> Behaviour:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return lambda connection: connection.sendall("\r\n".join(lines).encode() + body)
+
+
+def _hanging_up(_connection: socket.socket) -> None:
+    """Ends the connection without a word."""
+
+
+def _silent(connection: socket.socket) -> None:
+    connection.recv(1)  # until the client gives up
+
+
+def _half(connection: socket.socket) -> None:
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"level":')
+
+
+def _babbling(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n" * 3)
+
+
+OK = _answering(200, b'{"level":"info"}')
+BUSY = _answering(503, b'{"error":"table busy","code":"temporary","hint":"later"}', "Retry-After: 5")
+
+
+# ── faults that pass ──────────────────────────────────────────────────────────────────────────────
+
+
+FAULTS: dict[str, tuple[Behaviour, str]] = {
+    "hangs up": (_hanging_up, "the connection to serve at http://127.0.0.1:.* broke"),
+    "says nothing": (_silent, "serve at http://127.0.0.1:.* did not answer in time"),
+    "stops half-way": (_half, "the connection to serve at http://127.0.0.1:.* broke"),
+    "speaks no HTTP": (_babbling, "the connection to serve at http://127.0.0.1:.* broke"),
+    "is busy": (BUSY, "table busy"),
+    "limits": (_answering(429, b""), "serve answered 429"),
+    "is a bad gateway": (_answering(502, b"<html>"), "serve answered 502"),
+    "is unavailable": (_answering(503, b"<html>Service Unavailable</html>"), "serve answered 503"),
+    "is a slow gateway": (_answering(504, b"null"), "serve answered 504"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_passes_is_not_noticed(fault: str) -> None:
+    behaviour = FAULTS[fault][0]
+    with _broken(behaviour, behaviour, behaviour, OK) as server:
+        assert server.client.get("/loglevel") == {"level": "info"}
+        assert len(server.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_stays_is_temporary_and_says_what_it_is(fault: str) -> None:
+    behaviour, says = FAULTS[fault]
+    with _broken(behaviour) as server:
+        with pytest.raises(Temporary, match=says):
+            server.client.get("/loglevel")
+        assert len(server.requests) == ATTEMPTS
+
+
+def test_nobody_there_is_temporary_and_says_what_to_check() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    client = ServeClient(httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+    with pytest.raises(Temporary, match="could not connect") as caught:
+        client.get("/loglevel")
+    assert "GROMIT_SERVE_URL" in str(caught.value.hint)
+
+
+def test_a_body_is_sent_again_whole() -> None:
+    with _broken(_hanging_up, OK) as server:
+        server.client.call("POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "n-1"})
+        assert [b'"nonce": "n-1"' in r for r in server.requests] == [True, True]
+
+
+# ── answers that stand ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidInput),
+        (401, TrustError),
+        (403, TrustError),
+        (404, NotFound),
+        (409, Conflict),
+        (413, BackendError),
+        (500, BackendError),
+        (301, BackendError),
+        (304, BackendError),
+    ],
+)
+def test_an_answer_that_stands_is_not_asked_for_again(status: int, kind: type[GromitError]) -> None:
+    body = b"" if status == 304 else b'{"error":"no, because","code":"x","hint":"do that"}'
+    with _broken(_answering(status, body, "Location: http://127.0.0.1:1/")) as server:
+        with pytest.raises(kind) as caught:
+            server.client.get("/loglevel")
+        assert type(caught.value) is kind
+        assert len(server.requests) == 1
+        if body:
+            assert (caught.value.message, caught.value.hint) == ("no, because", "do that")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b'{"detail":1}', b"null", b"\xff"])
+def test_an_error_without_our_words_is_still_an_error(body: bytes) -> None:
+    with _broken(_answering(404, body)) as server, pytest.raises(NotFound, match="serve answered 404"):
+        server.client.get("/loglevel")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>login</html>", b"OK", b'{"level"'])
+def test_an_answer_that_is_not_json_is_not_serves(body: bytes) -> None:
+    with _broken(_answering(200, body)) as server:
+        for ask in (server.client.get, lambda path: server.client.post(path, {})):
+            with pytest.raises(BackendError, match="is not JSON") as caught:
+                ask("/loglevel")
+            assert not isinstance(caught.value, Temporary)
+            assert "GROMIT_SERVE_URL" in str(caught.value.hint)
+
+
+def test_a_server_of_another_ca_is_not_talked_to(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> None:
+    stranger = Certificates(tmp_path_factory.mktemp("other") / "ca")
+    http = httpx2.Client(base_url=serve.url, verify=serve.context(stranger.of(Role.WORKER)), trust_env=False)
+    with http, pytest.raises(Temporary, match="could not connect") as caught:
+        ServeClient(http).get("/loglevel")
+    assert "GROMIT_CA" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("made", "alert"),
+    [
+        (lambda ca: TestCa(ca.folder / "other", "other").leaf("x", Role.OPERATOR), "UNKNOWN_CA"),
+        (lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)), "CERTIFICATE_EXPIRED"),
+    ],
+    ids=["foreign", "expired"],
+)
+def test_whose_certificate_is_refused_is_told_so(tmp_path: Path, made: Callable[[TestCa], Files], alert: str) -> None:
+    ca = TestCa(tmp_path / "ca")
+    files, stand_in = made(ca), StandIn(ca)
+    with stand_in.running():
+        context = ClientTls(Identity(files.cert, files.key, str(ca.path))).context
+        with httpx2.Client(base_url=stand_in.url, verify=context, trust_env=False) as http:
+            for ask in (lambda: ServeClient(http).get("/loglevel"), lambda: _listen(ServeClient(http))):
+                with pytest.raises(Temporary, match=rf"the connection to serve at .* broke: .*{alert}") as caught:
+                    ask()
+                assert caught.value.hint == REFUSED
+
+
+def _listen(client: ServeClient) -> None:
+    with client.stream("/v1/changes"):
+        pass
+
+
+def test_a_connection_that_breaks_within_an_answer_is_not_put_down_to_the_certificate() -> None:
+    with _broken(_half) as server, pytest.raises(Temporary, match="broke") as caught:
+        server.client.get("/loglevel")
+    assert caught.value.hint is None
+
+
+def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
+    client = ServeClient(serve.client(Role.VIEWER))
+    with pytest.raises(NotFound, match="could not find env nowhere") as missing:
+        client.get("/v1/environments/nowhere")
+    assert missing.value.hint == "`gromit env list` shows all environments"
+    with pytest.raises(TrustError, match=r"role viewer may not PUT .*: use a certificate of the role operator"):
+        client.call("PUT", "/env/app-test", {})
+    with pytest.raises(TrustError, match="role viewer may not POST /v1/claims") as refused:
+        client.call("POST", "/v1/claims", {})
+    assert refused.value.hint == "use a certificate of the role worker"
+    with pytest.raises(InvalidInput, match="limit"):
+        client.get("/v1/environments", limit="0")
+
+
+# ── what stands on it ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_pages_are_read(serve: Serve) -> None:
+    for number in range(7):
+        serve.put_environment(f"env-{number}")
+    client = ServeClient(serve.client(Role.WORKER))
+    assert sorted(e["name"] for e in client.pages()) == [f"env-{n}" for n in range(7)]
+    first = _answering(200, b'{"environments":[{"name":"a"}],"unreadable":[],"next":"a/b c"}')
+    with _broken(first, _answering(200, b'{"environments":[],"unreadable":[],"next":null}')) as server:
+        assert [e["name"] for e in server.client.pages(phase="all")] == ["a"]
+        assert b"cursor=a%2Fb%20c" in server.requests[1].replace(b"+", b"%20")
+        assert b"phase=all" in server.requests[1]
+
+
+def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
+    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1", "task-1")
+    assert queue.claim(Work.SOW) == NoWork(None)
+    serve.build("tyk", "app-test", "sha")
+    claim = queue.claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    assert (claim.name, claim.kind, claim.holder, claim.generation, claim.want) == ("app-test", Work.SOW, "sower-1", 1, Want.UP)
+    assert claim.versions["tyk"] == "sha"
+    assert serve.rows["app-test"]["task"] == "task-1"
+    serve.build("tyk", "app-test", "sha-2")
+    assert queue.renew(claim).generation == 2
+    queue.done(claim, "hash")
+    second = queue.claim(Work.SOW)
+    assert isinstance(second, Claim)
+    queue.failed(second, Problem("terraform", "x" * 5000))
+    assert serve.get("/v1/environments/app-test")["error"]["message"] == "x" * 2000
+    waiting = queue.claim(Work.SOW)
+    assert isinstance(waiting, NoWork)
+    assert waiting.retry_s is not None
+    assert 15 <= waiting.retry_s <= 30
+    with pytest.raises(Conflict, match="no longer valid"):
+        queue.renew(claim)
+    with pytest.raises(Conflict):
+        queue.release(second)
+
+
+def test_a_queue_gives_a_claim_back(serve: Serve) -> None:
+    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), new_holder())
+    serve.build("tyk", "app-test", "sha")
+    claim = queue.claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    queue.release(claim)
+    assert isinstance(queue.claim(Work.SOW), Claim)
+
+
+def test_a_claim_whose_answer_got_lost_is_the_same_claim(serve: Serve) -> None:
+    serve.build("tyk", "app-one", "sha")
+    serve.build("tyk", "app-two", "sha")
+    real = serve.client(Role.WORKER)
+    lost: list[httpx2.Response] = []
+
+    def lose_the_first(request: httpx2.Request) -> httpx2.Response:
+        answer = real.send(real.build_request(request.method, request.url.path, content=request.content))
+        if not lost:
+            lost.append(answer)
+            raise httpx2.ReadError("connection reset", request=request)
+        return answer
+
+    with httpx2.Client(transport=httpx2.MockTransport(lose_the_first), base_url="https://serve") as http:
+        claim = ServeQueue(ServeClient(http), "w").claim(Work.SOW)
+    assert isinstance(claim, Claim)
+    assert (claim.name, claim.epoch) == (lost[0].json()["name"], lost[0].json()["epoch"])
+    assert sum("holder" in row for row in serve.rows.values()) == 1
+
+
+def test_holders_are_unlike() -> None:
+    assert len({new_holder() for _ in range(50)}) == 50
+
+
+def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
+    for name in ("is-up", "is-deleted", "is-gone"):
+        serve.build("tyk", name, "sha")
+        serve.work_off("sow")
+    serve.send("DELETE", "/env/is-gone")
+    serve.clock.advance(s=GRACE_S)
+    serve.work_off("reap")
+    serve.send("DELETE", "/env/is-deleted")
+    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).wanted()
+    assert wanted == {"is-up": True, "is-deleted": False, "is-gone": False}
+
+
+# ── the stream of changes ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_change_wakes_who_waits(serve: Serve) -> None:
+    http = httpx2.Client(base_url=serve.url, verify=serve.context(Role.WORKER), trust_env=False)
+    with closing(ServeChanges(ServeClient(http))) as changes:
+        assert changes.wait(5)  # whatever happened before it listened
+        assert not changes.wait(0.05)
+        serve.build("tyk", "app-test", "sha")
+        assert changes.wait(1)
+
+
+def test_the_stream_is_taken_up_again_after_a_restart_of_serve(emulator: Emulator, certificates: Certificates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    context = ClientTls(certificates.of(Role.WORKER)).context
+    http = httpx2.Client(base_url=f"https://{address}", verify=context, trust_env=False)
+    with closing(ServeChanges(ServeClient(http))) as changes:
+        with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address):
+            assert changes.wait(5)
+            assert not changes.wait(0.05)
+        with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address) as second:
+            assert changes.wait(10)  # it listens again, and says so, because something may have been missed
+            eventually(lambda: not changes.wait(0.05))
+            second.build("tyk", "app-test", "sha")
+            assert changes.wait(1)
+
+
+@pytest.mark.parametrize("fault", ["hangs up", "speaks no HTTP", "is busy"])
+def test_a_stream_that_is_refused_is_asked_for_again(fault: str) -> None:
+    def stream(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: connected\n\ndata: {}\n\n")
+
+    with _broken(FAULTS[fault][0], stream) as server, closing(ServeChanges(server.client)) as changes:
+        assert changes.wait(5)
+        assert len(server.requests) >= 2
+
+
+def test_waiting_without_a_server_is_only_waiting() -> None:
+    with _broken(_hanging_up) as server, closing(ServeChanges(server.client)) as changes:
+        assert not changes.wait(0.2)
+        assert server.requests

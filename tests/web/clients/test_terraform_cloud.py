@@ -1,0 +1,108 @@
+"""Workspaces of Terraform Cloud, asked of a server on loopback; the token is in no message."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from gromit.core.doctor.installation import Workspace
+from gromit.errors import BackendError, ConfigError, Denied, GromitError, NotFound, Temporary
+from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
+from tests.fakes.terraform_cloud import ORGANIZATION, TerraformCloudServer, terraform_cloud
+
+TOKEN = "canary-of-a-token"
+
+
+@pytest.fixture
+def server() -> Iterator[TerraformCloudServer]:
+    with terraform_cloud(TOKEN, base_prod=9, infra_prod=None) as made:
+        yield made
+
+
+def look(
+    server: TerraformCloudServer, name: str = "base-prod", *, token: str = TOKEN, organization: str = ORGANIZATION
+) -> Workspace:
+    with closing(new_client(server.url, token)) as http:
+        return TerraformCloud(http, organization).workspace(name)
+
+
+def test_a_workspace_says_which_state_it_has(server: TerraformCloudServer) -> None:
+    assert look(server) == Workspace("base-prod", "local", 9, 12)
+
+
+def test_a_workspace_without_a_state_says_so(server: TerraformCloudServer) -> None:
+    assert look(server, "infra-prod") == Workspace("infra-prod", "local", None)
+
+
+@pytest.mark.parametrize("mode", ["remote", "agent"])
+def test_a_workspace_says_where_its_runs_are_executed(server: TerraformCloudServer, mode: str) -> None:
+    server.execution_mode = mode
+    assert [look(server, name).execution_mode for name in ("base-prod", "infra-prod")] == [mode, mode]
+
+
+def test_names_do_not_lead_elsewhere(server: TerraformCloudServer) -> None:
+    with pytest.raises(NotFound):
+        look(server, "../base-prod?x")
+    assert server.asked == ["/api/v2/organizations/acme/workspaces/..%2Fbase-prod%3Fx"]
+
+
+@pytest.mark.parametrize(("name", "organization"), [("absent", ORGANIZATION), ("base-prod", "others")])
+def test_what_is_not_there_is_named(server: TerraformCloudServer, name: str, organization: str) -> None:
+    with pytest.raises(NotFound, match=f"organisation {organization} has no workspace {name}"):
+        look(server, name, organization=organization)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, Denied), (403, Denied), (429, Temporary), (500, Temporary), (503, Temporary), (302, BackendError), (400, BackendError)],
+)
+def test_what_it_answers_instead_is_said(server: TerraformCloudServer, status: int, error: type[GromitError]) -> None:
+    server.status = status
+    with pytest.raises(error, match=str(status)) as caught:
+        look(server)
+    assert type(caught.value) is error
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"data": []}',
+        b'{"data": {"id": "x", "attributes": {"resource-count": 1, "serial": 1}}}',
+        b'{"data": {"id": "x", "attributes": {"execution-mode": "local", "resource-count": 1, "serial": "x"}}}',
+    ],
+)
+def test_what_is_not_terraform_cloud_is_said(server: TerraformCloudServer, body: bytes) -> None:
+    server.body = body
+    with pytest.raises(BackendError, match="is not Terraform Cloud"):
+        look(server)
+
+
+def test_a_wrong_token_is_refused_and_not_quoted(server: TerraformCloudServer) -> None:
+    with pytest.raises(Denied) as caught:
+        look(server, token="canary-of-another-token")
+    assert "canary" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_one_that_cannot_be_reached_is_said() -> None:
+    with terraform_cloud(TOKEN) as gone:
+        pass
+    with pytest.raises(Temporary, match="could not reach Terraform Cloud") as caught:
+        look(gone)
+    assert TOKEN not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("url", ["http://app.terraform.io", "http://10.0.0.1:8080", "ftp://localhost.example.com", "nonsense"])
+def test_the_token_is_not_sent_in_clear(url: str) -> None:
+    with pytest.raises(ConfigError, match="not an https URL"):
+        new_client(url, TOKEN)
+
+
+@pytest.mark.parametrize("token", ["canary\r\nX-Header: 1", "canäry"])
+def test_what_cannot_be_a_token_is_not_sent_nor_quoted(token: str) -> None:
+    with pytest.raises(ConfigError, match="TF_API_TOKEN is not a token") as caught:
+        new_client("https://app.terraform.io", token)
+    assert token not in f"{caught.value} {caught.value.hint}"

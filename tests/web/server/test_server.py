@@ -1,0 +1,299 @@
+"""A running server: whom it knows, what it survives, how it ends."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from gromit.adapters.security.pki_files import DenyListFile
+from gromit.core.security.roles import Role
+from gromit.core.time import Millis
+from gromit.errors import BackendError, ConfigError
+from gromit.web.server.accept import HANDSHAKES_FAILED, REFUSED
+from gromit.web.server.health import health_app
+from gromit.web.server.limits import Limits, Receive, Scope, Send
+from gromit.web.server.server import Listener, Server
+from gromit.web.server.tls import Identity, ServerTls
+from tests.fakes.authority import Files, TestCa
+from tests.fakes.clients import connection, read_all, read_answer, read_until, tls_context, wait_for
+from tests.web.applications import mirror
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+class House:
+    """A server with mutual TLS, a clock that the test moves, and a deny list."""
+
+    def __init__(self, folder: Path, *, limits: Limits | None = None, refresh_s: float = 60) -> None:
+        self.ca = TestCa(folder)
+        self.late_ms = 0
+        self.denylist = folder / "denylist"
+        self.denylist.touch()
+        files = self.ca.leaf("serve", "server")
+        tls = ServerTls(Identity(files.cert, files.key, files.ca), denylist=DenyListFile(self.denylist))
+        listener = Listener(mirror, "127.0.0.1:0", tls, limits or Limits())
+        self.server = Server(listener, refresh_s=refresh_s, now_ms=self.now_ms)
+
+    def now_ms(self) -> Millis:
+        return Millis(time.time_ns() // 1_000_000 + self.late_ms)
+
+    @contextmanager
+    def client(self, files: Files) -> Iterator[socket.socket]:
+        with connection(self.server.address(), tls_context(files, files.ca)) as stream:
+            yield stream
+
+
+def _status(stream: socket.socket) -> int:
+    stream.sendall(GET)
+    return int(read_answer(stream).split(b" ", 2)[1])
+
+
+class TestPeers:
+    """The certificate is looked at again for each request."""
+
+    def test_one_that_is_revoked_while_connected_is_refused_with_its_next_request(self, tmp_path: Path) -> None:
+        house = House(tmp_path)
+        alice, bob = house.ca.leaf("alice", Role.OPERATOR), house.ca.leaf("bob", Role.OPERATOR)
+        with house.server.running(), house.client(alice) as hers, house.client(bob) as his:
+            assert (_status(hers), _status(his)) == (200, 200)
+            house.denylist.write_text(f"{alice.serial}\n")
+            assert (_status(hers), _status(his)) == (403, 200)
+            assert read_all(hers) == b""
+            with house.client(alice) as again:
+                again.sendall(GET)
+                answer = read_answer(again)
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": f"certificate {alice.serial} was revoked"}
+
+    def test_nobody_is_let_in_while_the_deny_list_cannot_be_read(self, tmp_path: Path) -> None:
+        house = House(tmp_path)
+        with house.server.running(), house.client(house.ca.leaf("alice", Role.OPERATOR)) as stream:
+            assert _status(stream) == 200
+            house.denylist.rename(tmp_path / "away")
+            assert _status(stream) == 503
+            house.denylist.write_text("no serial")
+            assert _status(stream) == 503
+            (tmp_path / "away").rename(house.denylist)
+            assert _status(stream) == 200
+
+    def test_one_that_expires_while_connected_is_refused_with_its_next_request(self, tmp_path: Path) -> None:
+        house = House(tmp_path)
+        with house.server.running(), house.client(house.ca.leaf("alice", Role.OPERATOR, days=1)) as stream:
+            assert _status(stream) == 200
+            house.late_ms = 24 * 3600 * 1000
+            assert _status(stream) == 403
+
+    def test_open_connections_of_revoked_certificates_are_cut(self, tmp_path: Path) -> None:
+        house = House(tmp_path, refresh_s=0.02)
+        alice, bob = house.ca.leaf("alice", Role.OPERATOR), house.ca.leaf("bob", Role.OPERATOR)
+        with house.server.running(), house.client(alice) as hers, house.client(bob) as his:
+            assert (_status(hers), _status(his)) == (200, 200)
+            house.denylist.write_text(f"{alice.serial} # left\n")
+            assert read_all(hers) == b""
+            assert _status(his) == 200
+
+
+class TestCrowds:
+    """Many connections, honest and not."""
+
+    def test_half_open_handshakes_end_and_keep_nobody_out(self, tmp_path: Path) -> None:
+        house = House(tmp_path, limits=Limits(handshake_s=1.0, handshakes=20, connections=5))
+        alice = house.ca.leaf("alice", Role.VIEWER)
+        failed = {reason: HANDSHAKES_FAILED.labels(reason) for reason in ("displaced", "timeout")}
+        before = sum(c._value.get() for c in failed.values())
+        with house.server.running(), ExitStack() as stack:
+            silent = [stack.enter_context(connection(house.server.address())) for _ in range(60)]
+            for _ in range(5):
+                with house.client(alice) as stream:
+                    assert _status(stream) == 200
+            assert [read_all(each) for each in silent] == [b""] * 60
+            wait_for(lambda: sum(c._value.get() for c in failed.values()) == before + 60)
+        assert failed["timeout"]._value.get() > 0
+        assert failed["displaced"]._value.get() > 0
+
+    def test_connections_beyond_the_limit_are_refused_until_one_ends(self, tmp_path: Path) -> None:
+        house = House(tmp_path, limits=Limits(connections=3))
+        alice = house.ca.leaf("alice", Role.VIEWER)
+        before = REFUSED._value.get()
+        with house.server.running(), ExitStack() as stack:
+            for _ in range(2):
+                assert _status(stack.enter_context(house.client(alice))) == 200
+            with house.client(alice) as third:
+                assert _status(third) == 200
+                with connection(house.server.address()) as fourth:
+                    assert read_all(fourth) == b""
+            assert REFUSED._value.get() == before + 1
+
+            def served() -> bool:
+                with contextlib.suppress(OSError), house.client(alice) as stream:
+                    return _status(stream) == 200
+                return False
+
+            wait_for(served)
+
+
+class TestListeners:
+    """Several addresses, and what is wrong with some."""
+
+    def test_two_listeners_live_in_one_server(self, tmp_path: Path) -> None:
+        ca, registry = TestCa(tmp_path), CollectorRegistry()
+        Counter("ours", "of the test", registry=registry).inc()
+        files, alice = ca.leaf("serve", "server"), ca.leaf("alice", Role.VIEWER)
+        tls = ServerTls(Identity(files.cert, files.key, files.ca))
+        fault: list[str | None] = [None]
+        health = health_app(registry, lambda: fault[0])
+        server = Server(Listener(mirror, "127.0.0.1:0", tls), Listener(health, "127.0.0.1:0"))
+        with server.running(), httpx2.Client(base_url=f"http://{server.address(1)}", trust_env=False) as plain:
+            with connection(server.address(0), tls_context(alice, alice.ca)) as stream:
+                assert _status(stream) == 200
+            assert (plain.get("/healthcheck").text, plain.get("/readyz").text) == ("OK", "OK")
+            fault[0] = "the table does not answer"
+            not_ready = plain.get("/readyz")
+            assert (not_ready.status_code, not_ready.json()) == (503, {"error": "the table does not answer"})
+            metrics = plain.get("/metrics").text
+            assert plain.get("/newbuild").status_code == 404
+        assert "ours_total 1.0" in metrics
+        assert "gromit_tls_handshakes_failed" in metrics
+        assert "process_open_fds" in metrics
+
+    def test_what_is_told_regularly_is_told_at_once_and_again_until_the_end(self) -> None:
+        told, third = [0], threading.Event()
+
+        def tell() -> None:
+            told[0] += 1
+            if told[0] >= 3:
+                third.set()
+
+        server = Server(Listener(health_app(CollectorRegistry(), lambda: None, tell, 0.01), "127.0.0.1:0"))
+        with server.running():
+            assert third.wait(30)
+        assert told[0] >= 3
+
+    def test_an_address_that_is_taken_is_named(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            with pytest.raises(ConfigError, match=address):
+                Server(Listener(mirror, "127.0.0.1:0"), Listener(mirror, address)).bind()
+
+    @pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:x", "203.0.113.7:0"])
+    def test_an_address_that_is_none_of_ours_is_named(self, address: str) -> None:
+        with pytest.raises(ConfigError, match=f"cannot listen on {address}"):
+            Server(Listener(mirror, address)).bind()
+
+    def test_an_ipv6_address_is_written_in_brackets(self) -> None:
+        server = Server(Listener(mirror, "[::1]:0"))
+        with server.running(), connection(server.address().replace("[::1]", "::1")) as stream:
+            assert server.address().startswith("[::1]:")
+            assert _status(stream) == 200
+
+    def test_an_application_that_does_not_start_ends_the_server(self) -> None:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            assert scope["type"] == "lifespan"
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "no table"})
+
+        server = Server(Listener(mirror, "127.0.0.1:0"), Listener(broken, "127.0.0.1:0"))
+        with pytest.raises(BackendError, match="did not start"), server.running():
+            raise AssertionError("it must not get here")
+
+
+SCRIPT = """
+import asyncio, sys
+from gromit import log
+from gromit.web.server import Listener, Server
+
+log.set_up("info", "json")
+
+stopping = asyncio.Event()
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("no lifespan")
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"data: hello\\n\\n", "more_body": True})
+    if scope["path"] == "/deaf":
+        await asyncio.sleep(600)
+    await stopping.wait()
+    await send({"type": "http.response.body", "body": b"data: bye\\n\\n"})
+
+server = Server(Listener(app, "127.0.0.1:0"), on_stop=stopping.set, grace_s=int(sys.argv[1]))
+server.bind()
+print(server.address(), flush=True)
+try:
+    server.run()
+except KeyboardInterrupt:
+    sys.exit(130)
+print("clean", flush=True)
+"""
+
+
+@contextmanager
+def _process(grace_s: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-c", SCRIPT, str(grace_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(os.environ)) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+class TestStopping:
+    """Signals, to a process of its own."""
+
+    @pytest.mark.parametrize(("number", "code", "rest"), [(signal.SIGTERM, 0, "clean\n"), (signal.SIGINT, 130, "")])
+    def test_a_signal_ends_streams_and_then_the_server(self, number: signal.Signals, code: int, rest: str) -> None:
+        with _process(60) as (process, address), connection(address) as stream:
+            stream.sendall(GET)
+            read_until(stream, b"hello")
+            process.send_signal(number)
+            assert b"bye" in read_all(stream)
+            assert process.wait(20) == code
+            assert process.stdout is not None
+            assert process.stdout.read() == rest
+
+    def test_what_does_not_end_is_cut_after_the_grace(self) -> None:
+        with _process(1) as (process, address), connection(address) as stream:
+            stream.sendall(GET.replace(b"/ ", b"/deaf ", 1))
+            read_until(stream, b"hello")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+    def test_a_second_signal_waits_for_nothing(self) -> None:
+        with _process(600) as (process, address), connection(address) as stream:
+            stream.sendall(GET.replace(b"/ ", b"/deaf ", 1))
+            read_until(stream, b"hello")
+            process.send_signal(signal.SIGTERM)
+            wait_for(lambda: _refuses(address))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+    def test_a_server_asked_to_stop_before_it_runs_does_not_run(self) -> None:
+        server = Server(Listener(mirror, "127.0.0.1:0"))
+        server.stop()
+        server.run()
+
+    def test_stopping_one_that_has_ended_is_no_error(self) -> None:
+        server = Server(Listener(mirror, "127.0.0.1:0"))
+        with server.running():
+            pass
+        server.stop()
+
+
+def _refuses(address: str) -> bool:
+    try:
+        with connection(address):
+            return False
+    except ConnectionError:
+        return True
