@@ -1,8 +1,8 @@
 # The image of every part of gromit: the stage `server` (the last one) runs on AWS, the stage `local` is the local cloud.
-# Everything that is downloaded is downloaded while it is built, and compared with a hash that stands here or in requirements/.
+# All downloads happen at build time, and each is compared with a hash from this file or from requirements/.
 #
-# The base image alone is pinned by a tag: its digest could not be looked up where this was written. Whoever builds for production
-# gives one: --build-arg PYTHON=3.13-slim@sha256:…
+# Only the base image is pinned by a tag, because its digest depends on the registry. Pass the digest if you build for
+# production: --build-arg PYTHON=3.13-slim@sha256:…
 ARG PYTHON=3.13-slim
 
 FROM python:${PYTHON} AS wheel
@@ -29,7 +29,7 @@ COPY --from=wheel /dist /dist
 RUN pip --python /opt/gromit/bin/python install --quiet --no-cache-dir --no-index --no-deps /dist/*.whl \
  && pip --python /opt/gromit/bin/python check
 
-# Terraform (BUSL-1.1) and provider (MPL-2.0) that the tests apply with. docs/how-to/build-the-image.md says how to take others.
+# Terraform (BUSL-1.1) and provider (MPL-2.0) that the tests apply with. docs/how-to/build-the-image.md shows how to use others.
 FROM python:${PYTHON} AS terraform
 ARG TERRAFORM_NAME=terraform
 ARG TERRAFORM_URL=https://releases.hashicorp.com/terraform/1.11.4/terraform_1.11.4_linux_amd64.zip
@@ -39,13 +39,13 @@ ARG PROVIDER_URL=https://releases.hashicorp.com/terraform-provider-aws/5.100.0/t
 ARG PROVIDER_HASH=h1:edXOJWE4ORX8Fm+dpVpICzMZJat4AX0VRCAy/xkcOc0=
 COPY image/bake.py /build/bake.py
 RUN python /build/bake.py program "$TERRAFORM_URL" "$TERRAFORM_HASH" --name "$TERRAFORM_NAME" --to /opt/terraform/bin
-# A layer of its own: another provider does not need another terraform.
+# A layer of its own, so that a new provider does not download terraform again.
 # hadolint ignore=DL3059
 RUN python /build/bake.py provider "$PROVIDER_URL" "$PROVIDER_HASH" --version "$PROVIDER_VERSION" --to /opt/terraform/mirror
 
-# What both images stand on. The user's ids are those of the access point of the certificates; nothing but /tmp is written, so that
-# the root file system can be read-only. /tmp is a volume because one of ECS takes its owner and mode from here, and is root's alone
-# otherwise.
+# Base of both images. The access point of the certificates expects the user's ids.
+# The parts write only to /tmp, so the root file system can be read-only. /tmp is a volume here because an ECS volume takes
+# its owner and mode from the image; otherwise it would belong to root.
 FROM python:${PYTHON} AS ground
 RUN groupadd --gid 1000 gromit \
  && useradd --uid 1000 --gid 1000 --create-home --shell /usr/sbin/nologin gromit

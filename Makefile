@@ -1,24 +1,24 @@
-# The front: `make demo` shows the product on this machine, `make test` is what CI runs. Everything lives in .venv.
+# `make demo` shows the product on this machine, and `make test` runs what CI runs. Everything is in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Its pins contradict ours, so that it has an environment of its own.
+# checkov's pins conflict with ours, so it has an environment of its own.
 CHECKOV := .venv-checkov/.installed
-# Tests start hundreds of processes: where Python may not keep what it has compiled, each compiles everything anew.
+# Tests start hundreds of processes. Without bytecode files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check types lint imports checkov docs pins clean
-# Tests that share a local cloud stay together on one of the processes.
+.PHONY: help setup demo test test-all check types lint imports checkov docs changelog pins clean
+# Tests that share a local cloud run in the same process.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
-# The emulator's state is one per process: what speaks to an emulator in another process does not share one with its own tests.
+# The emulator has one state per process, so tests with an emulator in another process run apart.
 APART = tests/contracts/terraform tests/e2e tests/platform
 TOGETHER = $(APART:%=--ignore=%)
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## make .venv with everything pinned
+setup: $(STAMP) ## create .venv with pinned versions of everything
 
 $(STAMP): pyproject.toml requirements/dev.txt requirements/uv.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -28,10 +28,10 @@ $(STAMP): pyproject.toml requirements/dev.txt requirements/uv.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## the whole loop on this machine: build, environment, URL, newer build, deletion
+demo: $(STAMP) ## run the whole loop on this machine: build, environment, URL, newer build, deletion
 	@$(BIN)/gromit local demo
 
-check: lint types imports ## the static checks alone
+check: lint types imports ## run the static checks
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check --quiet .
@@ -43,15 +43,15 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-test: check ## everything CI runs, the demo included
+test: check ## run everything that CI runs, including the demo
 	$(PYTEST) -m "not long" $(TOGETHER)
 	$(PYTEST) -m "not long" $(APART)
 
-test-all: check checkov ## also what is long, and what needs terraform or tofu on the PATH, or the provider in GROMIT_TEST_MIRROR
+test-all: check checkov ## run also the long tests, and those that need terraform or tofu on the PATH or a provider in GROMIT_TEST_MIRROR
 	$(PYTEST) $(TOGETHER)
 	$(PYTEST) $(APART)
 
-checkov: $(STAMP) $(CHECKOV) ## hold all Terraform against checkov's rules; its own environment is made at the first time
+checkov: $(STAMP) $(CHECKOV) ## scan all Terraform code with checkov, which gets an environment of its own
 	@$(BIN)/python -m tests.stacks.checkov
 
 $(CHECKOV): requirements/checkov.txt | $(STAMP)
@@ -59,15 +59,18 @@ $(CHECKOV): requirements/checkov.txt | $(STAMP)
 	@$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python --require-hashes requirements/checkov.txt
 	@touch $@
 
-docs: $(STAMP) ## make the pages anew that are made from the code
+docs: $(STAMP) ## regenerate the pages that are made from the code
 	$(BIN)/python -m tests.docs
 	$(BIN)/python -m tests.stacks.readme
 
-# Everything is pinned as in dev.txt, so that what runs is what was tested; but for what has an environment of its own.
+changelog: $(STAMP) ## show the changelog of the next release
+	@$(BIN)/towncrier build --draft --version Unreleased
+
+# Every file has the versions of dev.txt, so that the tested versions run. Tools with environments of their own are the exception.
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make pins"
 
-pins: $(STAMP) ## renew requirements/*.txt from pyproject.toml
+pins: $(STAMP) ## upgrade requirements/*.txt from pyproject.toml
 	$(COMPILE) --extra local --extra dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra local pyproject.toml -o requirements/local.txt

@@ -1,11 +1,12 @@
-"""Puts terraform and its provider into the image while it is built, so that nothing is downloaded where it runs.
+"""Put terraform and its provider into the image at build time, so that a running part downloads nothing.
 
     python bake.py program URL HASH --name terraform --to /opt/terraform/bin
     python bake.py provider URL HASH --version 5.100.0 --to /opt/terraform/mirror
 
-HASH is written as terraform's lock files write it: `zh:` and the SHA-256 of the archive in hex, as the publisher's `SHA256SUMS`
-gives it; or `h1:` and the hash of what is in it, as `.terraform.lock.hcl` gives it. Nothing is unpacked before it was compared.
-The standard library alone is used: the stage that runs this has nothing else.
+HASH has the form of terraform's lock files: `zh:` and the SHA-256 of the archive in hex, from the
+publisher's `SHA256SUMS`; or `h1:` and the hash of the content, from a `.terraform.lock.hcl`.
+The script compares the hash before it unpacks anything.
+It uses only the standard library, because its build stage has nothing else.
 """
 
 import argparse
@@ -23,20 +24,20 @@ from urllib.error import URLError
 from zipfile import BadZipFile, ZipFile
 
 SOURCE = "registry.terraform.io/hashicorp/aws"
-"""Address of the provider, as the stacks require it."""
+"""Address of the provider in the stacks."""
 
 _TIMEOUT_S = 60
 _CHUNK = 1 << 20
 
 
 class Refused(Exception):
-    """What was downloaded is not what was asked for, or could not be had."""
+    """The download failed, or its content is wrong."""
 
 
 def bake_program(archive: Path, name: str, to: Path) -> Path:
-    """The program `name` of an archive, executable, in the folder `to`; its licence, if one is in there, beside it. Gives its path.
+    """Unpack the program `name` and its licence, if there is one, into the folder `to`; return its path.
 
-    Raises `Refused` if the archive has no such program.
+    Raises `Refused` if the archive does not contain the program.
     """
     with ZipFile(archive) as opened:
         if name not in opened.namelist():
@@ -48,9 +49,9 @@ def bake_program(archive: Path, name: str, to: Path) -> Path:
 
 
 def bake_provider(archive: Path, version: str, to: Path, platform: str = "linux_amd64") -> Path:
-    """A provider's archive as an unpacked mirror in the folder `to`: what a `filesystem_mirror` links to. Gives its folder in it.
+    """Unpack a provider into the folder `to`, as a `filesystem_mirror` needs it; return its folder.
 
-    Raises `Refused` if the archive is none of the provider in that version, or would write elsewhere.
+    Raises `Refused` if the archive is not that version of the provider, or would write elsewhere.
     """
     folder = to / SOURCE / version / platform
     with ZipFile(archive) as opened:
@@ -67,7 +68,7 @@ def bake_provider(archive: Path, version: str, to: Path, platform: str = "linux_
 
 
 def verify(archive: Path, wanted: str) -> None:
-    """Compare an archive with its hash. Raises `Refused` if it is another one, or if the hash is not written as it should be."""
+    """Compare an archive with its hash. Raises `Refused` if they differ, or if the hash is malformed."""
     scheme = wanted.partition(":")[0]
     if scheme not in {"zh", "h1"}:
         raise Refused(f"{wanted} is no hash of terraform's: write zh:HEX (SHA-256 of the archive) or h1:BASE64 (of its content)")
@@ -78,22 +79,25 @@ def verify(archive: Path, wanted: str) -> None:
 
 
 def content_hash(members: Iterable[tuple[str, str]]) -> str:
-    """The `h1:` hash of files, given as name and SHA-256 in hex: that of a list which `sha256sum` would print, sorted by name."""
+    """Compute the `h1:` hash of files from their names and SHA-256.
+
+    It is the hash of the list that `sha256sum` would print, sorted by name.
+    """
     listed = "".join(f"{digest}  {name}\n" for name, digest in sorted(members))
     return "h1:" + base64.b64encode(hashlib.sha256(listed.encode()).digest()).decode()
 
 
 def download(url: str, to: Path) -> None:
-    """Fetch `url` into the file `to`. Raises `Refused` if it cannot be had."""
+    """Fetch `url` into the file `to`. Raises `Refused` if that fails."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, to.open("wb") as file:  # noqa: S310 - told by the builder
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, to.open("wb") as file:  # noqa: S310 - the builder's own argument
             shutil.copyfileobj(answer, file, _CHUNK)
     except (URLError, OSError, ValueError) as error:
         raise Refused(f"cannot download {url}: {error}") from error
 
 
 def main(arguments: list[str]) -> int:
-    """Download, compare, unpack; gives the exit code: 0, or 1 with the reason on standard error."""
+    """Download, compare and unpack. Return 0, or 1 with the reason on standard error."""
     wanted = _parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -112,13 +116,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bake.py", description="Puts terraform and its provider into the image.")
+    parser = argparse.ArgumentParser(prog="bake.py", description="Put terraform and its provider into the image.")
     kinds = parser.add_subparsers(dest="what", required=True)
     program = kinds.add_parser("program", help="the program itself")
     program.add_argument("--name", required=True, help="its name in the archive: terraform or tofu")
     provider = kinds.add_parser("provider", help="the AWS provider, as an unpacked mirror")
     provider.add_argument("--version", required=True, help="its version, for example 5.100.0")
-    provider.add_argument("--platform", default="linux_amd64", help="what it is made for")
+    provider.add_argument("--platform", default="linux_amd64", help="its platform")
     for kind in (program, provider):
         kind.add_argument("url", help="address of the zip archive")
         kind.add_argument("hash", help="zh:HEX or h1:BASE64")

@@ -1,10 +1,10 @@
-"""Whether what runs in the container answers: the image's health check, and that of task definitions.
+"""Health check of the image and of task definitions.
 
     python healthy.py [PID]
 
-It looks at the command line that the container was started with (process 1, which may be an init that carries it on), and asks
-serve or gateway on the address that the same settings give them. What works and ends has nothing that could be asked: it is healthy
-as long as it runs.
+It reads the command line of the container (process 1, which may be an init that passes it on), and
+asks serve or the gateway at the address from the same settings. A worker has no address, so it is
+healthy while it runs.
 """
 
 import ssl
@@ -23,22 +23,23 @@ if TYPE_CHECKING:
     from gromit.config.schema import Settings
 
 _TIMEOUT_S = 10
-"""Less than the health check's own 15 s, so that the reason is seen."""
+"""Less than the health check's own 15 s, so that the reason is visible."""
 
 _EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S104 - read, not bound
-"""Address to listen on to the one to ask on."""
+"""Map from an address to listen on to the address to ask."""
 
 
 def arguments(line: Sequence[str]) -> list[str] | None:
-    """What a command line gives to gromit, whatever starts it, as in `python …/gromit serve`; None if it is not gromit's."""
+    """Return gromit's arguments in a command line such as `python …/gromit serve`; None for another program."""
     at = next((place for place, word in enumerate(line) if PurePath(word).name == "gromit"), None)
     return None if at is None else list(line[at + 1 :])
 
 
 def called(words: list[str]) -> tuple[str, "Settings"]:
-    """The command that `words` call (empty if none), and its settings. serve and gateway take no options but those of all commands.
+    """Return the command in `words` (empty if none) and its settings.
 
-    Raises `click.ClickException` or `GromitError` for what cannot be called.
+    serve and gateway have no options of their own.
+    Raises `click.ClickException` or `GromitError` for an invalid call.
     """
     loose = {"ignore_unknown_options": True, "allow_extra_args": True}
     with cli.Command("any", context_settings=loose, add_help_option=False).make_context("gromit", words) as context:
@@ -46,7 +47,7 @@ def called(words: list[str]) -> tuple[str, "Settings"]:
 
 
 def address(name: str, settings: "Settings") -> str | None:
-    """Where the part `name` says whether it lives; None if it does not serve."""
+    """Return the health URL of the part `name`; None if it is not a server."""
     if name == "serve":
         return f"http://{_reachable(settings.serve.health)}/healthcheck"
     if name == "gateway":
@@ -56,16 +57,16 @@ def address(name: str, settings: "Settings") -> str | None:
 
 
 def ask(url: str) -> None:
-    """Get `url`, past all proxies. Raises `OSError` if the answer is not a good one, or none comes."""
+    """Get `url` without proxies. Raises `OSError` if the answer is missing or not successful."""
     trust = ssl.create_default_context()
-    trust.check_hostname = False  # the certificate is for the public name, and this asks ourselves
+    trust.check_hostname = False  # the certificate names the public address, not this one
     trust.verify_mode = ssl.CERT_NONE
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
     opener.open(url, timeout=_TIMEOUT_S).close()
 
 
 def main(pid: str = "1") -> int:
-    """0 if the process `pid` is well, else 1 with the reason on standard error."""
+    """Return 0 if the process `pid` is healthy, or 1 with the reason on standard error."""
     try:
         words = arguments(Path("/proc", pid, "cmdline").read_text(encoding="utf-8").split("\0")[:-1])
         if words is None:

@@ -1,9 +1,9 @@
-"""Whether an image has all that environments are made with: its terraform and its provider make sense of the packaged stack.
+"""Check that an image can sow: its terraform and its provider accept the packaged stack.
 
     docker run --rm --read-only --network none --entrypoint python IMAGE /opt/gromit/self_check.py
 
-The program and the mirror are found as sow finds them, from the image's own settings. No backend is set up and nothing is looked
-up, so it needs neither a network nor an account.
+It finds the program and the mirror as sow does, from the image's own settings. It configures no
+backend and looks nothing up, so it needs neither a network nor an account.
 """
 
 import os
@@ -22,11 +22,14 @@ from gromit.core.stack.terraform import Backend, Call
 from gromit.errors import GromitError
 
 _STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
-_WORTH_TELLING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
+_WORTH_PRINTING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
 
 
 def check(session: Session, folder: Path) -> list[str]:
-    """What terraform says of the packaged stack, copied into `folder`. Raises `GromitError` for what is missing or wrong."""
+    """Run terraform on a copy of the packaged stack in `folder`; return its output.
+
+    Raises `GromitError` if something is missing or wrong.
+    """
     said: list[str] = []
     shutil.copytree(session.setup.stack, folder, dirs_exist_ok=True)
     with session.opened() as ready:
@@ -38,7 +41,7 @@ def check(session: Session, folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Check this machine's, or this container's, terraform; gives the exit code."""
+    """Check the terraform of this machine or container, and return the exit code."""
     log.set_up("warn", "auto")
     chosen = load(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
@@ -57,7 +60,7 @@ def main() -> int:
             return 1
         finally:
             session.close()
-    print(*(line for line in said if _WORTH_TELLING.match(line)), sep="\n")
+    print(*(line for line in said if _WORTH_PRINTING.match(line)), sep="\n")
     return 0
 
 

@@ -85,7 +85,7 @@ def test_the_source_archive_holds_what_the_wheel_and_the_image_are_made_of_and_h
     assert {f"src/{name}" for name in _files(SOURCE)} <= names
     for folder in ("docs", "image", "requirements", "terraform"):
         assert {f"{folder}/{name}" for name in _files(ROOT / folder)} <= names
-    assert {"Dockerfile", ".dockerignore", "compose.yaml", "pyproject.toml", "LICENSE", "CHANGELOG.md"} <= names
+    assert {"Dockerfile", ".dockerignore", "compose.yaml", "pyproject.toml", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
     assert not [name for name in names if name.startswith((".git/", ".venv", "tests/"))]
 
 
@@ -142,6 +142,8 @@ def test_the_steps_of_the_release_run_as_they_are_written(tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "python")], check=True, timeout=100)
     version = _run(sys.executable, "-m", "hatchling", "version").stdout
     environ = {"PATH": f"{tmp_path / 'python/bin'}:/usr/bin:/bin", "GITHUB_REF_NAME": f"v{version.strip()}"}
+    changelog = [sys.executable, "-m", "towncrier", "build", "--yes", "--version", version.strip()]
+    subprocess.run(changelog, cwd=tree, capture_output=True, check=True, timeout=100)
     for step in load(WORKFLOWS / "release.yml")["jobs"]["build"]["steps"]:
         if "run" in step:
             done = subprocess.run(
@@ -149,6 +151,7 @@ def test_the_steps_of_the_release_run_as_they_are_written(tmp_path: Path) -> Non
                 cwd=tree, env=environ, capture_output=True, text=True, check=False, timeout=300,
             )  # fmt: skip
             assert done.returncode == 0, step["run"] + done.stdout + done.stderr
+    assert (tree / "notes" / "notes.md").read_text().startswith(f"## {version.strip()} (")
     made = {path.suffix: path for path in (tree / "dist").iterdir()}
     assert set(made) == {".whl", ".gz", ".json"}
     _assert_complete(json.loads(made[".json"].read_text()))
