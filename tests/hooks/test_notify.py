@@ -99,7 +99,7 @@ def test_what_is_no_build_and_no_end_of_a_branch_tells_nothing_and_needs_no_toke
     nobody = Workflow(workflow.folder, {"url": workflow.inputs["url"]})
     done = nobody.run(SILENT[case])
     assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
-    assert "nothing to tell" in done.log
+    assert "nothing to report" in done.log
     assert serve.rows == before
 
 
@@ -125,7 +125,7 @@ def test_a_branch_that_was_never_reported_has_nothing_to_take_back(workflow: Wor
     before = serve.rows
     done = workflow.run(events.delete(repository="tyk-pump"))
     assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
-    assert "nothing to take back" in done.log
+    assert "nothing to retire" in done.log
     assert serve.rows == before
 
 

@@ -47,7 +47,7 @@ def test_a_gateway_that_is_busy_is_asked_again(workflow: Workflow, gateway: Trou
     gateway.answers.append(_busy(status))
     done = workflow.run(events.push())
     assert (done.code, len(gateway.tokens)) == (0, 2)
-    assert f"{status}: later; again in " in done.log
+    assert f"{status}: later; next attempt in " in done.log
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -194,7 +194,7 @@ class TestWrongWorkflows:
 
     @pytest.mark.parametrize("token", ["two words", "a\nx-injected: y", "\u00fc"])
     def test_a_token_that_could_be_none(self, token: str) -> None:
-        with pytest.raises(notify.Wrong, match="the token holds blanks") as refused:
+        with pytest.raises(notify.Wrong, match="the token contains blanks") as refused:
             notify.token_of({"NOTIFY_TOKEN": token}, "")
         assert token not in str(refused.value)
 
