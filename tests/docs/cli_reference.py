@@ -1,4 +1,4 @@
-"""Makes the reference of commands from the commands themselves: `make docs`."""
+"""Make the reference of commands from the commands themselves (`make docs`)."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,14 +10,15 @@ from gromit.cli import COMMANDS, root
 _HEAD = """\
 # Commands
 
-This page is made from the commands themselves (`make docs`), and a test compares the two.
+`make docs` generates this page from the commands themselves, and a test compares the two.
 
-In a usage line, what stands in brackets may be left out, and `...` or `…` means one or more.
-An argument ROOT is the config root; without it the setting `root` counts (for chitragupta only where it is set).
-[errors.md](errors.md) lists the exit codes, [settings.md](settings.md) what can be set.
-Results are written to standard output, progress and logs to standard error.
+In a usage line, brackets mark what you can omit, and `...` or `…` means one or more.
+An argument ROOT is the config root. Without it, the command uses the setting `root`.
+chitragupta runs without a config root if neither is set.
+[errors.md](errors.md) lists the exit codes, and [settings.md](settings.md) lists the settings.
+Commands write results to standard output, and progress and logs to standard error.
 
-Every command takes these options, too:
+Every command also accepts these options:
 
 | option | meaning |
 |---|---|
@@ -25,17 +26,17 @@ Every command takes these options, too:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join([_HEAD + _shared(), _overview(), *_commands()])
 
 
 def shared_options() -> frozenset[str]:
-    """The options that every command has, by their longest form."""
+    """Options of every command, by their longest form."""
     return frozenset(_longest(p) for p in _options(root)) - {"--version"} | {"--help"}
 
 
 def commands() -> Iterator[click.Context]:
-    """The context of every command that can be called, groups included, in the order of `gromit --help`."""
+    """Contexts of all commands and groups, in the order of `gromit --help`."""
     yield from _below(click.Context(root, info_name="gromit"))
 
 
@@ -51,7 +52,7 @@ def _below(context: click.Context) -> Iterator[click.Context]:
 
 def _shared() -> str:
     records = [_record(p) for p in _options(root) if _longest(p) in shared_options()]
-    return "".join(f"{row}\n" for row in [*records, "| `-h, --help` | Show how the command is called. |"])
+    return "".join(f"{row}\n" for row in [*records, "| `-h, --help` | Show the usage of the command. |"])
 
 
 def _overview() -> str:
@@ -63,7 +64,12 @@ def _commands() -> Iterator[str]:
     for context in commands():
         level = "#" * (context.command_path.count(" ") + 1)
         usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
-        parts = [f"{level} {context.command_path}\n", f"    {usage}\n", *_text(context.command), *_table(context.command)]
+        parts = [
+            f"{level} {context.command_path}\n",
+            f"    {usage}\n",
+            *_text(context.command),
+            *_table(context.command),
+        ]
         yield "\n".join(parts)
 
 

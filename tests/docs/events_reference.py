@@ -1,4 +1,7 @@
-"""Makes the reference of log events: names, levels and keys from the source, and what each one means from here: `make docs`."""
+"""Make the reference of log events (`make docs`).
+
+Names, levels and keys come from the source, and the meanings from this file.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,119 +10,216 @@ from tests.docs.log_events import Event, events
 
 SOURCE = Path(__file__).parents[2] / "src" / "gromit"
 
+# The formatter would join the wrapped texts.
+# fmt: off
 MEANINGS: Mapping[str, str] = {
-    "catalogue.repositories_without_component": "`repos` names repositories without a component: they are deployed nowhere",
-    "changes.interrupted": "the stream of changes from serve broke; it is taken up again after a second",
-    "claim.lost": "somebody else holds the claim now; what runs is protected by terraform's lock and goes on",
-    "claim.not_renewed": "serve could not be told that the work goes on; it is tried again",
-    "config.environment_removed": "an environment was reaped, and its config folder removed",
-    "config.kept": "a person has changed this config file: it was left as it is",
-    "config.note_unreadable": "the note of what was rendered cannot be read: every file there counts as a person's, and is kept",
-    "config.removed": "a config file that nobody had changed was removed, for its template is gone",
+    "catalogue.repositories_without_component": (
+        "`repos` names repositories without a component, which are deployed nowhere"
+    ),
+    "changes.interrupted": (
+        "the stream of changes from serve broke; the client reconnects after a second"
+    ),
+    "claim.lost": (
+        "another worker holds the claim now; terraform's lock protects the running work, "
+        "which continues"
+    ),
+    "claim.not_renewed": "the claim could not be renewed at serve; the worker retries",
+    "config.environment_removed": "an environment was reaped and its config folder removed",
+    "config.kept": "a person has changed this config file, so it was kept",
+    "config.note_unreadable": (
+        "the note of rendered files is unreadable, so every file in the folder counts as a "
+        "person's and is kept"
+    ),
+    "config.removed": (
+        "an unchanged config file was removed, because its template does not exist any more"
+    ),
     "config.written": "a config file was rendered from its template",
-    "connection.cut": "a client was too slow, sent too much or did not read, and its connection was ended",
-    "connection.not_accepted": "a connection could not be accepted; `left_out` counts the same in the second before",
-    "connection.refused": "a listener has too many connections; `left_out` counts the same in the second before",
-    "dns.blocked": "a record cannot be written or deleted, with why; said once while it stays so",
-    "dns.changed": "a pass has changed the zone: how many records were created, updated and deleted",
-    "dns.pass_failed": "a pass was not made, or not to its end; a watching chitragupta tries again",
-    "dns.passed": "a pass is over: how many records could not be written or deleted, and why the tasks were not seen whole, if so",
-    "dns.put_off": "Route53 is busy with an earlier change, or throttles; the request is sent again",
+    "connection.cut": (
+        "a client was too slow, sent too much or did not read, and its connection was closed"
+    ),
+    "connection.not_accepted": (
+        "a connection could not be accepted; `left_out` counts the same events in the second "
+        "before"
+    ),
+    "connection.refused": (
+        "a listener has too many connections; `left_out` counts the same events in the second "
+        "before"
+    ),
+    "dns.blocked": (
+        "a record cannot be written or deleted, with the reason; logged once while it stays "
+        "so"
+    ),
+    "dns.changed": "a pass changed the zone: numbers of created, updated and deleted records",
+    "dns.pass_failed": "a pass did not start or did not complete; a watching chitragupta retries",
+    "dns.passed": (
+        "a pass ended: number of records that could not be changed, and the reason if the "
+        "list of tasks is incomplete"
+    ),
+    "dns.put_off": "Route53 throttles or is busy with an earlier change; the request is repeated",
     "dns.record": "one record was created, updated or deleted",
-    "dns.refused": "Route53 refused a batch: somebody else has changed the zone, which is looked at once more",
-    "doctor.bug": "a look of the doctor has met a bug; the others were made, and the traceback is in `exception`",
-    "doctor.finding": "something is wrong with the installation: which check, what was seen, and what to do",
-    "doctor.looking": "what the doctor is looking at; on a terminal it is plain text",
-    "doctor.quota": "one of AWS's quotas: how much is used, and how many environments fit; 80 % are wrong (`doctor.quota_percent`)",
-    "doctor.untold": "AWS has not told a quota or how much of it is used, and why in its own words",
-    "fallbacks.kept": "registries cannot be asked what a branch's other repositories have: what they had stays",
-    "environment.changed": "serve has accepted a change: of what kind, by whom, why, and the row's numbers after it",
-    "environments.unreadable": "rows of the table that this release cannot understand; they are left out",
-    "gateway.job_refused": "an OIDC token opened nothing, and why",
-    "gateway.keys_fetched": "the public keys of the issuer of OIDC tokens were fetched, and how many can be used",
-    "gateway.keys_unavailable": "the issuer's public keys could not be had; those had before serve for a day",
-    "gateway.request": "one request at the gateway, however it was refused, but for good answers to `/healthcheck`: "
-    "whose token (its id, or a job's run), which repository, what came of it (`status` null: the client was gone)",
-    "gateway.tokens_unreadable": "the file of tokens cannot be read: every request is answered 503 until it can",
-    "gateway.upstream_failed": "serve could not be reached, or what has answered is not serve",
+    "dns.refused": (
+        "Route53 refused a batch because another client has changed the zone; chitragupta "
+        "lists the zone once more"
+    ),
+    "doctor.bug": (
+        "a check of the doctor hit a bug; the other checks ran, and the traceback is in "
+        "`exception`"
+    ),
+    "doctor.finding": (
+        "something is wrong with the installation: the check, the observation and the remedy"
+    ),
+    "doctor.looking": "the check that the doctor is running; plain text on a terminal",
+    "doctor.quota": (
+        "an AWS quota: usage, and the number of environments that fit; wrong from 80 % on "
+        "(`doctor.quota_percent`)"
+    ),
+    "doctor.untold": "AWS did not report a quota or its usage, with AWS's own message",
+    "fallbacks.kept": (
+        "registries cannot be asked for the fallbacks of a branch, so the previous ones stay"
+    ),
+    "environment.changed": (
+        "serve accepted a change: its kind, actor and reason, and the row's numbers after it"
+    ),
+    "environments.unreadable": "rows that this release cannot parse; they are left out",
+    "gateway.job_refused": "an OIDC token was refused, with the reason",
+    "gateway.keys_fetched": (
+        "the gateway fetched the public keys of the OIDC issuer; number of usable keys"
+    ),
+    "gateway.keys_unavailable": (
+        "the issuer's public keys are unavailable; the gateway uses the previous keys for up "
+        "to a day"
+    ),
+    "gateway.request": (
+        "one request at the gateway, refused ones included, except successful ones to "
+        "`/healthcheck`: the token (its id, or a job's run), the repository and the result "
+        "(`status` null: the client had disconnected)"
+    ),
+    "gateway.tokens_unreadable": (
+        "the token file is unreadable; the gateway answers every request with 503 until it "
+        "can read the file"
+    ),
+    "gateway.upstream_failed": "serve is unreachable, or something else than serve answered",
     "gateway.upstream_slow": "serve did not answer within `gateway.timeout`",
-    "lock.judged": "a lock was in the way, and whether its owner is proven dead",
-    "lock.left": "our own lock could not be released; it is tried again before the next run",
-    "lock.lost": "our own lock was not there any more when it was to be released: somebody has removed it while we worked",
-    "lock.removed": "a person has removed a lock (`gromit env unlock`)",
-    "lock.replaced": "the lock of a dead owner was taken over",
-    "pki.ca_made": "a CA was made",
+    "lock.judged": "a lock was in the way: the verdict on its owner",
+    "lock.left": "the worker could not release its own lock; it retries before the next run",
+    "lock.lost": (
+        "the worker's own lock was missing at its release, because another process removed it "
+        "during the run"
+    ),
+    "lock.removed": "a person removed a lock (`gromit env unlock`)",
+    "lock.replaced": "the worker took over the lock of a dead owner",
+    "pki.ca_made": "a CA was created",
     "pki.issued": "a certificate was issued or renewed",
-    "pki.revoked": "a certificate was put on the deny list",
-    "pki.standing": "how many days a certificate that `gromit pki ensure` sees to is good for; `ca` is the CA's own",
-    "processing.resumed": "processing goes on, and what had stopped it",
-    "processing.suspended": "an operator has stopped all processing",
+    "pki.revoked": "a certificate was added to the deny list",
+    "pki.standing": (
+        "remaining days of a certificate that `gromit pki ensure` manages; `ca` is the CA's "
+        "own"
+    ),
+    "processing.resumed": "processing continues; the reason of the suspension",
+    "processing.suspended": "an operator suspended all processing",
     "provider.unpacked": "the embedded AWS provider was unpacked, once for this user",
-    "request.bug": "a request has met a bug; the traceback is in `exception`",
-    "run.bug": "a run has met a bug; the environment counts as failed, and the traceback is in `exception`",
-    "run.finished": "the work on an environment is over: `ending` is done, failed, fenced, superseded or stopped",
-    "run.folder_gone": "something has removed files of a worker's folder for terraform; it is prepared anew",
-    "run.progress": "what is being done just now, in words",
-    "run.step": "one step of the protocol and its answer",
-    "run.swept": "what a killed run had left in the work folder was removed",
-    "service.restarted": "a service whose deployment had failed, and in which nothing was changed, was started again",
+    "request.bug": "a request hit a bug; the traceback is in `exception`",
+    "run.bug": (
+        "a run hit a bug; the environment counts as failed, and the traceback is in "
+        "`exception`"
+    ),
+    "run.finished": (
+        "a run on an environment ended; `ending` is done, failed, fenced, superseded or "
+        "stopped"
+    ),
+    "run.folder_gone": (
+        "another process removed files from the worker's terraform folder; the worker "
+        "prepares the folder again"
+    ),
+    "run.progress": "current activity of a run, in words",
+    "run.step": "one step of the protocol and its result",
+    "run.swept": "files of a killed run were removed from the work folder",
+    "service.restarted": "a service with a failed deployment and without changes was started again",
     "server.started": "a server accepts connections at these addresses",
-    "server.stopped": "a server has ended",
-    "state.rescued": "terraform could not save a state; it lies beside the real one in the bucket, for a person to look at",
-    "state.stranded": "a state could be saved neither by terraform nor by us; it lies in this file of the worker",
-    "task.unknown": "ECS did not say which task this is; if it dies, only its own machine can prove it",
-    "terraform.chosen": "which terraform runs, and where providers come from",
-    "terraform.ended": "one apply or destroy is over, with its exit code",
-    "terraform.interrupted": "terraform was told to stop, and saves its state",
-    "tls.denylist_unreadable": "the deny list cannot be read: every request is answered 503 until it can",
-    "tls.handshake_failed": "a client did not get in: wrong certificate, old TLS, or too slow",
-    "tls.peer_refused": "a certificate has expired, or was revoked, while its connection was open",
-    "tls.reload_failed": "new certificate files are not usable; the old ones stay in force",
-    "tls.reloaded": "new certificate files were taken over",
-    "tls.role_refused": "a certificate names an unknown role, or two: it has none",
-    "token.made": "a token was made (its id; never the token itself)",
+    "server.stopped": "a server has stopped",
+    "state.rescued": (
+        "terraform could not save a state; a copy is beside the real state in the bucket, for "
+        "a person to inspect"
+    ),
+    "state.stranded": (
+        "neither terraform nor gromit could save a state; it is in this file on the worker"
+    ),
+    "task.unknown": (
+        "ECS did not identify this task; if the task dies, only its own machine can prove it"
+    ),
+    "terraform.chosen": "the terraform in use, and the source of its providers",
+    "terraform.ended": "an apply or destroy ended, with its exit code",
+    "terraform.interrupted": "terraform was asked to stop and saves its state",
+    "tls.denylist_unreadable": (
+        "the deny list is unreadable; serve answers every request with 503 until it can read "
+        "the list"
+    ),
+    "tls.handshake_failed": (
+        "a TLS handshake failed: wrong certificate, old TLS version, or too slow"
+    ),
+    "tls.peer_refused": (
+        "a client's certificate expired or was revoked while its connection was open"
+    ),
+    "tls.reload_failed": "new certificate files are unusable; the old ones stay in force",
+    "tls.reloaded": "new certificate files are in use",
+    "tls.role_refused": "a certificate names an unknown role, or two roles, and therefore has none",
+    "token.made": "a token was created (its id, never the token itself)",
     "token.revoked": "a token was revoked",
-    "work.age": "every minute, for each kind of work: how long the oldest that is due, and that nobody holds, has been waiting; "
-    "and (`undone_seconds`) how long the oldest has been asked for, failures and claims included",
-    "work.age_unknown": "the table does not say what is due",
-    "work.halted": "a watching worker begins nothing, with why; said once while it stays so",
-    "work.limited": "`reap.limit` is reached: the rest is for the next run",
-    "work.passed": "a worker has begun all that was due (with --watch: said once per `sow.backstop`); on how many environments",
+    "work.age": (
+        "every minute, for each kind of work: how long the oldest due and unclaimed work has "
+        "been waiting, and (`undone_seconds`) the age of the oldest unfinished work, failures "
+        "and claims included"
+    ),
+    "work.age_unknown": "the table does not report the due work",
+    "work.halted": (
+        "a watching worker starts nothing, with the reason; logged once while it stays so"
+    ),
+    "work.limited": "`reap.limit` is reached; the next run continues",
+    "work.passed": (
+        "a worker has started all due work, and the number of environments; with --watch "
+        "logged once for each `sow.backstop`"
+    ),
 }
 """Events of the product."""
 
 LOCAL: Mapping[str, str] = {
     "aws.ready": "the emulated AWS and the DNS server answer",
-    "dns.failed": "a DNS question has met a bug",
-    "fargate.service_failed": "a service of the Fargate simulator has met a bug",
-    "part.ended": "a part has ended by itself; it is started again",
-    "part.killed": "a part did not end when told to, and was killed",
-    "state.not_saved": "what the emulated AWS holds could not be written to disk; it is tried again",
+    "dns.failed": "a DNS question hit a bug",
+    "fargate.service_failed": "a service of the Fargate simulator hit a bug",
+    "part.ended": "a part ended by itself and is started again",
+    "part.killed": "a part did not stop when asked and was killed",
+    "state.not_saved": "the state of the emulated AWS could not be written to disk; it is retried",
 }
 """Events of the local cloud's own processes."""
+# fmt: on
 
 _HEAD = """\
 # Log events
 
-This page is made from the source and from what `tests/docs/events_reference.py` says (`make docs`), and a test compares the two.
+`make docs` generates this page from the source and from `tests/docs/events_reference.py`.
+A test compares the two.
 
-Logs are written to standard error: text on a terminal, one JSON object a line elsewhere (`log.format`).
-`event` is one of the names below, and never holds data; the data are keys of their own.
-Every line has `level` and `timestamp` (UTC); lines of a run of `sow` or `reap` also have `env` and `epoch`, the claim's number.
-`log.level` (and `PUT /loglevel/{level}` at a running serve) says what is written; `-v` writes all but trace.
-What looks like a key or a token is masked, and long texts are cut.
-Libraries write lines of their own, whose `event` is a sentence.
+gromit writes its logs to standard error.
+A terminal gets text, everything else one JSON object a line (`log.format`).
+`event` is one of the names below and never contains data. Data are in keys of their own.
+Every line has `level` and `timestamp` (UTC).
+The lines of a run of `sow` or `reap` also have `env` and `epoch`, the number of the claim.
+`log.level` (and `PUT /loglevel/{level}` at a running serve) sets the level.
+`-v` logs everything except trace.
+gromit masks keys and tokens, and cuts long texts.
+Libraries log lines of their own, whose `event` is a sentence.
 
-What happened to an environment is also kept in its row: [its events](table.md#events) are what `gromit env history` shows.
+The row of an environment also keeps [its events](table.md#events).
+`gromit env history` shows them.
 
 """
 
 
 def page() -> str:
-    """The whole page. Raises `ValueError` where an event has no meaning here, or a meaning no event."""
+    """Return the whole page. Raises `ValueError` unless each event has one meaning."""
     product = _table(events(p for p in _modules() if not _is_local(p)), MEANINGS)
     local = _table(events(p for p in _modules() if _is_local(p)), LOCAL)
-    return f"{_HEAD}{product}\n## Of the local cloud\n\n{local}"
+    return f"{_HEAD}{product}\n## Events of the local cloud\n\n{local}"
 
 
 def _modules() -> list[Path]:

@@ -1,6 +1,5 @@
-"""Makes the reference of settings: `python -m tests.docs.settings_reference > docs/reference/settings.md`."""
+"""Make the reference of settings (`make docs`)."""
 
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -10,16 +9,19 @@ from gromit.core.time import format_duration
 _HEAD = """\
 # Settings
 
-This page is made from the settings themselves (`python -m tests.docs.settings_reference`), and a test compares the two.
+`make docs` generates this page from the settings themselves, and a test compares the two.
 
-A flag beats a variable, a variable beats the file.
-The file is `--conf FILE`, else the first `config.yaml` in `$XDG_CONFIG_HOME/gromit`, `~/.config/gromit`, `/conf/gromit`.
-Settings with a dot in their name are nested there: `serve: {url: https://serve.internal}`.
-Lengths of time are written like `90s`, `37m`, `1h30m` or `2d`, lists in a variable are separated by commas.
+A flag overrides a variable, and a variable overrides the file.
+The file is `--conf FILE`. Without the flag it is the first `config.yaml` in one of these folders:
+`$XDG_CONFIG_HOME/gromit`, `~/.config/gromit`, `/conf/gromit`.
+In the file, a dot in a name means nesting: `serve: {url: https://serve.internal}`.
+Write a duration like `90s`, `37m`, `1h30m` or `2d`.
+Separate the items of a list in a variable by commas.
 An empty variable counts as unset.
-`gromit config show` prints every value and where it came from, with secrets masked.
+`gromit config show` prints every value with its origin, and masks secrets.
 
-Region, credentials and endpoints of AWS are the AWS SDK's own variables (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
+The AWS SDK's own variables set region, credentials and endpoints of AWS
+(`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
 
 | setting | variable | default | meaning |
 |---|---|---|---|
@@ -27,7 +29,7 @@ Region, credentials and endpoints of AWS are the AWS SDK's own variables (`AWS_R
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return _HEAD + "".join(f"{_row(doc)}\n" for doc in fields())
 
 
@@ -46,7 +48,3 @@ def _default(value: Any) -> str:
             return f"`{','.join(value)}`"
         case _:
             return f"`{value}`"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

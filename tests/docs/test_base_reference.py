@@ -1,4 +1,4 @@
-"""What the reference says of `terraform/base`: its outputs, who gets a role, and which images are kept."""
+"""The reference of `terraform/base`: its outputs, push permissions, and the images that are kept."""
 
 import re
 
@@ -20,7 +20,7 @@ def test_every_output_is_there() -> None:
 
 def test_subjects_get_the_role_as_the_page_says() -> None:
     """The very subjects that are tried with the applied roles."""
-    said = {subject: row[0].startswith("given") for subject, row in table(TEXT, "### Who may push").items()}
+    said = {subject: row[0].startswith("given") for subject, row in table(TEXT, "### Push permissions").items()}
     assert said.items() <= SUBJECTS.items()
     assert set(said.values()) == {True, False}
 

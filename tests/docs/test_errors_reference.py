@@ -61,5 +61,5 @@ def test_every_kind_of_failure_that_is_no_code_is_there() -> None:
     assert unknown == []
     assert {ast.unparse(kind) for kind in given if not isinstance(kind, ast.Constant)} == {"LOCKED", "error.code"}
     kinds = {str(kind.value) for kind in given if isinstance(kind, ast.Constant)} | {LOCKED}
-    assert set(table(TEXT, "## What an environment has failed of")) == kinds
+    assert set(table(TEXT, "## Failures of an environment")) == kinds
     assert kinds.isdisjoint(kind.code for kind in _ours().values())

@@ -38,12 +38,12 @@ _TREE = f'cd "{ROOT}"'
 
 BEFORE: Mapping[str, str] = {
     "build-the-image.md": _TREE,
+    "migrate-from-gromit-v1.md": _FLAT_ROW,
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
     "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "run-terraform-by-hand.md": _APP_TEST,
-    "take-over-from-the-earlier-system.md": _FLAT_ROW,
 }
 """What is so before a page begins. Each has a build of its own: a tag that is pushed again moves, and is a change elsewhere."""
 

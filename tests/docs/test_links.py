@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.markdown import DOCS, ROOT, anchors, links
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), ROOT / "changelog.d" / "README.md", *DOCS.rglob("*.md")])
 
 
 def _faults(page: Path) -> Iterator[str]:

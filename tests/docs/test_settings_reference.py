@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
 
 def test_the_page_is_what_the_settings_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.docs.settings_reference > docs/reference/settings.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: make docs"
 
 
 def test_every_setting_has_a_description() -> None:

@@ -23,7 +23,7 @@ TEXT = read("reference/stacks.md")
 ROOT = directory("src/gromit/stacks/devenv")
 MODULES = [place for place in directories() if place.path.is_relative_to(ROOT.path / "modules")]
 TOLD = {
-    ("terraform/base", "base"): "## What base tells infra",
+    ("terraform/base", "base"): "## The parameter of base",
     ("terraform/infra", "platform"): "## The platform",
 }
 """Root and its resource of the parameter that it writes, to where its fields are documented."""
@@ -114,7 +114,7 @@ def _platform() -> Platform:
 
 def test_every_resource_is_there() -> None:
     made = {b.labels[0] for d in (ROOT, *MODULES) for b in d.blocks("resource")}
-    assert set(table(TEXT, "## What it makes")) == made
+    assert set(table(TEXT, "## Resources")) == made
 
 
 def test_names_are_those_of_the_files() -> None:

@@ -41,7 +41,7 @@ def test_the_figures_of_names_are_right() -> None:
 
 
 def test_the_table_of_roles_is_the_admission_table() -> None:
-    rows = table(WIRE, "## Who may do what")
+    rows = table(WIRE, "## Permissions")
     assert all(row == ["yes"] * len(Role) for name, row in rows.items() if name.startswith("`GET`"))
     changes = {_request(method, path): roles for (method, path), roles in EXPECTED.items() if method != "GET"}
     documented = {name: {r for r, cell in zip(Role, row, strict=True) if cell == "yes"} for name, row in rows.items()}
@@ -53,7 +53,7 @@ def test_the_table_of_roles_is_the_admission_table() -> None:
 
 def test_every_route_is_listed() -> None:
     routes = {_request(method, path) for method, path in EXPECTED}
-    listed = table(WIRE, "## The old interface").keys() | table(WIRE, "## /v1").keys()
+    listed = table(WIRE, "## The flat interface").keys() | table(WIRE, "## /v1").keys()
     assert listed == routes
 
 
@@ -70,7 +70,7 @@ def test_every_source_of_a_version_is_listed() -> None:
 
 
 def test_every_outcome_of_a_build_is_listed() -> None:
-    assert table(WIRE, "What came of a build:").keys() == set(Receipt)
+    assert table(WIRE, "Outcomes of a build:").keys() == set(Receipt)
 
 
 def test_the_figures_of_limits_are_right() -> None:

@@ -13,7 +13,7 @@ from gromit.local.cloud import variables
 from tests.docs.cli_reference import commands
 from tests.docs.markdown import DOCS, ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), ROOT / "changelog.d" / "README.md", *DOCS.rglob("*.md")])
 COMMANDS = {tuple(context.command_path.split()[1:]): context.command for context in commands()}
 FIRST = {path[0] for path in COMMANDS}
 

@@ -1,0 +1,163 @@
+"""Words that gromit does not use: the glossary has a better one for each of them (docs/reference/glossary.md)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.docs.markdown import ROOT
+
+SCOPES: Mapping[str, tuple[str, ...]] = {
+    "pages": ("*.md", "docs/**/*.md", "changelog.d/*.md", "hooks/**/*.md", "requirements/*.md"),
+    "tooling": (
+        "Makefile",
+        "Dockerfile",
+        ".dockerignore",
+        "compose.yaml",
+        "pyproject.toml",
+        ".github/**/*.yml",
+        "hooks/**/*.py",
+        "hooks/**/*.yml",
+        "image/*.py",
+    ),
+    "src": (
+        "src/gromit/**/*.py",
+        "src/gromit/catalogue/*.yaml",
+        "docs/reference/cli.md",
+        "docs/reference/settings.md",
+    ),
+    "terraform": (
+        "terraform/**/*.md",
+        "terraform/**/*.tf",
+        "src/gromit/stacks/**/*.md",
+        "src/gromit/stacks/**/*.tf",
+    ),
+}
+"""Texts that belong together, as patterns of paths. A page that is made from the source belongs to it."""
+
+CHECKED = ("pages", "tooling")
+"""Scopes that follow the rules. To check another one, add it here."""
+
+WORDS: Mapping[str, str] = {
+    r"mend(s|ed|ing)?": "fix, repair; patch for the emulator",
+    r"told|tells?|telling": "reported, said, shown, logged",
+    r"nobody|somebody": "nothing, no one; another person, the operator",
+    r"whoever|whomever": "anyone who; if you",
+    r"who (may|can)( not)?": "if you …; anyone who …",
+    r"stands?|stood": "is, exists",
+    r"lies?|lay": "is, is stored",
+    r"walls?": "limit, quota",
+    r"anew": "again",
+    r"by hand": "manually",
+    r"earlier system": "gromit v1",
+    r"reckon(s|ed|ing)?": "count, estimate",
+    r"workplaces?": "workstation",
+    r"chance": "randomness, entropy",
+    r"(?-i:[Hh]e|[Hh]im|[Hh]is)": "it, its (a process); they, their (a person)",
+    r"so (much|many|long)": "the number, the duration",
+    r"(as|in so) far( as)?": "if, where",
+    r"comes? to be": "is issued, is created",
+    r"sees? to": "manages",
+}
+"""Patterns of words, each with what to write in its place."""
+
+_WORD = re.compile("|".join(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])" for word in WORDS), re.IGNORECASE)
+_FOREIGN = re.compile(r"^( *)```text\n.*?^\1```$|<!-- roots: .*?<!-- end of roots -->", re.MULTILINE | re.DOTALL)
+"""Text of a page that is decided elsewhere: output of commands, and titles of Terraform READMEs."""
+_OPENING = re.compile(r'"""(?:What|How|Whose|Who|Where) (?:[^"]|"(?!""))*?"""')
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A phrase that is right although it contains such a word."""
+
+    phrase: str
+    reason: str
+
+
+ALLOWED = (
+    Allowed(
+        r"[Rr]un terraform (on one environment )?by hand",
+        "terraform that a person runs is the common phrase",
+    ),
+    Allowed(r"[Ii]mport or remove them by hand", "terraform that a person runs"),
+    Allowed(r"take its Terraform lock by hand", "terraform that a person runs"),
+    Allowed(r"stands for", "an abbreviation or a placeholder stands for something"),
+    Allowed(r"tell the difference", "to distinguish"),
+    Allowed(r"tell you whether", "a person says something to a person"),
+    Allowed(r"branch-name-that-somebody-has-typed", "an example of a branch"),
+    Allowed(r"`nobody/?`", "the name of a repository that does not exist"),
+    Allowed(r"doctor\.untold", "the name of a log event"),
+)
+"""Exceptions, each with its reason."""
+
+
+def faults(text: str, *, is_python: bool = False) -> Iterator[str]:
+    """Words of a text that gromit does not use, each with its line."""
+    own = _FOREIGN.sub(lambda block: "\n" * block[0].count("\n"), text)
+    for allowed in ALLOWED:
+        own = re.sub(allowed.phrase, lambda found: " " * len(found[0]), own)
+    for found in _WORD.finditer(own):
+        better = next(use for word, use in WORDS.items() if re.fullmatch(word, found[0], re.IGNORECASE))
+        yield f"line {_line(own, found)}: {found[0]!r}, better: {better}"
+    if is_python:
+        for found in _OPENING.finditer(own):
+            yield f"line {_line(own, found)}: a docstring starts with a verb or a noun, not with {found[0].split()[0]!r}"
+
+
+def _line(text: str, found: re.Match[str]) -> int:
+    return text.count("\n", 0, found.start()) + 1
+
+
+def files(scopes: tuple[str, ...]) -> list[Path]:
+    """All files of scopes. A file belongs to the last scope that names it."""
+    owner = {path: scope for scope, patterns in SCOPES.items() for pattern in patterns for path in ROOT.glob(pattern)}
+    return sorted(path for path, scope in owner.items() if scope in scopes)
+
+
+def test_scopes_have_files() -> None:
+    assert [scope for scope in SCOPES if not files((scope,))] == []
+
+
+@pytest.mark.parametrize("file", files(CHECKED), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_text_uses_the_words_of_the_glossary(file: Path) -> None:
+    assert list(faults(file.read_text(encoding="utf-8"), is_python=file.suffix == ".py")) == []
+
+
+@pytest.mark.parametrize("allowed", ALLOWED, ids=lambda allowed: allowed.phrase)
+def test_every_exception_is_needed(allowed: Allowed) -> None:
+    assert any(re.search(allowed.phrase, file.read_text(encoding="utf-8")) for file in files(tuple(SCOPES)))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Mend it.", ["'Mend', better: fix"]),
+        ("the limit is told\nanew", ["'told'", "line 2: 'anew'"]),
+        ("_tell(x)", ["'tell'"]),
+        ("run terraform by hand, and see to it by hand", ["'see to'", "'by hand'"]),
+        ("```text\nnobody\n```\nnobody\n", ["line 4: 'nobody'"]),
+        ("the walled garden, understand, them, history", []),
+        ("so much", ["'so much'"]),
+    ],
+)
+def test_a_word_is_found(text: str, found: list[str]) -> None:
+    seen = list(faults(text))
+    assert len(seen) == len(found)
+    assert all(part in fault for part, fault in zip(found, seen, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ('"""What it is."""', 1),
+        ('"""Return what it is."""', 0),
+        ('"""Whether it is."""', 0),
+        ('"""How long\n\nit takes."""', 1),
+    ],
+)
+def test_a_docstring_that_opens_with_a_question_word_is_found(text: str, count: int) -> None:
+    assert len(list(faults(text, is_python=True))) == count
+    assert list(faults(text)) == []
