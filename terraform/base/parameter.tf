@@ -10,11 +10,11 @@ resource "aws_ssm_parameter" "base" {
 
   # Of the components' registries alone: neither sow nor environments have business with gromit's own image.
   value = jsonencode({
-    config_file_system_id    = aws_efs_file_system.config.id
-    certs_file_system_id     = aws_efs_file_system.certs.id
-    config_access_point_id   = aws_efs_access_point.config.id
-    certs_access_point_id    = aws_efs_access_point.certs.id
-    certs_part_access_points = { for name, part in aws_efs_access_point.part : name => part.id }
+    config_file_system_id    = module.config.id
+    certs_file_system_id     = module.certs.id
+    config_access_point_id   = module.config.access_point_id
+    certs_access_point_id    = module.certs.access_point_id
+    certs_part_access_points = module.certs.folder_access_point_ids
     state_bucket             = aws_s3_bucket.state.id
     registry                 = local.registry
     registries               = { for repository, registry in module.registry : repository => registry.arn }

@@ -6,11 +6,6 @@ data "aws_ssm_parameter" "ami" {
 locals {
   ami = nonsensitive(data.aws_ssm_parameter.ami.value)
   ssh = length(var.bastion.ssh_cidrs) > 0
-
-  volumes = {
-    config = { file_system = local.base.config_file_system_id, access_point = local.base.config_access_point_id }
-    certs  = { file_system = local.base.certs_file_system_id, access_point = local.base.certs_access_point_id }
-  }
 }
 
 module "bastion" {
@@ -71,12 +66,12 @@ data "aws_iam_policy_document" "bastion" {
 
     content {
       actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
-      resources = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:file-system/${statement.value.file_system}"]
+      resources = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:file-system/${statement.value.file_system_id}"]
 
       condition {
         test     = "StringEquals"
         variable = "elasticfilesystem:AccessPointArn"
-        values   = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:access-point/${statement.value.access_point}"]
+        values   = ["arn:aws:elasticfilesystem:${var.region}:${var.account_id}:access-point/${statement.value.access_point_id}"]
       }
     }
   }

@@ -19,17 +19,22 @@ locals {
   image_names        = flatten(regexall("^${replace(local.ground.registry, ".", "\\.")}/([^:@]+)", var.image))
   image_repositories = [for name in local.image_names : "arn:aws:ecr:${local.here}:repository/${name}"]
 
+  volumes = {
+    config = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }
+    certs  = { file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id }
+  }
+
   mounted = {
     # Each part sees its own folder of the volume `certs` as /certs, and no other: its keys, the CA's certificate, the deny list; the
     # gateway's tokens lie there, too. pki alone has all of it.
     certs = {
       for part, point in local.ground.certs_part_access_points :
-      part => { "/certs" = { file_system_id = local.ground.certs_file_system_id, access_point_id = point } }
+      part => { "/certs" = merge(local.volumes.certs, { access_point_id = point }) }
     }
 
-    config      = { "/config" = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id } }
-    config_kept = { "/config" = merge({ file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }, { writable = true }) }
-    certs_kept  = { "/certs" = merge({ file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id }, { writable = true }) }
+    config      = { "/config" = local.volumes.config }
+    config_kept = { "/config" = merge(local.volumes.config, { writable = true }) }
+    certs_kept  = { "/certs" = merge(local.volumes.certs, { writable = true }) }
   }
 
   # How every client of serve finds it, and knows it.

@@ -95,8 +95,8 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
 
 def test_what_holds_data_cannot_be_destroyed_by_mistake(base: Base) -> None:
     assert kept_from(base.root, "-destroy") == {
-        "aws_efs_file_system.config", "aws_efs_file_system.certs", "aws_s3_bucket.state", "aws_secretsmanager_secret.ca_key",
-        "module.own_registry.aws_ecr_repository.this",
+        "module.config.aws_efs_file_system.this", "module.certs.aws_efs_file_system.this", "aws_s3_bucket.state",
+        "aws_secretsmanager_secret.ca_key", "module.own_registry.aws_ecr_repository.this",
         *(f'module.registry["{repository}"].aws_ecr_repository.this' for repository in (*REPOSITORIES, "portal")),
     }  # fmt: skip
 

@@ -61,15 +61,6 @@ run "keyless_repositories_have_a_role_alone" {
   }
 }
 
-run "volumes_are_encrypted" {
-  command = plan
-
-  assert {
-    condition     = aws_efs_file_system.config.encrypted && aws_efs_file_system.certs.encrypted
-    error_message = "A volume is not encrypted."
-  }
-}
-
 run "a_component_called_like_gromits_own_registry_is_refused" {
   command = plan
 
