@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from gromit.adapters.catalogue_entry import FARGATE_SIZES
 
+from gromit.adapters.catalogue.entry import FARGATE_SIZES
 from gromit.core.names import NAME_MAX, is_environment_name
 from gromit.core.stack.catalogue import Component
 from gromit.errors import ConfigError
