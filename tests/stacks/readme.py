@@ -12,12 +12,12 @@ BEGIN, END = "<!-- tables: made by `python -m tests.stacks.readme` -->", "<!-- e
 
 
 def tables(directory: Directory) -> str:
-    """What a directory needs, makes, takes and gives, as Markdown."""
+    """Requirements, resources, variables and outputs of a directory, as Markdown."""
     return "\n".join((*_needs(directory), *_makes(directory), *_takes(directory), *_gives(directory)))
 
 
 def renewed(text: str, directory: Directory) -> str:
-    """A README's text with the tables as they have to be."""
+    """Text of a README with up-to-date tables."""
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
@@ -26,7 +26,7 @@ def renewed(text: str, directory: Directory) -> str:
 
 
 def _needs(directory: Directory) -> Iterator[str]:
-    yield from ("## Needs", "", "| what | version |", "|---|---|")
+    yield from ("## Requirements", "", "| what | version |", "|---|---|")
     for block in directory.blocks("terraform"):
         yield f"| terraform or OpenTofu | `{block.body['required_version']}` |"
         for providers in block.body["required_providers"]:
@@ -37,14 +37,14 @@ def _needs(directory: Directory) -> Iterator[str]:
 def _makes(directory: Directory) -> Iterator[str]:
     if not directory.blocks("resource", "module"):
         return
-    yield from ("## Makes", "", "| what | file |", "|---|---|")
+    yield from ("## Resources", "", "| resource | file |", "|---|---|")
     for block in sorted(directory.blocks("resource", "module"), key=str):
         yield f"| `{str(block).removeprefix('resource.')}` | [{block.file}]({block.file}) |"
     yield ""
 
 
 def _takes(directory: Directory) -> Iterator[str]:
-    yield from ("## Takes", "", "| variable | type | what |", "|---|---|---|")
+    yield from ("## Variables", "", "| variable | type | meaning |", "|---|---|---|")
     for block in directory.blocks("variable"):
         yield f"| `{block.name}` | {_type(str(block.body['type']))} | {_cell(str(block.body['description']))} |"
     yield ""
@@ -53,7 +53,7 @@ def _takes(directory: Directory) -> Iterator[str]:
 def _gives(directory: Directory) -> Iterator[str]:
     if not directory.blocks("output"):
         return
-    yield from ("## Gives", "", "| output | what |", "|---|---|")
+    yield from ("## Outputs", "", "| output | meaning |", "|---|---|")
     for block in directory.blocks("output"):
         yield f"| `{block.name}` | {_cell(str(block.body['description']))} |"
     yield ""
@@ -69,7 +69,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write all tables anew. A README that is not there yet gets the beginning of a title."""
+    """Regenerate all tables. A new README gets the beginning of a title."""
     for directory in directories():
         path = directory.path / "README.md"
         text = path.read_text() if path.exists() else f"# {directory.path.name}: \n\n{BEGIN}\n{END}\n"
