@@ -1,1 +1,1 @@
-"""The reference pages, compared with the code."""
+"""Tests of the pages: compared with the code, and run."""

@@ -1,4 +1,4 @@
-"""Makes the generated pages of the reference anew: `python -m tests.docs`, or `make docs`."""
+"""Regenerate the pages that are made from the code: `python -m tests.docs`, or `make docs`."""
 
 import sys
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A local cloud for the pages of `docs`, brought up and down by the command as a reader would do it."""
+"""A local cloud for the pages, started and stopped with the commands that a reader uses."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ GROMIT = (sys.executable, "-m", "gromit")
 
 
 def variables() -> dict[str, str]:
-    """The environment of a reader's shell: nothing of other installations, and the repository's `.venv` is not on its PATH yet."""
+    """Environment of a reader's shell, without other installations and without `.venv` on the PATH."""
     foreign = ("AWS_", "GROMIT_", "TF_", "XDG_", "VIRTUAL_ENV")
     own = str(Path(sys.executable).parent)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
@@ -21,7 +21,7 @@ def variables() -> dict[str, str]:
 
 @contextmanager
 def ended(folder: Path) -> Iterator[None]:
-    """See to it that the cloud in a folder is down after the block, whatever happens in it."""
+    """Stop the cloud in a folder after the block, whatever happens in it."""
     try:
         yield
     finally:

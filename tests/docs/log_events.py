@@ -1,4 +1,4 @@
-"""Finds every log event in the source: what is called on a structlog logger, its level, and the keys of its data."""
+"""Find every log event in the source: calls of a structlog logger, with levels and keys."""
 
 import ast
 from collections import defaultdict
@@ -8,11 +8,11 @@ from pathlib import Path
 
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 _PLAIN = frozenset({"exc_info"})
-"""Keywords that are no data."""
+"""Keywords that are not data."""
 
 
 class VariableName(Exception):
-    """An event whose name is not a constant, so that nobody can look for it."""
+    """An event whose name is not a constant, so that a search cannot find it."""
 
     def __init__(self, call: ast.Call) -> None:
         super().__init__(f"line {call.lineno}: the name of an event is not a constant")
@@ -20,7 +20,7 @@ class VariableName(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One place where something is logged."""
+    """One place that logs an event."""
 
     event: str
     level: str
@@ -29,14 +29,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """All places where an event is logged."""
+    """All places that log an event."""
 
     levels: tuple[str, ...]
     keys: tuple[str, ...]
 
 
 def events(modules: Iterable[Path]) -> Mapping[str, Event]:
-    """Every event that the modules log, by name. Raises `VariableName`."""
+    """Return every event that the modules log, by name. Raises `VariableName`."""
     found: defaultdict[str, list[Said]] = defaultdict(list)
     for path in modules:
         for said in said_in(ast.parse(path.read_text(encoding="utf-8"), str(path))):
@@ -45,7 +45,7 @@ def events(modules: Iterable[Path]) -> Mapping[str, Event]:
 
 
 def said_in(module: ast.Module) -> Iterator[Said]:
-    """What one module logs, also through a function of its own that is given the event's name."""
+    """Yield the events of one module, including those through a function that takes the name."""
     loggers = _loggers(module)
     for function in ast.walk(module):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -63,7 +63,7 @@ def said_in(module: ast.Module) -> Iterator[Said]:
 
 
 def _through(module: ast.Module, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str, said: Said) -> Iterator[Said]:
-    """What is logged by the calls of a function that hands on the event's name."""
+    """Yield the events of calls to a function that passes the event's name on."""
     parameters = _parameters(function)
     place = parameters.index(parameter) - (parameters[0] == "self")
     for call in (c for c in ast.walk(module) if isinstance(c, ast.Call) and _called(c) == function.name):

@@ -1,4 +1,4 @@
-"""Reads what the tests need of Markdown: headings, tables, links, and code blocks."""
+"""A reader for the parts of Markdown that the tests need: headings, tables, links, code blocks."""
 
 import re
 from collections import Counter
@@ -25,26 +25,29 @@ class Block:
     language: str
     text: str
     line: int
-    """Line of its first fence."""
+    """Line of the opening fence."""
     mark: str = ""
-    """The comment in the line before it, which a reader does not see."""
+    """Comment in the line before, which is invisible to a reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a page points to."""
+    """A link of a page."""
 
     target: str
     line: int
 
 
 def read(path: str) -> str:
-    """The text of a page, given its path below `docs`."""
+    """Return the text of a page, given its path below `docs`."""
     return (DOCS / path).read_text(encoding="utf-8")
 
 
 def blocks(text: str) -> list[Block]:
-    """All fenced blocks, in order, without the indentation of their fences. Raises `ValueError` for one that does not end."""
+    """Return all fenced blocks in order, without the indentation of their fences.
+
+    Raises `ValueError` for a block that does not end.
+    """
     found, inside, before = [], list[str](), ""
     start, margin, language, mark = 0, "", "", ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,7 +67,10 @@ def blocks(text: str) -> list[Block]:
 
 
 def table(text: str, heading: str) -> dict[str, list[str]]:
-    """The first table below a heading: its first column, without code marks, to the other columns."""
+    """Return the first table below a heading, as a map from its first column to the other columns.
+
+    The first column loses its code marks.
+    """
     section = text.split(f"\n{heading}\n", 1)[1]
     lines = iter(section.splitlines())
     rows: dict[str, list[str]] = {}
@@ -72,7 +78,7 @@ def table(text: str, heading: str) -> dict[str, list[str]]:
         if line.startswith("|"):
             name, *rest = [cell.strip().replace("\\|", "|") for cell in _CELL.split(line)[1:-1]]
             if name.strip("`") in rows:
-                raise ValueError(f"{name} stands twice below {heading}")
+                raise ValueError(f"{name} appears twice below {heading}")
             rows[name.strip("`")] = rest
         elif rows or _HEADING.match(line):
             break
@@ -83,7 +89,7 @@ def table(text: str, heading: str) -> dict[str, list[str]]:
 
 
 def anchors(text: str) -> frozenset[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, in GitHub's form."""
     counted: Counter[str] = Counter()
     found = set()
     for _, line in _prose(text, keep_code=True):
@@ -95,14 +101,14 @@ def anchors(text: str) -> frozenset[str]:
 
 
 def links(text: str) -> Iterator[Link]:
-    """All links of a page, those in code left out."""
+    """Yield all links of a page, except those in code."""
     for number, line in _prose(text, keep_code=False):
         for target in [*_LINK.findall(line), *_REFERENCE.findall(line)]:
             yield Link(target, number)
 
 
 def _prose(text: str, *, keep_code: bool) -> Iterator[tuple[int, str]]:
-    """Lines outside of blocks, with their numbers."""
+    """Yield the lines outside of blocks, with their numbers."""
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
         if _FENCE.match(line):

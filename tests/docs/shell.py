@@ -1,8 +1,9 @@
-"""Runs the shell blocks of a page, one after the other in one shell as a reader would, and compares what they print.
+"""Run the shell blocks of a page, in one shell as a reader would, and compare their output.
 
-A block `sh` is run; a block `text` that comes next is what it prints. In such a text `…` stands for anything within a line, and a
-line with nothing else for any number of lines; runs of blanks count as one. A comment `<!-- again -->` before a block says that it
-is repeated until it prints what is shown: it looks at something that comes by itself.
+A block `sh` is run, and a block `text` after it is its output. In the output `…` matches anything
+within a line, and a line that is only `…` matches any number of lines. Runs of blanks count as one.
+A comment `<!-- again -->` before a block repeats the block until it prints the output, for a result
+that takes time.
 """
 
 import re
@@ -27,14 +28,17 @@ _SHOWN_ANYTHING = re.escape("…")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A block to run, and what it prints; None if the page does not say."""
+    """A block to run, and its output; None if the page shows none."""
 
     command: Block
     shown: str | None
 
 
 def steps(text: str) -> list[Step]:
-    """The steps of a page. Raises `ValueError` for a text that no command prints, and for a mark that means nothing."""
+    """Return the steps of a page.
+
+    Raises `ValueError` for an output without a command, and for an unknown mark.
+    """
     found: list[Step] = []
     before: Block | None = None
     for block in blocks(text):
@@ -51,7 +55,7 @@ def steps(text: str) -> list[Step]:
 
 
 def is_as_shown(shown: str, printed: str) -> bool:
-    """Whether what was printed is what the page shows."""
+    """Whether the output is what the page shows."""
     parts = []
     for line in _lines(shown):
         if line == "…":
@@ -66,16 +70,16 @@ def _lines(text: str) -> list[str]:
 
 
 class Shell:
-    """A bash that lives as long as its page."""
+    """A bash that runs all steps of one page."""
 
     def __init__(self, process: "subprocess.Popen[str]", output: Path) -> None:
         self._process = process
         self._output = output
 
     def follow(self, page: Path, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Run all steps of a page. Fails with what was printed where a command fails, or prints something else.
+        """Run all steps of a page. Fail with the output of a command that fails or prints something else.
 
-        `meanwhile` is what others do: it is called after each command.
+        `meanwhile` is called after each command and stands for what others do.
         """
         for step in steps(page.read_text(encoding="utf-8")):
             deadline = time.monotonic() + PATIENCE_S
@@ -88,7 +92,7 @@ class Shell:
             meanwhile()
 
     def run(self, command: str, *, apart: bool = False) -> tuple[int, str]:
-        """Exit code of a command, and all that it printed. One that fails ends the shell, unless it is run `apart`."""
+        """Return exit code and output of a command. A failure ends the shell, unless it runs `apart`."""
         group = f"set +e; (set -e\n{command}\n)" if apart else f"set -e; {{\n{command}\n}}"
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
@@ -108,7 +112,7 @@ class Shell:
 
 @contextmanager
 def shell(folder: Path, output: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
-    """A shell in a folder, with nothing but these variables."""
+    """Start a shell in a folder, with only these variables."""
     process = subprocess.Popen(
         ["bash", "--noprofile", "--norc"],
         cwd=folder,

@@ -19,7 +19,7 @@ def test_every_output_is_there() -> None:
 
 
 def test_subjects_get_the_role_as_the_page_says() -> None:
-    """The very subjects that are tried with the applied roles."""
+    """Compare with the subjects that the tests try with the applied roles."""
     said = {subject: row[0].startswith("given") for subject, row in table(TEXT, "### Push permissions").items()}
     assert said.items() <= SUBJECTS.items()
     assert set(said.values()) == {True, False}

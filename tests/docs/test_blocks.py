@@ -1,4 +1,4 @@
-"""Blocks of code are read, run and compared as the pages mean them; and no page has one that nobody runs."""
+"""Code blocks are read, run and compared as the pages mean them, and every one is run."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.docs.shell import Step, is_as_shown, shell, steps
 RUN = ("tutorial", "how-to")
 """Folders whose shell blocks are run, by `test_tutorial` and `test_how_to`."""
 NOT_RUN = {"yaml", "json"}
-"""What may stand in blocks besides."""
+"""Other languages of blocks."""
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
@@ -24,7 +24,7 @@ def test_every_command_of_a_page_is_run(page: Path) -> None:
         assert [block.line for block in found if block.language in {"sh", "bash", "shell", "console"}] == []
 
 
-def test_blocks_are_found_wherever_they_stand() -> None:
+def test_blocks_are_found_wherever_they_are() -> None:
     text = "a\n```sh\nb\n```\n- c\n\n  <!-- again -->\n  ```sh\n  d\n    e\n  ```\n"
     assert blocks(text) == [Block("sh", "b\n", 2), Block("sh", "d\n  e\n", 8, "again")]
 
@@ -87,7 +87,7 @@ def test_a_wrong_output_is_found(tmp_path: Path) -> None:
         _follow(tmp_path, "```sh\necho a\n```\n```text\nb\n```\n")
 
 
-def test_a_command_that_fails_is_found_wherever_it_stands_in_its_block(tmp_path: Path) -> None:
+def test_a_command_that_fails_is_found_anywhere_in_its_block(tmp_path: Path) -> None:
     with pytest.raises(pytest.fail.Exception, match="exit code 3"):
         _follow(tmp_path, "```sh\necho a\n(exit 3)\necho b\n```\n")
 

@@ -15,7 +15,7 @@ TEXT = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")
 
 
 def _table(heading: str) -> dict[str, list[str]]:
-    """First column, without quotes, to the further columns of the first table below a heading."""
+    """Return the first table below a heading, as a map from its first column to the others."""
     section = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [
         [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in section.splitlines() if line.startswith("| `")

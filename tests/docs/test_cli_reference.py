@@ -1,4 +1,4 @@
-"""The reference of commands is what the commands say."""
+"""The reference of commands matches the commands."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The reference of the doctor lists what is checked, whose rights, and which quotas."""
+"""The reference of the doctor lists all checks, states, roles and quotas."""
 
 import re
 

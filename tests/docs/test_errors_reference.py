@@ -1,4 +1,4 @@
-"""The reference of errors says what the code does: codes, statuses, exit codes, kinds of failures."""
+"""The reference of errors matches the code: codes, statuses, exit codes, kinds of failures."""
 
 import ast
 from pathlib import Path
@@ -19,7 +19,7 @@ def _tree(root: type[GromitError] = GromitError) -> list[type[GromitError]]:
 
 
 def _ours() -> dict[str, type[GromitError]]:
-    """The errors of the product; tests may have subclasses of their own."""
+    """Errors of the product, without subclasses in tests."""
     return {kind.__name__: kind for kind in _tree() if kind.__module__ == errors.__name__}
 
 
@@ -50,7 +50,7 @@ def test_every_exit_code_is_there() -> None:
 
 
 def test_every_kind_of_failure_that_is_no_code_is_there() -> None:
-    """`Problem(kind, …)` is made of an error's code, of the constant LOCKED, or of a text: these texts and LOCKED are listed."""
+    """`Problem(kind, …)` takes an error's code, the constant LOCKED, or a text. The page lists the last two."""
     given = [
         node.args[0]
         for path in SOURCE.rglob("*.py")

@@ -1,4 +1,4 @@
-"""The how-tos, done as they are written, in one local cloud: every command runs, and prints what the page shows."""
+"""The how-tos, followed in one local cloud: every command runs and prints what the page shows."""
 
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from tests.docs.markdown import DOCS, ROOT
 from tests.docs.shell import shell
 
 PAGES = sorted(page for page in (DOCS / "how-to").glob("*.md") if page.name != "install-on-aws.md")
-"""Those for a cloud that is there; the one that makes it has a test of its own."""
+"""Pages for an existing cloud; the page that creates one has a test of its own."""
 
 _APP_TEST = """
 gromit env get app-test >/dev/null 2>&1 || gromit local push tyk app-test --sha 1a2b3c --dir "$CLOUD"
@@ -45,32 +45,32 @@ BEFORE: Mapping[str, str] = {
     "report-builds-from-ci.md": _APP_TEST + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "run-terraform-by-hand.md": _APP_TEST,
 }
-"""What is so before a page begins. Each has a build of its own: a tag that is pushed again moves, and is a change elsewhere."""
+"""Preparation of a page. Each has a build of its own, because a tag that is pushed again is a change."""
 
 pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("docs")]
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A local cloud; gives its folder."""
+    """Start a local cloud, and yield its folder."""
     folder = tmp_path_factory.mktemp("cloud")
     up = [*GROMIT, "local", "up", "--detach", "--dir", str(folder)]
     with ended(folder):
-        told = {**variables(), "GROMIT_SOW_RETRY": "10m"}  # what has failed stays so while a page is read
-        done = subprocess.run(up, env=told, capture_output=True, text=True, check=False, timeout=200)
+        environ = {**variables(), "GROMIT_SOW_RETRY": "10m"}  # a failure remains while a page runs
+        done = subprocess.run(up, env=environ, capture_output=True, text=True, check=False, timeout=200)
         assert done.returncode == 0, done.stderr
         yield folder
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
-    told = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent), "CHECKOUT": str(ROOT)}
-    with shell(tmp_path, tmp_path / "printed", told) as bash:
+    environ = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent), "CHECKOUT": str(ROOT)}
+    with shell(tmp_path, tmp_path / "printed", environ) as bash:
         prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
         code, printed = bash.run(prepared)
         assert code == 0, printed
         bash.follow(page)
 
 
-def test_what_is_prepared_is_for_pages_that_there_are() -> None:
+def test_every_preparation_belongs_to_a_page() -> None:
     assert set(BEFORE) <= {page.name for page in PAGES}

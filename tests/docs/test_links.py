@@ -1,4 +1,4 @@
-"""Every link between pages leads somewhere, and every page can be reached from the index."""
+"""Every link between pages has a target, and the index reaches every page."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reference of settings is what the settings say."""
+"""The reference of settings matches the settings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The reference of the stacks lists all roots and modules, what they tell each other, and what the code gives and gets."""
+"""The reference of the stacks lists all roots and modules, their parameters, inputs and outputs."""
 
 import json
 import re
@@ -22,11 +22,11 @@ from tests.stacks.hcl import Directory, directories, directory, everything
 TEXT = read("reference/stacks.md")
 ROOT = directory("src/gromit/stacks/devenv")
 MODULES = [place for place in directories() if place.path.is_relative_to(ROOT.path / "modules")]
-TOLD = {
+PARAMETERS = {
     ("terraform/base", "base"): "## The parameter of base",
     ("terraform/infra", "platform"): "## The platform",
 }
-"""Root and its resource of the parameter that it writes, to where its fields are documented."""
+"""Map from a root and the resource of its parameter to the heading of the fields."""
 
 
 def test_the_list_of_roots_and_modules_is_up_to_date() -> None:
@@ -49,14 +49,14 @@ def test_a_page_without_a_place_for_the_list_is_refused() -> None:
         overview.renewed("nothing", [ROOT])
 
 
-@pytest.mark.parametrize(("root", "label"), [key for key in TOLD if key[0] in {place.name for place in everything()}])
-def test_every_field_that_a_root_tells_is_there(root: str, label: str) -> None:
+@pytest.mark.parametrize(("root", "label"), [key for key in PARAMETERS if key[0] in {place.name for place in everything()}])
+def test_every_field_of_a_parameter_is_there(root: str, label: str) -> None:
     (block,) = (b for b in directory(root).blocks("resource") if b.labels == ("aws_ssm_parameter", label))
     text = str(block.body["value"])
     if named := re.fullmatch(r"\$\{local\.(\w+)\}", text):
         (text,) = (str(b.body[named[1]]) for b in directory(root).blocks("locals") if named[1] in b.body)
-    told = re.findall(r"(\w+)\s*=(?![>=])", text)
-    assert sorted(told) == sorted(table(TEXT, TOLD[root, label]))
+    written = re.findall(r"(\w+)\s*=(?![>=])", text)
+    assert sorted(written) == sorted(table(TEXT, PARAMETERS[root, label]))
 
 
 def _names(kind: type) -> list[str]:
@@ -130,12 +130,12 @@ def _literals(directory: Directory) -> set[str]:
     return {str(b.body.get("name")) for b in directory.blocks("resource")}
 
 
-def test_the_state_lies_where_the_page_says() -> None:
+def test_the_state_is_where_the_page_says() -> None:
     assert f"as `{state_key('app-test')}`; terraform's lock is `{lock_key('app-test')}`" in TEXT
 
 
-def test_what_an_environment_costs_is_reckoned_with_what_it_takes() -> None:
-    """The amounts, and the sums from the prices that the page names."""
+def test_the_cost_of_an_environment_is_computed_from_its_size() -> None:
+    """Compare amounts, and sums with the prices on the page."""
     components = catalogue_file.load(None, None).components.values()
     vcpu, gib = sum(c.cpu for c in components) / 1024, sum(c.memory for c in components) / 1024
     public = sum(c.public for c in components)
@@ -152,7 +152,7 @@ def test_what_an_environment_costs_is_reckoned_with_what_it_takes() -> None:
 
 
 def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> None:
-    """What the control plane itself takes is compared where its parts are applied."""
+    """The need of the control plane itself is compared where its parts are applied."""
     page = read("how-to/install-on-aws.md")
     own, each = (float(found) for found in re.findall(r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page)[0])
     asked, held = (int(found) for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0])

@@ -36,7 +36,7 @@ from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
 
-STAMP, FENCE = Stamp("somebody", 1), Fence("worker", 1)
+STAMP, FENCE = Stamp("operator:alice", 1), Fence("worker", 1)
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
 FAILURE = {"kind": "temporary", "message": "no"}
 FALLBACKS = {"other": Version("master", Source.DEFAULT)}
@@ -71,7 +71,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[Write]]] = {
     work.failed_but_changed: lambda: [work.failed_but_changed(FENCE, FAILURE, STAMP)],
     migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
 }
-"""Everything that makes a write, and samples of it with all that it may set."""
+"""Every function that builds a write, with samples that set all it can set."""
 
 
 def _migrated(state: str) -> Write:
@@ -111,7 +111,7 @@ def _type(value: object) -> str:
 
 
 def _written() -> Iterator[tuple[str, str]]:
-    """Attributes that are written, each with its type."""
+    """Yield written attributes with their types."""
     for write in _samples():
         yield from ((_named(a), _type(v)) for a, v in write.sets.items())
         yield from ((a, "N") for a in write.increments)
@@ -182,7 +182,7 @@ def test_every_phase_is_there_as_the_old_wire_calls_it() -> None:
 
 @pytest.fixture
 def made() -> Iterator[dict[str, Any]]:
-    """What a fresh table is, as DynamoDB tells it."""
+    """Describe a new table, as DynamoDB reports it."""
     with mock_aws():
         session = boto3.Session("none", "none", region_name="eu-central-1")
         client = session.client("dynamodb", config=aws.CLIENT, endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")

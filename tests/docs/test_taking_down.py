@@ -1,4 +1,4 @@
-"""The how-to of the installation names everything that the files of its roots keep from being destroyed."""
+"""The page on installing names every resource with `prevent_destroy`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The tutorial, done as it is written: every command runs, and prints what the page shows."""
+"""The tutorial, followed to the letter: every command runs and prints what the page shows."""
 
 import sys
 from pathlib import Path

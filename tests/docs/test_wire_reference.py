@@ -1,4 +1,4 @@
-"""The pages on names and on the interface say what the code does."""
+"""The pages on names and on the wire match the code."""
 
 import pytest
 

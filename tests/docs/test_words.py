@@ -1,4 +1,4 @@
-"""Commands, options and variables that the pages name exist."""
+"""Commands, options and variables in the pages exist."""
 
 import re
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ _VARIABLE = re.compile(r"\bGROMIT_[A-Z_]*[A-Z]\b")
 
 
 def _code(text: str) -> Iterator[str]:
-    """What stands in code, be it a span, a block or an indented line."""
+    """Yield all code of a page: spans, blocks and indented lines."""
     yield from (found[2] for found in _FENCED.finditer(text))
     yield from (found[1] or found[2] for found in _CODE.finditer(_FENCED.sub("", text)))
 
 
 def faults(text: str) -> Iterator[str]:
-    """What a page calls that cannot be called so."""
+    """Yield the calls of a page that do not exist."""
     for code in _code(text):
         for call in _CALL.finditer(_COMMENT.sub("", code)):
             yield from _wrong(call[0], call[1], call[2].split())
@@ -54,7 +54,7 @@ def _wrong(call: str, name: str, words: list[str]) -> Iterator[str]:
 
 
 def read_by_tests() -> set[str]:
-    """Variables that say what a machine has for tests."""
+    """Return the variables that describe what a machine offers to tests."""
     files = (ROOT / "tests").rglob("*.py")
     return {name for file in files for name in _TESTS_OWN.findall(file.read_text(encoding="utf-8"))}
 
@@ -71,11 +71,11 @@ def test_every_variable_of_a_page_exists(page: Path) -> None:
     assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
 
 
-def test_what_tests_look_for_on_a_machine_is_written_down_and_told_of_when_it_is_absent(pytestconfig: pytest.Config) -> None:
+def test_requirements_of_tests_are_documented_and_reported_when_absent(pytestconfig: pytest.Config) -> None:
     page = (DOCS / "README.md").read_text(encoding="utf-8")
     assert set(_TESTS_OWN.findall(page)) == read_by_tests() != set()
-    (told,) = re.findall(r"^test-all:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert "GROMIT_TEST_MIRROR" in told
+    (help_text,) = re.findall(r"^test-all:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert "GROMIT_TEST_MIRROR" in help_text
     assert "-ra" in pytestconfig.getini("addopts"), "the summary names what was skipped, and why"
 
 

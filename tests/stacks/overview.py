@@ -44,7 +44,7 @@ def _link(place: Directory) -> str:
 
 
 def _title(place: Directory) -> str:
-    """What the README's first line says after the directory's own name."""
+    """Return the README's title without the directory's name."""
     first = place.texts["README.md"].partition("\n")[0]
     name, colon, title = first.removeprefix("# ").partition(": ")
     if not colon or name != place.path.name:
