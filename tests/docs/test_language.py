@@ -80,7 +80,7 @@ class Allowed:
 
 ALLOWED = (
     Allowed(
-        r"[Rr]un terraform (on one environment )?by hand",
+        r"[Rr]uns? terraform (on one environment )?by hand",
         "terraform that a person runs is the common phrase",
     ),
     Allowed(r"[Ii]mport or remove them by hand", "terraform that a person runs"),

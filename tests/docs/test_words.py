@@ -21,6 +21,8 @@ _CODE = re.compile(r"`([^`\n]+)`|^ {4,}(.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^( *)```(?:sh|yaml|text)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"\bgromit ([a-z][a-z-]*)((?: [^\s`|;&)]+)*)")
 _TESTS_OWN = re.compile(r"\bGROMIT_TEST_[A-Z_]*[A-Z]\b")
+_MAKE = re.compile(r"^make ([a-z-]+)", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 _COMMENT = re.compile(r" # .*")
 _VARIABLE = re.compile(r"\bGROMIT_[A-Z_]*[A-Z]\b")
 
@@ -69,6 +71,21 @@ def test_every_variable_of_a_page_exists(page: Path) -> None:
     local = set(_VARIABLE.findall(Path(variables.__file__).read_text(encoding="utf-8")))
     known = {doc.variable for doc in fields()} | local | {LOCK_VARIABLE} | read_by_tests()
     assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
+
+
+def strange_targets(text: str) -> list[str]:
+    """Targets that code of a page makes and the Makefile does not have."""
+    targets = _TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+    return [name for code in _code(text) for name in _MAKE.findall(code) if name not in targets]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_of_a_page_exists(page: Path) -> None:
+    assert strange_targets(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_planted_make_target_is_found() -> None:
+    assert strange_targets("`make dance` and `make test`\n\n    make sing\n") == ["dance", "sing"]
 
 
 def test_requirements_of_tests_are_documented_and_reported_when_absent(pytestconfig: pytest.Config) -> None:
