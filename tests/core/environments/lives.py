@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hypothesis import strategies as st
+
 from gromit.core.environments import wanted, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Phase, Source, Version, Work
@@ -97,3 +99,75 @@ _PHASES: Mapping[Phase, Callable[[], dict[str, Any]]] = {
 def in_phase(phase: Phase) -> dict[str, Any]:
     """A row in a phase at the instant `BORN`; work of it that is not held is due, but for a failure."""
     return _PHASES[phase]()
+
+
+# ── random lives ──────────────────────────────────────────────────────────────────────────────────
+
+SECOND = 1000
+PAUSES = (0, SECOND, TTL, TTL + SECOND, 30_000, GRACE)
+"""Whole seconds, because serve shows instants in whole seconds."""
+Change = Callable[[Row, int], tuple[Write, ...]]
+"""Writes that a client or a worker may try, the second one if the first is refused."""
+
+
+def _outcome_of(kind: str) -> Change:
+    what = {"kind": "terraform", "message": "no"}
+
+    def writes(row: Row, now_ms: int) -> tuple[Write, ...]:
+        if "holder" not in row:
+            return ()
+        fence, at = fence_of(row), stamp(now_ms)
+        return {
+            "renew": (work.renew(fence, now_ms, TTL),),
+            "release": (work.release(fence),),
+            "sown": (work.sown(fence, "n", "h", at), work.sown_but_changed(fence, "n", "h", at)),
+            "reaped": (work.reaped(fence, "n", at), work.reaped_but_revived(fence, "n", at)),
+            "failed": (work.failed(fence, what, 30_000, at), work.failed_but_changed(fence, what, at)),
+        }[kind]
+
+    return writes
+
+
+def _claims(kind: Work) -> Change:
+    return lambda row, now_ms: (work.claim(kind, Claimant("w", f"n{row['epoch']}"), now_ms, TTL),)
+
+
+_CHANGES: Mapping[str, Change] = {
+    "report": lambda row, now_ms: (
+        wanted.report(build(version=f"sha-{row['revision']}"), stamp(now_ms)),
+        wanted.start(row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"),
+    ),
+    "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "asked to"),),
+    "protect": lambda row, now_ms: (wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),),
+    "redeploy": lambda row, now_ms: (wanted.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),),
+    "retry": lambda _, now_ms: (wanted.retry_now(stamp(now_ms)),),
+    "claim-sow": _claims(Work.SOW),
+    "claim-reap": _claims(Work.REAP),
+    # What no write does: an operator edits the table.
+    "edit": lambda row, _: (Write(conditions=(), sets={"protected": not row["protected"]}),),
+    **{kind: _outcome_of(kind) for kind in ("renew", "release", "sown", "reaped", "failed")},
+}
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> dict[str, Any]:
+    """A row of any phase after random changes of it, with pauses between them."""
+    row, now_ms = in_phase(draw(st.sampled_from(Phase))), BORN
+    for change in draw(st.lists(st.sampled_from(sorted(_CHANGES)), max_size=6)):
+        now_ms += draw(st.sampled_from(PAUSES))
+        row = _first_accepted(row, _CHANGES[change](row, now_ms))
+    return row
+
+
+def _first_accepted(row: dict[str, Any], writes: tuple[Write, ...]) -> dict[str, Any]:
+    for write in writes:
+        result = outcome(row, write)
+        if isinstance(result, Accepted):
+            return dict(result.row)
+    return row
+
+
+def instants(row: Row) -> list[int]:
+    """Instants around those at which something about a row changes."""
+    turns = (row["changed"], row.get("due", BORN), row.get("lease_until", BORN))
+    return sorted({turn + near for turn in turns for near in (-SECOND, 0, SECOND)})

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gromit.core.environments.environment import Phase, Work
+from gromit.core.environments.work import is_claimable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,33 +51,42 @@ def plan(kind: Work, environments: Iterable[Standing], limit: int | None) -> lis
 
 
 def _item(kind: Work, e: Standing) -> Item:
+    # The rule of a claim decides; the rest only finds the words.
+    if is_claimable(kind, e.phase, due=e.due_in_s <= 0, protected=e.protected):
+        return Item(e.name, kind, _why_work(kind, e))
+    return Item(e.name, "none", _why_none(kind, e))
+
+
+def _why_work(kind: Work, e: Standing) -> str:
+    if kind is Work.REAP:
+        return "it is deleted, and its grace is over"
+    made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
+    return f"generation {e.generation} is wanted, {made}"
+
+
+def _why_none(kind: Work, e: Standing) -> str:
     match e.phase:
         case Phase.SOWING | Phase.REAPING:
-            return Item(e.name, "none", f"{e.holder} is working on it")
+            return f"{e.holder} is working on it"
         case Phase.DELETING:
-            return _deleting(kind, e)
+            return _why_not_reaped(kind, e)
         case Phase.GONE:
-            return Item(e.name, "none", "it is gone")
+            return "it is gone"
         case Phase.PENDING | Phase.FAILED | Phase.READY:
-            return _wanted(kind, e)
+            return _why_not_sown(kind, e)
 
 
-def _wanted(kind: Work, e: Standing) -> Item:
+def _why_not_sown(kind: Work, e: Standing) -> str:
     if kind is Work.REAP:
-        return Item(e.name, "none", "it is wanted")
+        return "it is wanted"
     if e.phase is Phase.READY:
-        return Item(e.name, "none", f"generation {e.generation} runs as wanted")
-    if e.due_in_s > 0:
-        return Item(e.name, "none", f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s")
-    made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
-    return Item(e.name, "sow", f"generation {e.generation} is wanted, {made}")
+        return f"generation {e.generation} runs as wanted"
+    return f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s"
 
 
-def _deleting(kind: Work, e: Standing) -> Item:
+def _why_not_reaped(kind: Work, e: Standing) -> str:
     if kind is Work.SOW:
-        return Item(e.name, "none", "it is deleted: reap's to do")
+        return "it is deleted: reap's to do"
     if e.protected:
-        return Item(e.name, "none", "it is protected")
-    if e.due_in_s > 0:
-        return Item(e.name, "none", f"it is deleted, but a build can revive it for {e.due_in_s:.0f} s")
-    return Item(e.name, "reap", "it is deleted, and its grace is over")
+        return "it is protected"
+    return f"it is deleted, but a build can revive it for {e.due_in_s:.0f} s"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.environment import Phase, Want, Work
 from gromit.core.environments.history import ROOM, TOMBSTONE_MS, Stamp
 from gromit.core.environments.rows import (
     Absent,
@@ -38,8 +38,18 @@ def work_from(kind: Work, at_ms: int) -> dict[str, Any]:
     return {"work": kind, "due": at_ms, "since": at_ms}
 
 
+def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> bool:
+    """Whether a worker that asks for this kind of work now may be given the environment.
+
+    `claim` writes the same rule as conditions on the row; a property test holds the two together.
+    """
+    if kind is Work.SOW:
+        return due and phase in {Phase.PENDING, Phase.FAILED}
+    return due and phase is Phase.DELETING and not protected
+
+
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> Write:
-    """Take due work that nobody holds."""
+    """Take work that `is_claimable`."""
     free = AnyOf((Absent("holder"), Below("lease_until", now_ms)))
     common = (Absent("gone_at"), Is("work", kind), AtMost("due", now_ms), free)
     wanted: tuple[Condition, ...] = (Is("want", Want.GONE), Is("protected", value=False))

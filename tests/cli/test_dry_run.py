@@ -1,0 +1,45 @@
+"""A dry run says what a claim would do: both by one rule, whatever an environment has lived through."""
+
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gromit.cli.worker_pass import _standing
+from gromit.core.environments import work
+from gromit.core.environments.claims import Claimant
+from gromit.core.environments.environment import Phase, Work, parse
+from gromit.core.environments.plans import plan
+from gromit.core.environments.rows import Accepted, Row
+from gromit.core.stack.catalogue import Catalogue
+from gromit.web.api.views import Views
+from tests.core.environments.lives import TTL, in_phase, instants, lives, outcome
+
+VIEWS = Views(Catalogue({}), None)
+
+
+def planned(kind: Work, row: Row, now_ms: int) -> str:
+    """The action of a dry run, from what serve shows of the row."""
+    shown = asdict(VIEWS.detail(parse(row), now_ms))
+    (item,) = plan(kind, [_standing(shown, now_ms)], None)
+    return item.action
+
+
+def claimed(kind: Work, row: Row, now_ms: int) -> str:
+    """The same in the words of a plan, from what a claim does with the row."""
+    result = outcome(row, work.claim(kind, Claimant("w", "n"), now_ms, TTL))
+    return kind if isinstance(result, Accepted) else "none"
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("kind", Work)
+def test_a_dry_run_shows_what_a_claim_takes_in_each_phase(kind: Work, phase: Phase, protected: bool) -> None:
+    row = {**in_phase(phase), "protected": protected}
+    assert [planned(kind, row, at) for at in instants(row)] == [claimed(kind, row, at) for at in instants(row)]
+
+
+@given(st.sampled_from(Work), lives())
+def test_a_dry_run_shows_what_a_claim_takes_whatever_has_happened(kind: Work, row: Row) -> None:
+    assert [planned(kind, row, at) for at in instants(row)] == [claimed(kind, row, at) for at in instants(row)]
