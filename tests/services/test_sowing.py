@@ -56,6 +56,8 @@ class World:
     clock: float = 0.0
     on_pause: Callable[[], bool] = lambda: False
     """Called within each pause; True: this worker is to end."""
+    after_apply: Callable[[], None] = lambda: None
+    """Called when terraform has applied, before the sower looks at the services."""
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,10 +75,15 @@ class World:
         )
 
     def run(self, *, spec_hash: str | None = None, **versions: str) -> str:
-        return self.sow(a_claim(NAME, spec_hash=spec_hash, versions=versions), LOCK, self.lines.append)
+        return self.sow(a_claim(NAME, spec_hash=spec_hash, versions=versions), LOCK, self._progress)
 
     def state(self, component: str) -> ServiceState:
         return next(s for s in self.services.look(NAME) if s.component == component)
+
+    def _progress(self, text: str) -> None:
+        self.lines.append(text)
+        if text == "applied":
+            self.after_apply()
 
     def _pause(self, seconds: float) -> bool:
         self.clock += seconds
@@ -233,6 +240,28 @@ def test_a_failed_rollout_that_a_new_build_replaces_is_not_started_again(world: 
     world.terraform.rolled_out = completed
     assert world.run(tyk="new")
     assert world.services.restarted == []
+
+
+def test_a_failed_service_that_is_well_again_after_the_apply_is_not_started_again(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    well = completed(world.state("tyk"))
+    world.after_apply = lambda: world.services.put(NAME, well)
+    assert world.run()
+    assert world.services.restarted == []
+
+
+def test_a_service_that_fails_only_now_is_not_started_again_with_one_that_had_failed(world: World) -> None:
+    world.terraform.rolled_out = only("tyk", broken)
+    with pytest.raises(RolloutFailed):
+        world.run()
+    world.services.after_restart = completed
+    failing = broken(world.state("pump"))
+    world.after_apply = lambda: world.services.put(NAME, failing)
+    with pytest.raises(RolloutFailed, match="pump: exit code 1"):
+        world.run()
+    assert world.services.restarted == [(NAME, "tyk")]
 
 
 def test_a_build_that_fails_after_another_that_failed_is_told_at_once(world: World) -> None:

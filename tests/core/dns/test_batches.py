@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,11 @@ DOMAIN = "dev.example.com"
 def record(environment: int, component: int, values: int = 1) -> Record:
     addresses = frozenset(f"10.{component % 256}.{n >> 8}.{n & 255}" for n in range(values))
     return Record(f"c{component}.e{environment}.{DOMAIN}", "A", 10, addresses)
+
+
+def long_record(environment: int, component: int, characters: int) -> Record:
+    """A record of one value, so long that it fills a batch before its elements do."""
+    return Record(f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters}))
 
 
 def because(records: Iterable[Record]) -> Reasoned:
@@ -52,6 +58,20 @@ def test_creates_count_once_and_upserts_twice() -> None:
 def test_long_values_fill_a_batch_before_its_elements_do() -> None:
     long = [Record(f"c.e{n}.{DOMAIN}", "TXT", 10, frozenset({"x" * 1000})) for n in range(33)]
     assert [len(b) for b in flat(pack(Changes(creates=because(long))))] == [32, 1]
+
+
+@pytest.mark.parametrize(("beyond", "batches"), [(0, 1), (1, 2)])
+def test_a_batch_is_filled_to_its_last_character(beyond: int, batches: int) -> None:
+    long = [long_record(1, 0, 16_000), long_record(2, 0, 16_000 + beyond)]
+    assert len(pack(Changes(creates=because(long))).batches) == batches
+
+
+def test_the_characters_of_an_upsert_count_twice() -> None:
+    long = [long_record(n, 0, 1000) for n in range(17)]
+    assert [len(b) for b in flat(pack(Changes(upserts=because(long))))] == [16, 1]
+    half = CHARACTERS_MAX // 2
+    assert pack(Changes(upserts=because([long_record(1, 0, half)]))).oversize == ()
+    assert len(pack(Changes(upserts=because([long_record(1, 0, half + 1)]))).oversize) == 1
 
 
 def test_an_environment_that_fits_is_never_torn_apart() -> None:
@@ -93,14 +113,20 @@ def test_ownership_stays_when_a_record_of_the_environment_cannot_be_deleted() ->
     assert flat(packed) == [[Change(Action.DELETE, record(1, 1))]]
 
 
+def any_record(environment: int, component: int) -> st.SearchStrategy[Record]:
+    """Few values, many values, or a long one: up to and beyond both limits."""
+    addresses = st.one_of(st.integers(1, 3), st.integers(1, 1200)).map(lambda n: record(environment, component, n))
+    characters = st.integers(CHARACTERS_MAX // 8, CHARACTERS_MAX + 1)
+    return st.one_of(addresses, characters.map(lambda n: long_record(environment, component, n)))
+
+
 @st.composite
 def changes(draw: st.DrawFn) -> Changes:
     creates: list[Record] = []
     upserts: list[Record] = []
     deletes: list[Record] = []
-    size = st.one_of(st.integers(1, 3), st.integers(1, 1200))
     for n in range(draw(st.integers(0, 12))):
-        records = [record(n, c, draw(size)) for c in range(draw(st.integers(1, 5)))]
+        records = [draw(any_record(n, c)) for c in range(draw(st.integers(1, 5)))]
         match draw(st.sampled_from(("new", "leaving", "mixed"))):
             case "new":
                 creates += [*records, owner(n)]
