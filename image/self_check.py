@@ -17,7 +17,7 @@ from pathlib import Path
 from gromit import log
 from gromit.adapters.terraform.process import Ended, Leash, run
 from gromit.adapters.terraform.session import Outside, Ready, Session, Setup
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.stack.terraform import Backend, Call
 from gromit.errors import GromitError
 
@@ -42,8 +42,8 @@ def check(session: Session, folder: Path) -> list[str]:
 
 def main() -> int:
     """Check the terraform of this machine or container, and return the exit code."""
-    log.set_up("warn", "auto")
-    chosen = load(os.environ).settings.terraform
+    log.configure_logging("warn", "auto")
+    chosen = load_settings(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
         setup = Setup(
             backend=Backend(bucket="none", region="none"),

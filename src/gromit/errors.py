@@ -72,7 +72,7 @@ class Suspended(GromitError):
     code = "suspended"
 
 
-class RootUnusable(GromitError):
+class ConfigRootUnusable(GromitError):
     """The config root is not mounted, has no marker, or cannot be read: nothing may be processed."""
 
     code = "root_unusable"

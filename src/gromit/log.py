@@ -26,7 +26,7 @@ def mask(text: str) -> str:
     return _SECRETS.sub("***", text)
 
 
-def set_up(level: str, form: str) -> None:
+def configure_logging(level: str, form: str) -> None:
     """Route all logs of this process, those of libraries too, through one pipeline to standard error."""
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [

@@ -169,7 +169,7 @@ class ConfigRoot(Protocol):
     """The tree of config files: `<root>/<environment>/<component>/<file>`."""
 
     def check(self) -> None:
-        """Raise `Suspended` or `RootUnusable` unless work may go on. Cheap: called before each poll, claim and act."""
+        """Raise `Suspended` or `ConfigRootUnusable` unless work may go on. Cheap: called before each poll, claim and act."""
         ...
 
     def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
@@ -190,7 +190,7 @@ class ConfigHashes(Protocol):
     def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
         """The hash of each component's folder as it lies; those without a folder are not in it.
 
-        Writes nothing, and takes no notice of a suspension. Raises `RootUnusable`.
+        Writes nothing, and takes no notice of a suspension. Raises `ConfigRootUnusable`.
         """
         ...
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from gromit.bootstrap.backends import session, terraform_grace
-from gromit.config.load import load
-from gromit.config.schema import Terraform
+from gromit.config.load import load_settings
+from gromit.config.schema import TerraformSettings
 from gromit.errors import ConfigError
 
 
@@ -23,11 +23,11 @@ from gromit.errors import ConfigError
 )
 def test_an_interrupted_terraform_ends_before_its_worker_is_killed(grace: str, stop_timeout: str, given: int) -> None:
     environ = {"HOME": "/nonexistent", "GROMIT_TERRAFORM_GRACE": grace, "GROMIT_TERRAFORM_STOP_TIMEOUT": stop_timeout}
-    assert terraform_grace(load(environ).settings.terraform) == timedelta(seconds=given)
+    assert terraform_grace(load_settings(environ).settings.terraform) == timedelta(seconds=given)
 
 
 def test_the_defaults_fit_together() -> None:
-    assert terraform_grace(Terraform()) == Terraform().grace
+    assert terraform_grace(TerraformSettings()) == TerraformSettings().grace
 
 
 @pytest.fixture

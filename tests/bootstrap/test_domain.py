@@ -11,14 +11,14 @@ from gromit.bootstrap.backends import config_root, session, state_bucket, terraf
 from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.migrate import migration
 from gromit.bootstrap.workers import sower
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
 
 WRITTEN, MEANT = "Dev.Example.com.", "dev.example.com"
-SETTINGS = load({"HOME": "/nonexistent", "GROMIT_CLUSTER_DOMAIN": WRITTEN}).settings
-WITHOUT = load({"HOME": "/nonexistent"}).settings
+SETTINGS = load_settings({"HOME": "/nonexistent", "GROMIT_CLUSTER_DOMAIN": WRITTEN}).settings
+WITHOUT = load_settings({"HOME": "/nonexistent"}).settings
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from gromit import bootstrap
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.local.aws.emulator import Emulator
 from gromit.local.aws.moto_patches import remove_mends
@@ -147,7 +147,7 @@ def world(aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": aws.url}.items():
         monkeypatch.setenv(name, value)
-    settings = load(
+    settings = load_settings(
         {
             "HOME": str(tmp_path),
             "GROMIT_CA": certificates.ca,

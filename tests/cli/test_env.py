@@ -15,7 +15,7 @@ import stamina
 
 from gromit import bootstrap
 from gromit.cli import run
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.environments.locks import Owner
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
@@ -580,7 +580,7 @@ class Ours:
 
 @pytest.fixture
 def ours(shell: Shell, bucket: Any) -> Ours:
-    settings = load(dict(os.environ)).settings
+    settings = load_settings(dict(os.environ)).settings
     return Ours(bootstrap.state_bucket(settings), bootstrap.owner_watch(settings).me())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.time import format_duration, parse_duration
 from gromit.errors import ConfigError
 
@@ -18,7 +18,7 @@ def test_a_flag_beats_a_variable_and_a_variable_beats_the_file(tmp_path: Path) -
     file = tmp_path / "config.yaml"
     file.write_text("tablename: of-file\nreap: {grace: 2h, limit: 3}\nserve:\n  url: https://of-file\n")
     environ = {**NOWHERE, "GROMIT_TABLENAME": "of-variable", "GROMIT_SERVE_URL": "https://of-variable"}
-    loaded = load(environ, conf=file, flags={"tablename": "of-flag"})
+    loaded = load_settings(environ, conf=file, flags={"tablename": "of-flag"})
     assert (loaded.settings.tablename, loaded.settings.serve.url) == ("of-flag", "https://of-variable")
     assert (loaded.settings.reap.grace, loaded.settings.reap.limit) == (timedelta(hours=2), 3)
     assert loaded.origins == {
@@ -32,7 +32,7 @@ def test_a_flag_beats_a_variable_and_a_variable_beats_the_file(tmp_path: Path) -
 def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) -> None:
     (tmp_path / "gromit").mkdir()
     (tmp_path / "gromit/config.yaml").write_text("cluster: {zoneid: Z1, domain: dev.example.com}\n")
-    loaded = load({**NOWHERE, "XDG_CONFIG_HOME": str(tmp_path)})
+    loaded = load_settings({**NOWHERE, "XDG_CONFIG_HOME": str(tmp_path)})
     assert (loaded.settings.cluster.zoneid, loaded.settings.cluster.domain) == ("Z1", "dev.example.com")
 
 
@@ -51,7 +51,7 @@ def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) 
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        load({**NOWHERE, variable: value})
+        load_settings({**NOWHERE, variable: value})
 
 
 @pytest.mark.parametrize(
@@ -64,21 +64,21 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: s
     ],
 )
 def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
-    assert load({**NOWHERE, "GROMIT_REPOS": text}).settings.repos == names
+    assert load_settings({**NOWHERE, "GROMIT_REPOS": text}).settings.repos == names
     file = tmp_path / "config.yaml"
     file.write_text(f"repos: {json.dumps(text.split(','))}\n")
-    assert load(NOWHERE, conf=file).settings.repos == names
+    assert load_settings(NOWHERE, conf=file).settings.repos == names
 
 
 def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("serve: {urll: x}\n")
     with pytest.raises(ConfigError, match=r"serve\.urll"):
-        load(NOWHERE, conf=file)
+        load_settings(NOWHERE, conf=file)
 
 
 def test_secrets_are_never_shown() -> None:
-    loaded = load({**NOWHERE, "GROMIT_SERVE_KEY": "canary"})
+    loaded = load_settings({**NOWHERE, "GROMIT_SERVE_KEY": "canary"})
     assert "canary" not in repr(loaded)
     assert "canary" not in loaded.settings.model_dump_json()
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 
 from gromit.adapters.config_tree.root import ConfigTree, init_root
-from gromit.errors import RootUnusable, Suspended
+from gromit.errors import ConfigRootUnusable, Suspended
 from gromit.ports import ConfigRoot
 from tests.fakes.config_root import FakeConfigRoot
 
@@ -42,7 +42,7 @@ class _Fake(FakeConfigRoot):
         self.fault = Suspended("processing is suspended")
 
     def unmount(self) -> None:
-        self.fault = RootUnusable("the volume is gone")
+        self.fault = ConfigRootUnusable("the volume is gone")
 
 
 class _Disk:
@@ -81,13 +81,13 @@ def test_check_lets_pass_suspends_and_fails_closed(world: World) -> None:
     with pytest.raises(Suspended):
         world.root.check()
     world.unmount()
-    with pytest.raises(RootUnusable):
+    with pytest.raises(ConfigRootUnusable):
         world.root.check()
 
 
 def test_nothing_is_rendered_below_an_unusable_root(world: World) -> None:
     world.unmount()
-    with pytest.raises(RootUnusable):
+    with pytest.raises(ConfigRootUnusable):
         world.root.render("app-test", {"tyk": {"a": "1"}})
     assert world.text("app-test", "tyk", "a") is None
 

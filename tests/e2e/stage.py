@@ -14,7 +14,7 @@ import dns.rdatatype
 import httpx2
 
 from gromit import bootstrap
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.errors import NotFound
 from gromit.local.cloud import network, variables
 from gromit.local.cloud.layout import Facts
@@ -123,7 +123,7 @@ class Stage:
     @cached_property
     def api(self) -> ServeClient:
         """A client of serve, with an operator's certificate."""
-        return bootstrap.serve_client(load(self.person).settings)
+        return bootstrap.serve_client(load_settings(self.person).settings)
 
     def env(self, base: str) -> str:
         """The name of an environment of this test."""

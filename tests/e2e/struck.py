@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gromit import bootstrap, log
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Work
 from gromit.core.environments.protocol import Step
@@ -76,8 +76,8 @@ def watched(reaper: Reaper, moment: Moment) -> Reaper:
 
 def main(kind: Work, moment: Moment, root: Path) -> None:
     """One pass, of which one environment is worked on at a time."""
-    settings = load(os.environ).settings
-    log.set_up(settings.log.level, settings.log.format)
+    settings = load_settings(os.environ).settings
+    log.configure_logging(settings.log.level, settings.log.format)
     reporting = bootstrap.Reporting(threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before)
     crew = bootstrap.workers(settings, kind, root, reporting)
     runner = crew.pool.runner

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from gromit.config.schema import Gateway
+from gromit.config.schema import GatewaySettings
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.log import mask
@@ -64,7 +64,7 @@ def test_a_policy_allows_the_same_and_every_route_has_its_timeout(routes: set[tu
     assert {(method, entry["url"]) for entry in rights["allowed_urls"] for method in entry["methods"]} == routes
     assert rights["api_id"] == DEFINITION["api_id"]
     assert {(entry["method"], entry["path"]) for entry in PATHS["hard_timeouts"]} == routes
-    assert {entry["timeout"] for entry in PATHS["hard_timeouts"]} == {Gateway().timeout.total_seconds()}
+    assert {entry["timeout"] for entry in PATHS["hard_timeouts"]} == {GatewaySettings().timeout.total_seconds()}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_it_is_our_gateways_front() -> None:
         "use_certificate": False,
     }
     assert VERSION["global_size_limit"] == Limits().body_bytes
-    assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (Gateway().rate, 60, False)
+    assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (GatewaySettings().rate, 60, False)
     assert DEFINITION["enable_detailed_recording"] is False  # it would keep headers, and tokens in them
 
 

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import healthy
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.web.server.health import health_app
 from gromit.web.server.server import Listener, Server
 from tests.cli.test_gateway import House
@@ -92,7 +92,7 @@ def test_what_does_not_run_is_not_well() -> None:
     ],
 )
 def test_the_address_is_that_of_the_settings(variables: dict[str, str], name: str, url: str | None) -> None:
-    assert healthy.address(name, load({"HOME": "/nonexistent", **variables}).settings) == url
+    assert healthy.address(name, load_settings({"HOME": "/nonexistent", **variables}).settings) == url
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import PublicTask, Record, owner_record
-from gromit.errors import BackendError, ConfigError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
+from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
 from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
 from tests.fakes.dns import FakeFeed, FakeTasks, FakeWanted, FakeZone, records_of
 
@@ -268,7 +268,7 @@ def test_the_watch_outlives_what_passes_and_tries_again_sooner() -> None:
     assert [line["failures"] for line in logs if line["event"] == "dns.pass_failed"] == [1, 2]
 
 
-@pytest.mark.parametrize("error", [Suspended("by ann: upgrade"), RootUnusable("not mounted")])
+@pytest.mark.parametrize("error", [Suspended("by ann: upgrade"), ConfigRootUnusable("not mounted")])
 def test_the_watch_does_nothing_while_processing_is_stopped(error: Exception) -> None:
     world = World(zone=FakeZone())
     halted: list[Exception] = [error]

@@ -11,10 +11,10 @@ from gromit.core.environments.locks import FoundLock, Lock, Owner
 from gromit.core.environments.protocol import Ending, Finish, Problem, Step
 from gromit.errors import (
     BackendError,
+    ConfigRootUnusable,
     Conflict,
     GromitError,
     InvalidInput,
-    RootUnusable,
     Suspended,
     Temporary,
     TerraformFailed,
@@ -287,7 +287,7 @@ def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
     assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), RootUnusable("not mounted")])
+@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")])
 def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: GromitError) -> None:
     world = World()
     world.halts = [halt]
@@ -313,7 +313,7 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
         (InvalidInput("there is no image tyk:1"), Problem("invalid", "there is no image tyk:1")),
         (Temporary("throttled"), Problem("temporary", "throttled")),
         (Conflict("it is wanted"), Problem("conflict", "it is wanted")),
-        (RootUnusable("not mounted"), Problem("root_unusable", "not mounted")),
+        (ConfigRootUnusable("not mounted"), Problem("root_unusable", "not mounted")),
     ],
 )
 def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(error: GromitError, problem: Problem) -> None:

@@ -8,7 +8,7 @@ import pytest
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState
-from gromit.errors import ConfigError, InvalidInput, RolloutFailed, RootUnusable, Suspended, TerraformFailed
+from gromit.errors import ConfigError, ConfigRootUnusable, InvalidInput, RolloutFailed, Suspended, TerraformFailed
 from gromit.services.sowing import Patience, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.images import FakeImages
@@ -129,8 +129,8 @@ def test_without_a_platform_nothing_is_written_or_applied(world: World) -> None:
 
 
 def test_an_unusable_root_stops_the_work_before_terraform(world: World) -> None:
-    world.root.fault = RootUnusable("/config has no marker")
-    with pytest.raises(RootUnusable):
+    world.root.fault = ConfigRootUnusable("/config has no marker")
+    with pytest.raises(ConfigRootUnusable):
         world.run()
     assert world.terraform.applied == []
 

@@ -12,7 +12,7 @@ from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
 from gromit.core.environments.protocol import Ending, Step
-from gromit.errors import BackendError, GromitError, RootUnusable, Suspended, Temporary, TerraformFailed, TrustError
+from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended, Temporary, TerraformFailed, TrustError
 from gromit.ports import Progress
 from gromit.services.runs import Runner
 from gromit.services.workers import Bounds, Outcome, Workers
@@ -176,7 +176,7 @@ def test_one_environment_that_fails_again_and_again_does_not_use_the_limit_up() 
     assert begun == ["poison", "poison", "poison", "a"]
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), RootUnusable("not mounted")])
+@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")])
 def test_a_pass_that_is_halted_at_once_claims_nothing(halt: GromitError) -> None:
     crew = Crew(halts=[halt])
     crew.give("a")
@@ -354,7 +354,7 @@ def test_a_limit_counts_within_its_window() -> None:
     assert begun == [0.0, 0.0, 100.0, 100.0, 200.0]
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), RootUnusable("not mounted"), Temporary("serve is away")])
+@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted"), Temporary("serve is away")])
 def test_a_watch_goes_on_when_what_halted_it_has_passed(halt: GromitError) -> None:
     crew = Crew(halts=[halt, halt, None])
     crew.give("a")

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 
 from gromit import bootstrap
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import Verb, make_grant
 from gromit.services.tokens import Tokens
@@ -48,7 +48,7 @@ def fronting(
 ) -> Iterator[Front]:
     """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
     own = serve.certificates.of(role)
-    settings = load(
+    settings = load_settings(
         {
             "HOME": "/nonexistent",
             "GROMIT_GATEWAY_LISTEN": "127.0.0.1:0",

@@ -32,7 +32,7 @@ from fastapi import FastAPI
 
 from gromit import bootstrap
 from gromit.adapters.security.pki_files import PkiFiles
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.config.schema import Settings
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
@@ -118,7 +118,7 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        settings = load({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
+        settings = load_settings({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
         self.pki = bootstrap.pki(settings)
         self.pki.init("test CA", 30)
         self.ca = str(folder / "ca.pem")
@@ -322,7 +322,7 @@ def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None 
         "GROMIT_CLUSTER_DOMAIN": "dev.example.com",
         **variables,
     }
-    settings, ticking = load(environ).settings, clock or Clock()
+    settings, ticking = load_settings(environ).settings, clock or Clock()
     with pytest.MonkeyPatch.context() as patched:
         for name, value in emulator.environ.items():
             patched.setenv(name, value)

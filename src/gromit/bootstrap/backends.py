@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from gromit.adapters.aws.state_bucket import S3StateBucket
     from gromit.adapters.config_tree.root import ConfigTree
     from gromit.adapters.terraform.runner import Terraform
-    from gromit.config.schema import Settings
-    from gromit.config.schema import Terraform as TerraformSettings
+    from gromit.config.schema import Settings, TerraformSettings
     from gromit.core.stack.catalogue import Catalogue
     from gromit.ports import ImageRegistry, Leftovers, OwnerWatch, PlatformSource, ServiceStates, TaskSource
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from gromit.errors import ConfigError, GromitError, InvalidInput, RootUnusable, Suspended
+from gromit.errors import ConfigError, ConfigRootUnusable, GromitError, InvalidInput, Suspended
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serve", "the mTLS API of environments, only writer of their table"),
@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
 
-EXIT_CODES: Mapping[type[GromitError], int] = {ConfigError: 2, InvalidInput: 2, Suspended: 5, RootUnusable: 78}
+EXIT_CODES: Mapping[type[GromitError], int] = {ConfigError: 2, InvalidInput: 2, Suspended: 5, ConfigRootUnusable: 78}
 FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 
 
@@ -59,11 +59,11 @@ class Run:
     def loaded(self) -> Any:
         """Settings and their origins; logging is set up on the way."""
         from gromit import log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
-        from gromit.config.load import load  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+        from gromit.config.load import load_settings  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
-        loaded = load(os.environ, conf=self.conf, flags=self.flags)
+        loaded = load_settings(os.environ, conf=self.conf, flags=self.flags)
         level = loaded.settings.log.level if "log.level" in loaded.origins else self.level
-        log.set_up("debug" if self.verbose else level, loaded.settings.log.format)
+        log.configure_logging("debug" if self.verbose else level, loaded.settings.log.format)
         return loaded
 
     @property

@@ -18,7 +18,7 @@ from gromit.core.environments.environment import Phase, Work
 from gromit.core.environments.plans import Standing, plan
 from gromit.core.environments.protocol import Ending
 from gromit.core.time import parse_iso
-from gromit.errors import GromitError, InvalidInput, RootUnusable, Suspended
+from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
@@ -137,7 +137,7 @@ def _tell_what_halts(settings: "Settings", root: Path) -> None:
     """Say on standard error why nothing of a plan would begin now, if that is so."""
     try:
         bootstrap.config_root(settings, root).check()
-    except (Suspended, RootUnusable) as error:
+    except (Suspended, ConfigRootUnusable) as error:
         click.echo(f"nothing would begin now: {error.message}", err=True)
         click.echo(f"  hint: {error.hint}", err=True)
 

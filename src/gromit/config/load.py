@@ -13,14 +13,16 @@ from gromit.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings and where each value that is not a default came from (`serve.url` to `GROMIT_SERVE_URL`)."""
 
     settings: Settings
     origins: Mapping[str, str]
 
 
-def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping[str, object] | None = None) -> Loaded:
+def load_settings(
+    environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping[str, object] | None = None
+) -> LoadedSettings:
     """Settings from `flags` (path to value), `environ` and the first config file found, the stronger first.
 
     Raises `ConfigError` that names the setting and where its value came from.
@@ -39,7 +41,7 @@ def load(environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping
             _put(merged, path, value, name)
             origins[path] = variables.get(path, name) if name == "environment" else name
     try:
-        return Loaded(Settings.model_validate(merged), origins)
+        return LoadedSettings(Settings.model_validate(merged), origins)
     except ValidationError as error:
         raise _explained(error, origins) from None
 

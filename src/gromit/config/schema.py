@@ -20,14 +20,14 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from gromit.config.values import Address, Duration, Names, Pause, Repositories, split
+from gromit.config.values import Duration, ListenAddress, NameList, PositiveDuration, Repositories, split
 
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Cluster(_Group):
+class ClusterSettings(_Group):
     """Where environments live and what they are called."""
 
     zoneid: str | None = Field(None, description="Route53 zone of the public names")
@@ -35,11 +35,13 @@ class Cluster(_Group):
     platform: str = Field("/gromit/platform", description="SSM parameter with the ids that environments are built from")
 
 
-class Serve(_Group):
+class ServeSettings(_Group):
     """`gromit serve`, and how its clients find it."""
 
-    listen: Address = Field("0.0.0.0:443", description="address of the mTLS API")
-    health: Address = Field("127.0.0.1:8080", description="address of health and metrics without a certificate; keep it internal")
+    listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
+    health: ListenAddress = Field(
+        "127.0.0.1:8080", description="address of health and metrics without a certificate; keep it internal"
+    )
     url: str | None = Field(None, description="where clients of serve find it, for example https://serve.internal")
     cert: str | None = Field(None, description="certificate of serve: PEM text or the path of a PEM file")
     key: SecretStr | None = Field(None, description="private key of serve: PEM text or the path of a PEM file")
@@ -52,14 +54,14 @@ class Serve(_Group):
     )
 
 
-class Client(_Group):
+class ClientSettings(_Group):
     """How gromit's own clients and workers show who they are."""
 
     cert: str | None = Field(None, description="client certificate: PEM text or the path of a PEM file")
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
-class Worker(_Group):
+class WorkerSettings(_Group):
     """Who `gromit sow` and `gromit reap` are where the client's certificate is that of a person, as in a shell."""
 
     cert: str | None = Field(
@@ -68,13 +70,13 @@ class Worker(_Group):
     key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
 
 
-class Oidc(_Group):
+class OidcSettings(_Group):
     """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
 
     audience: str | None = Field(
         None, description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken"
     )
-    owners: Names = Field(
+    owners: NameList = Field(
         (), description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names"
     )
     issuer: str = Field("https://token.actions.githubusercontent.com", description="issuer of these tokens")
@@ -89,10 +91,10 @@ class Oidc(_Group):
         return self
 
 
-class Gateway(_Group):
+class GatewaySettings(_Group):
     """`gromit gateway`."""
 
-    listen: Address = Field("0.0.0.0:8443", description="address of the gateway")
+    listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
     cert: str | None = Field(
         None, description="certificate of the gateway's own front; unset: plain HTTP, on a loopback address or with gateway.plain"
     )
@@ -105,21 +107,23 @@ class Gateway(_Group):
         description="file of token hashes, written by `gromit token new`; read anew when it changes; unneeded with gateway.oidc",
     )
     rate: int = Field(120, gt=0, description="requests a minute that one token, or the jobs of one repository, may make")
-    timeout: Pause = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
-    oidc: Oidc = Oidc()
+    timeout: PositiveDuration = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
+    oidc: OidcSettings = OidcSettings()
 
 
-class Environments(_Group):
+class EnvironmentSettings(_Group):
     """Rules for all environments."""
 
-    protected: Names = Field(("master", "main", "release-*"), description="names (with * as wildcard) that are made protected")
+    protected: NameList = Field(("master", "main", "release-*"), description="names (with * as wildcard) that are made protected")
 
 
-class Lease(_Group):
+class LeaseSettings(_Group):
     """How long a worker holds a claim."""
 
-    ttl: Pause = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
-    renew: Pause = Field(timedelta(seconds=20), description="how often a worker renews its claims; at most a third of lease.ttl")
+    ttl: PositiveDuration = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
+    renew: PositiveDuration = Field(
+        timedelta(seconds=20), description="how often a worker renews its claims; at most a third of lease.ttl"
+    )
 
     @model_validator(mode="after")
     def _outlives_lost_renewals(self) -> Self:
@@ -128,44 +132,48 @@ class Lease(_Group):
         return self
 
 
-class Sow(_Group):
+class SowSettings(_Group):
     """`gromit sow`, and what reap shares with it."""
 
     parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 a core, if the memory lasts")
-    retry: Pause = Field(timedelta(seconds=30), description="first pause after a failure; it doubles with each further one")
+    retry: PositiveDuration = Field(
+        timedelta(seconds=30), description="first pause after a failure; it doubles with each further one"
+    )
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
-    timeout: Pause = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
+    timeout: PositiveDuration = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
     settle: Duration = Field(timedelta(minutes=10), description="how long services may take to run what was applied")
-    settle_poll: Pause = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
-    backstop: Pause = Field(
+    settle_poll: PositiveDuration = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
+    backstop: PositiveDuration = Field(
         timedelta(seconds=60), description="with --watch: look for work this often even if nothing was announced"
     )
 
 
-class Reap(_Group):
+class ReapSettings(_Group):
     """`gromit reap`."""
 
     grace: Duration = Field(timedelta(minutes=60), description="time between a deletion and its reaping, in which a build revives")
     limit: int = Field(10, gt=0, description="environments that one run may destroy; with --watch: within an hour")
 
 
-class Dns(_Group):
+class DnsSettings(_Group):
     """`gromit chitragupta`."""
 
     ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
     delete_percent: int = Field(30, ge=0, le=100, description="largest share of our records that one pass may delete unexplained")
     delete_free: int = Field(10, ge=0, description="unexplained deletes that are always allowed in a pass")
-    backstop: Pause = Field(timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced")
+    backstop: PositiveDuration = Field(
+        timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced"
+    )
     pause: Duration = Field(timedelta(seconds=5), description="with --watch: rest after each pass, however much is announced")
 
 
-class State(_Group):
+class StateSettings(_Group):
     """Where terraform's states of environments lie."""
 
     bucket: str = Field("terraform-state-dev", description="S3 bucket of the states")
 
 
-class Terraform(_Group):
+class TerraformSettings(_Group):
     """Which terraform is run, and how."""
 
     command: str = Field(
@@ -181,18 +189,18 @@ class Terraform(_Group):
     overlay: Path | None = Field(
         None, description="folder of *.tf files that are added to the stack (provider endpoints, for example)"
     )
-    backend: Names = Field((), description="further key=value settings of the S3 backend")
+    backend: NameList = Field((), description="further key=value settings of the S3 backend")
     grace: Duration = Field(
         timedelta(seconds=60),
         description="time an interrupted terraform gets to end by itself; at most 10 s less than terraform.stop_timeout",
     )
-    stop_timeout: Pause = Field(
+    stop_timeout: PositiveDuration = Field(
         timedelta(seconds=120),
         description="time a worker gets from SIGTERM to SIGKILL: the `stopTimeout` of its task definition (ECS: 30 s if unset)",
     )
 
 
-class Pki(_Group):
+class PkiSettings(_Group):
     """`gromit pki`."""
 
     dir: Path = Field(Path("pki"), description="folder of the CA and what it issued")
@@ -205,7 +213,7 @@ class Pki(_Group):
     leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates")
 
 
-class Doctor(_Group):
+class DoctorSettings(_Group):
     """`gromit doctor`: what an installation is held against."""
 
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
@@ -217,7 +225,7 @@ class Doctor(_Group):
         None, gt=0, description="so many environments must fit into AWS's quotas; unset: those that exist"
     )
     quota_percent: int = Field(80, gt=0, le=100, description="a quota of which so much is used is told as wrong, in percent")
-    resolver: Address | None = Field(
+    resolver: ListenAddress | None = Field(
         None, description="DNS server that is asked for the zone's delegation; unset: the one of this machine"
     )
     roles: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)] = Field(
@@ -226,7 +234,7 @@ class Doctor(_Group):
     terraform_cloud: str = Field("https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers")
 
 
-class Log(_Group):
+class LogSettings(_Group):
     """Logs, on standard error."""
 
     level: Literal["trace", "debug", "info", "warn", "error"] = Field(
@@ -254,21 +262,21 @@ class Settings(_Group):
     ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
     catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
     root: Path = Field(Path("/config"), description="root of the config tree, where a command is not given one")
-    cluster: Cluster = Cluster()
-    serve: Serve = Serve()
-    client: Client = Client()
-    worker: Worker = Worker()
-    gateway: Gateway = Gateway()
-    environments: Environments = Environments()
-    lease: Lease = Lease()
-    sow: Sow = Sow()
-    reap: Reap = Reap()
-    dns: Dns = Dns()
-    state: State = State()
-    terraform: Terraform = Terraform()
-    pki: Pki = Pki()
-    doctor: Doctor = Doctor()
-    log: Log = Log()
+    cluster: ClusterSettings = ClusterSettings()
+    serve: ServeSettings = ServeSettings()
+    client: ClientSettings = ClientSettings()
+    worker: WorkerSettings = WorkerSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    environments: EnvironmentSettings = EnvironmentSettings()
+    lease: LeaseSettings = LeaseSettings()
+    sow: SowSettings = SowSettings()
+    reap: ReapSettings = ReapSettings()
+    dns: DnsSettings = DnsSettings()
+    state: StateSettings = StateSettings()
+    terraform: TerraformSettings = TerraformSettings()
+    pki: PkiSettings = PkiSettings()
+    doctor: DoctorSettings = DoctorSettings()
+    log: LogSettings = LogSettings()
 
 
 @dataclass(frozen=True, slots=True)

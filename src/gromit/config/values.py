@@ -32,8 +32,8 @@ def _own_names(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
 Duration = Annotated[
     timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json"), Field(ge=_NONE)
 ]
-Pause = Annotated[Duration, Field(gt=_NONE)]
+PositiveDuration = Annotated[Duration, Field(gt=_NONE)]
 """A length of time that must not be nothing: with such a pause a loop would turn as fast as it can."""
-Names = Annotated[tuple[str, ...], BeforeValidator(split)]
-Repositories = Annotated[Names | None, AfterValidator(_own_names)]
-Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
+NameList = Annotated[tuple[str, ...], BeforeValidator(split)]
+Repositories = Annotated[NameList | None, AfterValidator(_own_names)]
+ListenAddress = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]

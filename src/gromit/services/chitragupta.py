@@ -12,7 +12,7 @@ import structlog
 
 from gromit.core.dns.plan import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
 from gromit.core.dns.tasks import doubtful, settle
-from gromit.errors import BackendError, Denied, RootUnusable, Suspended, Temporary, UnsafePlan
+from gromit.errors import BackendError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
 from gromit.ports import ChangeFeed, Progress, RecordStore, TaskSource, WantedEnvironments
 
 log = structlog.get_logger(__name__)
@@ -119,7 +119,7 @@ class Chitragupta:
     def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, pace: Pace) -> None:
         """A pass after announcements, one for all that come during its rest, and at the backstop, until told to stop.
 
-        `check` is called before each pass and may forbid it (`Suspended`, `RootUnusable`). What may be otherwise next time is
+        `check` is called before each pass and may forbid it (`Suspended`, `ConfigRootUnusable`). What may be otherwise next time is
         logged and counted, and tried again after 1, 2, 4 … seconds, whatever is announced; only missing rights and wrong settings
         end the watch.
         """
@@ -130,7 +130,7 @@ class Chitragupta:
                 found = self.run(_silent)
             except Denied:
                 raise
-            except (BackendError, UnsafePlan, Suspended, RootUnusable) as error:
+            except (BackendError, UnsafePlan, Suspended, ConfigRootUnusable) as error:
                 failures += 1
                 log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
                 pace.rest(min(pace.backstop_s, _pause_s(failures)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import Image, Sources, component_inputs, wanted_images
 from gromit.core.stack.contract import StackInput
-from gromit.errors import RootUnusable
+from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
 
 
@@ -47,7 +47,7 @@ class Inspector:
         configured = [c.name for c in self.catalogue.components.values() if c.config_path is not None]
         try:
             hashes = self.root.hashes(name, configured)
-        except RootUnusable as error:
+        except ConfigRootUnusable as error:
             self.tell(f"{error.message}: components are labelled without the hashes of their config files")
             return {}
         if absent := sorted(set(configured) - hashes.keys()):

@@ -39,7 +39,7 @@ from gromit.core.environments.protocol import (
     Unlock,
     Verify,
 )
-from gromit.errors import Conflict, GromitError, RootUnusable, Suspended
+from gromit.errors import ConfigRootUnusable, Conflict, GromitError, Suspended
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class Runner:
     states: StateBucket
     owners: OwnerWatch
     guard: Callable[[], None]
-    """Raises `Suspended` or `RootUnusable` unless something new may begin."""
+    """Raises `Suspended` or `ConfigRootUnusable` unless something new may begin."""
     do: Doing
     renew_s: float
     """How often the claim is renewed, in seconds."""
@@ -181,7 +181,7 @@ class Runner:
         try:
             self.guard()
             standing = self.queue.renew(claim)
-        except (Suspended, RootUnusable):
+        except (Suspended, ConfigRootUnusable):
             return Halted()
         except Conflict:
             return Fenced()

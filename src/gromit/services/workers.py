@@ -12,7 +12,7 @@ import structlog
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.protocol import Ending, Problem
-from gromit.errors import BackendError, RootUnusable, Suspended
+from gromit.errors import BackendError, ConfigRootUnusable, Suspended
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
 
@@ -65,7 +65,7 @@ class Workers:
     def once(self) -> None:
         """Work until nothing is due.
 
-        Raises `Suspended`, `RootUnusable` or `Temporary` when nothing more may begin; what has begun is ended first.
+        Raises `Suspended`, `ConfigRootUnusable` or `Temporary` when nothing more may begin; what has begun is ended first.
         """
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             try:
@@ -93,7 +93,7 @@ class Workers:
                     continue
                 try:
                     pause = self._next(pool)
-                except (Suspended, RootUnusable, BackendError) as error:
+                except (Suspended, ConfigRootUnusable, BackendError) as error:
                     if error.message != halted:
                         log.warning("work.halted", kind=self.kind, reason=error.message, hint=error.hint)
                     halted, pause = error.message, NoWork(1.0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters.config_tree.root import MARKER, ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
-from gromit.errors import Conflict, Denied, GromitError, InvalidInput, RootUnusable, Suspended
+from gromit.errors import ConfigRootUnusable, Conflict, Denied, GromitError, InvalidInput, Suspended
 
 NOBODY = 65534
 ME = Suspension("moving mongo", by="alice@bastion", at="2026-01-31T08:15:00Z")
@@ -91,7 +91,7 @@ def test_a_root_without_a_proper_marker_is_not_usable_and_nothing_is_written_to_
         lambda: tree.suspend(ME),
         tree.resume,
     ):
-        with pytest.raises(RootUnusable) as caught:
+        with pytest.raises(ConfigRootUnusable) as caught:
             attempt()
         assert f"gromit root init {root}" in (caught.value.hint or "")
     assert sorted(root.parent.rglob("*")) == before
@@ -99,16 +99,16 @@ def test_a_root_without_a_proper_marker_is_not_usable_and_nothing_is_written_to_
 
 def test_what_is_no_folder_cannot_be_made_a_root(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RootUnusable, match="cannot be made a config root"):
+    with pytest.raises(ConfigRootUnusable, match="cannot be made a config root"):
         init_root(tmp_path / "file")
     (tmp_path / "odd" / MARKER).mkdir(parents=True)
-    with pytest.raises(RootUnusable, match="is not a regular file"):
+    with pytest.raises(ConfigRootUnusable, match="is not a regular file"):
         init_root(tmp_path / "odd")
 
 
 def test_a_root_that_may_not_be_read_stops_the_work(root: Path) -> None:
     root.chmod(0)
-    with _unprivileged(), pytest.raises(RootUnusable, match="cannot be used: Permission denied"):
+    with _unprivileged(), pytest.raises(ConfigRootUnusable, match="cannot be used: Permission denied"):
         ConfigTree(root).check()
 
 
@@ -144,7 +144,7 @@ def test_a_suspension_file_that_is_not_a_file_fails_closed(root: Path, put: Call
     put(root / "noprocess")
     tree = ConfigTree(root)
     for attempt in (tree.check, lambda: tree.suspend(ME), tree.resume):
-        with pytest.raises(RootUnusable, match="noprocess is not a regular file"):
+        with pytest.raises(ConfigRootUnusable, match="noprocess is not a regular file"):
             attempt()
 
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_written_does_not_suspend_half(root: Path) -> None:
     def full(_fd: int, _data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(RootUnusable, match="No space left"):
+    with pytest.raises(ConfigRootUnusable, match="No space left"):
         ConfigTree(root, write=full).suspend(ME)
     assert [p.name for p in root.iterdir()] == [MARKER]
 

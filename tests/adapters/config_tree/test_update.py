@@ -16,7 +16,7 @@ import pytest
 
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.adapters.config_tree.root import ConfigTree, init_root
-from gromit.errors import RootUnusable, Temporary
+from gromit.errors import ConfigRootUnusable, Temporary
 
 
 @pytest.fixture
@@ -220,7 +220,9 @@ class _Disk:
 
 
 @pytest.mark.parametrize("room", [0, 1, 100, 250, 400])
-@pytest.mark.parametrize(("error", "raised"), [(errno.ENOSPC, Temporary), (errno.EDQUOT, Temporary), (errno.EIO, RootUnusable)])
+@pytest.mark.parametrize(
+    ("error", "raised"), [(errno.ENOSPC, Temporary), (errno.EDQUOT, Temporary), (errno.EIO, ConfigRootUnusable)]
+)
 def test_a_full_or_broken_disk_is_noticed_before_a_file_has_changed(
     root: Path, room: int, error: int, raised: type[Exception]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.config.schema import fields
 from gromit.errors import ConfigError, NotFound
 from gromit.local.cloud import variables
@@ -48,7 +48,7 @@ def test_nothing_of_another_installation_reaches_the_parts(make: object, place: 
     assert told["GROMIT_SERVE_URL"] == "https://127.0.0.1:1003"
     assert told["GROMIT_CLUSTER_ZONEID"] == "Z1"
     assert (told["PATH"], told["HOME"], told["GROMIT_TERRAFORM_MIRROR"]) == ("/bin", "/home/me", "/mirror")
-    load(told)
+    load_settings(told)
 
 
 def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(place: Layout) -> None:
@@ -61,7 +61,7 @@ def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
 
 def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_polled(place: Layout) -> None:
     for make in (variables.for_serve, variables.for_workers):
-        assert load(make(USERS, place, FACTS)).settings.reap.grace.total_seconds() == 0
+        assert load_settings(make(USERS, place, FACTS)).settings.reap.grace.total_seconds() == 0
     assert variables.for_workers({}, place, FACTS)["GROMIT_SOW_SETTLE_POLL"] == "0.2s"
     assert variables.for_workers(USERS, place, FACTS)["GROMIT_SOW_SETTLE_POLL"] == "1s"
 
@@ -101,9 +101,9 @@ def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays
 
 def test_a_user_is_told_the_settings_of_the_parts(place: Layout) -> None:
     facts = replace(FACTS, catalogue="/mine/catalogue.yaml", repositories="tyk,portal")
-    users = load(variables.for_user(place, facts)).settings
+    users = load_settings(variables.for_user(place, facts)).settings
     for make in (variables.for_serve, variables.for_gateway, variables.for_workers):
-        parts = load(make(USERS, place, facts)).settings
+        parts = load_settings(make(USERS, place, facts)).settings
         assert (users.catalogue, users.repos, users.reap.grace) == (parts.catalogue, parts.repos, parts.reap.grace)
     assert (users.catalogue, users.repos) == (Path("/mine/catalogue.yaml"), ("tyk", "portal"))
 

@@ -104,5 +104,5 @@ PARTS: Mapping[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    log.set_up("info", "json")
+    log.configure_logging("info", "json")
     PARTS[sys.argv[1]]()

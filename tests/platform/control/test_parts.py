@@ -86,14 +86,14 @@ def test_sow_runs_as_many_terraforms_as_its_memory_holds(installed: Installed) -
 
 def test_every_variable_of_every_part_is_a_setting(installed: Installed, tmp_path: Path) -> None:
     """Loaded by gromit itself: what is misspelt would be missed, what has a wrong form would be refused."""
-    from gromit.config.load import load  # noqa: PLC0415 - the slow import of pydantic is for this test alone
+    from gromit.config.load import load_settings  # noqa: PLC0415 - the slow import of pydantic is for this test alone
     from gromit.config.schema import fields  # noqa: PLC0415 - the slow import of pydantic is for this test alone
 
     known = {doc.variable for doc in fields()}
     for container in installed.containers().values():
         environ = {v["name"]: v["value"] for v in container["environment"]}
         assert {name for name in environ if name.startswith("GROMIT_")} <= known
-        assert load(environ | {"HOME": str(tmp_path)}).settings.tablename == "DeveloperEnvironments"
+        assert load_settings(environ | {"HOME": str(tmp_path)}).settings.tablename == "DeveloperEnvironments"
         secrets = {s["name"] for s in container.get("secrets") or ()}
         assert secrets <= known
 

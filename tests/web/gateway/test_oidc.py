@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from structlog.testing import capture_logs
 
 from gromit import bootstrap
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.security.tokens import Verb, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, Temporary
@@ -363,13 +363,13 @@ def test_keys_lie_below_the_issuer_unless_a_setting_says_where(issuer: str, keys
 
 def test_an_audience_without_owners_would_open_the_gateway_to_all_of_github() -> None:
     with pytest.raises(ConfigError, match=r"gateway\.oidc.*owners is empty"):
-        load({"HOME": "/nonexistent", "GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE})
+        load_settings({"HOME": "/nonexistent", "GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE})
 
 
 def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_later(tmp_path: Path) -> None:
     environ = {"HOME": "/nonexistent", "GROMIT_GATEWAY_TOKENS": str(tmp_path / "tokens.json")}
     on = {"GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE, "GROMIT_GATEWAY_OIDC_OWNERS": OWNER}
-    tokens = bootstrap.tokens(load({**environ, **on}).settings)
+    tokens = bootstrap.tokens(load_settings({**environ, **on}).settings)
     assert tokens.recognise("gromit_x") is None
     token, entry = tokens.new(make_grant(["tyk"], [Verb.NEWBUILD]))
     assert (found := tokens.recognise(token)) is not None
@@ -377,7 +377,7 @@ def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_la
     (tmp_path / "tokens.json").unlink()
     assert tokens.recognise(token) is None
     with pytest.raises(ConfigError, match="cannot read"):
-        bootstrap.tokens(load(environ).settings).recognise(token)
+        bootstrap.tokens(load_settings(environ).settings).recognise(token)
 
 
 def test_the_log_names_repository_and_run_and_never_holds_the_token(street: Street) -> None:

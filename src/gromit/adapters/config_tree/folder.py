@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from gromit.core.stack import config_files
-from gromit.errors import Conflict, Denied, InvalidInput, RootUnusable, Temporary
+from gromit.errors import ConfigRootUnusable, Conflict, Denied, InvalidInput, Temporary
 
 Writer = Callable[[int, bytes], int]
 """Like `os.write`: a file descriptor and bytes, gives how many were taken."""
@@ -53,7 +53,7 @@ def translated(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in _FORBIDDEN:
             raise Denied(f"{path} may not be used: {why}", hint="give the user that gromit runs as its rights back") from error
-        raise RootUnusable(f"{path} cannot be used: {why}", hint="check the mount of the config volume") from error
+        raise ConfigRootUnusable(f"{path} cannot be used: {why}", hint="check the mount of the config volume") from error
 
 
 @dataclass(slots=True)

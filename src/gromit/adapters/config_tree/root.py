@@ -19,7 +19,7 @@ from gromit.adapters.config_tree.update import NOTE, Update, plan_update, read_n
 from gromit.core.names import is_environment_name
 from gromit.core.stack.catalogue import COMPONENT_NAME
 from gromit.core.stack.config_files import FILE_NAME
-from gromit.errors import Conflict, InvalidInput, RootUnusable, Suspended
+from gromit.errors import ConfigRootUnusable, Conflict, InvalidInput, Suspended
 
 MARKER = ".gromit-root"
 """Regular file in every config root."""
@@ -41,18 +41,18 @@ class ConfigTree:
         self._write = write
 
     def check(self) -> None:
-        """Raise `Suspended` or `RootUnusable` unless work may go on."""
+        """Raise `Suspended` or `ConfigRootUnusable` unless work may go on."""
         if (found := self.suspension()) is not None:
             raise Suspended(f"processing is {found}", hint=f"`gromit resume {self._root}` lets it go on")
 
     def suspension(self) -> Suspension | None:
-        """The suspension in force, if any. Raises `RootUnusable` if that cannot be told."""
+        """The suspension in force, if any. Raises `ConfigRootUnusable` if that cannot be told."""
         with self._opened() as root, self._fails_closed():
             mode = root.mode(suspension.FILE)
             if mode is None:
                 return None
             if not stat.S_ISREG(mode):
-                raise RootUnusable(
+                raise ConfigRootUnusable(
                     f"{self._root / suspension.FILE} is not a regular file, so it is unclear whether work may go on",
                     hint="remove it; `gromit suspend` writes a proper one",
                 )
@@ -134,7 +134,7 @@ class ConfigTree:
             with self._fails_closed():
                 marker = root.mode(MARKER)
             if marker is None or not stat.S_ISREG(marker):
-                raise RootUnusable(
+                raise ConfigRootUnusable(
                     f"{self._root} is no config root: it has no file {MARKER}",
                     hint=f"is the volume mounted? A new one is made one by `gromit root init {self._root}`",
                 )
@@ -146,26 +146,26 @@ class ConfigTree:
         try:
             yield
         except OSError as error:
-            raise RootUnusable(
+            raise ConfigRootUnusable(
                 f"config root {self._root} cannot be used: {error.strerror}",
                 hint=f"check the mount; `gromit root init {self._root}` makes a new one",
             ) from error
 
 
 def init_root(path: Path) -> bool:
-    """Make `path` a config root, with its folder if need be; False if it was one before. Raises `RootUnusable`."""
+    """Make `path` a config root, with its folder if need be; False if it was one before. Raises `ConfigRootUnusable`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with open_folder(path) as root:
             mode = root.mode(MARKER)
             if mode is not None and not stat.S_ISREG(mode):
-                raise RootUnusable(f"{path / MARKER} is not a regular file", hint="look what it is, and remove it by hand")
+                raise ConfigRootUnusable(f"{path / MARKER} is not a regular file", hint="look what it is, and remove it by hand")
             if mode is None:
                 root.put(root.stage(_MARKER_TEXT), MARKER)
                 root.sync()
             return mode is None
     except OSError as error:
-        raise RootUnusable(
+        raise ConfigRootUnusable(
             f"{path} cannot be made a config root: {error.strerror}", hint="give a folder on the config volume"
         ) from error
 

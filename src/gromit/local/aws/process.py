@@ -89,7 +89,7 @@ def run(spec: Spec, stop: threading.Event) -> None:
 
 def main() -> None:
     """Run what the first argument says until SIGTERM or SIGINT."""
-    logs.set_up("info", "auto")
+    logs.configure_logging("info", "auto")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -12,7 +12,7 @@ import httpx2
 
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.private_files import write_whole
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError
 from gromit.local.aws.spec import Spec
@@ -107,7 +107,7 @@ def account(facts: Facts) -> Account:
 
 def catalogue(facts: Facts) -> Catalogue:
     """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
-    repositories = load(variables.components(facts)).settings.repos if facts.repositories else None
+    repositories = load_settings(variables.components(facts)).settings.repos if facts.repositories else None
     return catalogue_file.load(Path(facts.catalogue) if facts.catalogue else None, repositories)
 
 

@@ -15,7 +15,7 @@ import httpx2
 from gromit import bootstrap
 from gromit.adapters.aws.client import translated
 from gromit.adapters.config_tree.folder import config_hash
-from gromit.config.load import load
+from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Component
 from gromit.errors import BackendError, NotFound
 from gromit.local.cloud import variables
@@ -41,7 +41,7 @@ class Witness:
     def __init__(self, place: Layout, facts: Facts) -> None:
         self._place, self._facts = place, facts
         self._account = account(facts)
-        self._serve = bootstrap.serve_client(load(variables.for_user(place, facts)).settings)
+        self._serve = bootstrap.serve_client(load_settings(variables.for_user(place, facts)).settings)
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers, self._resolver.port = ["127.0.0.1"], facts.ports["dns"]
 
