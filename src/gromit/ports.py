@@ -23,7 +23,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueRows:
     """Rows with due work."""
 
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RowPage:
     """A part of all rows."""
 
     rows: tuple[Row, ...]
@@ -53,7 +53,7 @@ class EnvironmentStore(Protocol):
         """Carry out a write if its conditions hold, in one step."""
         ...
 
-    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Rows with due work of a kind that nobody holds, oldest first; before them, the one that `claim_id` holds already."""
         ...
 
@@ -61,7 +61,7 @@ class EnvironmentStore(Protocol):
         """Since when (milliseconds) the oldest work of a kind waits to be done, also if it has failed or somebody is at it."""
         ...
 
-    def page(self, after: str | None, limit: int) -> Page:
+    def page(self, after: str | None, limit: int) -> RowPage:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
         ...
 
@@ -149,7 +149,7 @@ class ServiceStates(Protocol):
         ...
 
 
-class Leftovers(Protocol):
+class OrphanFinder(Protocol):
     """What there is of environments outside of terraform's states."""
 
     def find(self, environment: str) -> Sequence[str]:
@@ -231,7 +231,7 @@ class ClusterSource(Protocol):
         ...
 
 
-class WantedEnvironments(Protocol):
+class DesiredEnvironments(Protocol):
     """What serve says of all environments."""
 
     def wanted(self) -> Mapping[str, bool]:
@@ -271,7 +271,7 @@ class WorkQueue(Protocol):
         ...
 
 
-class TokenBook(Protocol):
+class TokenStore(Protocol):
     """Where the hashes of tokens are kept."""
 
     def entries(self) -> Sequence[TokenEntry]:

@@ -16,7 +16,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.services.chitragupta import Chitragupta, Policy
 from tests.aws_laws.fleet import Fleet, address_of
 from tests.aws_laws.laws import Laws, governed
-from tests.fakes.dns import FakeWanted
+from tests.fakes.dns import FakeEnvironments
 
 DOMAIN = "dev.example.com"
 CATALOGUE = Catalogue({"tyk": Component(name="tyk", repository="tyk", port=8181, public=True)})
@@ -33,7 +33,7 @@ class Scene:
         self.fleet = Fleet(laws.free)
         route53 = laws.free("route53")
         self.zone_id: str = route53.create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
-        self.wanted = FakeWanted()
+        self.wanted = FakeEnvironments()
         self.keeper = Chitragupta(
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),

@@ -16,7 +16,7 @@ from gromit.errors import BackendError
 from gromit.services.chitragupta import Chitragupta, Policy
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import Laws
-from tests.fakes.dns import FakeWanted
+from tests.fakes.dns import FakeEnvironments
 
 DOMAIN = "dev.example.com"
 CATALOGUE = Catalogue({"tyk": Component(name="tyk", repository="tyk", port=8181, public=True)})
@@ -42,7 +42,7 @@ class Scene:
         self.laws = laws
         self.fleet = Fleet(laws.free)
         self.addresses = {e: frozenset(self.fleet.run(e, "tyk")) for e in ENVIRONMENTS}
-        self.wanted = FakeWanted({**dict.fromkeys(ENVIRONMENTS, True), "gone": False})
+        self.wanted = FakeEnvironments({**dict.fromkeys(ENVIRONMENTS, True), "gone": False})
         self.zone_id: str = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
         old = frozenset({"198.51.100.1"})
         ours = [self.record("moved", old), self.record("same", self.addresses["same"]), self.record("gone", old)]

@@ -1,4 +1,4 @@
-"""The port `Leftovers`: the fake, and AWS."""
+"""The port `OrphanFinder`: the fake, and AWS."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -8,15 +8,15 @@ import pytest
 from moto import mock_aws
 
 from gromit.adapters.aws.leftovers import AwsLeftovers
-from gromit.ports import Leftovers
+from gromit.ports import OrphanFinder
 from tests.contracts.ecs_world import REGION, EcsWorld
-from tests.fakes.leftovers import FakeLeftovers
+from tests.fakes.leftovers import FakeOrphanFinder
 
 
 class World(Protocol):
     """Environments that something can be left of."""
 
-    leftovers: Leftovers
+    leftovers: OrphanFinder
 
     def cluster(self, environment: str) -> None:
         """Make a cluster."""
@@ -37,8 +37,8 @@ class World(Protocol):
 
 class _Fake:
     def __init__(self) -> None:
-        self._fake = FakeLeftovers()
-        self.leftovers: Leftovers = self._fake
+        self._fake = FakeOrphanFinder()
+        self.leftovers: OrphanFinder = self._fake
 
     def cluster(self, environment: str) -> None:
         self._put(environment, f"cluster {environment}")
@@ -63,7 +63,7 @@ class _Fake:
 class _Aws:
     def __init__(self) -> None:
         self.ecs, self.ec2 = EcsWorld(), boto3.client("ec2", region_name=REGION)
-        self.leftovers: Leftovers = AwsLeftovers(self.ecs.client, self.ec2)
+        self.leftovers: OrphanFinder = AwsLeftovers(self.ecs.client, self.ec2)
         self.vpc = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
 
     def cluster(self, environment: str) -> None:

@@ -97,7 +97,7 @@ class FakeTasks:
 
 
 @dataclass
-class FakeWanted:
+class FakeEnvironments:
     """What serve says."""
 
     rows: dict[str, bool] = field(default_factory=dict)

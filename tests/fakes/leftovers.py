@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 
-class FakeLeftovers:
-    """The port `Leftovers`: finds what a test has put."""
+class FakeOrphanFinder:
+    """The port `OrphanFinder`: finds what a test has put."""
 
     def __init__(self) -> None:
         self.left: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gromit.core.environments.rows import Accepted, Outcome, Row, Write, carry_out
-from gromit.ports import Due, Page
+from gromit.ports import DueRows, RowPage
 
 
 class MemoryStore:
@@ -43,14 +43,14 @@ class MemoryStore:
                 self._rows[name] = dict(outcome.row)
         return outcome
 
-    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Names of rows with due work that nobody holds, oldest first, but before them what `claim_id` holds."""
         rows = sorted((r for r in self._rows.values() if r.get("work") == kind and "due" in r), key=lambda r: (r["due"], r["name"]))
         ours = [r for r in rows if claim_id is not None and r.get("claim_id") == claim_id]
         free = [r for r in rows if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)]
         due = [r for r in (*ours, *free) if r["due"] <= now_ms][:limit]
         upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
-        return Due(
+        return DueRows(
             tuple(r["name"] for r in due),
             min((r["due"] for r in due), default=None),
             min(upcoming, default=None),
@@ -60,8 +60,8 @@ class MemoryStore:
         """Since when the oldest work of a kind waits to be done."""
         return min((r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind), default=None)
 
-    def page(self, after: str | None, limit: int) -> Page:
+    def page(self, after: str | None, limit: int) -> RowPage:
         """Rows by name, at most `limit`, from behind `after`."""
         names = sorted(n for n in self._rows if after is None or n > after)
         rows = tuple(dict(self._rows[n]) for n in names[:limit])
-        return Page(rows, names[limit - 1] if len(names) > limit else None)
+        return RowPage(rows, names[limit - 1] if len(names) > limit else None)

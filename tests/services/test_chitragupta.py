@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from gromit.core.dns.plan import PublicTask, Record, owner_record
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
 from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
-from tests.fakes.dns import FakeFeed, FakeTasks, FakeWanted, FakeZone, records_of
+from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
 
 DOMAIN = "dev.example.com"
 TYK, DASH = f"tyk.app.{DOMAIN}", f"dash.app.{DOMAIN}"
@@ -32,7 +32,7 @@ class World:
 
     zone: FakeZone = field(default_factory=lambda: FakeZone.of(OWNER, *records_of(*APP, domain=DOMAIN)))
     tasks: FakeTasks = field(default_factory=lambda: FakeTasks(list(APP)))
-    wanted: FakeWanted = field(default_factory=lambda: FakeWanted({"app": True}))
+    wanted: FakeEnvironments = field(default_factory=lambda: FakeEnvironments({"app": True}))
 
     @property
     def keeper(self) -> Chitragupta:
@@ -81,7 +81,7 @@ def test_a_component_that_ecs_calls_running_is_not_deleted_because_its_interface
 
 
 def test_an_environment_that_is_gone_loses_its_records() -> None:
-    world = World(wanted=FakeWanted({"app": False}))
+    world = World(wanted=FakeEnvironments({"app": False}))
     found = world.keeper.run(silent)
     assert world.zone.records() == ()
     assert found.changes.unexplained == ()
@@ -95,7 +95,7 @@ def test_other_clusters_with_public_tasks_are_not_published() -> None:
 
 
 def test_nothing_is_looked_at_or_changed_when_serve_does_not_say_what_is_wanted() -> None:
-    world = World(tasks=FakeTasks(), wanted=FakeWanted(failures=[Temporary("serve cannot be reached")]))
+    world = World(tasks=FakeTasks(), wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")]))
     with pytest.raises(Temporary):
         world.keeper.run(silent)
     assert world.zone.names() == {TYK, DASH}
@@ -118,7 +118,7 @@ def test_what_is_new_is_published_even_when_the_tasks_were_not_seen_whole() -> N
 
 
 def test_looking_gives_the_changes_that_a_pass_then_makes() -> None:
-    world = World(wanted=FakeWanted({"app": False}))
+    world = World(wanted=FakeEnvironments({"app": False}))
     found = world.keeper.look()
     assert world.zone.names() == {TYK, DASH}
     assert world.keeper.run(silent) == found
@@ -139,7 +139,7 @@ def crowd(count: int) -> tuple[list[PublicTask], FakeZone]:
 
 def test_a_mass_of_unexplained_deletes_is_refused_and_nothing_is_written() -> None:
     _, zone = crowd(11)
-    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted())
+    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeEnvironments())
     with pytest.raises(UnsafePlan, match=r"11 of 11"):
         world.keeper.run(silent)
     assert len(zone.names()) == 11
@@ -149,7 +149,7 @@ def test_a_mass_of_unexplained_deletes_is_refused_and_nothing_is_written() -> No
 
 def test_force_lifts_the_limit() -> None:
     _, zone = crowd(11)
-    World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted()).keeper.run(silent, force=True)
+    World(zone=zone, tasks=FakeTasks(), wanted=FakeEnvironments()).keeper.run(silent, force=True)
     assert zone.records() == ()
 
 
@@ -173,7 +173,7 @@ def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_wri
     new = PublicTask("e9", "tyk", "9.9.9.9")
     zone.refused = {f"tyk.e1.{DOMAIN}"}
     moved = [replace(t, address="8.8.8.8") for t in tasks]
-    world = World(zone=zone, tasks=FakeTasks([*moved, new]), wanted=FakeWanted({t.environment: True for t in (*tasks, new)}))
+    world = World(zone=zone, tasks=FakeTasks([*moved, new]), wanted=FakeEnvironments({t.environment: True for t in (*tasks, new)}))
     with pytest.raises(BackendError, match=r"tyk\.e1\."):
         world.keeper.run(silent)
     assert [zone.values(f"tyk.e{n}.{DOMAIN}") for n in (0, 1, 2, 9)] == [{"8.8.8.8"}, {"1.1.1.1"}, {"8.8.8.8"}, {"9.9.9.9"}]
@@ -192,7 +192,7 @@ def test_what_a_second_look_cannot_help_is_raised_at_once(error: BackendError) -
 
 def test_retiring_removes_the_records_of_that_environment_alone_whatever_runs() -> None:
     tasks, zone = crowd(3)
-    world = World(zone=zone, tasks=FakeTasks(tasks), wanted=FakeWanted(failures=[Temporary("serve cannot be reached")]))
+    world = World(zone=zone, tasks=FakeTasks(tasks), wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")]))
     world.keeper.retire("e1", silent)
     assert zone.names() == {f"tyk.e0.{DOMAIN}", f"tyk.e2.{DOMAIN}"}
     assert owner_record("e1", DOMAIN) not in zone.records()
@@ -219,7 +219,7 @@ def test_retiring_raises_if_a_record_of_ours_stays() -> None:
 
 
 def test_retiring_and_a_pass_at_the_same_moment_do_not_harm_each_other() -> None:
-    world = World(wanted=FakeWanted({"app": False}))
+    world = World(wanted=FakeEnvironments({"app": False}))
     world.zone.before_apply = [passing(world)]
     world.keeper.retire("app", silent)
     assert world.zone.records() == ()
@@ -261,7 +261,7 @@ def test_the_watch_passes_again_after_the_backstop_though_nothing_was_announced(
 
 def test_the_watch_outlives_what_passes_and_tries_again_sooner() -> None:
     failures: list[Exception] = [Temporary("serve cannot be reached"), Temporary("serve cannot be reached")]
-    world = World(zone=FakeZone(), wanted=FakeWanted({"app": True}, failures))
+    world = World(zone=FakeZone(), wanted=FakeEnvironments({"app": True}, failures))
     with capture_logs() as logs:
         watched(world, *[lambda: False] * 6)
     assert world.zone.names() == {TYK, DASH}
@@ -291,7 +291,7 @@ def test_one_refused_record_does_not_end_the_watch() -> None:
 
 def test_an_unsafe_plan_does_not_end_the_watch_and_writes_nothing() -> None:
     tasks, zone = crowd(11)
-    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeWanted())
+    world = World(zone=zone, tasks=FakeTasks(), wanted=FakeEnvironments())
 
     def back() -> None:
         world.tasks.seen.extend(tasks)
@@ -304,7 +304,7 @@ def test_an_unsafe_plan_does_not_end_the_watch_and_writes_nothing() -> None:
 @pytest.mark.parametrize("error", [Denied("no right"), ConfigError("no such zone")])
 def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> None:
     with pytest.raises(type(error)):
-        watched(World(wanted=FakeWanted(failures=[error])))
+        watched(World(wanted=FakeEnvironments(failures=[error])))
 
 
 def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
@@ -315,7 +315,7 @@ def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
 
 
 def test_announcements_do_not_shorten_the_pauses_after_failures() -> None:
-    world, stop, rests = World(wanted=FakeWanted(failures=[Temporary("throttled")] * 3)), threading.Event(), list[float]()
+    world, stop, rests = World(wanted=FakeEnvironments(failures=[Temporary("throttled")] * 3)), threading.Event(), list[float]()
     world.keeper.watch(FakeFeed(stop), allowed, stop, Pace(backstop_s=60, pause_s=5, rest=rests.append))
     assert rests == [1, 2, 4, 5]
 
@@ -345,5 +345,5 @@ def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() 
     with capture_logs() as lines:
         World().keeper.run(silent)
         with pytest.raises(Temporary):
-            World(wanted=FakeWanted(failures=[Temporary("serve is gone")])).keeper.run(silent)
+            World(wanted=FakeEnvironments(failures=[Temporary("serve is gone")])).keeper.run(silent)
     assert [(line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"] == [(0, "")]

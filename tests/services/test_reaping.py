@@ -12,7 +12,7 @@ from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
 from gromit.services.reaping import Reaper
 from tests.fakes.config_root import FakeConfigRoot
-from tests.fakes.leftovers import FakeLeftovers
+from tests.fakes.leftovers import FakeOrphanFinder
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import a_claim
 from tests.fakes.services import FakeServices
@@ -28,7 +28,7 @@ class World:
     """A reaper with fakes around it, and an environment that has a state and a config folder."""
 
     states: FakeStates = field(default_factory=FakeStates)
-    leftovers: FakeLeftovers = field(default_factory=FakeLeftovers)
+    leftovers: FakeOrphanFinder = field(default_factory=FakeOrphanFinder)
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     retired: list[str] = field(default_factory=list)
     retire_fault: Temporary | None = None
@@ -125,7 +125,7 @@ def test_a_state_that_cannot_be_removed_keeps_the_config(world: World) -> None:
 def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_try() -> None:
     journal: list[str] = []
 
-    class Leftovers(FakeLeftovers):
+    class Leftovers(FakeOrphanFinder):
         def find(self, environment: str) -> Sequence[str]:
             journal.append("looked for what is left")
             return super().find(environment)

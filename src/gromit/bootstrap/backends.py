@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gromit.adapters.terraform.runner import Terraform
     from gromit.config.schema import Settings, TerraformSettings
     from gromit.core.stack.catalogue import Catalogue
-    from gromit.ports import ImageRegistry, Leftovers, OwnerWatch, PlatformSource, ServiceStates, TaskSource
+    from gromit.ports import ImageRegistry, OrphanFinder, OwnerWatch, PlatformSource, ServiceStates, TaskSource
 
 STOPPING = timedelta(seconds=10)
 """What stopping a terraform takes at most beyond its grace."""
@@ -74,7 +74,7 @@ def service_states(_settings: "Settings") -> "ServiceStates":
     return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
-def leftovers() -> "Leftovers":
+def leftovers() -> "OrphanFinder":
     """What AWS still has of environments."""
     from gromit.adapters.aws import client as aws
     from gromit.adapters.aws.leftovers import AwsLeftovers

@@ -13,7 +13,7 @@ import structlog
 from gromit.core.dns.plan import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
 from gromit.core.dns.tasks import doubtful, settle
 from gromit.errors import BackendError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
-from gromit.ports import ChangeFeed, Progress, RecordStore, TaskSource, WantedEnvironments
+from gromit.ports import ChangeFeed, DesiredEnvironments, Progress, RecordStore, TaskSource
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Pass:
 class Chitragupta:
     """Keeps the public records of all environments."""
 
-    wanted: WantedEnvironments
+    wanted: DesiredEnvironments
     tasks: TaskSource
     zone: RecordStore
     policy: Policy

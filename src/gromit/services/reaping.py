@@ -8,7 +8,7 @@ from gromit.core.environments.environment import Want
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput
 from gromit.errors import BackendError, Conflict
-from gromit.ports import ConfigRoot, Leftovers, PlatformSource, Progress, StateBucket, TerraformRunner
+from gromit.ports import ConfigRoot, OrphanFinder, PlatformSource, Progress, StateBucket, TerraformRunner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Reaper:
     platform: PlatformSource
     root: ConfigRoot
     terraform: TerraformRunner
-    leftovers: Leftovers
+    leftovers: OrphanFinder
     states: StateBucket
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:

@@ -10,7 +10,7 @@ from gromit.core.security import tokens
 from gromit.core.security.tokens import Grant, TokenEntry
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, NotFound
-from gromit.ports import TokenBook
+from gromit.ports import TokenStore
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Sources:
 class Tokens:
     """The tokens of one book."""
 
-    def __init__(self, book: TokenBook, sources: Sources) -> None:
+    def __init__(self, book: TokenStore, sources: Sources) -> None:
         self._book = book
         self._sources = sources
 

@@ -23,7 +23,7 @@ from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.errors import TerraformFailed
-from gromit.ports import Due, Progress
+from gromit.ports import DueRows, Progress
 from gromit.services.chitragupta import Chitragupta, Policy
 from gromit.services.doctor import Doctor, Examination
 from gromit.services.pki import Pki, Sources
@@ -31,7 +31,7 @@ from gromit.services.runs import Runner
 from gromit.services.workers import Bounds, Workers
 from gromit.web.api.metrics import Metrics
 from tests.fakes.authority import new_key
-from tests.fakes.dns import FakeTasks, FakeWanted, FakeZone
+from tests.fakes.dns import FakeEnvironments, FakeTasks, FakeZone
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
@@ -51,8 +51,8 @@ def _serve() -> None:
     """What it tells every minute, with work that waits."""
 
     class Waiting(MemoryStore):
-        def due(self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None) -> Due:
-            return Due(("app-test",), now_ms - int(WAITING_S * 1000), None)
+        def due(self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None) -> DueRows:
+            return DueRows(("app-test",), now_ms - int(WAITING_S * 1000), None)
 
         def undone_since(self, _kind: str) -> int | None:
             return now - int(UNDONE_S * 1000)
@@ -75,7 +75,7 @@ def _work(kind: Work) -> None:
 
 def _chitragupta() -> None:
     policy = Policy(domain="dev.example.com", ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10)
-    Chitragupta(wanted=FakeWanted({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy).run(lambda _: None)
+    Chitragupta(wanted=FakeEnvironments({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy).run(lambda _: None)
 
 
 def _pki() -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.errors import Temporary
-from gromit.ports import Due
+from gromit.ports import DueRows
 from gromit.web.api.metrics import Metrics
 from tests.fakes.store import MemoryStore
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, serving
@@ -135,9 +135,9 @@ def test_the_address_without_certificates_tells_nothing_else(serve: Serve, path:
 class Waiting(MemoryStore):
     """A table in which the oldest sowing has waited a minute and a half, and that says nothing of reaping."""
 
-    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         if kind == "sow":
-            return Due(("app-test",), now_ms - 90_000, None)
+            return DueRows(("app-test",), now_ms - 90_000, None)
         raise Temporary(f"not now: {limit} {claim_id}")
 
     def undone_since(self, kind: str) -> int | None:

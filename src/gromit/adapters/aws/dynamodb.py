@@ -34,7 +34,7 @@ from gromit.core.environments.rows import (
     Shorter,
     Write,
 )
-from gromit.ports import Due, Page
+from gromit.ports import DueRows, RowPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,7 +84,7 @@ class DynamoStore:
         row = _row(answer["Attributes"])
         return Accepted(row if row is not None else {})
 
-    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> Due:
+    def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due.
 
         What `claim_id` holds already comes before them: the claim was made, but its answer was lost.
@@ -93,7 +93,7 @@ class DynamoStore:
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
         oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
         held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
-        return Due(tuple(str(r[KEY]) for r in held_first), oldest, following)
+        return DueRows(tuple(str(r[KEY]) for r in held_first), oldest, following)
 
     def undone_since(self, kind: str) -> int | None:
         """Since when the oldest work of a kind waits to be done, also if it has failed or somebody is at it. Reads all of its kind.
@@ -111,13 +111,13 @@ class DynamoStore:
             rows = [_row(item) or {} for page in pages for item in page["Items"]]
         return min((r.get("since", r["due"]) for r in rows), default=None)
 
-    def page(self, after: str | None, limit: int) -> Page:
+    def page(self, after: str | None, limit: int) -> RowPage:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
         with translated(f"list the rows of table {self._table}"):
             answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
         last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
-        return Page(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
+        return RowPage(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
 
     def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
         if chosen.expression:

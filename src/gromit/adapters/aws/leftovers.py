@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AwsLeftovers:
-    """The port `Leftovers`. Log groups, Cloud Map services, access points and task definitions are not looked for."""
+    """The port `OrphanFinder`. Log groups, Cloud Map services, access points and task definitions are not looked for."""
 
     def __init__(self, ecs: "ECSClient", ec2: "EC2Client") -> None:
         self._ecs, self._ec2 = ecs, ec2

@@ -13,7 +13,7 @@ from gromit.errors import ConfigError, InvalidInput
 
 
 class TokenFile:
-    """The port `TokenBook`."""
+    """The port `TokenStore`."""
 
     def __init__(self, path: Path, *, may_be_absent: bool = False) -> None:
         """With `may_be_absent` a file that is not there holds no token; else that is a fault."""
