@@ -18,7 +18,7 @@ from gromit import log
 from gromit.adapters.terraform.process import Ended, Leash, run
 from gromit.adapters.terraform.session import Outside, Ready, Session, Setup
 from gromit.config.load import load_settings
-from gromit.core.stack.terraform import Backend, Call
+from gromit.core.stack.terraform import Backend, TerraformCall
 from gromit.errors import GromitError
 
 _STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _run(session: Session, ready: Ready, arguments: tuple[str, ...], folder: Path, said: list[str]) -> Ended:
-    call = Call(cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform"))
+    call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform"))
     leash = Leash(timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted)
     return run(session.launch(ready, arguments, call, folder), leash, said.append)
 

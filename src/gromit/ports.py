@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from gromit.core.dns.plan import Changes, Listing, Record
-from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
+from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.environments.protocol import Problem
-from gromit.core.environments.rows import Outcome, Row, Write
+from gromit.core.environments.rows import Row, RowWrite, WriteResult
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import Platform, ServiceState, StackInput, StackOutput, StateHead
@@ -49,7 +49,7 @@ class EnvironmentStore(Protocol):
         """The row of an environment, if there is one."""
         ...
 
-    def write(self, name: str, write: Write) -> Outcome:
+    def write(self, name: str, write: RowWrite) -> WriteResult:
         """Carry out a write if its conditions hold, in one step."""
         ...
 
@@ -198,11 +198,11 @@ class ConfigHashes(Protocol):
 class TaskSource(Protocol):
     """Public tasks, for their addresses."""
 
-    def public_tasks(self) -> Listing:
+    def public_tasks(self) -> TaskListing:
         """All tasks of public components of all environments that have a public address: running, starting or stopping."""
         ...
 
-    def running_tasks(self, environments: Collection[str]) -> Listing:
+    def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """Those tasks of a few environments that run, as ECS itself says; an environment without a cluster has none."""
         ...
 
@@ -210,11 +210,11 @@ class TaskSource(Protocol):
 class RecordStore(Protocol):
     """The public zone."""
 
-    def records(self) -> Sequence[Record]:
+    def records(self) -> Sequence[RecordSet]:
         """Every record of the zone below our domain. Raises if the listing is not whole."""
         ...
 
-    def apply(self, changes: Changes, progress: Progress) -> None:
+    def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write the changes in batches within the zone's limits. Raises `BackendError` naming what was not written."""
         ...
 
@@ -254,7 +254,7 @@ class WorkQueue(Protocol):
         """The oldest due work of a kind."""
         ...
 
-    def renew(self, claim: Claim) -> Standing:
+    def renew(self, claim: Claim) -> ClaimStatus:
         """Keep a claim, and hear what is wanted by now."""
         ...
 

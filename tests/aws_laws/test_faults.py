@@ -10,7 +10,7 @@ import pytest
 
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
-from gromit.core.dns.plan import Record, owner_record
+from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError
 from gromit.services.chitragupta import Chitragupta, Policy
@@ -20,7 +20,7 @@ from tests.fakes.dns import FakeEnvironments
 
 DOMAIN = "dev.example.com"
 CATALOGUE = Catalogue({"tyk": Component(name="tyk", repository="tyk", port=8181, public=True)})
-THEIRS = Record(f"tyk.theirs.{DOMAIN}", "A", 60, frozenset({"203.0.113.9"}))
+THEIRS = RecordSet(f"tyk.theirs.{DOMAIN}", "A", 60, frozenset({"203.0.113.9"}))
 ENVIRONMENTS = ("new", "moved", "same", "theirs")
 ALWAYS = 99
 
@@ -55,10 +55,10 @@ class Scene:
             policy=Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
         )
 
-    def record(self, environment: str, values: frozenset[str]) -> Record:
-        return Record(f"tyk.{environment}.{DOMAIN}", "A", 10, values)
+    def record(self, environment: str, values: frozenset[str]) -> RecordSet:
+        return RecordSet(f"tyk.{environment}.{DOMAIN}", "A", 10, values)
 
-    def put(self, *records: Record) -> None:
+    def put(self, *records: RecordSet) -> None:
         changes = [
             {
                 "Action": "CREATE",
@@ -73,11 +73,11 @@ class Scene:
         ]
         self.laws.free("route53").change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
 
-    def records(self) -> set[Record]:
+    def records(self) -> set[RecordSet]:
         return set(Route53Zone(self.laws.free("route53"), self.zone_id, DOMAIN, self.laws.clock).records())
 
     @property
-    def expected(self) -> set[Record]:
+    def expected(self) -> set[RecordSet]:
         """What a pass without a fault leads to."""
         up = ("new", "moved", "same")
         return {THEIRS, *(self.record(e, self.addresses[e]) for e in up), *(owner_record(e, DOMAIN) for e in up)}
@@ -102,7 +102,7 @@ def test_without_a_fault_a_pass_makes_these_calls_and_ends_as_expected(scene: Sc
     assert {operation: scene.laws.calls[operation] for operation, _, _ in CALLS} == {o: n for o, _, n in CALLS}
 
 
-def values(records: set[Record]) -> set[tuple[str, str, str]]:
+def values(records: set[RecordSet]) -> set[tuple[str, str, str]]:
     return {(r.name, r.type, value) for r in records for value in r.values}
 
 

@@ -19,7 +19,7 @@ import pytest
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.cli.worker_pass import _exit_code
-from gromit.core.environments.protocol import Ending
+from gromit.core.environments.protocol import RunEnding
 from gromit.core.security.roles import Role
 from gromit.services.workers import Outcome
 from tests.web.serving import Certificates, Emulator, Serve, certificates, emulator, serving
@@ -132,14 +132,14 @@ def test_exit_codes_tell_all_failed_from_some_failed(world: World) -> None:
     ("endings", "code"),
     [
         ([], 0),
-        ([("a", Ending.DONE), ("b", Ending.SUPERSEDED), ("c", Ending.FENCED)], 0),
-        ([("a", Ending.FAILED), ("a", Ending.DONE)], 0),
-        ([("a", Ending.DONE), ("a", Ending.FAILED)], 1),
-        ([("a", Ending.FAILED), ("b", Ending.STOPPED)], 1),
-        ([("a", Ending.FAILED), ("b", Ending.DONE)], 4),
+        ([("a", RunEnding.DONE), ("b", RunEnding.SUPERSEDED), ("c", RunEnding.FENCED)], 0),
+        ([("a", RunEnding.FAILED), ("a", RunEnding.DONE)], 0),
+        ([("a", RunEnding.DONE), ("a", RunEnding.FAILED)], 1),
+        ([("a", RunEnding.FAILED), ("b", RunEnding.STOPPED)], 1),
+        ([("a", RunEnding.FAILED), ("b", RunEnding.DONE)], 4),
     ],
 )
-def test_the_last_run_of_each_environment_counts(endings: list[tuple[str, Ending]], code: int) -> None:
+def test_the_last_run_of_each_environment_counts(endings: list[tuple[str, RunEnding]], code: int) -> None:
     assert _exit_code([Outcome(name, ending, None, 0.1) for name, ending in endings]) == code
 
 

@@ -15,22 +15,22 @@ from hypothesis import strategies as st
 from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
 from gromit.adapters.aws.dynamodb_table import Table
 from gromit.core.environments.rows import (
-    Absent,
-    Accepted,
     AllOf,
     AnyOf,
     AtMost,
-    Below,
+    AttributeGreater,
+    AttributesEqual,
     Condition,
-    Exceeds,
-    Is,
-    IsNot,
-    Outcome,
-    Present,
-    Refused,
-    Same,
-    Shorter,
-    Write,
+    Equals,
+    Exists,
+    LessThan,
+    NotEquals,
+    NotExists,
+    RowWrite,
+    ShorterThan,
+    WriteAccepted,
+    WriteRefused,
+    WriteResult,
 )
 from gromit.errors import BackendError
 from gromit.ports import EnvironmentStore
@@ -99,15 +99,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 scalar = st.sampled_from((*NUMBERS, *TEXTS, *FLAGS)).flatmap(lambda a: st.tuples(st.just(a), VALUES[a]))
 two_numbers = st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))
 simple: st.SearchStrategy[Condition] = st.one_of(
-    st.sampled_from(ATTRIBUTES).map(Present),
-    st.sampled_from(ATTRIBUTES).map(Absent),
-    scalar.map(lambda av: Is(*av)),
-    scalar.map(lambda av: IsNot(*av)),
-    st.builds(Below, st.sampled_from(NUMBERS), number),
+    st.sampled_from(ATTRIBUTES).map(Exists),
+    st.sampled_from(ATTRIBUTES).map(NotExists),
+    scalar.map(lambda av: Equals(*av)),
+    scalar.map(lambda av: NotEquals(*av)),
+    st.builds(LessThan, st.sampled_from(NUMBERS), number),
     st.builds(AtMost, st.sampled_from(NUMBERS), number),
-    two_numbers.map(lambda ab: Same(*ab)),
-    two_numbers.map(lambda ab: Exceeds(*ab)),
-    st.builds(Shorter, st.sampled_from(LISTS), st.integers(0, 3)),
+    two_numbers.map(lambda ab: AttributesEqual(*ab)),
+    two_numbers.map(lambda ab: AttributeGreater(*ab)),
+    st.builds(ShorterThan, st.sampled_from(LISTS), st.integers(0, 3)),
 )
 condition: st.SearchStrategy[Condition] = st.recursive(
     simple,
@@ -117,12 +117,12 @@ condition: st.SearchStrategy[Condition] = st.recursive(
 
 
 @st.composite
-def writes(draw: st.DrawFn) -> Write:
+def writes(draw: st.DrawFn) -> RowWrite:
     """Any write that says something; a copied attribute is demanded, as the port wants it."""
     part = {a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"])) for a in ATTRIBUTES}
     copies = {a: draw(st.sampled_from(NUMBERS)) for a in NUMBERS if part[a] == "copies"}
-    write = Write(
-        conditions=(*draw(st.lists(condition, min_size=1, max_size=2)), *(Present(b) for b in copies.values())),
+    write = RowWrite(
+        conditions=(*draw(st.lists(condition, min_size=1, max_size=2)), *(Exists(b) for b in copies.values())),
         sets={a: draw(VALUES[a]) for a in ATTRIBUTES if part[a] == "sets"},
         copies=copies,
         increments={a: draw(st.integers(-1, 2)) for a in NUMBERS if part[a] == "increments"},
@@ -130,13 +130,13 @@ def writes(draw: st.DrawFn) -> Write:
         removes=frozenset(a for a in ATTRIBUTES if part[a] == "removes"),
     )
     says_something = write.sets or write.copies or write.increments or write.appends or write.removes
-    return write if says_something else Write(conditions=write.conditions, increments={"n1": 1})
+    return write if says_something else RowWrite(conditions=write.conditions, increments={"n1": 1})
 
 
 @given(st.lists(writes(), min_size=1, max_size=6))
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_core(
-    long_lived_table: Dynamo, asked: list[Write]
+    long_lived_table: Dynamo, asked: list[RowWrite]
 ) -> None:
     long_lived_table.client.delete_item(TableName=long_lived_table.name, Key={"name": {"S": "e"}})
     memory = MemoryStore()
@@ -146,37 +146,37 @@ def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_co
 
 
 def test_a_write_is_accepted_with_the_row_after_it(store: EnvironmentStore) -> None:
-    outcome = store.write("a", Write(conditions=(Absent("name"),), sets={"x": "1"}, increments={"n": 2}))
-    assert outcome == Accepted({"name": "a", "x": "1", "n": 2}) == Accepted(store.read("a") or {})
+    outcome = store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "1"}, increments={"n": 2}))
+    assert outcome == WriteAccepted({"name": "a", "x": "1", "n": 2}) == WriteAccepted(store.read("a") or {})
 
 
 def test_a_refused_write_changes_nothing_and_brings_the_row_as_it_is(store: EnvironmentStore) -> None:
-    store.write("a", Write(conditions=(Absent("name"),), sets={"x": "1"}))
-    assert store.write("a", Write(conditions=(Absent("name"),), sets={"x": "2"})) == Refused({"name": "a", "x": "1"})
-    assert store.write("b", Write(conditions=(Present("name"),), sets={"x": "2"})) == Refused(None)
+    store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "1"}))
+    assert store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "2"})) == WriteRefused({"name": "a", "x": "1"})
+    assert store.write("b", RowWrite(conditions=(Exists("name"),), sets={"x": "2"})) == WriteRefused(None)
     assert (store.read("a"), store.read("b")) == ({"name": "a", "x": "1"}, None)
 
 
 def test_values_are_read_from_the_row_as_it_was_before_the_write(store: EnvironmentStore) -> None:
-    store.write("a", Write(conditions=(Absent("name"),), sets={"generation": 3, "claimed": 2, "epoch": 7}))
-    write = Write(
-        conditions=(Exceeds("generation", "claimed"),),
+    store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"generation": 3, "claimed": 2, "epoch": 7}))
+    write = RowWrite(
+        conditions=(AttributeGreater("generation", "claimed"),),
         copies={"observed": "claimed", "seen": "epoch"},
         increments={"epoch": 1},
         removes=frozenset({"claimed"}),
     )
-    assert store.write("a", write) == Accepted({"name": "a", "generation": 3, "observed": 2, "seen": 7, "epoch": 8})
+    assert store.write("a", write) == WriteAccepted({"name": "a", "generation": 3, "observed": 2, "seen": 7, "epoch": 8})
 
 
 def test_a_write_that_only_removes_and_compares_needs_no_values(store: EnvironmentStore) -> None:
-    store.write("a", Write(conditions=(Absent("name"),), sets={"x": 1, "y": 1}))
-    outcome = store.write("a", Write(conditions=(Same("x", "y"),), removes=frozenset({"x"})))
-    assert outcome == Accepted({"name": "a", "y": 1})
+    store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": 1, "y": 1}))
+    outcome = store.write("a", RowWrite(conditions=(AttributesEqual("x", "y"),), removes=frozenset({"x"})))
+    assert outcome == WriteAccepted({"name": "a", "y": 1})
 
 
 def test_whole_numbers_flags_lists_and_mappings_come_back_as_they_were(store: EnvironmentStore) -> None:
     values = {"n": 2**53 - 1, "b": False, "l": [{"at": 1, "text": ""}], "m": {"k": {"tag": "ü"}}, "e": []}
-    store.write("a", Write(conditions=(Absent("name"),), sets=values))
+    store.write("a", RowWrite(conditions=(NotExists("name"),), sets=values))
     row = store.read("a")
     assert row == {"name": "a", **values}
     assert [type(row[k]) for k in ("n", "b")] == [int, bool]
@@ -185,8 +185,8 @@ def test_whole_numbers_flags_lists_and_mappings_come_back_as_they_were(store: En
 # ── looking for work ──────────────────────────────────────────────────────────────────────────────
 
 
-def put(store: EnvironmentStore, name: str, **attributes: Any) -> Outcome:
-    return store.write(name, Write(conditions=(Absent("name"),), sets=attributes))
+def put(store: EnvironmentStore, name: str, **attributes: Any) -> WriteResult:
+    return store.write(name, RowWrite(conditions=(NotExists("name"),), sets=attributes))
 
 
 def test_due_work_comes_oldest_first_and_only_of_its_kind(store: EnvironmentStore) -> None:
@@ -248,9 +248,9 @@ def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoev
 
 def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:
     put(store, "a", work="sow", due=10)
-    store.write("a", Write(conditions=(Present("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})))
+    store.write("a", RowWrite(conditions=(Exists("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})))
     assert store.due("sow", 100, 5) == store.due("reap", 100, 5)
-    store.write("a", Write(conditions=(Absent("work"),), sets={"work": "reap", "due": 11}))
+    store.write("a", RowWrite(conditions=(NotExists("work"),), sets={"work": "reap", "due": 11}))
     assert store.due("reap", 100, 5).names == ("a",)
 
 
@@ -285,7 +285,7 @@ def test_an_empty_table_has_one_empty_page(store: EnvironmentStore) -> None:
 def test_every_operation_is_one_call(table: Dynamo) -> None:
     put(table.store, "a", work="sow", due=10)
     assert table.calls == {"UpdateItem": 1}
-    table.store.write("a", Write(conditions=(Absent("name"),), sets={"x": 1}))
+    table.store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": 1}))
     assert table.calls == {"UpdateItem": 2}
     table.store.read("a")
     assert table.calls == {"UpdateItem": 2, "GetItem": 1}

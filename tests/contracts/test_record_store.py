@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
-from gromit.core.dns.plan import Changes, Reasoned, Record, owner_record
+from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 from gromit.errors import BackendError
 from gromit.ports import RecordStore
 from tests.aws_laws.laws import governed
@@ -30,26 +30,26 @@ def store(request: pytest.FixtureRequest) -> Iterator[RecordStore]:
     yield from made()
 
 
-def a(environment: str, *values: str, component: str = "tyk") -> Record:
-    return Record(f"{component}.{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
+def a(environment: str, *values: str, component: str = "tyk") -> RecordSet:
+    return RecordSet(f"{component}.{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
 
 
-def because(records: Iterable[Record]) -> Reasoned:
+def because(records: Iterable[RecordSet]) -> RecordWithReason:
     return tuple((r, "because") for r in records)
 
 
 def write(
-    store: RecordStore, *, creates: Iterable[Record] = (), upserts: Iterable[Record] = (), deletes: Iterable[Record] = ()
+    store: RecordStore, *, creates: Iterable[RecordSet] = (), upserts: Iterable[RecordSet] = (), deletes: Iterable[RecordSet] = ()
 ) -> str:
     """Gives the refusal, or an empty text."""
     try:
-        store.apply(Changes(creates=because(creates), upserts=because(upserts), deletes=because(deletes)), lambda _line: None)
+        store.apply(ZoneChanges(creates=because(creates), upserts=because(upserts), deletes=because(deletes)), lambda _line: None)
     except BackendError as error:
         return error.message
     return ""
 
 
-def own(environment: str) -> Record:
+def own(environment: str) -> RecordSet:
     return owner_record(environment, DOMAIN)
 
 
@@ -68,8 +68,8 @@ def test_what_is_there_cannot_be_created(store: RecordStore) -> None:
     assert set(store.records()) == {a("e1", "9.9.9.9")}
 
 
-@pytest.mark.parametrize("wrong", [a("e1", "2.2.2.2"), a("e2"), Record(a("e1").name, "A", 60, frozenset({"1.1.1.1"}))])
-def test_only_what_is_there_exactly_can_be_deleted(store: RecordStore, wrong: Record) -> None:
+@pytest.mark.parametrize("wrong", [a("e1", "2.2.2.2"), a("e2"), RecordSet(a("e1").name, "A", 60, frozenset({"1.1.1.1"}))])
+def test_only_what_is_there_exactly_can_be_deleted(store: RecordStore, wrong: RecordSet) -> None:
     write(store, creates=[a("e1")])
     assert wrong.name in write(store, deletes=[wrong])
     assert set(store.records()) == {a("e1")}

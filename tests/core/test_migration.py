@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.dns.plan import Record, owner_record
-from gromit.core.environments.environment import WIRE_STATE, Phase, Source, Version, Want, Work, parse
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Accepted, Refused, Row, carry_out
-from gromit.core.migration import LeftAlone, RecordStep, RowStep, Terms, plan_records, plan_row
+from gromit.core.dns.plan import RecordSet, owner_record
+from gromit.core.environments.environment import WIRE_STATE, Phase, RepositoryVersion, Source, Want, Work, parse_environment
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, apply_write
+from gromit.core.migration import MigrationDefaults, RecordMigration, RowMigration, SkippedItem, plan_records, plan_row
 from gromit.core.names import RESERVED
 from gromit.core.stack.catalogue import Catalogue, Component
 
@@ -28,16 +28,16 @@ CATALOGUE = Catalogue(
 )
 
 
-def terms(*, protected: bool = False) -> Terms:
-    return Terms(CATALOGUE, Stamp("migrate:alice@bastion", NOW), GRACE, "incarnation-1", protected)
+def terms(*, protected: bool = False) -> MigrationDefaults:
+    return MigrationDefaults(CATALOGUE, ChangeContext("migrate:alice@bastion", NOW), GRACE, "incarnation-1", protected)
 
 
 def converted(row: Row, *, protected: bool = False) -> dict[str, Any]:
     """The row after the step that is planned for it."""
     step = plan_row(row, terms(protected=protected))
-    assert isinstance(step, RowStep)
-    outcome = carry_out(step.write, row, {"name": row["name"]})
-    assert isinstance(outcome, Accepted)
+    assert isinstance(step, RowMigration)
+    outcome = apply_write(step.write, row, {"name": row["name"]})
+    assert isinstance(outcome, WriteAccepted)
     return dict(outcome.row)
 
 
@@ -57,7 +57,7 @@ def flat(name: str = "app-test", state: str = "new", **versions: str) -> dict[st
     ],
 )
 def test_each_state_becomes_the_phase_that_means_the_same(state: str, phase: Phase, work: Work | None, due: int) -> None:
-    environment = parse(converted(flat(state=state, tyk="sha-1")))
+    environment = parse_environment(converted(flat(state=state, tyk="sha-1")))
     assert (environment.phase(NOW), environment.work, environment.due_ms) == (phase, work, due)
     assert environment.want is (Want.GONE if state == "deleted" else Want.UP)
     assert environment.generation == 1
@@ -67,40 +67,44 @@ def test_each_state_becomes_the_phase_that_means_the_same(state: str, phase: Pha
 
 def test_versions_are_reported_ones_unless_they_are_what_a_repository_falls_back_to() -> None:
     row = converted(flat("app-test", **{"tyk": "sha-1", "tyk-analytics": "main", "tyk-pump": "app-test", "tyk-docs": "master"}))
-    assert parse(row).versions == {
-        "tyk": Version("sha-1", Source.REPORTED),
-        "tyk-analytics": Version("main", Source.DEFAULT),
-        "tyk-pump": Version("app-test", Source.BRANCH),
-        "tyk-docs": Version("master", Source.DEFAULT),
+    assert parse_environment(row).versions == {
+        "tyk": RepositoryVersion("sha-1", Source.REPORTED),
+        "tyk-analytics": RepositoryVersion("main", Source.DEFAULT),
+        "tyk-pump": RepositoryVersion("app-test", Source.BRANCH),
+        "tyk-docs": RepositoryVersion("master", Source.DEFAULT),
     }
 
 
 def test_another_repositorys_default_branch_is_a_version_like_any_other() -> None:
-    assert parse(converted(flat(**{"tyk-analytics": "master"}))).versions == {"tyk-analytics": Version("master", Source.REPORTED)}
+    assert parse_environment(converted(flat(**{"tyk-analytics": "master"}))).versions == {
+        "tyk-analytics": RepositoryVersion("master", Source.REPORTED)
+    }
 
 
 def test_a_repository_that_nobody_knows_any_more_keeps_its_version() -> None:
-    assert parse(converted(flat(portal="sha-9"))).versions == {"portal": Version("sha-9", Source.REPORTED)}
+    assert parse_environment(converted(flat(portal="sha-9"))).versions == {"portal": RepositoryVersion("sha-9", Source.REPORTED)}
 
 
 def test_what_is_protected_by_its_name_becomes_so() -> None:
-    assert parse(converted(flat("master"), protected=True)).protected
-    assert not parse(converted(flat("master"))).protected
+    assert parse_environment(converted(flat("master"), protected=True)).protected
+    assert not parse_environment(converted(flat("master"))).protected
 
 
 def test_what_is_protected_by_its_name_is_kept_even_if_the_earlier_system_had_deleted_it() -> None:
     """Its workflow for deleted branches deleted the default branch's environment."""
-    kept = parse(converted(flat("master", "deleted"), protected=True))
+    kept = parse_environment(converted(flat("master", "deleted"), protected=True))
     assert (kept.want, kept.work, kept.due_ms, kept.protected) == (Want.UP, Work.SOW, NOW, True)
     assert kept.observed < kept.generation
     step = plan_row(flat("master", "deleted"), terms(protected=True))
-    assert isinstance(step, RowStep)
+    assert isinstance(step, RowMigration)
     assert "its name is protected: it is kept" in step.why
 
 
 @pytest.mark.parametrize("repository", ["want", "events", "due", "work", "infra"])
 def test_a_repository_may_be_called_like_an_attribute_of_ours(repository: str) -> None:
-    assert parse(converted(flat(**{repository: "sha-1"}))).versions == {repository: Version("sha-1", Source.REPORTED)}
+    assert parse_environment(converted(flat(**{repository: "sha-1"}))).versions == {
+        repository: RepositoryVersion("sha-1", Source.REPORTED)
+    }
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_a_repository_may_be_called_like_an_attribute_of_ours(repository: str) -
 )
 def test_what_is_not_understood_is_left_alone_with_a_reason(row: Row, why: str) -> None:
     step = plan_row(row, terms())
-    assert isinstance(step, LeftAlone)
+    assert isinstance(step, SkippedItem)
     assert step.name == row["name"]
     assert why in step.why
 
@@ -142,7 +146,7 @@ REPOSITORIES = st.one_of(
     versions=st.dictionaries(REPOSITORIES, st.one_of(VERSIONS, st.sampled_from(["master", "main"])), max_size=6),
 )
 def test_clients_see_the_same_environment_before_and_after(name: str, state: str, versions: dict[str, str]) -> None:
-    environment = parse(converted({"name": name, "state": state, **versions}))
+    environment = parse_environment(converted({"name": name, "state": state, **versions}))
     assert {r: v.version for r, v in environment.versions.items()} == versions
     assert WIRE_STATE[environment.phase(NOW)] == state
 
@@ -157,36 +161,36 @@ def test_whatever_the_earlier_system_changes_after_the_look_keeps_the_row_from_b
 ) -> None:
     row, now = flat("app-test", states[0], **before), flat("app-test", states[1], **after)
     step = plan_row(row, terms())
-    assert isinstance(step, RowStep)
-    assert isinstance(carry_out(step.write, now, {"name": "app-test"}), Accepted if row == now else Refused)
+    assert isinstance(step, RowMigration)
+    assert isinstance(apply_write(step.write, now, {"name": "app-test"}), WriteAccepted if row == now else WriteRefused)
 
 
 def test_a_row_that_is_gone_or_converted_by_now_is_not_written() -> None:
     step = plan_row(flat(tyk="sha-1"), terms())
-    assert isinstance(step, RowStep)
-    assert carry_out(step.write, None, {"name": "app-test"}) == Refused(None)
-    assert isinstance(carry_out(step.write, converted(flat(tyk="sha-1")), {"name": "app-test"}), Refused)
+    assert isinstance(step, RowMigration)
+    assert apply_write(step.write, None, {"name": "app-test"}) == WriteRefused(None)
+    assert isinstance(apply_write(step.write, converted(flat(tyk="sha-1")), {"name": "app-test"}), WriteRefused)
 
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def a(name: str, *values: str, **more: Any) -> Record:
-    return Record(f"{name}.{DOMAIN}", "A", 60, frozenset(values or {"9.9.9.9"}), **more)
+def a(name: str, *values: str, **more: Any) -> RecordSet:
+    return RecordSet(f"{name}.{DOMAIN}", "A", 60, frozenset(values or {"9.9.9.9"}), **more)
 
 
-def planned(*records: Record, rows: Mapping[str, bool] | None = None) -> list[RecordStep | LeftAlone]:
+def planned(*records: RecordSet, rows: Mapping[str, bool] | None = None) -> list[RecordMigration | SkippedItem]:
     return plan_records({"app": True, "old": False} if rows is None else rows, records, CATALOGUE, DOMAIN)
 
 
 def test_the_records_of_an_environment_with_a_row_become_ours_by_one_record() -> None:
     assert planned(a("tyk.app"), a("dash.app", "1.1.1.1", "2.2.2.2")) == [
-        RecordStep(owner_record("app", DOMAIN), "takes over dash, tyk")
+        RecordMigration(owner_record("app", DOMAIN), "takes over dash, tyk")
     ]
 
 
 def test_those_of_a_deleted_environment_do_too_so_that_reap_can_remove_them() -> None:
-    assert planned(a("tyk.old")) == [RecordStep(owner_record("old", DOMAIN), "takes over tyk")]
+    assert planned(a("tyk.old")) == [RecordMigration(owner_record("old", DOMAIN), "takes over tyk")]
 
 
 def test_what_is_ours_already_needs_nothing() -> None:
@@ -199,8 +203,8 @@ def test_what_is_ours_already_needs_nothing() -> None:
         (a("tyk.nobody"), "there is no row of that environment"),
     ],
 )
-def test_records_without_a_row_are_left_alone(record: Record, why: str) -> None:
-    assert planned(record) == [LeftAlone(record.name, why)]
+def test_records_without_a_row_are_left_alone(record: RecordSet, why: str) -> None:
+    assert planned(record) == [SkippedItem(record.name, why)]
 
 
 @pytest.mark.parametrize(
@@ -209,18 +213,18 @@ def test_records_without_a_row_are_left_alone(record: Record, why: str) -> None:
         a("grafana.app"),
         a("pump.app"),
         a("dash.app", routing="alias"),
-        Record(f"dash.app.{DOMAIN}", "CNAME", 60, frozenset({"elsewhere.example.com"})),
-        Record(f"tyk.app.{DOMAIN}", "AAAA", 60, frozenset({"::1"})),
+        RecordSet(f"dash.app.{DOMAIN}", "CNAME", 60, frozenset({"elsewhere.example.com"})),
+        RecordSet(f"tyk.app.{DOMAIN}", "AAAA", 60, frozenset({"::1"})),
     ],
 )
-def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(other: Record) -> None:
+def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(other: RecordSet) -> None:
     step = planned(a("tyk.app"), other)
-    assert step == [LeftAlone(f"tyk.app.{DOMAIN}", f"there is also {other.type} {other.name}, which may be somebody else's")]
+    assert step == [SkippedItem(f"tyk.app.{DOMAIN}", f"there is also {other.type} {other.name}, which may be somebody else's")]
 
 
 def test_names_that_are_none_of_an_environments_components_are_not_looked_at() -> None:
-    apex = Record(DOMAIN, "SOA", 900, frozenset({"ns. hostmaster. 1 2 3 4 5"}))
-    www = Record(f"www.{DOMAIN}", "CNAME", 60, frozenset({"elsewhere.example.com"}))
+    apex = RecordSet(DOMAIN, "SOA", 900, frozenset({"ns. hostmaster. 1 2 3 4 5"}))
+    www = RecordSet(f"www.{DOMAIN}", "CNAME", 60, frozenset({"elsewhere.example.com"}))
     deep = a("a.tyk.app")
-    foreign = Record("tyk.app.example.org", "A", 60, frozenset({"9.9.9.9"}))
+    foreign = RecordSet("tyk.app.example.org", "A", 60, frozenset({"9.9.9.9"}))
     assert planned(apex, www, deep, foreign, a("grafana.app")) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.catalogue.entry import Entry, Size
 from gromit.adapters.catalogue.file import FILE_KEYS
-from gromit.core.stack.config_files import Variables, folder_hash
+from gromit.core.stack.config_files import TemplateVariables, folder_hash
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_every_key_of_an_entry_is_documented_with_its_default() -> None:
 
 
 def test_every_variable_of_templates_is_documented() -> None:
-    assert _table("Config templates").keys() == {field.name for field in dataclasses.fields(Variables)}
+    assert _table("Config templates").keys() == {field.name for field in dataclasses.fields(TemplateVariables)}
 
 
 def test_the_example_adds_a_component(tmp_path: Path) -> None:

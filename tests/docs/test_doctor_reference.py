@@ -4,9 +4,9 @@ import re
 
 from gromit.adapters.doctor.quotas import CODES, NAMED
 from gromit.config.schema import fields
-from gromit.core.doctor.findings import Check, State
-from gromit.core.doctor.quotas import USUAL, Quota
-from gromit.core.doctor.rights import Part
+from gromit.core.doctor.findings import Check, FindingStatus
+from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota
+from gromit.core.doctor.rights import ControlPlanePart
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/doctor.md")
@@ -19,16 +19,16 @@ def test_every_check_is_there_with_what_it_means_and_what_to_do() -> None:
 
 
 def test_every_state_is_there() -> None:
-    assert set(table(TEXT, "## States")) == set(State)
+    assert set(table(TEXT, "## States")) == set(FindingStatus)
 
 
 def test_every_part_with_a_role_is_there() -> None:
-    assert set(table(TEXT, "## Rights")) == set(Part)
+    assert set(table(TEXT, "## Rights")) == set(ControlPlanePart)
 
 
 def test_every_quota_is_there_with_its_usual_limit() -> None:
     documented = {name: int(row[1].replace(",", "")) for name, row in table(TEXT, "## Quotas").items()}
-    assert documented == {quota: usual.limit for quota, usual in USUAL.items()}
+    assert documented == {quota: usual.limit for quota, usual in DEFAULT_LIMITS.items()}
 
 
 def test_every_quota_has_a_place_where_its_limit_is_asked_for() -> None:

@@ -11,9 +11,9 @@ from gromit.adapters.aws.platform_parameter import parse
 from gromit.adapters.aws.state_bucket import lock_key, state_key
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor.quotas import CODES
-from gromit.core.doctor.quotas import USUAL, Quota, cost
+from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, per_environment
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.component_inputs import Sources, component_inputs
+from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.docs.markdown import read, table
 from tests.stacks import overview
@@ -95,7 +95,7 @@ def test_the_examples_of_the_platform_are_a_platform() -> None:
 
 def test_every_label_is_there() -> None:
     component = Component(name="tyk", repository="tyk", config_path="/conf")
-    sources = Sources(
+    sources = ResolvedInputs(
         environment="app-test",
         catalogue=Catalogue({"tyk": component}),
         versions={"tyk": "v1"},
@@ -157,7 +157,7 @@ def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> No
     own, each = (float(found) for found in re.findall(r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page)[0])
     asked, held = (int(found) for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0])
     shipped = catalogue_file.load(None, None)
-    assert each == cost(shipped)[Quota.VCPU]
+    assert each == per_environment(shipped)[Quota.VCPU]
     assert (asked - own) // each == held
     assert f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}" in page
-    assert f"may run {USUAL[Quota.VCPU].limit} vCPU" in page
+    assert f"may run {DEFAULT_LIMITS[Quota.VCPU].limit} vCPU" in page

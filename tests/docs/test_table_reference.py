@@ -23,66 +23,68 @@ from gromit.core.environments.environment import (
     VERSION,
     WIRE_STATE,
     Phase,
+    RepositoryVersion,
     Source,
-    Version,
     Work,
 )
-from gromit.core.environments.fallbacks import Moved
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Row, Write
-from gromit.core.environments.wanted import Birth, Build
+from gromit.core.environments.fallbacks import FallbackUpdate
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Row, RowWrite
+from gromit.core.environments.wanted import Build, NewIncarnation
 from gromit.core.names import parse_ref
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
 
-STAMP, FENCE = Stamp("operator:alice", 1), Fence("worker", 1)
+STAMP, FENCE = ChangeContext("operator:alice", 1), Fence("worker", 1)
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
 FAILURE = {"kind": "temporary", "message": "no"}
-FALLBACKS = {"other": Version("master", Source.DEFAULT)}
+FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
 BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
 
-WRITES: Mapping[Callable[..., object], Callable[[], list[Write]]] = {
+WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     wanted.report: lambda: [wanted.report(BUILD, STAMP)],
-    wanted.note_sequence: lambda: [wanted.note_sequence(BUILD)],
-    wanted.note_ref: lambda: [wanted.note_ref(BUILD)],
-    wanted.renew_fallbacks: lambda: [wanted.renew_fallbacks(Moved(FALLBACKS, 1), STAMP)],
+    wanted.record_sequence: lambda: [wanted.record_sequence(BUILD)],
+    wanted.record_ref: lambda: [wanted.record_ref(BUILD)],
+    wanted.renew_fallbacks: lambda: [wanted.renew_fallbacks(FallbackUpdate(FALLBACKS, 1), STAMP)],
     wanted.retry_now: lambda: [wanted.retry_now(STAMP)],
-    wanted.start: lambda: [
-        wanted.start(before, Birth("id", protected=False, fallbacks=FALLBACKS), wanted.build_attributes(BUILD), STAMP, "text")
+    wanted.create_incarnation: lambda: [
+        wanted.create_incarnation(
+            before, NewIncarnation("id", protected=False, fallbacks=FALLBACKS), wanted.build_attributes(BUILD), STAMP, "text"
+        )
         for before in (None, BEFORE)
     ],
     wanted.replace_versions: lambda: [wanted.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)],
     wanted.merge_versions: lambda: [wanted.merge_versions(wanted.reported_attributes({"repo": "v1"}), STAMP)],
     wanted.delete: lambda: [wanted.delete(STAMP, 1, "text")],
     wanted.retire: lambda: [wanted.retire(BEFORE, "repo", "master", STAMP)],
-    wanted.retire_last: lambda: [wanted.retire_last(BEFORE, "repo", "master", STAMP, 1)],
+    wanted.retire_last_repository: lambda: [wanted.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)],
     wanted.protect: lambda: [wanted.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
     wanted.redeploy: lambda: [wanted.redeploy(["part"], "1", STAMP)],
-    history.cut_history: lambda: [history.cut_history(BEFORE)],
+    history.truncate_history: lambda: [history.truncate_history(BEFORE)],
     work.claim: lambda: [work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work],
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
     work.release: lambda: [work.release(FENCE)],
     work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],
-    work.sown_but_changed: lambda: [work.sown_but_changed(FENCE, "nonce", "hash", STAMP)],
+    work.sown_superseded: lambda: [work.sown_superseded(FENCE, "nonce", "hash", STAMP)],
     work.reaped: lambda: [work.reaped(FENCE, "nonce", STAMP)],
-    work.reaped_but_revived: lambda: [work.reaped_but_revived(FENCE, "nonce", STAMP)],
+    work.reaped_revived: lambda: [work.reaped_revived(FENCE, "nonce", STAMP)],
     work.failed: lambda: [work.failed(FENCE, FAILURE, 1, STAMP)],
-    work.failed_but_changed: lambda: [work.failed_but_changed(FENCE, FAILURE, STAMP)],
+    work.failed_superseded: lambda: [work.failed_superseded(FENCE, FAILURE, STAMP)],
     migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
 }
 """Every function that builds a write, with samples that set all it can set."""
 
 
-def _migrated(state: str) -> Write:
+def _migrated(state: str) -> RowWrite:
     flat = {"name": "old", "state": state, "tyk": "sha", "tyk-pump": "master"}
-    terms = migration.Terms(catalogue_file.load(), STAMP, 1, "id", protected=True)
+    terms = migration.MigrationDefaults(catalogue_file.load(), STAMP, 1, "id", protected=True)
     step = migration.plan_row(flat, terms)
-    assert isinstance(step, migration.RowStep)
+    assert isinstance(step, migration.RowMigration)
     return step.write
 
 
-def _samples() -> list[Write]:
+def _samples() -> list[RowWrite]:
     return [write for make in WRITES.values() for write in make()]
 
 
@@ -126,7 +128,7 @@ def test_every_function_that_makes_a_write_is_sampled() -> None:
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }
-    makers = {f for f in functions if inspect.signature(f).return_annotation is Write and not f.__name__.startswith("_")}
+    makers = {f for f in functions if inspect.signature(f).return_annotation is RowWrite and not f.__name__.startswith("_")}
     assert makers == set(WRITES) - {migration.plan_row}
 
 
@@ -164,7 +166,7 @@ def test_every_kind_of_event_is_there() -> None:
     assert set(table(TEXT, "## Events")) == kinds
 
 
-def _events(write: Write) -> list[Any]:
+def _events(write: RowWrite) -> list[Any]:
     return [*write.appends.get("events", ()), *write.sets.get("events", ())]
 
 

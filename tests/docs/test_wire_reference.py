@@ -4,7 +4,7 @@ import pytest
 
 from gromit.core.environments.environment import WIRE_STATE, Phase, Source
 from gromit.core.names import NAME_MAX, REF_MAX, RESERVED, parse_ref
-from gromit.core.security.roles import Role, admits
+from gromit.core.security.roles import Role, is_allowed
 from gromit.errors import InvalidInput
 from gromit.services.environments import Receipt
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX
@@ -48,7 +48,7 @@ def test_the_table_of_roles_is_the_admission_table() -> None:
     assert {name: roles for name, roles in documented.items() if "GET" not in name} == changes
     for name, roles in changes.items():
         method, path = name.split()
-        assert {r for r in Role if admits(r, method, path)} == roles
+        assert {r for r in Role if is_allowed(r, method, path)} == roles
 
 
 def test_every_route_is_listed() -> None:

@@ -17,7 +17,7 @@ from gromit import bootstrap, log
 from gromit.config.load import load_settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Work
-from gromit.core.environments.protocol import Step
+from gromit.core.environments.protocol import ProtocolStep
 from gromit.services.reaping import Reaper
 
 
@@ -29,7 +29,7 @@ class Moment:
         self._number = number
         self._name = ""
 
-    def before(self, claim: Claim, step: Step) -> None:
+    def before(self, claim: Claim, step: ProtocolStep) -> None:
         """Called before each step."""
         self._name = claim.name
         if (self._when, self._what) == ("before", type(step).__name__):

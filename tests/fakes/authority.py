@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gromit.core.security import certificates
-from gromit.core.security.certificates import Authority, Key, Kind, LeafRequest
+from gromit.core.security.certificates import CertificateAuthority, Key, Kind, LeafRequest
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -50,7 +50,7 @@ class TestCa:
     def __init__(self, folder: Path, name: str = "test") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.authority: Authority = certificates.make_ca(
+        self.authority: CertificateAuthority = certificates.make_ca(
             new_key(), name=name, serial=secrets.randbits(159), now=now() - timedelta(days=30), days=60
         )
         self.path = folder / f"{name}-ca.pem"

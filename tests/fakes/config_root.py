@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gromit.core.stack.config_files import Step, decide, file_hash, folder_hash
+from gromit.core.stack.config_files import FileAction, decide_file_action, file_hash, folder_hash
 
 if TYPE_CHECKING:
     from gromit.errors import GromitError
@@ -59,11 +59,13 @@ def _update(folder: _Folder, rendered: dict[str, str], wanted: Mapping[str, str]
     for file in wanted.keys() | rendered.keys():
         text = wanted[file].encode() if file in wanted else None
         known = [rendered[file]] if file in rendered else []
-        step = decide(known, file_hash(folder[file]) if file in folder else None, None if text is None else file_hash(text))
-        if step is Step.REMOVE:
+        step = decide_file_action(
+            known, file_hash(folder[file]) if file in folder else None, None if text is None else file_hash(text)
+        )
+        if step is FileAction.REMOVE:
             del folder[file]
         if text is None:
             rendered.pop(file, None)
-        elif step is not Step.KEEP:
+        elif step is not FileAction.KEEP:
             folder[file] = text
             rendered[file] = file_hash(text)

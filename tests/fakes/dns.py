@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gromit.core.dns.plan import Changes, Listing, PublicTask, Record, desired_records
+from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges, desired_records
 from gromit.errors import BackendError
 from gromit.ports import Progress
 
@@ -13,7 +13,7 @@ from gromit.ports import Progress
 class FakeZone:
     """A `RecordStore` as strict as Route53: what is there cannot be created, and only what is there exactly can be deleted."""
 
-    content: dict[tuple[str, str, str], Record] = field(default_factory=dict)
+    content: dict[tuple[str, str, str], RecordSet] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     """Names that it will not write, whatever is sent."""
     failures: list[Exception] = field(default_factory=list)
@@ -23,15 +23,15 @@ class FakeZone:
     batches: int = 0
 
     @classmethod
-    def of(cls, *records: Record) -> "FakeZone":
+    def of(cls, *records: RecordSet) -> "FakeZone":
         """A zone with these records."""
         return cls({_key(r): r for r in records})
 
-    def records(self) -> Sequence[Record]:
+    def records(self) -> Sequence[RecordSet]:
         """Everything in it."""
         return tuple(self.content.values())
 
-    def apply(self, changes: Changes, progress: Progress) -> None:
+    def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write what can be written; name the rest."""
         if self.before_apply:
             self.before_apply.pop(0)()
@@ -58,7 +58,7 @@ class FakeZone:
         """The names of all records of a type."""
         return {r.name for r in self.content.values() if r.type == kind}
 
-    def _apply_one(self, *, deletes: list[Record], creates: list[Record], upserts: list[Record]) -> list[str]:
+    def _apply_one(self, *, deletes: list[RecordSet], creates: list[RecordSet], upserts: list[RecordSet]) -> list[str]:
         """The changes of one environment, wholly or not at all; gives what stands in the way."""
         bad = [r.name for r in (*deletes, *creates, *upserts) if r.name in self.refused]
         bad += [r.name for r in deletes if self.content.get(_key(r)) != r]
@@ -85,15 +85,15 @@ class FakeTasks:
     """Why asking ECS breaks off."""
     asked: list[frozenset[str]] = field(default_factory=list)
 
-    def public_tasks(self) -> Listing:
+    def public_tasks(self) -> TaskListing:
         """Every task with an interface."""
-        return Listing(tuple(self.seen), not self.reason, self.reason)
+        return TaskListing(tuple(self.seen), not self.reason, self.reason)
 
-    def running_tasks(self, environments: Collection[str]) -> Listing:
+    def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """The tasks of these environments that run."""
         self.asked.append(frozenset(environments))
         running = [t for t in (*self.seen, *self.untagged) if t not in self.not_running and t.environment in environments]
-        return Listing(() if self.confirm_reason else tuple(running), not self.confirm_reason, self.confirm_reason)
+        return TaskListing(() if self.confirm_reason else tuple(running), not self.confirm_reason, self.confirm_reason)
 
 
 @dataclass
@@ -129,14 +129,14 @@ class FakeFeed:
         return False
 
 
-def records_of(*tasks: PublicTask, domain: str, ttl: int = 10) -> tuple[Record, ...]:
+def records_of(*tasks: PublicTask, domain: str, ttl: int = 10) -> tuple[RecordSet, ...]:
     """The records that these tasks call for, all their environments being wanted."""
     return desired_records(tasks, domain, ttl, {t.environment: True for t in tasks})
 
 
-def _environment(record: Record) -> str:
+def _environment(record: RecordSet) -> str:
     return record.name.partition(".")[2]
 
 
-def _key(record: Record) -> tuple[str, str, str]:
+def _key(record: RecordSet) -> tuple[str, str, str]:
     return record.name, record.type, record.routing

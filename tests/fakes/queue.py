@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
 from gromit.errors import GromitError
@@ -64,13 +64,13 @@ class FakeQueue:
             raise answer
         return answer
 
-    def renew(self, claim: Claim) -> Standing:
+    def renew(self, claim: Claim) -> ClaimStatus:
         """What is wanted by now."""
         self._fault("renew")
         with self._changing:
             self.renewals += 1
         self.on_renew(self.renewals)
-        return Standing(self.newest.get(claim.name, claim.generation), claim.want)
+        return ClaimStatus(self.newest.get(claim.name, claim.generation), claim.want)
 
     def release(self, claim: Claim) -> None:
         """Note it."""

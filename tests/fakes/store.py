@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from gromit.core.environments.rows import Accepted, Outcome, Row, Write, carry_out
+from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult, apply_write
 from gromit.ports import DueRows, RowPage
 
 
@@ -31,15 +31,15 @@ class MemoryStore:
         row = self._rows.get(name)
         return None if row is None else dict(row)
 
-    def write(self, name: str, write: Write) -> Outcome:
+    def write(self, name: str, write: RowWrite) -> WriteResult:
         """Carry a write out, if its conditions hold."""
         if self._answer_is_lost:
             self._answer_is_lost = False
             self.write(name, write)
         with self._writing:
             self.writes += 1
-            outcome = carry_out(write, self.read(name), {"name": name})
-            if isinstance(outcome, Accepted):
+            outcome = apply_write(write, self.read(name), {"name": name})
+            if isinstance(outcome, WriteAccepted):
                 self._rows[name] = dict(outcome.row)
         return outcome
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.core.environments.environment import Source, Version
+from gromit.core.environments.environment import RepositoryVersion, Source
 from gromit.core.names import is_tag
 from tests.docs.markdown import blocks, read
 from tests.hooks.events import HEAD, Event, push
@@ -74,7 +74,7 @@ def test_a_branch_is_found_by_an_environment_to_which_it_has_not_reported(ref: s
     for each in tags:
         registry.images.push(OTHER, each)
     _, environment = registry.report(ref=ref)
-    assert environment.versions[OTHER] == Version(tag, Source.BRANCH)
+    assert environment.versions[OTHER] == RepositoryVersion(tag, Source.BRANCH)
 
 
 @pytest.mark.parametrize("branch", ["master", "main", "trunk"])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from gromit.adapters.terraform import child as terraform_child
-from gromit.core.stack.terraform import Call, child_environment, cli_config
+from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.platform.emulator import Emulator
 from tests.stacks.hcl import Directory
 
@@ -140,7 +140,7 @@ class Root:
         """One terraform command. Raises `TerraformError` if it ends with another code than an accepted one."""
         config = self.folder.parent / f"{self.folder.name}.rc"
         config.write_text(cli_config(str(self.engine.mirror)))
-        call = Call(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
+        call = TerraformCall(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
         script = str(Path(terraform_child.__file__))
         argv = [sys.executable, "-I", script, str(os.getpid()), self.engine.program, command, *_colourless(command), *arguments]
         environment = child_environment(self.environ, call)

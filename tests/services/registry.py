@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gromit.core.environments.environment import Environment, Phase
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Outcome, Write
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import RowWrite, WriteResult
 from gromit.core.environments.wanted import Build
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
@@ -50,7 +50,7 @@ class MeddledStore(MemoryStore):
         super().__init__()
         self.meddling: list[Callable[[], object]] = []
 
-    def write(self, name: str, write: Write) -> Outcome:
+    def write(self, name: str, write: RowWrite) -> WriteResult:
         """The write, after what somebody else did."""
         if self.meddling:
             self.meddling.pop(0)()
@@ -77,9 +77,9 @@ class Registry:
         self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
         self.leases = Leases(ledger, Terms(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter)
 
-    def stamp(self, actor: str = "ci") -> Stamp:
+    def stamp(self, actor: str = "ci") -> ChangeContext:
         """A change now."""
-        return Stamp(actor, self.now_ms)
+        return ChangeContext(actor, self.now_ms)
 
     def report(
         self, repository: str = "tyk", version: str = "sha-1", ref: str = "app-test", sequence: int | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.dns.plan import PublicTask, Record, owner_record
+from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
 from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
@@ -205,7 +205,7 @@ def test_retiring_an_environment_without_records_writes_nothing() -> None:
 
 
 def test_retiring_leaves_what_is_not_ours() -> None:
-    theirs = Record(f"tyk.other.{DOMAIN}", "A", 60, frozenset({"7.7.7.7"}))
+    theirs = RecordSet(f"tyk.other.{DOMAIN}", "A", 60, frozenset({"7.7.7.7"}))
     world = World(zone=FakeZone.of(theirs))
     world.keeper.retire("other", silent)
     assert world.zone.records() == (theirs,)

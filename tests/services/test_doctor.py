@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from gromit.core.doctor.findings import Check, Finding, State, ok, skipped, wrong
-from gromit.core.doctor.quotas import Quota, Wall
+from gromit.core.doctor.findings import Check, Finding, FindingStatus, ok, skipped, wrong
+from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 from gromit.services.doctor import Doctor, Examination
 
-WALL = Wall(quota=Quota.VCPU, limit=6, used=3, per_environment=1, environments=6, told=True)
+WALL = QuotaHeadroom(quota=Quota.VCPU, limit=6, used=3, per_environment=1, environments=6, told=True)
 
 
 def raising(error: Exception) -> Callable[[], Sequence[Finding]]:
@@ -48,7 +48,7 @@ def test_every_wrong_line_has_a_remedy_also_without_a_hint() -> None:
 def test_a_bug_in_a_look_is_a_finding_with_its_traceback_in_the_log() -> None:
     with capture_logs() as logs:
         found = examined(Examination(check=Check.TABLE, look=raising(ZeroDivisionError("canary"))), sound(Check.ZONE))
-    assert [f.state for f in found] == [State.WRONG, State.OK]
+    assert [f.state for f in found] == [FindingStatus.WRONG, FindingStatus.OK]
     assert "bug" in found[0].remedy
     assert [line["exc_info"] for line in logs if line["event"] == "doctor.bug"] == [True]
 
@@ -61,7 +61,7 @@ def test_an_excused_look_is_skipped_if_the_backend_does_not_answer(error: Backen
 
 def test_an_excused_look_is_not_excused_from_wrong_settings() -> None:
     (found,) = examined(Examination(check=Check.RIGHTS, look=raising(ConfigError("nonsense", hint="x")), excused=True))
-    assert found.state is State.WRONG
+    assert found.state is FindingStatus.WRONG
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_needs_another_is_not_looked_at_without_it(first: Examination) -> N
 
 def test_what_is_needed_and_sound_does_not_block() -> None:
     needy = Examination(check=Check.TABLE, look=lambda: [ok(Check.TABLE, "fine")], needs=(Check.IDENTITY,))
-    assert examined(sound(Check.IDENTITY), needy)[-1].state is State.OK
+    assert examined(sound(Check.IDENTITY), needy)[-1].state is FindingStatus.OK
 
 
 def test_each_look_is_announced() -> None:
@@ -90,7 +90,7 @@ def test_each_look_is_announced() -> None:
 
 
 def test_quotas_and_wrong_lines_are_logged_for_alarms() -> None:
-    near = Finding(check=Check.QUOTA, subject="fargate.vcpu", state=State.WRONG, seen="near", remedy="ask", wall=WALL)
+    near = Finding(check=Check.QUOTA, subject="fargate.vcpu", state=FindingStatus.WRONG, seen="near", remedy="ask", wall=WALL)
     with capture_logs() as logs:
         examined(Examination(check=Check.QUOTA, look=lambda: [near, skipped(Check.QUOTA, "x"), ok(Check.QUOTA, "y")]))
     assert logs == [

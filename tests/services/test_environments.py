@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, Phase, Source, Version, Want, Work
+from gromit.core.environments.environment import Environment, Failure, Phase, RepositoryVersion, Source, Want, Work
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.names import environment_name
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
@@ -78,10 +78,10 @@ def test_other_repositories_get_the_branchs_tag_as_reported_else_the_names_else_
     _, environment = registry.report(ref="refs/heads/Release-3.1.0")
     assert environment.name == "release-310"
     assert environment.versions == {
-        "tyk": Version("sha-1", Source.REPORTED, ref="Release-3.1.0"),
-        "tyk-analytics": Version("Release-3.1.0", Source.BRANCH),
-        "tyk-pump": Version("release-310", Source.BRANCH),
-        "tyk-docs": Version("master", Source.DEFAULT),
+        "tyk": RepositoryVersion("sha-1", Source.REPORTED, ref="Release-3.1.0"),
+        "tyk-analytics": RepositoryVersion("Release-3.1.0", Source.BRANCH),
+        "tyk-pump": RepositoryVersion("release-310", Source.BRANCH),
+        "tyk-docs": RepositoryVersion("master", Source.DEFAULT),
     }
 
 
@@ -136,8 +136,8 @@ def test_with_a_newer_build_others_get_what_their_registries_hold_now(registry: 
     registry.images.remove("tyk-pump", "app-test")
     registry.images.push("tyk-analytics", "app-test")
     _, environment = registry.report(version="sha-2")
-    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
-    assert environment.versions["tyk-analytics"] == Version("app-test", Source.BRANCH)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
+    assert environment.versions["tyk-analytics"] == RepositoryVersion("app-test", Source.BRANCH)
     assert environment.generation == 2
 
 
@@ -157,7 +157,7 @@ def test_what_is_retired_does_not_come_back_with_a_newer_build_of_another(regist
     registry.report("tyk", "sha-1")
     registry.environments.retire("app-test", "tyk-pump", registry.stamp())
     _, environment = registry.report("tyk", "sha-2")
-    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
 
 
 def test_what_is_retired_while_a_build_is_looked_at_stays_retired(registry: Registry) -> None:
@@ -167,8 +167,8 @@ def test_what_is_retired_while_a_build_is_looked_at_stays_retired(registry: Regi
     registry.images.push("tyk-analytics", "app-test")
     registry.store.meddling = [lambda: registry.environments.retire("app-test", "tyk-pump", registry.stamp())]
     _, environment = registry.report("tyk", "sha-2")
-    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
-    assert environment.versions["tyk-analytics"] == Version("app-test", Source.BRANCH)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
+    assert environment.versions["tyk-analytics"] == RepositoryVersion("app-test", Source.BRANCH)
 
 
 def test_another_try_and_a_redeployment_look_at_the_registries_too(registry: Registry) -> None:
@@ -179,10 +179,10 @@ def test_another_try_and_a_redeployment_look_at_the_registries_too(registry: Reg
     registry.images.remove("tyk-pump", "app-test")
     receipt, environment = registry.report()
     assert (receipt, environment.generation, environment.attempts) == (Receipt.RETRIED, 2, 0)
-    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
     registry.images.remove("tyk-analytics", "app-test")
     environment = registry.environments.redeploy("app-test", "tyk", registry.stamp())
-    assert environment.versions["tyk-analytics"] == Version("master", Source.DEFAULT)
+    assert environment.versions["tyk-analytics"] == RepositoryVersion("master", Source.DEFAULT)
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SOWING, Phase.READY])
@@ -525,7 +525,7 @@ def test_a_retired_part_falls_back_and_the_environment_stays(registry: Registry)
     registry.report("tyk-pump", "p-1")
     registry.environments.retire("app-test", "tyk-pump", registry.stamp())
     environment = registry.environments.get("app-test")
-    assert environment.versions["tyk-pump"] == Version("main", Source.DEFAULT)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
     assert (environment.want, environment.generation) == (Want.UP, 3)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Phase, Work
-from gromit.core.environments.rows import Absent, Write
+from gromit.core.environments.rows import NotExists, RowWrite
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, Nothing
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
@@ -329,6 +329,6 @@ def test_a_failing_environment_does_not_hold_up_another(registry: Registry) -> N
 
 
 def test_a_row_that_is_no_environment_is_never_claimed(registry: Registry) -> None:
-    registry.store.write("odd", Write(conditions=(Absent("name"),), sets={"work": "sow", "due": 1}))
+    registry.store.write("odd", RowWrite(conditions=(NotExists("name"),), sets={"work": "sow", "due": 1}))
     registry.report()
     assert claimed(registry).name == "app-test"

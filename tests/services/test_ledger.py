@@ -4,21 +4,21 @@ import pytest
 
 from gromit.core.environments import wanted
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX
-from gromit.core.environments.rows import Absent, Accepted, Refused, Write
+from gromit.core.environments.rows import NotExists, RowWrite, WriteAccepted, WriteRefused
 from gromit.errors import Temporary
 from gromit.services.ledger import ATTEMPTS, Ledger
 from tests.core.environments.lives import NAME, born, build, stamp
 from tests.fakes.announcer import FakeAnnouncer
 from tests.services.registry import MeddledStore, Registry
 
-MAKE = Write(conditions=(Absent("name"),), sets={"x": 1})
+MAKE = RowWrite(conditions=(NotExists("name"),), sets={"x": 1})
 
 
 def test_an_accepted_write_is_announced_and_a_refused_one_is_not() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     ledger = Ledger(store, announcer)
-    assert ledger.write("a", MAKE, "created") == Accepted({"name": "a", "x": 1})
-    assert ledger.write("a", MAKE, "created") == Refused({"name": "a", "x": 1})
+    assert ledger.write("a", MAKE, "created") == WriteAccepted({"name": "a", "x": 1})
+    assert ledger.write("a", MAKE, "created") == WriteRefused({"name": "a", "x": 1})
     assert announcer.heard == [("a", "created")]
     assert ledger.read("a") == {"name": "a", "x": 1}
 
@@ -31,7 +31,7 @@ def test_a_full_history_is_cut_and_the_write_carried_out() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
     outcome = Ledger(store, announcer).write(NAME, wanted.report(build(version="sha-2"), stamp()), "build")
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, WriteAccepted)
     events = outcome.row["events"]
     assert (len(events), events[0]["text"], events[-1]["kind"]) == (HISTORY_KEPT + 1, str(HISTORY_MAX - HISTORY_KEPT), "build")
     assert announcer.heard == [(NAME, "build")]
@@ -42,7 +42,7 @@ def test_a_write_that_is_refused_for_another_reason_stays_refused_when_the_histo
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
     outcome = Ledger(store, announcer).write(NAME, wanted.report(build(), stamp()), "build")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, WriteRefused)
     assert announcer.heard == []
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gromit.core.dns.plan import Record, owner_record
-from gromit.core.environments.environment import parse
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Outcome, Write
+from gromit.core.dns.plan import RecordSet, owner_record
+from gromit.core.environments.environment import parse_environment
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import RowWrite, WriteResult
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError, Conflict
 from gromit.services.migration import PAGE, Line, Migration
@@ -18,7 +18,7 @@ from tests.fakes.dns import FakeZone
 from tests.fakes.store import MemoryStore
 
 DOMAIN = "dev.example.com"
-STAMP = Stamp("migrate:alice@bastion", 1_700_000_000_000)
+STAMP = ChangeContext("migrate:alice@bastion", 1_700_000_000_000)
 CATALOGUE = Catalogue(
     {
         "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
@@ -31,7 +31,7 @@ FLAT = (
     {"name": "old", "state": "deleted", "tyk": "sha-2"},
     {"name": "Odd", "state": "new"},
 )
-RECORDS = tuple(Record(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"})) for e in ("app", "old", "Odd".lower(), "nobody"))
+RECORDS = tuple(RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"})) for e in ("app", "old", "Odd".lower(), "nobody"))
 
 
 class Interrupted(MemoryStore):
@@ -39,7 +39,7 @@ class Interrupted(MemoryStore):
 
     before_write: Callable[[str], None] = staticmethod(lambda _name: None)
 
-    def write(self, name: str, write: Write) -> Outcome:
+    def write(self, name: str, write: RowWrite) -> WriteResult:
         """Let it happen, then carry the write out."""
         self.before_write(name)
         return super().write(name, write)
@@ -102,7 +102,7 @@ def test_everything_is_done_once() -> None:
     assert world.zone is not None
     said = told(world.run())
     assert {action for (what, _), action in said.items() if what == "row"} == {"converted", "left alone"}
-    environments = {name: parse(world.rows[name]) for name in ("app", "master", "old")}
+    environments = {name: parse_environment(world.rows[name]) for name in ("app", "master", "old")}
     assert len({e.incarnation for e in environments.values()}) == 3
     assert [name for name, e in environments.items() if e.protected] == ["master"]
     assert world.rows["Odd"] == FLAT[3]
@@ -133,7 +133,7 @@ def test_a_change_by_the_earlier_system_in_the_middle_is_noticed_and_not_lost(ch
     assert world.rows["app"] == change
     world.store.before_write = lambda _name: None
     world.run()
-    environment = parse(world.rows["app"])
+    environment = parse_environment(world.rows["app"])
     versions = {r: v.version for r, v in environment.versions.items()}
     assert versions == {k: v for k, v in change.items() if k not in {"name", "state"}}
 
@@ -144,7 +144,7 @@ def test_a_zone_that_refuses_leaves_the_rows_done_and_the_next_run_goes_on() -> 
     world.zone.refused.add(f"_gromit.app.{DOMAIN}")
     with pytest.raises(BackendError, match="refused by the zone"):
         world.run()
-    assert parse(world.rows["app"]).generation == 1
+    assert parse_environment(world.rows["app"]).generation == 1
     world.zone.refused.clear()
     world.run()
     assert owner_record("app", DOMAIN) in world.zone.records()

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 
 from gromit.adapters.security import ca_key
 from gromit.adapters.security.pki_files import DenyListFile, PkiFiles
-from gromit.core.security.certificates import Authority, Key, LeafRequest, Standing
+from gromit.core.security.certificates import CertificateAuthority, CertificateStatus, Key, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.services.pki import Pki, Sources
@@ -43,7 +43,7 @@ class Desk:
         serials = itertools.count(0x1000)
         self.pki = Pki(self.files, Sources(lambda: self.now, lambda: next(serials), make_key))
 
-    def states(self) -> list[tuple[str, Standing]]:
+    def states(self) -> list[tuple[str, CertificateStatus]]:
         return [(line.name, standing) for line, standing in self.pki.list()]
 
     def pair_fits(self, name: str) -> bool:
@@ -95,7 +95,7 @@ def test_what_is_issued_fits_together_and_is_listed(desk: Desk) -> None:
     assert desk.pair_fits("alice")
     context = ssl.create_default_context(cafile=str(desk.folder / "ca.pem"))
     context.load_cert_chain(desk.folder / "alice.pem", desk.folder / "alice-key.pem")
-    assert desk.pki.list() == [(issued, Standing.VALID)]
+    assert desk.pki.list() == [(issued, CertificateStatus.VALID)]
 
 
 def test_serials_differ_even_between_certificates_of_one_name(desk: Desk) -> None:
@@ -121,7 +121,11 @@ def test_a_name_has_one_certificate_until_it_ends_or_is_revoked(desk: Desk) -> N
     desk.pki.issue(LeafRequest(name="alice", kind=Role.VIEWER, days=1))
     desk.now += timedelta(days=2)
     desk.pki.issue(ALICE)
-    assert desk.states() == [("alice", Standing.REVOKED), ("alice", Standing.EXPIRED), ("alice", Standing.VALID)]
+    assert desk.states() == [
+        ("alice", CertificateStatus.REVOKED),
+        ("alice", CertificateStatus.EXPIRED),
+        ("alice", CertificateStatus.VALID),
+    ]
 
 
 def test_files_that_the_index_does_not_know_are_not_overwritten(desk: Desk) -> None:
@@ -141,7 +145,11 @@ class TestRenewal:
         desk.now += timedelta(days=6)
         results = {r.name: r.reason for r in desk.pki.renew([])}
         assert results == {"alice": "renewed", "serve": "not due"}
-        assert desk.states() == [("alice", Standing.REPLACED), ("serve", Standing.VALID), ("alice", Standing.VALID)]
+        assert desk.states() == [
+            ("alice", CertificateStatus.REPLACED),
+            ("serve", CertificateStatus.VALID),
+            ("alice", CertificateStatus.VALID),
+        ]
 
     def test_it_says_what_the_old_one_said_with_a_new_key(self, desk: Desk) -> None:
         desk.pki.issue(SERVE)
@@ -201,7 +209,7 @@ class TestRevocation:
         first = desk.pki.issue(ALICE).serial
         desk.pki.renew(["alice"], force=True)
         assert [line.serial for line in desk.pki.revoke(f"0x{first.upper()}")] == [first]
-        assert desk.states() == [("alice", Standing.REVOKED), ("alice", Standing.VALID)]
+        assert desk.states() == [("alice", CertificateStatus.REVOKED), ("alice", CertificateStatus.VALID)]
 
     def test_twice_is_once(self, desk: Desk) -> None:
         desk.pki.issue(ALICE)
@@ -334,7 +342,7 @@ class Drawer:
     def __init__(self) -> None:
         self.text = ""
 
-    def put(self, authority: Authority) -> None:
+    def put(self, authority: CertificateAuthority) -> None:
         if self.text:
             raise Conflict("the drawer is full")
         self.text = ca_key.render(authority)

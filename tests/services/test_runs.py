@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.locks import FoundLock, Lock, Owner
-from gromit.core.environments.protocol import Ending, Finish, Problem, Step
+from gromit.core.environments.protocol import EndRun, Problem, ProtocolStep, RunEnding
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -37,7 +37,7 @@ class World:
         self.halts: list[GromitError] = []
         self.steps: list[str] = []
         self.acts: list[Lock] = []
-        self.strike: Callable[[Step], None] = lambda _: None
+        self.strike: Callable[[ProtocolStep], None] = lambda _: None
         self.runner = Runner(
             queue=self.queue,
             states=self.states,
@@ -48,7 +48,7 @@ class World:
             before=self._before,
         )
 
-    def run(self, claim: Claim | None = None) -> Finish:
+    def run(self, claim: Claim | None = None) -> EndRun:
         return self.runner.run(claim or a_claim(), lambda _: None)
 
     def _guard(self) -> None:
@@ -59,7 +59,7 @@ class World:
         self.acts.append(lock)
         return "hash"
 
-    def _before(self, _claim: Claim, step: Step) -> None:
+    def _before(self, _claim: Claim, step: ProtocolStep) -> None:
         self.steps.append(type(step).__name__)
         self.strike(step)
 
@@ -86,7 +86,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
     world = World()
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"]
     assert world.queue.told == [("done", "app-test", "hash")]
     assert world.states.calls == ["lock", "unlock"]
@@ -115,7 +115,7 @@ def test_the_lock_of_a_dead_owner_is_replaced() -> None:
     world = World()
     world.states.lock("app-test", owner(2), "sow")
     world.owners.dead.add(owner(2))
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
     assert world.states.locks == {}
 
@@ -124,7 +124,7 @@ def test_the_lock_of_an_owner_who_may_live_is_left_alone_and_the_reason_reported
     world = World()
     world.states.lock("app-test", owner(2), "sow")
     before = dict(world.states.locks)
-    assert world.run() == Finish(Ending.FAILED, Problem("locked", "someone@here lives"))
+    assert world.run() == EndRun(RunEnding.FAILED, Problem("locked", "someone@here lives"))
     assert world.queue.told == [("failed", "app-test", "locked: someone@here lives")]
     assert (world.states.locks, world.acts) == (before, [])
 
@@ -134,13 +134,13 @@ def test_a_dead_owners_lock_is_somebody_elses_if_he_was_quicker() -> None:
     world.states.lock("app-test", owner(2), "sow")
     world.owners.dead.add(owner(2))
 
-    def quicker(step: Step) -> None:
+    def quicker(step: ProtocolStep) -> None:
         if type(step).__name__ == "ReplaceLock":
             world.states.replace_lock(world.states.locks["app-test"], owner(3), "sow")
 
     world.strike = quicker
     finish = world.run()
-    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "locked")
+    assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "locked")
     assert world.states.locks["app-test"].owner == owner(3)
     assert world.acts == []
 
@@ -152,14 +152,14 @@ def test_a_lock_that_cannot_be_taken_is_a_failure_without_an_act(method: str) ->
         world.states.lock("app-test", owner(2), "sow")
         world.owners.dead.add(owner(2))
     world.states.faults[method] = [Temporary("S3 is slow", hint="wait")]
-    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "S3 is slow (wait)"))
+    assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "S3 is slow (wait)"))
     assert (world.queue.told, world.acts) == ([("failed", "app-test", "temporary: S3 is slow (wait)")], [])
 
 
 def test_a_lock_that_cannot_be_released_is_released_when_it_is_tried_again() -> None:
     world = World()
     world.states.faults["unlock"] = [Temporary("S3 is slow"), Temporary("S3 is slow")]
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
     assert set(world.states.locks) == {"app-test"}
     world.runner.release_left()
     assert set(world.states.locks) == {"app-test"}
@@ -186,16 +186,16 @@ def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_
         world.states.lock("app-test", owner(2), "sow")
         world.owners.dead.add(owner(2))
     world.states.unheard = [Temporary("no answer")]
-    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "no answer"))
+    assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "no answer"))
     assert world.states.locks["app-test"].owner == owner(1)
     world.steps.clear()
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
     assert world.states.locks == {}
 
 
 def test_a_lock_that_another_run_of_this_process_holds_is_left_alone() -> None:
-    finishes: list[Finish] = []
+    finishes: list[EndRun] = []
 
     def do(claim: Claim, lock: Lock, progress: Progress) -> str:
         finishes.append(world.run())
@@ -203,24 +203,24 @@ def test_a_lock_that_another_run_of_this_process_holds_is_left_alone() -> None:
         return "h"
 
     world = World(do)
-    assert world.run() == Finish(Ending.DONE)
-    assert finishes == [Finish(Ending.FAILED, Problem("locked", "someone@here lives"))]
+    assert world.run() == EndRun(RunEnding.DONE)
+    assert finishes == [EndRun(RunEnding.FAILED, Problem("locked", "someone@here lives"))]
 
 
 def test_a_lock_that_this_process_has_yet_to_release_is_not_taken_over() -> None:
     world = World()
     world.states.faults["unlock"] = [Temporary("S3 is slow")]
     world.run()
-    assert world.run() == Finish(Ending.FAILED, Problem("locked", "someone@here lives"))
+    assert world.run() == EndRun(RunEnding.FAILED, Problem("locked", "someone@here lives"))
     world.runner.release_left()
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
 
 
 def test_a_lock_that_a_process_like_this_one_left_unheard_is_for_the_watch_to_judge() -> None:
     world = World()
     world.states.lock("app-test", owner(1, host="there"), "sow")
     finish = world.run()
-    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "locked")
+    assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "locked")
 
 
 class HesitantStates(FakeStates):
@@ -249,15 +249,15 @@ def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_fro
         return "hash"
 
     world = World(do, states=states)
-    newer: list[Finish] = []
+    newer: list[EndRun] = []
     thread = threading.Thread(target=lambda: newer.append(world.run(a_claim(epoch=8))))
     thread.start()
     assert states.is_put.wait(PATIENCE_S)
     older = world.run(a_claim(epoch=7))
     states.may_answer.set()
     thread.join(PATIENCE_S)
-    assert (older.ending, older.problem and older.problem.kind) == (Ending.FAILED, "locked")
-    assert (newer, holds) == ([Finish(Ending.DONE)], [True])
+    assert (older.ending, older.problem and older.problem.kind) == (RunEnding.FAILED, "locked")
+    assert (newer, holds) == ([EndRun(RunEnding.DONE)], [True])
     assert states.locks == {}
 
 
@@ -267,7 +267,7 @@ def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
         return "hash"
 
     world = World(do)
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
 
 
 # ── the verification ──────────────────────────────────────────────────────────────────────────────
@@ -276,14 +276,14 @@ def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
 def test_without_a_valid_claim_nothing_is_done_or_reported() -> None:
     world = World()
     world.queue.faults["renew"] = [Conflict("no longer yours")]
-    assert world.run() == Finish(Ending.FENCED)
+    assert world.run() == EndRun(RunEnding.FENCED)
     assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
 
 
 def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
     world = World()
     world.queue.newest["app-test"] = 2
-    assert world.run() == Finish(Ending.SUPERSEDED)
+    assert world.run() == EndRun(RunEnding.SUPERSEDED)
     assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
 
 
@@ -291,7 +291,7 @@ def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
 def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: GromitError) -> None:
     world = World()
     world.halts = [halt]
-    assert world.run() == Finish(Ending.STOPPED)
+    assert world.run() == EndRun(RunEnding.STOPPED)
     assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
     assert world.queue.renewals == 0
 
@@ -299,7 +299,7 @@ def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: Grom
 def test_without_an_answer_of_serve_nothing_is_done() -> None:
     world = World()
     world.queue.faults["renew"] = [Temporary("serve does not answer")]
-    assert world.run() == Finish(Ending.FAILED, Problem("temporary", "serve does not answer"))
+    assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "serve does not answer"))
     assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
 
 
@@ -318,21 +318,21 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
 )
 def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(error: GromitError, problem: Problem) -> None:
     world = World(raising(error))
-    assert world.run() == Finish(Ending.FAILED, problem)
+    assert world.run() == EndRun(RunEnding.FAILED, problem)
     assert world.queue.told == [("failed", "app-test", f"{problem.kind}: {problem.message}")]
     assert world.states.locks == {}
 
 
 def test_an_act_that_was_told_to_end_gives_the_claim_back() -> None:
     world = World(raising(Suspended("told to end")))
-    assert world.run() == Finish(Ending.STOPPED)
+    assert world.run() == EndRun(RunEnding.STOPPED)
     assert (world.queue.told, world.states.locks) == ([("release", "app-test", "")], {})
 
 
 def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
     world = World(raising(KeyError("password=hunter2")))
     finish = world.run()
-    assert finish.ending is Ending.FAILED
+    assert finish.ending is RunEnding.FAILED
     assert finish.problem == Problem("bug", "KeyError in gromit itself; the worker's log has the details")
     assert (len(world.queue.told), world.states.locks) == (1, {})
 
@@ -341,32 +341,32 @@ def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
     world = World()
     world.states.faults["lock"] = [TypeError("a bug")]
     finish = world.run()
-    assert (finish.ending, finish.problem and finish.problem.kind) == (Ending.FAILED, "bug")
+    assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "bug")
     assert world.queue.told == [("failed", "app-test", "bug: TypeError in gromit itself; the worker's log has the details")]
 
 
 def test_an_outcome_that_is_refused_ends_fenced() -> None:
     world = World()
     world.queue.faults["done"] = [Conflict("no longer yours")]
-    assert world.run() == Finish(Ending.FENCED)
+    assert world.run() == EndRun(RunEnding.FENCED)
     assert world.states.locks == {}
 
 
 def test_a_failure_that_is_refused_ends_fenced() -> None:
     world = World(raising(TerraformFailed("no")))
     world.queue.faults["failed"] = [Conflict("no longer yours")]
-    assert world.run() == Finish(Ending.FENCED, Problem("terraform", "no"))
+    assert world.run() == EndRun(RunEnding.FENCED, Problem("terraform", "no"))
 
 
 @pytest.mark.parametrize(
     ("method", "do", "finish"),
     [
-        ("done", None, Finish(Ending.FAILED, Problem("temporary", "gone"))),
-        ("failed", raising(TerraformFailed("no")), Finish(Ending.FAILED, Problem("terraform", "no"))),
-        ("release", raising(Suspended("end")), Finish(Ending.STOPPED)),
+        ("done", None, EndRun(RunEnding.FAILED, Problem("temporary", "gone"))),
+        ("failed", raising(TerraformFailed("no")), EndRun(RunEnding.FAILED, Problem("terraform", "no"))),
+        ("release", raising(Suspended("end")), EndRun(RunEnding.STOPPED)),
     ],
 )
-def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: Doing | None, finish: Finish) -> None:
+def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: Doing | None, finish: EndRun) -> None:
     world = World(do)
     world.queue.faults[method] = [Temporary("gone")]
     assert world.run() == finish
@@ -384,7 +384,7 @@ class Killed(Exception):
 def test_the_failpoints_lie_before_every_step(point: str) -> None:
     world = World()
 
-    def strike(step: Step) -> None:
+    def strike(step: ProtocolStep) -> None:
         if type(step).__name__ == point:
             raise Killed
 
@@ -409,7 +409,7 @@ def test_the_claim_is_renewed_while_the_act_goes_on() -> None:
         return "h"
 
     world = World(do, renew_s=0.002)
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
 
 
 def test_renewals_go_on_after_one_that_got_no_answer() -> None:
@@ -425,7 +425,7 @@ def test_renewals_go_on_after_one_that_got_no_answer() -> None:
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
-    assert world.run() == Finish(Ending.DONE)
+    assert world.run() == EndRun(RunEnding.DONE)
 
 
 def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None:
@@ -440,7 +440,7 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
     world.queue.faults["done"] = [Conflict("no longer yours")]
-    assert world.run(a_claim("lost-claim")) == Finish(Ending.FENCED)
+    assert world.run(a_claim("lost-claim")) == EndRun(RunEnding.FENCED)
     assert world.queue.renewals == 2  # one, and the verification
 
 

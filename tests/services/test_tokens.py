@@ -9,12 +9,12 @@ import pytest
 
 from gromit.adapters.security.token_file import TokenFile
 from gromit.core.security import tokens as core
-from gromit.core.security.tokens import Verb, make_grant
+from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, InvalidInput, NotFound
 from gromit.services.tokens import Sources, Tokens
 
-GRANT = make_grant(["tyk"], [Verb.NEWBUILD])
+GRANT = make_grant(["tyk"], [TokenPermission.NEWBUILD])
 START = 1_770_000_000_000
 
 
@@ -47,8 +47,8 @@ def test_a_new_token_is_recognised_bare_and_as_bearer_and_kept_nowhere(desk: Des
 
 
 def test_what_is_kept_survives_as_it_was(desk: Desk) -> None:
-    _, one = desk.tokens.new(make_grant(["*"], list(Verb)), label="ci")
-    _, two = desk.tokens.new(make_grant(["tyk", "tyk-pump"], [Verb.DELETE]), life=timedelta(days=90))
+    _, one = desk.tokens.new(make_grant(["*"], list(TokenPermission)), label="ci")
+    _, two = desk.tokens.new(make_grant(["tyk", "tyk-pump"], [TokenPermission.DELETE]), life=timedelta(days=90))
     assert list(TokenFile(desk.path).entries()) == [one, two]
     assert desk.tokens.list() == [(one, True), (two, True)]
 
@@ -113,4 +113,4 @@ def test_a_file_that_goes_bad_recognises_nobody(desk: Desk) -> None:
 
 def test_what_cannot_be_a_token_is_not_even_looked_for(desk: Desk) -> None:
     assert desk.tokens.recognise("Basic abc") is None
-    assert core.presented("") is None
+    assert core.bearer_token("") is None

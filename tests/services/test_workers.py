@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
-from gromit.core.environments.protocol import Ending, Step
+from gromit.core.environments.protocol import ProtocolStep, RunEnding
 from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended, Temporary, TerraformFailed, TrustError
 from gromit.ports import Progress
 from gromit.services.runs import Runner
@@ -37,7 +37,7 @@ class Crew:
     halts: list[GromitError | None] = field(default_factory=list)
     """Raised by the next looks at the suspension file, one each; None for one that finds nothing."""
     clock: list[float] = field(default_factory=lambda: [0.0])
-    before: Callable[[Claim, Step], None] = lambda _claim, _step: None
+    before: Callable[[Claim, ProtocolStep], None] = lambda _claim, _step: None
     shown: list[tuple[str, str]] = field(default_factory=list)
 
     def workers(self, kind: Work = Work.SOW) -> Workers:
@@ -56,7 +56,7 @@ class Crew:
         self.queue.work.extend(a_claim(n) for n in names)
 
     @property
-    def endings(self) -> dict[str, Ending]:
+    def endings(self) -> dict[str, RunEnding]:
         return {o.name: o.ending for o in self.outcomes}
 
     def _progress(self, name: str) -> Progress:
@@ -76,8 +76,8 @@ def names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{i}" for i in range(count)]
 
 
-def all_done(which: Iterable[str]) -> dict[str, Ending]:
-    return dict.fromkeys(which, Ending.DONE)
+def all_done(which: Iterable[str]) -> dict[str, RunEnding]:
+    return dict.fromkeys(which, RunEnding.DONE)
 
 
 # ── one pass ──────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +144,7 @@ def test_one_failing_environment_does_not_stop_the_others() -> None:
     crew = Crew(act)
     crew.give("a", "bad", "b", "worse", "c")
     crew.workers().once()
-    assert crew.endings == {**all_done("abc"), "bad": Ending.FAILED, "worse": Ending.FAILED}
+    assert crew.endings == {**all_done("abc"), "bad": RunEnding.FAILED, "worse": RunEnding.FAILED}
     assert {o.problem.kind for o in crew.outcomes if o.problem} == {"terraform", "bug"}
 
 
@@ -237,7 +237,7 @@ def test_a_run_that_is_killed_does_not_take_the_others_with_it() -> None:
     class Killed(Exception):
         pass
 
-    def before(claim: Claim, step: Step) -> None:
+    def before(claim: Claim, step: ProtocolStep) -> None:
         if claim.name == "killed" and type(step).__name__ == "Act":
             raise Killed
 

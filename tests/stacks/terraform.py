@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gromit.adapters.terraform import child as terraform_child
-from gromit.core.stack.terraform import Call, child_environment, cli_config
+from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
 
 _READ = ("src/gromit/catalogue",)
@@ -29,7 +29,7 @@ class Terraform:
         config.write_text(cli_config(str(self.mirror)))
         script = str(Path(terraform_child.__file__))
         argv = [sys.executable, "-I", script, str(os.getpid()), terraform_child.EMBEDDED, *arguments]
-        environment = child_environment({"PATH": os.environ["PATH"]}, Call(cli_config=str(config), data_dir=str(data)))
+        environment = child_environment({"PATH": os.environ["PATH"]}, TerraformCall(cli_config=str(config), data_dir=str(data)))
         return subprocess.run(
             argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
         )

@@ -13,7 +13,7 @@ import httpx2
 from gromit import bootstrap
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
-from gromit.core.security.tokens import Verb, make_grant
+from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.services.tokens import Tokens
 from tests.web.serving import Serve
 
@@ -29,7 +29,9 @@ class Front:
     def url(self) -> str:
         return str(self.http.base_url).rstrip("/")
 
-    def token(self, *repositories: str, verbs: tuple[Verb, ...] = tuple(Verb), life: timedelta | None = None) -> str:
+    def token(
+        self, *repositories: str, verbs: tuple[TokenPermission, ...] = tuple(TokenPermission), life: timedelta | None = None
+    ) -> str:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     def build(self, token: str, repo: str, ref: str, sha: str) -> httpx2.Response:
@@ -62,7 +64,7 @@ def fronting(
     ).settings
     tokens = bootstrap.tokens(settings)
     if settings.gateway.oidc.audience is None:
-        tokens.new(make_grant(["nothing"], list(Verb)))  # so that there is a file
+        tokens.new(make_grant(["nothing"], list(TokenPermission)))  # so that there is a file
     server = bootstrap.gateway_server(settings)
     with server.running():
         scheme = "http" if settings.gateway.cert is None else "https"

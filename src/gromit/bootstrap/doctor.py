@@ -17,7 +17,7 @@ from gromit.services.doctor import Doctor, Examination
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
-    from gromit.core.doctor.installation import Workspace
+    from gromit.core.doctor.installation import WorkspaceFacts
     from gromit.core.stack.catalogue import Catalogue
     from gromit.ports import Progress
 
@@ -93,7 +93,7 @@ def _workspace_findings(settings: "Settings", check: Check, name: str | None, va
     return [judge_workspace(check, _workspace(settings, str(name)))]
 
 
-def _workspace(settings: "Settings", name: str) -> "Workspace":
+def _workspace(settings: "Settings", name: str) -> "WorkspaceFacts":
     from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
 
     with closing(new_client(settings.doctor.terraform_cloud, _variable("TF_API_TOKEN"))) as http:
@@ -177,12 +177,12 @@ def _certificates(settings: "Settings") -> Iterator[Examination]:
 
 def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | None) -> Examination:
     def look() -> list[Finding]:
-        from gromit.core.doctor.certificates import Papers, judge_certificate
+        from gromit.core.doctor.certificates import PemBundle, judge_certificate
         from gromit.web.server.tls import read_pem
 
         if cert is None:
             return [skipped(Check.CERTIFICATE, f"{'ca' if whose == 'ca' else f'{whose}.cert'} is not set", whose)]
-        papers = Papers(
+        papers = PemBundle(
             whose,
             read_pem(cert, f"certificate of {whose}"),
             read_pem(key, f"private key of {whose}") if key else None,
@@ -195,13 +195,13 @@ def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | 
 
 def _installation(settings: "Settings") -> Iterator[Examination]:
     """serve, and the config volume as it is mounted here."""
-    from gromit.core.doctor.installation import judge_caller
+    from gromit.core.doctor.installation import judge_serve_identity
 
     def serve() -> list[Finding]:
         if settings.serve.url is None:
             return [skipped(Check.SERVE, "serve.url is not set")]
         with closing(serve_client(settings)) as client:
-            return [judge_caller(client.caller())]
+            return [judge_serve_identity(client.caller())]
 
     yield Examination(check=Check.SERVE, look=serve, subject=settings.serve.url or "")
     root, subject = config_root(settings, settings.root), str(settings.root)

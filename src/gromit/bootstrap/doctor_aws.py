@@ -13,8 +13,8 @@ from gromit.errors import ConfigError, GromitError
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
     from gromit.core.doctor.findings import Finding
-    from gromit.core.doctor.installation import Bucket, Identity, Registry, Zone
-    from gromit.core.doctor.rights import Part, Places
+    from gromit.core.doctor.installation import AwsIdentity, BucketFacts, RegistryFacts, ZoneFacts
+    from gromit.core.doctor.rights import ControlPlanePart, ResourceArns
     from gromit.core.stack.catalogue import Catalogue
     from gromit.core.stack.contract import Platform
 
@@ -33,7 +33,7 @@ class Account:
         return make(service, config=aws.CLIENT)
 
     @cached_property
-    def identity(self) -> "Identity":
+    def identity(self) -> "AwsIdentity":
         """Who we are."""
         from gromit.adapters.doctor.account import look_up_identity
 
@@ -50,22 +50,22 @@ class Account:
 
         return has_key_pair(self.client("ec2"), name)
 
-    def bucket(self) -> "Bucket":
+    def bucket(self) -> "BucketFacts":
         """The bucket of states."""
         from gromit.adapters.doctor.account import look_at_bucket
 
         return look_at_bucket(self.client("s3"), self.settings.state.bucket)
 
-    def registry(self, repository: str, default_tag: str) -> "Registry":
+    def registry(self, repository: str, default_tag: str) -> "RegistryFacts":
         """The registry of a repository."""
         from gromit.adapters.doctor.account import has_registry
-        from gromit.core.doctor.installation import Registry
+        from gromit.core.doctor.installation import RegistryFacts
 
         if not has_registry(self.client("ecr"), repository, self.settings.registryid):
-            return Registry(repository, exists=False, default_tag=default_tag, has_default=False)
+            return RegistryFacts(repository, exists=False, default_tag=default_tag, has_default=False)
         image = (repository, default_tag)
         found = image_registry(self.settings).digests([image])
-        return Registry(repository, exists=True, default_tag=default_tag, has_default=image in found)
+        return RegistryFacts(repository, exists=True, default_tag=default_tag, has_default=image in found)
 
     def table_lacks(self) -> list[str]:
         """What the table lacks."""
@@ -73,7 +73,7 @@ class Account:
 
         return Table(self.client("dynamodb"), self.settings.tablename, time.sleep).lacks()
 
-    def zone(self, zone_id: str) -> "Zone":
+    def zone(self, zone_id: str) -> "ZoneFacts":
         """The public zone."""
         from gromit.adapters.doctor.account import look_at_zone
 
@@ -83,23 +83,30 @@ class Account:
 def rights_findings(settings: "Settings", account: Account, known: "Catalogue") -> "list[Finding]":
     """What AWS says that each part's role may do."""
     from gromit.adapters.doctor.rights import simulate
-    from gromit.core.doctor.rights import Part, Simulated, judge_rights, rights, usual_role
+    from gromit.core.doctor.rights import (
+        ControlPlanePart,
+        SimulatedRole,
+        default_role_name,
+        expected_permissions,
+        judge_permissions,
+    )
 
     named = _named_roles(settings)
-    places = _places(account, known, named.get(Part.SERVE, usual_role(Part.SERVE)))
-    usual = {part: usual_role(part) for part in Part} | {Part.ENVIRONMENTS: places.execution_role}
+    places = _places(account, known, named.get(ControlPlanePart.SERVE, default_role_name(ControlPlanePart.SERVE)))
+    usual = {part: default_role_name(part) for part in ControlPlanePart} | {ControlPlanePart.ENVIRONMENTS: places.execution_role}
     iam = account.client("iam")
     answers = {
-        part: Simulated(role, part in named, simulate(iam, role, rights(part, places))) for part, role in {**usual, **named}.items()
+        part: SimulatedRole(role, part in named, simulate(iam, role, expected_permissions(part, places)))
+        for part, role in {**usual, **named}.items()
     }
-    return judge_rights(answers, places)
+    return judge_permissions(answers, places)
 
 
 def quota_findings(account: Account, known: "Catalogue", environments: Callable[[], int]) -> "list[Finding]":
     """The walls. Without serve, the clusters that exist count as environments."""
     from gromit.adapters.doctor.quotas import AwsQuotas, Counted, QuotaClients
-    from gromit.core.doctor.quota_findings import Expectation, judge_quotas
-    from gromit.core.doctor.quotas import Quota, cost, walls
+    from gromit.core.doctor.quota_findings import QuotaThresholds, judge_quotas
+    from gromit.core.doctor.quotas import Quota, per_environment, quota_headrooms
 
     client = account.client
     clients = QuotaClients.of(client)
@@ -114,8 +121,8 @@ def quota_findings(account: Account, known: "Catalogue", environments: Callable[
     if exist is None:
         exist = int(usages[Quota.CLUSTERS].used or 0)
     expected = account.settings.doctor
-    found = walls(usages, cost(known), exist)
-    return judge_quotas(found, usages, Expectation(expected.quota_percent, expected.environments))
+    found = quota_headrooms(usages, per_environment(known), exist)
+    return judge_quotas(found, usages, QuotaThresholds(expected.quota_percent, expected.environments))
 
 
 def _or_none(look: Callable[[], Any]) -> Any:
@@ -125,19 +132,19 @@ def _or_none(look: Callable[[], Any]) -> Any:
         return None
 
 
-def _named_roles(settings: "Settings") -> "Mapping[Part, str]":
-    from gromit.core.doctor.rights import Part
+def _named_roles(settings: "Settings") -> "Mapping[ControlPlanePart, str]":
+    from gromit.core.doctor.rights import ControlPlanePart
 
     pairs = [pair.partition("=")[::2] for pair in settings.doctor.roles]
-    if strange := sorted({name for name, _ in pairs} - set(Part)):
-        raise ConfigError(f"doctor.roles names {', '.join(strange)}", hint=f"parts are {', '.join(Part)}")
-    return {Part(name): role for name, role in pairs}
+    if strange := sorted({name for name, _ in pairs} - set(ControlPlanePart)):
+        raise ConfigError(f"doctor.roles names {', '.join(strange)}", hint=f"parts are {', '.join(ControlPlanePart)}")
+    return {ControlPlanePart(name): role for name, role in pairs}
 
 
-def _places(account: Account, known: "Catalogue", serve_role: str) -> "Places":
+def _places(account: Account, known: "Catalogue", serve_role: str) -> "ResourceArns":
     from gromit.adapters.aws.dynamodb import INDEX
     from gromit.adapters.aws.state_bucket import state_key
-    from gromit.core.doctor.rights import Places
+    from gromit.core.doctor.rights import ResourceArns
     from gromit.core.stack.terraform import STATE_KEY
 
     settings, owner = account.settings, account.identity.account
@@ -147,7 +154,7 @@ def _places(account: Account, known: "Catalogue", serve_role: str) -> "Places":
     registry = f"arn:{partition}:ecr:{region}:{settings.registryid or owner}:repository"
     table = f"{here % 'dynamodb'}:table/{settings.tablename}"
     bucket = f"arn:{partition}:s3:::{settings.state.bucket}"
-    return Places(
+    return ResourceArns(
         table=table,
         index=f"{table}/index/{INDEX}",
         states=f"{bucket}/{state_key('example')}",

@@ -90,7 +90,7 @@ def _token_file(settings: "Settings") -> "TokenFile":
 
 def _job_tokens(settings: "Settings") -> "JobTokens | None":
     """Who knows the OIDC tokens of jobs; None where they are not taken. Raises `ConfigError`."""
-    from gromit.core.security.oidc import make_terms
+    from gromit.core.security.oidc import oidc_policy
     from gromit.web.gateway import issuer
     from gromit.web.gateway.job_tokens import JobTokens
 
@@ -98,7 +98,7 @@ def _job_tokens(settings: "Settings") -> "JobTokens | None":
     if oidc.audience is None:
         return None
     keys = issuer.IssuerKeys(issuer.client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
-    return JobTokens(keys, make_terms(oidc.issuer, oidc.audience, oidc.owners), now_ms)
+    return JobTokens(keys, oidc_policy(oidc.issuer, oidc.audience, oidc.owners), now_ms)
 
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":

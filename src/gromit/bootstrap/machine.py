@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from gromit.config.schema import Settings
-    from gromit.core.environments.history import Stamp
+    from gromit.core.environments.history import ChangeContext
 
 
 Value = TypeVar("Value")
@@ -84,11 +84,11 @@ def needed(value: Value | None, setting: str) -> Value:
     return value
 
 
-def stamp(what: str) -> "Stamp":
+def stamp(what: str) -> "ChangeContext":
     """A stamp for a change that a person makes with a command."""
-    from gromit.core.environments.history import Stamp
+    from gromit.core.environments.history import ChangeContext
 
-    return Stamp(f"{what}:{operator()}", now_ms())
+    return ChangeContext(f"{what}:{operator()}", now_ms())
 
 
 def domain(settings: "Settings") -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gromit.adapters.terraform.runner import Terraform
     from gromit.config.schema import Settings
     from gromit.core.environments.claims import Claim
-    from gromit.core.environments.protocol import Step
+    from gromit.core.environments.protocol import ProtocolStep
     from gromit.ports import Progress
     from gromit.services.inspection import Inspector
     from gromit.services.runs import Doing
@@ -49,7 +49,7 @@ class Reporting:
     stop: threading.Event
     progress: "Callable[[str], Progress]"
     done: "Callable[[Outcome], None]"
-    before: "Callable[[Claim, Step], None]" = lambda _claim, _step: None
+    before: "Callable[[Claim, ProtocolStep], None]" = lambda _claim, _step: None
 
 
 @dataclass(frozen=True, slots=True)

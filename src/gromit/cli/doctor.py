@@ -9,7 +9,7 @@ import structlog
 from gromit import bootstrap
 from gromit.cli import FAILED, PARTLY, Group, Run, WorkingCommand, pass_run
 from gromit.cli.render import show
-from gromit.core.doctor.findings import Finding, Health, health
+from gromit.core.doctor.findings import Finding, Health, overall_health
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ def aws(run: Run) -> int:
     """Look at an installation on AWS, before or after it is made. Ends with 0 if nothing is wrong, with 4 if something is."""
     findings = bootstrap.doctor(run.settings, _tell).examine()
     show([_row(f) for f in findings], _COLUMNS, run.output)
-    return _EXIT[health(findings)]
+    return _EXIT[overall_health(findings)]
 
 
 def _tell(text: str) -> None:

@@ -4,7 +4,7 @@ import click
 
 from gromit import bootstrap
 from gromit.cli import Group, Run, pass_run, render
-from gromit.core.security.tokens import TokenEntry, Verb, make_grant
+from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_duration
 from gromit.errors import InvalidInput
 
@@ -23,7 +23,7 @@ def token() -> None:
     "verbs",
     multiple=True,
     required=True,
-    type=click.Choice([str(verb) for verb in Verb]),
+    type=click.Choice([str(verb) for verb in TokenPermission]),
     help="What it may do; several.",
 )
 @click.option("--label", default="", help="A word for people.")
@@ -39,7 +39,7 @@ def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str,
         life = expires
     if life is not None and not isinstance(life, timedelta):
         raise InvalidInput(f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h")
-    made, entry = bootstrap.tokens(run.settings).new(make_grant(repos, map(Verb, verbs)), label=label, life=life)
+    made, entry = bootstrap.tokens(run.settings).new(make_grant(repos, map(TokenPermission, verbs)), label=label, life=life)
     if run.output == "json":
         render.show_json({"token": made, **_row(entry, counts=True)})
     else:

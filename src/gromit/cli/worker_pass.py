@@ -15,8 +15,8 @@ from gromit import bootstrap
 from gromit.cli import FAILED, INTERRUPTED, PARTLY, Run
 from gromit.cli.render import show
 from gromit.core.environments.environment import Phase, Work
-from gromit.core.environments.plans import Standing, plan
-from gromit.core.environments.protocol import Ending
+from gromit.core.environments.plans import EnvironmentSummary, plan
+from gromit.core.environments.protocol import RunEnding
 from gromit.core.time import parse_iso
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_GOOD = frozenset({Ending.DONE, Ending.SUPERSEDED, Ending.FENCED})
+_GOOD = frozenset({RunEnding.DONE, RunEnding.SUPERSEDED, RunEnding.FENCED})
 
 
 def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,8 +142,8 @@ def _tell_what_halts(settings: "Settings", root: Path) -> None:
         click.echo(f"  hint: {error.hint}", err=True)
 
 
-def _standing(found: dict[str, Any], now_ms: int) -> Standing:
-    return Standing(
+def _standing(found: dict[str, Any], now_ms: int) -> EnvironmentSummary:
+    return EnvironmentSummary(
         name=found["name"],
         phase=Phase(found["phase"]),
         generation=found["generation"],

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gromit.core.dns.plan import Record, environment_of, owner_record
+from gromit.core.dns.plan import RecordSet, environment_for_name, owner_record
 from gromit.core.environments.environment import FALLBACK, VERSION, Source, Want, Work
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Absent, Is, Row, Write
-from gromit.core.environments.work import work_from
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Equals, NotExists, Row, RowWrite
+from gromit.core.environments.work import schedule_work
 from gromit.core.names import is_environment_name, is_tag
 from gromit.core.stack.catalogue import Catalogue
 
@@ -16,24 +16,24 @@ STATES = frozenset({"new", "processed", "deleted"})
 
 
 @dataclass(frozen=True, slots=True)
-class RowStep:
+class RowMigration:
     """One flat row, and the write that makes it a row of ours."""
 
     name: str
-    write: Write
+    write: RowWrite
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class RecordStep:
+class RecordMigration:
     """Existing public records of an environment, and the TXT record that makes them ours."""
 
-    owner: Record
+    owner: RecordSet
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class SkippedItem:
     """What is not touched, and what a person may do about it."""
 
     name: str
@@ -41,17 +41,17 @@ class LeftAlone:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class MigrationDefaults:
     """What a new row needs to know."""
 
     catalogue: Catalogue
-    stamp: Stamp
+    stamp: ChangeContext
     grace_ms: int
     incarnation: str
     protected: bool
 
 
-def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
+def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem | None:
     """What to do with a row of the table; None for one that is ours already.
 
     | flat row                  | becomes                                                      |
@@ -69,25 +69,25 @@ def plan_row(row: Row, terms: Terms) -> RowStep | LeftAlone | None:
         return None
     name, state = str(row.get("name", "")), row.get("state")
     if not is_environment_name(name):
-        return LeftAlone(
+        return SkippedItem(
             name, "its name cannot be one of an environment: report a build of that branch, and delete this row by hand"
         )
     if not isinstance(state, str) or state not in STATES:
-        return LeftAlone(name, f"its state {state!r} is none that the earlier system knew")
+        return SkippedItem(name, f"its state {state!r} is none that the earlier system knew")
     versions = {a: v for a, v in row.items() if a not in {"name", "state"}}
     strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
     if strange:
-        return LeftAlone(name, f"{strange[0]} has no usable version: mend or remove that attribute")
+        return SkippedItem(name, f"{strange[0]} has no usable version: mend or remove that attribute")
     kept = state == "deleted" and terms.protected
     but = ", but its name is protected: it is kept, and made if it is not there" if kept else ""
-    return RowStep(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}")
+    return RowMigration(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}")
 
 
-def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms) -> Write:
+def _conversion(name: str, state: str, versions: Mapping[str, str], terms: MigrationDefaults) -> RowWrite:
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
     gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
-    scheduled = {} if finished else work_from(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
+    scheduled = {} if finished else schedule_work(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
     sets = {
         **_attributes(name, versions, terms.catalogue),
         **scheduled,
@@ -103,23 +103,23 @@ def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Terms
         "changed": now_ms,
         "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
     }
-    same = [Is(repository, version) for repository, version in versions.items()]
-    no_more = [Absent(repository) for repository in sorted(terms.catalogue.repositories - set(versions))]
-    return Write(
-        conditions=(Absent("generation"), Is("state", state), *same, *no_more),
+    same = [Equals(repository, version) for repository, version in versions.items()]
+    no_more = [NotExists(repository) for repository in sorted(terms.catalogue.repositories - set(versions))]
+    return RowWrite(
+        conditions=(NotExists("generation"), Equals("state", state), *same, *no_more),
         sets=sets,
         removes=frozenset({"state", *versions}) - set(sets),
     )
 
 
 def plan_records(
-    rows: Mapping[str, bool], records: Iterable[Record], catalogue: Catalogue, domain: str
-) -> list[RecordStep | LeftAlone]:
+    rows: Mapping[str, bool], records: Iterable[RecordSet], catalogue: Catalogue, domain: str
+) -> list[RecordMigration | SkippedItem]:
     """Which environments' existing records become ours. `rows`: every environment that has a row, True if it is wanted up."""
     public = {c.name for c in catalogue.components.values() if c.public}
     found: dict[str, set[str]] = {}
     for record in records:
-        environment = environment_of(record.name, domain)
+        environment = environment_for_name(record.name, domain)
         if environment is not None:
             label = record.name.removesuffix(f".{environment}.{domain}")
             kind = label if record.type == "A" and not record.routing and label in public else f"{record.type} {record.name}"
@@ -129,16 +129,16 @@ def plan_records(
 
 def _take_over(
     name: str, kinds: set[str], public: set[str], rows: Mapping[str, bool], domain: str
-) -> RecordStep | LeftAlone | None:
+) -> RecordMigration | SkippedItem | None:
     owner = owner_record(name, domain)
     ours, others = sorted(kinds & public), sorted(kinds - public)
     if f"TXT {owner.name}" in kinds or not ours:
         return None
     if name not in rows:
-        return LeftAlone(f"{ours[0]}.{name}.{domain}", "there is no row of that environment")
+        return SkippedItem(f"{ours[0]}.{name}.{domain}", "there is no row of that environment")
     if others:
-        return LeftAlone(f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's")
-    return RecordStep(owner, f"takes over {', '.join(ours)}")
+        return SkippedItem(f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's")
+    return RecordMigration(owner, f"takes over {', '.join(ours)}")
 
 
 def _attributes(name: str, versions: Mapping[str, str], catalogue: Catalogue) -> dict[str, object]:

@@ -10,8 +10,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.dns.plan import Changes, Listing, Record, check_safe, desired_records, environment_of, plan
-from gromit.core.dns.tasks import doubtful, settle
+from gromit.core.dns.plan import (
+    RecordSet,
+    TaskListing,
+    ZoneChanges,
+    desired_records,
+    enforce_delete_limits,
+    environment_for_name,
+    plan,
+)
+from gromit.core.dns.tasks import merge_listings, unconfirmed
 from gromit.errors import BackendError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
 from gromit.ports import ChangeFeed, DesiredEnvironments, Progress, RecordStore, TaskSource
 
@@ -54,7 +62,7 @@ class Pace:
 class Pass:
     """What one pass decided, and did unless it was dry."""
 
-    changes: Changes
+    changes: ZoneChanges
     incomplete: str = ""
     """Why the tasks were not seen whole, so that nothing was deleted; empty if they were."""
 
@@ -79,16 +87,16 @@ class Chitragupta:
         seen = self.tasks.public_tasks()
         actual = tuple(self.zone.records())
         changes = self._plan(seen, actual, rows)
-        asked = doubtful(seen, changes, self.policy.domain, rows, self.policy.components)
+        asked = unconfirmed(seen, changes, self.policy.domain, rows, self.policy.components)
         if asked:
             published = frozenset(r.name for r in actual if r.type == "A")
-            seen = settle(seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain)
+            seen = merge_listings(seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain)
             changes = self._plan(seen, actual, rows)
         return Pass(changes, _why_incomplete(seen))
 
     def check(self, found: Pass) -> None:
         """Raise `UnsafePlan` if it would delete more than it may."""
-        check_safe(found.changes, self.policy.delete_percent, self.policy.delete_free)
+        enforce_delete_limits(found.changes, self.policy.delete_percent, self.policy.delete_free)
 
     def run(self, progress: Progress, *, force: bool = False) -> Pass:
         """One pass. `force` lifts the limit on deletes. Raises `BackendError` naming what was not written."""
@@ -110,8 +118,8 @@ class Chitragupta:
         Its tasks play no part: nothing is desired of an environment that is to go, so that nothing need be listed.
         """
 
-        def planned() -> Changes:
-            its = [r for r in self.zone.records() if environment_of(r.name, self.policy.domain) == environment]
+        def planned() -> ZoneChanges:
+            its = [r for r in self.zone.records() if environment_for_name(r.name, self.policy.domain) == environment]
             return plan((), its, self.policy.domain, {environment: False})
 
         self._write(planned(), planned, progress)
@@ -140,11 +148,11 @@ class Chitragupta:
                     pace.rest(pace.pause_s)
                 _idle(feed, stop, pace.backstop_s - pace.pause_s)
 
-    def _plan(self, listing: Listing, actual: tuple[Record, ...], rows: Mapping[str, bool]) -> Changes:
+    def _plan(self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool]) -> ZoneChanges:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
         return plan(desired, actual, self.policy.domain, rows, _why_incomplete(listing))
 
-    def _write(self, changes: Changes, again: Callable[[], Changes], progress: Progress) -> None:
+    def _write(self, changes: ZoneChanges, again: Callable[[], ZoneChanges], progress: Progress) -> None:
         """Write; if something was refused, look `again` once: most likely another pass was quicker, and nothing is left to do."""
         if not changes:
             return
@@ -163,7 +171,7 @@ def _pause_s(failures: int) -> float:
     return 2.0 ** min(failures - 1, _DOUBLINGS)
 
 
-def _why_incomplete(listing: Listing) -> str:
+def _why_incomplete(listing: TaskListing) -> str:
     return "" if listing.complete else listing.reason or "it was cut short"
 
 

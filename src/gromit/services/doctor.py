@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.doctor.findings import Check, Finding, State, skipped, wrong
+from gromit.core.doctor.findings import Check, Finding, FindingStatus, skipped, wrong
 from gromit.errors import BackendError, GromitError
 from gromit.ports import Progress
 
@@ -52,7 +52,7 @@ class Doctor:
 
 def _blocked(examination: Examination, found: Sequence[Finding]) -> list[Finding]:
     """The finding that an examination cannot be made for want of another; empty if it can."""
-    sound = {f.check for f in found if f.state is State.OK} - {f.check for f in found if f.state is State.WRONG}
+    sound = {f.check for f in found if f.state is FindingStatus.OK} - {f.check for f in found if f.state is FindingStatus.WRONG}
     missing = [need for need in examination.needs if need not in sound]
     if not missing:
         return []
@@ -83,5 +83,5 @@ def _record(finding: Finding) -> None:
             percent=wall.percent,
             environments=wall.environments,
         )
-    if finding.state is State.WRONG:
+    if finding.state is FindingStatus.WRONG:
         log.warning("doctor.finding", check=str(finding.check), subject=finding.subject, seen=finding.seen, remedy=finding.remedy)

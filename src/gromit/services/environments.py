@@ -9,11 +9,11 @@ from urllib.parse import unquote
 import structlog
 
 from gromit.core.environments import wanted
-from gromit.core.environments.environment import Environment, Source, Version, Want, parse
-from gromit.core.environments.fallbacks import Moved, follows_branch
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Accepted, Outcome, Refused, Row
-from gromit.core.environments.wanted import Birth, Build
+from gromit.core.environments.environment import Environment, RepositoryVersion, Source, Want, parse_environment
+from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, WriteResult
+from gromit.core.environments.wanted import Build, NewIncarnation
 from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
@@ -65,7 +65,7 @@ class Environments:
 
     # ── builds ────────────────────────────────────────────────────────────────────────────────────
 
-    def report(self, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
+    def report(self, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment]:
         """Take a build in. One read and one write for an environment that exists and hears something new.
 
         Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
@@ -76,17 +76,17 @@ class Environments:
             row = self.ledger.read(name)
             moved = self._moved(row, build.ref.last, build) if row is not None else None
             outcome = self.ledger.write(name, wanted.report(build, stamp, moved), "build")
-            if isinstance(outcome, Accepted):
-                return Receipt.ACCEPTED, parse(outcome.row)
+            if isinstance(outcome, WriteAccepted):
+                return Receipt.ACCEPTED, parse_environment(outcome.row)
             row = outcome.row
             settled = self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
             if settled:
                 return settled
         raise crowded(name)
 
-    def _refused(self, row: Row, build: Build, stamp: Stamp) -> tuple[Receipt, Environment] | None:
+    def _refused(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment] | None:
         """What a refused report means; None if the row has changed since and the report is to be tried again."""
-        environment = parse(row)
+        environment = parse_environment(row)
         known = environment.versions.get(build.repository)
         up = environment.want is Want.UP
         if up and known and known.ref is not None and known.ref != build.ref.full:
@@ -104,33 +104,33 @@ class Environments:
             return self._start(row, build, stamp)
         return self._said_again(row, build, stamp) if up and same else None
 
-    def _said_again(self, row: Row, build: Build, stamp: Stamp) -> tuple[Receipt, Environment]:
-        environment = parse(row)
+    def _said_again(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment]:
+        environment = parse_environment(row)
         if environment.versions[build.repository].ref is None:
-            self.ledger.write(environment.name, wanted.note_ref(build), "ref")
+            self.ledger.write(environment.name, wanted.record_ref(build), "ref")
         if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
-            self.ledger.write(environment.name, wanted.note_sequence(build), "sequence")
+            self.ledger.write(environment.name, wanted.record_sequence(build), "sequence")
         if environment.attempts:
             now = self.ledger.read(environment.name) or row
             moved = self._moved(now, build.ref.last)
             write = wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
             outcome = self.ledger.write(environment.name, write, "retry")
-            if isinstance(outcome, Accepted):
-                return Receipt.RETRIED, parse(outcome.row)
+            if isinstance(outcome, WriteAccepted):
+                return Receipt.RETRIED, parse_environment(outcome.row)
         return Receipt.DUPLICATE, environment
 
-    def _start(self, before: Row | None, build: Build, stamp: Stamp) -> tuple[Receipt, Environment] | None:
+    def _start(self, before: Row | None, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment] | None:
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
-        birth = Birth(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
+        birth = NewIncarnation(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
-        write = wanted.start(before, birth, wanted.build_attributes(build), stamp, text)
+        write = wanted.create_incarnation(before, birth, wanted.build_attributes(build), stamp, text)
         outcome = self.ledger.write(name, write, "created")
-        return (Receipt.ACCEPTED, parse(outcome.row)) if isinstance(outcome, Accepted) else None
+        return (Receipt.ACCEPTED, parse_environment(outcome.row)) if isinstance(outcome, WriteAccepted) else None
 
     # ── the old interface ─────────────────────────────────────────────────────────────────────────
 
-    def put(self, asked: str, versions: Mapping[str, str], stamp: Stamp) -> Environment:
+    def put(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
         """Create an environment with these versions, or replace those that it has. Others get their fallbacks."""
         self._check_versions(versions)
         name = self._name(asked)
@@ -138,31 +138,31 @@ class Environments:
         fallbacks = self._fallbacks(self.catalogue.repositories - set(versions), parse_ref(asked).last, name)
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
-            if row is None or parse(row).gone_ms is not None:
-                birth = Birth(self.new_id(), self._is_protected(name), fallbacks)
-                write = wanted.start(row, birth, reported, stamp, "versions given")
+            if row is None or parse_environment(row).gone_ms is not None:
+                birth = NewIncarnation(self.new_id(), self._is_protected(name), fallbacks)
+                write = wanted.create_incarnation(row, birth, reported, stamp, "versions given")
             else:
                 write = wanted.replace_versions(row, reported, fallbacks, stamp)
             outcome = self.ledger.write(name, write, "replaced")
-            if isinstance(outcome, Accepted):
-                return parse(outcome.row)
+            if isinstance(outcome, WriteAccepted):
+                return parse_environment(outcome.row)
         raise crowded(name)
 
-    def patch(self, asked: str, versions: Mapping[str, str], stamp: Stamp) -> Environment:
+    def patch(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
         name = self._name(asked)
         outcome = self.ledger.write(name, wanted.merge_versions(wanted.reported_attributes(versions), stamp), "changed")
         return self._live(asked, outcome)
 
-    def delete(self, asked: str, stamp: Stamp) -> None:
+    def delete(self, asked: str, stamp: ChangeContext) -> None:
         """Nobody wants it any more. Again for one that is deleted already: nothing. Raises `Conflict` if it is protected."""
         name = self._name(asked)
         outcome = self.ledger.write(name, wanted.delete(stamp, self.policy.grace_ms, "asked to"), "deleted")
-        if isinstance(outcome, Refused) and self._live(asked, outcome).want is Want.UP:
+        if isinstance(outcome, WriteRefused) and self._live(asked, outcome).want is Want.UP:
             raise _is_protected(name)
 
-    def retire(self, asked: str, repository: str, stamp: Stamp) -> None:
+    def retire(self, asked: str, repository: str, stamp: ChangeContext) -> None:
         """One repository's branch is gone. The environment goes with the last one.
 
         `asked` is the environment's name, or the branch's ref. Raises `TrustError` if that repository has reported nothing here, or
@@ -188,10 +188,10 @@ class Environments:
             if environment.protected:
                 raise _is_protected(name)
             if environment.reported == {repository}:
-                write = wanted.retire_last(row or {}, repository, tag, stamp, self.policy.grace_ms)
+                write = wanted.retire_last_repository(row or {}, repository, tag, stamp, self.policy.grace_ms)
             else:
                 write = wanted.retire(row or {}, repository, tag, stamp)
-            if isinstance(self.ledger.write(name, write, "retired"), Accepted):
+            if isinstance(self.ledger.write(name, write, "retired"), WriteAccepted):
                 return
         raise crowded(name)
 
@@ -206,7 +206,7 @@ class Environments:
         row = self.ledger.read(self._name(asked))
         if row is None:
             raise _not_found(asked)
-        return parse(row)
+        return parse_environment(row)
 
     def page(self, after: str | None, limit: int) -> Part:
         """Environments and tombstones, at most `limit`."""
@@ -216,12 +216,12 @@ class Environments:
             if "generation" not in row:
                 continue  # of the earlier system
             try:
-                found.append(parse(row))
+                found.append(parse_environment(row))
             except (KeyError, TypeError, ValueError):
                 unreadable.append(str(row["name"]))
         return Part(found, unreadable, page.last)
 
-    def protect(self, asked: str, *, protected: bool, stamp: Stamp) -> Environment:
+    def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Protect it, or no longer. The same again changes nothing."""
         outcome = self.ledger.write(self._name(asked), wanted.protect(protected=protected, stamp=stamp), "protected")
         environment = self._live(asked, outcome)
@@ -229,7 +229,7 @@ class Environments:
             raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
         return environment
 
-    def redeploy(self, asked: str, component: str | None, stamp: Stamp, mark: str | None = None) -> Environment:
+    def redeploy(self, asked: str, component: str | None, stamp: ChangeContext, mark: str | None = None) -> Environment:
         """Roll one component, or all of them, over, with the images that there are now.
 
         The same `mark` (by default the time) again changes nothing.
@@ -249,8 +249,8 @@ class Environments:
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
             moved = self._moved(row or {}, parse_ref(refs[0]).last if refs else name)
             outcome = self.ledger.write(name, wanted.redeploy(components, mark, stamp, moved), "redeploy")
-            if isinstance(outcome, Accepted):
-                return parse(outcome.row)
+            if isinstance(outcome, WriteAccepted):
+                return parse_environment(outcome.row)
         raise crowded(name)
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
@@ -268,12 +268,12 @@ class Environments:
     def _found(self, asked: str, row: Row | None) -> Environment:
         if row is None:
             raise _not_found(asked)
-        environment = parse(row)
+        environment = parse_environment(row)
         if environment.gone_ms is not None:
             raise _not_found(asked)
         return environment
 
-    def _live(self, asked: str, outcome: Outcome) -> Environment:
+    def _live(self, asked: str, outcome: WriteResult) -> Environment:
         return self._found(asked, outcome.row)
 
     def _is_protected(self, name: str) -> bool:
@@ -283,14 +283,14 @@ class Environments:
         for repository in versions:
             self.catalogue.require(repository)
 
-    def _moved(self, row: Row, last: str, build: Build | None = None) -> Moved:
+    def _moved(self, row: Row, last: str, build: Build | None = None) -> FallbackUpdate:
         """Fallbacks that are to be others than those in the row: a branch's image has come, or has expired.
 
         None are looked up for a `build` that says nothing new, and none that cannot be: an environment is never held up by that.
         """
-        environment = parse(row)
+        environment = parse_environment(row)
         if environment.gone_ms is not None or (build and _is_known(environment, build)):
-            return Moved({}, environment.revision)
+            return FallbackUpdate({}, environment.revision)
         reported = environment.reported | ({build.repository} if build else set())
         asked = frozenset(r for r in self.catalogue.repositories - reported if follows_branch(row, r))
         try:
@@ -299,17 +299,17 @@ class Environments:
             log.warning("fallbacks.kept", env=environment.name, reason=error.message)
             found = {}
         known = environment.versions
-        return Moved({r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision)
+        return FallbackUpdate({r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision)
 
-    def _fallbacks(self, repositories: frozenset[str], last: str, name: str) -> dict[str, Version]:
+    def _fallbacks(self, repositories: frozenset[str], last: str, name: str) -> dict[str, RepositoryVersion]:
         """For repositories without a reported version: the tag of the same branch if there is one, else the default's."""
         tags = [t for t in dict.fromkeys((last, name)) if is_tag(t)]
         found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
         chosen = {}
         for repository in sorted(repositories):
             tag = next((t for t in tags if (repository, t) in found), None)
-            default = Version(self.catalogue.default_tag(repository), Source.DEFAULT)
-            chosen[repository] = Version(tag, Source.BRANCH) if tag else default
+            default = RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
+            chosen[repository] = RepositoryVersion(tag, Source.BRANCH) if tag else default
         return chosen
 
 

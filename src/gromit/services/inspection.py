@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.component_inputs import Image, Sources, component_inputs, wanted_images
+from gromit.core.stack.component_inputs import Image, ResolvedInputs, component_inputs, required_images
 from gromit.core.stack.contract import StackInput
 from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
@@ -24,7 +24,7 @@ class Inspector:
     def stack(self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]) -> StackInput:
         """The inputs. A missing image has no digest in its labels, and a config folder that is not there no hash."""
         platform = self.platform.read()
-        sources = Sources(
+        sources = ResolvedInputs(
             environment=name,
             catalogue=self.catalogue,
             versions=versions,
@@ -36,7 +36,7 @@ class Inspector:
         return StackInput(name=name, platform=platform, components=component_inputs(sources))
 
     def _digests(self, versions: Mapping[str, str]) -> Mapping[Image, str]:
-        wanted = wanted_images(self.catalogue, versions)
+        wanted = required_images(self.catalogue, versions)
         found = self.images.digests(wanted)
         missing = sorted(wanted - found.keys())
         for repository, tag in missing:

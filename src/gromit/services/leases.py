@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
-from gromit.core.environments.environment import Environment, Failure, Work, parse
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Accepted, Condition, Is, Outcome, Refused, Row, Write, holds
+from gromit.core.environments.environment import Environment, Failure, Work, parse_environment
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Condition, Equals, Row, RowWrite, WriteAccepted, WriteRefused, WriteResult, evaluate
 from gromit.errors import Conflict
 from gromit.services.ledger import Ledger
 
@@ -47,11 +47,11 @@ class Leases:
         write = work.claim(kind, claimant, now_ms, self.terms.ttl_ms)
         for name in due.names:
             match self.ledger.write(name, write, "claimed"):
-                case Accepted(row):
-                    return parse(row)
-                case Refused(row) if row is not None and row.get("claim_id") == claimant.nonce:
-                    return parse(row)  # this very request, sent again
-                case Refused():
+                case WriteAccepted(row):
+                    return parse_environment(row)
+                case WriteRefused(row) if row is not None and row.get("claim_id") == claimant.nonce:
+                    return parse_environment(row)  # this very request, sent again
+                case WriteRefused():
                     continue
         return Nothing(due.next_ms)
 
@@ -64,45 +64,45 @@ class Leases:
         """Give a claim back."""
         return self._held(name, self.ledger.write(name, work.release(fence), "released"))
 
-    def sown(self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Environment:
+    def sown(self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> Environment:
         """The claimed generation runs."""
         writes = (
             work.sown(fence, claim_id, spec_hash, stamp),
-            work.sown_but_changed(fence, claim_id, spec_hash, stamp),
+            work.sown_superseded(fence, claim_id, spec_hash, stamp),
         )
-        return self._outcome(name, writes, "sown", Is("last_done", claim_id))
+        return self._outcome(name, writes, "sown", Equals("last_done", claim_id))
 
-    def reaped(self, name: str, fence: Fence, claim_id: str, stamp: Stamp) -> Environment:
+    def reaped(self, name: str, fence: Fence, claim_id: str, stamp: ChangeContext) -> Environment:
         """Nothing of it is left."""
-        writes = (work.reaped(fence, claim_id, stamp), work.reaped_but_revived(fence, claim_id, stamp))
-        return self._outcome(name, writes, "reaped", Is("last_done", claim_id))
+        writes = (work.reaped(fence, claim_id, stamp), work.reaped_revived(fence, claim_id, stamp))
+        return self._outcome(name, writes, "reaped", Equals("last_done", claim_id))
 
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
         """It did not work; it is due again after a pause that grows with each failure in a row."""
         row = self.ledger.read(name) or {}
         pause = backoff_ms(row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
-        stamp = Stamp(fence.holder, failure.at_ms)
+        stamp = ChangeContext(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
-        writes = (work.failed(fence, what, pause, stamp), work.failed_but_changed(fence, what, stamp))
-        return self._outcome(name, writes, "failed", Is("failed_epoch", fence.epoch))
+        writes = (work.failed(fence, what, pause, stamp), work.failed_superseded(fence, what, stamp))
+        return self._outcome(name, writes, "failed", Equals("failed_epoch", fence.epoch))
 
-    def _outcome(self, name: str, writes: tuple[Write, Write], kind: str, recorded: Condition) -> Environment:
+    def _outcome(self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition) -> Environment:
         """The first write is for a claim that nothing has overtaken, the second for one that something newer has.
 
         `recorded` holds for a row that has this very outcome already: it was sent again because the answer was lost.
         """
-        outcome: Outcome = Refused(None)
+        outcome: WriteResult = WriteRefused(None)
         for write in writes:
             outcome = self.ledger.write(name, write, kind)
-            if isinstance(outcome, Accepted):
-                return parse(outcome.row)
-        if outcome.row is not None and holds(recorded, outcome.row):
-            return parse(outcome.row)
+            if isinstance(outcome, WriteAccepted):
+                return parse_environment(outcome.row)
+        if outcome.row is not None and evaluate(recorded, outcome.row):
+            return parse_environment(outcome.row)
         raise _fenced(name, outcome.row)
 
-    def _held(self, name: str, outcome: Outcome) -> Environment:
-        if isinstance(outcome, Accepted):
-            return parse(outcome.row)
+    def _held(self, name: str, outcome: WriteResult) -> Environment:
+        if isinstance(outcome, WriteAccepted):
+            return parse_environment(outcome.row)
         raise _fenced(name, outcome.row)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from gromit.core.environments import history
-from gromit.core.environments.rows import Accepted, Outcome, Refused, Row, Write
+from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused, WriteResult
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
 
@@ -30,23 +30,23 @@ class Ledger:
         """The row of an environment."""
         return self.store.read(name)
 
-    def write(self, name: str, write: Write, kind: str) -> Outcome:
+    def write(self, name: str, write: RowWrite, kind: str) -> WriteResult:
         """Carry out a write; `kind` names the change to those who watch. Raises `Temporary` after too many collisions."""
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
             match outcome:
-                case Accepted(row):
+                case WriteAccepted(row):
                     self.announcer.announce(name, kind)
                     _log_change(name, kind, write, row)
                     return outcome
-                case Refused(row) if row is not None and write.appends and len(row.get("events", ())) >= history.HISTORY_MAX:
-                    self.store.write(name, history.cut_history(row))
-                case Refused():
+                case WriteRefused(row) if row is not None and write.appends and len(row.get("events", ())) >= history.HISTORY_MAX:
+                    self.store.write(name, history.truncate_history(row))
+                case WriteRefused():
                     return outcome
         raise crowded(name)
 
 
-def _log_change(name: str, kind: str, write: Write, row: Row) -> None:
+def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
     events: list[dict[str, Any]] = [*write.appends.get("events", ()), *write.sets.get("events", ())]
     by = events[-1]["actor"] if events else write.sets.get("holder")
     why = events[-1]["text"] if events else None

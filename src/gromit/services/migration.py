@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gromit.core import migration
-from gromit.core.dns.plan import Changes
+from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.environment import Want
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Refused, Row
-from gromit.core.migration import LeftAlone, RecordStep, RowStep
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Row, WriteRefused
+from gromit.core.migration import RecordMigration, RowMigration, SkippedItem
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Conflict
 from gromit.ports import EnvironmentStore, Progress, RecordStore
@@ -41,13 +41,13 @@ class Migration:
     grace_ms: int
     new_id: Callable[[], str]
 
-    def run(self, stamp: Stamp, progress: Progress, *, dry_run: bool) -> list[Line]:
+    def run(self, stamp: ChangeContext, progress: Progress, *, dry_run: bool) -> list[Line]:
         """Do it, or only say what would be done."""
         lines = []
         known: dict[str, bool] = {}
         for row in self._rows():
             step = migration.plan_row(row, self._terms(row, stamp))
-            if not isinstance(step, LeftAlone):
+            if not isinstance(step, SkippedItem):
                 known[str(row["name"])] = _is_wanted(row, step)
             if step is not None:
                 lines.append(self._row(step, dry_run=dry_run))
@@ -57,9 +57,9 @@ class Migration:
         lines += [self._record(record, progress, dry_run=dry_run) for record in self._records(known)]
         return lines
 
-    def _terms(self, row: Row, stamp: Stamp) -> migration.Terms:
+    def _terms(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
         protected = any(fnmatchcase(str(row.get("name", "")), pattern) for pattern in self.protected)
-        return migration.Terms(self.catalogue, stamp, self.grace_ms, self.new_id(), protected)
+        return migration.MigrationDefaults(self.catalogue, stamp, self.grace_ms, self.new_id(), protected)
 
     def _rows(self) -> Iterator[Row]:
         after: str | None = None
@@ -70,28 +70,28 @@ class Migration:
             if after is None:
                 return
 
-    def _row(self, step: RowStep | LeftAlone, *, dry_run: bool) -> Line:
-        if isinstance(step, LeftAlone):
+    def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> Line:
+        if isinstance(step, SkippedItem):
             return Line("row", step.name, "left alone", step.why)
-        if not dry_run and self.store is not None and isinstance(self.store.write(step.name, step.write), Refused):
+        if not dry_run and self.store is not None and isinstance(self.store.write(step.name, step.write), WriteRefused):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
                 hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
             )
         return Line("row", step.name, "would convert" if dry_run else "converted", step.why)
 
-    def _records(self, known: Mapping[str, bool]) -> list[RecordStep | LeftAlone]:
+    def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
         return migration.plan_records(known, self.zone.records(), self.catalogue, self.domain)
 
-    def _record(self, step: RecordStep | LeftAlone, progress: Progress, *, dry_run: bool) -> Line:
-        if isinstance(step, LeftAlone):
+    def _record(self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool) -> Line:
+        if isinstance(step, SkippedItem):
             return Line("record", step.name, "left alone", step.why)
         if not dry_run and self.zone is not None:
-            self.zone.apply(Changes(creates=((step.owner, step.why),)), progress)
+            self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
         return Line("record", step.owner.name, "would write" if dry_run else "written", step.why)
 
 
-def _is_wanted(row: Row, step: RowStep | None) -> bool:
+def _is_wanted(row: Row, step: RowMigration | None) -> bool:
     return str(step.write.sets["want"] if step else row["want"]) == Want.UP

@@ -11,12 +11,12 @@ import structlog
 from cryptography.x509 import Certificate
 
 from gromit.core.security import certificates
-from gromit.core.security.certificates import CA_NAME, Authority, Issued, Key, LeafRequest, Standing
+from gromit.core.security.certificates import CA_NAME, CertificateAuthority, CertificateStatus, IssuedCertificate, Key, LeafRequest
 from gromit.errors import Conflict, InvalidInput, NotFound
 
 log = structlog.get_logger(__name__)
 
-REMOVED = frozenset({Standing.EXPIRED, Standing.REVOKED})
+REMOVED = frozenset({CertificateStatus.EXPIRED, CertificateStatus.REVOKED})
 
 
 class PkiFolder(Protocol):
@@ -37,7 +37,7 @@ class PkiFolder(Protocol):
         """Where the files of a name lie, or will."""
         ...
 
-    def create_ca(self, authority: Authority) -> None:
+    def create_ca(self, authority: CertificateAuthority) -> None:
         """Keep a new CA. Raises `Conflict` if there is one."""
         ...
 
@@ -49,15 +49,15 @@ class PkiFolder(Protocol):
         """See to it that the CA's certificate is there for all to read, for each part in its own folder."""
         ...
 
-    def authority(self) -> Authority:
+    def authority(self) -> CertificateAuthority:
         """The CA. Raises `NotFound`."""
         ...
 
-    def index(self) -> Sequence[Issued]:
+    def index(self) -> Sequence[IssuedCertificate]:
         """Everything that was issued, in order."""
         ...
 
-    def append(self, line: Issued) -> None:
+    def append(self, line: IssuedCertificate) -> None:
         """Add to the index."""
         ...
 
@@ -93,7 +93,7 @@ class PkiFolder(Protocol):
 class Vault(Protocol):
     """Where the key of a new CA goes, if it is not to lie in the folder."""
 
-    def put(self, authority: Authority) -> None:
+    def put(self, authority: CertificateAuthority) -> None:
         """Keep it. Raises `Conflict` if something is there already."""
         ...
 
@@ -112,7 +112,7 @@ class Renewal:
     """What became of one name."""
 
     name: str
-    renewed: Issued | None
+    renewed: IssuedCertificate | None
     reason: str
 
 
@@ -144,13 +144,13 @@ class Pki:
         """Raise what `issue` would raise, before anybody is asked for a password."""
         certificates.check_name(request.name)
         self._folder.authority()
-        last = certificates.newest(self._folder.index()).get(request.name)
+        last = certificates.newest_by_name(self._folder.index()).get(request.name)
         if last is not None and self._standing(last) not in REMOVED:
             raise Conflict(f"{request.name} has a certificate", hint=f"renew it, or revoke it first: {last.serial}")
         if last is None and self._folder.has_files(request.name):
             raise Conflict(f"files of {request.name} are there that the index does not know", hint="move them away")
 
-    def issue(self, request: LeafRequest, p12_password: str | None = None) -> Issued:
+    def issue(self, request: LeafRequest, p12_password: str | None = None) -> IssuedCertificate:
         """Issue a certificate under a new name, or one whose last certificate has expired or was revoked."""
         with self._folder.changing():
             self.check(request)
@@ -162,7 +162,7 @@ class Pki:
         Raises `NotFound` or `Conflict` for a named certificate that was never issued or was revoked.
         """
         with self._folder.changing():
-            latest = certificates.newest(self._folder.index())
+            latest = certificates.newest_by_name(self._folder.index())
             for name in names:
                 self._check_renewable(name, latest.get(name))
             lines = [latest[name] for name in names] if names else list(latest.values())
@@ -185,16 +185,16 @@ class Pki:
             authority = self._folder.authority()
             self._folder.arrange(parts or {})
             self._folder.publish_ca(authority.certificate)
-            latest, denied = certificates.newest(self._folder.index()), self._folder.denied()
+            latest, denied = certificates.newest_by_name(self._folder.index()), self._folder.denied()
             done = [self._ensure(leaf, latest.get(leaf.name), denied) for leaf in leaves]
-            latest = certificates.newest(self._folder.index())
+            latest = certificates.newest_by_name(self._folder.index())
         now = self._sources.now()
         ends = {CA_NAME: authority.certificate.not_valid_after_utc} | {name: latest[name].not_after for name in names}
         for name, end in ends.items():
             log.info("pki.standing", name=name, days=certificates.days_left(end, now))
         return done
 
-    def revoke(self, which: str) -> list[Issued]:
+    def revoke(self, which: str) -> list[IssuedCertificate]:
         """Put a serial, or every certificate of a name that has not ended, on the deny list; gives those added."""
         with self._folder.changing():
             index, denied, now = self._folder.index(), self._folder.denied(), self._sources.now()
@@ -214,23 +214,23 @@ class Pki:
         """Where the files of a name lie."""
         return self._folder.folder_of(name)
 
-    def list(self) -> list[tuple[Issued, Standing]]:
+    def list(self) -> list[tuple[IssuedCertificate, CertificateStatus]]:
         """Everything that was issued, newest last, and how it stands."""
         index, denied, now = self._folder.index(), self._folder.denied(), self._sources.now()
-        latest = certificates.newest(index)
-        return [(line, certificates.standing(line, latest, denied, now)) for line in index]
+        latest = certificates.newest_by_name(index)
+        return [(line, certificates.certificate_status(line, latest, denied, now)) for line in index]
 
-    def _standing(self, line: Issued) -> Standing:
-        return certificates.standing(line, {line.name: line}, self._folder.denied(), self._sources.now())
+    def _standing(self, line: IssuedCertificate) -> CertificateStatus:
+        return certificates.certificate_status(line, {line.name: line}, self._folder.denied(), self._sources.now())
 
-    def _check_renewable(self, name: str, line: Issued | None) -> None:
+    def _check_renewable(self, name: str, line: IssuedCertificate | None) -> None:
         if line is None:
             raise NotFound(f"no certificate {name!r} was issued here", hint="see `gromit pki list`")
-        if self._standing(line) is Standing.REVOKED:
+        if self._standing(line) is CertificateStatus.REVOKED:
             raise Conflict(f"the certificate of {name} was revoked", hint=f"issue a new one: gromit pki issue --name {name} …")
 
-    def _renew(self, line: Issued, p12_password: str | None, *, force: bool) -> Renewal:
-        if self._standing(line) is Standing.REVOKED:
+    def _renew(self, line: IssuedCertificate, p12_password: str | None, *, force: bool) -> Renewal:
+        if self._standing(line) is CertificateStatus.REVOKED:
             return Renewal(line.name, None, "revoked")
         if not force and not certificates.is_due(line, self._sources.now()):
             return Renewal(line.name, None, "not due")
@@ -240,15 +240,15 @@ class Pki:
         outdated = has_p12 and p12_password is None
         return Renewal(line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed")
 
-    def _ensure(self, leaf: LeafRequest, line: Issued | None, denied: Container[str]) -> Renewal:
+    def _ensure(self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]) -> Renewal:
         if line is None and self._folder.has_files(leaf.name):
             raise Conflict(f"files of {leaf.name} are there that the index does not know", hint="move them away")
-        reason = certificates.why_issue(leaf, line, denied, self._sources.now())
+        reason = certificates.reason_to_issue(leaf, line, denied, self._sources.now())
         if reason is None and not self._folder.has_pair(leaf.name):
             reason = "its files are gone"
         return Renewal(leaf.name, self._sign(leaf, None), reason) if reason else Renewal(leaf.name, None, "valid")
 
-    def _sign(self, request: LeafRequest, p12_password: str | None) -> Issued:
+    def _sign(self, request: LeafRequest, p12_password: str | None) -> IssuedCertificate:
         key, authority = self._sources.new_key(), self._folder.authority()
         certificate = certificates.issue(
             authority, request, key.public_key(), serial=self._sources.serial(), now=self._sources.now()

@@ -13,29 +13,29 @@ from gromit.core.environments import protocol
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.locks import FoundLock, Lock, Verdict
 from gromit.core.environments.protocol import (
-    Act,
-    Answer,
-    Broke,
-    Current,
-    Fenced,
-    Finish,
-    GiveBack,
-    Halted,
-    JudgeOwner,
+    AcquireLock,
+    AlreadyLocked,
+    Applied,
+    CheckOwner,
+    ClaimCurrent,
+    ClaimLost,
+    EndRun,
+    Execute,
     Locked,
-    Made,
-    Newer,
-    Occupied,
-    Ok,
+    LostRace,
+    NewerDesired,
     OwnerDead,
-    OwnerMayLive,
+    OwnerNotProvenDead,
     Problem,
+    ProtocolStep,
+    ReleaseClaim,
     ReplaceLock,
     ReportDone,
     ReportFailure,
-    Step,
-    TakeLock,
-    TooLate,
+    StepDone,
+    StepFailed,
+    StepResult,
+    Stopping,
     Unlock,
     Verify,
 )
@@ -93,18 +93,18 @@ class Runner:
     do: Doing
     renew_s: float
     """How often the claim is renewed, in seconds."""
-    before: Callable[[Claim, Step], None]
+    before: Callable[[Claim, ProtocolStep], None]
     """Called before every step: progress, and where the crash tests strike."""
     _left: deque[Lock] = field(default_factory=deque)
     """Locks that could not be released. We live, so nobody else can prove them dead: we have to go on trying."""
     _held: _HeldLocks = field(default_factory=_HeldLocks)
 
-    def run(self, claim: Claim, progress: Progress) -> Finish:
+    def run(self, claim: Claim, progress: Progress) -> EndRun:
         """Walk the table from its beginning to its end."""
-        step: Step = TakeLock()
+        step: ProtocolStep = AcquireLock()
         with structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch), self._renewing(claim) as reporting:
-            while not isinstance(step, Finish):
-                if isinstance(step, ReportDone | ReportFailure | GiveBack):
+            while not isinstance(step, EndRun):
+                if isinstance(step, ReportDone | ReportFailure | ReleaseClaim):
                     reporting.set()
                 self.before(claim, step)
                 answer = self._execute(step, claim, progress)
@@ -118,51 +118,51 @@ class Runner:
         for _ in range(len(self._left)):
             self._unlock(self._left.popleft())
 
-    def _execute(self, step: Step, claim: Claim, progress: Progress) -> Answer:
+    def _execute(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         try:
             return self._carry_out(step, claim, progress)
         except GromitError as error:
-            return Broke(problem_of(error))
+            return StepFailed(problem_of(error))
         except Exception as error:
             # one environment's bug must not stop the others; it is reported like any failure, and logged whole
             log.exception("run.bug")
-            return Broke(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
+            return StepFailed(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
 
-    def _carry_out(self, step: Step, claim: Claim, progress: Progress) -> Answer:
+    def _carry_out(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         match step:
-            case TakeLock() | JudgeOwner() | ReplaceLock():
+            case AcquireLock() | CheckOwner() | ReplaceLock():
                 return self._lock(step, claim)
             case Verify():
                 return self._verify(claim)
-            case Act(lock):
+            case Execute(lock):
                 return self._act(claim, lock, progress)
-            case ReportDone() | ReportFailure() | GiveBack():
+            case ReportDone() | ReportFailure() | ReleaseClaim():
                 return self._report(step, claim)
             case Unlock(lock):
                 return self._unlock(lock)
-            case Finish():
+            case EndRun():
                 raise TypeError("the end is not executed")
             case _:
                 assert_never(step)
 
-    def _lock(self, step: TakeLock | JudgeOwner | ReplaceLock, claim: Claim) -> Answer:
+    def _lock(self, step: AcquireLock | CheckOwner | ReplaceLock, claim: Claim) -> StepResult:
         match step:
-            case TakeLock():
+            case AcquireLock():
                 with self._held.taking(claim.name) as note:
                     taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
                     if isinstance(taken, FoundLock):
-                        return Occupied(taken)
+                        return AlreadyLocked(taken)
                     note(taken)
                 return Locked(taken)
-            case JudgeOwner(found):
+            case CheckOwner(found):
                 verdict = self._unconfirmed(found) or self.owners.judge(found)
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
-                return OwnerDead() if verdict.dead else OwnerMayLive(verdict.reason)
+                return OwnerDead() if verdict.dead else OwnerNotProvenDead(verdict.reason)
             case ReplaceLock(found):
                 with self._held.taking(claim.name) as note:
                     replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
                     if replaced is None:
-                        return TooLate()
+                        return LostRace()
                     note(replaced)
                 return Locked(replaced)
             case _:
@@ -177,48 +177,48 @@ class Runner:
             return None
         return Verdict(dead=True, reason="this process put it without an answer, and no run of it holds it")
 
-    def _verify(self, claim: Claim) -> Answer:
+    def _verify(self, claim: Claim) -> StepResult:
         try:
             self.guard()
             standing = self.queue.renew(claim)
         except (Suspended, ConfigRootUnusable):
-            return Halted()
+            return Stopping()
         except Conflict:
-            return Fenced()
-        return Current() if standing.generation == claim.generation else Newer()
+            return ClaimLost()
+        return ClaimCurrent() if standing.generation == claim.generation else NewerDesired()
 
-    def _act(self, claim: Claim, lock: Lock, progress: Progress) -> Answer:
+    def _act(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
         try:
-            return Made(self.do(claim, lock, progress))
+            return Applied(self.do(claim, lock, progress))
         except Suspended:
-            return Halted()
+            return Stopping()
 
-    def _report(self, step: ReportDone | ReportFailure | GiveBack, claim: Claim) -> Answer:
+    def _report(self, step: ReportDone | ReportFailure | ReleaseClaim, claim: Claim) -> StepResult:
         try:
             match step:
                 case ReportDone(_, spec_hash):
                     self.queue.done(claim, spec_hash)
                 case ReportFailure(_, problem):
                     self.queue.failed(claim, problem)
-                case GiveBack():
+                case ReleaseClaim():
                     self.queue.release(claim)
                 case _:
                     assert_never(step)
         except Conflict:
-            return Fenced()
-        return Ok()
+            return ClaimLost()
+        return StepDone()
 
-    def _unlock(self, lock: Lock) -> Answer:
+    def _unlock(self, lock: Lock) -> StepResult:
         try:
             released = self.states.unlock(lock)
         except GromitError as error:
             log.warning("lock.left", env=lock.environment, reason=error.message)
             self._left.append(lock)
-            return Ok()
+            return StepDone()
         self._held.discard(lock)
         if not released:
             log.error("lock.lost", env=lock.environment, lock=lock.id)
-        return Ok()
+        return StepDone()
 
     @contextmanager
     def _renewing(self, claim: Claim) -> Iterator[threading.Event]:

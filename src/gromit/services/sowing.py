@@ -9,8 +9,8 @@ import structlog
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.component_inputs import Sources, component_inputs, spec_hash, wanted_images
-from gromit.core.stack.config_files import Variables, internal_names, render_files
+from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs, required_images, spec_hash
+from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
 from gromit.errors import RolloutFailed, Suspended
 from gromit.ports import ConfigRoot, ImageRegistry, PlatformSource, Progress, ServiceStates, TerraformRunner
@@ -64,8 +64,8 @@ class Sower:
         The images are looked up before anything is written: a missing one leaves everything as it is.
         """
         platform = self.platform.read()
-        digests = self.images.digests(wanted_images(self.catalogue, versions))
-        sources = Sources(
+        digests = self.images.digests(required_images(self.catalogue, versions))
+        sources = ResolvedInputs(
             environment=name,
             catalogue=self.catalogue,
             versions=versions,
@@ -81,7 +81,7 @@ class Sower:
 
     def _files(self, name: str, versions: Mapping[str, str], platform: Platform) -> Mapping[str, Mapping[str, str]]:
         peers = internal_names(self.catalogue, name)
-        variables = Variables(env=name, domain=self.domain, peers=peers, versions=versions, platform=platform)
+        variables = TemplateVariables(env=name, domain=self.domain, peers=peers, versions=versions, platform=platform)
         return render_files(self.catalogue, variables)
 
     def _failed(self, name: str) -> AbstractSet[tuple[str, str]]:

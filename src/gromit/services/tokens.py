@@ -69,8 +69,8 @@ class Tokens:
 
     def recognise(self, authorization: str) -> TokenEntry | None:
         """The token in an Authorization header, if it is known and has not expired. Raises `ConfigError` if nobody can tell."""
-        token = tokens.presented(authorization)
-        return None if token is None else tokens.find(self._book.entries(), token, self._sources.now_ms())
+        token = tokens.bearer_token(authorization)
+        return None if token is None else tokens.find_entry(self._book.entries(), token, self._sources.now_ms())
 
     def _free_id(self, entries: Sequence[TokenEntry]) -> str:
         taken = {entry.id for entry in entries}

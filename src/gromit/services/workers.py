@@ -11,7 +11,7 @@ import structlog
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
-from gromit.core.environments.protocol import Ending, Problem
+from gromit.core.environments.protocol import Problem, RunEnding
 from gromit.errors import BackendError, ConfigRootUnusable, Suspended
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
@@ -29,7 +29,7 @@ class Outcome:
     """What came of one run."""
 
     name: str
-    ending: Ending
+    ending: RunEnding
     problem: Problem | None
     seconds: float
 

@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 
 from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
 from gromit.adapters.aws.dynamodb_table import PATIENCE_S, POLL_S, Table, work_index
-from gromit.core.environments.rows import Absent, Write
+from gromit.core.environments.rows import NotExists, RowWrite
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(client: "Dyn
 def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClient", earlier: str) -> None:
     Table(client, earlier, no_pause).give("index")
     store = DynamoStore(client, earlier)
-    store.write("app", Write(conditions=(Absent("gone_at"),), sets={"work": "sow", "due": 5}))
-    store.write("other", Write(conditions=(Absent("gone_at"),), sets={"want": "up"}))
+    store.write("app", RowWrite(conditions=(NotExists("gone_at"),), sets={"work": "sow", "due": 5}))
+    store.write("other", RowWrite(conditions=(NotExists("gone_at"),), sets={"want": "up"}))
     assert store.due("sow", 10, 16).names == ("app",)
     assert store.due("sow", 4, 16).next_ms == 5
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.core.dns.plan import Listing, PublicTask
+from gromit.core.dns.plan import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import Denied
 from tests.aws_laws.fleet import Fleet
@@ -39,8 +39,8 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         yield Scene(laws)
 
 
-def whole(*tasks: tuple[str, str, str]) -> Listing:
-    return Listing(tuple(PublicTask(*t) for t in tasks), complete=True)
+def whole(*tasks: tuple[str, str, str]) -> TaskListing:
+    return TaskListing(tuple(PublicTask(*t) for t in tasks), complete=True)
 
 
 # ── from interfaces ───────────────────────────────────────────────────────────────────────────────

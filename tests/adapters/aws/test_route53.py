@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gromit.adapters.aws.route53 import CLIENT, PACE_S, PAUSES_S, Route53Zone
-from gromit.core.dns.plan import Changes, Reasoned, Record, owner_record
+from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 from tests.aws_laws.laws import Laws, governed
 
@@ -35,10 +35,10 @@ class Scene:
             changes = [{"Action": "CREATE", "ResourceRecordSet": s} for s in sets[at : at + 500]]
             self.free.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
 
-    def there(self) -> set[Record]:
+    def there(self) -> set[RecordSet]:
         return set(self.adapter(self.zone_id).records())
 
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: ZoneChanges) -> None:
         self.zone.apply(changes, self.said.append)
 
 
@@ -52,15 +52,15 @@ def plain(name: str, *values: str, kind: str = "A") -> dict[str, Any]:
     return {"Name": name, "Type": kind, "TTL": 10, "ResourceRecords": [{"Value": v} for v in values or ("1.1.1.1",)]}
 
 
-def record(environment: int, *values: str, component: str = "tyk") -> Record:
-    return Record(f"{component}.e{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
+def record(environment: int, *values: str, component: str = "tyk") -> RecordSet:
+    return RecordSet(f"{component}.e{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
 
 
-def owner(environment: int) -> Record:
+def owner(environment: int) -> RecordSet:
     return owner_record(f"e{environment}", DOMAIN)
 
 
-def because(records: Iterable[Record]) -> Reasoned:
+def because(records: Iterable[RecordSet]) -> RecordWithReason:
     return tuple((r, "because") for r in records)
 
 
@@ -109,7 +109,7 @@ def test_a_zone_that_does_not_exist_is_a_wrong_setting(scene: Scene) -> None:
     with pytest.raises(ConfigError, match="no zone ZMISSING"):
         scene.adapter("ZMISSING").records()
     with pytest.raises(ConfigError, match="no zone ZMISSING"):
-        scene.adapter("ZMISSING").apply(Changes(creates=because([record(1)])), scene.said.append)
+        scene.adapter("ZMISSING").apply(ZoneChanges(creates=because([record(1)])), scene.said.append)
 
 
 def test_a_listing_is_never_given_in_part(scene: Scene) -> None:
@@ -131,8 +131,8 @@ def test_missing_rights_are_not_tried_again(scene: Scene) -> None:
 
 
 def test_creates_updates_and_deletes_are_written_in_one_request(scene: Scene) -> None:
-    scene.apply(Changes(creates=because([owner(1), record(1), owner(2), record(2)])))
-    scene.apply(Changes(upserts=because([record(1, "2.2.2.2")]), deletes=because([record(2), owner(2)])))
+    scene.apply(ZoneChanges(creates=because([owner(1), record(1), owner(2), record(2)])))
+    scene.apply(ZoneChanges(upserts=because([record(1, "2.2.2.2")]), deletes=because([record(2), owner(2)])))
     assert scene.there() == {owner(1), record(1, "2.2.2.2")}
     assert scene.laws.calls[CHANGE] == 2
     assert f"updated tyk.e1.{DOMAIN} 2.2.2.2" in scene.said
@@ -140,14 +140,14 @@ def test_creates_updates_and_deletes_are_written_in_one_request(scene: Scene) ->
 
 
 def test_no_changes_are_no_request(scene: Scene) -> None:
-    scene.apply(Changes(left_alone=because([record(1)])))
+    scene.apply(ZoneChanges(left_alone=because([record(1)])))
     assert not scene.laws.calls
 
 
 @pytest.mark.parametrize(("environments", "requests"), [(1, 1), (333, 1), (334, 2), (999, 3)])
 def test_many_changes_go_in_as_few_requests_as_the_limits_allow(scene: Scene, environments: int, requests: int) -> None:
     groups = [(owner(n), record(n), record(n, component="dash")) for n in range(environments)]
-    scene.apply(Changes(creates=because(r for g in groups for r in g)))
+    scene.apply(ZoneChanges(creates=because(r for g in groups for r in g)))
     assert len(scene.there()) == 3 * environments
     assert scene.laws.calls[CHANGE] == requests
     assert scene.laws.slept == pytest.approx([PACE_S] * (requests - 1))
@@ -187,7 +187,7 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
     scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=2, skip=2)
 
     def write(environment: int) -> None:
-        zone.apply(Changes(creates=because([owner(environment), record(environment)])), lambda _line: None)
+        zone.apply(ZoneChanges(creates=because([owner(environment), record(environment)])), lambda _line: None)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
@@ -201,7 +201,7 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
 @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "timeout"])
 def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(scene: Scene, code: str) -> None:
     scene.laws.fail(CHANGE, code, times=3)
-    scene.apply(Changes(creates=because([owner(1), record(1)])))
+    scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.there() == {owner(1), record(1)}
     assert scene.laws.slept == list(PAUSES_S[:3])
     assert scene.laws.attempts[CHANGE] == 4
@@ -210,7 +210,7 @@ def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(scene: Sce
 def test_patience_has_an_end(scene: Scene) -> None:
     scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=99)
     with pytest.raises(Temporary, match="PriorRequestNotComplete"):
-        scene.apply(Changes(creates=because([owner(1), record(1)])))
+        scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.laws.slept == list(PAUSES_S)
     assert scene.there() == set()
 
@@ -219,7 +219,7 @@ def test_a_request_that_had_its_effect_but_no_answer_is_refused_when_sent_again(
     """So that the caller looks again, and finds it done."""
     scene.laws.fail(CHANGE, "timeout", after=True)
     with pytest.raises(BackendError, match="already exists"):
-        scene.apply(Changes(creates=because([owner(1), record(1)])))
+        scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.there() == {owner(1), record(1)}
 
 
@@ -227,7 +227,7 @@ def poisoned(scene: Scene, guilty: Sequence[int], of: int) -> BackendError:
     """Write many environments, of which some have a record already."""
     scene.put(*(plain(f"tyk.e{n}.{DOMAIN}", "9.9.9.9") for n in guilty))
     with pytest.raises(BackendError) as raised:
-        scene.apply(Changes(creates=because(r for n in range(of) for r in (owner(n), record(n)))))
+        scene.apply(ZoneChanges(creates=because(r for n in range(of) for r in (owner(n), record(n)))))
     return raised.value
 
 
@@ -250,23 +250,23 @@ def test_a_long_list_of_refusals_is_cut_in_the_message(scene: Scene) -> None:
 
 
 def test_the_rest_of_a_split_environment_is_not_sent_once_a_part_is_refused(scene: Scene) -> None:
-    many = [Record(f"c{c}.e1.{DOMAIN}", "A", 10, frozenset(f"10.{c}.{n >> 8}.{n & 255}" for n in range(400))) for c in range(6)]
+    many = [RecordSet(f"c{c}.e1.{DOMAIN}", "A", 10, frozenset(f"10.{c}.{n >> 8}.{n & 255}" for n in range(400))) for c in range(6)]
     scene.put(plain(f"c0.e1.{DOMAIN}", "9.9.9.9"))
     with pytest.raises(BackendError) as raised:
-        scene.apply(Changes(creates=because([owner(1), *many, owner(2), record(2)])))
+        scene.apply(ZoneChanges(creates=because([owner(1), *many, owner(2), record(2)])))
     assert {r.name for r in scene.there()} == {f"c0.e1.{DOMAIN}", owner(2).name, record(2).name}
     assert all(r.name in raised.value.message for r in many)
 
 
 def test_a_record_too_large_for_any_request_is_named_and_the_rest_is_written(scene: Scene) -> None:
-    huge = Record(f"huge.e1.{DOMAIN}", "A", 10, frozenset(f"10.0.{n >> 8}.{n & 255}" for n in range(1001)))
+    huge = RecordSet(f"huge.e1.{DOMAIN}", "A", 10, frozenset(f"10.0.{n >> 8}.{n & 255}" for n in range(1001)))
     with pytest.raises(BackendError, match="huge"):
-        scene.apply(Changes(creates=because([owner(1), huge, record(1)])))
+        scene.apply(ZoneChanges(creates=because([owner(1), huge, record(1)])))
     assert scene.there() == {owner(1), record(1)}
 
 
 def test_missing_rights_end_the_writing_at_once(scene: Scene) -> None:
     scene.laws.fail(CHANGE, "AccessDenied")
     with pytest.raises(Denied):
-        scene.apply(Changes(creates=because([owner(1), record(1)])))
+        scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.laws.attempts[CHANGE] == 1

@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from gromit.adapters.doctor.account import has_key_pair, has_registry, look_at_bucket, look_at_zone, look_up_identity
-from gromit.core.doctor.installation import Bucket
+from gromit.core.doctor.installation import BucketFacts
 from gromit.errors import Denied, NotFound
 
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -44,7 +44,7 @@ def test_who_we_are(session: boto3.Session) -> None:
 
 
 def test_a_bare_bucket_lacks_everything(s3: Any) -> None:
-    assert look_at_bucket(s3, "states") == Bucket(name="states", versioned=False, encrypted=False, closed=False)
+    assert look_at_bucket(s3, "states") == BucketFacts(name="states", versioned=False, encrypted=False, closed=False)
 
 
 def test_a_bucket_as_base_makes_it(s3: Any) -> None:
@@ -52,7 +52,7 @@ def test_a_bucket_as_base_makes_it(s3: Any) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket="states", ServerSideEncryptionConfiguration={"Rules": [rule]})
     close(s3, *BLOCKS)
-    assert look_at_bucket(s3, "states") == Bucket(name="states", versioned=True, encrypted=True, closed=True)
+    assert look_at_bucket(s3, "states") == BucketFacts(name="states", versioned=True, encrypted=True, closed=True)
 
 
 @pytest.mark.parametrize("open_", BLOCKS)

@@ -12,7 +12,7 @@ from moto import mock_aws
 from structlog.testing import capture_logs
 
 from gromit.adapters.doctor.quotas import METRIC_WINDOW, NAMED, AwsQuotas, Counted, QuotaClients
-from gromit.core.doctor.quotas import Quota, Usage
+from gromit.core.doctor.quotas import Quota, QuotaUsage
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOTHING = Counted(None, None, None)
@@ -44,7 +44,7 @@ def clients(kept: boto3.Session) -> Iterator[QuotaClients]:
         yield QuotaClients.of(make)
 
 
-def usage(clients: QuotaClients, quota: Quota, counted: Counted = NOTHING) -> Usage:
+def usage(clients: QuotaClients, quota: Quota, counted: Counted = NOTHING) -> QuotaUsage:
     return AwsQuotas(clients, counted, lambda: NOW)._usage(quota)
 
 
@@ -130,16 +130,16 @@ def test_vcpu_in_use_is_the_highest_recent_figure(clients: QuotaClients, points:
     with Stubber(clients.quotas) as quotas, Stubber(clients.metrics) as metrics:
         quotas.add_response("get_service_quota", {"Quota": VCPU})
         metrics.add_response("get_metric_statistics", {"Datapoints": points}, asked)
-        assert usage(clients, Quota.VCPU) == Usage(16.0, used)
+        assert usage(clients, Quota.VCPU) == QuotaUsage(16.0, used)
 
 
 def test_vcpu_without_a_metric_that_may_be_read_still_has_its_limit(clients: QuotaClients) -> None:
     with Stubber(clients.quotas) as quotas, Stubber(clients.metrics) as metrics:
         quotas.add_response("get_service_quota", {"Quota": VCPU})
         metrics.add_client_error("get_metric_statistics", "AccessDenied", http_status_code=403)
-        assert usage(clients, Quota.VCPU) == Usage(16.0, None)
+        assert usage(clients, Quota.VCPU) == QuotaUsage(16.0, None)
         quotas.add_response("get_service_quota", {"Quota": {"Value": 6.0}})  # it names no metric
-        assert usage(clients, Quota.VCPU) == Usage(6.0, None)
+        assert usage(clients, Quota.VCPU) == QuotaUsage(6.0, None)
 
 
 def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None:
@@ -153,7 +153,7 @@ def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None
         ]
         discovery.add_response("list_services", pages[0], asked)
         discovery.add_response("list_services", pages[1], {**asked, "NextToken": "more"})
-        assert usage(clients, Quota.INSTANCES, Counted("ns-1", None, None)) == Usage(2000, 5)
+        assert usage(clients, Quota.INSTANCES, Counted("ns-1", None, None)) == QuotaUsage(2000, 5)
         discovery.add_response("list_services", {"Services": [{"Id": "a", "InstanceCount": 2}, {"Id": "b"}]}, asked)
         assert usage(clients, Quota.INSTANCES, Counted("ns-1", None, None)).used is None
 
@@ -163,10 +163,10 @@ def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients
     with Stubber(clients.route53) as stub:
         said = {"Limit": {"Type": "MAX_RRSETS_BY_ZONE", "Value": 10_000}, "Count": 42}
         stub.add_response("get_hosted_zone_limit", said, asked)
-        assert usage(clients, Quota.RECORDS, Counted(None, None, "Z1")) == Usage(10_000, 42)
+        assert usage(clients, Quota.RECORDS, Counted(None, None, "Z1")) == QuotaUsage(10_000, 42)
         stub.add_client_error("get_hosted_zone_limit", "AccessDenied", "no", http_status_code=403)
         found = usage(clients, Quota.RECORDS, Counted(None, None, "Z1"))
-    assert found == Usage(None, None, "AccessDenied")
+    assert found == QuotaUsage(None, None, "AccessDenied")
 
 
 def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(clients: QuotaClients) -> None:

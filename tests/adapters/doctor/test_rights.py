@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from gromit.adapters.doctor.rights import simulate
-from gromit.core.doctor.rights import Right
+from gromit.core.doctor.rights import Permission
 from gromit.errors import Denied
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ ROLE = {
         "CreateDate": "2026-01-01T00:00:00Z",
     }
 }
-STATES = Right(("s3:GetObject", "s3:PutObject"), "arn:aws:s3:::states/x", allowed=True)
-TABLE = Right(("dynamodb:UpdateItem",), "arn:aws:dynamodb:eu-central-1:123456789012:table/t", allowed=False)
+STATES = Permission(("s3:GetObject", "s3:PutObject"), "arn:aws:s3:::states/x", allowed=True)
+TABLE = Permission(("dynamodb:UpdateItem",), "arn:aws:dynamodb:eu-central-1:123456789012:table/t", allowed=False)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def stub(iam: "IAMClient") -> Iterator[Stubber]:
         made.assert_no_pending_responses()
 
 
-def asked(right: Right, **more: str) -> dict[str, Any]:
+def asked(right: Permission, **more: str) -> dict[str, Any]:
     """What is sent for one right; the context is how gromit's own requests are made."""
     return {
         "PolicySourceArn": ARN,

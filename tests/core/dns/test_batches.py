@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.dns.batches import CHARACTERS_MAX, ELEMENTS_MAX, Action, Change, Packed, pack
-from gromit.core.dns.plan import Changes, Reasoned, Record, owner_record
+from gromit.core.dns.batches import CHARACTERS_MAX, ELEMENTS_MAX, Action, Change, PackedBatches, pack_batches
+from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 
 DOMAIN = "dev.example.com"
 
 
-def record(environment: int, component: int, values: int = 1) -> Record:
+def record(environment: int, component: int, values: int = 1) -> RecordSet:
     addresses = frozenset(f"10.{component % 256}.{n >> 8}.{n & 255}" for n in range(values))
-    return Record(f"c{component}.e{environment}.{DOMAIN}", "A", 10, addresses)
+    return RecordSet(f"c{component}.e{environment}.{DOMAIN}", "A", 10, addresses)
 
 
-def long_record(environment: int, component: int, characters: int) -> Record:
+def long_record(environment: int, component: int, characters: int) -> RecordSet:
     """A record of one value, so long that it fills a batch before its elements do."""
-    return Record(f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters}))
+    return RecordSet(f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters}))
 
 
-def because(records: Iterable[Record]) -> Reasoned:
+def because(records: Iterable[RecordSet]) -> RecordWithReason:
     return tuple((r, "because") for r in records)
 
 
-def owner(environment: int) -> Record:
+def owner(environment: int) -> RecordSet:
     return owner_record(f"e{environment}", DOMAIN)
 
 
@@ -40,80 +40,80 @@ def weight(changes: Iterable[Change]) -> tuple[int, int]:
     return elements, characters
 
 
-def flat(packed: Packed) -> list[list[Change]]:
+def flat(packed: PackedBatches) -> list[list[Change]]:
     return [[c for part in batch for c in part.changes] for batch in packed.batches]
 
 
 def test_no_changes_are_no_batches() -> None:
-    assert pack(Changes()) == Packed(())
+    assert pack_batches(ZoneChanges()) == PackedBatches(())
 
 
 def test_creates_count_once_and_upserts_twice() -> None:
-    assert len(pack(Changes(creates=because(record(n, 0) for n in range(1000)))).batches) == 1
-    assert len(pack(Changes(creates=because(record(n, 0) for n in range(1001)))).batches) == 2
-    assert len(pack(Changes(upserts=because(record(n, 0) for n in range(500)))).batches) == 1
-    assert len(pack(Changes(upserts=because(record(n, 0) for n in range(501)))).batches) == 2
+    assert len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1000)))).batches) == 1
+    assert len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1001)))).batches) == 2
+    assert len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(500)))).batches) == 1
+    assert len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(501)))).batches) == 2
 
 
 def test_long_values_fill_a_batch_before_its_elements_do() -> None:
-    long = [Record(f"c.e{n}.{DOMAIN}", "TXT", 10, frozenset({"x" * 1000})) for n in range(33)]
-    assert [len(b) for b in flat(pack(Changes(creates=because(long))))] == [32, 1]
+    long = [RecordSet(f"c.e{n}.{DOMAIN}", "TXT", 10, frozenset({"x" * 1000})) for n in range(33)]
+    assert [len(b) for b in flat(pack_batches(ZoneChanges(creates=because(long))))] == [32, 1]
 
 
 @pytest.mark.parametrize(("beyond", "batches"), [(0, 1), (1, 2)])
 def test_a_batch_is_filled_to_its_last_character(beyond: int, batches: int) -> None:
     long = [long_record(1, 0, 16_000), long_record(2, 0, 16_000 + beyond)]
-    assert len(pack(Changes(creates=because(long))).batches) == batches
+    assert len(pack_batches(ZoneChanges(creates=because(long))).batches) == batches
 
 
 def test_the_characters_of_an_upsert_count_twice() -> None:
     long = [long_record(n, 0, 1000) for n in range(17)]
-    assert [len(b) for b in flat(pack(Changes(upserts=because(long))))] == [16, 1]
+    assert [len(b) for b in flat(pack_batches(ZoneChanges(upserts=because(long))))] == [16, 1]
     half = CHARACTERS_MAX // 2
-    assert pack(Changes(upserts=because([long_record(1, 0, half)]))).oversize == ()
-    assert len(pack(Changes(upserts=because([long_record(1, 0, half + 1)]))).oversize) == 1
+    assert pack_batches(ZoneChanges(upserts=because([long_record(1, 0, half)]))).oversize == ()
+    assert len(pack_batches(ZoneChanges(upserts=because([long_record(1, 0, half + 1)]))).oversize) == 1
 
 
 def test_an_environment_that_fits_is_never_torn_apart() -> None:
     environments = [(owner(n), *(record(n, c) for c in range(6))) for n in range(300)]
-    packed = pack(Changes(creates=because(r for group in environments for r in group)))
+    packed = pack_batches(ZoneChanges(creates=because(r for group in environments for r in group)))
     assert len(packed.batches) == 3
     assert all(len(part.changes) == 7 for batch in packed.batches for part in batch)
 
 
 def test_within_an_environment_deletes_come_first_and_ownership_last_of_them() -> None:
-    (batch,) = flat(pack(Changes(deletes=because([owner(1), record(1, 0)]))))
+    (batch,) = flat(pack_batches(ZoneChanges(deletes=because([owner(1), record(1, 0)]))))
     assert [c.record for c in batch] == [record(1, 0), owner(1)]
-    (batch,) = flat(pack(Changes(creates=because([record(1, 1), owner(1)]), upserts=because([record(1, 0)]))))
+    (batch,) = flat(pack_batches(ZoneChanges(creates=because([record(1, 1), owner(1)]), upserts=because([record(1, 0)]))))
     assert [c.record for c in batch] == [owner(1), record(1, 0), record(1, 1)]
-    (batch,) = flat(pack(Changes(creates=because([record(1, 1)]), deletes=because([record(1, 2)]))))
+    (batch,) = flat(pack_batches(ZoneChanges(creates=because([record(1, 1)]), deletes=because([record(1, 2)]))))
     assert [c.action for c in batch] == [Action.DELETE, Action.CREATE]
 
 
 def test_an_environment_beyond_one_batch_is_split_with_its_ownership_first_or_last() -> None:
     records = [record(1, c, 400) for c in range(6)]
-    made = flat(pack(Changes(creates=because([*records, owner(1)]))))
+    made = flat(pack_batches(ZoneChanges(creates=because([*records, owner(1)]))))
     assert made[0][0].record == owner(1)
     assert len(made) == 3
-    gone = flat(pack(Changes(deletes=because([owner(1), *records]))))
+    gone = flat(pack_batches(ZoneChanges(deletes=because([owner(1), *records]))))
     assert gone[-1][-1].record == owner(1)
 
 
 def test_a_record_that_fits_no_batch_is_named_and_the_rest_is_written() -> None:
     huge = record(1, 0, 1001)
-    packed = pack(Changes(creates=because([owner(1), huge, record(1, 1)])))
+    packed = pack_batches(ZoneChanges(creates=because([owner(1), huge, record(1, 1)])))
     assert packed.oversize == (Change(Action.CREATE, huge),)
     assert [c.record for c in flat(packed)[0]] == [owner(1), record(1, 1)]
 
 
 def test_ownership_stays_when_a_record_of_the_environment_cannot_be_deleted() -> None:
     huge = record(1, 0, 1001)
-    packed = pack(Changes(deletes=because([owner(1), huge, record(1, 1)])))
+    packed = pack_batches(ZoneChanges(deletes=because([owner(1), huge, record(1, 1)])))
     assert packed.oversize == (Change(Action.DELETE, huge),)
     assert flat(packed) == [[Change(Action.DELETE, record(1, 1))]]
 
 
-def any_record(environment: int, component: int) -> st.SearchStrategy[Record]:
+def any_record(environment: int, component: int) -> st.SearchStrategy[RecordSet]:
     """Few values, many values, or a long one: up to and beyond both limits."""
     addresses = st.one_of(st.integers(1, 3), st.integers(1, 1200)).map(lambda n: record(environment, component, n))
     characters = st.integers(CHARACTERS_MAX // 8, CHARACTERS_MAX + 1)
@@ -121,10 +121,10 @@ def any_record(environment: int, component: int) -> st.SearchStrategy[Record]:
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> Changes:
-    creates: list[Record] = []
-    upserts: list[Record] = []
-    deletes: list[Record] = []
+def changes(draw: st.DrawFn) -> ZoneChanges:
+    creates: list[RecordSet] = []
+    upserts: list[RecordSet] = []
+    deletes: list[RecordSet] = []
     for n in range(draw(st.integers(0, 12))):
         records = [draw(any_record(n, c)) for c in range(draw(st.integers(1, 5)))]
         match draw(st.sampled_from(("new", "leaving", "mixed"))):
@@ -135,20 +135,20 @@ def changes(draw: st.DrawFn) -> Changes:
             case _:
                 for r in records:
                     draw(st.sampled_from((creates, upserts, deletes))).append(r)
-    return Changes(creates=because(creates), upserts=because(upserts), deletes=because(deletes))
+    return ZoneChanges(creates=because(creates), upserts=because(upserts), deletes=because(deletes))
 
 
 @given(changes())
-def test_no_batch_is_ever_beyond_the_limits(every: Changes) -> None:
-    for batch in flat(pack(every)):
+def test_no_batch_is_ever_beyond_the_limits(every: ZoneChanges) -> None:
+    for batch in flat(pack_batches(every)):
         elements, characters = weight(batch)
         assert 0 < elements <= ELEMENTS_MAX
         assert characters <= CHARACTERS_MAX
 
 
 @given(changes())
-def test_every_change_is_in_exactly_one_batch_or_named(every: Changes) -> None:
-    packed = pack(every)
+def test_every_change_is_in_exactly_one_batch_or_named(every: ZoneChanges) -> None:
+    packed = pack_batches(every)
     sent = [c for batch in flat(packed) for c in batch] + list(packed.oversize)
     assert len(sent) == len(set(sent))
     expected = {
@@ -162,8 +162,8 @@ def test_every_change_is_in_exactly_one_batch_or_named(every: Changes) -> None:
 
 
 @given(changes())
-def test_after_no_batch_does_a_record_stand_without_its_ownership(every: Changes) -> None:
-    packed = pack(every)
+def test_after_no_batch_does_a_record_stand_without_its_ownership(every: ZoneChanges) -> None:
+    packed = pack_batches(every)
     there = {r.name for r, _ in (*every.deletes, *every.upserts)}
     for batch in packed.batches:
         for part in batch:
@@ -176,16 +176,16 @@ def test_after_no_batch_does_a_record_stand_without_its_ownership(every: Changes
 
 
 @given(changes())
-def test_parts_of_one_environment_follow_each_other(every: Changes) -> None:
-    packed = pack(every)
+def test_parts_of_one_environment_follow_each_other(every: ZoneChanges) -> None:
+    packed = pack_batches(every)
     for environment in {p.environment for b in packed.batches for p in b}:
         at = [n for n, batch in enumerate(packed.batches) for part in batch if part.environment == environment]
         assert at == sorted(set(at))
 
 
 @given(changes())
-def test_first_fit_leaves_at_most_one_batch_half_empty_while_no_environment_is_split(every: Changes) -> None:
-    packed = pack(every)
+def test_first_fit_leaves_at_most_one_batch_half_empty_while_no_environment_is_split(every: ZoneChanges) -> None:
+    packed = pack_batches(every)
     parts = [p.environment for b in packed.batches for p in b]
     if len(parts) != len(set(parts)):
         return

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.dns.plan import (
-    Changes,
     PublicTask,
-    Record,
-    check_safe,
+    RecordSet,
+    ZoneChanges,
     desired_records,
-    environment_of,
-    normal_name,
+    enforce_delete_limits,
+    environment_for_name,
+    normalize_name,
     owner_record,
     plan,
 )
@@ -28,17 +28,17 @@ OWNER = owner_record("app-test", DOMAIN)
 UP: Mapping[str, bool] = {"app-test": True}
 
 
-def a(name: str, *values: str, ttl: int = 10, routing: str = "") -> Record:
-    return Record(name, "A", ttl, frozenset(values), routing)
+def a(name: str, *values: str, ttl: int = 10, routing: str = "") -> RecordSet:
+    return RecordSet(name, "A", ttl, frozenset(values), routing)
 
 
-def done(changes: Changes) -> dict[str, list[str]]:
+def done(changes: ZoneChanges) -> dict[str, list[str]]:
     """What is done to which names."""
     parts = ("creates", "upserts", "deletes", "left_alone", "blocked")
     return {part: [r.name for r, _ in getattr(changes, part)] for part in parts if getattr(changes, part)}
 
 
-def apply(changes: Changes, records: Iterable[Record]) -> tuple[Record, ...]:
+def apply(changes: ZoneChanges, records: Iterable[RecordSet]) -> tuple[RecordSet, ...]:
     zone = FakeZone.of(*records)
     zone.apply(changes, lambda _line: None)
     return tuple(zone.records())
@@ -81,7 +81,7 @@ def test_an_ownership_record_of_somebody_else_keeps_us_out() -> None:
     ],
     ids=["more values", "weighted", "CNAME", "of another environment"],
 )
-def test_only_the_exact_ownership_record_makes_an_environment_ours(mark: Record) -> None:
+def test_only_the_exact_ownership_record_makes_an_environment_ours(mark: RecordSet) -> None:
     assert done(plan([], [mark, a(TYK, "1.1.1.1")], DOMAIN, {})) == {"left_alone": [TYK]}
 
 
@@ -116,8 +116,8 @@ def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_go
     assert "page 1 failed" in changes.left_alone[0][1]
 
 
-@pytest.mark.parametrize("obstacle", [Record(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")])
-def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Record) -> None:
+@pytest.mark.parametrize("obstacle", [RecordSet(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")])
+def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: RecordSet) -> None:
     changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [obstacle], DOMAIN, UP)
     assert done(changes) == {"creates": [OWNER.name, DASHBOARD], "blocked": [TYK]}
 
@@ -150,9 +150,9 @@ def test_the_ownership_record_is_deleted_as_it_is() -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        Record(TYK, "AAAA", 10, frozenset({"::1"})),
-        Record(TYK, "TXT", 10, frozenset({'"v=spf1"'})),
-        Record(TYK, "CNAME", 10, frozenset({"x."})),
+        RecordSet(TYK, "AAAA", 10, frozenset({"::1"})),
+        RecordSet(TYK, "TXT", 10, frozenset({'"v=spf1"'})),
+        RecordSet(TYK, "CNAME", 10, frozenset({"x."})),
         a(TYK, routing="weighted"),
         a(f"www.{DOMAIN}", "1.1.1.1"),
         a(f"*.app-test.{DOMAIN}", "1.1.1.1"),
@@ -160,7 +160,7 @@ def test_the_ownership_record_is_deleted_as_it_is() -> None:
         a("tyk.app-test.prod.example.com", "1.1.1.1"),
     ],
 )
-def test_anything_of_another_kind_or_shape_is_not_looked_at(record: Record) -> None:
+def test_anything_of_another_kind_or_shape_is_not_looked_at(record: RecordSet) -> None:
     changes = plan([], [OWNER, a(TYK, "1.1.1.1"), record], DOMAIN, {"app-test": False})
     assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
 
@@ -200,37 +200,37 @@ def test_only_environments_that_serve_calls_wanted_are_published(wanted: Mapping
     ],
 )
 def test_names_are_compared_in_one_form(text: str, name: str) -> None:
-    assert normal_name(text) == name
+    assert normalize_name(text) == name
 
 
 def test_an_escaped_dot_is_no_border_of_labels() -> None:
-    assert environment_of(normal_name(rf"tyk\056app-test.x.{DOMAIN}"), DOMAIN) is None
-    assert environment_of(normal_name(rf"tyk\056x.app-test.{DOMAIN}"), DOMAIN) is None
+    assert environment_for_name(normalize_name(rf"tyk\056app-test.x.{DOMAIN}"), DOMAIN) is None
+    assert environment_for_name(normalize_name(rf"tyk\056x.app-test.{DOMAIN}"), DOMAIN) is None
 
 
 @pytest.mark.parametrize(
     "name", [f"tyk.www.{DOMAIN}", f"tyk.default.{DOMAIN}", f"t--k.app-test.{DOMAIN}", f"app-test.{DOMAIN}", DOMAIN, "tyk.app-test"]
 )
 def test_names_that_no_environment_can_have_are_nobodys(name: str) -> None:
-    assert environment_of(name, DOMAIN) is None
+    assert environment_for_name(name, DOMAIN) is None
 
 
 # ── the limit on deletes ──────────────────────────────────────────────────────────────────────────
 
 
-def losing(count: int, of: int) -> Changes:
-    return Changes(unexplained=tuple(f"tyk.e{n}.{DOMAIN}" for n in range(count)), ours=of)
+def losing(count: int, of: int) -> ZoneChanges:
+    return ZoneChanges(unexplained=tuple(f"tyk.e{n}.{DOMAIN}" for n in range(count)), ours=of)
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (10, 10), (11, 37), (30, 100)])
 def test_few_unexplained_deletes_or_a_small_share_are_allowed(count: int, of: int) -> None:
-    check_safe(losing(count, of), percent=30, free=10)
+    enforce_delete_limits(losing(count, of), percent=30, free=10)
 
 
 @pytest.mark.parametrize(("count", "of"), [(11, 36), (31, 100), (100, 100)])
 def test_too_many_unexplained_deletes_are_refused_by_name(count: int, of: int) -> None:
     with pytest.raises(UnsafePlan, match=rf"{count} of {of} public records .*tyk\.e0\.") as raised:
-        check_safe(losing(count, of), percent=30, free=10)
+        enforce_delete_limits(losing(count, of), percent=30, free=10)
     assert raised.value.hint
     assert ("more" in raised.value.message) == (count > 20)
 
@@ -240,7 +240,7 @@ def test_deletes_that_a_row_explains_do_not_count() -> None:
     actual = [r for n in names for r in (owner_record(n, DOMAIN), a(f"tyk.{n}.{DOMAIN}", "1.1.1.1"))]
     changes = plan([], actual, DOMAIN, dict.fromkeys(names, False))
     assert len(changes.deletes) == 100
-    check_safe(changes, percent=0, free=0)
+    enforce_delete_limits(changes, percent=0, free=0)
 
 
 # ── properties ────────────────────────────────────────────────────────────────────────────────────
@@ -255,10 +255,10 @@ wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans())
 
 
 @st.composite
-def foreign_records(draw: st.DrawFn) -> Record:
+def foreign_records(draw: st.DrawFn) -> RecordSet:
     name = f"{draw(labels)}.{draw(st.sampled_from((*ENVIRONMENTS, 'www')))}.{DOMAIN}"
     kind = draw(st.sampled_from(("A", "AAAA", "TXT", "CNAME")))
-    return Record(name, kind, draw(st.sampled_from((10, 60))), draw(values), draw(st.sampled_from(("", "", "weighted"))))
+    return RecordSet(name, kind, draw(st.sampled_from((10, 60))), draw(values), draw(st.sampled_from(("", "", "weighted"))))
 
 
 @dataclass(frozen=True)
@@ -266,16 +266,16 @@ class World:
     """Running tasks, a zone in which some environments are ours, and what serve says."""
 
     tasks: tuple[PublicTask, ...]
-    records: tuple[Record, ...]
+    records: tuple[RecordSet, ...]
     owned: frozenset[str]
     wanted: Mapping[str, bool]
     incomplete: str
 
     @property
-    def desired(self) -> tuple[Record, ...]:
+    def desired(self) -> tuple[RecordSet, ...]:
         return desired_records(self.tasks, DOMAIN, 10, self.wanted)
 
-    def plan(self, records: Iterable[Record] | None = None) -> Changes:
+    def plan(self, records: Iterable[RecordSet] | None = None) -> ZoneChanges:
         return plan(self.desired, self.records if records is None else records, DOMAIN, self.wanted, self.incomplete)
 
 
@@ -301,8 +301,8 @@ def in_force(world: World) -> frozenset[str]:
     return frozenset(e for e in world.owned if [m for m in marks if f".{e}." in m.name] == [owner_record(e, DOMAIN)])
 
 
-def is_ours(record: Record, world: World) -> bool:
-    environment = environment_of(record.name, DOMAIN)
+def is_ours(record: RecordSet, world: World) -> bool:
+    environment = environment_for_name(record.name, DOMAIN)
     if environment not in in_force(world) or record.routing:
         return False
     return record.type == ("TXT" if record.name.startswith("_gromit.") else "A")
@@ -346,7 +346,7 @@ def test_a_new_record_never_stands_without_its_ownership_record(world: World) ->
     changes = world.plan()
     after = FakeZone.of(*apply(changes, world.records))
     for record, _ in (*changes.creates, *changes.upserts):
-        environment = environment_of(record.name, DOMAIN)
+        environment = environment_for_name(record.name, DOMAIN)
         assert environment is not None
         assert after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values == owner_record(environment, DOMAIN).values
 
@@ -370,5 +370,5 @@ def test_environments_that_are_not_wanted_end_without_records_of_ours(world: Wor
 
 @given(st.text(alphabet=string.ascii_letters + "-_.", max_size=60))
 def test_a_normal_name_stays_as_it_is(text: str) -> None:
-    once = normal_name(text.strip("."))
-    assert normal_name(once) == once
+    once = normalize_name(text.strip("."))
+    assert normalize_name(once) == once

@@ -2,50 +2,50 @@
 
 import pytest
 
-from gromit.core.dns.plan import Changes, Listing, PublicTask, Record
-from gromit.core.dns.tasks import doubtful, settle
+from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges
+from gromit.core.dns.tasks import merge_listings, unconfirmed
 
 DOMAIN = "dev.example.com"
 TYK = f"tyk.app.{DOMAIN}"
 COMPONENTS = frozenset({"tyk", "dash"})
-WHOLE = Listing((PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2")), complete=True)
+WHOLE = TaskListing((PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2")), complete=True)
 
 
-def change(name: str) -> tuple[tuple[Record, str], ...]:
-    return ((Record(name, "A", 10, frozenset({"1.1.1.1"})), "because"),)
+def change(name: str) -> tuple[tuple[RecordSet, str], ...]:
+    return ((RecordSet(name, "A", 10, frozenset({"1.1.1.1"})), "because"),)
 
 
 def test_nobody_is_asked_about_an_environment_that_runs_as_published() -> None:
-    assert doubtful(WHOLE, Changes(), DOMAIN, {"app": True}, COMPONENTS) == frozenset()
+    assert unconfirmed(WHOLE, ZoneChanges(), DOMAIN, {"app": True}, COMPONENTS) == frozenset()
 
 
 @pytest.mark.parametrize(
     "changes",
-    [Changes(creates=change(TYK)), Changes(upserts=change(TYK)), Changes(deletes=change(TYK))],
+    [ZoneChanges(creates=change(TYK)), ZoneChanges(upserts=change(TYK)), ZoneChanges(deletes=change(TYK))],
     ids=["new", "moved", "gone"],
 )
-def test_ecs_is_asked_about_wanted_environments_whose_records_would_change(changes: Changes) -> None:
-    assert doubtful(WHOLE, changes, DOMAIN, {"app": True}, COMPONENTS) == {"app"}
-    assert doubtful(WHOLE, changes, DOMAIN, {"app": False}, COMPONENTS) == frozenset()
+def test_ecs_is_asked_about_wanted_environments_whose_records_would_change(changes: ZoneChanges) -> None:
+    assert unconfirmed(WHOLE, changes, DOMAIN, {"app": True}, COMPONENTS) == {"app"}
+    assert unconfirmed(WHOLE, changes, DOMAIN, {"app": False}, COMPONENTS) == frozenset()
 
 
 def test_ecs_is_asked_about_wanted_environments_that_lack_a_component() -> None:
-    listing = Listing((PublicTask("app", "tyk", "1.1.1.1"),), complete=True)
-    assert doubtful(listing, Changes(), DOMAIN, {"app": True, "b": True, "c": False}, COMPONENTS) == {"app", "b"}
-    assert doubtful(listing, Changes(), DOMAIN, {"b": True}, frozenset()) == frozenset()
+    listing = TaskListing((PublicTask("app", "tyk", "1.1.1.1"),), complete=True)
+    assert unconfirmed(listing, ZoneChanges(), DOMAIN, {"app": True, "b": True, "c": False}, COMPONENTS) == {"app", "b"}
+    assert unconfirmed(listing, ZoneChanges(), DOMAIN, {"b": True}, frozenset()) == frozenset()
 
 
 def test_a_listing_that_was_cut_short_does_not_make_us_ask_about_all_that_is_missing() -> None:
-    cut = Listing((), complete=False, reason="page 1 failed")
-    assert doubtful(cut, Changes(creates=change(TYK)), DOMAIN, {"app": True, "b": True}, COMPONENTS) == {"app"}
+    cut = TaskListing((), complete=False, reason="page 1 failed")
+    assert unconfirmed(cut, ZoneChanges(creates=change(TYK)), DOMAIN, {"app": True, "b": True}, COMPONENTS) == {"app"}
 
 
-def whole(tasks: list[PublicTask]) -> Listing:
-    return Listing(tuple(tasks), complete=True)
+def whole(tasks: list[PublicTask]) -> TaskListing:
+    return TaskListing(tuple(tasks), complete=True)
 
 
 def settled(seen: list[PublicTask], running: list[PublicTask], published: set[str]) -> set[str]:
-    listing = settle(whole(seen), whole(running), frozenset({"app"}), frozenset(published), DOMAIN)
+    listing = merge_listings(whole(seen), whole(running), frozenset({"app"}), frozenset(published), DOMAIN)
     return {f"{t.environment}/{t.component}/{t.address}" for t in listing.tasks}
 
 
@@ -75,6 +75,8 @@ def test_environments_that_were_not_asked_about_stay_as_seen() -> None:
 
 @pytest.mark.parametrize(("seen", "confirmed"), [("page 2", ""), ("", "throttled"), ("page 2", "throttled")])
 def test_a_listing_is_whole_only_if_both_are(seen: str, confirmed: str) -> None:
-    listing = settle(Listing((), not seen, seen), Listing((), not confirmed, confirmed), frozenset(), frozenset(), DOMAIN)
+    listing = merge_listings(
+        TaskListing((), not seen, seen), TaskListing((), not confirmed, confirmed), frozenset(), frozenset(), DOMAIN
+    )
     assert not listing.complete
     assert listing.reason == "; ".join(r for r in (seen, confirmed) if r)

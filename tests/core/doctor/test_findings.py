@@ -2,7 +2,7 @@
 
 import pytest
 
-from gromit.core.doctor.findings import Check, Finding, Health, State, health, ok, sentence, skipped, wrong
+from gromit.core.doctor.findings import Check, Finding, FindingStatus, Health, ok, overall_health, sentence, skipped, wrong
 
 OK, WRONG, SKIPPED = ok(Check.TABLE, "x"), wrong(Check.TABLE, "x", "y"), skipped(Check.TABLE, "x")
 
@@ -20,12 +20,12 @@ OK, WRONG, SKIPPED = ok(Check.TABLE, "x"), wrong(Check.TABLE, "x", "y"), skipped
     ],
 )
 def test_health(findings: list[Finding], expected: Health) -> None:
-    assert health(findings) is expected
+    assert overall_health(findings) is expected
 
 
 def test_only_what_is_wrong_has_a_remedy() -> None:
     assert [bool(f.remedy) for f in (OK, WRONG, SKIPPED)] == [False, True, False]
-    assert [f.state for f in (OK, WRONG, SKIPPED)] == list(State)
+    assert [f.state for f in (OK, WRONG, SKIPPED)] == list(FindingStatus)
 
 
 def test_a_page_becomes_a_sentence() -> None:

@@ -5,29 +5,34 @@ from dataclasses import replace
 import pytest
 
 from gromit.core.doctor import installation as i
-from gromit.core.doctor.findings import Check, Finding, State
+from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from tests.fakes.platform import PLATFORM
 
-BUCKET = i.Bucket(name="states", versioned=True, encrypted=True, closed=True)
+BUCKET = i.BucketFacts(name="states", versioned=True, encrypted=True, closed=True)
 SERVERS = frozenset({"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"})
-ZONE = i.Zone("Z1", "dev.example.com", SERVERS, private=False)
-ME = i.Identity("123456789012", "arn:aws:iam::123456789012:user/me")
+ZONE = i.ZoneFacts("Z1", "dev.example.com", SERVERS, private=False)
+ME = i.AwsIdentity("123456789012", "arn:aws:iam::123456789012:user/me")
 
 
 def is_ok(finding: Finding) -> bool:
     assert finding.seen
-    assert (finding.state is State.WRONG) is bool(finding.remedy)
-    return finding.state is State.OK
+    assert (finding.state is FindingStatus.WRONG) is bool(finding.remedy)
+    return finding.state is FindingStatus.OK
 
 
-@pytest.mark.parametrize(("expected", "state"), [(None, State.SKIPPED), ("123456789012", State.OK), ("210987654321", State.WRONG)])
-def test_the_account(expected: str | None, state: State) -> None:
+@pytest.mark.parametrize(
+    ("expected", "state"),
+    [(None, FindingStatus.SKIPPED), ("123456789012", FindingStatus.OK), ("210987654321", FindingStatus.WRONG)],
+)
+def test_the_account(expected: str | None, state: FindingStatus) -> None:
     found = i.judge_account(ME, expected)
     assert (found.state, "123456789012" in found.seen) == (state, True)
 
 
-@pytest.mark.parametrize(("expected", "state"), [(None, State.SKIPPED), ("eu-west-1", State.OK), ("us-east-1", State.WRONG)])
-def test_the_region(expected: str | None, state: State) -> None:
+@pytest.mark.parametrize(
+    ("expected", "state"), [(None, FindingStatus.SKIPPED), ("eu-west-1", FindingStatus.OK), ("us-east-1", FindingStatus.WRONG)]
+)
+def test_the_region(expected: str | None, state: FindingStatus) -> None:
     assert i.judge_region("eu-west-1", expected).state is state
 
 
@@ -46,21 +51,21 @@ def test_the_key_pair(exists: bool) -> None:
         (replace(BUCKET, encrypted=False, closed=False), "lacks encryption, the block of public access"),
     ],
 )
-def test_the_bucket_of_states(bucket: i.Bucket, lacks: str) -> None:
+def test_the_bucket_of_states(bucket: i.BucketFacts, lacks: str) -> None:
     found = i.judge_bucket(bucket)
     assert is_ok(found) is not bool(lacks)
     assert lacks in found.seen
 
 
 def test_a_workspace_without_a_state_is_to_be_applied() -> None:
-    assert is_ok(i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", "local", 7, 12)))
-    found = i.judge_workspace(Check.STATE_INFRA, i.Workspace("infra-prod", "local", None))
+    assert is_ok(i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", "local", 7, 12)))
+    found = i.judge_workspace(Check.STATE_INFRA, i.WorkspaceFacts("infra-prod", "local", None))
     assert (found.check, found.subject, found.remedy) == (Check.STATE_INFRA, "infra-prod", "apply terraform/infra")
 
 
 @pytest.mark.parametrize(("mode", "serial"), [("remote", None), ("remote", 7), ("agent", 7)])
 def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, serial: int | None) -> None:
-    found = i.judge_workspace(Check.STATE_BASE, i.Workspace("base-prod", mode, serial, 12))
+    found = i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", mode, serial, 12))
     assert not is_ok(found)
     assert (found.subject, found.seen) == ("base-prod", f"its execution mode is {mode}, not local")
     assert "execution mode to Local" in found.remedy
@@ -72,7 +77,7 @@ def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, seria
     [(True, True, "has master"), (True, False, "no image tyk:master"), (False, False, "no registry")],
 )
 def test_a_registry(exists: bool, has_default: bool, seen: str) -> None:
-    found = i.judge_registry(i.Registry("tyk", exists, "master", has_default))
+    found = i.judge_registry(i.RegistryFacts("tyk", exists, "master", has_default))
     assert is_ok(found) is has_default
     assert (found.subject, seen in found.seen) == ("tyk", True)
 
@@ -109,7 +114,7 @@ def test_a_platform_of_another_region_is_wrong() -> None:
         (replace(ZONE, private=True), "dev.example.com", "is private"),
     ],
 )
-def test_the_zone(zone: i.Zone, domain: str, seen: str) -> None:
+def test_the_zone(zone: i.ZoneFacts, domain: str, seen: str) -> None:
     found = i.judge_zone(zone, domain)
     assert is_ok(found) is not bool(seen)
     assert seen in found.seen
@@ -133,5 +138,5 @@ def test_the_delegation(answered: set[str], seen: str) -> None:
 
 
 def test_serve_says_who_we_are() -> None:
-    found = i.judge_caller(i.Caller("https://serve.internal", "alice", "operator"))
+    found = i.judge_serve_identity(i.ServeIdentity("https://serve.internal", "alice", "operator"))
     assert (found.subject, found.seen) == ("https://serve.internal", "answers; we are alice, operator")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.core.doctor.quotas import USUAL, Quota, Usage, Wall, cost, walls
+from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, QuotaUsage, per_environment, quota_headrooms
 from gromit.core.stack.catalogue import Catalogue, Component
 
 SHIPPED = catalogue_file.load(None, None)
@@ -28,15 +28,15 @@ components = st.builds(
 catalogues = st.lists(components, min_size=1, unique_by=lambda c: c.name).map(lambda cs: Catalogue({c.name: c for c in cs}))
 limits = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
 useds = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
-usages = st.dictionaries(st.sampled_from(list(Quota)), st.builds(Usage, limits, useds))
+usages = st.dictionaries(st.sampled_from(list(Quota)), st.builds(QuotaUsage, limits, useds))
 
 
-def at(found: tuple[Wall, ...]) -> dict[Quota, int]:
+def at(found: tuple[QuotaHeadroom, ...]) -> dict[Quota, int]:
     return {wall.quota: wall.environments for wall in found}
 
 
 def test_the_shipped_environment_costs_what_its_stack_makes() -> None:
-    assert cost(SHIPPED) == {
+    assert per_environment(SHIPPED) == {
         Quota.VCPU: Fraction(3, 2),
         Quota.GROUPS: 6,
         Quota.INTERFACES: 6,
@@ -48,7 +48,7 @@ def test_the_shipped_environment_costs_what_its_stack_makes() -> None:
 
 
 def test_a_new_account_ends_at_six_environments_of_one_vcpu() -> None:
-    found = walls({}, cost(FOUR), 0)
+    found = quota_headrooms({}, per_environment(FOUR), 0)
     assert found[0].quota is Quota.VCPU
     assert [(w.quota, w.environments) for w in found] == [
         (Quota.VCPU, 6),
@@ -61,33 +61,33 @@ def test_a_new_account_ends_at_six_environments_of_one_vcpu() -> None:
 
 
 def test_what_others_use_brings_a_wall_nearer() -> None:
-    found = walls({Quota.VCPU: Usage(6, 3.5)}, cost(FOUR), 2)
+    found = quota_headrooms({Quota.VCPU: QuotaUsage(6, 3.5)}, per_environment(FOUR), 2)
     assert (found[0].environments, found[0].percent) == (4, 58)  # 1.5 of the 3.5 are not of our two environments
 
 
 def test_a_wall_that_is_reached_stands_at_what_there_is() -> None:
-    assert walls({Quota.VCPU: Usage(6, 7)}, cost(FOUR), 9)[0].environments == 9
+    assert quota_headrooms({Quota.VCPU: QuotaUsage(6, 7)}, per_environment(FOUR), 9)[0].environments == 9
 
 
 @pytest.mark.parametrize(("limit", "used", "percent"), [(0, 0, 100), (10, 0, 0), (10, 9.99, 99), (10, 10, 100), (10, 30, 300)])
 def test_percent_is_rounded_down(limit: float, used: float, percent: int) -> None:
-    (wall,) = walls({Quota.CLUSTERS: Usage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0)
+    (wall,) = quota_headrooms({Quota.CLUSTERS: QuotaUsage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0)
     assert wall.percent == percent
 
 
 def test_quarters_of_a_core_are_reckoned_exactly() -> None:
     costs = {Quota.VCPU: Fraction(3 * 256, 1024)}
-    assert walls({Quota.VCPU: Usage(2.25, 0.0)}, costs, 0)[0].environments == 3
+    assert quota_headrooms({Quota.VCPU: QuotaUsage(2.25, 0.0)}, costs, 0)[0].environments == 3
 
 
 @given(usages, catalogues, st.integers(0, 1000))
 def test_at_a_wall_one_more_does_not_fit_and_one_less_does(
-    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int
+    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
 ) -> None:
-    costs = cost(catalogue)
-    for wall in walls(told, costs, environments):
-        usage, each = told.get(wall.quota, Usage(None, None)), costs[wall.quota]
-        limit = Fraction(USUAL[wall.quota].limit if usage.limit is None else usage.limit)
+    costs = per_environment(catalogue)
+    for wall in quota_headrooms(told, costs, environments):
+        usage, each = told.get(wall.quota, QuotaUsage(None, None)), costs[wall.quota]
+        limit = Fraction(DEFAULT_LIMITS[wall.quota].limit if usage.limit is None else usage.limit)
         used = each * environments if usage.used is None else Fraction(usage.used)
         room = wall.environments - environments
         assert room >= 0
@@ -98,10 +98,10 @@ def test_at_a_wall_one_more_does_not_fit_and_one_less_does(
 
 @given(usages, catalogues, st.integers(0, 1000))
 def test_every_quota_that_costs_something_is_told_once_the_nearest_first(
-    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int
+    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
 ) -> None:
-    costs = cost(catalogue)
-    found = walls(told, costs, environments)
+    costs = per_environment(catalogue)
+    found = quota_headrooms(told, costs, environments)
     assert {w.quota for w in found} == {q for q, each in costs.items() if each}
     assert len(found) == len({w.quota for w in found})
     assert [w.environments for w in found] == sorted(w.environments for w in found)
@@ -109,18 +109,18 @@ def test_every_quota_that_costs_something_is_told_once_the_nearest_first(
 
 @given(usages, catalogues, components, st.integers(0, 1000))
 def test_a_further_component_moves_no_wall_away(
-    told: Mapping[Quota, Usage], catalogue: Catalogue, more: Component, environments: int
+    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, more: Component, environments: int
 ) -> None:
-    before = at(walls(told, cost(catalogue), environments))
+    before = at(quota_headrooms(told, per_environment(catalogue), environments))
     grown = Catalogue({**catalogue.components, "more": more})
-    after = at(walls(told, cost(grown), environments))
+    after = at(quota_headrooms(told, per_environment(grown), environments))
     assert all(after[quota] <= stood for quota, stood in before.items())
 
 
 @given(usages, catalogues, st.integers(0, 1000), st.integers(1, 1000))
 def test_a_higher_limit_brings_no_wall_nearer(
-    told: Mapping[Quota, Usage], catalogue: Catalogue, environments: int, more: int
+    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int, more: int
 ) -> None:
-    raised = {q: Usage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()}
-    before, after = (at(walls(u, cost(catalogue), environments)) for u in (told, raised))
+    raised = {q: QuotaUsage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()}
+    before, after = (at(quota_headrooms(u, per_environment(catalogue), environments)) for u in (told, raised))
     assert all(after[quota] >= stood for quota, stood in before.items())

@@ -4,10 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from gromit.core.doctor.findings import Finding, State
-from gromit.core.doctor.rights import Part, Places, Right, Simulated, judge_rights, rights, usual_role
+from gromit.core.doctor.findings import Finding, FindingStatus
+from gromit.core.doctor.rights import (
+    ControlPlanePart,
+    Permission,
+    ResourceArns,
+    SimulatedRole,
+    default_role_name,
+    expected_permissions,
+    judge_permissions,
+)
 
-PLACES = Places(
+PLACES = ResourceArns(
     table="table",
     index="table/index",
     states="states",
@@ -23,29 +31,34 @@ PLACES = Places(
     serve_role="serve-role",
     ca_key="ca-key",
 )
-ROLES = {part: usual_role(part) for part in Part}
+ROLES = {part: default_role_name(part) for part in ControlPlanePart}
 
 
-def answers(part: Part, judge: Callable[[Right, str], bool] = lambda right, _: right.allowed) -> Simulated:
-    judged = {(a, r.resource): judge(r, a) for r in rights(part, PLACES) for a in r.actions}
-    return Simulated(ROLES[part], named=False, allowed=judged)
+def answers(part: ControlPlanePart, judge: Callable[[Permission, str], bool] = lambda right, _: right.allowed) -> SimulatedRole:
+    judged = {(a, r.resource): judge(r, a) for r in expected_permissions(part, PLACES) for a in r.actions}
+    return SimulatedRole(ROLES[part], named=False, allowed=judged)
 
 
-def judged(**changed: Simulated) -> dict[str, Finding]:
-    everyone = {part: answers(part) for part in Part} | {Part(name): answer for name, answer in changed.items()}
-    return {f.subject: f for f in judge_rights(everyone, PLACES)}
+def judged(**changed: SimulatedRole) -> dict[str, Finding]:
+    everyone = {part: answers(part) for part in ControlPlanePart} | {
+        ControlPlanePart(name): answer for name, answer in changed.items()
+    }
+    return {f.subject: f for f in judge_permissions(everyone, PLACES)}
 
 
 def test_roles_with_exactly_their_rights_are_in_order() -> None:
-    assert {f.state for f in judged().values()} == {State.OK}
+    assert {f.state for f in judged().values()} == {FindingStatus.OK}
 
 
 def test_only_serve_is_to_write_the_table() -> None:
     writers = {
-        p for p in Part for r in rights(p, PLACES) if r.allowed and r.resource == "table" and "dynamodb:UpdateItem" in r.actions
+        p
+        for p in ControlPlanePart
+        for r in expected_permissions(p, PLACES)
+        if r.allowed and r.resource == "table" and "dynamodb:UpdateItem" in r.actions
     }
-    refused = {p for p in Part for r in rights(p, PLACES) if not r.allowed and r.resource == "table"}
-    assert (writers, refused) == ({Part.SERVE}, set(Part) - {Part.SERVE})
+    refused = {p for p in ControlPlanePart for r in expected_permissions(p, PLACES) if not r.allowed and r.resource == "table"}
+    assert (writers, refused) == ({ControlPlanePart.SERVE}, set(ControlPlanePart) - {ControlPlanePart.SERVE})
 
 
 def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
@@ -56,49 +69,58 @@ def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
         ("servicediscovery:CreateService", "names"),
         *((f"servicediscovery:{action}", "*") for action in ("ListTagsForResource", "TagResource", "UntagResource")),
     }
-    allowed = {part: {(a, r.resource) for r in rights(part, PLACES) if r.allowed for a in r.actions} for part in Part}
-    assert {part for part in Part if wanted <= allowed[part]} == {Part.SOW, Part.REAP}
-    assert {part for part in Part if wanted & allowed[part]} == {Part.SOW, Part.REAP}
+    allowed = {
+        part: {(a, r.resource) for r in expected_permissions(part, PLACES) if r.allowed for a in r.actions}
+        for part in ControlPlanePart
+    }
+    assert {part for part in ControlPlanePart if wanted <= allowed[part]} == {ControlPlanePart.SOW, ControlPlanePart.REAP}
+    assert {part for part in ControlPlanePart if wanted & allowed[part]} == {ControlPlanePart.SOW, ControlPlanePart.REAP}
 
 
-@pytest.mark.parametrize("part", Part)
-def test_nobody_is_to_read_the_key_of_the_ca(part: Part) -> None:
-    assert [(r.actions, r.allowed) for r in rights(part, PLACES) if r.resource == "ca-key"] == [
+@pytest.mark.parametrize("part", ControlPlanePart)
+def test_nobody_is_to_read_the_key_of_the_ca(part: ControlPlanePart) -> None:
+    assert [(r.actions, r.allowed) for r in expected_permissions(part, PLACES) if r.resource == "ca-key"] == [
         (("secretsmanager:GetSecretValue",), False)
     ]
 
 
-@pytest.mark.parametrize("part", Part)
-def test_a_role_that_may_everything_is_wrong(part: Part) -> None:
+@pytest.mark.parametrize("part", ControlPlanePart)
+def test_a_role_that_may_everything_is_wrong(part: ControlPlanePart) -> None:
     found = judged(**{part: answers(part, lambda *_: True)})[part]
-    refused = [(a, r.resource) for r in rights(part, PLACES) if not r.allowed for a in r.actions]
-    assert (found.state, "may what it must not: " in found.seen) == (State.WRONG, True)
+    refused = [(a, r.resource) for r in expected_permissions(part, PLACES) if not r.allowed for a in r.actions]
+    assert (found.state, "may what it must not: " in found.seen) == (FindingStatus.WRONG, True)
     assert refused
 
 
 def test_a_right_that_is_missing_or_too_much_is_named() -> None:
-    found = judged(sow=answers(Part.SOW, lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"})))
+    found = judged(
+        sow=answers(ControlPlanePart.SOW, lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"}))
+    )
     assert found["sow"].seen == ("gromit-sow may not s3:PutObject on states; it may what it must not: dynamodb:PutItem on table")
-    assert [name for name, f in found.items() if f.state is State.WRONG] == ["sow"]
+    assert [name for name, f in found.items() if f.state is FindingStatus.WRONG] == ["sow"]
 
 
 def test_what_aws_did_not_judge_counts_as_refused() -> None:
-    found = judged(gateway=Simulated("g", named=False, allowed={}), sow=Simulated("s", named=False, allowed={}))
-    assert (found["gateway"].state, found["sow"].state) == (State.OK, State.WRONG)
+    found = judged(gateway=SimulatedRole("g", named=False, allowed={}), sow=SimulatedRole("s", named=False, allowed={}))
+    assert (found["gateway"].state, found["sow"].state) == (FindingStatus.OK, FindingStatus.WRONG)
 
 
 def test_one_missing_role_among_others_is_wrong() -> None:
-    found = judged(reap=Simulated("gromit-reap", named=False, allowed=None))["reap"]
-    assert (found.state, found.seen) == (State.WRONG, "there is no role gromit-reap")
+    found = judged(reap=SimulatedRole("gromit-reap", named=False, allowed=None))["reap"]
+    assert (found.state, found.seen) == (FindingStatus.WRONG, "there is no role gromit-reap")
 
 
 def test_without_any_role_of_the_control_plane_it_is_not_installed() -> None:
-    none = {part: Simulated(ROLES[part], named=False, allowed=None) for part in Part if part is not Part.ENVIRONMENTS}
+    none = {
+        part: SimulatedRole(ROLES[part], named=False, allowed=None)
+        for part in ControlPlanePart
+        if part is not ControlPlanePart.ENVIRONMENTS
+    }
     found = judged(**none)
-    assert {f.state for name, f in found.items() if name != "environments"} == {State.SKIPPED}
-    assert found["environments"].state is State.OK
+    assert {f.state for name, f in found.items() if name != "environments"} == {FindingStatus.SKIPPED}
+    assert found["environments"].state is FindingStatus.OK
 
 
 def test_a_role_that_a_setting_names_has_to_be_there() -> None:
-    none = {part: Simulated("mine", named=part is Part.SOW, allowed=None) for part in Part}
-    assert {name for name, f in judged(**none).items() if f.state is State.WRONG} == {"sow"}
+    none = {part: SimulatedRole("mine", named=part is ControlPlanePart.SOW, allowed=None) for part in ControlPlanePart}
+    assert {name for name, f in judged(**none).items() if f.state is FindingStatus.WRONG} == {"sow"}

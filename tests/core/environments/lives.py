@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import wanted, work
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Phase, Source, Version, Work
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Accepted, Outcome, Row, Write, carry_out
-from gromit.core.environments.wanted import Birth, Build
+from gromit.core.environments.environment import Phase, RepositoryVersion, Source, Work
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult, apply_write
+from gromit.core.environments.wanted import Build, NewIncarnation
 from gromit.core.names import parse_ref
 
 NAME, BORN, TTL, GRACE = "app-test", 1_000_000, 90_000, 3_600_000
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
-FALLBACKS = {r: Version("master", Source.DEFAULT) for r in REPOSITORIES}
+FALLBACKS = {r: RepositoryVersion("master", Source.DEFAULT) for r in REPOSITORIES}
 
 
 def build(repository: str = "tyk", version: str = "sha-1", sequence: int | None = None, ref: str = NAME) -> Build:
@@ -23,35 +23,35 @@ def build(repository: str = "tyk", version: str = "sha-1", sequence: int | None 
     return Build(repository, parse_ref(ref), version, sequence)
 
 
-def stamp(now_ms: int = BORN, actor: str = "ci") -> Stamp:
+def stamp(now_ms: int = BORN, actor: str = "ci") -> ChangeContext:
     """Somebody's change at an instant."""
-    return Stamp(actor, now_ms)
+    return ChangeContext(actor, now_ms)
 
 
-def outcome(row: Row | None, write: Write) -> Outcome:
+def outcome(row: Row | None, write: RowWrite) -> WriteResult:
     """What becomes of a write."""
-    return carry_out(write, row, {"name": NAME})
+    return apply_write(write, row, {"name": NAME})
 
 
-def after(row: Row | None, *writes: Write) -> dict[str, Any]:
+def after(row: Row | None, *writes: RowWrite) -> dict[str, Any]:
     """The row after writes that must all be accepted."""
     for write in writes:
         result = outcome(row, write)
-        assert isinstance(result, Accepted), (write, row)
+        assert isinstance(result, WriteAccepted), (write, row)
         row = result.row
     return dict(row or {})
 
 
-def birth(*, protected: bool = False, fallbacks: Mapping[str, Version] | None = None) -> Birth:
+def birth(*, protected: bool = False, fallbacks: Mapping[str, RepositoryVersion] | None = None) -> NewIncarnation:
     """What a new incarnation starts with."""
-    return Birth("one", protected, FALLBACKS if fallbacks is None else fallbacks)
+    return NewIncarnation("one", protected, FALLBACKS if fallbacks is None else fallbacks)
 
 
 def born(reported: Build | None = None, *, protected: bool = False, now_ms: int = BORN) -> dict[str, Any]:
     """A row that a first build has made."""
     reported = reported or build()
     attributes = wanted.build_attributes(reported)
-    return after(None, wanted.start(None, birth(protected=protected), attributes, stamp(now_ms), "first"))
+    return after(None, wanted.create_incarnation(None, birth(protected=protected), attributes, stamp(now_ms), "first"))
 
 
 def claim(row: Row, kind: Work = Work.SOW, holder: str = "w1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from gromit.core.environments import wanted, work
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Work, parse
-from gromit.core.environments.history import Stamp
-from gromit.core.environments.rows import Accepted, Write, carry_out
-from gromit.core.environments.wanted import Birth, Build
+from gromit.core.environments.environment import Environment, Work, parse_environment
+from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.rows import RowWrite, WriteAccepted, apply_write
+from gromit.core.environments.wanted import Build, NewIncarnation
 from gromit.core.names import parse_ref
 
 REPOSITORY = "tyk"
 NOW, EPOCH = 1_000, 1_000
-STAMP, WORKER = Stamp("someone", NOW), Claimant("worker", "nonce")
+STAMP, WORKER = ChangeContext("someone", NOW), Claimant("worker", "nonce")
 FAILURE = {"kind": "temporary", "message": "trouble"}
 
 FrozenRow = tuple[tuple[str, str | int], ...]
@@ -48,20 +48,20 @@ class Claim(NamedTuple):
 class Writes:
     """What workers write about what they made: as the product has it, unless a test breaks it."""
 
-    sown: Callable[[Fence], tuple[Write, ...]] = lambda fence: (
+    sown: Callable[[Fence], tuple[RowWrite, ...]] = lambda fence: (
         work.sown(fence, "nonce", "?", STAMP),
-        work.sown_but_changed(fence, "nonce", "?", STAMP),
+        work.sown_superseded(fence, "nonce", "?", STAMP),
     )
-    reaped: Callable[[Fence], tuple[Write, ...]] = lambda fence: (
+    reaped: Callable[[Fence], tuple[RowWrite, ...]] = lambda fence: (
         work.reaped(fence, "nonce", STAMP),
-        work.reaped_but_revived(fence, "nonce", STAMP),
+        work.reaped_revived(fence, "nonce", STAMP),
     )
 
 
 @cache
 def environment(row: FrozenRow) -> Environment:
     """The row, parsed."""
-    return parse(_thaw(row))
+    return parse_environment(_thaw(row))
 
 
 def version(row: FrozenRow) -> str:
@@ -79,8 +79,8 @@ def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
     if row is not None and environment(row).gone_ms is None:
         return _written(row, wanted.report(build, STAMP))
     before = None if row is None else _thaw(row)
-    birth = Birth("i", protected=False, fallbacks={})
-    return _written(row, wanted.start(before, birth, wanted.build_attributes(build), STAMP, ""))
+    birth = NewIncarnation("i", protected=False, fallbacks={})
+    return _written(row, wanted.create_incarnation(before, birth, wanted.build_attributes(build), STAMP, ""))
 
 
 @cache
@@ -114,7 +114,7 @@ def released(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
 def failed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
     """The row after a failure, due again at once."""
     fence = claim.fence
-    return _told(row, work.failed(fence, FAILURE, 0, STAMP), work.failed_but_changed(fence, FAILURE, STAMP))
+    return _told(row, work.failed(fence, FAILURE, 0, STAMP), work.failed_superseded(fence, FAILURE, STAMP))
 
 
 @cache
@@ -126,7 +126,7 @@ def done(row: FrozenRow | None, claim: Claim, writes: Writes) -> FrozenRow | Non
     return None if after is None else tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
 
 
-def _told(row: FrozenRow | None, *writes: Write) -> FrozenRow | None:
+def _told(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
     """As `_written`, for workers: they can never change what clients want."""
     after = _written(row, *writes)
     if row is not None and after is not None:
@@ -134,11 +134,11 @@ def _told(row: FrozenRow | None, *writes: Write) -> FrozenRow | None:
     return after
 
 
-def _written(row: FrozenRow | None, *writes: Write) -> FrozenRow | None:
+def _written(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
     """The row after the first write that it accepts; None if it accepts none."""
     for write in writes:
-        outcome = carry_out(write, None if row is None else _thaw(row), {"name": "e"})
-        if isinstance(outcome, Accepted):
+        outcome = apply_write(write, None if row is None else _thaw(row), {"name": "e"})
+        if isinstance(outcome, WriteAccepted):
             return _frozen(outcome.row)
     return None
 

@@ -18,30 +18,30 @@ from gromit.core.environments import protocol
 from gromit.core.environments.environment import Environment, Phase, Want, Work
 from gromit.core.environments.locks import FoundLock, Lock
 from gromit.core.environments.protocol import (
-    Act,
-    Answer,
-    Broke,
-    Current,
-    Ending,
-    Fenced,
-    Finish,
-    GiveBack,
-    Halted,
-    JudgeOwner,
+    AcquireLock,
+    AlreadyLocked,
+    Applied,
+    CheckOwner,
+    ClaimCurrent,
+    ClaimLost,
+    EndRun,
+    Execute,
     Locked,
-    Made,
-    Newer,
-    Occupied,
-    Ok,
+    LostRace,
+    NewerDesired,
     OwnerDead,
-    OwnerMayLive,
+    OwnerNotProvenDead,
     Problem,
+    ProtocolStep,
+    ReleaseClaim,
     ReplaceLock,
     ReportDone,
     ReportFailure,
-    Step,
-    TakeLock,
-    TooLate,
+    RunEnding,
+    StepDone,
+    StepFailed,
+    StepResult,
+    Stopping,
     Unlock,
     Verify,
 )
@@ -63,7 +63,7 @@ from tests.core.environments.protocol_row import (
     version,
 )
 
-TROUBLE = Broke(Problem("temporary", "trouble"))
+TROUBLE = StepFailed(Problem("temporary", "trouble"))
 OURS = Lock(environment="e", id="now", etag="now")
 LOST = Lock(environment="e", id="past", etag="past")
 THERE = FoundLock(environment="e", id="now", etag="now", who="", operation="", created="", owner=None)
@@ -84,7 +84,7 @@ NOTHING, HALF = Deployed(None, is_whole=True), Deployed(None, is_whole=False)
 class Worker:
     """A worker process. Made by `worker` alone, so that equal ones are one and the same."""
 
-    step: Step | None
+    step: ProtocolStep | None
     claim: Claim | None
     is_acting: bool
     left: str
@@ -98,13 +98,13 @@ class Worker:
         return bool(self.left) or getattr(self.step, "lock", None) == OURS
 
 
-_workers: dict[tuple[Step | None, Claim | None, bool, str], Worker] = {}
+_workers: dict[tuple[ProtocolStep | None, Claim | None, bool, str], Worker] = {}
 
 
-def worker(step: Step | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: str = "") -> Worker:
+def worker(step: ProtocolStep | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: str = "") -> Worker:
     """The worker that stands so. Of its claim it keeps what the further steps look at."""
     match step:
-        case ReportFailure() | GiveBack() if claim:
+        case ReportFailure() | ReleaseClaim() if claim:
             claim = Claim("", 0, "", None, claim.is_last)
         case ReportDone() if claim and not claim.is_last:
             claim = Claim("", 0, "", None, is_last=False)
@@ -134,7 +134,7 @@ class World(NamedTuple):
 class Rules:
     """What is checked: as the product has it, unless a test breaks something."""
 
-    table: Callable[[Step, Answer], Step] = protocol.next_step
+    table: Callable[[ProtocolStep, StepResult], ProtocolStep] = protocol.next_step
     trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
     writes: Writes = field(default_factory=Writes)
     releases_left_locks: bool = True
@@ -225,43 +225,43 @@ class Possibilities:
                 found = environment(row)
                 claim = Claim(kind.value, found.generation, version(row), self.rules.trusted(found), is_last=True)
                 others = world._replace(row=row, workers=tuple(map(outdated, world.workers)))
-                yield became(f"claim to {kind}", others, i, worker(TakeLock(), claim, left=world.workers[i].left))
+                yield became(f"claim to {kind}", others, i, worker(AcquireLock(), claim, left=world.workers[i].left))
 
-    def _steps(self, world: World, i: int, each: Worker, step: Step) -> Iterator[Move[World]]:
+    def _steps(self, world: World, i: int, each: Worker, step: ProtocolStep) -> Iterator[Move[World]]:
         """The step's answers: the true one, and faults."""
         match step:
-            case TakeLock() | JudgeOwner() | ReplaceLock():
+            case AcquireLock() | CheckOwner() | ReplaceLock():
                 yield from self._locking(world, i, each, step)
             case Verify() if each.claim:
                 yield from self._verification(world, i, each.claim)
-            case Act() if each.claim:
+            case Execute() if each.claim:
                 yield from self._act(world, i, each, each.claim)
-            case ReportDone() | ReportFailure() | GiveBack() if each.claim:
+            case ReportDone() | ReportFailure() | ReleaseClaim() if each.claim:
                 yield from self._report(world, i, step, each.claim)
             case Unlock(lock):
                 if lock == OURS:
                     yield became("cannot unlock", world, i, worker(left="unreleased"), is_calm=False)
-                yield self._answer(world, i, Ok(), lock="free" if lock == OURS else "")
+                yield self._answer(world, i, StepDone(), lock="free" if lock == OURS else "")
             case _:
                 raise AssertionError(f"{step} without a claim")
 
-    def _locking(self, world: World, i: int, each: Worker, step: TakeLock | JudgeOwner | ReplaceLock) -> Iterator[Move[World]]:
+    def _locking(self, world: World, i: int, each: Worker, step: AcquireLock | CheckOwner | ReplaceLock) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
         match step:
-            case TakeLock() if world.lock == "free":
+            case AcquireLock() if world.lock == "free":
                 yield from self._putting(world, i)
-            case TakeLock():
-                yield self._answer(world, i, Occupied(THERE))
-            case JudgeOwner(found):
+            case AcquireLock():
+                yield self._answer(world, i, AlreadyLocked(THERE))
+            case CheckOwner(found):
                 is_dead = world.lock == "dead" or (each.left == "unheard" and self.rules.knows_its_unheard_locks)
                 if found == WAS_THERE or is_dead:
                     yield self._answer(world, i, OwnerDead())
                 if found == WAS_THERE or not is_dead:
-                    yield self._answer(world, i, OwnerMayLive("he lives"))
+                    yield self._answer(world, i, OwnerNotProvenDead("he lives"))
             case ReplaceLock(found) if found == THERE:
                 yield from self._putting(world, i)
             case ReplaceLock():
-                yield self._answer(world, i, TooLate())
+                yield self._answer(world, i, LostRace())
 
     def _putting(self, world: World, i: int) -> Iterator[Move[World]]:
         yield self._answer(world, i, Locked(OURS), lock="held")
@@ -270,28 +270,28 @@ class Possibilities:
 
     def _verification(self, world: World, i: int, claim: Claim) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
-        yield self._answer(world, i, Halted(), is_calm=False)
+        yield self._answer(world, i, Stopping(), is_calm=False)
         row = renewed(world.row, claim)
         if row is None:
-            yield self._answer(world, i, Fenced())
+            yield self._answer(world, i, ClaimLost())
         else:
             current = environment(row).generation == claim.generation
-            yield self._answer(world._replace(row=row), i, Current() if current else Newer())
+            yield self._answer(world._replace(row=row), i, ClaimCurrent() if current else NewerDesired())
 
     def _act(self, world: World, i: int, each: Worker, claim: Claim) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
-        yield self._answer(world, i, Halted(), is_calm=False)
+        yield self._answer(world, i, Stopping(), is_calm=False)
         is_sowing = claim.kind == Work.SOW
         if each.is_acting:
             made = Deployed(claim.version, is_whole=True) if is_sowing else NOTHING
-            yield self._answer(world._replace(deployed=made), i, Made(claim.version))
+            yield self._answer(world._replace(deployed=made), i, Applied(claim.version))
         elif is_sowing and claim.trusted_hash == claim.version:
-            yield self._answer(world, i, Made(claim.version))
+            yield self._answer(world, i, Applied(claim.version))
         else:
             begun = worker(each.step, claim, is_acting=True, left=each.left)
             yield became("begins to act", world._replace(deployed=HALF), i, begun)
 
-    def _report(self, world: World, i: int, step: Step, claim: Claim) -> Iterator[Move[World]]:
+    def _report(self, world: World, i: int, step: ProtocolStep, claim: Claim) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
         match step:
             case ReportDone():
@@ -301,19 +301,19 @@ class Possibilities:
             case _:
                 row = released(world.row, claim)
         if row is None:
-            yield self._answer(world, i, Fenced())
+            yield self._answer(world, i, ClaimLost())
         else:
-            yield self._answer(world._replace(row=row), i, Ok())
+            yield self._answer(world._replace(row=row), i, StepDone())
             yield self._answer(world._replace(row=row), i, TROUBLE, is_calm=False)  # written, but the answer was lost
 
-    def _answer(self, world: World, i: int, answer: Answer, *, lock: str = "", is_calm: bool = True) -> Move[World]:
+    def _answer(self, world: World, i: int, answer: StepResult, *, lock: str = "", is_calm: bool = True) -> Move[World]:
         """The worker's step is answered, and the table says what comes next; `lock`: what becomes of the lock."""
         each = world.workers[i]
         label, after = self._after(each, answer, left="" if lock else each.left)
         return became(label, world, i, after, lock=lock, is_calm=is_calm)
 
     @cache  # noqa: B019 - the rules live as long as the exploration
-    def _after(self, each: Worker, answer: Answer, *, left: str) -> tuple[str, Worker]:
+    def _after(self, each: Worker, answer: StepResult, *, left: str) -> tuple[str, Worker]:
         assert each.step is not None
         label = f"{type(each.step).__name__}: {type(answer).__name__}"
         step = plain(self.rules.table(each.step, answer))
@@ -344,29 +344,29 @@ def overtaken(each: Worker) -> Worker:
     """A worker after a change of the lock: what it knows of it is not there any more."""
     step = each.step
     match step:
-        case JudgeOwner():
-            step = JudgeOwner(WAS_THERE)
+        case CheckOwner():
+            step = CheckOwner(WAS_THERE)
         case ReplaceLock():
             step = ReplaceLock(WAS_THERE)
-        case Verify() | Act() | ReportDone() | Unlock():
+        case Verify() | Execute() | ReportDone() | Unlock():
             step = replace(step, lock=LOST)
-        case ReportFailure(lock, _) | GiveBack(lock, _) if lock:
+        case ReportFailure(lock, _) | ReleaseClaim(lock, _) if lock:
             step = replace(step, lock=LOST)
         case _:
             pass
     return worker(step, each.claim, is_acting=each.is_acting)
 
 
-def plain(step: Step) -> Step | None:
+def plain(step: ProtocolStep) -> ProtocolStep | None:
     """A step without what is only for people; None at the end."""
     match step:
         case ReportFailure(lock, _):
             return ReportFailure(lock, TROUBLE.problem)
-        case GiveBack(lock, _):
-            return GiveBack(lock, Ending.STOPPED)
+        case ReleaseClaim(lock, _):
+            return ReleaseClaim(lock, RunEnding.STOPPED)
         case Unlock(lock, _, _):
-            return Unlock(lock, Ending.STOPPED)
-        case Finish():
+            return Unlock(lock, RunEnding.STOPPED)
+        case EndRun():
             return None
         case _:
             return step

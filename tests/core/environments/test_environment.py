@@ -7,15 +7,15 @@ from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import (
     WIRE_STATE,
     Environment,
-    Event,
     Failure,
+    HistoryEvent,
     Lease,
     Phase,
+    RepositoryVersion,
     Source,
-    Version,
     Want,
     Work,
-    parse,
+    parse_environment,
 )
 from gromit.errors import Conflict
 from tests.core.environments import lives
@@ -24,7 +24,7 @@ from tests.core.environments.lives import BORN, TTL, after, born, build, claim, 
 
 @pytest.mark.parametrize("phase", Phase)
 def test_every_phase_is_derived_from_its_row(phase: Phase) -> None:
-    assert parse(in_phase(phase)).phase(BORN) is phase
+    assert parse_environment(in_phase(phase)).phase(BORN) is phase
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_a_tombstone_does_not_appear_on_the_old_wire() -> None:
     ("phase", "afterwards"), [(Phase.SOWING, Phase.PENDING), (Phase.REAPING, Phase.DELETING)], ids=["sowing", "reaping"]
 )
 def test_a_lease_is_valid_up_to_its_last_millisecond(phase: Phase, afterwards: Phase) -> None:
-    environment = parse(in_phase(phase))
+    environment = parse_environment(in_phase(phase))
     assert environment.phase(BORN + TTL) is phase
     assert environment.phase(BORN + TTL + 1) is afterwards
 
 
 def test_a_first_build_makes_this_environment() -> None:
-    environment = parse(born(build(version="sha-1", sequence=7, ref="refs/heads/integration/app-test"), protected=True))
+    environment = parse_environment(born(build(version="sha-1", sequence=7, ref="refs/heads/integration/app-test"), protected=True))
     assert environment == Environment(
         name="app-test",
         incarnation="one",
@@ -64,9 +64,9 @@ def test_a_first_build_makes_this_environment() -> None:
         generation=1,
         observed=0,
         versions={
-            "tyk": Version("sha-1", Source.REPORTED, ref="integration/app-test", sequence=7),
-            "tyk-analytics": Version("master", Source.DEFAULT),
-            "tyk-pump": Version("master", Source.DEFAULT),
+            "tyk": RepositoryVersion("sha-1", Source.REPORTED, ref="integration/app-test", sequence=7),
+            "tyk-analytics": RepositoryVersion("master", Source.DEFAULT),
+            "tyk-pump": RepositoryVersion("master", Source.DEFAULT),
         },
         sequences={"tyk": 7},
         redeploys={},
@@ -84,28 +84,28 @@ def test_a_first_build_makes_this_environment() -> None:
         hash_epoch=None,
         gone_ms=None,
         revision=1,
-        events=(Event(BORN, "ci", "created", "first"),),
+        events=(HistoryEvent(BORN, "ci", "created", "first"),),
     )
     assert environment.reported == {"tyk"}
 
 
 def test_a_claim_and_a_failure_are_told_whole() -> None:
     row = after(born(), work.claim(Work.SOW, Claimant("w1", "n1", "arn:task"), BORN, TTL))
-    assert parse(row).lease == Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task")
-    environment = parse(failed(row, now_ms=BORN + 5))
+    assert parse_environment(row).lease == Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task")
+    environment = parse_environment(failed(row, now_ms=BORN + 5))
     assert (environment.lease, environment.failure) == (None, Failure("terraform", "no", BORN + 5))
     assert (environment.attempts, environment.due_ms) == (1, BORN + 5 + 30_000)
 
 
 def test_a_reported_version_counts_more_than_a_fallback() -> None:
     row = after(born(), wanted.report(build("tyk-pump", "sha-9"), stamp()))
-    assert parse(row).versions["tyk-pump"] == Version("sha-9", Source.REPORTED, ref="app-test")
-    assert parse(row).reported == {"tyk", "tyk-pump"}
+    assert parse_environment(row).versions["tyk-pump"] == RepositoryVersion("sha-9", Source.REPORTED, ref="app-test")
+    assert parse_environment(row).reported == {"tyk", "tyk-pump"}
 
 
 def test_a_row_of_the_earlier_system_is_not_taken_for_one_of_ours() -> None:
     with pytest.raises(Conflict, match="earlier system"):
-        parse({"name": "app-test", "state": "new", "tyk": "sha"})
+        parse_environment({"name": "app-test", "state": "new", "tyk": "sha"})
 
 
 # ── the hash of what runs ─────────────────────────────────────────────────────────────────────────
@@ -114,7 +114,7 @@ def test_a_row_of_the_earlier_system_is_not_taken_for_one_of_ours() -> None:
 def trusted_by_the_next(row: dict[str, object]) -> str | None:
     """The hash that the next claimant is given, long after all leases."""
     late = BORN + 1_000_000_000
-    return parse(claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)).trusted_hash
+    return parse_environment(claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)).trusted_hash
 
 
 def test_the_hash_is_trusted_right_after_a_run_that_ended_well() -> None:
@@ -122,7 +122,7 @@ def test_the_hash_is_trusted_right_after_a_run_that_ended_well() -> None:
 
 
 def test_without_any_run_there_is_no_hash_to_trust() -> None:
-    assert parse(claim(born())).trusted_hash is None
+    assert parse_environment(claim(born())).trusted_hash is None
 
 
 def test_the_hash_is_not_trusted_after_a_run_that_was_killed() -> None:
@@ -142,7 +142,7 @@ def test_the_hash_is_not_trusted_after_a_claim_that_was_given_back() -> None:
 
 def test_the_hash_is_trusted_after_a_run_that_something_newer_overtook() -> None:
     row = after(claim(born()), wanted.report(build(version="sha-2"), stamp()))
-    row = after(row, work.sown_but_changed(fence_of(row), "n1", "h1", stamp()))
+    row = after(row, work.sown_superseded(fence_of(row), "n1", "h1", stamp()))
     assert trusted_by_the_next(row) == "h1"
 
 
@@ -150,7 +150,7 @@ def test_the_hash_is_not_trusted_after_a_reaping_that_was_overtaken_or_killed() 
     reaping = claim(deleted(sown(claim(born())), 0), Work.REAP)
     revived = after(reaping, wanted.report(build(version="sha-2"), stamp()))
     assert trusted_by_the_next(revived) is None
-    done = after(revived, work.reaped_but_revived(fence_of(revived), "n1", stamp()))
+    done = after(revived, work.reaped_revived(fence_of(revived), "n1", stamp()))
     assert trusted_by_the_next(done) is None
     assert "spec_hash" not in done
 
@@ -162,5 +162,5 @@ def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_re
 
 def test_a_new_incarnation_knows_no_hash() -> None:
     gone = in_phase(Phase.GONE)
-    row = after(gone, wanted.start(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again"))
+    row = after(gone, wanted.create_incarnation(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again"))
     assert trusted_by_the_next(row) is None

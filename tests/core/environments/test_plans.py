@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.environments.environment import Phase, Work
-from gromit.core.environments.plans import Item, Standing, plan
+from gromit.core.environments.plans import EnvironmentSummary, PlannedAction, plan
 
 
 def standing(
     name: str = "e", phase: Phase = Phase.PENDING, *, due_in_s: float = -1, protected: bool = False, observed: int = 0
-) -> Standing:
-    return Standing(
+) -> EnvironmentSummary:
+    return EnvironmentSummary(
         name=name,
         phase=phase,
         generation=3,
@@ -45,8 +45,8 @@ def standing(
         (Work.REAP, standing(phase=Phase.GONE), "none", "it is gone"),
     ],
 )
-def test_every_phase_has_its_action_and_reason(kind: Work, environment: Standing, action: str, why: str) -> None:
-    assert plan(kind, [environment], None) == [Item("e", action, why)]
+def test_every_phase_has_its_action_and_reason(kind: Work, environment: EnvironmentSummary, action: str, why: str) -> None:
+    assert plan(kind, [environment], None) == [PlannedAction("e", action, why)]
 
 
 def test_the_longest_due_comes_first_and_what_is_left_alone_last() -> None:
@@ -76,7 +76,7 @@ standings = st.builds(
 
 @given(st.sampled_from(Work), st.lists(standings, max_size=12, unique_by=lambda s: s.name), st.none() | st.integers(1, 4))
 def test_a_plan_names_every_environment_once_and_never_more_than_the_limit(
-    kind: Work, environments: list[Standing], limit: int | None
+    kind: Work, environments: list[EnvironmentSummary], limit: int | None
 ) -> None:
     items = plan(kind, environments, limit)
     assert sorted(i.name for i in items) == sorted(s.name for s in environments)

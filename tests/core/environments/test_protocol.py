@@ -10,35 +10,35 @@ from gromit.core.environments.claims import Fence
 from gromit.core.environments.locks import FoundLock, Lock
 from gromit.core.environments.protocol import (
     LOCKED,
-    Act,
-    Answer,
-    Broke,
-    Current,
-    Ending,
-    Fenced,
-    Finish,
-    GiveBack,
-    Halted,
-    JudgeOwner,
+    AcquireLock,
+    AlreadyLocked,
+    Applied,
+    CheckOwner,
+    ClaimCurrent,
+    ClaimLost,
+    EndRun,
+    Execute,
     Locked,
-    Made,
-    Newer,
-    Occupied,
-    Ok,
+    LostRace,
+    NewerDesired,
     OwnerDead,
-    OwnerMayLive,
+    OwnerNotProvenDead,
     Problem,
+    ProtocolStep,
+    ReleaseClaim,
     ReplaceLock,
     ReportDone,
     ReportFailure,
-    Step,
-    TakeLock,
-    TooLate,
+    RunEnding,
+    StepDone,
+    StepFailed,
+    StepResult,
+    Stopping,
     Unlock,
     Verify,
     next_step,
 )
-from gromit.core.environments.rows import Exceeds, Is, Same, Write
+from gromit.core.environments.rows import AttributeGreater, AttributesEqual, Equals, RowWrite
 from tests.core.environments.protocol_row import STAMP, Writes
 from tests.core.environments.protocol_world import Rules, explore
 
@@ -47,50 +47,68 @@ FOUND = FoundLock(environment="e", id="2", etag="y", who="w", operation="sow", c
 PROBLEM = Problem("terraform", "no")
 TAKEN = Problem(LOCKED, "somebody else took over the left lock first")
 
-TABLE: list[tuple[Step, Answer, Step]] = [
-    (TakeLock(), Locked(LOCK), Verify(LOCK)),
-    (TakeLock(), Occupied(FOUND), JudgeOwner(FOUND)),
-    (TakeLock(), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
-    (JudgeOwner(FOUND), OwnerDead(), ReplaceLock(FOUND)),
-    (JudgeOwner(FOUND), OwnerMayLive("he lives"), ReportFailure(None, Problem(LOCKED, "he lives"))),
-    (JudgeOwner(FOUND), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
+TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
+    (AcquireLock(), Locked(LOCK), Verify(LOCK)),
+    (AcquireLock(), AlreadyLocked(FOUND), CheckOwner(FOUND)),
+    (AcquireLock(), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
+    (CheckOwner(FOUND), OwnerDead(), ReplaceLock(FOUND)),
+    (CheckOwner(FOUND), OwnerNotProvenDead("he lives"), ReportFailure(None, Problem(LOCKED, "he lives"))),
+    (CheckOwner(FOUND), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
     (ReplaceLock(FOUND), Locked(LOCK), Verify(LOCK)),
-    (ReplaceLock(FOUND), TooLate(), ReportFailure(None, TAKEN)),
-    (ReplaceLock(FOUND), Broke(PROBLEM), ReportFailure(None, PROBLEM)),
-    (Verify(LOCK), Current(), Act(LOCK)),
-    (Verify(LOCK), Newer(), GiveBack(LOCK, Ending.SUPERSEDED)),
-    (Verify(LOCK), Halted(), GiveBack(LOCK, Ending.STOPPED)),
-    (Verify(LOCK), Fenced(), Unlock(LOCK, Ending.FENCED)),
-    (Verify(LOCK), Broke(PROBLEM), Unlock(LOCK, Ending.FAILED, PROBLEM)),
-    (Act(LOCK), Made("h"), ReportDone(LOCK, "h")),
-    (Act(LOCK), Broke(PROBLEM), ReportFailure(LOCK, PROBLEM)),
-    (Act(LOCK), Halted(), GiveBack(LOCK, Ending.STOPPED)),
-    (ReportDone(LOCK, "h"), Ok(), Unlock(LOCK, Ending.DONE)),
-    (ReportDone(LOCK, "h"), Fenced(), Unlock(LOCK, Ending.FENCED)),
-    (ReportDone(LOCK, "h"), Broke(PROBLEM), Unlock(LOCK, Ending.FAILED, PROBLEM)),
-    (ReportFailure(LOCK, PROBLEM), Ok(), Unlock(LOCK, Ending.FAILED, PROBLEM)),
-    (ReportFailure(LOCK, PROBLEM), Fenced(), Unlock(LOCK, Ending.FENCED, PROBLEM)),
-    (ReportFailure(LOCK, PROBLEM), Broke(TAKEN), Unlock(LOCK, Ending.FAILED, PROBLEM)),
-    (ReportFailure(None, PROBLEM), Ok(), Finish(Ending.FAILED, PROBLEM)),
-    (ReportFailure(None, PROBLEM), Fenced(), Finish(Ending.FENCED, PROBLEM)),
-    (ReportFailure(None, PROBLEM), Broke(TAKEN), Finish(Ending.FAILED, PROBLEM)),
-    (GiveBack(LOCK, Ending.STOPPED), Ok(), Unlock(LOCK, Ending.STOPPED)),
-    (GiveBack(LOCK, Ending.STOPPED), Fenced(), Unlock(LOCK, Ending.STOPPED)),
-    (GiveBack(LOCK, Ending.SUPERSEDED), Broke(PROBLEM), Unlock(LOCK, Ending.SUPERSEDED)),
-    (GiveBack(None, Ending.STOPPED), Ok(), Finish(Ending.STOPPED)),
-    (Unlock(LOCK, Ending.DONE), Ok(), Finish(Ending.DONE)),
-    (Unlock(LOCK, Ending.FAILED, PROBLEM), Broke(TAKEN), Finish(Ending.FAILED, PROBLEM)),
+    (ReplaceLock(FOUND), LostRace(), ReportFailure(None, TAKEN)),
+    (ReplaceLock(FOUND), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
+    (Verify(LOCK), ClaimCurrent(), Execute(LOCK)),
+    (Verify(LOCK), NewerDesired(), ReleaseClaim(LOCK, RunEnding.SUPERSEDED)),
+    (Verify(LOCK), Stopping(), ReleaseClaim(LOCK, RunEnding.STOPPED)),
+    (Verify(LOCK), ClaimLost(), Unlock(LOCK, RunEnding.FENCED)),
+    (Verify(LOCK), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
+    (Execute(LOCK), Applied("h"), ReportDone(LOCK, "h")),
+    (Execute(LOCK), StepFailed(PROBLEM), ReportFailure(LOCK, PROBLEM)),
+    (Execute(LOCK), Stopping(), ReleaseClaim(LOCK, RunEnding.STOPPED)),
+    (ReportDone(LOCK, "h"), StepDone(), Unlock(LOCK, RunEnding.DONE)),
+    (ReportDone(LOCK, "h"), ClaimLost(), Unlock(LOCK, RunEnding.FENCED)),
+    (ReportDone(LOCK, "h"), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), StepDone(), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), ClaimLost(), Unlock(LOCK, RunEnding.FENCED, PROBLEM)),
+    (ReportFailure(LOCK, PROBLEM), StepFailed(TAKEN), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), StepDone(), EndRun(RunEnding.FAILED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), ClaimLost(), EndRun(RunEnding.FENCED, PROBLEM)),
+    (ReportFailure(None, PROBLEM), StepFailed(TAKEN), EndRun(RunEnding.FAILED, PROBLEM)),
+    (ReleaseClaim(LOCK, RunEnding.STOPPED), StepDone(), Unlock(LOCK, RunEnding.STOPPED)),
+    (ReleaseClaim(LOCK, RunEnding.STOPPED), ClaimLost(), Unlock(LOCK, RunEnding.STOPPED)),
+    (ReleaseClaim(LOCK, RunEnding.SUPERSEDED), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.SUPERSEDED)),
+    (ReleaseClaim(None, RunEnding.STOPPED), StepDone(), EndRun(RunEnding.STOPPED)),
+    (Unlock(LOCK, RunEnding.DONE), StepDone(), EndRun(RunEnding.DONE)),
+    (Unlock(LOCK, RunEnding.FAILED, PROBLEM), StepFailed(TAKEN), EndRun(RunEnding.FAILED, PROBLEM)),
 ]
 
-STEPS: tuple[Step, ...] = (TakeLock(), JudgeOwner(FOUND), ReplaceLock(FOUND), Verify(LOCK), Act(LOCK), ReportDone(LOCK, "h"))
-ANSWERS: tuple[Answer, ...] = (
-    *(Locked(LOCK), Occupied(FOUND), OwnerDead(), OwnerMayLive("x"), TooLate(), Current(), Newer(), Fenced(), Made("h"), Ok()),
-    *(Halted(), Broke(PROBLEM)),
+STEPS: tuple[ProtocolStep, ...] = (
+    AcquireLock(),
+    CheckOwner(FOUND),
+    ReplaceLock(FOUND),
+    Verify(LOCK),
+    Execute(LOCK),
+    ReportDone(LOCK, "h"),
+)
+ANSWERS: tuple[StepResult, ...] = (
+    *(
+        Locked(LOCK),
+        AlreadyLocked(FOUND),
+        OwnerDead(),
+        OwnerNotProvenDead("x"),
+        LostRace(),
+        ClaimCurrent(),
+        NewerDesired(),
+        ClaimLost(),
+        Applied("h"),
+        StepDone(),
+    ),
+    *(Stopping(), StepFailed(PROBLEM)),
 )
 
 
 @pytest.mark.parametrize(("step", "answer", "following"), TABLE)
-def test_the_table_says_what_comes_next(step: Step, answer: Answer, following: Step) -> None:
+def test_the_table_says_what_comes_next(step: ProtocolStep, answer: StepResult, following: ProtocolStep) -> None:
     assert next_step(step, answer) == following
 
 
@@ -107,13 +125,13 @@ def test_an_answer_that_a_step_cannot_give_is_refused() -> None:
 
 def test_nothing_comes_after_the_end() -> None:
     with pytest.raises(TypeError, match="after the end"):
-        next_step(Finish(Ending.DONE), Ok())
+        next_step(EndRun(RunEnding.DONE), StepDone())
 
 
 def test_every_way_to_the_act_leads_through_a_verification_under_the_lock() -> None:
-    into_the_act = {(type(step), type(answer)) for step, answer, following in TABLE if isinstance(following, Act)}
+    into_the_act = {(type(step), type(answer)) for step, answer, following in TABLE if isinstance(following, Execute)}
     into_the_verification = {type(answer) for _, answer, following in TABLE if isinstance(following, Verify)}
-    assert (into_the_act, into_the_verification) == ({(Verify, Current)}, {Locked})
+    assert (into_the_act, into_the_verification) == ({(Verify, ClaimCurrent)}, {Locked})
 
 
 # ── every way through it ──────────────────────────────────────────────────────────────────────────
@@ -136,40 +154,42 @@ def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(events: 
     assert findings.crashes > 100_000
 
 
-def without_verification(step: Step, answer: Answer) -> Step:
+def without_verification(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
     following = next_step(step, answer)
-    return Act(following.lock) if isinstance(following, Verify) else following
+    return Execute(following.lock) if isinstance(following, Verify) else following
 
 
-def breaking_the_locks_of_the_living(step: Step, answer: Answer) -> Step:
+def breaking_the_locks_of_the_living(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
     match step, answer:
-        case JudgeOwner(found), OwnerMayLive():
+        case CheckOwner(found), OwnerNotProvenDead():
             return ReplaceLock(found)
         case _:
             return next_step(step, answer)
 
 
-def acting_without_the_lock(step: Step, answer: Answer) -> Step:
+def acting_without_the_lock(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
     match step, answer:
-        case ReplaceLock(), TooLate():
+        case ReplaceLock(), LostRace():
             return Verify(Lock(environment="e", id="past", etag="past"))
         case _:
             return next_step(step, answer)
 
 
-def whatever_is_wanted_by_now(write: Write) -> tuple[Write, ...]:
+def whatever_is_wanted_by_now(write: RowWrite) -> tuple[RowWrite, ...]:
     """A write that is accepted although something newer is wanted."""
     kept = tuple(
-        c for c in write.conditions if not isinstance(c, Same | Exceeds) and not (isinstance(c, Is) and c.attribute == "want")
+        c
+        for c in write.conditions
+        if not isinstance(c, AttributesEqual | AttributeGreater) and not (isinstance(c, Equals) and c.attribute == "want")
     )
     return (dataclasses.replace(write, conditions=kept),)
 
 
-def sown_too_generously(fence: Fence) -> tuple[Write, ...]:
+def sown_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
     return whatever_is_wanted_by_now(work.sown(fence, "nonce", "?", STAMP))
 
 
-def reaped_too_generously(fence: Fence) -> tuple[Write, ...]:
+def reaped_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
     return whatever_is_wanted_by_now(work.reaped(fence, "nonce", STAMP))
 
 

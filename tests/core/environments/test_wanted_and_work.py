@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import history, wanted, work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
-from gromit.core.environments.environment import Phase, Source, Version, Want, Work, parse
+from gromit.core.environments.environment import Phase, RepositoryVersion, Source, Want, Work, parse_environment
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
-from gromit.core.environments.rows import Accepted, Refused, Row, Write
+from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused
 from tests.core.environments.lives import (
     BORN,
     GRACE,
@@ -42,7 +42,7 @@ P, S, R, F, D, X = Phase.PENDING, Phase.SOWING, Phase.READY, Phase.FAILED, Phase
 class Transition:
     """A change, and the phase that it leads to out of each phase in which it is accepted."""
 
-    write: Callable[[Row], Write]
+    write: Callable[[Row], RowWrite]
     leads_to: dict[Phase, Phase]
 
 
@@ -67,14 +67,14 @@ TRANSITIONS = {
     "a deletion": Transition(lambda _: wanted.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, F: D}),
     "a part retired": Transition(lambda row: wanted.retire(row, "tyk", "master", stamp(LATER)), {P: P, S: S, R: P, F: P}),
     "the last part retired": Transition(
-        lambda row: wanted.retire_last(row, "tyk", "master", stamp(LATER), GRACE), {P: D, S: X, R: D, F: D}
+        lambda row: wanted.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE), {P: D, S: X, R: D, F: D}
     ),
     "protection": Transition(lambda _: wanted.protect(protected=True, stamp=stamp(LATER)), {P: P, S: S, R: R, F: F}),
     "a redeployment": Transition(lambda _: wanted.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}),
     "another try": Transition(lambda _: wanted.retry_now(stamp(LATER)), {F: P}),
-    "a sequence noted": Transition(lambda _: wanted.note_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}),
-    "a birth": Transition(lambda _: wanted.start(None, birth(), {}, stamp(LATER), ""), {}),
-    "a new incarnation": Transition(lambda row: wanted.start(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}),
+    "a sequence noted": Transition(lambda _: wanted.record_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}),
+    "a birth": Transition(lambda _: wanted.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}),
+    "a new incarnation": Transition(lambda row: wanted.create_incarnation(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}),
     "a claim to sow": Transition(lambda _: work.claim(Work.SOW, Claimant("w2", "n2"), LATER, TTL), {P: S, F: S}),
     "a claim to reap": Transition(lambda _: work.claim(Work.REAP, Claimant("w2", "n2"), LATER, TTL), {D: X}),
     "a renewal of the holder": Transition(lambda row: work.renew(Fence("w1", row["epoch"]), LATER, TTL), {S: S, X: X}),
@@ -87,7 +87,7 @@ TRANSITIONS = {
     "a success of somebody else": Transition(lambda row: work.sown(Fence("w2", row["epoch"]), "n2", "h", stamp(LATER)), {}),
     "a success of an earlier claim": Transition(lambda row: work.sown(Fence("w1", row["epoch"] - 1), "n1", "h", stamp(LATER)), {}),
     "an overtaken success without anything newer": Transition(
-        lambda row: work.sown_but_changed(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {}
+        lambda row: work.sown_superseded(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {}
     ),
 }
 
@@ -98,16 +98,16 @@ def test_each_change_is_accepted_in_its_phases_and_leads_where_it_should(name: s
     transition, row = TRANSITIONS[name], in_phase(phase)
     result = outcome(row, transition.write(row))
     if phase in transition.leads_to:
-        assert isinstance(result, Accepted)
-        assert parse(result.row).phase(LATER) is transition.leads_to[phase]
+        assert isinstance(result, WriteAccepted)
+        assert parse_environment(result.row).phase(LATER) is transition.leads_to[phase]
     else:
-        assert result == Refused(row)
+        assert result == WriteRefused(row)
 
 
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_without_a_row_only_a_birth_is_accepted(name: str) -> None:
     write = TRANSITIONS[name].write({"revision": 0, "epoch": 0})
-    assert isinstance(outcome(None, write), Accepted) is (name == "a birth")
+    assert isinstance(outcome(None, write), WriteAccepted) is (name == "a birth")
 
 
 WANTED = ("a newer build", "versions replaced", "versions merged", "a deletion", "a part retired", "a redeployment")
@@ -138,7 +138,7 @@ def test_other_changes_are_none_of_what_is_wanted(name: str) -> None:
 def test_a_build_never_loses_what_another_repository_has_reported() -> None:
     row = after(born(build("tyk", "sha-1")), wanted.report(build("tyk-pump", "sha-p"), stamp()))
     row = after(row, wanted.report(build("tyk", "sha-2"), stamp()))
-    assert {r: v.version for r, v in parse(row).versions.items()} == {
+    assert {r: v.version for r, v in parse_environment(row).versions.items()} == {
         "tyk": "sha-2",
         "tyk-pump": "sha-p",
         "tyk-analytics": "master",
@@ -148,17 +148,17 @@ def test_a_build_never_loses_what_another_repository_has_reported() -> None:
 def test_a_build_while_another_generation_is_being_sown_stays_to_be_done() -> None:
     row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
-    assert outcome(row, work.sown(fence, "n1", "h", stamp(LATER))) == Refused(row)
-    row = after(row, work.sown_but_changed(fence, "n1", "h", stamp(LATER)))
-    environment = parse(row)
+    assert outcome(row, work.sown(fence, "n1", "h", stamp(LATER))) == WriteRefused(row)
+    row = after(row, work.sown_superseded(fence, "n1", "h", stamp(LATER)))
+    environment = parse_environment(row)
     assert (environment.phase(LATER), environment.observed, environment.generation) == (Phase.PENDING, 1, 2)
     assert (environment.work, environment.due_ms) == (Work.SOW, LATER)
 
 
 def test_a_deletion_while_sowing_leads_to_reaping() -> None:
     row = deleted(claim(born()), now_ms=LATER)
-    row = after(row, work.sown_but_changed(fence_of(row), "n1", "h", stamp(LATER)))
-    environment = parse(row)
+    row = after(row, work.sown_superseded(fence_of(row), "n1", "h", stamp(LATER)))
+    environment = parse_environment(row)
     assert (environment.phase(LATER), environment.work, environment.due_ms) == (Phase.DELETING, Work.REAP, LATER + GRACE)
     assert environment.infra is True
 
@@ -166,8 +166,8 @@ def test_a_deletion_while_sowing_leads_to_reaping() -> None:
 def test_a_build_while_reaping_makes_everything_anew() -> None:
     row = after(in_phase(Phase.REAPING), wanted.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
-    assert outcome(row, work.reaped(fence, "n1", stamp(LATER))) == Refused(row)
-    environment = parse(after(row, work.reaped_but_revived(fence, "n1", stamp(LATER))))
+    assert outcome(row, work.reaped(fence, "n1", stamp(LATER))) == WriteRefused(row)
+    environment = parse_environment(after(row, work.reaped_revived(fence, "n1", stamp(LATER))))
     assert (environment.phase(LATER), environment.observed, environment.infra) == (Phase.PENDING, 0, False)
     assert (environment.work, environment.spec_hash) == (Work.SOW, None)
 
@@ -179,35 +179,35 @@ def test_a_build_while_reaping_makes_everything_anew() -> None:
 def test_a_build_with_a_sequence_must_be_newer_than_the_newest(known: int | None, reported: int | None, accepted: bool) -> None:
     row = born(build(sequence=known))
     result = outcome(row, wanted.report(build(version="sha-2", sequence=reported), stamp()))
-    assert isinstance(result, Accepted) is accepted
-    if isinstance(result, Accepted):
+    assert isinstance(result, WriteAccepted) is accepted
+    if isinstance(result, WriteAccepted):
         assert result.row.get("s#tyk") == (known if reported is None else reported)
 
 
 def test_sequences_of_different_repositories_do_not_meddle() -> None:
     row = born(build(sequence=100))
-    assert isinstance(outcome(row, wanted.report(build("tyk-pump", "x", sequence=1), stamp())), Accepted)
+    assert isinstance(outcome(row, wanted.report(build("tyk-pump", "x", sequence=1), stamp())), WriteAccepted)
 
 
 def test_a_noted_sequence_only_grows() -> None:
-    row = after(born(build(sequence=5)), wanted.note_sequence(build(sequence=7)))
-    assert parse(row).sequences == {"tyk": 7}
-    assert outcome(row, wanted.note_sequence(build(sequence=7))) == Refused(row)
-    assert outcome(row, wanted.note_sequence(build(sequence=6))) == Refused(row)
+    row = after(born(build(sequence=5)), wanted.record_sequence(build(sequence=7)))
+    assert parse_environment(row).sequences == {"tyk": 7}
+    assert outcome(row, wanted.record_sequence(build(sequence=7))) == WriteRefused(row)
+    assert outcome(row, wanted.record_sequence(build(sequence=6))) == WriteRefused(row)
     assert len(row["events"]) == 1
 
 
 def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
     row = after(claim(failed(claim(born()), 0)), wanted.report(build(version="sha-2"), stamp(LATER)))
-    environment = parse(row)
+    environment = parse_environment(row)
     assert (environment.attempts, environment.failure, environment.due_ms) == (0, None, LATER)
     assert environment.lease is not None
 
 
 def test_another_try_is_due_now_and_pauses_begin_anew() -> None:
     before = in_phase(Phase.FAILED)
-    row = parse(after(before, wanted.retry_now(stamp(BORN + 1))))
-    assert (row.due_ms, row.attempts, row.failure) == (BORN + 1, 0, parse(before).failure)
+    row = parse_environment(after(before, wanted.retry_now(stamp(BORN + 1))))
+    assert (row.due_ms, row.attempts, row.failure) == (BORN + 1, 0, parse_environment(before).failure)
 
 
 # ── PUT, PATCH, retirement ────────────────────────────────────────────────────────────────────────
@@ -215,25 +215,25 @@ def test_another_try_is_due_now_and_pauses_begin_anew() -> None:
 
 def test_replaced_versions_are_reported_and_no_others() -> None:
     row = after(born(build(sequence=3)), wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    fallbacks = {r: Version("app-test", Source.BRANCH) for r in ("tyk", "tyk-pump")}
+    fallbacks = {r: RepositoryVersion("app-test", Source.BRANCH) for r in ("tyk", "tyk-pump")}
     row = after(row, wanted.replace_versions(row, {"v#tyk-analytics": "sha-a"}, fallbacks, stamp()))
-    assert parse(row).versions == {
-        "tyk": Version("app-test", Source.BRANCH),
-        "tyk-pump": Version("app-test", Source.BRANCH),
-        "tyk-analytics": Version("sha-a", Source.REPORTED),
+    assert parse_environment(row).versions == {
+        "tyk": RepositoryVersion("app-test", Source.BRANCH),
+        "tyk-pump": RepositoryVersion("app-test", Source.BRANCH),
+        "tyk-analytics": RepositoryVersion("sha-a", Source.REPORTED),
     }
-    assert parse(row).sequences == {"tyk": 3}
+    assert parse_environment(row).sequences == {"tyk": 3}
 
 
 def test_versions_are_replaced_only_in_the_row_that_was_read() -> None:
     before = born()
     row = after(before, wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    assert outcome(row, wanted.replace_versions(before, {"v#tyk": "x"}, {}, stamp())) == Refused(row)
+    assert outcome(row, wanted.replace_versions(before, {"v#tyk": "x"}, {}, stamp())) == WriteRefused(row)
 
 
 def test_merged_versions_leave_the_others() -> None:
     row = after(born(), wanted.merge_versions({"v#tyk-pump": "sha-p"}, stamp()))
-    assert {r: v.version for r, v in parse(row).versions.items()} == {
+    assert {r: v.version for r, v in parse_environment(row).versions.items()} == {
         "tyk": "sha-1",
         "tyk-pump": "sha-p",
         "tyk-analytics": "master",
@@ -243,19 +243,19 @@ def test_merged_versions_leave_the_others() -> None:
 def test_a_retired_part_falls_back_to_the_default_and_another_ref_may_take_its_place() -> None:
     row = after(born(build(sequence=4)), wanted.report(build("tyk-pump", "sha-p"), stamp()))
     row = after(row, wanted.retire(row, "tyk", "main", stamp()))
-    environment = parse(row)
-    assert environment.versions["tyk"] == Version("main", Source.DEFAULT)
+    environment = parse_environment(row)
+    assert environment.versions["tyk"] == RepositoryVersion("main", Source.DEFAULT)
     assert environment.reported == {"tyk-pump"}
     assert environment.want is Want.UP
     assert environment.sequences == {"tyk": 4}
-    assert isinstance(outcome(row, wanted.report(build(version="sha-3", ref="other/app-test"), stamp())), Accepted)
-    assert isinstance(outcome(row, wanted.report(build(version="sha-3", sequence=4), stamp())), Refused)
+    assert isinstance(outcome(row, wanted.report(build(version="sha-3", ref="other/app-test"), stamp())), WriteAccepted)
+    assert isinstance(outcome(row, wanted.report(build(version="sha-3", sequence=4), stamp())), WriteRefused)
 
 
 def test_the_last_part_retired_deletes_with_its_grace_and_keeps_the_sequence() -> None:
     row = born(build(sequence=4))
-    row = after(row, wanted.retire_last(row, "tyk", "main", stamp(), GRACE))
-    environment = parse(row)
+    row = after(row, wanted.retire_last_repository(row, "tyk", "main", stamp(), GRACE))
+    environment = parse_environment(row)
     assert (environment.want, environment.work, environment.due_ms) == (Want.GONE, Work.REAP, BORN + GRACE)
     assert environment.reported == frozenset()
     assert environment.sequences == {"tyk": 4}
@@ -265,8 +265,12 @@ def test_the_last_part_retired_deletes_with_its_grace_and_keeps_the_sequence() -
 def test_a_part_is_retired_only_in_the_row_that_was_read(last: bool) -> None:
     before = born()
     row = after(before, wanted.report(build(version="sha-2"), stamp()))
-    write = wanted.retire_last(before, "tyk", "master", stamp(), GRACE) if last else wanted.retire(before, "tyk", "master", stamp())
-    assert outcome(row, write) == Refused(row)
+    write = (
+        wanted.retire_last_repository(before, "tyk", "master", stamp(), GRACE)
+        if last
+        else wanted.retire(before, "tyk", "master", stamp())
+    )
+    assert outcome(row, write) == WriteRefused(row)
 
 
 # ── deletion, protection, revival, tombstones ─────────────────────────────────────────────────────
@@ -274,31 +278,31 @@ def test_a_part_is_retired_only_in_the_row_that_was_read(last: bool) -> None:
 
 def test_a_protected_environment_can_be_neither_deleted_nor_reaped() -> None:
     row = born(protected=True)
-    assert outcome(row, wanted.delete(stamp(), 0, "")) == Refused(row)
-    assert outcome(row, wanted.retire_last(row, "tyk", "master", stamp(), 0)) == Refused(row)
+    assert outcome(row, wanted.delete(stamp(), 0, "")) == WriteRefused(row)
+    assert outcome(row, wanted.retire_last_repository(row, "tyk", "master", stamp(), 0)) == WriteRefused(row)
     meddled = {**deleted(born(), 0), "protected": True}
-    assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == Refused(meddled)
+    assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == WriteRefused(meddled)
     freed = after(row, wanted.protect(protected=False, stamp=stamp()))
-    assert isinstance(outcome(freed, wanted.delete(stamp(), 0, "")), Accepted)
+    assert isinstance(outcome(freed, wanted.delete(stamp(), 0, "")), WriteAccepted)
 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_protecting_twice_changes_nothing(protected: bool) -> None:
     row = born(protected=protected)
-    assert outcome(row, wanted.protect(protected=protected, stamp=stamp())) == Refused(row)
+    assert outcome(row, wanted.protect(protected=protected, stamp=stamp())) == WriteRefused(row)
 
 
 def test_a_deletion_is_reaped_after_its_grace_and_not_before() -> None:
     row = deleted(in_phase(Phase.READY), GRACE)
     write = work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE - 1, TTL)
-    assert outcome(row, write) == Refused(row)
-    assert isinstance(outcome(row, work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE, TTL)), Accepted)
+    assert outcome(row, write) == WriteRefused(row)
+    assert isinstance(outcome(row, work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE, TTL)), WriteAccepted)
 
 
 def test_a_build_within_the_grace_revives_with_all_that_was_reported() -> None:
     row = after(born(), wanted.report(build("tyk-pump", "sha-p"), stamp()))
     row = after(deleted(row), wanted.report(build(version="sha-2"), stamp(LATER)))
-    environment = parse(row)
+    environment = parse_environment(row)
     assert (environment.want, environment.work, environment.due_ms) == (Want.UP, Work.SOW, LATER)
     assert {r: environment.versions[r].version for r in environment.reported} == {"tyk": "sha-2", "tyk-pump": "sha-p"}
 
@@ -317,10 +321,10 @@ def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tom
     old = claim(deleted(old, 0), Work.REAP)
     gone = after(old, work.reaped(fence_of(old), "n1", stamp()))
     reported = wanted.build_attributes(build(version="sha-5", sequence=10))
-    row = after(gone, wanted.start(gone, birth(protected=True), reported, stamp(LATER), "again"))
-    environment = parse(row)
+    row = after(gone, wanted.create_incarnation(gone, birth(protected=True), reported, stamp(LATER), "again"))
+    environment = parse_environment(row)
     assert environment.sequences == {"tyk": 10, "tyk-pump": 3}
-    assert environment.versions["tyk-pump"] == Version("master", Source.DEFAULT)
+    assert environment.versions["tyk-pump"] == RepositoryVersion("master", Source.DEFAULT)
     assert environment.reported == {"tyk"}
     assert (environment.epoch, environment.generation) == (gone["epoch"], gone["generation"] + 1)
     assert (environment.observed, environment.infra, environment.redeploys) == (0, False, {})
@@ -331,8 +335,8 @@ def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tom
 
 def test_a_new_incarnation_takes_the_place_of_the_tombstone_that_was_read_alone() -> None:
     gone = in_phase(Phase.GONE)
-    reborn = after(gone, wanted.start(gone, birth(), {"v#tyk": "a"}, stamp(), ""))
-    assert outcome(reborn, wanted.start(gone, birth(), {"v#tyk": "b"}, stamp(), "")) == Refused(reborn)
+    reborn = after(gone, wanted.create_incarnation(gone, birth(), {"v#tyk": "a"}, stamp(), ""))
+    assert outcome(reborn, wanted.create_incarnation(gone, birth(), {"v#tyk": "b"}, stamp(), "")) == WriteRefused(reborn)
 
 
 def test_an_epoch_never_repeats_even_if_the_tombstone_is_gone() -> None:
@@ -353,7 +357,7 @@ def test_a_claim_takes_the_newest_generation_under_a_new_epoch() -> None:
 def test_somebody_else_claims_only_when_the_lease_is_over() -> None:
     row = claim(born())
     write = work.claim(Work.SOW, Claimant("w2", "n2"), BORN + TTL, TTL)
-    assert outcome(row, write) == Refused(row)
+    assert outcome(row, write) == WriteRefused(row)
     taken = claim(row, holder="w2", now_ms=BORN + TTL + 1, nonce="n2")
     assert (taken["holder"], taken["epoch"]) == ("w2", row["epoch"] + 1)
 
@@ -366,17 +370,17 @@ def test_the_task_of_an_earlier_holder_does_not_stay() -> None:
     assert again["task"] == "arn:3"
 
 
-def worker_writes(fence: Fence) -> dict[str, Write]:
+def worker_writes(fence: Fence) -> dict[str, RowWrite]:
     failure = {"kind": "k", "message": "m"}
     return {
         "renew": work.renew(fence, LATER, TTL),
         "release": work.release(fence),
         "sown": work.sown(fence, "n1", "h", stamp()),
-        "sown_but_changed": work.sown_but_changed(fence, "n1", "h", stamp()),
+        "sown_but_changed": work.sown_superseded(fence, "n1", "h", stamp()),
         "reaped": work.reaped(fence, "n1", stamp()),
-        "reaped_but_revived": work.reaped_but_revived(fence, "n1", stamp()),
+        "reaped_but_revived": work.reaped_revived(fence, "n1", stamp()),
         "failed": work.failed(fence, failure, 0, stamp()),
-        "failed_but_changed": work.failed_but_changed(fence, failure, stamp()),
+        "failed_but_changed": work.failed_superseded(fence, failure, stamp()),
     }
 
 
@@ -388,9 +392,9 @@ def test_a_worker_that_lost_its_claim_can_change_nothing(name: str, kind: Work, 
     row = claim(first, kind, "w2", BORN + TTL + 1, "n2")
     if overtaken:
         row = after(row, wanted.report(build(version="sha-2"), stamp()))
-    assert outcome(row, worker_writes(fence_of(first))[name]) == Refused(row)
+    assert outcome(row, worker_writes(fence_of(first))[name]) == WriteRefused(row)
     same_name_again = claim(first, kind, "w1", BORN + TTL + 1, "n2")
-    assert outcome(same_name_again, worker_writes(fence_of(first))[name]) == Refused(same_name_again)
+    assert outcome(same_name_again, worker_writes(fence_of(first))[name]) == WriteRefused(same_name_again)
 
 
 @pytest.mark.parametrize("name", worker_writes(Fence("w", 0)))
@@ -408,13 +412,13 @@ def test_a_worker_never_changes_what_is_wanted(name: str, kind: Work, overtaken:
 
 def test_a_lease_that_is_over_but_nobody_elses_may_still_report() -> None:
     row = claim(born())
-    assert parse(sown(row, now_ms=BORN + 10 * TTL)).phase(BORN + 10 * TTL) is Phase.READY
+    assert parse_environment(sown(row, now_ms=BORN + 10 * TTL)).phase(BORN + 10 * TTL) is Phase.READY
 
 
 def test_a_failure_backs_off_and_counts() -> None:
     row = failed(claim(born()), 30_000)
     row = failed(claim(row, now_ms=BORN + 30_000), 60_000, BORN + 40_000)
-    environment = parse(row)
+    environment = parse_environment(row)
     assert (environment.attempts, environment.due_ms) == (2, BORN + 100_000)
     assert environment.failure is not None
     assert environment.failure.at_ms == BORN + 40_000
@@ -423,8 +427,8 @@ def test_a_failure_backs_off_and_counts() -> None:
 def test_a_failure_of_what_nobody_wants_any_more_does_not_delay_what_is_wanted() -> None:
     row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
     failure = {"kind": "k", "message": "m"}
-    assert outcome(row, work.failed(fence_of(row), failure, 1, stamp(LATER))) == Refused(row)
-    environment = parse(after(row, work.failed_but_changed(fence_of(row), failure, stamp(LATER))))
+    assert outcome(row, work.failed(fence_of(row), failure, 1, stamp(LATER))) == WriteRefused(row)
+    environment = parse_environment(after(row, work.failed_superseded(fence_of(row), failure, stamp(LATER))))
     assert (environment.phase(LATER), environment.due_ms, environment.attempts) == (Phase.PENDING, LATER, 0)
 
 
@@ -439,8 +443,8 @@ def full() -> dict[str, Any]:
 def test_a_full_history_takes_no_more_events_until_it_is_cut_to_the_newest() -> None:
     row = full()
     write = wanted.report(build(version="sha-2"), stamp())
-    assert outcome(row, write) == Refused(row)
-    cut = after(row, history.cut_history(row))
+    assert outcome(row, write) == WriteRefused(row)
+    cut = after(row, history.truncate_history(row))
     assert [e["text"] for e in cut["events"]] == [str(i) for i in range(HISTORY_MAX - HISTORY_KEPT, HISTORY_MAX)]
     assert cut["generation"] == row["generation"]
     assert len(after(cut, write)["events"]) == HISTORY_KEPT + 1
@@ -449,14 +453,14 @@ def test_a_full_history_takes_no_more_events_until_it_is_cut_to_the_newest() -> 
 def test_a_history_is_cut_only_in_the_row_that_was_read() -> None:
     row = full()
     changed = {**row, "revision": row["revision"] + 1}
-    assert outcome(changed, history.cut_history(row)) == Refused(changed)
+    assert outcome(changed, history.truncate_history(row)) == WriteRefused(changed)
 
 
 def test_a_full_history_does_not_keep_a_worker_from_renewing_or_claiming() -> None:
     row = full()
     held = claim(row)
-    assert isinstance(outcome(held, work.renew(fence_of(held), LATER, TTL)), Accepted)
-    assert isinstance(outcome(held, work.release(fence_of(held))), Accepted)
+    assert isinstance(outcome(held, work.renew(fence_of(held), LATER, TTL)), WriteAccepted)
+    assert isinstance(outcome(held, work.release(fence_of(held))), WriteAccepted)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,17 @@ from typing import Any
 import pytest
 
 from gromit.core.security import oidc
-from gromit.core.security.oidc import LEEWAY_S, LONGEST, Invalid, Job, check_agrees, judge, make_terms, presented
-from gromit.core.security.tokens import Grant, Verb, format_token
+from gromit.core.security.oidc import (
+    LEEWAY_S,
+    LONGEST,
+    GithubJob,
+    InvalidToken,
+    bearer_jwt,
+    judge_claims,
+    oidc_policy,
+    require_build_of_job,
+)
+from gromit.core.security.tokens import Grant, TokenPermission, format_token
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
 from tests.fakes.issuer import AUDIENCE, OWNER, OWNER_ID, SHA, claims_of
@@ -16,14 +25,14 @@ NOW = Millis(NOW_S * 1000)
 ISSUER = "https://issuer.example.com"
 
 
-def _judge(*owners: str, at: Millis = NOW, **more: Any) -> Job | Invalid:
+def _judge(*owners: str, at: Millis = NOW, **more: Any) -> GithubJob | InvalidToken:
     claims = {"iss": ISSUER, **claims_of(now=NOW_S, **more)}
-    return judge(claims, make_terms(ISSUER, AUDIENCE, owners or (OWNER_ID,)), at)
+    return judge_claims(claims, oidc_policy(ISSUER, AUDIENCE, owners or (OWNER_ID,)), at)
 
 
-def _job(**more: Any) -> Job:
+def _job(**more: Any) -> GithubJob:
     job = _judge(**more)
-    assert isinstance(job, Job), job
+    assert isinstance(job, GithubJob), job
     return job
 
 
@@ -33,21 +42,25 @@ class TestWhatAJobMayDo:
     @pytest.mark.parametrize("event", ["push", "workflow_dispatch", "schedule", "create", "pull_request_target", "workflow_run"])
     def test_a_job_may_report_the_build_of_its_own_ref_and_commit(self, event: str) -> None:
         job = _job(event=event, head_ref="stranger" if event == "pull_request_target" else "")
-        assert (job.grant, job.ref, job.sha) == (Grant(repositories=("tyk",), verbs=(Verb.NEWBUILD,)), "refs/heads/app-test", SHA)
+        assert (job.grant, job.ref, job.sha) == (
+            Grant(repositories=("tyk",), verbs=(TokenPermission.NEWBUILD,)),
+            "refs/heads/app-test",
+            SHA,
+        )
 
     def test_a_pull_request_may_report_its_head_whose_commit_the_issuer_does_not_tell(self) -> None:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="feature/app-test")
-        assert (job.ref, job.sha, job.grant.verbs) == ("feature/app-test", None, (Verb.NEWBUILD,))
+        assert (job.ref, job.sha, job.grant.verbs) == ("feature/app-test", None, (TokenPermission.NEWBUILD,))
 
     def test_a_deletion_may_retire_parts_of_its_repository_and_report_nothing(self) -> None:
         job = _job(event="delete")
-        assert (job.ref, job.sha, job.grant) == (None, None, Grant(repositories=("tyk",), verbs=(Verb.DELETE,)))
+        assert (job.ref, job.sha, job.grant) == (None, None, Grant(repositories=("tyk",), verbs=(TokenPermission.DELETE,)))
         assert job.grant.only_repository() == "tyk"
 
     def test_an_event_on_a_merge_that_is_no_branch_may_report_nothing(self) -> None:
         job = _job(event="pull_request_review", ref="refs/pull/7/merge")
         with pytest.raises(TrustError, match="pull_request_review does not say which branch"):
-            check_agrees(job, repo="tyk", ref="refs/pull/7/merge", sha=SHA)
+            require_build_of_job(job, repo="tyk", ref="refs/pull/7/merge", sha=SHA)
 
     def test_it_is_known_by_repository_and_run(self) -> None:
         job = _job(repository="tyk-pump")
@@ -59,7 +72,7 @@ class TestWhoseTokensAreTaken:
 
     @pytest.mark.parametrize("owner", [OWNER_ID, OWNER, OWNER.upper(), OWNER.lower()])
     def test_an_owner_is_listed_by_id_or_by_name_in_any_case(self, owner: str) -> None:
-        assert isinstance(_judge("someone-else", owner), Job)
+        assert isinstance(_judge("someone-else", owner), GithubJob)
 
     @pytest.mark.parametrize("owner", ["tyk", f"{OWNER}/tyk", "14286346", "*", ""])
     def test_every_other_owner_is_refused(self, owner: str) -> None:
@@ -69,11 +82,11 @@ class TestWhoseTokensAreTaken:
     def test_a_name_of_digits_does_not_pass_for_an_id(self) -> None:
         claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {"repository": f"{OWNER_ID}/tyk", "repository_owner": OWNER_ID}
         with pytest.raises(TrustError):
-            judge({**claims, "repository_owner_id": "9"}, make_terms(ISSUER, AUDIENCE, (OWNER_ID,)), NOW)
+            judge_claims({**claims, "repository_owner_id": "9"}, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)), NOW)
 
     def test_a_listed_id_serves_whatever_its_name_is_now(self) -> None:
         claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {"repository": "renamed/tyk", "repository_owner": "renamed"}
-        assert isinstance(judge(claims, make_terms(ISSUER, AUDIENCE, (OWNER_ID,)), NOW), Job)
+        assert isinstance(judge_claims(claims, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)), NOW), GithubJob)
 
 
 class TestTime:
@@ -82,24 +95,24 @@ class TestTime:
     @pytest.mark.parametrize(("late_s", "good"), [(0, True), (300 + LEEWAY_S - 1, True), (300 + LEEWAY_S, False), (10**6, False)])
     def test_an_expired_one_is_invalid(self, late_s: int, good: bool) -> None:
         found = _judge(at=Millis((NOW_S + late_s) * 1000))
-        assert isinstance(found, Job) is good
-        assert good or found == Invalid("it has expired: ask for a new one right before it is used")
+        assert isinstance(found, GithubJob) is good
+        assert good or found == InvalidToken("it has expired: ask for a new one right before it is used")
 
     @pytest.mark.parametrize("claim", ["nbf", "iat"])
     @pytest.mark.parametrize(("ahead_s", "good"), [(LEEWAY_S, True), (LEEWAY_S + 1, False), (10**6, False)])
     def test_one_from_the_future_is_invalid(self, claim: str, ahead_s: int, good: bool) -> None:
         more: dict[str, Any] = {claim: NOW_S + ahead_s, "exp": NOW_S + 10**7}
         found = _judge(**more)
-        assert isinstance(found, Job) is good
-        assert good or found == Invalid("it is not valid yet: is a clock wrong?")
+        assert isinstance(found, GithubJob) is good
+        assert good or found == InvalidToken("it is not valid yet: is a clock wrong?")
 
     @pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), 1e300, [NOW_S], {}])
     def test_without_a_time_of_expiry_it_is_invalid(self, value: Any) -> None:
-        assert _judge(exp=value) == Invalid("it does not say when it expires")
+        assert _judge(exp=value) == InvalidToken("it does not say when it expires")
 
     @pytest.mark.parametrize("value", ["now", True, float("inf")])
     def test_what_is_no_time_is_not_taken_for_one(self, value: Any) -> None:
-        assert _judge(nbf=value) == Invalid("its claim nbf is not a time")
+        assert _judge(nbf=value) == InvalidToken("its claim nbf is not a time")
 
 
 @pytest.mark.parametrize(
@@ -130,8 +143,10 @@ class TestTime:
 )
 def test_a_token_whose_claims_do_not_fit_is_invalid(more: dict[str, Any], reason: str) -> None:
     told = claims_of(now=NOW_S) | {"iss": ISSUER} | more
-    found = judge({k: v for k, v in told.items() if v is not None}, make_terms(ISSUER, AUDIENCE, (OWNER_ID, "stranger")), NOW)
-    assert isinstance(found, Invalid)
+    found = judge_claims(
+        {k: v for k, v in told.items() if v is not None}, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID, "stranger")), NOW
+    )
+    assert isinstance(found, InvalidToken)
     assert reason in found.reason
 
 
@@ -141,7 +156,7 @@ class TestAgreement:
     @pytest.mark.parametrize("repo", ["tyk", f"{OWNER}/tyk", f"{OWNER.lower()}/tyk", f"{OWNER}%2Ftyk"])
     @pytest.mark.parametrize("ref", ["refs/heads/app-test", "app-test", "refs%2Fheads%2Fapp-test"])
     def test_the_same_build_in_every_form_of_the_wire_agrees(self, repo: str, ref: str) -> None:
-        check_agrees(_job(), repo=repo, ref=ref, sha=SHA)
+        require_build_of_job(_job(), repo=repo, ref=ref, sha=SHA)
 
     @pytest.mark.parametrize(
         ("build", "reason"),
@@ -158,27 +173,27 @@ class TestAgreement:
     )
     def test_another_build_is_refused_with_the_reason(self, build: dict[str, str], reason: str) -> None:
         with pytest.raises(TrustError, match=reason):
-            check_agrees(_job(), **{"repo": "tyk", "ref": "app-test", "sha": SHA, **build})
+            require_build_of_job(_job(), **{"repo": "tyk", "ref": "app-test", "sha": SHA, **build})
 
     def test_a_pull_request_is_bound_to_its_head_branch(self) -> None:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="app-test")
-        check_agrees(job, repo="tyk", ref="app-test", sha="the-head")
+        require_build_of_job(job, repo="tyk", ref="app-test", sha="the-head")
         with pytest.raises(TrustError, match="of another ref"):
-            check_agrees(job, repo="tyk", ref="refs/pull/7/merge", sha=SHA)
+            require_build_of_job(job, repo="tyk", ref="refs/pull/7/merge", sha=SHA)
 
     def test_a_deletion_reports_nothing(self) -> None:
         with pytest.raises(TrustError, match="delete does not say"):
-            check_agrees(_job(event="delete"), repo="tyk", ref="master", sha=SHA)
+            require_build_of_job(_job(event="delete"), repo="tyk", ref="master", sha=SHA)
 
     def test_a_percent_sign_in_a_branch_is_itself_in_the_claim_and_encoded_on_the_wire(self) -> None:
         job = _job(ref="refs/heads/at-100%25")
-        check_agrees(job, repo="tyk", ref="refs/heads/at-100%2525", sha=SHA)
+        require_build_of_job(job, repo="tyk", ref="refs/heads/at-100%2525", sha=SHA)
         with pytest.raises(TrustError):
-            check_agrees(job, repo="tyk", ref="refs/heads/at-100%25", sha=SHA)
+            require_build_of_job(job, repo="tyk", ref="refs/heads/at-100%25", sha=SHA)
 
     def test_a_ref_that_names_nothing_is_refused_as_on_the_wire(self) -> None:
         with pytest.raises(InvalidInput):
-            check_agrees(_job(), repo="tyk", ref="...", sha=SHA)
+            require_build_of_job(_job(), repo="tyk", ref="...", sha=SHA)
 
 
 class TestPresented:
@@ -186,14 +201,14 @@ class TestPresented:
 
     @pytest.mark.parametrize("header", ["a.b.c", "Bearer a.b.c", "bearer  a.b.c ", "a..", "B.b.c"])
     def test_three_parts_are_a_jwt(self, header: str) -> None:
-        assert presented(header) in {"a.b.c", "a..", "B.b.c"}
+        assert bearer_jwt(header) in {"a.b.c", "a..", "B.b.c"}
 
     @pytest.mark.parametrize("header", ["", "a.b", "a.b.c.d", "Basic a.b.c", "Bearer a.b.c d", "a.b." + "c" * LONGEST])
     def test_everything_else_is_none(self, header: str) -> None:
-        assert presented(header) is None
+        assert bearer_jwt(header) is None
 
     def test_a_token_of_ours_is_never_taken_for_one(self) -> None:
-        assert presented(f"Bearer {format_token(bytes(range(224, 256)))}") is None
+        assert bearer_jwt(f"Bearer {format_token(bytes(range(224, 256)))}") is None
 
     def test_the_longest_one_may_be_as_long_as_it_says(self) -> None:
-        assert presented("a.b." + "c" * (oidc.LONGEST - 4)) is not None
+        assert bearer_jwt("a.b." + "c" * (oidc.LONGEST - 4)) is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.security.roles import Role, admits, find_role, role_uri
+from gromit.core.security.roles import Role, find_role, is_allowed, role_uri
 from gromit.errors import TrustError
 
 G, W, OP, V = Role.GATEWAY, Role.WORKER, Role.OPERATOR, Role.VIEWER
@@ -44,17 +44,17 @@ def _expected(method: str, route: str) -> frozenset[Role]:
 
 @pytest.mark.parametrize(("method", "route"), list(itertools.product(METHODS, CHANGES)))
 def test_every_role_has_exactly_the_rights_of_the_table(method: str, route: str) -> None:
-    assert {role for role in Role if admits(role, method, route)} == _expected(method, route)
+    assert {role for role in Role if is_allowed(role, method, route)} == _expected(method, route)
 
 
 @pytest.mark.parametrize(("method", "route"), list(itertools.product(METHODS, CHANGES)))
 def test_without_a_role_nothing_is_allowed(method: str, route: str) -> None:
-    assert not admits(None, method, route)
+    assert not is_allowed(None, method, route)
 
 
 def test_the_name_of_a_parameter_does_not_matter() -> None:
-    assert admits(OP, "PUT", "/env/{environment}")
-    assert not admits(V, "PUT", "/env/{environment}")
+    assert is_allowed(OP, "PUT", "/env/{environment}")
+    assert not is_allowed(V, "PUT", "/env/{environment}")
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gromit import log
 from gromit.core.security import tokens
-from gromit.core.security.tokens import Grant, TokenEntry, Verb
+from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput
 
@@ -17,7 +17,7 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
 GRANTS = [
     tokens.make_grant(repositories, verbs)
     for repositories in [["tyk"], ["tyk-pump"], ["tyk", "tyk-pump"], ["*"]]
-    for verbs in [[Verb.NEWBUILD], [Verb.DELETE], list(Verb)]
+    for verbs in [[TokenPermission.NEWBUILD], [TokenPermission.DELETE], list(TokenPermission)]
 ]
 
 
@@ -31,22 +31,30 @@ def _entry(token: str, number: int = 0, *, expires: int | None = None) -> TokenE
     )
 
 
-@pytest.mark.parametrize(("grant", "repository", "verb"), list(itertools.product(GRANTS, REPOSITORIES, Verb)))
-def test_a_grant_allows_what_it_names_and_nothing_else(grant: Grant, repository: str, verb: Verb) -> None:
+@pytest.mark.parametrize(("grant", "repository", "verb"), list(itertools.product(GRANTS, REPOSITORIES, TokenPermission)))
+def test_a_grant_allows_what_it_names_and_nothing_else(grant: Grant, repository: str, verb: TokenPermission) -> None:
     named = grant.repositories == ("*",) or repository in grant.repositories
     assert grant.allows(repository, verb) is (named and verb in grant.verbs)
 
 
 def test_repositories_are_named_as_on_the_wire() -> None:
-    grant = tokens.make_grant(["TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk", "tyk"], [Verb.DELETE, Verb.DELETE])
-    assert grant == Grant(repositories=("tyk", "tyk-pump"), verbs=(Verb.DELETE,))
+    grant = tokens.make_grant(
+        ["TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk", "tyk"], [TokenPermission.DELETE, TokenPermission.DELETE]
+    )
+    assert grant == Grant(repositories=("tyk", "tyk-pump"), verbs=(TokenPermission.DELETE,))
 
 
 @pytest.mark.parametrize(
     ("repositories", "verbs"),
-    [([], [Verb.DELETE]), (["tyk"], []), (["*", "tyk"], [Verb.DELETE]), (["ty k"], [Verb.DELETE]), (["tyk*"], [Verb.DELETE])],
+    [
+        ([], [TokenPermission.DELETE]),
+        (["tyk"], []),
+        (["*", "tyk"], [TokenPermission.DELETE]),
+        (["ty k"], [TokenPermission.DELETE]),
+        (["tyk*"], [TokenPermission.DELETE]),
+    ],
 )
-def test_a_grant_of_nothing_or_of_nonsense_is_refused(repositories: list[str], verbs: list[Verb]) -> None:
+def test_a_grant_of_nothing_or_of_nonsense_is_refused(repositories: list[str], verbs: list[TokenPermission]) -> None:
     with pytest.raises(InvalidInput):
         tokens.make_grant(repositories, verbs)
 
@@ -90,12 +98,12 @@ def test_the_token_cannot_be_read_from_what_is_kept() -> None:
     ],
 )
 def test_a_header_holds_the_token_bare_or_as_bearer(header: str, token: str | None) -> None:
-    assert tokens.presented(header) == token
+    assert tokens.bearer_token(header) == token
 
 
 def test_a_token_is_found_wherever_it_stands() -> None:
     entries = [_entry(f"token{n}", n) for n in range(5)]
-    assert [e and e.id for e in (tokens.find(entries, f"token{n}", Millis(0)) for n in range(6))] == [
+    assert [e and e.id for e in (tokens.find_entry(entries, f"token{n}", Millis(0)) for n in range(6))] == [
         "t0",
         "t1",
         "t2",
@@ -103,18 +111,18 @@ def test_a_token_is_found_wherever_it_stands() -> None:
         "t4",
         None,
     ]
-    assert tokens.find([], "token0", Millis(0)) is None
+    assert tokens.find_entry([], "token0", Millis(0)) is None
 
 
 def test_an_expired_token_is_an_unknown_one() -> None:
     entries = [_entry("a", expires=1000)]
-    assert tokens.find(entries, "a", Millis(999)) is not None
-    assert tokens.find(entries, "a", Millis(1000)) is None
+    assert tokens.find_entry(entries, "a", Millis(999)) is not None
+    assert tokens.find_entry(entries, "a", Millis(1000)) is None
 
 
 def test_the_hash_itself_opens_nothing() -> None:
     entry = _entry("a")
-    assert tokens.find([entry], entry.hash, Millis(0)) is None
+    assert tokens.find_entry([entry], entry.hash, Millis(0)) is None
 
 
 class CountingDigests:
@@ -134,15 +142,15 @@ def test_every_entry_is_compared_in_constant_time_wherever_the_token_stands(monk
     entries = [_entry(f"token{n}", n) for n in range(4)]
     for token in ("token0", "token3", "unknown"):
         digests.compared.clear()
-        tokens.find(entries, token, Millis(0))
+        tokens.find_entry(entries, token, Millis(0))
         assert digests.compared == [(entry.hash, tokens.hash_token(token)) for entry in entries]
 
 
 @given(st.text(max_size=300))
 def test_no_header_breaks_the_search(header: str) -> None:
-    token = tokens.presented(header)
+    token = tokens.bearer_token(header)
     if token is not None:
-        assert tokens.find([_entry("secret")], token, Millis(0)) is None or token == "secret"
+        assert tokens.find_entry([_entry("secret")], token, Millis(0)) is None or token == "secret"
 
 
 @pytest.mark.parametrize("label", ["a\nb", "\x1b[31m", "x" * 101])

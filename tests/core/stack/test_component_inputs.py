@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.component_inputs import Sources, component_inputs, spec_hash, wanted_images
+from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs, required_images, spec_hash
 from gromit.core.stack.contract import StackInput
 from gromit.errors import InvalidInput
 from tests.fakes.images import FakeImages
@@ -30,19 +30,19 @@ REDIS = Component(name="redis", image="redis:7", port=6379)
 CATALOGUE = Catalogue({c.name: c for c in (TYK, PUMP, REDIS)})
 
 
-def _sources(versions: Mapping[str, str], images: FakeImages) -> Sources:
-    return Sources(
+def _sources(versions: Mapping[str, str], images: FakeImages) -> ResolvedInputs:
+    return ResolvedInputs(
         environment="app-test",
         catalogue=CATALOGUE,
         versions=versions,
-        digests=images.digests(wanted_images(CATALOGUE, versions)),
+        digests=images.digests(required_images(CATALOGUE, versions)),
         platform=PLATFORM,
         config_hashes={"tyk": "c0ffee"},
         redeploys={},
     )
 
 
-def _stack(sources: Sources) -> StackInput:
+def _stack(sources: ResolvedInputs) -> StackInput:
     return StackInput(name=sources.environment, platform=sources.platform, components=component_inputs(sources))
 
 
@@ -63,7 +63,7 @@ def test_a_component_runs_its_version_by_tag_and_carries_what_it_was_made_from_a
 
 def test_a_repository_without_a_version_gets_its_default_branch() -> None:
     images = FakeImages(("tyk", "sha-1"), ("tyk-pump", "main"))
-    assert wanted_images(CATALOGUE, {"tyk": "sha-1"}) == {("tyk", "sha-1"), ("tyk-pump", "main")}
+    assert required_images(CATALOGUE, {"tyk": "sha-1"}) == {("tyk", "sha-1"), ("tyk-pump", "main")}
     pump = component_inputs(_sources({"tyk": "sha-1"}, images))["tyk-pump"]
     assert pump.image.endswith("/tyk-pump:main")
     assert "gromit.config" not in pump.labels
@@ -81,7 +81,7 @@ def test_a_repository_without_a_version_gets_its_default_branch() -> None:
 )
 def test_a_fixed_image_is_taken_as_it_is_and_not_looked_up(image: str, version: str) -> None:
     catalogue = Catalogue({"redis": Component(name="redis", image=image)})
-    assert wanted_images(catalogue, {}) == frozenset()
+    assert required_images(catalogue, {}) == frozenset()
     redis = component_inputs(replace(_sources({}, FakeImages(("tyk", "master"))), catalogue=catalogue))["redis"]
     assert (redis.image, redis.labels["gromit.version"]) == (image, version)
     assert "gromit.digest" not in redis.labels

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.config_files import NO_FILE, Step, Variables, decide, folder_hash, render_files
+from gromit.core.stack.config_files import NO_FILE, FileAction, TemplateVariables, decide_file_action, folder_hash, render_files
 from gromit.errors import ConfigError
 
 
@@ -21,7 +21,7 @@ def _catalogue(text: str, *more: Component) -> Catalogue:
     return Catalogue({c.name: c for c in (component, *more)})
 
 
-def _variables(catalogue: Catalogue, domain: str | None = "dev.example.test") -> Variables:
+def _variables(catalogue: Catalogue, domain: str | None = "dev.example.test") -> TemplateVariables:
     sample = config_files.sample_variables(catalogue)
     return replace(sample, env="app-test", domain=domain, peers=config_files.internal_names(catalogue, "app-test"))
 
@@ -88,28 +88,28 @@ def test_the_shipped_gateway_finds_its_redis_and_its_dashboard_inside_the_enviro
 @pytest.mark.parametrize(
     ("rendered", "present", "wanted", "step"),
     [
-        ("", None, "A", Step.WRITE),
-        ("A", "A", "A", Step.UNCHANGED),
-        ("A", "A", "B", Step.WRITE),
-        ("A", "X", "A", Step.KEEP),
-        ("A", "X", "B", Step.KEEP),
-        ("A", "B", "B", Step.UNCHANGED),
-        ("AB", "A", "C", Step.WRITE),
-        ("AB", "B", "C", Step.WRITE),
-        ("A", None, "A", Step.WRITE),
-        ("A", None, "B", Step.WRITE),
-        ("", "A", "A", Step.UNCHANGED),
-        ("", "X", "A", Step.KEEP),
-        ("A", "A", None, Step.REMOVE),
-        ("A", "X", None, Step.KEEP),
-        ("", "X", None, Step.KEEP),
-        ("A", None, None, Step.UNCHANGED),
-        ("A", NO_FILE, "B", Step.KEEP),
-        ("A", NO_FILE, None, Step.KEEP),
+        ("", None, "A", FileAction.WRITE),
+        ("A", "A", "A", FileAction.UNCHANGED),
+        ("A", "A", "B", FileAction.WRITE),
+        ("A", "X", "A", FileAction.KEEP),
+        ("A", "X", "B", FileAction.KEEP),
+        ("A", "B", "B", FileAction.UNCHANGED),
+        ("AB", "A", "C", FileAction.WRITE),
+        ("AB", "B", "C", FileAction.WRITE),
+        ("A", None, "A", FileAction.WRITE),
+        ("A", None, "B", FileAction.WRITE),
+        ("", "A", "A", FileAction.UNCHANGED),
+        ("", "X", "A", FileAction.KEEP),
+        ("A", "A", None, FileAction.REMOVE),
+        ("A", "X", None, FileAction.KEEP),
+        ("", "X", None, FileAction.KEEP),
+        ("A", None, None, FileAction.UNCHANGED),
+        ("A", NO_FILE, "B", FileAction.KEEP),
+        ("A", NO_FILE, None, FileAction.KEEP),
     ],
 )
-def test_who_owns_a_file(rendered: str, present: str | None, wanted: str | None, step: Step) -> None:
-    assert decide(list(rendered), present, wanted) is step
+def test_who_owns_a_file(rendered: str, present: str | None, wanted: str | None, step: FileAction) -> None:
+    assert decide_file_action(list(rendered), present, wanted) is step
 
 
 _hashes = st.sampled_from(["A", "B", "C", NO_FILE])
@@ -119,7 +119,11 @@ _hashes = st.sampled_from(["A", "B", "C", NO_FILE])
 def test_what_a_person_wrote_is_never_written_over_or_removed(
     rendered: frozenset[str], present: str | None, wanted: str | None
 ) -> None:
-    if present is not None and present not in rendered and decide(rendered, present, wanted) in {Step.WRITE, Step.REMOVE}:
+    if (
+        present is not None
+        and present not in rendered
+        and decide_file_action(rendered, present, wanted) in {FileAction.WRITE, FileAction.REMOVE}
+    ):
         raise AssertionError((rendered, present, wanted))
 
 

@@ -11,8 +11,8 @@ from gromit.core.stack.contract import ComponentInput, Platform, StackInput
 from gromit.core.stack.terraform import (
     LOCK_VARIABLE,
     Backend,
-    Call,
-    Version,
+    TerraformCall,
+    ToolVersion,
     apply_arguments,
     backend_file,
     child_environment,
@@ -20,13 +20,13 @@ from gromit.core.stack.terraform import (
     destroy_arguments,
     init_arguments,
     inputs_json,
-    parse_version,
+    parse_tool_version,
     secret_values,
 )
 from gromit.errors import ConfigError
 
 BACKEND = Backend(bucket="states", region="eu-central-1")
-CALL = Call(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", lock_id="lock-1")
+CALL = TerraformCall(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", lock_id="lock-1")
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
 terraforms = st.builds("".join, st.tuples(st.sampled_from(["TF_", "TF_VAR_", "TF_CLI_ARGS_", "TF_LOG_", "TF_TOKEN_"]), names))
@@ -59,18 +59,18 @@ def platform(**changes: str) -> Platform:
     ],
 )
 def test_a_program_says_what_it_is_and_how_old(text: str, product: str, *, new_enough: bool) -> None:
-    version = parse_version(text)
+    version = parse_tool_version(text)
     assert version is not None
     assert (version.product, version.is_new_enough) == (product, new_enough)
 
 
 @pytest.mark.parametrize("text", ["", "terraform 1.11.0", "GNU Terraform v1.11.0", "Terraform v1.11", "bash: tofu: not found"])
 def test_anything_else_is_no_version(text: str) -> None:
-    assert parse_version(text) is None
+    assert parse_tool_version(text) is None
 
 
 def test_a_version_reads_like_one() -> None:
-    assert str(Version("opentofu", (1, 9, 1))) == "opentofu 1.9.1"
+    assert str(ToolVersion("opentofu", (1, 9, 1))) == "opentofu 1.9.1"
 
 
 def test_init_leaves_the_lock_to_whoever_holds_it() -> None:
@@ -147,7 +147,7 @@ def test_only_what_aws_tls_and_proxies_need_comes_through() -> None:
 
 
 def test_a_person_is_asked_and_works_under_no_lock_of_ours() -> None:
-    by_hand = Call(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", by_hand=True)
+    by_hand = TerraformCall(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", by_hand=True)
     inside = child_environment({}, by_hand)
     assert "TF_INPUT" not in inside
     assert "TF_IN_AUTOMATION" not in inside

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from gromit.core.stack.terraform_events import (
     LONGEST,
-    Alarm,
-    Course,
-    Done,
-    Other,
-    Outputs,
-    Summary,
-    Undone,
-    advance,
-    complaint,
-    describe,
-    framed_error,
+    ChangeSummary,
+    Diagnostic,
+    ResourceApplied,
+    ResourceErrored,
+    RunSummary,
+    StackOutputs,
+    UnparsedLine,
+    describe_event,
+    error_without_frame,
+    failure_reason,
+    fold_event,
     parse_event,
     short_address,
 )
@@ -69,24 +69,24 @@ OUTPUTS = line(
 PLANNED_OUTPUTS = line("outputs", outputs={"task_definitions": {"sensitive": False, "action": "create"}})
 
 
-def course(*lines: str) -> Course:
-    return reduce(lambda so_far, text: advance(so_far, parse_event(text, masked)), lines, Course())
+def course(*lines: str) -> RunSummary:
+    return reduce(lambda so_far, text: fold_event(so_far, parse_event(text, masked)), lines, RunSummary())
 
 
 @pytest.mark.parametrize(
     ("text", "event"),
     [
-        (PLAN, Summary("plan", 2, 1, 1)),
-        (CREATED, Done(ADDRESS, "create", 3)),
-        (ERRORED, Undone(ADDRESS, "update")),
-        (OUTPUTS, Outputs({"task_definitions": {"tyk": "arn:1"}})),
-        (PLANNED_OUTPUTS, Outputs({})),
-        (diagnostic("warning", "Deprecated", "use  another\n one"), Alarm(False, "Deprecated", "use another one", "")),
-        (line("version", terraform="1.15.5", ui="1.3"), Other()),
-        (line("apply_progress", hook={"resource": SERVICE}), Other()),
-        (line("something_of_next_year", new={}), Other()),
-        ("Terraform crashed!", Other("Terraform crashed!")),
-        ("[1, 2]", Other("[1, 2]")),
+        (PLAN, ChangeSummary("plan", 2, 1, 1)),
+        (CREATED, ResourceApplied(ADDRESS, "create", 3)),
+        (ERRORED, ResourceErrored(ADDRESS, "update")),
+        (OUTPUTS, StackOutputs({"task_definitions": {"tyk": "arn:1"}})),
+        (PLANNED_OUTPUTS, StackOutputs({})),
+        (diagnostic("warning", "Deprecated", "use  another\n one"), Diagnostic(False, "Deprecated", "use another one", "")),
+        (line("version", terraform="1.15.5", ui="1.3"), UnparsedLine()),
+        (line("apply_progress", hook={"resource": SERVICE}), UnparsedLine()),
+        (line("something_of_next_year", new={}), UnparsedLine()),
+        ("Terraform crashed!", UnparsedLine("Terraform crashed!")),
+        ("[1, 2]", UnparsedLine("[1, 2]")),
     ],
 )
 def test_a_line_becomes_an_event(text: str, event: object) -> None:
@@ -105,33 +105,33 @@ parts = st.dictionaries(st.sampled_from(["changes", "hook", "diagnostic", "outpu
 @given(st.one_of(st.text(), json_values.map(json.dumps), st.builds(lambda k, p: json.dumps({**p, "type": k}), kinds, parts)))
 def test_no_line_is_too_strange(text: str) -> None:
     event = parse_event(text, unmasked)
-    describe(event, advance(Course(), event))
+    describe_event(event, fold_event(RunSummary(), event))
 
 
 def test_no_line_is_too_deep() -> None:
-    assert isinstance(parse_event("[" * 100_000, unmasked), Other)
+    assert isinstance(parse_event("[" * 100_000, unmasked), UnparsedLine)
 
 
 def test_what_is_done_is_counted_against_what_was_planned() -> None:
     after = course(PLAN, CREATED, DESTROYED)
     assert (after.done, after.planned) == (2, 4)
-    assert describe(parse_event(CREATED, unmasked), after) == "aws_ecs_service.this tyk: created (3s) [2/4]"
-    assert describe(parse_event(DESTROYED, unmasked), after) == "aws_ecs_service.this tyk: destroyed (0s) [2/4]"
+    assert describe_event(parse_event(CREATED, unmasked), after) == "aws_ecs_service.this tyk: created (3s) [2/4]"
+    assert describe_event(parse_event(DESTROYED, unmasked), after) == "aws_ecs_service.this tyk: destroyed (0s) [2/4]"
 
 
 def test_the_summary_after_an_apply_is_not_another_plan() -> None:
     applied = line("change_summary", changes={"add": 9, "change": 9, "remove": 9, "operation": "apply"})
     assert course(PLAN, applied).planned == 4
-    assert describe(parse_event(applied, unmasked), course(PLAN)) is None
+    assert describe_event(parse_event(applied, unmasked), course(PLAN)) is None
 
 
 def test_people_are_told_what_is_ahead_and_what_went_wrong() -> None:
-    assert describe(parse_event(PLAN, unmasked), Course()) == "2 to make, 1 to change, 1 to destroy"
-    assert describe(parse_event(ERRORED, unmasked), Course()) == "aws_ecs_service.this tyk: not changed"
+    assert describe_event(parse_event(PLAN, unmasked), RunSummary()) == "2 to make, 1 to change, 1 to destroy"
+    assert describe_event(parse_event(ERRORED, unmasked), RunSummary()) == "aws_ecs_service.this tyk: not changed"
     alarm = parse_event(diagnostic("error", "no capacity", address=ADDRESS), unmasked)
-    assert describe(alarm, Course()) == "error: no capacity (aws_ecs_service.this tyk)"
-    assert describe(parse_event(diagnostic("warning", "old"), unmasked), Course()) == "warning: old"
-    assert describe(Other("noise"), Course()) is None
+    assert describe_event(alarm, RunSummary()) == "error: no capacity (aws_ecs_service.this tyk)"
+    assert describe_event(parse_event(diagnostic("warning", "old"), unmasked), RunSummary()) == "warning: old"
+    assert describe_event(UnparsedLine("noise"), RunSummary()) is None
 
 
 def test_the_first_error_is_the_reason() -> None:
@@ -140,14 +140,14 @@ def test_the_first_error_is_the_reason() -> None:
         diagnostic("error", "no capacity", "try hunter2", ADDRESS),
         diagnostic("error", "execution halted"),
     )
-    assert complaint(course(*lines), "", masked) == "no capacity: try *** (aws_ecs_service.this tyk)"
+    assert failure_reason(course(*lines), "", masked) == "no capacity: try *** (aws_ecs_service.this tyk)"
 
 
 def test_a_terraform_that_speaks_no_json_is_understood_too() -> None:
     box = "╷\n│ Error: Unsupported argument\n│ \n│   on main.tf line 1\n╵\n"
-    assert complaint(Course(), box, masked) == "Unsupported argument on main.tf line 1"
-    assert complaint(course("flag provided but not defined: -json", "usage: …"), "", masked).startswith("flag provided")
-    assert complaint(Course(), "", masked) == "it gave no reason"
+    assert failure_reason(RunSummary(), box, masked) == "Unsupported argument on main.tf line 1"
+    assert failure_reason(course("flag provided but not defined: -json", "usage: …"), "", masked).startswith("flag provided")
+    assert failure_reason(RunSummary(), "", masked) == "it gave no reason"
 
 
 def test_a_secret_that_goes_over_several_lines_is_masked_as_a_whole() -> None:
@@ -156,17 +156,17 @@ def test_a_secret_that_goes_over_several_lines_is_masked_as_a_whole() -> None:
         return f"{begin}***" if "-----BEGIN" in text else text
 
     lines = ["Error: bad key", "-----BEGIN PRIVATE KEY-----", *[f"secret-line-{n}" for n in range(300)]]
-    reason = complaint(
-        reduce(lambda so_far, text: advance(so_far, parse_event(text, without_middle)), lines, Course()), "", without_middle
+    reason = failure_reason(
+        reduce(lambda so_far, text: fold_event(so_far, parse_event(text, without_middle)), lines, RunSummary()), "", without_middle
     )
     assert "secret-line" not in reason
 
 
 @pytest.mark.parametrize("length", [LONGEST - 1, LONGEST, LONGEST * 3])
 def test_reasons_are_cut(length: int) -> None:
-    alarm = Alarm(is_error=True, summary="x" * length, detail="", address="")
+    alarm = Diagnostic(is_error=True, summary="x" * length, detail="", address="")
     assert len(str(alarm)) <= LONGEST
-    assert len(framed_error("x" * length, unmasked)) <= LONGEST
+    assert len(error_without_frame("x" * length, unmasked)) <= LONGEST
 
 
 def test_outputs_are_those_of_the_end_and_secrets_are_left_out() -> None:

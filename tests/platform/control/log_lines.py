@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gromit import log
 from gromit.adapters.security.pki_files import PkiFiles
-from gromit.core.doctor.findings import Check, Finding, State
-from gromit.core.doctor.quotas import Quota, Wall
+from gromit.core.doctor.findings import Check, Finding, FindingStatus
+from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
@@ -89,8 +89,8 @@ def _pki() -> None:
 
 def _doctor() -> None:
     """A look at one quota, most of which is used."""
-    wall = Wall(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
-    finding = Finding(check=Check.QUOTA, state=State.OK, seen="nearly full", wall=wall)
+    wall = QuotaHeadroom(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
+    finding = Finding(check=Check.QUOTA, state=FindingStatus.OK, seen="nearly full", wall=wall)
     Doctor([Examination(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
 
 

@@ -28,9 +28,9 @@ from gromit.adapters.doctor import platform as aws_platform
 from gromit.adapters.doctor.account import has_registry, look_at_bucket, look_at_zone
 from gromit.adapters.doctor.quotas import AwsQuotas, Counted, QuotaClients
 from gromit.adapters.doctor.rights import simulate
-from gromit.core.dns.plan import Changes, Record, owner_record
-from gromit.core.doctor.rights import Right
-from gromit.core.environments.rows import Absent, Write
+from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
+from gromit.core.doctor.rights import Permission
+from gromit.core.environments.rows import NotExists, RowWrite
 from gromit.core.stack.contract import StackInput
 from gromit.core.stack.terraform import STATE_KEY
 from gromit.errors import BackendError
@@ -138,15 +138,15 @@ def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
     cloud.client("ecs").list_tasks(cluster=env)
     zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, Clock(time.monotonic, time.sleep))
     list(zone.records())
-    record = Record(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
-    zone.apply(Changes(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
+    record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
+    zone.apply(ZoneChanges(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
 
 
 def _register(cloud: Cloud, env: str) -> None:
     client = cloud.client("dynamodb")
     Table(client, "DeveloperEnvironments", lambda _s: None).ensure()
     store = DynamoStore(client, "DeveloperEnvironments")
-    store.write(env, Write(conditions=(Absent("want"),), sets={"want": "up"}))
+    store.write(env, RowWrite(conditions=(NotExists("want"),), sets={"want": "up"}))
     store.read(env)
     store.due("sow", 0, 1)
     store.page(None, 10)
@@ -174,7 +174,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     counted = Counted(platform.namespace_id, platform.file_system_id, ground["zone_id"])
     AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
     with suppress(BackendError):  # the emulator simulates nothing
-        simulate(client("iam"), "gromit-serve", [Right(("s3:GetObject",), installed.arn("state"), allowed=True)])
+        simulate(client("iam"), "gromit-serve", [Permission(("s3:GetObject",), installed.arn("state"), allowed=True)])
 
 
 def _actions(calls: Collection[Call], who: str) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gromit.adapters.doctor.rights import CONTEXT
-from gromit.core.doctor.rights import Part, Places, rights
+from gromit.core.doctor.rights import ControlPlanePart, ResourceArns, expected_permissions
 from gromit.core.stack.terraform import STATE_KEY
 from tests.platform.authorization import findings
 from tests.platform.control.installed import HERE, PROGRAMS, WORKERS, Installed
@@ -217,18 +217,22 @@ def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) 
             assert not trust.accepts("sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT})
 
 
-@pytest.mark.parametrize("part", [part for part in Part if part is not Part.ENVIRONMENTS])
-def test_what_the_doctor_asks_aws_about_is_so(installed: Installed, part: Part) -> None:
+@pytest.mark.parametrize("part", [part for part in ControlPlanePart if part is not ControlPlanePart.ENVIRONMENTS])
+def test_what_the_doctor_asks_aws_about_is_so(installed: Installed, part: ControlPlanePart) -> None:
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in CONTEXT}
-    asked = [(action, right.resource, right.allowed) for right in rights(part, places(installed)) for action in right.actions]
+    asked = [
+        (action, right.resource, right.allowed)
+        for right in expected_permissions(part, places(installed))
+        for action in right.actions
+    ]
     policies = installed.policies(f"gromit-{part}")
     assert asked
     assert [(a, r, w) for a, r, w in asked if policies.allows(a, r, context) is not w] == []
 
 
-def places(installed: Installed) -> Places:
+def places(installed: Installed) -> ResourceArns:
     arn = installed.arn
-    return Places(
+    return ResourceArns(
         table=arn("table"),
         index=arn("index"),
         states=arn("state"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments.environment import Environment, Phase, parse
+from gromit.core.environments.environment import Environment, Phase, parse_environment
 from gromit.core.environments.rows import Row
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.web.api.views import Views
@@ -27,7 +27,7 @@ LEASE = {"holder": "w", "lease_until": NOW + 1, "claimed": 2, "claim_id": "n"}
 
 
 def _environment(**changes: object) -> Environment:
-    return parse({k: v for k, v in {**BASE, **changes}.items() if v is not None})
+    return parse_environment({k: v for k, v in {**BASE, **changes}.items() if v is not None})
 
 
 PHASES: list[tuple[dict[str, object], Phase, str]] = [

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from gromit.core.doctor.installation import Workspace
+from gromit.core.doctor.installation import WorkspaceFacts
 from gromit.errors import BackendError, ConfigError, Denied, GromitError, NotFound, Temporary
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
 from tests.fakes.terraform_cloud import ORGANIZATION, TerraformCloudServer, terraform_cloud
@@ -21,17 +21,17 @@ def server() -> Iterator[TerraformCloudServer]:
 
 def look(
     server: TerraformCloudServer, name: str = "base-prod", *, token: str = TOKEN, organization: str = ORGANIZATION
-) -> Workspace:
+) -> WorkspaceFacts:
     with closing(new_client(server.url, token)) as http:
         return TerraformCloud(http, organization).workspace(name)
 
 
 def test_a_workspace_says_which_state_it_has(server: TerraformCloudServer) -> None:
-    assert look(server) == Workspace("base-prod", "local", 9, 12)
+    assert look(server) == WorkspaceFacts("base-prod", "local", 9, 12)
 
 
 def test_a_workspace_without_a_state_says_so(server: TerraformCloudServer) -> None:
-    assert look(server, "infra-prod") == Workspace("infra-prod", "local", None)
+    assert look(server, "infra-prod") == WorkspaceFacts("infra-prod", "local", None)
 
 
 @pytest.mark.parametrize("mode", ["remote", "agent"])

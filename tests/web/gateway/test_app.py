@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from structlog.testing import capture_logs
 
 from gromit.adapters.security.token_file import TokenFile
-from gromit.core.security.oidc import make_terms
+from gromit.core.security.oidc import oidc_policy
 from gromit.core.security.roles import Role
-from gromit.core.security.tokens import Verb, make_grant
+from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
 from gromit.services.tokens import Sources, Tokens
@@ -56,7 +56,9 @@ class House:
     def now_ms(self) -> Millis:
         return Millis(self.now)
 
-    def token(self, *repositories: str, verbs: tuple[Verb, ...] = tuple(Verb), life: timedelta | None = None) -> str:
+    def token(
+        self, *repositories: str, verbs: tuple[TokenPermission, ...] = tuple(TokenPermission), life: timedelta | None = None
+    ) -> str:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     @contextmanager
@@ -78,7 +80,7 @@ class House:
         if self._issuer is None:
             return None
         keys = issuers.IssuerKeys(issuers.client(), issuers.keys_url(self._issuer.url, None), self.now_ms)
-        return JobTokens(keys, make_terms(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
+        return JobTokens(keys, oidc_policy(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
 
     def call(
         self, method: str, path: str, token: str | None = None, body: Any = None, headers: Mapping[str, str] | None = None
@@ -186,27 +188,27 @@ class TestPassingOn:
         assert house.serve.seen == []
 
 
-GRANTS: list[tuple[tuple[str, ...], tuple[Verb, ...]]] = [
+GRANTS: list[tuple[tuple[str, ...], tuple[TokenPermission, ...]]] = [
     (repositories, verbs)
     for repositories in [("tyk",), ("tyk-pump",), ("tyk", "tyk-pump"), ("*",)]
-    for verbs in [(Verb.NEWBUILD,), (Verb.DELETE,), tuple(Verb)]
+    for verbs in [(TokenPermission.NEWBUILD,), (TokenPermission.DELETE,), tuple(TokenPermission)]
 ]
 
 
 def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House) -> None:
     for repositories, verbs in GRANTS:
         token = house.token(*repositories, verbs=verbs)
-        for repository, verb in itertools.product(REPOSITORIES, Verb):
+        for repository, verb in itertools.product(REPOSITORIES, TokenPermission):
             house.serve.seen.clear()
-            if verb is Verb.NEWBUILD:
+            if verb is TokenPermission.NEWBUILD:
                 answer = house.newbuild(token, {**BUILD, "repo": f"TykTechnologies/{repository}"})
             else:
                 answer = house.delete(token, x_gromit_repository=repository)
             named = repositories == ("*",) or repository in repositories
-            alone = verb is Verb.DELETE and len(repositories) == 1 and repositories != ("*",)
+            alone = verb is TokenPermission.DELETE and len(repositories) == 1 and repositories != ("*",)
             allowed = verb in verbs and (named or alone)
             where = (repositories, verbs, repository, verb)
-            assert answer.status_code == ((200 if verb is Verb.NEWBUILD else 202) if allowed else 403), where
+            assert answer.status_code == ((200 if verb is TokenPermission.NEWBUILD else 202) if allowed else 403), where
             vouched = repositories[0] if alone else repository
             assert [seen.repository for seen in house.serve.seen] == ([vouched] if allowed else []), where
             if not allowed:
@@ -249,7 +251,7 @@ class TestWhoMay:
         assert house.newbuild(token).status_code == 401
 
     def test_a_revoked_token_is_unknown_with_its_next_request(self, house: House) -> None:
-        token, entry = house.tokens.new(make_grant(["tyk"], list(Verb)))
+        token, entry = house.tokens.new(make_grant(["tyk"], list(TokenPermission)))
         assert house.newbuild(token).status_code == 200
         house.tokens.revoke(entry.id)
         assert house.newbuild(token).status_code == 401
@@ -564,7 +566,7 @@ def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) 
 
 
 def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None:
-    token, entry = house.tokens.new(make_grant(["tyk"], [Verb.NEWBUILD]))
+    token, entry = house.tokens.new(make_grant(["tyk"], [TokenPermission.NEWBUILD]))
     with capture_logs() as logs:
         house.newbuild(token)
         house.newbuild(token, {**BUILD, "repo": "tyk-pump"})

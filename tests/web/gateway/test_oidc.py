@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from gromit import bootstrap
 from gromit.config.load import load_settings
-from gromit.core.security.tokens import Verb, make_grant
+from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, Temporary
 from gromit.web.gateway import issuer as issuers
@@ -371,7 +371,7 @@ def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_la
     on = {"GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE, "GROMIT_GATEWAY_OIDC_OWNERS": OWNER}
     tokens = bootstrap.tokens(load_settings({**environ, **on}).settings)
     assert tokens.recognise("gromit_x") is None
-    token, entry = tokens.new(make_grant(["tyk"], [Verb.NEWBUILD]))
+    token, entry = tokens.new(make_grant(["tyk"], [TokenPermission.NEWBUILD]))
     assert (found := tokens.recognise(token)) is not None
     assert found.id == entry.id
     (tmp_path / "tokens.json").unlink()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gromit.core.security.roles import Role
-from gromit.core.security.tokens import Verb
+from gromit.core.security.tokens import TokenPermission
 from tests.web.fronting import Front, fronting
 from tests.web.serving import DEFAULTS, Serve
 
@@ -105,7 +105,7 @@ def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(
 
 
 def test_what_a_token_may_not_do_changes_nothing(front: Front, serve: Serve) -> None:
-    builder = front.token("tyk", verbs=(Verb.NEWBUILD,))
+    builder = front.token("tyk", verbs=(TokenPermission.NEWBUILD,))
     front.build(builder, "tyk", "app-test", "sha")
     before: dict[str, Any] = serve.rows
     assert front.build(builder, "tyk-pump", "app-test", "sha").status_code == 403

@@ -99,7 +99,7 @@ def _by_a_leaf(ca: TestCa) -> Files:
     issuer = ca.leaf("middle", Role.OPERATOR)
     middle = x509.load_pem_x509_certificate(Path(issuer.cert).read_bytes())
     forged, key = TestCa(ca.folder / "forged"), new_key()
-    authority = certificates.Authority(middle, forged.authority.key)
+    authority = certificates.CertificateAuthority(middle, forged.authority.key)
     request = certificates.LeafRequest(name="eve", kind=Role.OPERATOR, days=1)
     leaf = certificates.issue(authority, request, key.public_key(), serial=9, now=now())
     files = ca.write("eve", leaf, key)
@@ -125,7 +125,7 @@ def _by_an_intermediate(ca: TestCa) -> Files:
     )
     leaf_key = new_key()
     request = certificates.LeafRequest(name="deep", kind=Role.OPERATOR, days=1)
-    leaf = certificates.issue(certificates.Authority(signed, key), request, leaf_key.public_key(), serial=7, now=now())
+    leaf = certificates.issue(certificates.CertificateAuthority(signed, key), request, leaf_key.public_key(), serial=7, now=now())
     files = ca.write("deep", leaf, leaf_key)
     with Path(files.cert).open("ab") as chain:
         chain.write(signed.public_bytes(Encoding.PEM))

@@ -16,23 +16,23 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import error_code, translated
 from gromit.core.environments.rows import (
-    Absent,
-    Accepted,
     AllOf,
     AnyOf,
     AtMost,
-    Below,
+    AttributeGreater,
+    AttributesEqual,
     Condition,
-    Exceeds,
-    Is,
-    IsNot,
-    Outcome,
-    Present,
-    Refused,
+    Equals,
+    Exists,
+    LessThan,
+    NotEquals,
+    NotExists,
     Row,
-    Same,
-    Shorter,
-    Write,
+    RowWrite,
+    ShorterThan,
+    WriteAccepted,
+    WriteRefused,
+    WriteResult,
 )
 from gromit.ports import DueRows, RowPage
 
@@ -59,7 +59,7 @@ class DynamoStore:
             answer = self._client.get_item(TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True)
         return _row(answer.get("Item"))
 
-    def write(self, name: str, write: Write) -> Outcome:
+    def write(self, name: str, write: RowWrite) -> WriteResult:
         """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
@@ -80,9 +80,9 @@ class DynamoStore:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
                 old: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment] # not in the stubs
-                return Refused(_row(old))
+                return WriteRefused(_row(old))
         row = _row(answer["Attributes"])
-        return Accepted(row if row is not None else {})
+        return WriteAccepted(row if row is not None else {})
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due.
@@ -181,7 +181,7 @@ class _Expression:
         self.values[placeholder] = _serialize(value)
         return placeholder
 
-    def update(self, write: Write) -> str:
+    def update(self, write: RowWrite) -> str:
         n, v = self.name, self.value
         sets = [f"{n(a)} = {v(x)}" for a, x in write.sets.items()]
         sets += [f"{n(a)} = {n(b)}" for a, b in write.copies.items()]
@@ -195,23 +195,23 @@ class _Expression:
     def condition(self, condition: Condition) -> str:  # noqa: PLR0911, C901 - one case for each kind of condition
         n, v = self.name, self.value
         match condition:
-            case Present(a):
+            case Exists(a):
                 return f"attribute_exists({n(a)})"
-            case Absent(a):
+            case NotExists(a):
                 return f"attribute_not_exists({n(a)})"
-            case Is(a, value):
+            case Equals(a, value):
                 return f"{n(a)} = {v(value)}"
-            case IsNot(a, value):
+            case NotEquals(a, value):
                 return f"(attribute_exists({n(a)}) AND {n(a)} <> {v(value)})"
-            case Below(a, value):
+            case LessThan(a, value):
                 return f"{n(a)} < {v(value)}"
             case AtMost(a, value):
                 return f"{n(a)} <= {v(value)}"
-            case Same(a, b):
+            case AttributesEqual(a, b):
                 return f"(attribute_exists({n(a)}) AND {n(a)} = {n(b)})"
-            case Exceeds(a, b):
+            case AttributeGreater(a, b):
                 return f"{n(a)} > {n(b)}"
-            case Shorter(a, length):
+            case ShorterThan(a, length):
                 return f"(attribute_exists({n(a)}) AND size({n(a)}) < {v(length)})"
             case AnyOf(conditions):
                 return self._joined(" OR ", conditions)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import translated
-from gromit.core.dns.plan import Listing, PublicTask
+from gromit.core.dns.plan import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Temporary
 
@@ -48,7 +48,7 @@ class EcsTasks:
         self._ecs = ecs
         self._public = frozenset(c.name for c in catalogue.components.values() if c.public)
 
-    def public_tasks(self) -> Listing:
+    def public_tasks(self) -> TaskListing:
         """Tasks with a public address, as their interfaces tell: a call for each 1000. Raises `Denied` or `BackendError`."""
         found: list[PublicTask] = []
         reasons: list[str] = []
@@ -56,9 +56,9 @@ class EcsTasks:
             for interface in self._interfaces(_OURS):
                 tags = {t["Key"]: t["Value"] for t in interface.get("TagSet", [])}
                 found += self._task(interface, tags.get(CLUSTER_TAG), tags.get(SERVICE_TAG))
-        return Listing(tuple(found), not reasons, "; ".join(reasons))
+        return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
-    def running_tasks(self, environments: Collection[str]) -> Listing:
+    def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """Running tasks with a public address, as ECS tells of a few environments.
 
         One call for each 100 environments, two for each 100 running tasks of one, and one for each 200 public tasks.
@@ -74,7 +74,7 @@ class EcsTasks:
             for ids in _chunks(sorted(homes), VALUES_PER_FILTER):
                 for interface in self._interfaces([{"Name": "network-interface-id", "Values": [*ids]}]):
                     found += self._task(interface, *homes[interface["NetworkInterfaceId"]])
-        return Listing(tuple(found), not reasons, "; ".join(reasons))
+        return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
     def _interfaces(self, filters: "Sequence[FilterTypeDef]") -> "Iterator[NetworkInterfaceTypeDef]":
         pages = self._ec2.get_paginator("describe_network_interfaces").paginate(

@@ -18,8 +18,8 @@ import structlog
 from botocore.config import Config
 
 from gromit.adapters.aws import client as aws
-from gromit.core.dns.batches import Action, Change, Part, pack
-from gromit.core.dns.plan import Changes, Record, normal_name
+from gromit.core.dns.batches import Action, Change, EnvironmentChanges, pack_batches
+from gromit.core.dns.plan import RecordSet, ZoneChanges, normalize_name
 from gromit.errors import BackendError, ConfigError, Temporary
 from gromit.ports import Progress
 
@@ -70,7 +70,7 @@ class Route53Zone:
         self._turn = threading.Lock()
         self._next_s = -math.inf
 
-    def records(self) -> Sequence[Record]:
+    def records(self) -> Sequence[RecordSet]:
         """Every record set below the domain. Raises if a page is missing, and `ConfigError` if zone and domain do not match."""
         found = [_record(s) for page in self._pages() for s in page["ResourceRecordSets"]]
         apex = next((r.name for r in found if r.type == "SOA"), self._domain)
@@ -81,12 +81,12 @@ class Route53Zone:
             )
         return [r for r in found if r.name.endswith(f".{self._domain}")]
 
-    def apply(self, changes: Changes, progress: Progress) -> None:
+    def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write the changes. What Route53 refuses is narrowed down to single environments; everything else is written.
 
         Raises `BackendError` naming what was refused and why; `Temporary` or `Denied` at once, before what remains.
         """
-        packed = pack(changes)
+        packed = pack_batches(changes)
         refused = [(c.record.name, "too many values for one request") for c in packed.oversize]
         failed: dict[str, str] = {}
         for batch in packed.batches:
@@ -121,7 +121,7 @@ class Route53Zone:
         with self._translated("list the records"):
             return self._client.list_resource_record_sets(**request)
 
-    def _send(self, parts: Sequence[Part], progress: Progress) -> list[tuple[Part, str]]:
+    def _send(self, parts: Sequence[EnvironmentChanges], progress: Progress) -> list[tuple[EnvironmentChanges, str]]:
         """Send parts as one batch; one that is refused is halved until the guilty stand alone. Gives those, with the reason."""
         if not parts:
             return []
@@ -183,9 +183,9 @@ class Route53Zone:
         )
 
 
-def _record(found: "ResourceRecordSetOutputTypeDef") -> Record:
+def _record(found: "ResourceRecordSetOutputTypeDef") -> RecordSet:
     values = frozenset(r["Value"] for r in found.get("ResourceRecords", []))
-    return Record(normal_name(found["Name"]), str(found["Type"]), found.get("TTL", 0), values, _routing(found))
+    return RecordSet(normalize_name(found["Name"]), str(found["Type"]), found.get("TTL", 0), values, _routing(found))
 
 
 def _routing(found: "ResourceRecordSetOutputTypeDef") -> str:
@@ -216,5 +216,5 @@ def _tell(changes: Iterable[Change], progress: Progress) -> None:
         progress(f"{_WORDS[change.action]} {change.record.name} {values}")
 
 
-def _names(part: Part) -> str:
+def _names(part: EnvironmentChanges) -> str:
     return ", ".join(c.record.name for c in part.changes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gromit.adapters.config_tree.folder import TEMPORARY, Folder
-from gromit.core.stack.config_files import BOOKKEEPING, FILE_NAME, Step, decide, file_hash
+from gromit.core.stack.config_files import BOOKKEEPING, FILE_NAME, FileAction, decide_file_action, file_hash
 
 NOTE = f"{BOOKKEEPING}.json"
 
@@ -31,13 +31,13 @@ class Update:
     rendered: Rendered
     wanted: Mapping[str, bytes]
     present: Mapping[str, str | None]
-    steps: Mapping[str, Step]
+    steps: Mapping[str, FileAction]
     _staged: dict[str, str] = field(default_factory=dict)
     _note: str | None = None
 
     def stage(self, cleanup: ExitStack) -> None:
         """Write the new files and the first note under temporary names, which `cleanup` removes if they stay unused."""
-        for file in self._of(Step.WRITE):
+        for file in self._of(FileAction.WRITE):
             self._staged[file] = self._stage(self.wanted[file], cleanup)
         if self._staged and (ahead := self._ahead()) != self.rendered:
             self._note = self._stage(_dump(ahead), cleanup)
@@ -48,13 +48,13 @@ class Update:
         if self._note is not None:
             self.folder.put(self._note, NOTE)
             noted = self._ahead()
-        settled = {f: frozenset({file_hash(self.wanted[f])}) for f in self._of(Step.UNCHANGED) if f in self.wanted}
-        for file in self.wanted.keys() & self._of(Step.KEEP):
+        settled = {f: frozenset({file_hash(self.wanted[f])}) for f in self._of(FileAction.UNCHANGED) if f in self.wanted}
+        for file in self.wanted.keys() & self._of(FileAction.KEEP):
             settled[file] = self.rendered.get(file, frozenset())
             _log.info("config.kept", path=str(self.folder.path / file))
         for file, staged in self._staged.items():
             settled[file] = self._put(file, staged)
-        for file in self._of(Step.REMOVE):
+        for file in self._of(FileAction.REMOVE):
             if self.folder.hash_of(file) == self.present[file]:
                 self.folder.remove(file)
                 _log.info("config.removed", path=str(self.folder.path / file))
@@ -72,10 +72,10 @@ class Update:
         return frozenset({file_hash(self.wanted[file])})
 
     def _ahead(self) -> Rendered:
-        new = {file: self.rendered.get(file, frozenset()) | {file_hash(self.wanted[file])} for file in self._of(Step.WRITE)}
+        new = {file: self.rendered.get(file, frozenset()) | {file_hash(self.wanted[file])} for file in self._of(FileAction.WRITE)}
         return {**self.rendered, **new}
 
-    def _of(self, step: Step) -> list[str]:
+    def _of(self, step: FileAction) -> list[str]:
         return [file for file, chosen in self.steps.items() if chosen is step]
 
     def _stage(self, content: bytes, cleanup: ExitStack) -> str:
@@ -93,7 +93,7 @@ def plan_update(folder: Folder, files: Mapping[str, str]) -> Update:
     wanted = {file: text.encode() for file, text in files.items()}
     present = {file: folder.hash_of(file) for file in sorted(wanted.keys() | rendered.keys())}
     steps = {
-        file: decide(rendered.get(file, frozenset()), there, file_hash(wanted[file]) if file in wanted else None)
+        file: decide_file_action(rendered.get(file, frozenset()), there, file_hash(wanted[file]) if file in wanted else None)
         for file, there in present.items()
     }
     return Update(folder, rendered, wanted, present, steps)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ParamValidationError
 
 from gromit.adapters.aws.client import error_code, translated
-from gromit.core.doctor.installation import Bucket, Identity, Zone
+from gromit.core.doctor.installation import AwsIdentity, BucketFacts, ZoneFacts
 from gromit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ _NO_KEY_PAIR = "InvalidKeyPair.NotFound"
 _NOT_CLOSED = "NoSuchPublicAccessBlockConfiguration"
 
 
-def look_up_identity(sts: "STSClient") -> Identity:
+def look_up_identity(sts: "STSClient") -> AwsIdentity:
     """Who AWS says we are. No right is needed for that. Raises `Denied` without credentials."""
     with translated("ask AWS who we are"):
         answer = sts.get_caller_identity()
-    return Identity(answer["Account"], answer["Arn"])
+    return AwsIdentity(answer["Account"], answer["Arn"])
 
 
 def has_key_pair(ec2: "EC2Client", name: str) -> bool:
@@ -39,7 +39,7 @@ def has_key_pair(ec2: "EC2Client", name: str) -> bool:
             raise
 
 
-def look_at_bucket(s3: "S3Client", name: str) -> Bucket:
+def look_at_bucket(s3: "S3Client", name: str) -> BucketFacts:
     """How the bucket of states is kept. Raises `NotFound`."""
     with translated(f"look at bucket {name}"):
         try:
@@ -48,7 +48,7 @@ def look_at_bucket(s3: "S3Client", name: str) -> Bucket:
             if error_code(error) != "NoSuchBucket":
                 raise
             raise NotFound(f"there is no bucket {name}", hint="terraform/base makes it; state.bucket names it") from error
-        return Bucket(name=name, versioned=versioned, encrypted=_is_encrypted(s3, name), closed=_is_closed(s3, name))
+        return BucketFacts(name=name, versioned=versioned, encrypted=_is_encrypted(s3, name), closed=_is_closed(s3, name))
 
 
 def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:
@@ -62,7 +62,7 @@ def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> 
             return False  # the others for a name that no registry can have
 
 
-def look_at_zone(route53: "Route53Client", zone_id: str) -> Zone:
+def look_at_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
     """The zone, with the name servers that Route53 gave it; a private one has none. Raises `NotFound`."""
     with translated(f"look at zone {zone_id}"):
         try:
@@ -71,7 +71,7 @@ def look_at_zone(route53: "Route53Client", zone_id: str) -> Zone:
             raise NotFound(f"there is no zone {zone_id}", hint="set cluster.zoneid to the id of the zone") from error
     servers = answer.get("DelegationSet", {}).get("NameServers", [])
     zone = answer["HostedZone"]
-    return Zone(
+    return ZoneFacts(
         zone_id,
         _plain(zone["Name"]),
         frozenset(_plain(s) for s in servers),

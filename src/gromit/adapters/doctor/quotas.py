@@ -13,7 +13,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import error_code, translated
-from gromit.core.doctor.quotas import Quota, Usage
+from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.errors import BackendError, Denied, Temporary
 
 if TYPE_CHECKING:
@@ -89,16 +89,16 @@ class AwsQuotas:
         self._silent = ""
         """Why Service Quotas does not answer, once that is known: it is not asked again for each quota."""
 
-    def usages(self) -> Mapping[Quota, Usage]:
+    def usages(self) -> Mapping[Quota, QuotaUsage]:
         """What AWS says of each quota."""
         return {quota: self._usage(quota) for quota in Quota}
 
-    def _usage(self, quota: Quota) -> Usage:
+    def _usage(self, quota: Quota) -> QuotaUsage:
         if quota is Quota.RECORDS:
             return self._records()
         found, problem = _or_why(lambda: self._find(quota))
         used, _ = _or_why(lambda: self._measure(found) if quota is Quota.VCPU else self._count(quota))
-        return Usage(found.get("Value") if found else None, used, problem)
+        return QuotaUsage(found.get("Value") if found else None, used, problem)
 
     def _find(self, quota: Quota) -> "ServiceQuotaTypeDef":
         """The quota as it is applied to the account, else as it is by default."""
@@ -125,18 +125,18 @@ class AwsQuotas:
                         return quota
         raise BackendError(f"Service Quotas lists no {words} of {service}")
 
-    def _records(self) -> Usage:
+    def _records(self) -> QuotaUsage:
         zone = self._in.zone_id
         if zone is None:
-            return Usage(None, None, "cluster.zoneid is not set")
+            return QuotaUsage(None, None, "cluster.zoneid is not set")
 
-        def look() -> Usage:
+        def look() -> QuotaUsage:
             with translated(f"look up how many records zone {zone} may have"):
                 answer = self._ask.route53.get_hosted_zone_limit(HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE")
-            return Usage(answer["Limit"]["Value"], answer["Count"])
+            return QuotaUsage(answer["Limit"]["Value"], answer["Count"])
 
         found, problem = _or_why(look)
-        return found or Usage(None, None, problem)
+        return found or QuotaUsage(None, None, problem)
 
     def _measure(self, quota: "ServiceQuotaTypeDef | None") -> float | None:
         """The highest recent figure of the metric that Service Quotas names for a quota; None if there is none."""

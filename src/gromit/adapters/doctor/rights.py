@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import translated
-from gromit.core.doctor.rights import Right
+from gromit.core.doctor.rights import Permission
 from gromit.core.stack.terraform import STATE_KEY
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CONTEXT: "list[ContextEntryTypeDef]" = [
 """How gromit's requests are made: without that, policies with conditions would seem to refuse them."""
 
 
-def simulate(iam: "IAMClient", role: str, rights: Iterable[Right]) -> Mapping[tuple[str, str], bool] | None:
+def simulate(iam: "IAMClient", role: str, rights: Iterable[Permission]) -> Mapping[tuple[str, str], bool] | None:
     """(action, resource) to whether the role (name or ARN) is allowed it; None if there is no such role.
 
     One call for each resource. Raises `Denied` without the right to ask.
@@ -34,7 +34,7 @@ def simulate(iam: "IAMClient", role: str, rights: Iterable[Right]) -> Mapping[tu
         return {pair: allowed for right in rights for pair, allowed in _answers(iam, arn, right)}
 
 
-def _answers(iam: "IAMClient", arn: str, right: Right) -> Iterable[tuple[tuple[str, str], bool]]:
+def _answers(iam: "IAMClient", arn: str, right: Permission) -> Iterable[tuple[tuple[str, str], bool]]:
     pages = iam.get_paginator("simulate_principal_policy").paginate(
         PolicySourceArn=arn, ActionNames=list(right.actions), ResourceArns=[right.resource], ContextEntries=CONTEXT
     )

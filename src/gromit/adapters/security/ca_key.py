@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gromit.adapters.aws.client import error_code, translated
 from gromit.adapters.private_files import PRIVATE
 from gromit.adapters.private_files import translated as file_work
-from gromit.core.security.certificates import Authority, Key
+from gromit.core.security.certificates import CertificateAuthority, Key
 from gromit.errors import ConfigError, Conflict, NotFound
 
 _HINT = "it is what `gromit pki init` gave away with --key-out or --secret: a private key and the CA's certificate, as PEM"
 _CURRENT = "AWSCURRENT"
 
 
-def render(authority: Authority) -> str:
+def render(authority: CertificateAuthority) -> str:
     """Key and certificate of a CA as one PEM text."""
     key = authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return (key + authority.certificate.public_bytes(Encoding.PEM)).decode()
@@ -56,7 +56,7 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def put(self, authority: Authority) -> None:
+    def put(self, authority: CertificateAuthority) -> None:
         """Write the file. Raises `Conflict` if there is one, `ConfigError` if it cannot be written."""
         try:
             with file_work(f"write {self._path}"):
@@ -79,7 +79,7 @@ class KeySecret:
         self._client = client
         self._name = name
 
-    def put(self, authority: Authority) -> None:
+    def put(self, authority: CertificateAuthority) -> None:
         """Give it its value. Raises `NotFound`, `Conflict` if it has one, `Denied`, `Temporary` or `BackendError`."""
         with translated(f"look at the secret {self._name}"):
             versions = self._describe().get("VersionIdsToStages", {})

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from gromit.adapters.private_files import FOLDER, PUBLIC, WatchedFile, commit, exclusive, stage, translated, write_whole
 from gromit.adapters.security.ca_key import belong_together, parse, parse_key
-from gromit.core.security.certificates import CA_NAME, Authority, Issued, Key, Kind, parse_denylist
+from gromit.core.security.certificates import CA_NAME, CertificateAuthority, IssuedCertificate, Key, Kind, parse_denylist
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, NotFound, TrustError
 
@@ -70,7 +70,7 @@ class PkiFiles:
         found = (part for part in self._parts() if (part / f"{name}.pem").exists() or (part / f"{name}-key.pem").exists())
         return self._arranged.get(name) or next(found, self._folder)
 
-    def create_ca(self, authority: Authority) -> None:
+    def create_ca(self, authority: CertificateAuthority) -> None:
         """Keep a new CA. Raises `Conflict` if there is one."""
         self.check_no_ca()
         self._write_pair(CA_NAME, authority.certificate, authority.key)
@@ -88,7 +88,7 @@ class PkiFiles:
         self._begin_denylist()
         self._hand_out()
 
-    def authority(self) -> Authority:
+    def authority(self) -> CertificateAuthority:
         """The CA. Raises `NotFound`."""
         if self._ca_key is not None:
             return self._authority_by(self._ca_key)
@@ -97,11 +97,11 @@ class PkiFiles:
         with translated(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
         try:
-            return Authority(x509.load_pem_x509_certificate(certificate), parse_key(key))
+            return CertificateAuthority(x509.load_pem_x509_certificate(certificate), parse_key(key))
         except (ValueError, TypeError) as error:
             raise ConfigError(f"the CA in {self._folder} cannot be used: {error}", hint="restore its files") from None
 
-    def index(self) -> Sequence[Issued]:
+    def index(self) -> Sequence[IssuedCertificate]:
         """Everything that was issued, in order."""
         path = self._folder / "index.json"
         if not path.exists():
@@ -113,7 +113,7 @@ class PkiFiles:
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} cannot be understood: {error!r}", hint="restore it from a copy") from None
 
-    def append(self, line: Issued) -> None:
+    def append(self, line: IssuedCertificate) -> None:
         """Note that a certificate is issued. Done before its files are written, so that none exists unknown."""
         lines = [_json_of(each) for each in (*self.index(), line)]
         write_whole(self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode())
@@ -157,7 +157,7 @@ class PkiFiles:
         write_whole(self.denylist, text.encode(), mode=PUBLIC)
         self._hand_out()
 
-    def _authority_by(self, pem: str) -> Authority:
+    def _authority_by(self, pem: str) -> CertificateAuthority:
         """The CA whose key comes from outside; the folder's certificate must be that of the key, if there is one."""
         key, certificate = parse(pem)
         path = self._cert(CA_NAME)
@@ -175,7 +175,7 @@ class PkiFiles:
                 f"the key of pki.ca_key is not that of the CA in {self._folder}",
                 hint="give the key of that CA; for a new CA use a new folder",
             )
-        return Authority(certificate, key)
+        return CertificateAuthority(certificate, key)
 
     def _begin_denylist(self) -> None:
         if not self.denylist.exists():
@@ -245,7 +245,7 @@ class DenyListFile:
         return serial in self._file.value()
 
 
-def _json_of(line: Issued) -> Mapping[str, Any]:
+def _json_of(line: IssuedCertificate) -> Mapping[str, Any]:
     return {
         "name": line.name,
         "kind": str(line.kind),
@@ -257,9 +257,9 @@ def _json_of(line: Issued) -> Mapping[str, Any]:
     }
 
 
-def _issued(line: Mapping[str, Any]) -> Issued:
+def _issued(line: Mapping[str, Any]) -> IssuedCertificate:
     kind: Kind = "server" if line["kind"] == "server" else Role(line["kind"])
-    return Issued(
+    return IssuedCertificate(
         name=str(line["name"]),
         kind=kind,
         serial=str(line["serial"]),

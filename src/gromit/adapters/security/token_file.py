@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gromit.adapters.private_files import WatchedFile, exclusive, translated, write_whole
-from gromit.core.security.tokens import TokenEntry, Verb, make_grant
+from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_iso
 from gromit.errors import ConfigError, InvalidInput
 
@@ -70,7 +70,7 @@ def _entry(line: Mapping[str, Any]) -> TokenEntry:
     return TokenEntry(
         id=str(line["id"]),
         hash=digest.lower(),
-        grant=make_grant([str(text) for text in line["repositories"]], [Verb(text) for text in line["verbs"]]),
+        grant=make_grant([str(text) for text in line["repositories"]], [TokenPermission(text) for text in line["verbs"]]),
         created_ms=parse_iso(line["created"]),
         expires_ms=None if line["expires"] is None else parse_iso(line["expires"]),
         label=str(line["label"]),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from gromit.adapters.terraform.process import EMBEDDED
-from gromit.core.stack.terraform import Version, parse_version
+from gromit.core.stack.terraform import ToolVersion, parse_tool_version
 from gromit.errors import ConfigError
 
 AUTO = "auto"
@@ -28,7 +28,7 @@ def choose(command: str, search_path: str, ask: Ask, *, embedded: str = "libterr
     refused: list[str] = []
     for name in ("terraform", "tofu"):
         path = shutil.which(name, path=search_path)
-        version = parse_version(ask(path)) if path else None
+        version = parse_tool_version(ask(path)) if path else None
         if path and version and version.is_new_enough:
             return path
         if path:
@@ -40,7 +40,7 @@ def _given(command: str, search_path: str, ask: Ask) -> str:
     path = shutil.which(command, path=search_path)
     if path is None:
         raise ConfigError(f"terraform.command is {command!r}, which is no program", hint=_REMEDY)
-    version = parse_version(ask(path))
+    version = parse_tool_version(ask(path))
     if version is None or not version.is_new_enough:
         raise ConfigError(f"terraform.command is {path}, which is {_told(version)}", hint=_REMEDY)
     return path
@@ -53,5 +53,5 @@ def _embedded(package: str, refused: list[str]) -> str:
     return EMBEDDED
 
 
-def _told(version: Version | None) -> str:
+def _told(version: ToolVersion | None) -> str:
     return f"{version}: too old" if version else "neither terraform nor OpenTofu"

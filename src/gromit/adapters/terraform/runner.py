@@ -14,8 +14,8 @@ from gromit.adapters.terraform.process import run_attached
 from gromit.adapters.terraform.session import Outside, Progress, Session, Setup
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput, StackOutput
-from gromit.core.stack.terraform import Call, apply_arguments, destroy_arguments, inputs_json
-from gromit.core.stack.terraform_events import Course
+from gromit.core.stack.terraform import TerraformCall, apply_arguments, destroy_arguments, inputs_json
+from gromit.core.stack.terraform_events import RunSummary
 from gromit.errors import BackendError, TerraformFailed
 
 _log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ class Terraform:
         with session.opened() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             data_dir = str(folder.path / ".terraform")
             session.init(ready, folder.path, data_dir, own_lock=True)
-            call = Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
+            call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
             code = run_attached(session.launch(ready, tuple(arguments), call, folder.path))
             kept = folder.rescue(session.outside.rescue)
         if kept is not None:
@@ -69,11 +69,11 @@ class Terraform:
         """Remove what the run needed on disk. Nothing may run any more."""
         self._session.close()
 
-    def _act(self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress) -> Course:
+    def _act(self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress) -> RunSummary:
         session = self._session
         with session.initialised() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             run = ready.folder
-            call = Call(cli_config=str(run.cli_config), data_dir=str(run.data), workspace=stack.name, lock_id=lock.id)
+            call = TerraformCall(cli_config=str(run.cli_config), data_dir=str(run.data), workspace=stack.name, lock_id=lock.id)
             launch = session.launch(ready, arguments, call, folder.path)
             started = time.monotonic()
             done = session.follow(f"terraform {arguments[0]} of {stack.name}", launch, session.setup.timeout, progress)

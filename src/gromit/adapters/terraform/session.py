@@ -15,7 +15,7 @@ from gromit.adapters.terraform.folder import ELSEWHERE, Rescue, RunFolder, new_r
 from gromit.adapters.terraform.process import Cut, Ended, Launch, Leash, run
 from gromit.adapters.terraform.program import AUTO, choose
 from gromit.core.stack import terraform as core
-from gromit.core.stack.terraform_events import Course, Mask, advance, complaint, describe, parse_event
+from gromit.core.stack.terraform_events import Mask, RunSummary, describe_event, failure_reason, fold_event, parse_event
 from gromit.errors import GromitError, Suspended, Temporary, TerraformFailed
 
 _log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class Finished:
     what: str
     limit: timedelta
     ended: Ended
-    course: Course
+    course: RunSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,13 @@ class Session:
 
     def init(self, ready: Ready, path: Path, data_dir: str, *, own_lock: bool) -> None:
         """Run `init` in `path`, a folder within the run's; without a workspace, as it refuses one that does not exist yet."""
-        call = core.Call(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
+        call = core.TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
         launch = self.launch(ready, core.init_arguments(own_lock=own_lock), call, path)
         done = self.follow("terraform init", launch, _PREPARATION, lambda _line: None)
         if done.ended.code != 0:
             raise self.failure(done)
 
-    def launch(self, ready: Ready, arguments: tuple[str, ...], call: core.Call, path: Path) -> Launch:
+    def launch(self, ready: Ready, arguments: tuple[str, ...], call: core.TerraformCall, path: Path) -> Launch:
         """How terraform is started in `path`."""
         return Launch(
             program=ready.program,
@@ -158,13 +158,13 @@ class Session:
 
     def follow(self, what: str, launch: Launch, limit: timedelta, progress: Progress) -> Finished:
         """Run terraform and listen to it; `progress` gets a line for each thing done."""
-        course = Course()
+        course = RunSummary()
 
         def take(line: str) -> None:
             nonlocal course
             event = parse_event(line, self.mask)
-            course = advance(course, event)
-            if text := describe(event, course):
+            course = fold_event(course, event)
+            if text := describe_event(event, course):
                 progress(text)
 
         ended = run(launch, self._leash(limit), take)
@@ -183,7 +183,7 @@ class Session:
                 return Temporary(text, hint=hint or "it is tried again; `sow.timeout` sets the limit")
             case None:
                 killed = f"it was ended by signal {-done.ended.code}" if done.ended.code < 0 else None
-                reason = killed or complaint(done.course, done.ended.stderr, self.mask)
+                reason = killed or failure_reason(done.course, done.ended.stderr, self.mask)
                 return TerraformFailed(f"{done.what}: {reason}{lost}", hint=hint)
 
     def mask(self, text: str) -> str:
@@ -259,7 +259,7 @@ class Session:
         return provider_mirror.unpacked(bundle, self.setup.cache) if bundle else None
 
     def _choose(self, folder: RunFolder) -> str:
-        call = core.Call(cli_config=str(folder.cli_config), data_dir=str(folder.data))
+        call = core.TerraformCall(cli_config=str(folder.cli_config), data_dir=str(folder.data))
 
         def ask(program: str) -> str:
             lines: list[str] = []

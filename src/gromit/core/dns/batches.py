@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 
-from gromit.core.dns.plan import OWNER_LABEL, Changes, Record
+from gromit.core.dns.plan import OWNER_LABEL, RecordSet, ZoneChanges
 
 ELEMENTS_MAX = 1000
 CHARACTERS_MAX = 32_000
@@ -29,7 +29,7 @@ class Change:
     """One change of one record."""
 
     action: Action
-    record: Record
+    record: RecordSet
 
     @property
     def elements(self) -> int:
@@ -47,7 +47,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EnvironmentChanges:
     """Changes of one environment that go into the same batch.
 
     An environment whose changes fit into no batch has several, in batches that follow each other: the ownership record comes in the
@@ -60,14 +60,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedBatches:
     """Batches, to be sent in this order, and what fits into none."""
 
-    batches: tuple[tuple[Part, ...], ...]
+    batches: tuple[tuple[EnvironmentChanges, ...], ...]
     oversize: tuple[Change, ...] = ()
 
 
-def pack(changes: Changes) -> Packed:
+def pack_batches(changes: ZoneChanges) -> PackedBatches:
     """Changes in as few batches as first fit finds; deletes stand before all else."""
     bins: list[_Bin] = []
     oversize: list[Change] = []
@@ -79,27 +79,27 @@ def pack(changes: Changes) -> Packed:
         first = 0
         for part in _parts(environment, group):
             first = _put(part, bins, first) + 1
-    return Packed(tuple(tuple(b.parts) for b in bins), tuple(oversize))
+    return PackedBatches(tuple(tuple(b.parts) for b in bins), tuple(oversize))
 
 
 @dataclass(slots=True)
 class _Bin:
-    parts: list[Part] = field(default_factory=list)
+    parts: list[EnvironmentChanges] = field(default_factory=list)
     elements: int = 0
     characters: int = 0
 
-    def takes(self, part: Part) -> bool:
+    def takes(self, part: EnvironmentChanges) -> bool:
         elements, characters = _load(part.changes)
         return self.elements + elements <= ELEMENTS_MAX and self.characters + characters <= CHARACTERS_MAX
 
-    def add(self, part: Part) -> None:
+    def add(self, part: EnvironmentChanges) -> None:
         elements, characters = _load(part.changes)
         self.parts.append(part)
         self.elements += elements
         self.characters += characters
 
 
-def _put(part: Part, bins: list[_Bin], first: int) -> int:
+def _put(part: EnvironmentChanges, bins: list[_Bin], first: int) -> int:
     """Put a part into the first bin, from number `first` on, that takes it; gives that bin's number."""
     for number in range(first, len(bins)):
         if bins[number].takes(part):
@@ -110,15 +110,15 @@ def _put(part: Part, bins: list[_Bin], first: int) -> int:
     return len(bins) - 1
 
 
-def _parts(environment: str, group: Iterable[Change]) -> Iterator[Part]:
+def _parts(environment: str, group: Iterable[Change]) -> Iterator[EnvironmentChanges]:
     current: list[Change] = []
     for change in group:
         if not _fits([*current, change]):
-            yield Part(environment, tuple(current))
+            yield EnvironmentChanges(environment, tuple(current))
             current = []
         current.append(change)
     if current:
-        yield Part(environment, tuple(current))
+        yield EnvironmentChanges(environment, tuple(current))
 
 
 def _load(changes: Collection[Change]) -> tuple[int, int]:
@@ -130,7 +130,7 @@ def _fits(changes: Collection[Change]) -> bool:
     return elements <= ELEMENTS_MAX and characters <= CHARACTERS_MAX
 
 
-def _by_environment(changes: Changes) -> Iterator[tuple[str, list[Change]]]:
+def _by_environment(changes: ZoneChanges) -> Iterator[tuple[str, list[Change]]]:
     every = [
         *(Change(Action.DELETE, r) for r, _ in changes.deletes),
         *(Change(Action.CREATE, r) for r, _ in changes.creates),

@@ -34,7 +34,7 @@ class PublicTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class TaskListing:
     """What a look at the running public tasks gave."""
 
     tasks: tuple[PublicTask, ...]
@@ -44,7 +44,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordSet:
     """One record set: all values of a name and type."""
 
     name: str
@@ -56,23 +56,23 @@ class Record:
     """How the zone chooses among several records of that name (`alias`, `weighted` …); empty for a plain one, as ours all are."""
 
 
-Reasoned = tuple[tuple[Record, str], ...]
+RecordWithReason = tuple[tuple[RecordSet, str], ...]
 """Records, each with why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class ZoneChanges:
     """What to write, and why: for each record `(record, reason)`."""
 
-    creates: Reasoned = ()
+    creates: RecordWithReason = ()
     """Records that are not there: the zone is to refuse them if somebody was quicker."""
-    upserts: Reasoned = ()
+    upserts: RecordWithReason = ()
     """Records of ours with new values."""
-    deletes: Reasoned = ()
+    deletes: RecordWithReason = ()
     """Records of ours, exactly as they are."""
-    left_alone: Reasoned = ()
+    left_alone: RecordWithReason = ()
     """Records as they are that stay so although no running task accounts for them."""
-    blocked: Reasoned = ()
+    blocked: RecordWithReason = ()
     """Records as they should be that cannot be written because of somebody else's."""
     unexplained: tuple[str, ...] = ()
     """Names of address records among `deletes` for which no row says that their environment is gone."""
@@ -83,7 +83,7 @@ class Changes:
         return bool(self.creates or self.upserts or self.deletes)
 
 
-def normal_name(text: str) -> str:
+def normalize_name(text: str) -> str:
     r"""A name as records are compared by: lower case, no last dot, Route53's octal escapes (`\052`) decoded.
 
     An escaped dot stays escaped: it is not the border of two labels.
@@ -96,13 +96,13 @@ def normal_name(text: str) -> str:
     return _OCTAL.sub(decode, text.removesuffix(".")).lower()
 
 
-def owner_record(environment: str, domain: str) -> Record:
+def owner_record(environment: str, domain: str) -> RecordSet:
     """The record that declares an environment's public names to be gromit's."""
     value = f'"heritage=gromit,environment={environment}"'
-    return Record(public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value}))
+    return RecordSet(public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value}))
 
 
-def environment_of(name: str, domain: str) -> str | None:
+def environment_for_name(name: str, domain: str) -> str | None:
     """The environment whose public name this could be, its ownership record included; None for every other name."""
     head = name.removesuffix(f".{domain}")
     label, dot, environment = head.partition(".")
@@ -112,18 +112,18 @@ def environment_of(name: str, domain: str) -> str | None:
     return environment if usable else None
 
 
-def desired_records(tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]) -> tuple[Record, ...]:
+def desired_records(tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]) -> tuple[RecordSet, ...]:
     """The records there should be for running tasks: of environments that are wanted up, and of no other cluster."""
     addresses: defaultdict[str, set[str]] = defaultdict(set)
     for task in tasks:
         if wanted.get(task.environment):
             addresses[public_name(task.component, task.environment, domain)].add(task.address)
-    return tuple(Record(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items()))
+    return tuple(RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items()))
 
 
 def plan(
-    desired: Iterable[Record], actual: Iterable[Record], domain: str, wanted: Mapping[str, bool], incomplete: str = ""
-) -> Changes:
+    desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str, wanted: Mapping[str, bool], incomplete: str = ""
+) -> ZoneChanges:
     """What has to change in the zone so that our part of it is as desired.
 
     For each name `<component>.<env>.<domain>`, where *ours* means that the environment has its ownership record, *nobody's* that
@@ -151,7 +151,7 @@ def plan(
     return _joined([*_misnamed(asked, domain), *(_plan_share(s, wanted, incomplete) for s in shares)])
 
 
-def check_safe(changes: Changes, percent: int, free: int) -> None:
+def enforce_delete_limits(changes: ZoneChanges, percent: int, free: int) -> None:
     """Raise `UnsafePlan` if more than `free` deletes, and more than `percent` of our address records, are unexplained."""
     count = len(changes.unexplained)
     if count <= free or count * 100 <= percent * changes.ours:
@@ -166,17 +166,17 @@ def check_safe(changes: Changes, percent: int, free: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Share:
+class _EnvironmentRecords:
     """What concerns one environment."""
 
     name: str
-    owner: Record
-    desired: Mapping[str, Record]
-    plain: Mapping[str, Record]
+    owner: RecordSet
+    desired: Mapping[str, RecordSet]
+    plain: Mapping[str, RecordSet]
     """Plain address records of its names: ours, if it is."""
-    obstacles: Mapping[str, Record]
+    obstacles: Mapping[str, RecordSet]
     """What makes a plain address record of that name impossible."""
-    marks: tuple[Record, ...]
+    marks: tuple[RecordSet, ...]
     """What there is under the name of the ownership record."""
 
     @property
@@ -193,22 +193,22 @@ class _Share:
         return f"{min(self.plain)} is there without {self.owner.name}: somebody else's (`gromit migrate` takes over)"
 
 
-def _shares(desired: Iterable[Record], actual: Iterable[Record], domain: str) -> list[_Share]:
-    wanted: defaultdict[str, dict[str, Record]] = defaultdict(dict)
-    found: defaultdict[str, list[Record]] = defaultdict(list)
+def _shares(desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str) -> list[_EnvironmentRecords]:
+    wanted: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
+    found: defaultdict[str, list[RecordSet]] = defaultdict(list)
     for record in desired:
-        if environment := environment_of(record.name, domain):
+        if environment := environment_for_name(record.name, domain):
             wanted[environment][record.name] = record
     for record in actual:
-        if environment := environment_of(record.name, domain):
+        if environment := environment_for_name(record.name, domain):
             found[environment].append(record)
     return [_share(e, domain, wanted[e], found[e]) for e in sorted(wanted.keys() | found.keys())]
 
 
-def _share(environment: str, domain: str, desired: Mapping[str, Record], found: Iterable[Record]) -> _Share:
+def _share(environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]) -> _EnvironmentRecords:
     owner = owner_record(environment, domain)
-    plain: dict[str, Record] = {}
-    obstacles: dict[str, Record] = {}
+    plain: dict[str, RecordSet] = {}
+    obstacles: dict[str, RecordSet] = {}
     marks = []
     for record in found:
         if record.name == owner.name:
@@ -218,14 +218,14 @@ def _share(environment: str, domain: str, desired: Mapping[str, Record], found: 
             plain[record.name] = record
         elif record.type in {"A", "CNAME"}:
             obstacles[record.name] = record
-    return _Share(environment, owner, desired, plain, obstacles, tuple(marks))
+    return _EnvironmentRecords(environment, owner, desired, plain, obstacles, tuple(marks))
 
 
-def _plan_share(share: _Share, wanted: Mapping[str, bool], incomplete: str) -> Changes:
+def _plan_share(share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str) -> ZoneChanges:
     if reason := share.forbidden:
         blocked = tuple((r, reason) for _, r in sorted(share.desired.items()))
         left = tuple((r, reason) for name, r in sorted(share.plain.items()) if name not in share.desired)
-        return Changes(blocked=blocked, left_alone=left)
+        return ZoneChanges(blocked=blocked, left_alone=left)
     writes, removals = _writes(share, incomplete), _removals(share, wanted, incomplete)
     stays = bool(writes.creates) or len(share.plain) > len(removals.deletes)
     marks, deletes = writes.creates, removals.deletes
@@ -233,7 +233,7 @@ def _plan_share(share: _Share, wanted: Mapping[str, bool], incomplete: str) -> C
         marks = ((share.owner, f"first record of {share.name}"), *marks)
     if share.owned and not stays and not incomplete:
         deletes = (*deletes, (share.marks[0], f"no record of {share.name} is left"))
-    return Changes(
+    return ZoneChanges(
         creates=marks,
         upserts=writes.upserts,
         deletes=deletes,
@@ -244,7 +244,7 @@ def _plan_share(share: _Share, wanted: Mapping[str, bool], incomplete: str) -> C
     )
 
 
-def _writes(share: _Share, incomplete: str) -> Changes:
+def _writes(share: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
     creates, upserts, blocked = [], [], []
     for name, want in sorted(share.desired.items()):
         have = share.plain.get(name)
@@ -253,30 +253,30 @@ def _writes(share: _Share, incomplete: str) -> Changes:
         elif have is None:
             creates.append((want, "runs at " + _list(want.values)))
         else:
-            new = Record(name, "A", want.ttl, want.values | have.values) if incomplete else want
+            new = RecordSet(name, "A", want.ttl, want.values | have.values) if incomplete else want
             if new != have:
                 upserts.append((new, _difference(have, new)))
-    return Changes(creates=tuple(creates), upserts=tuple(upserts), blocked=tuple(blocked))
+    return ZoneChanges(creates=tuple(creates), upserts=tuple(upserts), blocked=tuple(blocked))
 
 
-def _removals(share: _Share, wanted: Mapping[str, bool], incomplete: str) -> Changes:
+def _removals(share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str) -> ZoneChanges:
     row = wanted.get(share.name)
     stale = [r for name, r in sorted(share.plain.items()) if name not in share.desired]
     if incomplete:
-        return Changes(left_alone=tuple((r, f"not deleted, for the listing is not whole: {incomplete}") for r in stale))
+        return ZoneChanges(left_alone=tuple((r, f"not deleted, for the listing is not whole: {incomplete}") for r in stale))
     why = {True: "no task of it runs", False: f"environment {share.name} is gone", None: f"nobody knows environment {share.name}"}
     unexplained = () if row is False else tuple(r.name for r in stale)
-    return Changes(deletes=tuple((r, why[row]) for r in stale), unexplained=unexplained)
+    return ZoneChanges(deletes=tuple((r, why[row]) for r in stale), unexplained=unexplained)
 
 
-def _misnamed(desired: Iterable[Record], domain: str) -> list[Changes]:
+def _misnamed(desired: Iterable[RecordSet], domain: str) -> list[ZoneChanges]:
     reason = "neither component nor environment may be called so"
-    return [Changes(blocked=((r, reason),)) for r in desired if environment_of(r.name, domain) is None]
+    return [ZoneChanges(blocked=((r, reason),)) for r in desired if environment_for_name(r.name, domain) is None]
 
 
-def _joined(parts: Iterable[Changes]) -> Changes:
+def _joined(parts: Iterable[ZoneChanges]) -> ZoneChanges:
     every = tuple(parts)
-    return Changes(
+    return ZoneChanges(
         creates=tuple(c for p in every for c in p.creates),
         upserts=tuple(c for p in every for c in p.upserts),
         deletes=tuple(c for p in every for c in p.deletes),
@@ -287,7 +287,7 @@ def _joined(parts: Iterable[Changes]) -> Changes:
     )
 
 
-def _difference(have: Record, new: Record) -> str:
+def _difference(have: RecordSet, new: RecordSet) -> str:
     parts = [
         *(["now also " + _list(new.values - have.values)] if new.values - have.values else []),
         *(["no longer " + _list(have.values - new.values)] if have.values - new.values else []),

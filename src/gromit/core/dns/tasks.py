@@ -7,12 +7,12 @@ for one cluster at a time. So the interfaces are looked at every time, and ECS i
 from collections import defaultdict
 from collections.abc import Mapping
 
-from gromit.core.dns.plan import Changes, Listing, PublicTask, environment_of
+from gromit.core.dns.plan import PublicTask, TaskListing, ZoneChanges, environment_for_name
 from gromit.core.stack.addresses import public_name
 
 
-def doubtful(
-    seen: Listing, changes: Changes, domain: str, wanted: Mapping[str, bool], components: frozenset[str]
+def unconfirmed(
+    seen: TaskListing, changes: ZoneChanges, domain: str, wanted: Mapping[str, bool], components: frozenset[str]
 ) -> frozenset[str]:
     """Wanted environments about which ECS itself has to be asked before anything is written.
 
@@ -20,7 +20,7 @@ def doubtful(
     ECS is asked wherever a record would change and, if all interfaces were seen, where a public component has none. So a world
     in which everything runs and nothing changes asks nothing.
     """
-    touched = {environment_of(r.name, domain) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
+    touched = {environment_for_name(r.name, domain) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
     found: defaultdict[str, set[str]] = defaultdict(set)
     for task in seen.tasks:
         found[task.environment].add(task.component)
@@ -28,7 +28,9 @@ def doubtful(
     return frozenset(e for e, up in wanted.items() if up and e in touched | lacking)
 
 
-def settle(seen: Listing, confirmed: Listing, asked: frozenset[str], published: frozenset[str], domain: str) -> Listing:
+def merge_listings(
+    seen: TaskListing, confirmed: TaskListing, asked: frozenset[str], published: frozenset[str], domain: str
+) -> TaskListing:
     """The listing that counts, after ECS was asked about the environments `asked`.
 
     There, tasks that ECS confirms as running count. A component of which none runs keeps what has an interface if its name is
@@ -45,4 +47,4 @@ def settle(seen: Listing, confirmed: Listing, asked: frozenset[str], published: 
 
     kept = tuple(t for t in seen.tasks if holds(t))
     reason = "; ".join(r for r in (seen.reason, confirmed.reason) if r)
-    return Listing((*kept, *confirmed.tasks), seen.complete and confirmed.complete, reason)
+    return TaskListing((*kept, *confirmed.tasks), seen.complete and confirmed.complete, reason)

@@ -19,7 +19,7 @@ _MATCH = "set the certificate and the key that were issued together"
 
 
 @dataclass(frozen=True, slots=True)
-class Papers:
+class PemBundle:
     """The PEM texts of one certificate."""
 
     whose: str
@@ -30,7 +30,7 @@ class Papers:
     """What it has to be signed by; None: itself, or nothing that we know."""
 
 
-def judge_certificate(papers: Papers, now: datetime) -> Finding:
+def judge_certificate(papers: PemBundle, now: datetime) -> Finding:
     """The first thing that is wrong with a certificate, or how long it is good for."""
     try:
         certificate = x509.load_pem_x509_certificate(papers.certificate.encode())
@@ -43,7 +43,7 @@ def judge_certificate(papers: Papers, now: datetime) -> Finding:
     return ok(Check.CERTIFICATE, f"{_name(certificate)}: {_left(certificate, now)}", papers.whose)
 
 
-def _fault(papers: Papers, certificate: x509.Certificate, authorities: list[x509.Certificate]) -> tuple[str, str] | None:
+def _fault(papers: PemBundle, certificate: x509.Certificate, authorities: list[x509.Certificate]) -> tuple[str, str] | None:
     if papers.whose == "ca" and not _signs(certificate):
         return "it is no certificate of a CA", "set `ca` to the ca.pem of `gromit pki`"
     if authorities and not any(_issued(certificate, ca) for ca in authorities):
@@ -106,5 +106,5 @@ def _fits(certificate: x509.Certificate, key: str) -> bool:
     return private.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form)
 
 
-def _wrong(papers: Papers, seen: str, remedy: str) -> Finding:
+def _wrong(papers: PemBundle, seen: str, remedy: str) -> Finding:
     return wrong(Check.CERTIFICATE, seen, remedy, papers.whose)

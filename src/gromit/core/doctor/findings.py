@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gromit.core.doctor.quotas import Wall
+from gromit.core.doctor.quotas import QuotaHeadroom
 
 
 class Check(StrEnum):
@@ -35,7 +35,7 @@ class Check(StrEnum):
     QUOTA = "quota"
 
 
-class State(StrEnum):
+class FindingStatus(StrEnum):
     """How a thing stands."""
 
     OK = "ok"
@@ -51,12 +51,12 @@ class Finding:
     check: Check
     subject: str = ""
     """Which of several, like the name of a repository."""
-    state: State
+    state: FindingStatus
     seen: str
     """What was seen, or why nothing was."""
     remedy: str = ""
     """What to do, where something is wrong."""
-    wall: Wall | None = None
+    wall: QuotaHeadroom | None = None
     """The figures of a quota that AWS has told."""
 
 
@@ -72,17 +72,17 @@ def sentence(text: str) -> str:
 
 def ok(check: Check, seen: str, subject: str = "") -> Finding:
     """A thing in order."""
-    return Finding(check=check, subject=subject, state=State.OK, seen=sentence(seen))
+    return Finding(check=check, subject=subject, state=FindingStatus.OK, seen=sentence(seen))
 
 
 def wrong(check: Check, seen: str, remedy: str, subject: str = "") -> Finding:
     """A thing that is to be mended."""
-    return Finding(check=check, subject=subject, state=State.WRONG, seen=sentence(seen), remedy=remedy)
+    return Finding(check=check, subject=subject, state=FindingStatus.WRONG, seen=sentence(seen), remedy=remedy)
 
 
 def skipped(check: Check, why: str, subject: str = "") -> Finding:
     """A thing that was not looked at."""
-    return Finding(check=check, subject=subject, state=State.SKIPPED, seen=sentence(why))
+    return Finding(check=check, subject=subject, state=FindingStatus.SKIPPED, seen=sentence(why))
 
 
 class Health(StrEnum):
@@ -96,9 +96,9 @@ class Health(StrEnum):
     """Whatever could be judged is wrong."""
 
 
-def health(findings: Iterable[Finding]) -> Health:
+def overall_health(findings: Iterable[Finding]) -> Health:
     """What the findings come to; those that were skipped do not count."""
     states = {f.state for f in findings}
-    if State.WRONG not in states:
+    if FindingStatus.WRONG not in states:
         return Health.SOUND
-    return Health.AILING if State.OK in states else Health.BROKEN
+    return Health.AILING if FindingStatus.OK in states else Health.BROKEN

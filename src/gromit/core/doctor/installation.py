@@ -15,7 +15,7 @@ _INFRA = "terraform/infra makes it: apply it"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class AwsIdentity:
     """Who AWS says we are."""
 
     account: str
@@ -23,7 +23,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class BucketFacts:
     """The bucket of states."""
 
     name: str
@@ -34,7 +34,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class RegistryFacts:
     """The registry of one repository."""
 
     repository: str
@@ -45,7 +45,7 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class WorkspaceFacts:
     """A workspace of Terraform Cloud."""
 
     name: str
@@ -57,7 +57,7 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
+class ZoneFacts:
     """A zone in Route53."""
 
     id: str
@@ -67,7 +67,7 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ServeIdentity:
     """Whom serve takes us for."""
 
     url: str
@@ -75,7 +75,7 @@ class Caller:
     role: str
 
 
-def judge_account(identity: Identity, expected: str | None) -> Finding:
+def judge_account(identity: AwsIdentity, expected: str | None) -> Finding:
     """Whether it is the account that is meant."""
     if expected is None:
         return skipped(Check.ACCOUNT, f"doctor.account is not set; this is {identity.account}")
@@ -104,7 +104,7 @@ def judge_key_pair(name: str, *, exists: bool) -> Finding:
     return ok(Check.KEY_PAIR, "EC2 has it", name)
 
 
-def judge_bucket(bucket: Bucket) -> Finding:
+def judge_bucket(bucket: BucketFacts) -> Finding:
     """Whether states are kept safely."""
     kept = {"versioning": bucket.versioned, "encryption": bucket.encrypted, "the block of public access": bucket.closed}
     if lacks := [what for what, is_so in kept.items() if not is_so]:
@@ -114,7 +114,7 @@ def judge_bucket(bucket: Bucket) -> Finding:
     return ok(Check.STATE_BUCKET, "versioned, encrypted, closed to the public", bucket.name)
 
 
-def judge_workspace(check: Check, workspace: Workspace) -> Finding:
+def judge_workspace(check: Check, workspace: WorkspaceFacts) -> Finding:
     """Whether runs of a workspace are executed where they can be, and something was applied in it.
 
     A run that is executed elsewhere has neither the modules and the catalogue beside its root nor credentials of AWS.
@@ -130,7 +130,7 @@ def judge_workspace(check: Check, workspace: Workspace) -> Finding:
     return ok(check, f"state {workspace.serial} with {workspace.resources} resources", workspace.name)
 
 
-def judge_registry(registry: Registry) -> Finding:
+def judge_registry(registry: RegistryFacts) -> Finding:
     """Whether environments can take the default branch of a repository from its registry."""
     if not registry.exists:
         return wrong(Check.REGISTRY, "there is no registry of this name", _BASE, registry.repository)
@@ -165,7 +165,7 @@ def judge_platform(platform: Platform, name: str, region: str) -> Finding:
     return ok(Check.PLATFORM, f"can be read, whole, and is of {platform.region}", name)
 
 
-def judge_zone(zone: Zone, domain: str) -> Finding:
+def judge_zone(zone: ZoneFacts, domain: str) -> Finding:
     """Whether public names can stand in the zone."""
     if zone.private:
         return wrong(Check.ZONE, f"{zone.name} is private", "set cluster.zoneid to the public zone", zone.id)
@@ -175,7 +175,7 @@ def judge_zone(zone: Zone, domain: str) -> Finding:
     return ok(Check.ZONE, f"{zone.name}, public", zone.id)
 
 
-def judge_delegation(zone: Zone, answered: Collection[str]) -> Finding:
+def judge_delegation(zone: ZoneFacts, answered: Collection[str]) -> Finding:
     """Whether the world is sent to the zone's own name servers for it."""
     found, wanted = {name.lower().rstrip(".") for name in answered}, zone.name_servers
     remedy = f"give {zone.name} these NS records in its parent's zone: {' '.join(sorted(wanted))}"
@@ -187,6 +187,6 @@ def judge_delegation(zone: Zone, answered: Collection[str]) -> Finding:
     return ok(Check.DELEGATION, f"DNS answers with the zone's {len(wanted)} name servers", zone.name)
 
 
-def judge_caller(caller: Caller) -> Finding:
+def judge_serve_identity(caller: ServeIdentity) -> Finding:
     """That serve answers, and as whom it knows us."""
     return ok(Check.SERVE, f"answers; we are {caller.name}, {caller.role}", caller.url)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gromit.core.doctor.findings import Check, Finding, State, skipped
-from gromit.core.doctor.quotas import USUAL, Quota, Usage, Wall
+from gromit.core.doctor.findings import Check, Finding, FindingStatus, skipped
+from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, QuotaUsage
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class QuotaThresholds:
     """When a wall is too near."""
 
     percent: int
@@ -17,13 +17,13 @@ class Expectation:
     """So many environments have to fit; None: those that exist."""
 
 
-def judge_quotas(walls: Sequence[Wall], usages: Mapping[Quota, Usage], wanted: Expectation) -> list[Finding]:
+def judge_quotas(walls: Sequence[QuotaHeadroom], usages: Mapping[Quota, QuotaUsage], wanted: QuotaThresholds) -> list[Finding]:
     """One finding for each wall, in the order given. A limit that AWS has not told is the usual one, and nothing is wrong by it."""
-    return [_judge(w, usages.get(w.quota, Usage(None, None)), wanted, first=w is walls[0]) for w in walls]
+    return [_judge(w, usages.get(w.quota, QuotaUsage(None, None)), wanted, first=w is walls[0]) for w in walls]
 
 
-def _judge(wall: Wall, usage: Usage, wanted: Expectation, *, first: bool) -> Finding:
-    title = USUAL[wall.quota].title
+def _judge(wall: QuotaHeadroom, usage: QuotaUsage, wanted: QuotaThresholds, *, first: bool) -> Finding:
+    title = DEFAULT_LIMITS[wall.quota].title
     where = f"{'next wall: ' if first else ''}{title} at {wall.environments} environments"
     if not wall.told:
         why = f": {usage.problem}" if usage.problem else ""
@@ -33,13 +33,13 @@ def _judge(wall: Wall, usage: Usage, wanted: Expectation, *, first: bool) -> Fin
     return Finding(
         check=Check.QUOTA,
         subject=wall.quota,
-        state=State.WRONG if near else State.OK,
+        state=FindingStatus.WRONG if near else FindingStatus.OK,
         seen=seen,
         remedy=f"ask AWS for more {title}{_by_how_much(wall, wanted)}, or let environments go" if near else "",
         wall=wall,
     )
 
 
-def _by_how_much(wall: Wall, wanted: Expectation) -> str:
+def _by_how_much(wall: QuotaHeadroom, wanted: QuotaThresholds) -> str:
     missing = (wanted.environments or 0) - wall.environments
     return f" ({missing} environments more are {missing * wall.per_environment:g})" if missing > 0 else ""

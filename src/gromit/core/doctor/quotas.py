@@ -36,27 +36,27 @@ class Quota(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class DefaultLimit:
     """What AWS gives an account that has asked for nothing, and what it calls that."""
 
     title: str
     limit: int
 
 
-USUAL: Mapping[Quota, Usual] = {
-    Quota.VCPU: Usual("Fargate On-Demand vCPU", 6),
-    Quota.GROUPS: Usual("VPC security groups", 2500),
-    Quota.INTERFACES: Usual("network interfaces", 5000),
-    Quota.INSTANCES: Usual("Cloud Map instances of the namespace", 2000),
-    Quota.ACCESS_POINTS: Usual("EFS access points of the config file system", 10_000),
-    Quota.RECORDS: Usual("records of the public zone", 10_000),
-    Quota.CLUSTERS: Usual("ECS clusters", 10_000),
+DEFAULT_LIMITS: Mapping[Quota, DefaultLimit] = {
+    Quota.VCPU: DefaultLimit("Fargate On-Demand vCPU", 6),
+    Quota.GROUPS: DefaultLimit("VPC security groups", 2500),
+    Quota.INTERFACES: DefaultLimit("network interfaces", 5000),
+    Quota.INSTANCES: DefaultLimit("Cloud Map instances of the namespace", 2000),
+    Quota.ACCESS_POINTS: DefaultLimit("EFS access points of the config file system", 10_000),
+    Quota.RECORDS: DefaultLimit("records of the public zone", 10_000),
+    Quota.CLUSTERS: DefaultLimit("ECS clusters", 10_000),
 }
 """The lowest figures that AWS documents: many accounts get more without asking, and none gets less than it is told here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class QuotaUsage:
     """What AWS says of one quota."""
 
     limit: float | None
@@ -68,7 +68,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wall:
+class QuotaHeadroom:
     """Where one quota ends."""
 
     quota: Quota
@@ -86,7 +86,7 @@ class Wall:
         return floor(100 * self.used / self.limit) if self.limit > 0 else 100
 
 
-def cost(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
+def per_environment(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
     """What one environment takes of each quota, by the table above."""
     components = catalogue.components.values()
     each = Fraction(len(components))
@@ -101,20 +101,22 @@ def cost(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
     }
 
 
-def walls(usages: Mapping[Quota, Usage], costs: Mapping[Quota, Fraction], environments: int) -> tuple[Wall, ...]:
+def quota_headrooms(
+    usages: Mapping[Quota, QuotaUsage], costs: Mapping[Quota, Fraction], environments: int
+) -> tuple[QuotaHeadroom, ...]:
     """All walls, the nearest first; a quota of which an environment takes nothing is none.
 
     `environments` are those that exist. The shipped catalogue in a new account, where nothing runs: 6 vCPU are four environments of
     1.5 each, and the next wall is that of 2,000 Cloud Map instances, 333 environments of six.
     """
-    found = [_wall(q, usages.get(q, Usage(None, None)), costs[q], environments) for q in Quota if costs.get(q)]
+    found = [_wall(q, usages.get(q, QuotaUsage(None, None)), costs[q], environments) for q in Quota if costs.get(q)]
     return tuple(sorted(found, key=lambda w: (w.environments, list(Quota).index(w.quota))))
 
 
-def _wall(quota: Quota, usage: Usage, each: Fraction, environments: int) -> Wall:
-    limit = Fraction(USUAL[quota].limit if usage.limit is None else usage.limit)
+def _wall(quota: Quota, usage: QuotaUsage, each: Fraction, environments: int) -> QuotaHeadroom:
+    limit = Fraction(DEFAULT_LIMITS[quota].limit if usage.limit is None else usage.limit)
     used = each * environments if usage.used is None else Fraction(usage.used)
-    return Wall(
+    return QuotaHeadroom(
         quota=quota,
         limit=float(limit),
         used=float(used),

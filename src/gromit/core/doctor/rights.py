@@ -20,7 +20,7 @@ from enum import StrEnum
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
 
 
-class Part(StrEnum):
+class ControlPlanePart(StrEnum):
     """Whose role it is."""
 
     SERVE = "serve"
@@ -32,7 +32,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class ResourceArns:
     """ARNs of what rights are about."""
 
     table: str
@@ -56,7 +56,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class Permission:
     """Some actions on one resource, and whether a part is to be allowed them."""
 
     actions: tuple[str, ...]
@@ -65,7 +65,7 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
-class Simulated:
+class SimulatedRole:
     """What AWS says of one role."""
 
     role: str
@@ -83,32 +83,32 @@ _PASS = ("iam:PassRole",)
 _NAMES_TAGS = tuple(f"servicediscovery:{action}" for action in ("ListTagsForResource", "TagResource", "UntagResource"))
 
 
-def rights(part: Part, places: Places) -> tuple[Right, ...]:
+def expected_permissions(part: ControlPlanePart, places: ResourceArns) -> tuple[Permission, ...]:
     """What is to be asked about a part."""
     may, may_not = _TABLE[part](places)
     may_not = [*may_not, (("secretsmanager:GetSecretValue",), places.ca_key)]
-    return (*(Right(a, r, allowed=True) for a, r in may), *(Right(a, r, allowed=False) for a, r in may_not))
+    return (*(Permission(a, r, allowed=True) for a, r in may), *(Permission(a, r, allowed=False) for a, r in may_not))
 
 
-def usual_role(part: Part) -> str:
+def default_role_name(part: ControlPlanePart) -> str:
     """The name of a part's role where no setting says another."""
     return f"gromit-{part}"
 
 
-def judge_rights(answers: Mapping[Part, Simulated], places: Places) -> list[Finding]:
+def judge_permissions(answers: Mapping[ControlPlanePart, SimulatedRole], places: ResourceArns) -> list[Finding]:
     """One finding for each part. If there is none of the control plane's usual roles, it is not installed in this account."""
-    installed = any(a.allowed is not None for part, a in answers.items() if part is not Part.ENVIRONMENTS)
+    installed = any(a.allowed is not None for part, a in answers.items() if part is not ControlPlanePart.ENVIRONMENTS)
     return [_judge(part, answer, places, installed=installed) for part, answer in answers.items()]
 
 
-def _judge(part: Part, answer: Simulated, places: Places, *, installed: bool) -> Finding:
+def _judge(part: ControlPlanePart, answer: SimulatedRole, places: ResourceArns, *, installed: bool) -> Finding:
     if answer.allowed is None:
         seen = f"there is no role {answer.role}"
         if installed or answer.named:
             return wrong(Check.RIGHTS, seen, "apply terraform/infra, or name it in doctor.roles", part)
         return skipped(Check.RIGHTS, f"{seen}, nor a role of another part: name them in doctor.roles", part)
-    lacks = _different(answer.allowed, rights(part, places), allowed=True)
-    surplus = _different(answer.allowed, rights(part, places), allowed=False)
+    lacks = _different(answer.allowed, expected_permissions(part, places), allowed=True)
+    surplus = _different(answer.allowed, expected_permissions(part, places), allowed=False)
     if not lacks and not surplus:
         return ok(Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part)
     told = [f"may not {', '.join(lacks)}"] if lacks else []
@@ -116,7 +116,7 @@ def _judge(part: Part, answer: Simulated, places: Places, *, installed: bool) ->
     return wrong(Check.RIGHTS, f"{answer.role} {'; it '.join(told)}", "apply terraform/infra: it has the policies", part)
 
 
-def _different(answers: Mapping[tuple[str, str], bool], wanted: Iterable[Right], *, allowed: bool) -> list[str]:
+def _different(answers: Mapping[tuple[str, str], bool], wanted: Iterable[Permission], *, allowed: bool) -> list[str]:
     """What AWS judges otherwise than it is wanted; what it did not judge counts as refused."""
     asked = [(action, r.resource) for r in wanted if r.allowed is allowed for action in r.actions]
     return [f"{action} on {resource}" for action, resource in asked if answers.get((action, resource), False) is not allowed]
@@ -125,48 +125,48 @@ def _different(answers: Mapping[tuple[str, str], bool], wanted: Iterable[Right],
 _Pairs = list[tuple[tuple[str, ...], str]]
 
 
-def _serve(at: Places) -> tuple[_Pairs, _Pairs]:
+def _serve(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
     may: _Pairs = [(use, at.table), (("dynamodb:Query",), at.index)]
     may += [(("ecr:BatchGetImage",), r) for r in at.registries]
     return may, [(_OBJECTS, at.states), (_CHANGE, at.zone), (_PASS, at.execution_role)]
 
 
-def _sow(at: Places) -> tuple[_Pairs, _Pairs]:
+def _sow(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     may = [*_terraform(at), (("ssm:GetParameter",), at.parameter), (_PASS, at.execution_role)]
     may += [(("ecr:BatchGetImage",), r) for r in at.registries]
     return may, [(_WRITE, at.table), (_PASS, at.serve_role)]
 
 
-def _reap(at: Places) -> tuple[_Pairs, _Pairs]:
+def _reap(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [(_WRITE, at.table), (_PASS, at.serve_role)]
 
 
-def _terraform(at: Places) -> _Pairs:
+def _terraform(at: ResourceArns) -> _Pairs:
     named: _Pairs = [(("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)]
     return [(_OBJECTS, at.states), (("s3:GetObject",), at.no_state), (("s3:ListBucket",), at.bucket), (_NAMES_TAGS, "*"), *named]
 
 
-def _chitragupta(at: Places) -> tuple[_Pairs, _Pairs]:
+def _chitragupta(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     may: _Pairs = [(("route53:ListResourceRecordSets", *_CHANGE), at.zone), (("ec2:DescribeNetworkInterfaces",), "*")]
     return may, [(_WRITE, at.table), (_OBJECTS, at.states), (_PASS, at.execution_role)]
 
 
-def _gateway(at: Places) -> tuple[_Pairs, _Pairs]:
+def _gateway(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     return [], [(_WRITE, at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
 
 
-def _environments(at: Places) -> tuple[_Pairs, _Pairs]:
+def _environments(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
     may: _Pairs = [(("ecr:GetAuthorizationToken",), "*"), (("logs:CreateLogStream", "logs:PutLogEvents"), at.logs)]
     may += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in at.registries]
     return may, [(("dynamodb:GetItem", *_WRITE), at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
 
 
 _TABLE = {
-    Part.SERVE: _serve,
-    Part.SOW: _sow,
-    Part.REAP: _reap,
-    Part.CHITRAGUPTA: _chitragupta,
-    Part.GATEWAY: _gateway,
-    Part.ENVIRONMENTS: _environments,
+    ControlPlanePart.SERVE: _serve,
+    ControlPlanePart.SOW: _sow,
+    ControlPlanePart.REAP: _reap,
+    ControlPlanePart.CHITRAGUPTA: _chitragupta,
+    ControlPlanePart.GATEWAY: _gateway,
+    ControlPlanePart.ENVIRONMENTS: _environments,
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.environments.environment import Want, Work
-from gromit.core.environments.rows import Condition, Is
+from gromit.core.environments.rows import Condition, Equals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class NoWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClaimStatus:
     """What serve says of a claim that is still valid."""
 
     generation: int
@@ -63,7 +63,7 @@ class Fence:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Hold as long as nobody else has claimed the row since."""
-        return (Is("holder", self.holder), Is("epoch", self.epoch))
+        return (Equals("holder", self.holder), Equals("epoch", self.epoch))
 
 
 def backoff_ms(attempts: int, first_ms: int, longest_ms: int, jitter: float) -> int:

@@ -61,7 +61,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class RepositoryVersion:
     """What one repository contributes, and why."""
 
     version: str
@@ -94,7 +94,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HistoryEvent:
     """Something that happened to an environment."""
 
     at_ms: int
@@ -116,7 +116,7 @@ class Environment:
     want: Want
     generation: int
     observed: int
-    versions: Mapping[str, Version]
+    versions: Mapping[str, RepositoryVersion]
     """By repository: reported ones, and the fallbacks that were found when it was last asked for anything."""
     sequences: Mapping[str, int]
     redeploys: Mapping[str, str]
@@ -137,7 +137,7 @@ class Environment:
     """The claim that did it."""
     gone_ms: int | None
     revision: int
-    events: tuple[Event, ...]
+    events: tuple[HistoryEvent, ...]
 
     @property
     def reported(self) -> frozenset[str]:
@@ -177,7 +177,7 @@ class Environment:
         return Phase.FAILED if self.attempts else Phase.PENDING
 
 
-def parse(row: Row) -> Environment:
+def parse_environment(row: Row) -> Environment:
     """The environment that a row holds.
 
     Raises `Conflict` for a flat row of the earlier system, which `gromit migrate` has to read first.
@@ -209,15 +209,16 @@ def parse(row: Row) -> Environment:
         hash_epoch=row.get("hash_epoch"),
         gone_ms=row.get("gone_at"),
         revision=row["revision"],
-        events=tuple(Event(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])),
+        events=tuple(HistoryEvent(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])),
     )
 
 
-def _versions(row: Row) -> Mapping[str, Version]:
+def _versions(row: Row) -> Mapping[str, RepositoryVersion]:
     refs, sequences = _prefixed(row, REF), _prefixed(row, SEQUENCE)
-    fallbacks = {r: Version(d["tag"], Source(d["source"])) for r, d in _prefixed(row, FALLBACK).items()}
+    fallbacks = {r: RepositoryVersion(d["tag"], Source(d["source"])) for r, d in _prefixed(row, FALLBACK).items()}
     reported = {
-        r: Version(v, Source.REPORTED, ref=refs.get(r), sequence=sequences.get(r)) for r, v in _prefixed(row, VERSION).items()
+        r: RepositoryVersion(v, Source.REPORTED, ref=refs.get(r), sequence=sequences.get(r))
+        for r, v in _prefixed(row, VERSION).items()
     }
     return {**fallbacks, **reported}
 

@@ -4,27 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gromit.core.environments.environment import FALLBACK, Source, Version
-from gromit.core.environments.rows import Condition, Is, Row
+from gromit.core.environments.environment import FALLBACK, RepositoryVersion, Source
+from gromit.core.environments.rows import Condition, Equals, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class FallbackUpdate:
     """Fallbacks that are others now than those in the row."""
 
-    fallbacks: Mapping[str, Version]
+    fallbacks: Mapping[str, RepositoryVersion]
     revision: int
     """Of the row that was looked at: a retirement meanwhile must not be undone."""
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Hold as long as the row is the one that was looked at."""
-        return (Is("revision", self.revision),) if self.fallbacks else ()
+        return (Equals("revision", self.revision),) if self.fallbacks else ()
 
     @property
     def attributes(self) -> dict[str, Any]:
         """What changes in the row."""
-        return attributes_of(self.fallbacks)
+        return fallback_attributes(self.fallbacks)
 
 
 def follows_branch(row: Row, repository: str) -> bool:
@@ -32,14 +32,14 @@ def follows_branch(row: Row, repository: str) -> bool:
     return not row.get(FALLBACK + repository, {}).get("retired", False)
 
 
-NOTHING_MOVED = Moved({}, 0)
+NO_FALLBACK_UPDATE = FallbackUpdate({}, 0)
 
 
-def attributes_of(fallbacks: Mapping[str, Version]) -> dict[str, Any]:
+def fallback_attributes(fallbacks: Mapping[str, RepositoryVersion]) -> dict[str, Any]:
     """How fallbacks stand in a row."""
     return {FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}
 
 
-def retired(repository: str, default_tag: str) -> dict[str, Any]:
+def retired_fallback(repository: str, default_tag: str) -> dict[str, Any]:
     """How the fallback of a repository stands there whose branch is gone, whatever its registry still holds."""
     return {FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT, "retired": True}}

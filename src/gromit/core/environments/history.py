@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from gromit.core.environments.environment import Event
-from gromit.core.environments.rows import Absent, AnyOf, Is, Row, Shorter, Write
+from gromit.core.environments.environment import HistoryEvent
+from gromit.core.environments.rows import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
 
 HISTORY_MAX = 60
 """Events a row may hold before it is cut back; mostly of some 150 bytes, they stay below 40 KB of an item's 400."""
@@ -15,12 +15,12 @@ TOMBSTONE_MS = 30 * 86_400_000
 """A tombstone stays for 30 days, so that a late report of an old build cannot bring an environment back."""
 
 
-ROOM = AnyOf((Absent("events"), Shorter("events", HISTORY_MAX)))
+ROOM = AnyOf((NotExists("events"), ShorterThan("events", HISTORY_MAX)))
 """Condition that the row has room for one more event."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class ChangeContext:
     """Who asked for a change, and when."""
 
     actor: str
@@ -28,13 +28,13 @@ class Stamp:
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """An event of this change, as it lies in the row."""
-        return Event(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
+        return HistoryEvent(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
 
 
-def cut_history(before: Row) -> Write:
+def truncate_history(before: Row) -> RowWrite:
     """Keep only the newest events, in a write of its own, so that every other write can just append."""
-    return Write(
-        conditions=(Is("revision", before["revision"]),),
+    return RowWrite(
+        conditions=(Equals("revision", before["revision"]),),
         sets={"events": list(before["events"])[-HISTORY_KEPT:]},
         increments={"revision": 1},
     )

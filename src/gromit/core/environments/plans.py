@@ -8,7 +8,7 @@ from gromit.core.environments.work import is_claimable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class EnvironmentSummary:
     """What the plan needs to know of one environment."""
 
     name: str
@@ -23,7 +23,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PlannedAction:
     """One line of a plan."""
 
     name: str
@@ -32,7 +32,7 @@ class Item:
     why: str
 
 
-def plan(kind: Work, environments: Iterable[Standing], limit: int | None) -> list[Item]:
+def plan(kind: Work, environments: Iterable[EnvironmentSummary], limit: int | None) -> list[PlannedAction]:
     """One item for each environment, those to be worked on first, in the order in which they are due.
 
     | phase            | sow                          | reap                                        |
@@ -46,25 +46,25 @@ def plan(kind: Work, environments: Iterable[Standing], limit: int | None) -> lis
     ordered = sorted(environments, key=lambda e: (e.due_in_s, e.name))
     items = [_item(kind, e) for e in ordered]
     chosen = [i for i in items if i.action != "none"]
-    beyond = [Item(i.name, "none", f"{i.why}; but one run does at most {limit}") for i in chosen[limit:]] if limit else []
+    beyond = [PlannedAction(i.name, "none", f"{i.why}; but one run does at most {limit}") for i in chosen[limit:]] if limit else []
     return [*chosen[: limit or None], *beyond, *(i for i in items if i.action == "none")]
 
 
-def _item(kind: Work, e: Standing) -> Item:
+def _item(kind: Work, e: EnvironmentSummary) -> PlannedAction:
     # The rule of a claim decides; the rest only finds the words.
     if is_claimable(kind, e.phase, due=e.due_in_s <= 0, protected=e.protected):
-        return Item(e.name, kind, _why_work(kind, e))
-    return Item(e.name, "none", _why_none(kind, e))
+        return PlannedAction(e.name, kind, _why_work(kind, e))
+    return PlannedAction(e.name, "none", _why_none(kind, e))
 
 
-def _why_work(kind: Work, e: Standing) -> str:
+def _why_work(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
         return "it is deleted, and its grace is over"
     made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
     return f"generation {e.generation} is wanted, {made}"
 
 
-def _why_none(kind: Work, e: Standing) -> str:
+def _why_none(kind: Work, e: EnvironmentSummary) -> str:
     match e.phase:
         case Phase.SOWING | Phase.REAPING:
             return f"{e.holder} is working on it"
@@ -76,7 +76,7 @@ def _why_none(kind: Work, e: Standing) -> str:
             return _why_not_sown(kind, e)
 
 
-def _why_not_sown(kind: Work, e: Standing) -> str:
+def _why_not_sown(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
         return "it is wanted"
     if e.phase is Phase.READY:
@@ -84,7 +84,7 @@ def _why_not_sown(kind: Work, e: Standing) -> str:
     return f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s"
 
 
-def _why_not_reaped(kind: Work, e: Standing) -> str:
+def _why_not_reaped(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.SOW:
         return "it is deleted: reap's to do"
     if e.protected:

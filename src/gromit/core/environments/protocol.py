@@ -14,7 +14,7 @@ from typing import assert_never
 from gromit.core.environments.locks import FoundLock, Lock
 
 
-class Ending(StrEnum):
+class RunEnding(StrEnum):
     """How a run ended."""
 
     DONE = "done"
@@ -39,12 +39,12 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeLock:
+class AcquireLock:
     """Put our lock beside the state, if none is there."""
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeOwner:
+class CheckOwner:
     """See whether the owner of a lock that is there is proven dead."""
 
     found: FoundLock
@@ -65,7 +65,7 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Execute:
     """Make it true. The only step that changes the environment."""
 
     lock: Lock
@@ -88,11 +88,11 @@ class ReportFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack:
+class ReleaseClaim:
     """Release the claim without an outcome."""
 
     lock: Lock | None
-    ending: Ending
+    ending: RunEnding
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +100,21 @@ class Unlock:
     """Remove our lock."""
 
     lock: Lock
-    ending: Ending
+    ending: RunEnding
     problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class EndRun:
     """The run is over."""
 
-    ending: Ending
+    ending: RunEnding
     problem: Problem | None = None
 
 
-Step = TakeLock | JudgeOwner | ReplaceLock | Verify | Act | ReportDone | ReportFailure | GiveBack | Unlock | Finish
+ProtocolStep = (
+    AcquireLock | CheckOwner | ReplaceLock | Verify | Execute | ReportDone | ReportFailure | ReleaseClaim | Unlock | EndRun
+)
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,7 +127,7 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
-class Occupied:
+class AlreadyLocked:
     """A lock is there already."""
 
     found: FoundLock
@@ -137,151 +139,164 @@ class OwnerDead:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerMayLive:
+class OwnerNotProvenDead:
     """The owner lives, or nothing proves that he does not."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class TooLate:
+class LostRace:
     """Somebody else replaced the dead owner's lock first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
+class ClaimCurrent:
     """The claim is valid, and nothing newer is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Newer:
+class NewerDesired:
     """The claim is valid, but something newer is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fenced:
+class ClaimLost:
     """The claim is no longer ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Applied:
     """It was made true."""
 
     spec_hash: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ok:
+class StepDone:
     """The step did what it says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Halted:
+class Stopping:
     """Processing is suspended, or this worker is to end: nothing new may begin."""
 
 
 @dataclass(frozen=True, slots=True)
-class Broke:
+class StepFailed:
     """The step did not work."""
 
     problem: Problem
 
 
-Answer = Locked | Occupied | OwnerDead | OwnerMayLive | TooLate | Current | Newer | Fenced | Made | Ok | Halted | Broke
+StepResult = (
+    Locked
+    | AlreadyLocked
+    | OwnerDead
+    | OwnerNotProvenDead
+    | LostRace
+    | ClaimCurrent
+    | NewerDesired
+    | ClaimLost
+    | Applied
+    | StepDone
+    | Stopping
+    | StepFailed
+)
 
 LOCKED = "locked"
 """Kind of the problem that a lock is held by somebody who may live."""
 
 
-def next_step(step: Step, answer: Answer) -> Step:
+def next_step(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
     """What comes after `step`. Raises `TypeError` for an answer that the step cannot give."""
     match step:
-        case TakeLock() | JudgeOwner() | ReplaceLock():
+        case AcquireLock() | CheckOwner() | ReplaceLock():
             return _locking(step, answer)
         case Verify(lock):
             return _verified(lock, answer)
-        case Act(lock):
+        case Execute(lock):
             return _acted(lock, answer)
         case ReportDone(lock, _):
             return _reported(lock, answer)
-        case ReportFailure() | GiveBack() | Unlock() | Finish():
+        case ReportFailure() | ReleaseClaim() | Unlock() | EndRun():
             return _closing(step, answer)
         case _:
             assert_never(step)
 
 
-def _locking(step: TakeLock | JudgeOwner | ReplaceLock, answer: Answer) -> Step:
+def _locking(step: AcquireLock | CheckOwner | ReplaceLock, answer: StepResult) -> ProtocolStep:
     match step, answer:
-        case ((TakeLock() | ReplaceLock()), Locked(lock)):
+        case ((AcquireLock() | ReplaceLock()), Locked(lock)):
             return Verify(lock)
-        case TakeLock(), Occupied(found):
-            return JudgeOwner(found)
-        case JudgeOwner(found), OwnerDead():
+        case AcquireLock(), AlreadyLocked(found):
+            return CheckOwner(found)
+        case CheckOwner(found), OwnerDead():
             return ReplaceLock(found)
-        case JudgeOwner(), OwnerMayLive(reason):
+        case CheckOwner(), OwnerNotProvenDead(reason):
             return ReportFailure(None, Problem(LOCKED, reason))
-        case ReplaceLock(), TooLate():
+        case ReplaceLock(), LostRace():
             return ReportFailure(None, Problem(LOCKED, "somebody else took over the left lock first"))
-        case _, Broke(problem):
+        case _, StepFailed(problem):
             return ReportFailure(None, problem)
         case _:
             raise TypeError(f"{answer} is no answer to {step}")
 
 
-def _verified(lock: Lock, answer: Answer) -> Step:
+def _verified(lock: Lock, answer: StepResult) -> ProtocolStep:
     match answer:
-        case Current():
-            return Act(lock)
-        case Newer():
-            return GiveBack(lock, Ending.SUPERSEDED)
-        case Halted():
-            return GiveBack(lock, Ending.STOPPED)
-        case Fenced():
-            return Unlock(lock, Ending.FENCED)
-        case Broke(problem):  # serve did not answer: whether the claim is valid is not known, so nothing is done
-            return Unlock(lock, Ending.FAILED, problem)
+        case ClaimCurrent():
+            return Execute(lock)
+        case NewerDesired():
+            return ReleaseClaim(lock, RunEnding.SUPERSEDED)
+        case Stopping():
+            return ReleaseClaim(lock, RunEnding.STOPPED)
+        case ClaimLost():
+            return Unlock(lock, RunEnding.FENCED)
+        case StepFailed(problem):  # serve did not answer: whether the claim is valid is not known, so nothing is done
+            return Unlock(lock, RunEnding.FAILED, problem)
         case _:
             raise TypeError(f"{answer} is no answer to a verification")
 
 
-def _acted(lock: Lock, answer: Answer) -> Step:
+def _acted(lock: Lock, answer: StepResult) -> ProtocolStep:
     match answer:
-        case Made(spec_hash):
+        case Applied(spec_hash):
             return ReportDone(lock, spec_hash)
-        case Broke(problem):
+        case StepFailed(problem):
             return ReportFailure(lock, problem)
-        case Halted():
-            return GiveBack(lock, Ending.STOPPED)
+        case Stopping():
+            return ReleaseClaim(lock, RunEnding.STOPPED)
         case _:
             raise TypeError(f"{answer} is no answer to an act")
 
 
-def _reported(lock: Lock, answer: Answer) -> Step:
+def _reported(lock: Lock, answer: StepResult) -> ProtocolStep:
     match answer:
-        case Ok():
-            return Unlock(lock, Ending.DONE)
-        case Fenced():
-            return Unlock(lock, Ending.FENCED)
-        case Broke(problem):  # it was made true, but nobody knows: the lease ends, and the next run finds nothing to change
-            return Unlock(lock, Ending.FAILED, problem)
+        case StepDone():
+            return Unlock(lock, RunEnding.DONE)
+        case ClaimLost():
+            return Unlock(lock, RunEnding.FENCED)
+        case StepFailed(problem):  # it was made true, but nobody knows: the lease ends, and the next run finds nothing to change
+            return Unlock(lock, RunEnding.FAILED, problem)
         case _:
             raise TypeError(f"{answer} is no answer to a report")
 
 
-def _closing(step: ReportFailure | GiveBack | Unlock | Finish, answer: Answer) -> Step:
+def _closing(step: ReportFailure | ReleaseClaim | Unlock | EndRun, answer: StepResult) -> ProtocolStep:
     """The last steps go on whatever the answer: what serve does not hear of ends with the lease."""
     match step:
         case ReportFailure(lock, problem):
-            return _end(lock, Ending.FENCED if isinstance(answer, Fenced) else Ending.FAILED, problem)
-        case GiveBack(lock, ending):
+            return _end(lock, RunEnding.FENCED if isinstance(answer, ClaimLost) else RunEnding.FAILED, problem)
+        case ReleaseClaim(lock, ending):
             return _end(lock, ending)
         case Unlock(_, ending, problem):
-            return Finish(ending, problem)
-        case Finish():
+            return EndRun(ending, problem)
+        case EndRun():
             raise TypeError("nothing comes after the end")
         case _:
             assert_never(step)
 
 
-def _end(lock: Lock | None, ending: Ending, problem: Problem | None = None) -> Step:
-    return Unlock(lock, ending, problem) if lock else Finish(ending, problem)
+def _end(lock: Lock | None, ending: RunEnding, problem: Problem | None = None) -> ProtocolStep:
+    return Unlock(lock, ending, problem) if lock else EndRun(ending, problem)

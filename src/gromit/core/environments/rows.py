@@ -1,7 +1,7 @@
 """Writes to a row as values: conditions and changes that any store can carry out in one step.
 
 Every transition of an environment is such a write (`wanted` and `work` beside this). The DynamoDB adapter compiles it to one
-conditional UpdateItem, `carry_out` does the same on a plain mapping; a contract test holds the two together.
+conditional UpdateItem, `apply_write` does the same on a plain mapping; a contract test holds the two together.
 """
 
 from collections.abc import Mapping
@@ -15,21 +15,21 @@ Scalar = str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class Exists:
     """The attribute exists."""
 
     attribute: str
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class NotExists:
     """The attribute does not exist."""
 
     attribute: str
 
 
 @dataclass(frozen=True, slots=True)
-class Is:
+class Equals:
     """The attribute exists and equals the value."""
 
     attribute: str
@@ -37,7 +37,7 @@ class Is:
 
 
 @dataclass(frozen=True, slots=True)
-class IsNot:
+class NotEquals:
     """The attribute exists and differs from the value."""
 
     attribute: str
@@ -45,7 +45,7 @@ class IsNot:
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
+class LessThan:
     """The attribute exists and is less than the number."""
 
     attribute: str
@@ -61,7 +61,7 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class AttributesEqual:
     """Both attributes exist and are equal."""
 
     attribute: str
@@ -69,7 +69,7 @@ class Same:
 
 
 @dataclass(frozen=True, slots=True)
-class Exceeds:
+class AttributeGreater:
     """Both attributes exist and the first is the greater one."""
 
     attribute: str
@@ -77,7 +77,7 @@ class Exceeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Shorter:
+class ShorterThan:
     """The attribute exists and is a list with fewer items."""
 
     attribute: str
@@ -98,11 +98,13 @@ class AllOf:
     conditions: tuple["Condition", ...]
 
 
-Condition = Present | Absent | Is | IsNot | Below | AtMost | Same | Exceeds | Shorter | AnyOf | AllOf
+Condition = (
+    Exists | NotExists | Equals | NotEquals | LessThan | AtMost | AttributesEqual | AttributeGreater | ShorterThan | AnyOf | AllOf
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class RowWrite:
     """One conditional change of one row. An attribute may stand in one of the parts only."""
 
     conditions: tuple[Condition, ...]
@@ -118,7 +120,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class WriteAccepted:
     """The write was carried out."""
 
     row: Row
@@ -126,21 +128,21 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class WriteRefused:
     """A condition did not hold; nothing was changed."""
 
     row: Row | None
     """The row as it is; None if there is none."""
 
 
-Outcome = Accepted | Refused
+WriteResult = WriteAccepted | WriteRefused
 
 
-def carry_out(write: Write, row: Row | None, key: Mapping[str, str]) -> Outcome:
+def apply_write(write: RowWrite, row: Row | None, key: Mapping[str, str]) -> WriteResult:
     """The outcome of `write` on `row` (None: there is none, `key` is its primary key)."""
     before: Row = row if row is not None else {}
-    if not all(holds(c, before) for c in write.conditions):
-        return Refused(row)
+    if not all(evaluate(c, before) for c in write.conditions):
+        return WriteRefused(row)
     after: dict[str, Any] = {**before, **key}
     after.update(write.sets)
     after.update({a: before[b] for a, b in write.copies.items()})
@@ -148,33 +150,33 @@ def carry_out(write: Write, row: Row | None, key: Mapping[str, str]) -> Outcome:
     after.update({a: [*before.get(a, []), *items] for a, items in write.appends.items()})
     for attribute in write.removes:
         after.pop(attribute, None)
-    return Accepted(after)
+    return WriteAccepted(after)
 
 
-def holds(condition: Condition, row: Row) -> bool:  # noqa: PLR0911, C901 - one case for each kind of condition
+def evaluate(condition: Condition, row: Row) -> bool:  # noqa: PLR0911, C901 - one case for each kind of condition
     """Whether a condition holds for a row."""
     match condition:
-        case Present(a):
+        case Exists(a):
             return a in row
-        case Absent(a):
+        case NotExists(a):
             return a not in row
-        case Is(a, value):
+        case Equals(a, value):
             return a in row and bool(row[a] == value)
-        case IsNot(a, value):
+        case NotEquals(a, value):
             return a in row and bool(row[a] != value)
-        case Below(a, value):
+        case LessThan(a, value):
             return a in row and bool(row[a] < value)
         case AtMost(a, value):
             return a in row and bool(row[a] <= value)
-        case Same(a, b):
+        case AttributesEqual(a, b):
             return a in row and b in row and bool(row[a] == row[b])
-        case Exceeds(a, b):
+        case AttributeGreater(a, b):
             return a in row and b in row and bool(row[a] > row[b])
-        case Shorter(a, length):
+        case ShorterThan(a, length):
             return a in row and len(row[a]) < length
         case AnyOf(conditions):
-            return any(holds(c, row) for c in conditions)
+            return any(evaluate(c, row) for c in conditions)
         case AllOf(conditions):
-            return all(holds(c, row) for c in conditions)
+            return all(evaluate(c, row) for c in conditions)
         case _:
             assert_never(condition)

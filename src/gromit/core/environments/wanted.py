@@ -8,24 +8,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gromit.core.environments.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, Version, Want, Work
-from gromit.core.environments.fallbacks import NOTHING_MOVED, Moved, attributes_of, retired
-from gromit.core.environments.history import ROOM, Stamp
+from gromit.core.environments.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, RepositoryVersion, Want, Work
+from gromit.core.environments.fallbacks import NO_FALLBACK_UPDATE, FallbackUpdate, fallback_attributes, retired_fallback
+from gromit.core.environments.history import ROOM, ChangeContext
 from gromit.core.environments.rows import (
-    Absent,
     AnyOf,
-    Below,
     Condition,
-    Is,
-    IsNot,
-    Present,
+    Equals,
+    Exists,
+    LessThan,
+    NotEquals,
+    NotExists,
     Row,
-    Write,
+    RowWrite,
 )
-from gromit.core.environments.work import FAILURE_ATTRIBUTES, LEASE_ATTRIBUTES, work_from
+from gromit.core.environments.work import FAILURE_ATTRIBUTES, LEASE_ATTRIBUTES, schedule_work
 from gromit.core.names import Ref
 
-_LIVE: tuple[Condition, ...] = (Present("generation"), Absent("gone_at"))
+_LIVE: tuple[Condition, ...] = (Exists("generation"), NotExists("gone_at"))
 _PARTS = (VERSION, REF, FALLBACK, REDEPLOY)
 
 
@@ -40,22 +40,22 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class NewIncarnation:
     """What a new incarnation starts with."""
 
     incarnation: str
     protected: bool
-    fallbacks: Mapping[str, Version]
+    fallbacks: Mapping[str, RepositoryVersion]
 
 
-def report(build: Build, stamp: Stamp, moved: Moved | None = None) -> Write:
+def report(build: Build, stamp: ChangeContext, moved: FallbackUpdate | None = None) -> RowWrite:
     """A build for an environment that exists: accepted if it says something new and is not older than what is known."""
-    moved = moved or NOTHING_MOVED
+    moved = moved or NO_FALLBACK_UPDATE
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
-    unheard = AnyOf((Absent(version), IsNot(version, build.version), Is("want", Want.GONE)))
-    not_older = [AnyOf((Absent(sequence), Below(sequence, build.sequence)))] if build.sequence is not None else []
-    same_ref = AnyOf((Is("want", Want.GONE), Absent(ref), Is(ref, build.ref.full)))
+    unheard = AnyOf((NotExists(version), NotEquals(version, build.version), Equals("want", Want.GONE)))
+    not_older = [AnyOf((NotExists(sequence), LessThan(sequence, build.sequence)))] if build.sequence is not None else []
+    same_ref = AnyOf((Equals("want", Want.GONE), NotExists(ref), Equals(ref, build.ref.full)))
     return _wanted_up(
         stamp,
         conditions=(*_LIVE, unheard, same_ref, *not_older, *moved.conditions),
@@ -64,38 +64,38 @@ def report(build: Build, stamp: Stamp, moved: Moved | None = None) -> Write:
     )
 
 
-def note_sequence(build: Build) -> Write:
+def record_sequence(build: Build) -> RowWrite:
     """Remember the sequence of a build that says nothing new otherwise, so that older ones stay refused."""
     sequence = SEQUENCE + build.repository
-    newer = AnyOf((Absent(sequence), Below(sequence, build.sequence or 0)))
-    return Write(conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1})
+    newer = AnyOf((NotExists(sequence), LessThan(sequence, build.sequence or 0)))
+    return RowWrite(conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1})
 
 
-def note_ref(build: Build) -> Write:
+def record_ref(build: Build) -> RowWrite:
     """Remember of which ref a version is that was given without one, so that a second ref of the repository is refused."""
     version, ref = VERSION + build.repository, REF + build.repository
-    return Write(
-        conditions=(*_LIVE, Is(version, build.version), Absent(ref)),
+    return RowWrite(
+        conditions=(*_LIVE, Equals(version, build.version), NotExists(ref)),
         sets={ref: build.ref.full},
         increments={"revision": 1},
     )
 
 
-def renew_fallbacks(moved: Moved, stamp: Stamp) -> Write:
+def renew_fallbacks(moved: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
     """Take what repositories without a reported version contribute from where it is now."""
     listed = ", ".join(f"{r}={v.version}" for r, v in sorted(moved.fallbacks.items()))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("want", Want.UP), *moved.conditions),
+        conditions=(*_LIVE, Equals("want", Want.UP), *moved.conditions),
         sets=moved.attributes,
         event=stamp.event("changed", f"fallbacks looked up anew: {listed}"),
     )
 
 
-def retry_now(stamp: Stamp) -> Write:
+def retry_now(stamp: ChangeContext) -> RowWrite:
     """Make a failed environment due at once: people run a job again in order to retry. It waits for a worker, no longer failed."""
-    return Write(
-        conditions=(*_LIVE, ROOM, Is("want", Want.UP), Present("attempts"), Present("work"), Absent("holder")),
+    return RowWrite(
+        conditions=(*_LIVE, ROOM, Equals("want", Want.UP), Exists("attempts"), Exists("work"), NotExists("holder")),
         sets={"due": stamp.now_ms},
         increments={"revision": 1},
         appends={"events": (stamp.event("retry", "asked to try again at once"),)},
@@ -103,13 +103,15 @@ def retry_now(stamp: Stamp) -> Write:
     )
 
 
-def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: Stamp, text: str) -> Write:
+def create_incarnation(
+    before: Row | None, birth: NewIncarnation, reported: Mapping[str, Any], stamp: ChangeContext, text: str
+) -> RowWrite:
     """A new incarnation: where there is no row, or in place of a tombstone (`before`).
 
     `reported` holds the attributes of reported versions (`reported_attributes`).
     """
     sets = {
-        **attributes_of(birth.fallbacks),
+        **fallback_attributes(birth.fallbacks),
         **reported,
         "incarnation": birth.incarnation,
         "protected": birth.protected,
@@ -120,7 +122,7 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
     if before is None:
         # epochs never repeat, not even after a tombstone has expired: they start at the time of birth
         return _wanted_up(
-            stamp, conditions=(Absent("name"),), sets={**sets, "epoch": stamp.now_ms}, event=stamp.event("created", text)
+            stamp, conditions=(NotExists("name"),), sets={**sets, "epoch": stamp.now_ms}, event=stamp.event("created", text)
         )
     old = (
         {a for a in before if a.startswith(_PARTS)}
@@ -129,85 +131,87 @@ def start(before: Row | None, birth: Birth, reported: Mapping[str, Any], stamp: 
     )
     write = _wanted_up(
         stamp,
-        conditions=(Present("gone_at"), Is("revision", before["revision"])),
+        conditions=(Exists("gone_at"), Equals("revision", before["revision"])),
         sets={**sets, "events": [stamp.event("created", text)]},
         event=None,
     )
     return _also_removing(write, old - set(sets) - {"events"})
 
 
-def replace_versions(before: Row, reported: Mapping[str, Any], fallbacks: Mapping[str, Version], stamp: Stamp) -> Write:
+def replace_versions(
+    before: Row, reported: Mapping[str, Any], fallbacks: Mapping[str, RepositoryVersion], stamp: ChangeContext
+) -> RowWrite:
     """PUT on an environment that exists: these versions are reported and no others."""
-    sets = {**attributes_of(fallbacks), **reported}
+    sets = {**fallback_attributes(fallbacks), **reported}
     write = _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("revision", before["revision"])),
+        conditions=(*_LIVE, Equals("revision", before["revision"])),
         sets=sets,
         event=stamp.event("replaced", "versions replaced: " + _listed(reported)),
     )
     return _also_removing(write, {a for a in before if a.startswith((VERSION, REF))} - set(sets))
 
 
-def merge_versions(reported: Mapping[str, Any], stamp: Stamp) -> Write:
+def merge_versions(reported: Mapping[str, Any], stamp: ChangeContext) -> RowWrite:
     """PATCH: these versions are reported too, of no ref."""
     event = stamp.event("changed", "versions set: " + _listed(reported))
     write = _wanted_up(stamp, conditions=_LIVE, sets=reported, event=event)
     return _also_removing(write, {REF + a.removeprefix(VERSION) for a in reported})
 
 
-def delete(stamp: Stamp, grace_ms: int, text: str) -> Write:
+def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
     """Nobody wants it any more: due for reaping after the grace, in which a build revives it."""
-    return Write(
-        conditions=(*_LIVE, ROOM, Is("want", Want.UP), Is("protected", value=False)),
-        sets={"want": Want.GONE, **work_from(Work.REAP, stamp.now_ms + grace_ms), "changed": stamp.now_ms},
+    return RowWrite(
+        conditions=(*_LIVE, ROOM, Equals("want", Want.UP), Equals("protected", value=False)),
+        sets={"want": Want.GONE, **schedule_work(Work.REAP, stamp.now_ms + grace_ms), "changed": stamp.now_ms},
         increments={"generation": 1, "revision": 1},
         appends={"events": (stamp.event("deleted", text),)},
         removes=FAILURE_ATTRIBUTES,
     )
 
 
-def retire(before: Row, repository: str, default_tag: str, stamp: Stamp) -> Write:
+def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext) -> RowWrite:
     """One repository's branch is gone: its component falls back to the default branch."""
     write = _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("revision", before["revision"]), Is("want", Want.UP)),
-        sets=retired(repository, default_tag),
+        conditions=(*_LIVE, Equals("revision", before["revision"]), Equals("want", Want.UP)),
+        sets=retired_fallback(repository, default_tag),
         event=stamp.event("retired", f"the branch of {repository} is gone; {default_tag} takes its place"),
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
 
 
-def retire_last(before: Row, repository: str, default_tag: str, stamp: Stamp, grace_ms: int) -> Write:
+def retire_last_repository(before: Row, repository: str, default_tag: str, stamp: ChangeContext, grace_ms: int) -> RowWrite:
     """The branch of the last reported repository is gone: the environment is deleted."""
     write = delete(stamp, grace_ms, f"the branch of {repository}, the last one that had it, is gone")
     return replace(
         write,
-        conditions=(*write.conditions, Is("revision", before["revision"])),
-        sets={**write.sets, **retired(repository, default_tag)},
+        conditions=(*write.conditions, Equals("revision", before["revision"])),
+        sets={**write.sets, **retired_fallback(repository, default_tag)},
         removes=write.removes | {VERSION + repository, REF + repository},
     )
 
 
-def protect(*, protected: bool, stamp: Stamp) -> Write:
+def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
     """Refuse deletion from now on, or allow it again."""
-    return Write(
-        conditions=(*_LIVE, ROOM, Is("protected", value=not protected), Is("want", Want.UP)),
+    return RowWrite(
+        conditions=(*_LIVE, ROOM, Equals("protected", value=not protected), Equals("want", Want.UP)),
         sets={"protected": protected},
         increments={"revision": 1},
         appends={"events": (stamp.event("protected" if protected else "unprotected", ""),)},
     )
 
 
-def redeploy(components: Iterable[str], mark: str, stamp: Stamp, moved: Moved | None = None) -> Write:
+def redeploy(components: Iterable[str], mark: str, stamp: ChangeContext, moved: FallbackUpdate | None = None) -> RowWrite:
     """Roll the given components over even if nothing else has changed; edited config files arrive with it.
 
     The same `mark` again, as from a client that got no answer, is refused.
     """
-    names, moved = sorted(components), moved or NOTHING_MOVED
-    unheard = AnyOf(tuple(unmarked for c in names for unmarked in (Absent(REDEPLOY + c), IsNot(REDEPLOY + c, mark))))
+    names, moved = sorted(components), moved or NO_FALLBACK_UPDATE
+    unheard = AnyOf(tuple(unmarked for c in names for unmarked in (NotExists(REDEPLOY + c), NotEquals(REDEPLOY + c, mark))))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Is("want", Want.UP), unheard, *moved.conditions),
+        conditions=(*_LIVE, Equals("want", Want.UP), unheard, *moved.conditions),
         sets={**{REDEPLOY + c: mark for c in names}, **moved.attributes},
         event=stamp.event("redeploy", ", ".join(names)),
     )
@@ -223,18 +227,20 @@ def build_attributes(build: Build) -> dict[str, Any]:
     return _reported(build)
 
 
-def _wanted_up(stamp: Stamp, *, conditions: tuple[Condition, ...], sets: Mapping[str, Any], event: dict[str, Any] | None) -> Write:
+def _wanted_up(
+    stamp: ChangeContext, *, conditions: tuple[Condition, ...], sets: Mapping[str, Any], event: dict[str, Any] | None
+) -> RowWrite:
     room: tuple[Condition, ...] = (ROOM,) if event else ()
-    return Write(
+    return RowWrite(
         conditions=(*conditions, *room),
-        sets={**sets, "want": Want.UP, **work_from(Work.SOW, stamp.now_ms), "changed": stamp.now_ms},
+        sets={**sets, "want": Want.UP, **schedule_work(Work.SOW, stamp.now_ms), "changed": stamp.now_ms},
         increments={"generation": 1, "revision": 1},
         appends={"events": (event,)} if event else {},
         removes=FAILURE_ATTRIBUTES,
     )
 
 
-def _also_removing(write: Write, attributes: Iterable[str]) -> Write:
+def _also_removing(write: RowWrite, attributes: Iterable[str]) -> RowWrite:
     return replace(write, removes=write.removes | frozenset(attributes))
 
 

@@ -15,17 +15,17 @@ from typing import Any
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Phase, Want, Work
-from gromit.core.environments.history import ROOM, TOMBSTONE_MS, Stamp
+from gromit.core.environments.history import ROOM, TOMBSTONE_MS, ChangeContext
 from gromit.core.environments.rows import (
-    Absent,
     AnyOf,
     AtMost,
-    Below,
+    AttributeGreater,
+    AttributesEqual,
     Condition,
-    Exceeds,
-    Is,
-    Same,
-    Write,
+    Equals,
+    LessThan,
+    NotExists,
+    RowWrite,
 )
 
 LEASE_ATTRIBUTES = frozenset({"holder", "lease_until", "claimed", "claim_id", "task"})
@@ -33,7 +33,7 @@ FAILURE_ATTRIBUTES = frozenset({"attempts", "last_error"})
 WORK_ATTRIBUTES = frozenset({"work", "due", "since"})
 
 
-def work_from(kind: Work, at_ms: int) -> dict[str, Any]:
+def schedule_work(kind: Work, at_ms: int) -> dict[str, Any]:
     """The attributes of work that is to be done from an instant on; what fails is due later, but asked for `since` then."""
     return {"work": kind, "due": at_ms, "since": at_ms}
 
@@ -48,19 +48,19 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
     return due and phase is Phase.DELETING and not protected
 
 
-def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> Write:
+def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     """Take work that `is_claimable`."""
-    free = AnyOf((Absent("holder"), Below("lease_until", now_ms)))
-    common = (Absent("gone_at"), Is("work", kind), AtMost("due", now_ms), free)
-    wanted: tuple[Condition, ...] = (Is("want", Want.GONE), Is("protected", value=False))
+    free = AnyOf((NotExists("holder"), LessThan("lease_until", now_ms)))
+    common = (NotExists("gone_at"), Equals("work", kind), AtMost("due", now_ms), free)
+    wanted: tuple[Condition, ...] = (Equals("want", Want.GONE), Equals("protected", value=False))
     if kind is Work.SOW:
-        wanted = (Is("want", Want.UP), Exceeds("generation", "observed"))
+        wanted = (Equals("want", Want.UP), AttributeGreater("generation", "observed"))
     sets: dict[str, Any] = {"holder": claimant.holder, "claim_id": claimant.nonce, "lease_until": now_ms + ttl_ms}
     if claimant.task:
         sets["task"] = claimant.task
     if kind is Work.SOW:
         sets["infra"] = True
-    return Write(
+    return RowWrite(
         conditions=(*common, *wanted),
         sets=sets,
         copies={"claimed": "generation"},
@@ -69,20 +69,20 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> Write:
     )
 
 
-def renew(fence: Fence, now_ms: int, ttl_ms: int) -> Write:
+def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
     """Keep a claim; also how a worker verifies it while it holds the terraform lock."""
-    return Write(conditions=fence.conditions, sets={"lease_until": now_ms + ttl_ms})
+    return RowWrite(conditions=fence.conditions, sets={"lease_until": now_ms + ttl_ms})
 
 
-def release(fence: Fence) -> Write:
+def release(fence: Fence) -> RowWrite:
     """Give a claim back without an outcome; the work stays due."""
-    return Write(conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES)
+    return RowWrite(conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES)
 
 
-def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
+def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
     """The claimed generation runs, and nothing newer is wanted."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Same("generation", "claimed"), Is("want", Want.UP)),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed"), Equals("want", Want.UP)),
         sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
         copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
@@ -91,10 +91,10 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
     )
 
 
-def sown_but_changed(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) -> Write:
+def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
     """The claimed generation runs, but something newer is wanted: the work stays due."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
         sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
         copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
@@ -103,10 +103,10 @@ def sown_but_changed(fence: Fence, claim_id: str, spec_hash: str, stamp: Stamp) 
     )
 
 
-def reaped(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
+def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
     """Nothing of it is left: a tombstone remains, which keeps the build sequences."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Same("generation", "claimed"), Is("want", Want.GONE)),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed"), Equals("want", Want.GONE)),
         sets={
             "infra": False,
             "gone_at": stamp.now_ms,
@@ -121,10 +121,10 @@ def reaped(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
     )
 
 
-def reaped_but_revived(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
+def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
     """Everything was destroyed, but it is wanted again: the row stays and nothing counts as observed."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
         sets={"infra": False, "observed": 0, "last_done": claim_id, "changed": stamp.now_ms},
         increments={"revision": 1},
         appends={"events": (stamp.event("reaped", "and wanted again"),)},
@@ -132,10 +132,10 @@ def reaped_but_revived(fence: Fence, claim_id: str, stamp: Stamp) -> Write:
     )
 
 
-def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: Stamp) -> Write:
+def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext) -> RowWrite:
     """It did not work; try again after `retry_ms`. Only while nothing newer is wanted."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Same("generation", "claimed")),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed")),
         sets={"due": stamp.now_ms + retry_ms, "last_error": {**failure, "at": stamp.now_ms}, "changed": stamp.now_ms},
         copies={"failed_epoch": "epoch"},
         increments={"revision": 1, "attempts": 1},
@@ -144,10 +144,10 @@ def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: Stamp
     )
 
 
-def failed_but_changed(fence: Fence, failure: Mapping[str, str], stamp: Stamp) -> Write:
+def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeContext) -> RowWrite:
     """It did not work, but something newer is wanted anyway: the work stays due as the change has set it."""
-    return Write(
-        conditions=(*fence.conditions, ROOM, Exceeds("generation", "claimed")),
+    return RowWrite(
+        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
         sets={"changed": stamp.now_ms},
         copies={"failed_epoch": "epoch"},
         increments={"revision": 1},

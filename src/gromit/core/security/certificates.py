@@ -35,7 +35,7 @@ _HEX = re.compile(r"[0-9a-f]+")
 _DUE_AFTER = 2 / 3
 
 
-class Standing(StrEnum):
+class CertificateStatus(StrEnum):
     """How a certificate that was issued stands."""
 
     VALID = "valid"
@@ -48,7 +48,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
+class CertificateAuthority:
     """A CA that can sign."""
 
     certificate: x509.Certificate
@@ -66,7 +66,7 @@ class LeafRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class IssuedCertificate:
     """One line of the index: what was issued."""
 
     name: str
@@ -94,7 +94,7 @@ def is_dns_name(text: str) -> bool:
     return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
-def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> Authority:
+def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> CertificateAuthority:
     """A self-signed CA whose path length is 0."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = _usage(key_cert_sign=True, crl_sign=True)
@@ -106,11 +106,11 @@ def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> Au
         .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())
     )
-    return Authority(certificate, key)
+    return CertificateAuthority(certificate, key)
 
 
 def issue(
-    authority: Authority, request: LeafRequest, key: ec.EllipticCurvePublicKey, *, serial: int, now: datetime
+    authority: CertificateAuthority, request: LeafRequest, key: ec.EllipticCurvePublicKey, *, serial: int, now: datetime
 ) -> x509.Certificate:
     """A certificate for `key`, which ends with the CA at the latest. Raises `InvalidInput` or `TrustError` (the CA is over)."""
     ca_end = authority.certificate.not_valid_after_utc
@@ -132,9 +132,9 @@ def issue(
     )
 
 
-def index_line(request: LeafRequest, certificate: x509.Certificate) -> Issued:
+def index_line(request: LeafRequest, certificate: x509.Certificate) -> IssuedCertificate:
     """What the index keeps of a certificate."""
-    return Issued(
+    return IssuedCertificate(
         name=request.name,
         kind=request.kind,
         serial=format(certificate.serial_number, "x"),
@@ -145,28 +145,30 @@ def index_line(request: LeafRequest, certificate: x509.Certificate) -> Issued:
     )
 
 
-def is_due(line: Issued, now: datetime) -> bool:
+def is_due(line: IssuedCertificate, now: datetime) -> bool:
     """Whether two thirds of its life are over."""
     return now >= line.not_before + (line.not_after - line.not_before) * _DUE_AFTER
 
 
-def newest(index: Iterable[Issued]) -> Mapping[str, Issued]:
+def newest_by_name(index: Iterable[IssuedCertificate]) -> Mapping[str, IssuedCertificate]:
     """The certificate that each name has now: the last one issued."""
     return {line.name: line for line in index}
 
 
-def standing(line: Issued, latest: Mapping[str, Issued], denied: Container[str], now: datetime) -> Standing:
-    """How one certificate of the index stands; `latest` is what `newest` gives."""
+def certificate_status(
+    line: IssuedCertificate, latest: Mapping[str, IssuedCertificate], denied: Container[str], now: datetime
+) -> CertificateStatus:
+    """How one certificate of the index stands; `latest` is what `newest_by_name` gives."""
     if line.serial in denied:
-        return Standing.REVOKED
+        return CertificateStatus.REVOKED
     if now >= line.not_after:
-        return Standing.EXPIRED
+        return CertificateStatus.EXPIRED
     if latest[line.name] != line:
-        return Standing.REPLACED
-    return Standing.DUE if is_due(line, now) else Standing.VALID
+        return CertificateStatus.REPLACED
+    return CertificateStatus.DUE if is_due(line, now) else CertificateStatus.VALID
 
 
-def why_issue(request: LeafRequest, line: Issued | None, denied: Container[str], now: datetime) -> str | None:
+def reason_to_issue(request: LeafRequest, line: IssuedCertificate | None, denied: Container[str], now: datetime) -> str | None:
     """Why a certificate that there has to be is to be issued now; None if the one that there is serves.
 
     | the newest one            | reason  |

@@ -1,7 +1,7 @@
 """Jobs of GitHub Actions: what the claims of their OIDC tokens say, and what such a job may do here.
 
 The claims come from a token whose signature was verified before (`web/gateway/job_tokens.py`). A token that is not for us, or
-has expired, is `Invalid`; a valid token of a job that may do nothing here is a `TrustError`.
+has expired, is `InvalidToken`; a valid token of a job that may do nothing here is a `TrustError`.
 
     event          is good for   its build is of       its sha is
     delete         delete        -                     -
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from gromit.core.names import parse_ref, parse_repository
-from gromit.core.security.tokens import Grant, Verb, credential, make_grant
+from gromit.core.security.tokens import Grant, TokenPermission, bearer_value, make_grant
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
 
@@ -34,7 +34,7 @@ _BRANCHES_AND_TAGS = ("refs/heads/", "refs/tags/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class OidcPolicy:
     """Whose tokens are taken."""
 
     issuer: str
@@ -46,14 +46,14 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
+class InvalidToken:
     """A token that opens nothing, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class GithubJob:
     """A job of GitHub Actions, as the issuer vouches for it."""
 
     owner: str
@@ -75,35 +75,35 @@ class Job:
         return f"{self.owner}/{self.repository}"
 
 
-def presented(authorization: str) -> str | None:
+def bearer_jwt(authorization: str) -> str | None:
     """The JWT in an Authorization header; None if it holds something else. Tokens of ours have no dot."""
-    token = credential(authorization)
+    token = bearer_value(authorization)
     return token if token.count(".") == 2 and len(token) <= LONGEST and " " not in token else None
 
 
-def make_terms(issuer: str, audience: str, owners: tuple[str, ...]) -> Terms:
+def oidc_policy(issuer: str, audience: str, owners: tuple[str, ...]) -> OidcPolicy:
     """Terms with owners as people write them. An owner of digits alone is an id, never a name."""
-    return Terms(issuer=issuer, audience=audience, owners=frozenset(owner.lower() for owner in owners))
+    return OidcPolicy(issuer=issuer, audience=audience, owners=frozenset(owner.lower() for owner in owners))
 
 
-def judge(claims: Claims, terms: Terms, now: Millis) -> Job | Invalid:
+def judge_claims(claims: Claims, terms: OidcPolicy, now: Millis) -> GithubJob | InvalidToken:
     """The job that a token speaks for. Raises `TrustError` if its repository belongs to none of our owners."""
     if claims.get("iss") != terms.issuer:
-        return Invalid("another issuer has made it")
+        return InvalidToken("another issuer has made it")
     if claims.get("aud") != terms.audience:
-        return Invalid(f"it was made for another audience: ask for {terms.audience}")
+        return InvalidToken(f"it was made for another audience: ask for {terms.audience}")
     if reason := _untimely(claims, now):
-        return Invalid(reason)
+        return InvalidToken(reason)
     try:
         job = _job(claims)
     except InvalidInput as error:
-        return Invalid(error.message)
+        return InvalidToken(error.message)
     if not _is_ours(claims, job.owner, terms):
         raise TrustError(f"{job.owner} is not an owner whose repositories report here", hint="gateway.oidc.owners lists them")
     return job
 
 
-def check_agrees(job: Job, *, repo: str, ref: str, sha: str) -> None:
+def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> None:
     """Raise `TrustError` unless a build is the one that the job has made; `repo` is known to be of that name."""
     owner = unquote(repo).strip(" ").strip("/").rpartition("/")[0]
     if owner and owner.lower() != job.owner.lower():
@@ -139,7 +139,7 @@ def _seconds(claims: Claims, name: str) -> float | None:
     return float(value) if known and isinstance(value, int | float) else None
 
 
-def _job(claims: Claims) -> Job:
+def _job(claims: Claims) -> GithubJob:
     owner, slash, name = _text(claims, "repository").partition("/")
     if not slash or owner != _text(claims, "repository_owner") or parse_repository(name) != name:
         raise InvalidInput("its claims repository and repository_owner do not belong together")
@@ -148,14 +148,14 @@ def _job(claims: Claims) -> Job:
     ref = _text(claims, "head_ref" if pull else "ref")
     retires = event == "delete"
     unnamed = not pull and not ref.startswith(_BRANCHES_AND_TAGS)
-    return Job(
+    return GithubJob(
         owner=owner,
         repository=name,
         event=event,
         run=_text(claims, "run_id"),
         ref=None if retires or unnamed else ref,
         sha=None if retires or pull else _text(claims, "sha"),
-        grant=make_grant([name], [Verb.DELETE if retires else Verb.NEWBUILD]),
+        grant=make_grant([name], [TokenPermission.DELETE if retires else TokenPermission.NEWBUILD]),
     )
 
 
@@ -166,7 +166,7 @@ def _text(claims: Claims, name: str) -> str:
     return value
 
 
-def _is_ours(claims: Claims, owner: str, terms: Terms) -> bool:
+def _is_ours(claims: Claims, owner: str, terms: OidcPolicy) -> bool:
     number = claims.get("repository_owner_id")
     return (isinstance(number, str) and number in terms.owners) or (not owner.isdigit() and owner.lower() in terms.owners)
 

@@ -79,7 +79,7 @@ def find_role(uris: Iterable[str]) -> Role | None:
     return Role(named.pop())
 
 
-def admits(role: Role | None, method: str, route_template: str) -> bool:
+def is_allowed(role: Role | None, method: str, route_template: str) -> bool:
     """Whether `role` may send `method` to the route (`/env/{name}`, as it is declared, not as it was requested)."""
     route = _PARAMETER.sub("{}", route_template)
     rule = next((r for r in ADMISSION if method.upper() in r.methods and _fits(r.route, route)), None)

@@ -25,7 +25,7 @@ LONGEST = 200
 """Characters of a presented token; a longer one is none of ours."""
 
 
-class Verb(StrEnum):
+class TokenPermission(StrEnum):
     """What a token may be good for."""
 
     NEWBUILD = "newbuild"
@@ -38,9 +38,9 @@ class Grant:
 
     repositories: tuple[str, ...]
     """Sorted names, or `*` alone."""
-    verbs: tuple[Verb, ...]
+    verbs: tuple[TokenPermission, ...]
 
-    def allows(self, repository: str, verb: Verb) -> bool:
+    def allows(self, repository: str, verb: TokenPermission) -> bool:
         """Whether this may be done for that repository."""
         return verb in self.verbs and (self.repositories == (EVERY,) or repository in self.repositories)
 
@@ -72,7 +72,7 @@ class TokenEntry:
         return self.expires_ms is not None and now >= self.expires_ms
 
 
-def make_grant(repositories: Iterable[str], verbs: Iterable[Verb]) -> Grant:
+def make_grant(repositories: Iterable[str], verbs: Iterable[TokenPermission]) -> Grant:
     """A grant for repositories as they are on the wire (`owner/name` or `name`). Raises `InvalidInput`."""
     named = {EVERY if text == EVERY else parse_repository(text) for text in repositories}
     allowed = tuple(sorted(set(verbs)))
@@ -102,20 +102,20 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def credential(authorization: str) -> str:
+def bearer_value(authorization: str) -> str:
     """What an Authorization header holds, bare or after `Bearer`."""
     text = authorization.strip()
     scheme, space, rest = text.partition(" ")
     return rest.strip() if space and scheme.lower() == "bearer" else text
 
 
-def presented(authorization: str) -> str | None:
+def bearer_token(authorization: str) -> str | None:
     """The token in an Authorization header, bare or after `Bearer`; None if it cannot be one."""
-    token = credential(authorization)
+    token = bearer_value(authorization)
     return token if token and len(token) <= LONGEST and " " not in token else None
 
 
-def find(entries: Iterable[TokenEntry], token: str, now: Millis) -> TokenEntry | None:
+def find_entry(entries: Iterable[TokenEntry], token: str, now: Millis) -> TokenEntry | None:
     """The entry of a presented token, if there is one that has not expired.
 
     Every entry is compared, in constant time: how long it takes says nothing about what is there.

@@ -14,7 +14,7 @@ Image = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class ResolvedInputs:
     """All that decides what runs in an environment."""
 
     environment: str
@@ -22,7 +22,7 @@ class Sources:
     versions: Mapping[str, str]
     """Repository to tag; a repository that is not in it gets the tag of its default branch."""
     digests: Mapping[Image, str]
-    """The digest of every wanted image that exists (the answer to `wanted_images`); an empty one is not known, and no label."""
+    """The digest of every wanted image that exists (the answer to `required_images`); an empty one is not known, and no label."""
     platform: Platform
     config_hashes: Mapping[str, str]
     """Component to the hash of its config folder; components without a folder are not in it."""
@@ -30,18 +30,18 @@ class Sources:
     """Component to the mark of its last `gromit env redeploy`."""
 
 
-def wanted_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
+def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
     """The images that must be in the registry; fixed ones are nobody's build and are not looked up."""
     tags = ((c.repository, _version(catalogue, c.repository, versions)) for c in catalogue.components.values() if c.repository)
     return frozenset(tags)
 
 
-def component_inputs(sources: Sources) -> Mapping[str, ComponentInput]:
+def component_inputs(sources: ResolvedInputs) -> Mapping[str, ComponentInput]:
     """One input per component of the catalogue.
 
     Raises `InvalidInput` that names every image which is not in the registry: it is what a developer sees on the environment.
     """
-    images = wanted_images(sources.catalogue, sources.versions)
+    images = required_images(sources.catalogue, sources.versions)
     if missing := sorted(f"{repository}:{tag}" for repository, tag in images - sources.digests.keys()):
         what = f"there is no image {missing[0]}" if len(missing) == 1 else f"there are no images {', '.join(missing)}"
         raise InvalidInput(f"{what} in the registry", hint="let the build push it, then report the build again")
@@ -58,7 +58,7 @@ def _version(catalogue: Catalogue, repository: str, versions: Mapping[str, str])
     return versions.get(repository) or catalogue.default_tag(repository)
 
 
-def _input(component: Component, sources: Sources) -> ComponentInput:
+def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
     image, built = _image(component, sources)
     labels = {
         "gromit.environment": sources.environment,
@@ -81,7 +81,7 @@ def _input(component: Component, sources: Sources) -> ComponentInput:
     )
 
 
-def _image(component: Component, sources: Sources) -> tuple[str, Mapping[str, str]]:
+def _image(component: Component, sources: ResolvedInputs) -> tuple[str, Mapping[str, str]]:
     """The image to run, and the labels that say which build it is."""
     if component.repository is None:
         fixed = str(component.image)

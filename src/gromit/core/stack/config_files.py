@@ -46,7 +46,7 @@ _JINJA = _sandbox()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variables:
+class TemplateVariables:
     """What templates may use."""
 
     env: str
@@ -65,7 +65,7 @@ def internal_names(catalogue: Catalogue, environment: str) -> Mapping[str, str]:
     return {name: internal_name(name, environment) for name in catalogue.components}
 
 
-def render_files(catalogue: Catalogue, variables: Variables) -> Mapping[str, Mapping[str, str]]:
+def render_files(catalogue: Catalogue, variables: TemplateVariables) -> Mapping[str, Mapping[str, str]]:
     """Component to file to text, for every component that has a config folder, be it empty.
 
     Raises `ConfigError` naming component, file and line of a template that cannot be rendered.
@@ -85,7 +85,7 @@ def check_syntax(component: str, file: str, text: str) -> None:
         raise _broken(component, file, error.lineno, error.message or "syntax error") from error
 
 
-def sample_variables(catalogue: Catalogue) -> Variables:
+def sample_variables(catalogue: Catalogue) -> TemplateVariables:
     """Made-up variables of the right shape, with which `catalogue check` tries every template."""
     platform = Platform(
         vpc_id="vpc-0",
@@ -98,7 +98,7 @@ def sample_variables(catalogue: Catalogue) -> Variables:
         registry="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
         region="eu-central-1",
     )
-    return Variables(
+    return TemplateVariables(
         env="sample",
         domain="dev.example.com",
         peers=internal_names(catalogue, "sample"),
@@ -107,7 +107,7 @@ def sample_variables(catalogue: Catalogue) -> Variables:
     )
 
 
-class Step(StrEnum):
+class FileAction(StrEnum):
     """What to do with one file."""
 
     WRITE = "write"
@@ -116,7 +116,7 @@ class Step(StrEnum):
     REMOVE = "remove"
 
 
-def decide(rendered: Collection[str], present: str | None, wanted: str | None) -> Step:
+def decide_file_action(rendered: Collection[str], present: str | None, wanted: str | None) -> FileAction:
     """What to do with a file: a person's work is never overwritten, everything else follows the template.
 
     `rendered`: hashes of what gromit may have put there (two, if it was stopped between noting and writing).
@@ -140,10 +140,10 @@ def decide(rendered: Collection[str], present: str | None, wanted: str | None) -
     """
     ours = present in rendered
     if wanted is None:
-        return Step.UNCHANGED if present is None else Step.REMOVE if ours else Step.KEEP
+        return FileAction.UNCHANGED if present is None else FileAction.REMOVE if ours else FileAction.KEEP
     if present == wanted:
-        return Step.UNCHANGED
-    return Step.WRITE if present is None or ours else Step.KEEP
+        return FileAction.UNCHANGED
+    return FileAction.WRITE if present is None or ours else FileAction.KEEP
 
 
 def file_hash(content: bytes) -> str:
@@ -164,7 +164,7 @@ def folder_hash(files: Iterable[tuple[bytes, bytes]]) -> str:
     return total.hexdigest()
 
 
-def _render(component: Component, file: str, variables: Variables) -> str:
+def _render(component: Component, file: str, variables: TemplateVariables) -> str:
     known = {
         "env": variables.env,
         "peers": variables.peers,

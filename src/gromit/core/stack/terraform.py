@@ -36,7 +36,7 @@ _SECRET_SETTING = re.compile(r"key|secret|token|password", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ToolVersion:
     """Which program it is, and how old."""
 
     product: Product
@@ -51,13 +51,13 @@ class Version:
         return f"{self.product} {'.'.join(map(str, self.numbers))}"
 
 
-def parse_version(text: str) -> Version | None:
+def parse_tool_version(text: str) -> ToolVersion | None:
     """The version in the output of `terraform version` or `tofu version`; None if there is none in it."""
     match = _VERSION.search(text)
     if match is None:
         return None
     product: Product = "terraform" if match[1] == "Terraform" else "opentofu"
-    return Version(product, (int(match[2]), int(match[3]), int(match[4])))
+    return ToolVersion(product, (int(match[2]), int(match[3]), int(match[4])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def destroy_arguments() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class TerraformCall:
     """What one run of terraform is told through its environment."""
 
     cli_config: str
@@ -145,7 +145,7 @@ class Call:
     """A person sits before it: terraform may ask, and explains itself."""
 
 
-def child_environment(outside: Mapping[str, str], call: Call) -> dict[str, str]:
+def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[str, str]:
     """All variables of a terraform process: what AWS, TLS and proxies need of those outside, and ours. No other `TF_*`."""
     ours = {"TF_CLI_CONFIG_FILE": call.cli_config, "TF_DATA_DIR": call.data_dir, "CHECKPOINT_DISABLE": "1"}
     if not call.by_hand:

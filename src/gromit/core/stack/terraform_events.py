@@ -1,6 +1,6 @@
 """What terraform says: its `-json` stream as events, what they add up to, and lines for people.
 
-The stream is a foreign format that grows with each release, so every line is an event, if only `Other`.
+The stream is a foreign format that grows with each release, so every line is an event, if only `UnparsedLine`.
 """
 
 import json
@@ -22,7 +22,7 @@ _DID = {"create": "created", "update": "changed", "delete": "destroyed", "read":
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ChangeSummary:
     """How much there is to do (`plan`), or was done (`apply`, `destroy`)."""
 
     operation: str
@@ -32,7 +32,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ResourceApplied:
     """One resource was made, changed or destroyed."""
 
     address: str
@@ -41,15 +41,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
-    """One resource could not be made, changed or destroyed; an `Alarm` says why."""
+class ResourceErrored:
+    """One resource could not be made, changed or destroyed; an `Diagnostic` says why."""
 
     address: str
     action: str
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class Diagnostic:
     """An error or a warning."""
 
     is_error: bool
@@ -63,82 +63,82 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
+class StackOutputs:
     """Values of the stack's outputs that are not marked sensitive."""
 
     values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class UnparsedLine:
     """Anything that changes nothing for us; `text`, as it came, if it was no JSON at all."""
 
     text: str = ""
 
 
-Event = Summary | Done | Undone | Alarm | Outputs | Other
+TerraformEvent = ChangeSummary | ResourceApplied | ResourceErrored | Diagnostic | StackOutputs | UnparsedLine
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RunSummary:
     """What a run has said so far."""
 
     planned: int = 0
     done: int = 0
-    error: Alarm | None = None
+    error: Diagnostic | None = None
     """The first error: those after it are mostly its consequences."""
     outputs: Mapping[str, object] = field(default_factory=dict)
     stray: tuple[str, ...] = ()
     """The first lines that were no JSON: how terraform fails before it starts to speak JSON."""
 
 
-def parse_event(line: str, mask: Mask) -> Event:
-    """One line of the stream, secrets masked (but in `Other`, which is masked as a whole by `complaint`). Never raises."""
+def parse_event(line: str, mask: Mask) -> TerraformEvent:
+    """One line of the stream, secrets masked. `failure_reason` masks the text of an `UnparsedLine` as a whole. Never raises."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
-        return Other(line)
+        return UnparsedLine(line)
     if not isinstance(message, dict):
-        return Other(line)
+        return UnparsedLine(line)
     kind = _text(message, "type")
-    return _PARSERS[kind](message, mask) if kind in _PARSERS else Other()
+    return _PARSERS[kind](message, mask) if kind in _PARSERS else UnparsedLine()
 
 
-def advance(course: Course, event: Event) -> Course:
+def fold_event(course: RunSummary, event: TerraformEvent) -> RunSummary:
     """The course of a run after one more event."""
     match event:
-        case Summary(operation="plan"):
+        case ChangeSummary(operation="plan"):
             return replace(course, planned=event.add + event.change + event.remove)
-        case Done():
+        case ResourceApplied():
             return replace(course, done=course.done + 1)
-        case Alarm(is_error=True) if course.error is None:
+        case Diagnostic(is_error=True) if course.error is None:
             return replace(course, error=event)
-        case Outputs(values=values) if values:
+        case StackOutputs(values=values) if values:
             return replace(course, outputs=values)
-        case Other(text=text) if text.strip():
+        case UnparsedLine(text=text) if text.strip():
             return replace(course, stray=(*course.stray, text)[:_STRAYS])
-        case Summary() | Undone() | Alarm() | Outputs() | Other():
+        case ChangeSummary() | ResourceErrored() | Diagnostic() | StackOutputs() | UnparsedLine():
             return course
         case _:
             assert_never(event)
 
 
-def describe(event: Event, course: Course) -> str | None:
+def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
     """One line about an event for people, given the course after it; None for what is not worth one.
 
     `aws_ecs_service.this tyk: created (3s) [12/42]`
     """
     match event:
-        case Summary(operation="plan"):
+        case ChangeSummary(operation="plan"):
             return f"{event.add} to make, {event.change} to change, {event.remove} to destroy"
-        case Done():
+        case ResourceApplied():
             did = _DID.get(event.action, event.action)
             return f"{short_address(event.address)}: {did} ({event.seconds}s) [{course.done}/{course.planned}]"
-        case Undone():
+        case ResourceErrored():
             return f"{short_address(event.address)}: not {_DID.get(event.action, event.action)}"
-        case Alarm():
+        case Diagnostic():
             return f"{'error' if event.is_error else 'warning'}: {event}"
-        case Summary() | Outputs() | Other():
+        case ChangeSummary() | StackOutputs() | UnparsedLine():
             return None
         case _:
             assert_never(event)
@@ -152,47 +152,47 @@ def short_address(address: str) -> str:
     return f"{match[2]} {match[1]}"
 
 
-def complaint(course: Course, stderr: str, mask: Mask) -> str:
+def failure_reason(course: RunSummary, stderr: str, mask: Mask) -> str:
     """Why a run failed, in one line: its first error, else what it wrote instead of JSON or on standard error."""
     if course.error is not None:
         return str(course.error)
-    return framed_error(stderr, mask) or framed_error("\n".join(course.stray), mask) or "it gave no reason"
+    return error_without_frame(stderr, mask) or error_without_frame("\n".join(course.stray), mask) or "it gave no reason"
 
 
-def framed_error(text: str, mask: Mask) -> str:
+def error_without_frame(text: str, mask: Mask) -> str:
     """The error in what terraform writes for people: from the first `Error:` on, without its frame; else all of it."""
     plain = _FRAME.sub("", mask(text))
     _, found, rest = plain.partition("Error: ")
     return " ".join((rest if found else plain).split())[:LONGEST]
 
 
-def _summary(message: Mapping[str, Any], _mask: Mask) -> Event:
+def _summary(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     changes = _part(message, "changes")
-    return Summary(_text(changes, "operation"), _count(changes, "add"), _count(changes, "change"), _count(changes, "remove"))
+    return ChangeSummary(_text(changes, "operation"), _count(changes, "add"), _count(changes, "change"), _count(changes, "remove"))
 
 
-def _done(message: Mapping[str, Any], mask: Mask) -> Event:
+def _done(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     hook = _part(message, "hook")
-    return Done(mask(_address(hook)), _text(hook, "action"), _count(hook, "elapsed_seconds"))
+    return ResourceApplied(mask(_address(hook)), _text(hook, "action"), _count(hook, "elapsed_seconds"))
 
 
-def _undone(message: Mapping[str, Any], mask: Mask) -> Event:
+def _undone(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     hook = _part(message, "hook")
-    return Undone(mask(_address(hook)), _text(hook, "action"))
+    return ResourceErrored(mask(_address(hook)), _text(hook, "action"))
 
 
-def _alarm(message: Mapping[str, Any], mask: Mask) -> Event:
+def _alarm(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     diagnostic = _part(message, "diagnostic")
     summary, detail, address = (" ".join(mask(_text(diagnostic, key)).split()) for key in ("summary", "detail", "address"))
-    return Alarm(diagnostic.get("severity") == "error", summary, detail, address)
+    return Diagnostic(diagnostic.get("severity") == "error", summary, detail, address)
 
 
-def _outputs(message: Mapping[str, Any], _mask: Mask) -> Event:
+def _outputs(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     outputs = _part(message, "outputs").items()
-    return Outputs({n: o["value"] for n, o in outputs if isinstance(o, dict) and "value" in o and not o.get("sensitive")})
+    return StackOutputs({n: o["value"] for n, o in outputs if isinstance(o, dict) and "value" in o and not o.get("sensitive")})
 
 
-_PARSERS: Mapping[str, Callable[[Mapping[str, Any], Mask], Event]] = {
+_PARSERS: Mapping[str, Callable[[Mapping[str, Any], Mask], TerraformEvent]] = {
     "change_summary": _summary,
     "apply_complete": _done,
     "apply_errored": _undone,

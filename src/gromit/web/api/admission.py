@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from gromit.core.environments.history import Stamp
-from gromit.core.security.roles import Role, admits
+from gromit.core.environments.history import ChangeContext
+from gromit.core.security.roles import Role, is_allowed
 from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.services.environments import Environments
@@ -48,9 +48,9 @@ class Parts:
     outcome: Callable[[str, str], None]
     """Counts (what, outcome) for the metrics."""
 
-    def stamp(self, caller: Caller) -> Stamp:
+    def stamp(self, caller: Caller) -> ChangeContext:
         """A stamp for a change made now."""
-        return Stamp(f"{caller.role}:{caller.name}", self.now_ms())
+        return ChangeContext(f"{caller.role}:{caller.name}", self.now_ms())
 
 
 def caller_of(request: Request) -> Caller:
@@ -71,8 +71,8 @@ def admitted(request: Request) -> Caller:
     """The caller, if his role may use this route."""
     caller = parts_of(request).identify(request)
     route = request.scope["route"].path
-    if not admits(caller.role, request.method, route):
-        may = " or ".join(role for role in Role if admits(role, request.method, route))
+    if not is_allowed(caller.role, request.method, route):
+        may = " or ".join(role for role in Role if is_allowed(role, request.method, route))
         hint = f"use a certificate of the role {may}" if may else "nobody may"
         raise TrustError(f"role {caller.role} may not {request.method} {route}", hint=hint)
     return caller

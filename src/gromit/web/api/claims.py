@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Work
-from gromit.core.environments.history import Stamp
+from gromit.core.environments.history import ChangeContext
 from gromit.core.names import NAME_MAX
 from gromit.services.leases import Nothing
 from gromit.web.api.admission import Admitted, Parts, With
@@ -103,7 +103,7 @@ def release(_caller: Admitted, parts: With, name: Name, body: Annotated[FenceBod
 @router.post("/{name}/done", openapi_extra=schema_of(DoneBody), responses=refusals(409))
 def done(_caller: Admitted, parts: With, name: Name, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> ClaimView:
     """The claimed generation was made true. 409 if the claim is no longer valid: nothing is recorded then."""
-    stamp = Stamp(body.holder, parts.now_ms())
+    stamp = ChangeContext(body.holder, parts.now_ms())
     if body.kind is Work.SOW:
         environment = parts.leases.sown(name, body.fence, body.nonce, body.spec_hash, stamp)
     else:

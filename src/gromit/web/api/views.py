@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gromit.core.environments.environment import WIRE_STATE, Environment, Event, Phase, Source, Version, Want
+from gromit.core.environments.environment import WIRE_STATE, Environment, HistoryEvent, Phase, RepositoryVersion, Source, Want
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.time import iso
@@ -102,9 +102,11 @@ class Views:
         own = {"name": environment.name, "state": state}
         return {**own, **versions, **own}  # first, as ever, and so whatever a row holds
 
-    def versions(self, environment: Environment) -> Mapping[str, Version]:
+    def versions(self, environment: Environment) -> Mapping[str, RepositoryVersion]:
         """The version of every repository, those that joined the catalogue later included."""
-        defaults = {r: Version(self.catalogue.default_tag(r), Source.DEFAULT) for r in sorted(self.catalogue.repositories)}
+        defaults = {
+            r: RepositoryVersion(self.catalogue.default_tag(r), Source.DEFAULT) for r in sorted(self.catalogue.repositories)
+        }
         return {**defaults, **environment.versions}
 
     def detail(self, environment: Environment, now_ms: int) -> EnvironmentView:
@@ -149,6 +151,6 @@ class Views:
         )
 
 
-def event(event: Event) -> EventView:
+def event(event: HistoryEvent) -> EventView:
     """One entry of a history."""
     return EventView(iso(event.at_ms), event.actor, event.kind, event.text)

@@ -12,8 +12,8 @@ import httpx2
 import stamina
 import structlog
 
-from gromit.core.doctor.installation import Caller
-from gromit.core.environments.claims import Claim, NoWork, Standing
+from gromit.core.doctor.installation import ServeIdentity
+from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
 from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
@@ -91,11 +91,11 @@ class ServeClient:
             if cursor is None:
                 return
 
-    def caller(self) -> Caller:
+    def caller(self) -> ServeIdentity:
         """Whom serve takes us for; that it answers at all is the other half of it."""
         found = self.get("/v1/whoami")
         try:
-            return Caller(str(self._http.base_url), str(found["name"]), str(found["role"]))
+            return ServeIdentity(str(self._http.base_url), str(found["name"]), str(found["role"]))
         except (KeyError, TypeError):
             raise BackendError(f"what {self._http.base_url} sent is not who we are") from None
 
@@ -165,10 +165,10 @@ class ServeQueue:
             spec_hash=found["spec_hash"],
         )
 
-    def renew(self, claim: Claim) -> Standing:
+    def renew(self, claim: Claim) -> ClaimStatus:
         """Keep a claim."""
         found = json_of(self._post(claim, "renew"))
-        return Standing(found["generation"], Want(found["want"]))
+        return ClaimStatus(found["generation"], Want(found["want"]))
 
     def release(self, claim: Claim) -> None:
         """Give a claim back."""

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from gromit.core.doctor.installation import Workspace
+from gromit.core.doctor.installation import WorkspaceFacts
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 
 TIMEOUT = httpx2.Timeout(15, connect=5)
@@ -33,7 +33,7 @@ class TerraformCloud:
         self._http = http
         self._organization = organization
 
-    def workspace(self, name: str) -> Workspace:
+    def workspace(self, name: str) -> WorkspaceFacts:
         """A workspace, how it is executed and its serial. Raises `NotFound`, `Denied`, `Temporary` or `BackendError`."""
         found = self._get(f"/api/v2/organizations/{quote(self._organization, safe='')}/workspaces/{quote(name, safe='')}")
         if found is None:
@@ -44,8 +44,8 @@ class TerraformCloud:
         mode = str(_attribute(found, "execution-mode"))
         state = self._get(f"/api/v2/workspaces/{quote(str(_field(found, 'id')), safe='')}/current-state-version")
         if state is None:
-            return Workspace(name, mode, None)
-        return Workspace(name, mode, _number(state, "serial"), _number(found, "resource-count"))
+            return WorkspaceFacts(name, mode, None)
+        return WorkspaceFacts(name, mode, _number(state, "serial"), _number(found, "resource-count"))
 
     def _get(self, path: str) -> Any:
         """The `data` of an answer; None for 404."""

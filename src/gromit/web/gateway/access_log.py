@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gromit.core.security.tokens import Verb
+from gromit.core.security.tokens import TokenPermission
 from gromit.core.time import Millis
 from gromit.web.server.limits import App, Message, Receive, Scope, Send
 
@@ -23,7 +23,7 @@ _SHOWN = 200
 class Visit:
     """What the routes tell the log of a request; filled in as far as it gets."""
 
-    verb: Verb | None = None
+    verb: TokenPermission | None = None
     token: str | None = None
     """The name of a token; it opens nothing."""
     repository: str | None = None

@@ -26,8 +26,8 @@ from starlette.routing import Route
 
 from gromit.core.names import parse_ref, parse_repository
 from gromit.core.security import oidc
-from gromit.core.security.oidc import Invalid, Job
-from gromit.core.security.tokens import Grant, TokenEntry, Verb
+from gromit.core.security.oidc import GithubJob, InvalidToken
+from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
 from gromit.web.api.wire import REPOSITORY_HEADER, NewBuild
@@ -63,10 +63,10 @@ class _Visitor:
     """For logs; it opens nothing."""
     rate_key: str
     grant: Grant
-    job: Job | None = None
+    job: GithubJob | None = None
 
 
-Act = Callable[[Request, _Visitor, Verb], Awaitable[Answer]]
+Act = Callable[[Request, _Visitor, TokenPermission], Awaitable[Answer]]
 
 
 def build_gateway(parts: GatewayParts) -> Starlette:
@@ -101,19 +101,19 @@ class _Gateway:
 
     async def newbuild(self, request: Request) -> Response:
         """A release workflow reports a build."""
-        return await self._answered(request, Verb.NEWBUILD, self._newbuild)
+        return await self._answered(request, TokenPermission.NEWBUILD, self._newbuild)
 
     async def delete(self, request: Request) -> Response:
         """A branch was deleted."""
-        return await self._answered(request, Verb.DELETE, self._delete)
+        return await self._answered(request, TokenPermission.DELETE, self._delete)
 
-    async def _answered(self, request: Request, verb: Verb, act: Act) -> Response:
+    async def _answered(self, request: Request, verb: TokenPermission, act: Act) -> Response:
         """Let a request in, and do it."""
         visit = visit_of(request.scope)
         visit.verb = verb
         try:
             visitor = await self._visitor(_authorization(request))
-            if isinstance(visitor, Invalid):
+            if isinstance(visitor, InvalidToken):
                 return _refusal(401, visitor.reason, {"WWW-Authenticate": "Bearer"})
             visit.token = visitor.name
             wait_ms = self._parts.rate.wait_ms(visitor.rate_key, self._parts.now_ms())
@@ -124,25 +124,25 @@ class _Gateway:
         except GromitError as error:
             return _refused(error)
 
-    async def _visitor(self, authorization: str) -> _Visitor | Invalid:
-        jwt = None if self._parts.jobs is None else oidc.presented(authorization)
+    async def _visitor(self, authorization: str) -> _Visitor | InvalidToken:
+        jwt = None if self._parts.jobs is None else oidc.bearer_jwt(authorization)
         if self._parts.jobs is not None and jwt is not None:
             job = await self._parts.jobs.recognise(jwt)
-            if isinstance(job, Invalid):
-                return Invalid(f"no valid token: {job.reason}")
+            if isinstance(job, InvalidToken):
+                return InvalidToken(f"no valid token: {job.reason}")
             return _Visitor(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
         entry = self._parts.recognise(authorization)
-        return Invalid("no valid token") if entry is None else _Visitor(entry.id, entry.id, entry.grant)
+        return InvalidToken("no valid token") if entry is None else _Visitor(entry.id, entry.id, entry.grant)
 
-    async def _newbuild(self, request: Request, visitor: _Visitor, verb: Verb) -> Answer:
+    async def _newbuild(self, request: Request, visitor: _Visitor, verb: TokenPermission) -> Answer:
         visit, body = visit_of(request.scope), validated(NewBuild, parse_object(await request.body()))
         visit.repository = _allowed(visitor.grant, parse_repository(body.repo), verb)
         if visitor.job is not None:
-            oidc.check_agrees(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
+            oidc.require_build_of_job(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
         build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
         return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
 
-    async def _delete(self, request: Request, visitor: _Visitor, verb: Verb) -> Answer:
+    async def _delete(self, request: Request, visitor: _Visitor, verb: TokenPermission) -> Answer:
         visit, name = visit_of(request.scope), _environment(request.path_params["name"])
         spoken_for = _spoken_for(request, visitor.grant)
         if spoken_for is not None:
@@ -156,14 +156,14 @@ def _authorization(request: Request) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def _check_verb(visitor: _Visitor, verb: Verb) -> None:
+def _check_verb(visitor: _Visitor, verb: TokenPermission) -> None:
     if verb not in visitor.grant.verbs:
         of = "" if visitor.job is None else f": it is of the event {visitor.job.event}"
         hint = None if visitor.job is None else "the event delete retires branches, and all others report builds"
         raise TrustError(f"this token is not good for {verb}{of}", hint=hint)
 
 
-def _allowed(grant: Grant, repository: str, verb: Verb) -> str:
+def _allowed(grant: Grant, repository: str, verb: TokenPermission) -> str:
     if not grant.allows(repository, verb):
         raise TrustError(f"this token is not good for {verb} of {repository}")
     return repository

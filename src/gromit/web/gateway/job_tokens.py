@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import structlog
 
-from gromit.core.security.oidc import Invalid, Job, Terms, judge
+from gromit.core.security.oidc import GithubJob, InvalidToken, OidcPolicy, judge_claims
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput
 from gromit.web.bodies import parse_object
@@ -24,7 +24,7 @@ _KID_MAX = 200
 class JobTokens:
     """The tokens of one issuer's jobs."""
 
-    def __init__(self, keys: IssuerKeys, terms: Terms, now_ms: Callable[[], Millis]) -> None:
+    def __init__(self, keys: IssuerKeys, terms: OidcPolicy, now_ms: Callable[[], Millis]) -> None:
         self._keys = keys
         self._terms = terms
         self._now_ms = now_ms
@@ -34,35 +34,35 @@ class JobTokens:
         """Close all connections."""
         await self._keys.close()
 
-    async def recognise(self, token: str) -> Job | Invalid:
+    async def recognise(self, token: str) -> GithubJob | InvalidToken:
         """The job that a token speaks for, or why it speaks for none.
 
         Raises `TrustError` for a job that has no business here, `Temporary` if the issuer's keys cannot be had.
         """
         found = await self._recognise(token)
-        if isinstance(found, Invalid):
+        if isinstance(found, InvalidToken):
             log.info("gateway.job_refused", reason=found.reason)
         return found
 
-    async def _recognise(self, token: str) -> Job | Invalid:
+    async def _recognise(self, token: str) -> GithubJob | InvalidToken:
         try:
             header = self._jws.get_unverified_header(token)
         except jwt.PyJWTError:
-            return Invalid("it is not a JWT")
+            return InvalidToken("it is not a JWT")
         kid = header.get("kid")
         if header.get("alg") != ALGORITHM or not isinstance(kid, str) or len(kid) > _KID_MAX:
-            return Invalid(f"it is not signed with {ALGORITHM} and a named key")
+            return InvalidToken(f"it is not signed with {ALGORITHM} and a named key")
         key = await self._keys.find(kid)
         if key is None:
-            return Invalid("it is signed with a key that the issuer does not have")
+            return InvalidToken("it is signed with a key that the issuer does not have")
         claims = self._claims(token, key)
-        return claims if isinstance(claims, Invalid) else judge(claims, self._terms, self._now_ms())
+        return claims if isinstance(claims, InvalidToken) else judge_claims(claims, self._terms, self._now_ms())
 
-    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any] | Invalid:
+    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any] | InvalidToken:
         """The claims of a token that this key has signed. Times, issuer and audience are judged later, by our own clock."""
         try:
             return parse_object(self._jws.decode(token, key, algorithms=[ALGORITHM]))
         except jwt.PyJWTError:
-            return Invalid("its signature is wrong")
+            return InvalidToken("its signature is wrong")
         except InvalidInput:
-            return Invalid("its claims cannot be understood")
+            return InvalidToken("its claims cannot be understood")
