@@ -13,7 +13,7 @@ from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.route53 import CLIENT, Route53Zone
 from gromit.core.dns.plan import PublicTask, desired_records, plan
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.services.chitragupta import Chitragupta, Policy
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from tests.aws_laws.fleet import Fleet, address_of
 from tests.aws_laws.laws import Laws, governed
 from tests.fakes.dns import FakeEnvironments
@@ -38,7 +38,7 @@ class Scene:
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
             zone=Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock),
-            policy=Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
+            policy=DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
         )
 
     def run(self) -> dict[str, int]:

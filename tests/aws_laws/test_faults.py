@@ -13,7 +13,7 @@ from gromit.adapters.aws.route53 import CLIENT, Route53Zone
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError
-from gromit.services.chitragupta import Chitragupta, Policy
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import Laws
 from tests.fakes.dns import FakeEnvironments
@@ -52,7 +52,7 @@ class Scene:
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
             zone=self.zone,
-            policy=Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
+            policy=DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
         )
 
     def record(self, environment: str, values: frozenset[str]) -> RecordSet:

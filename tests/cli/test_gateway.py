@@ -18,7 +18,7 @@ from gromit.adapters.security.token_file import TokenFile
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
-from gromit.services.tokens import Sources, Tokens
+from gromit.services.tokens import TokenInputs, Tokens
 from tests.fakes.authority import TestCa
 from tests.fakes.upstream import StandIn
 
@@ -33,7 +33,7 @@ class House:
         self.serve = StandIn(self.ca)
         client = self.ca.leaf("gateway", Role.GATEWAY)
         book = folder / "tokens.json"
-        sources = Sources(lambda: Millis(1_770_000_000_000), lambda: b"s" * 32, lambda: "id0")
+        sources = TokenInputs(lambda: Millis(1_770_000_000_000), lambda: b"s" * 32, lambda: "id0")
         self.token, _ = Tokens(TokenFile(book), sources).new(make_grant(["tyk"], list(TokenPermission)), life=timedelta(days=3650))
         self.variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")},

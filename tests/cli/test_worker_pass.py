@@ -21,7 +21,7 @@ from gromit.adapters.config_tree.suspension import Suspension
 from gromit.cli.worker_pass import _exit_code
 from gromit.core.environments.protocol import RunEnding
 from gromit.core.security.roles import Role
-from gromit.services.workers import Outcome
+from gromit.services.workers import RunResult
 from tests.web.serving import Certificates, Emulator, Serve, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
@@ -140,7 +140,7 @@ def test_exit_codes_tell_all_failed_from_some_failed(world: World) -> None:
     ],
 )
 def test_the_last_run_of_each_environment_counts(endings: list[tuple[str, RunEnding]], code: int) -> None:
-    assert _exit_code([Outcome(name, ending, None, 0.1) for name, ending in endings]) == code
+    assert _exit_code([RunResult(name, ending, None, 0.1) for name, ending in endings]) == code
 
 
 def test_nothing_is_claimed_while_processing_is_suspended(world: World) -> None:

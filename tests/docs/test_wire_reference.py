@@ -6,7 +6,7 @@ from gromit.core.environments.environment import WIRE_STATE, Phase, Source
 from gromit.core.names import NAME_MAX, REF_MAX, RESERVED, parse_ref
 from gromit.core.security.roles import Role, is_allowed
 from gromit.errors import InvalidInput
-from gromit.services.environments import Receipt
+from gromit.services.environments import BuildResult
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX
 from gromit.web.server.limits import Limits
 from tests.docs.markdown import read, table
@@ -70,7 +70,7 @@ def test_every_source_of_a_version_is_listed() -> None:
 
 
 def test_every_outcome_of_a_build_is_listed() -> None:
-    assert table(WIRE, "Outcomes of a build:").keys() == set(Receipt)
+    assert table(WIRE, "Outcomes of a build:").keys() == set(BuildResult)
 
 
 def test_the_figures_of_limits_are_right() -> None:

@@ -10,8 +10,8 @@ from gromit.core.environments.wanted import Build
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import Image
-from gromit.services.environments import Environments, Policy, Receipt
-from gromit.services.leases import Leases, Terms
+from gromit.services.environments import BuildResult, EnvironmentPolicy, Environments
+from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from tests.fakes.announcer import FakeAnnouncer
 from tests.fakes.images import FakeImages
@@ -73,9 +73,9 @@ class Registry:
 
     def __post_init__(self) -> None:
         ledger = Ledger(self.store, self.announcer)
-        policy = Policy(self.protected, self.grace_ms)
+        policy = EnvironmentPolicy(self.protected, self.grace_ms)
         self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
-        self.leases = Leases(ledger, Terms(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter)
+        self.leases = Leases(ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter)
 
     def stamp(self, actor: str = "ci") -> ChangeContext:
         """A change now."""
@@ -83,7 +83,7 @@ class Registry:
 
     def report(
         self, repository: str = "tyk", version: str = "sha-1", ref: str = "app-test", sequence: int | None = None
-    ) -> tuple[Receipt, Environment]:
+    ) -> tuple[BuildResult, Environment]:
         """A build, reported now."""
         return self.environments.report(Build(repository, parse_ref(ref), version, sequence), self.stamp())
 

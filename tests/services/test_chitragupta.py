@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
-from gromit.services.chitragupta import SLICE_S, Chitragupta, Pace, Policy
+from gromit.services.chitragupta import SLICE_S, Chitragupta, DnsPolicy, WatchIntervals
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
 
 DOMAIN = "dev.example.com"
@@ -36,7 +36,7 @@ class World:
 
     @property
     def keeper(self) -> Chitragupta:
-        policy = Policy(domain=DOMAIN, ttl=10, components=frozenset({"tyk", "dash"}), delete_percent=30, delete_free=10)
+        policy = DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk", "dash"}), delete_percent=30, delete_free=10)
         return Chitragupta(wanted=self.wanted, tasks=self.tasks, zone=self.zone, policy=policy)
 
 
@@ -239,7 +239,7 @@ def announce(change: Callable[[], None]) -> Callable[[], bool]:
 def watched(world: World, *script: Callable[[], bool], check: Callable[[], None] = allowed, backstop_s: float = 60) -> FakeFeed:
     stop = threading.Event()
     feed = FakeFeed(stop, list(script))
-    world.keeper.watch(feed, check, stop, Pace(backstop_s=backstop_s, pause_s=0, rest=feed.wait))
+    world.keeper.watch(feed, check, stop, WatchIntervals(backstop_s=backstop_s, pause_s=0, rest=feed.wait))
     return feed
 
 
@@ -310,13 +310,13 @@ def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> No
 def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
     world, stop, rests = World(), threading.Event(), list[float]()
     feed = FakeFeed(stop, [lambda: True] * 3)
-    world.keeper.watch(feed, allowed, stop, Pace(backstop_s=60, pause_s=5, rest=rests.append))
+    world.keeper.watch(feed, allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append))
     assert rests == [5, 5, 5, 5]
 
 
 def test_announcements_do_not_shorten_the_pauses_after_failures() -> None:
     world, stop, rests = World(wanted=FakeEnvironments(failures=[Temporary("throttled")] * 3)), threading.Event(), list[float]()
-    world.keeper.watch(FakeFeed(stop), allowed, stop, Pace(backstop_s=60, pause_s=5, rest=rests.append))
+    world.keeper.watch(FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append))
     assert rests == [1, 2, 4, 5]
 
 
@@ -330,7 +330,7 @@ def test_the_watch_says_once_what_is_in_the_way() -> None:
 def test_a_watch_that_is_told_to_stop_beforehand_does_nothing() -> None:
     world, stop = World(zone=FakeZone()), threading.Event()
     stop.set()
-    world.keeper.watch(FakeFeed(stop), allowed, stop, Pace(backstop_s=1, pause_s=0, rest=stop.wait))
+    world.keeper.watch(FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=1, pause_s=0, rest=stop.wait))
     assert world.zone.batches == 0
 
 

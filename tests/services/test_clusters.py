@@ -10,7 +10,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import ServiceState
 from gromit.errors import NotFound, Temporary
-from gromit.services.clusters import Clusters, Overview, ServiceView
+from gromit.services.clusters import ClusterOverview, Clusters, ServiceView
 from tests.fakes.dns import FakeTasks
 from tests.fakes.services import FakeServices
 
@@ -67,7 +67,7 @@ def looking(clusters: FakeClusters | None = None) -> Clusters:
 
 
 def test_the_overview_has_every_environment_with_a_cluster_and_urls_where_something_runs() -> None:
-    assert looking().overview() == [Overview(APP, {"tyk": URL}), Overview(IDLE, {})]
+    assert looking().overview() == [ClusterOverview(APP, {"tyk": URL}), ClusterOverview(IDLE, {})]
 
 
 def test_a_cluster_is_shown_with_its_services_where_they_answer_and_its_events() -> None:

@@ -10,8 +10,8 @@ from gromit.core.environments.environment import Environment, Failure, Phase, Re
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.names import environment_name
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
-from gromit.services.environments import Receipt
-from gromit.services.leases import Nothing
+from gromit.services.environments import BuildResult
+from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import GRACE_MS, Registry
 
 
@@ -65,7 +65,7 @@ def bring(registry: Registry, phase: Phase) -> None:
 
 def test_a_first_build_makes_an_environment_with_two_writes_and_one_look_at_the_registry(registry: Registry) -> None:
     receipt, environment = registry.report(version="sha-1", sequence=3)
-    assert receipt is Receipt.ACCEPTED
+    assert receipt is BuildResult.ACCEPTED
     assert (environment.phase(registry.now_ms), environment.incarnation) == (Phase.PENDING, "incarnation-1")
     assert (registry.store.writes, len(registry.images.asked)) == (2, 1)
     assert registry.announcer.heard == [("app-test", "created")]
@@ -103,7 +103,7 @@ def test_a_repository_outside_the_catalogue_is_refused_and_nothing_changed(regis
 
 
 def test_a_repository_that_is_only_known_is_kept(registry: Registry) -> None:
-    assert registry.report(repository="tyk-docs", version="d-1")[0] is Receipt.ACCEPTED
+    assert registry.report(repository="tyk-docs", version="d-1")[0] is BuildResult.ACCEPTED
     assert registry.versions()["tyk-docs"] == "d-1"
 
 
@@ -122,8 +122,8 @@ def test_names_that_fit_a_pattern_are_protected_from_the_beginning(registry: Reg
 def test_a_newer_build_is_one_write_and_one_look_at_the_registry_for_those_that_reported_nothing(registry: Registry) -> None:
     registry.report()
     registry.store.writes, registry.images.asked = 0, []
-    assert registry.report(version="sha-2")[0] is Receipt.ACCEPTED
-    assert registry.report("tyk-pump", "p-1")[0] is Receipt.ACCEPTED
+    assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
+    assert registry.report("tyk-pump", "p-1")[0] is BuildResult.ACCEPTED
     assert registry.store.writes == 2
     others = {(r, "app-test") for r in ("tyk-analytics", "tyk-docs")}
     assert registry.images.asked == [others | {("tyk-pump", "app-test")}, others]
@@ -146,7 +146,7 @@ def test_a_registry_that_does_not_answer_does_not_hold_up_a_newer_build(registry
     registry.report()
     registry.images.problem = Temporary("throttled")
     with capture_logs() as lines:
-        assert registry.report(version="sha-2")[0] is Receipt.ACCEPTED
+        assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
     assert registry.versions()["tyk-pump"] == "app-test"
     assert [line["reason"] for line in lines if line["event"] == "fallbacks.kept"] == ["throttled"]
 
@@ -178,7 +178,7 @@ def test_another_try_and_a_redeployment_look_at_the_registries_too(registry: Reg
     fail(registry, claim(registry, Work.SOW))
     registry.images.remove("tyk-pump", "app-test")
     receipt, environment = registry.report()
-    assert (receipt, environment.generation, environment.attempts) == (Receipt.RETRIED, 2, 0)
+    assert (receipt, environment.generation, environment.attempts) == (BuildResult.RETRIED, 2, 0)
     assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
     registry.images.remove("tyk-analytics", "app-test")
     environment = registry.environments.redeploy("app-test", "tyk", registry.stamp())
@@ -190,23 +190,24 @@ def test_a_build_that_says_nothing_new_changes_nothing(registry: Registry, phase
     bring(registry, phase)
     before = registry.store.read("app-test")
     receipt, environment = registry.report()
-    assert (receipt, environment.phase(registry.now_ms)) == (Receipt.DUPLICATE, phase)
+    assert (receipt, environment.phase(registry.now_ms)) == (BuildResult.DUPLICATE, phase)
     assert registry.store.read("app-test") == before
 
 
 def test_a_build_that_says_nothing_new_makes_a_failed_environment_due_now(registry: Registry) -> None:
     bring(registry, Phase.FAILED)
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms), Nothing)
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms), NoWorkAvailable)
     receipt, environment = registry.report()
-    assert (receipt, environment.due_ms, environment.generation) == (Receipt.RETRIED, registry.now_ms, 1)
+    assert (receipt, environment.due_ms, environment.generation) == (BuildResult.RETRIED, registry.now_ms, 1)
     assert claim(registry).name == "app-test"
 
 
 @pytest.mark.parametrize(
-    ("sequence", "receipt"), [(5, Receipt.RETRIED), (6, Receipt.RETRIED), (None, Receipt.RETRIED), (4, Receipt.DUPLICATE)]
+    ("sequence", "receipt"),
+    [(5, BuildResult.RETRIED), (6, BuildResult.RETRIED), (None, BuildResult.RETRIED), (4, BuildResult.DUPLICATE)],
 )
 def test_the_newest_build_of_a_failed_environment_is_tried_again_when_its_job_is(
-    registry: Registry, sequence: int | None, receipt: Receipt
+    registry: Registry, sequence: int | None, receipt: BuildResult
 ) -> None:
     registry.report(sequence=5)
     claimed = claim(registry)
@@ -216,29 +217,29 @@ def test_the_newest_build_of_a_failed_environment_is_tried_again_when_its_job_is
 
 def test_a_newer_sequence_of_the_same_version_is_remembered(registry: Registry) -> None:
     registry.report(version="sha-1", sequence=5)
-    assert registry.report(version="sha-1", sequence=8)[0] is Receipt.DUPLICATE
-    assert registry.report(version="sha-0", sequence=7)[0] is Receipt.STALE
+    assert registry.report(version="sha-1", sequence=8)[0] is BuildResult.DUPLICATE
+    assert registry.report(version="sha-0", sequence=7)[0] is BuildResult.STALE
     assert (registry.versions()["tyk"], registry.environments.get("app-test").generation) == ("sha-1", 1)
 
 
 @pytest.mark.parametrize(
     ("version", "sequence", "receipt"),
     [
-        ("sha-5", 5, Receipt.DUPLICATE),
-        ("sha-5", 4, Receipt.DUPLICATE),
-        ("sha-4", 4, Receipt.STALE),
-        ("sha-9", 5, Receipt.STALE),
-        ("sha-6", 6, Receipt.ACCEPTED),
-        ("sha-6", None, Receipt.ACCEPTED),
-        ("sha-5", None, Receipt.DUPLICATE),
+        ("sha-5", 5, BuildResult.DUPLICATE),
+        ("sha-5", 4, BuildResult.DUPLICATE),
+        ("sha-4", 4, BuildResult.STALE),
+        ("sha-9", 5, BuildResult.STALE),
+        ("sha-6", 6, BuildResult.ACCEPTED),
+        ("sha-6", None, BuildResult.ACCEPTED),
+        ("sha-5", None, BuildResult.DUPLICATE),
     ],
 )
 def test_replays_and_older_builds_change_nothing_and_say_so(
-    registry: Registry, version: str, sequence: int | None, receipt: Receipt
+    registry: Registry, version: str, sequence: int | None, receipt: BuildResult
 ) -> None:
     registry.report(version="sha-5", sequence=5)
     assert registry.report(version=version, sequence=sequence)[0] is receipt
-    assert registry.versions()["tyk"] == (version if receipt is Receipt.ACCEPTED else "sha-5")
+    assert registry.versions()["tyk"] == (version if receipt is BuildResult.ACCEPTED else "sha-5")
 
 
 @pytest.mark.parametrize("sequence", [None, 5, 4])
@@ -261,34 +262,34 @@ def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(
 
 def test_the_same_branch_of_another_repository_may_have_another_full_ref(registry: Registry) -> None:
     registry.report(ref="integration/app-test")
-    assert registry.report("tyk-pump", "p-1", ref="app-test")[0] is Receipt.ACCEPTED
+    assert registry.report("tyk-pump", "p-1", ref="app-test")[0] is BuildResult.ACCEPTED
 
 
 def test_a_second_ref_is_welcome_once_the_first_ones_part_is_retired(registry: Registry) -> None:
     registry.report(ref="integration/app-test")
     registry.report("tyk-pump", "p-1")
     registry.environments.retire("app-test", "tyk", registry.stamp())
-    assert registry.report(version="sha-2", ref="feature/app-test")[0] is Receipt.ACCEPTED
+    assert registry.report(version="sha-2", ref="feature/app-test")[0] is BuildResult.ACCEPTED
 
 
 @pytest.mark.parametrize("phase", [Phase.DELETING, Phase.REAPING])
 def test_a_build_revives_what_is_deleted_or_being_reaped(registry: Registry, phase: Phase) -> None:
     bring(registry, phase)
     receipt, environment = registry.report(version="sha-2")
-    assert (receipt, environment.want, environment.incarnation) == (Receipt.ACCEPTED, Want.UP, "incarnation-1")
+    assert (receipt, environment.want, environment.incarnation) == (BuildResult.ACCEPTED, Want.UP, "incarnation-1")
 
 
 def test_even_the_same_build_revives_what_is_deleted(registry: Registry) -> None:
     bring(registry, Phase.DELETING)
-    assert registry.report()[0] is Receipt.ACCEPTED
+    assert registry.report()[0] is BuildResult.ACCEPTED
     assert registry.phase() is Phase.PENDING
 
 
 def test_an_older_build_does_not_revive(registry: Registry) -> None:
     registry.report(version="sha-5", sequence=5)
     registry.environments.delete("app-test", registry.stamp())
-    assert registry.report(version="sha-4", sequence=4)[0] is Receipt.STALE
-    assert registry.report(version="sha-5", sequence=5)[0] is Receipt.DUPLICATE
+    assert registry.report(version="sha-4", sequence=4)[0] is BuildResult.STALE
+    assert registry.report(version="sha-5", sequence=5)[0] is BuildResult.DUPLICATE
     assert registry.phase() is Phase.DELETING
 
 
@@ -299,22 +300,22 @@ def test_a_build_for_a_tombstone_starts_a_new_incarnation_that_keeps_the_sequenc
     registry.environments.delete("app-test", registry.stamp())
     registry.now_ms += GRACE_MS
     finish(registry, claim(registry, Work.REAP), Work.REAP)
-    assert registry.report(version="sha-4", sequence=4)[0] is Receipt.STALE
+    assert registry.report(version="sha-4", sequence=4)[0] is BuildResult.STALE
     assert registry.phase() is Phase.GONE
     receipt, environment = registry.report(version="sha-6", sequence=6)
     assert (receipt, environment.incarnation, environment.phase(registry.now_ms)) == (
-        Receipt.ACCEPTED,
+        BuildResult.ACCEPTED,
         "incarnation-2",
         Phase.PENDING,
     )
     assert registry.versions() == {"tyk": "sha-6", "tyk-analytics": "master", "tyk-pump": "main", "tyk-docs": "master"}
-    assert registry.report("tyk-pump", "p-6", sequence=6)[0] is Receipt.STALE
-    assert registry.report("tyk-pump", "p-8", sequence=8)[0] is Receipt.ACCEPTED
+    assert registry.report("tyk-pump", "p-6", sequence=6)[0] is BuildResult.STALE
+    assert registry.report("tyk-pump", "p-8", sequence=8)[0] is BuildResult.ACCEPTED
 
 
 def test_another_ref_may_start_the_new_incarnation(registry: Registry) -> None:
     bring(registry, Phase.GONE)
-    assert registry.report(version="sha-2", ref="other/app-test")[0] is Receipt.ACCEPTED
+    assert registry.report(version="sha-2", ref="other/app-test")[0] is BuildResult.ACCEPTED
     assert registry.environments.get("app-test").versions["tyk"].ref == "other/app-test"
 
 
@@ -324,7 +325,7 @@ def test_another_ref_may_start_the_new_incarnation(registry: Registry) -> None:
 def test_two_first_builds_at_once_are_both_in_the_environment(registry: Registry) -> None:
     # after the first write is refused because there is no row, another repository is quicker
     registry.store.meddling = [lambda: None, lambda: registry.report("tyk-pump", "p-1")]
-    assert registry.report("tyk", "sha-1")[0] is Receipt.ACCEPTED
+    assert registry.report("tyk", "sha-1")[0] is BuildResult.ACCEPTED
     assert (registry.versions()["tyk"], registry.versions()["tyk-pump"]) == ("sha-1", "p-1")
     assert registry.environments.get("app-test").incarnation == "incarnation-2"
 
@@ -338,7 +339,7 @@ def test_a_build_that_meets_the_end_of_a_reaping_is_not_lost(registry: Registry)
 
     registry.store.meddling = [reaped]
     receipt, environment = registry.report(version="sha-2")
-    assert (receipt, environment.phase(registry.now_ms)) == (Receipt.ACCEPTED, Phase.PENDING)
+    assert (receipt, environment.phase(registry.now_ms)) == (BuildResult.ACCEPTED, Phase.PENDING)
     assert environment.observed == 0
 
 
@@ -406,7 +407,7 @@ def test_put_replaces_everything_that_was_reported(registry: Registry) -> None:
     assert environment.reported == {"tyk-analytics"}
     assert registry.versions() == {"tyk": "master", "tyk-analytics": "a-1", "tyk-pump": "main", "tyk-docs": "master"}
     assert (environment.generation, environment.sequences) == (3, {"tyk": 4})
-    assert registry.report(version="sha-2", ref="other/app-test")[0] is Receipt.ACCEPTED
+    assert registry.report(version="sha-2", ref="other/app-test")[0] is BuildResult.ACCEPTED
 
 
 @pytest.mark.parametrize("phase", [Phase.DELETING, Phase.REAPING, Phase.GONE])

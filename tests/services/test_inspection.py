@@ -9,8 +9,8 @@ import pytest
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.services.inspection import Inspector
-from gromit.services.sowing import Patience, Sower
+from gromit.services.inspection import StackInspector
+from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.services import FakeServices
@@ -39,7 +39,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.tree = ConfigTree(self.path)
-        self.inspector = Inspector(
+        self.inspector = StackInspector(
             catalogue=CATALOGUE, platform=FakePlatform(), images=self.images, root=self.tree, tell=self.told.append
         )
 
@@ -54,7 +54,7 @@ class World:
             root=self.tree,
             terraform=FakeTerraform(services, FakeStates()),
             services=services,
-            patience=Patience(1.0, 1.0, lambda: 0.0, lambda _: False),
+            patience=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 
     def labels(self, component: str) -> dict[str, str]:

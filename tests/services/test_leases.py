@@ -8,7 +8,7 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Phase, Work
 from gromit.core.environments.rows import NotExists, RowWrite
 from gromit.errors import Conflict
-from gromit.services.leases import CANDIDATES, Nothing
+from gromit.services.leases import CANDIDATES, NoWorkAvailable
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
 
 
@@ -41,7 +41,7 @@ def test_the_work_that_is_due_longest_is_claimed_first(registry: Registry) -> No
         registry.now_ms += 1
     names = [claimed(registry, nonce=str(i)).name for i in range(3)]
     assert names == ["c", "a", "b"]
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n9"), registry.now_ms), Nothing)
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n9"), registry.now_ms), NoWorkAvailable)
 
 
 def test_each_kind_of_work_is_for_its_own_workers(registry: Registry) -> None:
@@ -54,10 +54,10 @@ def test_each_kind_of_work_is_for_its_own_workers(registry: Registry) -> None:
 
 
 def test_without_work_it_is_said_when_there_will_be_some(registry: Registry) -> None:
-    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == Nothing(None)
+    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(None)
     registry.report()
     registry.environments.delete("app-test", registry.stamp())
-    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == Nothing(registry.now_ms + GRACE_MS)
+    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(registry.now_ms + GRACE_MS)
 
 
 def test_a_claim_tells_what_to_make_and_how_long_it_holds(registry: Registry) -> None:
@@ -86,7 +86,7 @@ def test_who_loses_every_race_gets_nothing(registry: Registry) -> None:
             claimed(registry, "w2", f"other-{i}")
 
     registry.store.meddling = [all_taken]
-    assert registry.leases.claim(Work.SOW, Claimant("w1", "n1"), registry.now_ms) == Nothing(None)
+    assert registry.leases.claim(Work.SOW, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(None)
 
 
 def test_a_claim_sent_again_is_the_same_claim(registry: Registry) -> None:
@@ -145,7 +145,7 @@ def test_a_claim_that_is_over_but_nobody_elses_can_be_renewed(registry: Registry
     fence = fence_of(claimed(registry))
     registry.now_ms += 10 * TTL_MS
     registry.leases.renew("app-test", fence, registry.now_ms)
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms), Nothing)
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms), NoWorkAvailable)
 
 
 def test_work_that_was_given_back_is_due_at_once(registry: Registry) -> None:
@@ -213,7 +213,7 @@ def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Reg
     fence = fence_of(claimed(registry))
     registry.environments.delete("app-test", registry.stamp())
     registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), Nothing)
+    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), NoWorkAvailable)
     registry.now_ms += GRACE_MS
     reaping = claimed(registry, nonce="n3", kind=Work.REAP)
     gone = registry.leases.reaped("app-test", fence_of(reaping), "n3", registry.stamp())

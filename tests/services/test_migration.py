@@ -13,7 +13,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import RowWrite, WriteResult
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError, Conflict
-from gromit.services.migration import PAGE, Line, Migration
+from gromit.services.migration import PAGE, Migration, MigrationResult
 from tests.fakes.dns import FakeZone
 from tests.fakes.store import MemoryStore
 
@@ -58,7 +58,7 @@ class World:
         for row in FLAT:
             self.store.put(row)
 
-    def run(self, *, dry_run: bool = False, table: bool = True) -> list[Line]:
+    def run(self, *, dry_run: bool = False, table: bool = True) -> list[MigrationResult]:
         numbers = itertools.count(1)
         migration = Migration(
             store=self.store if table else None,
@@ -76,7 +76,7 @@ class World:
         return {r["name"]: r for r in self.store.page(None, 10_000).rows}
 
 
-def told(lines: list[Line]) -> dict[tuple[str, str], str]:
+def told(lines: list[MigrationResult]) -> dict[tuple[str, str], str]:
     return {(line.what, line.name): line.action for line in lines}
 
 

@@ -25,7 +25,7 @@ from gromit.adapters.security.pki_files import DenyListFile, PkiFiles
 from gromit.core.security.certificates import CertificateAuthority, CertificateStatus, Key, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
-from gromit.services.pki import Pki, Sources
+from gromit.services.pki import Pki, PkiInputs
 from tests.fakes.authority import new_key
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Desk:
         self.folder = folder
         self.files = PkiFiles(folder)
         serials = itertools.count(0x1000)
-        self.pki = Pki(self.files, Sources(lambda: self.now, lambda: next(serials), make_key))
+        self.pki = Pki(self.files, PkiInputs(lambda: self.now, lambda: next(serials), make_key))
 
     def states(self) -> list[tuple[str, CertificateStatus]]:
         return [(line.name, standing) for line, standing in self.pki.list()]
@@ -235,7 +235,7 @@ class TestRevocation:
         elsewhere = tmp_path / "revoked"
         desk = Desk(tmp_path / "pki")
         desk.files = PkiFiles(desk.folder, elsewhere)
-        desk.pki = Pki(desk.files, Sources(lambda: desk.now, lambda: 77, new_key))
+        desk.pki = Pki(desk.files, PkiInputs(lambda: desk.now, lambda: 77, new_key))
         desk.pki.init("test", 365)
         desk.pki.issue(ALICE)
         desk.pki.revoke("alice")
@@ -301,7 +301,7 @@ class TestCrashes:
                 raise _Crash(name, certificate, key)
 
         files = Files(tmp_path / "pki")
-        pki = Pki(files, Sources(lambda: START, lambda: 99, new_key))
+        pki = Pki(files, PkiInputs(lambda: START, lambda: 99, new_key))
         pki.init("test", 365)
         with pytest.raises(_Crash):
             pki.issue(ALICE)
@@ -355,7 +355,7 @@ class Office(Desk):
         super().__init__(folder)
         self.files = PkiFiles(folder, ca_key=text)
         serials = itertools.count(0x2000)
-        self.pki = Pki(self.files, Sources(lambda: self.now, lambda: next(serials), new_key))
+        self.pki = Pki(self.files, PkiInputs(lambda: self.now, lambda: next(serials), new_key))
 
     def ensure(self, *leaves: LeafRequest) -> dict[str, str]:
         return {done.name: done.reason for done in self.pki.ensure(leaves or LEAVES)}

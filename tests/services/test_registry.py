@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Phase, Want, Work
 from gromit.errors import Conflict, GromitError, NotFound, TrustError
-from gromit.services.environments import Receipt
-from gromit.services.leases import Nothing
+from gromit.services.environments import BuildResult
+from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import CATALOGUE, TTL_MS, Registry
 
 NAMES = ("a", "b")
@@ -35,15 +35,15 @@ class Wanted:
     sequences: dict[str, int] = field(default_factory=dict)
     protected: bool = False
 
-    def expects(self, repository: str, version: str, ref: str, sequence: int | None) -> Receipt | type[GromitError]:
+    def expects(self, repository: str, version: str, ref: str, sequence: int | None) -> BuildResult | type[GromitError]:
         """What the next report leads to."""
         if self.state == "up" and self.refs.get(repository, ref) != ref:
             return Conflict
         same = self.reported.get(repository) == version
         newest = self.sequences.get(repository)
         if sequence is not None and newest is not None and sequence <= newest:
-            return Receipt.DUPLICATE if same else Receipt.STALE
-        return Receipt.DUPLICATE if self.state == "up" and same else Receipt.ACCEPTED
+            return BuildResult.DUPLICATE if same else BuildResult.STALE
+        return BuildResult.DUPLICATE if self.state == "up" and same else BuildResult.ACCEPTED
 
     def report(self, repository: str, version: str, ref: str, sequence: int | None) -> None:
         """An accepted report."""
@@ -127,10 +127,10 @@ class Life(RuleBasedStateMachine):
                 self.registry.report(repository, version, full, sequence)
             return
         receipt, _ = self.registry.report(repository, version, full, sequence)
-        assert {Receipt.RETRIED: Receipt.DUPLICATE}.get(receipt, receipt) is expected
-        if receipt is Receipt.ACCEPTED:
+        assert {BuildResult.RETRIED: BuildResult.DUPLICATE}.get(receipt, receipt) is expected
+        if receipt is BuildResult.ACCEPTED:
             wanted.report(repository, version, full, sequence)
-        elif receipt is not Receipt.STALE and wanted.state == "up":
+        elif receipt is not BuildResult.STALE and wanted.state == "up":
             wanted.hear_again(repository, full, sequence)
 
     @rule(name=names, then=steps)
@@ -298,7 +298,7 @@ class Life(RuleBasedStateMachine):
         self.serial += 1
         who = Claimant(f"w{self.serial}", f"n{self.serial}")
         found = self.registry.leases.claim(kind, who, self.registry.now_ms)
-        return None if isinstance(found, Nothing) else Worker(who.holder, kind, found, who.nonce)
+        return None if isinstance(found, NoWorkAvailable) else Worker(who.holder, kind, found, who.nonce)
 
     def _lock_and_verify(self, worker: Worker) -> bool:
         """Take the lock, then see whether the claim is still valid and nothing newer is wanted."""

@@ -20,7 +20,7 @@ from gromit.errors import (
     TerraformFailed,
 )
 from gromit.ports import Progress
-from gromit.services.runs import Doing, Runner, problem_of
+from gromit.services.runs import Runner, WorkFunction, failure_record
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
@@ -32,7 +32,7 @@ PATIENCE_S = 10.0
 class World:
     """A runner with fakes all around it."""
 
-    def __init__(self, do: Doing | None = None, renew_s: float = 60.0, states: FakeStates | None = None) -> None:
+    def __init__(self, do: WorkFunction | None = None, renew_s: float = 60.0, states: FakeStates | None = None) -> None:
         self.queue, self.states, self.owners = FakeQueue(), states or FakeStates(), FakeOwners()
         self.halts: list[GromitError] = []
         self.steps: list[str] = []
@@ -64,7 +64,7 @@ class World:
         self.strike(step)
 
 
-def raising(error: Exception) -> Doing:
+def raising(error: Exception) -> WorkFunction:
     def do(claim: Claim, lock: Lock, progress: Progress) -> str:
         raise error
 
@@ -366,7 +366,7 @@ def test_a_failure_that_is_refused_ends_fenced() -> None:
         ("release", raising(Suspended("end")), EndRun(RunEnding.STOPPED)),
     ],
 )
-def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: Doing | None, finish: EndRun) -> None:
+def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: WorkFunction | None, finish: EndRun) -> None:
     world = World(do)
     world.queue.faults[method] = [Temporary("gone")]
     assert world.run() == finish
@@ -447,7 +447,7 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
 @pytest.mark.parametrize(
     ("method", "act"), [("done", None), ("failed", raising(TerraformFailed("no"))), ("release", raising(Suspended("end")))]
 )
-def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(method: str, act: Doing | None) -> None:
+def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(method: str, act: WorkFunction | None) -> None:
     renewing = threading.Event()
 
     def on_renew(_number: int) -> None:
@@ -498,4 +498,4 @@ def test_no_renewal_outlives_its_run() -> None:
     ],
 )
 def test_an_error_is_kept_in_one_line_with_its_remedy(error: GromitError, problem: Problem) -> None:
-    assert problem_of(error) == problem
+    assert failure_record(error) == problem

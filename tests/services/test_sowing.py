@@ -9,7 +9,7 @@ from gromit.core.environments.locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState
 from gromit.errors import ConfigError, ConfigRootUnusable, InvalidInput, RolloutFailed, Suspended, TerraformFailed
-from gromit.services.sowing import Patience, Sower
+from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
@@ -71,7 +71,7 @@ class World:
             root=self.root,
             terraform=self.terraform,
             services=self.services,
-            patience=Patience(600.0, 5.0, lambda: self.clock, self._pause),
+            patience=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
 
     def run(self, *, spec_hash: str | None = None, **versions: str) -> str:

@@ -12,7 +12,7 @@ from gromit.core.security import tokens as core
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, InvalidInput, NotFound
-from gromit.services.tokens import Sources, Tokens
+from gromit.services.tokens import TokenInputs, Tokens
 
 GRANT = make_grant(["tyk"], [TokenPermission.NEWBUILD])
 START = 1_770_000_000_000
@@ -26,7 +26,7 @@ class Desk:
         self.path = path
         secrets = itertools.count(1)
         names = itertools.chain(ids, (f"id{n}" for n in itertools.count()))
-        sources = Sources(lambda: Millis(self.now), lambda: next(secrets).to_bytes(32, "big"), lambda: next(names))
+        sources = TokenInputs(lambda: Millis(self.now), lambda: next(secrets).to_bytes(32, "big"), lambda: next(names))
         self.tokens = Tokens(TokenFile(path), sources)
 
     def works(self, token: str) -> bool:

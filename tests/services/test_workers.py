@@ -15,7 +15,7 @@ from gromit.core.environments.protocol import ProtocolStep, RunEnding
 from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended, Temporary, TerraformFailed, TrustError
 from gromit.ports import Progress
 from gromit.services.runs import Runner
-from gromit.services.workers import Bounds, Outcome, Workers
+from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
 from tests.fakes.dns import FakeFeed
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
@@ -29,18 +29,18 @@ class Crew:
     """Workers with fakes around them; `act` is what they do."""
 
     act: Callable[[str], None] = lambda _: None
-    bounds: Bounds = field(default_factory=lambda: Bounds(parallel=2))
+    bounds: WorkerLimits = field(default_factory=lambda: WorkerLimits(parallel=2))
     queue: FakeQueue = field(default_factory=FakeQueue)
     states: FakeStates = field(default_factory=FakeStates)
     stop: threading.Event = field(default_factory=threading.Event)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[RunResult] = field(default_factory=list)
     halts: list[GromitError | None] = field(default_factory=list)
     """Raised by the next looks at the suspension file, one each; None for one that finds nothing."""
     clock: list[float] = field(default_factory=lambda: [0.0])
     before: Callable[[Claim, ProtocolStep], None] = lambda _claim, _step: None
     shown: list[tuple[str, str]] = field(default_factory=list)
 
-    def workers(self, kind: Work = Work.SOW) -> Workers:
+    def workers(self, kind: Work = Work.SOW) -> WorkerPool:
         runner = Runner(
             queue=self.queue,
             states=self.states,
@@ -50,7 +50,7 @@ class Crew:
             renew_s=60.0,
             before=self.before,
         )
-        return Workers(kind, runner, self.bounds, self.stop, lambda: self.clock[0], self._progress, self.outcomes.append)
+        return WorkerPool(kind, runner, self.bounds, self.stop, lambda: self.clock[0], self._progress, self.outcomes.append)
 
     def give(self, *names: str) -> None:
         self.queue.work.extend(a_claim(n) for n in names)
@@ -113,7 +113,7 @@ def test_as_many_runs_as_allowed_go_on_at_once_and_never_more(parallel: int) -> 
         with counting:
             running -= 1
 
-    crew = Crew(act, Bounds(parallel))
+    crew = Crew(act, WorkerLimits(parallel))
     crew.give(*names("e", parallel * 4))
     crew.workers().once()
     assert (crew.endings, most) == (all_done(names("e", parallel * 4)), parallel)
@@ -149,14 +149,14 @@ def test_one_failing_environment_does_not_stop_the_others() -> None:
 
 
 def test_no_more_runs_begin_than_the_limit_allows_and_the_rest_is_not_claimed() -> None:
-    crew = Crew(bounds=Bounds(parallel=2, limit=3))
+    crew = Crew(bounds=WorkerLimits(parallel=2, limit=3))
     crew.give(*names("e", 5))
     crew.workers().once()
     assert (len(crew.outcomes), len(crew.queue.work)) == (3, 2)
 
 
 def test_an_outcome_tells_how_long_it_took() -> None:
-    crew = Crew(bounds=Bounds(parallel=1))
+    crew = Crew(bounds=WorkerLimits(parallel=1))
 
     def act(_name: str) -> None:
         crew.clock[0] += 2.5
@@ -168,7 +168,7 @@ def test_an_outcome_tells_how_long_it_took() -> None:
 
 
 def test_one_environment_that_fails_again_and_again_does_not_use_the_limit_up() -> None:
-    crew = Crew(bounds=Bounds(parallel=1, limit=2, window_s=100.0))
+    crew = Crew(bounds=WorkerLimits(parallel=1, limit=2, window_s=100.0))
     begun: list[str] = []
     crew.act = begun.append
     crew.give("poison", "poison", "poison", "a", "b")
@@ -191,7 +191,7 @@ def test_what_has_begun_is_ended_before_a_pass_says_that_it_was_suspended() -> N
     def act(_name: str) -> None:
         assert suspended.wait(PATIENCE_S)
 
-    crew = Crew(act, Bounds(parallel=3))
+    crew = Crew(act, WorkerLimits(parallel=3))
     crew.give("a", "b")
     workers = crew.workers()
 
@@ -226,7 +226,7 @@ def test_a_pass_ends_what_has_begun_when_serve_is_gone() -> None:
 
 
 def test_a_pass_that_is_told_to_stop_claims_no_more() -> None:
-    crew = Crew(bounds=Bounds(parallel=1))
+    crew = Crew(bounds=WorkerLimits(parallel=1))
     crew.act = lambda _name: crew.stop.set()
     crew.give("a", "b", "c")
     crew.workers().once()
@@ -250,7 +250,7 @@ def test_a_run_that_is_killed_does_not_take_the_others_with_it() -> None:
 
 
 def test_locks_that_had_to_be_left_are_released_with_the_next_look_for_work() -> None:
-    crew = Crew(bounds=Bounds(parallel=1))
+    crew = Crew(bounds=WorkerLimits(parallel=1))
     crew.states.faults["unlock"] = [Temporary("S3 is slow")]
     crew.give("a", "b")
     crew.workers().once()
@@ -346,7 +346,7 @@ def test_a_watch_outlives_a_bug_of_serve() -> None:
 
 
 def test_a_limit_counts_within_its_window() -> None:
-    crew = Crew(bounds=Bounds(parallel=1, limit=2, window_s=100.0))
+    crew = Crew(bounds=WorkerLimits(parallel=1, limit=2, window_s=100.0))
     begun: list[float] = []
     crew.act = lambda _name: begun.append(crew.clock[0])
     crew.give(*names("e", 5))
@@ -378,7 +378,7 @@ def test_a_watch_ends_when_serve_does_not_trust_it_but_ends_its_runs_first() -> 
 
 
 def test_a_watch_that_is_told_to_stop_ends_its_runs_and_begins_none() -> None:
-    crew = Crew(bounds=Bounds(parallel=2))
+    crew = Crew(bounds=WorkerLimits(parallel=2))
 
     def act(_name: str) -> None:
         crew.stop.set()

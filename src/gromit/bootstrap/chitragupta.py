@@ -10,16 +10,16 @@ from gromit.bootstrap.machine import domain, domain_if_set
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
-    from gromit.services.chitragupta import Chitragupta, Pace
+    from gromit.services.chitragupta import Chitragupta, WatchIntervals
     from gromit.services.clusters import Clusters
 
 
 def record_keeper(settings: "Settings") -> "Chitragupta":
     """chitragupta: what keeps the public records."""
-    from gromit.services.chitragupta import Chitragupta, Policy
+    from gromit.services.chitragupta import Chitragupta, DnsPolicy
 
     known = catalogue(settings)
-    policy = Policy(
+    policy = DnsPolicy(
         domain=domain(settings),
         ttl=settings.dns.ttl,
         components=frozenset(c.name for c in known.components.values() if c.public),
@@ -30,12 +30,14 @@ def record_keeper(settings: "Settings") -> "Chitragupta":
     return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
 
 
-def pace(settings: "Settings", stop: threading.Event) -> "Pace":
+def pace(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
     """How often a watching chitragupta passes."""
-    from gromit.services.chitragupta import Pace
+    from gromit.services.chitragupta import WatchIntervals
 
     dns = settings.dns
-    return Pace(backstop_s=dns.backstop.total_seconds(), pause_s=min(dns.pause, dns.backstop).total_seconds(), rest=stop.wait)
+    return WatchIntervals(
+        backstop_s=dns.backstop.total_seconds(), pause_s=min(dns.pause, dns.backstop).total_seconds(), rest=stop.wait
+    )
 
 
 def clusters(settings: "Settings") -> "Clusters":

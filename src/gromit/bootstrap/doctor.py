@@ -13,7 +13,7 @@ from gromit.bootstrap.clients import serve_client, wanted_environments
 from gromit.bootstrap.doctor_aws import Account, quota_findings, rights_findings
 from gromit.bootstrap.machine import domain
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
-from gromit.services.doctor import Doctor, Examination
+from gromit.services.doctor import Doctor, DoctorCheck
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
@@ -36,13 +36,13 @@ def doctor(settings: "Settings", tell: "Progress") -> Doctor:
             *_zone(settings, account),
             *_certificates(settings),
             *_installation(settings),
-            Examination(
+            DoctorCheck(
                 check=Check.RIGHTS,
                 look=partial(rights_findings, settings, account, known),
                 needs=(Check.IDENTITY, Check.PLATFORM, Check.ZONE),
                 excused=True,
             ),
-            Examination(
+            DoctorCheck(
                 check=Check.QUOTA,
                 look=partial(quota_findings, account, known, partial(_environments, settings)),
                 needs=(Check.IDENTITY,),
@@ -53,15 +53,15 @@ def doctor(settings: "Settings", tell: "Progress") -> Doctor:
     )
 
 
-def _on_aws(check: Check, look: Look, *needs: Check, subject: str = "") -> Examination:
-    return Examination(check=check, look=look, needs=(Check.IDENTITY, *needs), subject=subject)
+def _on_aws(check: Check, look: Look, *needs: Check, subject: str = "") -> DoctorCheck:
+    return DoctorCheck(check=check, look=look, needs=(Check.IDENTITY, *needs), subject=subject)
 
 
-def _identity(settings: "Settings", account: Account) -> Iterator[Examination]:
+def _identity(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_account, judge_key_pair, judge_region
 
     expected = settings.doctor
-    yield Examination(check=Check.IDENTITY, look=lambda: [ok(Check.IDENTITY, account.identity.arn)])
+    yield DoctorCheck(check=Check.IDENTITY, look=lambda: [ok(Check.IDENTITY, account.identity.arn)])
     yield _on_aws(Check.ACCOUNT, lambda: [judge_account(account.identity, expected.account)])
     yield _on_aws(Check.REGION, lambda: [judge_region(session().region_name, expected.region)])
 
@@ -73,7 +73,7 @@ def _identity(settings: "Settings", account: Account) -> Iterator[Examination]:
     yield _on_aws(Check.KEY_PAIR, key_pair, subject=expected.key_pair or "")
 
 
-def _states(settings: "Settings", account: Account) -> Iterator[Examination]:
+def _states(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_bucket
 
     yield _on_aws(Check.STATE_BUCKET, lambda: [judge_bucket(account.bucket())], subject=settings.state.bucket)
@@ -81,7 +81,7 @@ def _states(settings: "Settings", account: Account) -> Iterator[Examination]:
         (Check.STATE_BASE, settings.base, "GROMIT_BASE"),
         (Check.STATE_INFRA, settings.infra, "GROMIT_INFRA"),
     ):
-        yield Examination(check=check, look=partial(_workspace_findings, settings, check, name, variable), subject=name or "")
+        yield DoctorCheck(check=check, look=partial(_workspace_findings, settings, check, name, variable), subject=name or "")
 
 
 def _workspace_findings(settings: "Settings", check: Check, name: str | None, variable: str) -> list[Finding]:
@@ -104,7 +104,7 @@ def _variable(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _registries(settings: "Settings", account: Account, known: "Catalogue") -> Iterator[Examination]:
+def _registries(settings: "Settings", account: Account, known: "Catalogue") -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_registry, judge_table
 
     for repository in sorted({c.repository for c in known.components.values() if c.repository}):
@@ -116,11 +116,11 @@ def _registries(settings: "Settings", account: Account, known: "Catalogue") -> I
     yield _on_aws(Check.TABLE, lambda: [judge_table(settings.tablename, account.table_lacks())], subject=settings.tablename)
 
 
-def _platform(account: Account) -> Iterator[Examination]:
+def _platform(account: Account) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor import platform as looks
     from gromit.core.doctor.installation import judge_ids, judge_platform
 
-    def each(check: Check, wanted: Callable[[], Sequence[str]], problems: Callable[[], looks.Problems]) -> Examination:
+    def each(check: Check, wanted: Callable[[], Sequence[str]], problems: Callable[[], looks.Problems]) -> DoctorCheck:
         return _on_aws(check, lambda: [judge_ids(check, wanted(), problems())], Check.PLATFORM)
 
     name = account.settings.cluster.platform
@@ -150,15 +150,15 @@ def _platform(account: Account) -> Iterator[Examination]:
     )
 
 
-def _zone(settings: "Settings", account: Account) -> Iterator[Examination]:
+def _zone(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor.dns_lookup import look_up_name_servers
     from gromit.core.doctor.installation import judge_delegation, judge_zone
 
     zone_id = settings.cluster.zoneid
     if zone_id is None:
         unset = "cluster.zoneid is not set"
-        yield Examination(check=Check.ZONE, look=lambda: [skipped(Check.ZONE, unset)])
-        yield Examination(check=Check.DELEGATION, look=lambda: [skipped(Check.DELEGATION, unset)])
+        yield DoctorCheck(check=Check.ZONE, look=lambda: [skipped(Check.ZONE, unset)])
+        yield DoctorCheck(check=Check.DELEGATION, look=lambda: [skipped(Check.DELEGATION, unset)])
         return
     yield _on_aws(Check.ZONE, lambda: [judge_zone(account.zone(zone_id), domain(settings))], subject=zone_id)
 
@@ -169,13 +169,13 @@ def _zone(settings: "Settings", account: Account) -> Iterator[Examination]:
     yield _on_aws(Check.DELEGATION, delegation, Check.ZONE)
 
 
-def _certificates(settings: "Settings") -> Iterator[Examination]:
+def _certificates(settings: "Settings") -> Iterator[DoctorCheck]:
     yield _certificate("ca", settings, settings.ca, None)
     for whose, group in (("serve", settings.serve), ("client", settings.client)):
         yield _certificate(whose, settings, group.cert, group.key.get_secret_value() if group.key else None)
 
 
-def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | None) -> Examination:
+def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | None) -> DoctorCheck:
     def look() -> list[Finding]:
         from gromit.core.doctor.certificates import PemBundle, judge_certificate
         from gromit.web.server.tls import read_pem
@@ -190,10 +190,10 @@ def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | 
         )
         return [judge_certificate(papers, datetime.now(UTC))]
 
-    return Examination(check=Check.CERTIFICATE, look=look, subject=whose)
+    return DoctorCheck(check=Check.CERTIFICATE, look=look, subject=whose)
 
 
-def _installation(settings: "Settings") -> Iterator[Examination]:
+def _installation(settings: "Settings") -> Iterator[DoctorCheck]:
     """serve, and the config volume as it is mounted here."""
     from gromit.core.doctor.installation import judge_serve_identity
 
@@ -203,7 +203,7 @@ def _installation(settings: "Settings") -> Iterator[Examination]:
         with closing(serve_client(settings)) as client:
             return [judge_serve_identity(client.caller())]
 
-    yield Examination(check=Check.SERVE, look=serve, subject=settings.serve.url or "")
+    yield DoctorCheck(check=Check.SERVE, look=serve, subject=settings.serve.url or "")
     root, subject = config_root(settings, settings.root), str(settings.root)
 
     def marker() -> list[Finding]:
@@ -221,8 +221,8 @@ def _installation(settings: "Settings") -> Iterator[Examination]:
             return [ok(Check.SUSPENSION, "processing goes on", subject)]
         return [wrong(Check.SUSPENSION, str(found), f"`gromit resume {subject}`, if that is over", subject)]
 
-    yield Examination(check=Check.ROOT, look=marker, subject=subject)
-    yield Examination(check=Check.SUSPENSION, look=suspension, needs=(Check.ROOT,), subject=subject)
+    yield DoctorCheck(check=Check.ROOT, look=marker, subject=subject)
+    yield DoctorCheck(check=Check.SUSPENSION, look=suspension, needs=(Check.ROOT,), subject=subject)
 
 
 def _environments(settings: "Settings") -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gromit.adapters.security.token_file import TokenFile
     from gromit.config.schema import Settings
-    from gromit.services.pki import Pki, Vault
+    from gromit.services.pki import KeyStore, Pki
     from gromit.services.tokens import Tokens
     from gromit.web.gateway.job_tokens import JobTokens
     from gromit.web.server.server import Server
@@ -29,11 +29,11 @@ def pki(settings: "Settings") -> "Pki":
 
     from gromit.adapters.security.pki_files import PkiFiles
     from gromit.core.security.certificates import SERIAL_BITS
-    from gromit.services.pki import Pki, Sources
+    from gromit.services.pki import Pki, PkiInputs
     from gromit.web.server.tls import read_pem
 
     key = settings.pki.ca_key
-    sources = Sources(
+    sources = PkiInputs(
         now=lambda: datetime.now(UTC).replace(microsecond=0),
         serial=lambda: secrets.randbits(SERIAL_BITS) or 1,
         new_key=lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -42,7 +42,7 @@ def pki(settings: "Settings") -> "Pki":
     return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist, pem), sources)
 
 
-def key_vault(file: "Path | None", secret: str | None) -> "Vault | None":
+def key_vault(file: "Path | None", secret: str | None) -> "KeyStore | None":
     """Where the key of a new CA is to go: a new file, a secret of Secrets Manager by name or ARN, or (None) the CA's folder."""
     from gromit.adapters.aws import client as aws
     from gromit.adapters.security.ca_key import KeyFile, KeySecret
@@ -57,9 +57,9 @@ def tokens(settings: "Settings") -> "Tokens":
     import secrets
 
     from gromit.core.security.tokens import SECRET_BYTES
-    from gromit.services.tokens import Sources, Tokens
+    from gromit.services.tokens import TokenInputs, Tokens
 
-    sources = Sources(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
+    sources = TokenInputs(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
     return Tokens(_token_file(settings), sources)
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from gromit.adapters.aws.dynamodb_table import Table
     from gromit.config.schema import Settings
     from gromit.ports import Progress
-    from gromit.services.migration import Line, Migration
+    from gromit.services.migration import Migration, MigrationResult
 
 
-def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) -> "list[Line]":
+def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) -> "list[MigrationResult]":
     """Give the table what it lacks, or make it if there is none; or only say what would be done."""
-    from gromit.services.migration import Line
+    from gromit.services.migration import MigrationResult
 
     table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
     missing = table.lacks()
@@ -27,12 +27,13 @@ def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) 
         if not dry_run:
             progress(f"making table {settings.tablename}")
             table.ensure()
-        return [Line("table", settings.tablename, "would make table" if dry_run else "made table", "there is none")]
+        return [MigrationResult("table", settings.tablename, "would make table" if dry_run else "made table", "there is none")]
     for part in [] if dry_run else missing:
         progress(f"adding {part} to table {settings.tablename}" + ("; this may take minutes" if part == "index" else ""))
         table.give(part)
     return [
-        Line("table", settings.tablename, f"{'would add' if dry_run else 'added'} {part}", "gromit needs it") for part in missing
+        MigrationResult("table", settings.tablename, f"{'would add' if dry_run else 'added'} {part}", "gromit needs it")
+        for part in missing
     ]
 
 
@@ -56,16 +57,20 @@ def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object])
     return pause
 
 
-def prepare_root(root: Path, *, dry_run: bool) -> "list[Line]":
+def prepare_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]":
     """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
     from gromit.adapters.config_tree.root import MARKER, init_root
-    from gromit.services.migration import Line
+    from gromit.services.migration import MigrationResult
 
     if not root.is_dir():
-        return [Line("root", str(root), "left alone", "it is not here: mount the volume, or make one with `gromit root init`")]
+        return [
+            MigrationResult(
+                "root", str(root), "left alone", "it is not here: mount the volume, or make one with `gromit root init`"
+            )
+        ]
     if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
         return []
-    return [Line("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]
+    return [MigrationResult("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]
 
 
 def migration(settings: "Settings") -> "Migration":

@@ -48,15 +48,15 @@ def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "S
 
 def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metrics: "Metrics") -> "Parts":
     from gromit import log
-    from gromit.services.environments import Environments, Policy
-    from gromit.services.leases import Leases, Terms
+    from gromit.services.environments import EnvironmentPolicy, Environments
+    from gromit.services.leases import LeasePolicy, Leases
     from gromit.services.ledger import Ledger
     from gromit.web.api.admission import LogLevel, Parts, caller_of
     from gromit.web.api.views import Views
 
     ledger, shown = Ledger(store, changes), catalogue(settings)
-    terms = Terms(ms(settings.lease.ttl), ms(settings.sow.retry), ms(settings.sow.retry_max))
-    policy = Policy(settings.environments.protected, ms(settings.reap.grace))
+    terms = LeasePolicy(ms(settings.lease.ttl), ms(settings.sow.retry), ms(settings.sow.retry_max))
+    policy = EnvironmentPolicy(settings.environments.protected, ms(settings.reap.grace))
     return Parts(
         environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from gromit.core.environments.claims import Claim
     from gromit.core.environments.protocol import ProtocolStep
     from gromit.ports import Progress
-    from gromit.services.inspection import Inspector
-    from gromit.services.runs import Doing
+    from gromit.services.inspection import StackInspector
+    from gromit.services.runs import WorkFunction
     from gromit.services.sowing import Sower
-    from gromit.services.workers import Outcome, Workers
+    from gromit.services.workers import RunResult, WorkerPool
 
 
 MAX_WATCH_WINDOW_S = 3600.0
@@ -48,7 +48,7 @@ class Reporting:
 
     stop: threading.Event
     progress: "Callable[[str], Progress]"
-    done: "Callable[[Outcome], None]"
+    done: "Callable[[RunResult], None]"
     before: "Callable[[Claim, ProtocolStep], None]" = lambda _claim, _step: None
 
 
@@ -56,7 +56,7 @@ class Reporting:
 class Crew:
     """A pool of workers, how to interrupt what they run, and how to tidy up when they have ended."""
 
-    pool: "Workers"
+    pool: "WorkerPool"
     interrupt: Callable[[], None]
     close: Callable[[], None]
 
@@ -64,7 +64,7 @@ class Crew:
 def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) -> Crew:
     """Workers of one kind on the config tree below `root`."""
     from gromit.services.runs import Runner
-    from gromit.services.workers import Bounds, Workers
+    from gromit.services.workers import WorkerLimits, WorkerPool
     from gromit.web.clients.serve import ServeQueue, new_holder
 
     owners = owner_watch(settings)
@@ -81,17 +81,19 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
         before=reporting.before,
     )
     limit = settings.reap.limit if kind is Work.REAP else None
-    bounds = Bounds(settings.sow.parallel or parallel_runs(), limit, MAX_WATCH_WINDOW_S)
-    pool = Workers(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
+    bounds = WorkerLimits(settings.sow.parallel or parallel_runs(), limit, MAX_WATCH_WINDOW_S)
+    pool = WorkerPool(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
     return Crew(pool, terraform.interrupt, terraform.close)
 
 
 def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event) -> "Sower":
     """What makes one environment."""
     from gromit.adapters.terraform.stack_files import fingerprint
-    from gromit.services.sowing import Patience, Sower
+    from gromit.services.sowing import SettlePolicy, Sower
 
-    patience = Patience(settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait)
+    patience = SettlePolicy(
+        settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait
+    )
     return Sower(
         catalogue=catalogue(settings),
         domain=domain_if_set(settings),
@@ -105,16 +107,16 @@ def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop
     )
 
 
-def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "Inspector":
+def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "StackInspector":
     """What gives a stack's inputs to a person who looks; `tell` hears what is missing."""
-    from gromit.services.inspection import Inspector
+    from gromit.services.inspection import StackInspector
 
-    return Inspector(
+    return StackInspector(
         catalogue=catalogue(settings), platform=platform_source(settings), images=image_registry(settings), root=tree, tell=tell
     )
 
 
-def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", states: "S3StateBucket") -> "Doing":
+def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", states: "S3StateBucket") -> "WorkFunction":
     from gromit.services.reaping import Reaper
 
     return Reaper(

@@ -15,7 +15,7 @@ from gromit.cli.render import show
 from gromit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from gromit.services.chitragupta import Pass
+    from gromit.services.chitragupta import PassResult
 
 _COLUMNS = ("action", "name", "type", "values", "why")
 _ACTIONS = (
@@ -83,7 +83,7 @@ def _stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _show(run: Run, found: "Pass") -> None:
+def _show(run: Run, found: "PassResult") -> None:
     rows = [
         {"action": action, "name": r.name, "type": r.type, "ttl": r.ttl, "values": sorted(r.values), "why": why}
         for action, part in _ACTIONS

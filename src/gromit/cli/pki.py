@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gromit.core.security.certificates import LeafRequest
-    from gromit.services.pki import Renewal
+    from gromit.services.pki import RenewalResult
 
 ROLES = ("gateway", "worker", "operator", "viewer", "server")
 _COLUMNS = ("name", "role", "serial", "not_after", "state")
@@ -92,7 +92,7 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
     _show_renewals(run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password))
 
 
-def _show_renewals(run: Run, done: "Sequence[Renewal]") -> None:
+def _show_renewals(run: Run, done: "Sequence[RenewalResult]") -> None:
     rows = [
         {
             "name": each.name,

@@ -23,7 +23,7 @@ from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspend
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
     from gromit.ports import Progress
-    from gromit.services.workers import Outcome
+    from gromit.services.workers import RunResult
 
 log = structlog.get_logger(__name__)
 
@@ -48,10 +48,10 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
     settings = bootstrap.as_worker(run.settings)
     if dry_run:
         return _show_plan(run, settings, kind, root or settings.root)
-    stop, outcomes = threading.Event(), list["Outcome"]()
+    stop, outcomes = threading.Event(), list["RunResult"]()
     quiet = watch or not sys.stderr.isatty()
 
-    def done(outcome: "Outcome") -> None:
+    def done(outcome: "RunResult") -> None:
         if not watch:
             outcomes.append(outcome)
         if not quiet:
@@ -66,7 +66,7 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
 
 
-def _pass(run: Run, crew: bootstrap.Crew, outcomes: "list[Outcome]") -> None:
+def _pass(run: Run, crew: bootstrap.Crew, outcomes: "list[RunResult]") -> None:
     """One pass, and what came of it; also if it was halted, but then nothing else may say that nothing was due."""
     try:
         crew.pool.once()
@@ -102,7 +102,7 @@ def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[
             signal.signal(number, handler)
 
 
-def _show_outcomes(run: Run, outcomes: "list[Outcome]") -> None:
+def _show_outcomes(run: Run, outcomes: "list[RunResult]") -> None:
     rows = [
         {"name": o.name, "ending": o.ending, "seconds": round(o.seconds, 1), "problem": o.problem and o.problem.message}
         for o in sorted(outcomes, key=lambda o: o.name)
@@ -110,7 +110,7 @@ def _show_outcomes(run: Run, outcomes: "list[Outcome]") -> None:
     show(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")
 
 
-def _exit_code(outcomes: "list[Outcome]") -> int:
+def _exit_code(outcomes: "list[RunResult]") -> int:
     """By how each environment has ended: the last of its runs counts."""
     good = [o.ending in _GOOD for o in {o.name: o for o in outcomes}.values()]
     if all(good):

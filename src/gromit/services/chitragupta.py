@@ -31,7 +31,7 @@ _DOUBLINGS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class DnsPolicy:
     """What the records look like, and how many may vanish at once."""
 
     domain: str
@@ -47,7 +47,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class WatchIntervals:
     """How often a watch passes, in seconds."""
 
     backstop_s: float
@@ -59,7 +59,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class PassResult:
     """What one pass decided, and did unless it was dry."""
 
     changes: ZoneChanges
@@ -79,9 +79,9 @@ class Chitragupta:
     wanted: DesiredEnvironments
     tasks: TaskSource
     zone: RecordStore
-    policy: Policy
+    policy: DnsPolicy
 
-    def look(self) -> Pass:
+    def look(self) -> PassResult:
         """What a pass would change now; nothing is written. Raises if serve or the zone do not answer in full."""
         rows = self.wanted.wanted()
         seen = self.tasks.public_tasks()
@@ -92,16 +92,16 @@ class Chitragupta:
             published = frozenset(r.name for r in actual if r.type == "A")
             seen = merge_listings(seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain)
             changes = self._plan(seen, actual, rows)
-        return Pass(changes, _why_incomplete(seen))
+        return PassResult(changes, _why_incomplete(seen))
 
-    def check(self, found: Pass) -> None:
+    def check(self, found: PassResult) -> None:
         """Raise `UnsafePlan` if it would delete more than it may."""
         enforce_delete_limits(found.changes, self.policy.delete_percent, self.policy.delete_free)
 
-    def run(self, progress: Progress, *, force: bool = False) -> Pass:
+    def run(self, progress: Progress, *, force: bool = False) -> PassResult:
         """One pass. `force` lifts the limit on deletes. Raises `BackendError` naming what was not written."""
 
-        def looked() -> Pass:
+        def looked() -> PassResult:
             found = self.look()
             if not force:
                 self.check(found)
@@ -124,7 +124,7 @@ class Chitragupta:
 
         self._write(planned(), planned, progress)
 
-    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, pace: Pace) -> None:
+    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, pace: WatchIntervals) -> None:
         """A pass after announcements, one for all that come during its rest, and at the backstop, until told to stop.
 
         `check` is called before each pass and may forbid it (`Suspended`, `ConfigRootUnusable`). What may be otherwise next time is
@@ -143,7 +143,7 @@ class Chitragupta:
                 log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
                 pace.rest(min(pace.backstop_s, _pause_s(failures)))
             else:
-                failures, told = 0, _tell(found, told)
+                failures, told = 0, _report_blocked(found, told)
                 if pace.pause_s:
                     pace.rest(pace.pause_s)
                 _idle(feed, stop, pace.backstop_s - pace.pause_s)
@@ -175,7 +175,7 @@ def _why_incomplete(listing: TaskListing) -> str:
     return "" if listing.complete else listing.reason or "it was cut short"
 
 
-def _tell(found: Pass, told: frozenset[str]) -> frozenset[str]:
+def _report_blocked(found: PassResult, told: frozenset[str]) -> frozenset[str]:
     """Log what is in the way, once while it stays so; gives what is known now."""
     lines = {f"{r.name}: {reason}" for r, reason in found.changes.blocked}
     if found.incomplete:

@@ -15,7 +15,7 @@ EVENTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class ClusterOverview:
     """One cluster among others."""
 
     state: ClusterState
@@ -35,7 +35,7 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class ClusterDetail:
     """One cluster in full."""
 
     state: ClusterState
@@ -55,12 +55,12 @@ class Clusters:
     catalogue: Catalogue
     domain: str | None
 
-    def overview(self) -> Sequence[Overview]:
+    def overview(self) -> Sequence[ClusterOverview]:
         """The clusters of all environments that serve knows, as far as they exist."""
         found = self.clusters.clusters(self.wanted())
-        return [Overview(c, urls(self.catalogue, c.name, self.domain) if c.running else {}) for c in found]
+        return [ClusterOverview(c, urls(self.catalogue, c.name, self.domain) if c.running else {}) for c in found]
 
-    def detail(self, name: str) -> Detail:
+    def detail(self, name: str) -> ClusterDetail:
         """One cluster. Raises `NotFound`."""
         state = next(iter(self.clusters.clusters([name])), None)
         if state is None:
@@ -73,4 +73,4 @@ class Clusters:
             ServiceView(s, tuple(sorted(addresses[s.component])), places.get(s.component)) for s in self.services.look(name)
         )
         events = self.clusters.events(name, [s.state.component for s in services], EVENTS_SHOWN)
-        return Detail(state, services, events)
+        return ClusterDetail(state, services, events)

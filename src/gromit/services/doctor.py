@@ -18,7 +18,7 @@ _UNKNOWN = "see what the message names"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class DoctorCheck:
     """One look: facts from outside, judged by the core."""
 
     check: Check
@@ -34,7 +34,7 @@ class Examination:
 class Doctor:
     """Makes all examinations, in order."""
 
-    def __init__(self, examinations: Sequence[Examination], tell: Progress) -> None:
+    def __init__(self, examinations: Sequence[DoctorCheck], tell: Progress) -> None:
         self._examinations = examinations
         self._tell = tell
 
@@ -43,14 +43,14 @@ class Doctor:
         found: list[Finding] = []
         for examination in self._examinations:
             self._tell(f"looking at {examination.check} {examination.subject}".rstrip())
-            new = _blocked(examination, found) or _made(examination)
+            new = _blocked(examination, found) or _run_check(examination)
             for finding in new:
                 _record(finding)
             found += new
         return found
 
 
-def _blocked(examination: Examination, found: Sequence[Finding]) -> list[Finding]:
+def _blocked(examination: DoctorCheck, found: Sequence[Finding]) -> list[Finding]:
     """The finding that an examination cannot be made for want of another; empty if it can."""
     sound = {f.check for f in found if f.state is FindingStatus.OK} - {f.check for f in found if f.state is FindingStatus.WRONG}
     missing = [need for need in examination.needs if need not in sound]
@@ -59,7 +59,7 @@ def _blocked(examination: Examination, found: Sequence[Finding]) -> list[Finding
     return [skipped(examination.check, f"needs what is not in order: {', '.join(missing)}", examination.subject)]
 
 
-def _made(examination: Examination) -> list[Finding]:
+def _run_check(examination: DoctorCheck) -> list[Finding]:
     try:
         return list(examination.look())
     except GromitError as error:

@@ -18,12 +18,12 @@ from gromit.core.names import EnvironmentName, is_environment_name, is_tag, pars
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.ports import ImageRegistry
-from gromit.services.ledger import ATTEMPTS, Ledger, crowded
+from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
 
 log = structlog.get_logger(__name__)
 
 
-class Receipt(StrEnum):
+class BuildResult(StrEnum):
     """What a reported build has led to."""
 
     ACCEPTED = "accepted"
@@ -33,7 +33,7 @@ class Receipt(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class EnvironmentPolicy:
     """Settings of this service."""
 
     protected: tuple[str, ...]
@@ -43,7 +43,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EnvironmentPage:
     """A part of all environments."""
 
     environments: list[Environment]
@@ -60,12 +60,12 @@ class Environments:
     ledger: Ledger
     images: ImageRegistry
     catalogue: Catalogue
-    policy: Policy
+    policy: EnvironmentPolicy
     new_id: Callable[[], str]
 
     # ── builds ────────────────────────────────────────────────────────────────────────────────────
 
-    def report(self, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment]:
+    def report(self, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
         """Take a build in. One read and one write for an environment that exists and hears something new.
 
         Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
@@ -77,14 +77,14 @@ class Environments:
             moved = self._moved(row, build.ref.last, build) if row is not None else None
             outcome = self.ledger.write(name, wanted.report(build, stamp, moved), "build")
             if isinstance(outcome, WriteAccepted):
-                return Receipt.ACCEPTED, parse_environment(outcome.row)
+                return BuildResult.ACCEPTED, parse_environment(outcome.row)
             row = outcome.row
             settled = self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
             if settled:
                 return settled
-        raise crowded(name)
+        raise contention_error(name)
 
-    def _refused(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment] | None:
+    def _refused(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment] | None:
         """What a refused report means; None if the row has changed since and the report is to be tried again."""
         environment = parse_environment(row)
         known = environment.versions.get(build.repository)
@@ -99,12 +99,12 @@ class Environments:
         if build.sequence is not None and newest is not None and build.sequence <= newest:
             if up and same and build.sequence == newest:
                 return self._said_again(row, build, stamp)
-            return (Receipt.DUPLICATE if same else Receipt.STALE), environment
+            return (BuildResult.DUPLICATE if same else BuildResult.STALE), environment
         if environment.gone_ms is not None:
             return self._start(row, build, stamp)
         return self._said_again(row, build, stamp) if up and same else None
 
-    def _said_again(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment]:
+    def _said_again(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
         environment = parse_environment(row)
         if environment.versions[build.repository].ref is None:
             self.ledger.write(environment.name, wanted.record_ref(build), "ref")
@@ -116,17 +116,17 @@ class Environments:
             write = wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
             outcome = self.ledger.write(environment.name, write, "retry")
             if isinstance(outcome, WriteAccepted):
-                return Receipt.RETRIED, parse_environment(outcome.row)
-        return Receipt.DUPLICATE, environment
+                return BuildResult.RETRIED, parse_environment(outcome.row)
+        return BuildResult.DUPLICATE, environment
 
-    def _start(self, before: Row | None, build: Build, stamp: ChangeContext) -> tuple[Receipt, Environment] | None:
+    def _start(self, before: Row | None, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment] | None:
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
         birth = NewIncarnation(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
         write = wanted.create_incarnation(before, birth, wanted.build_attributes(build), stamp, text)
         outcome = self.ledger.write(name, write, "created")
-        return (Receipt.ACCEPTED, parse_environment(outcome.row)) if isinstance(outcome, WriteAccepted) else None
+        return (BuildResult.ACCEPTED, parse_environment(outcome.row)) if isinstance(outcome, WriteAccepted) else None
 
     # ── the old interface ─────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +146,7 @@ class Environments:
             outcome = self.ledger.write(name, write, "replaced")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
-        raise crowded(name)
+        raise contention_error(name)
 
     def patch(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
         """Merge these versions into an environment. One write."""
@@ -193,7 +193,7 @@ class Environments:
                 write = wanted.retire(row or {}, repository, tag, stamp)
             if isinstance(self.ledger.write(name, write, "retired"), WriteAccepted):
                 return
-        raise crowded(name)
+        raise contention_error(name)
 
     def get(self, asked: str) -> Environment:
         """An environment that is not gone. Raises `NotFound`."""
@@ -208,7 +208,7 @@ class Environments:
             raise _not_found(asked)
         return parse_environment(row)
 
-    def page(self, after: str | None, limit: int) -> Part:
+    def page(self, after: str | None, limit: int) -> EnvironmentPage:
         """Environments and tombstones, at most `limit`."""
         page = self.ledger.store.page(after, limit)
         found, unreadable = [], []
@@ -219,7 +219,7 @@ class Environments:
                 found.append(parse_environment(row))
             except (KeyError, TypeError, ValueError):
                 unreadable.append(str(row["name"]))
-        return Part(found, unreadable, page.last)
+        return EnvironmentPage(found, unreadable, page.last)
 
     def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Protect it, or no longer. The same again changes nothing."""
@@ -251,7 +251,7 @@ class Environments:
             outcome = self.ledger.write(name, wanted.redeploy(components, mark, stamp, moved), "redeploy")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
-        raise crowded(name)
+        raise contention_error(name)
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inspector:
+class StackInspector:
     """Gives the inputs of stacks without touching anything; no lock is needed."""
 
     catalogue: Catalogue

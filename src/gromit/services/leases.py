@@ -16,7 +16,7 @@ CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LeasePolicy:
     """Settings of this service, in milliseconds."""
 
     ttl_ms: int
@@ -25,7 +25,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoWorkAvailable:
     """There is no work now."""
 
     next_ms: int | None
@@ -37,11 +37,11 @@ class Leases:
     """Hands out work and takes outcomes."""
 
     ledger: Ledger
-    terms: Terms
+    terms: LeasePolicy
     jitter: Callable[[], float]
     """Random numbers from 0 to 1."""
 
-    def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | Nothing:
+    def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
         """The oldest due work of a kind, now held by the claimant."""
         due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
         write = work.claim(kind, claimant, now_ms, self.terms.ttl_ms)
@@ -53,7 +53,7 @@ class Leases:
                     return parse_environment(row)  # this very request, sent again
                 case WriteRefused():
                     continue
-        return Nothing(due.next_ms)
+        return NoWorkAvailable(due.next_ms)
 
     def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
         """Keep a claim. Raises `Conflict` if it is no longer valid."""

@@ -43,7 +43,7 @@ class Ledger:
                     self.store.write(name, history.truncate_history(row))
                 case WriteRefused():
                     return outcome
-        raise crowded(name)
+        raise contention_error(name)
 
 
 def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
@@ -53,6 +53,6 @@ def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
     log.info("environment.changed", env=name, kind=kind, by=by, why=why, generation=row.get("generation"), epoch=row.get("epoch"))
 
 
-def crowded(name: str) -> Temporary:
+def contention_error(name: str) -> Temporary:
     """The error for a row that changed under every attempt."""
     return Temporary(f"{name} is being changed by too many at once", hint="send the request again")

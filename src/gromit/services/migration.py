@@ -18,7 +18,7 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MigrationResult:
     """One line of what migration does, or leaves alone."""
 
     what: str
@@ -41,7 +41,7 @@ class Migration:
     grace_ms: int
     new_id: Callable[[], str]
 
-    def run(self, stamp: ChangeContext, progress: Progress, *, dry_run: bool) -> list[Line]:
+    def run(self, stamp: ChangeContext, progress: Progress, *, dry_run: bool) -> list[MigrationResult]:
         """Do it, or only say what would be done."""
         lines = []
         known: dict[str, bool] = {}
@@ -70,27 +70,27 @@ class Migration:
             if after is None:
                 return
 
-    def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> Line:
+    def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> MigrationResult:
         if isinstance(step, SkippedItem):
-            return Line("row", step.name, "left alone", step.why)
+            return MigrationResult("row", step.name, "left alone", step.why)
         if not dry_run and self.store is not None and isinstance(self.store.write(step.name, step.write), WriteRefused):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
                 hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
             )
-        return Line("row", step.name, "would convert" if dry_run else "converted", step.why)
+        return MigrationResult("row", step.name, "would convert" if dry_run else "converted", step.why)
 
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
         return migration.plan_records(known, self.zone.records(), self.catalogue, self.domain)
 
-    def _record(self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool) -> Line:
+    def _record(self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool) -> MigrationResult:
         if isinstance(step, SkippedItem):
-            return Line("record", step.name, "left alone", step.why)
+            return MigrationResult("record", step.name, "left alone", step.why)
         if not dry_run and self.zone is not None:
             self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
-        return Line("record", step.owner.name, "would write" if dry_run else "written", step.why)
+        return MigrationResult("record", step.owner.name, "would write" if dry_run else "written", step.why)
 
 
 def _is_wanted(row: Row, step: RowMigration | None) -> bool:

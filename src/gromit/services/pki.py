@@ -90,7 +90,7 @@ class PkiFolder(Protocol):
         ...
 
 
-class Vault(Protocol):
+class KeyStore(Protocol):
     """Where the key of a new CA goes, if it is not to lie in the folder."""
 
     def put(self, authority: CertificateAuthority) -> None:
@@ -99,7 +99,7 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class PkiInputs:
     """Where time and randomness come from."""
 
     now: Callable[[], datetime]
@@ -108,7 +108,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class RenewalResult:
     """What became of one name."""
 
     name: str
@@ -119,11 +119,11 @@ class Renewal:
 class Pki:
     """The CA of one folder."""
 
-    def __init__(self, folder: PkiFolder, sources: Sources) -> None:
+    def __init__(self, folder: PkiFolder, sources: PkiInputs) -> None:
         self._folder = folder
         self._sources = sources
 
-    def init(self, name: str, days: int, vault: Vault | None = None) -> str:
+    def init(self, name: str, days: int, vault: KeyStore | None = None) -> str:
         """Make the CA; gives its serial. With a `vault` its key goes there and not into the folder.
 
         Raises `Conflict` if there is a CA in either: it is never overwritten.
@@ -156,7 +156,7 @@ class Pki:
             self.check(request)
             return self._sign(request, p12_password)
 
-    def renew(self, names: Sequence[str], *, force: bool = False, p12_password: str | None = None) -> list[Renewal]:
+    def renew(self, names: Sequence[str], *, force: bool = False, p12_password: str | None = None) -> list[RenewalResult]:
         """New key and certificate for each name (all names if none is given) that is past two thirds of its life, or forced.
 
         Raises `NotFound` or `Conflict` for a named certificate that was never issued or was revoked.
@@ -168,7 +168,7 @@ class Pki:
             lines = [latest[name] for name in names] if names else list(latest.values())
             return [self._renew(line, p12_password, force=force) for line in lines]
 
-    def ensure(self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None) -> list[Renewal]:
+    def ensure(self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None) -> list[RenewalResult]:
         """See to it that each of these certificates is there, says what is asked for, and is not near its end.
 
         Those that `parts` names lie in the folder of that part, with the CA's certificate and the deny list, and with nobody else's
@@ -229,24 +229,24 @@ class Pki:
         if self._standing(line) is CertificateStatus.REVOKED:
             raise Conflict(f"the certificate of {name} was revoked", hint=f"issue a new one: gromit pki issue --name {name} …")
 
-    def _renew(self, line: IssuedCertificate, p12_password: str | None, *, force: bool) -> Renewal:
+    def _renew(self, line: IssuedCertificate, p12_password: str | None, *, force: bool) -> RenewalResult:
         if self._standing(line) is CertificateStatus.REVOKED:
-            return Renewal(line.name, None, "revoked")
+            return RenewalResult(line.name, None, "revoked")
         if not force and not certificates.is_due(line, self._sources.now()):
-            return Renewal(line.name, None, "not due")
+            return RenewalResult(line.name, None, "not due")
         has_p12 = self._folder.has_p12(line.name)
         request = LeafRequest(name=line.name, kind=line.kind, sans=line.sans, days=line.days)
         renewed = self._sign(request, p12_password if has_p12 else None)
         outdated = has_p12 and p12_password is None
-        return Renewal(line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed")
+        return RenewalResult(line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed")
 
-    def _ensure(self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]) -> Renewal:
+    def _ensure(self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]) -> RenewalResult:
         if line is None and self._folder.has_files(leaf.name):
             raise Conflict(f"files of {leaf.name} are there that the index does not know", hint="move them away")
         reason = certificates.reason_to_issue(leaf, line, denied, self._sources.now())
         if reason is None and not self._folder.has_pair(leaf.name):
             reason = "its files are gone"
-        return Renewal(leaf.name, self._sign(leaf, None), reason) if reason else Renewal(leaf.name, None, "valid")
+        return RenewalResult(leaf.name, self._sign(leaf, None), reason) if reason else RenewalResult(leaf.name, None, "valid")
 
     def _sign(self, request: LeafRequest, p12_password: str | None) -> IssuedCertificate:
         key, authority = self._sources.new_key(), self._folder.authority()

@@ -44,11 +44,11 @@ from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 
 log = structlog.get_logger(__name__)
 
-Doing = Callable[[Claim, Lock, Progress], str]
+WorkFunction = Callable[[Claim, Lock, Progress], str]
 """Makes a claim true; gives the hash of what runs then. Raises a `GromitError`; `Suspended` if it was told to end."""
 
 
-class _HeldLocks:
+class HeldLocks:
     """The locks that the runs of this process know to hold, or are just taking. May be used by several threads at once."""
 
     def __init__(self) -> None:
@@ -72,6 +72,7 @@ class _HeldLocks:
             self._ids.add(lock.id)
 
     def discard(self, lock: Lock) -> None:
+        """Forget a lock that was given back."""
         with self._changing:
             self._ids.discard(lock.id)
 
@@ -90,14 +91,14 @@ class Runner:
     owners: OwnerWatch
     guard: Callable[[], None]
     """Raises `Suspended` or `ConfigRootUnusable` unless something new may begin."""
-    do: Doing
+    do: WorkFunction
     renew_s: float
     """How often the claim is renewed, in seconds."""
     before: Callable[[Claim, ProtocolStep], None]
     """Called before every step: progress, and where the crash tests strike."""
     _left: deque[Lock] = field(default_factory=deque)
     """Locks that could not be released. We live, so nobody else can prove them dead: we have to go on trying."""
-    _held: _HeldLocks = field(default_factory=_HeldLocks)
+    _held: HeldLocks = field(default_factory=HeldLocks)
 
     def run(self, claim: Claim, progress: Progress) -> EndRun:
         """Walk the table from its beginning to its end."""
@@ -122,7 +123,7 @@ class Runner:
         try:
             return self._carry_out(step, claim, progress)
         except GromitError as error:
-            return StepFailed(problem_of(error))
+            return StepFailed(failure_record(error))
         except Exception as error:
             # one environment's bug must not stop the others; it is reported like any failure, and logged whole
             log.exception("run.bug")
@@ -248,7 +249,7 @@ class Runner:
             thread.join()
 
 
-def problem_of(error: GromitError) -> Problem:
+def failure_record(error: GromitError) -> Problem:
     """An error as it is kept on the environment: with its remedy, in one line."""
     text = f"{error.message} ({error.hint})" if error.hint else error.message
     return Problem(error.code, " ".join(text.split()))

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class SettlePolicy:
     """How long services may take, in seconds."""
 
     settle_s: float
@@ -42,7 +42,7 @@ class Sower:
     root: ConfigRoot
     terraform: TerraformRunner
     services: ServiceStates
-    patience: Patience
+    patience: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
         """Make the claimed environment true; gives the hash of what runs."""
@@ -108,14 +108,14 @@ class Sower:
             states = {s.component: s for s in self.services.look(name)}
             failed = [s for c, s in states.items() if wanted.get(c) == s.task_definition and s.rollout == "FAILED"]
             if failed:
-                raise RolloutFailed(_told(failed), hint="mend the build or its config, and report it again")
+                raise RolloutFailed(_describe(failed), hint="mend the build or its config, and report it again")
             unsettled = sorted(c for c, arn in wanted.items() if not _settled(states.get(c), arn))
             if not unsettled:
                 return
             if self.patience.monotonic() >= until:
                 late = [states[c] for c in unsettled if c in states]
                 raise RolloutFailed(
-                    f"not running after {self.patience.settle_s:.0f} s: {_told(late) or ', '.join(unsettled)}",
+                    f"not running after {self.patience.settle_s:.0f} s: {_describe(late) or ', '.join(unsettled)}",
                     hint="look at the component's log group, or raise sow.settle",
                 )
             if self.patience.pause(self.patience.poll_s):
@@ -126,5 +126,5 @@ def _settled(state: ServiceState | None, task_definition: str) -> bool:
     return state is not None and state.rollout == "COMPLETED" and state.task_definition == task_definition
 
 
-def _told(states: Sequence[ServiceState]) -> str:
+def _describe(states: Sequence[ServiceState]) -> str:
     return "; ".join(f"{s.component}: {s.reason or f'{s.running} of {s.desired} tasks run'}" for s in states)

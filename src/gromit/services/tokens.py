@@ -18,7 +18,7 @@ LONGEST_LIFE = timedelta(days=3660)
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class TokenInputs:
     """Where time and randomness come from."""
 
     now_ms: Callable[[], Millis]
@@ -29,7 +29,7 @@ class Sources:
 class Tokens:
     """The tokens of one book."""
 
-    def __init__(self, book: TokenStore, sources: Sources) -> None:
+    def __init__(self, book: TokenStore, sources: TokenInputs) -> None:
         self._book = book
         self._sources = sources
 

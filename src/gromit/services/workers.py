@@ -20,12 +20,12 @@ log = structlog.get_logger(__name__)
 
 SLICE_S = 0.5
 """Longest wait that does not look at the stop signal, at finished runs, and at the suspension file."""
-ECHOES_S = (0.5, 2.0)
+RECHECK_S = (0.5, 2.0)
 """Pauses before further looks at work after an announcement: the index of work lags behind the write that was announced."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunResult:
     """What came of one run."""
 
     name: str
@@ -35,7 +35,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class WorkerLimits:
     """How much a worker may do."""
 
     parallel: int
@@ -45,19 +45,19 @@ class Bounds:
 
 
 @dataclass(slots=True)
-class Workers:
+class WorkerPool:
     """Works on environments, several at once."""
 
     kind: Work
     runner: Runner
-    bounds: Bounds
+    bounds: WorkerLimits
     stop: threading.Event
     monotonic: Callable[[], float]
     progress: Callable[[str], Progress]
     """Gives, for an environment's name, where its progress goes."""
-    done: Callable[[Outcome], None]
+    done: Callable[[RunResult], None]
     """Called with each outcome as it comes."""
-    _running: set[Future[Outcome]] = field(default_factory=set)
+    _running: set[Future[RunResult]] = field(default_factory=set)
     _begun: dict[str, float] = field(default_factory=dict)
     _is_limited: bool = False
     _passed: float | None = None
@@ -103,7 +103,7 @@ class Workers:
                 if pause is not None:
                     longest = echoes.popleft() if echoes else backstop_s
                     if self._idle(feed, min(pause.retry_s or longest, longest)):
-                        echoes = deque(ECHOES_S)
+                        echoes = deque(RECHECK_S)
             self._drain()
 
     def _tell_passed(self, pause: NoWork | None, often_s: float) -> None:
@@ -136,10 +136,10 @@ class Workers:
         self._is_limited = reached
         return reached
 
-    def _run(self, claim: Claim) -> Outcome:
+    def _run(self, claim: Claim) -> RunResult:
         begun = self.monotonic()
         finish = self.runner.run(claim, self.progress(claim.name))
-        return Outcome(claim.name, finish.ending, finish.problem, self.monotonic() - begun)
+        return RunResult(claim.name, finish.ending, finish.problem, self.monotonic() - begun)
 
     def _collect(self, *, block: bool) -> None:
         """Take the outcomes of runs that have ended; if `block`, wait until one has."""

@@ -24,11 +24,11 @@ from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.errors import TerraformFailed
 from gromit.ports import DueRows, Progress
-from gromit.services.chitragupta import Chitragupta, Policy
-from gromit.services.doctor import Doctor, Examination
-from gromit.services.pki import Pki, Sources
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.doctor import Doctor, DoctorCheck
+from gromit.services.pki import Pki, PkiInputs
 from gromit.services.runs import Runner
-from gromit.services.workers import Bounds, Workers
+from gromit.services.workers import WorkerLimits, WorkerPool
 from gromit.web.api.metrics import Metrics
 from tests.fakes.authority import new_key
 from tests.fakes.dns import FakeEnvironments, FakeTasks, FakeZone
@@ -70,11 +70,11 @@ def _work(kind: Work) -> None:
     queue = FakeQueue()
     queue.work.append(a_claim("app-test"))
     runner = Runner(queue=queue, states=FakeStates(), owners=FakeOwners(), guard=_nothing, do=fail, renew_s=60.0, before=_nothing)
-    Workers(kind, runner, Bounds(1), threading.Event(), lambda: 0.0, lambda _: lambda _: None, lambda _: None).once()
+    WorkerPool(kind, runner, WorkerLimits(1), threading.Event(), lambda: 0.0, lambda _: lambda _: None, lambda _: None).once()
 
 
 def _chitragupta() -> None:
-    policy = Policy(domain="dev.example.com", ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10)
+    policy = DnsPolicy(domain="dev.example.com", ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10)
     Chitragupta(wanted=FakeEnvironments({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy).run(lambda _: None)
 
 
@@ -82,7 +82,9 @@ def _pki() -> None:
     """A new CA, and one certificate that is seen to."""
     serials = itertools.count(random.randrange(1, 1 << 64))
     with tempfile.TemporaryDirectory() as folder:
-        pki = Pki(PkiFiles(Path(folder, "pki")), Sources(lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: next(serials), new_key))
+        pki = Pki(
+            PkiFiles(Path(folder, "pki")), PkiInputs(lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: next(serials), new_key)
+        )
         pki.init("test", 365)
         pki.ensure([LeafRequest(name="worker", kind=Role.WORKER, days=30)])
 
@@ -91,7 +93,7 @@ def _doctor() -> None:
     """A look at one quota, most of which is used."""
     wall = QuotaHeadroom(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
     finding = Finding(check=Check.QUOTA, state=FindingStatus.OK, seen="nearly full", wall=wall)
-    Doctor([Examination(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
+    Doctor([DoctorCheck(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
 
 
 PARTS: Mapping[str, Callable[[], None]] = {

@@ -20,7 +20,7 @@ from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
-from gromit.services.tokens import Sources, Tokens
+from gromit.services.tokens import TokenInputs, Tokens
 from gromit.web.gateway import issuer as issuers
 from gromit.web.gateway.app import GatewayParts, build_gateway, logging_to
 from gromit.web.gateway.job_tokens import JobTokens
@@ -46,7 +46,7 @@ class House:
         self.serve = StandIn(self.ca)
         secrets, ids = itertools.count(1), itertools.count()
         self.book = folder / "tokens.json"
-        sources = Sources(self.now_ms, lambda: next(secrets).to_bytes(32, "big"), lambda: f"id{next(ids)}")
+        sources = TokenInputs(self.now_ms, lambda: next(secrets).to_bytes(32, "big"), lambda: f"id{next(ids)}")
         self.tokens = Tokens(TokenFile(self.book), sources)
         self.address = ""
         self._rate = rate

@@ -12,7 +12,7 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Work
 from gromit.core.environments.history import ChangeContext
 from gromit.core.names import NAME_MAX
-from gromit.services.leases import Nothing
+from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import Admitted, Parts, With
 from gromit.web.api.refusals import refusals
 from gromit.web.api.views import ClaimView
@@ -80,7 +80,7 @@ def claim(_caller: Admitted, parts: With, body: Annotated[ClaimRequest, Depends(
     """The oldest due work of a kind; 204 if there is none, with Retry-After if it is known when there will be."""
     now_ms = parts.now_ms()
     match parts.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
-        case Nothing(next_ms):
+        case NoWorkAvailable(next_ms):
             wait = {"Retry-After": str(max(1, math.ceil((next_ms - now_ms) / 1000)))} if next_ms else None
             return Response(status_code=204, headers=wait)
         case environment:

@@ -13,7 +13,7 @@ from gromit.core.environments.wanted import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
-from gromit.services.environments import Part, Receipt
+from gromit.services.environments import BuildResult, EnvironmentPage
 from gromit.web.api import views
 from gromit.web.api.admission import Admitted, Parts, With
 from gromit.web.api.refusals import refusals
@@ -88,7 +88,7 @@ class History:
 class Reported:
     """What a reported build has led to."""
 
-    outcome: Receipt
+    outcome: BuildResult
     environment: EnvironmentView
 
 
@@ -194,7 +194,7 @@ def _detail(parts: Parts, environment: Environment) -> EnvironmentView:
     return parts.views.detail(environment, parts.now_ms())
 
 
-def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> Part:
+def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> EnvironmentPage:
     """The next environments that fit, and behind which name to go on, if there is one more.
 
     The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.
@@ -208,11 +208,11 @@ def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> P
         for environment in part.environments:
             if fits(environment):
                 if len(found) == asked.limit:
-                    return Part(found, unreadable, cursor)
+                    return EnvironmentPage(found, unreadable, cursor)
                 found.append(environment)
             cursor = environment.name
         if part.last is None:
-            return Part(found, unreadable, None)
+            return EnvironmentPage(found, unreadable, None)
         cursor = part.last
 
 
