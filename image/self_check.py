@@ -15,8 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from gromit import log
-from gromit.adapters.terraform.process import Ended, Leash, run
-from gromit.adapters.terraform.session import Outside, Ready, Session, Setup
+from gromit.adapters.terraform.process import ProcessResult, StopPolicy, run_process
+from gromit.adapters.terraform.session import PreparedRun, SessionDeps, TerraformConfig, TerraformSession
 from gromit.config.load import load_settings
 from gromit.core.stack.terraform import Backend, TerraformCall
 from gromit.errors import GromitError
@@ -25,7 +25,7 @@ _STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"),
 _WORTH_PRINTING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
 
 
-def check(session: Session, folder: Path) -> list[str]:
+def check(session: TerraformSession, folder: Path) -> list[str]:
     """Run terraform on a copy of the packaged stack in `folder`; return its output.
 
     Raises `GromitError` if something is missing or wrong.
@@ -45,14 +45,14 @@ def main() -> int:
     log.configure_logging("warn", "auto")
     chosen = load_settings(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
-        setup = Setup(
+        setup = TerraformConfig(
             backend=Backend(bucket="none", region="none"),
             cache=Path(made, "cache"),
             work=Path(made, "work"),
             command=chosen.command,
             mirror=chosen.mirror,
         )
-        session = Session(setup, Outside(environ=os.environ, mask=str, rescue=lambda _name, _text: ""))
+        session = TerraformSession(setup, SessionDeps(environ=os.environ, mask=str, rescue=lambda _name, _text: ""))
         try:
             said = check(session, Path(made, "stack"))
         except GromitError as error:
@@ -64,10 +64,10 @@ def main() -> int:
     return 0
 
 
-def _run(session: Session, ready: Ready, arguments: tuple[str, ...], folder: Path, said: list[str]) -> Ended:
+def _run(session: TerraformSession, ready: PreparedRun, arguments: tuple[str, ...], folder: Path, said: list[str]) -> ProcessResult:
     call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform"))
-    leash = Leash(timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted)
-    return run(session.launch(ready, arguments, call, folder), leash, said.append)
+    leash = StopPolicy(timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted)
+    return run_process(session.launch(ready, arguments, call, folder), leash, said.append)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
+from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task_arn
 from gromit.core.environments.locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
@@ -328,10 +328,10 @@ def metadata() -> Iterator[str]:
 
 
 def test_a_worker_learns_its_task_from_ecs(metadata: str) -> None:
-    assert own_task({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/abc"}) == TASK
-    assert own_task({}) is None
+    assert own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/abc"}) == TASK
+    assert own_task_arn({}) is None
 
 
 def test_a_worker_whose_task_is_not_known_goes_on_without(metadata: str) -> None:
-    assert own_task({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/other"}, sleep=lambda _: None) is None
-    assert own_task({"ECS_CONTAINER_METADATA_URI_V4": "http://example.com/v4/abc"}) is None
+    assert own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/other"}, sleep=lambda _: None) is None
+    assert own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": "http://example.com/v4/abc"}) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.private_files import WatchedFile, commit, exclusive, stage, write_whole
+from gromit.adapters.private_files import WatchedFile, commit, file_lock, stage, write_atomically
 from gromit.errors import ConfigError, TrustError
 
 
@@ -15,7 +15,7 @@ def test_a_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("old")
     path.chmod(0o644)
-    write_whole(path, b"new")
+    write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["secret"]
@@ -24,7 +24,7 @@ def test_a_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
 def test_the_mask_of_the_process_changes_no_rights(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        write_whole(tmp_path / "public", b"x", mode=0o644)
+        write_atomically(tmp_path / "public", b"x", mode=0o644)
     finally:
         os.umask(before)
     assert (tmp_path / "public").stat().st_mode & 0o777 == 0o644
@@ -42,7 +42,7 @@ def test_what_is_staged_is_not_seen_before_it_is_committed(tmp_path: Path) -> No
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write"):
-        write_whole(tmp_path / "no" / "file", b"x")
+        write_atomically(tmp_path / "no" / "file", b"x")
 
 
 def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
         "print('up', flush=True)\n"
         "with exclusive(Path(sys.argv[1])):\n    open(sys.argv[2], 'a').write('other')\n"
     )
-    with exclusive(lock):
+    with file_lock(lock):
         other = subprocess.Popen([sys.executable, "-c", script, lock, order], stdout=subprocess.PIPE, text=True)
         assert other.stdout is not None
         assert other.stdout.readline() == "up\n"
@@ -75,7 +75,7 @@ class TestWatchedFile:
 
         watched = WatchedFile(path, parse)
         assert [watched.value(), watched.value()] == ["a", "a"]
-        write_whole(path, b"b")
+        write_atomically(path, b"b")
         assert watched.value() == "b"
         assert seen == ["a", "b"]
 
@@ -110,9 +110,9 @@ class TestWatchedFile:
         path.write_text("1")
         watched = WatchedFile(path, int)
         assert watched.value() == 1
-        write_whole(path, b"one")
+        write_atomically(path, b"one")
         for _ in range(2):
             with pytest.raises(ValueError, match="invalid literal"):
                 watched.value()
-        write_whole(path, b"2")
+        write_atomically(path, b"2")
         assert watched.value() == 2

@@ -23,7 +23,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from gromit.adapters.aws import client as aws
-from gromit.adapters.aws.route53 import Clock
+from gromit.adapters.aws.route53 import Timing
 from gromit.local.aws.moto_patches import apply_mends, remove_mends
 
 REGION = "eu-central-1"
@@ -106,9 +106,9 @@ class Laws:
         self._pass(seconds)
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> Timing:
         """The virtual clock, for those who need one."""
-        return Clock(lambda: self.clock_s, self.sleep)
+        return Timing(lambda: self.clock_s, self.sleep)
 
     def client(self, service: str, config: Config = ONE_TRY) -> Any:
         """A client under these laws. It tries once unless told otherwise: the SDK's own pauses are real ones."""

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
-from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.core.environments.rows import (
     AllOf,
     AnyOf,
@@ -66,7 +66,7 @@ def new_table(client: "DynamoDBClient") -> Iterator[Dynamo]:
     def count(event_name: str, **_: object) -> None:
         calls[event_name.rsplit(".", 1)[-1]] += 1
 
-    Table(client, name, no_pause).ensure()
+    TableSetup(client, name, no_pause).ensure()
     client.meta.events.register("before-send.dynamodb.*", count)
     yield Dynamo(client, name, calls, DynamoStore(client, name))
     client.meta.events.unregister("before-send.dynamodb.*", count)
@@ -317,9 +317,9 @@ def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> No
 def test_a_table_that_is_there_is_left_as_it_is(table: Dynamo) -> None:
     put(table.store, "a", x=1)
     table.calls.clear()
-    assert Table(table.client, table.name, no_pause).ensure() is False
+    assert TableSetup(table.client, table.name, no_pause).ensure() is False
     assert table.calls == {"DescribeTable": 1, "DescribeTimeToLive": 1, "DescribeContinuousBackups": 1}
-    assert Table(table.client, table.name + "-2", no_pause).ensure() is True
+    assert TableSetup(table.client, table.name + "-2", no_pause).ensure() is True
     assert table.store.read("a") == {"name": "a", "x": 1}
 
 

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.aws.leftovers import AwsLeftovers
+from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.ports import OrphanFinder
 from tests.contracts.ecs_world import REGION, EcsWorld
 from tests.fakes.leftovers import FakeOrphanFinder
@@ -63,7 +63,7 @@ class _Fake:
 class _Aws:
     def __init__(self) -> None:
         self.ecs, self.ec2 = EcsWorld(), boto3.client("ec2", region_name=REGION)
-        self.leftovers: OrphanFinder = AwsLeftovers(self.ecs.client, self.ec2)
+        self.leftovers: OrphanFinder = AwsOrphanFinder(self.ecs.client, self.ec2)
         self.vpc = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
 
     def cluster(self, environment: str) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.catalogue.entry import Entry, Size
+from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
 from gromit.adapters.catalogue.file import FILE_KEYS
 from gromit.core.stack.config_files import TemplateVariables, folder_hash
 
@@ -29,7 +29,7 @@ def test_every_key_of_the_file_is_documented() -> None:
 
 def test_every_key_of_an_entry_is_documented_with_its_default() -> None:
     documented = _table("Keys of an entry")
-    fields = {**Entry.model_fields, **{f"size.{name}": field for name, field in Size.model_fields.items()}}
+    fields = {**CatalogueEntry.model_fields, **{f"size.{name}": field for name, field in ComponentSize.model_fields.items()}}
     assert documented.keys() == fields.keys()
     defaults = {name: row[0].strip("`") for name, row in documented.items()}
     plain = {name: field.default for name, field in fields.items() if isinstance(field.default, (str, int))}
@@ -44,7 +44,7 @@ def test_the_example_adds_a_component(tmp_path: Path) -> None:
     example = re.search(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     assert example is not None
     (tmp_path / "mine.yaml").write_text(example[1])
-    assert catalogue_file.load(tmp_path / "mine.yaml").components["portal"].port == 3001
+    assert catalogue_file.load_catalogue(tmp_path / "mine.yaml").components["portal"].port == 3001
 
 
 def test_the_documented_hash_of_an_empty_folder_is_right() -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from gromit.adapters.aws.platform_parameter import parse
+from gromit.adapters.aws.platform_parameter import parse_platform
 from gromit.adapters.aws.state_bucket import lock_key, state_key
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor.quotas import CODES
@@ -109,7 +109,7 @@ def test_every_label_is_there() -> None:
 
 def _platform() -> Platform:
     examples = {name: json.loads(row[0].strip("`")) for name, row in table(TEXT, "## The platform").items()}
-    return parse(json.dumps(examples), "example")
+    return parse_platform(json.dumps(examples), "example")
 
 
 def test_every_resource_is_there() -> None:
@@ -136,7 +136,7 @@ def test_the_state_is_where_the_page_says() -> None:
 
 def test_the_cost_of_an_environment_is_computed_from_its_size() -> None:
     """Compare amounts, and sums with the prices on the page."""
-    components = catalogue_file.load(None, None).components.values()
+    components = catalogue_file.load_catalogue(None, None).components.values()
     vcpu, gib = sum(c.cpu for c in components) / 1024, sum(c.memory for c in components) / 1024
     public = sum(c.public for c in components)
     rows = table(TEXT, "### One environment")
@@ -156,7 +156,7 @@ def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> No
     page = read("how-to/install-on-aws.md")
     own, each = (float(found) for found in re.findall(r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page)[0])
     asked, held = (int(found) for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0])
-    shipped = catalogue_file.load(None, None)
+    shipped = catalogue_file.load_catalogue(None, None)
     assert each == per_environment(shipped)[Quota.VCPU]
     assert (asked - own) // each == held
     assert f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}" in page

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from gromit.adapters.aws import client as aws
-from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core import migration
 from gromit.core.environments import environment, history, wanted, work
@@ -78,7 +78,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
 
 def _migrated(state: str) -> RowWrite:
     flat = {"name": "old", "state": state, "tyk": "sha", "tyk-pump": "master"}
-    terms = migration.MigrationDefaults(catalogue_file.load(), STAMP, 1, "id", protected=True)
+    terms = migration.MigrationDefaults(catalogue_file.load_catalogue(), STAMP, 1, "id", protected=True)
     step = migration.plan_row(flat, terms)
     assert isinstance(step, migration.RowMigration)
     return step.write
@@ -188,7 +188,7 @@ def made() -> Iterator[dict[str, Any]]:
     with mock_aws():
         session = boto3.Session("none", "none", region_name="eu-central-1")
         client = session.client("dynamodb", config=aws.CLIENT, endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")
-        Table(client, "environments", lambda _: None).ensure()
+        TableSetup(client, "environments", lambda _: None).ensure()
         backups = client.describe_continuous_backups(TableName="environments")["ContinuousBackupsDescription"]
         yield {
             **client.describe_table(TableName="environments")["Table"],

@@ -45,7 +45,7 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
             assembly.write_files()
             parts.start([assembly.aws()], _START_S)
             assembly.make_trust()
-            made = make_platform(account(facts), facts.ranges, facts.domain, catalogue_file.load(CATALOGUE))
+            made = make_platform(account(facts), facts.ranges, facts.domain, catalogue_file.load_catalogue(CATALOGUE))
             yield Ground(place, replace(facts, zone_id=made.zone_id, account_id=made.account_id), environ)
         finally:
             parts.stop()

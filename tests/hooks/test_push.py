@@ -88,7 +88,7 @@ def test_the_default_branch_is_what_every_environment_takes_without_a_report(bra
 
 
 def test_the_pages_default_tag_is_that_of_the_shipped_catalogue() -> None:
-    shipped = catalogue_file.load(None, None)
+    shipped = catalogue_file.load_catalogue(None, None)
     assert {shipped.default_tag(repository) for repository in shipped.repositories} == {push_step()["env"]["DEFAULT_TAG"]}
 
 

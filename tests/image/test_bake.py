@@ -14,7 +14,7 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 
 import bake
-from gromit.adapters.terraform.provider_mirror import Bundle, find_bundle
+from gromit.adapters.terraform.provider_mirror import ProviderBundle, find_bundle
 from tests.image.builder import Builder
 from tests.image.dockerfile import read
 
@@ -158,7 +158,7 @@ def test_what_is_not_there_or_is_no_archive_fails_with_a_reason(
 
 
 @pytest.fixture
-def bundle() -> Bundle:
+def bundle() -> ProviderBundle:
     found = find_bundle()
     if found is None:
         pytest.skip("the embedded provider is not installed, or not made for this machine")
@@ -167,7 +167,7 @@ def bundle() -> Bundle:
 
 @pytest.mark.long
 @pytest.mark.terraform
-def test_the_packaged_stack_is_valid_with_what_was_baked(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_packaged_stack_is_valid_with_what_was_baked(bundle: ProviderBundle, tmp_path: Path) -> None:
     bake.verify(bundle.archive, f"zh:{bundle.sha256}")
     bake.bake_provider(bundle.archive, "3.39.0", tmp_path / "mirror")
     environ = {"GROMIT_TERRAFORM_MIRROR": str(tmp_path / "mirror"), "GROMIT_TERRAFORM_COMMAND": "embedded"}

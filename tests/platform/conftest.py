@@ -23,7 +23,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     bundle = provider_mirror.find_bundle()
     if bundle is None:
         pytest.skip("the embedded provider is not installed, or not made for this machine")
-    return Engine(provider_mirror.unpacked(bundle, tmp_path_factory.mktemp("cache")))
+    return Engine(provider_mirror.ensure_unpacked(bundle, tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="session")

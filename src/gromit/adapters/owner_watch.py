@@ -16,7 +16,7 @@ import structlog
 from botocore.exceptions import BotoCoreError
 from botocore.utils import ContainerMetadataFetcher
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.environments.locks import FoundLock, Owner, Verdict
 from gromit.core.stack.terraform import LOCK_VARIABLE
 from gromit.errors import GromitError
@@ -53,7 +53,7 @@ class ProcessOwnerWatch:
     ecs: "ECSClient | None" = None
     """Asked for tasks that hold a lock; without it a lock of another task is never proven dead."""
     task: str | None = None
-    """ARN of the ECS task that we run in (`own_task`)."""
+    """ARN of the ECS task that we run in (`own_task_arn`)."""
     proc: Path = Path("/proc")
 
     def me(self) -> Owner:
@@ -136,7 +136,7 @@ class ProcessOwnerWatch:
         if self.ecs is None or cluster is None:
             return Verdict(dead=False, reason=f"the ECS task {arn} cannot be asked for")
         try:
-            with translated(f"look for the ECS task {arn}"):
+            with aws_errors(f"look for the ECS task {arn}"):
                 answer = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])
         except GromitError as error:
             return Verdict(dead=False, reason=error.message)
@@ -150,7 +150,7 @@ class ProcessOwnerWatch:
         return Verdict(dead=False, reason=why, lives=states.get(arn) == "RUNNING")
 
 
-def own_task(environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> str | None:
+def own_task_arn(environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> str | None:
     """ARN of the ECS task that this process runs in, from the task's metadata endpoint; None outside of ECS.
 
     None too if the endpoint does not answer: the lock of such a worker can be proven dead by /proc alone.

@@ -10,15 +10,15 @@ from typing import Generic, TypeVar
 
 from gromit.errors import ConfigError, GromitError
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 Signature = tuple[int, int, int, int]
 
 PRIVATE, PUBLIC, FOLDER = 0o600, 0o644, 0o700
 
 
-def write_whole(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
+def write_atomically(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     """Replace a file by one rename, on disk before it is seen. Raises `ConfigError`."""
-    with translated(f"write {path}"):
+    with private_file_errors(f"write {path}"):
         commit(stage(path, data, mode=mode), path)
 
 
@@ -52,12 +52,12 @@ def commit(staged: Path, path: Path) -> Path:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def file_lock(path: Path) -> Iterator[None]:
     """Hold the lock file at `path` for the length of a `with`; other processes wait."""
-    with translated(f"lock {path}"):
+    with private_file_errors(f"lock {path}"):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     try:
-        with translated(f"lock {path}"):
+        with private_file_errors(f"lock {path}"):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -65,7 +65,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def private_file_errors(doing: str) -> Iterator[None]:
     """Run a block of file work; what the system refuses comes out as `ConfigError` "cannot …"."""
     try:
         yield
@@ -74,13 +74,13 @@ def translated(doing: str) -> Iterator[None]:
         raise ConfigError(f"cannot {doing}: {error.strerror}", hint=hint) from error
 
 
-class WatchedFile(Generic[Value]):
+class WatchedFile(Generic[T]):
     """What a text file says now. It is parsed again only when it has changed; a fault is never bridged with an old value."""
 
     def __init__(
         self,
         path: Path,
-        parse: Callable[[str], Value],
+        parse: Callable[[str], T],
         fault: type[GromitError] = ConfigError,
         *,
         hint: str = "check the path and its rights",
@@ -90,9 +90,9 @@ class WatchedFile(Generic[Value]):
         self._parse = parse
         self._fault = fault
         self._hint = hint
-        self._known: tuple[Signature, Value] | None = None
+        self._known: tuple[Signature, T] | None = None
 
-    def value(self) -> Value:
+    def value(self) -> T:
         """The parsed file. Costs one stat while nothing has changed."""
         try:
             signature = _signature(self._path.stat())

@@ -48,7 +48,7 @@ def catalogue(settings: "Settings") -> "Catalogue":
     """The components of every environment: the catalogue file, cut to `repos`. Raises `ConfigError`."""
     from gromit.adapters.catalogue import file as catalogue_file
 
-    return catalogue_file.load(settings.catalogue, settings.repos)
+    return catalogue_file.load_catalogue(settings.catalogue, settings.repos)
 
 
 def config_root(_settings: "Settings", root: Path) -> "ConfigTree":
@@ -77,9 +77,9 @@ def service_states(_settings: "Settings") -> "ServiceStates":
 def leftovers() -> "OrphanFinder":
     """What AWS still has of environments."""
     from gromit.adapters.aws import client as aws
-    from gromit.adapters.aws.leftovers import AwsLeftovers
+    from gromit.adapters.aws.leftovers import AwsOrphanFinder
 
-    return AwsLeftovers(session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT))
+    return AwsOrphanFinder(session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT))
 
 
 def platform_source(settings: "Settings") -> "PlatformSource":
@@ -94,10 +94,10 @@ def environment_store(settings: "Settings") -> "DynamoStore":
     """The table of environments, made if it is missing."""
     from gromit.adapters.aws import client as aws
     from gromit.adapters.aws.dynamodb import DynamoStore
-    from gromit.adapters.aws.dynamodb_table import Table
+    from gromit.adapters.aws.dynamodb_table import TableSetup
 
     client = session().client("dynamodb", config=aws.CLIENT)
-    Table(client, settings.tablename, time.sleep).ensure()
+    TableSetup(client, settings.tablename, time.sleep).ensure()
     return DynamoStore(client, settings.tablename)
 
 
@@ -120,10 +120,10 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
     from gromit import log
     from gromit.adapters.terraform.provider_mirror import user_cache
     from gromit.adapters.terraform.runner import Terraform
-    from gromit.adapters.terraform.session import Outside, Setup
+    from gromit.adapters.terraform.session import SessionDeps, TerraformConfig
     from gromit.core.stack.terraform import Backend
 
-    setup = Setup(
+    setup = TerraformConfig(
         backend=Backend(bucket=settings.state.bucket, region=session().region_name, extra=settings.terraform.backend),
         cache=user_cache(os.environ),
         work=settings.terraform.work or Path(tempfile.gettempdir()) / f"gromit-{os.getuid()}",
@@ -133,7 +133,7 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
         timeout=settings.sow.timeout,
         grace=terraform_grace(settings.terraform),
     )
-    return Terraform(setup, Outside(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
+    return Terraform(setup, SessionDeps(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
 
 
 def terraform_grace(settings: "TerraformSettings") -> timedelta:
@@ -144,20 +144,20 @@ def terraform_grace(settings: "TerraformSettings") -> timedelta:
 def owner_watch(_settings: "Settings") -> "OwnerWatch":
     """Who we are, and who is dead."""
     from gromit.adapters.aws import client as aws
-    from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task
+    from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task_arn
 
-    return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task(os.environ))
+    return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task_arn(os.environ))
 
 
 def record_store(settings: "Settings") -> "Route53Zone":
     """The public zone, `cluster.zoneid`."""
-    from gromit.adapters.aws.route53 import CLIENT, Clock, Route53Zone
+    from gromit.adapters.aws.route53 import CLIENT, Route53Zone, Timing
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
 
     client = session().client("route53", config=CLIENT)
-    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Clock(time.monotonic, sleep))
+    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Timing(time.monotonic, sleep))
 
 
 def task_source(known: "Catalogue") -> "TaskSource":

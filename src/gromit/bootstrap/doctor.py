@@ -120,7 +120,7 @@ def _platform(account: Account) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor import platform as looks
     from gromit.core.doctor.installation import judge_ids, judge_platform
 
-    def each(check: Check, wanted: Callable[[], Sequence[str]], problems: Callable[[], looks.Problems]) -> DoctorCheck:
+    def each(check: Check, wanted: Callable[[], Sequence[str]], problems: Callable[[], looks.ProblemsById]) -> DoctorCheck:
         return _on_aws(check, lambda: [judge_ids(check, wanted(), problems())], Check.PLATFORM)
 
     name = account.settings.cluster.platform
@@ -151,7 +151,7 @@ def _platform(account: Account) -> Iterator[DoctorCheck]:
 
 
 def _zone(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
-    from gromit.adapters.doctor.dns_lookup import look_up_name_servers
+    from gromit.adapters.doctor.dns_lookup import get_name_servers
     from gromit.core.doctor.installation import judge_delegation, judge_zone
 
     zone_id = settings.cluster.zoneid
@@ -164,7 +164,7 @@ def _zone(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
 
     def delegation() -> list[Finding]:
         zone = account.zone(zone_id)
-        return [judge_delegation(zone, look_up_name_servers(zone.name, settings.doctor.resolver))]
+        return [judge_delegation(zone, get_name_servers(zone.name, settings.doctor.resolver))]
 
     yield _on_aws(Check.DELEGATION, delegation, Check.ZONE)
 

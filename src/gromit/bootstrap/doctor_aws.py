@@ -35,9 +35,9 @@ class Account:
     @cached_property
     def identity(self) -> "AwsIdentity":
         """Who we are."""
-        from gromit.adapters.doctor.account import look_up_identity
+        from gromit.adapters.doctor.account import get_identity
 
-        return look_up_identity(self.client("sts"))
+        return get_identity(self.client("sts"))
 
     @cached_property
     def platform(self) -> "Platform":
@@ -52,9 +52,9 @@ class Account:
 
     def bucket(self) -> "BucketFacts":
         """The bucket of states."""
-        from gromit.adapters.doctor.account import look_at_bucket
+        from gromit.adapters.doctor.account import get_bucket
 
-        return look_at_bucket(self.client("s3"), self.settings.state.bucket)
+        return get_bucket(self.client("s3"), self.settings.state.bucket)
 
     def registry(self, repository: str, default_tag: str) -> "RegistryFacts":
         """The registry of a repository."""
@@ -69,15 +69,15 @@ class Account:
 
     def table_lacks(self) -> list[str]:
         """What the table lacks."""
-        from gromit.adapters.aws.dynamodb_table import Table
+        from gromit.adapters.aws.dynamodb_table import TableSetup
 
-        return Table(self.client("dynamodb"), self.settings.tablename, time.sleep).lacks()
+        return TableSetup(self.client("dynamodb"), self.settings.tablename, time.sleep).lacks()
 
     def zone(self, zone_id: str) -> "ZoneFacts":
         """The public zone."""
-        from gromit.adapters.doctor.account import look_at_zone
+        from gromit.adapters.doctor.account import get_zone
 
-        return look_at_zone(self.client("route53"), zone_id)
+        return get_zone(self.client("route53"), zone_id)
 
 
 def rights_findings(settings: "Settings", account: Account, known: "Catalogue") -> "list[Finding]":
@@ -104,14 +104,14 @@ def rights_findings(settings: "Settings", account: Account, known: "Catalogue") 
 
 def quota_findings(account: Account, known: "Catalogue", environments: Callable[[], int]) -> "list[Finding]":
     """The walls. Without serve, the clusters that exist count as environments."""
-    from gromit.adapters.doctor.quotas import AwsQuotas, Counted, QuotaClients
+    from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
     from gromit.core.doctor.quota_findings import QuotaThresholds, judge_quotas
     from gromit.core.doctor.quotas import Quota, per_environment, quota_headrooms
 
     client = account.client
     clients = QuotaClients.of(client)
     platform = _or_none(lambda: account.platform)
-    counted = Counted(
+    counted = CountedResources(
         platform.namespace_id if platform else None,
         platform.file_system_id if platform else None,
         account.settings.cluster.zoneid,

@@ -11,7 +11,7 @@ from gromit.bootstrap.backends import catalogue, record_store, session
 from gromit.bootstrap.machine import domain_if_set, ms
 
 if TYPE_CHECKING:
-    from gromit.adapters.aws.dynamodb_table import Table
+    from gromit.adapters.aws.dynamodb_table import TableSetup
     from gromit.config.schema import Settings
     from gromit.ports import Progress
     from gromit.services.migration import Migration, MigrationResult
@@ -37,11 +37,11 @@ def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) 
     ]
 
 
-def _table(settings: "Settings", pause: Callable[[float], object]) -> "Table":
+def _table(settings: "Settings", pause: Callable[[float], object]) -> "TableSetup":
     from gromit.adapters.aws import client as aws
-    from gromit.adapters.aws.dynamodb_table import Table
+    from gromit.adapters.aws.dynamodb_table import TableSetup
 
-    return Table(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
+    return TableSetup(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
 
 
 def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object]) -> Callable[[float], None]:

@@ -88,7 +88,7 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
 
 def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event) -> "Sower":
     """What makes one environment."""
-    from gromit.adapters.terraform.stack_files import fingerprint
+    from gromit.adapters.terraform.stack_files import stack_hash
     from gromit.services.sowing import SettlePolicy, Sower
 
     patience = SettlePolicy(
@@ -97,7 +97,7 @@ def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop
     return Sower(
         catalogue=catalogue(settings),
         domain=domain_if_set(settings),
-        fingerprint=fingerprint(),
+        fingerprint=stack_hash(),
         platform=platform_source(settings),
         images=image_registry(settings),
         root=tree,

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.errors import BackendError, Denied, GromitError, Temporary
 
 
@@ -22,6 +22,6 @@ def failing(code: str, message: str, status: int = 400) -> ClientError:
     ],
 )
 def test_what_aws_says_is_told_with_what_was_done(error: ClientError, kind: type[GromitError], message: str) -> None:
-    with pytest.raises(kind) as raised, translated("look"):
+    with pytest.raises(kind) as raised, aws_errors("look"):
         raise error
     assert raised.value.message == message

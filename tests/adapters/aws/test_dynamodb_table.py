@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
-from gromit.adapters.aws.dynamodb_table import PATIENCE_S, POLL_S, Table, work_index
+from gromit.adapters.aws.dynamodb_table import POLL_S, TIMEOUT_S, TableSetup, work_index
 from gromit.core.environments.rows import NotExists, RowWrite
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
 
@@ -57,7 +57,7 @@ def make(client: "DynamoDBClient", name: str, key: str = "name", **more: Any) ->
 
 def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(client: "DynamoDBClient", earlier: str) -> None:
     client.put_item(TableName=earlier, Item={"name": {"S": "app"}, "state": {"S": "new"}, "tyk": {"S": "sha"}})
-    table = Table(client, earlier, no_pause)
+    table = TableSetup(client, earlier, no_pause)
     assert table.lacks() == NEEDED
     for part in NEEDED:
         assert part in table.lacks()
@@ -67,7 +67,7 @@ def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(client: "Dyn
 
 
 def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClient", earlier: str) -> None:
-    Table(client, earlier, no_pause).give("index")
+    TableSetup(client, earlier, no_pause).give("index")
     store = DynamoStore(client, earlier)
     store.write("app", RowWrite(conditions=(NotExists("gone_at"),), sets={"work": "sow", "due": 5}))
     store.write("other", RowWrite(conditions=(NotExists("gone_at"),), sets={"want": "up"}))
@@ -77,13 +77,13 @@ def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClien
 
 def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(client: "DynamoDBClient") -> None:
     make(client, "provisioned", ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 3})
-    Table(client, "provisioned", no_pause).give("index")
+    TableSetup(client, "provisioned", no_pause).give("index")
     (index,) = client.describe_table(TableName="provisioned")["Table"]["GlobalSecondaryIndexes"]
     assert (index["ProvisionedThroughput"]["ReadCapacityUnits"], index["ProvisionedThroughput"]["WriteCapacityUnits"]) == (7, 3)
 
 
 def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBClient") -> None:
-    table = Table(client, "environments", no_pause)
+    table = TableSetup(client, "environments", no_pause)
     assert table.lacks() == ["table"]
     assert table.ensure()
     assert table.lacks() == []
@@ -96,13 +96,13 @@ def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBC
 
 def test_serve_does_not_make_the_index_of_an_existing_table(client: "DynamoDBClient", earlier: str) -> None:
     with pytest.raises(ConfigError, match=f"table {earlier} lacks the index {INDEX}") as caught:
-        Table(client, earlier, no_pause).ensure()
+        TableSetup(client, earlier, no_pause).ensure()
     assert "gromit migrate --apply" in (caught.value.hint or "")
-    assert Table(client, earlier, no_pause).lacks() == NEEDED
+    assert TableSetup(client, earlier, no_pause).lacks() == NEEDED
 
 
 def test_serve_gives_an_existing_table_what_costs_nothing(client: "DynamoDBClient", earlier: str) -> None:
-    table = Table(client, earlier, no_pause)
+    table = TableSetup(client, earlier, no_pause)
     table.give("index")
     assert not table.ensure()
     assert table.lacks() == []
@@ -111,7 +111,7 @@ def test_serve_gives_an_existing_table_what_costs_nothing(client: "DynamoDBClien
 def test_another_programs_table_is_refused(client: "DynamoDBClient") -> None:
     make(client, "other", key="id")
     with pytest.raises(Conflict, match="table other has another key than `name`"):
-        Table(client, "other", no_pause).lacks()
+        TableSetup(client, "other", no_pause).lacks()
 
 
 def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
@@ -122,14 +122,14 @@ def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
     }
     make(client, "other", GlobalSecondaryIndexes=[index])
     with pytest.raises(Conflict, match=f"another index named {INDEX}"):
-        Table(client, "other", no_pause).lacks()
+        TableSetup(client, "other", no_pause).lacks()
 
 
 def test_a_missing_table_is_given_nothing(client: "DynamoDBClient") -> None:
     with pytest.raises(BackendError, match="could not give table nowhere its index"):
-        Table(client, "nowhere", no_pause).give("index")
+        TableSetup(client, "nowhere", no_pause).give("index")
     with pytest.raises(NotFound, match="there is no table nowhere"):
-        Table(client, "nowhere", no_pause).give("table")
+        TableSetup(client, "nowhere", no_pause).give("table")
 
 
 # ── an index takes its time, which the emulator does not ──────────────────────────────────────────
@@ -176,7 +176,7 @@ def test_an_index_is_waited_for_until_it_can_be_used(stubbed: tuple["DynamoDBCli
     say(stubber, described(None))
     expect_index(stubber)
     say(stubber, described("CREATING"), described("CREATING"), described("ACTIVE"))
-    Table(client, "environments", waited.append).give("index")
+    TableSetup(client, "environments", waited.append).give("index")
     assert waited == [POLL_S, POLL_S]
     stubber.assert_no_pending_responses()
 
@@ -186,11 +186,11 @@ def test_an_index_that_takes_too_long_is_to_be_waited_for_again(stubbed: tuple["
     waited: list[float] = []
     say(stubber, described(None))
     expect_index(stubber)
-    say(stubber, *[described("CREATING")] * (int(PATIENCE_S / POLL_S) + 1))
-    table = Table(client, "environments", waited.append)
+    say(stubber, *[described("CREATING")] * (int(TIMEOUT_S / POLL_S) + 1))
+    table = TableSetup(client, "environments", waited.append)
     with pytest.raises(Temporary, match="still being made"):
         table.give("index")
-    assert sum(waited) == PATIENCE_S
+    assert sum(waited) == TIMEOUT_S
 
     say(stubber, described("CREATING"))
     say_rest(stubber)
@@ -206,5 +206,5 @@ def test_a_table_that_somebody_else_is_making_is_waited_for(stubbed: tuple["Dyna
     say_rest(stubber, "DISABLED")
     say(stubber, described("ACTIVE"))
     stubber.add_response("update_continuous_backups", {})
-    assert not Table(client, "environments", no_pause).ensure()
+    assert not TableSetup(client, "environments", no_pause).ensure()
     stubber.assert_no_pending_responses()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from gromit.adapters.aws.platform_parameter import PlatformParameter, parse
+from gromit.adapters.aws.platform_parameter import PlatformParameter, parse_platform
 from gromit.errors import ConfigError, Denied
 from tests.fakes.platform import PLATFORM
 
@@ -19,13 +19,13 @@ FIELDS: Mapping[str, object] = asdict(PLATFORM)
 
 
 def test_fields_that_are_not_known_are_left_alone() -> None:
-    assert parse(json.dumps({**FIELDS, "added_later": 1}), "/p") == PLATFORM
+    assert parse_platform(json.dumps({**FIELDS, "added_later": 1}), "/p") == PLATFORM
 
 
 @given(st.sets(st.sampled_from(sorted(FIELDS)), min_size=1))
 def test_every_missing_field_is_named(missing: set[str]) -> None:
     with pytest.raises(ConfigError, match="parameter /p is not a platform") as caught:
-        parse(json.dumps({k: v for k, v in FIELDS.items() if k not in missing}), "/p")
+        parse_platform(json.dumps({k: v for k, v in FIELDS.items() if k not in missing}), "/p")
     assert {name for name in FIELDS if f"{name}: field required" in caught.value.message} == missing
 
 
@@ -40,14 +40,14 @@ def test_every_missing_field_is_named(missing: set[str]) -> None:
 )
 def test_a_wrong_field_is_named(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse(json.dumps({**FIELDS, **change}), "/p")
+        parse_platform(json.dumps({**FIELDS, **change}), "/p")
     assert message in caught.value.message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "\udcff"])
 def test_what_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="parameter /p is not a platform"):
-        parse(text, "/p")
+        parse_platform(text, "/p")
 
 
 def test_a_parameter_that_may_not_be_read_is_not_taken_for_a_missing_one() -> None:

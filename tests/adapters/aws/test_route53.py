@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gromit.adapters.aws.route53 import CLIENT, PACE_S, PAUSES_S, Route53Zone
+from gromit.adapters.aws.route53 import BACKOFF_S, CLIENT, MIN_INTERVAL_S, Route53Zone
 from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 from gromit.errors import BackendError, ConfigError, Denied, Temporary
 from tests.aws_laws.laws import Laws, governed
@@ -150,7 +150,7 @@ def test_many_changes_go_in_as_few_requests_as_the_limits_allow(scene: Scene, en
     scene.apply(ZoneChanges(creates=because(r for g in groups for r in g)))
     assert len(scene.there()) == 3 * environments
     assert scene.laws.calls[CHANGE] == requests
-    assert scene.laws.slept == pytest.approx([PACE_S] * (requests - 1))
+    assert scene.laws.slept == pytest.approx([MIN_INTERVAL_S] * (requests - 1))
 
 
 class Traffic:
@@ -195,7 +195,7 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
     assert traffic.most == 1
     assert len(traffic.spans) == 8 + 2
     pauses = [after[0] - before[1] for before, after in pairwise(traffic.spans)]
-    assert min(pauses) >= PACE_S - 1e-9, pauses  # less by the rounding of sums, and no more
+    assert min(pauses) >= MIN_INTERVAL_S - 1e-9, pauses  # less by the rounding of sums, and no more
 
 
 @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "timeout"])
@@ -203,7 +203,7 @@ def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(scene: Sce
     scene.laws.fail(CHANGE, code, times=3)
     scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.there() == {owner(1), record(1)}
-    assert scene.laws.slept == list(PAUSES_S[:3])
+    assert scene.laws.slept == list(BACKOFF_S[:3])
     assert scene.laws.attempts[CHANGE] == 4
 
 
@@ -211,7 +211,7 @@ def test_patience_has_an_end(scene: Scene) -> None:
     scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=99)
     with pytest.raises(Temporary, match="PriorRequestNotComplete"):
         scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
-    assert scene.laws.slept == list(PAUSES_S)
+    assert scene.laws.slept == list(BACKOFF_S)
     assert scene.there() == set()
 
 

@@ -23,11 +23,11 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 
 def _entry(tmp_path: Path, keys: str) -> Catalogue:
-    return catalogue_file.load(_write(tmp_path, f"components: [{{name: portal, {keys}}}]"))
+    return catalogue_file.load_catalogue(_write(tmp_path, f"components: [{{name: portal, {keys}}}]"))
 
 
 def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
-    found = catalogue_file.load().components
+    found = catalogue_file.load_catalogue().components
     assert {n: (c.repository or c.image, c.port, c.public) for n, c in found.items()} == {
         "tyk": ("tyk", 8181, True),
         "tyk-analytics": ("tyk-analytics", 3000, True),
@@ -41,7 +41,7 @@ def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
 
 
 def test_every_shipped_template_belongs_to_a_component_and_every_command_names_a_rendered_file() -> None:
-    found = catalogue_file.load().components
+    found = catalogue_file.load_catalogue().components
     folders = {p.name for p in (SHIPPED.parent / "templates").iterdir()}
     assert folders == {name for name, c in found.items() if c.templates}
     for component in found.values():
@@ -50,17 +50,17 @@ def test_every_shipped_template_belongs_to_a_component_and_every_command_names_a
 
 
 def test_one_more_entry_is_enough_to_add_a_component(tmp_path: Path) -> None:
-    extended = catalogue_file.load(_write(tmp_path, f"extends: tyk\n{PORTAL}"))
-    shipped = catalogue_file.load()
+    extended = catalogue_file.load_catalogue(_write(tmp_path, f"extends: tyk\n{PORTAL}"))
+    shipped = catalogue_file.load_catalogue()
     assert extended.components == {**shipped.components, "portal": extended.components["portal"]}
-    copied = catalogue_file.load(_write(tmp_path, f"{SHIPPED.read_text()}\n  - name: portal\n    repository: portal\n"))
+    copied = catalogue_file.load_catalogue(_write(tmp_path, f"{SHIPPED.read_text()}\n  - name: portal\n    repository: portal\n"))
     assert copied.components.keys() == extended.components.keys()
     assert copied.components["tyk"] == shipped.components["tyk"]
 
 
 def test_an_entry_replaces_the_one_of_the_same_name_in_what_it_extends(tmp_path: Path) -> None:
     path = _write(tmp_path, "extends: tyk\ncomponents: [{name: redis, image: 'redis:8', port: 6379}]")
-    assert catalogue_file.load(path).components["redis"].image == "redis:8"
+    assert catalogue_file.load_catalogue(path).components["redis"].image == "redis:8"
 
 
 def test_every_key_reaches_its_component(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_every_key_reaches_its_component(tmp_path: Path) -> None:
 
 
 def test_repositories_select_from_the_catalogue_and_unknown_ones_are_known_only() -> None:
-    found = catalogue_file.load(None, ["tyk", "raava"])
+    found = catalogue_file.load_catalogue(None, ["tyk", "raava"])
     assert found.components.keys() == {"tyk", "redis"}
     assert found.known_only == {"raava"}
 
@@ -131,7 +131,7 @@ def test_a_wrong_entry_is_refused_naming_file_component_and_key(tmp_path: Path, 
 @pytest.mark.parametrize("key", ["name", "state"])
 def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes_from(key: str) -> None:
     with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
-        catalogue_file.load(None, ["tyk", key])
+        catalogue_file.load_catalogue(None, ["tyk", key])
     with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
         Component(name="portal", repository=key)
     assert Component(name=key, repository="portal").name == key, "a component is no key there"
@@ -174,14 +174,14 @@ def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path: Path, key: str,
 def test_a_wrong_file_is_refused_naming_it(tmp_path: Path, text: str, message: str) -> None:
     path = _write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        catalogue_file.load(path)
+        catalogue_file.load_catalogue(path)
     assert caught.value.message.startswith(str(path))
     assert message in caught.value.message
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing\.yaml cannot be read"):
-        catalogue_file.load(tmp_path / "nothing.yaml")
+        catalogue_file.load_catalogue(tmp_path / "nothing.yaml")
 
 
 def _link_out(folder: Path) -> None:
@@ -245,7 +245,7 @@ def test_whatever_an_entry_holds_it_is_read_or_refused_with_words(tmp_path: Path
     path.write_text(yaml.safe_dump({"components": [entry]}))
     message = str(path)
     try:
-        catalogue_file.load(path)
+        catalogue_file.load_catalogue(path)
     except ConfigError as error:
         message = error.message
     assert message.startswith(str(path))

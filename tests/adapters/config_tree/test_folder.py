@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.config_tree.folder import Folder, open_folder
+from gromit.adapters.config_tree.folder import SafeFolder, open_folder
 from gromit.errors import InvalidInput
 
-OPERATIONS: dict[str, Callable[[Folder, str], object]] = {
+OPERATIONS: dict[str, Callable[[SafeFolder, str], object]] = {
     "child": lambda folder, name: folder.child(name),
     "make": lambda folder, name: folder.child(name, make=True),
     "mode": lambda folder, name: folder.mode(name),

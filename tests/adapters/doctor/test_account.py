@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from gromit.adapters.doctor.account import has_key_pair, has_registry, look_at_bucket, look_at_zone, look_up_identity
+from gromit.adapters.doctor.account import get_bucket, get_identity, get_zone, has_key_pair, has_registry
 from gromit.core.doctor.installation import BucketFacts
 from gromit.errors import Denied, NotFound
 
@@ -39,12 +39,12 @@ def close(s3: Any, *blocks: str) -> None:
 
 
 def test_who_we_are(session: boto3.Session) -> None:
-    found = look_up_identity(session.client("sts"))
+    found = get_identity(session.client("sts"))
     assert (found.account, found.arn.startswith("arn:aws:sts::123456789012:")) == ("123456789012", True)
 
 
 def test_a_bare_bucket_lacks_everything(s3: Any) -> None:
-    assert look_at_bucket(s3, "states") == BucketFacts(name="states", versioned=False, encrypted=False, closed=False)
+    assert get_bucket(s3, "states") == BucketFacts(name="states", versioned=False, encrypted=False, closed=False)
 
 
 def test_a_bucket_as_base_makes_it(s3: Any) -> None:
@@ -52,23 +52,23 @@ def test_a_bucket_as_base_makes_it(s3: Any) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket="states", ServerSideEncryptionConfiguration={"Rules": [rule]})
     close(s3, *BLOCKS)
-    assert look_at_bucket(s3, "states") == BucketFacts(name="states", versioned=True, encrypted=True, closed=True)
+    assert get_bucket(s3, "states") == BucketFacts(name="states", versioned=True, encrypted=True, closed=True)
 
 
 @pytest.mark.parametrize("open_", BLOCKS)
 def test_a_bucket_with_one_way_in_is_not_closed(s3: Any, open_: str) -> None:
     close(s3, *(b for b in BLOCKS if b != open_))
-    assert not look_at_bucket(s3, "states").closed
+    assert not get_bucket(s3, "states").closed
 
 
 def test_versioning_that_was_suspended_is_none(s3: Any) -> None:
     s3.put_bucket_versioning(Bucket="states", VersioningConfiguration={"Status": "Suspended"})
-    assert not look_at_bucket(s3, "states").versioned
+    assert not get_bucket(s3, "states").versioned
 
 
 def test_a_bucket_that_is_not_there(s3: Any) -> None:
     with pytest.raises(NotFound, match="there is no bucket absent"):
-        look_at_bucket(s3, "absent")
+        get_bucket(s3, "absent")
 
 
 @pytest.mark.parametrize("operation", ["get_bucket_versioning", "get_bucket_encryption", "get_public_access_block"])
@@ -86,7 +86,7 @@ def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(s3: Any, 
             stub.add_response(name, answer)
         stub.add_client_error(operation, "AccessDenied", http_status_code=403)
         with pytest.raises(Denied):
-            look_at_bucket(s3, "states")
+            get_bucket(s3, "states")
 
 
 def test_a_key_pair_is_there_or_not(session: boto3.Session) -> None:
@@ -119,7 +119,7 @@ def test_a_name_that_no_registry_can_have_has_none(session: boto3.Session) -> No
 def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Session) -> None:
     route53, vpc = session.client("route53"), session.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     made = route53.create_hosted_zone(Name="Dev.example.com", CallerReference="1")
-    public = look_at_zone(route53, made["HostedZone"]["Id"].rsplit("/", 1)[-1])
+    public = get_zone(route53, made["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (public.name, public.private) == ("dev.example.com", False)
     assert public.name_servers == {s.lower().rstrip(".") for s in made["DelegationSet"]["NameServers"]}
     hidden = route53.create_hosted_zone(
@@ -128,10 +128,10 @@ def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Se
         HostedZoneConfig={"PrivateZone": True},
         VPC={"VPCRegion": "eu-central-1", "VPCId": vpc},
     )
-    private = look_at_zone(route53, hidden["HostedZone"]["Id"].rsplit("/", 1)[-1])
+    private = get_zone(route53, hidden["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (private.name_servers, private.private) == (frozenset(), True)
 
 
 def test_a_zone_that_is_not_there(session: boto3.Session) -> None:
     with pytest.raises(NotFound, match="there is no zone Z1"):
-        look_at_zone(session.client("route53"), "Z1")
+        get_zone(session.client("route53"), "Z1")

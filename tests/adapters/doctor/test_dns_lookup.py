@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gromit.adapters.doctor import dns_lookup
-from gromit.adapters.doctor.dns_lookup import look_up_name_servers
+from gromit.adapters.doctor.dns_lookup import get_name_servers
 from gromit.errors import Temporary
 from gromit.local.aws.dns_server import DnsServer, RecordSet
 
@@ -29,22 +29,22 @@ def resolver() -> Iterator[str]:
 
 
 def test_name_servers_are_plain_names(resolver: str) -> None:
-    assert look_up_name_servers("dev.example.com", resolver) == {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
+    assert get_name_servers("dev.example.com", resolver) == {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
 
 
 @pytest.mark.parametrize("domain", ["bare.example.com", "absent.example.com"])
 def test_a_domain_that_nobody_serves_has_none(resolver: str, domain: str) -> None:
-    assert look_up_name_servers(domain, resolver) == frozenset()
+    assert get_name_servers(domain, resolver) == frozenset()
 
 
 def test_a_resolver_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dns_lookup, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(dns_lookup, "TIMEOUT_S", 0.3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Temporary, match=f"{address} does not say who serves dev.example.com"):
-            look_up_name_servers("dev.example.com", address)
+            get_name_servers("dev.example.com", address)
 
 
 def test_a_resolver_may_be_named(resolver: str) -> None:
-    assert look_up_name_servers("dev.example.com", resolver.replace("127.0.0.1", "localhost"))
+    assert get_name_servers("dev.example.com", resolver.replace("127.0.0.1", "localhost"))

@@ -15,7 +15,7 @@ from gromit.core.stack.contract import Platform
 from gromit.errors import Denied
 from tests.fakes.platform import PLATFORM
 
-LOOKS: dict[str, Callable[[Any, Platform], looks.Problems]] = {
+LOOKS: dict[str, Callable[[Any, Platform], looks.ProblemsById]] = {
     "ec2": looks.vpc_problems,
     "servicediscovery": looks.namespace_problems,
     "efs": looks.file_system_problems,

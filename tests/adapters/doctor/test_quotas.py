@@ -11,11 +11,11 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 from structlog.testing import capture_logs
 
-from gromit.adapters.doctor.quotas import METRIC_WINDOW, NAMED, AwsQuotas, Counted, QuotaClients
+from gromit.adapters.doctor.quotas import METRIC_WINDOW, NAMED, AwsQuotas, CountedResources, QuotaClients
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-NOTHING = Counted(None, None, None)
+NOTHING = CountedResources(None, None, None)
 VCPU = {
     "ServiceCode": "fargate",
     "QuotaCode": "L-3032A538",
@@ -44,11 +44,11 @@ def clients(kept: boto3.Session) -> Iterator[QuotaClients]:
         yield QuotaClients.of(make)
 
 
-def usage(clients: QuotaClients, quota: Quota, counted: Counted = NOTHING) -> QuotaUsage:
+def usage(clients: QuotaClients, quota: Quota, counted: CountedResources = NOTHING) -> QuotaUsage:
     return AwsQuotas(clients, counted, lambda: NOW)._usage(quota)
 
 
-def counted(clients: QuotaClients, quota: Quota, where: Counted = NOTHING) -> float | None:
+def counted(clients: QuotaClients, quota: Quota, where: CountedResources = NOTHING) -> float | None:
     """The use alone: the emulator has few limits."""
     with Stubber(clients.quotas) as stub:
         named = "list_service_quotas" if quota in NAMED else "get_service_quota"
@@ -79,7 +79,7 @@ def test_what_there_is_is_counted(clients: QuotaClients) -> None:
     for system in (mine, mine, other):
         clients.efs.create_access_point(ClientToken=uuid.uuid4().hex, FileSystemId=system)
     assert [counted(clients, quota) for quota in (Quota.INTERFACES, Quota.CLUSTERS)] == [3, 3]
-    assert counted(clients, Quota.ACCESS_POINTS, Counted(None, mine, None)) == 2
+    assert counted(clients, Quota.ACCESS_POINTS, CountedResources(None, mine, None)) == 2
 
 
 def test_nothing_is_counted_where_it_is_not_known(clients: QuotaClients) -> None:
@@ -153,9 +153,9 @@ def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None
         ]
         discovery.add_response("list_services", pages[0], asked)
         discovery.add_response("list_services", pages[1], {**asked, "NextToken": "more"})
-        assert usage(clients, Quota.INSTANCES, Counted("ns-1", None, None)) == QuotaUsage(2000, 5)
+        assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)) == QuotaUsage(2000, 5)
         discovery.add_response("list_services", {"Services": [{"Id": "a", "InstanceCount": 2}, {"Id": "b"}]}, asked)
-        assert usage(clients, Quota.INSTANCES, Counted("ns-1", None, None)).used is None
+        assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)).used is None
 
 
 def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients) -> None:
@@ -163,9 +163,9 @@ def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients
     with Stubber(clients.route53) as stub:
         said = {"Limit": {"Type": "MAX_RRSETS_BY_ZONE", "Value": 10_000}, "Count": 42}
         stub.add_response("get_hosted_zone_limit", said, asked)
-        assert usage(clients, Quota.RECORDS, Counted(None, None, "Z1")) == QuotaUsage(10_000, 42)
+        assert usage(clients, Quota.RECORDS, CountedResources(None, None, "Z1")) == QuotaUsage(10_000, 42)
         stub.add_client_error("get_hosted_zone_limit", "AccessDenied", "no", http_status_code=403)
-        found = usage(clients, Quota.RECORDS, Counted(None, None, "Z1"))
+        found = usage(clients, Quota.RECORDS, CountedResources(None, None, "Z1"))
     assert found == QuotaUsage(None, None, "AccessDenied")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.terraform.folder import RunFolder, new_run, sweep
+from gromit.adapters.terraform.folder import RunFolder, new_run_folder, remove_stale_runs
 from gromit.errors import ConfigError, Temporary
 from tests.waiting import wait_for
 
@@ -47,7 +47,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def opened(work: Path, stack: Path, overlay: Path | None = None) -> RunFolder:
-    return new_run(work, stack, overlay, "# config")
+    return new_run_folder(work, stack, overlay, "# config")
 
 
 def inputs(name: str) -> str:
@@ -103,17 +103,17 @@ def test_an_unsaved_state_that_cannot_be_brought_to_safety_stays_and_is_tried_ag
         assert folder.rescue(Safe(refuses=True)) == str(unsaved)
     run.close()
     assert unsaved.read_bytes() == b"state"
-    sweep(work, Safe(refuses=True))
+    remove_stale_runs(work, Safe(refuses=True))
     assert unsaved.exists()
     safe = Safe()
-    sweep(work, safe)
+    remove_stale_runs(work, safe)
     assert safe.kept == {"one": b"state"}
     assert list(work.iterdir()) == []
 
 
 def test_a_run_in_use_is_not_swept(work: Path, stack: Path) -> None:
     run = opened(work, stack)
-    sweep(work, Safe())
+    remove_stale_runs(work, Safe())
     assert run.template.exists()
     run.close()
 
@@ -123,10 +123,10 @@ def test_a_run_is_in_use_while_a_process_of_it_lives(work: Path, stack: Path) ->
     argv = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=(run.lock,)) as survivor:
         os.close(run.lock)  # as the death of its worker would
-        sweep(work, Safe())
+        remove_stale_runs(work, Safe())
         assert run.template.exists()
         survivor.kill()
-    sweep(work, Safe())
+    remove_stale_runs(work, Safe())
     assert list(work.iterdir()) == []
 
 
@@ -141,11 +141,11 @@ def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
     argv = [sys.executable, "-c", script, str(work), str(stack)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as worker:
         wait_for("an unsaved state", lambda: any(work.glob("run-*/env-*/errored.tfstate")))
-        sweep(work, Safe())
+        remove_stale_runs(work, Safe())
         assert any(work.glob("run-*"))
         worker.kill()
     safe = Safe()
-    sweep(work, safe)
+    remove_stale_runs(work, safe)
     assert safe.kept == {"one": b"state"}
     assert list(work.iterdir()) == []
 
@@ -174,14 +174,14 @@ def test_what_a_worker_left_that_was_killed_before_it_had_locked_it_is_swept(wor
     with struck(work, stack, "SIGKILL") as worker:
         assert worker.wait(60) == -signal.SIGKILL
     assert len(list(work.iterdir())) == 1
-    sweep(work, Safe())
+    remove_stale_runs(work, Safe())
     assert list(work.iterdir()) == []
 
 
 def test_a_run_that_is_just_being_made_is_not_swept(work: Path, stack: Path) -> None:
     with struck(work, stack, "SIGSTOP") as worker, ThreadPoolExecutor(1) as pool:
         assert os.WIFSTOPPED(os.waitpid(worker.pid, os.WUNTRACED)[1])
-        sweeping = pool.submit(sweep, work, Safe())
+        sweeping = pool.submit(remove_stale_runs, work, Safe())
         with suppress(TimeoutError):
             sweeping.result(0.5)  # time enough to sweep, if it does not wait for its turn
         worker.send_signal(signal.SIGCONT)
@@ -202,7 +202,7 @@ def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_
 def test_what_is_no_run_is_left_alone(work: Path) -> None:
     work.mkdir()
     (work / "run-notes").write_text("somebody's")
-    sweep(work, Safe())
+    remove_stale_runs(work, Safe())
     assert (work / "run-notes").exists()
 
 
@@ -277,8 +277,8 @@ def test_a_lock_that_is_not_the_one_taken_is_no_lock(work: Path, stack: Path) ->
 def test_runs_that_are_named_are_not_swept_even_without_their_lock(work: Path, stack: Path) -> None:
     run = opened(work, stack)
     (run.path / "lock").unlink()
-    sweep(work, Safe(), {run.path})
+    remove_stale_runs(work, Safe(), {run.path})
     assert run.template.is_dir()
-    sweep(work, Safe())
+    remove_stale_runs(work, Safe())
     assert not run.path.exists()
     run.close()

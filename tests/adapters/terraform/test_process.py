@@ -11,7 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from gromit.adapters.terraform import child as terraform_child
-from gromit.adapters.terraform.process import EMBEDDED, Ended, Launch, Leash, run, run_attached
+from gromit.adapters.terraform.process import EMBEDDED, ProcessResult, ProcessSpec, StopPolicy, run_interactive, run_process
 from gromit.errors import BackendError
 from tests.waiting import wait_for
 
@@ -27,99 +27,101 @@ def held(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, held: int) -> Callable[..., Launch]:
-    def launch(script: str, **environ: str) -> Launch:
+def shell(tmp_path: Path, held: int) -> Callable[..., ProcessSpec]:
+    def launch(script: str, **environ: str) -> ProcessSpec:
         environment = {"PATH": os.environ["PATH"], **environ}
-        return Launch(program=SHELL, arguments=("-c", script), environment=environment, folder=tmp_path, keep_open=held)
+        return ProcessSpec(program=SHELL, arguments=("-c", script), environment=environment, folder=tmp_path, keep_open=held)
 
     return launch
 
 
-def leash(**limits: float) -> Leash:
-    return Leash(interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits})
+def leash(**limits: float) -> StopPolicy:
+    return StopPolicy(interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits})
 
 
-def ran(launch: Launch, limits: Leash | None = None) -> tuple[Ended, list[str]]:
+def ran(launch: ProcessSpec, limits: StopPolicy | None = None) -> tuple[ProcessResult, list[str]]:
     lines: list[str] = []
-    return run(launch, limits or leash(), lines.append), lines
+    return run_process(launch, limits or leash(), lines.append), lines
 
 
 def has_open(pid: int, path: Path) -> bool:
     return any(str(link.readlink()) == str(path) for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def test_it_gives_lines_code_and_standard_error(shell: Callable[..., Launch]) -> None:
+def test_it_gives_lines_code_and_standard_error(shell: Callable[..., ProcessSpec]) -> None:
     ended, lines = ran(shell("echo one; echo two; echo trouble >&2; printf last; exit 3"))
     assert lines == ["one", "two", "last"]
-    assert ended == Ended(3, "trouble\n", None)
+    assert ended == ProcessResult(3, "trouble\n", None)
 
 
-def test_lines_come_while_it_runs(shell: Callable[..., Launch], tmp_path: Path) -> None:
+def test_lines_come_while_it_runs(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
     lines: list[str] = []
 
     def take(line: str) -> None:
         lines.append(line)
         (tmp_path / line).touch()
 
-    ended = run(shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), leash(), take)
+    ended = run_process(shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), leash(), take)
     assert (ended.code, lines) == (0, ["first", "second"])
 
 
-def test_much_output_holds_nothing_up(shell: Callable[..., Launch]) -> None:
+def test_much_output_holds_nothing_up(shell: Callable[..., ProcessSpec]) -> None:
     ended, lines = ran(shell("yes 0123456789 | head -n 200000; yes x | head -c 1000000 >&2"))
     assert (ended.code, len(lines), set(lines)) == (0, 200_000, {"0123456789"})
     assert len(ended.stderr) == 64 * 1024
 
 
-def test_it_sees_the_environment_it_is_given_and_no_other(shell: Callable[..., Launch], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_sees_the_environment_it_is_given_and_no_other(
+    shell: Callable[..., ProcessSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TF_LOG", "TRACE")
     _, lines = ran(shell("env", GROMIT_LOCK_ID="lock-1"))
     assert "GROMIT_LOCK_ID=lock-1" in lines
     assert not any(line.startswith("TF_LOG") for line in lines)
 
 
-def test_it_reads_nothing_and_leads_a_session_of_its_own(shell: Callable[..., Launch]) -> None:
+def test_it_reads_nothing_and_leads_a_session_of_its_own(shell: Callable[..., ProcessSpec]) -> None:
     _, lines = ran(shell("cat; cut -d' ' -f6 /proc/$$/stat; echo $$"))
     assert lines[0] == lines[1]
 
 
-def test_it_holds_the_descriptor_open_while_it_lives(shell: Callable[..., Launch], tmp_path: Path) -> None:
+def test_it_holds_the_descriptor_open_while_it_lives(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
     seen: list[bool] = []
-    run(shell("echo $$; sleep 0.2"), leash(), lambda line: seen.append(has_open(int(line), tmp_path / "lock")))
+    run_process(shell("echo $$; sleep 0.2"), leash(), lambda line: seen.append(has_open(int(line), tmp_path / "lock")))
     assert seen == [True]
 
 
-def test_an_interrupted_one_gets_its_grace(shell: Callable[..., Launch]) -> None:
+def test_an_interrupted_one_gets_its_grace(shell: Callable[..., ProcessSpec]) -> None:
     limits, lines = leash(), list[str]()
 
     def take(line: str) -> None:
         lines.append(line)
         limits.interrupted.set()
 
-    ended = run(shell("trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), limits, take)
+    ended = run_process(shell("trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), limits, take)
     assert lines == ["ready", "saved"]
-    assert ended == Ended(0, "", "interrupt")
+    assert ended == ProcessResult(0, "", "interrupt")
 
 
-def test_one_that_takes_too_long_is_interrupted(shell: Callable[..., Launch]) -> None:
+def test_one_that_takes_too_long_is_interrupted(shell: Callable[..., ProcessSpec]) -> None:
     ended, lines = ran(shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5))
     assert lines == ["saved"]
-    assert ended == Ended(1, "", "timeout")
+    assert ended == ProcessResult(1, "", "timeout")
 
 
-def test_the_second_interrupt_ends_one_that_takes_its_time(shell: Callable[..., Launch]) -> None:
+def test_the_second_interrupt_ends_one_that_takes_its_time(shell: Callable[..., ProcessSpec]) -> None:
     script = "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && exit 1' INT; while :; do sleep 0.05; done"
     ended, lines = ran(shell(script), leash(timeout_s=0.5, grace_s=0.3, last_s=20.0))
     assert lines == ["1", "2"]
     assert ended.code == 1
 
 
-def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., Launch]) -> None:
+def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., ProcessSpec]) -> None:
     ended, _ = ran(shell("trap '' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5, grace_s=0.3))
-    assert ended == Ended(-signal.SIGKILL, "", "timeout")
+    assert ended == ProcessResult(-signal.SIGKILL, "", "timeout")
 
 
-def test_nothing_of_its_group_is_left(shell: Callable[..., Launch]) -> None:
+def test_nothing_of_its_group_is_left(shell: Callable[..., ProcessSpec]) -> None:
     _, lines = ran(shell("sleep 60 & echo $!"))
     wait_for("the end of what it started", lambda: not Path(f"/proc/{lines[0]}/cmdline").exists() or is_zombie(lines[0]))
 
@@ -131,24 +133,24 @@ def is_zombie(pid: str) -> bool:
         return True
 
 
-def test_a_listener_that_fails_does_not_cost_the_state(shell: Callable[..., Launch], tmp_path: Path) -> None:
+def test_a_listener_that_fails_does_not_cost_the_state(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
     def fail(line: str) -> None:
         raise ValueError(line)
 
     with pytest.raises(ValueError, match="ready"):
-        run(shell("trap 'echo more; touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), leash(), fail)
+        run_process(shell("trap 'echo more; touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), leash(), fail)
     assert (tmp_path / "saved").exists()
 
 
-def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(shell: Callable[..., Launch], tmp_path: Path) -> None:
+def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
     """As one does that a shell has put in the background; and threads may block signals."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ended: list[Ended] = []
+    ended: list[ProcessResult] = []
 
     def work() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         script = "trap 'touch saved; exit 0' INT; while :; do sleep 0.05; done"
-        ended.append(run(shell(script), leash(timeout_s=0.5), lambda _line: None))
+        ended.append(run_process(shell(script), leash(timeout_s=0.5), lambda _line: None))
 
     try:
         thread = Thread(target=work)
@@ -156,7 +158,7 @@ def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(shell: Calla
         thread.join()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert ended == [Ended(0, "", "timeout")]
+    assert ended == [ProcessResult(0, "", "timeout")]
     assert (tmp_path / "saved").exists()
 
 
@@ -171,18 +173,18 @@ def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
 
 
 def test_a_program_that_cannot_run_says_so(tmp_path: Path, held: int) -> None:
-    launch = Launch(program=str(tmp_path / "none"), arguments=(), environment={}, folder=tmp_path, keep_open=held)
+    launch = ProcessSpec(program=str(tmp_path / "none"), arguments=(), environment={}, folder=tmp_path, keep_open=held)
     ended, _ = ran(launch)
     assert ended.code == 1
     assert "No such file" in ended.stderr
 
 
 def test_a_folder_that_is_gone_is_an_error_of_ours(tmp_path: Path, held: int) -> None:
-    launch = Launch(program=EMBEDDED, arguments=(), environment={}, folder=tmp_path / "gone", keep_open=held)
+    launch = ProcessSpec(program=EMBEDDED, arguments=(), environment={}, folder=tmp_path / "gone", keep_open=held)
     with pytest.raises(BackendError, match="cannot start embedded"):
         ran(launch)
 
 
-def test_attached_it_writes_where_we_write(shell: Callable[..., Launch], capfd: pytest.CaptureFixture[str]) -> None:
-    assert run_attached(shell("echo for people; exit 7")) == 7
+def test_attached_it_writes_where_we_write(shell: Callable[..., ProcessSpec], capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_interactive(shell("echo for people; exit 7")) == 7
     assert capfd.readouterr().out == "for people\n"

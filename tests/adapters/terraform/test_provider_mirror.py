@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from gromit.adapters.terraform.provider_mirror import Bundle, find_bundle, unpacked, user_cache
+from gromit.adapters.terraform.provider_mirror import ProviderBundle, ensure_unpacked, find_bundle, user_cache
 from gromit.errors import ConfigError
 
 PROGRAM = "terraform-provider-aws_v3.39.0_x5"
@@ -16,48 +16,48 @@ PLACE = f"registry.terraform.io/hashicorp/aws/3.39.0/linux_amd64/{PROGRAM}"
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Bundle:
+def bundle(tmp_path: Path) -> ProviderBundle:
     archive = tmp_path / "provider.zip"
     with ZipFile(archive, "w") as made:
         made.writestr(PROGRAM, "a program")
-    return Bundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), PROGRAM)
+    return ProviderBundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), PROGRAM)
 
 
-def test_the_mirror_holds_the_program_where_terraform_looks(bundle: Bundle, tmp_path: Path) -> None:
-    program = unpacked(bundle, tmp_path / "cache") / PLACE
+def test_the_mirror_holds_the_program_where_terraform_looks(bundle: ProviderBundle, tmp_path: Path) -> None:
+    program = ensure_unpacked(bundle, tmp_path / "cache") / PLACE
     assert program.read_text() == "a program"
     assert os.access(program, os.X_OK)
 
 
-def test_it_is_unpacked_once(bundle: Bundle, tmp_path: Path) -> None:
-    first = unpacked(bundle, tmp_path / "cache")
+def test_it_is_unpacked_once(bundle: ProviderBundle, tmp_path: Path) -> None:
+    first = ensure_unpacked(bundle, tmp_path / "cache")
     bundle.archive.unlink()
-    assert unpacked(bundle, tmp_path / "cache") == first
+    assert ensure_unpacked(bundle, tmp_path / "cache") == first
 
 
-def test_many_at_once_end_with_one_whole_mirror(bundle: Bundle, tmp_path: Path) -> None:
+def test_many_at_once_end_with_one_whole_mirror(bundle: ProviderBundle, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        mirrors = set(pool.map(lambda _: unpacked(bundle, tmp_path / "cache"), range(32)))
+        mirrors = set(pool.map(lambda _: ensure_unpacked(bundle, tmp_path / "cache"), range(32)))
     assert len(mirrors) == 1
     assert (mirrors.pop() / PLACE).read_text() == "a program"
     assert len(list((tmp_path / "cache" / "providers").iterdir())) == 1, "nothing half made is left"
 
 
-def test_another_archive_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_another_archive_is_refused(bundle: ProviderBundle, tmp_path: Path) -> None:
     with ZipFile(bundle.archive, "a") as archive:
         archive.writestr("more", "of it")
     with pytest.raises(ConfigError, match="has the SHA-256"):
-        unpacked(bundle, tmp_path / "cache")
+        ensure_unpacked(bundle, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_cannot_be_unpacked_is_said_with_a_remedy(bundle: Bundle, tmp_path: Path) -> None:
+def test_what_cannot_be_unpacked_is_said_with_a_remedy(bundle: ProviderBundle, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(ConfigError, match=r"cannot unpack provider\.zip") as refused:
-        unpacked(bundle, tmp_path / "cache")
+        ensure_unpacked(bundle, tmp_path / "cache")
     assert "terraform.mirror" in (refused.value.hint or "")
     with pytest.raises(ConfigError, match="cannot unpack"):
-        unpacked(Bundle(bundle.archive, bundle.sha256, "another-program"), tmp_path / "other")
+        ensure_unpacked(ProviderBundle(bundle.archive, bundle.sha256, "another-program"), tmp_path / "other")
 
 
 def test_the_installed_bundle_is_the_one_that_was_tested_with() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.terraform.session import Outside, Session, Setup
+from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.stack.terraform import Backend
 from gromit.errors import TerraformFailed
 
@@ -27,13 +27,13 @@ esac
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
+def session(tmp_path: Path) -> TerraformSession:
     program, stack, folder = tmp_path / "terraform", tmp_path / "stack", tmp_path / "seen"
     program.write_text(PROGRAM.replace("$SEEN", str(folder)))
     program.chmod(0o755)
     for made in (stack, folder):
         made.mkdir()
-    setup = Setup(
+    setup = TerraformConfig(
         backend=Backend(bucket="states", region="eu-central-1", extra=(f"secret_key={SECRET}", "use_path_style=true")),
         cache=tmp_path / "cache",
         work=tmp_path / "a=b" / "work",
@@ -41,10 +41,12 @@ def session(tmp_path: Path) -> Session:
         mirror=tmp_path,
         stack=stack,
     )
-    return Session(setup, Outside(environ={"PATH": "/usr/bin:/bin"}, mask=lambda text: text, rescue=lambda _name, _state: ""))
+    return TerraformSession(
+        setup, SessionDeps(environ={"PATH": "/usr/bin:/bin"}, mask=lambda text: text, rescue=lambda _name, _state: "")
+    )
 
 
-def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: Session, tmp_path: Path) -> None:
+def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: TerraformSession, tmp_path: Path) -> None:
     with session.initialised():
         pass
     assert f'secret_key = "{SECRET}"' in (tmp_path / "seen" / "backend").read_text()
@@ -55,7 +57,7 @@ def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: Se
     assert not list((tmp_path / "a=b" / "work").iterdir())
 
 
-def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: Session, tmp_path: Path) -> None:
+def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: TerraformSession, tmp_path: Path) -> None:
     with session.opened() as ready, ready.folder.environment("{}") as folder:
         session.init(ready, folder.path, str(folder.path / ".terraform"), own_lock=True)
     assert SECRET in (tmp_path / "seen" / "backend").read_text()
@@ -63,7 +65,7 @@ def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: Se
     session.close()
 
 
-def test_what_terraform_quotes_of_the_settings_is_masked(session: Session, tmp_path: Path) -> None:
+def test_what_terraform_quotes_of_the_settings_is_masked(session: TerraformSession, tmp_path: Path) -> None:
     (tmp_path / "seen" / "refuse").touch()
     with pytest.raises(TerraformFailed, match=r"secret_key = .\*\*\*") as failed, session.initialised():
         pass

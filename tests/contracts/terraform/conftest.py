@@ -35,7 +35,7 @@ def embedded_mirror(cache: Path) -> Path:
     bundle = provider_mirror.find_bundle()
     if bundle is None:
         pytest.skip("the embedded provider is not installed, or not made for this machine")
-    return provider_mirror.unpacked(bundle, cache)
+    return provider_mirror.ensure_unpacked(bundle, cache)
 
 
 @pytest.fixture

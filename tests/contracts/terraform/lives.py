@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gromit.adapters.aws.leftovers import AwsLeftovers
+from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.terraform.session import DEVENV
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
@@ -119,7 +119,7 @@ def look(world: World, environment: str) -> Sight:
     return Sight(
         services=services,
         definitions=definitions,
-        leftovers=tuple(AwsLeftovers(ecs, ec2).find(environment)),
+        leftovers=tuple(AwsOrphanFinder(ecs, ec2).find(environment)),
         groups={g["GroupName"]: g for g in groups},
         log_groups=tuple(g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"),
         access_points={p["RootDirectory"]["Path"]: p for p in points},

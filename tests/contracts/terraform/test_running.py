@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gromit.adapters.terraform.runner import Terraform
-from gromit.adapters.terraform.session import Outside
+from gromit.adapters.terraform.session import SessionDeps
 from gromit.core.stack.terraform import Backend
 from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
@@ -179,7 +179,7 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
             removed.touch()
 
     setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
-    outside = Outside(environ=world.cloud.environ, mask=mask, rescue=rescue)
+    outside = SessionDeps(environ=world.cloud.environ, mask=mask, rescue=rescue)
     until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
     with Terraform(setup, outside) as runner, pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"):
         runner.apply(until_removed, world.lock("unsaved"), remove_the_bucket)

@@ -15,7 +15,7 @@ from uuid import uuid4
 from gromit.adapters.aws.state_bucket import S3StateBucket, state_key
 from gromit.adapters.owner_watch import ProcessOwnerWatch
 from gromit.adapters.terraform.runner import Terraform
-from gromit.adapters.terraform.session import DEVENV, Outside, Setup
+from gromit.adapters.terraform.session import DEVENV, SessionDeps, TerraformConfig
 from gromit.core.environments.locks import FoundLock, Lock
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput
 from gromit.core.stack.terraform import Backend, inputs_json
@@ -71,11 +71,11 @@ class World:
             client=self.cloud.s3, bucket=BUCKET, who="worker@test", now=lambda: datetime.now(UTC), new_id=lambda: str(uuid4())
         )
 
-    def setup(self, stack: Path = DEVENV, **changes: Any) -> Setup:
+    def setup(self, stack: Path = DEVENV, **changes: Any) -> TerraformConfig:
         """Settings of a runner."""
         backend = Backend(bucket=BUCKET, region=REGION, extra=("use_path_style=true",))
         overlay = self.cloud.overlay(self.folder / "overlay") if stack == DEVENV else None
-        plain = Setup(
+        plain = TerraformConfig(
             backend=backend,
             cache=self.cache,
             work=self.folder / "work",
@@ -88,7 +88,7 @@ class World:
 
     def runner(self, stack: Path = DEVENV, *, environ: Mapping[str, str] | None = None, **changes: Any) -> Terraform:
         """A runner in this world."""
-        outside = Outside(environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored)
+        outside = SessionDeps(environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored)
         return Terraform(self.setup(stack, **changes), outside)
 
     def lock(self, environment: str) -> Lock:

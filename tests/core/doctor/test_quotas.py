@@ -11,7 +11,7 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, QuotaUsage, per_environment, quota_headrooms
 from gromit.core.stack.catalogue import Catalogue, Component
 
-SHIPPED = catalogue_file.load(None, None)
+SHIPPED = catalogue_file.load_catalogue(None, None)
 FOUR = Catalogue({f"c{n}": Component(name=f"c{n}", image="i:1") for n in range(4)})
 """Four components of a quarter of a vCPU, as in the figures that the limits were compared with."""
 

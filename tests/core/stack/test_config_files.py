@@ -67,7 +67,7 @@ def test_a_template_that_needs_a_domain_says_so_where_none_is_set() -> None:
 
 
 def test_the_shipped_configs_are_json_for_every_selection_of_repositories_and_without_a_domain() -> None:
-    whole = catalogue_file.load()
+    whole = catalogue_file.load_catalogue()
     repositories = sorted(whole.repositories)
     for chosen in [c for n in range(len(repositories) + 1) for c in combinations(repositories, n)]:
         catalogue = whole.select(chosen)
@@ -78,7 +78,7 @@ def test_the_shipped_configs_are_json_for_every_selection_of_repositories_and_wi
 
 
 def test_the_shipped_gateway_finds_its_redis_and_its_dashboard_inside_the_environment() -> None:
-    catalogue = catalogue_file.load()
+    catalogue = catalogue_file.load_catalogue()
     conf = json.loads(render_files(catalogue, _variables(catalogue))["tyk"]["tyk.conf"])
     assert conf["listen_port"] == catalogue.components["tyk"].port
     assert conf["storage"]["host"] == "redis.app-test.internal"

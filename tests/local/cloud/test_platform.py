@@ -13,7 +13,7 @@ from gromit.local.cloud.network import Ranges
 from gromit.local.cloud.platform import PARAMETER, Account, Made, make_platform, push_image
 
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
-CATALOGUE = catalogue_file.load()
+CATALOGUE = catalogue_file.load_catalogue()
 
 
 @pytest.fixture

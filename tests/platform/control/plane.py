@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.local.cloud import platform
 from gromit.local.cloud.network import Ranges
@@ -42,10 +42,10 @@ def make_ground(emulator: Emulator) -> Ground:
     """All that the control plane stands on, made in an empty account."""
     session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)
     account = platform.Account(session, emulator.url)
-    made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load(None, None))
+    made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load_catalogue(None, None))
     place = asdict(made.platform)
     cluster = emulator.client("ecs").create_cluster(clusterName="internal")["cluster"]
-    Table(emulator.client("dynamodb"), "DeveloperEnvironments", lambda _s: None).ensure()
+    TableSetup(emulator.client("dynamodb"), "DeveloperEnvironments", lambda _s: None).ensure()
     efs, config = emulator.client("efs"), place["file_system_id"]
     certs = efs.create_file_system(CreationToken="certs", Encrypted=True)["FileSystemId"]
     secret = emulator.client("secretsmanager").create_secret(Name="gromit/ca-key")

@@ -16,17 +16,17 @@ from datetime import UTC, datetime
 import pytest
 
 from gromit.adapters.aws.dynamodb import DynamoStore
-from gromit.adapters.aws.dynamodb_table import Table
+from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.adapters.aws.leftovers import AwsLeftovers
+from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.aws.platform_parameter import PlatformParameter
-from gromit.adapters.aws.route53 import Clock, Route53Zone
+from gromit.adapters.aws.route53 import Route53Zone, Timing
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor import platform as aws_platform
-from gromit.adapters.doctor.account import has_registry, look_at_bucket, look_at_zone
-from gromit.adapters.doctor.quotas import AwsQuotas, Counted, QuotaClients
+from gromit.adapters.doctor.account import get_bucket, get_zone, has_registry
+from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
 from gromit.adapters.doctor.rights import simulate
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.rights import Permission
@@ -124,19 +124,19 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         recorder.who = "reap"
         lock = world.lock(env)
         runner.destroy(replace(first, components={}), lock, _silent)
-        AwsLeftovers(cloud.client("ecs"), cloud.client("ec2")).find(env)
+        AwsOrphanFinder(cloud.client("ecs"), cloud.client("ec2")).find(env)
         bucket.head(env)
         bucket.delete(env)
         bucket.unlock(lock)
 
 
 def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
-    tasks = EcsTasks(cloud.client("ec2"), cloud.client("ecs"), catalogue_file.load(None, None))
+    tasks = EcsTasks(cloud.client("ec2"), cloud.client("ecs"), catalogue_file.load_catalogue(None, None))
     tasks.public_tasks()
     cloud.client("ecs").create_cluster(clusterName=env, tags=[{"key": "env", "value": env}])
     tasks.running_tasks([env])
     cloud.client("ecs").list_tasks(cluster=env)
-    zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, Clock(time.monotonic, time.sleep))
+    zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, Timing(time.monotonic, time.sleep))
     list(zone.records())
     record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
     zone.apply(ZoneChanges(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
@@ -144,7 +144,7 @@ def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
 
 def _register(cloud: Cloud, env: str) -> None:
     client = cloud.client("dynamodb")
-    Table(client, "DeveloperEnvironments", lambda _s: None).ensure()
+    TableSetup(client, "DeveloperEnvironments", lambda _s: None).ensure()
     store = DynamoStore(client, "DeveloperEnvironments")
     store.write(env, RowWrite(conditions=(NotExists("want"),), sets={"want": "up"}))
     store.read(env)
@@ -157,11 +157,11 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     """All that the doctor asks AWS, whatever is answered."""
     ground, client = installed.ground, cloud.client
     platform = PlatformParameter(client("ssm"), "/gromit/platform").read()
-    look_at_bucket(client("s3"), ground["state_bucket"])
+    get_bucket(client("s3"), ground["state_bucket"])
     has_registry(client("ecr"), "tyk", None)
     EcrImages(client("ecr")).digests([("tyk", "master")])
-    Table(client("dynamodb"), ground["table_name"], lambda _s: None).lacks()
-    look_at_zone(client("route53"), ground["zone_id"])
+    TableSetup(client("dynamodb"), ground["table_name"], lambda _s: None).lacks()
+    get_zone(client("route53"), ground["zone_id"])
     for problems, service in (
         (aws_platform.vpc_problems, "ec2"),
         (aws_platform.subnet_problems, "ec2"),
@@ -171,7 +171,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     ):
         problems(client(service), platform)
     clients = QuotaClients.of(client)
-    counted = Counted(platform.namespace_id, platform.file_system_id, ground["zone_id"])
+    counted = CountedResources(platform.namespace_id, platform.file_system_id, ground["zone_id"])
     AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
     with suppress(BackendError):  # the emulator simulates nothing
         simulate(client("iam"), "gromit-serve", [Permission(("s3:GetObject",), installed.arn("state"), allowed=True)])

@@ -62,7 +62,7 @@ def _words(error: aws.ClientError) -> str:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def aws_errors(doing: str) -> Iterator[None]:
     """Run a block of AWS calls; what goes wrong in it comes out as `Temporary`, `Denied` or `BackendError`.
 
     `doing` completes the sentence "could not …", for example `read the table DeveloperEnvironments`.

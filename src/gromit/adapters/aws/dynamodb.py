@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.rows import (
     AllOf,
     AnyOf,
@@ -55,7 +55,7 @@ class DynamoStore:
 
     def read(self, name: str) -> Row | None:
         """The row of an environment, strongly consistent. One call."""
-        with translated(f"read {name} in table {self._table}"):
+        with aws_errors(f"read {name} in table {self._table}"):
             answer = self._client.get_item(TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True)
         return _row(answer.get("Item"))
 
@@ -64,7 +64,7 @@ class DynamoStore:
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
         values: dict[str, Any] = {"ExpressionAttributeValues": expression.values} if expression.values else {}  # never empty
-        with translated(f"write {name} in table {self._table}"):
+        with aws_errors(f"write {name} in table {self._table}"):
             try:
                 answer = self._client.update_item(
                     TableName=self._table,
@@ -100,7 +100,7 @@ class DynamoStore:
 
         An index that an earlier version made does not hold `since`: there, what has failed counts from its next try on.
         """
-        with translated(f"look for undone work in table {self._table}"):
+        with aws_errors(f"look for undone work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=INDEX,
@@ -114,7 +114,7 @@ class DynamoStore:
     def page(self, after: str | None, limit: int) -> RowPage:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
-        with translated(f"list the rows of table {self._table}"):
+        with aws_errors(f"list the rows of table {self._table}"):
             answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
         last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
         return RowPage(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
@@ -125,7 +125,7 @@ class DynamoStore:
         else:  # without a filter, what is read is what is given: so no more is read than wanted
             more = {"PaginationConfig": {"PageSize": limit}}
         found: list[Row] = []
-        with translated(f"look for work in table {self._table}"):
+        with aws_errors(f"look for work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=INDEX,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.dynamodb import INDEX, KEY
 from gromit.errors import ConfigError, Conflict, NotFound, Temporary
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXPIRY = "expire_at"
 """The attribute by which DynamoDB removes tombstones; in seconds since 1970."""
 POLL_S = 5.0
-PATIENCE_S = 1800.0
+TIMEOUT_S = 1800.0
 """An index on a table of some thousand small rows is made in minutes."""
 
 
@@ -33,7 +33,7 @@ _ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
 ]
 
 
-class Table:
+class TableSetup:
     """What a table lacks, and how it gets it."""
 
     def __init__(self, client: "DynamoDBClient", name: str, pause: Callable[[float], object]) -> None:
@@ -46,7 +46,7 @@ class Table:
 
         Raises `Conflict` for a table whose key is another one, or whose index of our name is.
         """
-        with translated(f"look at table {self._name}"):
+        with aws_errors(f"look at table {self._name}"):
             try:
                 table = self._client.describe_table(TableName=self._name)["Table"]
             except self._client.exceptions.ResourceNotFoundException:
@@ -85,7 +85,7 @@ class Table:
 
     def give(self, part: str) -> None:
         """Add one missing part; returns when it is there. Raises `Temporary` for an index that takes too long."""
-        with translated(f"give table {self._name} its {part}"):
+        with aws_errors(f"give table {self._name} its {part}"):
             match part:
                 case "index":
                     self._add_index()
@@ -102,7 +102,7 @@ class Table:
 
     def _create(self) -> None:
         made_by_another = suppress(self._client.exceptions.ResourceInUseException)
-        with translated(f"make table {self._name}"), made_by_another:
+        with aws_errors(f"make table {self._name}"), made_by_another:
             self._client.create_table(
                 TableName=self._name,
                 BillingMode="PAY_PER_REQUEST",
@@ -112,7 +112,7 @@ class Table:
             )
 
     def _wait(self) -> None:
-        with translated(f"wait for table {self._name}"):
+        with aws_errors(f"wait for table {self._name}"):
             self._client.get_waiter("table_exists").wait(TableName=self._name)
 
     def _add_index(self) -> None:
@@ -125,7 +125,7 @@ class Table:
             )
         waited = 0.0
         while not self._has_index():
-            if waited >= PATIENCE_S:
+            if waited >= TIMEOUT_S:
                 raise Temporary(f"the index of table {self._name} is still being made", hint="run `gromit migrate` again later")
             self._pause(POLL_S)
             waited += POLL_S

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.names import is_tag
 from gromit.core.stack.component_inputs import Image
 from gromit.errors import BackendError
@@ -58,7 +58,7 @@ class EcrImages:
         """AWS' answer; None if there is no such repository. The media type is left open, so that an index is found as well."""
         ids = [{"imageTag": tag} for tag in tags]
         registry = {"registryId": self._registry_id} if self._registry_id else {}
-        with translated(f"look up images of {repository}"):
+        with aws_errors(f"look up images of {repository}"):
             try:
                 return self._client.batch_get_image(repositoryName=repository, imageIds=ids, **registry)  # type: ignore[arg-type]
             except self._client.exceptions.RepositoryNotFoundException:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class EcsClusters:
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         """Those of the named clusters that are active, by name: a call for each 100. Raises `BackendError`."""
         asked, found = sorted(names), []
-        with translated("describe the clusters of environments"):
+        with aws_errors("describe the clusters of environments"):
             for at in range(0, len(asked), CLUSTERS_PER_CALL):
                 found += self._client.describe_clusters(clusters=asked[at : at + CLUSTERS_PER_CALL])["clusters"]
         return [
@@ -40,7 +40,7 @@ class EcsClusters:
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
         """What has happened to services of a cluster, the newest first; ECS keeps a hundred for each. Raises `BackendError`."""
         found = []
-        with translated(f"look at the events of cluster {cluster}"):
+        with aws_errors(f"look at the events of cluster {cluster}"):
             for at in range(0, len(services), SERVICES_PER_CALL):
                 answer = self._client.describe_services(cluster=cluster, services=services[at : at + SERVICES_PER_CALL])
                 found += [(e["createdAt"], s["serviceName"], e["message"]) for s in answer["services"] for e in s.get("events", [])]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import ServiceState
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class EcsServices:
 
     def look(self, environment: str) -> Sequence[ServiceState]:
         """All services of the environment's cluster, by component; empty if there is no such cluster, or it was deleted."""
-        with translated(f"look at the services of {environment}"):
+        with aws_errors(f"look at the services of {environment}"):
             try:
                 services = [s for s in self._services(environment) if s.get("status") != "INACTIVE"]
                 return [self._state(environment, s) for s in sorted(services, key=lambda s: s["serviceName"])]
@@ -38,7 +38,7 @@ class EcsServices:
 
     def restart(self, environment: str, component: str) -> None:
         """Begin a new deployment of the same task definition: ECS never takes up one again that its circuit breaker gave up."""
-        with translated(f"restart {component} of {environment}"):
+        with aws_errors(f"restart {component} of {environment}"):
             self._client.update_service(cluster=environment, service=component, forceNewDeployment=True)
 
     def _services(self, cluster: str) -> "Iterator[ServiceTypeDef]":

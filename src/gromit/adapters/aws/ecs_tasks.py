@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.dns.plan import PublicTask, TaskListing
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Temporary
@@ -52,7 +52,7 @@ class EcsTasks:
         """Tasks with a public address, as their interfaces tell: a call for each 1000. Raises `Denied` or `BackendError`."""
         found: list[PublicTask] = []
         reasons: list[str] = []
-        with _noted(reasons), translated("list the network interfaces of tasks"):
+        with _noted(reasons), aws_errors("list the network interfaces of tasks"):
             for interface in self._interfaces(_OURS):
                 tags = {t["Key"]: t["Value"] for t in interface.get("TagSet", [])}
                 found += self._task(interface, tags.get(CLUSTER_TAG), tags.get(SERVICE_TAG))
@@ -70,7 +70,7 @@ class EcsTasks:
         with _noted(reasons):
             for environment in self._busy(sorted(environments)):
                 homes |= self._running(environment)
-        with _noted(reasons), translated("look up the addresses of tasks"):
+        with _noted(reasons), aws_errors("look up the addresses of tasks"):
             for ids in _chunks(sorted(homes), VALUES_PER_FILTER):
                 for interface in self._interfaces([{"Name": "network-interface-id", "Values": [*ids]}]):
                     found += self._task(interface, *homes[interface["NetworkInterfaceId"]])
@@ -91,13 +91,13 @@ class EcsTasks:
     def _busy(self, environments: Sequence[str]) -> Iterator[str]:
         """Those environments whose cluster is there and has a running task."""
         for names in _chunks(environments if self._public else (), PER_CALL):
-            with translated("describe the clusters of environments"):
+            with aws_errors("describe the clusters of environments"):
                 clusters = self._ecs.describe_clusters(clusters=[*names])["clusters"]
             yield from (c["clusterName"] for c in clusters if c.get("status") == "ACTIVE" and c.get("runningTasksCount"))
 
     def _running(self, environment: str) -> Mapping[str, tuple[str, str]]:
         """Interface id to environment and component, for all running tasks of public components."""
-        with translated(f"look at the tasks of {environment}"):
+        with aws_errors(f"look at the tasks of {environment}"):
             try:
                 pages = self._ecs.get_paginator("list_tasks").paginate(cluster=environment, PaginationConfig={"PageSize": PER_CALL})
                 arns = [arn for page in pages for arn in page["taskArns"]]

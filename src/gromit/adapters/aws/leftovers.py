@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.ecs_services import EcsServices
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
 
 
-class AwsLeftovers:
+class AwsOrphanFinder:
     """The port `OrphanFinder`. Log groups, Cloud Map services, access points and task definitions are not looked for."""
 
     def __init__(self, ecs: "ECSClient", ec2: "EC2Client") -> None:
@@ -20,7 +20,7 @@ class AwsLeftovers:
 
     def find(self, environment: str) -> Sequence[str]:
         """Cluster, services and security groups, each by kind and name: a few calls. Raises `Denied` or `BackendError`."""
-        with translated(f"look for what is left of {environment}"):
+        with aws_errors(f"look for what is left of {environment}"):
             return [*self._cluster(environment), *sorted(self._groups(environment))]
 
     def _cluster(self, environment: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
 from gromit.errors import ConfigError
 
@@ -25,15 +25,15 @@ class PlatformParameter:
 
     def read(self) -> Platform:
         """The platform's ids. Raises `ConfigError` if they were never written, or naming what is wrong with them."""
-        with translated(f"read the parameter {self._name}"):
+        with aws_errors(f"read the parameter {self._name}"):
             try:
                 text = self._client.get_parameter(Name=self._name)["Parameter"].get("Value", "")
             except self._client.exceptions.ParameterNotFound:
                 raise ConfigError(f"there is no SSM parameter {self._name}", hint=_HINT) from None
-        return parse(text, self._name)
+        return parse_platform(text, self._name)
 
 
-def parse(text: str, name: str) -> Platform:
+def parse_platform(text: str, name: str) -> Platform:
     """The platform that a JSON text holds; fields that we do not know are left alone. Raises `ConfigError`."""
     try:
         platform = _PARSER.validate_json(text)

@@ -39,9 +39,9 @@ CLIENT = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempt
 
 PAGE = 300
 """Most record sets that Route53 gives in one answer."""
-PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Pauses before the second to seventh attempt of a request that Route53 puts off (throttled, prior request not complete)."""
-PACE_S = 0.2
+MIN_INTERVAL_S = 0.2
 """Shortest time from the end of one request that changes the zone to the next one, whoever of this process sends it."""
 
 _NAMED = 5
@@ -50,7 +50,7 @@ _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class Timing:
     """How time passes, in seconds."""
 
     monotonic: Callable[[], float]
@@ -61,7 +61,7 @@ class Clock:
 class Route53Zone:
     """The port `RecordStore`. One object may be used by many threads: they take turns."""
 
-    def __init__(self, client: "Route53Client", zone_id: str, domain: str, clock: Clock) -> None:
+    def __init__(self, client: "Route53Client", zone_id: str, domain: str, clock: Timing) -> None:
         """`domain` is the zone's name, or lies below it."""
         self._client = client
         self._zone_id = zone_id
@@ -128,7 +128,7 @@ class Route53Zone:
         every = [c for p in parts for c in p.changes]
         reason = self._patiently(partial(self._change, every))
         if not reason:
-            _tell(every, progress)
+            _report(every, progress)
             return []
         if len(parts) == 1:
             return [(parts[0], reason)]
@@ -156,10 +156,10 @@ class Route53Zone:
             try:
                 yield
             finally:
-                self._next_s = self._clock.monotonic() + PACE_S
+                self._next_s = self._clock.monotonic() + MIN_INTERVAL_S
 
     def _patiently(self, request: Callable[[], _Answer]) -> _Answer:
-        for pause_s in PAUSES_S:
+        for pause_s in BACKOFF_S:
             try:
                 return request()
             except Temporary as error:
@@ -169,7 +169,7 @@ class Route53Zone:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
-        with aws.translated(f"{doing} of zone {self._zone_id}"):
+        with aws.aws_errors(f"{doing} of zone {self._zone_id}"):
             try:
                 yield
             except self._client.exceptions.NoSuchHostedZone as error:
@@ -209,7 +209,7 @@ def _change(change: Change) -> "ChangeTypeDef":
     }
 
 
-def _tell(changes: Iterable[Change], progress: Progress) -> None:
+def _report(changes: Iterable[Change], progress: Progress) -> None:
     for change in changes:
         values = " ".join(sorted(change.record.values))
         log.info("dns.record", action=change.action.value, name=change.record.name, type=change.record.type, values=values)

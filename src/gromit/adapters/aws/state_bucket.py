@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
 from gromit.core.stack.terraform import STATE_KEY
@@ -60,7 +60,7 @@ class S3StateBucket:
 
     def unlock(self, lock: Lock | FoundLock) -> bool:
         """Delete exactly this lock; False if it was gone or is another one by now."""
-        with translated(f"release the lock of {lock.environment}"):
+        with aws_errors(f"release the lock of {lock.environment}"):
             try:
                 self.client.delete_object(Bucket=self.bucket, Key=lock_key(lock.environment), IfMatch=lock.etag)
             except ClientError as error:
@@ -102,7 +102,7 @@ class S3StateBucket:
                 f"the state of {environment} still holds {head.resources} resources",
                 hint=f"`gromit terraform {environment} -- state list` shows them; reap destroys them first",
             )
-        with translated(f"delete the state of {environment}"):
+        with aws_errors(f"delete the state of {environment}"):
             try:
                 self.client.delete_object(Bucket=self.bucket, Key=state_key(environment), IfMatch=etag)
             except ClientError as error:
@@ -115,7 +115,7 @@ class S3StateBucket:
     def keep_errored(self, environment: str, state: bytes) -> str:
         """Put a state that terraform could not save beside the real one; gives where. For people: nothing reads it by itself."""
         key = f"{state_key(environment)}.errored-{self.now():%Y%m%dT%H%M%S.%fZ}"
-        with translated(f"keep the unsaved state of {environment}"):
+        with aws_errors(f"keep the unsaved state of {environment}"):
             self.client.put_object(Bucket=self.bucket, Key=key, Body=state, ContentType="application/json")
         _log.error("state.rescued", env=environment, key=key)
         return f"s3://{self.bucket}/{key}"
@@ -128,7 +128,7 @@ class S3StateBucket:
         lock_id = self.new_id()
         body = json.dumps(self._body(lock_id, environment, owner, operation)).encode()
         key = lock_key(environment)
-        with translated(f"lock the state of {environment}"):
+        with aws_errors(f"lock the state of {environment}"):
             try:
                 answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **condition)
                 return Lock(environment=environment, id=lock_id, etag=answer["ETag"])
@@ -159,7 +159,7 @@ class S3StateBucket:
         return _head(environment, _parsed(body)), etag
 
     def _get(self, key: str, doing: str) -> tuple[bytes, str] | None:
-        with translated(doing):
+        with aws_errors(doing):
             try:
                 answer = self.client.get_object(Bucket=self.bucket, Key=key)
                 return answer["Body"].read(), answer["ETag"]

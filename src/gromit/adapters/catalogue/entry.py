@@ -92,14 +92,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Size(_Strict):
+class ComponentSize(_Strict):
     """`size` of an entry."""
 
     cpu: int = Field(256, description="CPU units, 1024 to a core")
     memory: int = Field(512, description="MiB")
 
 
-class Entry(_Strict):
+class CatalogueEntry(_Strict):
     """One component, as a catalogue file says it."""
 
     name: str = Field(description="name of the component, a DNS label")
@@ -113,22 +113,22 @@ class Entry(_Strict):
     templates: Annotated[str, AfterValidator(_folder)] | None = Field(None, description="folder of its config templates")
     environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field({}, description="plain variables")
     secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field({}, description="variables to the ARNs of their values")
-    size: Size = Field(Size(), description="what Fargate gives it")
+    size: ComponentSize = Field(ComponentSize(), description="what Fargate gives it")
 
 
-def parse_entry(raw: object, where: str) -> Entry:
+def parse_entry(raw: object, where: str) -> CatalogueEntry:
     """An entry from parsed YAML. Raises `ConfigError` that begins with `where` and names component and key."""
     if not isinstance(raw, dict):
         raise ConfigError(f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`")
     try:
-        entry = Entry.model_validate(raw)
+        entry = CatalogueEntry.model_validate(raw)
     except ValidationError as error:
         raise _explained(error, f"{where}: component {raw.get('name', '(unnamed)')}") from None
     _check_together(entry, f"{where}: component {entry.name}")
     return entry
 
 
-def to_component(entry: Entry, templates: Mapping[str, str], where: str) -> Component:
+def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str) -> Component:
     """The component that an entry means, with the texts of its templates."""
     try:
         return Component(
@@ -150,7 +150,7 @@ def to_component(entry: Entry, templates: Mapping[str, str], where: str) -> Comp
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _check_together(entry: Entry, where: str) -> None:
+def _check_together(entry: CatalogueEntry, where: str) -> None:
     """Rules over several keys."""
     if both := sorted(entry.environment.keys() & entry.secrets.keys()):
         raise ConfigError(f"{where}: {both[0]} is in environment and in secrets", hint="name it in one of them")
@@ -172,6 +172,6 @@ def _explained(error: ValidationError, where: str) -> ConfigError:
     own = first["msg"].removeprefix("Value error, ")
     told = own if own != first["msg"] else own[:1].lower() + own[1:]
     why = _EXPLAINED.get(first["type"], told)
-    near = get_close_matches(key, Entry.model_fields, n=1)
+    near = get_close_matches(key, CatalogueEntry.model_fields, n=1)
     hint = f"did you mean {near[0]}?" if first["type"] == "extra_forbidden" and near else "docs/reference/catalogue.md has all keys"
     return ConfigError(f"{where}: {key}: {why}", hint=hint)

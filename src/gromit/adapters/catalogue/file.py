@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 import yaml
 
-from gromit.adapters.catalogue.entry import Entry, parse_entry, to_component
+from gromit.adapters.catalogue.entry import CatalogueEntry, parse_entry, to_component
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME, check_syntax
 from gromit.errors import ConfigError
@@ -25,7 +25,7 @@ SUFFIX = ".j2"
 _log = structlog.get_logger(__name__)
 
 
-def load(path: Path | None = None, repositories: Iterable[str] | None = None) -> Catalogue:
+def load_catalogue(path: Path | None = None, repositories: Iterable[str] | None = None) -> Catalogue:
     """The catalogue in `path` (None: the shipped one), cut to `repositories` if any are given (`GROMIT_REPOS`).
 
     Raises `ConfigError` that names the file, the component, the key and what to do.
@@ -68,7 +68,7 @@ def _extended(path: Path, base: object) -> dict[str, Component]:
     return dict(_read(SHIPPED))
 
 
-def _component(path: Path, entry: Entry) -> Component:
+def _component(path: Path, entry: CatalogueEntry) -> Component:
     templates = _templates(path, entry) if entry.templates is not None else {}
     component = to_component(entry, templates, str(path))
     for file, text in templates.items():
@@ -79,7 +79,7 @@ def _component(path: Path, entry: Entry) -> Component:
     return component
 
 
-def _templates(path: Path, entry: Entry) -> Mapping[str, str]:
+def _templates(path: Path, entry: CatalogueEntry) -> Mapping[str, str]:
     """The texts of an entry's templates: from `templates/<folder>` beside the file, else from the shipped ones."""
     where = f"{path}: component {entry.name}: templates"
     beside = [path.parent / TEMPLATES, SHIPPED.parent / TEMPLATES]

@@ -37,7 +37,7 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def config_tree_errors(path: Path) -> Iterator[None]:
     """Run a block of file operations at or below `path`; what goes wrong in it comes out as one of our errors."""
     try:
         yield
@@ -57,8 +57,8 @@ def translated(path: Path) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class Folder:
-    """An open folder. Operations raise `OSError`; wrap them in `translated`."""
+class SafeFolder:
+    """An open folder. Operations raise `OSError`; wrap them in `config_tree_errors`."""
 
     fd: int
     path: Path
@@ -71,7 +71,7 @@ class Folder:
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         os.close(self.fd)
 
-    def child(self, name: str, *, make: bool = False) -> "Folder":
+    def child(self, name: str, *, make: bool = False) -> "SafeFolder":
         """The folder `name` in this one, made if asked for (readable by everyone, as containers run as anybody)."""
         _one(name)
         made = False
@@ -79,7 +79,7 @@ class Folder:
             with suppress(FileExistsError):
                 os.mkdir(name, 0o755, dir_fd=self.fd)
                 made = True
-        child = Folder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd), self.path / name, self.write)
+        child = SafeFolder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd), self.path / name, self.write)
         if made:
             os.fchmod(child.fd, 0o755)
             os.fsync(self.fd)
@@ -166,9 +166,9 @@ class Folder:
                     yield os.fsencode(f"{prefix}/{name}" if prefix else name), content
 
 
-def open_folder(path: Path, write: Writer = os.write) -> Folder:
+def open_folder(path: Path, write: Writer = os.write) -> SafeFolder:
     """Open a folder that the operator named; here, and only here, links are followed. Raises `OSError`."""
-    return Folder(os.open(path, _FOLDER), path, write)
+    return SafeFolder(os.open(path, _FOLDER), path, write)
 
 
 def config_hash(path: Path) -> str:
@@ -176,7 +176,7 @@ def config_hash(path: Path) -> str:
 
     Its definition is `core.config_files.folder_hash`.
     """
-    with translated(path):
+    with config_tree_errors(path):
         try:
             folder = open_folder(path)
         except FileNotFoundError:

@@ -13,9 +13,9 @@ from pathlib import Path
 import structlog
 
 from gromit.adapters.config_tree import suspension
-from gromit.adapters.config_tree.folder import Folder, Writer, open_folder, translated
+from gromit.adapters.config_tree.folder import SafeFolder, Writer, config_tree_errors, open_folder
 from gromit.adapters.config_tree.suspension import Suspension
-from gromit.adapters.config_tree.update import NOTE, Update, plan_update, read_note
+from gromit.adapters.config_tree.update import MANIFEST, FolderUpdate, plan_update, read_manifest
 from gromit.core.names import is_environment_name
 from gromit.core.stack.catalogue import COMPONENT_NAME
 from gromit.core.stack.config_files import FILE_NAME
@@ -56,7 +56,7 @@ class ConfigTree:
                     f"{self._root / suspension.FILE} is not a regular file, so it is unclear whether work may go on",
                     hint="remove it; `gromit suspend` writes a proper one",
                 )
-            return suspension.parse(_read_note(root))
+            return suspension.parse_suspension(_read_note(root))
 
     def suspend(self, wanted: Suspension) -> None:
         """Stop all processing. Raises `Conflict` if somebody has already done so: their reason stands."""
@@ -87,7 +87,7 @@ class ConfigTree:
         that `files` does not know lose what nobody touched.
         """
         _check_names(environment, files)
-        with self._opened() as root, translated(self._root / environment), ExitStack() as stack:
+        with self._opened() as root, config_tree_errors(self._root / environment), ExitStack() as stack:
             home = stack.enter_context(root.child(environment, make=True))
             folders = {name: stack.enter_context(home.child(name, make=True)) for name in sorted(files)}
             updates = [plan_update(folder, files[name]) for name, folder in folders.items()]
@@ -104,7 +104,7 @@ class ConfigTree:
     def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
         """The hash of each component's folder as it lies; those without a folder are not in it. Writes nothing."""
         _check_names(environment, {name: {} for name in components})
-        with self._opened() as root, translated(self._root / environment), ExitStack() as stack:
+        with self._opened() as root, config_tree_errors(self._root / environment), ExitStack() as stack:
             if root.mode(environment) is None:
                 return {}
             home = stack.enter_context(root.child(environment))
@@ -115,7 +115,7 @@ class ConfigTree:
         """Remove the environment's folder with all that lies in it, if it is there."""
         _check_names(environment, {})
         path = self._root / environment
-        with self._opened() as root, translated(path):
+        with self._opened() as root, config_tree_errors(path):
             mode = root.mode(environment)
             if mode is None:
                 return
@@ -126,7 +126,7 @@ class ConfigTree:
             _log.info("config.environment_removed", path=str(path))
 
     @contextmanager
-    def _opened(self) -> Iterator[Folder]:
+    def _opened(self) -> Iterator[SafeFolder]:
         """The root, held open, after a look at its marker."""
         with self._fails_closed():
             root = open_folder(self._root, self._write)
@@ -171,7 +171,7 @@ def init_root(path: Path) -> bool:
 
 
 def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse whatever is not a name of ours; `Folder` refuses once more what would lead out of the tree."""
+    """Refuse whatever is not a name of ours; `SafeFolder` refuses once more what would lead out of the tree."""
     if not is_environment_name(environment):
         raise InvalidInput(f"{environment!r} is not the name of an environment")
     for component, texts in files.items():
@@ -182,7 +182,7 @@ def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> No
                 raise InvalidInput(f"{file!r} of component {component} is not the name of a config file")
 
 
-def _left_behind(home: Folder, files: Mapping[str, object], stack: ExitStack) -> dict[str, Update]:
+def _left_behind(home: SafeFolder, files: Mapping[str, object], stack: ExitStack) -> dict[str, FolderUpdate]:
     """Folders that gromit once filled for components which are no more."""
     left = {}
     for name in home.names():
@@ -190,19 +190,19 @@ def _left_behind(home: Folder, files: Mapping[str, object], stack: ExitStack) ->
         if name in files or mode is None or not stat.S_ISDIR(mode):
             continue
         folder = stack.enter_context(home.child(name))
-        if read_note(folder) is not None:
+        if read_manifest(folder) is not None:
             left[name] = plan_update(folder, {})
     return left
 
 
-def _drop_if_empty(home: Folder, name: str, folder: Folder) -> None:
+def _drop_if_empty(home: SafeFolder, name: str, folder: SafeFolder) -> None:
     """Remove a folder in which nothing is left but gromit's own note."""
-    if folder.names() in ([], [NOTE]):
-        folder.remove(NOTE)
+    if folder.names() in ([], [MANIFEST]):
+        folder.remove(MANIFEST)
         home.remove_folder(name)
 
 
-def _read_note(root: Folder) -> bytes:
+def _read_note(root: SafeFolder) -> bytes:
     try:
         return (root.read(suspension.FILE) or b"")[:_LONGEST_NOTE]
     except PermissionError:

@@ -30,7 +30,7 @@ def dump(suspension: Suspension) -> bytes:
     return json.dumps(asdict(suspension), indent=1).encode() + b"\n"
 
 
-def parse(content: bytes) -> Suspension:
+def parse_suspension(content: bytes) -> Suspension:
     """What a file says: our JSON, or whatever a person wrote (`echo upgrading mongo > /config/noprocess`), or nothing at all."""
     text = content.decode(errors="replace")
     try:

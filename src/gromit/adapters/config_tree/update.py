@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from gromit.adapters.config_tree.folder import TEMPORARY, Folder
+from gromit.adapters.config_tree.folder import TEMPORARY, SafeFolder
 from gromit.core.stack.config_files import BOOKKEEPING, FILE_NAME, FileAction, decide_file_action, file_hash
 
-NOTE = f"{BOOKKEEPING}.json"
+MANIFEST = f"{BOOKKEEPING}.json"
 
 _log = structlog.get_logger(__name__)
 
@@ -24,10 +24,10 @@ Rendered = Mapping[str, frozenset[str]]
 
 
 @dataclass(slots=True)
-class Update:
+class FolderUpdate:
     """What is to be done in one folder. Stage all folders, then finish all: what cannot be written fails before a file changes."""
 
-    folder: Folder
+    folder: SafeFolder
     rendered: Rendered
     wanted: Mapping[str, bytes]
     present: Mapping[str, str | None]
@@ -46,7 +46,7 @@ class Update:
         """Put everything in place. A file that a person saved since the plan was made is left to them."""
         noted = self.rendered
         if self._note is not None:
-            self.folder.put(self._note, NOTE)
+            self.folder.put(self._note, MANIFEST)
             noted = self._ahead()
         settled = {f: frozenset({file_hash(self.wanted[f])}) for f in self._of(FileAction.UNCHANGED) if f in self.wanted}
         for file in self.wanted.keys() & self._of(FileAction.KEEP):
@@ -60,7 +60,7 @@ class Update:
                 _log.info("config.removed", path=str(self.folder.path / file))
         settled = {file: hashes for file, hashes in settled.items() if hashes}
         if settled != noted:
-            self.folder.put(self.folder.stage(_dump(settled)), NOTE)
+            self.folder.put(self.folder.stage(_dump(settled)), MANIFEST)
         self.folder.sync()
 
     def _put(self, file: str, staged: str) -> frozenset[str]:
@@ -84,34 +84,34 @@ class Update:
         return name
 
 
-def plan_update(folder: Folder, files: Mapping[str, str]) -> Update:
+def plan_update(folder: SafeFolder, files: Mapping[str, str]) -> FolderUpdate:
     """What to do so that `folder` holds `files` (name to text); clears away what a killed run left half-written."""
     for name in folder.names():
         if name.startswith(TEMPORARY):
             folder.remove(name)
-    rendered = read_note(folder) or {}
+    rendered = read_manifest(folder) or {}
     wanted = {file: text.encode() for file, text in files.items()}
     present = {file: folder.hash_of(file) for file in sorted(wanted.keys() | rendered.keys())}
     steps = {
         file: decide_file_action(rendered.get(file, frozenset()), there, file_hash(wanted[file]) if file in wanted else None)
         for file, there in present.items()
     }
-    return Update(folder, rendered, wanted, present, steps)
+    return FolderUpdate(folder, rendered, wanted, present, steps)
 
 
-def read_note(folder: Folder) -> Rendered | None:
+def read_manifest(folder: SafeFolder) -> Rendered | None:
     """What gromit noted in a folder; None if it never did.
 
     A note that cannot be understood counts as empty: every file is then taken for a person's, and kept.
     """
-    content = folder.read(NOTE)
+    content = folder.read(MANIFEST)
     if content is None:
         return None
     try:
         noted = json.loads(content)["rendered"]
         return {file: frozenset(map(str, hashes)) for file, hashes in noted.items() if FILE_NAME.fullmatch(file)}
     except (ValueError, KeyError, TypeError, AttributeError):
-        _log.warning("config.note_unreadable", path=str(folder.path / NOTE))
+        _log.warning("config.note_unreadable", path=str(folder.path / MANIFEST))
         return {}
 
 

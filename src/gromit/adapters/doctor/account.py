@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.doctor.installation import AwsIdentity, BucketFacts, ZoneFacts
 from gromit.errors import NotFound
 
@@ -21,16 +21,16 @@ _NO_KEY_PAIR = "InvalidKeyPair.NotFound"
 _NOT_CLOSED = "NoSuchPublicAccessBlockConfiguration"
 
 
-def look_up_identity(sts: "STSClient") -> AwsIdentity:
+def get_identity(sts: "STSClient") -> AwsIdentity:
     """Who AWS says we are. No right is needed for that. Raises `Denied` without credentials."""
-    with translated("ask AWS who we are"):
+    with aws_errors("ask AWS who we are"):
         answer = sts.get_caller_identity()
     return AwsIdentity(answer["Account"], answer["Arn"])
 
 
 def has_key_pair(ec2: "EC2Client", name: str) -> bool:
     """Whether EC2 has a key pair of this name in our region."""
-    with translated(f"look at key pair {name}"):
+    with aws_errors(f"look at key pair {name}"):
         try:
             return bool(ec2.describe_key_pairs(KeyNames=[name])["KeyPairs"])
         except ClientError as error:
@@ -39,9 +39,9 @@ def has_key_pair(ec2: "EC2Client", name: str) -> bool:
             raise
 
 
-def look_at_bucket(s3: "S3Client", name: str) -> BucketFacts:
+def get_bucket(s3: "S3Client", name: str) -> BucketFacts:
     """How the bucket of states is kept. Raises `NotFound`."""
-    with translated(f"look at bucket {name}"):
+    with aws_errors(f"look at bucket {name}"):
         try:
             versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
         except ClientError as error:
@@ -53,7 +53,7 @@ def look_at_bucket(s3: "S3Client", name: str) -> BucketFacts:
 
 def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:
     """Whether there is a registry for the images of a repository."""
-    with translated(f"look at registry {repository}"):
+    with aws_errors(f"look at registry {repository}"):
         try:
             if registry_id is None:
                 return bool(ecr.describe_repositories(repositoryNames=[repository])["repositories"])
@@ -62,9 +62,9 @@ def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> 
             return False  # the others for a name that no registry can have
 
 
-def look_at_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
+def get_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
     """The zone, with the name servers that Route53 gave it; a private one has none. Raises `NotFound`."""
-    with translated(f"look at zone {zone_id}"):
+    with aws_errors(f"look at zone {zone_id}"):
         try:
             answer = route53.get_hosted_zone(Id=zone_id)
         except (route53.exceptions.NoSuchHostedZone, route53.exceptions.InvalidInput) as error:

@@ -8,18 +8,18 @@ import dns.resolver
 
 from gromit.errors import Temporary
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 """Seconds for a question, with all its repetitions."""
 
 
-def look_up_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]:
+def get_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]:
     """The NS records of a domain, as `resolver` (`address:port`; None: this machine's own) answers; empty if there are none.
 
     A resolver goes down from the root, so what it answers is where the parent zone sends everybody.
     Raises `Temporary` if nobody answers, or those who should know it do not.
     """
     try:
-        answer = _resolver(resolver).resolve(dns.name.from_text(domain), "NS", raise_on_no_answer=False, lifetime=PATIENCE_S)
+        answer = _resolver(resolver).resolve(dns.name.from_text(domain), "NS", raise_on_no_answer=False, lifetime=TIMEOUT_S)
     except dns.resolver.NXDOMAIN:
         return frozenset()
     except (dns.exception.DNSException, OSError) as error:

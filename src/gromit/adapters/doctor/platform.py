@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
 
 if TYPE_CHECKING:
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
 
-Problems = Mapping[str, str]
+ProblemsById = Mapping[str, str]
 
 _MISSING = "does not exist"
 
 
-def vpc_problems(ec2: "EC2Client", platform: Platform) -> Problems:
+def vpc_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
     """Whether the VPC is there, with the CIDR that is named."""
-    with translated(f"look at VPC {platform.vpc_id}"):
+    with aws_errors(f"look at VPC {platform.vpc_id}"):
         found = ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}])["Vpcs"]
     if not found:
         return {platform.vpc_id: _MISSING}
@@ -27,10 +27,10 @@ def vpc_problems(ec2: "EC2Client", platform: Platform) -> Problems:
     return {} if platform.vpc_cidr in blocks else {platform.vpc_id: f"has {' '.join(sorted(blocks))}, not {platform.vpc_cidr}"}
 
 
-def subnet_problems(ec2: "EC2Client", platform: Platform) -> Problems:
+def subnet_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
     """Whether all subnets are there, in that VPC."""
     wanted = [*platform.public_subnets, *platform.private_subnets]
-    with translated("look at the subnets"):
+    with aws_errors("look at the subnets"):
         pages = ec2.get_paginator("describe_subnets").paginate(Filters=[{"Name": "subnet-id", "Values": wanted}])
         homes = {s["SubnetId"]: s["VpcId"] for page in pages for s in page["Subnets"]}
     missing = {subnet: _MISSING for subnet in wanted if subnet not in homes}
@@ -38,9 +38,9 @@ def subnet_problems(ec2: "EC2Client", platform: Platform) -> Problems:
     return {**missing, **strange}
 
 
-def namespace_problems(discovery: "ServiceDiscoveryClient", platform: Platform) -> Problems:
+def namespace_problems(discovery: "ServiceDiscoveryClient", platform: Platform) -> ProblemsById:
     """Whether the Cloud Map namespace is there, and answered by DNS inside the VPC."""
-    with translated(f"look at namespace {platform.namespace_id}"):
+    with aws_errors(f"look at namespace {platform.namespace_id}"):
         try:
             kind = discovery.get_namespace(Id=platform.namespace_id)["Namespace"].get("Type", "")
         except discovery.exceptions.NamespaceNotFound:
@@ -48,9 +48,9 @@ def namespace_problems(discovery: "ServiceDiscoveryClient", platform: Platform) 
     return {} if kind == "DNS_PRIVATE" else {platform.namespace_id: f"is {kind}, not DNS_PRIVATE"}
 
 
-def file_system_problems(efs: "EFSClient", platform: Platform) -> Problems:
+def file_system_problems(efs: "EFSClient", platform: Platform) -> ProblemsById:
     """Whether the file system is there, ready and encrypted."""
-    with translated(f"look at file system {platform.file_system_id}"):
+    with aws_errors(f"look at file system {platform.file_system_id}"):
         try:
             found = efs.describe_file_systems(FileSystemId=platform.file_system_id)["FileSystems"]
         except efs.exceptions.FileSystemNotFound:
@@ -62,10 +62,10 @@ def file_system_problems(efs: "EFSClient", platform: Platform) -> Problems:
     return {platform.file_system_id: " and ".join(faults)} if faults else {}
 
 
-def role_problems(iam: "IAMClient", platform: Platform) -> Problems:
+def role_problems(iam: "IAMClient", platform: Platform) -> ProblemsById:
     """Whether the execution role of environments is there, under that very ARN."""
     arn = platform.execution_role_arn
-    with translated(f"look at role {arn}"):
+    with aws_errors(f"look at role {arn}"):
         try:
             found = iam.get_role(RoleName=arn.rsplit("/", 1)[-1])["Role"]["Arn"]
         except iam.exceptions.NoSuchEntityException:

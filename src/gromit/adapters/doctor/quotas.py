@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.errors import BackendError, Denied, Temporary
 
@@ -71,7 +71,7 @@ class QuotaClients:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedResources:
     """What is counted in: None where it is not known, so that nothing can be counted there."""
 
     namespace_id: str | None
@@ -82,7 +82,7 @@ class Counted:
 class AwsQuotas:
     """Limits and use of all quotas."""
 
-    def __init__(self, clients: QuotaClients, counted: Counted, now: Callable[[], datetime]) -> None:
+    def __init__(self, clients: QuotaClients, counted: CountedResources, now: Callable[[], datetime]) -> None:
         self._ask = clients
         self._in = counted
         self._now = now
@@ -111,14 +111,14 @@ class AwsQuotas:
             raise
 
     def _find_by_code(self, service: str, code: str) -> "ServiceQuotaTypeDef":
-        with translated(f"look up the quota {service} {code}"):
+        with aws_errors(f"look up the quota {service} {code}"):
             try:
                 return self._ask.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
             except self._ask.quotas.exceptions.NoSuchResourceException:
                 return self._ask.quotas.get_aws_default_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
 
     def _find_by_name(self, service: str, words: str) -> "ServiceQuotaTypeDef":
-        with translated(f"look for the quota of {words} among those of {service}"):
+        with aws_errors(f"look for the quota of {words} among those of {service}"):
             for page in self._ask.quotas.get_paginator("list_service_quotas").paginate(ServiceCode=service):
                 for quota in page["Quotas"]:
                     if words in quota.get("QuotaName", "").lower():
@@ -131,7 +131,7 @@ class AwsQuotas:
             return QuotaUsage(None, None, "cluster.zoneid is not set")
 
         def look() -> QuotaUsage:
-            with translated(f"look up how many records zone {zone} may have"):
+            with aws_errors(f"look up how many records zone {zone} may have"):
                 answer = self._ask.route53.get_hosted_zone_limit(HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE")
             return QuotaUsage(answer["Limit"]["Value"], answer["Count"])
 
@@ -144,7 +144,7 @@ class AwsQuotas:
         if not metric.get("MetricName"):
             return None
         end = self._now()
-        with translated(f"look up the metric {metric['MetricName']}"):
+        with aws_errors(f"look up the metric {metric['MetricName']}"):
             points = self._ask.metrics.get_metric_statistics(
                 Namespace=metric.get("MetricNamespace", "AWS/Usage"),
                 MetricName=metric["MetricName"],
@@ -157,7 +157,7 @@ class AwsQuotas:
         return max((point.get("Maximum", 0.0) for point in points), default=None)
 
     def _count(self, quota: Quota) -> float | None:
-        with translated(f"count {quota}"):
+        with aws_errors(f"count {quota}"):
             match quota:
                 case Quota.GROUPS:
                     return _length(self._ask.ec2, "describe_security_groups", "SecurityGroups")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.doctor.rights import Permission
 from gromit.core.stack.terraform import STATE_KEY
 
@@ -26,7 +26,7 @@ def simulate(iam: "IAMClient", role: str, rights: Iterable[Permission]) -> Mappi
 
     One call for each resource. Raises `Denied` without the right to ask.
     """
-    with translated(f"ask what role {role} may do"):
+    with aws_errors(f"ask what role {role} may do"):
         try:
             arn = iam.get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]["Arn"]
         except iam.exceptions.NoSuchEntityException:

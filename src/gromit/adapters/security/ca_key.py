@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.adapters.private_files import PRIVATE
-from gromit.adapters.private_files import translated as file_work
+from gromit.adapters.private_files import private_file_errors as file_work
 from gromit.core.security.certificates import CertificateAuthority, Key
 from gromit.errors import ConfigError, Conflict, NotFound
 
@@ -35,7 +35,7 @@ def parse_key(pem: bytes) -> Key:
     return key
 
 
-def parse(pem: str) -> tuple[Key, x509.Certificate | None]:
+def parse_ca_pem(pem: str) -> tuple[Key, x509.Certificate | None]:
     """The key and, if it is there, the certificate. Raises `ConfigError` that shows nothing of the text."""
     try:
         key = parse_key(pem.encode())
@@ -45,7 +45,7 @@ def parse(pem: str) -> tuple[Key, x509.Certificate | None]:
     return key, certificate
 
 
-def belong_together(key: Key, certificate: x509.Certificate) -> bool:
+def key_matches_certificate(key: Key, certificate: x509.Certificate) -> bool:
     """Whether the certificate is that of the key."""
     return key.public_key() == certificate.public_key()
 
@@ -81,11 +81,11 @@ class KeySecret:
 
     def put(self, authority: CertificateAuthority) -> None:
         """Give it its value. Raises `NotFound`, `Conflict` if it has one, `Denied`, `Temporary` or `BackendError`."""
-        with translated(f"look at the secret {self._name}"):
+        with aws_errors(f"look at the secret {self._name}"):
             versions = self._describe().get("VersionIdsToStages", {})
         if any(_CURRENT in stages for stages in versions.values()):
             raise Conflict(f"the secret {self._name} has a value", hint="it holds the key of a CA, which is never overwritten")
-        with translated(f"write the secret {self._name}"):
+        with aws_errors(f"write the secret {self._name}"):
             self._client.put_secret_value(SecretId=self._name, SecretString=render(authority))
 
     def _describe(self) -> dict[str, Any]:

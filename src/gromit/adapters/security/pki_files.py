@@ -23,8 +23,17 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
 
-from gromit.adapters.private_files import FOLDER, PUBLIC, WatchedFile, commit, exclusive, stage, translated, write_whole
-from gromit.adapters.security.ca_key import belong_together, parse, parse_key
+from gromit.adapters.private_files import (
+    FOLDER,
+    PUBLIC,
+    WatchedFile,
+    commit,
+    file_lock,
+    private_file_errors,
+    stage,
+    write_atomically,
+)
+from gromit.adapters.security.ca_key import key_matches_certificate, parse_ca_pem, parse_key
 from gromit.core.security.certificates import CA_NAME, CertificateAuthority, IssuedCertificate, Key, Kind, parse_denylist
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, NotFound, TrustError
@@ -45,11 +54,11 @@ class PkiFiles:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Keep other processes out, and finish what one of them left half done."""
-        with translated(f"make the folder {self._folder}"):
+        with private_file_errors(f"make the folder {self._folder}"):
             self._folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
             if self._folder.stat().st_mode & 0o077:
                 raise ConfigError(f"{self._folder} is open to others", hint=f"chmod 700 {self._folder}, if it is for the CA alone")
-        with exclusive(self._folder / ".lock"):
+        with file_lock(self._folder / ".lock"):
             self._finish()
             yield
 
@@ -57,7 +66,7 @@ class PkiFiles:
         """Let the files of each name lie in the folder of a part from now on; those that lie elsewhere are moved there."""
         for name, part in parts.items():
             after = self._folder / part
-            with translated(f"make the folder {after}, with the files of {name}"):
+            with private_file_errors(f"make the folder {after}, with the files of {name}"):
                 after.mkdir(mode=FOLDER, exist_ok=True)
                 for file in (f"{name}-key.pem", f"{name}.pem", f"{name}.p12"):
                     found = [before / file for before in (self._folder, *self._parts()) if (before / file).exists()]
@@ -84,7 +93,7 @@ class PkiFiles:
     def publish_ca(self, certificate: x509.Certificate) -> None:
         """See to it that the CA's certificate is in the folder and in those of the parts, and a deny list."""
         if not self._cert(CA_NAME).exists():
-            write_whole(self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC)
+            write_atomically(self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC)
         self._begin_denylist()
         self._hand_out()
 
@@ -94,7 +103,7 @@ class PkiFiles:
             return self._authority_by(self._ca_key)
         if not self._cert(CA_NAME).exists():
             raise NotFound(f"there is no CA in {self._folder}", hint="make one with `gromit pki init`")
-        with translated(f"read the CA in {self._folder}"):
+        with private_file_errors(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
         try:
             return CertificateAuthority(x509.load_pem_x509_certificate(certificate), parse_key(key))
@@ -106,7 +115,7 @@ class PkiFiles:
         path = self._folder / "index.json"
         if not path.exists():
             return ()
-        with translated(f"read {path}"):
+        with private_file_errors(f"read {path}"):
             text = path.read_text("utf-8")
         try:
             return tuple(_issued(line) for line in json.loads(text)["issued"])
@@ -116,7 +125,7 @@ class PkiFiles:
     def append(self, line: IssuedCertificate) -> None:
         """Note that a certificate is issued. Done before its files are written, so that none exists unknown."""
         lines = [_json_of(each) for each in (*self.index(), line)]
-        write_whole(self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode())
+        write_atomically(self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode())
 
     def has_files(self, name: str) -> bool:
         """Whether files of that name are there."""
@@ -139,30 +148,30 @@ class PkiFiles:
         encryption = BestAvailableEncryption(password.encode())
         chain = [self.authority().certificate]
         data = pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain, encryption)
-        write_whole(self._path(name, ".p12"), data)
+        write_atomically(self._path(name, ".p12"), data)
 
     def denied(self) -> frozenset[str]:
         """Revoked serials; empty if the list was never begun. Raises `TrustError` or `ConfigError`."""
         if not self.denylist.exists():
             return frozenset()
-        with translated(f"read {self.denylist}"):
+        with private_file_errors(f"read {self.denylist}"):
             return parse_denylist(self.denylist.read_text("utf-8"))
 
     def deny(self, remarks: Mapping[str, str]) -> None:
         """Add serials, each with a remark, to the deny list; what is in it stays as it is."""
-        with translated(f"read {self.denylist}"):
+        with private_file_errors(f"read {self.denylist}"):
             text = self.denylist.read_text("utf-8") if self.denylist.exists() else ""
         text += "" if not text or text.endswith("\n") else "\n"
         text += "".join(f"{serial}  # {remark}\n" for serial, remark in remarks.items())
-        write_whole(self.denylist, text.encode(), mode=PUBLIC)
+        write_atomically(self.denylist, text.encode(), mode=PUBLIC)
         self._hand_out()
 
     def _authority_by(self, pem: str) -> CertificateAuthority:
         """The CA whose key comes from outside; the folder's certificate must be that of the key, if there is one."""
-        key, certificate = parse(pem)
+        key, certificate = parse_ca_pem(pem)
         path = self._cert(CA_NAME)
         if path.exists():
-            with translated(f"read {path}"):
+            with private_file_errors(f"read {path}"):
                 text = path.read_bytes()
             try:
                 certificate = x509.load_pem_x509_certificate(text)
@@ -170,7 +179,7 @@ class PkiFiles:
                 raise ConfigError(f"{path} is not a certificate", hint="restore it, or move it away") from None
         if certificate is None:
             raise NotFound(f"there is no CA in {self._folder}", hint="pki.ca_key has its key alone: put its ca.pem into the folder")
-        if not belong_together(key, certificate):
+        if not key_matches_certificate(key, certificate):
             raise ConfigError(
                 f"the key of pki.ca_key is not that of the CA in {self._folder}",
                 hint="give the key of that CA; for a new CA use a new folder",
@@ -179,7 +188,7 @@ class PkiFiles:
 
     def _begin_denylist(self) -> None:
         if not self.denylist.exists():
-            write_whole(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
+            write_atomically(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
 
     def _parts(self) -> list[Path]:
         """Folders of parts: those that hold a copy of the CA's certificate, or are about to."""
@@ -191,14 +200,14 @@ class PkiFiles:
         for part in self._parts():
             for source, name in ((self._cert(CA_NAME), f"{CA_NAME}.pem"), (self.denylist, "denylist")):
                 copy = part / name
-                with translated(f"read {source} and {copy}"):
+                with private_file_errors(f"read {source} and {copy}"):
                     text = source.read_bytes()
                     is_right = copy.exists() and copy.read_bytes() == text
                 if not is_right:
-                    write_whole(copy, text, mode=PUBLIC)
+                    write_atomically(copy, text, mode=PUBLIC)
 
     def _write_pair(self, name: str, certificate: x509.Certificate, key: Key) -> None:
-        with translated(f"write the certificate {name} in {self.folder_of(name)}"):
+        with private_file_errors(f"write the certificate {name} in {self.folder_of(name)}"):
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             new_key = stage(self._key(name), pem, suffix=NEW)
             new_cert = stage(self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW)
@@ -208,7 +217,7 @@ class PkiFiles:
     def _finish(self) -> None:
         """Complete or drop a pair that a crash left half renamed: it is complete once both files were on disk."""
         for folder in (self._folder, *self._parts()):
-            with translated(f"finish an interrupted change in {folder}"):
+            with private_file_errors(f"finish an interrupted change in {folder}"):
                 _finish_in(folder)
 
     def _cert(self, name: str) -> Path:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gromit.adapters.private_files import WatchedFile, exclusive, translated, write_whole
+from gromit.adapters.private_files import WatchedFile, file_lock, private_file_errors, write_atomically
 from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_iso
 from gromit.errors import ConfigError, InvalidInput
@@ -30,16 +30,16 @@ class TokenFile:
     @contextmanager
     def changing(self) -> Iterator[Sequence[TokenEntry]]:
         """All tokens (none if there is no file yet), while nobody else changes them."""
-        with exclusive(self._path.with_name(f".{self._path.name}.lock")):
+        with file_lock(self._path.with_name(f".{self._path.name}.lock")):
             yield self._stored()
 
     def write(self, entries: Sequence[TokenEntry]) -> None:
         """Replace all tokens."""
         text = json.dumps({"tokens": [_json_of(entry) for entry in entries]}, indent=1)
-        write_whole(self._path, text.encode())
+        write_atomically(self._path, text.encode())
 
     def _stored(self) -> Sequence[TokenEntry]:
-        with translated(f"look at {self._path}"):
+        with private_file_errors(f"look at {self._path}"):
             there = self._path.exists()
         return self._watched.value() if there else ()
 

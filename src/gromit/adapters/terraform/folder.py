@@ -25,7 +25,7 @@ from gromit.errors import ConfigError, GromitError, Temporary
 
 _log = structlog.get_logger(__name__)
 
-Rescue = Callable[[str, bytes], str]
+SaveErroredState = Callable[[str, bytes], str]
 """Puts an environment's unsaved state somewhere safe, and says where. Raises a `GromitError`."""
 
 _UNSAVED = "errored.tfstate"
@@ -39,7 +39,7 @@ _NOT_NEEDED = shutil.ignore_patterns("*.md", "tests", ".terraform*")
 
 
 @contextmanager
-def translated(folder: Path) -> Iterator[None]:
+def work_folder_errors(folder: Path) -> Iterator[None]:
     """Run a block of file operations below the work folder; their failures come out as `Temporary`: the disk is full, or gone."""
     try:
         yield
@@ -55,7 +55,7 @@ class EnvironmentFolder:
 
     path: Path
 
-    def rescue(self, rescue: Rescue) -> str | None:
+    def rescue(self, rescue: SaveErroredState) -> str | None:
         """Bring the state that terraform could not save, if there is one, to safety; says where it is then."""
         unsaved = self.path / _UNSAVED
         if not unsaved.exists():
@@ -102,7 +102,7 @@ class RunFolder:
 
     def keep_backend(self, settings: str) -> None:
         """Write the backend's settings, which may hold secrets, where its owner alone can read them."""
-        with translated(self.path), os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file:
+        with work_folder_errors(self.path), os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file:
             file.write(settings)
 
     def free_bytes(self) -> int:
@@ -111,7 +111,7 @@ class RunFolder:
 
     def parts(self) -> frozenset[Path]:
         """All that lies in it but the folders of environments, relative to it."""
-        with translated(self.path):
+        with work_folder_errors(self.path):
             tops = [top for top in self.path.iterdir() if not top.name.startswith(_ENVIRONMENT)]
             return frozenset(part.relative_to(self.path) for top in tops for part in (top, *top.rglob("*")))
 
@@ -129,7 +129,7 @@ class RunFolder:
 
         Raises `Temporary` if the template is not whole any more, or there is no room.
         """
-        with translated(self.path):
+        with work_folder_errors(self.path):
             folder = EnvironmentFolder(Path(tempfile.mkdtemp(prefix=_ENVIRONMENT, dir=self.path)))
             try:
                 shutil.copytree(self.template, folder.path, dirs_exist_ok=True)
@@ -151,11 +151,11 @@ class RunFolder:
         os.close(self.lock)
 
 
-def new_run(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> RunFolder:
+def new_run_folder(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> RunFolder:
     """A folder for a run below `work`, with the stack (and the overlay's `*.tf` files) as its template."""
     if overlay is not None and not overlay.is_dir():
         raise ConfigError(f"terraform.overlay is {overlay}, which is no folder")
-    with translated(work):
+    with work_folder_errors(work):
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_owner(work)
         with _turn(work):
@@ -197,11 +197,11 @@ def _fill(run: RunFolder, stack: Path, overlay: Path | None, cli_config: str) ->
     run.cli_config.write_text(cli_config)
 
 
-def sweep(work: Path, rescue: Rescue, but: Container[Path] = ()) -> None:
+def remove_stale_runs(work: Path, rescue: SaveErroredState, but: Container[Path] = ()) -> None:
     """Remove folders of runs that are over, but for those named; an unsaved state in one is brought to safety first."""
     if not work.is_dir():
         return
-    with translated(work):
+    with work_folder_errors(work):
         with _turn(work):
             found = [path for path in work.glob(f"{_RUN}*") if path not in but]
             left = [(path, lock) for path in found if (lock := _locked(path)) is not None]

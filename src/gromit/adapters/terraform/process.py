@@ -28,11 +28,11 @@ EMBEDDED = terraform_child.EMBEDDED
 _POLL_MS = 100
 _STDERR_MAX = 64 * 1024
 
-Cut = Literal["timeout", "interrupt"]
+StopReason = Literal["timeout", "interrupt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class ProcessSpec:
     """What to start."""
 
     program: str
@@ -50,7 +50,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leash:
+class StopPolicy:
     """When a process is stopped before its end."""
 
     timeout_s: float
@@ -63,14 +63,14 @@ class Leash:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessResult:
     """How a process ended."""
 
     code: int
     """Exit code; minus the signal's number if one ended it."""
     stderr: str
     """The first part of what it wrote there; not masked."""
-    cut: Cut | None
+    cut: StopReason | None
     """Why it was stopped, if it was."""
 
 
@@ -108,7 +108,7 @@ class _Child:
             self.on_line(rest.decode(errors="replace"))
 
 
-def run(launch: Launch, leash: Leash, on_line: Callable[[str], None]) -> Ended:
+def run_process(launch: ProcessSpec, leash: StopPolicy, on_line: Callable[[str], None]) -> ProcessResult:
     """Run to the end, or to its cutting short; `on_line` gets each line of standard output as it comes.
 
     Nothing of it is left behind, whatever is raised. Raises `BackendError` if it cannot be started.
@@ -124,10 +124,10 @@ def run(launch: Launch, leash: Leash, on_line: Callable[[str], None]) -> Ended:
             _log.warning("terraform.interrupted", why=cut, pid=child.process.pid)
             _stop(child, leash)
         stderr = child.stderr()
-    return Ended(child.process.returncode, stderr, cut)
+    return ProcessResult(child.process.returncode, stderr, cut)
 
 
-def run_attached(launch: Launch) -> int:
+def run_interactive(launch: ProcessSpec) -> int:
     """Run on this process' own terminal and in its process group: for people. Gives the exit code.
 
     Ctrl-C reaches terraform from the terminal, and this process waits for what terraform makes of it.
@@ -141,7 +141,7 @@ def run_attached(launch: Launch) -> int:
 
 
 @contextmanager
-def _started(launch: Launch, on_line: Callable[[str], None]) -> Iterator[_Child]:
+def _started(launch: ProcessSpec, on_line: Callable[[str], None]) -> Iterator[_Child]:
     with ExitStack() as ends:
         out, err = os.memfd_create("terraform-stdout"), os.memfd_create("terraform-stderr")
         ends.callback(os.close, out)
@@ -159,7 +159,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _popen(launch: Launch, **settings: Any) -> subprocess.Popen[bytes]:
+def _popen(launch: ProcessSpec, **settings: Any) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - a list of our own making, and no shell
             launch.argv(), cwd=launch.folder, env=dict(launch.environment), pass_fds=(launch.keep_open,), **settings
@@ -172,7 +172,7 @@ def _ignore(_line: str) -> None:
     pass
 
 
-def _wait(child: _Child, leash: Leash) -> Cut | None:
+def _wait(child: _Child, leash: StopPolicy) -> StopReason | None:
     deadline = time.monotonic() + leash.timeout_s
     while not child.has_ended():
         if leash.interrupted.is_set():
@@ -182,7 +182,7 @@ def _wait(child: _Child, leash: Leash) -> Cut | None:
     return None
 
 
-def _stop(child: _Child, leash: Leash) -> None:
+def _stop(child: _Child, leash: StopPolicy) -> None:
     """SIGINT, grace, SIGINT again, SIGKILL last. What it says meanwhile is still handed on."""
     for number, patience in ((signal.SIGINT, leash.grace_s), (signal.SIGINT, leash.last_s), (signal.SIGKILL, leash.last_s)):
         child.signal(number)

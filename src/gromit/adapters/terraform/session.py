@@ -1,6 +1,6 @@
 """What one run of a worker prepares once for all its terraforms: the program, the provider, the folder, and one `init`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +11,20 @@ from threading import Event, Lock
 import structlog
 
 from gromit.adapters.terraform import provider_mirror
-from gromit.adapters.terraform.folder import ELSEWHERE, Rescue, RunFolder, new_run, sweep, translated
-from gromit.adapters.terraform.process import Cut, Ended, Launch, Leash, run
-from gromit.adapters.terraform.program import AUTO, choose
+from gromit.adapters.terraform.folder import (
+    ELSEWHERE,
+    RunFolder,
+    SaveErroredState,
+    new_run_folder,
+    remove_stale_runs,
+    work_folder_errors,
+)
+from gromit.adapters.terraform.process import ProcessResult, ProcessSpec, StopPolicy, StopReason, run_process
+from gromit.adapters.terraform.program import AUTO, choose_program
 from gromit.core.stack import terraform as core
 from gromit.core.stack.terraform_events import Mask, RunSummary, describe_event, failure_reason, fold_event, parse_event
 from gromit.errors import GromitError, Suspended, Temporary, TerraformFailed
+from gromit.ports import Progress
 
 _log = structlog.get_logger(__name__)
 
@@ -28,11 +36,9 @@ _PREPARATION = timedelta(minutes=5)
 _ROOM_FOR_PROVIDER = 1 << 30
 """The AWS provider of a registry has up to 800 MB unpacked; a mirror's is only linked to."""
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class TerraformConfig:
     """Plain settings."""
 
     backend: core.Backend
@@ -55,26 +61,26 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class SessionDeps:
     """What is needed from around."""
 
     environ: Mapping[str, str]
     mask: Mask
-    rescue: Rescue
+    rescue: SaveErroredState
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class TerraformResult:
     """How a terraform ended and what it said."""
 
     what: str
     limit: timedelta
-    ended: Ended
+    ended: ProcessResult
     course: RunSummary
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedRun:
     """What was prepared."""
 
     folder: RunFolder
@@ -85,7 +91,7 @@ class Ready:
 class _Prepared:
     """What was prepared, and who uses it."""
 
-    ready: Ready
+    ready: PreparedRun
     parts: frozenset[Path]
     """What must lie in its folder."""
     is_initialised: bool = False
@@ -94,14 +100,14 @@ class _Prepared:
     """Whether another one has taken its place, so that the last run in it closes it."""
 
 
-class Session:
+class TerraformSession:
     """The preparations and how to run with them. Methods may be called from several threads at once.
 
     What is gone from the folder is prepared anew, in another one: terraforms that run in the old one are not disturbed, and it is
     closed when the last of them has ended.
     """
 
-    def __init__(self, setup: Setup, outside: Outside) -> None:
+    def __init__(self, setup: TerraformConfig, outside: SessionDeps) -> None:
         self.setup = setup
         self.outside = outside
         self.interrupted = Event()
@@ -112,7 +118,7 @@ class Session:
         self._in_use: set[Path] = set()
 
     @contextmanager
-    def opened(self) -> Iterator[Ready]:
+    def opened(self) -> Iterator[PreparedRun]:
         """The folder of this run for the time of the block: the stack is in it, the program chosen, `init` maybe still to come."""
         with self._preparing:
             prepared = self._whole()
@@ -123,7 +129,7 @@ class Session:
             self._end(prepared)
 
     @contextmanager
-    def initialised(self) -> Iterator[Ready]:
+    def initialised(self) -> Iterator[PreparedRun]:
         """The same after the one `init` in it, with room on its disk for an environment."""
         with self._preparing:
             prepared = self._whole()
@@ -138,7 +144,7 @@ class Session:
         finally:
             self._end(prepared)
 
-    def init(self, ready: Ready, path: Path, data_dir: str, *, own_lock: bool) -> None:
+    def init(self, ready: PreparedRun, path: Path, data_dir: str, *, own_lock: bool) -> None:
         """Run `init` in `path`, a folder within the run's; without a workspace, as it refuses one that does not exist yet."""
         call = core.TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
         launch = self.launch(ready, core.init_arguments(own_lock=own_lock), call, path)
@@ -146,9 +152,9 @@ class Session:
         if done.ended.code != 0:
             raise self.failure(done)
 
-    def launch(self, ready: Ready, arguments: tuple[str, ...], call: core.TerraformCall, path: Path) -> Launch:
+    def launch(self, ready: PreparedRun, arguments: tuple[str, ...], call: core.TerraformCall, path: Path) -> ProcessSpec:
         """How terraform is started in `path`."""
-        return Launch(
+        return ProcessSpec(
             program=ready.program,
             arguments=arguments,
             environment=core.child_environment(self.outside.environ, call),
@@ -156,7 +162,7 @@ class Session:
             keep_open=ready.folder.lock,
         )
 
-    def follow(self, what: str, launch: Launch, limit: timedelta, progress: Progress) -> Finished:
+    def follow(self, what: str, launch: ProcessSpec, limit: timedelta, progress: Progress) -> TerraformResult:
         """Run terraform and listen to it; `progress` gets a line for each thing done."""
         course = RunSummary()
 
@@ -167,14 +173,14 @@ class Session:
             if text := describe_event(event, course):
                 progress(text)
 
-        ended = run(launch, self._leash(limit), take)
-        return Finished(what, limit, ended, course)
+        ended = run_process(launch, self._leash(limit), take)
+        return TerraformResult(what, limit, ended, course)
 
-    def failure(self, done: Finished, kept: str | None = None) -> GromitError:
+    def failure(self, done: TerraformResult, kept: str | None = None) -> GromitError:
         """The error for a terraform that did not end well; `kept` is where its unsaved state lies."""
         lost = f"; its state could not be saved and lies in {kept}" if kept else ""
         hint = f"compare it with the state in {self.setup.backend.bucket} before anything else is applied" if kept else None
-        cut: Cut | None = done.ended.cut
+        cut: StopReason | None = done.ended.cut
         match cut:
             case "interrupt":
                 return Suspended(f"{done.what} was interrupted{lost}", hint=hint or "the next run takes it up again")
@@ -238,10 +244,10 @@ class Session:
     def _prepare(self) -> _Prepared:
         with self._counting:
             in_use = frozenset(self._in_use)  # locked, too, as long as nobody has removed the lock
-        sweep(self.setup.work, self.outside.rescue, in_use)
+        remove_stale_runs(self.setup.work, self.outside.rescue, in_use)
         mirror = self._mirror()
         config = core.cli_config(str(mirror) if mirror else None)
-        folder = new_run(self.setup.work, self.setup.stack, self.setup.overlay, config)
+        folder = new_run_folder(self.setup.work, self.setup.stack, self.setup.overlay, config)
         try:
             folder.keep_backend(core.backend_file(self.setup.backend))
             program = self._choose(folder)
@@ -250,30 +256,32 @@ class Session:
             folder.close()
             raise
         _log.debug("terraform.chosen", program=program, mirror=str(mirror))
-        return _Prepared(Ready(folder, program), parts)
+        return _Prepared(PreparedRun(folder, program), parts)
 
     def _mirror(self) -> Path | None:
         if self.setup.mirror is not None:
             return self.setup.mirror.absolute()
         bundle = provider_mirror.find_bundle()
-        return provider_mirror.unpacked(bundle, self.setup.cache) if bundle else None
+        return provider_mirror.ensure_unpacked(bundle, self.setup.cache) if bundle else None
 
     def _choose(self, folder: RunFolder) -> str:
         call = core.TerraformCall(cli_config=str(folder.cli_config), data_dir=str(folder.data))
 
         def ask(program: str) -> str:
             lines: list[str] = []
-            run(self.launch(Ready(folder, program), ("version",), call, folder.path), self._leash(_PREPARATION), lines.append)
+            run_process(
+                self.launch(PreparedRun(folder, program), ("version",), call, folder.path), self._leash(_PREPARATION), lines.append
+            )
             return "\n".join(lines)
 
-        return choose(self.setup.command, self.outside.environ.get("PATH", ""), ask)
+        return choose_program(self.setup.command, self.outside.environ.get("PATH", ""), ask)
 
-    def _leash(self, limit: timedelta) -> Leash:
+    def _leash(self, limit: timedelta) -> StopPolicy:
         grace_s = self.setup.grace.total_seconds()
-        return Leash(timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted)
+        return StopPolicy(timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted)
 
     def _check_room(self, prepared: _Prepared) -> None:
-        with translated(self.setup.work):
+        with work_folder_errors(self.setup.work):
             free = prepared.ready.folder.free_bytes()
         downloads = not prepared.is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
         needed = self.setup.room + (_ROOM_FOR_PROVIDER if downloads else 0)

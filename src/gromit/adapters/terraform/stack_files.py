@@ -6,7 +6,7 @@ from gromit.adapters.terraform.session import DEVENV
 from gromit.core.stack.config_files import folder_hash
 
 
-def fingerprint(stack: Path = DEVENV) -> str:
+def stack_hash(stack: Path = DEVENV) -> str:
     """SHA-256 (hex) over the names and contents of all `*.tf` files of a stack."""
     files = sorted(p for p in stack.rglob("*.tf") if p.is_file())
     return folder_hash((p.relative_to(stack).as_posix().encode(), p.read_bytes()) for p in files)

@@ -141,7 +141,7 @@ def judge_registry(registry: RegistryFacts) -> Finding:
 
 
 def judge_table(name: str, lacks: Collection[str]) -> Finding:
-    """Whether the table has key, index, expiry and recovery; `lacks` is what `Table.lacks` gives."""
+    """Whether the table has key, index, expiry and recovery; `lacks` is what `TableSetup.lacks` gives."""
     if "table" in lacks:
         return wrong(Check.TABLE, "there is no such table", f"{_INFRA}; or `gromit serve` makes one", name)
     if lacks:

@@ -49,7 +49,7 @@ def component_inputs(sources: ResolvedInputs) -> Mapping[str, ComponentInput]:
 
 
 def spec_hash(stack: StackInput, fingerprint: str) -> str:
-    """SHA-256 (hex) of all inputs and of the stack's own files (`fingerprint`). The same hash means: nothing to apply."""
+    """SHA-256 (hex) of all inputs and of the stack's own files (`stack_hash`). The same hash means: nothing to apply."""
     canonical = json.dumps({"stack": fingerprint, "input": asdict(stack)}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 from gromit.local.aws import state
 from gromit.local.aws.moto_patches import apply_mends
 
@@ -69,7 +69,7 @@ class Emulator:
         if self._saved is not None:
             with lock:
                 content = state.dump()
-            write_whole(self._saved, content)
+            write_atomically(self._saved, content)
 
     def stop(self) -> None:
         """Stop listening, and save."""

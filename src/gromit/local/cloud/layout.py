@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 from gromit.errors import ConfigError, NotFound
 from gromit.local.cloud.network import Ranges
 
@@ -157,4 +157,4 @@ def write_facts(layout: Layout, facts: Facts) -> None:
         "catalogue": facts.catalogue,
         "repositories": facts.repositories,
     }
-    write_whole(layout.facts, json.dumps(tree, indent=1).encode() + b"\n")
+    write_atomically(layout.facts, json.dumps(tree, indent=1).encode() + b"\n")

@@ -5,7 +5,7 @@ Providers from 5 on honour `AWS_ENDPOINT_URL`; 3.39 does not, and wants every en
 
 from pathlib import Path
 
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 
 _SERVICES = ("cloudwatchlogs", "ec2", "ecs", "efs", "iam", "servicediscovery", "sts")
 _NAME = "endpoints_override.tf"
@@ -15,7 +15,7 @@ def write_overlay(folder: Path, url: str) -> None:
     """Write the folder for `terraform.overlay`."""
     folder.mkdir(exist_ok=True)
     endpoints = "".join(f'    {service:<16} = "{url}"\n' for service in _SERVICES)
-    write_whole(
+    write_atomically(
         folder / _NAME,
         (
             'provider "aws" {\n'

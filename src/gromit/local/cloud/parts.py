@@ -11,7 +11,7 @@ import boto3
 import httpx2
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError
@@ -45,7 +45,7 @@ class Assembly:
 
     def write_files(self) -> None:
         """Write the config file of the processes, and what terraform gets besides its stack."""
-        write_whole(self.place.settings, b"{} # the parts of this cloud are told everything by variables\n")
+        write_atomically(self.place.settings, b"{} # the parts of this cloud are told everything by variables\n")
         write_overlay(self.place.overlay, self.facts.url("aws"))
 
     def make_trust(self) -> None:
@@ -62,7 +62,7 @@ class Assembly:
                 self._command("pki", "issue", "--role", role, "--name", name, *sans)
         if not place.token.exists():
             made = new_token(place, self.environ, "*", "local cloud")
-            write_whole(place.token, made.encode() + b"\n")
+            write_atomically(place.token, made.encode() + b"\n")
 
     def aws(self) -> Part:
         """The emulated AWS."""
@@ -108,7 +108,7 @@ def account(facts: Facts) -> Account:
 def catalogue(facts: Facts) -> Catalogue:
     """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
     repositories = load_settings(variables.components(facts)).settings.repos if facts.repositories else None
-    return catalogue_file.load(Path(facts.catalogue) if facts.catalogue else None, repositories)
+    return catalogue_file.load_catalogue(Path(facts.catalogue) if facts.catalogue else None, repositories)
 
 
 def new_token(place: Layout, environ: Mapping[str, str], repository: str, label: str) -> str:

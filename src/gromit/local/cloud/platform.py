@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from gromit.adapters.aws.client import error_code, translated
+from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.local.cloud.network import Ranges
@@ -58,7 +58,7 @@ class Made:
 
 def make_platform(account: Account, ranges: Ranges, domain: str, catalogue: Catalogue) -> Made:
     """VPC, subnets, namespace, file system, role, registries with default images, bucket, zone, and the parameter naming them."""
-    with translated("make the platform in the local cloud"):
+    with aws_errors("make the platform in the local cloud"):
         account_id = account.client("sts").get_caller_identity()["Account"]
         vpc = _vpc(account, str(ranges.vpc))
         public, private = _subnets(account, vpc, ranges)
@@ -87,7 +87,7 @@ def push_image(account: Account, repository: str, tags: Sequence[str]) -> str:
     The repository is made if need be, and a tag that is there moves.
     """
     ecr = account.client("ecr")
-    with translated(f"push {repository}:{tags[0]}"):
+    with aws_errors(f"push {repository}:{tags[0]}"):
         if not _there(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
         manifest = _manifest()

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from gromit.adapters.private_files import write_whole
+from gromit.adapters.private_files import write_atomically
 from gromit.errors import BackendError
 from gromit.local.cloud.processes import Identity, adopt_orphans, descendants, end, identity, reap_orphans
 
@@ -206,7 +206,7 @@ class Supervisor:
             "ready": self._ready,
             "parts": [asdict(c.state) for c in self._children],
         }
-        write_whole(self._record, json.dumps(record, indent=1).encode() + b"\n")
+        write_atomically(self._record, json.dumps(record, indent=1).encode() + b"\n")
 
 
 def tether() -> list[str]:

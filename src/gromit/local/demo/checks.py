@@ -13,7 +13,7 @@ import dns.resolver
 import httpx2
 
 from gromit import bootstrap
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Component
@@ -125,7 +125,7 @@ class Witness:
 
     def _runs(self, expected: Expected) -> str:
         ecs, name = self._account.client("ecs"), expected.component.name
-        with translated(f"look at {name} of {expected.environment}"):
+        with aws_errors(f"look at {name} of {expected.environment}"):
             arns = ecs.list_tasks(cluster=expected.environment, serviceName=name)["taskArns"]
             tasks = ecs.describe_tasks(cluster=expected.environment, tasks=arns)["tasks"] if arns else []
         images = [t["containers"][0]["image"] for t in tasks if t["lastStatus"] == "RUNNING"]
@@ -135,7 +135,7 @@ class Witness:
 
     def _left(self, environment: str) -> Iterator[str]:
         """The kind of each thing that is left."""
-        with translated(f"look for what is left of {environment}"):
+        with aws_errors(f"look for what is left of {environment}"):
             yield from self._left_in_ecs(environment)
             yield from self._left_in_network(environment)
             route53, s3 = self._account.client("route53"), self._account.client("s3")

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from gromit.adapters.aws.client import translated
+from gromit.adapters.aws.client import aws_errors
 from gromit.core.names import is_tag, parse_ref, parse_repository, parse_version
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Temporary
@@ -73,7 +73,7 @@ def addresses(facts: Facts, catalogue: Catalogue, environment: str | None = None
 
 def _records(facts: Facts) -> list[tuple[str, Sequence[str]]]:
     client = account(facts).client("route53")
-    with translated("read the public names"):
+    with aws_errors("read the public names"):
         pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=facts.zone_id)
         sets = [s for page in pages for s in page["ResourceRecordSets"] if s["Type"] == "A"]
     return [(s["Name"].rstrip("."), [r["Value"] for r in s["ResourceRecords"]]) for s in sets]

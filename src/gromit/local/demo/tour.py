@@ -147,7 +147,7 @@ def _branch(tour: Tour) -> _Branch:
     labels = {r: f"release workflow of {r}" for r in REPOSITORIES}
     tokens = {r: assembly.new_token(tour.place, tour.environ, r, label) for r, label in labels.items()}
     witness = Witness(tour.place, facts)
-    return _Branch(facts, witness, catalogue_file.load(), parse_ref(REFS[0]).environment, tokens)
+    return _Branch(facts, witness, catalogue_file.load_catalogue(), parse_ref(REFS[0]).environment, tokens)
 
 
 def _comes_up(tour: Tour, branch: _Branch, builds: Mapping[str, str]) -> None:
