@@ -8,7 +8,7 @@ from gromit.core.security.roles import Role, is_allowed
 from gromit.errors import InvalidInput
 from gromit.services.environments import BuildResult
 from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX
-from gromit.web.server.limits import Limits
+from gromit.web.server.limits import ClientLimits
 from tests.docs.markdown import read, table
 from tests.web.api.test_admission_over_tls import EXPECTED
 
@@ -74,7 +74,7 @@ def test_every_outcome_of_a_build_is_listed() -> None:
 
 
 def test_the_figures_of_limits_are_right() -> None:
-    limits = Limits()
+    limits = ClientLimits()
     assert f"more than {limits.body_bytes // 1024} KiB" in WIRE
     assert f"headers of more than {limits.head_bytes // 1024} KiB" in WIRE
     assert f"deeper than {DEPTH_MAX} levels, with more than {KEYS_MAX} keys" in WIRE

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from gromit.core.security.roles import Role
-from gromit.web.server.gate import peer_of
+from gromit.web.server.gate import peer_certificate
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import Identity, ServerTls
+from gromit.web.server.tls import CertificateFiles, ServerTls
 from tests.fakes.authority import TestCa
 
 
@@ -50,7 +50,7 @@ class StandIn:
         """Serve for the length of a `with`."""
         files = self.ca.leaf("serve", "server")
         route = Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-        tls = ServerTls(Identity(files.cert, files.key, files.ca))
+        tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca))
         server = Server(Listener(Starlette(routes=[route]), "127.0.0.1:0", tls), grace_s=1)
         with server.running():
             self.url = f"https://{server.address()}"
@@ -58,7 +58,7 @@ class StandIn:
 
     async def _answer(self, request: Request) -> Response:
         raw = await request.body()
-        peer = peer_of(request.scope)
+        peer = peer_certificate(request.scope)
         self.seen.append(
             Seen(
                 request.method,

@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 import notify
-from gromit.web.server.tls import Identity, ServerTls
+from gromit.web.server.tls import CertificateFiles, ServerTls
 from tests.fakes.authority import TestCa
 from tests.fakes.issuer import Issuer
 from tests.hooks import events
@@ -112,7 +112,7 @@ def test_an_answer_of_somebody_else_sets_no_output(workflow: Workflow, gateway: 
 
 def test_a_certificate_that_is_not_trusted_gets_no_token_and_no_second_try(workflow: Workflow, tmp_path: Path) -> None:
     files, gateway = TestCa(tmp_path / "ca").leaf("gateway", "server"), Troubled()
-    with gateway.running(ServerTls(Identity(files.cert, files.key))):
+    with gateway.running(ServerTls(CertificateFiles(files.cert, files.key))):
         workflow.inputs["url"] = gateway.url
         done = workflow.run(events.push())
     assert (done.code, gateway.tokens) == (2, [])

@@ -15,10 +15,10 @@ from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.log import mask
 from gromit.web.api.wire import REPOSITORY_HEADER
-from gromit.web.gateway.app import GatewayParts, build_gateway
-from gromit.web.gateway.upstream import Upstream, client
-from gromit.web.server.limits import Limits, RateLimit
-from gromit.web.server.tls import ClientTls, Identity
+from gromit.web.gateway.app import GatewayDeps, build_gateway
+from gromit.web.gateway.upstream import Upstream, upstream_client
+from gromit.web.server.limits import ClientLimits, RateLimit
+from gromit.web.server.tls import CertificateFiles, ClientTls
 from tests.docs.markdown import ROOT
 from tests.fakes.authority import TestCa
 from tests.web.serving import Serve
@@ -44,8 +44,10 @@ def _pattern(route: Route) -> str:
 def routes(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """Method and pattern of everything that our gateway passes on."""
     files = TestCa(tmp_path_factory.mktemp("ca")).leaf("gateway", Role.GATEWAY)
-    upstream = Upstream(client("https://127.0.0.1:9", ClientTls(Identity(files.cert, files.key, files.ca))), timedelta(seconds=1))
-    app = build_gateway(GatewayParts(lambda _: None, upstream, RateLimit(1), lambda: Millis(0)))
+    upstream = Upstream(
+        upstream_client("https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))), timedelta(seconds=1)
+    )
+    app = build_gateway(GatewayDeps(lambda _: None, upstream, RateLimit(1), lambda: Millis(0)))
     found = [route for route in app.routes if isinstance(route, Route) and route.path != OPEN]
     return {(method, _pattern(route)) for route in found for method in route.methods or ()}
 
@@ -99,7 +101,7 @@ def test_it_is_our_gateways_front() -> None:
         "use_cookie": False,
         "use_certificate": False,
     }
-    assert VERSION["global_size_limit"] == Limits().body_bytes
+    assert VERSION["global_size_limit"] == ClientLimits().body_bytes
     assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (GatewaySettings().rate, 60, False)
     assert DEFINITION["enable_detailed_recording"] is False  # it would keep headers, and tokens in them
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from gromit.web.server.gate import peer_of
+from gromit.web.server.gate import peer_certificate
 from gromit.web.server.limits import Receive, Scope, Send
 
 
@@ -17,7 +17,7 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with what it was sent and by whom, as JSON."""
     assert scope["type"] == "http"
     message = await receive()
-    peer = peer_of(scope)
+    peer = peer_certificate(scope)
     seen = {
         "method": scope["method"],
         "path": scope["path"],

@@ -38,7 +38,7 @@ from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.web.server.server import Server
-from gromit.web.server.tls import ClientTls, Identity
+from gromit.web.server.tls import CertificateFiles, ClientTls
 
 REGION = "eu-central-1"
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
@@ -124,14 +124,14 @@ class Certificates:
         self.ca = str(folder / "ca.pem")
         self._count = 0
 
-    def issue(self, kind: Kind, *sans: str) -> tuple[Identity, str]:
+    def issue(self, kind: Kind, *sans: str) -> tuple[CertificateFiles, str]:
         """A new certificate and its serial."""
         self._count += 1
         name = f"{kind}-{self._count}"
         issued = self.pki.issue(LeafRequest(name=name, kind=kind, sans=sans, days=2))
-        return Identity(str(self.folder / f"{name}.pem"), str(self.folder / f"{name}-key.pem"), self.ca), issued.serial
+        return CertificateFiles(str(self.folder / f"{name}.pem"), str(self.folder / f"{name}-key.pem"), self.ca), issued.serial
 
-    def without_role(self, *uris: str) -> Identity:
+    def without_role(self, *uris: str) -> CertificateFiles:
         """A client certificate of our CA as another tool would make it: with no role in it, or with what `uris` say."""
         ca = x509.load_pem_x509_certificate(Path(self.ca).read_bytes())
         authority = PkiFiles(self.folder).authority()
@@ -150,10 +150,10 @@ class Certificates:
             .sign(authority.key, hashes.SHA256())
         )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        return Identity(certificate.public_bytes(Encoding.PEM).decode(), pem, self.ca)
+        return CertificateFiles(certificate.public_bytes(Encoding.PEM).decode(), pem, self.ca)
 
     @cache  # noqa: B019 - lives as long as the session
-    def of(self, role: Role) -> Identity:
+    def of(self, role: Role) -> CertificateFiles:
         """The certificate of a role that most tests use."""
         return self.issue(role)[0]
 
@@ -183,18 +183,20 @@ class Serve:
         assert isinstance(app, FastAPI)
         return app
 
-    def client(self, who: Role | Identity = Role.OPERATOR) -> httpx2.Client:
+    def client(self, who: Role | CertificateFiles = Role.OPERATOR) -> httpx2.Client:
         """A client with the certificate of a role, or with any certificate; connections are kept."""
         if who not in self.clients:
             self.clients[who] = httpx2.Client(base_url=self.url, verify=self.context(who), timeout=10, trust_env=False)
         return self.clients[who]
 
-    def context(self, who: Role | Identity) -> ssl.SSLContext:
+    def context(self, who: Role | CertificateFiles) -> ssl.SSLContext:
         return ClientTls(self.certificates.of(who) if isinstance(who, Role) else who).context
 
     # ── shortcuts ─────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, method: str, path: str, body: Any = None, who: Role | Identity = Role.OPERATOR, **more: Any) -> httpx2.Response:
+    def send(
+        self, method: str, path: str, body: Any = None, who: Role | CertificateFiles = Role.OPERATOR, **more: Any
+    ) -> httpx2.Response:
         """One request; a body that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else _json(body)
         return self.client(who).request(method, path, content=content, **more)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput
 from gromit.web.api import claims, v1, wire
-from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX, parse_object, schema_of
+from gromit.web.bodies import DEPTH_MAX, DIGITS_MAX, KEYS_MAX, body_schema, parse_object
 from tests.web.serving import Serve
 
 LIMIT = 64 * 1024
@@ -326,7 +326,7 @@ def test_a_body_of_the_greatest_depth_is_read() -> None:
 
 
 def test_the_described_body_of_a_claim_needs_no_other_part_of_the_document() -> None:
-    described = json.dumps(schema_of(claims.ClaimRequest))
+    described = json.dumps(body_schema(claims.ClaimRequest))
     assert "$ref" not in described
     assert '"enum": ["sow", "reap"]' in described
 

@@ -16,11 +16,11 @@ def serve_client(settings: "Settings") -> "ServeClient":
     import stamina.instrumentation
 
     from gromit.web.clients.serve import TIMEOUT, ServeClient
-    from gromit.web.server.tls import ClientTls, Identity
+    from gromit.web.server.tls import CertificateFiles, ClientTls
 
     url = needed(settings.serve.url, "serve.url")
     key = needed(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    tls = ClientTls(CertificateFiles(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
     http = httpx2.Client(
         base_url=url,
         verify=tls.context,

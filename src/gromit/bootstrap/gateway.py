@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gromit.config.schema import Settings
     from gromit.services.pki import KeyStore, Pki
     from gromit.services.tokens import Tokens
-    from gromit.web.gateway.job_tokens import JobTokens
+    from gromit.web.gateway.job_tokens import JobTokenVerifier
     from gromit.web.server.server import Server
     from gromit.web.server.tls import ServerTls
 
@@ -65,20 +65,20 @@ def tokens(settings: "Settings") -> "Tokens":
 
 def gateway_server(settings: "Settings") -> "Server":
     """`gromit gateway`: its front, and its way to serve. Raises `ConfigError` if anything that it needs is missing."""
-    from gromit.web.gateway.app import GatewayParts, build_gateway, logging_to
-    from gromit.web.gateway.upstream import Upstream, client
+    from gromit.web.gateway.app import GatewayDeps, build_gateway, with_access_log
+    from gromit.web.gateway.upstream import Upstream, upstream_client
     from gromit.web.server.limits import RateLimit
     from gromit.web.server.server import Listener, Server
-    from gromit.web.server.tls import ClientTls, Identity
+    from gromit.web.server.tls import CertificateFiles, ClientTls
 
     front = settings.gateway
     _token_file(settings).entries()  # a gateway without tokens says so at once
     key = needed(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(Identity(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
-    upstream = Upstream(client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
+    tls = ClientTls(CertificateFiles(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    upstream = Upstream(upstream_client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
-    app = build_gateway(GatewayParts(tokens(settings).recognise, upstream, rate, now_ms, jobs))
-    return Server(Listener(app, front.listen, _front_tls(settings), around=logging_to(now_ms)))
+    app = build_gateway(GatewayDeps(tokens(settings).recognise, upstream, rate, now_ms, jobs))
+    return Server(Listener(app, front.listen, _front_tls(settings), around=with_access_log(now_ms)))
 
 
 def _token_file(settings: "Settings") -> "TokenFile":
@@ -88,22 +88,22 @@ def _token_file(settings: "Settings") -> "TokenFile":
     return TokenFile(settings.gateway.tokens, may_be_absent=settings.gateway.oidc.audience is not None)
 
 
-def _job_tokens(settings: "Settings") -> "JobTokens | None":
+def _job_tokens(settings: "Settings") -> "JobTokenVerifier | None":
     """Who knows the OIDC tokens of jobs; None where they are not taken. Raises `ConfigError`."""
     from gromit.core.security.oidc import oidc_policy
     from gromit.web.gateway import issuer
-    from gromit.web.gateway.job_tokens import JobTokens
+    from gromit.web.gateway.job_tokens import JobTokenVerifier
 
     oidc = settings.gateway.oidc
     if oidc.audience is None:
         return None
-    keys = issuer.IssuerKeys(issuer.client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
-    return JobTokens(keys, oidc_policy(oidc.issuer, oidc.audience, oidc.owners), now_ms)
+    keys = issuer.IssuerKeyCache(issuer.issuer_client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
+    return JobTokenVerifier(keys, oidc_policy(oidc.issuer, oidc.audience, oidc.owners), now_ms)
 
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":
     """The gateway's own certificate; its clients need none, and may be older than ours."""
-    from gromit.web.server.tls import Identity, ServerTls
+    from gromit.web.server.tls import CertificateFiles, ServerTls
 
     front = settings.gateway
     if front.cert is None and front.key is None:
@@ -114,7 +114,7 @@ def _front_tls(settings: "Settings") -> "ServerTls | None":
             )
         return None
     key = needed(front.key, "gateway.key").get_secret_value()
-    return ServerTls(Identity(needed(front.cert, "gateway.cert"), key), tls_min="1.2")
+    return ServerTls(CertificateFiles(needed(front.cert, "gateway.cert"), key), tls_min="1.2")
 
 
 def _is_loopback(listen: str) -> bool:

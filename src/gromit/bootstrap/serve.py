@@ -14,8 +14,8 @@ from gromit.core.time import Millis
 if TYPE_CHECKING:
     from gromit.adapters.aws.dynamodb import DynamoStore
     from gromit.config.schema import Settings
-    from gromit.web.api.admission import Parts
-    from gromit.web.api.changes import Changes
+    from gromit.web.api.admission import ApiDeps
+    from gromit.web.api.changes import ChangeHub
     from gromit.web.api.metrics import Metrics
     from gromit.web.server.server import Server
 
@@ -25,44 +25,44 @@ def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "S
     from gromit.adapters.security.pki_files import DenyListFile
     from gromit.core.security.roles import Role
     from gromit.web.api.app import build_app
-    from gromit.web.api.changes import Changes
+    from gromit.web.api.changes import ChangeHub
     from gromit.web.api.metrics import Metrics
     from gromit.web.server.health import health_app
     from gromit.web.server.server import Listener, Server
-    from gromit.web.server.tls import Identity, ServerTls
+    from gromit.web.server.tls import CertificateFiles, ServerTls
 
     serve = settings.serve
     key = needed(serve.key, "serve.key").get_secret_value()
     tls = ServerTls(
-        Identity(needed(serve.cert, "serve.cert"), key, needed(settings.ca, "ca")),
+        CertificateFiles(needed(serve.cert, "serve.cert"), key, needed(settings.ca, "ca")),
         tls_min=serve.tls_min,
         default_role=Role(serve.default_role) if serve.default_role else None,
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
     )
-    store, changes = environment_store(settings), Changes()
+    store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock)
     api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
     health = health_app(metrics.registry, metrics.not_ready, metrics.tell)
     return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
 
 
-def _parts(settings: "Settings", store: "DynamoStore", changes: "Changes", metrics: "Metrics") -> "Parts":
+def _parts(settings: "Settings", store: "DynamoStore", changes: "ChangeHub", metrics: "Metrics") -> "ApiDeps":
     from gromit import log
     from gromit.services.environments import EnvironmentPolicy, Environments
     from gromit.services.leases import LeasePolicy, Leases
     from gromit.services.ledger import Ledger
-    from gromit.web.api.admission import LogLevel, Parts, caller_of
-    from gromit.web.api.views import Views
+    from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
+    from gromit.web.api.views import EnvironmentViews
 
     ledger, shown = Ledger(store, changes), catalogue(settings)
     terms = LeasePolicy(ms(settings.lease.ttl), ms(settings.sow.retry), ms(settings.sow.retry_max))
     policy = EnvironmentPolicy(settings.environments.protected, ms(settings.reap.grace))
-    return Parts(
+    return ApiDeps(
         environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),
-        views=Views(shown, domain_if_set(settings)),
+        views=EnvironmentViews(shown, domain_if_set(settings)),
         changes=changes,
-        identify=caller_of,
+        identify=get_caller,
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),
         outcome=metrics.count,

@@ -65,14 +65,14 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
     """Workers of one kind on the config tree below `root`."""
     from gromit.services.runs import Runner
     from gromit.services.workers import WorkerLimits, WorkerPool
-    from gromit.web.clients.serve import ServeQueue, new_holder
+    from gromit.web.clients.serve import ServeQueue, new_worker_id
 
     owners = owner_watch(settings)
     tree, states = config_root(settings, root), state_bucket(settings)
     terraform = terraform_runner(settings, states)
     do = sower(settings, tree, terraform, reporting.stop) if kind is Work.SOW else _reaper(settings, tree, terraform, states)
     runner = Runner(
-        queue=ServeQueue(serve_client(settings), new_holder(), owners.me().ecs_task),
+        queue=ServeQueue(serve_client(settings), new_worker_id(), owners.me().ecs_task),
         states=states,
         owners=owners,
         guard=tree.check,

@@ -42,16 +42,16 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def body_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
+def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
     """A dependency that reads the body as `model`."""
 
     async def read(request: Request) -> Model:
-        return validated(model, parse_object(await request.body()))
+        return validate_model(model, parse_object(await request.body()))
 
     return read
 
 
-def validated(model: type[Model], value: dict[str, Any]) -> Model:
+def validate_model(model: type[Model], value: dict[str, Any]) -> Model:
     """`value` as a model. Raises `InvalidInput` naming the key."""
     try:
         return model.model_validate(value)
@@ -60,14 +60,14 @@ def validated(model: type[Model], value: dict[str, Any]) -> Model:
         raise InvalidInput(_fault(first, "the body"), hint=f"keys are {', '.join(model.model_fields)}") from None
 
 
-def explained(error: RequestValidationError) -> InvalidInput:
+def validation_error(error: RequestValidationError) -> InvalidInput:
     """What is wrong with the parameters of a request, as one of our errors."""
     first = error.errors()[0]
     return InvalidInput(_fault({**first, "loc": first["loc"][1:]}, "the request"), hint="/v1/openapi.json describes all parameters")
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of a body that `body_of` reads."""
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of a body that `json_body` reads."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, parts)}}}}

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from gromit.core.security.roles import Role
-from gromit.web.api.changes import BACKLOG, Changes
+from gromit.web.api.changes import BACKLOG, ChangeHub
 from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
 
 
@@ -30,7 +30,7 @@ async def _ended(lines: AsyncIterator[str]) -> bool:
 
 def test_every_watcher_hears_every_announcement_in_order() -> None:
     async def scene() -> list[list[str]]:
-        changes = Changes()
+        changes = ChangeHub()
         streams = [changes.stream() for _ in range(3)]
         for stream in streams:
             assert await _next(stream) == ": connected\n\n"
@@ -44,7 +44,7 @@ def test_every_watcher_hears_every_announcement_in_order() -> None:
 
 def test_what_was_announced_before_is_not_heard() -> None:
     async def scene() -> str:
-        changes = Changes()
+        changes = ChangeHub()
         changes.announce("early", "build")
         stream = changes.stream()
         await _next(stream)
@@ -56,7 +56,7 @@ def test_what_was_announced_before_is_not_heard() -> None:
 
 def test_a_name_cannot_break_out_of_its_event() -> None:
     async def scene() -> str:
-        changes = Changes()
+        changes = ChangeHub()
         stream = changes.stream()
         await _next(stream)
         changes.announce('x"\n\ndata: {"name": "forged"}', "build")
@@ -69,7 +69,7 @@ def test_a_name_cannot_break_out_of_its_event() -> None:
 
 def test_a_slow_watcher_keeps_what_fits_and_holds_up_nobody() -> None:
     async def scene() -> list[str]:
-        changes = Changes()
+        changes = ChangeHub()
         slow = changes.stream()
         await _next(slow)
         for number in range(BACKLOG + 50):
@@ -85,7 +85,7 @@ def test_a_slow_watcher_keeps_what_fits_and_holds_up_nobody() -> None:
 
 def test_a_slow_watcher_is_ended_by_closing() -> None:
     async def scene() -> bool:
-        changes = Changes()
+        changes = ChangeHub()
         slow = changes.stream()
         await _next(slow)
         for number in range(BACKLOG + 50):
@@ -98,7 +98,7 @@ def test_a_slow_watcher_is_ended_by_closing() -> None:
 
 def test_closing_ends_every_stream_and_those_that_come_later() -> None:
     async def scene() -> bool:
-        changes = Changes()
+        changes = ChangeHub()
         stream = changes.stream()
         await _next(stream)
         changes.close()
@@ -110,7 +110,7 @@ def test_closing_ends_every_stream_and_those_that_come_later() -> None:
 
 
 def test_a_watcher_whose_loop_has_ended_is_forgotten() -> None:
-    changes = Changes()
+    changes = ChangeHub()
 
     async def scene() -> None:
         stream = changes.stream()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gromit.core.environments.environment import Environment, Phase, parse_environment
 from gromit.core.environments.rows import Row
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.web.api.views import Views
+from gromit.web.api.views import EnvironmentViews
 
 NOW = 1_800_000_000_000
 
@@ -16,7 +16,9 @@ def _component(name: str, *, public: bool = False, default_tag: str = "master") 
     return Component(name=name, repository=name, default_tag=default_tag, port=80 if public else None, public=public)
 
 
-VIEWS = Views(Catalogue({"gw": _component("gw", public=True), "pump": _component("pump", default_tag="main")}), "dev.example.com")
+VIEWS = EnvironmentViews(
+    Catalogue({"gw": _component("gw", public=True), "pump": _component("pump", default_tag="main")}), "dev.example.com"
+)
 
 BASE: Row = {
     "name": "app-test", "incarnation": "i", "want": "up", "generation": 2, "observed": 1, "epoch": 9, "revision": 4,
@@ -78,7 +80,7 @@ def test_what_a_row_holds_for_a_repository_called_like_a_key_hides_nothing() -> 
 
 def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
     assert VIEWS.detail(_environment(), NOW).urls == {"gw": "http://gw.app-test.dev.example.com:80"}
-    assert Views(VIEWS.catalogue, None).detail(_environment(), NOW).urls == {}
+    assert EnvironmentViews(VIEWS.catalogue, None).detail(_environment(), NOW).urls == {}
     assert VIEWS.detail(_environment(want="gone", gone_at=NOW), NOW).urls == {}
 
 

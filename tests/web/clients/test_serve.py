@@ -18,8 +18,8 @@ from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
-from gromit.web.clients.serve import ATTEMPTS, ServeChanges, ServeClient, ServeEnvironments, ServeQueue, new_holder
-from gromit.web.server.tls import REFUSED, ClientTls, Identity
+from gromit.web.clients.serve import ATTEMPTS, ServeChanges, ServeClient, ServeEnvironments, ServeQueue, new_worker_id
+from gromit.web.server.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.upstream import StandIn
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
@@ -224,7 +224,7 @@ def test_whose_certificate_is_refused_is_told_so(tmp_path: Path, made: Callable[
     ca = TestCa(tmp_path / "ca")
     files, stand_in = made(ca), StandIn(ca)
     with stand_in.running():
-        context = ClientTls(Identity(files.cert, files.key, str(ca.path))).context
+        context = ClientTls(CertificateFiles(files.cert, files.key, str(ca.path))).context
         with httpx2.Client(base_url=stand_in.url, verify=context, trust_env=False) as http:
             for ask in (lambda: ServeClient(http).get("/loglevel"), lambda: _listen(ServeClient(http))):
                 with pytest.raises(Temporary, match=rf"the connection to serve at .* broke: .*{alert}") as caught:
@@ -299,7 +299,7 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
 
 
 def test_a_queue_gives_a_claim_back(serve: Serve) -> None:
-    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), new_holder())
+    queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), new_worker_id())
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
     assert isinstance(claim, Claim)
@@ -328,7 +328,7 @@ def test_a_claim_whose_answer_got_lost_is_the_same_claim(serve: Serve) -> None:
 
 
 def test_holders_are_unlike() -> None:
-    assert len({new_holder() for _ in range(50)}) == 50
+    assert len({new_worker_id() for _ in range(50)}) == 50
 
 
 def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:

@@ -22,12 +22,12 @@ from gromit.core.time import Millis
 from gromit.errors import ConfigError
 from gromit.services.tokens import TokenInputs, Tokens
 from gromit.web.gateway import issuer as issuers
-from gromit.web.gateway.app import GatewayParts, build_gateway, logging_to
-from gromit.web.gateway.job_tokens import JobTokens
-from gromit.web.gateway.upstream import ANSWER_BYTES, Upstream, client
+from gromit.web.gateway.app import GatewayDeps, build_gateway, with_access_log
+from gromit.web.gateway.job_tokens import JobTokenVerifier
+from gromit.web.gateway.upstream import ANSWER_BYTES, Upstream, upstream_client
 from gromit.web.server.limits import RateLimit
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import REFUSED, ClientTls, Identity
+from gromit.web.server.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.clients import connection, read_all, wait_for
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
@@ -67,20 +67,20 @@ class House:
         files = files or self.ca.leaf("gateway", role)
         with ExitStack() as stack:
             stack.enter_context(self.serve.running())
-            tls = ClientTls(Identity(files.cert, files.key, str(self.ca.path)))
-            upstream = Upstream(client(url or self.serve.url, tls), self._timeout)
+            tls = ClientTls(CertificateFiles(files.cert, files.key, str(self.ca.path)))
+            upstream = Upstream(upstream_client(url or self.serve.url, tls), self._timeout)
             rate = RateLimit(self._rate)
-            app = build_gateway(GatewayParts(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
-            server = Server(Listener(app, "127.0.0.1:0", around=logging_to(self.now_ms)), grace_s=1)
+            app = build_gateway(GatewayDeps(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
+            server = Server(Listener(app, "127.0.0.1:0", around=with_access_log(self.now_ms)), grace_s=1)
             stack.enter_context(server.running())
             self.address = server.address()
             yield self
 
-    def _jobs(self) -> JobTokens | None:
+    def _jobs(self) -> JobTokenVerifier | None:
         if self._issuer is None:
             return None
-        keys = issuers.IssuerKeys(issuers.client(), issuers.keys_url(self._issuer.url, None), self.now_ms)
-        return JobTokens(keys, oidc_policy(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
+        keys = issuers.IssuerKeyCache(issuers.issuer_client(), issuers.keys_url(self._issuer.url, None), self.now_ms)
+        return JobTokenVerifier(keys, oidc_policy(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
 
     def call(
         self, method: str, path: str, token: str | None = None, body: Any = None, headers: Mapping[str, str] | None = None
@@ -543,19 +543,21 @@ class TestUpstreamFaults:
         ca = TestCa(tmp_path)
         files = ca.leaf("gateway", Role.GATEWAY)
         with pytest.raises(ConfigError, match=r"serve\.url"):
-            client(url, ClientTls(Identity(files.cert, files.key, files.ca)))
+            upstream_client(url, ClientTls(CertificateFiles(files.cert, files.key, files.ca)))
 
 
 def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) -> None:
     house = House(tmp_path)
     files = house.ca.leaf("gateway", Role.GATEWAY)
-    upstream = Upstream(client("https://127.0.0.1:9", ClientTls(Identity(files.cert, files.key, files.ca))), timedelta(seconds=1))
+    upstream = Upstream(
+        upstream_client("https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))), timedelta(seconds=1)
+    )
 
     def broken(_authorization: str) -> None:
         raise RuntimeError("unforeseen")
 
-    app = build_gateway(GatewayParts(broken, upstream, RateLimit(1), house.now_ms))
-    server = Server(Listener(app, "127.0.0.1:0", around=logging_to(house.now_ms)), grace_s=1)
+    app = build_gateway(GatewayDeps(broken, upstream, RateLimit(1), house.now_ms))
+    server = Server(Listener(app, "127.0.0.1:0", around=with_access_log(house.now_ms)), grace_s=1)
     with capture_logs() as logs, server.running():
         house.address = server.address()
         answer = house.newbuild("gromit_secret")

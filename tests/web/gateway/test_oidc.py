@@ -27,7 +27,7 @@ from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, Temporary
 from gromit.web.gateway import issuer as issuers
-from gromit.web.gateway.issuer import ANSWER_BYTES, FRESH_MS, KEPT_MS, PAUSE_MS, IssuerKeys, keys_url
+from gromit.web.gateway.issuer import ANSWER_BYTES, FRESH_MS, KEPT_MS, PAUSE_MS, IssuerKeyCache, keys_url
 from tests.fakes.issuer import AUDIENCE, OWNER, SHA, Issuer, claims_of, public_jwk, rsa_key, unsigned
 from tests.web.gateway.test_app import House
 
@@ -322,7 +322,7 @@ class TestKeys:
 
     def test_an_issuer_that_is_slow_or_not_there_cannot_be_asked(self) -> None:
         async def look(url: str) -> None:
-            keys = IssuerKeys(issuers.client(), url, lambda: Millis(1))
+            keys = IssuerKeyCache(issuers.issuer_client(), url, lambda: Millis(1))
             try:
                 with pytest.raises(Temporary):
                     await keys.find("key-1")

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from gromit.web.server.accept import Acceptor
-from gromit.web.server.limits import Limits
+from gromit.web.server.limits import ClientLimits
 
 SHORTAGE = """
 import os, resource, socket, threading
@@ -50,7 +50,7 @@ def test_a_server_without_its_socket_says_so_instead_of_waiting_for_ever() -> No
         ended = asyncio.Event()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(0)
-        acceptor = Acceptor(listening, asyncio.Protocol, tls=None, limits=Limits(), connections=())
+        acceptor = Acceptor(listening, asyncio.Protocol, tls=None, limits=ClientLimits(), connections=())
         acceptor.open(ended.set)
         await asyncio.wait_for(ended.wait(), 20)
         with pytest.raises((OSError, ValueError)):

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from gromit.web.server.limits import App, Limits
+from gromit.web.server.limits import App, ClientLimits
 from gromit.web.server.protocol import CUT, DISCARDED_BYTES
 from gromit.web.server.server import Listener, Server
 from tests.fakes.clients import connection, read_all, read_answer, wait_for
 from tests.web.applications import flood, mirror
 
-QUICK = Limits(head_s=0.3, body_s=0.3, idle_s=1, write_s=0.5)
-ROOMY = Limits(head_s=60, body_s=60, idle_s=60, write_s=60)
+QUICK = ClientLimits(head_s=0.3, body_s=0.3, idle_s=1, write_s=0.5)
+ROOMY = ClientLimits(head_s=60, body_s=60, idle_s=60, write_s=60)
 
 
 @contextmanager
-def _serving(limits: Limits, app: App = mirror) -> Iterator[str]:
+def _serving(limits: ClientLimits, app: App = mirror) -> Iterator[str]:
     server = Server(Listener(app, "127.0.0.1:0", limits=limits))
     with server.running():
         yield server.address()

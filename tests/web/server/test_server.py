@@ -23,9 +23,9 @@ from gromit.core.time import Millis
 from gromit.errors import BackendError, ConfigError
 from gromit.web.server.accept import HANDSHAKES_FAILED, REFUSED
 from gromit.web.server.health import health_app
-from gromit.web.server.limits import Limits, Receive, Scope, Send
+from gromit.web.server.limits import ClientLimits, Receive, Scope, Send
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import Identity, ServerTls
+from gromit.web.server.tls import CertificateFiles, ServerTls
 from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import connection, read_all, read_answer, read_until, tls_context, wait_for
 from tests.web.applications import mirror
@@ -36,14 +36,14 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 class House:
     """A server with mutual TLS, a clock that the test moves, and a deny list."""
 
-    def __init__(self, folder: Path, *, limits: Limits | None = None, refresh_s: float = 60) -> None:
+    def __init__(self, folder: Path, *, limits: ClientLimits | None = None, refresh_s: float = 60) -> None:
         self.ca = TestCa(folder)
         self.late_ms = 0
         self.denylist = folder / "denylist"
         self.denylist.touch()
         files = self.ca.leaf("serve", "server")
-        tls = ServerTls(Identity(files.cert, files.key, files.ca), denylist=DenyListFile(self.denylist))
-        listener = Listener(mirror, "127.0.0.1:0", tls, limits or Limits())
+        tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca), denylist=DenyListFile(self.denylist))
+        listener = Listener(mirror, "127.0.0.1:0", tls, limits or ClientLimits())
         self.server = Server(listener, refresh_s=refresh_s, now_ms=self.now_ms)
 
     def now_ms(self) -> Millis:
@@ -108,7 +108,7 @@ class TestCrowds:
     """Many connections, honest and not."""
 
     def test_half_open_handshakes_end_and_keep_nobody_out(self, tmp_path: Path) -> None:
-        house = House(tmp_path, limits=Limits(handshake_s=1.0, handshakes=20, connections=5))
+        house = House(tmp_path, limits=ClientLimits(handshake_s=1.0, handshakes=20, connections=5))
         alice = house.ca.leaf("alice", Role.VIEWER)
         failed = {reason: HANDSHAKES_FAILED.labels(reason) for reason in ("displaced", "timeout")}
         before = sum(c._value.get() for c in failed.values())
@@ -123,7 +123,7 @@ class TestCrowds:
         assert failed["displaced"]._value.get() > 0
 
     def test_connections_beyond_the_limit_are_refused_until_one_ends(self, tmp_path: Path) -> None:
-        house = House(tmp_path, limits=Limits(connections=3))
+        house = House(tmp_path, limits=ClientLimits(connections=3))
         alice = house.ca.leaf("alice", Role.VIEWER)
         before = REFUSED._value.get()
         with house.server.running(), ExitStack() as stack:
@@ -150,7 +150,7 @@ class TestListeners:
         ca, registry = TestCa(tmp_path), CollectorRegistry()
         Counter("ours", "of the test", registry=registry).inc()
         files, alice = ca.leaf("serve", "server"), ca.leaf("alice", Role.VIEWER)
-        tls = ServerTls(Identity(files.cert, files.key, files.ca))
+        tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca))
         fault: list[str | None] = [None]
         health = health_app(registry, lambda: fault[0])
         server = Server(Listener(mirror, "127.0.0.1:0", tls), Listener(health, "127.0.0.1:0"))

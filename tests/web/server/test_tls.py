@@ -24,7 +24,7 @@ from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, TrustError
 from gromit.web.server.accept import HANDSHAKES_FAILED
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import EXPIRES, ClientTls, Identity, ServerTls, read_peer, read_pem
+from gromit.web.server.tls import EXPIRES, CertificateFiles, ClientTls, ServerTls, read_peer, read_pem
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
 from tests.web.applications import mirror
@@ -40,7 +40,7 @@ def ca(tmp_path: Path) -> TestCa:
 
 def _server_tls(ca: TestCa, *, tls_min: str = "1.3", default_role: Role | None = None) -> ServerTls:
     files = ca.leaf("serve", "server")
-    identity = Identity(files.cert, files.key, files.ca)
+    identity = CertificateFiles(files.cert, files.key, files.ca)
     return ServerTls(identity, tls_min="1.2" if tls_min == "1.2" else "1.3", default_role=default_role)
 
 
@@ -236,8 +236,8 @@ class TestHandshake:
 
     def test_a_server_of_another_name_or_ca_is_not_talked_to(self, ca: TestCa) -> None:
         files, other = ca.leaf("alice", Role.VIEWER), TestCa(ca.folder / "other", "other")
-        good = Identity(files.cert, files.key, files.ca)
-        wrong = Identity(files.cert, files.key, str(other.path))
+        good = CertificateFiles(files.cert, files.key, files.ca)
+        wrong = CertificateFiles(files.cert, files.key, str(other.path))
         with _serving(_server_tls(ca)) as address:
             host, _, port = address.rpartition(":")
             for identity, name in ((good, "serve.elsewhere"), (wrong, "localhost")):
@@ -333,7 +333,7 @@ class TestReload:
 
     def test_a_client_follows_its_files_in_place(self, ca: TestCa) -> None:
         first = ca.leaf("alice", Role.VIEWER)
-        tls = ClientTls(Identity(first.cert, first.key, first.ca))
+        tls = ClientTls(CertificateFiles(first.cert, first.key, first.ca))
         with _serving(_server_tls(ca)) as address:
             assert not tls.refresh()
             second = ca.leaf("alice", Role.OPERATOR)
@@ -358,8 +358,8 @@ class TestPem:
 
     def test_text_is_taken_as_it_is_and_a_path_is_read(self, ca: TestCa) -> None:
         files = ca.leaf("serve", "server")
-        texts = Identity(Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text())
-        assert texts.read() == Identity(files.cert, files.key, files.ca).read()
+        texts = CertificateFiles(Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text())
+        assert texts.read() == CertificateFiles(files.cert, files.key, files.ca).read()
         client = ca.leaf("alice", Role.VIEWER)
         with _serving(ServerTls(texts)) as address:
             assert _peer(address, tls_context(client, client.ca))["name"] == "alice"
@@ -379,7 +379,7 @@ class TestPem:
 
     def test_a_key_is_in_no_repr(self, ca: TestCa) -> None:
         files = ca.leaf("serve", "server")
-        identity = Identity(files.cert, Path(files.key).read_text(), None)
+        identity = CertificateFiles(files.cert, Path(files.key).read_text(), None)
         assert "PRIVATE" not in repr(identity)
         assert "PRIVATE" not in repr(identity.read())
 
@@ -392,13 +392,13 @@ class TestPem:
         files = ca.write("x", leaf, key)
         Path(files.key).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")))
         with pytest.raises(ConfigError, match="encrypted"):
-            ServerTls(Identity(files.cert, files.key, files.ca))
+            ServerTls(CertificateFiles(files.cert, files.key, files.ca))
 
     @pytest.mark.parametrize("text", ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN RUBBISH"])
     def test_a_ca_that_is_no_certificate_is_refused(self, ca: TestCa, text: str) -> None:
         files = ca.leaf("serve", "server")
         with pytest.raises(ConfigError, match="CA certificate"):
-            ServerTls(Identity(files.cert, files.key, text))
+            ServerTls(CertificateFiles(files.cert, files.key, text))
 
 
 def test_a_certificate_that_is_not_understood_is_not_trusted() -> None:

@@ -12,9 +12,9 @@ from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
-from gromit.web.api.changes import Changes
-from gromit.web.api.views import Views
-from gromit.web.server.gate import peer_of
+from gromit.web.api.changes import ChangeHub
+from gromit.web.api.views import EnvironmentViews
+from gromit.web.server.gate import peer_certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class LogLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ApiDeps:
     """What the API is made of."""
 
     environments: Environments
     leases: Leases
-    views: Views
-    changes: Changes
+    views: EnvironmentViews
+    changes: ChangeHub
     identify: Callable[[Request], Caller]
     """Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]
@@ -53,23 +53,23 @@ class Parts:
         return ChangeContext(f"{caller.role}:{caller.name}", self.now_ms())
 
 
-def caller_of(request: Request) -> Caller:
+def get_caller(request: Request) -> Caller:
     """The caller whom the certificate of a connection names."""
-    peer = peer_of(request.scope)
+    peer = peer_certificate(request.scope)
     if peer is None or peer.role is None:
         raise TrustError("your certificate names no role", hint="use one that `gromit pki issue --role …` has made")
     return Caller(peer.name, peer.role)
 
 
-def parts_of(request: Request) -> Parts:
+def get_deps(request: Request) -> ApiDeps:
     """The parts of the running API."""
-    parts: Parts = request.app.state.parts
+    parts: ApiDeps = request.app.state.parts
     return parts
 
 
-def admitted(request: Request) -> Caller:
+def authorize(request: Request) -> Caller:
     """The caller, if his role may use this route."""
-    caller = parts_of(request).identify(request)
+    caller = get_deps(request).identify(request)
     route = request.scope["route"].path
     if not is_allowed(caller.role, request.method, route):
         may = " or ".join(role for role in Role if is_allowed(role, request.method, route))
@@ -78,5 +78,5 @@ def admitted(request: Request) -> Caller:
     return caller
 
 
-Admitted = Annotated[Caller, Depends(admitted)]
-With = Annotated[Parts, Depends(parts_of)]
+CurrentCaller = Annotated[Caller, Depends(authorize)]
+Deps = Annotated[ApiDeps, Depends(get_deps)]

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from gromit.errors import Conflict, Denied, GromitError, InvalidInput, NotFound, Temporary, TrustError
 from gromit.web.api import claims, v1, wire
-from gromit.web.api.admission import Parts
+from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
-from gromit.web.bodies import explained
+from gromit.web.bodies import validation_error
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ STATUS: Mapping[type[GromitError], int] = {
 RETRY_AFTER_S = "5"
 
 
-def build_app(parts: Parts) -> FastAPI:
+def build_app(parts: ApiDeps) -> FastAPI:
     """The application, with all its routes."""
     app = FastAPI(
         title="gromit",
@@ -50,7 +50,7 @@ def build_app(parts: Parts) -> FastAPI:
     return app
 
 
-def problem(error: GromitError, *, old_wire: bool) -> JSONResponse:
+def error_response(error: GromitError, *, old_wire: bool) -> JSONResponse:
     """An error as the client gets it: `{"error": …}`; under /v1 with `code` and `hint`."""
     status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 500)
     headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
@@ -63,13 +63,13 @@ def problem(error: GromitError, *, old_wire: bool) -> JSONResponse:
 def _gromit_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, GromitError):
         raise TypeError(type(error))
-    return problem(error, old_wire=not request.url.path.startswith("/v1/"))
+    return error_response(error, old_wire=not request.url.path.startswith("/v1/"))
 
 
 def _wrong_parameters(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError(type(error))
-    return _gromit_error(request, explained(error))
+    return _gromit_error(request, validation_error(error))
 
 
 def _http_error(_request: Request, error: Exception) -> Response:

@@ -23,7 +23,7 @@ class _Watcher:
             self.queue.put_nowait(line)
 
 
-class Changes:
+class ChangeHub:
     """The port `Announcer`, and the streams that it feeds."""
 
     def __init__(self) -> None:

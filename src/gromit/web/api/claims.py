@@ -13,10 +13,10 @@ from gromit.core.environments.environment import Environment, Failure, Work
 from gromit.core.environments.history import ChangeContext
 from gromit.core.names import NAME_MAX
 from gromit.services.leases import NoWorkAvailable
-from gromit.web.api.admission import Admitted, Parts, With
-from gromit.web.api.refusals import refusals
+from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import ClaimView
-from gromit.web.bodies import body_of, schema_of
+from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1/claims")
 
@@ -75,8 +75,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", openapi_extra=schema_of(ClaimRequest), responses=_ANSWERS)
-def claim(_caller: Admitted, parts: With, body: Annotated[ClaimRequest, Depends(body_of(ClaimRequest))]) -> Response:
+@router.post("", openapi_extra=body_schema(ClaimRequest), responses=_ANSWERS)
+def claim(_caller: CurrentCaller, parts: Deps, body: Annotated[ClaimRequest, Depends(json_body(ClaimRequest))]) -> Response:
     """The oldest due work of a kind; 204 if there is none, with Retry-After if it is known when there will be."""
     now_ms = parts.now_ms()
     match parts.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
@@ -88,20 +88,22 @@ def claim(_caller: Admitted, parts: With, body: Annotated[ClaimRequest, Depends(
             return JSONResponse(asdict(_claim(parts, environment)))
 
 
-@router.post("/{name}/renew", openapi_extra=schema_of(FenceBody), responses=refusals(409))
-def renew(_caller: Admitted, parts: With, name: Name, body: Annotated[FenceBody, Depends(body_of(FenceBody))]) -> ClaimView:
+@router.post("/{name}/renew", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
+def renew(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FenceBody, Depends(json_body(FenceBody))]) -> ClaimView:
     """Keep a claim; also how it is verified. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.renew(name, body.fence, parts.now_ms()))
 
 
-@router.post("/{name}/release", openapi_extra=schema_of(FenceBody), responses=refusals(409))
-def release(_caller: Admitted, parts: With, name: Name, body: Annotated[FenceBody, Depends(body_of(FenceBody))]) -> ClaimView:
+@router.post("/{name}/release", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
+def release(
+    _caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FenceBody, Depends(json_body(FenceBody))]
+) -> ClaimView:
     """Give a claim back without an outcome. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.release(name, body.fence))
 
 
-@router.post("/{name}/done", openapi_extra=schema_of(DoneBody), responses=refusals(409))
-def done(_caller: Admitted, parts: With, name: Name, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> ClaimView:
+@router.post("/{name}/done", openapi_extra=body_schema(DoneBody), responses=error_responses(409))
+def done(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[DoneBody, Depends(json_body(DoneBody))]) -> ClaimView:
     """The claimed generation was made true. 409 if the claim is no longer valid: nothing is recorded then."""
     stamp = ChangeContext(body.holder, parts.now_ms())
     if body.kind is Work.SOW:
@@ -112,13 +114,13 @@ def done(_caller: Admitted, parts: With, name: Name, body: Annotated[DoneBody, D
     return _claim(parts, environment)
 
 
-@router.post("/{name}/fail", openapi_extra=schema_of(FailBody), responses=refusals(409))
-def fail(_caller: Admitted, parts: With, name: Name, body: Annotated[FailBody, Depends(body_of(FailBody))]) -> ClaimView:
+@router.post("/{name}/fail", openapi_extra=body_schema(FailBody), responses=error_responses(409))
+def fail(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FailBody, Depends(json_body(FailBody))]) -> ClaimView:
     """It did not work; it will be due again. 409 if the claim is no longer valid."""
     environment = parts.leases.failed(name, body.fence, Failure(body.error_kind, body.message, parts.now_ms()))
     parts.outcome("run", body.error_kind)
     return _claim(parts, environment)
 
 
-def _claim(parts: Parts, environment: Environment) -> ClaimView:
+def _claim(parts: ApiDeps, environment: Environment) -> ClaimView:
     return parts.views.claim(environment, parts.leases.terms.ttl_ms)

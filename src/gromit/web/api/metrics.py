@@ -26,7 +26,7 @@ class Metrics:
         self._outcomes = Counter(
             "gromit_outcomes", "Builds, deletions, claims and runs by outcome", ["what", "outcome"], registry=self.registry
         )
-        self.registry.register(_Undone(store, now_ms))
+        self.registry.register(_UnfinishedWorkCollector(store, now_ms))
 
     def count(self, what: str, outcome: str) -> None:
         """Count one outcome."""
@@ -52,7 +52,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ages:
+class _WorkAges:
     """How old the oldest work of a kind is, in seconds; 0 if there is none."""
 
     due_s: float
@@ -61,7 +61,7 @@ class _Ages:
     """Since it was asked for, failures and claims included: what is wanted comes true as long as this stays small."""
 
 
-class _Undone(Collector):
+class _UnfinishedWorkCollector(Collector):
     """The ages of the oldest work: the proof that the control plane makes progress."""
 
     def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
@@ -86,10 +86,10 @@ class _Undone(Collector):
         yield from (due, undone)
 
 
-def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _Ages:
+def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:
     """How old the oldest work is. Raises what the store raises."""
     due, undone = store.due(kind, now, 1).oldest_ms, store.undone_since(kind)
-    return _Ages(*((now - min(since, now)) / 1000 if since is not None else 0.0 for since in (due, undone)))
+    return _WorkAges(*((now - min(since, now)) / 1000 if since is not None else 0.0 for since in (due, undone)))
 
 
 def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:

@@ -16,7 +16,7 @@ _MEANING: dict[int | str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ErrorBody:
     """Why a request was not carried out."""
 
     error: str
@@ -27,13 +27,13 @@ class Refusal:
     """What to do about it; only under /v1."""
 
 
-_CONTENT = {"application/json": {"schema": TypeAdapter(Refusal).json_schema()}}
+_CONTENT = {"application/json": {"schema": TypeAdapter(ErrorBody).json_schema()}}
 
 
-def refusals(*statuses: int | str) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int | str) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route or router that refuses with these statuses: in JSON even where a route answers in text."""
     return {status: {"description": _MEANING[status], "content": _CONTENT} for status in statuses}
 
 
-EVERYWHERE = refusals(400, 403, "4XX", "5XX")
+EVERYWHERE = error_responses(400, 403, "4XX", "5XX")
 """What any request may be answered."""

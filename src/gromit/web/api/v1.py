@@ -15,11 +15,11 @@ from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage
 from gromit.web.api import views
-from gromit.web.api.admission import Admitted, Parts, With
-from gromit.web.api.refusals import refusals
+from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView, EventView
-from gromit.web.api.wire import Repository, vouched
-from gromit.web.bodies import body_of, schema_of
+from gromit.web.api.wire import Repository, trusted_repository
+from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1")
 
@@ -52,7 +52,7 @@ class RedeployRequest(BaseModel):
     mark: Annotated[StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)] = None
 
 
-class Filter(BaseModel):
+class EnvironmentFilter(BaseModel):
     """Which environments to list."""
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +66,7 @@ class Filter(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class EnvironmentList:
     """A page of environments."""
 
     environments: list[EnvironmentView]
@@ -77,7 +77,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HistoryView:
     """What happened to an environment, the oldest first."""
 
     name: str
@@ -85,7 +85,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class BuildReceipt:
     """What a reported build has led to."""
 
     outcome: BuildResult
@@ -93,7 +93,7 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
+class CallerView:
     """Whom a certificate names."""
 
     name: str
@@ -101,13 +101,13 @@ class Me:
 
 
 @router.get("/whoami")
-def whoami(caller: Admitted) -> Me:
+def whoami(caller: CurrentCaller) -> CallerView:
     """Who the caller is, by the certificate."""
-    return Me(caller.name, caller.role)
+    return CallerView(caller.name, caller.role)
 
 
 @router.get("/environments")
-def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Query()]) -> Listing:
+def list_environments(_caller: CurrentCaller, parts: Deps, asked: Annotated[EnvironmentFilter, Query()]) -> EnvironmentList:
     """Environments, page by page."""
     wanted_phases, now_ms = _phases(asked.phase), parts.now_ms()
     repository = parse_repository(asked.repository) if asked.repository else None
@@ -121,51 +121,51 @@ def list_environments(_caller: Admitted, parts: With, asked: Annotated[Filter, Q
         )
 
     part = _page(parts, asked, fits)
-    return Listing([parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last)
+    return EnvironmentList([parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last)
 
 
-@router.get("/environments/{name}", responses=refusals(404, 409))
-def get_environment(_caller: Admitted, parts: With, name: str) -> EnvironmentView:
+@router.get("/environments/{name}", responses=error_responses(404, 409))
+def get_environment(_caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
     """One environment, or its tombstone."""
     return _detail(parts, parts.environments.inspect(name))
 
 
-@router.get("/environments/{name}/events", responses=refusals(404, 409))
-def get_events(_caller: Admitted, parts: With, name: str) -> History:
+@router.get("/environments/{name}/events", responses=error_responses(404, 409))
+def get_events(_caller: CurrentCaller, parts: Deps, name: str) -> HistoryView:
     """What happened to an environment, the oldest first."""
     environment = parts.environments.inspect(name)
-    return History(environment.name, [views.event(e) for e in environment.events])
+    return HistoryView(environment.name, [views.event(e) for e in environment.events])
 
 
-@router.post("/builds", openapi_extra=schema_of(BuildReport), responses=refusals(409))
+@router.post("/builds", openapi_extra=body_schema(BuildReport), responses=error_responses(409))
 def post_build(
-    caller: Admitted, parts: With, body: Annotated[BuildReport, Depends(body_of(BuildReport))], repository: Repository = None
-) -> Reported:
+    caller: CurrentCaller, parts: Deps, body: Annotated[BuildReport, Depends(json_body(BuildReport))], repository: Repository = None
+) -> BuildReceipt:
     """Report a build; says whether it was new."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence)
-    token_of = vouched(caller, repository)
+    token_of = trusted_repository(caller, repository)
     if token_of is not None and token_of != build.repository:
         raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
     receipt, environment = parts.environments.report(build, parts.stamp(caller))
     parts.outcome("build", receipt)
-    return Reported(receipt, _detail(parts, environment))
+    return BuildReceipt(receipt, _detail(parts, environment))
 
 
-@router.post("/environments/{name}/protect", responses=refusals(404, 409))
-def protect(caller: Admitted, parts: With, name: str) -> EnvironmentView:
+@router.post("/environments/{name}/protect", responses=error_responses(404, 409))
+def protect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
     """Refuse deletion of it from now on."""
     return _detail(parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller)))
 
 
-@router.post("/environments/{name}/unprotect", responses=refusals(404, 409))
-def unprotect(caller: Admitted, parts: With, name: str) -> EnvironmentView:
+@router.post("/environments/{name}/unprotect", responses=error_responses(404, 409))
+def unprotect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
     """Allow its deletion again."""
     return _detail(parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller)))
 
 
-@router.post("/environments/{name}/redeploy", openapi_extra=schema_of(RedeployRequest), responses=refusals(404, 409))
+@router.post("/environments/{name}/redeploy", openapi_extra=body_schema(RedeployRequest), responses=error_responses(404, 409))
 def redeploy(
-    caller: Admitted, parts: With, name: str, body: Annotated[RedeployRequest, Depends(body_of(RedeployRequest))]
+    caller: CurrentCaller, parts: Deps, name: str, body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))]
 ) -> EnvironmentView:
     """Roll components over although nothing has changed; edited config files arrive with it."""
     return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller), body.mark))
@@ -177,24 +177,24 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/changes", response_class=StreamingResponse, responses=_STREAM)
-async def get_changes(_caller: Admitted, parts: With) -> StreamingResponse:
+async def get_changes(_caller: CurrentCaller, parts: Deps) -> StreamingResponse:
     """Server-sent events: one unnamed event with `{"name", "kind"}` for every change."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(parts.changes.stream(), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/openapi.json")
-def get_openapi_document(_caller: Admitted, request: Request) -> dict[str, Any]:
+def get_openapi_document(_caller: CurrentCaller, request: Request) -> dict[str, Any]:
     """This interface, described."""
     document: dict[str, Any] = request.app.openapi()
     return document
 
 
-def _detail(parts: Parts, environment: Environment) -> EnvironmentView:
+def _detail(parts: ApiDeps, environment: Environment) -> EnvironmentView:
     return parts.views.detail(environment, parts.now_ms())
 
 
-def _page(parts: Parts, asked: Filter, fits: Callable[[Environment], bool]) -> EnvironmentPage:
+def _page(parts: ApiDeps, asked: EnvironmentFilter, fits: Callable[[Environment], bool]) -> EnvironmentPage:
     """The next environments that fit, and behind which name to go on, if there is one more.
 
     The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.

@@ -89,7 +89,7 @@ class ClaimView:
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class EnvironmentViews:
     """What is needed to show an environment."""
 
     catalogue: Catalogue

@@ -11,9 +11,9 @@ from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import WIRE_KEYS
 from gromit.errors import InvalidInput, TrustError
-from gromit.web.api.admission import Admitted, Caller, With
-from gromit.web.api.refusals import refusals
-from gromit.web.bodies import body_of, parse_object, schema_of
+from gromit.web.api.admission import Caller, CurrentCaller, Deps
+from gromit.web.api.refusals import error_responses
+from gromit.web.bodies import body_schema, json_body, parse_object
 
 router = APIRouter()
 
@@ -58,7 +58,7 @@ _FLAT: dict[str, Any] = {
 Flat = Annotated[dict[str, str], Depends(flat_body)]
 
 
-def vouched(caller: Caller, repository: str | None) -> str | None:
+def trusted_repository(caller: Caller, repository: str | None) -> str | None:
     """The repository that the gateway vouches for; what anybody else says of it does not count.
 
     Raises `InvalidInput` for one that the gateway sent and that names none: it must not pass for an operator's request.
@@ -67,19 +67,19 @@ def vouched(caller: Caller, repository: str | None) -> str | None:
 
 
 @router.get("/healthcheck", response_class=PlainTextResponse)
-def healthcheck(_caller: Admitted) -> PlainTextResponse:
+def healthcheck(_caller: CurrentCaller) -> PlainTextResponse:
     """Whether serve answers."""
     return PlainTextResponse("OK")
 
 
 @router.get("/loglevel")
-def get_loglevel(_caller: Admitted, parts: With) -> dict[str, str]:
+def get_loglevel(_caller: CurrentCaller, parts: Deps) -> dict[str, str]:
     """The level of the log."""
     return {"level": parts.log_level.get()}
 
 
 @router.put("/loglevel/{level}")
-def put_loglevel(_caller: Admitted, parts: With, level: str) -> dict[str, str]:
+def put_loglevel(_caller: CurrentCaller, parts: Deps, level: str) -> dict[str, str]:
     """Change the level of the log."""
     if level not in LEVELS:
         raise InvalidInput(f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}")
@@ -87,13 +87,13 @@ def put_loglevel(_caller: Admitted, parts: With, level: str) -> dict[str, str]:
     return {"level": parts.log_level.get()}
 
 
-@router.post("/newbuild", openapi_extra=schema_of(NewBuild), responses=refusals(409))
+@router.post("/newbuild", openapi_extra=body_schema(NewBuild), responses=error_responses(409))
 def newbuild(
-    caller: Admitted, parts: With, body: Annotated[NewBuild, Depends(body_of(NewBuild))], repository: Repository = None
+    caller: CurrentCaller, parts: Deps, body: Annotated[NewBuild, Depends(json_body(NewBuild))], repository: Repository = None
 ) -> dict[str, str]:
     """A repository reports a build of a branch."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
-    token_of = vouched(caller, repository)
+    token_of = trusted_repository(caller, repository)
     if token_of is not None and token_of != build.repository:
         raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
     receipt, environment = parts.environments.report(build, parts.stamp(caller))
@@ -101,28 +101,28 @@ def newbuild(
     return parts.views.flat(environment, parts.now_ms())
 
 
-@router.get("/env/{name:path}", responses=refusals(404, 409))
-def get_env(_caller: Admitted, parts: With, name: str) -> dict[str, str]:
+@router.get("/env/{name:path}", responses=error_responses(404, 409))
+def get_env(_caller: CurrentCaller, parts: Deps, name: str) -> dict[str, str]:
     """One environment."""
     return parts.views.flat(parts.environments.get(name), parts.now_ms())
 
 
-@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=refusals(409))
-def put_env(caller: Admitted, parts: With, name: str, versions: Flat) -> dict[str, str]:
+@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=error_responses(409))
+def put_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Create an environment, or replace its versions."""
     return parts.views.flat(parts.environments.put(name, versions, parts.stamp(caller)), parts.now_ms())
 
 
-@router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=refusals(404, 409))
-def patch_env(caller: Admitted, parts: With, name: str, versions: Flat) -> dict[str, str]:
+@router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=error_responses(404, 409))
+def patch_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Merge versions into an environment."""
     return parts.views.flat(parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms())
 
 
-@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse, responses=refusals(404, 409))
-def delete_env(caller: Admitted, parts: With, name: str, repository: Repository = None) -> PlainTextResponse:
+@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse, responses=error_responses(404, 409))
+def delete_env(caller: CurrentCaller, parts: Deps, name: str, repository: Repository = None) -> PlainTextResponse:
     """Delete an environment; from a repository's token: retire that repository's part of it."""
-    token_of = vouched(caller, repository)
+    token_of = trusted_repository(caller, repository)
     if token_of is None:
         parts.environments.delete(name, parts.stamp(caller))
     else:

@@ -67,11 +67,11 @@ class ServeClient:
 
     def get(self, path: str, **query: str) -> Any:
         """The JSON at a path."""
-        return json_of(self.call("GET", path, None, **query))
+        return response_json(self.call("GET", path, None, **query))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that answers a POST."""
-        return json_of(self.call("POST", path, body))
+        return response_json(self.call("POST", path, body))
 
     def pages(self, **query: str) -> Iterator[dict[str, Any]]:
         """All environments that fit a filter; a row that cannot be understood is logged."""
@@ -126,7 +126,7 @@ class ServeClient:
             yield answer
 
 
-def json_of(answer: httpx2.Response) -> Any:
+def response_json(answer: httpx2.Response) -> Any:
     """The JSON of an answer. Raises `BackendError` if it is something else: then it is not serve that has answered."""
     try:
         return answer.json()
@@ -151,7 +151,7 @@ class ServeQueue:
         if answer.status_code == 204:
             retry = answer.headers.get("Retry-After")
             return NoWork(float(retry) if retry else None)
-        found = json_of(answer)
+        found = response_json(answer)
         return Claim(
             name=found["name"],
             kind=kind,
@@ -167,7 +167,7 @@ class ServeQueue:
 
     def renew(self, claim: Claim) -> ClaimStatus:
         """Keep a claim."""
-        found = json_of(self._post(claim, "renew"))
+        found = response_json(self._post(claim, "renew"))
         return ClaimStatus(found["generation"], Want(found["want"]))
 
     def release(self, claim: Claim) -> None:
@@ -253,7 +253,7 @@ class ServeChanges:
                     self._announced.set()
 
 
-def new_holder() -> str:
+def new_worker_id() -> str:
     """A name for this worker that no other one has."""
     return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
 

@@ -20,7 +20,7 @@ _SHOWN = 200
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestInfo:
     """What the routes tell the log of a request; filled in as far as it gets."""
 
     verb: TokenPermission | None = None
@@ -41,7 +41,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, visit = self._now_ms(), visit_of(scope)
+        started, visit = self._now_ms(), request_info(scope)
         status: int | None = None  # of a client that is gone before its request was whole
 
         async def note(message: Message) -> None:
@@ -70,9 +70,9 @@ class AccessLog:
                 )
 
 
-def visit_of(scope: Scope) -> Visit:
+def request_info(scope: Scope) -> RequestInfo:
     """What is known of a request."""
     state = scope.setdefault("state", {})
-    visit = state.setdefault(_VISIT, Visit())
-    assert isinstance(visit, Visit)  # noqa: S101 - nobody else uses this key
+    visit = state.setdefault(_VISIT, RequestInfo())
+    assert isinstance(visit, RequestInfo)  # noqa: S101 - nobody else uses this key
     return visit

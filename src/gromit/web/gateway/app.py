@@ -31,10 +31,10 @@ from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
 from gromit.web.api.wire import REPOSITORY_HEADER, NewBuild
-from gromit.web.bodies import parse_object, validated
-from gromit.web.gateway.access_log import AccessLog, visit_of
-from gromit.web.gateway.job_tokens import JobTokens
-from gromit.web.gateway.upstream import Answer, Upstream
+from gromit.web.bodies import parse_object, validate_model
+from gromit.web.gateway.access_log import AccessLog, request_info
+from gromit.web.gateway.job_tokens import JobTokenVerifier
+from gromit.web.gateway.upstream import Upstream, UpstreamResponse
 from gromit.web.server.limits import App, RateLimit
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ RETRY_AFTER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayParts:
+class GatewayDeps:
     """What the gateway is made of."""
 
     recognise: Callable[[str], TokenEntry | None]
@@ -51,12 +51,12 @@ class GatewayParts:
     upstream: Upstream
     rate: RateLimit
     now_ms: Callable[[], Millis]
-    jobs: JobTokens | None = None
+    jobs: JobTokenVerifier | None = None
     """Who knows OIDC tokens; None: they are not taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Visitor:
+class AuthorizedRequest:
     """Who has been let in."""
 
     name: str
@@ -66,10 +66,10 @@ class _Visitor:
     job: GithubJob | None = None
 
 
-Act = Callable[[Request, _Visitor, TokenPermission], Awaitable[Answer]]
+RouteAction = Callable[[Request, AuthorizedRequest, TokenPermission], Awaitable[UpstreamResponse]]
 
 
-def build_gateway(parts: GatewayParts) -> Starlette:
+def build_gateway(parts: GatewayDeps) -> Starlette:
     """The application, with all its routes."""
     gateway = _Gateway(parts)
 
@@ -90,13 +90,13 @@ def build_gateway(parts: GatewayParts) -> Starlette:
     return app
 
 
-def logging_to(now_ms: Callable[[], Millis]) -> Callable[[App], App]:
+def with_access_log(now_ms: Callable[[], Millis]) -> Callable[[App], App]:
     """What is put around the gateway and all its limits: the access log."""
     return lambda app: AccessLog(app, now_ms)
 
 
 class _Gateway:
-    def __init__(self, parts: GatewayParts) -> None:
+    def __init__(self, parts: GatewayDeps) -> None:
         self._parts = parts
 
     async def newbuild(self, request: Request) -> Response:
@@ -107,9 +107,9 @@ class _Gateway:
         """A branch was deleted."""
         return await self._answered(request, TokenPermission.DELETE, self._delete)
 
-    async def _answered(self, request: Request, verb: TokenPermission, act: Act) -> Response:
+    async def _answered(self, request: Request, verb: TokenPermission, act: RouteAction) -> Response:
         """Let a request in, and do it."""
-        visit = visit_of(request.scope)
+        visit = request_info(request.scope)
         visit.verb = verb
         try:
             visitor = await self._visitor(_authorization(request))
@@ -124,26 +124,26 @@ class _Gateway:
         except GromitError as error:
             return _refused(error)
 
-    async def _visitor(self, authorization: str) -> _Visitor | InvalidToken:
+    async def _visitor(self, authorization: str) -> AuthorizedRequest | InvalidToken:
         jwt = None if self._parts.jobs is None else oidc.bearer_jwt(authorization)
         if self._parts.jobs is not None and jwt is not None:
             job = await self._parts.jobs.recognise(jwt)
             if isinstance(job, InvalidToken):
                 return InvalidToken(f"no valid token: {job.reason}")
-            return _Visitor(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
+            return AuthorizedRequest(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
         entry = self._parts.recognise(authorization)
-        return InvalidToken("no valid token") if entry is None else _Visitor(entry.id, entry.id, entry.grant)
+        return InvalidToken("no valid token") if entry is None else AuthorizedRequest(entry.id, entry.id, entry.grant)
 
-    async def _newbuild(self, request: Request, visitor: _Visitor, verb: TokenPermission) -> Answer:
-        visit, body = visit_of(request.scope), validated(NewBuild, parse_object(await request.body()))
+    async def _newbuild(self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission) -> UpstreamResponse:
+        visit, body = request_info(request.scope), validate_model(NewBuild, parse_object(await request.body()))
         visit.repository = _allowed(visitor.grant, parse_repository(body.repo), verb)
         if visitor.job is not None:
             oidc.require_build_of_job(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
         build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
         return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
 
-    async def _delete(self, request: Request, visitor: _Visitor, verb: TokenPermission) -> Answer:
-        visit, name = visit_of(request.scope), _environment(request.path_params["name"])
+    async def _delete(self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission) -> UpstreamResponse:
+        visit, name = request_info(request.scope), _environment(request.path_params["name"])
         spoken_for = _spoken_for(request, visitor.grant)
         if spoken_for is not None:
             visit.repository = _allowed(visitor.grant, spoken_for, verb)
@@ -156,7 +156,7 @@ def _authorization(request: Request) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def _check_verb(visitor: _Visitor, verb: TokenPermission) -> None:
+def _check_verb(visitor: AuthorizedRequest, verb: TokenPermission) -> None:
     if verb not in visitor.grant.verbs:
         of = "" if visitor.job is None else f": it is of the event {visitor.job.event}"
         hint = None if visitor.job is None else "the event delete retires branches, and all others report builds"
@@ -204,7 +204,7 @@ def _unclear() -> NoReturn:
     )
 
 
-def _passed_on(answer: Answer) -> Response:
+def _passed_on(answer: UpstreamResponse) -> Response:
     headers = {"Content-Type": answer.content_type}
     if answer.retry_after is not None:
         headers["Retry-After"] = answer.retry_after

@@ -31,11 +31,11 @@ KEY_BITS = 2048
 """Shorter keys of RSA are not taken, as RFC 7518 demands."""
 
 
-class IssuerKeys:
+class IssuerKeyCache:
     """The keys of one issuer."""
 
     def __init__(self, http: httpx2.AsyncClient, url: str, now_ms: Callable[[], Millis]) -> None:
-        """`http` comes from `client`, `url` from `keys_url`."""
+        """`http` comes from `issuer_client`, `url` from `keys_url`."""
         self._http = http
         self._url = url
         self._now_ms = now_ms
@@ -91,7 +91,7 @@ class IssuerKeys:
         return bytes(body)
 
 
-def client() -> httpx2.AsyncClient:
+def issuer_client() -> httpx2.AsyncClient:
     """A client for an issuer: what the system trusts, no redirect, no proxy."""
     return httpx2.AsyncClient(
         transport=httpx2.AsyncHTTPTransport(trust_env=False, retries=1),

@@ -14,17 +14,17 @@ from gromit.core.security.oidc import GithubJob, InvalidToken, OidcPolicy, judge
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput
 from gromit.web.bodies import parse_object
-from gromit.web.gateway.issuer import ALGORITHM, IssuerKeys
+from gromit.web.gateway.issuer import ALGORITHM, IssuerKeyCache
 
 log = structlog.get_logger(__name__)
 
 _KID_MAX = 200
 
 
-class JobTokens:
+class JobTokenVerifier:
     """The tokens of one issuer's jobs."""
 
-    def __init__(self, keys: IssuerKeys, terms: OidcPolicy, now_ms: Callable[[], Millis]) -> None:
+    def __init__(self, keys: IssuerKeyCache, terms: OidcPolicy, now_ms: Callable[[], Millis]) -> None:
         self._keys = keys
         self._terms = terms
         self._now_ms = now_ms

@@ -28,7 +28,7 @@ KEEPALIVE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpstreamResponse:
     """What serve has answered, or what is said in its place."""
 
     status: int
@@ -41,7 +41,7 @@ class Upstream:
     """The client of a gateway."""
 
     def __init__(self, http: httpx2.AsyncClient, timeout: timedelta) -> None:
-        """`http` comes from `client`; `timeout` bounds one request as a whole."""
+        """`http` comes from `upstream_client`; `timeout` bounds one request as a whole."""
         self._http = http
         self._timeout_s = timeout.total_seconds()
 
@@ -49,7 +49,7 @@ class Upstream:
         """Close all connections."""
         await self._http.aclose()
 
-    async def send(self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None) -> Answer:
+    async def send(self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None) -> UpstreamResponse:
         """One request, vouching for `repository` (None: for all of them). It is sent once: only connecting is tried again.
 
         502 and 504 stand for a serve that cannot be reached, answers nonsense, or is too slow.
@@ -75,7 +75,7 @@ class Upstream:
             return _instead(502, "serve cannot be reached")
 
 
-def client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
+def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
     """A client of the serve at `url`, whose certificate follows its files. Raises `ConfigError` unless that is HTTPS."""
 
     async def renew(_request: httpx2.Request) -> None:
@@ -104,7 +104,7 @@ def _https(url: str) -> str:
     return url
 
 
-async def _read(answer: httpx2.Response) -> Answer:
+async def _read(answer: httpx2.Response) -> UpstreamResponse:
     body = bytearray()
     async for piece in answer.aiter_raw():
         body += piece
@@ -115,8 +115,8 @@ async def _read(answer: httpx2.Response) -> Answer:
         log.warning("gateway.upstream_failed", error=f"status {answer.status_code}")
         return _instead(502, "what has answered is not serve")
     content_type = answer.headers.get("content-type", "application/octet-stream")
-    return Answer(answer.status_code, bytes(body), content_type, answer.headers.get("retry-after"))
+    return UpstreamResponse(answer.status_code, bytes(body), content_type, answer.headers.get("retry-after"))
 
 
-def _instead(status: int, error: str) -> Answer:
-    return Answer(status, json.dumps({"error": error}).encode(), "application/json")
+def _instead(status: int, error: str) -> UpstreamResponse:
+    return UpstreamResponse(status, json.dumps({"error": error}).encode(), "application/json")

@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from prometheus_client import Counter
 
-from gromit.web.server.limits import Limits
-from gromit.web.server.tls import FAREWELL, ServerTls
+from gromit.web.server.limits import ClientLimits
+from gromit.web.server.tls import TLS_ALERT, ServerTls
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Acceptor:
         make: Callable[[], asyncio.Protocol],
         *,
         tls: ServerTls | None,
-        limits: Limits,
+        limits: ClientLimits,
         connections: Sized,
     ) -> None:
         self._socket = listening
@@ -95,8 +95,8 @@ class Acceptor:
         task.add_done_callback(lambda done: self._pending.pop(done, None))
 
     async def _handshake(self, connection: socket.socket, address: Any) -> None:
-        loop, farewell = asyncio.get_running_loop(), _Farewell(connection)
-        FAREWELL.set(farewell)  # of this task's own context
+        loop, farewell = asyncio.get_running_loop(), _AlertSender(connection)
+        TLS_ALERT.set(farewell)  # of this task's own context
         secured: dict[str, Any] = (
             {"ssl": self._tls.context, "ssl_handshake_timeout": self._limits.handshake_s, "ssl_shutdown_timeout": _SHUTDOWN_S}
             if self._tls
@@ -126,7 +126,7 @@ class Acceptor:
         log.warning(event, reason=reason, left_out=left_out, **data)
 
 
-class _Farewell:
+class _AlertSender:
     """Sends the alert of a failed handshake, and sees to it that it arrives.
 
     A connection that is closed before all that its client had sent was read is reset, and what was still under way to it is lost.

@@ -17,7 +17,7 @@ from gromit.web.server.tls import DenyList, Peer
 log = structlog.get_logger(__name__)
 
 
-class PeerGate:
+class PeerCertificateMiddleware:
     """Lets requests of valid certificates through to `app`; answers 403 to others, 503 while nobody can tell."""
 
     def __init__(self, app: App, denylist: DenyList | None, now_ms: Callable[[], Millis]) -> None:
@@ -27,12 +27,12 @@ class PeerGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        peer = peer_of(scope) if scope["type"] == "http" else None
+        peer = peer_certificate(scope) if scope["type"] == "http" else None
         if peer is None:
             await self._app(scope, receive, send)
             return
         try:
-            fault = fault_of(peer, self._denylist, self._now_ms())
+            fault = rejection(peer, self._denylist, self._now_ms())
         except TrustError as error:
             log.critical("tls.denylist_unreadable", error=error.message, hint=error.hint)
             await answer_error(send, 503, "it cannot be told whether your certificate was revoked", {"retry-after": "5"})
@@ -44,7 +44,7 @@ class PeerGate:
         await self._app(scope, receive, send)
 
 
-def fault_of(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
+def rejection(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
     """What is wrong with a peer's certificate by now, if anything. Raises `TrustError` if the deny list cannot be read."""
     if now >= peer.expires_ms:
         return "has expired"
@@ -53,7 +53,7 @@ def fault_of(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
     return None
 
 
-def peer_of(scope: Scope) -> Peer | None:
+def peer_certificate(scope: Scope) -> Peer | None:
     """Whom the client's certificate names; None on a listener that asks for none."""
     state: dict[str, Any] = scope.get("state", {})
     peer = state.get("peer")

@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-TELL_S = 60.0
+LOG_INTERVAL_S = 60.0
 """How often what is told regularly is told: the finest that a metric of CloudWatch is."""
 
 
 def health_app(
-    registry: CollectorRegistry, not_ready: Callable[[], str | None], tell: Callable[[], None] | None = None, tell_s: float = TELL_S
+    registry: CollectorRegistry,
+    not_ready: Callable[[], str | None],
+    tell: Callable[[], None] | None = None,
+    tell_s: float = LOG_INTERVAL_S,
 ) -> Starlette:
     """`/healthcheck` (lives), `/readyz` (503 with the reason that `not_ready` gives) and `/metrics`.
 

@@ -19,7 +19,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ClientLimits:
     """How much of a server one client may use. Times are in seconds, sizes in bytes."""
 
     handshake_s: float = 5.0

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gromit.errors import TrustError
-from gromit.web.server.limits import Limits
+from gromit.web.server.limits import ClientLimits
 from gromit.web.server.tls import Peer
 
 log = structlog.get_logger(__name__)
@@ -30,11 +30,17 @@ DISCARDED_BYTES = 1024 * 1024
 Identify = Callable[[bytes], Peer]
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """A connection that may take only so much, and whose requests know their peer (`scope["state"]["peer"]`)."""
 
     def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any], *, limits: Limits, identify: Identify | None
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        *,
+        limits: ClientLimits,
+        identify: Identify | None,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state)
         self.peer: Peer | None = None

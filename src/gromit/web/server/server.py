@@ -4,7 +4,7 @@
     server.run()        # until SIGTERM or SIGINT; what is under way is finished first
 
 Connections are accepted here and not by the event loop's own server, because that one counts neither handshakes that failed nor
-those that never end. A request finds its client by `gate.peer_of(scope)`.
+those that never end. A request finds its client by `gate.peer_certificate(scope)`.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gromit.core.time import Millis
 from gromit.errors import BackendError, ConfigError, TrustError
 from gromit.web.server.accept import Acceptor
-from gromit.web.server.gate import PeerGate, fault_of
-from gromit.web.server.limits import App, BodyLimit, Limits
-from gromit.web.server.protocol import GuardedProtocol
+from gromit.web.server.gate import PeerCertificateMiddleware, rejection
+from gromit.web.server.limits import App, BodyLimit, ClientLimits
+from gromit.web.server.protocol import LimitedHttpProtocol
 from gromit.web.server.tls import ServerTls
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class Listener:
     app: App
     listen: str
     tls: ServerTls | None = None
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    limits: ClientLimits = ClientLimits()  # noqa: RUF009 - frozen
     around: Callable[[App], App] = lambda app: app
     """Sees every request, those that are refused before the application included."""
 
@@ -185,7 +185,7 @@ class _Service(uvicorn.Server):
     def __init__(self, listener: Listener, listening: socket.socket, grace_s: int, now_ms: Callable[[], Millis]) -> None:
         app: App = BodyLimit(listener.app, listener.limits.body_bytes)
         if listener.tls:
-            app = PeerGate(app, listener.tls.denylist, now_ms)
+            app = PeerCertificateMiddleware(app, listener.tls.denylist, now_ms)
         super().__init__(
             uvicorn.Config(
                 listener.around(app),
@@ -237,12 +237,12 @@ class _Service(uvicorn.Server):
         await asyncio.to_thread(tls.refresh)
         for connection in self._guarded():
             with suppress(TrustError):  # the gate refuses every request while the list cannot be read
-                if connection.peer and (fault := fault_of(connection.peer, tls.denylist, self._now_ms())):
+                if connection.peer and (fault := rejection(connection.peer, tls.denylist, self._now_ms())):
                     connection.cut("certificate", detail=fault)
 
-    def _connection(self) -> GuardedProtocol:
+    def _connection(self) -> LimitedHttpProtocol:
         tls = self._listener.tls
-        return GuardedProtocol(
+        return LimitedHttpProtocol(
             self.config,
             self.server_state,
             self.lifespan.state,
@@ -250,8 +250,8 @@ class _Service(uvicorn.Server):
             identify=tls.peer if tls else None,
         )
 
-    def _guarded(self) -> list[GuardedProtocol]:
-        return [c for c in self.server_state.connections if isinstance(c, GuardedProtocol)]
+    def _guarded(self) -> list[LimitedHttpProtocol]:
+        return [c for c in self.server_state.connections if isinstance(c, LimitedHttpProtocol)]
 
 
 def _bound(addresses: Sequence[str]) -> list[socket.socket]:

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 EXPIRES = Gauge("gromit_certificate_expires_timestamp_seconds", "When our own server certificate ends")
 REFUSED = "serve may have refused the client certificate: check GROMIT_CLIENT_CERT; serve's log has tls.handshake_failed"
 """Hint for a connection that breaks before any answer: in TLS 1.3 a client hears only then that its certificate was refused."""
-FAREWELL: ContextVar[Callable[[bytes], None] | None] = ContextVar("farewell", default=None)
+TLS_ALERT: ContextVar[Callable[[bytes], None] | None] = ContextVar("farewell", default=None)
 """Where the alert of a handshake goes that fails, for connections that are accepted in this context."""
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For `tls_min` 1.2; all suites of TLS 1.3 are as strong."""
@@ -57,7 +57,7 @@ class DenyList(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CertificateFiles:
     """A certificate (with its chain), its key, and the CA that the other side is held against: PEM text or paths."""
 
     cert: str
@@ -65,14 +65,14 @@ class Identity:
     ca: str | None = None
     """For a server: None lets clients in without a certificate. For a client: None means the system's CAs."""
 
-    def read(self) -> "Material":
+    def read(self) -> "PemMaterial":
         """The texts as they are now. Raises `ConfigError`."""
         ca = read_pem(self.ca, "CA certificate") if self.ca else None
-        return Material(read_pem(self.cert, "certificate"), read_pem(self.key, "private key"), ca)
+        return PemMaterial(read_pem(self.cert, "certificate"), read_pem(self.key, "private key"), ca)
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class PemMaterial:
     """PEM texts that belong together."""
 
     cert: str
@@ -111,7 +111,7 @@ class _ServerContext(ssl.SSLContext):
         """A connection between two buffers, as the event loop makes it."""
         made = super().wrap_bio(incoming, outgoing, *more, **named)
         assert isinstance(made, _Handshake)  # noqa: S101 - `sslobject_class` says so
-        made.outgoing, made.farewell = outgoing, FAREWELL.get()
+        made.outgoing, made.farewell = outgoing, TLS_ALERT.get()
         return made
 
 
@@ -120,7 +120,7 @@ class ServerTls:
 
     def __init__(
         self,
-        identity: Identity,
+        identity: CertificateFiles,
         *,
         tls_min: Literal["1.2", "1.3"] = "1.3",
         default_role: Role | None = None,
@@ -160,7 +160,7 @@ class ServerTls:
     def _hand_over(self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
         connection.context = self._newest
 
-    def _bare(self, material: Material) -> ssl.SSLContext:
+    def _bare(self, material: PemMaterial) -> ssl.SSLContext:
         context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[self._tls_min]
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
@@ -171,7 +171,7 @@ class ServerTls:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _build(self, material: Material) -> ssl.SSLContext:
+    def _build(self, material: PemMaterial) -> ssl.SSLContext:
         context = self._bare(material)
         _load(context, material)
         return context
@@ -180,7 +180,7 @@ class ServerTls:
 class ClientTls:
     """The context of our own client; its certificate and CA follow their files."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: CertificateFiles) -> None:
         self._identity = identity
         self._material = identity.read()
         self._fault = ""
@@ -202,7 +202,7 @@ class ClientTls:
         log.info("tls.reloaded", serial=format(_certificate(material.cert).serial_number, "x"))
         return True
 
-    def _build(self, material: Material) -> ssl.SSLContext:
+    def _build(self, material: PemMaterial) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.set_alpn_protocols(["http/1.1"])
@@ -263,7 +263,7 @@ def _complain(error: ConfigError, last: str) -> None:
         log.error("tls.reload_failed", error=error.message, hint=error.hint)
 
 
-def _load(context: ssl.SSLContext, material: Material) -> None:
+def _load(context: ssl.SSLContext, material: PemMaterial) -> None:
     try:
         _certificate(material.cert)
         with _as_file(material.cert) as cert, _as_file(material.key) as key:
