@@ -43,7 +43,7 @@ def called(words: list[str]) -> tuple[str, "Settings"]:
     """
     loose = {"ignore_unknown_options": True, "allow_extra_args": True}
     with cli.Command("any", context_settings=loose, add_help_option=False).make_context("gromit", words) as context:
-        return next(iter(context.args), ""), context.ensure_object(cli.Run).settings
+        return next(iter(context.args), ""), context.ensure_object(cli.CliContext).settings
 
 
 def address(name: str, settings: "Settings") -> str | None:

@@ -158,7 +158,7 @@ def world(aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch
         }
     ).settings
     bootstrap.session.cache_clear()
-    serve = bootstrap.api_server(settings)
+    serve = bootstrap.build_serve(settings)
     bootstrap.session.cache_clear()
     context = ClientTls(certificates.of(Role.OPERATOR)).context
     with serve.running(), httpx2.Client(base_url=f"https://{serve.address(0)}", verify=context, trust_env=False) as client:

@@ -330,7 +330,7 @@ def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None 
             patched.setenv(name, value)
         bootstrap.session.cache_clear()
         try:
-            running = bootstrap.api_server(settings, ticking)
+            running = bootstrap.build_serve(settings, ticking)
         finally:
             bootstrap.session.cache_clear()
     with running.running():

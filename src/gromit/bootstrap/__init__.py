@@ -4,8 +4,8 @@ Each module wires one part of the system. A builder imports what it wires when i
 """
 
 from gromit.bootstrap.backends import (
-    catalogue,
     config_root,
+    configured_catalogue,
     environment_store,
     image_registry,
     owner_watch,
@@ -17,54 +17,54 @@ from gromit.bootstrap.backends import (
     task_source,
     terraform_runner,
 )
-from gromit.bootstrap.chitragupta import clusters, pace, record_keeper
-from gromit.bootstrap.clients import as_worker, change_feed, serve_client, wanted_environments
+from gromit.bootstrap.chitragupta import build_chitragupta, clusters, watch_intervals
+from gromit.bootstrap.clients import change_feed, desired_environments, serve_client, worker_settings
 from gromit.bootstrap.doctor import doctor
-from gromit.bootstrap.gateway import gateway_server, key_vault, pki, tokens
-from gromit.bootstrap.machine import domain, ms, needed, now_ms, operator, parallel_runs, stamp
-from gromit.bootstrap.migrate import migration, prepare_root, prepare_table
-from gromit.bootstrap.serve import api_server
-from gromit.bootstrap.workers import Crew, Reporting, inspector, sower, workers
+from gromit.bootstrap.gateway import gateway_server, key_store, pki, tokens
+from gromit.bootstrap.machine import change_context, domain, now_ms, operator, parallel_runs, require_setting, to_ms
+from gromit.bootstrap.migrate import migration, prepare_config_root, prepare_table
+from gromit.bootstrap.serve import build_serve
+from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, inspector, sower, workers
 
 __all__ = [
-    "Crew",
-    "Reporting",
-    "api_server",
-    "as_worker",
-    "catalogue",
+    "RunningPool",
+    "WorkerCallbacks",
+    "build_chitragupta",
+    "build_serve",
+    "change_context",
     "change_feed",
     "clusters",
     "config_root",
+    "configured_catalogue",
+    "desired_environments",
     "doctor",
     "domain",
     "environment_store",
     "gateway_server",
     "image_registry",
     "inspector",
-    "key_vault",
+    "key_store",
     "migration",
-    "ms",
-    "needed",
     "now_ms",
     "operator",
     "owner_watch",
-    "pace",
     "parallel_runs",
     "pki",
     "platform_source",
-    "prepare_root",
+    "prepare_config_root",
     "prepare_table",
-    "record_keeper",
     "record_store",
+    "require_setting",
     "serve_client",
     "service_states",
     "session",
     "sower",
-    "stamp",
     "state_bucket",
     "task_source",
     "terraform_runner",
+    "to_ms",
     "tokens",
-    "wanted_environments",
+    "watch_intervals",
+    "worker_settings",
     "workers",
 ]

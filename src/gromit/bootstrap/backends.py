@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.machine import domain, needed, operator
+from gromit.bootstrap.machine import domain, operator, require_setting
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def session() -> "boto3.Session":
     return made
 
 
-def catalogue(settings: "Settings") -> "Catalogue":
+def configured_catalogue(settings: "Settings") -> "Catalogue":
     """The components of every environment: the catalogue file, cut to `repos`. Raises `ConfigError`."""
     from gromit.adapters.catalogue import file as catalogue_file
 
@@ -74,7 +74,7 @@ def service_states(_settings: "Settings") -> "ServiceStates":
     return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
-def leftovers() -> "OrphanFinder":
+def orphan_finder() -> "OrphanFinder":
     """What AWS still has of environments."""
     from gromit.adapters.aws import client as aws
     from gromit.adapters.aws.leftovers import AwsOrphanFinder
@@ -157,7 +157,9 @@ def record_store(settings: "Settings") -> "Route53Zone":
         time.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, protects nothing
 
     client = session().client("route53", config=CLIENT)
-    return Route53Zone(client, needed(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Timing(time.monotonic, sleep))
+    return Route53Zone(
+        client, require_setting(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Timing(time.monotonic, sleep)
+    )
 
 
 def task_source(known: "Catalogue") -> "TaskSource":

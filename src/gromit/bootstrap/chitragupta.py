@@ -4,8 +4,8 @@
 import threading
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import catalogue, record_store, service_states, session, task_source
-from gromit.bootstrap.clients import wanted_environments
+from gromit.bootstrap.backends import configured_catalogue, record_store, service_states, session, task_source
+from gromit.bootstrap.clients import desired_environments
 from gromit.bootstrap.machine import domain, domain_if_set
 
 if TYPE_CHECKING:
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from gromit.services.clusters import Clusters
 
 
-def record_keeper(settings: "Settings") -> "Chitragupta":
+def build_chitragupta(settings: "Settings") -> "Chitragupta":
     """chitragupta: what keeps the public records."""
     from gromit.services.chitragupta import Chitragupta, DnsPolicy
 
-    known = catalogue(settings)
+    known = configured_catalogue(settings)
     policy = DnsPolicy(
         domain=domain(settings),
         ttl=settings.dns.ttl,
@@ -27,10 +27,10 @@ def record_keeper(settings: "Settings") -> "Chitragupta":
         delete_free=settings.dns.delete_free,
     )
     tasks = task_source(known)
-    return Chitragupta(wanted=wanted_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+    return Chitragupta(wanted=desired_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
 
 
-def pace(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
+def watch_intervals(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
     """How often a watching chitragupta passes."""
     from gromit.services.chitragupta import WatchIntervals
 
@@ -46,9 +46,9 @@ def clusters(settings: "Settings") -> "Clusters":
     from gromit.adapters.aws.ecs_clusters import EcsClusters
     from gromit.services.clusters import Clusters
 
-    known = catalogue(settings)
+    known = configured_catalogue(settings)
     return Clusters(
-        wanted=lambda: wanted_environments(settings).wanted(),
+        wanted=lambda: desired_environments(settings).wanted(),
         clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
         services=service_states(settings),
         tasks=task_source(known),

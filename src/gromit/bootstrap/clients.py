@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.machine import needed
+from gromit.bootstrap.machine import require_setting
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
@@ -18,9 +18,9 @@ def serve_client(settings: "Settings") -> "ServeClient":
     from gromit.web.clients.serve import TIMEOUT, ServeClient
     from gromit.web.server.tls import CertificateFiles, ClientTls
 
-    url = needed(settings.serve.url, "serve.url")
-    key = needed(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(CertificateFiles(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
+    url = require_setting(settings.serve.url, "serve.url")
+    key = require_setting(settings.client.key, "client.key").get_secret_value()
+    tls = ClientTls(CertificateFiles(require_setting(settings.client.cert, "client.cert"), key, require_setting(settings.ca, "ca")))
     http = httpx2.Client(
         base_url=url,
         verify=tls.context,
@@ -32,7 +32,7 @@ def serve_client(settings: "Settings") -> "ServeClient":
     return ServeClient(http)
 
 
-def as_worker(settings: "Settings") -> "Settings":
+def worker_settings(settings: "Settings") -> "Settings":
     """The settings of a worker: its own certificate, where there is one, is what its clients show.
 
     Raises `ConfigError` for a certificate without its key, and for a key without its certificate.
@@ -40,11 +40,11 @@ def as_worker(settings: "Settings") -> "Settings":
     own = settings.worker
     if own.cert is None and own.key is None:
         return settings
-    shown = {"cert": needed(own.cert, "worker.cert"), "key": needed(own.key, "worker.key")}
+    shown = {"cert": require_setting(own.cert, "worker.cert"), "key": require_setting(own.key, "worker.key")}
     return settings.model_copy(update={"client": settings.client.model_copy(update=shown)})
 
 
-def wanted_environments(settings: "Settings") -> "ServeEnvironments":
+def desired_environments(settings: "Settings") -> "ServeEnvironments":
     """What serve says of all environments."""
     from gromit.web.clients.serve import ServeEnvironments
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import catalogue, config_root, session
-from gromit.bootstrap.clients import serve_client, wanted_environments
-from gromit.bootstrap.doctor_aws import Account, quota_findings, rights_findings
+from gromit.bootstrap.backends import config_root, configured_catalogue, session
+from gromit.bootstrap.clients import desired_environments, serve_client
+from gromit.bootstrap.doctor_aws import AwsFacts, quota_findings, rights_findings
 from gromit.bootstrap.machine import domain
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
 from gromit.services.doctor import Doctor, DoctorCheck
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from gromit.core.stack.catalogue import Catalogue
     from gromit.ports import Progress
 
-Look = Callable[[], Sequence[Finding]]
+CheckFunction = Callable[[], Sequence[Finding]]
 
 
 def doctor(settings: "Settings", tell: "Progress") -> Doctor:
     """The doctor of an installation on AWS. Nothing is looked at before it examines."""
-    known, account = catalogue(settings), Account(settings)
+    known, account = configured_catalogue(settings), AwsFacts(settings)
     return Doctor(
         [
             *_identity(settings, account),
@@ -53,11 +53,11 @@ def doctor(settings: "Settings", tell: "Progress") -> Doctor:
     )
 
 
-def _on_aws(check: Check, look: Look, *needs: Check, subject: str = "") -> DoctorCheck:
+def _on_aws(check: Check, look: CheckFunction, *needs: Check, subject: str = "") -> DoctorCheck:
     return DoctorCheck(check=check, look=look, needs=(Check.IDENTITY, *needs), subject=subject)
 
 
-def _identity(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
+def _identity(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_account, judge_key_pair, judge_region
 
     expected = settings.doctor
@@ -73,7 +73,7 @@ def _identity(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
     yield _on_aws(Check.KEY_PAIR, key_pair, subject=expected.key_pair or "")
 
 
-def _states(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
+def _states(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_bucket
 
     yield _on_aws(Check.STATE_BUCKET, lambda: [judge_bucket(account.bucket())], subject=settings.state.bucket)
@@ -104,7 +104,7 @@ def _variable(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _registries(settings: "Settings", account: Account, known: "Catalogue") -> Iterator[DoctorCheck]:
+def _registries(settings: "Settings", account: AwsFacts, known: "Catalogue") -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_registry, judge_table
 
     for repository in sorted({c.repository for c in known.components.values() if c.repository}):
@@ -116,7 +116,7 @@ def _registries(settings: "Settings", account: Account, known: "Catalogue") -> I
     yield _on_aws(Check.TABLE, lambda: [judge_table(settings.tablename, account.table_lacks())], subject=settings.tablename)
 
 
-def _platform(account: Account) -> Iterator[DoctorCheck]:
+def _platform(account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor import platform as looks
     from gromit.core.doctor.installation import judge_ids, judge_platform
 
@@ -150,7 +150,7 @@ def _platform(account: Account) -> Iterator[DoctorCheck]:
     )
 
 
-def _zone(settings: "Settings", account: Account) -> Iterator[DoctorCheck]:
+def _zone(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor.dns_lookup import get_name_servers
     from gromit.core.doctor.installation import judge_delegation, judge_zone
 
@@ -227,4 +227,4 @@ def _installation(settings: "Settings") -> Iterator[DoctorCheck]:
 
 def _environments(settings: "Settings") -> int:
     """How many environments are wanted, as serve says. Raises what keeps it from being asked."""
-    return sum(wanted_environments(settings).wanted().values())
+    return sum(desired_environments(settings).wanted().values())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gromit.core.stack.contract import Platform
 
 
-class Account:
+class AwsFacts:
     """The account that the settings and the SDK's variables lead to. Facts that were found are kept."""
 
     def __init__(self, settings: "Settings") -> None:
@@ -80,7 +80,7 @@ class Account:
         return get_zone(self.client("route53"), zone_id)
 
 
-def rights_findings(settings: "Settings", account: Account, known: "Catalogue") -> "list[Finding]":
+def rights_findings(settings: "Settings", account: AwsFacts, known: "Catalogue") -> "list[Finding]":
     """What AWS says that each part's role may do."""
     from gromit.adapters.doctor.rights import simulate
     from gromit.core.doctor.rights import (
@@ -102,7 +102,7 @@ def rights_findings(settings: "Settings", account: Account, known: "Catalogue") 
     return judge_permissions(answers, places)
 
 
-def quota_findings(account: Account, known: "Catalogue", environments: Callable[[], int]) -> "list[Finding]":
+def quota_findings(account: AwsFacts, known: "Catalogue", environments: Callable[[], int]) -> "list[Finding]":
     """The walls. Without serve, the clusters that exist count as environments."""
     from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
     from gromit.core.doctor.quota_findings import QuotaThresholds, judge_quotas
@@ -141,7 +141,7 @@ def _named_roles(settings: "Settings") -> "Mapping[ControlPlanePart, str]":
     return {ControlPlanePart(name): role for name, role in pairs}
 
 
-def _places(account: Account, known: "Catalogue", serve_role: str) -> "ResourceArns":
+def _places(account: AwsFacts, known: "Catalogue", serve_role: str) -> "ResourceArns":
     from gromit.adapters.aws.dynamodb import INDEX
     from gromit.adapters.aws.state_bucket import state_key
     from gromit.core.doctor.rights import ResourceArns

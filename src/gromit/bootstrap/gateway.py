@@ -5,7 +5,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import session
-from gromit.bootstrap.machine import needed, now_ms
+from gromit.bootstrap.machine import now_ms, require_setting
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def pki(settings: "Settings") -> "Pki":
     return Pki(PkiFiles(settings.pki.dir, settings.serve.denylist, pem), sources)
 
 
-def key_vault(file: "Path | None", secret: str | None) -> "KeyStore | None":
+def key_store(file: "Path | None", secret: str | None) -> "KeyStore | None":
     """Where the key of a new CA is to go: a new file, a secret of Secrets Manager by name or ARN, or (None) the CA's folder."""
     from gromit.adapters.aws import client as aws
     from gromit.adapters.security.ca_key import KeyFile, KeySecret
@@ -73,9 +73,9 @@ def gateway_server(settings: "Settings") -> "Server":
 
     front = settings.gateway
     _token_file(settings).entries()  # a gateway without tokens says so at once
-    key = needed(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(CertificateFiles(needed(settings.client.cert, "client.cert"), key, needed(settings.ca, "ca")))
-    upstream = Upstream(upstream_client(needed(settings.serve.url, "serve.url"), tls), front.timeout)
+    key = require_setting(settings.client.key, "client.key").get_secret_value()
+    tls = ClientTls(CertificateFiles(require_setting(settings.client.cert, "client.cert"), key, require_setting(settings.ca, "ca")))
+    upstream = Upstream(upstream_client(require_setting(settings.serve.url, "serve.url"), tls), front.timeout)
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
     app = build_gateway(GatewayDeps(tokens(settings).recognise, upstream, rate, now_ms, jobs))
     return Server(Listener(app, front.listen, _front_tls(settings), around=with_access_log(now_ms)))
@@ -113,8 +113,8 @@ def _front_tls(settings: "Settings") -> "ServerTls | None":
                 hint="set gateway.cert and gateway.key, or gateway.plain behind a proxy that ends TLS",
             )
         return None
-    key = needed(front.key, "gateway.key").get_secret_value()
-    return ServerTls(CertificateFiles(needed(front.cert, "gateway.cert"), key), tls_min="1.2")
+    key = require_setting(front.key, "gateway.key").get_secret_value()
+    return ServerTls(CertificateFiles(require_setting(front.cert, "gateway.cert"), key), tls_min="1.2")
 
 
 def _is_loopback(listen: str) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gromit.core.environments.history import ChangeContext
 
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 
 _RUN_MIB = 640
 """One terraform with the AWS provider takes up to 610 MB (measured)."""
@@ -71,12 +71,12 @@ def _group_limit(name: str) -> str:
         return ""
 
 
-def ms(length: "timedelta") -> int:
+def to_ms(length: "timedelta") -> int:
     """A length of time in whole milliseconds."""
     return int(length.total_seconds() * 1000)
 
 
-def needed(value: Value | None, setting: str) -> Value:
+def require_setting(value: T | None, setting: str) -> T:
     """A setting that must be there. Raises `ConfigError` naming it."""
     if value is None:
         variable = "GROMIT_" + setting.replace(".", "_").upper()
@@ -84,7 +84,7 @@ def needed(value: Value | None, setting: str) -> Value:
     return value
 
 
-def stamp(what: str) -> "ChangeContext":
+def change_context(what: str) -> "ChangeContext":
     """A stamp for a change that a person makes with a command."""
     from gromit.core.environments.history import ChangeContext
 
@@ -93,7 +93,7 @@ def stamp(what: str) -> "ChangeContext":
 
 def domain(settings: "Settings") -> str:
     """The domain of public names, lower case, without the last dot."""
-    return needed(settings.cluster.domain, "cluster.domain").lower().removesuffix(".")
+    return require_setting(settings.cluster.domain, "cluster.domain").lower().removesuffix(".")
 
 
 def domain_if_set(settings: "Settings") -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import catalogue, record_store, session
-from gromit.bootstrap.machine import domain_if_set, ms
+from gromit.bootstrap.backends import configured_catalogue, record_store, session
+from gromit.bootstrap.machine import domain_if_set, to_ms
 
 if TYPE_CHECKING:
     from gromit.adapters.aws.dynamodb_table import TableSetup
@@ -57,7 +57,7 @@ def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object])
     return pause
 
 
-def prepare_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]":
+def prepare_config_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]":
     """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
     from gromit.adapters.config_tree.root import MARKER, init_root
     from gromit.services.migration import MigrationResult
@@ -83,9 +83,9 @@ def migration(settings: "Settings") -> "Migration":
     return Migration(
         store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename) if is_there else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
-        catalogue=catalogue(settings),
+        catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
         protected=settings.environments.protected,
-        grace_ms=ms(settings.reap.grace),
+        grace_ms=to_ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,
     )

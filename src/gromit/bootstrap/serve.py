@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import catalogue, environment_store, image_registry
-from gromit.bootstrap.machine import domain_if_set, ms, needed, now_ms
+from gromit.bootstrap.backends import configured_catalogue, environment_store, image_registry
+from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.core.time import Millis
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gromit.web.server.server import Server
 
 
-def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "Server":
+def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "Server":
     """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
     from gromit.adapters.security.pki_files import DenyListFile
     from gromit.core.security.roles import Role
@@ -32,9 +32,9 @@ def api_server(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "S
     from gromit.web.server.tls import CertificateFiles, ServerTls
 
     serve = settings.serve
-    key = needed(serve.key, "serve.key").get_secret_value()
+    key = require_setting(serve.key, "serve.key").get_secret_value()
     tls = ServerTls(
-        CertificateFiles(needed(serve.cert, "serve.cert"), key, needed(settings.ca, "ca")),
+        CertificateFiles(require_setting(serve.cert, "serve.cert"), key, require_setting(settings.ca, "ca")),
         tls_min=serve.tls_min,
         default_role=Role(serve.default_role) if serve.default_role else None,
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
@@ -54,9 +54,9 @@ def _parts(settings: "Settings", store: "DynamoStore", changes: "ChangeHub", met
     from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
     from gromit.web.api.views import EnvironmentViews
 
-    ledger, shown = Ledger(store, changes), catalogue(settings)
-    terms = LeasePolicy(ms(settings.lease.ttl), ms(settings.sow.retry), ms(settings.sow.retry_max))
-    policy = EnvironmentPolicy(settings.environments.protected, ms(settings.reap.grace))
+    ledger, shown = Ledger(store, changes), configured_catalogue(settings)
+    terms = LeasePolicy(to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max))
+    policy = EnvironmentPolicy(settings.environments.protected, to_ms(settings.reap.grace))
     return ApiDeps(
         environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),

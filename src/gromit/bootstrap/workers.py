@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import (
-    catalogue,
     config_root,
+    configured_catalogue,
     image_registry,
-    leftovers,
+    orphan_finder,
     owner_watch,
     platform_source,
     service_states,
     state_bucket,
     terraform_runner,
 )
-from gromit.bootstrap.chitragupta import record_keeper
+from gromit.bootstrap.chitragupta import build_chitragupta
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import domain_if_set, parallel_runs
 from gromit.core.environments.environment import Work
@@ -43,7 +43,7 @@ MAX_WATCH_WINDOW_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reporting:
+class WorkerCallbacks:
     """How a worker is stopped, and where it tells what it does."""
 
     stop: threading.Event
@@ -53,7 +53,7 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class RunningPool:
     """A pool of workers, how to interrupt what they run, and how to tidy up when they have ended."""
 
     pool: "WorkerPool"
@@ -61,7 +61,7 @@ class Crew:
     close: Callable[[], None]
 
 
-def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) -> Crew:
+def workers(settings: "Settings", kind: Work, root: Path, reporting: WorkerCallbacks) -> RunningPool:
     """Workers of one kind on the config tree below `root`."""
     from gromit.services.runs import Runner
     from gromit.services.workers import WorkerLimits, WorkerPool
@@ -83,7 +83,7 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: Reporting) 
     limit = settings.reap.limit if kind is Work.REAP else None
     bounds = WorkerLimits(settings.sow.parallel or parallel_runs(), limit, MAX_WATCH_WINDOW_S)
     pool = WorkerPool(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
-    return Crew(pool, terraform.interrupt, terraform.close)
+    return RunningPool(pool, terraform.interrupt, terraform.close)
 
 
 def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event) -> "Sower":
@@ -95,7 +95,7 @@ def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop
         settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait
     )
     return Sower(
-        catalogue=catalogue(settings),
+        catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
         fingerprint=stack_hash(),
         platform=platform_source(settings),
@@ -112,7 +112,11 @@ def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "St
     from gromit.services.inspection import StackInspector
 
     return StackInspector(
-        catalogue=catalogue(settings), platform=platform_source(settings), images=image_registry(settings), root=tree, tell=tell
+        catalogue=configured_catalogue(settings),
+        platform=platform_source(settings),
+        images=image_registry(settings),
+        root=tree,
+        tell=tell,
     )
 
 
@@ -120,10 +124,10 @@ def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", st
     from gromit.services.reaping import Reaper
 
     return Reaper(
-        retire_records=record_keeper(settings).retire,
+        retire_records=build_chitragupta(settings).retire,
         platform=platform_source(settings),
         root=tree,
         terraform=terraform,
-        leftovers=leftovers(),
+        leftovers=orphan_finder(),
         states=states,
     )

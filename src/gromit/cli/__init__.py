@@ -44,7 +44,7 @@ FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 
 
 @dataclass
-class Run:
+class CliContext:
     """What a command is called with besides its own options: `--conf`, `--set`, `-o` and `-v`."""
 
     conf: Path | None = None
@@ -72,13 +72,13 @@ class Run:
         return self.loaded.settings
 
 
-pass_run = click.make_pass_decorator(Run, ensure=True)
+pass_cli = click.make_pass_decorator(CliContext, ensure=True)
 
 
 def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
         if value is not None and value is not False:
-            setattr(ctx.ensure_object(Run), name, value)
+            setattr(ctx.ensure_object(CliContext), name, value)
         return value
 
     return callback
@@ -99,7 +99,7 @@ def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> 
         if known[key].secret:
             told = f"{key} is secret, and the command line is seen by everybody; use {known[key].variable} or the config file"
             raise click.BadParameter(told, ctx, param)
-        ctx.ensure_object(Run).flags[key] = value
+        ctx.ensure_object(CliContext).flags[key] = value
 
 
 def _shared_options() -> list[click.Parameter]:
@@ -131,11 +131,11 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command."""
-        ctx.ensure_object(Run).level = self.level
+        ctx.ensure_object(CliContext).level = self.level
         return super().invoke(ctx)
 
 
-class WorkingCommand(Command):
+class LongRunningCommand(Command):
     """A command that works on environments or serves: what it does is in its logs."""
 
     level = "info"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, pass_run, render
+from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
 
@@ -24,32 +24,32 @@ def catalogue() -> None:
 
 @catalogue.command()
 @_file
-@pass_run
-def show(run: Run, file: Path | None) -> None:
+@pass_cli
+def show(run: CliContext, file: Path | None) -> None:
     """Show the components of FILE (the catalogue in force, unless given)."""
     found = _load(run, file)
     rows = [_row(component) for component in found.components.values()]
     rows += [{"component": None, "repository": name} for name in sorted(found.known_only)]
-    render.show(rows, _COLUMNS, run.output)
+    render.print_rows(rows, _COLUMNS, run.output)
 
 
 @catalogue.command()
 @_file
-@pass_run
-def check(run: Run, file: Path | None) -> None:
+@pass_cli
+def check(run: CliContext, file: Path | None) -> None:
     """Check FILE (the catalogue in force, unless given): every key, and every template with made-up values."""
     found = _load(run, file)
     rendered = config_files.render_files(found, config_files.sample_variables(found))
     files = sum(len(texts) for texts in rendered.values())
     if run.output == "json":
-        render.show_json({"ok": True, "components": len(found.components), "files": files})
+        render.print_json({"ok": True, "components": len(found.components), "files": files})
     else:
         click.echo(f"the catalogue is good: {len(found.components)} components, {files} config files")
 
 
-def _load(run: Run, file: Path | None) -> Catalogue:
+def _load(run: CliContext, file: Path | None) -> Catalogue:
     settings = run.settings
-    return bootstrap.catalogue(settings.model_copy(update={"catalogue": file}) if file else settings)
+    return bootstrap.configured_catalogue(settings.model_copy(update={"catalogue": file}) if file else settings)
 
 
 def _row(component: Component) -> Mapping[str, Any]:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from gromit.cli import Run, WorkingCommand, pass_run
-from gromit.cli.dns_pass import expose, exposing_options
+from gromit.cli import CliContext, LongRunningCommand, pass_cli
+from gromit.cli.dns_pass import dns_pass_options, expose
 
 
-@click.command(cls=WorkingCommand)
-@exposing_options
-@pass_run
-def chitragupta(run: Run, root: Path | None, watch: bool, dry_run: bool, force: bool) -> int:
+@click.command(cls=LongRunningCommand)
+@dns_pass_options
+@pass_cli
+def chitragupta(run: CliContext, root: Path | None, watch: bool, dry_run: bool, force: bool) -> int:
     """Keep the public DNS records of all that runs: one pass, or --watch.
 
     With ROOT, the config root, nothing is done while processing is suspended there.

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, WorkingCommand, pass_run
+from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli
+from gromit.cli.dns_pass import dns_pass_options
 from gromit.cli.dns_pass import expose as expose_records
-from gromit.cli.dns_pass import exposing_options
-from gromit.cli.render import show, show_json
+from gromit.cli.render import print_json, print_rows
 from gromit.errors import InvalidInput
 
 _OVERVIEW = ("name", "services", "running", "pending", "urls")
@@ -22,11 +22,11 @@ def cluster() -> None:
     """What runs: list, show, expose."""
 
 
-@cluster.command("expose", cls=WorkingCommand)
+@cluster.command("expose", cls=LongRunningCommand)
 @click.option("-a", "--all", "every", is_flag=True, help="All environments; there is no other way.")
-@exposing_options
-@pass_run
-def expose(run: Run, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool) -> int:
+@dns_pass_options
+@pass_cli
+def expose(run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool) -> int:
     """Keep the public DNS records of all that runs: the same as `gromit chitragupta`."""
     if not every:
         raise InvalidInput("which clusters?", hint="give --all: records are compared for all environments together")
@@ -34,26 +34,26 @@ def expose(run: Run, root: Path | None, *, every: bool, watch: bool, dry_run: bo
 
 
 @cluster.command("list")
-@pass_run
-def list_(run: Run) -> None:
+@pass_cli
+def list_(run: CliContext) -> None:
     """List the clusters of environments."""
     found = bootstrap.clusters(run.settings).overview()
-    show([{**asdict(o.state), "urls": o.urls} for o in found], _OVERVIEW, run.output, empty="no environment has a cluster")
+    print_rows([{**asdict(o.state), "urls": o.urls} for o in found], _OVERVIEW, run.output, empty="no environment has a cluster")
 
 
 @cluster.command("show")
 @click.argument("name")
-@pass_run
-def show_(run: Run, name: str) -> None:
+@pass_cli
+def show_(run: CliContext, name: str) -> None:
     """Show the services of one cluster, where they answer, and what has happened to them."""
     found = bootstrap.clusters(run.settings).detail(name)
     services = [{**asdict(s.state), "addresses": s.addresses, "url": s.url} for s in found.services]
     events = [asdict(e) for e in found.events]
     if run.output == "json":
-        show_json({**asdict(found.state), "services": services, "events": events})
+        print_json({**asdict(found.state), "services": services, "events": events})
         return
     named = [{**s, "task_definition": str(s["task_definition"]).rsplit("/", 1)[-1]} for s in services]
-    show(named, _SERVICES, run.output, empty=f"cluster {name} has no services")
+    print_rows(named, _SERVICES, run.output, empty=f"cluster {name} has no services")
     if events:
         click.echo()
-        show(events, _EVENTS, run.output)
+        print_rows(events, _EVENTS, run.output)

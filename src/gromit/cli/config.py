@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gromit.cli import Group, Run, pass_run, render
+from gromit.cli import CliContext, Group, pass_cli, render
 
 _COLUMNS = ("setting", "value", "origin", "description")
 
@@ -17,8 +17,8 @@ def config() -> None:
 
 
 @config.command()
-@pass_run
-def show(run: Run) -> None:
+@pass_cli
+def show(run: CliContext) -> None:
     """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
     from gromit.config.schema import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
@@ -32,7 +32,7 @@ def show(run: Run) -> None:
         }
         for doc in fields()
     ]
-    render.show(rows, _COLUMNS, run.output)
+    render.print_rows(rows, _COLUMNS, run.output)
 
 
 def _masked(value: Any, *, secret: bool) -> Any:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gromit import bootstrap
-from gromit.cli import PARTLY, Run
-from gromit.cli.render import show
+from gromit.cli import PARTLY, CliContext
+from gromit.cli.render import print_rows
 from gromit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _ACTIONS = (
 )
 
 
-def exposing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def dns_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """ROOT, `--watch`, `--dry-run` and `--force`."""
     for decorate in (
         click.option("--force", is_flag=True, help="Delete however many records the plan says."),
@@ -39,17 +39,17 @@ def exposing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def expose(run: Run, root: Path | None, *, watch: bool, dry_run: bool, force: bool) -> int:
+def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, force: bool) -> int:
     """One pass, a watch, or the plan of a pass. Gives the exit code."""
     if watch and (dry_run or force):
         raise InvalidInput(
             "--watch goes neither with --dry-run nor with --force", hint="force a single pass, after looking at its plan"
         )
     settings = run.settings
-    keeper, check = bootstrap.record_keeper(settings), _guard(run, root)
+    keeper, check = bootstrap.build_chitragupta(settings), _guard(run, root)
     if watch:
         with _stopping() as stop:
-            keeper.watch(bootstrap.change_feed(settings), check, stop, bootstrap.pace(settings, stop))
+            keeper.watch(bootstrap.change_feed(settings), check, stop, bootstrap.watch_intervals(settings, stop))
         return 0
     if dry_run:
         found = keeper.look()
@@ -63,7 +63,7 @@ def expose(run: Run, root: Path | None, *, watch: bool, dry_run: bool, force: bo
     return PARTLY if found.partly else 0
 
 
-def _guard(run: Run, root: Path | None) -> Callable[[], None]:
+def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
     """What forbids a pass: the suspension file of the root that was given, or set; without one, nothing does."""
     if root is None and "root" not in run.loaded.origins:
         return lambda: None
@@ -83,13 +83,13 @@ def _stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _show(run: Run, found: "PassResult") -> None:
+def _show(run: CliContext, found: "PassResult") -> None:
     rows = [
         {"action": action, "name": r.name, "type": r.type, "ttl": r.ttl, "values": sorted(r.values), "why": why}
         for action, part in _ACTIONS
         for r, why in getattr(found.changes, part)
     ]
-    show(rows, _COLUMNS, run.output, empty="nothing to change")
+    print_rows(rows, _COLUMNS, run.output, empty="nothing to change")
     if found.incomplete:
         click.echo(f"the tasks were not seen whole, so nothing was deleted: {found.incomplete}", err=True)
 

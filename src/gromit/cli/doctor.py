@@ -7,8 +7,8 @@ import click
 import structlog
 
 from gromit import bootstrap
-from gromit.cli import FAILED, PARTLY, Group, Run, WorkingCommand, pass_run
-from gromit.cli.render import show
+from gromit.cli import FAILED, PARTLY, CliContext, Group, LongRunningCommand, pass_cli
+from gromit.cli.render import print_rows
 from gromit.core.doctor.findings import Finding, Health, overall_health
 
 log = structlog.get_logger(__name__)
@@ -22,16 +22,16 @@ def doctor() -> None:
     """Look at an installation; nothing is changed."""
 
 
-@doctor.command(cls=WorkingCommand)
-@pass_run
-def aws(run: Run) -> int:
+@doctor.command(cls=LongRunningCommand)
+@pass_cli
+def aws(run: CliContext) -> int:
     """Look at an installation on AWS, before or after it is made. Ends with 0 if nothing is wrong, with 4 if something is."""
-    findings = bootstrap.doctor(run.settings, _tell).examine()
-    show([_row(f) for f in findings], _COLUMNS, run.output)
+    findings = bootstrap.doctor(run.settings, _report).examine()
+    print_rows([_row(f) for f in findings], _COLUMNS, run.output)
     return _EXIT[overall_health(findings)]
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     if sys.stderr.isatty():
         click.echo(text, err=True)
     else:

@@ -13,9 +13,9 @@ import click
 import yaml
 
 from gromit import bootstrap
-from gromit.cli import FAILED, Group, Run, pass_run
+from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
-from gromit.cli.render import console, show, show_json
+from gromit.cli.render import console, print_json, print_rows
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
 from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed, Temporary
@@ -23,10 +23,10 @@ from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound,
 if TYPE_CHECKING:
     from gromit.web.clients.serve import ServeClient
 
-LOOK_S = 5.0
+POLL_S = 5.0
 """Look at an environment this often even if nothing was announced."""
 
-_LASTING = frozenset(e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)) | {"bug"}
+_PERMANENT = frozenset(e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)) | {"bug"}
 """Kinds of failures that do not pass by themselves: docs/reference/errors.md."""
 
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
@@ -43,21 +43,21 @@ def env() -> None:
 @click.option("--phase", help="Phases, separated by commas, or all. Without it: all but gone.")
 @click.option("--repo", "repository", help="Only those with a reported version of this repository.")
 @click.option("--prefix", default="", help="Only names that begin so.")
-@pass_run
-def list_(run: Run, phase: str | None, repository: str | None, prefix: str) -> None:
+@pass_cli
+def list_(run: CliContext, phase: str | None, repository: str | None, prefix: str) -> None:
     """List environments."""
     query = {k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v}
     found = sorted(_serve(run).pages(**query), key=lambda e: str(e["name"]))
     if run.output == "json":
-        show_json(found)
+        print_json(found)
     else:
-        show([_summary(e) for e in found], _LIST, run.output, empty="no environments")
+        print_rows([_summary(e) for e in found], _LIST, run.output, empty="no environments")
 
 
 @env.command()
 @click.argument("name")
-@pass_run
-def get(run: Run, name: str) -> None:
+@pass_cli
+def get(run: CliContext, name: str) -> None:
     """Show one environment: phase, URLs, and why each version."""
     _show(run, _detail(run, name))
 
@@ -72,8 +72,8 @@ def get(run: Run, name: str) -> None:
     required=True,
     help="Versions by repository, JSON or YAML; - for standard input.",
 )
-@pass_run
-def create(run: Run, name: str, source: IO[bytes]) -> None:
+@pass_cli
+def create(run: CliContext, name: str, source: IO[bytes]) -> None:
     """Create an environment with the versions in a file; the other repositories get their fallbacks."""
     try:
         found = _detail(run, name)
@@ -94,8 +94,8 @@ def create(run: Run, name: str, source: IO[bytes]) -> None:
     required=True,
     help="Versions by repository, JSON or YAML; - for standard input.",
 )
-@pass_run
-def replace(run: Run, name: str, source: IO[bytes]) -> None:
+@pass_cli
+def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
     """Replace all reported versions of an environment by those in a file."""
     _put(run, name, source)
 
@@ -103,8 +103,8 @@ def replace(run: Run, name: str, source: IO[bytes]) -> None:
 @env.command("set")
 @click.argument("name")
 @click.argument("versions", nargs=-1, required=True, metavar="REPO=VERSION…")
-@pass_run
-def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
+@pass_cli
+def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
     """Set the versions of some repositories."""
     pairs = [v.partition("=") for v in versions]
     if wrong := next((v for v, (_, equals, version) in zip(versions, pairs, strict=True) if not equals or not version), None):
@@ -118,8 +118,8 @@ def set_(run: Run, name: str, versions: tuple[str, ...]) -> None:
 
 @env.command()
 @click.argument("name")
-@pass_run
-def delete(run: Run, name: str) -> None:
+@pass_cli
+def delete(run: CliContext, name: str) -> None:
     """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
     try:
         _serve(run).call("DELETE", f"/env/{_in_path(name)}")
@@ -131,16 +131,16 @@ def delete(run: Run, name: str) -> None:
 
 @env.command()
 @click.argument("name")
-@pass_run
-def protect(run: Run, name: str) -> None:
+@pass_cli
+def protect(run: CliContext, name: str) -> None:
     """Refuse to delete it from now on."""
     _change(run, name, "protect")
 
 
 @env.command()
 @click.argument("name")
-@pass_run
-def unprotect(run: Run, name: str) -> None:
+@pass_cli
+def unprotect(run: CliContext, name: str) -> None:
     """Allow its deletion again."""
     _change(run, name, "unprotect")
 
@@ -148,8 +148,8 @@ def unprotect(run: Run, name: str) -> None:
 @env.command()
 @click.argument("name")
 @click.argument("component", required=False)
-@pass_run
-def redeploy(run: Run, name: str, component: str | None) -> None:
+@pass_cli
+def redeploy(run: CliContext, name: str, component: str | None) -> None:
     """Roll one component, or all, over: a moved default branch and edited config files arrive with it."""
     # the request is sent again if its answer is lost: with its own mark it rolls over once even so
     _change(run, name, "redeploy", {"mark": secrets.token_hex(8), **({"component": component} if component else {})})
@@ -157,20 +157,20 @@ def redeploy(run: Run, name: str, component: str | None) -> None:
 
 @env.command()
 @click.argument("name")
-@pass_run
-def history(run: Run, name: str) -> None:
+@pass_cli
+def history(run: CliContext, name: str) -> None:
     """What happened to an environment, the oldest first."""
     events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
-    show(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
+    print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
 
 
 @env.command()
 @click.argument("name")
-@pass_run
-def watch(run: Run, name: str) -> None:
+@pass_cli
+def watch(run: CliContext, name: str) -> None:
     """Follow an environment until it is gone; a line for everything that happens."""
     shown: set[str] = set()
-    for found in _looks(run, name, None):
+    for found in _poll(run, name, None):
         try:
             events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
         except Temporary as error:
@@ -190,8 +190,8 @@ def watch(run: Run, name: str) -> None:
 @click.option("--for", "goal", type=click.Choice(["ready", "gone"]), default="ready", show_default=True, help="What to wait for.")
 @click.option("--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m.")
 @click.option("--keep-trying", is_flag=True, help="Wait on also where somebody has to report a build or mend something first.")
-@pass_run
-def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
+@pass_cli
+def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
     """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time.
 
     It ends at once, with 1 too, if nobody wants the environment, or if making it has failed and will again until somebody mends
@@ -203,8 +203,8 @@ def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> 
         raise InvalidInput(f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m")
     told = ""
     found: Mapping[str, Any] = {}
-    for found in _looks(run, name, seconds.total_seconds()):
-        state = _told(found)
+    for found in _poll(run, name, seconds.total_seconds()):
+        state = _describe(found)
         if state != told:
             click.echo(f"{found['name']}: {state}", err=True)
             told = state
@@ -212,17 +212,17 @@ def wait(run: Run, name: str, goal: str, timeout: str, *, keep_trying: bool) -> 
             _show(run, found)
             return 0
         if goal == "ready" and not keep_trying and (remedy := _remedy(found)):
-            click.echo(f"gromit: {found['name']} is not going to be {goal} by itself: {_told(found)}", err=True)
+            click.echo(f"gromit: {found['name']} is not going to be {goal} by itself: {_describe(found)}", err=True)
             click.echo(f"  hint: {remedy}; --keep-trying waits for it", err=True)
             return FAILED
-    click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_told(found)}", err=True)
+    click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
     return FAILED
 
 
 env.add_command(unlock)
 
 
-def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
+def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
     """The environment now and after each change of it, for so many seconds; one that does not exist counts as gone."""
     until = time.monotonic() + seconds if seconds is not None else None
     with closing(bootstrap.change_feed(run.settings)) as feed:
@@ -233,13 +233,13 @@ def _looks(run: Run, name: str, seconds: float | None) -> Iterator[Mapping[str, 
                 yield {"name": name, "phase": "gone", "error": None}
             except Temporary as error:
                 click.echo(f"{error.message}; trying again", err=True)
-            left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
+            left = POLL_S if until is None else min(POLL_S, until - time.monotonic())
             if left <= 0:
                 return
             feed.wait(left)
 
 
-def _serve(run: Run) -> "ServeClient":
+def _serve(run: CliContext) -> "ServeClient":
     """The client of serve: one for all of a command's requests, closed when the command ends."""
     context = click.get_current_context()
     if __name__ not in context.meta:
@@ -248,7 +248,7 @@ def _serve(run: Run) -> "ServeClient":
     return client
 
 
-def _told(found: Mapping[str, Any]) -> str:
+def _describe(found: Mapping[str, Any]) -> str:
     error = found.get("error")
     return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
 
@@ -257,17 +257,17 @@ def _remedy(found: Mapping[str, Any]) -> str | None:
     """What somebody has to do first if an environment is to be ready; None if it may become so by itself."""
     if found["phase"] in {"gone", "deleting", "reaping"}:
         return "report a build of the branch"
-    if found["phase"] == "failed" and found["error"] and found["error"]["kind"] in _LASTING:
+    if found["phase"] == "failed" and found["error"] and found["error"]["kind"] in _PERMANENT:
         return "mend it, and report the build again"
     return None
 
 
-def _detail(run: Run, name: str) -> dict[str, Any]:
+def _detail(run: CliContext, name: str) -> dict[str, Any]:
     found: dict[str, Any] = _serve(run).get(f"/v1/environments/{_in_path(name)}")
     return found
 
 
-def _put(run: Run, name: str, source: IO[bytes]) -> None:
+def _put(run: CliContext, name: str, source: IO[bytes]) -> None:
     _serve(run).call("PUT", f"/env/{_in_path(name)}", _versions(source))
     _show(run, _detail(run, name))
 
@@ -289,7 +289,7 @@ def _versions(source: IO[bytes]) -> Mapping[str, str]:
     return versions
 
 
-def _change(run: Run, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
+def _change(run: CliContext, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
     _show(run, _serve(run).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
 
 
@@ -298,9 +298,9 @@ def _in_path(name: str) -> str:
     return quote(parse_ref(name).last, safe="")
 
 
-def _show(run: Run, found: Mapping[str, Any]) -> None:
+def _show(run: CliContext, found: Mapping[str, Any]) -> None:
     if run.output == "json":
-        show_json(found)
+        print_json(found)
         return
     if "generation" not in found:
         click.echo(f"{found['name']} is gone")
@@ -314,10 +314,10 @@ def _show(run: Run, found: Mapping[str, Any]) -> None:
         out.print(f"{'worker':<11}{found['lease']['holder']} until {found['lease']['until']}", markup=False)
     out.print()
     rows = [{"repository": r, **v, "why": _why(v)} for r, v in sorted(found["versions"].items())]
-    show(rows, ("repository", "version", "why"), run.output)
+    print_rows(rows, ("repository", "version", "why"), run.output)
     if found["urls"]:
         out.print()
-        show([{"component": c, "url": u} for c, u in found["urls"].items()], ("component", "url"), run.output)
+        print_rows([{"component": c, "url": u} for c, u in found["urls"].items()], ("component", "url"), run.output)
 
 
 def _why(version: Mapping[str, Any]) -> str:

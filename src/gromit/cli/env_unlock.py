@@ -8,8 +8,8 @@ import click
 import structlog
 
 from gromit import bootstrap
-from gromit.cli import Command, Run, pass_run
-from gromit.cli.render import show
+from gromit.cli import CliContext, Command, pass_cli
+from gromit.cli.render import print_rows
 from gromit.core.environments.locks import FoundLock
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.core.time import parse_iso
@@ -22,8 +22,8 @@ _log = structlog.get_logger(__name__)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask. What is seen to be at work is left alone all the same.")
 @click.option("--force", is_flag=True, help="Remove the lock although its owner is seen to live, or serve shows a worker.")
-@pass_run
-def unlock(run: Run, name: str, *, yes: bool, force: bool) -> None:
+@pass_cli
+def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it.
 
     What is known of its owner, and what serve says of the environment, is shown first.
@@ -44,24 +44,24 @@ def unlock(run: Run, name: str, *, yes: bool, force: bool) -> None:
     if not bucket.unlock(found):
         raise Conflict(f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again")
     _log.warning("lock.removed", env=name, lock=found.id, left_by=found.who, by=by, forced=bool(at_work))
-    show([{"name": name, "lock": found.id, "removed": True, "by": by}], ("name", "lock", "removed", "by"), run.output)
+    print_rows([{"name": name, "lock": found.id, "removed": True, "by": by}], ("name", "lock", "removed", "by"), run.output)
 
 
-def _at_work(run: Run, found: FoundLock) -> Iterator[str]:
+def _at_work(run: CliContext, found: FoundLock) -> Iterator[str]:
     """Tell whose lock it is, what its owner does and what serve says; gives what proves that somebody is at work."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
-    _tell(f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})")
+    _report(f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})")
     verdict = bootstrap.owner_watch(run.settings).judge(found)
-    _tell(f"its owner: {verdict.reason}")
+    _report(f"its owner: {verdict.reason}")
     if verdict.lives:
         yield "its owner lives"
     lease, told = _lease(run, found.environment)
-    _tell(f"serve: {told}")
+    _report(f"serve: {told}")
     if lease:
         yield f"serve shows {lease}"
 
 
-def _lease(run: Run, name: str) -> tuple[str | None, str]:
+def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
     """The live claim that serve shows, if any, and serve's view in words. A serve that cannot be asked forbids nothing."""
     try:
         with closing(bootstrap.serve_client(run.settings)) as serve:
@@ -82,5 +82,5 @@ def _work(found: FoundLock) -> str:
     return found.operation or "unknown work"
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     click.echo(line, err=True)

@@ -3,11 +3,11 @@
 import click
 
 from gromit import bootstrap
-from gromit.cli import Run, WorkingCommand, pass_run
+from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
 
-@click.command(cls=WorkingCommand)
-@pass_run
-def gateway(run: Run) -> None:
+@click.command(cls=LongRunningCommand)
+@pass_cli
+def gateway(run: CliContext) -> None:
     """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""
     bootstrap.gateway_server(run.settings).run()

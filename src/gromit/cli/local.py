@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gromit.cli import FAILED, Group, Run, pass_run
-from gromit.cli.render import show, show_json
+from gromit.cli import FAILED, CliContext, Group, pass_cli
+from gromit.cli.render import print_json, print_rows
 from gromit.core.names import environment_name, parse_repository
 from gromit.errors import ConfigError, Conflict
 
@@ -49,8 +49,8 @@ def local() -> None:
 @click.option("--detach", is_flag=True, help="Return when it is up, and leave it running.")
 @click.option("--domain", help="Domain of public names; dev.gromit.test if not given when the cloud is made.")
 @_port_options
-@pass_run
-def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
+@pass_cli
+def up(run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
     What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
@@ -74,13 +74,13 @@ def up(run: Run, /, folder: Path, *, detach: bool, domain: str | None, **ports: 
     if run.output == "json":
         facts = known_facts(place)
         row = {"folder": str(place.root), "started": started, "domain": facts.domain, "region": facts.region}
-        show_json({**row, "ports": facts.ports})
+        print_json({**row, "ports": facts.ports})
 
 
 @local.command()
 @_folder
-@pass_run
-def down(run: Run, folder: Path) -> None:
+@pass_cli
+def down(run: CliContext, folder: Path) -> None:
     """Bring the cloud down. What it holds is kept; no process is left."""
     from gromit.local.cloud import control
 
@@ -88,13 +88,13 @@ def down(run: Run, folder: Path) -> None:
     was_up = control.down(place, _say)
     _say(f"the local cloud in {place.root} is down" if was_up else f"no local cloud was up in {place.root}")
     if run.output == "json":
-        show_json({"folder": str(place.root), "was_up": was_up})
+        print_json({"folder": str(place.root), "was_up": was_up})
 
 
 @local.command()
 @_folder
-@pass_run
-def status(run: Run, folder: Path) -> int:
+@pass_cli
+def status(run: CliContext, folder: Path) -> int:
     """How the parts are. The exit code is 0 only if all run, and the cloud is up."""
     from gromit.core.time import iso
     from gromit.local.cloud import control
@@ -102,10 +102,10 @@ def status(run: Run, folder: Path) -> int:
     place = control.folder(folder)
     rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
     if run.output == "json":
-        show_json(rows)
+        print_json(rows)
     else:
         short = [{**row, "address": str(row["address"] or "").rpartition("/")[2]} for row in rows]
-        show(short, ("part", "state", "pid", "since", "restarts", "address"), run.output, empty="there is no local cloud")
+        print_rows(short, ("part", "state", "pid", "since", "restarts", "address"), run.output, empty="there is no local cloud")
         if rows:
             click.echo(f"\nlogs: {place.logs}")
     return 0 if control.is_up(place) and all(row["state"] == "running" for row in rows) else FAILED
@@ -113,8 +113,8 @@ def status(run: Run, folder: Path) -> int:
 
 @local.command()
 @_folder
-@pass_run
-def env(run: Run, folder: Path) -> None:
+@pass_cli
+def env(run: CliContext, folder: Path) -> None:
     """Print shell exports for the cloud.
 
     After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it: as an operator, but sow and
@@ -128,7 +128,7 @@ def env(run: Run, folder: Path) -> None:
     if not control.is_up(place):
         _say(f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}")
     if run.output == "json":
-        show_json(told)
+        print_json(told)
     else:
         click.echo(variables.exports(told, os.environ), nl=False)
 
@@ -136,8 +136,8 @@ def env(run: Run, folder: Path) -> None:
 @local.command()
 @click.argument("environment", metavar="[ENV]", required=False)
 @_folder
-@pass_run
-def urls(run: Run, environment: str | None, folder: Path) -> None:
+@pass_cli
+def urls(run: CliContext, environment: str | None, folder: Path) -> None:
     """Public names, addresses and curl lines.
 
     Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
@@ -151,7 +151,7 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
     rows = [
         {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
     ]
-    show(rows, ("url", "address"), run.output, empty="no public name resolves yet")
+    print_rows(rows, ("url", "address"), run.output, empty="no public name resolves yet")
     if rows and run.output != "json":
         click.echo("\n" + "\n".join(a.curl for a in found))
 
@@ -162,8 +162,8 @@ def urls(run: Run, environment: str | None, folder: Path) -> None:
 @click.option("--sha", help="Version of the build, an image tag; a random one if not given.")
 @click.option("--no-report", is_flag=True, help="Only push the image.")
 @_folder
-@pass_run
-def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path) -> None:
+@pass_cli
+def push(run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path) -> None:
     """Push an image and report its build.
 
     That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
@@ -178,9 +178,9 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}
     if run.output == "json":
-        show_json(row)
+        print_json(row)
     else:
-        show([row], ("repo", "sha", "environment", "reported"), run.output)
+        print_rows([row], ("repo", "sha", "environment", "reported"), run.output)
 
 
 @local.command()
@@ -190,8 +190,8 @@ def push(run: Run, repo: str, ref: str, *, sha: str | None, no_report: bool, fol
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of a cloud that is not up; a fresh one if not given, removed if all went well.",
 )
-@pass_run
-def demo(run: Run, folder: Path | None) -> None:
+@pass_cli
+def demo(run: CliContext, folder: Path | None) -> None:
     """The tour of the product, every step verified.
 
     Two repositories report builds of a branch, its environment comes up, a newer build comes, the branch goes.
@@ -205,7 +205,7 @@ def demo(run: Run, folder: Path | None) -> None:
     outcome = tour.run(folder, os.environ, display())
     rows = [{"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail} for s in outcome.steps]
     total = {"step": "all together", "seconds": round(sum(s.seconds for s in outcome.steps), 1), "verified": outcome.error is None}
-    show([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
+    print_rows([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
     if outcome.error:
         raise outcome.error
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, WorkingCommand, pass_run, render
+from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli, render
 from gromit.errors import ConfigError, InvalidInput
 
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ def pki() -> None:
     help="New file for the key and the certificate; the key is then not kept in `pki.dir`.",
 )
 @click.option("--secret", metavar="ARN", help="As --key-out, into an empty secret of Secrets Manager: name or ARN.")
-@pass_run
-def init(run: Run, *, name: str, days: int | None, key_out: Path | None, secret: str | None) -> None:
+@pass_cli
+def init(run: CliContext, *, name: str, days: int | None, key_out: Path | None, secret: str | None) -> None:
     """Make the CA. One that is there is never overwritten."""
     settings = run.settings.pki
     if settings.ca_key is not None:
         raise InvalidInput("pki.ca_key is set: there is a CA already", hint="unset it to make another one, in another folder")
     if key_out is not None and secret is not None:
         raise InvalidInput("--key-out and --secret exclude each other", hint="the key lies in one place")
-    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days, bootstrap.key_vault(key_out, secret))
+    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days, bootstrap.key_store(key_out, secret))
     _show(run, [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}], ("serial", "certificate"))
 
 
@@ -57,9 +57,9 @@ def init(run: Run, *, name: str, days: int | None, key_out: Path | None, secret:
 @click.option("--p12", is_flag=True, help="Also write NAME.p12, for browsers.")
 @_password_file
 @click.option("--days", type=click.IntRange(1, 397), help="Lifetime; `pki.leaf_days` if not given.")
-@pass_run
+@pass_cli
 def issue(
-    run: Run, *, role: str, name: str, san: tuple[str, ...], p12: bool, p12_password_file: Path | None, days: int | None
+    run: CliContext, *, role: str, name: str, san: tuple[str, ...], p12: bool, p12_password_file: Path | None, days: int | None
 ) -> None:
     """Issue a certificate with a new key."""
     settings = run.settings.pki
@@ -83,8 +83,8 @@ def issue(
 @click.option("--all", "every", is_flag=True, help="All names.")
 @click.option("--force", is_flag=True, help="Also those that are not past two thirds of their life.")
 @_password_file
-@pass_run
-def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_password_file: Path | None) -> None:
+@pass_cli
+def renew(run: CliContext, *, names: tuple[str, ...], every: bool, force: bool, p12_password_file: Path | None) -> None:
     """Give NAMES a new key and certificate, if theirs are past two thirds of their life."""
     if bool(names) == every:
         raise InvalidInput("say which certificates to renew", hint="give names, or --all")
@@ -92,7 +92,7 @@ def renew(run: Run, *, names: tuple[str, ...], every: bool, force: bool, p12_pas
     _show_renewals(run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password))
 
 
-def _show_renewals(run: Run, done: "Sequence[RenewalResult]") -> None:
+def _show_renewals(run: CliContext, done: "Sequence[RenewalResult]") -> None:
     rows = [
         {
             "name": each.name,
@@ -102,10 +102,10 @@ def _show_renewals(run: Run, done: "Sequence[RenewalResult]") -> None:
         }
         for each in done
     ]
-    render.show(rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued")
+    render.print_rows(rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued")
 
 
-@pki.command(cls=WorkingCommand)
+@pki.command(cls=LongRunningCommand)
 @click.option(
     "--leaf",
     "leaves",
@@ -114,8 +114,8 @@ def _show_renewals(run: Run, done: "Sequence[RenewalResult]") -> None:
     required=True,
     help="A certificate that there has to be, as of `issue`, in the folder PART of `pki.dir` if given; may be given several times.",
 )
-@pass_run
-def ensure(run: Run, leaves: tuple[str, ...]) -> None:
+@pass_cli
+def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
     """Issue what is missing, revoked, or says something else, and renew what is due; leave the rest.
 
     Can be run at any time and again and again: from a timer, it is all that the parts of an installation need.
@@ -130,20 +130,20 @@ def ensure(run: Run, leaves: tuple[str, ...]) -> None:
 
 @pki.command()
 @click.argument("which", metavar="NAME|SERIAL")
-@pass_run
-def revoke(run: Run, which: str) -> None:
+@pass_cli
+def revoke(run: CliContext, which: str) -> None:
     """Put a certificate, or all of a name, on the deny list. Servers obey it with their next request."""
     revoked = bootstrap.pki(run.settings).revoke(which)
     rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
-    render.show(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
+    render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
     if run.settings.serve.denylist is None:
         path = run.settings.pki.dir / "denylist"
         click.echo(f"the setting serve.denylist is not set: serve obeys the list only if it names {path}", err=True)
 
 
 @pki.command("list")
-@pass_run
-def list_(run: Run) -> None:
+@pass_cli
+def list_(run: CliContext) -> None:
     """List everything that was issued, and how it stands."""
     rows = [
         {
@@ -156,7 +156,7 @@ def list_(run: Run) -> None:
         }
         for line, standing in bootstrap.pki(run.settings).list()
     ]
-    render.show(rows, _COLUMNS, run.output, empty="nothing was issued")
+    render.print_rows(rows, _COLUMNS, run.output, empty="nothing was issued")
 
 
 def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafRequest":
@@ -191,8 +191,8 @@ def _password(file: Path | None) -> str:
     return password
 
 
-def _show(run: Run, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+def _show(run: CliContext, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     if run.output == "json":
-        render.show_json(rows[0])
+        render.print_json(rows[0])
     else:
-        render.show(rows, columns, run.output)
+        render.print_rows(rows, columns, run.output)

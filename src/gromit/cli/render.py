@@ -25,21 +25,21 @@ _SHORT = 8
 """Hexadecimal digits that are left of a commit id."""
 
 
-def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, empty: str = "nothing to show") -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, empty: str = "nothing to show") -> None:
     """Print rows: as a table of the given columns, or all of each row as JSON.
 
     Where a terminal is too narrow, full commit ids are shortened, and what consists of words is folded. If what has to be
     copied would not stay whole even so, each row is printed as lines of its own.
     """
     if output == "json":
-        show_json(rows)
+        print_json(rows)
     elif not rows:
         click.echo(empty)
     else:
         _show_table([[_cell(row.get(column)) for column in columns] for row in rows], columns)
 
 
-def show_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2, default=str))
 

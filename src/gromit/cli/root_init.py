@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gromit.cli import Group, Run, pass_run, render
+from gromit.cli import CliContext, Group, pass_cli, render
 
 
 @click.group(cls=Group)
@@ -14,8 +14,8 @@ def root() -> None:
 
 @root.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@pass_run
-def init(run: Run, path: Path) -> None:
+@pass_cli
+def init(run: CliContext, path: Path) -> None:
     """Mark PATH as a config root, making the folder if need be. Without the mark nothing is processed.
 
     Do this on the mounted volume: the mark is how workers see that the volume is there.
@@ -24,6 +24,6 @@ def init(run: Run, path: Path) -> None:
 
     made = init_root(path)
     if run.output == "json":
-        render.show_json({"root": str(path), "made": made})
+        render.print_json({"root": str(path), "made": made})
     else:
         click.echo(f"{path} is a config root now" if made else f"{path} was a config root already")

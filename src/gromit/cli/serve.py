@@ -3,11 +3,11 @@
 import click
 
 from gromit import bootstrap
-from gromit.cli import Run, WorkingCommand, pass_run
+from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
 
-@click.command(cls=WorkingCommand)
-@pass_run
-def serve(run: Run) -> None:
+@click.command(cls=LongRunningCommand)
+@pass_cli
+def serve(run: CliContext) -> None:
     """The mTLS API of environments, and the only writer of their table."""
-    bootstrap.api_server(run.settings).run()
+    bootstrap.build_serve(run.settings).run()

@@ -7,7 +7,7 @@ import click
 import structlog
 
 from gromit import bootstrap
-from gromit.cli import Command, Run, pass_run, render
+from gromit.cli import CliContext, Command, pass_cli, render
 from gromit.core.time import iso
 from gromit.errors import InvalidInput
 
@@ -19,8 +19,8 @@ _root = click.argument("root", required=False, type=click.Path(path_type=Path))
 @click.command(cls=Command)
 @_root
 @click.option("--reason", required=True, help="Why; it is shown to everybody whose work waits.")
-@pass_run
-def suspend(run: Run, root: Path | None, reason: str) -> None:
+@pass_cli
+def suspend(run: CliContext, root: Path | None, reason: str) -> None:
     """Stop all processing: from now on sow, reap and chitragupta start nothing new. What runs is finished.
 
     ROOT is the config root; the setting `root` unless given.
@@ -34,7 +34,7 @@ def suspend(run: Run, root: Path | None, reason: str) -> None:
     bootstrap.config_root(run.settings, root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
     if run.output == "json":
-        render.show_json({"suspended": True, "reason": suspension.reason, "by": suspension.by, "at": suspension.at})
+        render.print_json({"suspended": True, "reason": suspension.reason, "by": suspension.by, "at": suspension.at})
     else:
         click.echo(f"processing is {suspension}")
 
@@ -42,8 +42,8 @@ def suspend(run: Run, root: Path | None, reason: str) -> None:
 @click.command(cls=Command)
 @_root
 @click.option("--reason", default="", help="Why; it is shown and goes into the log.")
-@pass_run
-def resume(run: Run, root: Path | None, reason: str) -> None:
+@pass_cli
+def resume(run: CliContext, root: Path | None, reason: str) -> None:
     """Let processing go on. ROOT is the config root; the setting `root` unless given."""
     root = root or run.settings.root
     ended, by = bootstrap.config_root(run.settings, root).resume(), bootstrap.operator()
@@ -52,7 +52,7 @@ def resume(run: Run, root: Path | None, reason: str) -> None:
         _log.info("processing.resumed", root=str(root), reason=reason, by=by, was=str(ended))
     if run.output == "json":
         was = asdict(ended) if ended else None
-        render.show_json({"suspended": False, "was_suspended": ended is not None, "ended": was, "by": by, "reason": reason})
+        render.print_json({"suspended": False, "was_suspended": ended is not None, "ended": was, "by": by, "reason": reason})
         return
     click.echo("processing goes on; it was not suspended" if ended is None else f"processing goes on; it was {ended}")
     if ended is not None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 
 from gromit import bootstrap
-from gromit.cli import Command, Run, pass_run
+from gromit.cli import CliContext, Command, pass_cli
 from gromit.core.environments.environment import Phase
 from gromit.core.names import parse_ref
 from gromit.errors import NotFound
@@ -17,8 +17,8 @@ from gromit.errors import NotFound
 @click.argument("name")
 @click.option("--root", type=click.Path(path_type=Path), help="Root of the config tree; without it the setting `root`.")
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- ARGS…")
-@pass_run
-def terraform(run: Run, name: str, root: Path | None, arguments: tuple[str, ...]) -> int:
+@pass_cli
+def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[str, ...]) -> int:
     """Run terraform on one environment: its stack, workspace and inputs, under terraform's own lock.
 
     For example `gromit terraform app-test -- plan`. What is applied by hand here is not known to serve.

@@ -3,7 +3,7 @@
 import click
 
 from gromit import bootstrap
-from gromit.cli import Group, Run, pass_run, render
+from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_duration
 from gromit.errors import InvalidInput
@@ -28,8 +28,8 @@ def token() -> None:
 )
 @click.option("--label", default="", help="A word for people.")
 @click.option("--expires", metavar="DURATION", help="Lifetime, like 90d; without it the token lives until it is revoked.")
-@pass_run
-def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str, expires: str | None) -> None:
+@pass_cli
+def new(run: CliContext, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str, expires: str | None) -> None:
     """Make a token and print it, this once: it is not kept and cannot be shown again."""
     from datetime import timedelta  # noqa: PLC0415 - only what is called is imported
 
@@ -41,28 +41,28 @@ def new(run: Run, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str,
         raise InvalidInput(f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h")
     made, entry = bootstrap.tokens(run.settings).new(make_grant(repos, map(TokenPermission, verbs)), label=label, life=life)
     if run.output == "json":
-        render.show_json({"token": made, **_row(entry, counts=True)})
+        render.print_json({"token": made, **_row(entry, counts=True)})
     else:
         click.echo(made)
         click.echo(f"token {entry.id}: this is the only time it is shown", err=True)
 
 
 @token.command("list")
-@pass_run
-def list_(run: Run) -> None:
+@pass_cli
+def list_(run: CliContext) -> None:
     """List all tokens: what each may do, never the token itself."""
     rows = [_row(entry, counts=counts) for entry, counts in bootstrap.tokens(run.settings).list()]
-    render.show(rows, _COLUMNS, run.output, empty="there is no token")
+    render.print_rows(rows, _COLUMNS, run.output, empty="there is no token")
 
 
 @token.command()
 @click.argument("token_id", metavar="ID")
-@pass_run
-def revoke(run: Run, token_id: str) -> None:
+@pass_cli
+def revoke(run: CliContext, token_id: str) -> None:
     """Forget the token ID: the gateway refuses it from its next request on."""
     gone = bootstrap.tokens(run.settings).revoke(token_id)
     if run.output == "json":
-        render.show_json({"revoked": gone.id})
+        render.print_json({"revoked": gone.id})
     else:
         click.echo(f"token {gone.id} is revoked")
 

@@ -12,8 +12,8 @@ import click
 import structlog
 
 from gromit import bootstrap
-from gromit.cli import FAILED, INTERRUPTED, PARTLY, Run
-from gromit.cli.render import show
+from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
+from gromit.cli.render import print_rows
 from gromit.core.environments.environment import Phase, Work
 from gromit.core.environments.plans import EnvironmentSummary, plan
 from gromit.core.environments.protocol import RunEnding
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 _GOOD = frozenset({RunEnding.DONE, RunEnding.SUPERSEDED, RunEnding.FENCED})
 
 
-def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def worker_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """ROOT, `--watch` and `--dry-run`."""
     for decorate in (
         click.option("--dry-run", is_flag=True, help="Show what would be done, and why, for every environment; do nothing."),
@@ -41,11 +41,11 @@ def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool) -> int:
+def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run: bool) -> int:
     """One pass, a watch, or the plan of a pass. Gives the exit code."""
     if watch and dry_run:
         raise InvalidInput("--watch and --dry-run exclude each other")
-    settings = bootstrap.as_worker(run.settings)
+    settings = bootstrap.worker_settings(run.settings)
     if dry_run:
         return _show_plan(run, settings, kind, root or settings.root)
     stop, outcomes = threading.Event(), list["RunResult"]()
@@ -57,7 +57,7 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
         if not quiet:
             click.echo(f"{outcome.name}: {outcome.ending}" + (f": {outcome.problem.message}" if outcome.problem else ""), err=True)
 
-    crew = bootstrap.workers(settings, kind, root or settings.root, bootstrap.Reporting(stop, _progress(quiet=quiet), done))
+    crew = bootstrap.workers(settings, kind, root or settings.root, bootstrap.WorkerCallbacks(stop, _progress(quiet=quiet), done))
     with closing(crew), _stopping(stop, crew.interrupt):
         if watch:
             crew.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
@@ -66,7 +66,7 @@ def work(run: Run, kind: Work, root: Path | None, *, watch: bool, dry_run: bool)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
 
 
-def _pass(run: Run, crew: bootstrap.Crew, outcomes: "list[RunResult]") -> None:
+def _pass(run: CliContext, crew: bootstrap.RunningPool, outcomes: "list[RunResult]") -> None:
     """One pass, and what came of it; also if it was halted, but then nothing else may say that nothing was due."""
     try:
         crew.pool.once()
@@ -102,12 +102,12 @@ def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[
             signal.signal(number, handler)
 
 
-def _show_outcomes(run: Run, outcomes: "list[RunResult]") -> None:
+def _show_outcomes(run: CliContext, outcomes: "list[RunResult]") -> None:
     rows = [
         {"name": o.name, "ending": o.ending, "seconds": round(o.seconds, 1), "problem": o.problem and o.problem.message}
         for o in sorted(outcomes, key=lambda o: o.name)
     ]
-    show(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")
+    print_rows(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")
 
 
 def _exit_code(outcomes: "list[RunResult]") -> int:
@@ -118,13 +118,13 @@ def _exit_code(outcomes: "list[RunResult]") -> int:
     return PARTLY if any(good) else FAILED
 
 
-def _show_plan(run: Run, settings: "Settings", kind: Work, root: Path) -> int:
-    _tell_what_halts(settings, root)
+def _show_plan(run: CliContext, settings: "Settings", kind: Work, root: Path) -> int:
+    _report_what_halts(settings, root)
     now = bootstrap.now_ms()
     with closing(bootstrap.serve_client(settings)) as serve:
-        environments = [_standing(e, now) for e in serve.pages()]
+        environments = [_plan_input(e, now) for e in serve.pages()]
     items = plan(kind, environments, settings.reap.limit if kind is Work.REAP else None)
-    show(
+    print_rows(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
         ("name", "action", "why"),
         run.output,
@@ -133,7 +133,7 @@ def _show_plan(run: Run, settings: "Settings", kind: Work, root: Path) -> int:
     return 0
 
 
-def _tell_what_halts(settings: "Settings", root: Path) -> None:
+def _report_what_halts(settings: "Settings", root: Path) -> None:
     """Say on standard error why nothing of a plan would begin now, if that is so."""
     try:
         bootstrap.config_root(settings, root).check()
@@ -142,7 +142,7 @@ def _tell_what_halts(settings: "Settings", root: Path) -> None:
         click.echo(f"  hint: {error.hint}", err=True)
 
 
-def _standing(found: dict[str, Any], now_ms: int) -> EnvironmentSummary:
+def _plan_input(found: dict[str, Any], now_ms: int) -> EnvironmentSummary:
     return EnvironmentSummary(
         name=found["name"],
         phase=Phase(found["phase"]),
