@@ -11,7 +11,7 @@ from typing import Self
 import structlog
 
 from gromit.adapters.terraform.process import run_interactive
-from gromit.adapters.terraform.session import Progress, SessionDeps, TerraformConfig, TerraformSession
+from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput, StackOutput
 from gromit.core.stack.terraform import TerraformCall, apply_arguments, destroy_arguments, inputs_json
