@@ -6,30 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.cli.worker_pass import _standing
+from gromit.cli.worker_pass import _plan_input
 from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Phase, Work, parse
+from gromit.core.environments.environment import Phase, Work, parse_environment
 from gromit.core.environments.plans import plan
-from gromit.core.environments.rows import Accepted, Row
+from gromit.core.environments.rows import Row, WriteAccepted
 from gromit.core.stack.catalogue import Catalogue
-from gromit.web.api.views import Views
+from gromit.web.api.views import EnvironmentViews
 from tests.core.environments.lives import TTL, in_phase, instants, lives, outcome
 
-VIEWS = Views(Catalogue({}), None)
+VIEWS = EnvironmentViews(Catalogue({}), None)
 
 
 def planned(kind: Work, row: Row, now_ms: int) -> str:
     """The action of a dry run, from what serve shows of the row."""
-    shown = asdict(VIEWS.detail(parse(row), now_ms))
-    (item,) = plan(kind, [_standing(shown, now_ms)], None)
+    shown = asdict(VIEWS.detail(parse_environment(row), now_ms))
+    (item,) = plan(kind, [_plan_input(shown, now_ms)], None)
     return item.action
 
 
 def claimed(kind: Work, row: Row, now_ms: int) -> str:
     """The same in the words of a plan, from what a claim does with the row."""
     result = outcome(row, work.claim(kind, Claimant("w", "n"), now_ms, TTL))
-    return kind if isinstance(result, Accepted) else "none"
+    return kind if isinstance(result, WriteAccepted) else "none"
 
 
 @pytest.mark.parametrize("protected", [False, True])

@@ -106,23 +106,23 @@ def in_phase(phase: Phase) -> dict[str, Any]:
 SECOND = 1000
 PAUSES = (0, SECOND, TTL, TTL + SECOND, 30_000, GRACE)
 """Whole seconds, because serve shows instants in whole seconds."""
-Change = Callable[[Row, int], tuple[Write, ...]]
+Change = Callable[[Row, int], tuple[RowWrite, ...]]
 """Writes that a client or a worker may try, the second one if the first is refused."""
 
 
 def _outcome_of(kind: str) -> Change:
     what = {"kind": "terraform", "message": "no"}
 
-    def writes(row: Row, now_ms: int) -> tuple[Write, ...]:
+    def writes(row: Row, now_ms: int) -> tuple[RowWrite, ...]:
         if "holder" not in row:
             return ()
         fence, at = fence_of(row), stamp(now_ms)
         return {
             "renew": (work.renew(fence, now_ms, TTL),),
             "release": (work.release(fence),),
-            "sown": (work.sown(fence, "n", "h", at), work.sown_but_changed(fence, "n", "h", at)),
-            "reaped": (work.reaped(fence, "n", at), work.reaped_but_revived(fence, "n", at)),
-            "failed": (work.failed(fence, what, 30_000, at), work.failed_but_changed(fence, what, at)),
+            "sown": (work.sown(fence, "n", "h", at), work.sown_superseded(fence, "n", "h", at)),
+            "reaped": (work.reaped(fence, "n", at), work.reaped_revived(fence, "n", at)),
+            "failed": (work.failed(fence, what, 30_000, at), work.failed_superseded(fence, what, at)),
         }[kind]
 
     return writes
@@ -135,7 +135,7 @@ def _claims(kind: Work) -> Change:
 _CHANGES: Mapping[str, Change] = {
     "report": lambda row, now_ms: (
         wanted.report(build(version=f"sha-{row['revision']}"), stamp(now_ms)),
-        wanted.start(row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"),
+        wanted.create_incarnation(row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"),
     ),
     "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "asked to"),),
     "protect": lambda row, now_ms: (wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),),
@@ -144,7 +144,7 @@ _CHANGES: Mapping[str, Change] = {
     "claim-sow": _claims(Work.SOW),
     "claim-reap": _claims(Work.REAP),
     # What no write does: an operator edits the table.
-    "edit": lambda row, _: (Write(conditions=(), sets={"protected": not row["protected"]}),),
+    "edit": lambda row, _: (RowWrite(conditions=(), sets={"protected": not row["protected"]}),),
     **{kind: _outcome_of(kind) for kind in ("renew", "release", "sown", "reaped", "failed")},
 }
 
@@ -159,10 +159,10 @@ def lives(draw: st.DrawFn) -> dict[str, Any]:
     return row
 
 
-def _first_accepted(row: dict[str, Any], writes: tuple[Write, ...]) -> dict[str, Any]:
+def _first_accepted(row: dict[str, Any], writes: tuple[RowWrite, ...]) -> dict[str, Any]:
     for write in writes:
         result = outcome(row, write)
-        if isinstance(result, Accepted):
+        if isinstance(result, WriteAccepted):
             return dict(result.row)
     return row
 
