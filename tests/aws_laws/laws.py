@@ -24,7 +24,7 @@ from moto.core.models import botocore_stubber
 
 from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.route53 import Timing
-from gromit.local.aws.moto_patches import apply_mends, remove_mends
+from gromit.local.aws.moto_patches import apply_patches, remove_patches
 
 REGION = "eu-central-1"
 LATENCY_S = 0.05
@@ -171,12 +171,12 @@ class Laws:
 @contextmanager
 def governed() -> Iterator[Laws]:
     """An empty, mended emulator under AWS's laws."""
-    apply_mends()
+    apply_patches()
     try:
         with mock_aws():
             yield Laws()
     finally:
-        remove_mends()
+        remove_patches()
 
 
 def _session() -> boto3.Session:

@@ -19,7 +19,7 @@ from gromit import bootstrap
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.local.aws.emulator import Emulator
-from gromit.local.aws.moto_patches import remove_mends
+from gromit.local.aws.moto_patches import remove_patches
 from gromit.web.server.tls import ClientTls
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import REGION
@@ -138,7 +138,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         yield running
     finally:
         running.stop()
-        remove_mends()
+        remove_patches()
 
 
 @pytest.fixture

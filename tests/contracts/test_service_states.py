@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.core.stack.contract import ServiceState
-from gromit.local.aws.moto_patches import apply_mends, remove_mends
+from gromit.local.aws.moto_patches import apply_patches, remove_patches
 from gromit.ports import ServiceStates
 from tests.contracts.ecs_world import EcsWorld
 from tests.fakes.services import FakeServices
@@ -78,10 +78,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         yield _Fake()
         return
-    apply_mends()  # the stock emulator begins no deployment when it is told to
+    apply_patches()  # the stock emulator begins no deployment when it is told to
     with mock_aws():
         yield _Ecs()
-    remove_mends()
+    remove_patches()
 
 
 def test_an_environment_without_a_cluster_has_no_services(world: World) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.local.cloud import cloud, network
-from gromit.local.cloud.layout import Facts, Layout
-from gromit.local.cloud.parts import Assembly, account
+from gromit.local.cloud.layout import CloudPaths, CloudState
+from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import make_platform
 from gromit.local.cloud.supervisor import Supervisor
 
@@ -22,8 +22,8 @@ _START_S = 60.0
 class Ground:
     """AWS with a platform, a config root, certificates and the simulated Fargate; neither serve nor workers."""
 
-    place: Layout
-    facts: Facts
+    place: CloudPaths
+    facts: CloudState
     environ: Mapping[str, str]
     """What processes are told besides, and nothing of the settings of whoever runs the tests."""
 
@@ -38,14 +38,14 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_", "TF_"))}
     environ |= {"XDG_CONFIG_HOME": str(place.root), "GROMIT_CATALOGUE": str(CATALOGUE), "GROMIT_TERRAFORM_COMMAND": "embedded"}
     with network.claim_ranges(str(place.root)) as claim:
-        facts = Facts(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=free_ports("aws", "dns"))
-        assembly = Assembly(place, facts, environ)
+        facts = CloudState(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=free_ports("aws", "dns"))
+        assembly = CloudParts(place, facts, environ)
         parts = Supervisor(place.processes, place.logs, threading.Event(), alone=False)
         try:
             assembly.write_files()
             parts.start([assembly.aws()], _START_S)
             assembly.make_trust()
-            made = make_platform(account(facts), facts.ranges, facts.domain, catalogue_file.load_catalogue(CATALOGUE))
+            made = make_platform(emulated_account(facts), facts.ranges, facts.domain, catalogue_file.load_catalogue(CATALOGUE))
             yield Ground(place, replace(facts, zone_id=made.zone_id, account_id=made.account_id), environ)
         finally:
             parts.stop()

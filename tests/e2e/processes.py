@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gromit.local.cloud.processes import Identity, descendants, end, identity
+from gromit.local.cloud.processes import ProcessId, descendants, process_id, terminate
 from tests.waiting import wait_for
 
 
@@ -28,7 +28,7 @@ class Process:
                 env=dict(environ),
                 start_new_session=True,
             )
-        self._who = identity(self.popen.pid)
+        self._who = process_id(self.popen.pid)
 
     @property
     def pid(self) -> int:
@@ -122,10 +122,10 @@ def logged(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def _kill(processes: Sequence[Identity]) -> None:
+def _kill(processes: Sequence[ProcessId]) -> None:
     for process in processes:
         process.signal(signal.SIGKILL)
-    end(processes, 10)
+    terminate(processes, 10)
 
 
 def _state(pid: int) -> str:

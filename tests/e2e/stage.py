@@ -17,8 +17,8 @@ from gromit import bootstrap
 from gromit.config.load import load_settings
 from gromit.errors import NotFound
 from gromit.local.cloud import network, variables
-from gromit.local.cloud.layout import Facts
-from gromit.local.cloud.parts import GROMIT, account
+from gromit.local.cloud.layout import CloudState
+from gromit.local.cloud.parts import GROMIT, emulated_account
 from gromit.local.cloud.platform import BUCKET
 from gromit.local.demo import release
 from gromit.web.clients.serve import ServeClient
@@ -44,7 +44,7 @@ class Stage:
     """What a test works with. Names of environments are its own too: those of other tests stand on the same AWS."""
 
     ground: Ground
-    facts: Facts
+    facts: CloudState
     name: str
     settings: Mapping[str, str]
     """Settings that differ from those of a local cloud, for serve and for all commands."""
@@ -60,17 +60,17 @@ class Stage:
     @property
     def worker(self) -> dict[str, str]:
         """What a worker is told."""
-        return {**variables.for_workers(self.ground.environ, self.ground.place, self.facts), **self._own}
+        return {**variables.worker_variables(self.ground.environ, self.ground.place, self.facts), **self._own}
 
     @property
     def person(self) -> dict[str, str]:
         """What an operator's shell holds."""
-        return {**self.worker, **variables.for_user(self.ground.place, self.facts), **self._own}
+        return {**self.worker, **variables.user_variables(self.ground.place, self.facts), **self._own}
 
     @property
     def server(self) -> dict[str, str]:
         """What serve is told."""
-        return {**variables.for_serve(self.ground.environ, self.ground.place, self.facts), **self._own}
+        return {**variables.serve_variables(self.ground.environ, self.ground.place, self.facts), **self._own}
 
     @property
     def _own(self) -> dict[str, str]:
@@ -175,7 +175,7 @@ class Stage:
 
     def client(self, service: str) -> Any:
         """A client of the emulated AWS."""
-        return account(self.facts).client(service)
+        return emulated_account(self.facts).client(service)
 
     def services(self, environment: str) -> list[str]:
         """The ECS services of an environment that are not gone."""
@@ -264,7 +264,7 @@ def installation(ground: Ground, name: str, settings: Mapping[str, str]) -> Iter
     """An installation for the time of the block; no process of it is left. Its serve is not started."""
     domain = f"{name}.gromit.test"
     aws = ground.facts
-    zone = account(aws).client("route53").create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"]
+    zone = emulated_account(aws).client("route53").create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"]
     ports = dict(aws.ports)
     for part in ("serve", "health", "gateway"):
         ports[part] = network.free_port(taken=ports.values())

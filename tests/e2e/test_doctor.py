@@ -12,7 +12,7 @@ import pytest
 
 from gromit.core.doctor.findings import Check
 from gromit.local.cloud import network
-from gromit.local.cloud.parts import account
+from gromit.local.cloud.parts import emulated_account
 from tests.e2e.stage import Ran, Stage
 from tests.fakes.terraform_cloud import ORGANIZATION, terraform_cloud
 
@@ -41,7 +41,7 @@ def events(ran: Ran) -> list[dict[str, Any]]:
 
 
 def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
-    account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
+    emulated_account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
     with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
         told: Any = {
             "GROMIT_BASE": "base-prod",

@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from gromit.local.cloud.platform import Account, push_image
+from gromit.local.cloud.platform import EmulatedAccount, push_image
 from tests.platform.emulator import REGION, Emulator, running_emulator
 from tests.platform.inventory import everything
 from tests.platform.pushing import VARIABLES, arn
@@ -45,7 +45,7 @@ def test_what_is_taken_out_of_the_state_stays_with_its_images(embedded: Engine, 
     for path in tmp_path.rglob("destroyable_override.tf"):
         path.unlink()
     root.apply('-target=module.registry["tyk"]')
-    push_image(Account(boto3.Session("emulated", "emulated", region_name=REGION), own_emulator.url), "tyk", ["master"])
+    push_image(EmulatedAccount(boto3.Session("emulated", "emulated", region_name=REGION), own_emulator.url), "tyk", ["master"])
     with pytest.raises(TerraformError, match="prevent_destroy"):
         root.destroy()
     root.run("state", "rm", 'module.registry["tyk"].aws_ecr_repository.this')

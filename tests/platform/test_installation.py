@@ -20,8 +20,8 @@ from gromit.adapters.private_files import write_atomically
 from gromit.adapters.terraform import child as terraform_child
 from gromit.core.stack.terraform import cli_config
 from gromit.local.cloud import cloud, network
-from gromit.local.cloud.layout import Facts, Layout
-from gromit.local.cloud.parts import Assembly, account
+from gromit.local.cloud.layout import CloudPaths, CloudState
+from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import push_image
 from gromit.local.cloud.supervisor import Supervisor
 from tests.docs.cloud import GROMIT, variables
@@ -46,7 +46,7 @@ SHA = "1a2b3c"
 class Beginner:
     """Who follows the page, and all that is not on the page: an account, a domain, images."""
 
-    def __init__(self, place: Layout, facts: Facts, engine: Engine) -> None:
+    def __init__(self, place: CloudPaths, facts: CloudState, engine: Engine) -> None:
         self.place, self.facts = place, facts
         self.emulator = Emulator(facts.url("aws"))
         self.home = place.root / "home"
@@ -111,10 +111,10 @@ class Beginner:
             brought.symlink_to(made)
 
     def _push_images(self) -> None:
-        ecr = account(self.facts).client("ecr")
+        ecr = emulated_account(self.facts).client("ecr")
         for repository in (r["repositoryName"] for r in ecr.describe_repositories()["repositories"]):
             if not ecr.list_images(repositoryName=repository)["imageIds"]:
-                push_image(account(self.facts), repository, ["master", SHA])
+                push_image(emulated_account(self.facts), repository, ["master", SHA])
 
     def _tell_curl(self) -> None:
         lines = [f"cacert = {self.certs / 'pki' / 'ca.pem'}"]
@@ -227,15 +227,15 @@ def emptied(beginner: Beginner) -> None:
 
 
 @contextmanager
-def emulated(folder: Path) -> Iterator[tuple[Layout, Facts]]:
+def emulated(folder: Path) -> Iterator[tuple[CloudPaths, CloudState]]:
     """An emulated AWS with nothing in it, Fargate and DNS beside it, and a config root."""
     place = cloud.folder(folder)
     for path in (place.root, place.logs):
         path.mkdir(parents=True, exist_ok=True)
     with network.claim_ranges(str(place.root)) as claim:
-        facts = Facts(domain=DOMAIN, region=REGION, ranges=claim.ranges, ports=free_ports("aws", "dns"), account_id=ACCOUNT)
+        facts = CloudState(domain=DOMAIN, region=REGION, ranges=claim.ranges, ports=free_ports("aws", "dns"), account_id=ACCOUNT)
         assembly, parts = (
-            Assembly(place, facts, variables()),
+            CloudParts(place, facts, variables()),
             Supervisor(place.processes, place.logs, threading.Event(), alone=False),
         )
         try:

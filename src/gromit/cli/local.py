@@ -16,7 +16,7 @@ from gromit.core.names import environment_name, parse_repository
 from gromit.errors import ConfigError, Conflict
 
 if TYPE_CHECKING:
-    from gromit.local.cloud.layout import Facts, Layout
+    from gromit.local.cloud.layout import CloudPaths, CloudState
 
 _folder = click.option(
     "--dir",
@@ -56,14 +56,14 @@ def up(run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **
     What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
     """
     from gromit.local.cloud import control
-    from gromit.local.cloud.layout import known_facts
+    from gromit.local.cloud.layout import require_state
 
     place, _ = control.folder(folder), run.settings
     wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
         from gromit.local.cloud import cloud
 
-        cloud.run(place, cloud.Wishes(domain=domain, ports=wanted), os.environ, _say)
+        cloud.run_cloud(place, cloud.CloudOptions(domain=domain, ports=wanted), os.environ, _say)
         return
     started = not control.is_up(place)
     if started:
@@ -72,7 +72,7 @@ def up(run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **
     else:
         _say(f"the local cloud in {place.root} is up already")
     if run.output == "json":
-        facts = known_facts(place)
+        facts = require_state(place)
         row = {"folder": str(place.root), "started": started, "domain": facts.domain, "region": facts.region}
         print_json({**row, "ports": facts.ports})
 
@@ -121,16 +121,16 @@ def env(run: CliContext, folder: Path) -> None:
     reap as a worker. What the shell holds of another installation, for example a profile of AWS, is unset.
     """
     from gromit.local.cloud import control, variables
-    from gromit.local.cloud.layout import known_facts
+    from gromit.local.cloud.layout import require_state
 
     place = _place(folder)
-    told = variables.for_user(place, known_facts(place))
+    told = variables.user_variables(place, require_state(place))
     if not control.is_up(place):
         _say(f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}")
     if run.output == "json":
         print_json(told)
     else:
-        click.echo(variables.exports(told, os.environ), nl=False)
+        click.echo(variables.shell_exports(told, os.environ), nl=False)
 
 
 @local.command()
@@ -147,7 +147,7 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
 
     _, facts = run.settings, _facts_of_one_up(folder)
     wanted = environment_name(environment) if environment else None
-    found = release.addresses(facts, assembly.catalogue(facts), wanted)
+    found = release.addresses(facts, assembly.cloud_catalogue(facts), wanted)
     rows = [
         {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
     ]
@@ -173,7 +173,7 @@ def push(run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bo
 
     place, facts = _place(folder), _facts_of_one_up(folder)
     if not no_report:
-        assembly.catalogue(facts).require(parse_repository(repo))
+        assembly.cloud_catalogue(facts).require(parse_repository(repo))
     build = release.push(facts, repo, ref, sha)
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}
@@ -202,7 +202,7 @@ def demo(run: CliContext, folder: Path | None) -> None:
     _ = run.settings  # logs are set up, and wrong settings said, before minutes have passed
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # the cloud goes down then, too
-    outcome = tour.run(folder, os.environ, display())
+    outcome = tour.run_demo(folder, os.environ, display())
     rows = [{"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail} for s in outcome.steps]
     total = {"step": "all together", "seconds": round(sum(s.seconds for s in outcome.steps), 1), "verified": outcome.error is None}
     print_rows([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
@@ -210,19 +210,19 @@ def demo(run: CliContext, folder: Path | None) -> None:
         raise outcome.error
 
 
-def _place(folder: Path) -> "Layout":
+def _place(folder: Path) -> "CloudPaths":
     from gromit.local.cloud import control
 
     return control.folder(folder)
 
 
-def _facts_of_one_up(folder: Path) -> "Facts":
+def _facts_of_one_up(folder: Path) -> "CloudState":
     """The facts of a cloud that is up. Raises `Conflict` if it is not, and `NotFound` if it has never been."""
     from gromit.local.cloud import control
-    from gromit.local.cloud.layout import known_facts
+    from gromit.local.cloud.layout import require_state
 
     place = control.folder(folder)
-    facts = known_facts(place)
+    facts = require_state(place)
     if not control.is_up(place):
         raise Conflict(f"the local cloud in {place.root} is down", hint=_UP)
     return facts

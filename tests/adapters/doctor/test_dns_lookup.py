@@ -8,16 +8,16 @@ import pytest
 from gromit.adapters.doctor import dns_lookup
 from gromit.adapters.doctor.dns_lookup import get_name_servers
 from gromit.errors import Temporary
-from gromit.local.aws.dns_server import DnsServer, RecordSet
+from gromit.local.aws.dns_server import DnsServer, ZoneRecord
 
 
 class Zone:
     """A zone with two name servers, and one without any."""
 
-    def record_sets(self) -> list[RecordSet]:
+    def record_sets(self) -> list[ZoneRecord]:
         return [
-            RecordSet("dev.example.com", "NS", 60, ("ns-1.awsdns-1.com", "NS-2.awsdns-2.net.")),
-            RecordSet("bare.example.com", "A", 60, ("127.0.0.1",)),
+            ZoneRecord("dev.example.com", "NS", 60, ("ns-1.awsdns-1.com", "NS-2.awsdns-2.net.")),
+            ZoneRecord("bare.example.com", "A", 60, ("127.0.0.1",)),
         ]
 
 

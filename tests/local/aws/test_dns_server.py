@@ -14,32 +14,32 @@ import dns.rcode
 import dns.resolver
 import pytest
 
-from gromit.local.aws.dns_server import DnsServer, EmulatedNames, RecordSet
+from gromit.local.aws.dns_server import DnsServer, EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from tests.local.conftest import REGION, client
 
-SOA = RecordSet("dev.gromit.test", "SOA", 900, ("ns.dev.gromit.test. admin.dev.gromit.test. 1 7200 900 1209600 5",))
+SOA = ZoneRecord("dev.gromit.test", "SOA", 900, ("ns.dev.gromit.test. admin.dev.gromit.test. 1 7200 900 1209600 5",))
 TYK = "tyk.app-test.dev.gromit.test"
 
 
 class FixedNames:
     """Names that are what the test says."""
 
-    def __init__(self, *records: RecordSet) -> None:
+    def __init__(self, *records: ZoneRecord) -> None:
         self._records = [SOA, *records]
 
-    def record_sets(self) -> list[RecordSet]:
+    def record_sets(self) -> list[ZoneRecord]:
         return self._records
 
 
 @pytest.fixture
 def server() -> Iterator[DnsServer]:
     names = FixedNames(
-        RecordSet(TYK, "A", 10, ("127.45.0.4", "127.45.0.5")),
-        RecordSet("_gromit.app-test.dev.gromit.test", "TXT", 60, ('"owner=gromit" "two"',)),
-        RecordSet("zone.gromit.test", "NS", 60, ("ns-1.awsdns-01.org",)),
-        RecordSet("broken.gromit.test", "A", 60, ("nonsense",)),
-        RecordSet("long.dev.gromit.test", "TXT", 60, tuple(f'"{n:0250}"' for n in range(20))),
+        ZoneRecord(TYK, "A", 10, ("127.45.0.4", "127.45.0.5")),
+        ZoneRecord("_gromit.app-test.dev.gromit.test", "TXT", 60, ('"owner=gromit" "two"',)),
+        ZoneRecord("zone.gromit.test", "NS", 60, ("ns-1.awsdns-01.org",)),
+        ZoneRecord("broken.gromit.test", "A", 60, ("nonsense",)),
+        ZoneRecord("long.dev.gromit.test", "TXT", 60, tuple(f'"{n:0250}"' for n in range(20))),
     )
     server = DnsServer(names).start()
     yield server
@@ -136,7 +136,7 @@ def test_it_answers_from_the_emulator_as_it_is_now(tmp_path: Path, monkeypatch: 
             NamespaceId=discovery.list_namespaces()["Namespaces"][0]["Id"],
             DnsConfig={"DnsRecords": [{"Type": "A", "TTL": 7}]},
         )["Service"]["Id"]
-        server = DnsServer(EmulatedNames(ACCOUNT, REGION)).start()
+        server = DnsServer(EmulatedRecords(ACCOUNT, REGION)).start()
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
 

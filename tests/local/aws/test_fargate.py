@@ -16,7 +16,7 @@ from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate
-from gromit.local.aws.placement import Ground
+from gromit.local.aws.placement import Host
 from tests.local.conftest import REGION, client, eventually, get
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
@@ -38,7 +38,7 @@ class World:
     def up(self) -> None:
         self.emulator = Emulator(saved=self._saved)
         self.emulator.start()
-        ground = Ground(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
+        ground = Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
         self.fargate = Fargate(ground, self._changed)
         self.emulator.on_change(self.fargate.wake)
         self.fargate.start()

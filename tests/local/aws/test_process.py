@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gromit.errors import ConfigError
-from gromit.local.aws.process import Saver
-from gromit.local.aws.spec import Spec
+from gromit.local.aws.process import DebouncedSaver
+from gromit.local.aws.spec import EmulatorSpec
 from gromit.local.cloud.network import claim_ranges, free_port
-from gromit.local.cloud.processes import descendants, wait_for_end
+from gromit.local.cloud.processes import descendants, wait_for_exit
 from tests.local.conftest import client, eventually, get
 
 PORT = 18182
 
 
 @contextmanager
-def running(spec: Spec) -> Iterator[subprocess.Popen[bytes]]:
+def running(spec: EmulatorSpec) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(spec.command, stderr=subprocess.DEVNULL) as process:
         try:
             eventually(lambda: _answers(spec), within=60)
@@ -32,7 +32,7 @@ def running(spec: Spec) -> Iterator[subprocess.Popen[bytes]]:
 def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     with claim_ranges(str(tmp_path)) as claim:
-        spec = Spec(
+        spec = EmulatorSpec(
             region="eu-central-1",
             port=free_port(),
             dns_port=free_port(),
@@ -63,12 +63,12 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             assert len(tasks) == 1
             eventually(lambda: _saved(spec, said["task"]))
             os.kill(process.pid, signal.SIGKILL)
-        assert wait_for_end(tasks, 5) == [], "a task outlived the emulator that was killed"
+        assert wait_for_exit(tasks, 5) == [], "a task outlived the emulator that was killed"
         with running(spec) as process:
             assert eventually(lambda: _said(str(claim.ranges.vpc[4])))["task"] == said["task"]
             tasks = descendants(process.pid)
         assert process.returncode == 0
-        assert wait_for_end(tasks, 5) == []
+        assert wait_for_exit(tasks, 5) == []
 
 
 def test_saving_is_tried_again_after_it_could_not_be_done() -> None:
@@ -79,7 +79,7 @@ def test_saving_is_tried_again_after_it_could_not_be_done() -> None:
         if len(calls) == 1:
             raise ConfigError("no room", hint="free some")
 
-    saver = Saver(save)
+    saver = DebouncedSaver(save)
     saver.start()
     saver.changed()
     eventually(lambda: len(calls) == 2)
@@ -88,18 +88,18 @@ def test_saving_is_tried_again_after_it_could_not_be_done() -> None:
     saver.stop()
 
 
-def _url(spec: Spec) -> str:
+def _url(spec: EmulatorSpec) -> str:
     return f"http://127.0.0.1:{spec.port}"
 
 
-def _answers(spec: Spec) -> bool:
+def _answers(spec: EmulatorSpec) -> bool:
     try:
         return bool(client(_url(spec), "sts").get_caller_identity()["Account"])
     except Exception:  # noqa: BLE001 - it does not listen yet, in whatever way
         return False
 
 
-def _saved(spec: Spec, task: str) -> bool:
+def _saved(spec: EmulatorSpec, task: str) -> bool:
     """Whether the state on disk is one that knows the task, not an earlier one."""
     state = Path(spec.state)
     return state.exists() and task.encode() in state.read_bytes()

@@ -86,7 +86,7 @@ def test_it_does_not_outlive_a_parent_that_is_gone_already() -> None:
     ],
 )
 def test_only_the_root_can_be_got(request_line: bytes, status: int) -> None:
-    answer = task.answer(request_line, b"{}")
+    answer = task.answer_request(request_line, b"{}")
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"Content-Length: " in answer
     assert answer.endswith(b"\r\n\r\n") is request_line.startswith(b"HEAD")

@@ -15,11 +15,11 @@ import pytest
 
 from gromit.errors import BackendError, ConfigError
 from gromit.local.cloud import cloud, control
-from gromit.local.cloud.layout import Facts, Layout, known_facts, write_facts
+from gromit.local.cloud.layout import CloudPaths, CloudState, require_state, write_state
 from gromit.local.cloud.network import Ranges
-from gromit.local.cloud.parts import account, command
-from gromit.local.cloud.processes import Identity, descendants, wait_for_end
-from gromit.local.cloud.supervisor import Record, read_record
+from gromit.local.cloud.parts import command, emulated_account
+from gromit.local.cloud.processes import ProcessId, descendants, wait_for_exit
+from gromit.local.cloud.supervisor import SupervisorState, read_supervisor_state
 from gromit.local.demo import release
 from tests.docs.cloud import variables
 from tests.docs.markdown import ROOT
@@ -58,19 +58,19 @@ def complaint(*arguments: str, code: int = 1) -> list[str]:
     return done.stderr.splitlines()
 
 
-def local(place: Layout, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
+def local(place: CloudPaths, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
     """What a command of `gromit local` gives, as JSON where it gives any."""
     said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", variables=variables, code=code)
     return json.loads(said) if said else None
 
 
-def record(place: Layout) -> Record:
-    found = read_record(place.processes)
+def record(place: CloudPaths) -> SupervisorState:
+    found = read_supervisor_state(place.processes)
     assert found
     return found
 
 
-def everything(place: Layout) -> list[Identity]:
+def everything(place: CloudPaths) -> list[ProcessId]:
     supervisor = record(place).supervisor
     return [supervisor, *descendants(supervisor.pid)]
 
@@ -81,31 +81,31 @@ def listens(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudPaths]:
     """A cloud that is up."""
-    place = Layout(tmp_path_factory.mktemp("cloud") / "with a blank")
+    place = CloudPaths(tmp_path_factory.mktemp("cloud") / "with a blank")
     local(place, "up", "--detach")
     yield place
     local(place, "down")
 
 
-def test_all_parts_run_and_a_second_up_says_so(up: Layout) -> None:
+def test_all_parts_run_and_a_second_up_says_so(up: CloudPaths) -> None:
     assert [row["part"] for row in local(up, "status")] == PARTS
     assert {row["state"] for row in local(up, "status")} == {"running"}
     before = record(up).supervisor
     said = local(up, "up", "--detach")
-    assert (said["folder"], said["started"], said["ports"]) == (str(up.root), False, dict(known_facts(up).ports))
+    assert (said["folder"], said["started"], said["ports"]) == (str(up.root), False, dict(require_state(up).ports))
     assert record(up).supervisor == before
     gromit("local", "up", "--dir", str(up.root), code=1)
 
 
-def test_the_demo_leaves_a_cloud_that_is_up_alone(up: Layout) -> None:
+def test_the_demo_leaves_a_cloud_that_is_up_alone(up: CloudPaths) -> None:
     before = everything(up)
     gromit("local", "demo", "--dir", str(up.root), code=1)
     assert [p for p in before if not p.alive()] == []
 
 
-def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None:
+def test_with_its_exports_every_command_works_as_an_operator(up: CloudPaths) -> None:
     told = local(up, "env")
     assert json.loads(gromit("env", "list", "-o", "json", variables=told)) == []
     assert gromit("token", "list", "-o", "json", variables=told)
@@ -128,7 +128,7 @@ def test_with_its_exports_every_command_works_as_an_operator(up: Layout) -> None
         assert file.stat().st_mode & 0o077 == 0
 
 
-def test_with_its_exports_the_workers_commands_work_too(up: Layout) -> None:
+def test_with_its_exports_the_workers_commands_work_too(up: CloudPaths) -> None:
     told = local(up, "env")
     for part in ("sow", "reap"):
         assert json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
@@ -137,7 +137,7 @@ def test_with_its_exports_the_workers_commands_work_too(up: Layout) -> None:
     gromit("sow", str(up.config), variables=as_operator, code=1)
 
 
-def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: Layout) -> None:
+def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: CloudPaths) -> None:
     told = local(up, "env")
     gromit("suspend", str(up.config), "--reason", "only look", variables=told)
     quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
@@ -160,7 +160,7 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
     gromit("env", "wait", "app-test", "--for", "gone", variables=told)
 
 
-def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(up: Layout) -> None:
+def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(up: CloudPaths) -> None:
     told = local(up, "env")
     local(up, "push", "tyk", "plan-test")
     gromit("env", "wait", "plan-test", variables=told)
@@ -170,12 +170,12 @@ def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(u
     gromit("env", "wait", "plan-test", "--for", "gone", variables=told)
 
 
-def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(up: Layout) -> None:
-    facts = known_facts(up)
+def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(up: CloudPaths) -> None:
+    facts = require_state(up)
     error, hint = complaint("local", "push", "nosuch", "app-test", "--dir", str(up.root), code=2)
     assert error == "gromit: repo 'nosuch' is not part of any environment"
     assert hint.startswith("  hint: repositories are tyk, ")
-    registries = account(facts).client("ecr").describe_repositories()["repositories"]
+    registries = emulated_account(facts).client("ecr").describe_repositories()["repositories"]
     assert "nosuch" not in [r["repositoryName"] for r in registries]
     with pytest.raises(BackendError) as caught:
         release.report(facts, up.token.read_text().strip(), {"repo": "nosuch", "ref": "app-test", "sha": "1a2b3c"})
@@ -183,7 +183,7 @@ def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(u
     assert "{" not in caught.value.message
 
 
-def test_a_worker_that_is_killed_is_started_again(up: Layout) -> None:
+def test_a_worker_that_is_killed_is_started_again(up: CloudPaths) -> None:
     before = next(p for p in record(up).parts if p.name == "reap")
     assert before.pid
     os.kill(before.pid, signal.SIGKILL)
@@ -198,7 +198,7 @@ def use_the_local_cloud() -> list[str]:
 
 
 @pytest.mark.long
-def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(up: Layout, tmp_path: Path) -> None:
+def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(up: CloudPaths, tmp_path: Path) -> None:
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / ".gromit").mkdir()
     (tmp_path / ".gromit" / "local").symlink_to(up.root)
@@ -234,13 +234,13 @@ def test_what_readme_says_works_and_its_environment_is_there_again_after_down_an
 
 
 @pytest.mark.long
-def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: Layout, tmp_path: Path) -> None:
-    other = Layout(tmp_path / "cloud")
+def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: CloudPaths, tmp_path: Path) -> None:
+    other = CloudPaths(tmp_path / "cloud")
     told = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
     (tmp_path / "catalogue.yaml").write_text(told)
     named = {"GROMIT_CATALOGUE": os.path.relpath(tmp_path / "catalogue.yaml")}
     local(other, "up", "--detach", "--domain", "other.test", variables=named)
-    one, two = known_facts(up), known_facts(other)
+    one, two = require_state(up), require_state(other)
     assert not {one.ranges.vpc, one.ranges.public} & {two.ranges.vpc, two.ranges.public}
     assert not set(one.ports.values()) & set(two.ports.values())
     assert two.domain == "other.test"
@@ -250,15 +250,15 @@ def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: 
     # a supervisor that is killed takes all with it, and what the cloud was is there again
     record(other).supervisor.signal(signal.SIGKILL)
     local(other, "up", "--detach")
-    assert wait_for_end(killed, 0) == []
+    assert wait_for_exit(killed, 0) == []
     # also what its environments consist of, though nobody has said it again
     shown = json.loads(gromit("catalogue", "show", "-o", "json", variables=local(other, "env")))
     assert "portal" in [row["component"] for row in shown]
     assert local(other, "push", "portal", "app-test")["reported"]
-    assert (known_facts(other).ranges, known_facts(other).zone_id, other.token.read_text()) == (two.ranges, two.zone_id, token)
-    ours, ports = everything(other), known_facts(other).ports
+    assert (require_state(other).ranges, require_state(other).zone_id, other.token.read_text()) == (two.ranges, two.zone_id, token)
+    ours, ports = everything(other), require_state(other).ports
     local(other, "down")
-    assert wait_for_end(ours, 0) == []
+    assert wait_for_exit(ours, 0) == []
     assert not any(listens(port) for port in ports.values())
     assert {row["state"] for row in local(other, "status", code=1)} == {"down"}
     assert {row["state"] for row in local(up, "status")} == {"running"}
@@ -279,15 +279,15 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
 def test_a_command_that_the_cloud_needs_is_quoted_without_its_own_prefix(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("no folder")
     with pytest.raises(BackendError) as caught:
-        command(Layout(tmp_path), clean(), "root", "init", str(tmp_path / "config"))
+        command(CloudPaths(tmp_path), clean(), "root", "init", str(tmp_path / "config"))
     assert "gromit: " not in caught.value.message
     assert "hint: " not in caught.value.message
 
 
 def test_of_lines_without_an_error_the_last_ones_are_quoted() -> None:
-    assert control.last_words(["a", "b", "c", "d"]) == ("b | c | d", None)
-    assert control.last_words(["a", "gromit: b", "  hint: c", "d"]) == ("b", "c")
-    assert control.last_words(["gromit: old", "  hint: old", "gromit: new"]) == ("new", None)
+    assert control.error_tail(["a", "b", "c", "d"]) == ("b | c | d", None)
+    assert control.error_tail(["a", "gromit: b", "  hint: c", "d"]) == ("b", "c")
+    assert control.error_tail(["gromit: old", "  hint: old", "gromit: new"]) == ("new", None)
 
 
 def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Path) -> None:
@@ -295,9 +295,9 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
     catalogue.write_text("extends: tyk\ncomponents: [{name: portal, repository: portal}]\n")
     said: list[str] = []
     ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
-    new = Facts(domain="dev.gromit.test", region="eu-central-1", ranges=ranges)
+    new = CloudState(domain="dev.gromit.test", region="eu-central-1", ranges=ranges)
 
-    def kept(facts: Facts, **variables: str) -> Facts:
+    def kept(facts: CloudState, **variables: str) -> CloudState:
         return cloud._with_components(facts, variables, said.append)
 
     assert kept(new) == new
@@ -312,10 +312,10 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
 
 
 def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:
-    place = Layout(tmp_path)
+    place = CloudPaths(tmp_path)
     ports = dict.fromkeys(("aws", "dns", "serve", "health", "gateway"), 1)
     ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
-    write_facts(place, Facts(domain="x.test", region="eu-central-1", ranges=ranges, ports=ports, zone_id="Z1", account_id="1"))
+    write_state(place, CloudState(domain="x.test", region="eu-central-1", ranges=ranges, ports=ports, zone_id="Z1", account_id="1"))
     place.token.write_text("gromit_secret\n")
     for verb in (["urls"], ["push", "tyk", "app-test"]):
         error, hint = complaint("local", *verb, "--dir", str(place.root))
@@ -329,7 +329,7 @@ def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_cloud_commands_say_so(tmp_path: Path) -> None:
-    place = Layout(tmp_path)
+    place = CloudPaths(tmp_path)
     for verb in (["env"], ["urls"], ["push", "tyk", "app-test"]):
         gromit("local", *verb, "--dir", str(place.root), code=1)
     assert local(place, "status", code=1) == []

@@ -23,8 +23,8 @@ def test_a_range_can_be_had_again_once_it_was_given_back() -> None:
     with network.claim_ranges("there") as first:
         ranges = first.ranges
         with pytest.raises(Conflict, match="are in use"):
-            network.claim_again(ranges)
-    network.claim_again(ranges).close()
+            network.reclaim_ranges(ranges)
+    network.reclaim_ranges(ranges).close()
 
 
 def test_another_process_is_kept_out_too_and_its_end_frees_the_range() -> None:
@@ -36,9 +36,9 @@ def test_another_process_is_kept_out_too_and_its_end_frees_the_range() -> None:
             assert str(mine.ranges.vpc) != theirs
             ranges = network.Ranges(ipaddress.IPv4Network(theirs), mine.ranges.public)
             with pytest.raises(Conflict):
-                network.claim_again(ranges)
+                network.reclaim_ranges(ranges)
         other.kill()
-    network.claim_again(ranges).close()
+    network.reclaim_ranges(ranges).close()
 
 
 @given(st.text())

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from gromit.local.cloud.processes import Identity, descendants, end, identity
+from gromit.local.cloud.processes import ProcessId, descendants, process_id, terminate
 from tests.local.conftest import eventually
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"]
@@ -26,20 +26,20 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
 def test_a_process_is_known_by_pid_and_start() -> None:
     with start(SLEEP) as process:
-        found = identity(process.pid)
+        found = process_id(process.pid)
         assert found
         assert found.alive()
-        assert not Identity(found.pid, found.started + 1).alive()
-        Identity(found.pid, found.started + 1).signal(signal.SIGKILL)
+        assert not ProcessId(found.pid, found.started + 1).alive()
+        ProcessId(found.pid, found.started + 1).signal(signal.SIGKILL)
         assert found.alive()
         process.kill()
     assert not found.alive()
-    assert identity(process.pid) is None
+    assert process_id(process.pid) is None
 
 
 def test_a_zombie_is_not_alive() -> None:
     with start(SLEEP) as process:
-        found = identity(process.pid)
+        found = process_id(process.pid)
         assert found
         process.kill()
         eventually(lambda: not found.alive())
@@ -47,8 +47,8 @@ def test_a_zombie_is_not_alive() -> None:
 
 def test_those_that_do_not_end_are_made_to() -> None:
     with start(SLEEP) as mild, start(STUBBORN) as stubborn:
-        both = [found for p in (mild, stubborn) if (found := identity(p.pid))]
-        assert [p.pid for p in end(both, 0.5)] == [stubborn.pid]
+        both = [found for p in (mild, stubborn) if (found := process_id(p.pid))]
+        assert [p.pid for p in terminate(both, 0.5)] == [stubborn.pid]
         assert mild.wait() == -signal.SIGTERM
         assert stubborn.wait() == -signal.SIGKILL
 
@@ -61,4 +61,4 @@ def test_descendants_are_children_and_their_children() -> None:
         assert {parent.pid, grandchild} <= {p.pid for p in descendants(os.getpid())}
         found = descendants(parent.pid)  # not all of ours: other tests have processes that they go on using
         assert [p.pid for p in found] == [grandchild]
-        assert end(found, 5) == []
+        assert terminate(found, 5) == []

@@ -14,16 +14,18 @@ import pytest
 
 from gromit import cli
 from gromit.errors import BackendError
-from gromit.local.cloud.layout import Layout
-from gromit.local.cloud.processes import Identity, identity
-from gromit.local.cloud.supervisor import Part, PartState, Supervisor, read_record
+from gromit.local.cloud.layout import CloudPaths
+from gromit.local.cloud.processes import ProcessId, process_id
+from gromit.local.cloud.supervisor import ManagedProcess, ProcessStatus, Supervisor, read_supervisor_state
 from tests.local.conftest import eventually
 
 WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep(600)"
 
 
-def part(name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5) -> Part:
-    return Part(name=name, command=[sys.executable, "-S", "-c", script], variables=dict(os.environ), ready=ready, patience=patience)
+def part(name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5) -> ManagedProcess:
+    return ManagedProcess(
+        name=name, command=[sys.executable, "-S", "-c", script], variables=dict(os.environ), ready=ready, patience=patience
+    )
 
 
 class Cloud:
@@ -34,17 +36,17 @@ class Cloud:
         self.stopping = threading.Event()
 
     @contextmanager
-    def of(self, *groups: list[Part]) -> Iterator[None]:
+    def of(self, *groups: list[ManagedProcess]) -> Iterator[None]:
         thread = threading.Thread(target=self._run, args=(groups,))
         thread.start()
         try:
-            eventually(lambda: (found := read_record(self.record)) is not None and found.ready)
+            eventually(lambda: (found := read_supervisor_state(self.record)) is not None and found.ready)
             yield
         finally:
             self.stopping.set()
             thread.join()
 
-    def _run(self, groups: tuple[list[Part], ...]) -> None:
+    def _run(self, groups: tuple[list[ManagedProcess], ...]) -> None:
         supervisor = Supervisor(self.record, self.folder, self.stopping, alone=False)
         for group in groups:
             supervisor.start(group, 10)
@@ -52,16 +54,16 @@ class Cloud:
         supervisor.watch()
         supervisor.stop()
 
-    def state(self, name: str) -> PartState:
-        record = read_record(self.record)
+    def state(self, name: str) -> ProcessStatus:
+        record = read_supervisor_state(self.record)
         assert record
         return next(p for p in record.parts if p.name == name)
 
-    def process(self, name: str) -> Identity:
+    def process(self, name: str) -> ProcessId:
         state = self.state(name)
         assert state.pid is not None
         assert state.started is not None
-        return Identity(state.pid, state.started)
+        return ProcessId(state.pid, state.started)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -145,7 +147,7 @@ supervisor.stop()
 def alone(cloud: Cloud, script: str) -> subprocess.Popen[bytes]:
     """A supervisor in a process of its own, ready."""
     process = subprocess.Popen([sys.executable, "-c", ALONE, str(cloud.folder), script])
-    eventually(lambda: (found := read_record(cloud.record)) is not None and found.ready)
+    eventually(lambda: (found := read_supervisor_state(cloud.record)) is not None and found.ready)
     return process
 
 
@@ -156,7 +158,7 @@ def test_what_a_part_leaves_behind_ends_too(cloud: Cloud) -> None:
         "print('up', p.pid, flush=True); time.sleep(600)\n"
     )
     with alone(cloud, script) as supervisor:
-        left = identity(int(cloud.log("sow").split()[1]))
+        left = process_id(int(cloud.log("sow").split()[1]))
         assert left
         cloud.process("sow").signal(signal.SIGKILL)
         eventually(lambda: cloud.state("sow").restarts == 1)
@@ -175,13 +177,13 @@ def test_parts_end_when_their_supervisor_is_killed(cloud: Cloud) -> None:
 
 
 def test_a_record_that_cannot_be_read_is_none(cloud: Cloud) -> None:
-    assert read_record(cloud.record) is None
+    assert read_supervisor_state(cloud.record) is None
     cloud.record.write_text(json.dumps({"parts": 1}))
-    assert read_record(cloud.record) is None
+    assert read_supervisor_state(cloud.record) is None
 
 
 def test_a_cloud_is_not_said_to_be_well_before_all_of_it_is_up(tmp_path: Path) -> None:
-    supervisor = Supervisor(Layout(tmp_path).processes, tmp_path, threading.Event(), alone=False)
+    supervisor = Supervisor(CloudPaths(tmp_path).processes, tmp_path, threading.Event(), alone=False)
     try:
         supervisor.start([part("aws")], 10)
         coming_up = cli.run(["local", "status", "--dir", str(tmp_path)])

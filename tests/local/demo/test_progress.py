@@ -6,15 +6,15 @@ import pytest
 from rich.console import Console
 
 from gromit.errors import BackendError
-from gromit.local.demo.progress import Course, display
+from gromit.local.demo.progress import StepLog, display
 from tests.local.screen import Screen
 
 WIDTH = 100
 
 
-def course(*, terminal: bool) -> tuple[Course, io.StringIO]:
+def course(*, terminal: bool) -> tuple[StepLog, io.StringIO]:
     shown = io.StringIO()
-    return Course(display(Console(file=shown, force_terminal=terminal, highlight=False, width=WIDTH))), shown
+    return StepLog(display(Console(file=shown, force_terminal=terminal, highlight=False, width=WIDTH))), shown
 
 
 def test_elsewhere_it_is_plain_lines_each_said_once() -> None:

@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from gromit.errors import BackendError
-from gromit.local.cloud.layout import Layout
-from gromit.local.cloud.processes import Identity, descendants, identity, wait_for_end
-from gromit.local.cloud.supervisor import read_record
+from gromit.local.cloud.layout import CloudPaths
+from gromit.local.cloud.processes import ProcessId, descendants, process_id, wait_for_exit
+from gromit.local.cloud.supervisor import read_supervisor_state
 from gromit.local.demo import tour as demo
-from gromit.local.demo.progress import Course, Lines, display
-from gromit.local.demo.tour import Tour
+from gromit.local.demo.progress import PlainProgress, StepLog, display
+from gromit.local.demo.tour import DemoTour
 from tests.local.conftest import eventually
 
 DEMO = [sys.executable, "-m", "gromit", "local", "demo"]
@@ -69,7 +69,7 @@ def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path
     assert down["verified"]
     assert not total["verified"]
     assert (tmp_path / "cloud" / "logs" / "sow.log").exists()
-    record = read_record(Layout(tmp_path / "cloud").processes)
+    record = read_supervisor_state(CloudPaths(tmp_path / "cloud").processes)
     assert record
     assert not record.supervisor.alive()
 
@@ -77,21 +77,21 @@ def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path
 @pytest.mark.cloud
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
 def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.Signals) -> None:
-    place = Layout(tmp_path / "cloud")
+    place = CloudPaths(tmp_path / "cloud")
     with subprocess.Popen([*DEMO, "--dir", str(place.root)], env=clean(), stdout=subprocess.DEVNULL) as process:
-        eventually(lambda: (found := read_record(place.processes)) is not None and found.processes, within=60)
-        record = read_record(place.processes)
+        eventually(lambda: (found := read_supervisor_state(place.processes)) is not None and found.processes, within=60)
+        record = read_supervisor_state(place.processes)
         assert record
         ours = [record.supervisor, *descendants(record.supervisor.pid)]
         process.send_signal(number)
         process.wait(120)
-    assert wait_for_end(ours, 60) == []
+    assert wait_for_exit(ours, 60) == []
 
 
-class Overtaken(Lines):
+class Overtaken(PlainProgress):
     """A display in whose first moment somebody else's cloud comes up: its lock, and a process as its supervisor."""
 
-    def __init__(self, place: Layout, other: Identity, lock: IO[bytes]) -> None:
+    def __init__(self, place: CloudPaths, other: ProcessId, lock: IO[bytes]) -> None:
         super().__init__(Console(stderr=True))
         self._place, self._other, self._lock = place, other, lock
 
@@ -103,11 +103,11 @@ class Overtaken(Lines):
 
 
 def test_a_cloud_that_came_up_a_moment_earlier_is_left_alone(tmp_path: Path) -> None:
-    place = Layout(tmp_path)
+    place = CloudPaths(tmp_path)
     with subprocess.Popen(["sleep", "600"]) as process, place.lock.open("ab") as lock:
-        other = identity(process.pid)
+        other = process_id(process.pid)
         assert other
-        outcome = demo.run(tmp_path, clean(), Overtaken(place, other, lock))
+        outcome = demo.run_demo(tmp_path, clean(), Overtaken(place, other, lock))
         alive = other.alive()
         process.kill()
     assert alive
@@ -117,7 +117,7 @@ def test_a_cloud_that_came_up_a_moment_earlier_is_left_alone(tmp_path: Path) -> 
 
 
 def test_patience_ends_and_says_what_is_still_wrong(tmp_path: Path) -> None:
-    tour = Tour(Layout(tmp_path), {}, Course(display()), patience=0)
+    tour = DemoTour(CloudPaths(tmp_path), {}, StepLog(display()), patience=0)
     answers = iter(["not yet", "", ""])
     with pytest.raises(BackendError, match="after 0 s, not yet"):
         tour.until(lambda: next(answers))

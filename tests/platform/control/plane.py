@@ -41,7 +41,7 @@ Ground = Mapping[str, Any]
 def make_ground(emulator: Emulator) -> Ground:
     """All that the control plane stands on, made in an empty account."""
     session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)
-    account = platform.Account(session, emulator.url)
+    account = platform.EmulatedAccount(session, emulator.url)
     made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load_catalogue(None, None))
     place = asdict(made.platform)
     cluster = emulator.client("ecs").create_cluster(clusterName="internal")["cluster"]

@@ -21,7 +21,7 @@ _LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class ContainerSpec:
     """What a container process is told."""
 
     says: dict[str, str]
@@ -34,14 +34,14 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ContainerReady:
     """A container listens."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Exited:
+class ContainerExited:
     """A container's process has ended."""
 
     name: str
@@ -77,8 +77,8 @@ class Containers:
         """Containers whose process has not ended yet."""
         return list(self._running)
 
-    def start(self, name: str, spec: Spec) -> None:
-        """Start a container; `Ready` or `Exited` follows."""
+    def start(self, name: str, spec: ContainerSpec) -> None:
+        """Start a container; `ContainerReady` or `ContainerExited` follows."""
         text = json.dumps({**asdict(spec), "parent": os.getpid()})
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-S", "-I", str(_PROGRAM), text],
@@ -95,7 +95,7 @@ class Containers:
         self._selector.register(stream, selectors.EVENT_READ, name)
 
     def stop(self, name: str, *, at_once: bool = False) -> None:
-        """Ask a container to end, or make it; `Exited` follows. Nothing happens if it has ended."""
+        """Ask a container to end, or make it; `ContainerExited` follows. Nothing happens if it has ended."""
         if name in self._running:
             self._running[name].process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
 
@@ -105,9 +105,9 @@ class Containers:
             if not self._closed:
                 os.write(self._awake, b"!")
 
-    def wait(self, seconds: float | None) -> list[Ready | Exited]:
+    def wait(self, seconds: float | None) -> list[ContainerReady | ContainerExited]:
         """What has happened, as soon as something has; nothing after so many seconds, or when woken."""
-        happened: list[Ready | Exited] = []
+        happened: list[ContainerReady | ContainerExited] = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
                 os.read(self._waker, 4096)
@@ -129,20 +129,20 @@ class Containers:
             os.close(self._waker)
             os.close(self._awake)
 
-    def _read(self, name: str) -> list[Ready | Exited]:
+    def _read(self, name: str) -> list[ContainerReady | ContainerExited]:
         container = self._running[name]
         stream = _stdout(container.process)
         part = os.read(stream.fileno(), 4096)
         if part:
             ready_before = container.said.startswith(_READY)
             container.said = (container.said + part.decode(errors="replace"))[:_LONGEST]
-            return [Ready(name)] if container.said.startswith(_READY) and not ready_before else []
+            return [ContainerReady(name)] if container.said.startswith(_READY) and not ready_before else []
         self._selector.unregister(stream)
         stream.close()
         code = container.process.wait()
         del self._running[name]
         words = container.said.removeprefix(_READY).strip()
-        return [Exited(name, 128 - code if code < 0 else code, words)]
+        return [ContainerExited(name, 128 - code if code < 0 else code, words)]
 
 
 def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:

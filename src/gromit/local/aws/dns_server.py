@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RecordSet:
+class ZoneRecord:
     """All values of one name and type, in the form of a zone file."""
 
     name: str
@@ -48,36 +48,36 @@ class RecordSet:
     values: tuple[str, ...]
 
 
-class Names(Protocol):
+class RecordSource(Protocol):
     """What there is to answer from."""
 
-    def record_sets(self) -> list[RecordSet]:
+    def record_sets(self) -> list[ZoneRecord]:
         """All record sets, SOA records of the zones included."""
         ...
 
 
-class EmulatedNames:
+class EmulatedRecords:
     """The names in the emulator of this process."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account, self._region = account, region
 
-    def record_sets(self) -> list[RecordSet]:
+    def record_sets(self) -> list[ZoneRecord]:
         """Public zones as they are; Cloud Map services that have instances."""
         with emulator.lock:
             return [*self._public(), *self._internal()]
 
-    def _public(self) -> list[RecordSet]:
+    def _public(self) -> list[ZoneRecord]:
         zones = route53_backends[self._account]["aws"].zones.values()
         return [
-            RecordSet(_plain(r.name), r.type, int(r.ttl or 0), tuple(_value(v) for v in r.records))
+            ZoneRecord(_plain(r.name), r.type, int(r.ttl or 0), tuple(_value(v) for v in r.records))
             for zone in zones
             if not zone.private_zone
             for r in zone.rrsets
             if r.records
         ]
 
-    def _internal(self) -> list[RecordSet]:
+    def _internal(self) -> list[ZoneRecord]:
         discovery = servicediscovery_backends[self._account][self._region]
         found = []
         for service in discovery.services.values():
@@ -86,11 +86,11 @@ class EmulatedNames:
             ttl = next((int(r["TTL"]) for r in (service.dns_config or {}).get("DnsRecords", []) if r["Type"] == "A"), None)
             if namespace and ttl is not None and any(addresses):
                 values = tuple(a for a in addresses if a)[:_MULTIVALUE]
-                found.append(RecordSet(_plain(f"{service.name}.{namespace.name}"), "A", ttl, values))
+                found.append(ZoneRecord(_plain(f"{service.name}.{namespace.name}"), "A", ttl, values))
         return found
 
 
-def answer(query: Any, names: Names) -> Any:
+def answer_query(query: Any, names: RecordSource) -> Any:
     """The answer to a query (both `dns.message.Message`)."""
     response = dns.message.make_response(query)
     response.flags |= dns.flags.AA
@@ -110,7 +110,7 @@ def answer(query: Any, names: Names) -> Any:
 class DnsServer:
     """Answers on UDP and TCP, on one port."""
 
-    def __init__(self, names: Names, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, names: RecordSource, host: str = "127.0.0.1", port: int = 0) -> None:
         self._names = names
         self._tcp = socket.create_server((host, port))
         self.port: int = self._tcp.getsockname()[1]
@@ -169,7 +169,7 @@ class DnsServer:
             query = dns.message.from_wire(wire)
             if query.flags & dns.flags.QR:
                 return None
-            return _wire(answer(query, self._names), query, udp=udp)
+            return _wire(answer_query(query, self._names), query, udp=udp)
         except dns.exception.DNSException:
             return None
         except Exception:  # a query must not end the server
@@ -187,7 +187,7 @@ def _wire(response: Any, query: Any, *, udp: bool) -> bytes:
         return bytes(short.to_wire())
 
 
-def _rrset(record: RecordSet) -> Any:
+def _rrset(record: ZoneRecord) -> Any:
     """A record set for the wire; names in its values are whole, as Route53 takes them, also without a last dot."""
     return dns.rrset.from_text_list(
         f"{record.name}.", record.ttl, "IN", record.type, list(record.values), origin=dns.name.root, relativize=False

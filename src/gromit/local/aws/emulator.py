@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from gromit.adapters.private_files import write_atomically
 from gromit.local.aws import state
-from gromit.local.aws.moto_patches import apply_mends
+from gromit.local.aws.moto_patches import apply_patches
 
 ACCOUNT = "123456789012"
 """The account that the emulator answers for, whatever the credentials."""
@@ -52,14 +52,14 @@ class Emulator:
 
     def start(self) -> Self:
         """Mend moto, load the saved state or begin with an empty one, and listen. Raises `OSError` if the port is taken."""
-        apply_mends()
+        apply_patches()
         with lock:
             BackendDict.reset()
             reset_model_data()
             if self._saved is not None and self._saved.exists():
-                state.load(self._saved)
-        application = _OneAtATime(DomainDispatcherApplication(create_backend_app), self._changed)
-        self._server = make_server(self._host, self._port, application, threaded=True, request_handler=_Quiet)
+                state.load_state(self._saved)
+        application = _SerializingApp(DomainDispatcherApplication(create_backend_app), self._changed)
+        self._server = make_server(self._host, self._port, application, threaded=True, request_handler=_SilentHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
         return self
@@ -68,7 +68,7 @@ class Emulator:
         """Write the state to where it was loaded from. Raises `ConfigError` if there is no room."""
         if self._saved is not None:
             with lock:
-                content = state.dump()
+                content = state.dump_state()
             write_atomically(self._saved, content)
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class Emulator:
             listener()
 
 
-class _OneAtATime:
+class _SerializingApp:
     """A WSGI application that reads a request first, answers it under the lock, and tells whether it may have changed anything."""
 
     def __init__(self, application: Callable[..., Any], changed: Callable[[], None]) -> None:
@@ -111,7 +111,7 @@ class _OneAtATime:
         return body
 
 
-class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
+class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
     def log(self, *_args: Any, **_kwargs: Any) -> None:
         """Requests to the emulator are not logged."""
 

@@ -16,14 +16,14 @@ from moto.core.utils import utcnow
 from moto.ecs.models import Service, Task, ecs_backends
 
 from gromit.local.aws import emulator
-from gromit.local.aws.containers import Containers, Exited, Ready
-from gromit.local.aws.moto_patches.services import breaks_circuit, live_tasks
-from gromit.local.aws.moto_patches.tasks import end_task
-from gromit.local.aws.placement import CannotStart, Ground, give_public_address, place
+from gromit.local.aws.containers import ContainerExited, ContainerReady, Containers
+from gromit.local.aws.moto_patches.services import has_circuit_breaker, running_tasks
+from gromit.local.aws.moto_patches.tasks import mark_stopped
+from gromit.local.aws.placement import Host, TaskCannotStart, give_public_address, plan_container
 from gromit.local.aws.registration import deregister, register
-from gromit.local.aws.rollout import Deployment, Moves, Stage, TaskView, next_moves
+from gromit.local.aws.rollout import Deployment, RolloutActions, TaskStage, TaskView, next_actions
 
-_STAGES = {"RUNNING": Stage.RUNNING, "STOPPING": Stage.STOPPING}
+_STAGES = {"RUNNING": TaskStage.RUNNING, "STOPPING": TaskStage.STOPPING}
 _KEPT = 3600
 """Seconds that stopped tasks stay listed."""
 
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 class Fargate:
     """Runs the tasks of all ECS services of one account and region of the emulator in this process."""
 
-    def __init__(self, ground: Ground, changed: Callable[[], None]) -> None:
+    def __init__(self, ground: Host, changed: Callable[[], None]) -> None:
         self._ground, self._changed = ground, changed
         self._containers = Containers()
         self._thread = threading.Thread(target=self._run, name="fargate", daemon=True)
@@ -68,7 +68,7 @@ class Fargate:
         self._thread.join()
 
     def _run(self) -> None:
-        happened: list[Ready | Exited] = []
+        happened: list[ContainerReady | ContainerExited] = []
         try:
             with emulator.lock:
                 self._match_tasks()
@@ -79,7 +79,7 @@ class Fargate:
         finally:
             self._containers.close()
 
-    def _step(self, happened: list[Ready | Exited]) -> float | None:
+    def _step(self, happened: list[ContainerReady | ContainerExited]) -> float | None:
         """Take in what happened, then do what every service needs; gives the seconds until something is due."""
         tasks = {t.id: t for cluster in self._ecs.tasks.values() for t in cluster.values()}
         for event in happened:
@@ -99,7 +99,7 @@ class Fargate:
 
     # ── what containers say ──
 
-    def _take_in(self, event: Ready | Exited, task: Task | None) -> None:
+    def _take_in(self, event: ContainerReady | ContainerExited, task: Task | None) -> None:
         self._kill_at.pop(event.name, None)
         if task is None:
             return
@@ -108,12 +108,12 @@ class Fargate:
         if task.last_status == "STOPPED":  # by StopTask, which knows nothing of Cloud Map
             if service:
                 deregister(service, task)
-        elif isinstance(event, Exited):
+        elif isinstance(event, ContainerExited):
             self._end(service, task, event)
         elif task.desired_status == "RUNNING":
             _mark_running(service, task)
 
-    def _end(self, service: Service | None, task: Task, event: Exited) -> None:
+    def _end(self, service: Service | None, task: Task, event: ContainerExited) -> None:
         ran = task.last_status == "RUNNING"
         healthy = ran and (utcnow() - task.started_at).total_seconds() > _HEALTHY
         for container in task.containers:
@@ -126,7 +126,7 @@ class Fargate:
             deregister(service, task)
             if not asked:
                 self._count_failure(service, task, fresh=healthy)
-        end_task(task, reason, code)
+        mark_stopped(task, reason, code)
 
     def _count_failure(self, service: Service, task: Task, *, fresh: bool) -> None:
         deployment = _deployment(service, task.started_by)
@@ -138,12 +138,12 @@ class Fargate:
     # ── what services need ──
 
     def _serve(self, service: Service) -> None:
-        live = live_tasks(self._ecs, service)
+        live = running_tasks(self._ecs, service)
         if not service.deployments or (service.status == "INACTIVE" and not live):
             return
         primary, *older = (_view(d, live) for d in service.deployments)
-        moves = next_moves(
-            service.desired_count, primary, older, active=service.status == "ACTIVE", breaker=breaks_circuit(service)
+        moves = next_actions(
+            service.desired_count, primary, older, active=service.status == "ACTIVE", breaker=has_circuit_breaker(service)
         )
         for name in moves.stop:
             self._stop_task(service, next(t for t in live if t.id == name))
@@ -174,7 +174,7 @@ class Fargate:
             platform_version=service.platform_version,
         )
         tasks[task.task_arn] = task
-        _tell(service, f"has started 1 tasks: (task {task.id}).")
+        _add_event(service, f"has started 1 tasks: (task {task.id}).")
         self._changed()
         self._start_container(task)
 
@@ -182,13 +182,13 @@ class Fargate:
         task.last_status = "PENDING"
         try:
             give_public_address(task, self._ground)
-            spec = place(task, self._ecs.describe_task_definition(task.task_definition_arn), self._ground)
-        except CannotStart as error:
+            spec = plan_container(task, self._ecs.describe_task_definition(task.task_definition_arn), self._ground)
+        except TaskCannotStart as error:
             service = self._service_of(task)
             if service:
                 deregister(service, task)
                 self._count_failure(service, task, fresh=False)
-            end_task(task, str(error), "TaskFailedToStart")
+            mark_stopped(task, str(error), "TaskFailedToStart")
         else:
             self._containers.start(task.id, spec)
 
@@ -196,7 +196,7 @@ class Fargate:
         task.last_status, task.desired_status = "STOPPING", "STOPPED"
         self._why[task.id] = f"Scaling activity initiated by (deployment {task.started_by})"
         deregister(service, task)
-        _tell(service, f"has stopped 1 running tasks: (task {task.id}).")
+        _add_event(service, f"has stopped 1 running tasks: (task {task.id}).")
         self._stop_container(task.id)
         self._changed()
 
@@ -204,20 +204,20 @@ class Fargate:
         self._kill_at[name] = time.monotonic() + _PATIENCE
         self._containers.stop(name)
 
-    def _write(self, service: Service, moves: Moves) -> None:
+    def _write(self, service: Service, moves: RolloutActions) -> None:
         """Bring the service's and its deployments' numbers and states up to date."""
-        live = live_tasks(self._ecs, service)
+        live = running_tasks(self._ecs, service)
         service.deployments[:] = [d for d in service.deployments if d["id"] not in moves.forget]
         for deployment in service.deployments:
             view = _view(deployment, live)
-            deployment["runningCount"], deployment["pendingCount"] = view.count(Stage.RUNNING), view.count(Stage.STARTING)
+            deployment["runningCount"], deployment["pendingCount"] = view.count(TaskStage.RUNNING), view.count(TaskStage.STARTING)
         service.running_count = sum(t.last_status == "RUNNING" for t in live)
         service.pending_count = sum(t.last_status == "PENDING" for t in live)
         primary = service.deployments[0]
         if moves.rollout != primary["rolloutState"]:
             primary.update(rolloutState=moves.rollout, rolloutStateReason=_rollout_reason(primary["id"], moves.rollout))
             primary["updatedAt"] = utcnow()
-            _tell(service, _rollout_event(primary["id"], moves.rollout))
+            _add_event(service, _rollout_event(primary["id"], moves.rollout))
             self._changed()
         if service.status == "DRAINING" and not live:
             service.status = "INACTIVE"
@@ -236,7 +236,7 @@ class Fargate:
                 elif task.id not in self._containers and task.desired_status == "RUNNING":
                     self._start_container(task)
                 elif task.id not in self._containers:
-                    self._end(self._service_of(task), task, Exited(task.id, 0, ""))
+                    self._end(self._service_of(task), task, ContainerExited(task.id, 0, ""))
 
     def _match_containers(self) -> None:
         """Stop containers whose task has stopped or is gone, and kill those that do not end."""
@@ -271,7 +271,7 @@ def _view(deployment: dict[str, Any], live: list[Task]) -> Deployment:
     own = [t for t in live if t.started_by == deployment["id"]]
     return Deployment(
         name=deployment["id"],
-        tasks=tuple(TaskView(t.id, _STAGES.get(t.last_status, Stage.STARTING)) for t in own),
+        tasks=tuple(TaskView(t.id, _STAGES.get(t.last_status, TaskStage.STARTING)) for t in own),
         failures=deployment.get("failedTasks", 0),
         succeeded=bool(deployment.get("succeeded")),
         rollout=deployment["rolloutState"],
@@ -294,7 +294,7 @@ def _rollout_event(name: str, state: str) -> str:
     return f"(deployment {name}) deployment completed."
 
 
-def _tell(service: Service, message: str) -> None:
+def _add_event(service: Service, message: str) -> None:
     """Add to the service's events, newest first."""
     number = f"{len(service.events)}-{time.monotonic_ns()}"
     service.events.insert(0, {"id": number, "createdAt": utcnow(), "message": f"(service {service.name}) {message}"})

@@ -11,14 +11,14 @@ from moto.ecr.models import ecr_backends
 from moto.ecs.models import Task, TaskDefinition
 from moto.efs.models import efs_backends
 
-from gromit.local.aws.containers import Spec
+from gromit.local.aws.containers import ContainerSpec
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?P<rest>[:@].*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Host:
     """What tasks are placed on."""
 
     account: str
@@ -29,12 +29,12 @@ class Ground:
     """Where public addresses come from."""
 
 
-class CannotStart(Exception):
+class TaskCannotStart(Exception):
     """A task cannot start; the message is the `stoppedReason`."""
 
 
-def place(task: Task, definition: TaskDefinition, ground: Ground) -> Spec:
-    """The container process of a task. Raises `CannotStart` for a missing image or config folder."""
+def plan_container(task: Task, definition: TaskDefinition, ground: Host) -> ContainerSpec:
+    """The container process of a task. Raises `TaskCannotStart` for a missing image or config folder."""
     container = definition.container_definitions[0]
     _check_image(container["image"])
     interface = next(iter(interfaces(task)), None)
@@ -51,7 +51,7 @@ def place(task: Task, definition: TaskDefinition, ground: Ground) -> Spec:
         **({"public_address": public} if public else {}),
         **({"address": private} if private else {}),
     }
-    return Spec(
+    return ContainerSpec(
         says=says,
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
@@ -59,7 +59,7 @@ def place(task: Task, definition: TaskDefinition, ground: Ground) -> Spec:
     )
 
 
-def give_public_address(task: Task, ground: Ground) -> None:
+def give_public_address(task: Task, ground: Host) -> None:
     """Give a task that is to have a public address one of this machine; one that it has already, it keeps."""
     enis = ec2_backends[ground.account][ground.region].enis
     for interface in interfaces(task):
@@ -80,7 +80,7 @@ def _check_image(image: str) -> None:
     images = repository.images if repository else []
     if not any(tag in i.image_tags if tag else i.get_image_digest() == digest for i in images):
         tried = "pull image manifest has been retried 1 time(s)"
-        raise CannotStart(f"CannotPullContainerError: {tried}: failed to resolve ref {image}: {image}: not found")
+        raise TaskCannotStart(f"CannotPullContainerError: {tried}: failed to resolve ref {image}: {image}: not found")
 
 
 def _version(image: str) -> str:
@@ -88,7 +88,7 @@ def _version(image: str) -> str:
     return name.partition("@")[2] or name.partition(":")[2] or "latest"
 
 
-def _config_folder(container: dict[str, Any], definition: TaskDefinition, ground: Ground) -> str | None:
+def _config_folder(container: dict[str, Any], definition: TaskDefinition, ground: Host) -> str | None:
     """Where a container's first mounted EFS volume lies on this machine; None if it mounts none."""
     mounted = [m["sourceVolume"] for m in container.get("mountPoints") or []]
     volumes = [v["efsVolumeConfiguration"] for v in definition.volumes if v["name"] in mounted and "efsVolumeConfiguration" in v]
@@ -99,11 +99,11 @@ def _config_folder(container: dict[str, Any], definition: TaskDefinition, ground
     if access_point:
         found = efs_backends[ground.account][ground.region].access_points.get(access_point)
         if found is None:
-            raise CannotStart(_unmountable(f"access point {access_point} does not exist"))
+            raise TaskCannotStart(_unmountable(f"access point {access_point} does not exist"))
         path = found.root_directory["Path"]
     folder = None if ground.config_root is None else ground.config_root / path.lstrip("/")
     if folder is None or not folder.is_dir():
-        raise CannotStart(_unmountable(f"mounting {path} failed, reason given by server: No such file or directory"))
+        raise TaskCannotStart(_unmountable(f"mounting {path} failed, reason given by server: No such file or directory"))
     return str(folder)
 
 

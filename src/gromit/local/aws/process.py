@@ -17,11 +17,11 @@ import structlog
 
 from gromit import log as logs
 from gromit.errors import GromitError
-from gromit.local.aws.dns_server import DnsServer, EmulatedNames
+from gromit.local.aws.dns_server import DnsServer, EmulatedRecords
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate
-from gromit.local.aws.placement import Ground
-from gromit.local.aws.spec import Spec
+from gromit.local.aws.placement import Host
+from gromit.local.aws.spec import EmulatorSpec
 
 _PAUSE = 0.5
 """Seconds between two savings of a state that goes on changing."""
@@ -29,7 +29,7 @@ _PAUSE = 0.5
 log = structlog.get_logger(__name__)
 
 
-class Saver:
+class DebouncedSaver:
     """Saves soon after every change, but not again and again."""
 
     def __init__(self, save: Callable[[], None]) -> None:
@@ -64,17 +64,17 @@ class Saver:
                 self._dirty.set()
 
 
-def run(spec: Spec, stop: threading.Event) -> None:
+def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     """Be the emulated AWS until `stop` is set."""
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     emulator = Emulator(port=spec.port, saved=Path(spec.state))
-    saver = Saver(emulator.save)
+    saver = DebouncedSaver(emulator.save)
     public = ipaddress.IPv4Network(spec.public)
-    ground = Ground(account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public)
+    ground = Host(account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public)
     fargate = Fargate(ground, saver.changed)
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
-    dns = DnsServer(EmulatedNames(ACCOUNT, spec.region), port=spec.dns_port)
+    dns = DnsServer(EmulatedRecords(ACCOUNT, spec.region), port=spec.dns_port)
     emulator.start()
     dns.start()
     saver.start()
@@ -93,7 +93,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run(Spec(**json.loads(sys.argv[1])), stop)
+    run_emulator(EmulatorSpec(**json.loads(sys.argv[1])), stop)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-BREAKS_AT = 3
+CIRCUIT_BREAKER_FAILURES = 3
 """Failed tasks after which the circuit breaker gives a deployment up (AWS: half the desired count, at least 3)."""
 
 
-class Stage(Enum):
+class TaskStage(Enum):
     """Where a task stands."""
 
     STARTING = "starting"
@@ -31,7 +31,7 @@ class TaskView:
     """One task that has not stopped."""
 
     name: str
-    stage: Stage
+    stage: TaskStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class Deployment:
     """Whether a task of it has ever run."""
     rollout: str = "IN_PROGRESS"
 
-    def count(self, *stages: Stage) -> int:
+    def count(self, *stages: TaskStage) -> int:
         """How many of its tasks are in one of these stages."""
         return sum(task.stage in stages for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class RolloutActions:
     """What to do now."""
 
     launch: int = 0
@@ -65,16 +65,16 @@ class Moves:
     """What the PRIMARY deployment has come to."""
 
 
-def next_moves(desired: int, primary: Deployment, older: Sequence[Deployment], *, active: bool, breaker: bool) -> Moves:
+def next_actions(desired: int, primary: Deployment, older: Sequence[Deployment], *, active: bool, breaker: bool) -> RolloutActions:
     """The moves that bring a service nearer to what is wanted; none for a service that is there."""
     if not active:
-        return Moves(stop=_live(primary, *older), forget=_empty(older), rollout=primary.rollout)
-    if primary.rollout == "FAILED" or (breaker and not primary.succeeded and primary.failures >= BREAKS_AT):
-        return Moves(stop=_surplus(primary, 0), forget=_empty(older), rollout="FAILED")
-    there = primary.count(Stage.STARTING, Stage.RUNNING)
-    all_run = primary.count(Stage.RUNNING) >= desired
+        return RolloutActions(stop=_live(primary, *older), forget=_empty(older), rollout=primary.rollout)
+    if primary.rollout == "FAILED" or (breaker and not primary.succeeded and primary.failures >= CIRCUIT_BREAKER_FAILURES):
+        return RolloutActions(stop=_surplus(primary, 0), forget=_empty(older), rollout="FAILED")
+    there = primary.count(TaskStage.STARTING, TaskStage.RUNNING)
+    all_run = primary.count(TaskStage.RUNNING) >= desired
     completed = all_run and there == desired and not any(d.tasks for d in older)
-    return Moves(
+    return RolloutActions(
         launch=max(0, desired - there),
         stop=_surplus(primary, desired) + (_live(*older) if all_run else ()),
         forget=_empty(older),
@@ -83,7 +83,7 @@ def next_moves(desired: int, primary: Deployment, older: Sequence[Deployment], *
 
 
 def _live(*deployments: Deployment) -> tuple[str, ...]:
-    return tuple(t.name for d in deployments for t in d.tasks if t.stage is not Stage.STOPPING)
+    return tuple(t.name for d in deployments for t in d.tasks if t.stage is not TaskStage.STOPPING)
 
 
 def _surplus(deployment: Deployment, wanted: int) -> tuple[str, ...]:

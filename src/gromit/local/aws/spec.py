@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class EmulatorSpec:
     """What the process is told."""
 
     region: str

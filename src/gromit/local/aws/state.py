@@ -63,7 +63,7 @@ def _fill(thing: Any, state: tuple[dict[Any, Any], dict[str, Any], Any]) -> None
     thing.__dict__.update(attributes)
 
 
-def dump() -> bytes:
+def dump_state() -> bytes:
     """All that the emulator holds. The caller holds the emulator's lock."""
     backends: dict[tuple[str, str, str], Any] = {
         (service.service_name, account, region): backend
@@ -75,8 +75,8 @@ def dump() -> bytes:
     return buffer.getvalue()
 
 
-def load(path: Path) -> None:
-    """Put back what `dump` gave. Raises `ConfigError` if another version of the emulator wrote it, or it is damaged."""
+def load_state(path: Path) -> None:
+    """Put back what `dump_state` gave. Raises `ConfigError` if another version of the emulator wrote it, or it is damaged."""
     hint = f"remove {path} to begin with an empty cloud"
     try:
         form, backends, buckets = pickle.loads(path.read_bytes())  # noqa: S301 - our own file, see the module's first lines

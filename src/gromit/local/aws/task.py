@@ -1,7 +1,7 @@
 """One simulated container: a process of its own that stands in for what an image would run.
 
-Run as `python -S -I task.py SPEC`, SPEC being the JSON of `containers.Spec`. It imports little, and nothing of gromit, so that
-it is up in hundredths of a second. It reads its config folder once, as a container would at start; listens on its addresses;
+Run as `python -S -I task.py SPEC`, SPEC being the JSON of `containers.ContainerSpec`. It imports little, and nothing of gromit, so
+that it is up in hundredths of a second. It reads its config folder once, as a container would at start; listens on its addresses;
 writes `ready` on standard output; and answers `GET /` with what it is. It dies with the process that started it.
 """
 
@@ -22,7 +22,7 @@ _PATIENCE = 10.0
 _STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
-def die_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when `parent` ends; end at once if that has happened already."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -56,7 +56,7 @@ def _collect(folder: bytes, prefix: bytes, found: list[tuple[bytes, bytes]]) -> 
                     found.append((prefix + entry.name, file.read()))
 
 
-def answer(request: bytes, body: bytes) -> bytes:
+def answer_request(request: bytes, body: bytes) -> bytes:
     """The HTTP answer to the head of a request: `body` for `GET /`, an error for anything else."""
     words = request.split(b"\r\n", 1)[0].split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/"):
@@ -84,7 +84,7 @@ def _serve(connection: socket.socket, body: bytes) -> None:
                 if not part:
                     return
                 request += part
-            connection.sendall(answer(request, body))
+            connection.sendall(answer_request(request, body))
             connection.shutdown(socket.SHUT_WR)
         except OSError:
             return
@@ -99,7 +99,7 @@ def _accept(listener: socket.socket, body: bytes) -> None:
 def main() -> None:
     """Be the container that the first argument describes, until killed."""
     spec = json.loads(sys.argv[1])
-    die_with(spec["parent"])
+    die_with_parent(spec["parent"])
     try:
         config = config_hash(spec["config"]) if spec["config"] else None
         listeners = [socket.create_server((address, spec["port"])) for address in spec["addresses"] if spec["port"]]

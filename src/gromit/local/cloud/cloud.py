@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from gromit.errors import Conflict
 from gromit.local.cloud import layout, network, processes, variables
 from gromit.local.cloud import parts as assembly
-from gromit.local.cloud.control import Say, folder
-from gromit.local.cloud.layout import Facts, Layout
-from gromit.local.cloud.parts import Assembly, account
+from gromit.local.cloud.control import EchoFn, folder
+from gromit.local.cloud.layout import CloudPaths, CloudState
+from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import make_platform
-from gromit.local.cloud.supervisor import Supervisor, read_record, terminate_on_signals
+from gromit.local.cloud.supervisor import Supervisor, read_supervisor_state, terminate_on_signals
 
-__all__ = ["PORTS", "Wishes", "folder", "run"]
+__all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
 PORTS = ("aws", "dns", "serve", "health", "gateway")
 
@@ -32,7 +32,7 @@ _START = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class CloudOptions:
     """What can be chosen for a cloud; domain and region only when it is made."""
 
     domain: str | None = None
@@ -41,7 +41,7 @@ class Wishes:
     """Ports, by the names of `PORTS`; the others are the former ones, or free ones."""
 
 
-def run(place: Layout, wishes: Wishes, environ: Mapping[str, str], say: Say) -> None:
+def run_cloud(place: CloudPaths, wishes: CloudOptions, environ: Mapping[str, str], say: EchoFn) -> None:
     """Bring a cloud up and keep it up until SIGINT or SIGTERM, then down. Raises `Conflict` if it is up already.
 
     This process must have no children of its own: all that are left at the end are ended.
@@ -70,7 +70,7 @@ def run(place: Layout, wishes: Wishes, environ: Mapping[str, str], say: Say) -> 
 
 
 @contextmanager
-def _alone_in(place: Layout) -> Iterator[None]:
+def _alone_in(place: CloudPaths) -> Iterator[None]:
     """Hold the folder's lock."""
     with place.lock.open("ab") as file:
         try:
@@ -80,22 +80,22 @@ def _alone_in(place: Layout) -> Iterator[None]:
         yield
 
 
-def _wait_for_former(place: Layout) -> None:
+def _wait_for_former(place: CloudPaths) -> None:
     """Wait until the parts of a supervisor that was killed have ended: they are told to, and may still write."""
-    record = read_record(place.processes)
+    record = read_supervisor_state(place.processes)
     if record is not None:
-        processes.end(record.processes, _ENDING)
+        processes.terminate(record.processes, _ENDING)
 
 
-def _claim(place: Layout) -> network.Claim:
-    facts = layout.read_facts(place)
-    return network.claim_ranges(str(place.root)) if facts is None else network.claim_again(facts.ranges)
+def _claim(place: CloudPaths) -> network.RangeReservation:
+    facts = layout.read_state(place)
+    return network.claim_ranges(str(place.root)) if facts is None else network.reclaim_ranges(facts.ranges)
 
 
-def _facts(place: Layout, wishes: Wishes, ranges: network.Ranges, environ: Mapping[str, str], say: Say) -> Facts:
+def _facts(place: CloudPaths, wishes: CloudOptions, ranges: network.Ranges, environ: Mapping[str, str], say: EchoFn) -> CloudState:
     """The facts as they were, or new ones, with ports that are free now."""
     domain, region = wishes.domain or "dev.gromit.test", wishes.region or "eu-central-1"
-    facts = layout.read_facts(place) or Facts(domain=domain, region=region, ranges=ranges)
+    facts = layout.read_state(place) or CloudState(domain=domain, region=region, ranges=ranges)
     if wishes.domain not in {None, facts.domain} or wishes.region not in {None, facts.region}:
         had = f"domain {facts.domain} and region {facts.region}"
         raise Conflict(f"the cloud in {place.root} has {had}", hint="begin anew in another folder")
@@ -108,11 +108,11 @@ def _facts(place: Layout, wishes: Wishes, ranges: network.Ranges, environ: Mappi
             raise Conflict(f"port {wanted} for {name} is in use", hint="give another one, or none")
         ports[name] = port
     facts = replace(facts, ports=ports)
-    layout.write_facts(place, facts)
+    layout.write_state(place, facts)
     return facts
 
 
-def _with_components(facts: Facts, environ: Mapping[str, str], say: Say) -> Facts:
+def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn) -> CloudState:
     """With what the variables say of components, as far as they are set, also if to nothing; else as it was.
 
     Raises `ConfigError` for a catalogue that is not good.
@@ -123,25 +123,27 @@ def _with_components(facts: Facts, environ: Mapping[str, str], say: Say) -> Fact
             say(f"{name}={value}, as before; `{name}= gromit local up` does without")
     catalogue, repositories = ({**kept, **environ}[name] for name in kept)
     facts = replace(facts, catalogue=os.path.abspath(catalogue) if catalogue else "", repositories=repositories)  # noqa: PTH100
-    assembly.catalogue(facts)
+    assembly.cloud_catalogue(facts)
     return facts
 
 
-def _assemble(place: Layout, facts: Facts, environ: Mapping[str, str], parts: Supervisor, say: Say) -> None:
+def _assemble(place: CloudPaths, facts: CloudState, environ: Mapping[str, str], parts: Supervisor, say: EchoFn) -> None:
     """Start the parts in order, and make what they need on the way."""
-    first = Assembly(place, facts, environ)
+    first = CloudParts(place, facts, environ)
     first.write_files()
     with ThreadPoolExecutor(1) as pool:
         trust = pool.submit(first.make_trust)
         say("starting the emulated AWS")
         parts.start([first.aws()], _START)
         say("making the platform")
-        made = make_platform(account(facts), facts.ranges, facts.domain, assembly.catalogue(replace(facts, repositories="")))
+        made = make_platform(
+            emulated_account(facts), facts.ranges, facts.domain, assembly.cloud_catalogue(replace(facts, repositories=""))
+        )
         say("making certificates and the token")
         trust.result()
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)
-    layout.write_facts(place, facts)
-    whole = Assembly(place, facts, environ)
+    layout.write_state(place, facts)
+    whole = CloudParts(place, facts, environ)
     say("starting serve")
     parts.start([whole.serve()], _START)
     say("starting gateway, sow, reap and chitragupta")

@@ -11,10 +11,10 @@ from typing import Any
 
 from gromit.errors import BackendError
 from gromit.local.cloud import layout, network, processes
-from gromit.local.cloud.layout import Layout
-from gromit.local.cloud.supervisor import read_record, tether
+from gromit.local.cloud.layout import CloudPaths
+from gromit.local.cloud.supervisor import read_supervisor_state, tether
 
-Say = Callable[[str], None]
+EchoFn = Callable[[str], None]
 """Called with one short line whenever something visible happens."""
 
 _UP = (sys.executable, "-m", "gromit", "local", "up")
@@ -26,12 +26,12 @@ _DOWN = 180.0
 """Seconds that a whole cloud may take to go down by itself."""
 
 
-def folder(path: Path) -> Layout:
+def folder(path: Path) -> CloudPaths:
     """The layout of a cloud in `path`, which may be relative."""
-    return Layout(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links, and the path is shown to people
+    return CloudPaths(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links, and the path is shown to people
 
 
-def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], say: Say, *, tied: bool = False) -> None:
+def detach(place: CloudPaths, arguments: Sequence[str], environ: Mapping[str, str], say: EchoFn, *, tied: bool = False) -> None:
     """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
 
     If `tied`, the cloud goes down when this process ends, however it does.
@@ -66,11 +66,11 @@ def detach(place: Layout, arguments: Sequence[str], environ: Mapping[str, str], 
         process.terminate()
         process.wait()
         raise
-    why, hint = last_words(_lines(output, before))
+    why, hint = error_tail(_lines(output, before))
     raise BackendError(f"the local cloud did not come up: {why}", hint=hint or f"see {place.logs}")
 
 
-def last_words(lines: Sequence[str]) -> tuple[str, str | None]:
+def error_tail(lines: Sequence[str]) -> tuple[str, str | None]:
     """Of what a command of the product wrote before it failed: its error, and the hint of it; else the last lines."""
     at = next((n for n in reversed(range(len(lines))) if lines[n].startswith(_ERROR)), None)
     if at is None:
@@ -79,32 +79,32 @@ def last_words(lines: Sequence[str]) -> tuple[str, str | None]:
     return lines[at].removeprefix(_ERROR), hint
 
 
-def down(place: Layout, say: Say) -> bool:
+def down(place: CloudPaths, say: EchoFn) -> bool:
     """Bring a cloud down, so that no process of it is left; False if it was not up."""
-    record = read_record(place.processes)
+    record = read_supervisor_state(place.processes)
     if record is None:
         return False
     was_up = record.supervisor.alive()
     if was_up:
         say("asking the cloud to go down")
         record.supervisor.signal(signal.SIGTERM)
-        if processes.wait_for_end([record.supervisor], _DOWN):
+        if processes.wait_for_exit([record.supervisor], _DOWN):
             say("it does not; making it")
-            processes.end([*processes.descendants(record.supervisor.pid), record.supervisor], 1)
-    left = read_record(place.processes) or record
-    processes.end(left.processes, 10)
+            processes.terminate([*processes.descendants(record.supervisor.pid), record.supervisor], 1)
+    left = read_supervisor_state(place.processes) or record
+    processes.terminate(left.processes, 10)
     return was_up
 
 
-def is_up(place: Layout, pid: int | None = None) -> bool:
+def is_up(place: CloudPaths, pid: int | None = None) -> bool:
     """Whether a cloud is up and ready (and run by the process `pid`, if given)."""
-    record = read_record(place.processes)
+    record = read_supervisor_state(place.processes)
     return record is not None and record.ready and record.supervisor.alive() and pid in {None, record.supervisor.pid}
 
 
-def status(place: Layout) -> list[dict[str, Any]]:
+def status(place: CloudPaths) -> list[dict[str, Any]]:
     """One row per part: state, pid, since when, restarts, address, log."""
-    record, facts = read_record(place.processes), layout.read_facts(place)
+    record, facts = read_supervisor_state(place.processes), layout.read_state(place)
     lives = record is not None and record.supervisor.alive()
     urls = {} if facts is None else {n: facts.url(n, "https" if n == "serve" else "http") for n in ("aws", "serve", "gateway")}
     return [

@@ -15,7 +15,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CloudPaths:
     """Paths in a cloud's folder `root`, which is absolute."""
 
     root: Path
@@ -90,7 +90,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class CloudState:
     """What a local cloud is, from its first start on."""
 
     domain: str
@@ -110,7 +110,7 @@ class Facts:
         return f"{scheme}://127.0.0.1:{self.ports[name]}"
 
 
-def read_facts(layout: Layout) -> Facts | None:
+def read_state(layout: CloudPaths) -> CloudState | None:
     """The facts of a cloud; None if there was never one in the folder. Raises `ConfigError` if they cannot be understood."""
     try:
         return _parse(json.loads(layout.facts.read_text()))
@@ -120,10 +120,10 @@ def read_facts(layout: Layout) -> Facts | None:
         raise ConfigError(f"cannot read {layout.facts}: {error}", hint="remove the folder to begin anew") from error
 
 
-def _parse(tree: Any) -> Facts:
+def _parse(tree: Any) -> CloudState:
     if tree["format"] != _FORMAT:
         raise ValueError(f"format {tree['format']}")
-    return Facts(
+    return CloudState(
         domain=str(tree["domain"]),
         region=str(tree["region"]),
         ranges=Ranges(ipaddress.IPv4Network(tree["vpc"]), ipaddress.IPv4Network(tree["public"])),
@@ -135,15 +135,15 @@ def _parse(tree: Any) -> Facts:
     )
 
 
-def known_facts(layout: Layout) -> Facts:
+def require_state(layout: CloudPaths) -> CloudState:
     """The facts of a cloud that has been up. Raises `NotFound` if there was none."""
-    facts = read_facts(layout)
+    facts = read_state(layout)
     if facts is None or not facts.zone_id:
         raise NotFound(f"there is no local cloud in {layout.root}", hint="`gromit local up` makes one; --dir names its folder")
     return facts
 
 
-def write_facts(layout: Layout, facts: Facts) -> None:
+def write_state(layout: CloudPaths, facts: CloudState) -> None:
     """Keep the facts."""
     tree = {
         "format": _FORMAT,

@@ -40,7 +40,7 @@ class Ranges:
     public: ipaddress.IPv4Network
 
 
-class Claim:
+class RangeReservation:
     """Ranges that are ours until `close`, or until this process ends."""
 
     def __init__(self, ranges: Ranges, sockets: tuple[socket.socket, ...]) -> None:
@@ -68,7 +68,7 @@ def require_linux(platform: str = sys.platform) -> None:
         )
 
 
-def claim_ranges(seed: str) -> Claim:
+def claim_ranges(seed: str) -> RangeReservation:
     """Claim ranges that nobody has, tried in an order that depends on `seed`. Raises `Conflict` if all are taken."""
     for ranges in _candidates(seed):
         with suppress(OSError):
@@ -76,7 +76,7 @@ def claim_ranges(seed: str) -> Claim:
     raise Conflict("all address ranges are taken by other local clouds", hint="bring one of them down")
 
 
-def claim_again(ranges: Ranges) -> Claim:
+def reclaim_ranges(ranges: Ranges) -> RangeReservation:
     """Claim the ranges that a cloud had before. Raises `Conflict` if another one has taken them meanwhile."""
     try:
         return _bind(ranges)
@@ -106,7 +106,7 @@ def _candidates(seed: str) -> Iterator[Ranges]:
         yield Ranges(ipaddress.IPv4Network(f"127.{second}.0.0/16"), ipaddress.IPv4Network(f"127.{second + 1}.0.0/16"))
 
 
-def _bind(ranges: Ranges) -> Claim:
+def _bind(ranges: Ranges) -> RangeReservation:
     sockets = []
     try:
         for network in (ranges.vpc, ranges.public):
@@ -117,4 +117,4 @@ def _bind(ranges: Ranges) -> Claim:
         for claimed in sockets:
             claimed.close()
         raise
-    return Claim(ranges, tuple(sockets))
+    return RangeReservation(ranges, tuple(sockets))

@@ -15,19 +15,19 @@ from gromit.adapters.private_files import write_atomically
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError
-from gromit.local.aws.spec import Spec
+from gromit.local.aws.spec import EmulatorSpec
 from gromit.local.cloud import variables
-from gromit.local.cloud.control import last_words
-from gromit.local.cloud.layout import Facts, Layout
+from gromit.local.cloud.control import error_tail
+from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.overlay import write_overlay
-from gromit.local.cloud.platform import Account
-from gromit.local.cloud.supervisor import Part
+from gromit.local.cloud.platform import EmulatedAccount
+from gromit.local.cloud.supervisor import ManagedProcess
 
 GROMIT = (sys.executable, "-m", "gromit")
 """Begins every command line of the product."""
 
 WORKERS = ("sow", "reap", "chitragupta")
-HOLDERS = (("server", "serve"), ("gateway", "gateway"), ("worker", "worker"), ("operator", "operator"))
+CERTIFICATE_HOLDERS = (("server", "serve"), ("gateway", "gateway"), ("worker", "worker"), ("operator", "operator"))
 """Role and name of everybody who has a certificate."""
 
 _TERRAFORM = 90.0
@@ -35,11 +35,11 @@ _TERRAFORM = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Assembly:
+class CloudParts:
     """The parts of one cloud."""
 
-    place: Layout
-    facts: Facts
+    place: CloudPaths
+    facts: CloudState
     environ: Mapping[str, str]
     """The environment of the user who brings the cloud up."""
 
@@ -56,7 +56,7 @@ class Assembly:
             self._command("pki", "renew", "--all")
         else:
             self._command("pki", "init")
-        for role, name in HOLDERS:
+        for role, name in CERTIFICATE_HOLDERS:
             if not place.key(name).exists():
                 sans = ("--san", "localhost", "--san", "127.0.0.1") if role == "server" else ()
                 self._command("pki", "issue", "--role", role, "--name", name, *sans)
@@ -64,10 +64,10 @@ class Assembly:
             made = new_token(place, self.environ, "*", "local cloud")
             write_atomically(place.token, made.encode() + b"\n")
 
-    def aws(self) -> Part:
+    def aws(self) -> ManagedProcess:
         """The emulated AWS."""
         facts, place = self.facts, self.place
-        spec = Spec(
+        spec = EmulatorSpec(
             region=facts.region,
             port=facts.ports["aws"],
             dns_port=facts.ports["dns"],
@@ -75,59 +75,61 @@ class Assembly:
             config_root=str(place.config),
             public=str(facts.ranges.public),
         )
-        told = variables.for_commands(self.environ, place)
-        return Part(name="aws", command=spec.command, variables=told, ready=lambda: _listens(facts.ports["aws"]))
+        told = variables.command_variables(self.environ, place)
+        return ManagedProcess(name="aws", command=spec.command, variables=told, ready=lambda: _listens(facts.ports["aws"]))
 
-    def serve(self) -> Part:
+    def serve(self) -> ManagedProcess:
         """`gromit serve`."""
         facts = self.facts
-        return self._part("serve", variables.for_serve(self.environ, self.place, facts), lambda: _is_ready(facts))
+        return self._part("serve", variables.serve_variables(self.environ, self.place, facts), lambda: _is_ready(facts))
 
-    def others(self) -> list[Part]:
+    def others(self) -> list[ManagedProcess]:
         """The gateway and the workers, which need serve."""
         facts, place = self.facts, self.place
-        front = self._part("gateway", variables.for_gateway(self.environ, place, facts), lambda: _listens(facts.ports["gateway"]))
-        told = variables.for_workers(self.environ, place, facts)
+        front = self._part(
+            "gateway", variables.gateway_variables(self.environ, place, facts), lambda: _listens(facts.ports["gateway"])
+        )
+        told = variables.worker_variables(self.environ, place, facts)
         workers = [self._part(name, told, lambda: True, "--watch", str(place.config)) for name in WORKERS]
         return [front, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
 
-    def _part(self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str) -> Part:
+    def _part(self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str) -> ManagedProcess:
         command = [*GROMIT, name, *arguments, "--conf", str(self.place.settings)]
-        return Part(name=name, command=command, variables=told, ready=ready)
+        return ManagedProcess(name=name, command=command, variables=told, ready=ready)
 
     def _command(self, *arguments: str) -> str:
         return command(self.place, self.environ, *arguments)
 
 
-def account(facts: Facts) -> Account:
+def emulated_account(facts: CloudState) -> EmulatedAccount:
     """The emulated AWS account."""
-    session = boto3.Session(variables.CREDENTIAL, variables.CREDENTIAL, region_name=facts.region)
-    return Account(session, facts.url("aws"))
+    session = boto3.Session(variables.LOCAL_CREDENTIAL, variables.LOCAL_CREDENTIAL, region_name=facts.region)
+    return EmulatedAccount(session, facts.url("aws"))
 
 
-def catalogue(facts: Facts) -> Catalogue:
+def cloud_catalogue(facts: CloudState) -> Catalogue:
     """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
     repositories = load_settings(variables.components(facts)).settings.repos if facts.repositories else None
     return catalogue_file.load_catalogue(Path(facts.catalogue) if facts.catalogue else None, repositories)
 
 
-def new_token(place: Layout, environ: Mapping[str, str], repository: str, label: str) -> str:
+def new_token(place: CloudPaths, environ: Mapping[str, str], repository: str, label: str) -> str:
     """A new token of the cloud's gateway, for a repository or for `*`, all of them."""
     verbs = ("--verb", "newbuild", "--verb", "delete")
     return command(place, environ, "token", "new", "--repo", repository, *verbs, "--label", label).strip()
 
 
-def command(place: Layout, environ: Mapping[str, str], *arguments: str) -> str:
+def command(place: CloudPaths, environ: Mapping[str, str], *arguments: str) -> str:
     """What a command of the product prints. Raises `BackendError` with its error if it fails."""
     done = subprocess.run(  # noqa: S603 - our own command
         [*GROMIT, *arguments, "--conf", str(place.settings)],
-        env=variables.for_commands(environ, place),
+        env=variables.command_variables(environ, place),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        words, hint = last_words(done.stderr.splitlines())
+        words, hint = error_tail(done.stderr.splitlines())
         raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}", hint=hint)
     return done.stdout
 
@@ -137,7 +139,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _is_ready(facts: Facts) -> bool:
+def _is_ready(facts: CloudState) -> bool:
     try:
         return httpx2.get(f"{facts.url('health')}/readyz", timeout=5, trust_env=False).status_code == 200
     except httpx2.HTTPError:

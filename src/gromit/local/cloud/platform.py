@@ -30,7 +30,7 @@ _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class EmulatedAccount:
     """An AWS account: a session, and where its services answer."""
 
     session: boto3.Session
@@ -48,7 +48,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PlatformIds:
     """What was made, or found."""
 
     platform: Platform
@@ -56,7 +56,7 @@ class Made:
     account_id: str
 
 
-def make_platform(account: Account, ranges: Ranges, domain: str, catalogue: Catalogue) -> Made:
+def make_platform(account: EmulatedAccount, ranges: Ranges, domain: str, catalogue: Catalogue) -> PlatformIds:
     """VPC, subnets, namespace, file system, role, registries with default images, bucket, zone, and the parameter naming them."""
     with aws_errors("make the platform in the local cloud"):
         account_id = account.client("sts").get_caller_identity()["Account"]
@@ -78,10 +78,10 @@ def make_platform(account: Account, ranges: Ranges, domain: str, catalogue: Cata
         _bucket(account)
         text = json.dumps(asdict(platform))
         account.client("ssm").put_parameter(Name=PARAMETER, Value=text, Type="String", Overwrite=True)
-        return Made(platform, _zone(account, domain), account_id)
+        return PlatformIds(platform, _zone(account, domain), account_id)
 
 
-def push_image(account: Account, repository: str, tags: Sequence[str]) -> str:
+def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -> str:
     """Put a new image under some tags into the registry, as a build would; gives its digest.
 
     The repository is made if need be, and a tag that is there moves.
@@ -96,7 +96,7 @@ def push_image(account: Account, repository: str, tags: Sequence[str]) -> str:
         return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
 
 
-def _push_default(account: Account, repository: str, tag: str) -> None:
+def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
     """Put an image of the default branch into the registry, if there is none."""
     ids = [{"imageTag": tag}]
     there = _there(account.client("ecr").batch_get_image, "images", repositoryName=repository, imageIds=ids)
@@ -113,7 +113,7 @@ def _manifest() -> str:
     return json.dumps({"schemaVersion": 2, "mediaType": _MEDIA_TYPE, "config": config, "layers": [part]})
 
 
-def _vpc(account: Account, cidr: str) -> str:
+def _vpc(account: EmulatedAccount, cidr: str) -> str:
     ec2 = account.client("ec2")
     found = ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": [cidr]}])["Vpcs"]
     vpc = str(found[0]["VpcId"] if found else ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"])
@@ -121,7 +121,7 @@ def _vpc(account: Account, cidr: str) -> str:
     return vpc
 
 
-def _subnets(account: Account, vpc: str, ranges: Ranges) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _subnets(account: EmulatedAccount, vpc: str, ranges: Ranges) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Three public and three private subnets, a /20 each, in three availability zones."""
     ec2 = account.client("ec2")
     found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
@@ -134,7 +134,7 @@ def _subnets(account: Account, vpc: str, ranges: Ranges) -> tuple[tuple[str, ...
     return tuple(ids[:_ZONES]), tuple(ids[_ZONES:])
 
 
-def _namespace(account: Account, vpc: str) -> str:
+def _namespace(account: EmulatedAccount, vpc: str) -> str:
     discovery = account.client("servicediscovery")
     if not (found := _named(discovery.list_namespaces()["Namespaces"], NAMESPACE)):
         discovery.create_private_dns_namespace(Name=NAMESPACE, Vpc=vpc)
@@ -142,13 +142,13 @@ def _namespace(account: Account, vpc: str) -> str:
     return str(found[0]["Id"])
 
 
-def _file_system(account: Account) -> str:
+def _file_system(account: EmulatedAccount) -> str:
     efs = account.client("efs")
     found = efs.describe_file_systems(CreationToken="config")["FileSystems"]
     return str((found[0] if found else efs.create_file_system(CreationToken="config", Encrypted=True))["FileSystemId"])
 
 
-def _role(account: Account) -> str:
+def _role(account: EmulatedAccount) -> str:
     iam = account.client("iam")
     if not _there(iam.get_role, "Role", RoleName=ROLE):
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
@@ -157,7 +157,7 @@ def _role(account: Account) -> str:
     return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
 
 
-def _bucket(account: Account) -> None:
+def _bucket(account: EmulatedAccount) -> None:
     s3 = account.client("s3")
     if not _named(s3.list_buckets()["Buckets"], BUCKET):
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region})
@@ -167,7 +167,7 @@ def _bucket(account: Account) -> None:
     s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True))
 
 
-def _zone(account: Account, domain: str) -> str:
+def _zone(account: EmulatedAccount, domain: str) -> str:
     route53 = account.client("route53")
     if not (found := _named(route53.list_hosted_zones()["HostedZones"], f"{domain}.")):
         route53.create_hosted_zone(Name=domain, CallerReference=domain)

@@ -17,7 +17,7 @@ _LOOK = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessId:
     """One process, and never another one."""
 
     pid: int
@@ -36,23 +36,23 @@ class Identity:
                 os.kill(self.pid, number)
 
 
-def identity(pid: int) -> Identity | None:
+def process_id(pid: int) -> ProcessId | None:
     """Who has a pid now; None if nobody has."""
     found = _stat(pid)
-    return None if found is None else Identity(pid, found[1])
+    return None if found is None else ProcessId(pid, found[1])
 
 
-def adopt_orphans() -> None:
+def become_subreaper() -> None:
     """Become the parent of all descendants whose own parent ends, so that none escapes (Linux' child subreaper)."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants(pid: int) -> list[Identity]:
+def descendants(pid: int) -> list[ProcessId]:
     """All processes below `pid` that are alive, parents before children."""
-    children: dict[int, list[Identity]] = {}
+    children: dict[int, list[ProcessId]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and (found := _stat(int(entry.name))) and found[0] not in "ZX":
-            children.setdefault(found[2], []).append(Identity(int(entry.name), found[1]))
+            children.setdefault(found[2], []).append(ProcessId(int(entry.name), found[1]))
     below, ahead = [], [pid]
     while ahead:
         here = children.get(ahead.pop(), [])
@@ -61,7 +61,7 @@ def descendants(pid: int) -> list[Identity]:
     return below
 
 
-def reap_orphans(known: Iterable[int]) -> None:
+def reap_children(known: Iterable[int]) -> None:
     """Take leave of adopted children that have ended, leaving the `known` pids to those who started them."""
     ours = frozenset(known)
     for entry in Path(f"/proc/{os.getpid()}/task").iterdir():
@@ -72,19 +72,19 @@ def reap_orphans(known: Iterable[int]) -> None:
                         os.waitpid(pid, os.WNOHANG)
 
 
-def end(processes: Iterable[Identity], patience: float) -> list[Identity]:
+def terminate(processes: Iterable[ProcessId], patience: float) -> list[ProcessId]:
     """Ask processes to end, and after `patience` seconds make them; gives those that had to be made."""
     asked = [p for p in processes if p.alive()]
     for process in asked:
         process.signal(signal.SIGTERM)
-    stubborn = wait_for_end(asked, patience)
+    stubborn = wait_for_exit(asked, patience)
     for process in stubborn:
         process.signal(signal.SIGKILL)
-    wait_for_end(stubborn, patience)
+    wait_for_exit(stubborn, patience)
     return stubborn
 
 
-def wait_for_end(processes: Iterable[Identity], seconds: float) -> list[Identity]:
+def wait_for_exit(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
     """Wait until all have ended, at most so many seconds; gives those that have not."""
     left, deadline, pause = list(processes), time.monotonic() + seconds, threading.Event()
     while (left := [p for p in left if p.alive()]) and time.monotonic() < deadline:

@@ -16,7 +16,7 @@ import structlog
 
 from gromit.adapters.private_files import write_atomically
 from gromit.errors import BackendError
-from gromit.local.cloud.processes import Identity, adopt_orphans, descendants, end, identity, reap_orphans
+from gromit.local.cloud.processes import ProcessId, become_subreaper, descendants, process_id, reap_children, terminate
 
 _TETHER = Path(__file__).with_name("die_with_parent.py")
 _POLL = 0.2
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ManagedProcess:
     """One process of a cloud."""
 
     name: str
@@ -49,7 +49,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class PartState:
+class ProcessStatus:
     """How a part is, for people and for `down`."""
 
     name: str
@@ -66,9 +66,9 @@ class PartState:
 
 @dataclass(slots=True)
 class _Child:
-    part: Part
+    part: ManagedProcess
     process: subprocess.Popen[bytes] | None = None
-    state: PartState = field(default_factory=lambda: PartState("", "stopped"))
+    state: ProcessStatus = field(default_factory=lambda: ProcessStatus("", "stopped"))
     soon: int = 0
     """How often in a row it has ended soon after its start."""
     again_at: float = 0.0
@@ -78,7 +78,7 @@ class Supervisor:
     """The processes of one cloud. All methods belong to one thread, whose end would end the processes."""
 
     def __init__(self, record: Path, logs: Path, stop: threading.Event, *, alone: bool) -> None:
-        """`record`: where the states are written, for `read_record`; `logs`: folder of one log per part.
+        """`record`: where the states are written, for `read_supervisor_state`; `logs`: folder of one log per part.
 
         `stop`: set when everything is to end. `alone`: this process has no children but the cloud's, so that orphans may be
         adopted, and all descendants ended.
@@ -87,9 +87,9 @@ class Supervisor:
         self._groups: list[list[_Child]] = []
         self._ready = False
         if alone:
-            adopt_orphans()
+            become_subreaper()
 
-    def start(self, parts: Sequence[Part], within: float) -> None:
+    def start(self, parts: Sequence[ManagedProcess], within: float) -> None:
         """Start parts together, and wait until all are ready. Raises `KeyboardInterrupt` if everything is to end meanwhile.
 
         Raises `BackendError` if one ends, or is not ready within so many seconds; they are kept, for `stop` to end.
@@ -115,7 +115,7 @@ class Supervisor:
             for child in self._children:
                 self._look_after(child)
             if self._alone:
-                reap_orphans(c.process.pid for c in self._children if c.process)
+                reap_children(c.process.pid for c in self._children if c.process)
 
     def stop(self) -> None:
         """End all parts, those started last first, and then whatever they have left behind."""
@@ -123,8 +123,8 @@ class Supervisor:
         for group in reversed(self._groups):
             self._end(group)
         if self._alone:
-            end(descendants(os.getpid()), _SAVING)
-            reap_orphans(())
+            terminate(descendants(os.getpid()), _SAVING)
+            reap_children(())
 
     # ── one child ──
 
@@ -153,7 +153,7 @@ class Supervisor:
                 env=dict(part.variables),
                 start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
             )
-        found = identity(child.process.pid)
+        found = process_id(child.process.pid)
         self._note(child, state="starting", pid=child.process.pid, started=found.started if found else None, since=time.time())
 
     def _look_after(self, child: _Child) -> None:
@@ -190,17 +190,17 @@ class Supervisor:
             child.process = None
             self._note(child, state="stopped", pid=None, started=None, since=time.time(), last_exit=process.returncode)
 
-    def _log_of(self, part: Part) -> Path:
+    def _log_of(self, part: ManagedProcess) -> Path:
         return self._logs / f"{part.name}.log"
 
     # ── the record ──
 
     def _note(self, child: _Child, **changed: Any) -> None:
-        child.state = PartState(**{**asdict(child.state), "name": child.part.name, **changed})
+        child.state = ProcessStatus(**{**asdict(child.state), "name": child.part.name, **changed})
         self._write()
 
     def _write(self) -> None:
-        me = identity(os.getpid())
+        me = process_id(os.getpid())
         record = {
             "supervisor": {"pid": os.getpid(), "started": me.started if me else 0},
             "ready": self._ready,
@@ -215,25 +215,27 @@ def tether() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SupervisorState:
     """What the record of a supervisor says."""
 
-    supervisor: Identity
+    supervisor: ProcessId
     ready: bool
-    parts: tuple[PartState, ...]
+    parts: tuple[ProcessStatus, ...]
 
     @property
-    def processes(self) -> list[Identity]:
+    def processes(self) -> list[ProcessId]:
         """The recorded processes of the parts, the last one started first; they may have ended since."""
-        return [Identity(p.pid, p.started) for p in reversed(self.parts) if p.pid is not None and p.started is not None]
+        return [ProcessId(p.pid, p.started) for p in reversed(self.parts) if p.pid is not None and p.started is not None]
 
 
-def read_record(path: Path) -> Record | None:
+def read_supervisor_state(path: Path) -> SupervisorState | None:
     """The record at `path`; None if there is none, or it is not understood."""
     try:
         tree = json.loads(path.read_text())
-        parts = tuple(PartState(**part) for part in tree["parts"])
-        return Record(Identity(int(tree["supervisor"]["pid"]), int(tree["supervisor"]["started"])), bool(tree["ready"]), parts)
+        parts = tuple(ProcessStatus(**part) for part in tree["parts"])
+        return SupervisorState(
+            ProcessId(int(tree["supervisor"]["pid"]), int(tree["supervisor"]["started"])), bool(tree["ready"]), parts
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

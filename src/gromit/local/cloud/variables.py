@@ -3,13 +3,13 @@
 import shlex
 from collections.abc import Mapping
 
-from gromit.local.cloud.layout import Facts, Layout
+from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.platform import BUCKET, PARAMETER
 
-CREDENTIAL = "local"
+LOCAL_CREDENTIAL = "local"
 """Access key and secret of the emulated account, which takes any."""
 
-PASSED_ON = (
+INHERITED_VARIABLES = (
     "GROMIT_CATALOGUE",
     "GROMIT_REPOS",
     "GROMIT_ENVIRONMENTS_",
@@ -30,7 +30,7 @@ _AT_HOME = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
 """What is set otherwise here than on AWS unless the user says so: nothing throttles, and nothing is lost with an environment."""
 
 
-def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
+def user_variables(layout: CloudPaths, facts: CloudState) -> dict[str, str]:
     """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud.
 
     Commands do so as an operator, but sow and reap as a worker: no one role may do both.
@@ -53,7 +53,7 @@ def for_user(layout: Layout, facts: Facts) -> dict[str, str]:
     }
 
 
-def exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
+def shell_exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
     """The variables as lines for `eval` in a POSIX shell whose environment is `environ`.
 
     What is there of another installation, an endpoint or a profile of AWS for example, is unset: it would be in force beside them.
@@ -63,17 +63,17 @@ def exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
     return unset + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
-def components(facts: Facts) -> dict[str, str]:
+def components(facts: CloudState) -> dict[str, str]:
     """What the cloud's environments consist of; an empty variable is one that is not set."""
     return dict(zip(_COMPONENTS, (facts.catalogue, facts.repositories), strict=True))
 
 
-def for_commands(environ: Mapping[str, str], layout: Layout) -> dict[str, str]:
+def command_variables(environ: Mapping[str, str], layout: CloudPaths) -> dict[str, str]:
     """For the commands that prepare the cloud: nothing of other clouds, and where certificates and tokens go."""
     return {**_clean(environ), "GROMIT_PKI_DIR": str(layout.pki), "GROMIT_GATEWAY_TOKENS": str(layout.tokens)}
 
 
-def for_serve(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+def serve_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
     """For `gromit serve`."""
     return {
         **_clean(environ),
@@ -86,7 +86,7 @@ def for_serve(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[
     }
 
 
-def for_gateway(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+def gateway_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
     """For `gromit gateway`, whose front is plain HTTP on loopback, so that curl needs no CA."""
     return {
         **_clean(environ),
@@ -97,7 +97,7 @@ def for_gateway(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dic
     }
 
 
-def for_workers(environ: Mapping[str, str], layout: Layout, facts: Facts) -> dict[str, str]:
+def worker_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
     """For sow, reap and chitragupta: nobody shall wait for them here."""
     return {
         **_clean(environ),
@@ -117,14 +117,14 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _is_foreign(name: str) -> bool:
     """Whether a variable is a setting of another installation."""
-    return name.startswith(("AWS_", "GROMIT_")) and not name.startswith(PASSED_ON)
+    return name.startswith(("AWS_", "GROMIT_")) and not name.startswith(INHERITED_VARIABLES)
 
 
-def _identity(layout: Layout, name: str) -> dict[str, str]:
+def _identity(layout: CloudPaths, name: str) -> dict[str, str]:
     return {"GROMIT_CLIENT_CERT": str(layout.certificate(name)), "GROMIT_CLIENT_KEY": str(layout.key(name))}
 
 
-def _shared(layout: Layout, facts: Facts) -> dict[str, str]:
+def _shared(layout: CloudPaths, facts: CloudState) -> dict[str, str]:
     return {
         **{name: value for name, value in components(facts).items() if value},
         "GROMIT_REAP_GRACE": "0",
@@ -140,7 +140,7 @@ def _shared(layout: Layout, facts: Facts) -> dict[str, str]:
         "AWS_ENDPOINT_URL": facts.url("aws"),
         "AWS_REGION": facts.region,
         "AWS_DEFAULT_REGION": facts.region,
-        "AWS_ACCESS_KEY_ID": CREDENTIAL,
-        "AWS_SECRET_ACCESS_KEY": CREDENTIAL,
+        "AWS_ACCESS_KEY_ID": LOCAL_CREDENTIAL,
+        "AWS_SECRET_ACCESS_KEY": LOCAL_CREDENTIAL,
         "AWS_EC2_METADATA_DISABLED": "true",
     }

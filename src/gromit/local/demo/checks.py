@@ -19,15 +19,15 @@ from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Component
 from gromit.errors import BackendError, NotFound
 from gromit.local.cloud import variables
-from gromit.local.cloud.layout import Facts, Layout
-from gromit.local.cloud.parts import account
+from gromit.local.cloud.layout import CloudPaths, CloudState
+from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.platform import BUCKET
 
 _TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedComponent:
     """What a component of an environment should be."""
 
     component: Component
@@ -35,13 +35,13 @@ class Expected:
     version: str
 
 
-class Witness:
+class CloudProbe:
     """Looks at one cloud that is up."""
 
-    def __init__(self, place: Layout, facts: Facts) -> None:
+    def __init__(self, place: CloudPaths, facts: CloudState) -> None:
         self._place, self._facts = place, facts
-        self._account = account(facts)
-        self._serve = bootstrap.serve_client(load_settings(variables.for_user(place, facts)).settings)
+        self._account = emulated_account(facts)
+        self._serve = bootstrap.serve_client(load_settings(variables.user_variables(place, facts)).settings)
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers, self._resolver.port = ["127.0.0.1"], facts.ports["dns"]
 
@@ -57,22 +57,22 @@ class Witness:
             raise BackendError(f"{name} has failed: {found.get('error')}")
         return "" if found["phase"] == phase else f"serve says that {name} is {found['phase']}"
 
-    def public(self, expected: Expected) -> str:
+    def public(self, expected: ExpectedComponent) -> str:
         """Whether a component answers under its public name with its version, and with the config that lies in the config root."""
         return self._answers(expected, self.public_name(expected))
 
-    def internal(self, expected: Expected) -> str:
+    def internal(self, expected: ExpectedComponent) -> str:
         """Whether a component runs its version: it answers under its internal name, or, without a port, ECS says so."""
         if expected.component.port is None:
             return self._runs(expected)
         return self._answers(expected, f"{expected.component.name}.{expected.environment}.internal")
 
-    def unpublished(self, expected: Expected) -> str:
+    def unpublished(self, expected: ExpectedComponent) -> str:
         """Whether a component has no public name."""
         name = self.public_name(expected)
         return f"{name} resolves" if self.resolve(name) else ""
 
-    def task(self, expected: Expected) -> str:
+    def task(self, expected: ExpectedComponent) -> str:
         """The task that answers under a component's internal name; an empty text if none does."""
         name = f"{expected.component.name}.{expected.environment}.internal"
         said = self._get(name, expected.component.port or 0)
@@ -85,7 +85,7 @@ class Witness:
 
     # ── how it looks ──
 
-    def public_name(self, expected: Expected) -> str:
+    def public_name(self, expected: ExpectedComponent) -> str:
         """The name that the world uses."""
         return f"{expected.component.name}.{expected.environment}.{self._facts.domain}"
 
@@ -109,7 +109,7 @@ class Witness:
             return f"{name}:{port} at {addresses[0]} does not answer: {error}"
         return dict(answer.json()) if answer.is_success else f"{name}:{port} answers {answer.status_code}"
 
-    def _answers(self, expected: Expected, name: str) -> str:
+    def _answers(self, expected: ExpectedComponent, name: str) -> str:
         said = self._get(name, expected.component.port or 0)
         if isinstance(said, str):
             return said
@@ -123,7 +123,7 @@ class Witness:
         wrong = [f"{key} {said.get(key)} instead of {value}" for key, value in wanted.items() if said.get(key) != value]
         return f"{name} answers with {', '.join(wrong)}" if wrong else ""
 
-    def _runs(self, expected: Expected) -> str:
+    def _runs(self, expected: ExpectedComponent) -> str:
         ecs, name = self._account.client("ecs"), expected.component.name
         with aws_errors(f"look at {name} of {expected.environment}"):
             arns = ecs.list_tasks(cluster=expected.environment, serviceName=name)["taskArns"]

@@ -13,7 +13,7 @@ from gromit.errors import GromitError
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CompletedStep:
     """One step that was taken."""
 
     name: str
@@ -34,12 +34,12 @@ class Display(Protocol):
         """Something is seen on the way."""
         ...
 
-    def end(self, step: Step) -> None:
+    def end(self, step: CompletedStep) -> None:
         """A step has ended."""
         ...
 
 
-class Lines:
+class PlainProgress:
     """Plain lines, none said twice in a row."""
 
     def __init__(self, console: Console) -> None:
@@ -55,7 +55,7 @@ class Lines:
             self._last = text
             self._print(f"    {text}")
 
-    def end(self, step: Step) -> None:
+    def end(self, step: CompletedStep) -> None:
         """A step has ended."""
         self._print(f"{'✓' if step.verified else '✗'} {step.name} ({step.seconds:.1f} s){_after(step)}")
 
@@ -63,7 +63,7 @@ class Lines:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-class Live(Lines):
+class LiveProgress(PlainProgress):
     """On a terminal: what goes on now, below the steps that have ended, until the step ends."""
 
     def __init__(self, console: Console) -> None:
@@ -82,7 +82,7 @@ class Live(Lines):
         """Something is seen on the way."""
         self._status.update(Text.assemble(f"{self._name}: ", (text, "dim")))
 
-    def end(self, step: Step) -> None:
+    def end(self, step: CompletedStep) -> None:
         """A step has ended."""
         self._status.stop()
         super().end(step)
@@ -91,15 +91,15 @@ class Live(Lines):
 def display(console: Console | None = None) -> Display:
     """The display that fits to standard error."""
     console = console or Console(stderr=True, highlight=False)
-    return Live(console) if console.is_terminal else Lines(console)
+    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
 @dataclass(slots=True)
-class Course:
+class StepLog:
     """The steps taken so far."""
 
     display: Display
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CompletedStep] = field(default_factory=list)
     detail: str = ""
     """What the running step has seen; it may set it."""
 
@@ -112,17 +112,17 @@ class Course:
         try:
             yield
         except GromitError as error:
-            self._end(Step(name, time.monotonic() - started, verified=False, detail=error.message))
+            self._end(CompletedStep(name, time.monotonic() - started, verified=False, detail=error.message))
             raise
         except BaseException:
-            self._end(Step(name, time.monotonic() - started, verified=False, detail="interrupted"))
+            self._end(CompletedStep(name, time.monotonic() - started, verified=False, detail="interrupted"))
             raise
-        self._end(Step(name, time.monotonic() - started, verified=True, detail=self.detail))
+        self._end(CompletedStep(name, time.monotonic() - started, verified=True, detail=self.detail))
 
-    def _end(self, step: Step) -> None:
+    def _end(self, step: CompletedStep) -> None:
         self.steps.append(step)
         self.display.end(step)
 
 
-def _after(step: Step) -> str:
+def _after(step: CompletedStep) -> str:
     return f": {step.detail}" if step.detail else ""

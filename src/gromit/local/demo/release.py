@@ -12,15 +12,15 @@ from gromit.adapters.aws.client import aws_errors
 from gromit.core.names import is_tag, parse_ref, parse_repository, parse_version
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Temporary
-from gromit.local.cloud.layout import Facts
-from gromit.local.cloud.parts import account
+from gromit.local.cloud.layout import CloudState
+from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.platform import push_image
 
 _TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ResolvedName:
     """A public name that resolves now."""
 
     environment: str
@@ -40,46 +40,46 @@ class Address:
         return f"curl --resolve {self.name}:{self.port}:{self.address} {self.url}"
 
 
-def push(facts: Facts, repository: str, ref: str, sha: str | None = None) -> dict[str, str]:
+def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -> dict[str, str]:
     """Put an image of a build into the registry, under its sha and under the ref's last element; gives what was pushed."""
     name, branch = parse_repository(repository), parse_ref(ref)
     version = parse_version(sha) if sha else secrets.token_hex(20)
     tags = [version, *([branch.last] if is_tag(branch.last) else [])]
-    digest = push_image(account(facts), name, tags)
+    digest = push_image(emulated_account(facts), name, tags)
     return {"repo": name, "ref": ref, "sha": version, "environment": branch.environment, "digest": digest}
 
 
-def report(facts: Facts, token: str, build: Mapping[str, str]) -> dict[str, Any]:
+def report(facts: CloudState, token: str, build: Mapping[str, str]) -> dict[str, Any]:
     """Report a build through the gateway; gives the environment as the gateway answers it."""
     body = {key: build[key] for key in ("repo", "ref", "sha")}
     return dict(json.loads(_call(facts, token, "POST", "newbuild", body)))
 
 
-def retire(facts: Facts, token: str, environment: str) -> None:
+def retire(facts: CloudState, token: str, environment: str) -> None:
     """Say through the gateway that a repository's branch was deleted."""
     _call(facts, token, "DELETE", f"env/{environment}")
 
 
-def addresses(facts: Facts, catalogue: Catalogue, environment: str | None = None) -> list[Address]:
+def addresses(facts: CloudState, catalogue: Catalogue, environment: str | None = None) -> list[ResolvedName]:
     """All public names that resolve now, of one environment or of all."""
     found = []
     for name, values in _records(facts):
         labels = name.removesuffix(f".{facts.domain}").split(".")
         component = catalogue.components.get(labels[0])
         if len(labels) == 2 and component and component.port and environment in {None, labels[1]}:
-            found += [Address(labels[1], labels[0], name, value, component.port) for value in values]
+            found += [ResolvedName(labels[1], labels[0], name, value, component.port) for value in values]
     return sorted(found, key=lambda a: (a.environment, a.component, a.address))
 
 
-def _records(facts: Facts) -> list[tuple[str, Sequence[str]]]:
-    client = account(facts).client("route53")
+def _records(facts: CloudState) -> list[tuple[str, Sequence[str]]]:
+    client = emulated_account(facts).client("route53")
     with aws_errors("read the public names"):
         pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=facts.zone_id)
         sets = [s for page in pages for s in page["ResourceRecordSets"] if s["Type"] == "A"]
     return [(s["Name"].rstrip("."), [r["Value"] for r in s["ResourceRecords"]]) for s in sets]
 
 
-def _call(facts: Facts, token: str, method: str, path: str, body: Mapping[str, str] | None = None) -> str:
+def _call(facts: CloudState, token: str, method: str, path: str, body: Mapping[str, str] | None = None) -> str:
     url = f"{facts.url('gateway')}/gromit/{path}"
     try:
         answer = httpx2.request(method, url, json=body, headers={"Authorization": token}, timeout=_TIMEOUT, trust_env=False)

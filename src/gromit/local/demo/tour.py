@@ -15,12 +15,12 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Conflict, GromitError
 from gromit.local.cloud import control, processes, supervisor
 from gromit.local.cloud import parts as assembly
-from gromit.local.cloud.layout import Facts, Layout, known_facts
+from gromit.local.cloud.layout import CloudPaths, CloudState, require_state
 from gromit.local.demo import release
-from gromit.local.demo.checks import Expected, Witness
-from gromit.local.demo.progress import Course, Display, Step
+from gromit.local.demo.checks import CloudProbe, ExpectedComponent
+from gromit.local.demo.progress import CompletedStep, Display, StepLog
 
-Look = ParamSpec("Look")
+CheckArgs = ParamSpec("CheckArgs")
 
 REPOSITORIES = ("tyk", "tyk-analytics")
 """The two that report builds; their components are public."""
@@ -32,15 +32,15 @@ _LOOK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TourResult:
     """What came of a tour."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[CompletedStep, ...]
     error: GromitError | None
     """Why it ended early."""
 
 
-def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Outcome:
+def run_demo(folder: Path | None, environ: Mapping[str, str], display: Display) -> TourResult:
     """Take the tour in `folder`, or in a fresh one that is removed if all went well. Its cloud is down afterwards in any case.
 
     Raises `Conflict` if there is one already that is up: it is left alone.
@@ -49,24 +49,24 @@ def run(folder: Path | None, environ: Mapping[str, str], display: Display) -> Ou
         _refuse_others(control.folder(folder))
     place = control.folder(folder or Path(tempfile.mkdtemp(prefix="gromit-demo-")))
     shipped = {"GROMIT_CATALOGUE": "", "GROMIT_REPOS": ""}
-    tour = Tour(place, {**environ, **shipped}, Course(display))
+    tour = DemoTour(place, {**environ, **shipped}, StepLog(display))
     error = _taken(tour)
     if error is None and folder is None:
         shutil.rmtree(place.root)
-    return Outcome(tuple(tour.course.steps), error)
+    return TourResult(tuple(tour.course.steps), error)
 
 
 @dataclass(frozen=True, slots=True)
-class Tour:
+class DemoTour:
     """What the steps share."""
 
-    place: Layout
+    place: CloudPaths
     environ: Mapping[str, str]
-    course: Course
+    course: StepLog
     patience: float = 150.0
     """Seconds that a step may wait for what it verifies."""
 
-    def until(self, look: Callable[Look, str], *at: Look.args, **more: Look.kwargs) -> None:
+    def until(self, look: Callable[CheckArgs, str], *at: CheckArgs.args, **more: CheckArgs.kwargs) -> None:
         """Look until nothing is wrong any more. Raises `BackendError` with what still is after the patience is over."""
         deadline, pause = time.monotonic() + self.patience, threading.Event()
         while wrong := look(*at, **more):
@@ -80,15 +80,15 @@ class Tour:
 class _Branch:
     """One branch of two repositories, and how to look at its environment."""
 
-    facts: Facts
-    witness: Witness
+    facts: CloudState
+    witness: CloudProbe
     catalogue: Catalogue
     environment: str
     tokens: Mapping[str, str]
     """Repository to its own token."""
 
-    def expect(self, component: str, version: str) -> Expected:
-        return Expected(self.catalogue.components[component], self.environment, version)
+    def expect(self, component: str, version: str) -> ExpectedComponent:
+        return ExpectedComponent(self.catalogue.components[component], self.environment, version)
 
     def build(self, repository: str, ref: str) -> str:
         """Do what the repository's release workflow does; gives the build's sha."""
@@ -97,14 +97,14 @@ class _Branch:
         return pushed["sha"]
 
 
-def _refuse_others(place: Layout) -> None:
-    record = supervisor.read_record(place.processes)
+def _refuse_others(place: CloudPaths) -> None:
+    record = supervisor.read_supervisor_state(place.processes)
     if record and record.supervisor.alive():
         hint = "give another folder, or none; or bring that one down"
         raise Conflict(f"the local cloud in {place.root} is up: the tour needs one of its own", hint=hint)
 
 
-def _taken(tour: Tour) -> GromitError | None:
+def _taken(tour: DemoTour) -> GromitError | None:
     """Bring a cloud up, take the tour in it, and bring it down; gives what went wrong first. One that did not come up is down."""
     place, course = tour.place, tour.course
     error: GromitError | None = None
@@ -128,11 +128,11 @@ def _taken(tour: Tour) -> GromitError | None:
     return error
 
 
-def _explained(problem: GromitError, place: Layout) -> GromitError:
+def _explained(problem: GromitError, place: CloudPaths) -> GromitError:
     return GromitError(problem.message, hint=problem.hint or f"the logs are in {place.logs}")
 
 
-def _take(tour: Tour) -> None:
+def _take(tour: DemoTour) -> None:
     course, branch = tour.course, _branch(tour)
     with course.step("two repositories report builds of one branch, each with its own token"):
         first, second = (branch.build(r, ref) for r, ref in zip(REPOSITORIES, REFS, strict=True))
@@ -142,15 +142,15 @@ def _take(tour: Tour) -> None:
     _goes_away(tour, branch)
 
 
-def _branch(tour: Tour) -> _Branch:
-    facts = known_facts(tour.place)
+def _branch(tour: DemoTour) -> _Branch:
+    facts = require_state(tour.place)
     labels = {r: f"release workflow of {r}" for r in REPOSITORIES}
     tokens = {r: assembly.new_token(tour.place, tour.environ, r, label) for r, label in labels.items()}
-    witness = Witness(tour.place, facts)
+    witness = CloudProbe(tour.place, facts)
     return _Branch(facts, witness, catalogue_file.load_catalogue(), parse_ref(REFS[0]).environment, tokens)
 
 
-def _comes_up(tour: Tour, branch: _Branch, builds: Mapping[str, str]) -> None:
+def _comes_up(tour: DemoTour, branch: _Branch, builds: Mapping[str, str]) -> None:
     witness, name = branch.witness, branch.environment
     with tour.course.step("the environment is made by terraform, and ready"):
         tour.until(witness.environment, name, "ready")
@@ -168,7 +168,7 @@ def _comes_up(tour: Tour, branch: _Branch, builds: Mapping[str, str]) -> None:
         tour.course.detail = ", ".join(c.name for c in others)
 
 
-def _moves_on(tour: Tour, branch: _Branch, second: str) -> None:
+def _moves_on(tour: DemoTour, branch: _Branch, second: str) -> None:
     witness, untouched = branch.witness, branch.expect(REPOSITORIES[1], second)
     before = witness.task(untouched)
     with tour.course.step(f"{REPOSITORIES[0]} reports a newer build"):
@@ -184,7 +184,7 @@ def _moves_on(tour: Tour, branch: _Branch, second: str) -> None:
             raise BackendError(f"{REPOSITORIES[1]} was restarted by a build of {REPOSITORIES[0]}")
 
 
-def _goes_away(tour: Tour, branch: _Branch) -> None:
+def _goes_away(tour: DemoTour, branch: _Branch) -> None:
     witness, name = branch.witness, branch.environment
     with tour.course.step("the branch is deleted in both repositories"):
         for repository in REPOSITORIES:
@@ -197,8 +197,8 @@ def _goes_away(tour: Tour, branch: _Branch) -> None:
             tour.until(witness.unpublished, expected)
 
 
-def _bring_down(place: Layout, course: Course) -> None:
-    record = supervisor.read_record(place.processes)
+def _bring_down(place: CloudPaths, course: StepLog) -> None:
+    record = supervisor.read_supervisor_state(place.processes)
     below = processes.descendants(record.supervisor.pid) if record and record.supervisor.alive() else []
     control.down(place, course.display.note)
     if alive := [p.pid for p in (*below, *([record.supervisor] if record else [])) if p.alive()]:
@@ -206,5 +206,5 @@ def _bring_down(place: Layout, course: Course) -> None:
     course.detail = f"{len(below)} processes ended"
 
 
-def _url(branch: _Branch, expected: Expected) -> str:
+def _url(branch: _Branch, expected: ExpectedComponent) -> str:
     return f"http://{branch.witness.public_name(expected)}:{expected.component.port}/"

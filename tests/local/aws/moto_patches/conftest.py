@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from gromit.local.aws.moto_patches import apply_mends, remove_mends
+from gromit.local.aws.moto_patches import apply_patches, remove_patches
 
 REGION = "eu-central-1"
 T = TypeVar("T")
@@ -93,16 +93,16 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both[Any]]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half the time of an empty emulator
 
     def observe(look: Callable[[Cloud], Any]) -> tuple[Any, Any]:
-        remove_mends()
+        remove_patches()
         with mock_aws():
             stock = look(Cloud())
-        apply_mends()
+        apply_patches()
         with mock_aws():
             mended = look(Cloud())
         return _plain(stock), _plain(mended)
 
     yield observe
-    remove_mends()
+    remove_patches()
 
 
 def _plain(value: Any) -> Any:

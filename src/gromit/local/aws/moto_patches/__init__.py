@@ -18,58 +18,58 @@ from gromit.local.aws.moto_patches import (
     volumes,
     zones,
 )
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
-MENDS: tuple[Callable[[Mending], None], ...] = (
-    services.remember_flags,
-    services.create_once,
+PATCHES: tuple[Callable[[Patches], None], ...] = (
+    services.keep_service_flags,
+    services.make_creation_idempotent,
     services.roll_deployments,
-    services.drain,
-    services.keep_busy_clusters,
+    services.drain_deleted_services,
+    services.refuse_deleting_busy_clusters,
     services.count_tasks,
-    listings.page_clusters,
-    listings.page_services,
-    listings.page_tasks,
-    listings.name_missing_tasks,
-    tasks.accept_plain_tasks,
-    tasks.stay_running,
-    tasks.address_tasks,
+    listings.paginate_clusters,
+    listings.paginate_services,
+    listings.paginate_tasks,
+    listings.report_missing_tasks,
+    tasks.accept_tasks_without_groups,
+    tasks.do_not_age_tasks,
+    tasks.assign_task_addresses,
     tasks.tag_interfaces,
-    tasks.stop_wholly,
-    network.interfaces_without_names,
-    network.filter_interfaces,
-    network.page_interfaces,
-    network.keep_used_groups,
+    tasks.remove_stopped_interfaces,
+    network.omit_private_dns_name,
+    network.support_interface_filters,
+    network.paginate_interfaces,
+    network.refuse_deleting_used_groups,
     network.refuse_reserved_tags,
-    network.delete_gateways_wholly,
-    instances.show_groups,
-    instances.take_interfaces_along,
-    instances.show_no_address,
-    instances.know_key_pairs,
-    discovery.keep_used_services,
-    discovery.refuse_doubles,
-    discovery.know_namespaces,
-    discovery.take_zones_along,
-    zones.change_wholly,
-    registry.digest_manifests,
+    network.delete_gateway_interfaces,
+    instances.show_instance_security_groups,
+    instances.delete_instance_interfaces,
+    instances.omit_missing_association,
+    instances.require_key_pair,
+    discovery.refuse_deleting_used_services,
+    discovery.refuse_duplicate_services,
+    discovery.resolve_namespace_from_dns_config,
+    discovery.delete_namespace_zones,
+    zones.apply_batches_atomically,
+    registry.use_manifest_digest,
     volumes.delete_policies,
-    buckets.know_tls,
+    buckets.enforce_secure_transport,
 )
 """All mends, in the order in which they are made."""
 
-_made: list[Mending] = []
+_made: list[Patches] = []
 
 
-def apply_mends() -> None:
+def apply_patches() -> None:
     """Mend the emulator in this process, once."""
     if not _made:
-        mending = Mending()
-        for mend in MENDS:
+        mending = Patches()
+        for mend in PATCHES:
             mend(mending)
         _made.append(mending)
 
 
-def remove_mends() -> None:
+def remove_patches() -> None:
     """Put the stock emulator back."""
     while _made:
         _made.pop().undo()

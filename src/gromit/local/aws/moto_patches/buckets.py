@@ -7,10 +7,10 @@ from typing import Any
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 
-def know_tls(mending: Mending) -> None:
+def enforce_secure_transport(mending: Patches) -> None:
     """AWS refuses by a statement about `aws:SecureTransport` what comes without TLS, and nothing else.
 
     The emulator stands for endpoints of AWS that are reached by TLS; the stock one refuses everything that such a statement names.

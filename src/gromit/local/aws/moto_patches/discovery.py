@@ -7,10 +7,10 @@ from moto.core.exceptions import JsonRESTError
 from moto.route53.models import route53_backends
 from moto.servicediscovery.models import ServiceDiscoveryBackend as Backend
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 
-def keep_used_services(mending: Mending) -> None:
+def refuse_deleting_used_services(mending: Patches) -> None:
     """AWS refuses to delete a service with registered instances, and an unknown one."""
 
     def delete_service(stock: Callable[..., Any], backend: Any, service_id: str) -> Any:
@@ -21,7 +21,7 @@ def keep_used_services(mending: Mending) -> None:
     mending.replace(Backend, "delete_service", delete_service)
 
 
-def know_namespaces(mending: Mending) -> None:
+def resolve_namespace_from_dns_config(mending: Patches) -> None:
     """AWS puts a service into the namespace that its `DnsConfig` names, where `NamespaceId` itself is not given."""
 
     def create_service(stock: Callable[..., Any], backend: Any, **kwargs: Any) -> Any:
@@ -31,7 +31,7 @@ def know_namespaces(mending: Mending) -> None:
     mending.replace(Backend, "create_service", create_service)
 
 
-def refuse_doubles(mending: Mending) -> None:
+def refuse_duplicate_services(mending: Patches) -> None:
     """AWS refuses a second service of the same name in a namespace."""
 
     def create_service(stock: Callable[..., Any], backend: Any, **kwargs: Any) -> Any:
@@ -43,7 +43,7 @@ def refuse_doubles(mending: Mending) -> None:
     mending.replace(Backend, "create_service", create_service)
 
 
-def take_zones_along(mending: Mending) -> None:
+def delete_namespace_zones(mending: Patches) -> None:
     """AWS deletes the hosted zone that it made for a namespace together with it."""
 
     def delete_namespace(stock: Callable[..., Any], backend: Any, namespace_id: str) -> Any:

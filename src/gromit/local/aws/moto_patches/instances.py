@@ -7,12 +7,12 @@ from moto.core.serialize import return_if_not_empty
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 _ASSOCIATION = "NetworkInterfaces.InstanceNetworkInterface.Association"
 
 
-def show_groups(mending: Mending) -> None:
+def show_instance_security_groups(mending: Patches) -> None:
     """AWS shows an instance's security groups also where they were given for its network interface."""
 
     def prepare(stock: Callable[..., Any], instance: Any, *args: Any, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ def show_groups(mending: Mending) -> None:
     mending.replace(Instance, "prep_nics", prepare)
 
 
-def take_interfaces_along(mending: Mending) -> None:
+def delete_instance_interfaces(mending: Patches) -> None:
     """AWS deletes the interface that it made for an instance together with it, unless `DeleteOnTermination` says otherwise."""
 
     def prepare(stock: Callable[..., Any], instance: Any, nic_spec: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
@@ -37,7 +37,7 @@ def take_interfaces_along(mending: Mending) -> None:
     mending.replace(Instance, "prep_nics", prepare)
 
 
-def show_no_address(mending: Mending) -> None:
+def omit_missing_association(mending: Patches) -> None:
     """AWS says nothing of an association for an instance's interface that has no public address."""
 
     def describe(stock: Callable[..., Any], response: Any) -> Any:
@@ -48,7 +48,7 @@ def show_no_address(mending: Mending) -> None:
     mending.replace(InstanceResponse, "describe_instances", describe)
 
 
-def know_key_pairs(mending: Mending) -> None:
+def require_key_pair(mending: Patches) -> None:
     """AWS starts no instance with a key pair that is not there."""
 
     def run(stock: Callable[..., Any], backend: Any, *args: Any, **kwargs: Any) -> Any:

@@ -9,13 +9,13 @@ from moto.ecs.exceptions import InvalidParameterException
 from moto.ecs.models import EC2ContainerServiceBackend as Backend
 from moto.ecs.responses import EC2ContainerServiceResponse as Response
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 PAGE = 100
 """Largest page of ListClusters, ListServices and ListTasks, and most tasks of one DescribeTasks."""
 
 
-def page_clusters(mending: Mending) -> None:
+def paginate_clusters(mending: Patches) -> None:
     """AWS lists the clusters that are ACTIVE, at most 100 a page."""
 
     def list_clusters(_stock: Callable[..., Any], response: Any) -> ActionResult:
@@ -25,7 +25,7 @@ def page_clusters(mending: Mending) -> None:
     mending.replace(Response, "list_clusters", list_clusters)
 
 
-def page_services(mending: Mending) -> None:
+def paginate_services(mending: Patches) -> None:
     """AWS lists the ACTIVE services of exactly the named cluster, 10 a page unless `maxResults` (at most 100) says otherwise."""
 
     def list_services(
@@ -47,7 +47,7 @@ def page_services(mending: Mending) -> None:
     mending.replace(Response, "list_services", respond)
 
 
-def page_tasks(mending: Mending) -> None:
+def paginate_tasks(mending: Patches) -> None:
     """AWS lists the tasks of exactly the named cluster and service whose desired status is RUNNING unless asked for STOPPED."""
 
     def list_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:
@@ -67,7 +67,7 @@ def page_tasks(mending: Mending) -> None:
     mending.replace(Response, "list_tasks", list_tasks)
 
 
-def name_missing_tasks(mending: Mending) -> None:
+def report_missing_tasks(mending: Patches) -> None:
     """AWS describes at most 100 tasks of the named cluster, and names those that are not there as failures, MISSING."""
 
     def describe_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:

@@ -11,12 +11,12 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.tags import TagResponse
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 _SMALLEST_PAGE, _LARGEST_PAGE = 5, 1000
 
 
-def interfaces_without_names(mending: Mending) -> None:
+def omit_private_dns_name(mending: Patches) -> None:
     """AWS makes interfaces in a VPC without DNS host names too; they have no private DNS name."""
 
     def start(stock: Callable[..., Any], interface: Any, *args: Any, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ def interfaces_without_names(mending: Mending) -> None:
     mending.replace(NetworkInterface, "__init__", start)
 
 
-def filter_interfaces(mending: Mending) -> None:
+def support_interface_filters(mending: Patches) -> None:
     """AWS filters interfaces by `requester-managed` and `association.public-ip` as well."""
 
     def get_filter_value(stock: Callable[..., Any], interface: Any, filter_name: str, method_name: str | None = None) -> Any:
@@ -41,7 +41,7 @@ def filter_interfaces(mending: Mending) -> None:
     mending.replace(NetworkInterface, "get_filter_value", get_filter_value)
 
 
-def page_interfaces(mending: Mending) -> None:
+def paginate_interfaces(mending: Patches) -> None:
     """AWS gives DescribeNetworkInterfaces in pages of `MaxResults` (5 to 1000), which may not come with interface ids."""
 
     def describe(stock: Callable[..., Any], response: Any) -> ActionResult:
@@ -60,7 +60,7 @@ def page_interfaces(mending: Mending) -> None:
     mending.replace(ElasticNetworkInterfaces, "describe_network_interfaces", describe)
 
 
-def keep_used_groups(mending: Mending) -> None:
+def refuse_deleting_used_groups(mending: Patches) -> None:
     """AWS refuses to delete a security group that a network interface uses."""
 
     def delete(stock: Callable[..., Any], backend: Any, vpc_id: str | None, group_id: str) -> Any:
@@ -71,7 +71,7 @@ def keep_used_groups(mending: Mending) -> None:
     mending.replace(SecurityGroupBackend, "_delete_security_group", delete)
 
 
-def refuse_reserved_tags(mending: Mending) -> None:
+def refuse_reserved_tags(mending: Patches) -> None:
     """AWS refuses tags that begin with `aws:` from its users: so those prove who made a thing."""
 
     def create_tags(stock: Callable[..., Any], response: Any) -> Any:
@@ -82,7 +82,7 @@ def refuse_reserved_tags(mending: Mending) -> None:
     mending.replace(TagResponse, "create_tags", create_tags)
 
 
-def delete_gateways_wholly(mending: Mending) -> None:
+def delete_gateway_interfaces(mending: Patches) -> None:
     """AWS deletes the interface of a NAT gateway together with it: it keeps no security group and no VPC from being deleted."""
 
     def delete_nat_gateway(stock: Callable[..., Any], backend: Any, nat_gateway_id: str) -> Any:

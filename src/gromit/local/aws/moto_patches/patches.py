@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Mending:
+class Patches:
     """The changes made to the emulator in this process; `undo` puts the stock parts back."""
 
     def __init__(self) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from moto.ecr.models import Image
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 
-def digest_manifests(mending: Mending) -> None:
+def use_manifest_digest(mending: Patches) -> None:
     """AWS's digest of an image is the SHA-256 of its manifest: different manifests differ, and a moved tag is seen."""
 
     def create_digest(_stock: Callable[..., Any], image: Any) -> None:

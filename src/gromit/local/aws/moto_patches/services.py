@@ -10,12 +10,12 @@ from moto.ecs.models import Service, Task
 from moto.ecs.responses import EC2ContainerServiceResponse as Response
 from moto.moto_api._internal import mock_random
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 _ROLLED_BY = ("task_definition", "network_configuration", "platform_version", "service_registries", "load_balancers")
 
 
-def remember_flags(mending: Mending) -> None:
+def keep_service_flags(mending: Patches) -> None:
     """AWS gives back flags, grace and `availabilityZoneRebalancing` (by default ENABLED) as CreateService set them.
 
     The deployment circuit breaker is kept for the scheduler as well, unseen: DescribeServices of the emulator has no
@@ -34,7 +34,7 @@ def remember_flags(mending: Mending) -> None:
     mending.replace(Response, "create_service", create_service)
 
 
-def create_once(mending: Mending) -> None:
+def make_creation_idempotent(mending: Patches) -> None:
     """AWS refuses CreateService for a name in use, and CreateCluster for a name in use gives the cluster that is there."""
 
     def create_service(
@@ -55,7 +55,7 @@ def create_once(mending: Mending) -> None:
     mending.replace(Backend, "create_cluster", create_cluster)
 
 
-def roll_deployments(mending: Mending) -> None:
+def roll_deployments(mending: Patches) -> None:
     """AWS answers an UpdateService that changes what tasks run with a new PRIMARY deployment, IN_PROGRESS; the old one is ACTIVE.
 
     A changed desired count belongs to the PRIMARY deployment and claims no running task; `taskDefinition` is always the full ARN.
@@ -78,19 +78,19 @@ def roll_deployments(mending: Mending) -> None:
     mending.replace(Backend, "update_service", update_service)
 
 
-def drain(mending: Mending) -> None:
+def drain_deleted_services(mending: Patches) -> None:
     """AWS keeps a deleted service DRAINING while it still has running tasks; then it is INACTIVE, with nothing desired."""
 
     def delete_service(stock: Callable[..., Any], backend: Any, cluster_name: str, service_name: str, force: bool) -> Any:  # noqa: FBT001 - the emulator's signature
         service = stock(backend, cluster_name, service_name, force)
         service.desired_count = 0
-        service.status = "DRAINING" if live_tasks(backend, service) else "INACTIVE"
+        service.status = "DRAINING" if running_tasks(backend, service) else "INACTIVE"
         return service
 
     mending.replace(Backend, "delete_service", delete_service)
 
 
-def keep_busy_clusters(mending: Mending) -> None:
+def refuse_deleting_busy_clusters(mending: Patches) -> None:
     """AWS refuses DeleteCluster while the cluster has services that are not INACTIVE, or running tasks."""
 
     def delete_cluster(stock: Callable[..., Any], backend: Any, cluster_str: str) -> Any:
@@ -104,7 +104,7 @@ def keep_busy_clusters(mending: Mending) -> None:
     mending.replace(Backend, "delete_cluster", delete_cluster)
 
 
-def count_tasks(mending: Mending) -> None:
+def count_tasks(mending: Patches) -> None:
     """AWS counts a cluster's active services, running and pending tasks as they are."""
 
     def describe_clusters(stock: Callable[..., Any], backend: Any, cluster_names: list[str]) -> Any:
@@ -121,13 +121,13 @@ def count_tasks(mending: Mending) -> None:
     mending.replace(Backend, "describe_clusters", describe_clusters)
 
 
-def live_tasks(backend: Backend, service: Service) -> list[Task]:
+def running_tasks(backend: Backend, service: Service) -> list[Task]:
     """The tasks of a service that have not stopped."""
     tasks = backend.tasks.get(service.cluster_name, {}).values()
     return [t for t in tasks if t.group == f"service:{service.name}" and t.last_status != "STOPPED"]
 
 
-def breaks_circuit(service: Service) -> bool:
+def has_circuit_breaker(service: Service) -> bool:
     """Whether the service's deployment circuit breaker is enabled."""
     return bool(getattr(service, "breaker", False))
 

@@ -14,14 +14,14 @@ from moto.ecs.models import Service, Task
 from moto.ecs.responses import EC2ContainerServiceResponse as Response
 from moto.moto_api import state_manager
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 _NEVER = {"progression": "manual", "times": 10**9}
 _FIRST_USABLE = 4
 """AWS keeps the first four addresses of a subnet, and the last one."""
 
 
-def accept_plain_tasks(mending: Mending) -> None:
+def accept_tasks_without_groups(mending: Patches) -> None:
     """AWS runs a task without security groups (the VPC's default is used) and containers without a memory limit of their own."""
 
     def requirements(stock: Callable[..., Any], definition: Any) -> Any:
@@ -43,7 +43,7 @@ def accept_plain_tasks(mending: Mending) -> None:
     mending.replace(Service, "_validate_network", validate)
 
 
-def stay_running(mending: Mending) -> None:
+def do_not_age_tasks(mending: Patches) -> None:
     """AWS does not age a task because somebody describes it."""
 
     def transition(stock: Callable[..., Any], manager: Any, model_name: str) -> Any:
@@ -52,7 +52,7 @@ def stay_running(mending: Mending) -> None:
     mending.replace(type(state_manager), "get_transition", transition)
 
 
-def address_tasks(mending: Mending) -> None:
+def assign_task_addresses(mending: Patches) -> None:
     """AWS gives a task's interface an address of its subnet, and a public one if `assignPublicIp` is ENABLED.
 
     It also says when a task was made, and names no exit code of a container that has not ended.
@@ -64,7 +64,7 @@ def address_tasks(mending: Mending) -> None:
         for container in task.containers:
             container.exitCode = None
         for interface in interfaces(task):
-            _give_address(interface, free_address(interface.subnet))
+            _give_address(interface, next_free_address(interface.subnet))
             interface.requester_managed, interface.delete_on_termination = True, True
             attachment = task.attachments[0]
             interface.description = f"{task.cluster_arn.rsplit(':', 1)[0]}:attachment/{attachment['id']}"
@@ -77,7 +77,7 @@ def address_tasks(mending: Mending) -> None:
     mending.replace(Task, "__init__", start)
 
 
-def tag_interfaces(mending: Mending) -> None:
+def tag_interfaces(mending: Patches) -> None:
     """AWS tags interfaces of tasks with managed tags: `aws:ecs:clusterName` and, where a service runs it, `aws:ecs:serviceName`."""
 
     def run_task(stock: Callable[..., Any], response: Any) -> Any:
@@ -96,12 +96,12 @@ def tag_interfaces(mending: Mending) -> None:
     mending.replace(Task, "__init__", start)
 
 
-def stop_wholly(mending: Mending) -> None:
+def remove_stopped_interfaces(mending: Patches) -> None:
     """AWS removes the interface of a task that has stopped, and says when and on whose request it stopped."""
 
     def stop_task(stock: Callable[..., Any], backend: Any, cluster_str: str, task_str: str, reason: str) -> Any:
         task = stock(backend, cluster_str, task_str, reason)
-        end_task(task, reason or "Task stopped by user", "UserInitiated")
+        mark_stopped(task, reason or "Task stopped by user", "UserInitiated")
         return task
 
     mending.replace(Backend, "stop_task", stop_task)
@@ -114,7 +114,7 @@ def interfaces(task: Task) -> list[NetworkInterface]:
     return [enis[i] for i in ids if i in enis]
 
 
-def end_task(task: Task, reason: str, code: str) -> None:
+def mark_stopped(task: Task, reason: str, code: str) -> None:
     """Make a task STOPPED, with AWS's reason and stop code, and remove its interface."""
     task.last_status = task.desired_status = "STOPPED"
     task.stopped_reason, task.stop_code, task.stopped_at = reason, code, utcnow()
@@ -125,7 +125,7 @@ def end_task(task: Task, reason: str, code: str) -> None:
         interface.ec2_backend.tags.pop(interface.id, None)
 
 
-def free_address(subnet: Subnet) -> str:
+def next_free_address(subnet: Subnet) -> str:
     """The next free address of a subnet; addresses come round only after all others, so that none is soon another's.
 
     Raises `OverflowError` if there is none.

@@ -4,10 +4,10 @@ from typing import Any
 
 from moto.efs.responses import EFSResponse
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 
-def delete_policies(mending: Mending) -> None:
+def delete_policies(mending: Patches) -> None:
     """AWS takes a file system's policy away again (DeleteFileSystemPolicy), and then knows of none."""
 
     def delete_file_system_policy(answer: Any) -> tuple[str, dict[str, str]]:

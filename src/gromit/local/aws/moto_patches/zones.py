@@ -7,13 +7,13 @@ from typing import Any
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import ChangeList, FakeZone, Route53Backend
 
-from gromit.local.aws.moto_patches.patches import Mending
+from gromit.local.aws.moto_patches.patches import Patches
 
 _CHARACTERS = 32_000
 _Key = tuple[str, str, str | None]
 
 
-def change_wholly(mending: Mending) -> None:
+def apply_batches_atomically(mending: Patches) -> None:
     """AWS makes a batch of changes wholly or not at all, and by what is in the zone now.
 
     It refuses to create what is there, and to delete what is not there exactly so, and batches with more than 32,000 characters in
