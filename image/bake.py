@@ -71,9 +71,15 @@ def verify(archive: Path, wanted: str) -> None:
     """Compare an archive with its hash. Raises `Refused` if they differ, or if the hash is malformed."""
     scheme = wanted.partition(":")[0]
     if scheme not in {"zh", "h1"}:
-        raise Refused(f"{wanted} is no hash of terraform's: write zh:HEX (SHA-256 of the archive) or h1:BASE64 (of its content)")
+        raise Refused(
+            f"{wanted} is no hash of terraform's: write zh:HEX (SHA-256 of the archive) or h1:BASE64 (of its content)"
+        )
     with archive.open("rb") as file:
-        found = f"zh:{hashlib.file_digest(file, 'sha256').hexdigest()}" if scheme == "zh" else content_hash(_members(archive))
+        found = (
+            f"zh:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            if scheme == "zh"
+            else content_hash(_members(archive))
+        )
     if found != wanted:
         raise Refused(f"what was downloaded has the hash {found}, not {wanted}")
 
@@ -116,7 +122,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bake.py", description="Put terraform and its provider into the image.")
+    parser = argparse.ArgumentParser(
+        prog="bake.py", description="Put terraform and its provider into the image."
+    )
     kinds = parser.add_subparsers(dest="what", required=True)
     program = kinds.add_parser("program", help="the program itself")
     program.add_argument("--name", required=True, help="its name in the archive: terraform or tofu")

@@ -42,7 +42,9 @@ def called(words: list[str]) -> tuple[str, "Settings"]:
     Raises `click.ClickException` or `GromitError` for an invalid call.
     """
     loose = {"ignore_unknown_options": True, "allow_extra_args": True}
-    with cli.Command("any", context_settings=loose, add_help_option=False).make_context("gromit", words) as context:
+    with cli.Command("any", context_settings=loose, add_help_option=False).make_context(
+        "gromit", words
+    ) as context:
         return next(iter(context.args), ""), context.ensure_object(cli.CliContext).settings
 
 
@@ -61,14 +63,18 @@ def ask(url: str) -> None:
     trust = ssl.create_default_context()
     trust.check_hostname = False  # the certificate names the public address, not this one
     trust.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+    )
     opener.open(url, timeout=_TIMEOUT_S).close()
 
 
 def main(pid: str = "1") -> int:
     """Return 0 if the process `pid` is healthy, or 1 with the reason on standard error."""
     try:
-        words = arguments(Path("/proc", pid, "cmdline").read_text(encoding="utf-8").split("\0")[:-1])
+        words = arguments(
+            Path("/proc", pid, "cmdline").read_text(encoding="utf-8").split("\0")[:-1]
+        )
         if words is None:
             return 0
         url = address(*called(words))

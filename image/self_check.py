@@ -16,12 +16,21 @@ from pathlib import Path
 
 from gromit import log
 from gromit.adapters.terraform.process import ProcessResult, StopPolicy, run_process
-from gromit.adapters.terraform.session import PreparedRun, SessionDeps, TerraformConfig, TerraformSession
+from gromit.adapters.terraform.session import (
+    PreparedRun,
+    SessionDeps,
+    TerraformConfig,
+    TerraformSession,
+)
 from gromit.config.load import load_settings
 from gromit.core.stack.terraform import Backend, TerraformCall
 from gromit.errors import GromitError
 
-_STEPS = (("version",), ("init", "-backend=false", "-input=false", "-no-color"), ("validate", "-no-color"))
+_STEPS = (
+    ("version",),
+    ("init", "-backend=false", "-input=false", "-no-color"),
+    ("validate", "-no-color"),
+)
 _WORTH_PRINTING = re.compile(r"(Terraform|OpenTofu) v|- Installed |Success!")
 
 
@@ -36,7 +45,9 @@ def check(session: TerraformSession, folder: Path) -> list[str]:
         for arguments in _STEPS:
             ended = _run(session, ready, arguments, folder, said)
             if ended.code != 0:
-                raise GromitError(f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}")
+                raise GromitError(
+                    f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}"
+                )
     return said
 
 
@@ -52,11 +63,18 @@ def main() -> int:
             command=chosen.command,
             mirror=chosen.mirror,
         )
-        session = TerraformSession(setup, SessionDeps(environ=os.environ, mask=str, rescue=lambda _name, _text: ""))
+        session = TerraformSession(
+            setup, SessionDeps(environ=os.environ, mask=str, rescue=lambda _name, _text: "")
+        )
         try:
             said = check(session, Path(made, "stack"))
         except GromitError as error:
-            print(f"self check: {error}", *([f"  hint: {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+            print(
+                f"self check: {error}",
+                *([f"  hint: {error.hint}"] if error.hint else []),
+                sep="\n",
+                file=sys.stderr,
+            )
             return 1
         finally:
             session.close()
@@ -64,9 +82,19 @@ def main() -> int:
     return 0
 
 
-def _run(session: TerraformSession, ready: PreparedRun, arguments: tuple[str, ...], folder: Path, said: list[str]) -> ProcessResult:
-    call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform"))
-    leash = StopPolicy(timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted)
+def _run(
+    session: TerraformSession,
+    ready: PreparedRun,
+    arguments: tuple[str, ...],
+    folder: Path,
+    said: list[str],
+) -> ProcessResult:
+    call = TerraformCall(
+        cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform")
+    )
+    leash = StopPolicy(
+        timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted
+    )
     return run_process(session.launch(ready, arguments, call, folder), leash, said.append)
 
 

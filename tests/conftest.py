@@ -8,10 +8,14 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 # How long an example takes depends on the machine and on what else runs there: what is too slow shows in the suite's own time.
-settings.register_profile("gromit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile(
+    "gromit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
 settings.load_profile("gromit")
 # Servers that other tests keep running in this process log, too: never to standard output, which commands print results to.
-structlog.configure(logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger)
+structlog.configure(
+    logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger
+)
 
 
 @pytest.fixture(autouse=True)

@@ -27,15 +27,23 @@ def test_a_module_is_not_too_long(module: Path) -> None:
 
 
 def test_a_function_is_not_too_long(module: Path) -> None:
-    functions = (n for n in ast.walk(_tree(module)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-    lengths = {f"{n.name} in line {n.lineno}": (n.end_lineno or n.lineno) - n.lineno + 1 for n in functions}
+    functions = (
+        n for n in ast.walk(_tree(module)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    lengths = {
+        f"{n.name} in line {n.lineno}": (n.end_lineno or n.lineno) - n.lineno + 1 for n in functions
+    }
     assert {name: length for name, length in lengths.items() if length > FUNCTION_LINES} == {}
 
 
 def test_everything_public_has_a_docstring(module: Path) -> None:
     tree = _tree(module)
     assert ast.get_docstring(tree), "the module itself has none"
-    assert [f"{name} in line {node.lineno}" for name, node in _public(tree, "") if not ast.get_docstring(node)] == []
+    assert [
+        f"{name} in line {node.lineno}"
+        for name, node in _public(tree, "")
+        if not ast.get_docstring(node)
+    ] == []
 
 
 @pytest.mark.xdist_group("house")

@@ -109,19 +109,27 @@ class Answer:
 # -- the report -------------------------------------------------------------------------------------------------------------------
 
 
-def decide(event: str, payload: Mapping[str, Any], variables: Mapping[str, str]) -> Build | Gone | Nothing:
+def decide(
+    event: str, payload: Mapping[str, Any], variables: Mapping[str, str]
+) -> Build | Gone | Nothing:
     """Return the report of an event. Raises `Wrong` for an event that names no branch."""
     if event == "push":
         return _pushed(payload)
     if event == "delete":
-        return Gone(payload["ref"]) if payload["ref_type"] == "branch" else Nothing("a tag was deleted, not a branch")
+        return (
+            Gone(payload["ref"])
+            if payload["ref_type"] == "branch"
+            else Nothing("a tag was deleted, not a branch")
+        )
     if event == "create":
         return Nothing("a new branch gets its environment with its first build")
     if event == "pull_request":
         return _pulled(payload)
     if event in {"workflow_dispatch", "schedule"}:
         return _build(variables["GITHUB_REF"], variables["GITHUB_SHA"])
-    raise Wrong(f"the event {event} does not say which branch was built: use push, pull_request, workflow_dispatch or delete")
+    raise Wrong(
+        f"the event {event} does not say which branch was built: use push, pull_request, workflow_dispatch or delete"
+    )
 
 
 def _pushed(payload: Mapping[str, Any]) -> Build | Nothing:
@@ -133,7 +141,9 @@ def _pushed(payload: Mapping[str, Any]) -> Build | Nothing:
 def _pulled(payload: Mapping[str, Any]) -> Build | Nothing:
     head, base = payload["pull_request"]["head"], payload["pull_request"]["base"]
     if payload["action"] == "closed":
-        return Nothing("a closed pull request still has its branch: the event delete reports its deletion")
+        return Nothing(
+            "a closed pull request still has its branch: the event delete reports its deletion"
+        )
     if head["repo"] is None or head["repo"]["id"] != base["repo"]["id"]:
         return Nothing("the pull request comes from a fork, and forks get no environment")
     return Build(BRANCH + head["ref"], head["sha"])
@@ -148,11 +158,15 @@ def _build(ref: str, sha: str) -> Build | Nothing:
 
 def request_for(report: Build | Gone, url: str, repository: str) -> Request:
     """Build the request to the gateway, still without a token."""
-    ref = report.ref.replace("%", "%25")  # refs on the wire may be URL-encoded, so a percent sign must be
+    ref = report.ref.replace(
+        "%", "%25"
+    )  # refs on the wire may be URL-encoded, so a percent sign must be
     if isinstance(report, Gone):
         return Request(f"{url}/gromit/env/{quote(ref, safe='')}", method="DELETE")
     body = json.dumps({"repo": repository, "ref": ref, "sha": report.sha}).encode()
-    return Request(f"{url}/gromit/newbuild", body, {"Content-Type": "application/json"}, method="POST")
+    return Request(
+        f"{url}/gromit/newbuild", body, {"Content-Type": "application/json"}, method="POST"
+    )
 
 
 class _AsItCame(HTTPErrorProcessor):
@@ -174,7 +188,10 @@ def send(request: Request) -> Answer:
     """
     try:
         with _OPENER.open(request, timeout=ATTEMPT_S) as got:
-            answer, retry_after = Answer(got.status, got.read(ANSWER_BYTES)), got.headers.get("Retry-After")
+            answer, retry_after = (
+                Answer(got.status, got.read(ANSWER_BYTES)),
+                got.headers.get("Retry-After"),
+            )
     except (OSError, HTTPException) as error:
         if isinstance(getattr(error, "reason", None), SSLCertVerificationError):
             raise Wrong(f"the certificate of {request.host} is not trusted: {error}") from None
@@ -203,11 +220,21 @@ def token_of(variables: Mapping[str, str], audience: str) -> str:
     given = variables.get("NOTIFY_TOKEN", "").strip()
     if given:
         return _sendable(given)
-    url, secret = variables.get("ACTIONS_ID_TOKEN_REQUEST_URL"), variables.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    url, secret = (
+        variables.get("ACTIONS_ID_TOKEN_REQUEST_URL"),
+        variables.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+    )
     if not url or not secret:
-        raise Wrong("there is no token: give the job `permissions: {id-token: write}`, or set the input token")
+        raise Wrong(
+            "there is no token: give the job `permissions: {id-token: write}`, or set the input token"
+        )
     joint = "&" if "?" in url else "?"
-    answer = send(Request(f"{url}{joint}audience={quote(audience, safe='')}", headers={"Authorization": f"bearer {secret}"}))
+    answer = send(
+        Request(
+            f"{url}{joint}audience={quote(audience, safe='')}",
+            headers={"Authorization": f"bearer {secret}"},
+        )
+    )
     value = answer.json().get("value")
     if answer.status != 200 or not isinstance(value, str):
         raise Wrong(f"GitHub issued no OIDC token for this job (status {answer.status})")
@@ -220,7 +247,9 @@ def _sendable(token: str) -> str:
     return token
 
 
-def deliver(request: Request, variables: Mapping[str, str], audience: str, patience_s: float) -> Answer:
+def deliver(
+    request: Request, variables: Mapping[str, str], audience: str, patience_s: float
+) -> Answer:
     """Repeat a request until the gateway answers. Raises `Busy` when time is over.
 
     Each attempt gets a new token, because OIDC tokens are valid for minutes only.
@@ -253,7 +282,9 @@ def conclude(report: Build | Gone, answer: Answer, variables: Mapping[str, str])
         say(f"this repository's builds of {report.ref} are retired")
         put_out(variables, outcome="retired")
         return REPORTED
-    if isinstance(report, Gone) and (answer.status == 404 or (answer.status == 403 and NOT_REPORTED in answer.error())):
+    if isinstance(report, Gone) and (
+        answer.status == 404 or (answer.status == 403 and NOT_REPORTED in answer.error())
+    ):
         say(f"there is nothing to retire: {answer.error()}")
         put_out(variables, outcome="nothing")
         return REPORTED
@@ -275,7 +306,9 @@ def fail(text: str) -> None:
 
 
 def _line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text).replace("##[", "# [")[:SHOWN]  # ##[ starts a command anywhere
+    return "".join(c if c.isprintable() else " " for c in text).replace("##[", "# [")[
+        :SHOWN
+    ]  # ##[ starts a command anywhere
 
 
 def put_out(variables: Mapping[str, str], **outputs: str) -> None:
@@ -283,7 +316,11 @@ def put_out(variables: Mapping[str, str], **outputs: str) -> None:
     path = variables.get("GITHUB_OUTPUT")
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.writelines(f"{k}={v}\n" for k, v in outputs.items() if v.replace("-", "").isalnum() and v.isascii())
+            file.writelines(
+                f"{k}={v}\n"
+                for k, v in outputs.items()
+                if v.replace("-", "").isalnum() and v.isascii()
+            )
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------------------
@@ -297,11 +334,26 @@ def gateway_url(variables: Mapping[str, str]) -> str:
     url = variables.get("NOTIFY_URL", "").strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        odd = parts.username or parts.query or parts.fragment or parts.port == 0 or not url.isprintable() or " " in url
+        odd = (
+            parts.username
+            or parts.query
+            or parts.fragment
+            or parts.port == 0
+            or not url.isprintable()
+            or " " in url
+        )
     except ValueError:
         parts, odd = urlsplit(""), True
-    if odd or not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
-        raise Wrong("the input url is not the address of a gateway: write it like https://gateway.example.com")
+    if (
+        odd
+        or not parts.hostname
+        or not (
+            parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+        )
+    ):
+        raise Wrong(
+            "the input url is not the address of a gateway: write it like https://gateway.example.com"
+        )
     return url
 
 

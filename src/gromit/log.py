@@ -9,7 +9,13 @@ from typing import Any
 import structlog
 
 TRACE = 5
-LEVELS = {"trace": TRACE, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+LEVELS = {
+    "trace": TRACE,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
 _LONGEST = 2000
 _LONGEST_TRACE = 20_000
 
@@ -41,7 +47,11 @@ def configure_logging(level: str, form: str) -> None:
         else structlog.processors.JSONRenderer(default=str)
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
@@ -52,11 +62,21 @@ def configure_logging(level: str, form: str) -> None:
         _clean,
         renderer,
     ]
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
+    )
     logging.addLevelName(TRACE, "TRACE")
     logging.root.handlers = [handler]
     set_level(level)
-    for noisy in ("botocore", "boto3", "urllib3", "httpcore", "httpx2", "httpcore2", "uvicorn.access"):
+    for noisy in (
+        "botocore",
+        "boto3",
+        "urllib3",
+        "httpcore",
+        "httpx2",
+        "httpcore2",
+        "uvicorn.access",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

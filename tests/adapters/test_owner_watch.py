@@ -28,7 +28,13 @@ UNREADABLE = Path("/proc/sys/vm/compact_memory")  # write-only even for root
 
 def found(owner: Owner | None, **changes: Any) -> FoundLock:
     plain = FoundLock(
-        environment="app-test", id=LOCK, etag='"1"', who="gromit@worker-1", operation="apply", created="2026-01-31", owner=owner
+        environment="app-test",
+        id=LOCK,
+        etag='"1"',
+        who="gromit@worker-1",
+        operation="apply",
+        created="2026-01-31",
+        owner=owner,
     )
     return replace(plain, **changes)
 
@@ -36,7 +42,9 @@ def found(owner: Owner | None, **changes: Any) -> FoundLock:
 def started(**environ: str) -> subprocess.Popen[bytes]:
     """A process that waits for its end; its environment is its own as soon as it runs."""
     argv = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environ})
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environ}
+    )
     assert process.stdout is not None
     process.stdout.readline()
     return process
@@ -88,7 +96,10 @@ def test_a_killed_worker_is_dead_with_the_proof_named(worker: subprocess.Popen[b
 def test_a_zombie_is_dead(worker: subprocess.Popen[bytes]) -> None:
     owner = owner_of(worker)
     worker.kill()
-    wait_for("a zombie", lambda: Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_for(
+        "a zombie",
+        lambda: Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z",
+    )
     assert ProcessOwnerWatch().judge(found(owner)).dead
 
 
@@ -97,7 +108,9 @@ def test_a_pid_that_is_used_again_is_not_the_worker() -> None:
     assert ProcessOwnerWatch().judge(found(replace(me, started=me.started - 1))).dead
 
 
-def test_a_dead_worker_whose_terraform_goes_on_is_not_dead_yet(worker: subprocess.Popen[bytes]) -> None:
+def test_a_dead_worker_whose_terraform_goes_on_is_not_dead_yet(
+    worker: subprocess.Popen[bytes],
+) -> None:
     owner = owner_of(worker)
     survivor = started(GROMIT_LOCK_ID=LOCK)
     ended(worker)
@@ -126,7 +139,9 @@ def test_what_works_under_another_lock_does_not_count(worker: subprocess.Popen[b
         ({"user": ""}, "another user"),
     ],
 )
-def test_what_cannot_be_seen_is_not_proven(worker: subprocess.Popen[bytes], changes: dict[str, str], why: str) -> None:
+def test_what_cannot_be_seen_is_not_proven(
+    worker: subprocess.Popen[bytes], changes: dict[str, str], why: str
+) -> None:
     owner = replace(owner_of(worker), **changes)  # type: ignore[arg-type]  # the changed fields are strings
     ended(worker)
     verdict = ProcessOwnerWatch().judge(found(owner))
@@ -149,7 +164,14 @@ def test_a_lock_without_an_id_is_never_broken(worker: subprocess.Popen[bytes]) -
 
 # ── a made-up /proc ──────────────────────────────────────────────────────────────────────────────
 
-DEAD = Owner(boot_id="boot", pid_namespace="pid:[7]", pid=99, started=500, host="worker-1", user=f"user:[8]:{os.getuid()}")
+DEAD = Owner(
+    boot_id="boot",
+    pid_namespace="pid:[7]",
+    pid=99,
+    started=500,
+    host="worker-1",
+    user=f"user:[8]:{os.getuid()}",
+)
 
 
 @pytest.fixture
@@ -164,11 +186,21 @@ def proc(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def process(proc: Path, pid: int, *, state: str = "S", flags: int = 0, threads: int = 1, started_at: int = 600) -> Path:
+def process(
+    proc: Path,
+    pid: int,
+    *,
+    state: str = "S",
+    flags: int = 0,
+    threads: int = 1,
+    started_at: int = 600,
+) -> Path:
     folder = proc / str(pid)
     folder.mkdir()
     before, between = f"1 1 1 0 -1 {flags}", " ".join("0" * 10)
-    (folder / "stat").write_text(f"{pid} (a (strange) name) {state} {before} {between} {threads} 0 {started_at} 0 0\n")
+    (folder / "stat").write_text(
+        f"{pid} (a (strange) name) {state} {before} {between} {threads} 0 {started_at} 0 0\n"
+    )
     (folder / "environ").write_bytes(b"PATH=/bin\0")
     return folder
 
@@ -250,8 +282,12 @@ def test_a_proc_that_cannot_be_read_proves_nothing(proc: Path) -> None:
 ELSEWHERE = replace(DEAD, boot_id="of the other task", ecs_task=TASK)
 
 
-def verdict_of_ecs(answer: dict[str, Any] | None, error: str = "ClusterNotFoundException") -> Verdict:
-    ecs = boto3.client("ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+def verdict_of_ecs(
+    answer: dict[str, Any] | None, error: str = "ClusterNotFoundException"
+) -> Verdict:
+    ecs = boto3.client(
+        "ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     with Stubber(ecs) as stub:
         if answer is None:
             stub.add_client_error("describe_tasks", error)
@@ -268,7 +304,9 @@ def asked_ecs(answer: dict[str, Any] | None) -> tuple[bool, str]:
 
 
 def test_the_worker_of_a_stopped_task_is_dead() -> None:
-    dead, reason = asked_ecs({"tasks": [{"taskArn": TASK, "lastStatus": "STOPPED"}], "failures": []})
+    dead, reason = asked_ecs(
+        {"tasks": [{"taskArn": TASK, "lastStatus": "STOPPED"}], "failures": []}
+    )
     assert dead
     assert TASK in reason
 
@@ -294,14 +332,18 @@ def test_the_worker_of_any_other_task_may_live(status: str) -> None:
         {"tasks": [{"taskArn": f"{TASK}0", "lastStatus": "STOPPED"}], "failures": []},
     ],
 )
-def test_an_ecs_that_does_not_answer_the_question_proves_nothing(answer: dict[str, Any] | None) -> None:
+def test_an_ecs_that_does_not_answer_the_question_proves_nothing(
+    answer: dict[str, Any] | None,
+) -> None:
     assert not asked_ecs(answer)[0]
 
 
 def test_a_task_cannot_be_asked_for_without_ecs_or_a_cluster_in_its_name() -> None:
     assert not ProcessOwnerWatch().judge(found(ELSEWHERE)).dead
     old = replace(ELSEWHERE, ecs_task="arn:aws:ecs:eu-central-1:123456789012:task/0a1b2c")
-    ecs = boto3.client("ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    ecs = boto3.client(
+        "ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     with Stubber(ecs):
         assert not ProcessOwnerWatch(ecs=ecs).judge(found(old)).dead
 
@@ -310,7 +352,9 @@ class _Metadata(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'{"TaskARN": "%s"}' % TASK.encode() if self.path == "/v4/abc/task" else b"no json")
+        self.wfile.write(
+            b'{"TaskARN": "%s"}' % TASK.encode() if self.path == "/v4/abc/task" else b"no json"
+        )
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
@@ -333,5 +377,8 @@ def test_a_worker_learns_its_task_from_ecs(metadata: str) -> None:
 
 
 def test_a_worker_whose_task_is_not_known_goes_on_without(metadata: str) -> None:
-    assert own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/other"}, sleep=lambda _: None) is None
+    assert (
+        own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": f"{metadata}/other"}, sleep=lambda _: None)
+        is None
+    )
     assert own_task_arn({"ECS_CONTAINER_METADATA_URI_V4": "http://example.com/v4/abc"}) is None

@@ -53,7 +53,9 @@ def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
         "with exclusive(Path(sys.argv[1])):\n    open(sys.argv[2], 'a').write('other')\n"
     )
     with file_lock(lock):
-        other = subprocess.Popen([sys.executable, "-c", script, lock, order], stdout=subprocess.PIPE, text=True)
+        other = subprocess.Popen(
+            [sys.executable, "-c", script, lock, order], stdout=subprocess.PIPE, text=True
+        )
         assert other.stdout is not None
         assert other.stdout.readline() == "up\n"
         order.write_text("first ")

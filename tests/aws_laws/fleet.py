@@ -22,7 +22,9 @@ class Fleet:
         """`client` gives clients of the emulator, which has to live in this process."""
         self.ecs, self.ec2 = client("ecs"), client("ec2")
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        self.subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/16")["Subnet"]["SubnetId"]
+        self.subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/16")["Subnet"][
+            "SubnetId"
+        ]
         self.definition: str = self.ecs.register_task_definition(
             family="app",
             networkMode="awsvpc",
@@ -32,11 +34,26 @@ class Fleet:
             containerDefinitions=[{"name": "app", "image": "app:1", "memory": 512}],
         )["taskDefinition"]["taskDefinitionArn"]
 
-    def run(self, environment: str, service: str, *, count: int = 1, public: bool = True, tagged: bool = True) -> list[str]:
+    def run(
+        self,
+        environment: str,
+        service: str,
+        *,
+        count: int = 1,
+        public: bool = True,
+        tagged: bool = True,
+    ) -> list[str]:
         """Run tasks of a service, which is made on the way; gives their public addresses, or private ones if they have no other."""
         self.ecs.create_cluster(clusterName=environment)
-        network = {"awsvpcConfiguration": {"subnets": [self.subnet], "assignPublicIp": "ENABLED" if public else "DISABLED"}}
-        if service not in {a.rsplit("/", 1)[-1] for a in self.ecs.list_services(cluster=environment)["serviceArns"]}:
+        network = {
+            "awsvpcConfiguration": {
+                "subnets": [self.subnet],
+                "assignPublicIp": "ENABLED" if public else "DISABLED",
+            }
+        }
+        if service not in {
+            a.rsplit("/", 1)[-1] for a in self.ecs.list_services(cluster=environment)["serviceArns"]
+        }:
             self.ecs.create_service(
                 cluster=environment,
                 serviceName=service,
@@ -59,7 +76,9 @@ class Fleet:
             addresses += [self._address(t) for t in tasks]
         return addresses
 
-    def set_status(self, environment: str, address: str, *, last: str = "RUNNING", desired: str = "RUNNING") -> None:
+    def set_status(
+        self, environment: str, address: str, *, last: str = "RUNNING", desired: str = "RUNNING"
+    ) -> None:
         """Let ECS say this of the task at a public address."""
         for task in get_backend("ecs")[DEFAULT_ACCOUNT_ID][REGION].tasks[environment].values():
             shown = self.ecs.describe_tasks(cluster=environment, tasks=[task.task_arn])["tasks"]
@@ -78,7 +97,9 @@ class Fleet:
         ec2 = get_backend("ec2")[DEFAULT_ACCOUNT_ID][REGION]
         for number, environment in enumerate(environments):
             private = f"10.0.{number >> 8}.{number & 255}"
-            eni = ec2.create_network_interface(self.subnet, private, tags={CLUSTER_TAG: environment, SERVICE_TAG: service})
+            eni = ec2.create_network_interface(
+                self.subnet, private, tags={CLUSTER_TAG: environment, SERVICE_TAG: service}
+            )
             eni.status, eni.requester_managed = "in-use", True
             eni.public_ip = address_of(number)
 
@@ -89,6 +110,8 @@ class Fleet:
 
     def _address(self, task: dict[str, Any]) -> str:
         details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
-        found = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])["NetworkInterfaces"][0]
+        found = self.ec2.describe_network_interfaces(
+            NetworkInterfaceIds=[details["networkInterfaceId"]]
+        )["NetworkInterfaces"][0]
         address: str = found.get("Association", {}).get("PublicIp", found["PrivateIpAddress"])
         return address

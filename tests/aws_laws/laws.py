@@ -123,7 +123,15 @@ class Laws:
         """A client that no law holds, and nobody counts."""
         return _session().client(service)  # type: ignore[call-overload]
 
-    def fail(self, operation: str, code: str = "Throttling", *, times: int = 1, skip: int = 0, after: bool = False) -> None:
+    def fail(
+        self,
+        operation: str,
+        code: str = "Throttling",
+        *,
+        times: int = 1,
+        skip: int = 0,
+        after: bool = False,
+    ) -> None:
         """Let the next calls of an operation (`route53.ListResourceRecordSets`) fail."""
         self.faults.append(Fault(operation, code, times, skip, after))
 
@@ -148,7 +156,11 @@ class Laws:
             return _error(operation, request.url, fault.code)
         if not self._granted(operation):
             self.throttled += 1
-            return _error(operation, request.url, "ThrottlingException" if operation.startswith("ecs") else "Throttling")
+            return _error(
+                operation,
+                request.url,
+                "ThrottlingException" if operation.startswith("ecs") else "Throttling",
+            )
         answer: AWSResponse | None = botocore_stubber(event_name, request)
         return answer
 
@@ -165,7 +177,9 @@ class Laws:
 
     def _granted(self, operation: str) -> bool:
         buckets = self.buckets.get(operation.partition(".")[0], [])
-        return all(b.take(self.clock_s) for b in buckets if not b.operations or operation in b.operations)
+        return all(
+            b.take(self.clock_s) for b in buckets if not b.operations or operation in b.operations
+        )
 
 
 @contextmanager

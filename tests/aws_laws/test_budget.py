@@ -21,7 +21,11 @@ from tests.fakes.dns import FakeEnvironments
 DOMAIN = "dev.example.com"
 CATALOGUE = Catalogue({"tyk": Component(name="tyk", repository="tyk", port=8181, public=True)})
 OWN_RECORDS = 2  # SOA and NS
-INTERFACES, LIST, CHANGE = "ec2.DescribeNetworkInterfaces", "route53.ListResourceRecordSets", "route53.ChangeResourceRecordSets"
+INTERFACES, LIST, CHANGE = (
+    "ec2.DescribeNetworkInterfaces",
+    "route53.ListResourceRecordSets",
+    "route53.ChangeResourceRecordSets",
+)
 CLUSTERS, TASKS, DETAILS = "ecs.DescribeClusters", "ecs.ListTasks", "ecs.DescribeTasks"
 
 
@@ -32,13 +36,21 @@ class Scene:
         self.laws = laws
         self.fleet = Fleet(laws.free)
         route53 = laws.free("route53")
-        self.zone_id: str = route53.create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        self.zone_id: str = route53.create_hosted_zone(Name=DOMAIN, CallerReference="x")[
+            "HostedZone"
+        ]["Id"]
         self.wanted = FakeEnvironments()
         self.keeper = Chitragupta(
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
             zone=Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock),
-            policy=DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
+            policy=DnsPolicy(
+                domain=DOMAIN,
+                ttl=10,
+                components=frozenset({"tyk"}),
+                delete_percent=30,
+                delete_free=10,
+            ),
         )
 
     def run(self) -> dict[str, int]:
@@ -57,7 +69,9 @@ class Scene:
         tasks = [PublicTask(e, "tyk", address_of(n)) for n, e in enumerate(names)]
         if running:
             self.fleet.bare_interfaces(names)
-        changes = plan(desired_records(tasks, DOMAIN, 10, self.wanted.rows), (), DOMAIN, self.wanted.rows)
+        changes = plan(
+            desired_records(tasks, DOMAIN, 10, self.wanted.rows), (), DOMAIN, self.wanted.rows
+        )
         self.keeper.zone.apply(changes, lambda _line: None)
 
 
@@ -72,11 +86,16 @@ def pages(records: int) -> int:
     return math.ceil((records + OWN_RECORDS) / 300)
 
 
-@pytest.mark.parametrize("environments", [0, 1, 149, 150, pytest.param(1001, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "environments", [0, 1, 149, 150, pytest.param(1001, marks=pytest.mark.long)]
+)
 def test_an_unchanged_world_costs_only_the_two_listings(scene: Scene, environments: int) -> None:
     scene.publish(environments)
     calls = scene.run()
-    assert calls == {INTERFACES: max(1, math.ceil(environments / 1000)), LIST: pages(2 * environments)}
+    assert calls == {
+        INTERFACES: max(1, math.ceil(environments / 1000)),
+        LIST: pages(2 * environments),
+    }
     assert len(scene.records()) == environments
 
 
@@ -99,7 +118,9 @@ def test_a_new_environment_costs_one_change_and_three_questions(scene: Scene) ->
     assert scene.run() == {INTERFACES: 1, LIST: 1}
 
 
-def test_wanted_environments_of_which_nothing_runs_cost_one_question_for_a_hundred(scene: Scene) -> None:
+def test_wanted_environments_of_which_nothing_runs_cost_one_question_for_a_hundred(
+    scene: Scene,
+) -> None:
     scene.publish(3)
     scene.wanted.rows |= {f"failed{n}": True for n in range(101)}
     assert scene.run() == {INTERFACES: 1, LIST: 1, CLUSTERS: 2}

@@ -43,16 +43,28 @@ class Scene:
         self.fleet = Fleet(laws.free)
         self.addresses = {e: frozenset(self.fleet.run(e, "tyk")) for e in ENVIRONMENTS}
         self.wanted = FakeEnvironments({**dict.fromkeys(ENVIRONMENTS, True), "gone": False})
-        self.zone_id: str = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        self.zone_id: str = laws.free("route53").create_hosted_zone(
+            Name=DOMAIN, CallerReference="x"
+        )["HostedZone"]["Id"]
         old = frozenset({"198.51.100.1"})
-        ours = [self.record("moved", old), self.record("same", self.addresses["same"]), self.record("gone", old)]
+        ours = [
+            self.record("moved", old),
+            self.record("same", self.addresses["same"]),
+            self.record("gone", old),
+        ]
         self.put(THEIRS, *ours, *(owner_record(e, DOMAIN) for e in ("moved", "same", "gone")))
         self.zone = Route53Zone(laws.client("route53", CLIENT), self.zone_id, DOMAIN, laws.clock)
         self.keeper = Chitragupta(
             wanted=self.wanted,
             tasks=EcsTasks(laws.client("ec2"), laws.client("ecs"), CATALOGUE),
             zone=self.zone,
-            policy=DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10),
+            policy=DnsPolicy(
+                domain=DOMAIN,
+                ttl=10,
+                components=frozenset({"tyk"}),
+                delete_percent=30,
+                delete_free=10,
+            ),
         )
 
     def record(self, environment: str, values: frozenset[str]) -> RecordSet:
@@ -71,16 +83,24 @@ class Scene:
             }
             for r in records
         ]
-        self.laws.free("route53").change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
+        self.laws.free("route53").change_resource_record_sets(
+            HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes}
+        )
 
     def records(self) -> set[RecordSet]:
-        return set(Route53Zone(self.laws.free("route53"), self.zone_id, DOMAIN, self.laws.clock).records())
+        return set(
+            Route53Zone(self.laws.free("route53"), self.zone_id, DOMAIN, self.laws.clock).records()
+        )
 
     @property
     def expected(self) -> set[RecordSet]:
         """What a pass without a fault leads to."""
         up = ("new", "moved", "same")
-        return {THEIRS, *(self.record(e, self.addresses[e]) for e in up), *(owner_record(e, DOMAIN) for e in up)}
+        return {
+            THEIRS,
+            *(self.record(e, self.addresses[e]) for e in up),
+            *(owner_record(e, DOMAIN) for e in up),
+        }
 
     def run(self) -> str:
         """One pass; gives what went wrong."""
@@ -99,7 +119,9 @@ def scene(laws: Laws) -> Scene:
 def test_without_a_fault_a_pass_makes_these_calls_and_ends_as_expected(scene: Scene) -> None:
     assert scene.run() == ""
     assert scene.records() == scene.expected
-    assert {operation: scene.laws.calls[operation] for operation, _, _ in CALLS} == {o: n for o, _, n in CALLS}
+    assert {operation: scene.laws.calls[operation] for operation, _, _ in CALLS} == {
+        o: n for o, _, n in CALLS
+    }
 
 
 def values(records: set[RecordSet]) -> set[tuple[str, str, str]]:
@@ -123,26 +145,49 @@ class Schedule:
 
 
 SCHEDULES = [
-    *(Schedule(o, c, n, t) for o, fault, count in CALLS for n in range(count) for c in (fault, "timeout") for t in (1, ALWAYS)),
-    *(Schedule("route53.ChangeResourceRecordSets", "timeout", 0, t, after=True) for t in (1, ALWAYS)),
-    *(Schedule("route53.ChangeResourceRecordSets", "ServiceUnavailable", 0, t, after=True) for t in (1, ALWAYS)),
+    *(
+        Schedule(o, c, n, t)
+        for o, fault, count in CALLS
+        for n in range(count)
+        for c in (fault, "timeout")
+        for t in (1, ALWAYS)
+    ),
+    *(
+        Schedule("route53.ChangeResourceRecordSets", "timeout", 0, t, after=True)
+        for t in (1, ALWAYS)
+    ),
+    *(
+        Schedule("route53.ChangeResourceRecordSets", "ServiceUnavailable", 0, t, after=True)
+        for t in (1, ALWAYS)
+    ),
 ]
 
 
 @pytest.mark.parametrize("fault", SCHEDULES, ids=str)
-def test_after_any_fault_nothing_is_wrong_and_the_next_pass_ends_as_expected(scene: Scene, fault: Schedule) -> None:
+def test_after_any_fault_nothing_is_wrong_and_the_next_pass_ends_as_expected(
+    scene: Scene, fault: Schedule
+) -> None:
     before = scene.records()
-    scene.laws.fail(fault.operation, fault.code, times=fault.times, skip=fault.number, after=fault.after)
+    scene.laws.fail(
+        fault.operation, fault.code, times=fault.times, skip=fault.number, after=fault.after
+    )
     scene.run()
     now = scene.records()
-    right, allowed = values(before) & values(scene.expected), values(before) | values(scene.expected)
+    right, allowed = (
+        values(before) & values(scene.expected),
+        values(before) | values(scene.expected),
+    )
     assert right <= values(now), "what was right is gone"
     assert values(now) <= allowed, "something is there that was not, and that nobody wants"
     assert THEIRS in now
-    assert {r for r in now if r.name == f"tyk.moved.{DOMAIN}"} != set(), "a name that is wanted has vanished"
+    assert {r for r in now if r.name == f"tyk.moved.{DOMAIN}"} != set(), (
+        "a name that is wanted has vanished"
+    )
     for environment in ("new", "moved", "gone"):
         named = {r.type for r in now if r.name.endswith(f".{environment}.{DOMAIN}")}
-        assert named in (set(), {"A", "TXT"}), "a record stands without its ownership record, or the other way round"
+        assert named in (set(), {"A", "TXT"}), (
+            "a record stands without its ownership record, or the other way round"
+        )
     scene.laws.faults.clear()
     assert scene.run() == ""
     assert scene.records() == scene.expected

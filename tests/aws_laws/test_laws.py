@@ -43,7 +43,9 @@ def test_route53_grants_fifty_at_once_and_ten_more_a_second(laws: Laws) -> None:
         ("ecs", "list_clusters", "ThrottlingException"),
     ],
 )
-def test_faults_come_as_each_service_words_them(laws: Laws, service: str, call: str, fault: str) -> None:
+def test_faults_come_as_each_service_words_them(
+    laws: Laws, service: str, call: str, fault: str
+) -> None:
     operation = f"{service}.{''.join(w.capitalize() for w in call.split('_'))}"
     client = laws.client(service)
     laws.fail(operation, fault, skip=1)
@@ -55,11 +57,16 @@ def test_faults_come_as_each_service_words_them(laws: Laws, service: str, call: 
 def test_a_fault_before_has_no_effect_and_one_after_has(laws: Laws) -> None:
     route53 = laws.client("route53")
     laws.fail("route53.CreateHostedZone", "ServiceUnavailable")
-    assert outcome(route53.create_hosted_zone, Name="a.example", CallerReference="a") == "ServiceUnavailable"
+    assert (
+        outcome(route53.create_hosted_zone, Name="a.example", CallerReference="a")
+        == "ServiceUnavailable"
+    )
     laws.fail("route53.CreateHostedZone", "timeout", after=True)
     with pytest.raises(ReadTimeoutError):
         route53.create_hosted_zone(Name="b.example", CallerReference="b")
-    assert [z["Name"] for z in laws.free("route53").list_hosted_zones()["HostedZones"]] == ["b.example."]
+    assert [z["Name"] for z in laws.free("route53").list_hosted_zones()["HostedZones"]] == [
+        "b.example."
+    ]
 
 
 def test_what_sets_the_scene_is_not_counted(laws: Laws) -> None:

@@ -21,8 +21,14 @@ from gromit.errors import ConfigError
         ("60s", "4s", 0),
     ],
 )
-def test_an_interrupted_terraform_ends_before_its_worker_is_killed(grace: str, stop_timeout: str, given: int) -> None:
-    environ = {"HOME": "/nonexistent", "GROMIT_TERRAFORM_GRACE": grace, "GROMIT_TERRAFORM_STOP_TIMEOUT": stop_timeout}
+def test_an_interrupted_terraform_ends_before_its_worker_is_killed(
+    grace: str, stop_timeout: str, given: int
+) -> None:
+    environ = {
+        "HOME": "/nonexistent",
+        "GROMIT_TERRAFORM_GRACE": grace,
+        "GROMIT_TERRAFORM_STOP_TIMEOUT": stop_timeout,
+    }
     assert terraform_grace(load_settings(environ).settings.terraform) == timedelta(seconds=given)
 
 

@@ -44,7 +44,13 @@ def test_serve_tells_urls_in_it(emulator: Emulator, certificates: Certificates) 
 @pytest.mark.usefixtures("aws")
 def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
     with terraform_runner(SETTINGS, state_bucket(SETTINGS)) as terraform:
-        assert sower(SETTINGS, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain == MEANT
-        assert sower(WITHOUT, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain is None
+        assert (
+            sower(SETTINGS, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain
+            == MEANT
+        )
+        assert (
+            sower(WITHOUT, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain
+            is None
+        )
     assert bootstrap.clusters(SETTINGS).domain == MEANT
     assert migration(SETTINGS).domain == MEANT

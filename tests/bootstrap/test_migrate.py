@@ -19,7 +19,12 @@ __all__ = ["emulator"]
 def table(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The name of a table that is not there; the commands of this process work on the emulator."""
     name = f"environments-{secrets.token_hex(4)}"
-    own = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "GROMIT_TABLENAME": name, "GROMIT_ROOT": str(tmp_path / "root")}
+    own = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "GROMIT_TABLENAME": name,
+        "GROMIT_ROOT": str(tmp_path / "root"),
+    }
     for variable, value in {**emulator.environ, **own}.items():
         monkeypatch.setenv(variable, value)
     (tmp_path / "root").mkdir()
@@ -41,13 +46,17 @@ def test_a_missing_table_is_announced_then_made_then_left(
 ) -> None:
     assert run(["migrate"]) == 0
     shown = capsys.readouterr()
-    assert ["table", table, "would", "make", "table"] in [line.split()[:5] for line in shown.out.splitlines()]
+    assert ["table", table, "would", "make", "table"] in [
+        line.split()[:5] for line in shown.out.splitlines()
+    ]
     assert "nothing was changed" in shown.err
     assert _described(emulator, table) is None
 
     assert run(["migrate", "--apply"]) == 0
     shown = capsys.readouterr()
-    assert ["table", table, "made", "table"] in [line.split()[:4] for line in shown.out.splitlines()]
+    assert ["table", table, "made", "table"] in [
+        line.split()[:4] for line in shown.out.splitlines()
+    ]
     assert f"making table {table}" in shown.err
     assert _described(emulator, table)["GlobalSecondaryIndexes"]
 
@@ -55,7 +64,9 @@ def test_a_missing_table_is_announced_then_made_then_left(
     assert capsys.readouterr().out == "nothing is left to be migrated\n"
 
 
-def test_an_index_that_is_added_is_told_of(emulator: Emulator, table: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_index_that_is_added_is_told_of(
+    emulator: Emulator, table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     emulator.client("dynamodb").create_table(
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
@@ -77,4 +88,7 @@ def test_whoever_waits_for_an_index_hears_how_long() -> None:
     pause(5.0)
     pause(5.0)
     assert slept == [5.0, 5.0]
-    assert told == ["waiting for the index of table t: 5 s", "waiting for the index of table t: 10 s"]
+    assert told == [
+        "waiting for the index of table t: 5 s",
+        "waiting for the index of table t: 10 s",
+    ]

@@ -51,7 +51,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.fleet = Fleet(self.client)
-        zone = self.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        zone = self.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")[
+            "HostedZone"
+        ]["Id"]
         self.zone_id: str = zone.rsplit("/", 1)[-1]
 
     def client(self, service: str) -> Any:
@@ -60,7 +62,9 @@ class World:
     @property
     def environ(self) -> dict[str, str]:
         worker = self.certificates.of(Role.WORKER)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_", "AWS_"))}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_", "AWS_"))
+        }
         return {
             **kept,
             **KEYS,
@@ -75,7 +79,9 @@ class World:
             "GROMIT_DNS_BACKSTOP": "1s",
         }
 
-    def gromit(self, *arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def gromit(
+        self, *arguments: str, code: int = 0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         done = subprocess.run(
             [sys.executable, "-m", "gromit", *arguments],
@@ -90,14 +96,18 @@ class World:
 
     def rows(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
         """What a command prints as JSON."""
-        found: list[dict[str, Any]] = json.loads(self.gromit(*arguments, "-o", "json", code=code).stdout)
+        found: list[dict[str, Any]] = json.loads(
+            self.gromit(*arguments, "-o", "json", code=code).stdout
+        )
         return found
 
     @contextmanager
     def background(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A command that goes on until it is told to stop."""
         command = [sys.executable, "-m", "gromit", *arguments]
-        with subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             try:
                 yield process
             finally:
@@ -107,12 +117,21 @@ class World:
         """An environment that is wanted and runs; gives the addresses by name."""
         answer = self.serve.put(f"/env/{environment}", json={"tyk": "sha-1"})
         assert answer.status_code == 201, answer.text
-        return {f"{c}.{environment}.{DOMAIN}": set(self.fleet.run(environment, c)) for c in ("tyk", "tyk-analytics")}
+        return {
+            f"{c}.{environment}.{DOMAIN}": set(self.fleet.run(environment, c))
+            for c in ("tyk", "tyk-analytics")
+        }
 
     def records(self) -> dict[str, set[str]]:
         """Address records of the zone, by name."""
-        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
-        return {s["Name"].rstrip("."): {r["Value"] for r in s["ResourceRecords"]} for s in sets if s["Type"] == "A"}
+        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone_id)[
+            "ResourceRecordSets"
+        ]
+        return {
+            s["Name"].rstrip("."): {r["Value"] for r in s["ResourceRecords"]}
+            for s in sets
+            if s["Type"] == "A"
+        }
 
     def put(self, name: str, *, owned: bool = False) -> None:
         """A record that is there already."""
@@ -120,9 +139,18 @@ class World:
         sets = [{"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "9.9.9.9"}]}]
         if owned:
             value = {"Value": f'"heritage=gromit,environment={environment}"'}
-            sets.append({"Name": f"_gromit.{environment}.{DOMAIN}", "Type": "TXT", "TTL": 300, "ResourceRecords": [value]})
+            sets.append(
+                {
+                    "Name": f"_gromit.{environment}.{DOMAIN}",
+                    "Type": "TXT",
+                    "TTL": 300,
+                    "ResourceRecords": [value],
+                }
+            )
         changes = [{"Action": "CREATE", "ResourceRecordSet": s} for s in sets]
-        self.client("route53").change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
+        self.client("route53").change_resource_record_sets(
+            HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +170,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def world(aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """A serve as in production, in this process."""
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": aws.url}.items():
@@ -161,7 +191,12 @@ def world(aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch
     serve = bootstrap.build_serve(settings)
     bootstrap.session.cache_clear()
     context = ClientTls(certificates.of(Role.OPERATOR)).context
-    with serve.running(), httpx2.Client(base_url=f"https://{serve.address(0)}", verify=context, trust_env=False) as client:
+    with (
+        serve.running(),
+        httpx2.Client(
+            base_url=f"https://{serve.address(0)}", verify=context, trust_env=False
+        ) as client,
+    ):
         yield World(aws, client, certificates, tmp_path)
 
 
@@ -196,7 +231,10 @@ def test_an_environment_that_was_deleted_loses_its_records(world: World) -> None
     world.start("app")
     world.gromit("chitragupta")
     assert world.serve.delete("/env/app").status_code == 202
-    assert {r["why"] for r in world.rows("chitragupta")} == {"environment app is gone", "no record of app is left"}
+    assert {r["why"] for r in world.rows("chitragupta")} == {
+        "environment app is gone",
+        "no record of app is left",
+    }
     assert world.records() == {}
 
 
@@ -274,7 +312,10 @@ def test_clusters_of_environments_are_listed_and_no_other(world: World) -> None:
             "services": 2,
             "running": 2,
             "pending": 0,
-            "urls": {"tyk": f"http://tyk.app.{DOMAIN}:8181", "tyk-analytics": f"http://tyk-analytics.app.{DOMAIN}:3000"},
+            "urls": {
+                "tyk": f"http://tyk.app.{DOMAIN}:8181",
+                "tyk-analytics": f"http://tyk-analytics.app.{DOMAIN}:3000",
+            },
         }
     ]
     assert f"tyk=http://tyk.app.{DOMAIN}:8181" in world.gromit("cluster", "list").stdout
@@ -288,7 +329,9 @@ def test_a_cluster_is_shown_with_services_addresses_and_task_definitions(world: 
     expected = world.start("app")
     found: Any = world.rows("cluster", "show", "app")
     assert (found["name"], found["running"]) == ("app", 2)
-    assert {f"{s['component']}.app.{DOMAIN}": set(s["addresses"]) for s in found["services"]} == expected
+    assert {
+        f"{s['component']}.app.{DOMAIN}": set(s["addresses"]) for s in found["services"]
+    } == expected
     table = world.gromit("cluster", "show", "app").stdout
     assert "app:1" in table
     assert f"http://tyk.app.{DOMAIN}:8181" in table

@@ -35,11 +35,17 @@ def claimed(kind: Work, row: Row, now_ms: int) -> str:
 @pytest.mark.parametrize("protected", [False, True])
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("kind", Work)
-def test_a_dry_run_shows_what_a_claim_takes_in_each_phase(kind: Work, phase: Phase, protected: bool) -> None:
+def test_a_dry_run_shows_what_a_claim_takes_in_each_phase(
+    kind: Work, phase: Phase, protected: bool
+) -> None:
     row = {**in_phase(phase), "protected": protected}
-    assert [planned(kind, row, at) for at in instants(row)] == [claimed(kind, row, at) for at in instants(row)]
+    assert [planned(kind, row, at) for at in instants(row)] == [
+        claimed(kind, row, at) for at in instants(row)
+    ]
 
 
 @given(st.sampled_from(Work), lives())
 def test_a_dry_run_shows_what_a_claim_takes_whatever_has_happened(kind: Work, row: Row) -> None:
-    assert [planned(kind, row, at) for at in instants(row)] == [claimed(kind, row, at) for at in instants(row)]
+    assert [planned(kind, row, at) for at in instants(row)] == [
+        claimed(kind, row, at) for at in instants(row)
+    ]

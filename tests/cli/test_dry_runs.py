@@ -39,31 +39,46 @@ def test_a_dry_run_says_that_processing_is_suspended_and_shows_the_plan(
     ConfigTree(root).suspend(Suspension("moving mongo", by="alice@bastion"))
     assert run([command, str(root), "--dry-run"]) == 0
     shown = capsys.readouterr()
-    assert "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: `gromit resume" in shown.err
+    assert (
+        "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: `gromit resume"
+        in shown.err
+    )
     assert "app-test" in shown.out
 
 
 @pytest.mark.parametrize("command", ["sow", "reap"])
-def test_a_dry_run_says_that_the_root_is_not_usable(root: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_a_dry_run_says_that_the_root_is_not_usable(
+    root: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
     assert run([command, str(root / "elsewhere"), "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert "nothing would begin now: config root" in shown.err
     assert "app-test" in shown.out
 
 
-def test_a_dry_run_on_a_root_in_order_has_nothing_to_add(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_on_a_root_in_order_has_nothing_to_add(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["sow", str(root), "--dry-run"]) == 0
     assert "nothing would begin" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["sow", "reap"])
 def test_a_worker_shows_its_own_certificate_where_it_has_one(
-    root: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    root: Path,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
 ) -> None:
     """Its client's is of an authority that serve does not know."""
     worker = serve.certificates.of(Role.WORKER)
     stranger = Certificates(root.parent / "other").of(Role.WORKER)
-    for name, value in (("CLIENT_CERT", stranger.cert), ("CLIENT_KEY", stranger.key), ("WORKER_CERT", worker.cert)):
+    for name, value in (
+        ("CLIENT_CERT", stranger.cert),
+        ("CLIENT_KEY", stranger.key),
+        ("WORKER_CERT", worker.cert),
+    ):
         monkeypatch.setenv(f"GROMIT_{name}", value)
     assert run([command, str(root), "--dry-run"]) == 2
     assert "worker.key is not set" in capsys.readouterr().err

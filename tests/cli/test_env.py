@@ -22,7 +22,18 @@ from gromit.core.time import iso
 from gromit.web.server.limits import Receive, Scope, Send, answer_error
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
-from tests.web.serving import DEFAULTS, GRACE_S, REGION, TTL_S, Serve, certificates, emulator, eventually, serve, shared_serve
+from tests.web.serving import (
+    DEFAULTS,
+    GRACE_S,
+    REGION,
+    TTL_S,
+    Serve,
+    certificates,
+    emulator,
+    eventually,
+    serve,
+    shared_serve,
+)
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
@@ -57,7 +68,12 @@ class Shell:
 
 
 @pytest.fixture
-def shell(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
+def shell(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Shell:
     identity = serve.certificates.of(Role.OPERATOR)
     settings = {
         "HOME": str(tmp_path),
@@ -95,7 +111,10 @@ def test_list_shows_environments_by_name(shell: Shell) -> None:
         ["ape", "pending", "tyk-pump=sha-a", "no", changed, "-"],
         ["zebra", "failed", "tyk=sha-z", "no", changed, "no", "such", "image"],
     ]
-    assert shell.json("list") == [shell.serve.get("/v1/environments/ape"), shell.serve.get("/v1/environments/zebra")]
+    assert shell.json("list") == [
+        shell.serve.get("/v1/environments/ape"),
+        shell.serve.get("/v1/environments/zebra"),
+    ]
 
 
 def test_list_filters(shell: Shell) -> None:
@@ -142,14 +161,21 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
 
 def test_get_shows_who_works_on_it_and_what_went_wrong(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
-    shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="rollout", message="[red]tyk[/red] does not start")
+    shell.serve.outcome(
+        shell.serve.claim("sow"),
+        "fail",
+        error_kind="rollout",
+        message="[red]tyk[/red] does not start",
+    )
     assert "rollout: [red]tyk[/red] does not start" in shell.run("get", "app-test")
     shell.serve.clock.advance(s=60)
     shell.serve.claim("sow", holder="sower-7")
     assert f"sower-7 until {iso(shell.serve.clock.now + 90_000)}" in shell.run("get", "app-test")
 
 
-@pytest.mark.parametrize("name", ["refs/heads/x/v3.1.0", "x/v3.1.0", "V3.1.0", "refs%2Fheads%2Fv3.1.0", "v310"])
+@pytest.mark.parametrize(
+    "name", ["refs/heads/x/v3.1.0", "x/v3.1.0", "V3.1.0", "refs%2Fheads%2Fv3.1.0", "v310"]
+)
 def test_an_environment_may_be_named_by_its_branch(shell: Shell, name: str) -> None:
     shell.serve.build("tyk", "x/v3.1.0", "sha")
     assert shell.json("get", name)["name"] == "v310"
@@ -160,8 +186,12 @@ def test_an_environment_may_be_named_by_its_branch(shell: Shell, name: str) -> N
     assert shell.json("delete", name)["phase"] == "deleting"
 
 
-@pytest.mark.parametrize("name", ["app-test?x=1", "app-test#x", "app-test;x", "app-test x", "other/../app-test?"])
-def test_a_name_with_odd_characters_never_means_another_environment(shell: Shell, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["app-test?x=1", "app-test#x", "app-test;x", "app-test x", "other/../app-test?"]
+)
+def test_a_name_with_odd_characters_never_means_another_environment(
+    shell: Shell, name: str
+) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     before = shell.serve.rows
     assert "could not find env app-test" in shell.fail("delete", name)
@@ -184,7 +214,9 @@ def test_what_does_not_exist_is_said_and_is_a_failure(shell: Shell, command: Seq
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[c[0] for c in COMMANDS])
 def test_what_can_be_no_name_is_a_wrong_use(shell: Shell, command: Sequence[str]) -> None:
-    assert "no usable environment name" in shell.fail(*(a.replace("NAME", "x/_") for a in command), code=2)
+    assert "no usable environment name" in shell.fail(
+        *(a.replace("NAME", "x/_") for a in command), code=2
+    )
 
 
 def test_history_tells_the_oldest_first(shell: Shell) -> None:
@@ -192,8 +224,14 @@ def test_history_tells_the_oldest_first(shell: Shell) -> None:
     shell.serve.clock.advance(s=5)
     shell.run("redeploy", "app-test", "tyk")
     rows = shell.json("history", "app-test")
-    assert [(e["kind"], e["text"]) for e in rows] == [("created", "tyk reported sha of app-test"), ("redeploy", "tyk")]
-    assert shell.json("redeploy", "app-test")["generation"] + 1 == shell.json("redeploy", "app-test")["generation"]
+    assert [(e["kind"], e["text"]) for e in rows] == [
+        ("created", "tyk reported sha of app-test"),
+        ("redeploy", "tyk"),
+    ]
+    assert (
+        shell.json("redeploy", "app-test")["generation"] + 1
+        == shell.json("redeploy", "app-test")["generation"]
+    )
     table = shell.table("history", "app-test")
     assert table[0] == ["AT", "KIND", "ACTOR", "TEXT"]
     assert table[2][:2] == [iso(shell.serve.clock.now), "redeploy"]
@@ -203,7 +241,9 @@ def test_history_tells_the_oldest_first(shell: Shell) -> None:
 # ── create, replace, set ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("text", ['{"tyk": "sha-1", "tyk-pump": "sha-2"}', "tyk: sha-1\ntyk-pump: sha-2\n"])
+@pytest.mark.parametrize(
+    "text", ['{"tyk": "sha-1", "tyk-pump": "sha-2"}', "tyk: sha-1\ntyk-pump: sha-2\n"]
+)
 def test_create_reads_json_and_yaml(shell: Shell, tmp_path: Path, text: str) -> None:
     made = shell.json("create", "app-test", "-f", _file(tmp_path, text))
     assert made == shell.serve.get("/v1/environments/app-test")
@@ -212,7 +252,9 @@ def test_create_reads_json_and_yaml(shell: Shell, tmp_path: Path, text: str) -> 
     }  # fmt: skip
 
 
-def test_create_gives_the_others_the_tag_of_the_branch_as_it_is_written(shell: Shell, tmp_path: Path) -> None:
+def test_create_gives_the_others_the_tag_of_the_branch_as_it_is_written(
+    shell: Shell, tmp_path: Path
+) -> None:
     shell.serve.push("tyk-sink", "v9.9")
     made = shell.json("create", "x/v9.9", "-f", _file(tmp_path, "tyk: sha"))
     assert (made["name"], made["versions"]["tyk-sink"]["version"]) == ("v99", "v9.9")
@@ -221,7 +263,9 @@ def test_create_gives_the_others_the_tag_of_the_branch_as_it_is_written(shell: S
 def test_create_does_not_touch_what_exists(shell: Shell, tmp_path: Path) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     before = shell.serve.rows
-    assert "app-test exists already" in shell.fail("create", "app-test", "-f", _file(tmp_path, "tyk: x"))
+    assert "app-test exists already" in shell.fail(
+        "create", "app-test", "-f", _file(tmp_path, "tyk: x")
+    )
     assert shell.serve.rows == before
 
 
@@ -233,12 +277,17 @@ def test_create_takes_the_place_of_what_is_gone(shell: Shell, tmp_path: Path) ->
     assert shell.json("create", "app-test", "-f", _file(tmp_path, "tyk: x"))["phase"] == "pending"
 
 
-def test_replace_reads_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_replace_reads_standard_input(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Path(_file(tmp_path, '{"tyk-pump": "sha-p"}')).open(encoding="utf-8") as source:
         monkeypatch.setattr("sys.stdin", source)
         shown = shell.json("replace", "app-test", "-f", "-")
-    assert {r: v["version"] for r, v in shown["versions"].items()} == {**DEFAULTS, "tyk-pump": "sha-p"}
+    assert {r: v["version"] for r, v in shown["versions"].items()} == {
+        **DEFAULTS,
+        "tyk-pump": "sha-p",
+    }
 
 
 @pytest.mark.parametrize(
@@ -259,7 +308,9 @@ def test_replace_reads_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPa
         ("tyk: a b", "'a b' is not an image tag"),
     ],
 )
-def test_a_file_that_cannot_be_meant_changes_nothing(shell: Shell, tmp_path: Path, text: str, says: str) -> None:
+def test_a_file_that_cannot_be_meant_changes_nothing(
+    shell: Shell, tmp_path: Path, text: str, says: str
+) -> None:
     for command in ("create", "replace"):
         assert says in shell.fail(command, "app-test", "-f", _file(tmp_path, text), code=2)
     assert shell.serve.rows == {}
@@ -269,7 +320,9 @@ def test_a_file_in_another_encoding_is_a_wrong_use(shell: Shell, tmp_path: Path)
     file = tmp_path / "versions"
     file.write_bytes('tyk: "sh\xe4"\n'.encode("latin-1"))
     for command in ("create", "replace"):
-        assert "is neither JSON nor YAML in UTF-8" in shell.fail(command, "app-test", "-f", str(file), code=2)
+        assert "is neither JSON nor YAML in UTF-8" in shell.fail(
+            command, "app-test", "-f", str(file), code=2
+        )
     assert shell.serve.rows == {}
 
 
@@ -298,7 +351,9 @@ def test_set_changes_some_versions(shell: Shell) -> None:
         ([], "missing argument"),
     ],
 )
-def test_versions_that_cannot_be_meant_are_not_set(shell: Shell, versions: list[str], says: str) -> None:
+def test_versions_that_cannot_be_meant_are_not_set(
+    shell: Shell, versions: list[str], says: str
+) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     before = shell.serve.rows
     assert says in shell.fail("set", "app-test", *versions, code=2)
@@ -333,7 +388,9 @@ def test_redeploy_rolls_one_component_or_all_over(shell: Shell) -> None:
     assert shell.json("redeploy", "app-test", "redis")["phase"] == "pending"
     assert set(shell.serve.claim("sow")["redeploys"]) == {"redis"}
     shell.run("redeploy", "app-test")
-    assert shell.serve.get("/v1/environments/app-test/events")["events"][-1]["text"].startswith("redis, tyk, ")
+    assert shell.serve.get("/v1/environments/app-test/events")["events"][-1]["text"].startswith(
+        "redis, tyk, "
+    )
     assert "there is no component 'nope'" in shell.fail("redeploy", "app-test", "nope", code=2)
 
 
@@ -384,7 +441,9 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
 
     def fail() -> None:
-        shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="temporary", message="no such image")
+        shell.serve.outcome(
+            shell.serve.claim("sow"), "fail", error_kind="temporary", message="no such image"
+        )
 
     def seen() -> None:
         eventually(lambda: "failed (no such image)" in told(), within=15)
@@ -404,21 +463,37 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
     assert json.loads(shell.captured.readouterr().out)["phase"] == "ready"
 
 
-@pytest.mark.parametrize("kind", ["not_found", "rollout", "invalid", "denied", "config", "conflict", "bug"])
+@pytest.mark.parametrize(
+    "kind", ["not_found", "rollout", "invalid", "denied", "config", "conflict", "bug"]
+)
 def test_wait_gives_up_at_once_on_what_somebody_has_to_mend(shell: Shell, kind: str) -> None:
     shell.serve.build("tyk", "app-test", "sha")
-    with Later(shell.serve, lambda: shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind=kind, message="it is broken")):
+    with Later(
+        shell.serve,
+        lambda: shell.serve.outcome(
+            shell.serve.claim("sow"), "fail", error_kind=kind, message="it is broken"
+        ),
+    ):
         complaint = shell.fail("wait", "app-test", "--timeout", "1h")
-    assert "app-test is not going to be ready by itself: failed (it is broken)\n  hint: mend it" in complaint
+    assert (
+        "app-test is not going to be ready by itself: failed (it is broken)\n  hint: mend it"
+        in complaint
+    )
     assert "is not going to be ready" in shell.fail("wait", "app-test", "--timeout", "1h")
-    assert "is not ready after 0s: it is failed" in shell.fail("wait", "app-test", "--timeout", "0s", "--keep-trying")
+    assert "is not ready after 0s: it is failed" in shell.fail(
+        "wait", "app-test", "--timeout", "0s", "--keep-trying"
+    )
 
 
 def test_wait_does_not_give_up_on_what_is_about_to_be_tried_again(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
-    shell.serve.outcome(shell.serve.claim("sow"), "fail", error_kind="rollout", message="it is broken")
+    shell.serve.outcome(
+        shell.serve.claim("sow"), "fail", error_kind="rollout", message="it is broken"
+    )
     shell.serve.build("tyk", "app-test", "sha")
-    assert "is not ready after 0: it is pending (it is broken)" in shell.fail("wait", "app-test", "--timeout", "0")
+    assert "is not ready after 0: it is pending (it is broken)" in shell.fail(
+        "wait", "app-test", "--timeout", "0"
+    )
     with Later(shell.serve, lambda: shell.serve.work_off("sow")):
         assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
 
@@ -433,7 +508,9 @@ def test_wait_ends_when_it_is_gone(shell: Shell) -> None:
         shell.serve.work_off("reap")
 
     with Later(shell.serve, destroy):
-        assert shell.json("wait", "app-test", "--for", "gone", "--timeout", "20s")["phase"] == "gone"
+        assert (
+            shell.json("wait", "app-test", "--for", "gone", "--timeout", "20s")["phase"] == "gone"
+        )
 
 
 def test_wait_knows_at_once_what_is_so_already(shell: Shell) -> None:
@@ -445,9 +522,15 @@ def test_wait_knows_at_once_what_is_so_already(shell: Shell) -> None:
 
 def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
-    assert "app-test is not ready after 0.2s: it is pending" in shell.fail("wait", "app-test", "--timeout", "0.2s")
-    assert "app-test is not gone after 0: it is pending" in shell.fail("wait", "app-test", "--for", "gone", "--timeout", "0")
-    assert "nowhere is not ready after 0: it is gone" in shell.fail("wait", "nowhere", "--timeout", "0", "--keep-trying")
+    assert "app-test is not ready after 0.2s: it is pending" in shell.fail(
+        "wait", "app-test", "--timeout", "0.2s"
+    )
+    assert "app-test is not gone after 0: it is pending" in shell.fail(
+        "wait", "app-test", "--for", "gone", "--timeout", "0"
+    )
+    assert "nowhere is not ready after 0: it is gone" in shell.fail(
+        "wait", "nowhere", "--timeout", "0", "--keep-trying"
+    )
 
 
 def test_wait_does_not_wait_for_what_nobody_wants(shell: Shell) -> None:
@@ -455,7 +538,9 @@ def test_wait_does_not_wait_for_what_nobody_wants(shell: Shell) -> None:
     assert told in shell.fail("wait", "nowhere", "--timeout", "1h")
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.send("DELETE", "/env/app-test")
-    assert "app-test is not going to be ready by itself: deleting" in shell.fail("wait", "app-test", "--timeout", "1h")
+    assert "app-test is not going to be ready by itself: deleting" in shell.fail(
+        "wait", "app-test", "--timeout", "1h"
+    )
 
 
 @pytest.mark.parametrize("timeout", ["soon", "-1", "", "5x", "1h5"])
@@ -497,13 +582,19 @@ class Restarted:
             await answer_error(send, 503, "the table is busy")
             return
         elif scope["path"].endswith("/events"):
-            body = {"events": [{"at": "2026-01-31T08:15:00Z", "kind": "reaped", "actor": "w1", "text": ""}]}
+            body = {
+                "events": [
+                    {"at": "2026-01-31T08:15:00Z", "kind": "reaped", "actor": "w1", "text": ""}
+                ]
+            }
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
-def test_watch_goes_on_when_serve_restarts_between_two_requests(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_goes_on_when_serve_restarts_between_two_requests(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     identity, _ = shell.serve.certificates.issue("server", "127.0.0.1")
     app = Restarted()
     server = Server(Listener(app, "127.0.0.1:0", ServerTls(identity)))
@@ -526,9 +617,20 @@ def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, value)
     bootstrap.session.cache_clear()
     s3 = shell.serve.emulator.client("s3")
-    s3.create_bucket(Bucket="terraform-state-dev", CreateBucketConfiguration={"LocationConstraint": REGION})
-    lock = {"ID": "lock-1", "Operation": "OperationTypeApply", "Who": "alice@bastion", "Created": "2026-01-31T08:15:00Z"}
-    s3.put_object(Bucket="terraform-state-dev", Key="env:/app-test/devenv.tflock", Body=json.dumps(lock).encode())
+    s3.create_bucket(
+        Bucket="terraform-state-dev", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    lock = {
+        "ID": "lock-1",
+        "Operation": "OperationTypeApply",
+        "Who": "alice@bastion",
+        "Created": "2026-01-31T08:15:00Z",
+    }
+    s3.put_object(
+        Bucket="terraform-state-dev",
+        Key="env:/app-test/devenv.tflock",
+        Body=json.dumps(lock).encode(),
+    )
     yield s3
     for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", []):
         s3.delete_object(Bucket="terraform-state-dev", Key=item["Key"])
@@ -537,21 +639,30 @@ def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def _locks(s3: Any) -> list[str]:
-    return [item["Key"] for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", [])]
+    return [
+        item["Key"] for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", [])
+    ]
 
 
 def test_unlock_says_whose_lock_it_removes(shell: Shell, bucket: Any) -> None:
     assert run(["env", "unlock", "app-test", "--yes", "-o", "json"]) == 0
     result = shell.captured.readouterr()
-    assert json.loads(result.out) == [{"name": "app-test", "lock": "lock-1", "removed": True, "by": bootstrap.operator()}]
-    assert "its owner: terraform itself or a person holds the lock (alice@bastion, OperationTypeApply)" in result.err
+    assert json.loads(result.out) == [
+        {"name": "app-test", "lock": "lock-1", "removed": True, "by": bootstrap.operator()}
+    ]
+    assert (
+        "its owner: terraform itself or a person holds the lock (alice@bastion, OperationTypeApply)"
+        in result.err
+    )
     assert "serve: there is no environment app-test" in result.err
     assert "locked since 2026-01-31T08:15:00Z by alice@bastion for OperationTypeApply" in result.err
     assert _locks(bucket) == []
     assert "there is no lock on app-test" in shell.fail("unlock", "app-test", "--yes")
 
 
-def test_unlock_asks_and_takes_silence_for_a_no(shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unlock_asks_and_takes_silence_for_a_no(
+    shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with Path(_file(tmp_path, "n\n")).open(encoding="utf-8") as answers:
         monkeypatch.setattr("sys.stdin", answers)
         assert "Is that process gone for certain?" in shell.fail("unlock", "x/App-Test", code=130)
@@ -584,7 +695,9 @@ def ours(shell: Shell, bucket: Any) -> Ours:
     return Ours(bootstrap.state_bucket(settings), bootstrap.owner_watch(settings).me())
 
 
-def test_unlock_leaves_a_living_owner_alone_unless_forced(shell: Shell, bucket: Any, ours: Ours) -> None:
+def test_unlock_leaves_a_living_owner_alone_unless_forced(
+    shell: Shell, bucket: Any, ours: Ours
+) -> None:
     ours.take(ours.me)
     complaint = shell.fail("unlock", "app-test", "--yes")
     assert f"its owner: process {os.getpid()} holds it and lives" in complaint
@@ -608,7 +721,11 @@ def test_unlock_removes_the_lock_of_a_dead_owner_and_logs_who_did(
     assert f"its owner: process {dead.pid} is dead" in told
     assert "serve: app-test is pending, and no worker has it" in told
     logged = json.loads(next(line for line in told.splitlines() if "lock.removed" in line))
-    assert (logged["env"], logged["by"], logged["forced"]) == ("app-test", bootstrap.operator(), False)
+    assert (logged["env"], logged["by"], logged["forced"]) == (
+        "app-test",
+        bootstrap.operator(),
+        False,
+    )
     assert _locks(bucket) == []
 
 
@@ -633,7 +750,9 @@ def test_unlock_takes_no_notice_of_a_claim_that_has_run_out(shell: Shell, bucket
     assert _locks(bucket) == []
 
 
-def test_unlock_works_without_serve_and_says_so(shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlock_works_without_serve_and_says_so(
+    shell: Shell, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("GROMIT_SERVE_URL")
     assert run(["env", "unlock", "app-test", "--yes"]) == 0
     assert "serve: cannot be asked: serve.url is not set" in shell.captured.readouterr().err

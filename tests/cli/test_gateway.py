@@ -34,7 +34,9 @@ class House:
         client = self.ca.leaf("gateway", Role.GATEWAY)
         book = folder / "tokens.json"
         sources = TokenInputs(lambda: Millis(1_770_000_000_000), lambda: b"s" * 32, lambda: "id0")
-        self.token, _ = Tokens(TokenFile(book), sources).new(make_grant(["tyk"], list(TokenPermission)), life=timedelta(days=3650))
+        self.token, _ = Tokens(TokenFile(book), sources).new(
+            make_grant(["tyk"], list(TokenPermission)), life=timedelta(days=3650)
+        )
         self.variables = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")},
             "HOME": str(folder),
@@ -51,7 +53,9 @@ class House:
         """A running gateway and its address."""
         environ = {**self.variables, "GROMIT_SERVE_URL": self.serve.url, **variables}
         command = [sys.executable, "-m", "gromit", "gateway"]
-        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             try:
                 assert process.stderr is not None
                 started = json.loads(process.stderr.readline())
@@ -64,7 +68,9 @@ class House:
         """What it says when it does not start because of its settings."""
         environ = {k: v for k, v in {**self.variables, **variables}.items() if v}
         command = [sys.executable, "-m", "gromit", "gateway"]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 2, done.stderr
         return done.stderr
 
@@ -77,13 +83,24 @@ def house(tmp_path: Path) -> House:
 def test_it_passes_builds_on_until_it_is_told_to_stop(house: House) -> None:
     with house.serve.running(), house.gateway() as (process, address):
         with httpx2.Client(trust_env=False) as http:
-            answer = http.post(f"http://{address}/gromit/newbuild", json=BUILD, headers={"Authorization": house.token})
-            assert http.get(f"http://{address}/gromit/newbuild/{house.token}?token={house.token}").status_code == 404
+            answer = http.post(
+                f"http://{address}/gromit/newbuild",
+                json=BUILD,
+                headers={"Authorization": house.token},
+            )
+            assert (
+                http.get(
+                    f"http://{address}/gromit/newbuild/{house.token}?token={house.token}"
+                ).status_code
+                == 404
+            )
         assert (answer.status_code, answer.json()) == (200, {"name": "app-test", "state": "new"})
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (0, "")
-    request, misplaced = [line for line in map(json.loads, err.splitlines()) if line["event"] == "gateway.request"]
+    request, misplaced = [
+        line for line in map(json.loads, err.splitlines()) if line["event"] == "gateway.request"
+    ]
     assert (request["token"], request["repository"], request["status"]) == ("id0", "tyk", 200)
     assert (misplaced["path"], misplaced["status"]) == ("/gromit/newbuild/***", 404)
     assert house.token not in err
@@ -92,10 +109,17 @@ def test_it_passes_builds_on_until_it_is_told_to_stop(house: House) -> None:
 
 def test_its_front_speaks_tls_if_it_has_a_certificate_and_asks_for_none(house: House) -> None:
     front = house.ca.leaf("front", "server")
-    with house.serve.running(), house.gateway(GROMIT_GATEWAY_CERT=front.cert, GROMIT_GATEWAY_KEY=front.key) as (_, address):
+    with (
+        house.serve.running(),
+        house.gateway(GROMIT_GATEWAY_CERT=front.cert, GROMIT_GATEWAY_KEY=front.key) as (_, address),
+    ):
         context = ssl.create_default_context(cafile=front.ca)
         with httpx2.Client(verify=context, trust_env=False) as http:
-            answer = http.request("DELETE", f"https://{address}/gromit/env/app-test", headers={"Authorization": house.token})
+            answer = http.request(
+                "DELETE",
+                f"https://{address}/gromit/env/app-test",
+                headers={"Authorization": house.token},
+            )
         assert (answer.status_code, answer.text) == (202, "ok")
 
 
@@ -104,7 +128,9 @@ def test_what_is_missing_is_named(house: House, tmp_path: Path) -> None:
     assert "GROMIT_CLIENT_CERT" in house.fails(GROMIT_CLIENT_CERT="")
     assert "GROMIT_CA" in house.fails(GROMIT_CA="")
     assert "none.json" in house.fails(GROMIT_GATEWAY_TOKENS=str(tmp_path / "none.json"))
-    assert "GROMIT_GATEWAY_KEY" in house.fails(GROMIT_GATEWAY_CERT=house.variables["GROMIT_CLIENT_CERT"])
+    assert "GROMIT_GATEWAY_KEY" in house.fails(
+        GROMIT_GATEWAY_CERT=house.variables["GROMIT_CLIENT_CERT"]
+    )
     assert "https" in house.fails(GROMIT_SERVE_URL="http://serve.internal")
 
 

@@ -35,22 +35,35 @@ class Earlier:
 
     def record(self, name: str) -> None:
         """An address record."""
-        entry = {"Name": f"{name}.{DOMAIN}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+        entry = {
+            "Name": f"{name}.{DOMAIN}",
+            "Type": "A",
+            "TTL": 60,
+            "ResourceRecords": [{"Value": "192.0.2.1"}],
+        }
         batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": entry}]}
-        self.emulator.client("route53").change_resource_record_sets(HostedZoneId=self.zone, ChangeBatch=batch)
+        self.emulator.client("route53").change_resource_record_sets(
+            HostedZoneId=self.zone, ChangeBatch=batch
+        )
 
     def row(self, name: str) -> Any:
         """One row as it lies in the table."""
-        return self.emulator.client("dynamodb").get_item(TableName=self.table, Key={"name": {"S": name}})["Item"]
+        return self.emulator.client("dynamodb").get_item(
+            TableName=self.table, Key={"name": {"S": name}}
+        )["Item"]
 
     def texts(self) -> set[str]:
         """Names of the zone's TXT records."""
-        sets = self.emulator.client("route53").list_resource_record_sets(HostedZoneId=self.zone)["ResourceRecordSets"]
+        sets = self.emulator.client("route53").list_resource_record_sets(HostedZoneId=self.zone)[
+            "ResourceRecordSets"
+        ]
         return {s["Name"].rstrip(".") for s in sets if s["Type"] == "TXT"}
 
 
 @pytest.fixture
-def earlier(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Earlier]:
+def earlier(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Earlier]:
     name = f"environments-{secrets.token_hex(4)}"
     emulator.client("dynamodb").create_table(
         TableName=name,
@@ -58,7 +71,11 @@ def earlier(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
     )
-    zone = emulator.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference=name)["HostedZone"]["Id"].rpartition("/")[2]
+    zone = (
+        emulator.client("route53")
+        .create_hosted_zone(Name=DOMAIN, CallerReference=name)["HostedZone"]["Id"]
+        .rpartition("/")[2]
+    )
     (tmp_path / "config").mkdir()
     own = {
         "HOME": str(tmp_path),
@@ -75,7 +92,9 @@ def earlier(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     bootstrap.session.cache_clear()
 
 
-def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(earlier: Earlier, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
     earlier.put("app", state="processed", tyk="sha-1")
     earlier.put("Odd", state="new")
     earlier.record("tyk.app")
@@ -87,7 +106,10 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(earlier: Earli
         ("table", earlier.table, "would add expiry"),
         ("table", earlier.table, "would add recovery"),
         ("root", str(earlier.root), "would mark"),
-        *sorted([("row", "app", "would convert"), ("row", "Odd", "left alone")], key=lambda line: _order(lines, line[1])),
+        *sorted(
+            [("row", "app", "would convert"), ("row", "Odd", "left alone")],
+            key=lambda line: _order(lines, line[1]),
+        ),
         ("record", f"_gromit.app.{DOMAIN}", "would write"),
     ]
     assert all(line["why"] for line in lines)
@@ -96,7 +118,9 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(earlier: Earli
     assert (earlier.texts(), list(earlier.root.iterdir())) == (set(), [])
 
 
-def test_apply_does_it_and_a_second_time_there_is_nothing_left(earlier: Earlier, capsys: pytest.CaptureFixture[str]) -> None:
+def test_apply_does_it_and_a_second_time_there_is_nothing_left(
+    earlier: Earlier, capsys: pytest.CaptureFixture[str]
+) -> None:
     earlier.put("app", state="processed", tyk="sha-1")
     earlier.record("tyk.app")
     assert run(["migrate", "--apply"]) == 0

@@ -15,7 +15,9 @@ import pytest
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 FULL = f"tyk={COMMIT}"
-ERROR = "there is no image tyk:4d5e6f in the registry 123456789012; push it, and report the build again"
+ERROR = (
+    "there is no image tyk:4d5e6f in the registry 123456789012; push it, and report the build again"
+)
 ROWS: list[dict[str, Any]] = [
     {
         "name": "a-rather-long-name-of-a-branch-that-somebody-gave",
@@ -24,21 +26,35 @@ ROWS: list[dict[str, Any]] = [
         "changed": "2026-11-24T18:33:43Z",
         "error": ERROR,
     },
-    {"name": "app-test", "phase": "ready", "versions": {"tyk": "1a2b3c"}, "changed": "2026-11-24T18:33:43Z", "error": None},
+    {
+        "name": "app-test",
+        "phase": "ready",
+        "versions": {"tyk": "1a2b3c"},
+        "changed": "2026-11-24T18:33:43Z",
+        "error": None,
+    },
 ]
 COLUMNS = ("name", "phase", "versions", "changed", "error")
 SHOW = "import json, sys; from gromit.cli.render import show; show(*json.loads(sys.argv[1]))"
 
 
-def shown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int | None) -> list[str]:
+def shown(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int | None
+) -> list[str]:
     """The lines that are written to a terminal of this width, before it breaks them; without a width, to a pipe."""
     command = [sys.executable, "-c", SHOW, json.dumps([rows, columns, "table"])]
-    environ = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES", "NO_COLOR"}} | {"TERM": "xterm"}
+    environ = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES", "NO_COLOR"}} | {
+        "TERM": "xterm"
+    }
     if width is None:
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.splitlines()
+        return subprocess.run(
+            command, env=environ, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    with subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(
+        command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
         os.close(theirs)
         text = b""
         while part := _read(ours):
@@ -60,14 +76,21 @@ def _read(terminal: int) -> bytes:
 def test_names_and_times_stay_whole_on_a_terminal_and_nothing_is_lost(width: int) -> None:
     lines = shown(ROWS, COLUMNS, width=width)
     text = "\n".join(lines)
-    for whole in (*(str(row["name"]) for row in ROWS), "2026-11-24T18:33:43Z", "tyk=1a2b3c4d", "failed"):
+    for whole in (
+        *(str(row["name"]) for row in ROWS),
+        "2026-11-24T18:33:43Z",
+        "tyk=1a2b3c4d",
+        "failed",
+    ):
         assert whole in text
     words = text.split()
     assert all(word in words for word in ERROR.split())
 
 
 @pytest.mark.parametrize(("width", "table"), [(80, False), (140, True)])
-def test_a_table_is_as_wide_as_the_terminal_or_each_row_has_lines_of_its_own(width: int, *, table: bool) -> None:
+def test_a_table_is_as_wide_as_the_terminal_or_each_row_has_lines_of_its_own(
+    width: int, *, table: bool
+) -> None:
     lines = shown(ROWS, COLUMNS, width=width)
     assert (lines[0].split() == ["NAME", "PHASE", "VERSIONS", "CHANGED", "ERROR"]) is table
     if table:
@@ -78,18 +101,31 @@ def test_a_table_is_as_wide_as_the_terminal_or_each_row_has_lines_of_its_own(wid
         assert lines[5] == ""
 
 
-@pytest.mark.parametrize(("width", "version"), [(80, FULL), (140, "tyk=1a2b3c4d…"), (300, FULL), (None, FULL)])
-def test_full_commit_ids_are_shortened_only_so_that_a_table_fits_a_terminal(width: int | None, version: str) -> None:
+@pytest.mark.parametrize(
+    ("width", "version"), [(80, FULL), (140, "tyk=1a2b3c4d…"), (300, FULL), (None, FULL)]
+)
+def test_full_commit_ids_are_shortened_only_so_that_a_table_fits_a_terminal(
+    width: int | None, version: str
+) -> None:
     assert version in " ".join(shown(ROWS, COLUMNS, width=width)).split()
 
 
 def test_a_pipe_gets_a_line_for_each_row_however_long() -> None:
-    head, row = shown([{"name": "app-test", "url": "http://x/", "error": "word " * 700}], ("name", "url", "error"), width=None)
+    head, row = shown(
+        [{"name": "app-test", "url": "http://x/", "error": "word " * 700}],
+        ("name", "url", "error"),
+        width=None,
+    )
     assert head.split() == ["NAME", "URL", "ERROR"]
     assert row.split() == ["app-test", "http://x/", *["word"] * 700]
 
 
 def test_several_urls_in_a_cell_are_folded_between_them() -> None:
-    urls = [f"http://{name}.app-test.dev.gromit.test:8181" for name in ("tyk", "tyk-analytics", "tyk-portal")]
-    lines = shown([{"name": "app-test", "services": 7, "urls": urls}], ("name", "services", "urls"), width=80)
+    urls = [
+        f"http://{name}.app-test.dev.gromit.test:8181"
+        for name in ("tyk", "tyk-analytics", "tyk-portal")
+    ]
+    lines = shown(
+        [{"name": "app-test", "services": 7, "urls": urls}], ("name", "services", "urls"), width=80
+    )
     assert [line.split()[-1] for line in lines[1:]] == urls

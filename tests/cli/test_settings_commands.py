@@ -43,10 +43,14 @@ def _settings(gromit: Gromit, *arguments: str, **variables: str) -> dict[str, An
     return {row["setting"]: row for row in rows}
 
 
-def test_config_show_tells_each_value_and_where_it_came_from(gromit: Gromit, tmp_path: Path) -> None:
+def test_config_show_tells_each_value_and_where_it_came_from(
+    gromit: Gromit, tmp_path: Path
+) -> None:
     file = tmp_path / "my.yaml"
     file.write_text("sow: {retry: 1h30m}\nrepos: [a, b]\ntablename: from-file\n")
-    found = _settings(gromit, "--conf", str(file), GROMIT_TABLENAME="from-variable", GROMIT_REAP_LIMIT="3")
+    found = _settings(
+        gromit, "--conf", str(file), GROMIT_TABLENAME="from-variable", GROMIT_REAP_LIMIT="3"
+    )
     told = {
         name: (found[name]["value"], found[name]["origin"])
         for name in ("tablename", "sow.retry", "repos", "reap.limit", "reap.grace")
@@ -114,12 +118,20 @@ def test_catalogue_show_tells_of_repositories_without_a_component(gromit: Gromit
 
 
 def test_catalogue_check_takes_the_file_in_force_or_another(gromit: Gromit, tmp_path: Path) -> None:
-    assert gromit("catalogue", "check").stdout == "the catalogue is good: 6 components, 6 config files\n"
+    assert (
+        gromit("catalogue", "check").stdout
+        == "the catalogue is good: 6 components, 6 config files\n"
+    )
     mine = tmp_path / "mine.yaml"
-    mine.write_text("extends: tyk\ncomponents: [{name: portal, repository: portal, port: 3001, public: true}]")
+    mine.write_text(
+        "extends: tyk\ncomponents: [{name: portal, repository: portal, port: 3001, public: true}]"
+    )
     good = {"ok": True, "components": 7, "files": 6}
     assert json.loads(gromit("catalogue", "check", str(mine), "-o", "json").stdout) == good
-    assert json.loads(gromit("catalogue", "check", "-o", "json", GROMIT_CATALOGUE=str(mine)).stdout) == good
+    assert (
+        json.loads(gromit("catalogue", "check", "-o", "json", GROMIT_CATALOGUE=str(mine)).stdout)
+        == good
+    )
 
 
 def test_catalogue_check_names_what_is_wrong(gromit: Gromit, tmp_path: Path) -> None:
@@ -136,17 +148,27 @@ def test_catalogue_check_renders_the_templates(gromit: Gromit, tmp_path: Path) -
     (tmp_path / "templates" / "own").mkdir(parents=True)
     (tmp_path / "templates" / "own" / "a.conf.j2").write_text("{{ peers.nobody }}")
     mine = tmp_path / "mine.yaml"
-    mine.write_text("components: [{name: portal, repository: portal, config_path: /conf, templates: own}]")
+    mine.write_text(
+        "components: [{name: portal, repository: portal, config_path: /conf, templates: own}]"
+    )
     done = gromit("catalogue", "check", str(mine), code=2)
-    assert "template a.conf of component portal, line 1: 'dict object' has no attribute 'nobody'" in done.stderr
+    assert (
+        "template a.conf of component portal, line 1: 'dict object' has no attribute 'nobody'"
+        in done.stderr
+    )
 
 
 def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) -> None:
     root = str(tmp_path / "config")
     assert gromit("root", "init", root).stdout == f"{root} is a config root now\n"
     assert gromit("root", "init", root).stdout == f"{root} was a config root already\n"
-    told = json.loads(gromit("suspend", root, "--reason", "moving mongo", "-o", "json", SUDO_USER="alice").stdout)
-    assert told == {**json.loads((tmp_path / "config" / "noprocess").read_text()), "suspended": True}
+    told = json.loads(
+        gromit("suspend", root, "--reason", "moving mongo", "-o", "json", SUDO_USER="alice").stdout
+    )
+    assert told == {
+        **json.loads((tmp_path / "config" / "noprocess").read_text()),
+        "suspended": True,
+    }
     assert told["reason"] == "moving mongo"
     assert told["by"].startswith("alice@")
     again = gromit("suspend", root, "--reason", "me too", code=1)
@@ -164,10 +186,16 @@ def test_what_is_resumed_is_told_to_programs_too(gromit: Gromit, tmp_path: Path)
     root = str(tmp_path / "config")
     gromit("root", "init", root)
     gromit("suspend", root, "--reason", "moving mongo")
-    told = json.loads(gromit("resume", root, "--reason", "it has moved", "-o", "json", SUDO_USER="bob").stdout)
+    told = json.loads(
+        gromit("resume", root, "--reason", "it has moved", "-o", "json", SUDO_USER="bob").stdout
+    )
     assert told["ended"]["reason"] == "moving mongo"
     assert told["by"].startswith("bob@")
-    assert (told["suspended"], told["was_suspended"], told["reason"]) == (False, True, "it has moved")
+    assert (told["suspended"], told["was_suspended"], told["reason"]) == (
+        False,
+        True,
+        "it has moved",
+    )
     assert not (tmp_path / "config" / "noprocess").exists()
 
 
@@ -190,17 +218,33 @@ def test_short_commands_are_quiet_unless_logs_are_asked_for(gromit: Gromit, tmp_
     assert gromit("pki", "init", "--name", "test").stderr == ""
     assert '"processing.suspended"' in gromit("suspend", root, "--reason", "x", "-v").stderr
     assert '"processing.resumed"' in gromit("resume", root, GROMIT_LOG_LEVEL="info").stderr
-    assert '"processing.suspended"' in gromit("suspend", root, "--reason", "x", "--set", "log.level=info").stderr
+    assert (
+        '"processing.suspended"'
+        in gromit("suspend", root, "--reason", "x", "--set", "log.level=info").stderr
+    )
 
 
 def test_commands_that_work_log_what_they_do() -> None:
-    working = {"serve", "gateway", "sow", "reap", "chitragupta", "cluster expose", "doctor aws", "pki ensure"}
+    working = {
+        "serve",
+        "gateway",
+        "sow",
+        "reap",
+        "chitragupta",
+        "cluster expose",
+        "doctor aws",
+        "pki ensure",
+    }
     assert set(_with_level("info", root, ())) == working
 
 
 def test_a_flag_beats_the_environment_before_and_after_the_command(gromit: Gromit) -> None:
     given = ("--set", "reap.grace=0", "--set", "repos=a,b")
-    for arguments in ((*given, "config", "show"), ("config", "show", *given), (*given[:2], "config", "show", *given[2:])):
+    for arguments in (
+        (*given, "config", "show"),
+        ("config", "show", *given),
+        (*given[:2], "config", "show", *given[2:]),
+    ):
         done = gromit(*arguments, "-o", "json", GROMIT_REAP_GRACE="7m")
         found = {row["setting"]: (row["value"], row["origin"]) for row in json.loads(done.stdout)}
         assert found["reap.grace"] == ("0s", "flag")
@@ -209,7 +253,9 @@ def test_a_flag_beats_the_environment_before_and_after_the_command(gromit: Gromi
 
 def test_the_flag_after_the_command_beats_the_one_before(gromit: Gromit) -> None:
     done = gromit("--set", "reap.limit=1", "config", "show", "--set", "reap.limit=2", "-o", "json")
-    assert next(row["value"] for row in json.loads(done.stdout) if row["setting"] == "reap.limit") == 2
+    assert (
+        next(row["value"] for row in json.loads(done.stdout) if row["setting"] == "reap.limit") == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -233,7 +279,10 @@ def test_a_flag_that_cannot_be_meant_is_a_wrong_use(gromit: Gromit, given: str, 
 def test_what_is_no_root_cannot_be_suspended(gromit: Gromit, tmp_path: Path) -> None:
     for command in (("suspend", "--reason", "x"), ("resume",)):
         done = gromit(command[0], str(tmp_path), *command[1:], code=78)
-        assert f"hint: is the volume mounted? A new one is made one by `gromit root init {tmp_path}`" in done.stderr
+        assert (
+            f"hint: is the volume mounted? A new one is made one by `gromit root init {tmp_path}`"
+            in done.stderr
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -246,7 +295,11 @@ def test_suspending_needs_a_reason(gromit: Gromit, tmp_path: Path, reason: list[
     ("arguments", "message", "hint"),
     [
         (["env", "get"], "missing argument 'NAME'", "env get "),
-        (["env", "list", "--nope"], "no such option '--nope'. Did you mean '--phase'?", "env list "),
+        (
+            ["env", "list", "--nope"],
+            "no such option '--nope'. Did you mean '--phase'?",
+            "env list ",
+        ),
         (["nope"], "no such command 'nope'", ""),
         (
             ["config", "show", "-o", "xml"],
@@ -255,7 +308,9 @@ def test_suspending_needs_a_reason(gromit: Gromit, tmp_path: Path, reason: list[
         ),
     ],
 )
-def test_wrong_usage_is_told_as_all_other_errors(gromit: Gromit, arguments: list[str], message: str, hint: str) -> None:
+def test_wrong_usage_is_told_as_all_other_errors(
+    gromit: Gromit, arguments: list[str], message: str, hint: str
+) -> None:
     error = gromit(*arguments, code=2).stderr.splitlines()
     assert error == [f"gromit: {message}", f"  hint: `gromit {hint}--help` says how it is called"]
 

@@ -43,7 +43,12 @@ class Bench:
 
 
 @pytest.fixture
-def bench(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Iterator[Bench]:
     identity, program = serve.certificates.of(Role.OPERATOR), tmp_path / "terraform"
     program.write_text(PROGRAM.replace("$SEEN", str(tmp_path / "seen")))
     program.chmod(0o755)
@@ -64,7 +69,9 @@ def bench(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     bootstrap.session.cache_clear()
     ssm = serve.emulator.client("ssm")
     with suppress(ssm.exceptions.ParameterAlreadyExists):
-        ssm.put_parameter(Name="/gromit/platform", Type="String", Value=json.dumps(asdict(PLATFORM)))
+        ssm.put_parameter(
+            Name="/gromit/platform", Type="String", Value=json.dumps(asdict(PLATFORM))
+        )
     serve.build("tyk", "app-test", "sha-that-was-pruned")
     init_root(tmp_path / "config")
     yield Bench(tmp_path / "config", tmp_path / "seen", capsys)

@@ -16,13 +16,26 @@ def _run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedPr
     environ = {k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")}
     environ |= {"HOME": str(folder), "GROMIT_GATEWAY_TOKENS": str(folder / "tokens.json")}
     command = [sys.executable, "-m", "gromit", "token", *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == code, done.stderr
     return done
 
 
 def test_a_token_is_printed_once_listed_without_itself_and_revoked(tmp_path: Path) -> None:
-    made = _run(tmp_path, "new", "--repo", "TykTechnologies/tyk", "--verb", "newbuild", "--verb", "delete", "--label", "ci")
+    made = _run(
+        tmp_path,
+        "new",
+        "--repo",
+        "TykTechnologies/tyk",
+        "--verb",
+        "newbuild",
+        "--verb",
+        "delete",
+        "--label",
+        "ci",
+    )
     token = made.stdout.strip()
     assert made.stdout == f"{token}\n"
     assert token not in made.stderr
@@ -30,7 +43,12 @@ def test_a_token_is_printed_once_listed_without_itself_and_revoked(tmp_path: Pat
     assert entry.hash == tokens.hash_token(token)
     listed = _run(tmp_path, "list", "-o", "json").stdout
     (row,) = json.loads(listed)
-    assert (row["repositories"], row["verbs"], row["state"], row["label"]) == (["tyk"], ["delete", "newbuild"], "valid", "ci")
+    assert (row["repositories"], row["verbs"], row["state"], row["label"]) == (
+        ["tyk"],
+        ["delete", "newbuild"],
+        "valid",
+        "ci",
+    )
     assert token not in listed
     assert entry.hash not in listed
     _run(tmp_path, "revoke", row["id"])
@@ -39,7 +57,11 @@ def test_a_token_is_printed_once_listed_without_itself_and_revoked(tmp_path: Pat
 
 
 def test_a_program_gets_the_token_and_what_it_is_good_for(tmp_path: Path) -> None:
-    made = json.loads(_run(tmp_path, "new", "--repo", "*", "--verb", "newbuild", "--expires", "90d", "-o", "json").stdout)
+    made = json.loads(
+        _run(
+            tmp_path, "new", "--repo", "*", "--verb", "newbuild", "--expires", "90d", "-o", "json"
+        ).stdout
+    )
     assert made["token"].startswith("gromit_")
     assert made["repositories"] == ["*"]
     assert made["id"]
@@ -58,6 +80,8 @@ def test_a_program_gets_the_token_and_what_it_is_good_for(tmp_path: Path) -> Non
         ("--repo", "tyk", "--verb", "newbuild", "--label", "a\nb"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_nothing_is_kept(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_what_cannot_be_meant_is_refused_and_nothing_is_kept(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     _run(tmp_path, "new", *arguments, code=2)
     assert not (tmp_path / "tokens.json").exists()

@@ -57,7 +57,9 @@ class World:
         """A command, to its end."""
         command = [sys.executable, "-m", "gromit", *arguments]
         environ = {**self.environ, **variables}
-        done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environ, timeout=60, check=False
+        )
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def deleted(self, *names: str) -> None:
@@ -68,15 +70,29 @@ class World:
 
     def lock(self, name: str) -> None:
         """A person's terraform works on an environment."""
-        body = json.dumps({"ID": "1", "Who": "alice@laptop", "Operation": "OperationTypeApply", "Info": "", "Created": "yesterday"})
-        self.serve.emulator.client("s3").put_object(Bucket=self.bucket, Key=f"env:/{name}/devenv.tflock", Body=body)
+        body = json.dumps(
+            {
+                "ID": "1",
+                "Who": "alice@laptop",
+                "Operation": "OperationTypeApply",
+                "Info": "",
+                "Created": "yesterday",
+            }
+        )
+        self.serve.emulator.client("s3").put_object(
+            Bucket=self.bucket, Key=f"env:/{name}/devenv.tflock", Body=body
+        )
 
 
 @pytest.fixture
 def world(emulator: Emulator, certificates: Certificates, tmp_path: Path) -> Iterator[World]:
     bucket, route53 = f"states-{secrets.token_hex(4)}", emulator.client("route53")
-    emulator.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    zone = route53.create_hosted_zone(Name=DOMAIN, CallerReference=bucket)["HostedZone"]["Id"].rpartition("/")[2]
+    emulator.client("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    zone = route53.create_hosted_zone(Name=DOMAIN, CallerReference=bucket)["HostedZone"][
+        "Id"
+    ].rpartition("/")[2]
     worker = certificates.of(Role.WORKER)
     init_root(tmp_path / "config")
     with serving(emulator, certificates, GROMIT_REAP_GRACE="0") as serve:
@@ -106,7 +122,10 @@ def test_a_pass_without_work_is_a_success(world: World) -> None:
 def test_a_pass_tells_what_came_of_each_environment(world: World) -> None:
     world.deleted("app-2", "app-1")
     done = world.gromit("reap", str(world.root), "-o", "json")
-    assert [(row["name"], row["ending"], row["problem"]) for row in done.rows] == [("app-1", "done", None), ("app-2", "done", None)]
+    assert [(row["name"], row["ending"], row["problem"]) for row in done.rows] == [
+        ("app-1", "done", None),
+        ("app-2", "done", None),
+    ]
     assert (done.code, {world.serve.state(name) for name in ("app-1", "app-2")}) == (0, {"gone"})
 
 
@@ -124,7 +143,10 @@ def test_exit_codes_tell_all_failed_from_some_failed(world: World) -> None:
     world.serve.clock.advance(s=3600)
     world.deleted("app-1")
     done = world.gromit("reap", str(world.root), "-o", "json")
-    assert [(row["name"], row["ending"]) for row in done.rows] == [("app-1", "done"), ("locked", "failed")]
+    assert [(row["name"], row["ending"]) for row in done.rows] == [
+        ("app-1", "done"),
+        ("locked", "failed"),
+    ]
     assert (done.code, world.serve.state("locked")) == (4, "deleted")
 
 
@@ -139,7 +161,9 @@ def test_exit_codes_tell_all_failed_from_some_failed(world: World) -> None:
         ([("a", RunEnding.FAILED), ("b", RunEnding.DONE)], 4),
     ],
 )
-def test_the_last_run_of_each_environment_counts(endings: list[tuple[str, RunEnding]], code: int) -> None:
+def test_the_last_run_of_each_environment_counts(
+    endings: list[tuple[str, RunEnding]], code: int
+) -> None:
     assert _exit_code([RunResult(name, ending, None, 0.1) for name, ending in endings]) == code
 
 
@@ -174,7 +198,10 @@ def test_a_plan_names_every_environment_and_changes_none(world: World) -> None:
     world.serve.build("tyk", "wanted", "sha")
     world.deleted("unwanted")
     before = world.serve.rows
-    for command, expected in (("sow", {"wanted": "sow", "unwanted": "none"}), ("reap", {"wanted": "none", "unwanted": "reap"})):
+    for command, expected in (
+        ("sow", {"wanted": "sow", "unwanted": "none"}),
+        ("reap", {"wanted": "none", "unwanted": "reap"}),
+    ):
         done = world.gromit(command, str(world.root), "--dry-run", "-o", "json")
         assert (done.code, {row["name"]: row["action"] for row in done.rows}) == (0, expected)
     assert world.serve.rows == before
@@ -186,7 +213,14 @@ def test_on_a_terminal_progress_is_shown_as_it_happens(world: World) -> None:
     ours, theirs = pty.openpty()
     try:
         command = [sys.executable, "-m", "gromit", "reap", str(world.root)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=world.environ, timeout=60, check=False)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=world.environ,
+            timeout=60,
+            check=False,
+        )
         shown = os.read(ours, 65536).decode().splitlines()
     finally:
         os.close(ours)
@@ -194,7 +228,10 @@ def test_on_a_terminal_progress_is_shown_as_it_happens(world: World) -> None:
     assert done.returncode == 4
     assert "app-1: removing its records" in shown
     assert "app-1: done" in shown
-    assert any(line.startswith("locked: failed: terraform itself or a person holds the lock (alice@laptop") for line in shown)
+    assert any(
+        line.startswith("locked: failed: terraform itself or a person holds the lock (alice@laptop")
+        for line in shown
+    )
 
 
 def test_a_serve_that_cannot_be_reached_is_named(world: World) -> None:

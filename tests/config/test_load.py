@@ -16,10 +16,19 @@ NOWHERE = {"HOME": "/nonexistent"}
 
 def test_a_flag_beats_a_variable_and_a_variable_beats_the_file(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    file.write_text("tablename: of-file\nreap: {grace: 2h, limit: 3}\nserve:\n  url: https://of-file\n")
-    environ = {**NOWHERE, "GROMIT_TABLENAME": "of-variable", "GROMIT_SERVE_URL": "https://of-variable"}
+    file.write_text(
+        "tablename: of-file\nreap: {grace: 2h, limit: 3}\nserve:\n  url: https://of-file\n"
+    )
+    environ = {
+        **NOWHERE,
+        "GROMIT_TABLENAME": "of-variable",
+        "GROMIT_SERVE_URL": "https://of-variable",
+    }
     loaded = load_settings(environ, conf=file, flags={"tablename": "of-flag"})
-    assert (loaded.settings.tablename, loaded.settings.serve.url) == ("of-flag", "https://of-variable")
+    assert (loaded.settings.tablename, loaded.settings.serve.url) == (
+        "of-flag",
+        "https://of-variable",
+    )
     assert (loaded.settings.reap.grace, loaded.settings.reap.limit) == (timedelta(hours=2), 3)
     assert loaded.origins == {
         "tablename": "flag",
@@ -33,7 +42,10 @@ def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) 
     (tmp_path / "gromit").mkdir()
     (tmp_path / "gromit/config.yaml").write_text("cluster: {zoneid: Z1, domain: dev.example.com}\n")
     loaded = load_settings({**NOWHERE, "XDG_CONFIG_HOME": str(tmp_path)})
-    assert (loaded.settings.cluster.zoneid, loaded.settings.cluster.domain) == ("Z1", "dev.example.com")
+    assert (loaded.settings.cluster.zoneid, loaded.settings.cluster.domain) == (
+        "Z1",
+        "dev.example.com",
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,12 +56,22 @@ def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) 
         ("GROMIT_SERVE_LISTEN", "nowhere", "serve.listen from GROMIT_SERVE_LISTEN"),
         ("GROMIT_SERVE_TLS_MIN", "1.0", "serve.tls_min from GROMIT_SERVE_TLS_MIN"),
         ("GROMIT_LEASE_RENEW", "80s", "more than a third of ttl"),
-        ("GROMIT_REPOS", "tyk,Tyk Pump", "repos from GROMIT_REPOS: repo 'Tyk Pump' is not a repository name"),
+        (
+            "GROMIT_REPOS",
+            "tyk,Tyk Pump",
+            "repos from GROMIT_REPOS: repo 'Tyk Pump' is not a repository name",
+        ),
         ("GROMIT_REPOS", "tyk,%0A", "repos from GROMIT_REPOS: repo '%0A' is not a repository name"),
-        ("GROMIT_REPOS", "tyk,TykTechnologies/state", "repos from GROMIT_REPOS: no repository can be called 'state'"),
+        (
+            "GROMIT_REPOS",
+            "tyk,TykTechnologies/state",
+            "repos from GROMIT_REPOS: no repository can be called 'state'",
+        ),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: str, message: str) -> None:
+def test_a_value_that_cannot_be_meant_is_refused_by_name(
+    variable: str, value: str, message: str
+) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         load_settings({**NOWHERE, variable: value})
 
@@ -63,7 +85,9 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(variable: str, value: s
         ("", None),
     ],
 )
-def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
+def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(
+    tmp_path: Path, text: str, names: tuple[str, ...]
+) -> None:
     assert load_settings({**NOWHERE, "GROMIT_REPOS": text}).settings.repos == names
     file = tmp_path / "config.yaml"
     file.write_text(f"repos: {json.dumps(text.split(','))}\n")

@@ -15,7 +15,18 @@ def push(client: "ECRClient", repository: str, tag: str, content: str) -> str:
     """Put an image with one layer of `content` under a tag, making the repository if need be; gives its digest."""
     with suppress(client.exceptions.RepositoryAlreadyExistsException):
         client.create_repository(repositoryName=repository)
-    layer = {"mediaType": "x", "size": len(content), "digest": "sha256:" + hashlib.sha256(content.encode()).hexdigest()}
-    manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": {**layer, "size": 1}, "layers": [layer]}
-    answer = client.put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps(manifest))
+    layer = {
+        "mediaType": "x",
+        "size": len(content),
+        "digest": "sha256:" + hashlib.sha256(content.encode()).hexdigest(),
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": {**layer, "size": 1},
+        "layers": [layer],
+    }
+    answer = client.put_image(
+        repositoryName=repository, imageTag=tag, imageManifest=json.dumps(manifest)
+    )
     return str(answer["image"]["imageId"]["imageDigest"])

@@ -37,18 +37,33 @@ class EcsWorld:
         )
         return answer["taskDefinition"]["taskDefinitionArn"]
 
-    def serve(self, environment: str, component: str, definition: str, rollout: str | None = "COMPLETED", running: int = 1) -> None:
+    def serve(
+        self,
+        environment: str,
+        component: str,
+        definition: str,
+        rollout: str | None = "COMPLETED",
+        running: int = 1,
+    ) -> None:
         """Let a service run so many tasks of a definition, one being wanted, with this state of its only deployment."""
         self.client.create_cluster(clusterName=environment)
         key = f"{environment}:{component}"
         if key not in self.backend.services:
             self.client.create_service(
-                cluster=environment, serviceName=component, taskDefinition=definition, desiredCount=1, launchType="FARGATE"
+                cluster=environment,
+                serviceName=component,
+                taskDefinition=definition,
+                desiredCount=1,
+                launchType="FARGATE",
             )
         service = self.backend.services[key]
         service.task_definition = definition
         service.running_count, service.pending_count = running, 1 - running
-        deployment = {**service.deployments[0], "taskDefinition": definition, "runningCount": running}
+        deployment = {
+            **service.deployments[0],
+            "taskDefinition": definition,
+            "runningCount": running,
+        }
         deployment.pop("rolloutState", None)
         deployment["rolloutStateReason"] = ""
         if rollout is not None:
@@ -56,7 +71,12 @@ class EcsWorld:
         service.deployments = [deployment]
 
     def stop_task(
-        self, environment: str, component: str, definition: str, reason: str, container: tuple[int, str] | None = None
+        self,
+        environment: str,
+        component: str,
+        definition: str,
+        reason: str,
+        container: tuple[int, str] | None = None,
     ) -> None:
         """Let a task of a service have stopped just now, its container with this exit code and reason."""
         answer = self.client.run_task(

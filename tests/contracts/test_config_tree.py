@@ -92,7 +92,9 @@ def test_nothing_is_rendered_below_an_unusable_root(world: World) -> None:
     assert world.text("app-test", "tyk", "a") is None
 
 
-def test_rendering_gives_a_hash_for_each_component_that_depends_on_its_files_alone(world: World) -> None:
+def test_rendering_gives_a_hash_for_each_component_that_depends_on_its_files_alone(
+    world: World,
+) -> None:
     one = world.root.render("app-test", {"tyk": {"a": "1"}, "pump": {"a": "1"}, "bare": {}})
     other = world.root.render("other", {"tyk": {"a": "2"}, "pump": {"a": "1"}})
     assert one.keys() == {"tyk", "pump", "bare"}
@@ -124,7 +126,12 @@ def test_files_of_templates_and_components_that_are_gone_go_unless_edited(world:
     world.edit("app-test", "pump", "b", "mine")
     world.root.render("app-test", {"tyk": {"a": "1"}})
     lie = {(c, f): world.text("app-test", c, f) for c in ("tyk", "pump") for f in ("a", "b")}
-    assert lie == {("tyk", "a"): "1", ("tyk", "b"): None, ("pump", "a"): None, ("pump", "b"): "mine"}
+    assert lie == {
+        ("tyk", "a"): "1",
+        ("tyk", "b"): None,
+        ("pump", "a"): None,
+        ("pump", "b"): "mine",
+    }
 
 
 def test_a_removed_environment_starts_anew(world: World) -> None:

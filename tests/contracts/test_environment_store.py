@@ -57,7 +57,12 @@ class Dynamo:
 @pytest.fixture(scope="module")
 def client() -> "Iterator[DynamoDBClient]":
     with moto.mock_aws():
-        yield boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+        yield boto3.client(
+            "dynamodb",
+            region_name="eu-central-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
 
 def new_table(client: "DynamoDBClient") -> Iterator[Dynamo]:
@@ -83,7 +88,13 @@ def store(request: pytest.FixtureRequest) -> EnvironmentStore:
 
 # ── writes ────────────────────────────────────────────────────────────────────────────────────────
 
-NUMBERS, TEXTS, FLAGS, LISTS, MAPS = ("n1", "n2", "n3"), ("t1", "t#2"), ("b1",), ("l1", "l2"), ("m1",)
+NUMBERS, TEXTS, FLAGS, LISTS, MAPS = (
+    ("n1", "n2", "n3"),
+    ("t1", "t#2"),
+    ("b1",),
+    ("l1", "l2"),
+    ("m1",),
+)
 ATTRIBUTES = (*NUMBERS, *TEXTS, *FLAGS, *LISTS, *MAPS)
 
 number = st.integers(-2, 3) | st.just(1_790_000_000_000)
@@ -96,7 +107,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(LISTS, st.lists(event, max_size=2)),
     **dict.fromkeys(MAPS, event),
 }
-scalar = st.sampled_from((*NUMBERS, *TEXTS, *FLAGS)).flatmap(lambda a: st.tuples(st.just(a), VALUES[a]))
+scalar = st.sampled_from((*NUMBERS, *TEXTS, *FLAGS)).flatmap(
+    lambda a: st.tuples(st.just(a), VALUES[a])
+)
 two_numbers = st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS))
 simple: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from(ATTRIBUTES).map(Exists),
@@ -111,7 +124,9 @@ simple: st.SearchStrategy[Condition] = st.one_of(
 )
 condition: st.SearchStrategy[Condition] = st.recursive(
     simple,
-    lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(lambda cs: st.sampled_from([AnyOf(tuple(cs)), AllOf(tuple(cs))])),
+    lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(
+        lambda cs: st.sampled_from([AnyOf(tuple(cs)), AllOf(tuple(cs))])
+    ),
     max_leaves=4,
 )
 
@@ -119,22 +134,36 @@ condition: st.SearchStrategy[Condition] = st.recursive(
 @st.composite
 def writes(draw: st.DrawFn) -> RowWrite:
     """Any write that says something; a copied attribute is demanded, as the port wants it."""
-    part = {a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"])) for a in ATTRIBUTES}
+    part = {
+        a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"]))
+        for a in ATTRIBUTES
+    }
     copies = {a: draw(st.sampled_from(NUMBERS)) for a in NUMBERS if part[a] == "copies"}
     write = RowWrite(
-        conditions=(*draw(st.lists(condition, min_size=1, max_size=2)), *(Exists(b) for b in copies.values())),
+        conditions=(
+            *draw(st.lists(condition, min_size=1, max_size=2)),
+            *(Exists(b) for b in copies.values()),
+        ),
         sets={a: draw(VALUES[a]) for a in ATTRIBUTES if part[a] == "sets"},
         copies=copies,
         increments={a: draw(st.integers(-1, 2)) for a in NUMBERS if part[a] == "increments"},
-        appends={a: tuple(draw(st.lists(event, min_size=1, max_size=2))) for a in LISTS if part[a] == "appends"},
+        appends={
+            a: tuple(draw(st.lists(event, min_size=1, max_size=2)))
+            for a in LISTS
+            if part[a] == "appends"
+        },
         removes=frozenset(a for a in ATTRIBUTES if part[a] == "removes"),
     )
-    says_something = write.sets or write.copies or write.increments or write.appends or write.removes
+    says_something = (
+        write.sets or write.copies or write.increments or write.appends or write.removes
+    )
     return write if says_something else RowWrite(conditions=write.conditions, increments={"n1": 1})
 
 
 @given(st.lists(writes(), min_size=1, max_size=6))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_core(
     long_lived_table: Dynamo, asked: list[RowWrite]
 ) -> None:
@@ -146,36 +175,63 @@ def test_any_writes_have_the_same_outcomes_in_dynamodb_as_by_the_rules_of_the_co
 
 
 def test_a_write_is_accepted_with_the_row_after_it(store: EnvironmentStore) -> None:
-    outcome = store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "1"}, increments={"n": 2}))
-    assert outcome == WriteAccepted({"name": "a", "x": "1", "n": 2}) == WriteAccepted(store.read("a") or {})
+    outcome = store.write(
+        "a", RowWrite(conditions=(NotExists("name"),), sets={"x": "1"}, increments={"n": 2})
+    )
+    assert (
+        outcome
+        == WriteAccepted({"name": "a", "x": "1", "n": 2})
+        == WriteAccepted(store.read("a") or {})
+    )
 
 
-def test_a_refused_write_changes_nothing_and_brings_the_row_as_it_is(store: EnvironmentStore) -> None:
+def test_a_refused_write_changes_nothing_and_brings_the_row_as_it_is(
+    store: EnvironmentStore,
+) -> None:
     store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "1"}))
-    assert store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": "2"})) == WriteRefused({"name": "a", "x": "1"})
-    assert store.write("b", RowWrite(conditions=(Exists("name"),), sets={"x": "2"})) == WriteRefused(None)
+    assert store.write(
+        "a", RowWrite(conditions=(NotExists("name"),), sets={"x": "2"})
+    ) == WriteRefused({"name": "a", "x": "1"})
+    assert store.write(
+        "b", RowWrite(conditions=(Exists("name"),), sets={"x": "2"})
+    ) == WriteRefused(None)
     assert (store.read("a"), store.read("b")) == ({"name": "a", "x": "1"}, None)
 
 
 def test_values_are_read_from_the_row_as_it_was_before_the_write(store: EnvironmentStore) -> None:
-    store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"generation": 3, "claimed": 2, "epoch": 7}))
+    store.write(
+        "a",
+        RowWrite(conditions=(NotExists("name"),), sets={"generation": 3, "claimed": 2, "epoch": 7}),
+    )
     write = RowWrite(
         conditions=(AttributeGreater("generation", "claimed"),),
         copies={"observed": "claimed", "seen": "epoch"},
         increments={"epoch": 1},
         removes=frozenset({"claimed"}),
     )
-    assert store.write("a", write) == WriteAccepted({"name": "a", "generation": 3, "observed": 2, "seen": 7, "epoch": 8})
+    assert store.write("a", write) == WriteAccepted(
+        {"name": "a", "generation": 3, "observed": 2, "seen": 7, "epoch": 8}
+    )
 
 
 def test_a_write_that_only_removes_and_compares_needs_no_values(store: EnvironmentStore) -> None:
     store.write("a", RowWrite(conditions=(NotExists("name"),), sets={"x": 1, "y": 1}))
-    outcome = store.write("a", RowWrite(conditions=(AttributesEqual("x", "y"),), removes=frozenset({"x"})))
+    outcome = store.write(
+        "a", RowWrite(conditions=(AttributesEqual("x", "y"),), removes=frozenset({"x"}))
+    )
     assert outcome == WriteAccepted({"name": "a", "y": 1})
 
 
-def test_whole_numbers_flags_lists_and_mappings_come_back_as_they_were(store: EnvironmentStore) -> None:
-    values = {"n": 2**53 - 1, "b": False, "l": [{"at": 1, "text": ""}], "m": {"k": {"tag": "ü"}}, "e": []}
+def test_whole_numbers_flags_lists_and_mappings_come_back_as_they_were(
+    store: EnvironmentStore,
+) -> None:
+    values = {
+        "n": 2**53 - 1,
+        "b": False,
+        "l": [{"at": 1, "text": ""}],
+        "m": {"k": {"tag": "ü"}},
+        "e": [],
+    }
     store.write("a", RowWrite(conditions=(NotExists("name"),), sets=values))
     row = store.read("a")
     assert row == {"name": "a", **values}
@@ -190,7 +246,13 @@ def put(store: EnvironmentStore, name: str, **attributes: Any) -> WriteResult:
 
 
 def test_due_work_comes_oldest_first_and_only_of_its_kind(store: EnvironmentStore) -> None:
-    for name, since, work in (("b", 20, "sow"), ("a", 30, "sow"), ("c", 10, "sow"), ("r", 5, "reap"), ("later", 31, "sow")):
+    for name, since, work in (
+        ("b", 20, "sow"),
+        ("a", 30, "sow"),
+        ("c", 10, "sow"),
+        ("r", 5, "reap"),
+        ("later", 31, "sow"),
+    ):
         put(store, name, work=work, due=since)
     put(store, "idle", generation=1)
     due = store.due("sow", 30, 10)
@@ -234,7 +296,9 @@ def test_what_a_claim_holds_already_comes_first_for_that_claim(store: Environmen
     assert store.due("sow", 100, 5).names == ("older",)
 
 
-def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoever_holds_it(store: EnvironmentStore) -> None:
+def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoever_holds_it(
+    store: EnvironmentStore,
+) -> None:
     assert store.undone_since("sow") is None
     put(store, "later", work="sow", due=900, since=40)
     put(store, "failing", work="sow", due=9000, since=30)
@@ -248,7 +312,10 @@ def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoev
 
 def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:
     put(store, "a", work="sow", due=10)
-    store.write("a", RowWrite(conditions=(Exists("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})))
+    store.write(
+        "a",
+        RowWrite(conditions=(Exists("work"),), sets={"x": 1}, removes=frozenset({"work", "due"})),
+    )
     assert store.due("sow", 100, 5) == store.due("reap", 100, 5)
     store.write("a", RowWrite(conditions=(NotExists("work"),), sets={"work": "reap", "due": 11}))
     assert store.due("reap", 100, 5).names == ("a",)
@@ -295,7 +362,9 @@ def test_every_operation_is_one_call(table: Dynamo) -> None:
     assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1, "Query": 1}
 
 
-def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_some(table: Dynamo) -> None:
+def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_some(
+    table: Dynamo,
+) -> None:
     table.store.due("sow", 10, 5)
     assert table.calls == {"Query": 2}
 
@@ -304,11 +373,16 @@ def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> No
     described = table.client.describe_table(TableName=table.name)["Table"]
     (index,) = described["GlobalSecondaryIndexes"]
     assert index["IndexName"] == INDEX
-    assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [("work", "HASH"), ("due", "RANGE")]
+    assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [
+        ("work", "HASH"),
+        ("due", "RANGE"),
+    ]
     assert index["Projection"]["ProjectionType"] == "INCLUDE"
     assert set(index["Projection"]["NonKeyAttributes"]) == {"lease_until", "claim_id", "since"}
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    recovery = table.client.describe_continuous_backups(TableName=table.name)["ContinuousBackupsDescription"]
+    recovery = table.client.describe_continuous_backups(TableName=table.name)[
+        "ContinuousBackupsDescription"
+    ]
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
     expiry = table.client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
     assert (expiry["TimeToLiveStatus"], expiry["AttributeName"]) == ("ENABLED", "expire_at")
@@ -318,7 +392,11 @@ def test_a_table_that_is_there_is_left_as_it_is(table: Dynamo) -> None:
     put(table.store, "a", x=1)
     table.calls.clear()
     assert TableSetup(table.client, table.name, no_pause).ensure() is False
-    assert table.calls == {"DescribeTable": 1, "DescribeTimeToLive": 1, "DescribeContinuousBackups": 1}
+    assert table.calls == {
+        "DescribeTable": 1,
+        "DescribeTimeToLive": 1,
+        "DescribeContinuousBackups": 1,
+    }
     assert TableSetup(table.client, table.name + "-2", no_pause).ensure() is True
     assert table.store.read("a") == {"name": "a", "x": 1}
 

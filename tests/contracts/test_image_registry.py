@@ -57,8 +57,17 @@ def test_nothing_asked_is_nothing_answered(world: World) -> None:
 def test_images_that_exist_have_their_digest_and_others_are_absent(world: World) -> None:
     gateway = world.push("tyk", "sha-gw", "gateway")
     pump = world.push("tyk-pump", "master", "pump")
-    asked = [("tyk", "sha-gw"), ("tyk", "sha-other"), ("tyk-pump", "master"), ("tyk-pump", "sha-gw"), ("nowhere", "master")]
-    assert world.registry.digests(asked) == {("tyk", "sha-gw"): gateway, ("tyk-pump", "master"): pump}
+    asked = [
+        ("tyk", "sha-gw"),
+        ("tyk", "sha-other"),
+        ("tyk-pump", "master"),
+        ("tyk-pump", "sha-gw"),
+        ("nowhere", "master"),
+    ]
+    assert world.registry.digests(asked) == {
+        ("tyk", "sha-gw"): gateway,
+        ("tyk-pump", "master"): pump,
+    }
 
 
 def test_a_tag_that_moves_has_the_new_digest(world: World) -> None:
@@ -76,7 +85,16 @@ def test_two_tags_of_one_image_both_exist(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "image", [("Tyk", "master"), ("t", "x"), ("a" * 300, "x"), ("tyk", ""), ("tyk", "a/b"), ("tyk", "-x"), ("", "")]
+    "image",
+    [
+        ("Tyk", "master"),
+        ("t", "x"),
+        ("a" * 300, "x"),
+        ("tyk", ""),
+        ("tyk", "a/b"),
+        ("tyk", "-x"),
+        ("", ""),
+    ],
 )
 def test_what_no_registry_could_hold_is_absent(world: World, image: tuple[str, str]) -> None:
     there = world.push("tyk", "master", "gateway")
@@ -85,4 +103,6 @@ def test_what_no_registry_could_hold_is_absent(world: World, image: tuple[str, s
 
 def test_an_image_asked_twice_is_answered_once(world: World) -> None:
     digest = world.push("tyk", "master", "gateway")
-    assert world.registry.digests(image for image in [("tyk", "master")] * 3) == {("tyk", "master"): digest}
+    assert world.registry.digests(image for image in [("tyk", "master")] * 3) == {
+        ("tyk", "master"): digest
+    }

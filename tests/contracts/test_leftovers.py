@@ -78,15 +78,23 @@ class _Aws:
     def tagged(self, **tags: str) -> str:
         """A security group with these tags."""
         name = "-".join(tags.values()) or "untagged"
-        group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"]
-        self.ec2.create_tags(Resources=[group], Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+        group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)[
+            "GroupId"
+        ]
+        self.ec2.create_tags(
+            Resources=[group], Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
+        )
         return group
 
     def destroy(self, environment: str) -> None:
-        for name in [k.split(":")[1] for k in self.ecs.backend.services if k.startswith(f"{environment}:")]:
+        for name in [
+            k.split(":")[1] for k in self.ecs.backend.services if k.startswith(f"{environment}:")
+        ]:
             self.ecs.client.delete_service(cluster=environment, service=name, force=True)
         self.ecs.client.delete_cluster(cluster=environment)
-        for group in self.ec2.describe_security_groups(Filters=[{"Name": "tag:env", "Values": [environment]}])["SecurityGroups"]:
+        for group in self.ec2.describe_security_groups(
+            Filters=[{"Name": "tag:env", "Values": [environment]}]
+        )["SecurityGroups"]:
             self.ec2.delete_security_group(GroupId=group["GroupId"])
 
 
@@ -117,7 +125,11 @@ def test_a_security_group_without_a_cluster_is_found(world: World) -> None:
 def test_all_that_is_left_is_named(world: World) -> None:
     world.service("app-test", "tyk")
     group = world.group("app-test")
-    assert list(world.leftovers.find("app-test")) == ["cluster app-test", "service tyk", f"security group {group}"]
+    assert list(world.leftovers.find("app-test")) == [
+        "cluster app-test",
+        "service tyk",
+        f"security group {group}",
+    ]
 
 
 def test_nothing_is_left_after_all_was_destroyed(world: World) -> None:

@@ -16,7 +16,9 @@ DOMAIN = "dev.example.com"
 
 def real() -> Iterator[RecordStore]:
     with governed() as laws:
-        zone = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"]
+        zone = laws.free("route53").create_hosted_zone(Name=DOMAIN, CallerReference="x")[
+            "HostedZone"
+        ]["Id"]
         yield Route53Zone(laws.client("route53", CLIENT), zone, DOMAIN, laws.clock)
 
 
@@ -31,7 +33,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[RecordStore]:
 
 
 def a(environment: str, *values: str, component: str = "tyk") -> RecordSet:
-    return RecordSet(f"{component}.{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
+    return RecordSet(
+        f"{component}.{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",))
+    )
 
 
 def because(records: Iterable[RecordSet]) -> RecordWithReason:
@@ -39,11 +43,20 @@ def because(records: Iterable[RecordSet]) -> RecordWithReason:
 
 
 def write(
-    store: RecordStore, *, creates: Iterable[RecordSet] = (), upserts: Iterable[RecordSet] = (), deletes: Iterable[RecordSet] = ()
+    store: RecordStore,
+    *,
+    creates: Iterable[RecordSet] = (),
+    upserts: Iterable[RecordSet] = (),
+    deletes: Iterable[RecordSet] = (),
 ) -> str:
     """Gives the refusal, or an empty text."""
     try:
-        store.apply(ZoneChanges(creates=because(creates), upserts=because(upserts), deletes=because(deletes)), lambda _line: None)
+        store.apply(
+            ZoneChanges(
+                creates=because(creates), upserts=because(upserts), deletes=because(deletes)
+            ),
+            lambda _line: None,
+        )
     except BackendError as error:
         return error.message
     return ""
@@ -68,17 +81,23 @@ def test_what_is_there_cannot_be_created(store: RecordStore) -> None:
     assert set(store.records()) == {a("e1", "9.9.9.9")}
 
 
-@pytest.mark.parametrize("wrong", [a("e1", "2.2.2.2"), a("e2"), RecordSet(a("e1").name, "A", 60, frozenset({"1.1.1.1"}))])
+@pytest.mark.parametrize(
+    "wrong", [a("e1", "2.2.2.2"), a("e2"), RecordSet(a("e1").name, "A", 60, frozenset({"1.1.1.1"}))]
+)
 def test_only_what_is_there_exactly_can_be_deleted(store: RecordStore, wrong: RecordSet) -> None:
     write(store, creates=[a("e1")])
     assert wrong.name in write(store, deletes=[wrong])
     assert set(store.records()) == {a("e1")}
 
 
-def test_an_environment_is_written_wholly_or_not_at_all_and_others_all_the_same(store: RecordStore) -> None:
+def test_an_environment_is_written_wholly_or_not_at_all_and_others_all_the_same(
+    store: RecordStore,
+) -> None:
     write(store, creates=[a("e1", "9.9.9.9"), own("e3"), a("e3")])
     message = write(
-        store, creates=[own("e1"), a("e1"), a("e1", component="dash"), own("e2"), a("e2")], deletes=[a("e3"), own("e3")]
+        store,
+        creates=[own("e1"), a("e1"), a("e1", component="dash"), own("e2"), a("e2")],
+        deletes=[a("e3"), own("e3")],
     )
     assert a("e1").name in message
     assert a("e2").name not in message

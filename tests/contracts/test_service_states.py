@@ -41,12 +41,25 @@ class _Fake:
     def serve(self, environment: str, component: str, rollout: str, running: int) -> str:
         self._revision += 1
         definition = f"{environment}-{component}:{self._revision}"
-        state = ServiceState(component=component, task_definition=definition, rollout=rollout, running=running, desired=1)
+        state = ServiceState(
+            component=component,
+            task_definition=definition,
+            rollout=rollout,
+            running=running,
+            desired=1,
+        )
         self.fake.put(environment, state)
         return definition
 
     def fail(self, environment: str, component: str, definition: str, reason: str) -> None:
-        state = ServiceState(component=component, task_definition=definition, rollout="FAILED", running=0, desired=1, reason=reason)
+        state = ServiceState(
+            component=component,
+            task_definition=definition,
+            rollout="FAILED",
+            running=0,
+            desired=1,
+            reason=reason,
+        )
         self.fake.put(environment, state)
 
     def drop(self, environment: str) -> None:
@@ -68,7 +81,9 @@ class _Ecs:
         self.ecs.stop_task(environment, component, definition, reason)
 
     def drop(self, environment: str) -> None:
-        for name in [k.split(":")[1] for k in self.ecs.backend.services if k.startswith(f"{environment}:")]:
+        for name in [
+            k.split(":")[1] for k in self.ecs.backend.services if k.startswith(f"{environment}:")
+        ]:
             self.ecs.client.delete_service(cluster=environment, service=name, force=True)
         self.ecs.client.delete_cluster(cluster=environment)
 
@@ -92,8 +107,12 @@ def test_services_are_given_by_component_with_what_they_run(world: World) -> Non
     gateway = world.serve("app-test", "tyk", "COMPLETED", 1)
     pump = world.serve("app-test", "pump", "IN_PROGRESS", 0)
     assert list(world.services.look("app-test")) == [
-        ServiceState(component="pump", task_definition=pump, rollout="IN_PROGRESS", running=0, desired=1),
-        ServiceState(component="tyk", task_definition=gateway, rollout="COMPLETED", running=1, desired=1),
+        ServiceState(
+            component="pump", task_definition=pump, rollout="IN_PROGRESS", running=0, desired=1
+        ),
+        ServiceState(
+            component="tyk", task_definition=gateway, rollout="COMPLETED", running=1, desired=1
+        ),
     ]
 
 
@@ -119,7 +138,9 @@ def test_other_environments_are_not_seen_even_if_named_alike(world: World, other
     foreign = world.serve(other, "tyk", "IN_PROGRESS", 0)
     world.serve(other, "more", "COMPLETED", 1)
     world.fail(other, "tyk", foreign, "not ours")
-    assert [(s.component, s.task_definition, s.reason) for s in world.services.look("app-test")] == [("tyk", definition, "")]
+    assert [
+        (s.component, s.task_definition, s.reason) for s in world.services.look("app-test")
+    ] == [("tyk", definition, "")]
     assert [s.component for s in world.services.look(other)] == ["more", "tyk"]
 
 
@@ -129,7 +150,9 @@ def test_a_cluster_that_was_deleted_has_no_services(world: World) -> None:
     assert list(world.services.look("app-test")) == []
 
 
-def test_a_failed_service_that_is_restarted_is_in_progress_again_on_the_same_definition(world: World) -> None:
+def test_a_failed_service_that_is_restarted_is_in_progress_again_on_the_same_definition(
+    world: World,
+) -> None:
     definition = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
     other = world.serve("app-test", "pump", "FAILED", 0)
     world.fail("app-test", "tyk", definition, "Essential container in task exited")

@@ -8,10 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.dns.plan import RecordSet, owner_record
-from gromit.core.environments.environment import WIRE_STATE, Phase, RepositoryVersion, Source, Want, Work, parse_environment
+from gromit.core.environments.environment import (
+    WIRE_STATE,
+    Phase,
+    RepositoryVersion,
+    Source,
+    Want,
+    Work,
+    parse_environment,
+)
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, apply_write
-from gromit.core.migration import MigrationDefaults, RecordMigration, RowMigration, SkippedItem, plan_records, plan_row
+from gromit.core.migration import (
+    MigrationDefaults,
+    RecordMigration,
+    RowMigration,
+    SkippedItem,
+    plan_records,
+    plan_row,
+)
 from gromit.core.names import RESERVED
 from gromit.core.stack.catalogue import Catalogue, Component
 
@@ -20,7 +35,9 @@ DOMAIN = "dev.example.com"
 CATALOGUE = Catalogue(
     {
         "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
-        "dash": Component(name="dash", repository="tyk-analytics", port=3000, public=True, default_tag="main"),
+        "dash": Component(
+            name="dash", repository="tyk-analytics", port=3000, public=True, default_tag="main"
+        ),
         "pump": Component(name="pump", repository="tyk-pump"),
         "redis": Component(name="redis", image="redis:7", port=6379),
     },
@@ -29,7 +46,9 @@ CATALOGUE = Catalogue(
 
 
 def terms(*, protected: bool = False) -> MigrationDefaults:
-    return MigrationDefaults(CATALOGUE, ChangeContext("migrate:alice@bastion", NOW), GRACE, "incarnation-1", protected)
+    return MigrationDefaults(
+        CATALOGUE, ChangeContext("migrate:alice@bastion", NOW), GRACE, "incarnation-1", protected
+    )
 
 
 def converted(row: Row, *, protected: bool = False) -> dict[str, Any]:
@@ -56,17 +75,31 @@ def flat(name: str = "app-test", state: str = "new", **versions: str) -> dict[st
         ("deleted", Phase.DELETING, Work.REAP, NOW + GRACE),
     ],
 )
-def test_each_state_becomes_the_phase_that_means_the_same(state: str, phase: Phase, work: Work | None, due: int) -> None:
+def test_each_state_becomes_the_phase_that_means_the_same(
+    state: str, phase: Phase, work: Work | None, due: int
+) -> None:
     environment = parse_environment(converted(flat(state=state, tyk="sha-1")))
     assert (environment.phase(NOW), environment.work, environment.due_ms) == (phase, work, due)
     assert environment.want is (Want.GONE if state == "deleted" else Want.UP)
     assert environment.generation == 1
     assert environment.infra, "there may be resources of it"
-    assert [(e.kind, e.text) for e in environment.events] == [("migrated", f"was {state} in the earlier system")]
+    assert [(e.kind, e.text) for e in environment.events] == [
+        ("migrated", f"was {state} in the earlier system")
+    ]
 
 
 def test_versions_are_reported_ones_unless_they_are_what_a_repository_falls_back_to() -> None:
-    row = converted(flat("app-test", **{"tyk": "sha-1", "tyk-analytics": "main", "tyk-pump": "app-test", "tyk-docs": "master"}))
+    row = converted(
+        flat(
+            "app-test",
+            **{
+                "tyk": "sha-1",
+                "tyk-analytics": "main",
+                "tyk-pump": "app-test",
+                "tyk-docs": "master",
+            },
+        )
+    )
     assert parse_environment(row).versions == {
         "tyk": RepositoryVersion("sha-1", Source.REPORTED),
         "tyk-analytics": RepositoryVersion("main", Source.DEFAULT),
@@ -82,7 +115,9 @@ def test_another_repositorys_default_branch_is_a_version_like_any_other() -> Non
 
 
 def test_a_repository_that_nobody_knows_any_more_keeps_its_version() -> None:
-    assert parse_environment(converted(flat(portal="sha-9"))).versions == {"portal": RepositoryVersion("sha-9", Source.REPORTED)}
+    assert parse_environment(converted(flat(portal="sha-9"))).versions == {
+        "portal": RepositoryVersion("sha-9", Source.REPORTED)
+    }
 
 
 def test_what_is_protected_by_its_name_becomes_so() -> None:
@@ -133,19 +168,27 @@ def test_a_row_of_ours_needs_nothing() -> None:
 
 
 VERSIONS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
-NAMES = st.from_regex(r"[a-z][a-z0-9]{0,20}", fullmatch=True).filter(lambda name: name not in RESERVED)
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,20}", fullmatch=True).filter(
+    lambda name: name not in RESERVED
+)
 REPOSITORIES = st.one_of(
     st.sampled_from(["tyk", "tyk-analytics", "tyk-pump", "tyk-docs"]),
-    st.from_regex(r"[a-z][a-z.-]{0,10}", fullmatch=True).filter(lambda r: r not in {"name", "state", "generation"}),
+    st.from_regex(r"[a-z][a-z.-]{0,10}", fullmatch=True).filter(
+        lambda r: r not in {"name", "state", "generation"}
+    ),
 )
 
 
 @given(
     name=NAMES,
     state=st.sampled_from(["new", "processed", "deleted"]),
-    versions=st.dictionaries(REPOSITORIES, st.one_of(VERSIONS, st.sampled_from(["master", "main"])), max_size=6),
+    versions=st.dictionaries(
+        REPOSITORIES, st.one_of(VERSIONS, st.sampled_from(["master", "main"])), max_size=6
+    ),
 )
-def test_clients_see_the_same_environment_before_and_after(name: str, state: str, versions: dict[str, str]) -> None:
+def test_clients_see_the_same_environment_before_and_after(
+    name: str, state: str, versions: dict[str, str]
+) -> None:
     environment = parse_environment(converted({"name": name, "state": state, **versions}))
     assert {r: v.version for r, v in environment.versions.items()} == versions
     assert WIRE_STATE[environment.phase(NOW)] == state
@@ -162,14 +205,19 @@ def test_whatever_the_earlier_system_changes_after_the_look_keeps_the_row_from_b
     row, now = flat("app-test", states[0], **before), flat("app-test", states[1], **after)
     step = plan_row(row, terms())
     assert isinstance(step, RowMigration)
-    assert isinstance(apply_write(step.write, now, {"name": "app-test"}), WriteAccepted if row == now else WriteRefused)
+    assert isinstance(
+        apply_write(step.write, now, {"name": "app-test"}),
+        WriteAccepted if row == now else WriteRefused,
+    )
 
 
 def test_a_row_that_is_gone_or_converted_by_now_is_not_written() -> None:
     step = plan_row(flat(tyk="sha-1"), terms())
     assert isinstance(step, RowMigration)
     assert apply_write(step.write, None, {"name": "app-test"}) == WriteRefused(None)
-    assert isinstance(apply_write(step.write, converted(flat(tyk="sha-1")), {"name": "app-test"}), WriteRefused)
+    assert isinstance(
+        apply_write(step.write, converted(flat(tyk="sha-1")), {"name": "app-test"}), WriteRefused
+    )
 
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────
@@ -179,8 +227,12 @@ def a(name: str, *values: str, **more: Any) -> RecordSet:
     return RecordSet(f"{name}.{DOMAIN}", "A", 60, frozenset(values or {"9.9.9.9"}), **more)
 
 
-def planned(*records: RecordSet, rows: Mapping[str, bool] | None = None) -> list[RecordMigration | SkippedItem]:
-    return plan_records({"app": True, "old": False} if rows is None else rows, records, CATALOGUE, DOMAIN)
+def planned(
+    *records: RecordSet, rows: Mapping[str, bool] | None = None
+) -> list[RecordMigration | SkippedItem]:
+    return plan_records(
+        {"app": True, "old": False} if rows is None else rows, records, CATALOGUE, DOMAIN
+    )
 
 
 def test_the_records_of_an_environment_with_a_row_become_ours_by_one_record() -> None:
@@ -217,9 +269,16 @@ def test_records_without_a_row_are_left_alone(record: RecordSet, why: str) -> No
         RecordSet(f"tyk.app.{DOMAIN}", "AAAA", 60, frozenset({"::1"})),
     ],
 )
-def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(other: RecordSet) -> None:
+def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(
+    other: RecordSet,
+) -> None:
     step = planned(a("tyk.app"), other)
-    assert step == [SkippedItem(f"tyk.app.{DOMAIN}", f"there is also {other.type} {other.name}, which may be somebody else's")]
+    assert step == [
+        SkippedItem(
+            f"tyk.app.{DOMAIN}",
+            f"there is also {other.type} {other.name}, which may be somebody else's",
+        )
+    ]
 
 
 def test_names_that_are_none_of_an_environments_components_are_not_looked_at() -> None:

@@ -59,7 +59,9 @@ def marked(stem: str, last: str) -> str:
         ("../../etc", "../../etc", "etc", "etc"),
     ],
 )
-def test_a_ref_in_every_form_gives_its_environment(text: str, full: str, last: str, name: str) -> None:
+def test_a_ref_in_every_form_gives_its_environment(
+    text: str, full: str, last: str, name: str
+) -> None:
     ref = parse_ref(text)
     assert (ref.full, ref.last, ref.environment) == (full, last, name)
 
@@ -88,19 +90,50 @@ def test_what_is_no_name_by_itself_gets_a_stem_and_a_hash(last: str, stem: str) 
 
 def test_case_is_unicode_case() -> None:
     assert environment_name("\N{KELVIN SIGN}-unit") == "k-unit"
-    assert environment_name("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}") == marked("i", "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}")
+    assert environment_name("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}") == marked(
+        "i", "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
+    )
 
 
 @pytest.mark.parametrize(
     "last",
-    ["a", "0", "a" * 40, "a-b-c", "sg-x", "con", "310", "fix-0123456789abc", "fix-0123456789ag", "0123456789ab", "x-0123456789a"],
+    [
+        "a",
+        "0",
+        "a" * 40,
+        "a-b-c",
+        "sg-x",
+        "con",
+        "310",
+        "fix-0123456789abc",
+        "fix-0123456789ag",
+        "0123456789ab",
+        "x-0123456789a",
+    ],
 )
 def test_a_fitting_name_is_kept(last: str) -> None:
     assert environment_name(last) == last
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "/", "refs/heads/", "...", "-", "日本", "a/..", "%20", "%2F", "🙂", "a\nb", "a%00b", "a\x7fb", "\ud800a"]
+    "text",
+    [
+        "",
+        "   ",
+        "/",
+        "refs/heads/",
+        "...",
+        "-",
+        "日本",
+        "a/..",
+        "%20",
+        "%2F",
+        "🙂",
+        "a\nb",
+        "a%00b",
+        "a\x7fb",
+        "\ud800a",
+    ],
 )
 def test_a_ref_without_a_usable_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
@@ -181,14 +214,24 @@ def test_two_refs_meet_only_if_they_are_declared_equal(one: str, other: str) -> 
         first, second = parse_ref(one), parse_ref(other)
     except InvalidInput:
         return
-    assert (first.environment == second.environment) == (essence(first.last) == essence(second.last))
+    assert (first.environment == second.environment) == (
+        essence(first.last) == essence(second.last)
+    )
 
 
 def _many_refs(rng: random.Random) -> set[str]:
     """A hundred thousand last elements: random ones, and those that are nearly each other."""
-    alphabets = ["ab-", "abc0123456789-_.", string.ascii_letters + "-", "a-é_日", "0123456789abcdef-"]
+    alphabets = [
+        "ab-",
+        "abc0123456789-_.",
+        string.ascii_letters + "-",
+        "a-é_日",
+        "0123456789abcdef-",
+    ]
     lengths = [1, 2, 3, 5, 8, 13, 26, 27, 28, 39, 40, 41, 60]
-    made = {"".join(rng.choices(rng.choice(alphabets), k=rng.choice(lengths))) for _ in range(70_000)}
+    made = {
+        "".join(rng.choices(rng.choice(alphabets), k=rng.choice(lengths))) for _ in range(70_000)
+    }
     for last in rng.sample(sorted(made), 10_000):
         made |= {
             last + "-",
@@ -216,7 +259,11 @@ def test_of_a_hundred_thousand_refs_no_two_meet() -> None:
             assert names.setdefault(name, essence(last)) == essence(last)
         # second round: branches that are called like the names of the first one, and near them
         marked_names = sorted(n for n in names if re.search(r"-[0-9a-f]{12}$", n))
-        made = {*marked_names, *(n + "0" for n in marked_names), *(n[:-1] for n in marked_names)} if generation == 0 else set()
+        made = (
+            {*marked_names, *(n + "0" for n in marked_names), *(n[:-1] for n in marked_names)}
+            if generation == 0
+            else set()
+        )
     assert len(names) > 100_000
 
 
@@ -246,14 +293,36 @@ def test_only_what_can_be_a_name_is_taken_for_one(text: str, fits: bool) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["tyk-pump", "TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk-pump", " tyk-pump ", "/tyk-pump/", "a/b/tyk-pump"]
+    "text",
+    [
+        "tyk-pump",
+        "TykTechnologies/tyk-pump",
+        "TykTechnologies%2Ftyk-pump",
+        " tyk-pump ",
+        "/tyk-pump/",
+        "a/b/tyk-pump",
+    ],
 )
 def test_the_last_element_of_a_repository_counts(text: str) -> None:
     assert parse_repository(text) == "tyk-pump"
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "/", "..", "a b", "-a", "ty\nk", "tÿk", "a" * 101, "x" * (REF_MAX + 1), "a/%2e%2e", "tyk;ls"]
+    "text",
+    [
+        "",
+        " ",
+        "/",
+        "..",
+        "a b",
+        "-a",
+        "ty\nk",
+        "tÿk",
+        "a" * 101,
+        "x" * (REF_MAX + 1),
+        "a/%2e%2e",
+        "tyk;ls",
+    ],
 )
 def test_what_is_no_repository_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):

@@ -52,11 +52,15 @@ def _below(context: click.Context) -> Iterator[click.Context]:
 
 def _shared() -> str:
     records = [_record(p) for p in _options(root) if _longest(p) in shared_options()]
-    return "".join(f"{row}\n" for row in [*records, "| `-h, --help` | Show the usage of the command. |"])
+    return "".join(
+        f"{row}\n" for row in [*records, "| `-h, --help` | Show the usage of the command. |"]
+    )
 
 
 def _overview() -> str:
-    rows = "".join(f"| [`gromit {name}`](#gromit-{name}) | {text} |\n" for name, (_, text) in COMMANDS.items())
+    rows = "".join(
+        f"| [`gromit {name}`](#gromit-{name}) | {text} |\n" for name, (_, text) in COMMANDS.items()
+    )
     return f"| command | what it does |\n|---|---|\n{rows}"
 
 

@@ -232,8 +232,12 @@ def _is_local(path: Path) -> bool:
 
 def _table(found: Mapping[str, Event], meanings: Mapping[str, str]) -> str:
     if strange := sorted(found.keys() ^ meanings.keys()):
-        raise ValueError(f"logged, or described in tests/docs/events_reference.py, but not both: {', '.join(strange)}")
-    return "".join(["| event | level | keys | meaning |\n|---|---|---|---|\n", *_rows(found, meanings)])
+        raise ValueError(
+            f"logged, or described in tests/docs/events_reference.py, but not both: {', '.join(strange)}"
+        )
+    return "".join(
+        ["| event | level | keys | meaning |\n|---|---|---|---|\n", *_rows(found, meanings)]
+    )
 
 
 def _rows(found: Mapping[str, Event], meanings: Mapping[str, str]) -> Iterator[str]:

@@ -62,11 +62,15 @@ def said_in(module: ast.Module) -> Iterator[Said]:
                 raise VariableName(call)
 
 
-def _through(module: ast.Module, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str, said: Said) -> Iterator[Said]:
+def _through(
+    module: ast.Module, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str, said: Said
+) -> Iterator[Said]:
     """Yield the events of calls to a function that passes the event's name on."""
     parameters = _parameters(function)
     place = parameters.index(parameter) - (parameters[0] == "self")
-    for call in (c for c in ast.walk(module) if isinstance(c, ast.Call) and _called(c) == function.name):
+    for call in (
+        c for c in ast.walk(module) if isinstance(c, ast.Call) and _called(c) == function.name
+    ):
         name = call.args[place]
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
             raise VariableName(call)
@@ -76,7 +80,9 @@ def _through(module: ast.Module, function: ast.FunctionDef | ast.AsyncFunctionDe
 
 def _loggers(module: ast.Module) -> frozenset[str]:
     """Names that a module gives to what `structlog.get_logger` returns."""
-    assigned = (n for n in ast.walk(module) if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call))
+    assigned = (
+        n for n in ast.walk(module) if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)
+    )
     return frozenset(
         target.id
         for n in assigned
@@ -123,7 +129,9 @@ def _keys(call: ast.Call) -> frozenset[str]:
 
 
 def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-    return [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return [
+        a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    ]
 
 
 def _joined(places: list[Said]) -> Event:

@@ -53,7 +53,14 @@ def blocks(text: str) -> list[Block]:
     for number, line in enumerate(text.splitlines(), 1):
         fence = _FENCE.match(line)
         if start and fence:
-            found.append(Block(language, "".join(f"{part.removeprefix(margin)}\n" for part in inside), start, mark))
+            found.append(
+                Block(
+                    language,
+                    "".join(f"{part.removeprefix(margin)}\n" for part in inside),
+                    start,
+                    mark,
+                )
+            )
             inside, start = [], 0
         elif start:
             inside.append(line)

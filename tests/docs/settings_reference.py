@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from gromit.config.schema import FieldDoc, fields
+from gromit.config.fields import FieldDoc, fields
 from gromit.core.time import format_duration
 
 _HEAD = """\
@@ -34,7 +34,9 @@ def page() -> str:
 
 
 def _row(doc: FieldDoc) -> str:
-    meaning = (doc.field.description or "").replace("|", "\\|") + (" (secret)" if doc.secret else "")
+    meaning = (doc.field.description or "").replace("|", "\\|") + (
+        " (secret)" if doc.secret else ""
+    )
     return f"| `{doc.path}` | `{doc.variable}` | {_default(doc.field.default)} | {meaning} |"
 
 

@@ -62,7 +62,9 @@ def is_as_shown(shown: str, printed: str) -> bool:
             parts.append(r"(?:[^\n]*\n)*?")
         else:
             parts.append(re.escape(line).replace(_SHOWN_ANYTHING, r"[^\n]*") + r"\n")
-    return re.fullmatch("".join(parts), "".join(f"{line}\n" for line in _lines(printed))) is not None
+    return (
+        re.fullmatch("".join(parts), "".join(f"{line}\n" for line in _lines(printed))) is not None
+    )
 
 
 def _lines(text: str) -> list[str]:

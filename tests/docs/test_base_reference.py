@@ -15,12 +15,17 @@ def _blocks(folder: str, *kinds: str) -> list[Block]:
 
 
 def test_every_output_is_there() -> None:
-    assert list(table(TEXT, "### What workflows read")) == [b.name for b in _blocks("base", "output")]
+    assert list(table(TEXT, "### What workflows read")) == [
+        b.name for b in _blocks("base", "output")
+    ]
 
 
 def test_subjects_get_the_role_as_the_page_says() -> None:
     """Compare with the subjects that the tests try with the applied roles."""
-    said = {subject: row[0].startswith("given") for subject, row in table(TEXT, "### Push permissions").items()}
+    said = {
+        subject: row[0].startswith("given")
+        for subject, row in table(TEXT, "### Push permissions").items()
+    }
     assert said.items() <= SUBJECTS.items()
     assert set(said.values()) == {True, False}
 

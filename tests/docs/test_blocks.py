@@ -14,14 +14,18 @@ NOT_RUN = {"yaml", "json"}
 """Other languages of blocks."""
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS))
+)
 def test_every_command_of_a_page_is_run(page: Path) -> None:
     found = blocks(page.read_text(encoding="utf-8"))
     if page.relative_to(DOCS).parts[0] in RUN:
         assert {block.language for block in found} - {"sh", "text"} <= NOT_RUN
         assert steps(page.read_text(encoding="utf-8"))
     else:
-        assert [block.line for block in found if block.language in {"sh", "bash", "shell", "console"}] == []
+        assert [
+            block.line for block in found if block.language in {"sh", "bash", "shell", "console"}
+        ] == []
 
 
 def test_blocks_are_found_wherever_they_are() -> None:
@@ -67,14 +71,18 @@ def test_a_text_without_a_command_and_an_unknown_mark_are_refused(text: str) -> 
         ("a\n\nb\n", "a\nb\n", False),
     ],
 )
-def test_what_is_printed_is_compared_with_what_is_shown(shown: str, printed: str, same: bool) -> None:
+def test_what_is_printed_is_compared_with_what_is_shown(
+    shown: str, printed: str, same: bool
+) -> None:
     assert is_as_shown(shown, printed) is same
 
 
 def _follow(folder: Path, text: str) -> None:
     page = folder / "page.md"
     page.write_text(text)
-    with shell(folder, folder / "printed", {"PATH": str(Path(shutil.which("bash") or "").parent)}) as bash:
+    with shell(
+        folder, folder / "printed", {"PATH": str(Path(shutil.which("bash") or "").parent)}
+    ) as bash:
         bash.follow(page)
 
 

@@ -18,7 +18,9 @@ def _table(heading: str) -> dict[str, list[str]]:
     """Return the first table below a heading, as a map from its first column to the others."""
     section = TEXT.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [
-        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in section.splitlines() if line.startswith("| `")
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in section.splitlines()
+        if line.startswith("| `")
     ]
     return {row[0].strip("`"): row[1:] for row in rows}
 
@@ -29,15 +31,26 @@ def test_every_key_of_the_file_is_documented() -> None:
 
 def test_every_key_of_an_entry_is_documented_with_its_default() -> None:
     documented = _table("Keys of an entry")
-    fields = {**CatalogueEntry.model_fields, **{f"size.{name}": field for name, field in ComponentSize.model_fields.items()}}
+    fields = {
+        **CatalogueEntry.model_fields,
+        **{f"size.{name}": field for name, field in ComponentSize.model_fields.items()},
+    }
     assert documented.keys() == fields.keys()
     defaults = {name: row[0].strip("`") for name, row in documented.items()}
-    plain = {name: field.default for name, field in fields.items() if isinstance(field.default, (str, int))}
-    assert {name: defaults[name] for name in plain} == {name: str(value).lower() for name, value in plain.items()}
+    plain = {
+        name: field.default
+        for name, field in fields.items()
+        if isinstance(field.default, (str, int))
+    }
+    assert {name: defaults[name] for name in plain} == {
+        name: str(value).lower() for name, value in plain.items()
+    }
 
 
 def test_every_variable_of_templates_is_documented() -> None:
-    assert _table("Config templates").keys() == {field.name for field in dataclasses.fields(TemplateVariables)}
+    assert _table("Config templates").keys() == {
+        field.name for field in dataclasses.fields(TemplateVariables)
+    }
 
 
 def test_the_example_adds_a_component(tmp_path: Path) -> None:

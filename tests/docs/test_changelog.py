@@ -41,7 +41,9 @@ def _fragments() -> list[Path]:
 
 def _towncrier(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "towncrier", "build", "--version", "9.9.9", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.fixture
@@ -78,13 +80,18 @@ def test_a_bad_fragment_is_refused(tmp_path: Path, name: str, text: str, fault: 
 
 
 def test_the_guide_lists_all_types() -> None:
-    assert re.findall(r"^\| `(\w+)` \|", (FRAGMENTS / GUIDE).read_text(encoding="utf-8"), re.MULTILINE) == TYPES
+    assert (
+        re.findall(r"^\| `(\w+)` \|", (FRAGMENTS / GUIDE).read_text(encoding="utf-8"), re.MULTILINE)
+        == TYPES
+    )
 
 
 def test_a_draft_contains_every_fragment(tree: Path) -> None:
     done = _towncrier(tree, "--draft")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in _fragments() if path.read_text(encoding="utf-8") not in done.stdout] == []
+    assert [
+        path.name for path in _fragments() if path.read_text(encoding="utf-8") not in done.stdout
+    ] == []
 
 
 def test_a_release_gets_a_section_and_leaves_only_the_guide(tree: Path) -> None:

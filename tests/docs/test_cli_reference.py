@@ -31,10 +31,16 @@ def test_every_option_says_what_it_does() -> None:
 def test_every_command_takes_the_shared_options() -> None:
     for context in commands():
         if not hasattr(context.command, "commands"):
-            assert shared_options() - {"--help"} <= {name for p in context.command.params for name in p.opts}, context.command_path
+            assert shared_options() - {"--help"} <= {
+                name for p in context.command.params for name in p.opts
+            }, context.command_path
 
 
 @pytest.mark.parametrize("name", sorted({c.command_path.split()[1] for c in commands()}))
 def test_the_front_page_names_every_command(name: str) -> None:
-    table = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `gromit")]
+    table = [
+        line
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `gromit")
+    ]
     assert any(re.search(rf"`(?:gromit )?{name}[ `]", line) for line in table)

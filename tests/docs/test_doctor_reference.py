@@ -3,7 +3,7 @@
 import re
 
 from gromit.adapters.doctor.quotas import CODES, NAMED
-from gromit.config.schema import fields
+from gromit.config.fields import fields
 from gromit.core.doctor.findings import Check, FindingStatus
 from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota
 from gromit.core.doctor.rights import ControlPlanePart
@@ -27,7 +27,9 @@ def test_every_part_with_a_role_is_there() -> None:
 
 
 def test_every_quota_is_there_with_its_usual_limit() -> None:
-    documented = {name: int(row[1].replace(",", "")) for name, row in table(TEXT, "## Quotas").items()}
+    documented = {
+        name: int(row[1].replace(",", "")) for name, row in table(TEXT, "## Quotas").items()
+    }
     assert documented == {quota: usual.limit for quota, usual in DEFAULT_LIMITS.items()}
 
 
@@ -37,4 +39,6 @@ def test_every_quota_has_a_place_where_its_limit_is_asked_for() -> None:
 
 def test_the_settings_that_it_names_exist() -> None:
     named = set(re.findall(r"`((?:doctor|cluster|state|serve)\.[a-z_]+)`", TEXT)) - set(Check)
-    assert named - {"doctor.quota", "doctor.finding", "doctor.untold"} <= {doc.path for doc in fields()}
+    assert named - {"doctor.quota", "doctor.finding", "doctor.untold"} <= {
+        doc.path for doc in fields()
+    }

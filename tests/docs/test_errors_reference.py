@@ -29,7 +29,9 @@ def test_every_error_is_there_with_its_code_status_and_exit_code() -> None:
         name: [
             f"`{kind.code}`",
             str(next((status for base, status in STATUS.items() if issubclass(kind, base)), 500)),
-            str(next((code for base, code in EXIT_CODES.items() if issubclass(kind, base)), FAILED)),
+            str(
+                next((code for base, code in EXIT_CODES.items() if issubclass(kind, base)), FAILED)
+            ),
         ]
         for name, kind in _ours().items()
     }
@@ -55,11 +57,20 @@ def test_every_kind_of_failure_that_is_no_code_is_there() -> None:
         node.args[0]
         for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Problem"
     ]
-    unknown = [ast.unparse(kind) for kind in given if not isinstance(kind, ast.Constant | ast.Name | ast.Attribute)]
+    unknown = [
+        ast.unparse(kind)
+        for kind in given
+        if not isinstance(kind, ast.Constant | ast.Name | ast.Attribute)
+    ]
     assert unknown == []
-    assert {ast.unparse(kind) for kind in given if not isinstance(kind, ast.Constant)} == {"LOCKED", "error.code"}
+    assert {ast.unparse(kind) for kind in given if not isinstance(kind, ast.Constant)} == {
+        "LOCKED",
+        "error.code",
+    }
     kinds = {str(kind.value) for kind in given if isinstance(kind, ast.Constant)} | {LOCKED}
     assert set(table(TEXT, "## Failures of an environment")) == kinds
     assert kinds.isdisjoint(kind.code for kind in _ours().values())

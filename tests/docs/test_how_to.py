@@ -42,12 +42,18 @@ BEFORE: Mapping[str, str] = {
     "protect-and-redeploy.md": _APP_TEST,
     "recover-a-locked-environment.md": _LOCK,
     "release.md": _TREE,
-    "report-builds-from-ci.md": _APP_TEST + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
+    "report-builds-from-ci.md": _APP_TEST
+    + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "run-terraform-by-hand.md": _APP_TEST,
 }
 """Preparation of a page. Each has a build of its own, because a tag that is pushed again is a change."""
 
-pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("docs")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.cloud,
+    pytest.mark.terraform,
+    pytest.mark.xdist_group("docs"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +63,21 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     up = [*GROMIT, "local", "up", "--detach", "--dir", str(folder)]
     with ended(folder):
         environ = {**variables(), "GROMIT_SOW_RETRY": "10m"}  # a failure remains while a page runs
-        done = subprocess.run(up, env=environ, capture_output=True, text=True, check=False, timeout=200)
+        done = subprocess.run(
+            up, env=environ, capture_output=True, text=True, check=False, timeout=200
+        )
         assert done.returncode == 0, done.stderr
         yield folder
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path) -> None:
-    environ = {**variables(), "CLOUD": str(cloud), "TOOLS": str(Path(GROMIT[0]).parent), "CHECKOUT": str(ROOT)}
+    environ = {
+        **variables(),
+        "CLOUD": str(cloud),
+        "TOOLS": str(Path(GROMIT[0]).parent),
+        "CHECKOUT": str(ROOT),
+    }
     with shell(tmp_path, tmp_path / "printed", environ) as bash:
         prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
         code, printed = bash.run(prepared)

@@ -64,8 +64,12 @@ WORDS: Mapping[str, str] = {
 }
 """Patterns of words, each with what to write in its place."""
 
-_WORD = re.compile("|".join(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])" for word in WORDS), re.IGNORECASE)
-_FOREIGN = re.compile(r"^( *)```text\n.*?^\1```$|<!-- roots: .*?<!-- end of roots -->", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(
+    "|".join(rf"(?<![A-Za-z])(?:{word})(?![A-Za-z])" for word in WORDS), re.IGNORECASE
+)
+_FOREIGN = re.compile(
+    r"^( *)```text\n.*?^\1```$|<!-- roots: .*?<!-- end of roots -->", re.MULTILINE | re.DOTALL
+)
 """Text of a page that is decided elsewhere: output of commands, and titles of Terraform READMEs."""
 _OPENING = re.compile(r'"""(?:What|How|Whose|Who|Where) (?:[^"]|"(?!""))*?"""')
 
@@ -101,7 +105,9 @@ def faults(text: str, *, is_python: bool = False) -> Iterator[str]:
     for allowed in ALLOWED:
         own = re.sub(allowed.phrase, lambda found: " " * len(found[0]), own)
     for found in _WORD.finditer(own):
-        better = next(use for word, use in WORDS.items() if re.fullmatch(word, found[0], re.IGNORECASE))
+        better = next(
+            use for word, use in WORDS.items() if re.fullmatch(word, found[0], re.IGNORECASE)
+        )
         yield f"line {_line(own, found)}: {found[0]!r}, better: {better}"
     if is_python:
         for found in _OPENING.finditer(own):
@@ -114,8 +120,15 @@ def _line(text: str, found: re.Match[str]) -> int:
 
 def files(scopes: tuple[str, ...]) -> list[Path]:
     """Return all files of scopes, except this one. A file belongs to the last scope that names it."""
-    owner = {path: scope for scope, patterns in SCOPES.items() for pattern in patterns for path in ROOT.glob(pattern)}
-    return sorted(path for path, scope in owner.items() if scope in scopes and path != Path(__file__))
+    owner = {
+        path: scope
+        for scope, patterns in SCOPES.items()
+        for pattern in patterns
+        for path in ROOT.glob(pattern)
+    }
+    return sorted(
+        path for path, scope in owner.items() if scope in scopes and path != Path(__file__)
+    )
 
 
 def test_scopes_have_files() -> None:
@@ -129,7 +142,9 @@ def test_a_text_uses_the_words_of_the_glossary(file: Path) -> None:
 
 @pytest.mark.parametrize("allowed", ALLOWED, ids=lambda allowed: allowed.phrase)
 def test_every_exception_is_needed(allowed: Allowed) -> None:
-    assert any(re.search(allowed.phrase, file.read_text(encoding="utf-8")) for file in files(tuple(SCOPES)))
+    assert any(
+        re.search(allowed.phrase, file.read_text(encoding="utf-8")) for file in files(tuple(SCOPES))
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def test_every_python_name_of_a_page_exists(page: Path) -> None:
     assert [name for name in names if not is_importable(name)] == []
 
 
-@pytest.mark.parametrize(("page", "least"), [("docs/explanation/architecture.md", 12), ("CONTRIBUTING.md", 50)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("docs/explanation/architecture.md", 12), ("CONTRIBUTING.md", 50)]
+)
 def test_pages_about_the_tree_name_many_paths(page: str, least: int) -> None:
     assert len(set(paths((ROOT / page).read_text(encoding="utf-8")))) >= least
 
@@ -61,7 +63,12 @@ def test_pages_about_the_tree_name_many_paths(page: str, least: int) -> None:
 def test_every_folder_of_a_layer_is_in_the_tree_of_the_guide() -> None:
     named = set(paths((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
     layers = ("core", "adapters", "web", "local")
-    folders = {f"src/gromit/{p.relative_to(SOURCE)}/" for layer in layers for p in (SOURCE / layer).iterdir() if p.is_dir()}
+    folders = {
+        f"src/gromit/{p.relative_to(SOURCE)}/"
+        for layer in layers
+        for p in (SOURCE / layer).iterdir()
+        if p.is_dir()
+    }
     assert {f for f in folders if not f.endswith("__pycache__/")} - named == set()
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gromit.config.schema import fields
+from gromit.config.fields import fields
 from tests.docs.settings_reference import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"

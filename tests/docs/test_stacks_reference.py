@@ -34,9 +34,16 @@ def test_the_list_of_roots_and_modules_is_up_to_date() -> None:
     assert overview.renewed(TEXT, directories()) == TEXT
 
 
-@pytest.mark.parametrize(("readme", "message"), [("# devenv", "must begin with `# bad: …`"), ("# bad: one", "")])
+@pytest.mark.parametrize(
+    ("readme", "message"), [("# devenv", "must begin with `# bad: …`"), ("# bad: one", "")]
+)
 def test_every_root_says_in_its_title_what_it_is(readme: str, message: str) -> None:
-    place = Directory(name="bad", texts={"README.md": f"{readme}\n"}, is_root=True, path=ROOT.path.with_name("bad"))
+    place = Directory(
+        name="bad",
+        texts={"README.md": f"{readme}\n"},
+        is_root=True,
+        path=ROOT.path.with_name("bad"),
+    )
     if message:
         with pytest.raises(ValueError, match=message):
             overview.overview([place])
@@ -49,12 +56,19 @@ def test_a_page_without_a_place_for_the_list_is_refused() -> None:
         overview.renewed("nothing", [ROOT])
 
 
-@pytest.mark.parametrize(("root", "label"), [key for key in PARAMETERS if key[0] in {place.name for place in everything()}])
+@pytest.mark.parametrize(
+    ("root", "label"),
+    [key for key in PARAMETERS if key[0] in {place.name for place in everything()}],
+)
 def test_every_field_of_a_parameter_is_there(root: str, label: str) -> None:
-    (block,) = (b for b in directory(root).blocks("resource") if b.labels == ("aws_ssm_parameter", label))
+    (block,) = (
+        b for b in directory(root).blocks("resource") if b.labels == ("aws_ssm_parameter", label)
+    )
     text = str(block.body["value"])
     if named := re.fullmatch(r"\$\{local\.(\w+)\}", text):
-        (text,) = (str(b.body[named[1]]) for b in directory(root).blocks("locals") if named[1] in b.body)
+        (text,) = (
+            str(b.body[named[1]]) for b in directory(root).blocks("locals") if named[1] in b.body
+        )
     written = re.findall(r"(\w+)\s*=(?![>=])", text)
     assert sorted(written) == sorted(table(TEXT, PARAMETERS[root, label]))
 
@@ -73,7 +87,11 @@ def _type_of(variable: str) -> str:
     [
         ("## The platform", lambda: _names(Platform), lambda: _fields_of("platform")),
         ("### A component", lambda: _names(ComponentInput), lambda: _fields_of("components")),
-        ("## Inputs", lambda: _names(StackInput), lambda: [b.name for b in ROOT.blocks("variable")]),
+        (
+            "## Inputs",
+            lambda: _names(StackInput),
+            lambda: [b.name for b in ROOT.blocks("variable")],
+        ),
         ("## Output", lambda: _names(StackOutput), lambda: [b.name for b in ROOT.blocks("output")]),
     ],
 )
@@ -108,7 +126,9 @@ def test_every_label_is_there() -> None:
 
 
 def _platform() -> Platform:
-    examples = {name: json.loads(row[0].strip("`")) for name, row in table(TEXT, "## The platform").items()}
+    examples = {
+        name: json.loads(row[0].strip("`")) for name, row in table(TEXT, "## The platform").items()
+    }
     return parse_platform(json.dumps(examples), "example")
 
 
@@ -154,10 +174,21 @@ def test_the_cost_of_an_environment_is_computed_from_its_size() -> None:
 def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> None:
     """The need of the control plane itself is compared where its parts are applied."""
     page = read("how-to/install-on-aws.md")
-    own, each = (float(found) for found in re.findall(r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page)[0])
-    asked, held = (int(found) for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0])
+    own, each = (
+        float(found)
+        for found in re.findall(
+            r"up to ([\d.]+) for itself and ([\d.]+) for each environment", page
+        )[0]
+    )
+    asked, held = (
+        int(found)
+        for found in re.findall(r"at least (\d+) first, which hold (\d+) environments", page)[0]
+    )
     shipped = catalogue_file.load_catalogue(None, None)
     assert each == per_environment(shipped)[Quota.VCPU]
     assert (asked - own) // each == held
-    assert f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}" in page
+    assert (
+        f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}"
+        in page
+    )
     assert f"may run {DEFAULT_LIMITS[Quota.VCPU].limit} vCPU" in page

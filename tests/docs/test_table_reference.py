@@ -50,19 +50,31 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     wanted.retry_now: lambda: [wanted.retry_now(STAMP)],
     wanted.create_incarnation: lambda: [
         wanted.create_incarnation(
-            before, NewIncarnation("id", protected=False, fallbacks=FALLBACKS), wanted.build_attributes(BUILD), STAMP, "text"
+            before,
+            NewIncarnation("id", protected=False, fallbacks=FALLBACKS),
+            wanted.build_attributes(BUILD),
+            STAMP,
+            "text",
         )
         for before in (None, BEFORE)
     ],
-    wanted.replace_versions: lambda: [wanted.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)],
-    wanted.merge_versions: lambda: [wanted.merge_versions(wanted.reported_attributes({"repo": "v1"}), STAMP)],
+    wanted.replace_versions: lambda: [
+        wanted.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)
+    ],
+    wanted.merge_versions: lambda: [
+        wanted.merge_versions(wanted.reported_attributes({"repo": "v1"}), STAMP)
+    ],
     wanted.delete: lambda: [wanted.delete(STAMP, 1, "text")],
     wanted.retire: lambda: [wanted.retire(BEFORE, "repo", "master", STAMP)],
-    wanted.retire_last_repository: lambda: [wanted.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)],
+    wanted.retire_last_repository: lambda: [
+        wanted.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)
+    ],
     wanted.protect: lambda: [wanted.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
     wanted.redeploy: lambda: [wanted.redeploy(["part"], "1", STAMP)],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
-    work.claim: lambda: [work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work],
+    work.claim: lambda: [
+        work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
+    ],
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
     work.release: lambda: [work.release(FENCE)],
     work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],
@@ -78,7 +90,9 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
 
 def _migrated(state: str) -> RowWrite:
     flat = {"name": "old", "state": state, "tyk": "sha", "tyk-pump": "master"}
-    terms = migration.MigrationDefaults(catalogue_file.load_catalogue(), STAMP, 1, "id", protected=True)
+    terms = migration.MigrationDefaults(
+        catalogue_file.load_catalogue(), STAMP, 1, "id", protected=True
+    )
     step = migration.plan_row(flat, terms)
     assert isinstance(step, migration.RowMigration)
     return step.write
@@ -128,7 +142,11 @@ def test_every_function_that_makes_a_write_is_sampled() -> None:
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }
-    makers = {f for f in functions if inspect.signature(f).return_annotation is RowWrite and not f.__name__.startswith("_")}
+    makers = {
+        f
+        for f in functions
+        if inspect.signature(f).return_annotation is RowWrite and not f.__name__.startswith("_")
+    }
     assert makers == set(WRITES) - {migration.plan_row}
 
 
@@ -138,7 +156,11 @@ def test_every_attribute_is_there_with_its_type() -> None:
 
 
 def test_every_write_but_a_renewal_adds_to_the_revision() -> None:
-    silent = {f for f, make in WRITES.items() if any("revision" not in {*w.increments, *w.sets} for w in make())}
+    silent = {
+        f
+        for f, make in WRITES.items()
+        if any("revision" not in {*w.increments, *w.sets} for w in make())
+    }
     assert silent == {work.renew}
 
 
@@ -155,7 +177,10 @@ def _read_from_rows() -> Iterator[str]:
         match node:
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
                 yield name
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="row"), attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="row"), attr="get"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
                 yield name
             case _:
                 pass
@@ -187,13 +212,23 @@ def made() -> Iterator[dict[str, Any]]:
     """Describe a new table, as DynamoDB reports it."""
     with mock_aws():
         session = boto3.Session("none", "none", region_name="eu-central-1")
-        client = session.client("dynamodb", config=aws.CLIENT, endpoint_url="https://dynamodb.eu-central-1.amazonaws.com")
+        client = session.client(
+            "dynamodb",
+            config=aws.CLIENT,
+            endpoint_url="https://dynamodb.eu-central-1.amazonaws.com",
+        )
         TableSetup(client, "environments", lambda _: None).ensure()
-        backups = client.describe_continuous_backups(TableName="environments")["ContinuousBackupsDescription"]
+        backups = client.describe_continuous_backups(TableName="environments")[
+            "ContinuousBackupsDescription"
+        ]
         yield {
             **client.describe_table(TableName="environments")["Table"],
-            "expiry": client.describe_time_to_live(TableName="environments")["TimeToLiveDescription"],
-            "recovery": backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus"),
+            "expiry": client.describe_time_to_live(TableName="environments")[
+                "TimeToLiveDescription"
+            ],
+            "recovery": backups.get("PointInTimeRecoveryDescription", {}).get(
+                "PointInTimeRecoveryStatus"
+            ),
         }
 
 
@@ -206,7 +241,8 @@ def test_keys_and_settings_are_those_of_a_fresh_table(made: dict[str, Any]) -> N
     assert shown == {
         "key": f"`{key['AttributeName']}` ({types[key['AttributeName']]})",
         "index": f"`{index['IndexName']}`: key `{work['AttributeName']}` ({types['work']}), sorted by `due` ({types['due']})",
-        "index projection": ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"]) + ", and the keys",
+        "index projection": ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"])
+        + ", and the keys",
         "expiry (TTL)": f"`{made['expiry']['AttributeName']}`",
         "billing": f"`{made['BillingModeSummary']['BillingMode']}`",
         "point-in-time recovery": "on" if made["recovery"] == "ENABLED" else "off",

@@ -22,7 +22,9 @@ def _request(method: str, path: str) -> str:
 def test_every_example_of_a_name_is_right() -> None:
     examples = table(NAMES, "## Examples")
     assert len(examples) > 10
-    assert {ref: parse_ref(ref).environment for ref in examples} == {ref: row[0].strip("`") for ref, row in examples.items()}
+    assert {ref: parse_ref(ref).environment for ref in examples} == {
+        ref: row[0].strip("`") for ref, row in examples.items()
+    }
 
 
 def test_every_ref_that_is_said_to_be_refused_is() -> None:
@@ -43,8 +45,15 @@ def test_the_figures_of_names_are_right() -> None:
 def test_the_table_of_roles_is_the_admission_table() -> None:
     rows = table(WIRE, "## Permissions")
     assert all(row == ["yes"] * len(Role) for name, row in rows.items() if name.startswith("`GET`"))
-    changes = {_request(method, path): roles for (method, path), roles in EXPECTED.items() if method != "GET"}
-    documented = {name: {r for r, cell in zip(Role, row, strict=True) if cell == "yes"} for name, row in rows.items()}
+    changes = {
+        _request(method, path): roles
+        for (method, path), roles in EXPECTED.items()
+        if method != "GET"
+    }
+    documented = {
+        name: {r for r, cell in zip(Role, row, strict=True) if cell == "yes"}
+        for name, row in rows.items()
+    }
     assert {name: roles for name, roles in documented.items() if "GET" not in name} == changes
     for name, roles in changes.items():
         method, path = name.split()
@@ -59,14 +68,20 @@ def test_every_route_is_listed() -> None:
 
 def test_every_state_lists_its_phases() -> None:
     documented = {
-        state: {p.strip(" `") for p in row[1].split(",")} for state, row in table(WIRE, "## The flat environment").items()
+        state: {p.strip(" `") for p in row[1].split(",")}
+        for state, row in table(WIRE, "## The flat environment").items()
     }
-    assert documented == {state: {p for p, s in WIRE_STATE.items() if s == state} for state in set(WIRE_STATE.values())}
+    assert documented == {
+        state: {p for p, s in WIRE_STATE.items() if s == state}
+        for state in set(WIRE_STATE.values())
+    }
     assert set().union(*documented.values()) == set(Phase) - {Phase.GONE}
 
 
 def test_every_source_of_a_version_is_listed() -> None:
-    assert {row[1].strip("`") for row in table(WIRE, "## Which version runs").values()} == set(Source)
+    assert {row[1].strip("`") for row in table(WIRE, "## Which version runs").values()} == set(
+        Source
+    )
 
 
 def test_every_outcome_of_a_build_is_listed() -> None:

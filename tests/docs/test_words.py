@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from gromit.config.schema import fields
+from gromit.config.fields import fields
 from gromit.core.stack.terraform import LOCK_VARIABLE
 from gromit.local.cloud import variables
 from tests.docs.cli_reference import commands
@@ -52,7 +52,11 @@ def _wrong(call: str, name: str, words: list[str]) -> Iterator[str]:
             return
     own = words[: words.index("--")] if "--" in words else words
     known = {option for parameter in COMMANDS[path].params for option in parameter.opts}
-    yield from (f"{call}: there is no option {w}" for w in own if re.fullmatch(r"--?[a-z0-9-]+", w) and w not in known)
+    yield from (
+        f"{call}: there is no option {w}"
+        for w in own
+        if re.fullmatch(r"--?[a-z0-9-]+", w) and w not in known
+    )
 
 
 def read_by_tests() -> set[str]:
@@ -88,10 +92,14 @@ def test_a_planted_make_target_is_found() -> None:
     assert strange_targets("`make dance` and `make test`\n\n    make sing\n") == ["dance", "sing"]
 
 
-def test_requirements_of_tests_are_documented_and_reported_when_absent(pytestconfig: pytest.Config) -> None:
+def test_requirements_of_tests_are_documented_and_reported_when_absent(
+    pytestconfig: pytest.Config,
+) -> None:
     page = (DOCS / "README.md").read_text(encoding="utf-8")
     assert set(_TESTS_OWN.findall(page)) == read_by_tests() != set()
-    (help_text,) = re.findall(r"^test-all:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    (help_text,) = re.findall(
+        r"^test-all:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert "GROMIT_TEST_MIRROR" in help_text
     assert "-ra" in pytestconfig.getini("addopts"), "the summary names what was skipped, and why"
 
@@ -107,7 +115,10 @@ def test_requirements_of_tests_are_documented_and_reported_when_absent(pytestcon
         ("    gromit sow --dance", ["gromit sow --dance: there is no option --dance"]),
         ("`gromit terraform NAME -- plan --dance`", []),
         ("```sh\ngromit env list | grep --dance\n```", []),
-        ("```sh\ngromit env list --dance\n```", ["gromit env list --dance: there is no option --dance"]),
+        (
+            "```sh\ngromit env list --dance\n```",
+            ["gromit env list --dance: there is no option --dance"],
+        ),
     ],
 )
 def test_what_cannot_be_called_is_found(text: str, fault: list[str]) -> None:

@@ -27,7 +27,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def install(ground: Ground) -> Iterator[Callable[..., Stage]]:
     """Makes an installation with the given settings; its serve is not started."""
     with ExitStack() as ends:
-        yield lambda **settings: ends.enter_context(installation(ground, f"t{next(_NUMBERS)}", settings))
+        yield lambda **settings: ends.enter_context(
+            installation(ground, f"t{next(_NUMBERS)}", settings)
+        )
 
 
 @pytest.fixture

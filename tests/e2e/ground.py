@@ -34,19 +34,37 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
     place = cloud.folder(folder)
     for path in (place.root, place.logs, place.root / "gromit"):
         path.mkdir(parents=True, exist_ok=True)
-    (place.root / "gromit" / "config.yaml").write_text("{}\n")  # found before the one in somebody's home
+    (place.root / "gromit" / "config.yaml").write_text(
+        "{}\n"
+    )  # found before the one in somebody's home
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_", "TF_"))}
-    environ |= {"XDG_CONFIG_HOME": str(place.root), "GROMIT_CATALOGUE": str(CATALOGUE), "GROMIT_TERRAFORM_COMMAND": "embedded"}
+    environ |= {
+        "XDG_CONFIG_HOME": str(place.root),
+        "GROMIT_CATALOGUE": str(CATALOGUE),
+        "GROMIT_TERRAFORM_COMMAND": "embedded",
+    }
     with network.claim_ranges(str(place.root)) as claim:
-        facts = CloudState(domain="ground.gromit.test", region="eu-central-1", ranges=claim.ranges, ports=free_ports("aws", "dns"))
+        facts = CloudState(
+            domain="ground.gromit.test",
+            region="eu-central-1",
+            ranges=claim.ranges,
+            ports=free_ports("aws", "dns"),
+        )
         assembly = CloudParts(place, facts, environ)
         parts = Supervisor(place.processes, place.logs, threading.Event(), alone=False)
         try:
             assembly.write_files()
             parts.start([assembly.aws()], _START_S)
             assembly.make_trust()
-            made = make_platform(emulated_account(facts), facts.ranges, facts.domain, catalogue_file.load_catalogue(CATALOGUE))
-            yield Ground(place, replace(facts, zone_id=made.zone_id, account_id=made.account_id), environ)
+            made = make_platform(
+                emulated_account(facts),
+                facts.ranges,
+                facts.domain,
+                catalogue_file.load_catalogue(CATALOGUE),
+            )
+            yield Ground(
+                place, replace(facts, zone_id=made.zone_id, account_id=made.account_id), environ
+            )
         finally:
             parts.stop()
 

@@ -47,7 +47,9 @@ class Process:
 
     def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
         """The lines of its log of one event, with these fields."""
-        return [e for e in logged(self.err) if e.get("event") == name and fields.items() <= e.items()]
+        return [
+            e for e in logged(self.err) if e.get("event") == name and fields.items() <= e.items()
+        ]
 
     def say(self, text: str) -> None:
         """Write to its standard input."""
@@ -101,7 +103,9 @@ class Process:
         def ready() -> bool:
             over = self.popen.poll() is not None
             holds = bool(condition())
-            assert holds or not over, f"ended with {self.popen.returncode} before {what}\n{self._told()}"
+            assert holds or not over, (
+                f"ended with {self.popen.returncode} before {what}\n{self._told()}"
+            )
             return holds
 
         wait_for(what, ready, seconds)

@@ -60,25 +60,42 @@ class Stage:
     @property
     def worker(self) -> dict[str, str]:
         """What a worker is told."""
-        return {**variables.worker_variables(self.ground.environ, self.ground.place, self.facts), **self._own}
+        return {
+            **variables.worker_variables(self.ground.environ, self.ground.place, self.facts),
+            **self._own,
+        }
 
     @property
     def person(self) -> dict[str, str]:
         """What an operator's shell holds."""
-        return {**self.worker, **variables.user_variables(self.ground.place, self.facts), **self._own}
+        return {
+            **self.worker,
+            **variables.user_variables(self.ground.place, self.facts),
+            **self._own,
+        }
 
     @property
     def server(self) -> dict[str, str]:
         """What serve is told."""
-        return {**variables.serve_variables(self.ground.environ, self.ground.place, self.facts), **self._own}
+        return {
+            **variables.serve_variables(self.ground.environ, self.ground.place, self.facts),
+            **self._own,
+        }
 
     @property
     def _own(self) -> dict[str, str]:
-        return {"GROMIT_TABLENAME": self.name, "GROMIT_LOG_FORMAT": "json", "GROMIT_ROOT": self.root, **self.settings}
+        return {
+            "GROMIT_TABLENAME": self.name,
+            "GROMIT_LOG_FORMAT": "json",
+            "GROMIT_ROOT": self.root,
+            **self.settings,
+        }
 
     def work(self, command: str, *arguments: str, code: int = 0, **told: str) -> "Ran":
         """One pass of `sow`, `reap` or `chitragupta` on the config root."""
-        return self._run([command, self.root, *arguments, "-o", "json"], code, {**self.worker, **told})
+        return self._run(
+            [command, self.root, *arguments, "-o", "json"], code, {**self.worker, **told}
+        )
 
     def gromit(self, *arguments: str, code: int = 0, **told: str) -> "Ran":
         """A command of an operator."""
@@ -90,7 +107,9 @@ class Stage:
 
     def launch(self, command: list[str], environ: Mapping[str, str]) -> Process:
         """Any program; it ends with the test."""
-        process = Process(command, environ, self.ground.place.logs / f"{self.name}-{len(self.processes)}")
+        process = Process(
+            command, environ, self.ground.place.logs / f"{self.name}-{len(self.processes)}"
+        )
         self.processes.append(process)
         return process
 
@@ -104,7 +123,9 @@ class Stage:
             check=False,
             stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == code, f"exit code {done.returncode}\nstdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
+        assert done.returncode == code, (
+            f"exit code {done.returncode}\nstdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
+        )
         return Ran(done.stdout, done.stderr)
 
     # ── serve ──
@@ -196,7 +217,13 @@ class Stage:
 
     def resources(self, environment: str) -> int:
         """How many resources the state knows."""
-        return len([r for r in (self.state(environment) or {}).get("resources", []) if r["mode"] == "managed"])
+        return len(
+            [
+                r
+                for r in (self.state(environment) or {}).get("resources", [])
+                if r["mode"] == "managed"
+            ]
+        )
 
     def config_folder(self, environment: str) -> bool:
         """Whether there are config files."""
@@ -204,10 +231,16 @@ class Stage:
 
     def records(self, environment: str | None = None) -> dict[str, list[str]]:
         """Names and values of the public records, A and TXT, of one environment or of all."""
-        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.facts.zone_id)["ResourceRecordSets"]
+        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.facts.zone_id)[
+            "ResourceRecordSets"
+        ]
         ours = [s for s in sets if s["Type"] in {"A", "TXT"}]
         end = f".{environment}.{self.facts.domain}." if environment else f".{self.facts.domain}."
-        return {s["Name"].rstrip("."): [r["Value"] for r in s["ResourceRecords"]] for s in ours if s["Name"].endswith(end)}
+        return {
+            s["Name"].rstrip("."): [r["Value"] for r in s["ResourceRecords"]]
+            for s in ours
+            if s["Name"].endswith(end)
+        }
 
     # ── what runs ──
 
@@ -215,7 +248,11 @@ class Stage:
         """What a component answers at its internal name, or at its public one, as the DNS server resolves it."""
         name = f"{component}.{environment}.{self.facts.domain if public else 'internal'}"
         (address,) = self.resolve(name)
-        answer = httpx2.get(f"http://{address}:{PUBLIC if component == 'alpha' else PRIVATE}/", timeout=10, trust_env=False)
+        answer = httpx2.get(
+            f"http://{address}:{PUBLIC if component == 'alpha' else PRIVATE}/",
+            timeout=10,
+            trust_env=False,
+        )
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()
         assert (said["component"], said["environment"]) == (component, environment)
@@ -264,11 +301,20 @@ def installation(ground: Ground, name: str, settings: Mapping[str, str]) -> Iter
     """An installation for the time of the block; no process of it is left. Its serve is not started."""
     domain = f"{name}.gromit.test"
     aws = ground.facts
-    zone = emulated_account(aws).client("route53").create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"]
+    zone = (
+        emulated_account(aws)
+        .client("route53")
+        .create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"]
+    )
     ports = dict(aws.ports)
     for part in ("serve", "health", "gateway"):
         ports[part] = network.free_port(taken=ports.values())
-    stage = Stage(ground, replace(aws, domain=domain, zone_id=zone.rpartition("/")[2], ports=ports), name, settings)
+    stage = Stage(
+        ground,
+        replace(aws, domain=domain, zone_id=zone.rpartition("/")[2], ports=ports),
+        name,
+        settings,
+    )
     try:
         yield stage
     finally:

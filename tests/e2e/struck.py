@@ -78,7 +78,9 @@ def main(kind: Work, moment: Moment, root: Path) -> None:
     """One pass, of which one environment is worked on at a time."""
     settings = load_settings(os.environ).settings
     log.configure_logging(settings.log.level, settings.log.format)
-    reporting = bootstrap.WorkerCallbacks(threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before)
+    reporting = bootstrap.WorkerCallbacks(
+        threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before
+    )
     crew = bootstrap.workers(settings, kind, root, reporting)
     runner = crew.pool.runner
     if isinstance(runner.do, Reaper):

@@ -19,13 +19,17 @@ def in_the_middle_of_an_apply(stage: Stage, environment: str) -> Process:
     return sow
 
 
-def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards(stage: Stage) -> None:
+def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards(
+    stage: Stage,
+) -> None:
     name = stage.env("app")
     stage.build("alpha", name)
     sow = in_the_middle_of_an_apply(stage, name)
     newer = stage.build("alpha", name)
     found = stage.look(name)
-    assert (found["phase"], found["generation"], found["observed"]) == ("sowing", 2, 0), "the moment was missed"
+    assert (found["phase"], found["generation"], found["observed"]) == ("sowing", 2, 0), (
+        "the moment was missed"
+    )
     sow.ended(0)
     assert [e["code"] for e in sow.events("terraform.ended", env=name, action="apply")] == [0, 0]
     assert [kind for kind, _ in stage.history(name)] == ["created", "build", "sown", "sown"]
@@ -34,7 +38,9 @@ def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards
     assert stage.running("alpha", name) == newer.sha
 
 
-def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(stage: Stage) -> None:
+def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
+    stage: Stage,
+) -> None:
     name = stage.env("app")
     stage.build("alpha", name)
     sow = in_the_middle_of_an_apply(stage, name)
@@ -46,18 +52,27 @@ def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
     assert stage.services(name) == ["alpha", "beta"]
     assert stage.work("reap").endings == {name: "done"}
     assert stage.phase(name) == "gone"
-    assert (stage.services(name), stage.state(name), stage.lock(name), stage.config_folder(name)) == ([], None, None, False)
+    assert (
+        stage.services(name),
+        stage.state(name),
+        stage.lock(name),
+        stage.config_folder(name),
+    ) == ([], None, None, False)
 
 
 @pytest.mark.long
-def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_afterwards(stage: Stage) -> None:
+def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_afterwards(
+    stage: Stage,
+) -> None:
     name = stage.env("app")
     stage.build("alpha", name)
     stage.work("sow")
     stage.delete(name)
     reaper = fall_asleep_at(stage, "reap", "after:destroy")
     newer = stage.build("alpha", name)
-    assert (stage.phase(name), stage.services(name)) == ("sowing", []), "the lease is the reaper's still"
+    assert (stage.phase(name), stage.services(name)) == ("sowing", []), (
+        "the lease is the reaper's still"
+    )
     reaper.signal(signal.SIGCONT)
     reaper.ended(0)
     found = stage.look(name)
@@ -67,7 +82,9 @@ def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_after
     assert stage.running("alpha", name) == newer.sha
 
 
-def test_a_serve_that_is_killed_while_an_environment_is_sown_is_told_of_it_when_it_is_back(stage: Stage) -> None:
+def test_a_serve_that_is_killed_while_an_environment_is_sown_is_told_of_it_when_it_is_back(
+    stage: Stage,
+) -> None:
     name = stage.env("app")
     build = stage.build("alpha", name)
     sow = in_the_middle_of_an_apply(stage, name)

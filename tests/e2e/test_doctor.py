@@ -65,7 +65,9 @@ def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
     assert found["registry"].keys() == {"alpha", "beta"}
     assert found["certificate"].keys() == {"ca", "serve", "client"}
     assert found["state.infra"]["infra-prod"]["seen"] == "state 5 with 12 resources"
-    assert next(iter(found["quota"].values()))["seen"].startswith("next wall: Fargate On-Demand vCPU at ")
+    assert next(iter(found["quota"].values()))["seen"].startswith(
+        "next wall: Fargate On-Demand vCPU at "
+    )
     assert TOKEN not in ran.out + ran.err
     assert {line["event"] for line in events(ran)} == {"doctor.looking"}
 
@@ -108,8 +110,14 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
     assert found["platform.vpc"][""]["seen"] == "needs what is not in order: platform"
     assert "a test of the doctor" in found["suspension"][stage.root]["seen"]
     assert found["registry"]["tyk"]["seen"] == "there is no registry of this name"
-    logged = [(line["check"], line["subject"]) for line in events(ran) if line["event"] == "doctor.finding"]
-    assert logged == [(line["check"], line["subject"]) for line in ran.json if line["state"] == "wrong"]
+    logged = [
+        (line["check"], line["subject"])
+        for line in events(ran)
+        if line["event"] == "doctor.finding"
+    ]
+    assert logged == [
+        (line["check"], line["subject"]) for line in ran.json if line["state"] == "wrong"
+    ]
     assert TOKEN not in ran.out + ran.err
     assert "Traceback" not in ran.err
 
@@ -117,13 +125,25 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("change", "seen"),
     [
-        pytest.param({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "no AWS region is set", marks=pytest.mark.long),
+        pytest.param(
+            {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""},
+            "no AWS region is set",
+            marks=pytest.mark.long,
+        ),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
-        pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "could not ask AWS who we are", marks=pytest.mark.long),
+        pytest.param(
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "could not ask AWS who we are",
+            marks=pytest.mark.long,
+        ),
     ],
 )
-def test_without_an_identity_aws_is_not_asked_and_the_rest_is_looked_at(stage: Stage, change: dict[str, str], seen: str) -> None:
-    found = findings(stage.gromit("doctor", "aws", "-o", "json", code=4, HOME="/nonexistent", **change))
+def test_without_an_identity_aws_is_not_asked_and_the_rest_is_looked_at(
+    stage: Stage, change: dict[str, str], seen: str
+) -> None:
+    found = findings(
+        stage.gromit("doctor", "aws", "-o", "json", code=4, HOME="/nonexistent", **change)
+    )
     assert seen in found["identity"][""]["seen"]
     assert {check for check, state in states(found).items() if "wrong" in state} == {"identity"}
     assert found["table"][stage.name]["seen"] == "needs what is not in order: identity"
@@ -138,7 +158,9 @@ def test_people_in_a_bare_shell_get_a_table_of_what_is_not_set(tmp_path: Path) -
         "GROMIT_ROOT": str(tmp_path / "no"),
     }
     command = [sys.executable, "-m", "gromit", "doctor", "aws"]
-    done = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=bare, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1, done.stderr
     head, *lines = [line.split() for line in done.stdout.splitlines()]
     assert head == ["CHECK", "SUBJECT", "STATE", "SEEN", "REMEDY"]
@@ -150,7 +172,15 @@ def test_people_in_a_bare_shell_get_a_table_of_what_is_not_set(tmp_path: Path) -
 @pytest.mark.long
 def test_a_role_of_a_part_that_there_is_not_is_said(install: Callable[..., Stage]) -> None:
     found = findings(
-        install().gromit("doctor", "aws", "-o", "json", code=4, GROMIT_DOCTOR_ROLES="cook=absent", GROMIT_SERVE_URL="")
+        install().gromit(
+            "doctor",
+            "aws",
+            "-o",
+            "json",
+            code=4,
+            GROMIT_DOCTOR_ROLES="cook=absent",
+            GROMIT_SERVE_URL="",
+        )
     )
     assert found["rights"][""]["seen"] == "doctor.roles names cook"
     assert found["serve"][""]["seen"] == "serve.url is not set"

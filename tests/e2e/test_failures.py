@@ -30,7 +30,12 @@ def test_a_missing_image_is_named_and_holds_up_nobody_else(patient: Stage) -> No
     error = patient.look(bad)["error"]["message"]
     assert "alpha:nowhere-either" in error
     assert "alpha:nowhere-either" in patient.gromit("env", "get", bad).out
-    assert (patient.services(bad), patient.state(bad), patient.lock(bad), patient.config_folder(bad)) == ([], None, None, False)
+    assert (
+        patient.services(bad),
+        patient.state(bad),
+        patient.lock(bad),
+        patient.config_folder(bad),
+    ) == ([], None, None, False)
 
     waited = patient.gromit("env", "wait", bad, "--timeout", "1s", code=1)
     assert "alpha:nowhere-either" in waited.err
@@ -38,12 +43,16 @@ def test_a_missing_image_is_named_and_holds_up_nobody_else(patient: Stage) -> No
     patient.gromit("env", "wait", patient.env("never"), "--for", "gone")
 
 
-def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_until_it_does(patient: Stage) -> None:
+def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_until_it_does(
+    patient: Stage,
+) -> None:
     name = patient.env("app")
     build = patient.build("alpha", name)
     sow = patient.start("sow", patient.root)
     sow.until_made(name)  # its image has been looked up: now it vanishes
-    patient.client("ecr").batch_delete_image(repositoryName="alpha", imageIds=[{"imageTag": build.sha}, {"imageTag": name}])
+    patient.client("ecr").batch_delete_image(
+        repositoryName="alpha", imageIds=[{"imageTag": build.sha}, {"imageTag": name}]
+    )
     sow.ended(1)
     error = patient.look(name)["error"]
     assert error["kind"] == "rollout"

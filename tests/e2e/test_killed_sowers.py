@@ -16,18 +16,27 @@ LOCKED = frozenset(STEPS) - {"TakeLock"}
 APPLIED = frozenset({"ReportDone", "Unlock"})
 
 
-def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(install: Callable[..., Stage]) -> None:
+def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(
+    install: Callable[..., Stage],
+) -> None:
     stage = install(GROMIT_LEASE_TTL="5s", GROMIT_LEASE_RENEW="1s", GROMIT_SOW_PARALLEL="5")
     stage.serve()
-    builds = {b.environment: b for b in (stage.build("alpha", stage.env(f"app{n}")) for n in range(len(STEPS)))}
+    builds = {
+        b.environment: b
+        for b in (stage.build("alpha", stage.env(f"app{n}")) for n in range(len(STEPS)))
+    }
     found = kill_at(stage, "sow", tuple(f"before:{step}" for step in STEPS))
     at = {step: found[f"before:{step}"] for step in STEPS}
     assert {step for step in STEPS if stage.lock(at[step])} == LOCKED
     assert {step for step in STEPS if stage.services(at[step])} == APPLIED
     before = {step: stage.ask("alpha", at[step])["task"] for step in APPLIED}
 
-    newer = stage.build("beta", at["Unlock"])  # what was killed after its report has left nothing but its lock: it needs work
-    wait_for("the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds), 30)
+    newer = stage.build(
+        "beta", at["Unlock"]
+    )  # what was killed after its report has left nothing but its lock: it needs work
+    wait_for(
+        "the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds), 30
+    )
     sow = stage.start("sow", stage.root).ended(0)
 
     assert {e["env"] for e in sow.events("run.finished", ending="done")} == set(builds)
@@ -37,4 +46,6 @@ def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(insta
         assert (stage.phase(name), stage.lock(name)) == ("ready", None)
         assert stage.running("alpha", name) == build.sha
     assert stage.running("beta", at["Unlock"]) == newer.sha
-    assert {step: stage.ask("alpha", at[step])["task"] for step in APPLIED} == before, "what ran already was left running"
+    assert {step: stage.ask("alpha", at[step])["task"] for step in APPLIED} == before, (
+        "what ran already was left running"
+    )

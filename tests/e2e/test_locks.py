@@ -27,7 +27,9 @@ def refused(stage: Stage, build: Build) -> str:
     before = stage.lock(build.environment)
     sow = stage.work("sow", code=1)
     assert sow.endings == {build.environment: "failed"}
-    assert (before is not None, stage.lock(build.environment)) == (True, before), "the lock is the same"
+    assert (before is not None, stage.lock(build.environment)) == (True, before), (
+        "the lock is the same"
+    )
     assert stage.services(build.environment) == []
     found = stage.look(build.environment)
     assert (found["phase"], found["error"]["kind"]) == ("failed", "locked")
@@ -47,7 +49,10 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
     asleep = fall_asleep_at(hasty, "sow", "before:Verify")
     hasty.until_phase(build.environment, "pending")
     assert f"process {asleep.pid} holds it and lives" in refused(hasty, build)
-    assert f"gromit env unlock {build.environment}" in hasty.gromit("env", "get", build.environment).out
+    assert (
+        f"gromit env unlock {build.environment}"
+        in hasty.gromit("env", "get", build.environment).out
+    )
     said = hasty.gromit("env", "unlock", build.environment, "--yes", code=1)
     assert f"process {asleep.pid}" in said.err
     assert "its owner lives" in said.err
@@ -61,7 +66,9 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
     asleep.signal(signal.SIGCONT)
     asleep.ended(0)
     assert asleep.events("lock.lost") != []
-    assert asleep.events("run.finished")[0]["ending"] == "fenced", "it looks whether its claim holds, and does nothing"
+    assert asleep.events("run.finished")[0]["ending"] == "fenced", (
+        "it looks whether its claim holds, and does nothing"
+    )
     assert asleep.events("terraform.ended") == []
     assert hasty.phase(build.environment) == "ready"
 

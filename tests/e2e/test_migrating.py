@@ -29,15 +29,25 @@ def stage(install: Callable[..., Stage]) -> Iterator[Stage]:
 
 def put(stage: Stage, name: str, state: str, **versions: str) -> None:
     """A flat row."""
-    item = {attribute: {"S": value} for attribute, value in {"name": name, "state": state, **versions}.items()}
+    item = {
+        attribute: {"S": value}
+        for attribute, value in {"name": name, "state": state, **versions}.items()
+    }
     stage.client("dynamodb").put_item(TableName=stage.name, Item=item)
 
 
 def record(stage: Stage, name: str, kind: str, value: str) -> None:
     """A record of the zone."""
-    entry = {"Name": f"{name}.{stage.facts.domain}", "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    entry = {
+        "Name": f"{name}.{stage.facts.domain}",
+        "Type": kind,
+        "TTL": 60,
+        "ResourceRecords": [{"Value": value}],
+    }
     changes = [{"Action": "CREATE", "ResourceRecordSet": entry}]
-    stage.client("route53").change_resource_record_sets(HostedZoneId=stage.facts.zone_id, ChangeBatch={"Changes": changes})
+    stage.client("route53").change_resource_record_sets(
+        HostedZoneId=stage.facts.zone_id, ChangeBatch={"Changes": changes}
+    )
 
 
 def everything(stage: Stage) -> Any:
@@ -47,14 +57,24 @@ def everything(stage: Stage) -> Any:
     rows = sorted(dynamodb.scan(TableName=stage.name)["Items"], key=lambda item: str(item["name"]))
     records = zone.list_resource_record_sets(HostedZoneId=stage.facts.zone_id)["ResourceRecordSets"]
     expiry = dynamodb.describe_time_to_live(TableName=stage.name)["TimeToLiveDescription"]
-    return table.get("GlobalSecondaryIndexes"), expiry, rows, records, (stage.ground.place.config / ".gromit-root").exists()
+    return (
+        table.get("GlobalSecondaryIndexes"),
+        expiry,
+        rows,
+        records,
+        (stage.ground.place.config / ".gromit-root").exists(),
+    )
 
 
 def migrated(stage: Stage, *arguments: str) -> dict[tuple[str, str], str]:
     """What `gromit migrate` says: kind and name to what was done."""
     lines = stage.gromit("migrate", *arguments, "-o", "json").json
     return {
-        (line["what"], line["name"] + (line["action"][9:] if line["what"] == "table" else "")): line["action"] for line in lines
+        (
+            line["what"],
+            line["name"] + (line["action"][9:] if line["what"] == "table" else ""),
+        ): line["action"]
+        for line in lines
     }
 
 
@@ -102,7 +122,11 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
     }
 
     applied = migrated(stage, "--apply")
-    assert {key for key, action in applied.items() if action != "left alone"} >= {("row", new), ("row", done), ("row", gone)}
+    assert {key for key, action in applied.items() if action != "left alone"} >= {
+        ("row", new),
+        ("row", done),
+        ("row", gone),
+    }
     after = everything(stage)
     again = migrated(stage, "--apply")
     assert set(again.values()) == {"left alone"}, "nothing is left"

@@ -72,13 +72,17 @@ def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_n
     assert stage.records() == {}
 
 
-def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next(install: Callable[..., Stage]) -> None:
+def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next(
+    install: Callable[..., Stage],
+) -> None:
     stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s")
     stage.serve()
     name = stage.build("alpha", stage.env("app")).environment
     stage.delete(name)
     kill_at(stage, "reap", ("before:Unlock",))
-    assert (stage.phase(name), stage.lock(name) is None) == ("gone", False), "nobody comes back for it"
+    assert (stage.phase(name), stage.lock(name) is None) == ("gone", False), (
+        "nobody comes back for it"
+    )
     stage.build("alpha", name)
     stage.delete(name)
     reap = stage.start("reap", stage.root).ended(0)
@@ -87,7 +91,9 @@ def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next
 
 
 @pytest.mark.long
-def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(install: Callable[..., Stage]) -> None:
+def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(
+    install: Callable[..., Stage],
+) -> None:
     stage = install(GROMIT_REAP_GRACE="1h")
     stage.serve()
     name = stage.env("app")
@@ -96,7 +102,9 @@ def test_nothing_is_destroyed_within_the_grace_and_a_build_revives(install: Call
     task = stage.ask("alpha", name)["task"]
     stage.delete(name)
     assert stage.work("reap").json == []
-    assert plan(stage, "reap")[name]["why"].startswith("it is deleted, but a build can revive it for 3")
+    assert plan(stage, "reap")[name]["why"].startswith(
+        "it is deleted, but a build can revive it for 3"
+    )
     assert (stage.phase(name), stage.services(name)) == ("deleting", ["alpha", "beta"])
     newer = stage.build("beta", name)
     assert stage.work("sow").endings == {name: "done"}
@@ -121,7 +129,12 @@ def test_what_is_protected_is_neither_deleted_nor_reaped(stage: Stage) -> None:
         Key={"name": {"S": app}},
         UpdateExpression="SET want = :gone, #work = :reap, due = :now, generation = generation + :one",
         ExpressionAttributeNames={"#work": "work"},
-        ExpressionAttributeValues={":gone": {"S": "gone"}, ":reap": {"S": "reap"}, ":now": {"N": "0"}, ":one": {"N": "1"}},
+        ExpressionAttributeValues={
+            ":gone": {"S": "gone"},
+            ":reap": {"S": "reap"},
+            ":now": {"N": "0"},
+            ":one": {"N": "1"},
+        },
     )
     assert stage.phase(app) == "deleting"
     assert "protected" in plan(stage, "reap")[app]["why"]

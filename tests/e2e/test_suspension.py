@@ -50,7 +50,11 @@ def test_a_watch_finishes_what_runs_begins_nothing_new_and_goes_on_when_told(sta
     watches["chitragupta"].until_logged("dns.pass_failed")
     watches["sow"].until_logged("run.finished", env=running, ending="done")
     assert (stage.phase(running), stage.running("alpha", running)) == ("ready", first.sha)
-    assert (stage.phase(later), stage.look(later)["lease"], stage.records()) == ("pending", None, {})
+    assert (stage.phase(later), stage.look(later)["lease"], stage.records()) == (
+        "pending",
+        None,
+        {},
+    )
 
     stage.gromit("resume")
     resumed = time.monotonic()

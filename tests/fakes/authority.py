@@ -51,26 +51,46 @@ class TestCa:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.authority: CertificateAuthority = certificates.make_ca(
-            new_key(), name=name, serial=secrets.randbits(159), now=now() - timedelta(days=30), days=60
+            new_key(),
+            name=name,
+            serial=secrets.randbits(159),
+            now=now() - timedelta(days=30),
+            days=60,
         )
         self.path = folder / f"{name}-ca.pem"
         self.path.write_bytes(self.authority.certificate.public_bytes(Encoding.PEM))
 
-    def leaf(self, name: str, kind: Kind, *, at: datetime | None = None, days: int = 1, file: str | None = None) -> Files:
+    def leaf(
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        at: datetime | None = None,
+        days: int = 1,
+        file: str | None = None,
+    ) -> Files:
         """A certificate as `gromit pki issue` makes it, issued at a time of choice."""
         key = new_key()
-        request = LeafRequest(name=name, kind=kind, sans=LOOPBACK if kind == "server" else (), days=days)
+        request = LeafRequest(
+            name=name, kind=kind, sans=LOOPBACK if kind == "server" else (), days=days
+        )
         serial = secrets.randbits(159)
-        certificate = certificates.issue(self.authority, request, key.public_key(), serial=serial, now=at or now())
+        certificate = certificates.issue(
+            self.authority, request, key.public_key(), serial=serial, now=at or now()
+        )
         return self.write(file or name, certificate, key)
 
     def bare(self, name: str, uris: tuple[str, ...] = ()) -> Files:
         """A client certificate of this CA as others might have made it: with exactly these URIs, and no DNS name."""
         key = new_key()
         builder = _builder(name, self.authority.certificate.subject, key)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
         if uris:
-            names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris])
+            names = x509.SubjectAlternativeName(
+                [x509.UniformResourceIdentifier(uri) for uri in uris]
+            )
             builder = builder.add_extension(names, critical=False)
         return self.write(name, builder.sign(self.authority.key, hashes.SHA256()), key)
 
@@ -78,8 +98,14 @@ class TestCa:
         """A client certificate that nobody vouches for."""
         key = new_key()
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("gromit://role/operator")])
-        certificate = _builder(name, subject, key).add_extension(names, critical=False).sign(key, hashes.SHA256())
+        names = x509.SubjectAlternativeName(
+            [x509.UniformResourceIdentifier("gromit://role/operator")]
+        )
+        certificate = (
+            _builder(name, subject, key)
+            .add_extension(names, critical=False)
+            .sign(key, hashes.SHA256())
+        )
         return self.write(name, certificate, key)
 
     def write(self, file: str, certificate: x509.Certificate, key: Key) -> Files:
@@ -87,7 +113,9 @@ class TestCa:
         cert_path, key_path = self.folder / f"{file}.pem", self.folder / f"{file}-key.pem"
         key_path.write_bytes(key_pem(key))
         cert_path.write_bytes(certificate.public_bytes(Encoding.PEM))
-        return Files(str(cert_path), str(key_path), str(self.path), format(certificate.serial_number, "x"))
+        return Files(
+            str(cert_path), str(key_path), str(self.path), format(certificate.serial_number, "x")
+        )
 
 
 def _builder(name: str, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:

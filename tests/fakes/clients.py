@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from tests.fakes.authority import Files
 
 
-def tls_context(files: Files | None, ca: str, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+def tls_context(
+    files: Files | None, ca: str, version: ssl.TLSVersion | None = None
+) -> ssl.SSLContext:
     """A client's context: with that certificate, trusting that CA, and with one version of TLS only if it is given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(ca)
@@ -64,7 +66,11 @@ def read_answer(stream: socket.socket) -> bytes:
             return bytes(received)
         received += chunk
     head, _, body = bytes(received).partition(b"\r\n\r\n")
-    lengths = [line.split(b":")[1] for line in head.lower().splitlines() if line.startswith(b"content-length:")]
+    lengths = [
+        line.split(b":")[1]
+        for line in head.lower().splitlines()
+        if line.startswith(b"content-length:")
+    ]
     while len(body) < int(lengths[0]):
         chunk = stream.recv(65536)
         if not chunk:

@@ -43,11 +43,20 @@ class FakeConfigRoot:
         folders = self._folders.setdefault(environment, {})
         rendered = self._rendered.setdefault(environment, {})
         for component in files.keys() | rendered.keys():
-            _update(folders.setdefault(component, {}), rendered.setdefault(component, {}), files.get(component, {}))
+            _update(
+                folders.setdefault(component, {}),
+                rendered.setdefault(component, {}),
+                files.get(component, {}),
+            )
         for component in [name for name in folders if name not in files and not folders[name]]:
             del folders[component]
             rendered.pop(component, None)
-        return {component: folder_hash((name.encode(), text) for name, text in folders[component].items()) for component in files}
+        return {
+            component: folder_hash(
+                (name.encode(), text) for name, text in folders[component].items()
+            )
+            for component in files
+        }
 
     def remove(self, environment: str) -> None:
         """Forget the environment."""
@@ -60,7 +69,9 @@ def _update(folder: _Folder, rendered: dict[str, str], wanted: Mapping[str, str]
         text = wanted[file].encode() if file in wanted else None
         known = [rendered[file]] if file in rendered else []
         step = decide_file_action(
-            known, file_hash(folder[file]) if file in folder else None, None if text is None else file_hash(text)
+            known,
+            file_hash(folder[file]) if file in folder else None,
+            None if text is None else file_hash(text),
         )
         if step is FileAction.REMOVE:
             del folder[file]

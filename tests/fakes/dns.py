@@ -39,7 +39,9 @@ class FakeZone:
             raise self.failures.pop(0)
         self.batches += 1
         bad: list[str] = []
-        for environment in sorted({_environment(r) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}):
+        for environment in sorted(
+            {_environment(r) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
+        ):
             bad += self._apply_one(
                 deletes=[r for r, _ in changes.deletes if _environment(r) == environment],
                 creates=[r for r, _ in changes.creates if _environment(r) == environment],
@@ -58,7 +60,9 @@ class FakeZone:
         """The names of all records of a type."""
         return {r.name for r in self.content.values() if r.type == kind}
 
-    def _apply_one(self, *, deletes: list[RecordSet], creates: list[RecordSet], upserts: list[RecordSet]) -> list[str]:
+    def _apply_one(
+        self, *, deletes: list[RecordSet], creates: list[RecordSet], upserts: list[RecordSet]
+    ) -> list[str]:
         """The changes of one environment, wholly or not at all; gives what stands in the way."""
         bad = [r.name for r in (*deletes, *creates, *upserts) if r.name in self.refused]
         bad += [r.name for r in deletes if self.content.get(_key(r)) != r]
@@ -92,8 +96,16 @@ class FakeTasks:
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """The tasks of these environments that run."""
         self.asked.append(frozenset(environments))
-        running = [t for t in (*self.seen, *self.untagged) if t not in self.not_running and t.environment in environments]
-        return TaskListing(() if self.confirm_reason else tuple(running), not self.confirm_reason, self.confirm_reason)
+        running = [
+            t
+            for t in (*self.seen, *self.untagged)
+            if t not in self.not_running and t.environment in environments
+        ]
+        return TaskListing(
+            () if self.confirm_reason else tuple(running),
+            not self.confirm_reason,
+            self.confirm_reason,
+        )
 
 
 @dataclass

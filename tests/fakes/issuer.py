@@ -32,10 +32,20 @@ def rsa_key(name: str, bits: int = 2048) -> RSAPrivateKey:
 def public_jwk(kid: str, key: RSAPrivateKey, **more: Any) -> dict[str, Any]:
     """A key as it stands in a JWKS."""
     numbers = key.public_key().public_numbers()
-    return {"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": _number(numbers.n), "e": _number(numbers.e), **more}
+    return {
+        "kty": "RSA",
+        "kid": kid,
+        "use": "sig",
+        "alg": "RS256",
+        "n": _number(numbers.n),
+        "e": _number(numbers.e),
+        **more,
+    }
 
 
-def claims_of(event: str = "push", repository: str = "tyk", *, now: float, **more: Any) -> dict[str, Any]:
+def claims_of(
+    event: str = "push", repository: str = "tyk", *, now: float, **more: Any
+) -> dict[str, Any]:
     """The claims of a job's token, as far as anybody reads them; None takes one out."""
     told = {
         "aud": AUDIENCE,
@@ -64,7 +74,9 @@ class Issuer:
 
     url: str = ""
     kid: str = "key-1"
-    keys: list[dict[str, Any]] = field(default_factory=lambda: [public_jwk("key-1", rsa_key("key-1"))])
+    keys: list[dict[str, Any]] = field(
+        default_factory=lambda: [public_jwk("key-1", rsa_key("key-1"))]
+    )
     answers: list[Response] = field(default_factory=list)
     """What to answer instead of the keys, once each."""
     looks: int = 0
@@ -83,11 +95,18 @@ class Issuer:
             self.url = f"http://{server.address()}"
             yield self
 
-    def token(self, claims: Mapping[str, Any], *, key: Any = None, algorithm: str = "RS256", **header: Any) -> str:
+    def token(
+        self, claims: Mapping[str, Any], *, key: Any = None, algorithm: str = "RS256", **header: Any
+    ) -> str:
         """A token with these claims (and our name, if they have no issuer), signed with our key or another one."""
         heading = {"kid": self.kid, **header}
         signed_with = rsa_key(self.kid) if key is None else key
-        return jwt.encode({"iss": self.url, **claims}, signed_with, algorithm, {k: v for k, v in heading.items() if v is not None})
+        return jwt.encode(
+            {"iss": self.url, **claims},
+            signed_with,
+            algorithm,
+            {k: v for k, v in heading.items() if v is not None},
+        )
 
     def rotate(self, kid: str) -> None:
         """Sign with a new key from now on, and forget the old one."""
@@ -106,7 +125,10 @@ class Issuer:
 
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:
     """A token as somebody without a key makes it."""
-    return ".".join(_encoded(part) for part in (json.dumps(header).encode(), json.dumps(claims).encode(), signature))
+    return ".".join(
+        _encoded(part)
+        for part in (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
+    )
 
 
 def _number(value: int) -> str:

@@ -17,7 +17,9 @@ class FakeServices:
 
     def put(self, environment: str, *states: ServiceState) -> None:
         """Let services of an environment stand so, each instead of what was said of it before."""
-        self._states.setdefault(environment, {}).update({state.component: state for state in states})
+        self._states.setdefault(environment, {}).update(
+            {state.component: state for state in states}
+        )
 
     def drop(self, environment: str) -> None:
         """Let there be no such cluster."""
@@ -30,5 +32,7 @@ class FakeServices:
     def restart(self, environment: str, component: str) -> None:
         """Begin a new deployment of a service."""
         self.restarted.append((environment, component))
-        begun = replace(self._states[environment][component], rollout="IN_PROGRESS", running=0, reason="")
+        begun = replace(
+            self._states[environment][component], rollout="IN_PROGRESS", running=0, reason=""
+        )
         self.put(environment, self.after_restart(begun))

@@ -45,9 +45,16 @@ class MemoryStore:
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Names of rows with due work that nobody holds, oldest first, but before them what `claim_id` holds."""
-        rows = sorted((r for r in self._rows.values() if r.get("work") == kind and "due" in r), key=lambda r: (r["due"], r["name"]))
+        rows = sorted(
+            (r for r in self._rows.values() if r.get("work") == kind and "due" in r),
+            key=lambda r: (r["due"], r["name"]),
+        )
         ours = [r for r in rows if claim_id is not None and r.get("claim_id") == claim_id]
-        free = [r for r in rows if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)]
+        free = [
+            r
+            for r in rows
+            if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)
+        ]
         due = [r for r in (*ours, *free) if r["due"] <= now_ms][:limit]
         upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
         return DueRows(
@@ -58,7 +65,10 @@ class MemoryStore:
 
     def undone_since(self, kind: str) -> int | None:
         """Since when the oldest work of a kind waits to be done."""
-        return min((r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind), default=None)
+        return min(
+            (r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind),
+            default=None,
+        )
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """Rows by name, at most `limit`, from behind `after`."""

@@ -30,13 +30,17 @@ class FakeTerraform:
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
         """Make the environment: new task definitions for what has changed, and not a touch for what has not."""
         self._called(lock)
-        before = next((past.components for past in reversed(self.applied) if past.name == stack.name), {})
+        before = next(
+            (past.components for past in reversed(self.applied) if past.name == stack.name), {}
+        )
         self.applied.append(stack)
         definitions = self._definitions.setdefault(stack.name, {})
         for component in [c for c, wanted in stack.components.items() if before.get(c) != wanted]:
             arn = f"arn:aws:ecs:::task-definition/{stack.name}--{component}:{len(self.applied)}"
             definitions[component] = arn
-            state = ServiceState(component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1)
+            state = ServiceState(
+                component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1
+            )
             self._services.put(stack.name, self.rolled_out(state))
         self._states.heads[stack.name] = StateHead(len(definitions))
         progress("applied")

@@ -36,7 +36,9 @@ class TerraformCloudServer:
             return 401, {"errors": [{"status": "401", "title": "unauthorized"}]}
         parts = path.strip("/").split("/")
         match parts:
-            case ["api", "v2", "organizations", organization, "workspaces", name] if organization == ORGANIZATION:
+            case ["api", "v2", "organizations", organization, "workspaces", name] if (
+                organization == ORGANIZATION
+            ):
                 return self._workspace(name)
             case ["api", "v2", "workspaces", identifier, "current-state-version"]:
                 return self._state(identifier.removeprefix("ws-"))
@@ -61,7 +63,11 @@ class TerraformCloudServer:
         serial = self.workspaces.get(name)
         if serial is None:
             return _MISSING
-        attributes = {"serial": serial, "created-at": "2026-06-01T00:00:00.000Z", "status": "finalized"}
+        attributes = {
+            "serial": serial,
+            "created-at": "2026-06-01T00:00:00.000Z",
+            "status": "finalized",
+        }
         return 200, {"data": {"id": "sv-1", "type": "state-versions", "attributes": attributes}}
 
 
@@ -71,7 +77,9 @@ _MISSING = 404, {"errors": [{"status": "404", "title": "not found"}]}
 @contextmanager
 def terraform_cloud(token: str, **workspaces: int | None) -> Iterator[TerraformCloudServer]:
     """A server for the time of the block; `_` in a workspace's name stands for `-`."""
-    held = TerraformCloudServer(token, workspaces={name.replace("_", "-"): serial for name, serial in workspaces.items()})
+    held = TerraformCloudServer(
+        token, workspaces={name.replace("_", "-"): serial for name, serial in workspaces.items()}
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -86,7 +94,9 @@ def terraform_cloud(token: str, **workspaces: int | None) -> Iterator[TerraformC
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     held.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:

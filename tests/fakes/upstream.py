@@ -49,7 +49,9 @@ class StandIn:
     def running(self) -> Iterator[None]:
         """Serve for the length of a `with`."""
         files = self.ca.leaf("serve", "server")
-        route = Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+        route = Route(
+            "/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
+        )
         tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca))
         server = Server(Listener(Starlette(routes=[route]), "127.0.0.1:0", tls), grace_s=1)
         with server.running():

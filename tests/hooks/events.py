@@ -27,8 +27,16 @@ class Event:
     repository: str = "tyk"
 
 
-def _repository(name: str = "tyk", number: int = REPOSITORY_ID, owner: str = OWNER) -> dict[str, Any]:
-    return {"id": number, "name": name, "full_name": f"{owner}/{name}", "default_branch": "master", "owner": {"login": owner}}
+def _repository(
+    name: str = "tyk", number: int = REPOSITORY_ID, owner: str = OWNER
+) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": name,
+        "full_name": f"{owner}/{name}",
+        "default_branch": "master",
+        "owner": {"login": owner},
+    }
 
 
 def push(ref: str = "refs/heads/app-test", sha: str = HEAD, repository: str = "tyk") -> Event:
@@ -49,24 +57,48 @@ def push(ref: str = "refs/heads/app-test", sha: str = HEAD, repository: str = "t
 
 def push_that_deletes(ref: str = "refs/heads/app-test") -> Event:
     """A push of nothing, which deletes its ref."""
-    payload = {**push(ref).payload, "before": HEAD, "after": ZERO, "created": False, "deleted": True, "head_commit": None}
+    payload = {
+        **push(ref).payload,
+        "before": HEAD,
+        "after": ZERO,
+        "created": False,
+        "deleted": True,
+        "head_commit": None,
+    }
     return Event("push", payload, ref, ZERO)
 
 
 def create(ref: str = "app-test", ref_type: str = "branch") -> Event:
     """A branch or tag was made."""
-    payload = {"ref": ref, "ref_type": ref_type, "master_branch": "master", "pusher_type": "user", "repository": _repository()}
-    return Event("create", payload, f"refs/{'heads' if ref_type == 'branch' else 'tags'}/{ref}", HEAD)
+    payload = {
+        "ref": ref,
+        "ref_type": ref_type,
+        "master_branch": "master",
+        "pusher_type": "user",
+        "repository": _repository(),
+    }
+    return Event(
+        "create", payload, f"refs/{'heads' if ref_type == 'branch' else 'tags'}/{ref}", HEAD
+    )
 
 
 def delete(ref: str = "app-test", ref_type: str = "branch", repository: str = "tyk") -> Event:
     """A branch or tag is gone: all but the payload speaks of the default branch."""
-    payload = {"ref": ref, "ref_type": ref_type, "pusher_type": "user", "repository": _repository(repository)}
+    payload = {
+        "ref": ref,
+        "ref_type": ref_type,
+        "pusher_type": "user",
+        "repository": _repository(repository),
+    }
     return Event("delete", payload, repository=repository)
 
 
 def pull_request(
-    action: str = "opened", ref: str = "app-test", *, head_repo: Mapping[str, Any] | None = None, fork: bool = False
+    action: str = "opened",
+    ref: str = "app-test",
+    *,
+    head_repo: Mapping[str, Any] | None = None,
+    fork: bool = False,
 ) -> Event:
     """Something has happened to a pull request; the job is on its merge with the base."""
     number = FORK_ID if fork else REPOSITORY_ID
@@ -89,7 +121,9 @@ def pull_request(
         },
         "repository": _repository(),
     }
-    return Event("pull_request", payload, "refs/pull/7/merge", MERGE, {"head_ref": ref, "base_ref": "master"})
+    return Event(
+        "pull_request", payload, "refs/pull/7/merge", MERGE, {"head_ref": ref, "base_ref": "master"}
+    )
 
 
 def of_a_fork_that_is_gone() -> Event:
@@ -99,4 +133,8 @@ def of_a_fork_that_is_gone() -> Event:
 
 def scheduled(name: str = "schedule", ref: str = "refs/heads/master") -> Event:
     """A run by the clock or by hand, whose payload names no ref or commit."""
-    return Event(name, {"schedule": "30 5 * * 1"} if name == "schedule" else {"inputs": None, "ref": ref}, ref)
+    return Event(
+        name,
+        {"schedule": "30 5 * * 1"} if name == "schedule" else {"inputs": None, "ref": ref},
+        ref,
+    )

@@ -32,4 +32,8 @@ class Troubled:
 
     async def _answer(self, request: Request) -> Response:
         self.tokens.append(request.headers.get("authorization", ""))
-        return self.answers.pop(0) if self.answers else JSONResponse({"name": "app-test", "state": "new"})
+        return (
+            self.answers.pop(0)
+            if self.answers
+            else JSONResponse({"name": "app-test", "state": "new"})
+        )

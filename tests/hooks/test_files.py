@@ -41,24 +41,32 @@ def test_no_expression_ever_comes_into_a_command() -> None:
 
 def test_nothing_is_taken_from_the_event_by_an_expression() -> None:
     for path in (ACTION / "action.yml", CALLED):
-        used = {found.split(".")[0] for found in _EXPRESSION.findall(path.read_text(encoding="utf-8"))}
+        used = {
+            found.split(".")[0] for found in _EXPRESSION.findall(path.read_text(encoding="utf-8"))
+        }
         assert used <= {"inputs", "secrets", "steps", "jobs"}, path
 
 
 def test_every_input_of_the_action_reaches_the_script_and_every_output_comes_from_it() -> None:
     described = action()
     (step,) = described["runs"]["steps"]
-    assert step["env"] == {f"NOTIFY_{name.upper()}": f"${{{{ inputs.{name} }}}}" for name in described["inputs"]}
+    assert step["env"] == {
+        f"NOTIFY_{name.upper()}": f"${{{{ inputs.{name} }}}}" for name in described["inputs"]
+    }
     script = (ACTION / "notify.py").read_text(encoding="utf-8")
     assert set(re.findall(r"NOTIFY_[A-Z]+", script)) == set(step["env"])
     written = {
         keyword.arg
         for node in ast.walk(ast.parse(script))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "put_out"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "put_out"
         for keyword in node.keywords
     }
     assert set(described["outputs"]) == written
-    assert {o["value"] for o in described["outputs"].values()} == {f"${{{{ steps.{step['id']}.outputs.{n} }}}}" for n in written}
+    assert {o["value"] for o in described["outputs"].values()} == {
+        f"${{{{ steps.{step['id']}.outputs.{n} }}}}" for n in written
+    }
 
 
 def test_the_workflow_hands_everything_on_and_has_no_more_rights_than_it_needs() -> None:
@@ -73,7 +81,11 @@ def test_the_workflow_hands_everything_on_and_has_no_more_rights_than_it_needs()
     call = called["on"]["workflow_call"]
     assert set(notify["with"]) <= set(described["inputs"])
     given = {*call["inputs"], *call["secrets"]}
-    used = {name for text in [*checkout["with"].values(), *notify["with"].values()] for name in _names(str(text))}
+    used = {
+        name
+        for text in [*checkout["with"].values(), *notify["with"].values()]
+        for name in _names(str(text))
+    }
     assert used == given
     assert set(call["outputs"]) == set(described["outputs"]) == set(job["outputs"])
 
@@ -91,7 +103,9 @@ def test_the_workflow_of_the_how_to_uses_the_action_as_it_is() -> None:
     for job in shown["jobs"].values():
         step = job["steps"][-1]
         assert step["uses"].startswith(f"OWNER/gromit/{ACTION.relative_to(ROOT)}@")
-        assert {name for name, entry in action()["inputs"].items() if entry["required"]} <= set(step["with"])
+        assert {name for name, entry in action()["inputs"].items() if entry["required"]} <= set(
+            step["with"]
+        )
         assert set(step["with"]) <= set(action()["inputs"])
         assert job["permissions"]["id-token"] == "write"
     assert set(re.findall(r"vars\.([A-Z_]+)", page)) == known
@@ -103,12 +117,22 @@ def test_the_script_needs_nothing_that_a_runner_has_not() -> None:
         name.split(".")[0]
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
     }
     assert imported <= sys.stdlib_module_names
 
 
 def test_outside_of_a_workflow_it_says_so() -> None:
-    done = subprocess.run([sys.executable, "-I", str(ACTION / "notify.py")], env={}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", str(ACTION / "notify.py")],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (2, "")
     assert "there is no event of GitHub Actions" in done.stdout

@@ -21,7 +21,9 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="module")
-def gateway(shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def gateway(
+    shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
     """A gateway that serves TLS and knows the issuer."""
     own, _ = shared_serve.certificates.issue("server", "127.0.0.1")
     settings = {
@@ -40,7 +42,12 @@ def gateway(shared_serve: Serve, issuer: Issuer, tmp_path_factory: pytest.TempPa
 def workflow(gateway: Front, serve: Serve, issuer: Issuer, tmp_path: Path) -> Workflow:
     """A workflow that shows OIDC tokens, before an empty table."""
     trusting = {"SSL_CERT_FILE": serve.certificates.ca}
-    return Workflow(tmp_path, {"url": f"{gateway.url}/", "audience": AUDIENCE, "patience": "5"}, issuer, trusting)
+    return Workflow(
+        tmp_path,
+        {"url": f"{gateway.url}/", "audience": AUDIENCE, "patience": "5"},
+        issuer,
+        trusting,
+    )
 
 
 def _with_token(workflow: Workflow, token: str) -> Workflow:
@@ -50,8 +57,16 @@ def _with_token(workflow: Workflow, token: str) -> Workflow:
 def test_a_push_reports_its_build(workflow: Workflow, serve: Serve) -> None:
     done = workflow.run(events.push("refs/heads/integration/app-test"))
     assert (done.code, done.outputs) == (0, {"outcome": "reported", "environment": "app-test"})
-    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": HEAD}
-    assert f"build {HEAD} of refs/heads/integration/app-test belongs to environment app-test" in done.log
+    assert serve.get("/env/app-test") == {
+        "name": "app-test",
+        "state": "new",
+        **DEFAULTS,
+        "tyk": HEAD,
+    }
+    assert (
+        f"build {HEAD} of refs/heads/integration/app-test belongs to environment app-test"
+        in done.log
+    )
 
 
 def test_a_job_that_is_run_again_changes_nothing(workflow: Workflow, serve: Serve) -> None:
@@ -62,14 +77,18 @@ def test_a_job_that_is_run_again_changes_nothing(workflow: Workflow, serve: Serv
 
 
 @pytest.mark.parametrize("action", ["opened", "synchronize", "reopened"])
-def test_a_pull_request_reports_the_build_of_its_head_and_not_of_the_merge(workflow: Workflow, serve: Serve, action: str) -> None:
+def test_a_pull_request_reports_the_build_of_its_head_and_not_of_the_merge(
+    workflow: Workflow, serve: Serve, action: str
+) -> None:
     done = workflow.run(events.pull_request(action))
     assert (done.code, done.outputs["environment"]) == (0, "app-test")
     assert serve.get("/env/app-test")["tyk"] == HEAD
     assert MERGE not in repr(serve.rows)
 
 
-def test_push_and_pull_request_of_one_branch_are_one_build(workflow: Workflow, serve: Serve) -> None:
+def test_push_and_pull_request_of_one_branch_are_one_build(
+    workflow: Workflow, serve: Serve
+) -> None:
     workflow.run(events.push())
     before = serve.rows
     assert workflow.run(events.pull_request("opened")).outputs["outcome"] == "reported"
@@ -103,23 +122,36 @@ def test_what_is_no_build_and_no_end_of_a_branch_tells_nothing_and_needs_no_toke
     assert serve.rows == before
 
 
-def test_a_deleted_branch_is_retired_and_not_the_default_one_that_the_job_runs_on(workflow: Workflow, serve: Serve) -> None:
+def test_a_deleted_branch_is_retired_and_not_the_default_one_that_the_job_runs_on(
+    workflow: Workflow, serve: Serve
+) -> None:
     workflow.run(events.push("refs/heads/master"))
     workflow.run(events.push())
-    serve.send("POST", "/v1/environments/master/unprotect")  # nothing but the name that is sent may save it
+    serve.send(
+        "POST", "/v1/environments/master/unprotect"
+    )  # nothing but the name that is sent may save it
     done = workflow.run(events.delete())
     assert (done.code, done.outputs) == (0, {"outcome": "retired"})
     assert (serve.state("app-test"), serve.state("master")) == ("deleted", "new")
 
 
-def test_a_deleted_branch_takes_back_the_part_of_its_repository_alone(workflow: Workflow, serve: Serve) -> None:
+def test_a_deleted_branch_takes_back_the_part_of_its_repository_alone(
+    workflow: Workflow, serve: Serve
+) -> None:
     workflow.run(events.push())
     workflow.run(events.push(repository="tyk-pump", sha="f" * 40))
     assert workflow.run(events.delete(repository="tyk-pump")).code == 0
-    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": HEAD}
+    assert serve.get("/env/app-test") == {
+        "name": "app-test",
+        "state": "new",
+        **DEFAULTS,
+        "tyk": HEAD,
+    }
 
 
-def test_a_branch_that_was_never_reported_has_nothing_to_take_back(workflow: Workflow, serve: Serve) -> None:
+def test_a_branch_that_was_never_reported_has_nothing_to_take_back(
+    workflow: Workflow, serve: Serve
+) -> None:
     assert workflow.run(events.delete()).outputs == {"outcome": "nothing"}
     workflow.run(events.push())
     before = serve.rows
@@ -130,7 +162,9 @@ def test_a_branch_that_was_never_reported_has_nothing_to_take_back(workflow: Wor
 
 
 @pytest.mark.parametrize("ref", ["master", "release-3.1.0"])
-def test_a_protected_environment_stays_and_the_job_says_why(workflow: Workflow, serve: Serve, ref: str) -> None:
+def test_a_protected_environment_stays_and_the_job_says_why(
+    workflow: Workflow, serve: Serve, ref: str
+) -> None:
     workflow.run(events.push(f"refs/heads/{ref}"))
     done = workflow.run(events.delete(ref))
     assert done.code == 1
@@ -157,7 +191,9 @@ def test_a_protected_environment_stays_and_the_job_says_why(workflow: Workflow, 
         "release-3.x",
     ],
 )
-def test_a_name_of_any_kind_comes_through_as_it_is_there_and_back(workflow: Workflow, serve: Serve, ref: str) -> None:
+def test_a_name_of_any_kind_comes_through_as_it_is_there_and_back(
+    workflow: Workflow, serve: Serve, ref: str
+) -> None:
     name = parse_ref(ref.replace("%", "%25")).environment
     done = workflow.run(events.push(f"refs/heads/{ref}"))
     assert (done.code, done.outputs.get("environment")) == (0, name)
@@ -175,8 +211,12 @@ def test_a_run_by_hand_or_by_the_clock_reports_its_branch(workflow: Workflow, se
     assert serve.get("/env/master")["tyk"] == events.DEFAULT_HEAD
 
 
-@pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment", "repository_dispatch", "ping"])
-def test_an_event_that_names_no_built_branch_is_a_fault_of_the_workflow(workflow: Workflow, serve: Serve, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["pull_request_target", "workflow_run", "issue_comment", "repository_dispatch", "ping"]
+)
+def test_an_event_that_names_no_built_branch_is_a_fault_of_the_workflow(
+    workflow: Workflow, serve: Serve, name: str
+) -> None:
     done = workflow.run(Event(name, events.pull_request().payload))
     assert done.code == 2
     assert f"the event {name} does not say which branch was built" in done.log
@@ -186,7 +226,9 @@ def test_an_event_that_names_no_built_branch_is_a_fault_of_the_workflow(workflow
 class TestTokens:
     """With a token of ours in place of GitHub's."""
 
-    def test_a_token_of_the_repository_reports_and_retires(self, workflow: Workflow, gateway: Front, serve: Serve) -> None:
+    def test_a_token_of_the_repository_reports_and_retires(
+        self, workflow: Workflow, gateway: Front, serve: Serve
+    ) -> None:
         own = _with_token(workflow, gateway.token("tyk"))
         assert own.run(events.push()).outputs == {"outcome": "reported", "environment": "app-test"}
         assert own.run(events.delete()).outputs == {"outcome": "retired"}
@@ -233,7 +275,9 @@ class TestOidc:
         assert (done.code, serve.state("app-test")) == (1, "new")
         assert "not good for delete: it is of the event push" in done.log
 
-    def test_the_url_is_the_audience_unless_another_is_given(self, workflow: Workflow, issuer: Issuer) -> None:
+    def test_the_url_is_the_audience_unless_another_is_given(
+        self, workflow: Workflow, issuer: Issuer
+    ) -> None:
         del workflow.inputs["audience"]
         done = workflow.run(events.push())
         assert issuer.audiences[-1] == workflow.inputs["url"].rstrip("/")

@@ -39,11 +39,15 @@ def workflow(gateway: Troubled, tmp_path: Path) -> Workflow:
 
 
 def _busy(status: int, retry_after: str | None = None, error: str = "later") -> Response:
-    return JSONResponse({"error": error}, status, {} if retry_after is None else {"Retry-After": retry_after})
+    return JSONResponse(
+        {"error": error}, status, {} if retry_after is None else {"Retry-After": retry_after}
+    )
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_gateway_that_is_busy_is_asked_again(workflow: Workflow, gateway: Troubled, status: int) -> None:
+def test_a_gateway_that_is_busy_is_asked_again(
+    workflow: Workflow, gateway: Troubled, status: int
+) -> None:
     gateway.answers.append(_busy(status))
     done = workflow.run(events.push())
     assert (done.code, len(gateway.tokens)) == (0, 2)
@@ -53,14 +57,18 @@ def test_a_gateway_that_is_busy_is_asked_again(workflow: Workflow, gateway: Trou
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_it_waits_as_long_as_it_is_told(workflow: Workflow, gateway: Troubled, form: str) -> None:
     at = datetime.now(UTC) + timedelta(seconds=4)
-    gateway.answers.append(_busy(429, "2" if form == "seconds" else format_datetime(at, usegmt=True)))
+    gateway.answers.append(
+        _busy(429, "2" if form == "seconds" else format_datetime(at, usegmt=True))
+    )
     started = time.monotonic()
     assert workflow.run(events.push()).code == 0
     assert time.monotonic() - started > 1.5
 
 
 @pytest.mark.parametrize("retry_after", ["86400", "9" * 400, "Thu, 01 Jan 2099 00:00:00 GMT"])
-def test_it_never_waits_beyond_its_patience(workflow: Workflow, gateway: Troubled, retry_after: str) -> None:
+def test_it_never_waits_beyond_its_patience(
+    workflow: Workflow, gateway: Troubled, retry_after: str
+) -> None:
     gateway.answers.append(_busy(503, retry_after))
     started = time.monotonic()
     done = workflow.run(events.push())
@@ -69,8 +77,13 @@ def test_it_never_waits_beyond_its_patience(workflow: Workflow, gateway: Trouble
     assert time.monotonic() - started < 15
 
 
-@pytest.mark.parametrize("retry_after", ["-5", "soon", "", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:00"])
-def test_a_time_that_says_nothing_is_a_pause_of_its_own(workflow: Workflow, gateway: Troubled, retry_after: str) -> None:
+@pytest.mark.parametrize(
+    "retry_after",
+    ["-5", "soon", "", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:00"],
+)
+def test_a_time_that_says_nothing_is_a_pause_of_its_own(
+    workflow: Workflow, gateway: Troubled, retry_after: str
+) -> None:
     gateway.answers.append(_busy(503, retry_after))
     assert (workflow.run(events.push()).code, len(gateway.tokens)) == (0, 2)
 
@@ -89,11 +102,16 @@ def test_a_gateway_that_is_away_is_told_later(workflow: Workflow) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 431])
-def test_a_refusal_is_final_and_says_why(workflow: Workflow, gateway: Troubled, status: int) -> None:
+def test_a_refusal_is_final_and_says_why(
+    workflow: Workflow, gateway: Troubled, status: int
+) -> None:
     gateway.answers.append(_busy(status, error="because\n::error::of 100% \x1b[31mthis ##[error]"))
     done = workflow.run(events.push())
     assert (done.code, len(gateway.tokens)) == (1, 1)
-    assert done.log == f"::error title=notify-gromit::refused ({status}): because ::error::of 100%25  [31mthis # [error]\n"
+    assert (
+        done.log
+        == f"::error title=notify-gromit::refused ({status}): because ::error::of 100%25  [31mthis # [error]\n"
+    )
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -104,13 +122,20 @@ def test_a_redirect_is_not_followed(workflow: Workflow, gateway: Troubled, statu
     assert f"refused ({status})" in done.log
 
 
-@pytest.mark.parametrize("answer", [PlainTextResponse("hello"), JSONResponse([]), JSONResponse({"name": "x\noutcome=retired"})])
-def test_an_answer_of_somebody_else_sets_no_output(workflow: Workflow, gateway: Troubled, answer: Response) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [PlainTextResponse("hello"), JSONResponse([]), JSONResponse({"name": "x\noutcome=retired"})],
+)
+def test_an_answer_of_somebody_else_sets_no_output(
+    workflow: Workflow, gateway: Troubled, answer: Response
+) -> None:
     gateway.answers.append(answer)
     assert workflow.run(events.push()).outputs == {"outcome": "reported"}
 
 
-def test_a_certificate_that_is_not_trusted_gets_no_token_and_no_second_try(workflow: Workflow, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_gets_no_token_and_no_second_try(
+    workflow: Workflow, tmp_path: Path
+) -> None:
     files, gateway = TestCa(tmp_path / "ca").leaf("gateway", "server"), Troubled()
     with gateway.running(ServerTls(CertificateFiles(files.cert, files.key))):
         workflow.inputs["url"] = gateway.url
@@ -134,7 +159,9 @@ class TestOidc:
         workflow.issuer = issuer
         return workflow
 
-    def test_each_try_shows_a_new_one_as_they_live_for_minutes(self, job: Workflow, issuer: Issuer, gateway: Troubled) -> None:
+    def test_each_try_shows_a_new_one_as_they_live_for_minutes(
+        self, job: Workflow, issuer: Issuer, gateway: Troubled
+    ) -> None:
         gateway.answers.append(_busy(503))
         assert job.run(events.push()).code == 0
         assert issuer.audiences == [gateway.url] * 2
@@ -147,13 +174,20 @@ class TestOidc:
         assert job.run(events.push()).code == 0
         assert gateway.tokens[2] == "Bearer a.b.c"
 
-    @pytest.mark.parametrize("answer", [_busy(403), JSONResponse({}), PlainTextResponse("x"), JSONResponse({"value": "a b"})])
-    def test_without_an_answer_that_is_one_there_is_no_token(self, job: Workflow, gateway: Troubled, answer: Response) -> None:
+    @pytest.mark.parametrize(
+        "answer",
+        [_busy(403), JSONResponse({}), PlainTextResponse("x"), JSONResponse({"value": "a b"})],
+    )
+    def test_without_an_answer_that_is_one_there_is_no_token(
+        self, job: Workflow, gateway: Troubled, answer: Response
+    ) -> None:
         job.variables["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"{gateway.url}/token"
         gateway.answers.append(answer)
         assert (job.run(events.push()).code, len(gateway.tokens)) == (2, 1)
 
-    def test_without_the_permission_the_job_says_what_is_missing(self, job: Workflow, gateway: Troubled) -> None:
+    def test_without_the_permission_the_job_says_what_is_missing(
+        self, job: Workflow, gateway: Troubled
+    ) -> None:
         job.issuer = None
         done = job.run(events.push())
         assert (done.code, gateway.tokens) == (2, [])
@@ -185,7 +219,10 @@ class TestWrongWorkflows:
             notify.gateway_url({"NOTIFY_URL": url})
 
     def test_a_url_may_end_with_a_slash(self) -> None:
-        assert notify.gateway_url({"NOTIFY_URL": " https://gateway.example.com:8443/ "}) == "https://gateway.example.com:8443"
+        assert (
+            notify.gateway_url({"NOTIFY_URL": " https://gateway.example.com:8443/ "})
+            == "https://gateway.example.com:8443"
+        )
 
     @pytest.mark.parametrize("patience", ["-1", "1.5", "soon", "3601", "\u0663"])
     def test_a_patience_that_is_no_time(self, patience: str) -> None:
@@ -198,8 +235,13 @@ class TestWrongWorkflows:
             notify.token_of({"NOTIFY_TOKEN": token}, "")
         assert token not in str(refused.value)
 
-    @pytest.mark.parametrize("inputs", [{"url": "http://gateway.example.com"}, {"patience": "soon"}, {"token": "two words"}])
-    def test_nothing_is_sent_with_a_wrong_input(self, workflow: Workflow, gateway: Troubled, inputs: dict[str, str]) -> None:
+    @pytest.mark.parametrize(
+        "inputs",
+        [{"url": "http://gateway.example.com"}, {"patience": "soon"}, {"token": "two words"}],
+    )
+    def test_nothing_is_sent_with_a_wrong_input(
+        self, workflow: Workflow, gateway: Troubled, inputs: dict[str, str]
+    ) -> None:
         workflow.inputs |= inputs
         assert (workflow.run(events.push()).code, gateway.tokens) == (2, [])
 
@@ -212,7 +254,9 @@ class TestWrongWorkflows:
             Event("pull_request", {"action": "opened", "pull_request": None}),
         ],
     )
-    def test_a_payload_that_is_none(self, workflow: Workflow, gateway: Troubled, event: Event) -> None:
+    def test_a_payload_that_is_none(
+        self, workflow: Workflow, gateway: Troubled, event: Event
+    ) -> None:
         done = workflow.run(event)
         assert (done.code, gateway.tokens) == (2, [])
         assert f"the event {event.name} is not understood" in done.log

@@ -29,7 +29,11 @@ OTHER = "tyk-analytics"
 
 def push_step() -> Mapping[str, Any]:
     """The step of the page that builds and pushes."""
-    (shown,) = [yaml.safe_load(b.text) for b in blocks(read("how-to/report-builds-from-ci.md")) if b.language == "yaml"]
+    (shown,) = [
+        yaml.safe_load(b.text)
+        for b in blocks(read("how-to/report-builds-from-ci.md"))
+        if b.language == "yaml"
+    ]
     (step,) = [step for step in shown["jobs"]["build"]["steps"] if "run" in step]
     assert isinstance(step, dict)
     return step
@@ -39,23 +43,47 @@ def pushed(event: Event, folder: Path) -> list[str]:
     """The tags under which the image of an event comes into the registry."""
     (folder / "docker").write_text(DOCKER)
     (folder / "docker").chmod(0o755)
-    known = {"github.event.repository.default_branch": event.payload["repository"]["default_branch"], "vars.REGISTRY": REGISTRY}
+    known = {
+        "github.event.repository.default_branch": event.payload["repository"]["default_branch"],
+        "vars.REGISTRY": REGISTRY,
+    }
     step = push_step()
-    told = {name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known[found[1]], value) for name, value in step["env"].items()}
-    runner = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "GITHUB_REF": event.ref, "GITHUB_SHA": event.sha}
-    subprocess.run(["bash", "-e", "-c", step["run"]], env={**runner, **told}, cwd=folder, check=True, timeout=30)
+    told = {
+        name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known[found[1]], value)
+        for name, value in step["env"].items()
+    }
+    runner = {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "GITHUB_REF": event.ref,
+        "GITHUB_SHA": event.sha,
+    }
+    subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env={**runner, **told},
+        cwd=folder,
+        check=True,
+        timeout=30,
+    )
     arguments = (folder / "told").read_text(encoding="utf-8").splitlines()
     assert arguments[:3] == ["buildx", "build", "--push"]
     assert arguments[-1] == "."
     assert arguments[3:-1:2] == ["--tag"] * len(arguments[4:-1:2])
     names = [name.rpartition(":") for name in arguments[4:-1:2]]
     assert {registry for registry, _, _ in names} == {REGISTRY}
-    assert all(is_tag(tag) for _, _, tag in names), "docker refuses the others, and the build with them"
+    assert all(is_tag(tag) for _, _, tag in names), (
+        "docker refuses the others, and the build with them"
+    )
     return [tag for _, _, tag in names]
 
 
 def default_branch(name: str, event: Event) -> Event:
-    return replace(event, payload={**event.payload, "repository": {**event.payload["repository"], "default_branch": name}})
+    return replace(
+        event,
+        payload={
+            **event.payload,
+            "repository": {**event.payload["repository"], "default_branch": name},
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +95,9 @@ def default_branch(name: str, event: Event) -> Event:
         ("refs/heads/TT-1234_fix-login", "TT-1234_fix-login"),
     ],
 )
-def test_a_branch_is_found_by_an_environment_to_which_it_has_not_reported(ref: str, tag: str, tmp_path: Path) -> None:
+def test_a_branch_is_found_by_an_environment_to_which_it_has_not_reported(
+    ref: str, tag: str, tmp_path: Path
+) -> None:
     tags = pushed(push(ref), tmp_path)
     assert tags == [HEAD, tag]
     registry = Registry()
@@ -78,7 +108,9 @@ def test_a_branch_is_found_by_an_environment_to_which_it_has_not_reported(ref: s
 
 
 @pytest.mark.parametrize("branch", ["master", "main", "trunk"])
-def test_the_default_branch_is_what_every_environment_takes_without_a_report(branch: str, tmp_path: Path) -> None:
+def test_the_default_branch_is_what_every_environment_takes_without_a_report(
+    branch: str, tmp_path: Path
+) -> None:
     tags = pushed(default_branch(branch, push(f"refs/heads/{branch}")), tmp_path)
     registry = Registry()
     _, environment = registry.report(ref="refs/heads/app-test")
@@ -89,7 +121,9 @@ def test_the_default_branch_is_what_every_environment_takes_without_a_report(bra
 
 def test_the_pages_default_tag_is_that_of_the_shipped_catalogue() -> None:
     shipped = catalogue_file.load_catalogue(None, None)
-    assert {shipped.default_tag(repository) for repository in shipped.repositories} == {push_step()["env"]["DEFAULT_TAG"]}
+    assert {shipped.default_tag(repository) for repository in shipped.repositories} == {
+        push_step()["env"]["DEFAULT_TAG"]
+    }
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """Method and pattern of everything that our gateway passes on."""
     files = TestCa(tmp_path_factory.mktemp("ca")).leaf("gateway", Role.GATEWAY)
     upstream = Upstream(
-        upstream_client("https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))), timedelta(seconds=1)
+        upstream_client(
+            "https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))
+        ),
+        timedelta(seconds=1),
     )
     app = build_gateway(GatewayDeps(lambda _: None, upstream, RateLimit(1), lambda: Millis(0)))
     found = [route for route in app.routes if isinstance(route, Route) and route.path != OPEN]
@@ -54,19 +57,33 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
 
 def test_its_allow_list_is_the_routes_of_our_gateway(routes: set[tuple[str, str]]) -> None:
     assert len(routes) == 2
-    listed = {(method, entry["path"]) for entry in PATHS["white_list"] for method in entry["method_actions"]}
+    listed = {
+        (method, entry["path"])
+        for entry in PATHS["white_list"]
+        for method in entry["method_actions"]
+    }
     assert listed == routes
-    assert all(action["action"] == "no_action" for entry in PATHS["white_list"] for action in entry["method_actions"].values())
+    assert all(
+        action["action"] == "no_action"
+        for entry in PATHS["white_list"]
+        for action in entry["method_actions"].values()
+    )
     assert not any(entry["ignore_case"] for entry in PATHS["white_list"])
     assert VERSION["use_extended_paths"] is True
 
 
-def test_a_policy_allows_the_same_and_every_route_has_its_timeout(routes: set[tuple[str, str]]) -> None:
+def test_a_policy_allows_the_same_and_every_route_has_its_timeout(
+    routes: set[tuple[str, str]],
+) -> None:
     (rights,) = POLICY["access_rights"].values()
-    assert {(method, entry["url"]) for entry in rights["allowed_urls"] for method in entry["methods"]} == routes
+    assert {
+        (method, entry["url"]) for entry in rights["allowed_urls"] for method in entry["methods"]
+    } == routes
     assert rights["api_id"] == DEFINITION["api_id"]
     assert {(entry["method"], entry["path"]) for entry in PATHS["hard_timeouts"]} == routes
-    assert {entry["timeout"] for entry in PATHS["hard_timeouts"]} == {GatewaySettings().timeout.total_seconds()}
+    assert {entry["timeout"] for entry in PATHS["hard_timeouts"]} == {
+        GatewaySettings().timeout.total_seconds()
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,12 +106,18 @@ def test_a_policy_allows_the_same_and_every_route_has_its_timeout(routes: set[tu
 )
 def test_a_path_is_allowed_as_a_whole_or_not_at_all(path: str, allowed: set[str]) -> None:
     """Tyk searches its patterns in a path: without their ends they would allow much more."""
-    assert {m for e in PATHS["white_list"] if re.search(e["path"], path) for m in e["method_actions"]} == allowed
+    assert {
+        m for e in PATHS["white_list"] if re.search(e["path"], path) for m in e["method_actions"]
+    } == allowed
 
 
 def test_it_is_our_gateways_front() -> None:
     assert DEFINITION["proxy"]["strip_listen_path"] is True
-    assert (DEFINITION["use_keyless"], DEFINITION["use_standard_auth"], DEFINITION["strip_auth_data"]) == (False, True, True)
+    assert (
+        DEFINITION["use_keyless"],
+        DEFINITION["use_standard_auth"],
+        DEFINITION["strip_auth_data"],
+    ) == (False, True, True)
     assert DEFINITION["auth_configs"]["authToken"] == {
         "auth_header_name": "Authorization",
         "use_param": False,
@@ -102,8 +125,14 @@ def test_it_is_our_gateways_front() -> None:
         "use_certificate": False,
     }
     assert VERSION["global_size_limit"] == ClientLimits().body_bytes
-    assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (GatewaySettings().rate, 60, False)
-    assert DEFINITION["enable_detailed_recording"] is False  # it would keep headers, and tokens in them
+    assert (POLICY["rate"], POLICY["per"], DEFINITION["disable_rate_limit"]) == (
+        GatewaySettings().rate,
+        60,
+        False,
+    )
+    assert (
+        DEFINITION["enable_detailed_recording"] is False
+    )  # it would keep headers, and tokens in them
 
 
 def test_serve_is_reached_in_mutual_tls_with_a_certificate_that_is_only_named() -> None:
@@ -112,7 +141,11 @@ def test_serve_is_reached_in_mutual_tls_with_a_certificate_that_is_only_named() 
     assert host != proxy["target_url"]
     assert DEFINITION["upstream_certificates"] == {host: "CERTIFICATE-ID"}
     assert DEFINITION["upstream_certificates_disabled"] is False
-    assert proxy["transport"] == {"ssl_insecure_skip_verify": False, "ssl_min_version": 0x0304, "proxy_url": ""}
+    assert proxy["transport"] == {
+        "ssl_insecure_skip_verify": False,
+        "ssl_min_version": 0x0304,
+        "proxy_url": "",
+    }
 
 
 def test_the_repository_comes_from_the_key_alone() -> None:
@@ -121,7 +154,10 @@ def test_the_repository_comes_from_the_key_alone() -> None:
 
 
 def _as_tyk_sends(metadata: str) -> dict[str, str]:
-    return {name: value.replace("$tyk_meta.repository", metadata) for name, value in VERSION["global_headers"].items()}
+    return {
+        name: value.replace("$tyk_meta.repository", metadata)
+        for name, value in VERSION["global_headers"].items()
+    }
 
 
 def _values(node: Any) -> Iterator[str]:
@@ -144,7 +180,11 @@ def test_no_secret_is_in_any_file(path: Path) -> None:
 
 def test_everything_that_looks_like_a_value_of_an_installation_is_to_be_filled_in() -> None:
     table = (TYK / "README.md").read_text(encoding="utf-8")
-    blanks = {word for value in [*_values(DEFINITION), *_values(POLICY)] for word in re.findall(r"\b[A-Z]{2,}-[A-Z]{2,}\b", value)}
+    blanks = {
+        word
+        for value in [*_values(DEFINITION), *_values(POLICY)]
+        for word in re.findall(r"\b[A-Z]{2,}-[A-Z]{2,}\b", value)
+    }
     assert blanks == {"SERVE-HOST", "CERTIFICATE-ID"}
     assert all(f"| `{blank}` |" in table for blank in blanks)
 
@@ -154,8 +194,18 @@ class TestAtServe:
 
     def test_a_key_reports_and_retires_for_its_own_repository(self, serve: Serve) -> None:
         told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}
-        assert serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-1"}, **told).status_code == 200
-        assert serve.send("POST", "/newbuild", {"repo": "tyk-pump", "ref": "app-test", "sha": "x"}, **told).status_code == 403
+        assert (
+            serve.send(
+                "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-1"}, **told
+            ).status_code
+            == 200
+        )
+        assert (
+            serve.send(
+                "POST", "/newbuild", {"repo": "tyk-pump", "ref": "app-test", "sha": "x"}, **told
+            ).status_code
+            == 403
+        )
         assert serve.send("DELETE", "/env/app-test", **told).status_code == 202
         assert serve.state("app-test") == "deleted"
 
@@ -164,6 +214,8 @@ class TestAtServe:
         serve.build("tyk", "app-test", "sha-1")
         told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends(metadata)}
         before = serve.rows
-        assert serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "x"}, **told).status_code in {400, 403}
+        assert serve.send(
+            "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "x"}, **told
+        ).status_code in {400, 403}
         assert serve.send("DELETE", "/env/app-test", **told).status_code in {400, 403}
         assert serve.rows == before

@@ -58,10 +58,17 @@ class Workflow:
             **self.variables,
         }
         done = _step(told, self.inputs, self.folder)
-        secrets = {self.inputs.get("token"), self.issuer.secret if self.issuer else None, "eyJ"} - {None, ""}
+        secrets = {self.inputs.get("token"), self.issuer.secret if self.issuer else None, "eyJ"} - {
+            None,
+            "",
+        }
         assert [secret for secret in secrets if str(secret) in done.stdout + done.stderr] == []
         assert "Traceback" not in done.stderr
-        return Done(done.returncode, done.stdout, dict(line.split("=", 1) for line in out.read_text().splitlines()))
+        return Done(
+            done.returncode,
+            done.stdout,
+            dict(line.split("=", 1) for line in out.read_text().splitlines()),
+        )
 
     def _identity(self, event: Event, claims: Mapping[str, Any]) -> Mapping[str, str]:
         if self.issuer is None:
@@ -78,12 +85,20 @@ def action() -> Mapping[str, Any]:
     return read
 
 
-def _step(variables: Mapping[str, str], inputs: Mapping[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
+def _step(
+    variables: Mapping[str, str], inputs: Mapping[str, str], folder: Path
+) -> "subprocess.CompletedProcess[str]":
     described = action()
     (step,) = described["runs"]["steps"]
     assert set(inputs) <= set(described["inputs"])
-    given = {name: inputs.get(name, entry.get("default", "")) for name, entry in described["inputs"].items()}
-    told = {name: _INPUT.sub(lambda found: given[found[1]], value) for name, value in step["env"].items()}
+    given = {
+        name: inputs.get(name, entry.get("default", ""))
+        for name, entry in described["inputs"].items()
+    }
+    told = {
+        name: _INPUT.sub(lambda found: given[found[1]], value)
+        for name, value in step["env"].items()
+    }
     return subprocess.run(
         [step["shell"], "-e", "-c", step["run"]],
         env={**variables, **told},

@@ -49,7 +49,9 @@ class Builder:
     def _base_path(self) -> str:
         """The PATH of the base image: one Python with pip, and the system's commands."""
         if self.base is None:
-            subprocess.run([self.python, "-m", "venv", str(self.folder / "base")], check=True, timeout=_LIMIT_S)
+            subprocess.run(
+                [self.python, "-m", "venv", str(self.folder / "base")], check=True, timeout=_LIMIT_S
+            )
             self.base = self.folder / "base/bin"
         return f"{self.base}:/usr/bin:/bin"
 
@@ -60,7 +62,9 @@ class Builder:
                 state.variables[name] = self.arguments.get(name, value)
             case "ENV":
                 name, _, value = each.text.partition("=")
-                state.variables[name] = state.inside(value).replace("$PATH", state.variables["PATH"])
+                state.variables[name] = state.inside(value).replace(
+                    "$PATH", state.variables["PATH"]
+                )
             case "WORKDIR":
                 state.work = Path(state.inside(each.text))
                 state.work.mkdir(parents=True, exist_ok=True)
@@ -77,10 +81,22 @@ class Builder:
         *sources, to = each.words
         target = Path(state.inside(to)) if to.startswith("/") else state.work / to
         for source in sources:
-            found = self.build(each.flags["from"]) / source.lstrip("/") if "from" in each.flags else ROOT / source
-            assert "from" in each.flags or is_sent(source), f"{source} is kept from the build by .dockerignore"
+            found = (
+                self.build(each.flags["from"]) / source.lstrip("/")
+                if "from" in each.flags
+                else ROOT / source
+            )
+            assert "from" in each.flags or is_sent(source), (
+                f"{source} is kept from the build by .dockerignore"
+            )
             if found.is_dir():
-                shutil.copytree(found, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
+                shutil.copytree(
+                    found,
+                    target,
+                    dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("__pycache__"),
+                    symlinks=True,
+                )
             else:
                 into = target / found.name if to.endswith("/") else target
                 into.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +104,21 @@ class Builder:
 
     def _run(self, each: Instruction, state: "_State") -> None:
         argv = ["sh", "-euc", state.inside(each.text)]
-        kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "HOME", "SSL_", "UV_", "TMPDIR"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("PIP_", "HOME", "SSL_", "UV_", "TMPDIR"))
+        }
         environ = kept | state.variables | {"PIP_ROOT_USER_ACTION": "ignore"}
-        done = subprocess.run(argv, cwd=state.work, env=environ, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+        done = subprocess.run(
+            argv,
+            cwd=state.work,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LIMIT_S,
+        )
         self.printed += done.stdout + done.stderr
         assert done.returncode == 0, f"line {each.line}: {done.stdout}{done.stderr}"
 
@@ -111,10 +139,14 @@ class _State:
 def is_sent(path: str, rules: str = (ROOT / ".dockerignore").read_text(encoding="utf-8")) -> bool:
     """Whether a path of the tree is part of the build's context: the last rule of `.dockerignore` that fits decides."""
     sent = True
-    for rule in (line.strip() for line in rules.splitlines() if line.strip() and not line.startswith("#")):
+    for rule in (
+        line.strip() for line in rules.splitlines() if line.strip() and not line.startswith("#")
+    ):
         pattern = rule.removeprefix("!").removeprefix("**/")
         parts = path.split("/")
-        tails = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)] + (parts if "**/" in rule else [])
+        tails = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)] + (
+            parts if "**/" in rule else []
+        )
         if any(fnmatch(tail, pattern) for tail in tails):
             sent = rule.startswith("!")
     return sent

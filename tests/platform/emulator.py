@@ -39,7 +39,9 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """A client of one service."""
-        session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key=SECRET_KEY, region_name=REGION)
+        session = boto3.Session(
+            aws_access_key_id="emulated", aws_secret_access_key=SECRET_KEY, region_name=REGION
+        )
         return session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
 
@@ -48,7 +50,9 @@ def running_emulator() -> Iterator[Emulator]:
     """An emulator for the time of the block."""
     environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     argv = [sys.executable, __file__]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:

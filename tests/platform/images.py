@@ -25,7 +25,11 @@ def expired(policy: Mapping[str, Any], images: Sequence[Image]) -> list[Image]:
     for rule in sorted(policy["rules"], key=lambda rule: int(rule["rulePriority"])):
         met = [image for image in left if _meets(rule["selection"], image)]
         gone += _beyond(rule["selection"], met)
-        left = [image for image in left if image not in met] if rule["selection"]["tagStatus"] == "tagged" else left
+        left = (
+            [image for image in left if image not in met]
+            if rule["selection"]["tagStatus"] == "tagged"
+            else left
+        )
         left = [image for image in left if image not in gone]
     return gone
 
@@ -35,7 +39,10 @@ def _meets(selection: Mapping[str, Any], image: Image) -> bool:
         return True
     if selection["tagStatus"] == "untagged":
         return not image.tags
-    return all(any(fnmatchcase(tag, pattern) for tag in image.tags) for pattern in selection["tagPatternList"])
+    return all(
+        any(fnmatchcase(tag, pattern) for tag in image.tags)
+        for pattern in selection["tagPatternList"]
+    )
 
 
 def _beyond(selection: Mapping[str, Any], met: Sequence[Image]) -> list[Image]:

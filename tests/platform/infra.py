@@ -36,19 +36,29 @@ PARTS = ("serve", "gateway", "worker")
 def lay_base(emulator: Emulator) -> Mapping[str, Any]:
     """What `terraform/base` leaves behind for this root, made by SDK calls: two volumes, and the parameter naming everything."""
     efs = emulator.client("efs")
-    volumes = {name: efs.create_file_system(CreationToken=name, Encrypted=True)["FileSystemId"] for name in ("config", "certs")}
-    points = {name: efs.create_access_point(FileSystemId=volume)["AccessPointId"] for name, volume in volumes.items()}
+    volumes = {
+        name: efs.create_file_system(CreationToken=name, Encrypted=True)["FileSystemId"]
+        for name in ("config", "certs")
+    }
+    points = {
+        name: efs.create_access_point(FileSystemId=volume)["AccessPointId"]
+        for name, volume in volumes.items()
+    }
     base = {
         "config_file_system_id": volumes["config"],
         "certs_file_system_id": volumes["certs"],
         "config_access_point_id": points["config"],
         "certs_access_point_id": points["certs"],
         "certs_part_access_points": {
-            part: efs.create_access_point(FileSystemId=volumes["certs"])["AccessPointId"] for part in PARTS
+            part: efs.create_access_point(FileSystemId=volumes["certs"])["AccessPointId"]
+            for part in PARTS
         },
         "state_bucket": "terraform-state-dev",
         "registry": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
-        "registries": {name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" for name in ("tyk", "tyk-analytics")},
+        "registries": {
+            name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
+            for name in ("tyk", "tyk-analytics")
+        },
         "ca_key_secret_arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-0a1b2c",
     }
     write_base(emulator, base)
@@ -57,7 +67,9 @@ def lay_base(emulator: Emulator) -> Mapping[str, Any]:
 
 def write_base(emulator: Emulator, base: Mapping[str, Any]) -> None:
     """Put the parameter `/gromit/base`."""
-    emulator.client("ssm").put_parameter(Name="/gromit/base", Type="String", Value=json.dumps(base), Overwrite=True)
+    emulator.client("ssm").put_parameter(
+        Name="/gromit/base", Type="String", Value=json.dumps(base), Overwrite=True
+    )
 
 
 def lay_outside(emulator: Emulator) -> None:
@@ -73,8 +85,12 @@ def given(emulator: Emulator) -> Mapping[str, str]:
 
 def release_image(emulator: Emulator, name: str) -> str:
     """A new image, which is the newest one from now on; gives its id."""
-    image = emulator.client("ec2").register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")["ImageId"]
-    emulator.client("ssm").put_parameter(Name=AMI_PARAMETER, Type="String", Value=image, Overwrite=True)
+    image = emulator.client("ec2").register_image(
+        Name=name, RootDeviceName="/dev/xvda", Architecture="arm64"
+    )["ImageId"]
+    emulator.client("ssm").put_parameter(
+        Name=AMI_PARAMETER, Type="String", Value=image, Overwrite=True
+    )
     return str(image)
 
 
@@ -86,7 +102,9 @@ def newest_image(emulator: Emulator) -> str:
 def user_data(emulator: Emulator, name: str) -> str:
     """The script of a machine's first start."""
     instance = instances(emulator)[name]["InstanceId"]
-    found = emulator.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    found = emulator.client("ec2").describe_instance_attribute(
+        InstanceId=instance, Attribute="userData"
+    )
     return base64.b64decode(found["UserData"]["Value"]).decode()
 
 
@@ -94,12 +112,18 @@ def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
     """Running instances by their names."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     found = emulator.client("ec2").describe_instances(Filters=running)["Reservations"]
-    return {tags(i.get("Tags", [])).get("Name", ""): i for reservation in found for i in reservation["Instances"]}
+    return {
+        tags(i.get("Tags", [])).get("Name", ""): i
+        for reservation in found
+        for i in reservation["Instances"]
+    }
 
 
 def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:
     """The volumes with data, by their names."""
-    found = emulator.client("ec2").describe_volumes(Filters=[{"Name": "tag-key", "Values": ["backup"]}])["Volumes"]
+    found = emulator.client("ec2").describe_volumes(
+        Filters=[{"Name": "tag-key", "Values": ["backup"]}]
+    )["Volumes"]
     return {tags(v["Tags"])["Name"]: v for v in found}
 
 
@@ -108,7 +132,10 @@ def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]
     route53 = emulator.client("route53")
     zone = next(z for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == f"{domain}.")
     sets = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    return {(s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s.get("ResourceRecords", ())] for s in sets}
+    return {
+        (s["Name"].rstrip("."), s["Type"]): [r["Value"] for r in s.get("ResourceRecords", ())]
+        for s in sets
+    }
 
 
 def tags(found: list[dict[str, str]]) -> dict[str, str]:
@@ -118,6 +145,14 @@ def tags(found: list[dict[str, str]]) -> dict[str, str]:
 
 def kept(*folders: str) -> set[str]:
     """What the files in folders of `terraform/` keep from being destroyed."""
-    texts = {f"{folder}/{path.name}": path.read_text() for folder in folders for path in (TERRAFORM / folder).glob("*.tf")}
+    texts = {
+        f"{folder}/{path.name}": path.read_text()
+        for folder in folders
+        for path in (TERRAFORM / folder).glob("*.tf")
+    }
     blocks = Directory(name="all", texts=texts, is_root=False).blocks("resource")
-    return {".".join(b.labels) for b in blocks if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))}
+    return {
+        ".".join(b.labels)
+        for b in blocks
+        if any(rule.get("prevent_destroy") for rule in b.body.get("lifecycle", []))
+    }

@@ -49,18 +49,33 @@ class Listing:
 
 
 LISTINGS: Mapping[str, Listing] = {
-    "aws_acm_certificate": Listing("acm", "list_certificates", "CertificateSummaryList[].CertificateArn"),
+    "aws_acm_certificate": Listing(
+        "acm", "list_certificates", "CertificateSummaryList[].CertificateArn"
+    ),
     "aws_cloudwatch_event_rule": Listing("events", "list_rules", "Rules[].Arn"),
     "aws_cloudwatch_log_group": Listing("logs", "describe_log_groups", "logGroups[].logGroupName"),
-    "aws_cloudwatch_log_metric_filter": Listing("logs", "describe_metric_filters", "metricFilters[].filterName"),
-    "aws_cloudwatch_metric_alarm": Listing("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    "aws_cloudwatch_log_metric_filter": Listing(
+        "logs", "describe_metric_filters", "metricFilters[].filterName"
+    ),
+    "aws_cloudwatch_metric_alarm": Listing(
+        "cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"
+    ),
     "aws_dynamodb_table": Listing("dynamodb", "list_tables", "TableNames[]"),
     "aws_ebs_volume": Listing.of_ec2("volumes", "Volumes[].VolumeId"),
     "aws_ecr_repository": Listing("ecr", "describe_repositories", "repositories[].repositoryArn"),
     "aws_ecs_cluster": Listing("ecs", "list_clusters", "clusterArns[]"),
-    "aws_ecs_service": Listing("ecs", "list_services", "serviceArns[]", each=Each("cluster", "list_clusters", "clusterArns[]")),
-    "aws_ecs_task_definition": Listing("ecs", "list_task_definitions", "taskDefinitionArns[]"),  # the active ones
-    "aws_efs_access_point": Listing("efs", "describe_access_points", "AccessPoints[].AccessPointId"),
+    "aws_ecs_service": Listing(
+        "ecs",
+        "list_services",
+        "serviceArns[]",
+        each=Each("cluster", "list_clusters", "clusterArns[]"),
+    ),
+    "aws_ecs_task_definition": Listing(
+        "ecs", "list_task_definitions", "taskDefinitionArns[]"
+    ),  # the active ones
+    "aws_efs_access_point": Listing(
+        "efs", "describe_access_points", "AccessPoints[].AccessPointId"
+    ),
     "aws_efs_file_system": Listing("efs", "describe_file_systems", "FileSystems[].FileSystemId"),
     "aws_efs_mount_target": Listing(
         "efs",
@@ -70,12 +85,18 @@ LISTINGS: Mapping[str, Listing] = {
     ),
     "aws_eip": Listing.of_ec2("addresses", "Addresses[].AllocationId"),
     "aws_iam_instance_profile": Listing("iam", "list_instance_profiles", "InstanceProfiles[].Arn"),
-    "aws_iam_openid_connect_provider": Listing("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList[].Arn"),
+    "aws_iam_openid_connect_provider": Listing(
+        "iam", "list_open_id_connect_providers", "OpenIDConnectProviderList[].Arn"
+    ),
     "aws_iam_policy": Listing("iam", "list_policies", "Policies[].Arn", {"Scope": "Local"}),
     "aws_iam_role": Listing("iam", "list_roles", "Roles[].Arn"),
     "aws_iam_user": Listing("iam", "list_users", "Users[].Arn"),
-    "aws_instance": Listing.of_ec2("instances", "Reservations[].Instances[?State.Name != 'terminated'][].InstanceId"),
-    "aws_internet_gateway": Listing.of_ec2("internet_gateways", "InternetGateways[].InternetGatewayId"),
+    "aws_instance": Listing.of_ec2(
+        "instances", "Reservations[].Instances[?State.Name != 'terminated'][].InstanceId"
+    ),
+    "aws_internet_gateway": Listing.of_ec2(
+        "internet_gateways", "InternetGateways[].InternetGatewayId"
+    ),
     # Not AWS's own default keys, which come with the first volume or table and stay; the emulator tells them by nothing else.
     "aws_kms_key": Listing(
         "kms",
@@ -84,23 +105,37 @@ LISTINGS: Mapping[str, Listing] = {
         each=Each("KeyId", "list_keys", "Keys[].KeyId"),
     ),
     "aws_lb": Listing("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerArn"),
-    "aws_lb_target_group": Listing("elbv2", "describe_target_groups", "TargetGroups[].TargetGroupArn"),
-    "aws_nat_gateway": Listing.of_ec2("nat_gateways", "NatGateways[?State != 'deleted'].NatGatewayId"),
-    "aws_network_interface": Listing.of_ec2("network_interfaces", "NetworkInterfaces[].NetworkInterfaceId"),
+    "aws_lb_target_group": Listing(
+        "elbv2", "describe_target_groups", "TargetGroups[].TargetGroupArn"
+    ),
+    "aws_nat_gateway": Listing.of_ec2(
+        "nat_gateways", "NatGateways[?State != 'deleted'].NatGatewayId"
+    ),
+    "aws_network_interface": Listing.of_ec2(
+        "network_interfaces", "NetworkInterfaces[].NetworkInterfaceId"
+    ),
     "aws_route53_zone": Listing("route53", "list_hosted_zones", "HostedZones[].Id"),
     "aws_route_table": Listing.of_ec2("route_tables", "RouteTables[].RouteTableId"),
     "aws_s3_bucket": Listing("s3", "list_buckets", "Buckets[].Name"),
     # A secret counts while it waits for its deletion, too: on AWS its name is taken until then.
-    "aws_secretsmanager_secret": Listing("secretsmanager", "list_secrets", "SecretList[].Name", {"IncludePlannedDeletion": True}),
+    "aws_secretsmanager_secret": Listing(
+        "secretsmanager", "list_secrets", "SecretList[].Name", {"IncludePlannedDeletion": True}
+    ),
     "aws_security_group": Listing.of_ec2("security_groups", "SecurityGroups[].GroupId"),
-    "aws_service_discovery_private_dns_namespace": Listing("servicediscovery", "list_namespaces", "Namespaces[].Id"),
+    "aws_service_discovery_private_dns_namespace": Listing(
+        "servicediscovery", "list_namespaces", "Namespaces[].Id"
+    ),
     "aws_service_discovery_service": Listing("servicediscovery", "list_services", "Services[].Id"),
     "aws_sns_topic": Listing("sns", "list_topics", "Topics[].TopicArn"),
-    "aws_sns_topic_subscription": Listing("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn"),
+    "aws_sns_topic_subscription": Listing(
+        "sns", "list_subscriptions", "Subscriptions[].SubscriptionArn"
+    ),
     "aws_ssm_parameter": Listing("ssm", "describe_parameters", "Parameters[].Name"),
     "aws_subnet": Listing.of_ec2("subnets", "Subnets[].SubnetId"),
     "aws_vpc": Listing.of_ec2("vpcs", "Vpcs[].VpcId"),
-    "aws_vpc_endpoint": Listing.of_ec2("vpc_endpoints", "VpcEndpoints[?State != 'deleted'].VpcEndpointId"),
+    "aws_vpc_endpoint": Listing.of_ec2(
+        "vpc_endpoints", "VpcEndpoints[?State != 'deleted'].VpcEndpointId"
+    ),
 }
 """Kinds of things by terraform's name for them. Interfaces and policies are what AWS or a person makes beside the roots."""
 
@@ -130,8 +165,15 @@ GO_WITH: Mapping[str, str] = {
 
 def everything(emulator: Emulator) -> set[str]:
     """Kind and name of each thing in the account, for example `aws_s3_bucket terraform-state-dev`."""
-    clients = {service: emulator.client(service) for service in {listing.service for listing in LISTINGS.values()}}
-    return {f"{kind} {name}" for kind, listing in LISTINGS.items() for name in listing.among(clients[listing.service])}
+    clients = {
+        service: emulator.client(service)
+        for service in {listing.service for listing in LISTINGS.values()}
+    }
+    return {
+        f"{kind} {name}"
+        for kind, listing in LISTINGS.items()
+        for name in listing.among(clients[listing.service])
+    }
 
 
 def kinds(things: set[str]) -> set[str]:

@@ -22,7 +22,9 @@ from typing import Any
 Context = Mapping[str, str | Sequence[str]]
 """Condition keys of a request, for example `{"aws:SecureTransport": "true"}`; a key that is not here is absent."""
 
-_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "Condition"})
+_ELEMENTS = frozenset(
+    {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "Condition"}
+)
 
 
 class UnknownElement(Exception):
@@ -65,7 +67,9 @@ class Policies:
         boundary = Effect.ALLOWED if self.boundary is None else _decide(self.boundary, request)
         if Effect.REFUSED in {identity, resource, boundary}:
             return Effect.REFUSED
-        allowed = resource is Effect.ALLOWED or (identity is Effect.ALLOWED and boundary is Effect.ALLOWED)
+        allowed = resource is Effect.ALLOWED or (
+            identity is Effect.ALLOWED and boundary is Effect.ALLOWED
+        )
         return Effect.ALLOWED if allowed else Effect.NOT_ALLOWED
 
     def allows(self, action: str, resource: str, context: Context | None = None) -> bool:
@@ -83,9 +87,14 @@ class Trust:
 
     statements: tuple[Mapping[str, Any], ...]
 
-    def accepts(self, action: str, principal: tuple[str, str], context: Context | None = None) -> bool:
+    def accepts(
+        self, action: str, principal: tuple[str, str], context: Context | None = None
+    ) -> bool:
         """Whether the principal gets the role, for example by `sts:AssumeRoleWithWebIdentity`."""
-        return _decide(self.statements, Request(action, None, context or {}, principal)) is Effect.ALLOWED
+        return (
+            _decide(self.statements, Request(action, None, context or {}, principal))
+            is Effect.ALLOWED
+        )
 
 
 def role_policies(iam: Any, name: str) -> Policies:
@@ -112,10 +121,18 @@ def user_policies(iam: Any, name: str) -> Policies:
 
 def everybody(iam: Any) -> Mapping[str, Policies]:
     """The policies of all roles and users of an account, by `role NAME` and `user NAME`; without those that AWS made for itself."""
-    roles = [r["RoleName"] for page in iam.get_paginator("list_roles").paginate() for r in page["Roles"]]
-    users = [u["UserName"] for page in iam.get_paginator("list_users").paginate() for u in page["Users"]]
+    roles = [
+        r["RoleName"] for page in iam.get_paginator("list_roles").paginate() for r in page["Roles"]
+    ]
+    users = [
+        u["UserName"] for page in iam.get_paginator("list_users").paginate() for u in page["Users"]
+    ]
     return {
-        **{f"role {name}": role_policies(iam, name) for name in roles if not name.startswith("AWSServiceRoleFor")},
+        **{
+            f"role {name}": role_policies(iam, name)
+            for name in roles
+            if not name.startswith("AWSServiceRoleFor")
+        },
         **{f"user {name}": user_policies(iam, name) for name in users},
     }
 
@@ -123,7 +140,9 @@ def everybody(iam: Any) -> Mapping[str, Policies]:
 def inline_length(iam: Any, role: str) -> int:
     """Characters of a role's inline policies together, as IAM counts them: without white space."""
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
+    ]
     return sum(len(re.sub(r"\s", "", json.dumps(document))) for document in documents)
 
 
@@ -138,12 +157,16 @@ def statements(document: Mapping[str, Any] | str) -> tuple[Mapping[str, Any], ..
     return tuple(_listed(parsed["Statement"]))
 
 
-def _policies(iam: Any, owner: Mapping[str, Any], inline: Iterable[Any], attached: Iterable[Mapping[str, str]]) -> Policies:
+def _policies(
+    iam: Any, owner: Mapping[str, Any], inline: Iterable[Any], attached: Iterable[Mapping[str, str]]
+) -> Policies:
     documents = [*inline, *(_managed(iam, policy["PolicyArn"]) for policy in attached)]
     boundary = owner.get("PermissionsBoundary")
     return Policies(
         identity=tuple(statement for document in documents for statement in statements(document)),
-        boundary=statements(_managed(iam, boundary["PermissionsBoundaryArn"])) if boundary else None,
+        boundary=statements(_managed(iam, boundary["PermissionsBoundaryArn"]))
+        if boundary
+        else None,
     )
 
 
@@ -184,10 +207,14 @@ def _acts(statement: Mapping[str, Any], action: str) -> bool:
 
 def _concerns(statement: Mapping[str, Any], resource: str | None) -> bool:
     if "NotResource" in statement:
-        return resource is None or not any(_arn_like(r, resource) for r in _listed(statement["NotResource"]))
+        return resource is None or not any(
+            _arn_like(r, resource) for r in _listed(statement["NotResource"])
+        )
     if "Resource" not in statement:
         return resource is None
-    return resource is not None and any(_arn_like(r, resource) for r in _listed(statement["Resource"]))
+    return resource is not None and any(
+        _arn_like(r, resource) for r in _listed(statement["Resource"])
+    )
 
 
 def _is_meant(meant: Any, principal: tuple[str, str] | None) -> bool:
@@ -232,7 +259,9 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 }
 """Those that say what has to be; each but `Bool` has an opposite with `Not` in its name."""
 _OPPOSITES: Mapping[str, Callable[[str, str], bool]] = {
-    re.sub("^(String|Arn)", r"\1Not", name): test for name, test in _OPERATORS.items() if name != "Bool"
+    re.sub("^(String|Arn)", r"\1Not", name): test
+    for name, test in _OPERATORS.items()
+    if name != "Bool"
 }
 
 
@@ -243,10 +272,16 @@ def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> 
         return (given is None) == (wanted[0].lower() == "true")
     quantifier, _, rest = operator.rpartition(":")
     name = rest.removesuffix("IfExists")
-    if name not in {*_OPERATORS, *_OPPOSITES} or quantifier not in {"", "ForAllValues", "ForAnyValue"}:
+    if name not in {*_OPERATORS, *_OPPOSITES} or quantifier not in {
+        "",
+        "ForAllValues",
+        "ForAnyValue",
+    }:
         raise UnknownElement(f"condition {operator}")
     if given is None:
-        return quantifier == "ForAllValues" or (quantifier == "" and (name in _OPPOSITES or rest.endswith("IfExists")))
+        return quantifier == "ForAllValues" or (
+            quantifier == "" and (name in _OPPOSITES or rest.endswith("IfExists"))
+        )
     return _compare(name, quantifier, wanted, given)
 
 

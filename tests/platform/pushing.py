@@ -41,7 +41,11 @@ RIGHTS = [
 
 def wrong_rights(policies: Policies) -> list[tuple[str, str]]:
     """What of it the policies decide otherwise."""
-    return [(action, resource) for action, resource, wanted in RIGHTS if policies.allows(action, resource) is not wanted]
+    return [
+        (action, resource)
+        for action, resource, wanted in RIGHTS
+        if policies.allows(action, resource) is not wanted
+    ]
 
 
 def token(subject: str, audience: str | None = "sts.amazonaws.com") -> Context:
@@ -76,4 +80,8 @@ TOKENS: list[tuple[Context, bool]] = [
 
 def wrong_tokens(trust: Trust) -> list[Context]:
     """Which of them the role decides otherwise upon."""
-    return [claims for claims, wanted in TOKENS if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, claims) is not wanted]
+    return [
+        claims
+        for claims, wanted in TOKENS
+        if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, claims) is not wanted
+    ]

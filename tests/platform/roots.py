@@ -51,7 +51,9 @@ class Engine:
     @property
     def provider_major(self) -> int:
         """Major version of the newest AWS provider in the mirror."""
-        versions = (p.name for p in (self.mirror / "registry.terraform.io" / "hashicorp" / "aws").iterdir())
+        versions = (
+            p.name for p in (self.mirror / "registry.terraform.io" / "hashicorp" / "aws").iterdir()
+        )
         return max(int(version.partition(".")[0]) for version in versions)
 
 
@@ -69,8 +71,15 @@ class Plan:
     @property
     def actions(self) -> Mapping[str, tuple[str, ...]]:
         """Address to what would be done with it, without what stays and what is only read."""
-        changes = {r["address"]: tuple(r["change"]["actions"]) for r in self.document.get("resource_changes", [])}
-        return {address: actions for address, actions in changes.items() if actions not in {("no-op",), ("read",)}}
+        changes = {
+            r["address"]: tuple(r["change"]["actions"])
+            for r in self.document.get("resource_changes", [])
+        }
+        return {
+            address: actions
+            for address, actions in changes.items()
+            if actions not in {("no-op",), ("read",)}
+        }
 
 
 class TerraformError(AssertionError):
@@ -90,14 +99,18 @@ class Root:
     """All that terraform has printed in the runs so far, but for plans as JSON: they hold every value, as the state does."""
 
     @classmethod
-    def copied(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
+    def copied(
+        cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]
+    ) -> Self:
         """A copy of `terraform/<name>` with its modules and catalogue, initialised, with the given values of its variables."""
         root = cls.pointed(name, to, engine, emulator, variables)
         root.run("init", "-input=false")
         return root
 
     @classmethod
-    def pointed(cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]) -> Self:
+    def pointed(
+        cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]
+    ) -> Self:
         """The same, not initialised."""
         root = cls(copied(to) / name, engine, emulator.environ)
         _write_overrides(root.folder, engine, emulator.url)
@@ -118,7 +131,14 @@ class Root:
 
     def plan(self, *arguments: str) -> Plan:
         """What an apply would do now."""
-        done = self.run("plan", "-input=false", "-detailed-exitcode", f"-out={self.PLAN}", *arguments, accepted=(0, _CHANGED))
+        done = self.run(
+            "plan",
+            "-input=false",
+            "-detailed-exitcode",
+            f"-out={self.PLAN}",
+            *arguments,
+            accepted=(0, _CHANGED),
+        )
         document = json.loads(self.run("show", "-json", self.PLAN).stdout)
         return Plan(document, done.stdout, is_empty=done.returncode == 0)
 
@@ -136,20 +156,39 @@ class Root:
         """Addresses in its state."""
         return self.run("state", "list").stdout.split()
 
-    def run(self, command: str, *arguments: str, accepted: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: str, *arguments: str, accepted: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
         """One terraform command. Raises `TerraformError` if it ends with another code than an accepted one."""
         config = self.folder.parent / f"{self.folder.name}.rc"
         config.write_text(cli_config(str(self.engine.mirror)))
         call = TerraformCall(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
         script = str(Path(terraform_child.__file__))
-        argv = [sys.executable, "-I", script, str(os.getpid()), self.engine.program, command, *_colourless(command), *arguments]
+        argv = [
+            sys.executable,
+            "-I",
+            script,
+            str(os.getpid()),
+            self.engine.program,
+            command,
+            *_colourless(command),
+            *arguments,
+        ]
         environment = child_environment(self.environ, call)
         done = subprocess.run(
-            argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+            argv,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
         )
         self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
         if done.returncode not in accepted:
-            raise TerraformError(f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}")
+            raise TerraformError(
+                f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}"
+            )
         return done
 
 
@@ -157,7 +196,11 @@ def copied(to: Path) -> Path:
     """A copy of all of `terraform/`, with what it reads besides at the same distance; made once in a folder."""
     folder = to / "terraform"
     if not folder.exists():
-        shutil.copytree(REPOSITORY / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        shutil.copytree(
+            REPOSITORY / "terraform",
+            folder,
+            ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"),
+        )
         shutil.copytree(REPOSITORY / CATALOGUE, to / CATALOGUE)
     return folder
 

@@ -42,7 +42,9 @@ class StandIns:
     def run(self, part: str, **told: str) -> Process:
         """Start one task of a part; it is the caller's."""
         container, folders = self._container(part), self._mounted(part)
-        variables = {v["name"]: self._here(part, v["value"], folders) for v in container["environment"]}
+        variables = {
+            v["name"]: self._here(part, v["value"], folders) for v in container["environment"]
+        }
         command = [*GROMIT, *(self._here(part, word, folders) for word in container["command"])]
         environ = {**self.image, **variables, **self._secrets(container), **told}
         return Process(command, environ, self.logs / f"{part}-{len(list(self.logs.iterdir()))}")
@@ -87,16 +89,28 @@ class StandIns:
         return container
 
     def _definition(self, part: str) -> dict[str, Any]:
-        found = self.emulator.client("ecs").describe_task_definition(taskDefinition=f"gromit-{part}")["taskDefinition"]
+        found = self.emulator.client("ecs").describe_task_definition(
+            taskDefinition=f"gromit-{part}"
+        )["taskDefinition"]
         assert isinstance(found, dict)
         return found
 
     def _mounted(self, part: str) -> dict[str, Path]:
         """The path of each mount to the folder that its access point shows."""
         definition = self._definition(part)
-        shown = {v["name"]: v["efsVolumeConfiguration"] for v in definition["volumes"] if "efsVolumeConfiguration" in v}
-        mounts = {m["sourceVolume"]: m["containerPath"] for m in definition["containerDefinitions"][0]["mountPoints"]}
-        return {mounts[name]: self._shown(volume["authorizationConfig"]["accessPointId"]) for name, volume in shown.items()}
+        shown = {
+            v["name"]: v["efsVolumeConfiguration"]
+            for v in definition["volumes"]
+            if "efsVolumeConfiguration" in v
+        }
+        mounts = {
+            m["sourceVolume"]: m["containerPath"]
+            for m in definition["containerDefinitions"][0]["mountPoints"]
+        }
+        return {
+            mounts[name]: self._shown(volume["authorizationConfig"]["accessPointId"])
+            for name, volume in shown.items()
+        }
 
     def _shown(self, access_point: str) -> Path:
         """Made only if the access point says whose it is to be, as by AWS; else a mount fails, and the task does not start."""
@@ -112,7 +126,10 @@ class StandIns:
 
     def _secrets(self, container: Mapping[str, Any]) -> dict[str, str]:
         secrets = self.emulator.client("secretsmanager")
-        return {s["name"]: secrets.get_secret_value(SecretId=s["valueFrom"])["SecretString"] for s in container.get("secrets", ())}
+        return {
+            s["name"]: secrets.get_secret_value(SecretId=s["valueFrom"])["SecretString"]
+            for s in container.get("secrets", ())
+        }
 
     def _here(self, part: str, word: str, folders: Mapping[str, Path]) -> str:
         """A word of a task definition as it is said on this machine."""

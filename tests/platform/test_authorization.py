@@ -20,8 +20,16 @@ GROUP = f"arn:aws:ec2:{HERE}:security-group/*"
 LOG = f"arn:aws:logs:{HERE}:log-group:/gromit/*"
 
 
-def said(action: str | list[str], resource: str | list[str], condition: Mapping[str, Any] | None = None) -> list[str]:
-    statement = {"Sid": "S", "Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
+def said(
+    action: str | list[str], resource: str | list[str], condition: Mapping[str, Any] | None = None
+) -> list[str]:
+    statement = {
+        "Sid": "S",
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": resource,
+        "Condition": condition or {},
+    }
     return findings((statement,))
 
 
@@ -34,18 +42,28 @@ def said(action: str | list[str], resource: str | list[str], condition: Mapping[
         ("servicediscovery:ListTagsForResource", "*", {}),
         ("servicediscovery:TagResource", "*", {"Null": {"aws:RequestTag/env": "false"}}),
         ("servicediscovery:UntagResource", "*", {"Null": {"aws:tagkeys": "false"}}),
-        ("servicediscovery:CreateService", [NAME, NAMESPACE], {"Null": {"aws:RequestTag/env": "false"}}),
+        (
+            "servicediscovery:CreateService",
+            [NAME, NAMESPACE],
+            {"Null": {"aws:RequestTag/env": "false"}},
+        ),
         ("servicediscovery:DeleteService", NAME, {"Null": {"aws:ResourceTag/env": "false"}}),
         ("servicediscovery:DeleteService", f"arn:aws:servicediscovery:{HERE}:*", {}),
         ("ec2:CreateSecurityGroup", GROUP, {"Null": {"aws:RequestTag/env": "false"}}),
         ("logs:PutRetentionPolicy", LOG, {}),
         ("logs:PutLogEvents", f"{LOG}:log-stream:*", {}),
         ("ecs:CreateService", f"arn:aws:ecs:{HERE}:service/*", {}),
-        ("ecs:CreateService", f"arn:aws:ecs:{HERE}:service/app-test/t?k", {"Bool": {"aws:SecureTransport": "true"}}),
+        (
+            "ecs:CreateService",
+            f"arn:aws:ecs:{HERE}:service/app-test/t?k",
+            {"Bool": {"aws:SecureTransport": "true"}},
+        ),
         ("ecs:ListTasks", "*", {}),
     ],
 )
-def test_what_aws_understands_is_in_order(action: str, resource: str, condition: Mapping[str, Any]) -> None:
+def test_what_aws_understands_is_in_order(
+    action: str, resource: str, condition: Mapping[str, Any]
+) -> None:
     assert said(action, resource, condition) == []
 
 
@@ -75,26 +93,40 @@ def test_what_aws_understands_is_in_order(action: str, resource: str, condition:
 def test_what_aws_makes_nothing_of_is_found(
     action: str, resource: str | list[str], condition: Mapping[str, Any], finding: str
 ) -> None:
-    assert any(re.search(finding, text) for text in said(action, resource, condition)), said(action, resource, condition)
+    assert any(re.search(finding, text) for text in said(action, resource, condition)), said(
+        action, resource, condition
+    )
 
 
 def test_several_statements_may_name_what_an_action_needs() -> None:
-    one, other = ({"Effect": "Allow", "Action": "servicediscovery:CreateService", "Resource": r} for r in (NAME, NAMESPACE))
+    one, other = (
+        {"Effect": "Allow", "Action": "servicediscovery:CreateService", "Resource": r}
+        for r in (NAME, NAMESPACE)
+    )
     assert findings((one, other)) == []
-    assert findings((one, {**other, "Effect": "Deny"})) == ["servicediscovery:CreateService needs a namespace, too"]
+    assert findings((one, {**other, "Effect": "Deny"})) == [
+        "servicediscovery:CreateService needs a namespace, too"
+    ]
 
 
 def test_the_table_has_the_actions_in_use_and_no_more() -> None:
     """If not, or if one of them does not exist: see how the table is made, in `authorization.py`."""
-    assert {f"{service}:{name}" for service, place in TABLE.items() for name in place["actions"]} == actions_in_use()
+    assert {
+        f"{service}:{name}" for service, place in TABLE.items() for name in place["actions"]
+    } == actions_in_use()
     assert EVERYTHING.keys() <= actions_in_use()
 
 
 def test_trimming_keeps_what_is_in_use() -> None:
     full = {
         service: {
-            "resources": {kind: {"arn": a["arn"], "condition_keys": a["keys"]} for kind, a in place["arns"].items()},
-            "privileges": {name: {"resource_types": _types(entry)} for name, entry in place["actions"].items()},
+            "resources": {
+                kind: {"arn": a["arn"], "condition_keys": a["keys"]}
+                for kind, a in place["arns"].items()
+            },
+            "privileges": {
+                name: {"resource_types": _types(entry)} for name, entry in place["actions"].items()
+            },
         }
         for service, place in TABLE.items()
     }
@@ -102,13 +134,18 @@ def test_trimming_keeps_what_is_in_use() -> None:
 
 
 def _types(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    types = {kind: {"required": t["required"], "condition_keys": t["keys"]} for kind, t in entry["types"].items()}
+    types = {
+        kind: {"required": t["required"], "condition_keys": t["keys"]}
+        for kind, t in entry["types"].items()
+    }
     return {**types, "": {"required": False, "condition_keys": entry["keys"]}}
 
 
 def test_the_key_of_states_is_the_same_wherever_it_stands() -> None:
     """A backend block and a policy cannot read it from anywhere."""
-    backend = re.search(r'backend "s3" \{\s*key\s*= "([^"]+)"', (DEVENV / "versions.tf").read_text())
+    backend = re.search(
+        r'backend "s3" \{\s*key\s*= "([^"]+)"', (DEVENV / "versions.tf").read_text()
+    )
     policy = re.search(r'state_key = "([^"]+)"', (PLATFORM / "infra" / "iam_sow.tf").read_text())
     assert backend
     assert policy

@@ -15,8 +15,26 @@ from tests.platform.authorization import findings as meaningless
 from tests.platform.emulator import ACCOUNT, REGION, SECRET_KEY, Emulator
 from tests.platform.images import Image, expired
 from tests.platform.infra import PARTS
-from tests.platform.policies import Effect, Policies, Request, everybody, role_policies, role_trust, statements, user_policies
-from tests.platform.pushing import GITHUB, PULL, PUSH, VARIABLES, arn, token, wrong_rights, wrong_tokens
+from tests.platform.policies import (
+    Effect,
+    Policies,
+    Request,
+    everybody,
+    role_policies,
+    role_trust,
+    statements,
+    user_policies,
+)
+from tests.platform.pushing import (
+    GITHUB,
+    PULL,
+    PUSH,
+    VARIABLES,
+    arn,
+    token,
+    wrong_rights,
+    wrong_tokens,
+)
 from tests.platform.roots import Engine, Plan, Root, TerraformError
 from tests.stacks.plans import findings
 
@@ -32,7 +50,9 @@ PARAMETER_ROOM = 4096
 
 def many(count: int) -> str:
     """A catalogue of so many repositories, all with names as long as `portal`."""
-    return "components:\n" + "".join(f"  - {{name: a{n:05}, repository: a{n:05}, port: 3001}}\n" for n in range(count))
+    return "components:\n" + "".join(
+        f"  - {{name: a{n:05}, repository: a{n:05}, port: 3001}}\n" for n in range(count)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,9 @@ class Base:
 
     @property
     def parameter(self) -> Mapping[str, Any]:
-        found = json.loads(self.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"])
+        found = json.loads(
+            self.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"]
+        )
         assert isinstance(found, dict)
         return found
 
@@ -59,7 +81,9 @@ class Base:
 @contextmanager
 def as_it_is(root: Root) -> Iterator[None]:
     """The one thing in which the tests' copy differs, put back for the time of the block."""
-    loosened = {path: path.read_text() for path in root.folder.parent.rglob("destroyable_override.tf")}
+    loosened = {
+        path: path.read_text() for path in root.folder.parent.rglob("destroyable_override.tf")
+    }
     for path in loosened:
         path.unlink()
     try:
@@ -89,7 +113,10 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
     root.apply(Root.PLAN)
     outputs = root.outputs()
     arns = outputs["push_key_secrets"]["value"]
-    keys = {name: json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) for name, arn in arns.items()}
+    keys = {
+        name: json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+        for name, arn in arns.items()
+    }
     return Base(root, emulator, addition, root.plan(), outputs, keys)
 
 
@@ -108,10 +135,20 @@ def test_a_component_that_leaves_the_catalogue_does_not_take_its_registry_along(
 
 def test_a_component_more_is_an_entry_more(base: Base) -> None:
     """Nothing else changes but what tells of it."""
-    told = {address for address, actions in base.addition.actions.items() if not address.startswith('module.registry["portal"].')}
+    told = {
+        address
+        for address, actions in base.addition.actions.items()
+        if not address.startswith('module.registry["portal"].')
+    }
     assert told == {"aws_ssm_parameter.base"}
-    assert {actions for address, actions in base.addition.actions.items() if address not in told} == {("create",)}
-    for output, others in (("registries", {"gromit"}), ("push_roles", {"gromit"}), ("push_key_secrets", set[str]())):
+    assert {
+        actions for address, actions in base.addition.actions.items() if address not in told
+    } == {("create",)}
+    for output, others in (
+        ("registries", {"gromit"}),
+        ("push_roles", {"gromit"}),
+        ("push_key_secrets", set[str]()),
+    ):
         assert set(base.outputs[output]["value"]) == {*REPOSITORIES, "portal", *others}
     assert base.after.is_empty
 
@@ -124,24 +161,37 @@ def test_infra_is_told_what_there_is(base: Base) -> None:
     }  # fmt: skip
     efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
     for name in ("config", "certs"):
-        (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])["AccessPoints"]
+        (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])[
+            "AccessPoints"
+        ]
         assert point["FileSystemId"] == parameter[f"{name}_file_system_id"]
     assert set(parameter["certs_part_access_points"]) == set(PARTS)
-    found = {r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]}
+    found = {
+        r["repositoryName"]: r["repositoryArn"] for r in ecr.describe_repositories()["repositories"]
+    }
     assert parameter["registries"] == {name: arn for name, arn in found.items() if name != "gromit"}
-    assert base.outputs["registries"]["value"] == {name: f"{parameter['registry']}/{name}" for name in found}
+    assert base.outputs["registries"]["value"] == {
+        name: f"{parameter['registry']}/{name}" for name in found
+    }
     assert (
-        base.emulator.client("secretsmanager").describe_secret(SecretId=parameter["ca_key_secret_arn"])["Name"] == "gromit/ca-key"
+        base.emulator.client("secretsmanager").describe_secret(
+            SecretId=parameter["ca_key_secret_arn"]
+        )["Name"]
+        == "gromit/ca-key"
     )
 
 
-def test_what_infra_is_told_is_about_as_long_as_it_was_reckoned(base: Base, embedded: Engine, tmp_path: Path) -> None:
+def test_what_infra_is_told_is_about_as_long_as_it_was_reckoned(
+    base: Base, embedded: Engine, tmp_path: Path
+) -> None:
     """The first plan, in which no id is known yet, refuses what the parameter could not hold; one repository less is planned."""
     value = base.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"]
     one = len(f',"portal":"{arn("portal")}"')
     fitting = len(REPOSITORIES) + 1 + (PARAMETER_ROOM - len(value)) // one
     catalogue = tmp_path / "catalogue.yaml"
-    root = Root.copied("base", tmp_path, embedded, base.emulator, {**VARIABLES, "catalogue": str(catalogue)})
+    root = Root.copied(
+        "base", tmp_path, embedded, base.emulator, {**VARIABLES, "catalogue": str(catalogue)}
+    )
     catalogue.write_text(many(fitting + 1))
     with pytest.raises(TerraformError, match=rf"too many repositories \({fitting + 1}\)"):
         root.run("plan", "-input=false")
@@ -159,7 +209,9 @@ def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
         "parameter": json.dumps(base.parameter),
         "what terraform said": "\n".join(base.root.said),
     }
-    assert {place for place, text in places.items() for secret in secrets if secret in text} == set()
+    assert {
+        place for place, text in places.items() for secret in secrets if secret in text
+    } == set()
     assert not any(output["sensitive"] for output in base.outputs.values())
 
 
@@ -172,7 +224,9 @@ def test_the_key_of_the_ca_never_comes_to_the_state(base: Base) -> None:
 
 def test_each_secret_holds_the_key_of_its_own_user(base: Base) -> None:
     for repository, key in base.keys.items():
-        session = boto3.Session(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+        session = boto3.Session(
+            key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+        )
         who = session.client("sts", endpoint_url=base.emulator.url).get_caller_identity()
         assert who["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/gromit-push-{repository}"
 
@@ -191,18 +245,31 @@ def test_whoever_pushes_reaches_one_registry_alone(base: Base, reader: Any) -> N
 def test_every_statement_says_something_to_aws(base: Base) -> None:
     found = everybody(base.emulator.client("iam"))
     assert {"user gromit-push-tyk", "role gromit-push-tyk"} <= found.keys()
-    assert {who: said for who, policies in found.items() if (said := meaningless(policies.identity))} == {}
+    assert {
+        who: said for who, policies in found.items() if (said := meaningless(policies.identity))
+    } == {}
 
 
 @pytest.mark.parametrize(
     ("action", "resource"),
-    [("ecr:*", arn("tyk")), (PUSH, "*"), (PUSH, arn("tyk*")), ("ecr:Describe*", "*"), ("secretsmanager:GetSecretValue", "*")],
+    [
+        ("ecr:*", arn("tyk")),
+        (PUSH, "*"),
+        (PUSH, arn("tyk*")),
+        ("ecr:Describe*", "*"),
+        ("secretsmanager:GetSecretValue", "*"),
+    ],
 )
 def test_one_wildcard_too_many_is_seen(base: Base, action: str, resource: str) -> None:
     """Put into the account itself, beside what terraform has made."""
     iam, name = base.emulator.client("iam"), "too-much"
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
-    iam.put_role_policy(RoleName="gromit-push-tyk", PolicyName=name, PolicyDocument=json.dumps(document))
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
+    }
+    iam.put_role_policy(
+        RoleName="gromit-push-tyk", PolicyName=name, PolicyDocument=json.dumps(document)
+    )
     try:
         assert wrong_rights(role_policies(iam, "gromit-push-tyk"))
     finally:
@@ -215,27 +282,48 @@ def test_a_role_is_for_its_own_repositorys_branches_and_tags(base: Base) -> None
     assert wrong_tokens(trust) == []
     claims = token("repo:example/tyk:ref:refs/heads/master")
     assert not trust.accepts("sts:AssumeRole", GITHUB, claims)
-    assert not trust.accepts("sts:AssumeRoleWithWebIdentity", ("Federated", "accounts.google.com"), claims)
-    assert not trust.accepts("sts:AssumeRoleWithWebIdentity", ("AWS", f"arn:aws:iam::{ACCOUNT}:root"), claims)
+    assert not trust.accepts(
+        "sts:AssumeRoleWithWebIdentity", ("Federated", "accounts.google.com"), claims
+    )
+    assert not trust.accepts(
+        "sts:AssumeRoleWithWebIdentity", ("AWS", f"arn:aws:iam::{ACCOUNT}:root"), claims
+    )
     for repository in (*REPOSITORIES, "portal"):
         own = role_trust(iam, f"gromit-push-{repository}")
-        subjects = {r: token(f"repo:example/{r}:ref:refs/heads/master") for r in (*REPOSITORIES, "portal")}
-        assert [r for r, c in subjects.items() if own.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)] == [repository]
+        subjects = {
+            r: token(f"repo:example/{r}:ref:refs/heads/master") for r in (*REPOSITORIES, "portal")
+        }
+        assert [
+            r
+            for r, c in subjects.items()
+            if own.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)
+        ] == [repository]
 
 
 @pytest.mark.parametrize(
-    "subject", ["repo:example/*", "repo:example/tyk*", "repo:*/tyk:ref:refs/heads/*", "repo:example/tyk:*", "*"]
+    "subject",
+    [
+        "repo:example/*",
+        "repo:example/tyk*",
+        "repo:*/tyk:ref:refs/heads/*",
+        "repo:example/tyk:*",
+        "*",
+    ],
 )
 def test_a_wildcard_subject_is_seen(base: Base, subject: str) -> None:
     iam = base.emulator.client("iam")
     document = iam.get_role(RoleName="gromit-push-tyk")["Role"]["AssumeRolePolicyDocument"]
     loose = json.loads(json.dumps(document))
-    loose["Statement"][0]["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"] = subject
+    loose["Statement"][0]["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"] = (
+        subject
+    )
     iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(loose))
     try:
         assert wrong_tokens(role_trust(iam, "gromit-push-tyk"))
     finally:
-        iam.update_assume_role_policy(RoleName="gromit-push-tyk", PolicyDocument=json.dumps(document))
+        iam.update_assume_role_policy(
+            RoleName="gromit-push-tyk", PolicyDocument=json.dumps(document)
+        )
 
 
 def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
@@ -252,7 +340,9 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
     }  # fmt: skip
 
     def gone(repository: str) -> set[str]:
-        policy = json.loads(ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"])
+        policy = json.loads(
+            ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"]
+        )
         found = expired(policy, list(images.values()))
         return {name for name, image in images.items() if image in found}
 
@@ -263,14 +353,24 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
 
 def test_the_own_image_is_pushed_from_release_tags_alone_and_kept(base: Base) -> None:
     iam, ecr = base.emulator.client("iam"), base.emulator.client("ecr")
-    trust, policies = role_trust(iam, "gromit-push-gromit"), role_policies(iam, "gromit-push-gromit")
+    trust, policies = (
+        role_trust(iam, "gromit-push-gromit"),
+        role_policies(iam, "gromit-push-gromit"),
+    )
     subjects = ("refs/tags/v1.0.0", "refs/heads/master", "refs/heads/v1.0.0", "refs/tags/latest")
     claims = {s: token(f"repo:example/gromit:ref:{s}") for s in subjects}
-    assert [s for s, c in claims.items() if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)] == ["refs/tags/v1.0.0"]
+    assert [
+        s for s, c in claims.items() if trust.accepts("sts:AssumeRoleWithWebIdentity", GITHUB, c)
+    ] == ["refs/tags/v1.0.0"]
     assert [r for r in (*REPOSITORIES, "gromit") if policies.allows(PUSH, arn(r))] == ["gromit"]
     assert "gromit-push-gromit" not in {u["UserName"] for u in iam.list_users()["Users"]}
-    images = {tag: Image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {"none": Image((), 8)}
-    gone = expired(json.loads(ecr.get_lifecycle_policy(repositoryName="gromit")["lifecyclePolicyText"]), list(images.values()))
+    images = {tag: Image((tag,), 400) for tag in ("1.0.0", "v1.0.0", "20.1.0", "master")} | {
+        "none": Image((), 8)
+    }
+    gone = expired(
+        json.loads(ecr.get_lifecycle_policy(repositoryName="gromit")["lifecyclePolicyText"]),
+        list(images.values()),
+    )
     assert {name for name, image in images.items() if image in gone} == {"master", "none"}
 
 
@@ -279,33 +379,59 @@ def test_the_states_are_kept_and_closed(base: Base) -> None:
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert set(
+        s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()
+    ) == {True}
     own = Policies(resource=statements(s3.get_bucket_policy(Bucket=bucket)["Policy"]))
     for target in (f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/env:/app-test/devenv"):
         plain = Request("s3:GetObject", target, {"aws:SecureTransport": "false"})
         assert own.decide(plain) is Effect.REFUSED
-        assert own.decide(Request("s3:GetObject", target, {"aws:SecureTransport": "true"})) is Effect.NOT_ALLOWED
+        assert (
+            own.decide(Request("s3:GetObject", target, {"aws:SecureTransport": "true"}))
+            is Effect.NOT_ALLOWED
+        )
 
 
-MOUNT, WRITE, ROOT = (f"elasticfilesystem:Client{name}" for name in ("Mount", "Write", "RootAccess"))
+MOUNT, WRITE, ROOT = (
+    f"elasticfilesystem:Client{name}" for name in ("Mount", "Write", "RootAccess")
+)
 
 
 def volume(base: Base, name: str, **identity: tuple[str, ...]) -> Any:
     """A look at what a client may do with a volume; `rights` are those of its own role."""
     efs, parameter = base.emulator.client("efs"), base.parameter
-    (found,) = efs.describe_file_systems(FileSystemId=parameter[f"{name}_file_system_id"])["FileSystems"]
+    (found,) = efs.describe_file_systems(FileSystemId=parameter[f"{name}_file_system_id"])[
+        "FileSystems"
+    ]
     assert found["Encrypted"] is True
-    policy = statements(efs.describe_file_system_policy(FileSystemId=found["FileSystemId"])["Policy"])
+    policy = statements(
+        efs.describe_file_system_policy(FileSystemId=found["FileSystemId"])["Policy"]
+    )
     rights = identity.get("rights", ())
-    own = ({"Effect": "Allow", "Action": list(rights), "Resource": found["FileSystemArn"]},) if rights else ()
+    own = (
+        ({"Effect": "Allow", "Action": list(rights), "Resource": found["FileSystemArn"]},)
+        if rights
+        else ()
+    )
 
     def allowed(*, tls: bool = True, by_point: bool = True, part: str = "") -> set[str]:
-        identity = parameter["certs_part_access_points"][part] if part else parameter[f"{name}_access_point_id"]
+        identity = (
+            parameter["certs_part_access_points"][part]
+            if part
+            else parameter[f"{name}_access_point_id"]
+        )
         point = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/{identity}"
-        context = {"aws:SecureTransport": str(tls).lower(), "elasticfilesystem:AccessedViaMountTarget": "true"}
+        context = {
+            "aws:SecureTransport": str(tls).lower(),
+            "elasticfilesystem:AccessedViaMountTarget": "true",
+        }
         context |= {"elasticfilesystem:AccessPointArn": point} if by_point else {}
         policies = Policies(identity=own, resource=policy)
-        return {a for a in (MOUNT, WRITE, ROOT) if policies.decide(Request(a, found["FileSystemArn"], context)) is Effect.ALLOWED}
+        return {
+            a
+            for a in (MOUNT, WRITE, ROOT)
+            if policies.decide(Request(a, found["FileSystemArn"], context)) is Effect.ALLOWED
+        }
 
     return allowed
 
@@ -315,7 +441,9 @@ def test_certificates_are_for_those_with_the_right_alone(base: Base) -> None:
     assert few() == {MOUNT, WRITE}
     assert few(tls=False) == few(by_point=False) == set()
     for part in PARTS:
-        assert few(part=part) == {MOUNT, WRITE}, "the policy of the volume knows each access point, and the roles say whose it is"
+        assert few(part=part) == {MOUNT, WRITE}, (
+            "the policy of the volume knows each access point, and the roles say whose it is"
+        )
         assert few(part=part, tls=False) == set()
         assert volume(base, "certs")(part=part) == set()
     assert volume(base, "certs")() == set(), "a container of an environment has no role"
@@ -335,12 +463,21 @@ def test_access_points_have_users_of_their_own(base: Base) -> None:
     certs = points[base.parameter["certs_access_point_id"]]
     assert certs["PosixUser"] == {"Uid": 1000, "Gid": 1000}
     assert certs["RootDirectory"]["Path"] == "/gromit"
-    assert certs["RootDirectory"]["CreationInfo"] == {"OwnerUid": 1000, "OwnerGid": 1000, "Permissions": "0700"}
+    assert certs["RootDirectory"]["CreationInfo"] == {
+        "OwnerUid": 1000,
+        "OwnerGid": 1000,
+        "Permissions": "0700",
+    }
     for part, identity in base.parameter["certs_part_access_points"].items():
         point = points[identity]
         assert point["FileSystemId"] == base.parameter["certs_file_system_id"]
-        assert (point["RootDirectory"]["Path"], point["PosixUser"]) == (f"/gromit/pki/{part}", {"Uid": 1000, "Gid": 1000})
-        assert "CreationInfo" not in point["RootDirectory"], "AWS would make the folders above it as well, for whom it does not say"
+        assert (point["RootDirectory"]["Path"], point["PosixUser"]) == (
+            f"/gromit/pki/{part}",
+            {"Uid": 1000, "Gid": 1000},
+        )
+        assert "CreationInfo" not in point["RootDirectory"], (
+            "AWS would make the folders above it as well, for whom it does not say"
+        )
     config = points[base.parameter["config_access_point_id"]]
     assert (config["RootDirectory"]["Path"], config["PosixUser"]) == ("/", {"Uid": 0, "Gid": 0})
 

@@ -27,7 +27,9 @@ def own_emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+def test_it_is_made_at_once_and_goes_away_wholly(
+    engine: Engine, own_emulator: Emulator, tmp_path: Path
+) -> None:
     before = everything(own_emulator)
     root = Root.copied("base", tmp_path, engine, own_emulator, VARIABLES)
     root.apply()
@@ -35,21 +37,33 @@ def test_it_is_made_at_once_and_goes_away_wholly(engine: Engine, own_emulator: E
     assert len(everything(own_emulator) - before) > 20
     root.destroy()
     assert root.resources() == []
-    assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, "AWS keeps it for thirty days"
+    assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, (
+        "AWS keeps it for thirty days"
+    )
 
 
-def test_what_is_taken_out_of_the_state_stays_with_its_images(embedded: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+def test_what_is_taken_out_of_the_state_stays_with_its_images(
+    embedded: Engine, own_emulator: Emulator, tmp_path: Path
+) -> None:
     """As the page says of what is kept from being destroyed; no override is needed for it."""
     before, ecr = everything(own_emulator), own_emulator.client("ecr")
     root = Root.copied("base", tmp_path, embedded, own_emulator, VARIABLES)
     for path in tmp_path.rglob("destroyable_override.tf"):
         path.unlink()
     root.apply('-target=module.registry["tyk"]')
-    push_image(EmulatedAccount(boto3.Session("emulated", "emulated", region_name=REGION), own_emulator.url), "tyk", ["master"])
+    push_image(
+        EmulatedAccount(
+            boto3.Session("emulated", "emulated", region_name=REGION), own_emulator.url
+        ),
+        "tyk",
+        ["master"],
+    )
     with pytest.raises(TerraformError, match="prevent_destroy"):
         root.destroy()
     root.run("state", "rm", 'module.registry["tyk"].aws_ecr_repository.this')
     root.destroy()
     assert root.resources() == []
     assert everything(own_emulator) - before == {f"aws_ecr_repository {arn('tyk')}"}
-    assert [image["imageTag"] for image in ecr.list_images(repositoryName="tyk")["imageIds"]] == ["master"]
+    assert [image["imageTag"] for image in ecr.list_images(repositoryName="tyk")["imageIds"]] == [
+        "master"
+    ]

@@ -42,14 +42,20 @@ class Ground:
     def policies(self, role: str) -> list[dict[str, Any]]:
         """All statements of a role's policies."""
         iam = self.client("iam")
-        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], "what AWS writes, AWS widens"
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], (
+            "what AWS writes, AWS widens"
+        )
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        documents = [
+            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
+        ]
         return [statement for document in documents for statement in document["Statement"]]
 
 
 @pytest.fixture(scope="module")
-def ground(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def ground(
+    emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Ground:
     base = infra.lay_base(emulator)
     infra.lay_outside(emulator)
     folder = tmp_path_factory.mktemp("infra")
@@ -71,8 +77,14 @@ def test_the_first_plan_keeps_the_policy(ground: Ground) -> None:
 
 def test_every_statement_says_something_to_aws(ground: Ground) -> None:
     found = everybody(ground.client("iam"))
-    assert {"role gromit-bastion", "role gromit-mongo-0", "role gromit-devenv-execution"} <= found.keys()
-    assert {who: said for who, policies in found.items() if (said := meaningless(policies.identity))} == {}
+    assert {
+        "role gromit-bastion",
+        "role gromit-mongo-0",
+        "role gromit-devenv-execution",
+    } <= found.keys()
+    assert {
+        who: said for who, policies in found.items() if (said := meaningless(policies.identity))
+    } == {}
 
 
 def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None:
@@ -84,9 +96,15 @@ def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None
 
 def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
     platform = PlatformParameter(ground.client("ssm"), "/gromit/platform").read()
-    subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}])["Subnets"]
+    subnets = ground.client("ec2").describe_subnets(
+        Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}]
+    )["Subnets"]
     by_name = {infra.tags(s["Tags"])["Name"]: s["SubnetId"] for s in subnets}
-    namespace = next(n for n in ground.client("servicediscovery").list_namespaces()["Namespaces"] if n["Name"] == "internal")
+    namespace = next(
+        n
+        for n in ground.client("servicediscovery").list_namespaces()["Namespaces"]
+        if n["Name"] == "internal"
+    )
     assert platform == Platform(
         vpc_id=subnets[0]["VpcId"],
         vpc_cidr="10.91.0.0/16",
@@ -102,14 +120,22 @@ def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:
 
 def test_each_zone_has_a_public_and_a_private_subnet(ground: Ground) -> None:
     vpc = PlatformParameter(ground.client("ssm"), "/gromit/platform").read().vpc_id
-    subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
-    zones = sorted((s["AvailabilityZone"], infra.tags(s["Tags"])["Name"].split("-")[1]) for s in subnets)
+    subnets = ground.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])[
+        "Subnets"
+    ]
+    zones = sorted(
+        (s["AvailabilityZone"], infra.tags(s["Tags"])["Name"].split("-")[1]) for s in subnets
+    )
     assert zones == [(f"{REGION}{zone}", kind) for zone in "abc" for kind in ("private", "public")]
     assert not any(s["MapPublicIpOnLaunch"] for s in subnets)
 
 
-def test_private_subnets_go_out_through_the_nat_and_public_ones_by_themselves(ground: Ground) -> None:
-    tables = ground.client("ec2").describe_route_tables(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])["RouteTables"]
+def test_private_subnets_go_out_through_the_nat_and_public_ones_by_themselves(
+    ground: Ground,
+) -> None:
+    tables = ground.client("ec2").describe_route_tables(
+        Filters=[{"Name": "tag:managed", "Values": ["gromit"]}]
+    )["RouteTables"]
     ways = {
         infra.tags(table["Tags"])["Name"]: sorted(
             key
@@ -133,9 +159,9 @@ def test_aws_services_are_reached_inside_the_vpc(ground: Ground) -> None:
 
 
 def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Ground) -> None:
-    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
-        "SecurityGroups"
-    ]
+    groups = ground.client("ec2").describe_security_groups(
+        Filters=[{"Name": "tag:managed", "Values": ["gromit"]}]
+    )["SecurityGroups"]
     ways_in = {
         (group["GroupName"], rule.get("FromPort"), source["CidrIp"])
         for group in groups
@@ -152,17 +178,27 @@ def test_nothing_is_open_to_the_world_but_ssh_for_the_listed_ranges(ground: Grou
 
 
 def test_certs_are_mounted_by_members_of_one_group_alone(ground: Ground) -> None:
-    groups = ground.client("ec2").describe_security_groups(Filters=[{"Name": "tag:managed", "Values": ["gromit"]}])[
-        "SecurityGroups"
-    ]
+    groups = ground.client("ec2").describe_security_groups(
+        Filters=[{"Name": "tag:managed", "Values": ["gromit"]}]
+    )["SecurityGroups"]
     by_name = {g["GroupName"]: g for g in groups}
     ways_in = by_name["gromit-certs"]["IpPermissions"]
     sources = [[p["GroupId"] for p in rule["UserIdGroupPairs"]] for rule in ways_in]
-    assert (sources, [rule["IpRanges"] for rule in ways_in]) == ([[by_name["gromit-mounts"]["GroupId"]]], [[]])
+    assert (sources, [rule["IpRanges"] for rule in ways_in]) == (
+        [[by_name["gromit-mounts"]["GroupId"]]],
+        [[]],
+    )
     efs = ground.client("efs")
     for volume, group in (("certs", "gromit-certs"), ("config", "gromit-config")):
-        targets = efs.describe_mount_targets(FileSystemId=ground.base[f"{volume}_file_system_id"])["MountTargets"]
-        held = [efs.describe_mount_target_security_groups(MountTargetId=t["MountTargetId"])["SecurityGroups"] for t in targets]
+        targets = efs.describe_mount_targets(FileSystemId=ground.base[f"{volume}_file_system_id"])[
+            "MountTargets"
+        ]
+        held = [
+            efs.describe_mount_target_security_groups(MountTargetId=t["MountTargetId"])[
+                "SecurityGroups"
+            ]
+            for t in targets
+        ]
         assert held == [[by_name[group]["GroupId"]]] * 3
 
 
@@ -184,7 +220,10 @@ def test_everything_that_holds_something_is_encrypted(ground: Ground) -> None:
 def test_machines_answer_version_two_of_the_metadata_service_alone(ground: Ground) -> None:
     found = infra.instances(ground.emulator)
     assert set(found) == {"gromit-bastion", "gromit-mongo-0"}
-    options = [(i["MetadataOptions"]["HttpTokens"], i["MetadataOptions"]["HttpPutResponseHopLimit"]) for i in found.values()]
+    options = [
+        (i["MetadataOptions"]["HttpTokens"], i["MetadataOptions"]["HttpPutResponseHopLimit"])
+        for i in found.values()
+    ]
     assert options == [("required", 1)] * 2
 
 
@@ -197,14 +236,18 @@ def test_only_the_bastion_has_a_public_address_and_a_key_pair(ground: Ground) ->
 
 def test_a_mongo_host_is_found_by_its_name_and_its_data_by_their_tag(ground: Ground) -> None:
     host = infra.instances(ground.emulator)["gromit-mongo-0"]
-    assert infra.records(ground.emulator, DOMAIN)[f"mongo-0.{DOMAIN}", "A"] == [host["PrivateIpAddress"]]
+    assert infra.records(ground.emulator, DOMAIN)[f"mongo-0.{DOMAIN}", "A"] == [
+        host["PrivateIpAddress"]
+    ]
     assert ground.root.output("mongo_addresses") == {"mongo-0": f"mongo-0.{DOMAIN}"}
     volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]
     assert infra.tags(volume["Tags"])["backup"] == "mongo"
     assert [a["InstanceId"] for a in volume["Attachments"]] == [host["InstanceId"]]
 
 
-def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(ground: Ground) -> None:
+def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(
+    ground: Ground,
+) -> None:
     script = infra.user_data(ground.emulator, "gromit-bastion")
     mounts = [line for line in script.splitlines() if line.startswith('echo "fs-')]
     assert mounts == [
@@ -216,40 +259,62 @@ def test_the_bastion_mounts_both_volumes_encrypted_through_their_access_points(g
 
 def test_the_bastion_marks_the_config_root_where_the_mount_is_proven(ground: Ground) -> None:
     script = infra.user_data(ground.emulator, "gromit-bastion")
-    proven, mark = script.index("mountpoint --quiet /config"), script.index(f"/config/{MARKER} ] || echo")
+    proven, mark = (
+        script.index("mountpoint --quiet /config"),
+        script.index(f"/config/{MARKER} ] || echo"),
+    )
     assert proven < mark
 
 
 @pytest.mark.parametrize("name", ["gromit-bastion", "gromit-mongo-0"])
 def test_first_starts_are_scripts_that_bash_understands(ground: Ground, name: str) -> None:
     script = infra.user_data(ground.emulator, name)
-    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        ["bash", "-n"], input=script, capture_output=True, text=True, check=False, timeout=30
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert script.startswith("#!/bin/bash\n")
 
 
-def test_a_mongo_host_waits_for_its_own_volume_by_the_name_that_nitro_gives_it(ground: Ground) -> None:
+def test_a_mongo_host_waits_for_its_own_volume_by_the_name_that_nitro_gives_it(
+    ground: Ground,
+) -> None:
     volume = infra.data_volumes(ground.emulator)["gromit-mongo-0-data"]["VolumeId"]
     device = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
     assert f"device={device}\n" in infra.user_data(ground.emulator, "gromit-mongo-0")
 
 
-def test_the_bastion_may_read_and_write_through_those_access_points_and_nothing_else(ground: Ground) -> None:
-    rights = [s for s in ground.policies("gromit-bastion") if "elasticfilesystem" in str(s["Action"])]
+def test_the_bastion_may_read_and_write_through_those_access_points_and_nothing_else(
+    ground: Ground,
+) -> None:
+    rights = [
+        s for s in ground.policies("gromit-bastion") if "elasticfilesystem" in str(s["Action"])
+    ]
     prefix = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}"
-    through = {s["Resource"]: s["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"] for s in rights}
+    through = {
+        s["Resource"]: s["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]
+        for s in rights
+    }
     assert through == {
         f"{prefix}:file-system/{ground.base[f'{name}_file_system_id']}": [
             f"{prefix}:access-point/{ground.base[f'{name}_access_point_id']}"
         ]
         for name in ("config", "certs")
     }
-    assert {action for s in rights for action in s["Action"]} == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
+    assert {action for s in rights for action in s["Action"]} == {
+        "elasticfilesystem:ClientMount",
+        "elasticfilesystem:ClientWrite",
+    }
 
 
-def test_environments_pull_log_and_read_their_own_secrets_and_nothing_of_the_control_plane(ground: Ground) -> None:
+def test_environments_pull_log_and_read_their_own_secrets_and_nothing_of_the_control_plane(
+    ground: Ground,
+) -> None:
     rights = {s["Sid"]: s for s in ground.policies("gromit-devenv-execution")}
-    assert {sid: sorted(s["Resource"]) if isinstance(s["Resource"], list) else s["Resource"] for sid, s in rights.items()} == {
+    assert {
+        sid: sorted(s["Resource"]) if isinstance(s["Resource"], list) else s["Resource"]
+        for sid, s in rights.items()
+    } == {
         "Login": "*",
         "Images": sorted(ground.base["registries"].values()),
         "Logs": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/gromit/*:log-stream:*",
@@ -260,7 +325,9 @@ def test_environments_pull_log_and_read_their_own_secrets_and_nothing_of_the_con
 
 
 def test_ecs_takes_the_execution_role_for_tasks_of_this_account_alone(ground: Ground) -> None:
-    trust = ground.client("iam").get_role(RoleName="gromit-devenv-execution")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    trust = ground.client("iam").get_role(RoleName="gromit-devenv-execution")["Role"][
+        "AssumeRolePolicyDocument"
+    ]["Statement"]
     assert [(s["Principal"], s["Condition"]) for s in trust] == [
         ({"Service": "ecs-tasks.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": [ACCOUNT]}})
     ]
@@ -274,7 +341,11 @@ def test_no_output_and_nothing_that_terraform_said_holds_a_secret(ground: Ground
 
 def test_table_zone_and_data_are_kept_from_being_destroyed() -> None:
     kept = infra.kept("infra", "modules/mongo")
-    assert kept == {"aws_dynamodb_table.environments", "aws_route53_zone.this", "aws_ebs_volume.data"}
+    assert kept == {
+        "aws_dynamodb_table.environments",
+        "aws_route53_zone.this",
+        "aws_ebs_volume.data",
+    }
 
 
 def test_every_resource_that_can_bear_the_tag_does(ground: Ground) -> None:
@@ -283,9 +354,13 @@ def test_every_resource_that_can_bear_the_tag_does(ground: Ground) -> None:
         for r in ground.first.document["resource_changes"]
         if r["mode"] == "managed" and "tags" in r["change"]["after"]
     }
-    assert {address for address, managed in given.items() if managed != "gromit"} == {"module.network.aws_eip.nat"}
+    assert {address for address, managed in given.items() if managed != "gromit"} == {
+        "module.network.aws_eip.nat"
+    }
     address = ground.client("ec2").describe_addresses()["Addresses"][0]
-    assert infra.tags(address["Tags"]) == {"managed": "gromit", "Name": "gromit-nat"}, "which gets its tags apart"
+    assert infra.tags(address["Tags"]) == {"managed": "gromit", "Name": "gromit-nat"}, (
+        "which gets its tags apart"
+    )
 
 
 def test_it_refuses_another_account_and_a_base_that_stands_elsewhere(ground: Ground) -> None:
@@ -297,7 +372,9 @@ def test_it_refuses_another_account_and_a_base_that_stands_elsewhere(ground: Gro
 
 @pytest.mark.long
 def test_it_refuses_a_base_of_another_release(ground: Ground) -> None:
-    infra.write_base(ground.emulator, {key: value for key, value in ground.base.items() if key != "state_bucket"})
+    infra.write_base(
+        ground.emulator, {key: value for key, value in ground.base.items() if key != "state_bucket"}
+    )
     try:
         with pytest.raises(TerraformError) as refused:
             ground.root.plan(infra.VALUES)
@@ -310,18 +387,30 @@ def test_it_refuses_a_base_of_another_release(ground: Ground) -> None:
     ("bastion", "says"),
     [
         ({"key_pair": "platform-team", "ssh_cidrs": ["0.0.0.0/0"]}, "nobody lists the whole world"),
-        pytest.param({"key_pair": "", "ssh_cidrs": ["192.0.2.0/24"]}, "there must be a key pair", marks=pytest.mark.long),
-        pytest.param({"key_pair": "platform-team", "ssh_cidrs": ["office"]}, "must be IPv4", marks=pytest.mark.long),
+        pytest.param(
+            {"key_pair": "", "ssh_cidrs": ["192.0.2.0/24"]},
+            "there must be a key pair",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            {"key_pair": "platform-team", "ssh_cidrs": ["office"]},
+            "must be IPv4",
+            marks=pytest.mark.long,
+        ),
     ],
 )
-def test_ssh_needs_a_key_pair_and_ranges_that_are_not_the_world(ground: Ground, bastion: Mapping[str, Any], says: str) -> None:
+def test_ssh_needs_a_key_pair_and_ranges_that_are_not_the_world(
+    ground: Ground, bastion: Mapping[str, Any], says: str
+) -> None:
     with pytest.raises(TerraformError) as refused:
         ground.root.plan(infra.VALUES, "-refresh=false", f"-var=bastion={json.dumps(bastion)}")
     assert says in _said(refused)
 
 
 @pytest.mark.long
-def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(ground: Ground) -> None:
+def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(
+    ground: Ground,
+) -> None:
     plan = ground.root.plan(infra.VALUES, "-var=bastion={}")
     planned = {r["address"]: r["change"] for r in plan.document["resource_changes"]}
     bastion = planned["module.bastion.aws_instance.this"]["after"]
@@ -332,7 +421,12 @@ def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(gro
 @pytest.mark.long
 def test_a_key_pair_that_is_not_there_is_seen_by_ec2(ground: Ground) -> None:
     """No data source that all allowed provider versions have knows key pairs, so that a plan cannot see it."""
-    request = {"ImageId": infra.newest_image(ground.emulator), "MinCount": 1, "MaxCount": 1, "KeyName": "nobody's"}
+    request = {
+        "ImageId": infra.newest_image(ground.emulator),
+        "MinCount": 1,
+        "MaxCount": 1,
+        "KeyName": "nobody's",
+    }
     with pytest.raises(ClientError, match=r"InvalidKeyPair\.NotFound"):
         ground.client("ec2").run_instances(**request)
 

@@ -41,7 +41,9 @@ def own_emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, own_emulator: Emulator, tmp_path: Path) -> None:
+def test_a_new_image_replaces_the_machines_and_not_the_data(
+    engine: Engine, own_emulator: Emulator, tmp_path: Path
+) -> None:
     infra.lay_outside(own_emulator)
     before = everything(own_emulator)
     base = Root.copied("base", tmp_path, engine, own_emulator, BASE)
@@ -50,7 +52,9 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(engine: Engine, own_
     root.apply(infra.QUICKLY, infra.VALUES)
     assert root.plan(infra.VALUES).is_empty
 
-    assert kinds(everything(own_emulator) - before) == LISTINGS.keys() - NOT_MADE, "a listing is blind"
+    assert kinds(everything(own_emulator) - before) == LISTINGS.keys() - NOT_MADE, (
+        "a listing is blind"
+    )
 
     _release_an_image(root, own_emulator)
     assert root.plan(infra.VALUES).is_empty
@@ -66,7 +70,10 @@ def _release_an_image(root: Root, emulator: Emulator) -> None:
     """Another image, one apply, and a look at what is another thing then and what is the same."""
     old, data = infra.instances(emulator), _data(emulator)
     image = infra.release_image(emulator, "second")
-    assert root.plan(infra.VALUES).actions == {**dict.fromkeys(REPLACED, ("delete", "create")), RECORD: ("update",)}
+    assert root.plan(infra.VALUES).actions == {
+        **dict.fromkeys(REPLACED, ("delete", "create")),
+        RECORD: ("update",),
+    }
     root.apply(Root.PLAN)
     new, now = infra.instances(emulator), _data(emulator)
     assert new.keys() == old.keys()
@@ -74,8 +81,12 @@ def _release_an_image(root: Root, emulator: Emulator) -> None:
     assert not {i["InstanceId"] for i in new.values()} & {i["InstanceId"] for i in old.values()}
     assert (now["VolumeId"], now["CreateTime"]) == (data["VolumeId"], data["CreateTime"])
     host = new["gromit-mongo-0"]
-    assert [(a["InstanceId"], a["State"]) for a in now["Attachments"]] == [(host["InstanceId"], "attached")]
-    assert infra.records(emulator, "dev.example.com")["mongo-0.dev.example.com", "A"] == [host["PrivateIpAddress"]]
+    assert [(a["InstanceId"], a["State"]) for a in now["Attachments"]] == [
+        (host["InstanceId"], "attached")
+    ]
+    assert infra.records(emulator, "dev.example.com")["mongo-0.dev.example.com", "A"] == [
+        host["PrivateIpAddress"]
+    ]
 
 
 def _data(emulator: Emulator) -> dict[str, Any]:

@@ -83,16 +83,23 @@ class Beginner:
         """A home with terraform in it, and the settings that the page shows."""
         for folder in (self.home / "bin", self.home / ".config" / "gromit", self.volume):
             folder.mkdir(parents=True)
-        write_atomically(self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644)
+        write_atomically(
+            self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644
+        )
         child = Path(terraform_child.__file__)
         start = f'#!/bin/sh\nexec {sys.executable} -I {child} "$PPID" {engine.program} "$@"\n'
         write_atomically(self.home / "bin" / "terraform", start.encode(), mode=0o755)
         told = {
             "ca": str(self.certs / "pki" / "ca.pem"),
             "serve": {"url": f"https://{self.parts.address('serve')}:8443"},
-            "client": {name: str(self.certs / "pki" / f"operator{end}.pem") for name, end in (("cert", ""), ("key", "-key"))},
+            "client": {
+                name: str(self.certs / "pki" / f"operator{end}.pem")
+                for name, end in (("cert", ""), ("key", "-key"))
+            },
         }
-        assert _shape(told) == _shape(yaml.safe_load(next(b.text for b in blocks(PAGE.read_text()) if b.language == "yaml")))
+        assert _shape(told) == _shape(
+            yaml.safe_load(next(b.text for b in blocks(PAGE.read_text()) if b.language == "yaml"))
+        )
         (self.home / ".config" / "gromit" / "config.yaml").write_text(yaml.safe_dump(told))
 
     def meanwhile(self) -> None:
@@ -106,23 +113,32 @@ class Beginner:
 
     def _bring_tokens(self) -> None:
         """To the gateway's folder, as the page says, once pki has made it."""
-        brought, made = self.certs / "pki" / "gateway" / "tokens.json", self.checkout / "tokens.json"
+        brought, made = (
+            self.certs / "pki" / "gateway" / "tokens.json",
+            self.checkout / "tokens.json",
+        )
         if brought.parent.exists() and made.exists() and not brought.exists():
             brought.symlink_to(made)
 
     def _push_images(self) -> None:
         ecr = emulated_account(self.facts).client("ecr")
-        for repository in (r["repositoryName"] for r in ecr.describe_repositories()["repositories"]):
+        for repository in (
+            r["repositoryName"] for r in ecr.describe_repositories()["repositories"]
+        ):
             if not ecr.list_images(repositoryName=repository)["imageIds"]:
                 push_image(emulated_account(self.facts), repository, ["master", SHA])
 
     def _tell_curl(self) -> None:
         lines = [f"cacert = {self.certs / 'pki' / 'ca.pem'}"]
         lines += [f"connect-to = gateway.{DOMAIN}:443:{self.parts.address('gateway')}:8443"]
-        if f"{DOMAIN}." in {z["Name"] for z in self.emulator.client("route53").list_hosted_zones()["HostedZones"]}:
+        if f"{DOMAIN}." in {
+            z["Name"] for z in self.emulator.client("route53").list_hosted_zones()["HostedZones"]
+        }:
             found = infra.records(self.emulator, DOMAIN)
             lines += [
-                f"connect-to = {name}:8181:{values[0]}:8181" for (name, kind), values in found.items() if kind == "A" and values
+                f"connect-to = {name}:8181:{values[0]}:8181"
+                for (name, kind), values in found.items()
+                if kind == "A" and values
             ]
         (self.home / ".curlrc").write_text("".join(f"{line}\n" for line in lines))
 
@@ -131,7 +147,11 @@ class Beginner:
         return {**infra.given(self.emulator), "vpc_cidr": str(self.facts.ranges.vpc), "watch": True}
 
     def _credentials(self) -> dict[str, str]:
-        return {k: v for k, v in self.emulator.environ.items() if k.startswith("AWS_") and k != "AWS_REGION"}
+        return {
+            k: v
+            for k, v in self.emulator.environ.items()
+            if k.startswith("AWS_") and k != "AWS_REGION"
+        }
 
     def _machine(self, engine: Engine) -> dict[str, str]:
         return {
@@ -173,7 +193,9 @@ def test_from_nothing_to_the_first_environment_and_back(beginner: Beginner) -> N
     for root in reversed(beginner.roots.values()):
         root.run("destroy", "-input=false", "-auto-approve", "-var-file=prod.tfvars", infra.QUICKLY)
         assert root.resources() == []
-    assert everything(beginner.emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, "AWS keeps it for 30 days"
+    assert everything(beginner.emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, (
+        "AWS keeps it for 30 days"
+    )
     assert before <= everything(beginner.emulator)
 
 
@@ -185,10 +207,15 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
     changes = dict(base.plan("-var-file=prod.tfvars").actions)
     assert changes.pop("aws_ssm_parameter.base") == ("update",)
     assert changes
-    assert all('module.registry["portal"]' in address and actions == ("create",) for address, actions in changes.items())
+    assert all(
+        'module.registry["portal"]' in address and actions == ("create",)
+        for address, actions in changes.items()
+    )
     base.apply(Root.PLAN)
     infra_root = beginner.roots["infra"]
-    assert set(infra_root.plan("-var-file=prod.tfvars").actions.values()) == {("update",)}, "who may pull it"
+    assert set(infra_root.plan("-var-file=prod.tfvars").actions.values()) == {("update",)}, (
+        "who may pull it"
+    )
     infra_root.apply(Root.PLAN)
     beginner.parts.restart()  # the catalogue is part of the image
     beginner.meanwhile()
@@ -196,10 +223,16 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
         'curl -fsS -H "Authorization: $(gromit token new --repo portal --verb newbuild)" '
         f'https://gateway.{DOMAIN}/gromit/newbuild -d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
     )
-    wait_for("a gateway and a serve that listen again", lambda: bash.run(report, apart=True)[0] == 0, 60)
+    wait_for(
+        "a gateway and a serve that listen again", lambda: bash.run(report, apart=True)[0] == 0, 60
+    )
     code, printed = bash.run("gromit env wait app-more --timeout 3m")
     assert code == 0, printed
-    wait_for("its public name", lambda: (f"portal.app-more.{DOMAIN}", "A") in infra.records(beginner.emulator, DOMAIN), 60)
+    wait_for(
+        "its public name",
+        lambda: (f"portal.app-more.{DOMAIN}", "A") in infra.records(beginner.emulator, DOMAIN),
+        60,
+    )
     code, printed = bash.run("gromit env delete app-more")
     assert code == 0, printed
 
@@ -207,7 +240,10 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
 def reaped(beginner: Beginner) -> None:
     """What the page leaves to the daily reap."""
     done = beginner.parts.once("reap", GROMIT_REAP_GRACE="0")
-    assert {e["env"] for e in done.events("run.finished", ending="done")} == {"app-test", "app-more"}
+    assert {e["env"] for e in done.events("run.finished", ending="done")} == {
+        "app-test",
+        "app-more",
+    }
     left = beginner.emulator.client("ecs").list_clusters()["clusterArns"]
     assert [arn.rpartition("/")[2] for arn in left] == ["internal"]
     names = {name for name, _ in infra.records(beginner.emulator, DOMAIN)}
@@ -222,7 +258,10 @@ def emptied(beginner: Beginner) -> None:
     s3, bucket = beginner.emulator.client("s3"), beginner.roots["base"].output("state_bucket")
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket), "a state or a lock is left"
     found = s3.list_object_versions(Bucket=bucket)
-    old = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in [*found["Versions"], *found["DeleteMarkers"]]]
+    old = [
+        {"Key": v["Key"], "VersionId": v["VersionId"]}
+        for v in [*found["Versions"], *found["DeleteMarkers"]]
+    ]
     s3.delete_objects(Bucket=bucket, Delete={"Objects": old})
 
 
@@ -233,7 +272,13 @@ def emulated(folder: Path) -> Iterator[tuple[CloudPaths, CloudState]]:
     for path in (place.root, place.logs):
         path.mkdir(parents=True, exist_ok=True)
     with network.claim_ranges(str(place.root)) as claim:
-        facts = CloudState(domain=DOMAIN, region=REGION, ranges=claim.ranges, ports=free_ports("aws", "dns"), account_id=ACCOUNT)
+        facts = CloudState(
+            domain=DOMAIN,
+            region=REGION,
+            ranges=claim.ranges,
+            ports=free_ports("aws", "dns"),
+            account_id=ACCOUNT,
+        )
         assembly, parts = (
             CloudParts(place, facts, variables()),
             Supervisor(place.processes, place.logs, threading.Event(), alone=False),

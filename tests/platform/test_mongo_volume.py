@@ -30,7 +30,13 @@ def run(volume: Path, tmp_path: Path) -> tuple[int, bool]:
     made.write_text('#!/bin/sh\necho "$1" >>"$1.made"\n')
     made.chmod(0o755)
     environ = {"PATH": f"{programs}:{os.environ['PATH']}:/usr/sbin:/sbin"}
-    done = subprocess.run(["bash", str(SCRIPT), str(volume)], env=environ, capture_output=True, check=False, timeout=30)
+    done = subprocess.run(
+        ["bash", str(SCRIPT), str(volume)],
+        env=environ,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
     return done.returncode, Path(f"{volume}.made").exists()
 
 
@@ -39,10 +45,16 @@ def test_an_empty_volume_gets_a_file_system(volume: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(
-    not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"), reason="there is no mkfs.ext4 to make another file system"
+    not shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin"),
+    reason="there is no mkfs.ext4 to make another file system",
 )
 def test_a_volume_with_a_file_system_keeps_it(volume: Path, tmp_path: Path) -> None:
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(volume)], env={"PATH": "/usr/sbin:/sbin:/usr/bin"}, check=True, timeout=30)
+    subprocess.run(
+        ["mkfs.ext4", "-q", "-F", str(volume)],
+        env={"PATH": "/usr/sbin:/sbin:/usr/bin"},
+        check=True,
+        timeout=30,
+    )
     before = volume.read_bytes()
     assert run(volume, tmp_path) == (0, False)
     assert volume.read_bytes() == before

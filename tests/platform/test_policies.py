@@ -36,12 +36,17 @@ def decide(request: Request, *found: Mapping[str, Any]) -> Effect:
     ],
 )
 def test_actions_and_resources_match_as_in_aws(changes: Mapping[str, Any], allowed: bool) -> None:
-    assert (decide(Request("sqs:SendMessage", QUEUE), statement(**changes)) is Effect.ALLOWED) is allowed
+    assert (
+        decide(Request("sqs:SendMessage", QUEUE), statement(**changes)) is Effect.ALLOWED
+    ) is allowed
 
 
 def test_a_wildcard_in_an_arn_stays_within_its_part() -> None:
     pattern = statement(Resource="arn:aws:sqs:*:123456789012:orders", Action="*")
-    assert decide(Request("sqs:SendMessage", "arn:aws:sqs:x:y:123456789012:orders"), pattern) is Effect.NOT_ALLOWED
+    assert (
+        decide(Request("sqs:SendMessage", "arn:aws:sqs:x:y:123456789012:orders"), pattern)
+        is Effect.NOT_ALLOWED
+    )
 
 
 def test_a_refusal_wins_and_silence_is_no_leave() -> None:
@@ -66,9 +71,17 @@ def test_a_boundary_limits_what_identity_policies_allow() -> None:
 def test_a_resources_own_policy_counts_as_well() -> None:
     own = statement(Principal={"AWS": ["arn:aws:iam::123456789012:role/a"]})
     found = Policies(resource=(own,))
-    assert found.decide(Request("sqs:SendMessage", QUEUE, principal=("AWS", "arn:aws:iam::123456789012:role/a"))) is Effect.ALLOWED
     assert (
-        found.decide(Request("sqs:SendMessage", QUEUE, principal=("AWS", "arn:aws:iam::123456789012:role/b"))) is Effect.NOT_ALLOWED
+        found.decide(
+            Request("sqs:SendMessage", QUEUE, principal=("AWS", "arn:aws:iam::123456789012:role/a"))
+        )
+        is Effect.ALLOWED
+    )
+    assert (
+        found.decide(
+            Request("sqs:SendMessage", QUEUE, principal=("AWS", "arn:aws:iam::123456789012:role/b"))
+        )
+        is Effect.NOT_ALLOWED
     )
     assert found.decide(Request("sqs:SendMessage", QUEUE)) is Effect.NOT_ALLOWED
 
@@ -112,8 +125,13 @@ def test_conditions_hold_as_in_aws(operator: str, wanted: Any, given: Any, holds
 
 def test_all_conditions_must_hold() -> None:
     found = statement(Condition={"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}})
-    assert decide(Request("sqs:SendMessage", QUEUE, {"a": "1", "b": "2", "c": "true"}), found) is Effect.ALLOWED
-    assert decide(Request("sqs:SendMessage", QUEUE, {"a": "1", "b": "2"}), found) is Effect.NOT_ALLOWED
+    assert (
+        decide(Request("sqs:SendMessage", QUEUE, {"a": "1", "b": "2", "c": "true"}), found)
+        is Effect.ALLOWED
+    )
+    assert (
+        decide(Request("sqs:SendMessage", QUEUE, {"a": "1", "b": "2"}), found) is Effect.NOT_ALLOWED
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +140,12 @@ def test_all_conditions_must_hold() -> None:
         {"NotPrincipal": "*"},
         {"Condition": {"NumericLessThan": {"a": "1"}}},
         {"Condition": {"ForSomeValues:StringEquals": {"a": "1"}}},
-        {"Condition": {"StringEquals": {"a": "${aws:username}"}, "StringLike": {"a": "${aws:username}"}}},
+        {
+            "Condition": {
+                "StringEquals": {"a": "${aws:username}"},
+                "StringLike": {"a": "${aws:username}"},
+            }
+        },
         {"Resource": "arn:aws:sqs:eu-central-1:123456789012:${aws:username}"},
         {"Resource": "orders"},
         {"Resource": "arn:aws:sqs:*:orders"},
@@ -136,10 +159,17 @@ def test_what_it_does_not_know_it_does_not_decide(changes: Mapping[str, Any]) ->
 
 
 def test_trust_is_for_the_principal_it_names() -> None:
-    github = ("Federated", "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com")
+    github = (
+        "Federated",
+        "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+    )
     document = {
         "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": dict([github])},
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": dict([github]),
+        },
     }
     trust = Trust(statements(document))
     assert trust.accepts("sts:AssumeRoleWithWebIdentity", github)

@@ -21,7 +21,9 @@ GRACE_MS, TTL_MS, RETRY_MS, RETRY_MAX_MS = 3_600_000, 90_000, 30_000, 240_000
 CATALOGUE = Catalogue(
     {
         "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
-        "tyk-analytics": Component(name="tyk-analytics", repository="tyk-analytics", port=3000, public=True),
+        "tyk-analytics": Component(
+            name="tyk-analytics", repository="tyk-analytics", port=3000, public=True
+        ),
         "tyk-pump": Component(name="tyk-pump", repository="tyk-pump", default_tag="main"),
         "redis": Component(name="redis", image="redis:7", port=6379),
     },
@@ -75,17 +77,25 @@ class Registry:
         ledger = Ledger(self.store, self.announcer)
         policy = EnvironmentPolicy(self.protected, self.grace_ms)
         self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
-        self.leases = Leases(ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter)
+        self.leases = Leases(
+            ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter
+        )
 
     def stamp(self, actor: str = "ci") -> ChangeContext:
         """A change now."""
         return ChangeContext(actor, self.now_ms)
 
     def report(
-        self, repository: str = "tyk", version: str = "sha-1", ref: str = "app-test", sequence: int | None = None
+        self,
+        repository: str = "tyk",
+        version: str = "sha-1",
+        ref: str = "app-test",
+        sequence: int | None = None,
     ) -> tuple[BuildResult, Environment]:
         """A build, reported now."""
-        return self.environments.report(Build(repository, parse_ref(ref), version, sequence), self.stamp())
+        return self.environments.report(
+            Build(repository, parse_ref(ref), version, sequence), self.stamp()
+        )
 
     def versions(self, name: str = "app-test") -> dict[str, str]:
         """What an environment consists of."""

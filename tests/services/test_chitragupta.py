@@ -8,7 +8,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
-from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Suspended, Temporary, UnsafePlan
+from gromit.errors import (
+    BackendError,
+    ConfigError,
+    ConfigRootUnusable,
+    Denied,
+    Suspended,
+    Temporary,
+    UnsafePlan,
+)
 from gromit.services.chitragupta import SLICE_S, Chitragupta, DnsPolicy, WatchIntervals
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
 
@@ -30,13 +38,21 @@ def allowed() -> None:
 class World:
     """A chitragupta among fakes, with one environment that runs and is published."""
 
-    zone: FakeZone = field(default_factory=lambda: FakeZone.of(OWNER, *records_of(*APP, domain=DOMAIN)))
+    zone: FakeZone = field(
+        default_factory=lambda: FakeZone.of(OWNER, *records_of(*APP, domain=DOMAIN))
+    )
     tasks: FakeTasks = field(default_factory=lambda: FakeTasks(list(APP)))
     wanted: FakeEnvironments = field(default_factory=lambda: FakeEnvironments({"app": True}))
 
     @property
     def keeper(self) -> Chitragupta:
-        policy = DnsPolicy(domain=DOMAIN, ttl=10, components=frozenset({"tyk", "dash"}), delete_percent=30, delete_free=10)
+        policy = DnsPolicy(
+            domain=DOMAIN,
+            ttl=10,
+            components=frozenset({"tyk", "dash"}),
+            delete_percent=30,
+            delete_free=10,
+        )
         return Chitragupta(wanted=self.wanted, tasks=self.tasks, zone=self.zone, policy=policy)
 
 
@@ -74,7 +90,9 @@ def test_tasks_whose_interfaces_carry_no_tags_are_published_all_the_same() -> No
     assert world.zone.names() == {TYK, DASH}
 
 
-def test_a_component_that_ecs_calls_running_is_not_deleted_because_its_interface_was_not_seen() -> None:
+def test_a_component_that_ecs_calls_running_is_not_deleted_because_its_interface_was_not_seen() -> (
+    None
+):
     world = World(tasks=FakeTasks([APP[0]], untagged=[APP[1]]))
     assert not world.keeper.run(silent).changes
     assert world.zone.names() == {TYK, DASH}
@@ -95,13 +113,18 @@ def test_other_clusters_with_public_tasks_are_not_published() -> None:
 
 
 def test_nothing_is_looked_at_or_changed_when_serve_does_not_say_what_is_wanted() -> None:
-    world = World(tasks=FakeTasks(), wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")]))
+    world = World(
+        tasks=FakeTasks(), wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")])
+    )
     with pytest.raises(Temporary):
         world.keeper.run(silent)
     assert world.zone.names() == {TYK, DASH}
 
 
-@pytest.mark.parametrize("tasks", [FakeTasks([APP[0]], reason="page 2 failed"), FakeTasks([APP[0]], confirm_reason="throttled")])
+@pytest.mark.parametrize(
+    "tasks",
+    [FakeTasks([APP[0]], reason="page 2 failed"), FakeTasks([APP[0]], confirm_reason="throttled")],
+)
 def test_nothing_is_deleted_when_the_tasks_were_not_seen_whole(tasks: FakeTasks) -> None:
     world = World(tasks=tasks)
     found = world.keeper.run(silent)
@@ -173,10 +196,19 @@ def test_a_record_that_the_zone_refuses_for_good_is_named_and_the_others_are_wri
     new = PublicTask("e9", "tyk", "9.9.9.9")
     zone.refused = {f"tyk.e1.{DOMAIN}"}
     moved = [replace(t, address="8.8.8.8") for t in tasks]
-    world = World(zone=zone, tasks=FakeTasks([*moved, new]), wanted=FakeEnvironments({t.environment: True for t in (*tasks, new)}))
+    world = World(
+        zone=zone,
+        tasks=FakeTasks([*moved, new]),
+        wanted=FakeEnvironments({t.environment: True for t in (*tasks, new)}),
+    )
     with pytest.raises(BackendError, match=r"tyk\.e1\."):
         world.keeper.run(silent)
-    assert [zone.values(f"tyk.e{n}.{DOMAIN}") for n in (0, 1, 2, 9)] == [{"8.8.8.8"}, {"1.1.1.1"}, {"8.8.8.8"}, {"9.9.9.9"}]
+    assert [zone.values(f"tyk.e{n}.{DOMAIN}") for n in (0, 1, 2, 9)] == [
+        {"8.8.8.8"},
+        {"1.1.1.1"},
+        {"8.8.8.8"},
+        {"9.9.9.9"},
+    ]
 
 
 @pytest.mark.parametrize("error", [Temporary("throttled"), Denied("no right")])
@@ -192,7 +224,11 @@ def test_what_a_second_look_cannot_help_is_raised_at_once(error: BackendError) -
 
 def test_retiring_removes_the_records_of_that_environment_alone_whatever_runs() -> None:
     tasks, zone = crowd(3)
-    world = World(zone=zone, tasks=FakeTasks(tasks), wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")]))
+    world = World(
+        zone=zone,
+        tasks=FakeTasks(tasks),
+        wanted=FakeEnvironments(failures=[Temporary("serve cannot be reached")]),
+    )
     world.keeper.retire("e1", silent)
     assert zone.names() == {f"tyk.e0.{DOMAIN}", f"tyk.e2.{DOMAIN}"}
     assert owner_record("e1", DOMAIN) not in zone.records()
@@ -236,10 +272,17 @@ def announce(change: Callable[[], None]) -> Callable[[], bool]:
     return step
 
 
-def watched(world: World, *script: Callable[[], bool], check: Callable[[], None] = allowed, backstop_s: float = 60) -> FakeFeed:
+def watched(
+    world: World,
+    *script: Callable[[], bool],
+    check: Callable[[], None] = allowed,
+    backstop_s: float = 60,
+) -> FakeFeed:
     stop = threading.Event()
     feed = FakeFeed(stop, list(script))
-    world.keeper.watch(feed, check, stop, WatchIntervals(backstop_s=backstop_s, pause_s=0, rest=feed.wait))
+    world.keeper.watch(
+        feed, check, stop, WatchIntervals(backstop_s=backstop_s, pause_s=0, rest=feed.wait)
+    )
     return feed
 
 
@@ -260,7 +303,10 @@ def test_the_watch_passes_again_after_the_backstop_though_nothing_was_announced(
 
 
 def test_the_watch_outlives_what_passes_and_tries_again_sooner() -> None:
-    failures: list[Exception] = [Temporary("serve cannot be reached"), Temporary("serve cannot be reached")]
+    failures: list[Exception] = [
+        Temporary("serve cannot be reached"),
+        Temporary("serve cannot be reached"),
+    ]
     world = World(zone=FakeZone(), wanted=FakeEnvironments({"app": True}, failures))
     with capture_logs() as logs:
         watched(world, *[lambda: False] * 6)
@@ -278,7 +324,12 @@ def test_the_watch_does_nothing_while_processing_is_stopped(error: Exception) ->
             raise halted[0]
 
     seen: list[bool] = []
-    watched(world, announce(lambda: seen.append(bool(world.zone.names()))), announce(halted.clear), check=check)
+    watched(
+        world,
+        announce(lambda: seen.append(bool(world.zone.names()))),
+        announce(halted.clear),
+        check=check,
+    )
     assert seen == [False]
     assert world.zone.names() == {TYK, DASH}
 
@@ -310,13 +361,21 @@ def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> No
 def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
     world, stop, rests = World(), threading.Event(), list[float]()
     feed = FakeFeed(stop, [lambda: True] * 3)
-    world.keeper.watch(feed, allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append))
+    world.keeper.watch(
+        feed, allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append)
+    )
     assert rests == [5, 5, 5, 5]
 
 
 def test_announcements_do_not_shorten_the_pauses_after_failures() -> None:
-    world, stop, rests = World(wanted=FakeEnvironments(failures=[Temporary("throttled")] * 3)), threading.Event(), list[float]()
-    world.keeper.watch(FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append))
+    world, stop, rests = (
+        World(wanted=FakeEnvironments(failures=[Temporary("throttled")] * 3)),
+        threading.Event(),
+        list[float](),
+    )
+    world.keeper.watch(
+        FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append)
+    )
     assert rests == [1, 2, 4, 5]
 
 
@@ -324,13 +383,17 @@ def test_the_watch_says_once_what_is_in_the_way() -> None:
     world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
     with capture_logs() as logs:
         watched(world, lambda: True, lambda: True)
-    assert sorted(line["reason"].partition(":")[0] for line in logs if line["event"] == "dns.blocked") == [DASH, TYK]
+    assert sorted(
+        line["reason"].partition(":")[0] for line in logs if line["event"] == "dns.blocked"
+    ) == [DASH, TYK]
 
 
 def test_a_watch_that_is_told_to_stop_beforehand_does_nothing() -> None:
     world, stop = World(zone=FakeZone()), threading.Event()
     stop.set()
-    world.keeper.watch(FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=1, pause_s=0, rest=stop.wait))
+    world.keeper.watch(
+        FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=1, pause_s=0, rest=stop.wait)
+    )
     assert world.zone.batches == 0
 
 
@@ -346,4 +409,6 @@ def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() 
         World().keeper.run(silent)
         with pytest.raises(Temporary):
             World(wanted=FakeEnvironments(failures=[Temporary("serve is gone")])).keeper.run(silent)
-    assert [(line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"] == [(0, "")]
+    assert [
+        (line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"
+    ] == [(0, "")]

@@ -20,9 +20,16 @@ CATALOGUE = Catalogue(
         "redis": Component(name="redis", image="redis:7", port=6379),
     }
 )
-APP, IDLE = ClusterState("app", services=2, running=2, pending=0), ClusterState("idle", services=1, running=0, pending=1)
-TYK = ServiceState(component="tyk", task_definition="td:1", rollout="COMPLETED", running=1, desired=1)
-REDIS = ServiceState(component="redis", task_definition="td:2", rollout="COMPLETED", running=1, desired=1)
+APP, IDLE = (
+    ClusterState("app", services=2, running=2, pending=0),
+    ClusterState("idle", services=1, running=0, pending=1),
+)
+TYK = ServiceState(
+    component="tyk", task_definition="td:1", rollout="COMPLETED", running=1, desired=1
+)
+REDIS = ServiceState(
+    component="redis", task_definition="td:2", rollout="COMPLETED", running=1, desired=1
+)
 EVENT = ClusterEvent("2026-01-01T08:00:00Z", "tyk", "has reached a steady state")
 URL = "http://tyk.app.dev.example.com:8181"
 
@@ -54,7 +61,11 @@ def looking(clusters: FakeClusters | None = None) -> Clusters:
     services = FakeServices()
     services.put("app", TYK, REDIS)
     tasks = FakeTasks(
-        [PublicTask("app", "tyk", "2.2.2.2"), PublicTask("app", "tyk", "1.1.1.1"), PublicTask("idle", "tyk", "3.3.3.3")]
+        [
+            PublicTask("app", "tyk", "2.2.2.2"),
+            PublicTask("app", "tyk", "1.1.1.1"),
+            PublicTask("idle", "tyk", "3.3.3.3"),
+        ]
     )
     return Clusters(
         wanted=rows,
@@ -74,7 +85,10 @@ def test_a_cluster_is_shown_with_its_services_where_they_answer_and_its_events()
     clusters = FakeClusters()
     found = looking(clusters).detail("app")
     assert found.state == APP
-    assert found.services == (ServiceView(REDIS, (), None), ServiceView(TYK, ("1.1.1.1", "2.2.2.2"), URL))
+    assert found.services == (
+        ServiceView(REDIS, (), None),
+        ServiceView(TYK, ("1.1.1.1", "2.2.2.2"), URL),
+    )
     assert found.events == [EVENT]
     assert clusters.asked == [("app", "redis", "tyk")]
 

@@ -6,7 +6,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, Phase, RepositoryVersion, Source, Want, Work
+from gromit.core.environments.environment import (
+    Environment,
+    Failure,
+    Phase,
+    RepositoryVersion,
+    Source,
+    Want,
+    Work,
+)
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.names import environment_name
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
@@ -34,7 +42,9 @@ def finish(registry: Registry, claimed: Environment, kind: Work = Work.SOW) -> E
 
 
 def fail(registry: Registry, claimed: Environment) -> None:
-    registry.leases.failed(claimed.name, Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms))
+    registry.leases.failed(
+        claimed.name, Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms)
+    )
 
 
 def bring(registry: Registry, phase: Phase) -> None:
@@ -63,15 +73,22 @@ def bring(registry: Registry, phase: Phase) -> None:
 # ── a first build ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_first_build_makes_an_environment_with_two_writes_and_one_look_at_the_registry(registry: Registry) -> None:
+def test_a_first_build_makes_an_environment_with_two_writes_and_one_look_at_the_registry(
+    registry: Registry,
+) -> None:
     receipt, environment = registry.report(version="sha-1", sequence=3)
     assert receipt is BuildResult.ACCEPTED
-    assert (environment.phase(registry.now_ms), environment.incarnation) == (Phase.PENDING, "incarnation-1")
+    assert (environment.phase(registry.now_ms), environment.incarnation) == (
+        Phase.PENDING,
+        "incarnation-1",
+    )
     assert (registry.store.writes, len(registry.images.asked)) == (2, 1)
     assert registry.announcer.heard == [("app-test", "created")]
 
 
-def test_other_repositories_get_the_branchs_tag_as_reported_else_the_names_else_the_default(registry: Registry) -> None:
+def test_other_repositories_get_the_branchs_tag_as_reported_else_the_names_else_the_default(
+    registry: Registry,
+) -> None:
     registry.images.push("tyk-analytics", "Release-3.1.0")
     registry.images.push("tyk-analytics", "release-310")
     registry.images.push("tyk-pump", "release-310")
@@ -87,16 +104,25 @@ def test_other_repositories_get_the_branchs_tag_as_reported_else_the_names_else_
 
 def test_without_a_branch_elsewhere_others_get_their_own_default(registry: Registry) -> None:
     registry.report()
-    assert registry.versions() == {"tyk": "sha-1", "tyk-analytics": "master", "tyk-pump": "main", "tyk-docs": "master"}
+    assert registry.versions() == {
+        "tyk": "sha-1",
+        "tyk-analytics": "master",
+        "tyk-pump": "main",
+        "tyk-docs": "master",
+    }
 
 
 def test_a_ref_that_is_no_tag_is_not_looked_for_in_the_registry(registry: Registry) -> None:
     registry.report(ref="naïve+x")
     name = environment_name("naïve+x")
-    assert registry.images.asked == [frozenset({("tyk-analytics", name), ("tyk-pump", name), ("tyk-docs", name)})]
+    assert registry.images.asked == [
+        frozenset({("tyk-analytics", name), ("tyk-pump", name), ("tyk-docs", name)})
+    ]
 
 
-def test_a_repository_outside_the_catalogue_is_refused_and_nothing_changed(registry: Registry) -> None:
+def test_a_repository_outside_the_catalogue_is_refused_and_nothing_changed(
+    registry: Registry,
+) -> None:
     with pytest.raises(InvalidInput, match="is not part of any environment"):
         registry.report(repository="unknown")
     assert registry.store.writes == 0
@@ -108,9 +134,12 @@ def test_a_repository_that_is_only_known_is_kept(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "protected"), [("master", True), ("release-3.1.0", True), ("app-test", False), ("x-master", False)]
+    ("ref", "protected"),
+    [("master", True), ("release-3.1.0", True), ("app-test", False), ("x-master", False)],
 )
-def test_names_that_fit_a_pattern_are_protected_from_the_beginning(registry: Registry, ref: str, protected: bool) -> None:
+def test_names_that_fit_a_pattern_are_protected_from_the_beginning(
+    registry: Registry, ref: str, protected: bool
+) -> None:
     assert registry.report(ref=ref)[1].protected is protected
     name = registry.environments.put("release-9", {}, registry.stamp())
     assert name.protected
@@ -119,7 +148,9 @@ def test_names_that_fit_a_pattern_are_protected_from_the_beginning(registry: Reg
 # ── more builds ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_newer_build_is_one_write_and_one_look_at_the_registry_for_those_that_reported_nothing(registry: Registry) -> None:
+def test_a_newer_build_is_one_write_and_one_look_at_the_registry_for_those_that_reported_nothing(
+    registry: Registry,
+) -> None:
     registry.report()
     registry.store.writes, registry.images.asked = 0, []
     assert registry.report(version="sha-2")[0] is BuildResult.ACCEPTED
@@ -127,7 +158,12 @@ def test_a_newer_build_is_one_write_and_one_look_at_the_registry_for_those_that_
     assert registry.store.writes == 2
     others = {(r, "app-test") for r in ("tyk-analytics", "tyk-docs")}
     assert registry.images.asked == [others | {("tyk-pump", "app-test")}, others]
-    assert registry.versions() == {"tyk": "sha-2", "tyk-analytics": "master", "tyk-pump": "p-1", "tyk-docs": "master"}
+    assert registry.versions() == {
+        "tyk": "sha-2",
+        "tyk-analytics": "master",
+        "tyk-pump": "p-1",
+        "tyk-docs": "master",
+    }
 
 
 def test_with_a_newer_build_others_get_what_their_registries_hold_now(registry: Registry) -> None:
@@ -151,7 +187,9 @@ def test_a_registry_that_does_not_answer_does_not_hold_up_a_newer_build(registry
     assert [line["reason"] for line in lines if line["event"] == "fallbacks.kept"] == ["throttled"]
 
 
-def test_what_is_retired_does_not_come_back_with_a_newer_build_of_another(registry: Registry) -> None:
+def test_what_is_retired_does_not_come_back_with_a_newer_build_of_another(
+    registry: Registry,
+) -> None:
     registry.images.push("tyk-pump", "app-test")
     registry.report("tyk-pump", "p-1")
     registry.report("tyk", "sha-1")
@@ -165,7 +203,9 @@ def test_what_is_retired_while_a_build_is_looked_at_stays_retired(registry: Regi
     registry.report("tyk-pump", "p-1")
     registry.report("tyk", "sha-1")
     registry.images.push("tyk-analytics", "app-test")
-    registry.store.meddling = [lambda: registry.environments.retire("app-test", "tyk-pump", registry.stamp())]
+    registry.store.meddling = [
+        lambda: registry.environments.retire("app-test", "tyk-pump", registry.stamp())
+    ]
     _, environment = registry.report("tyk", "sha-2")
     assert environment.versions["tyk-pump"] == RepositoryVersion("main", Source.DEFAULT)
     assert environment.versions["tyk-analytics"] == RepositoryVersion("app-test", Source.BRANCH)
@@ -194,24 +234,39 @@ def test_a_build_that_says_nothing_new_changes_nothing(registry: Registry, phase
     assert registry.store.read("app-test") == before
 
 
-def test_a_build_that_says_nothing_new_makes_a_failed_environment_due_now(registry: Registry) -> None:
+def test_a_build_that_says_nothing_new_makes_a_failed_environment_due_now(
+    registry: Registry,
+) -> None:
     bring(registry, Phase.FAILED)
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms), NoWorkAvailable)
+    assert isinstance(
+        registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms), NoWorkAvailable
+    )
     receipt, environment = registry.report()
-    assert (receipt, environment.due_ms, environment.generation) == (BuildResult.RETRIED, registry.now_ms, 1)
+    assert (receipt, environment.due_ms, environment.generation) == (
+        BuildResult.RETRIED,
+        registry.now_ms,
+        1,
+    )
     assert claim(registry).name == "app-test"
 
 
 @pytest.mark.parametrize(
     ("sequence", "receipt"),
-    [(5, BuildResult.RETRIED), (6, BuildResult.RETRIED), (None, BuildResult.RETRIED), (4, BuildResult.DUPLICATE)],
+    [
+        (5, BuildResult.RETRIED),
+        (6, BuildResult.RETRIED),
+        (None, BuildResult.RETRIED),
+        (4, BuildResult.DUPLICATE),
+    ],
 )
 def test_the_newest_build_of_a_failed_environment_is_tried_again_when_its_job_is(
     registry: Registry, sequence: int | None, receipt: BuildResult
 ) -> None:
     registry.report(sequence=5)
     claimed = claim(registry)
-    registry.leases.failed("app-test", Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms))
+    registry.leases.failed(
+        "app-test", Fence("w", claimed.epoch), Failure("terraform", "no", registry.now_ms)
+    )
     assert registry.report(sequence=sequence)[0] is receipt
 
 
@@ -219,7 +274,10 @@ def test_a_newer_sequence_of_the_same_version_is_remembered(registry: Registry) 
     registry.report(version="sha-1", sequence=5)
     assert registry.report(version="sha-1", sequence=8)[0] is BuildResult.DUPLICATE
     assert registry.report(version="sha-0", sequence=7)[0] is BuildResult.STALE
-    assert (registry.versions()["tyk"], registry.environments.get("app-test").generation) == ("sha-1", 1)
+    assert (registry.versions()["tyk"], registry.environments.get("app-test").generation) == (
+        "sha-1",
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,16 +301,22 @@ def test_replays_and_older_builds_change_nothing_and_say_so(
 
 
 @pytest.mark.parametrize("sequence", [None, 5, 4])
-def test_a_build_delivered_twice_is_one_write_the_second_time_too(registry: Registry, sequence: int | None) -> None:
+def test_a_build_delivered_twice_is_one_write_the_second_time_too(
+    registry: Registry, sequence: int | None
+) -> None:
     registry.report(sequence=5)
     registry.store.writes = 0
     registry.report(sequence=sequence)
     assert (registry.store.writes, len(registry.images.asked)) == (1, 1)
 
 
-def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(registry: Registry) -> None:
+def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(
+    registry: Registry,
+) -> None:
     registry.report(ref="integration/app-test")
-    with pytest.raises(Conflict, match="tyk already has 'integration/app-test' in environment app-test") as refused:
+    with pytest.raises(
+        Conflict, match="tyk already has 'integration/app-test' in environment app-test"
+    ) as refused:
         registry.report(version="sha-2", ref="feature/app-test")
     assert "feature/app-test" in (refused.value.hint or "")
     with pytest.raises(Conflict):
@@ -260,7 +324,9 @@ def test_a_second_ref_of_the_same_repository_is_a_conflict_that_names_the_first(
     assert registry.versions()["tyk"] == "sha-1"
 
 
-def test_the_same_branch_of_another_repository_may_have_another_full_ref(registry: Registry) -> None:
+def test_the_same_branch_of_another_repository_may_have_another_full_ref(
+    registry: Registry,
+) -> None:
     registry.report(ref="integration/app-test")
     assert registry.report("tyk-pump", "p-1", ref="app-test")[0] is BuildResult.ACCEPTED
 
@@ -276,7 +342,11 @@ def test_a_second_ref_is_welcome_once_the_first_ones_part_is_retired(registry: R
 def test_a_build_revives_what_is_deleted_or_being_reaped(registry: Registry, phase: Phase) -> None:
     bring(registry, phase)
     receipt, environment = registry.report(version="sha-2")
-    assert (receipt, environment.want, environment.incarnation) == (BuildResult.ACCEPTED, Want.UP, "incarnation-1")
+    assert (receipt, environment.want, environment.incarnation) == (
+        BuildResult.ACCEPTED,
+        Want.UP,
+        "incarnation-1",
+    )
 
 
 def test_even_the_same_build_revives_what_is_deleted(registry: Registry) -> None:
@@ -293,7 +363,9 @@ def test_an_older_build_does_not_revive(registry: Registry) -> None:
     assert registry.phase() is Phase.DELETING
 
 
-def test_a_build_for_a_tombstone_starts_a_new_incarnation_that_keeps_the_sequences(registry: Registry) -> None:
+def test_a_build_for_a_tombstone_starts_a_new_incarnation_that_keeps_the_sequences(
+    registry: Registry,
+) -> None:
     registry.report(sequence=5)
     registry.report("tyk-pump", "p-7", sequence=7)
     finish(registry, claim(registry))
@@ -308,7 +380,12 @@ def test_a_build_for_a_tombstone_starts_a_new_incarnation_that_keeps_the_sequenc
         "incarnation-2",
         Phase.PENDING,
     )
-    assert registry.versions() == {"tyk": "sha-6", "tyk-analytics": "master", "tyk-pump": "main", "tyk-docs": "master"}
+    assert registry.versions() == {
+        "tyk": "sha-6",
+        "tyk-analytics": "master",
+        "tyk-pump": "main",
+        "tyk-docs": "master",
+    }
     assert registry.report("tyk-pump", "p-6", sequence=6)[0] is BuildResult.STALE
     assert registry.report("tyk-pump", "p-8", sequence=8)[0] is BuildResult.ACCEPTED
 
@@ -405,7 +482,12 @@ def test_put_replaces_everything_that_was_reported(registry: Registry) -> None:
     registry.report("tyk-pump", "p-1")
     environment = registry.environments.put("app-test", {"tyk-analytics": "a-1"}, registry.stamp())
     assert environment.reported == {"tyk-analytics"}
-    assert registry.versions() == {"tyk": "master", "tyk-analytics": "a-1", "tyk-pump": "main", "tyk-docs": "master"}
+    assert registry.versions() == {
+        "tyk": "master",
+        "tyk-analytics": "a-1",
+        "tyk-pump": "main",
+        "tyk-docs": "master",
+    }
     assert (environment.generation, environment.sequences) == (3, {"tyk": 4})
     assert registry.report(version="sha-2", ref="other/app-test")[0] is BuildResult.ACCEPTED
 
@@ -428,7 +510,9 @@ def test_patch_merges_in_one_write(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("asked", ["nowhere", "App-Test-Gone"])
-def test_patch_and_get_and_delete_of_what_is_not_there_name_it_as_it_was_asked_for(registry: Registry, asked: str) -> None:
+def test_patch_and_get_and_delete_of_what_is_not_there_name_it_as_it_was_asked_for(
+    registry: Registry, asked: str
+) -> None:
     environments = registry.environments
     attempts: list[Callable[[], object]] = [
         lambda: environments.patch(asked, {"tyk": "x"}, registry.stamp()),
@@ -462,11 +546,15 @@ def test_a_tombstone_is_not_found_but_can_be_inspected(registry: Registry) -> No
 
 
 @pytest.mark.parametrize("change", ["put", "patch"])
-def test_versions_of_unknown_repositories_are_refused_and_nothing_changed(registry: Registry, change: str) -> None:
+def test_versions_of_unknown_repositories_are_refused_and_nothing_changed(
+    registry: Registry, change: str
+) -> None:
     registry.report()
     before = registry.store.read("app-test")
     with pytest.raises(InvalidInput, match="unknown"):
-        getattr(registry.environments, change)("app-test", {"tyk": "x", "unknown": "y"}, registry.stamp())
+        getattr(registry.environments, change)(
+            "app-test", {"tyk": "x", "unknown": "y"}, registry.stamp()
+        )
     assert registry.store.read("app-test") == before
 
 
@@ -474,7 +562,14 @@ def test_versions_of_unknown_repositories_are_refused_and_nothing_changed(regist
 
 
 @pytest.mark.parametrize(
-    "asked", ["release-310", "release-3.1.0", "Release-3.1.0", "refs/heads/release-3.1.0", "refs%2Fheads%2Frelease-3.1.0"]
+    "asked",
+    [
+        "release-310",
+        "release-3.1.0",
+        "Release-3.1.0",
+        "refs/heads/release-3.1.0",
+        "refs%2Fheads%2Frelease-3.1.0",
+    ],
 )
 def test_an_environment_is_found_by_its_name_and_by_its_ref(registry: Registry, asked: str) -> None:
     registry.report(ref="release-3.1.0")
@@ -499,7 +594,9 @@ def test_a_name_that_only_looks_marked_is_mapped_like_a_ref(registry: Registry) 
 # ── deletion and retirement ───────────────────────────────────────────────────────────────────────
 
 
-def test_a_deletion_is_due_after_the_grace_and_a_second_one_does_not_prolong_it(registry: Registry) -> None:
+def test_a_deletion_is_due_after_the_grace_and_a_second_one_does_not_prolong_it(
+    registry: Registry,
+) -> None:
     bring(registry, Phase.READY)
     registry.environments.delete("app-test", registry.stamp())
     due = registry.now_ms + GRACE_MS
@@ -541,7 +638,9 @@ def test_with_the_last_part_the_environment_is_deleted_after_its_grace(registry:
     assert registry.environments.get("app-test").generation == environment.generation
 
 
-def test_a_repository_without_a_reported_version_may_not_retire_anything(registry: Registry) -> None:
+def test_a_repository_without_a_reported_version_may_not_retire_anything(
+    registry: Registry,
+) -> None:
     registry.images.push("tyk-pump", "app-test")
     registry.report("tyk", "sha-1")
     for repository in ("tyk-pump", "tyk-analytics"):
@@ -550,18 +649,28 @@ def test_a_repository_without_a_reported_version_may_not_retire_anything(registr
     assert registry.phase() is Phase.PENDING
 
 
-@pytest.mark.parametrize("ref", ["refs/heads/hotfix/x", "hotfix/x", "hotfix%2Fx", "refs%2Fheads%2Fhotfix%2Fx", "refs/heads/x"])
-def test_the_deletion_of_a_branch_that_was_refused_leaves_the_one_that_has_the_name_alone(registry: Registry, ref: str) -> None:
+@pytest.mark.parametrize(
+    "ref",
+    ["refs/heads/hotfix/x", "hotfix/x", "hotfix%2Fx", "refs%2Fheads%2Fhotfix%2Fx", "refs/heads/x"],
+)
+def test_the_deletion_of_a_branch_that_was_refused_leaves_the_one_that_has_the_name_alone(
+    registry: Registry, ref: str
+) -> None:
     registry.report(ref="refs/heads/feature/x")
     with pytest.raises(Conflict):
         registry.report(version="sha-2", ref="hotfix/x")
-    with pytest.raises(TrustError, match=r"tyk has no reported version of '(hotfix/)?x' in x: what it has is of 'feature/x'"):
+    with pytest.raises(
+        TrustError,
+        match=r"tyk has no reported version of '(hotfix/)?x' in x: what it has is of 'feature/x'",
+    ):
         registry.environments.retire(ref, "tyk", registry.stamp())
     assert registry.environments.get("x").want is Want.UP
 
 
 @pytest.mark.parametrize("ref", ["x", "feature/x", "refs/heads/feature/x", "feature%2Fx"])
-def test_a_branch_is_retired_by_its_ref_or_by_the_environments_name(registry: Registry, ref: str) -> None:
+def test_a_branch_is_retired_by_its_ref_or_by_the_environments_name(
+    registry: Registry, ref: str
+) -> None:
     registry.report(ref="refs/heads/feature/x")
     registry.environments.retire(ref, "tyk", registry.stamp())
     assert registry.environments.get("x").want is Want.GONE
@@ -576,16 +685,27 @@ def test_what_was_set_without_a_ref_is_retired_by_any(registry: Registry) -> Non
 # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_protection_can_be_given_and_taken_and_the_same_again_changes_nothing(registry: Registry) -> None:
+def test_protection_can_be_given_and_taken_and_the_same_again_changes_nothing(
+    registry: Registry,
+) -> None:
     registry.report()
-    assert registry.environments.protect("app-test", protected=True, stamp=registry.stamp()).protected
+    assert registry.environments.protect(
+        "app-test", protected=True, stamp=registry.stamp()
+    ).protected
     revision = registry.environments.get("app-test").revision
-    assert registry.environments.protect("app-test", protected=True, stamp=registry.stamp()).revision == revision
-    assert not registry.environments.protect("app-test", protected=False, stamp=registry.stamp()).protected
+    assert (
+        registry.environments.protect("app-test", protected=True, stamp=registry.stamp()).revision
+        == revision
+    )
+    assert not registry.environments.protect(
+        "app-test", protected=False, stamp=registry.stamp()
+    ).protected
 
 
 @pytest.mark.parametrize("phase", [Phase.DELETING, Phase.REAPING])
-def test_what_is_deleted_can_be_neither_protected_nor_redeployed(registry: Registry, phase: Phase) -> None:
+def test_what_is_deleted_can_be_neither_protected_nor_redeployed(
+    registry: Registry, phase: Phase
+) -> None:
     bring(registry, phase)
     with pytest.raises(Conflict, match="app-test is deleted"):
         registry.environments.protect("app-test", protected=True, stamp=registry.stamp())
@@ -600,7 +720,12 @@ def test_a_redeployment_marks_one_component_or_all(registry: Registry) -> None:
     registry.now_ms += 1
     registry.environments.redeploy("app-test", None, registry.stamp())
     assert set(registry.environments.get("app-test").redeploys.values()) == {str(registry.now_ms)}
-    assert set(registry.environments.get("app-test").redeploys) == {"tyk", "tyk-analytics", "tyk-pump", "redis"}
+    assert set(registry.environments.get("app-test").redeploys) == {
+        "tyk",
+        "tyk-analytics",
+        "tyk-pump",
+        "redis",
+    }
     assert registry.phase() is Phase.PENDING
     with pytest.raises(InvalidInput, match="there is no component 'tyk-docs'"):
         registry.environments.redeploy("app-test", "tyk-docs", registry.stamp())
@@ -612,13 +737,21 @@ def test_a_redeployment_that_is_sent_again_rolls_over_once(registry: Registry) -
     registry.now_ms += 1
     again = registry.environments.redeploy("app-test", None, registry.stamp(), "m-1")
     assert (again.generation, again.revision) == (first.generation, first.revision)
-    assert registry.environments.redeploy("app-test", None, registry.stamp(), "m-2").generation == first.generation + 1
-    assert registry.environments.redeploy("app-test", "tyk", registry.stamp(), "m-3").generation == first.generation + 2
+    assert (
+        registry.environments.redeploy("app-test", None, registry.stamp(), "m-2").generation
+        == first.generation + 1
+    )
+    assert (
+        registry.environments.redeploy("app-test", "tyk", registry.stamp(), "m-3").generation
+        == first.generation + 2
+    )
     again = registry.environments.redeploy("app-test", None, registry.stamp(), "m-3")
     assert (again.generation, set(again.redeploys.values())) == (first.generation + 3, {"m-3"})
 
 
-def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_system(registry: Registry) -> None:
+def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_system(
+    registry: Registry,
+) -> None:
     bring(registry, Phase.GONE)
     registry.report(ref="b")
     registry.store.put({"name": "c", "state": "new", "tyk": "x"})
@@ -639,7 +772,9 @@ def test_a_row_that_somebody_broke_is_named_and_hides_no_other(registry: Registr
     assert part.unreadable == ["a"]
 
 
-def test_a_second_ref_is_refused_also_where_the_first_version_came_without_one(registry: Registry) -> None:
+def test_a_second_ref_is_refused_also_where_the_first_version_came_without_one(
+    registry: Registry,
+) -> None:
     registry.environments.put("app-test", {"tyk": "sha-1"}, registry.stamp())
     registry.report(version="sha-1", ref="feature/app-test")
     assert registry.environments.get("app-test").versions["tyk"].ref == "feature/app-test"
@@ -687,5 +822,7 @@ def test_a_tombstones_end_lets_old_sequences_go(registry: Registry) -> None:
     registry.environments.delete("app-test", registry.stamp())
     registry.now_ms += GRACE_MS
     gone = finish(registry, claim(registry, Work.REAP), Work.REAP)
-    assert (registry.store.read("app-test") or {})["expire_at"] * 1000 >= registry.now_ms + TOMBSTONE_MS - 1000
+    assert (registry.store.read("app-test") or {})[
+        "expire_at"
+    ] * 1000 >= registry.now_ms + TOMBSTONE_MS - 1000
     assert gone.sequences == {"tyk": 9}

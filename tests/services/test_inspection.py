@@ -20,7 +20,12 @@ from tests.fakes.terraform import FakeTerraform
 NAME = "app-test"
 CATALOGUE = Catalogue(
     {
-        "pump": Component(name="pump", repository="tyk-pump", config_path="/conf", templates={"pump.conf": "env {{ env }}\n"}),
+        "pump": Component(
+            name="pump",
+            repository="tyk-pump",
+            config_path="/conf",
+            templates={"pump.conf": "env {{ env }}\n"},
+        ),
         "redis": Component(name="redis", image="redis:7"),
         "tyk": Component(name="tyk", repository="tyk", port=8080, config_path="/conf"),
     }
@@ -34,13 +39,19 @@ class World:
     """A config root on disk, a registry, and what was told."""
 
     path: Path
-    images: FakeImages = field(default_factory=lambda: FakeImages(("tyk", "new"), ("tyk-pump", "master")))
+    images: FakeImages = field(
+        default_factory=lambda: FakeImages(("tyk", "new"), ("tyk-pump", "master"))
+    )
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tree = ConfigTree(self.path)
         self.inspector = StackInspector(
-            catalogue=CATALOGUE, platform=FakePlatform(), images=self.images, root=self.tree, tell=self.told.append
+            catalogue=CATALOGUE,
+            platform=FakePlatform(),
+            images=self.images,
+            root=self.tree,
+            tell=self.told.append,
         )
 
     def sower(self) -> Sower:
@@ -63,7 +74,11 @@ class World:
     @property
     def files(self) -> dict[str, bytes | None]:
         """Everything below the root."""
-        found = [Path(where) / name for where, folders, files in os.walk(self.path) for name in [*folders, *files]]
+        found = [
+            Path(where) / name
+            for where, folders, files in os.walk(self.path)
+            for name in [*folders, *files]
+        ]
         return {str(p): p.read_bytes() if p.is_file() else None for p in found}
 
 
@@ -91,7 +106,9 @@ def test_looking_writes_nothing(world: World) -> None:
 def test_an_environment_without_config_files_has_no_hashes_and_gets_no_folder(world: World) -> None:
     before = world.files
     assert "gromit.config" not in world.labels("tyk")
-    assert world.told == ["no config files of app-test yet, so labelled without their hash: pump, tyk"]
+    assert world.told == [
+        "no config files of app-test yet, so labelled without their hash: pump, tyk"
+    ]
     assert world.files == before
 
 
@@ -122,4 +139,6 @@ def test_a_missing_image_has_no_digest_and_is_told_of(world: World) -> None:
     assert inputs.image.endswith("/tyk:pruned")
     assert inputs.labels["gromit.version"] == "pruned"
     assert "gromit.digest" not in inputs.labels
-    assert world.told == ["there is no image tyk:pruned in the registry: its component is labelled without a digest"]
+    assert world.told == [
+        "there is no image tyk:pruned in the registry: its component is labelled without a digest"
+    ]

@@ -17,7 +17,9 @@ def registry() -> Registry:
     return Registry()
 
 
-def claimed(registry: Registry, holder: str = "w1", nonce: str = "n1", kind: Work = Work.SOW) -> Environment:
+def claimed(
+    registry: Registry, holder: str = "w1", nonce: str = "n1", kind: Work = Work.SOW
+) -> Environment:
     found = registry.leases.claim(kind, Claimant(holder, nonce), registry.now_ms)
     assert isinstance(found, Environment)
     return found
@@ -41,7 +43,9 @@ def test_the_work_that_is_due_longest_is_claimed_first(registry: Registry) -> No
         registry.now_ms += 1
     names = [claimed(registry, nonce=str(i)).name for i in range(3)]
     assert names == ["c", "a", "b"]
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n9"), registry.now_ms), NoWorkAvailable)
+    assert isinstance(
+        registry.leases.claim(Work.SOW, Claimant("w1", "n9"), registry.now_ms), NoWorkAvailable
+    )
 
 
 def test_each_kind_of_work_is_for_its_own_workers(registry: Registry) -> None:
@@ -54,10 +58,14 @@ def test_each_kind_of_work_is_for_its_own_workers(registry: Registry) -> None:
 
 
 def test_without_work_it_is_said_when_there_will_be_some(registry: Registry) -> None:
-    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(None)
+    assert registry.leases.claim(
+        Work.REAP, Claimant("w1", "n1"), registry.now_ms
+    ) == NoWorkAvailable(None)
     registry.report()
     registry.environments.delete("app-test", registry.stamp())
-    assert registry.leases.claim(Work.REAP, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(registry.now_ms + GRACE_MS)
+    assert registry.leases.claim(
+        Work.REAP, Claimant("w1", "n1"), registry.now_ms
+    ) == NoWorkAvailable(registry.now_ms + GRACE_MS)
 
 
 def test_a_claim_tells_what_to_make_and_how_long_it_holds(registry: Registry) -> None:
@@ -65,7 +73,12 @@ def test_a_claim_tells_what_to_make_and_how_long_it_holds(registry: Registry) ->
     registry.report(version="sha-2")
     lease = claimed(registry, "w7", "n7").lease
     assert lease is not None
-    assert (lease.holder, lease.claim_id, lease.claimed, lease.until_ms) == ("w7", "n7", 2, registry.now_ms + TTL_MS)
+    assert (lease.holder, lease.claim_id, lease.claimed, lease.until_ms) == (
+        "w7",
+        "n7",
+        2,
+        registry.now_ms + TTL_MS,
+    )
 
 
 def test_who_loses_a_race_gets_the_next_environment(registry: Registry) -> None:
@@ -86,7 +99,9 @@ def test_who_loses_every_race_gets_nothing(registry: Registry) -> None:
             claimed(registry, "w2", f"other-{i}")
 
     registry.store.meddling = [all_taken]
-    assert registry.leases.claim(Work.SOW, Claimant("w1", "n1"), registry.now_ms) == NoWorkAvailable(None)
+    assert registry.leases.claim(
+        Work.SOW, Claimant("w1", "n1"), registry.now_ms
+    ) == NoWorkAvailable(None)
 
 
 def test_a_claim_sent_again_is_the_same_claim(registry: Registry) -> None:
@@ -107,7 +122,9 @@ def test_a_claim_sent_again_within_its_own_race_is_the_same_claim(registry: Regi
     assert claimed(registry) == first[0]
 
 
-def test_a_claim_sent_again_after_somebody_else_took_it_over_is_a_new_one(registry: Registry) -> None:
+def test_a_claim_sent_again_after_somebody_else_took_it_over_is_a_new_one(
+    registry: Registry,
+) -> None:
     registry.report(ref="a")
     registry.now_ms += 1
     registry.report(ref="b")
@@ -136,7 +153,11 @@ def test_a_renewed_claim_holds_on_and_tells_what_is_wanted_by_now(registry: Regi
     registry.now_ms += TTL_MS
     renewed = registry.leases.renew("app-test", fence, registry.now_ms)
     assert renewed.lease is not None
-    assert (renewed.lease.until_ms, renewed.lease.claimed, renewed.generation) == (registry.now_ms + TTL_MS, 1, 2)
+    assert (renewed.lease.until_ms, renewed.lease.claimed, renewed.generation) == (
+        registry.now_ms + TTL_MS,
+        1,
+        2,
+    )
     assert len(registry.announcer.heard) == heard
 
 
@@ -145,7 +166,9 @@ def test_a_claim_that_is_over_but_nobody_elses_can_be_renewed(registry: Registry
     fence = fence_of(claimed(registry))
     registry.now_ms += 10 * TTL_MS
     registry.leases.renew("app-test", fence, registry.now_ms)
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms), NoWorkAvailable)
+    assert isinstance(
+        registry.leases.claim(Work.SOW, Claimant("w2", "n2"), registry.now_ms), NoWorkAvailable
+    )
 
 
 def test_work_that_was_given_back_is_due_at_once(registry: Registry) -> None:
@@ -165,7 +188,9 @@ REPORTS: dict[str, Report] = {
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_who_lost_his_claim_is_told_who_holds_it_and_changes_nothing(registry: Registry, name: str) -> None:
+def test_who_lost_his_claim_is_told_who_holds_it_and_changes_nothing(
+    registry: Registry, name: str
+) -> None:
     registry.report()
     fence = fence_of(claimed(registry))
     registry.now_ms += TTL_MS + 1
@@ -191,7 +216,9 @@ def test_a_claim_that_never_was_is_refused(registry: Registry, name: str) -> Non
 
 def test_what_was_made_runs_and_its_hash_is_for_the_next_claim(registry: Registry) -> None:
     registry.report()
-    done = registry.leases.sown("app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp())
+    done = registry.leases.sown(
+        "app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp()
+    )
     assert done.phase(registry.now_ms) is Phase.READY
     registry.environments.redeploy("app-test", "tyk", registry.stamp())
     assert claimed(registry, "w2", "n2").trusted_hash == "h1"
@@ -213,7 +240,9 @@ def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Reg
     fence = fence_of(claimed(registry))
     registry.environments.delete("app-test", registry.stamp())
     registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
-    assert isinstance(registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), NoWorkAvailable)
+    assert isinstance(
+        registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), NoWorkAvailable
+    )
     registry.now_ms += GRACE_MS
     reaping = claimed(registry, nonce="n3", kind=Work.REAP)
     gone = registry.leases.reaped("app-test", fence_of(reaping), "n3", registry.stamp())
@@ -273,7 +302,9 @@ def test_a_failure_sent_again_is_counted_once(registry: Registry, newer: bool) -
 
 
 @pytest.mark.parametrize("name", ["renew", "release", "sown", "reaped"])
-def test_after_a_failure_nothing_else_is_taken_for_that_claim(registry: Registry, name: str) -> None:
+def test_after_a_failure_nothing_else_is_taken_for_that_claim(
+    registry: Registry, name: str
+) -> None:
     registry.report()
     fence = fence_of(claimed(registry))
     fail(registry, fence)
@@ -294,13 +325,18 @@ def test_an_outcome_that_meets_a_build_is_recorded_all_the_same(registry: Regist
     registry.report()
     fence = fence_of(claimed(registry))
     registry.store.meddling = [lambda: registry.report(version="sha-2")]
-    assert registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()).phase(registry.now_ms) is Phase.PENDING
+    assert (
+        registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()).phase(registry.now_ms)
+        is Phase.PENDING
+    )
     fence = fence_of(claimed(registry, nonce="n2"))
     registry.store.meddling = [lambda: registry.report(version="sha-3")]
     assert fail(registry, fence).phase(registry.now_ms) is Phase.PENDING
 
 
-def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a_success(registry: Registry) -> None:
+def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a_success(
+    registry: Registry,
+) -> None:
     registry.report()
     pauses = []
     for i in range(6):
@@ -308,7 +344,9 @@ def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a
         pauses.append(failed.due_ms - registry.now_ms)
         registry.now_ms = failed.due_ms
     assert pauses == [RETRY_MS, 2 * RETRY_MS, 4 * RETRY_MS, *[RETRY_MAX_MS] * 3]
-    registry.leases.sown("app-test", fence_of(claimed(registry, nonce="ok")), "ok", "h", registry.stamp())
+    registry.leases.sown(
+        "app-test", fence_of(claimed(registry, nonce="ok")), "ok", "h", registry.stamp()
+    )
     registry.environments.redeploy("app-test", None, registry.stamp())
     failed = fail(registry, fence_of(claimed(registry, nonce="again")))
     assert (failed.attempts, failed.due_ms - registry.now_ms) == (1, RETRY_MS)
@@ -329,6 +367,8 @@ def test_a_failing_environment_does_not_hold_up_another(registry: Registry) -> N
 
 
 def test_a_row_that_is_no_environment_is_never_claimed(registry: Registry) -> None:
-    registry.store.write("odd", RowWrite(conditions=(NotExists("name"),), sets={"work": "sow", "due": 1}))
+    registry.store.write(
+        "odd", RowWrite(conditions=(NotExists("name"),), sets={"work": "sow", "due": 1})
+    )
     registry.report()
     assert claimed(registry).name == "app-test"

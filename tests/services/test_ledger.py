@@ -24,21 +24,36 @@ def test_an_accepted_write_is_announced_and_a_refused_one_is_not() -> None:
 
 
 def with_a_full_history(store: MeddledStore) -> None:
-    store.put({**born(), "events": [{"at": i, "actor": "a", "kind": "k", "text": str(i)} for i in range(HISTORY_MAX)]})
+    store.put(
+        {
+            **born(),
+            "events": [
+                {"at": i, "actor": "a", "kind": "k", "text": str(i)} for i in range(HISTORY_MAX)
+            ],
+        }
+    )
 
 
 def test_a_full_history_is_cut_and_the_write_carried_out() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
-    outcome = Ledger(store, announcer).write(NAME, wanted.report(build(version="sha-2"), stamp()), "build")
+    outcome = Ledger(store, announcer).write(
+        NAME, wanted.report(build(version="sha-2"), stamp()), "build"
+    )
     assert isinstance(outcome, WriteAccepted)
     events = outcome.row["events"]
-    assert (len(events), events[0]["text"], events[-1]["kind"]) == (HISTORY_KEPT + 1, str(HISTORY_MAX - HISTORY_KEPT), "build")
+    assert (len(events), events[0]["text"], events[-1]["kind"]) == (
+        HISTORY_KEPT + 1,
+        str(HISTORY_MAX - HISTORY_KEPT),
+        "build",
+    )
     assert announcer.heard == [(NAME, "build")]
     assert store.writes == 3
 
 
-def test_a_write_that_is_refused_for_another_reason_stays_refused_when_the_history_is_full() -> None:
+def test_a_write_that_is_refused_for_another_reason_stays_refused_when_the_history_is_full() -> (
+    None
+):
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
     outcome = Ledger(store, announcer).write(NAME, wanted.report(build(), stamp()), "build")
@@ -51,7 +66,9 @@ def test_a_history_that_others_fill_again_and_again_is_a_passing_trouble() -> No
     with_a_full_history(store)
     store.meddling = [lambda: with_a_full_history(store)] * (2 * ATTEMPTS)
     with pytest.raises(Temporary, match=f"{NAME} is being changed"):
-        Ledger(store, FakeAnnouncer()).write(NAME, wanted.report(build(version="sha-2"), stamp()), "build")
+        Ledger(store, FakeAnnouncer()).write(
+            NAME, wanted.report(build(version="sha-2"), stamp()), "build"
+        )
 
 
 def test_no_history_grows_beyond_its_bound_however_much_happens() -> None:

@@ -31,7 +31,10 @@ FLAT = (
     {"name": "old", "state": "deleted", "tyk": "sha-2"},
     {"name": "Odd", "state": "new"},
 )
-RECORDS = tuple(RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"})) for e in ("app", "old", "Odd".lower(), "nobody"))
+RECORDS = tuple(
+    RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"}))
+    for e in ("app", "old", "Odd".lower(), "nobody")
+)
 
 
 class Interrupted(MemoryStore):
@@ -94,21 +97,31 @@ def test_a_dry_run_says_everything_and_changes_nothing() -> None:
         ("record", f"tyk.odd.{DOMAIN}"): "left alone",
         ("record", f"tyk.nobody.{DOMAIN}"): "left alone",
     }
-    assert (world.rows, world.zone.records(), world.zone.batches, world.store.writes) == (before, records, 0, 0)
+    assert (world.rows, world.zone.records(), world.zone.batches, world.store.writes) == (
+        before,
+        records,
+        0,
+        0,
+    )
 
 
 def test_everything_is_done_once() -> None:
     world = World()
     assert world.zone is not None
     said = told(world.run())
-    assert {action for (what, _), action in said.items() if what == "row"} == {"converted", "left alone"}
+    assert {action for (what, _), action in said.items() if what == "row"} == {
+        "converted",
+        "left alone",
+    }
     environments = {name: parse_environment(world.rows[name]) for name in ("app", "master", "old")}
     assert len({e.incarnation for e in environments.values()}) == 3
     assert [name for name, e in environments.items() if e.protected] == ["master"]
     assert world.rows["Odd"] == FLAT[3]
     marks = {r for r in world.zone.records() if r.type == "TXT"}
     assert marks == {owner_record("app", DOMAIN), owner_record("old", DOMAIN)}
-    assert {r for r in world.zone.records() if r.type == "A"} == set(RECORDS), "the records themselves stay as they are"
+    assert {r for r in world.zone.records() if r.type == "A"} == set(RECORDS), (
+        "the records themselves stay as they are"
+    )
 
     rows, writes, batches = dict(world.rows), world.store.writes, world.zone.batches
     assert set(told(world.run()).values()) == {"left alone"}
@@ -124,7 +137,9 @@ def test_everything_is_done_once() -> None:
     ],
     ids=["state", "version", "repository"],
 )
-def test_a_change_by_the_earlier_system_in_the_middle_is_noticed_and_not_lost(change: Mapping[str, str]) -> None:
+def test_a_change_by_the_earlier_system_in_the_middle_is_noticed_and_not_lost(
+    change: Mapping[str, str],
+) -> None:
     world = World()
     world.store.before_write = lambda name: world.store.put(change) if name == "app" else None
     with pytest.raises(Conflict, match="the row of app has changed during the migration") as caught:

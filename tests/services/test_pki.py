@@ -22,7 +22,12 @@ from structlog.testing import capture_logs
 
 from gromit.adapters.security import ca_key
 from gromit.adapters.security.pki_files import DenyListFile, PkiFiles
-from gromit.core.security.certificates import CertificateAuthority, CertificateStatus, Key, LeafRequest
+from gromit.core.security.certificates import (
+    CertificateAuthority,
+    CertificateStatus,
+    Key,
+    LeafRequest,
+)
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, InvalidInput, NotFound, TrustError
 from gromit.services.pki import Pki, PkiInputs
@@ -79,7 +84,11 @@ def test_the_folder_and_all_keys_are_private(desk: Desk) -> None:
     desk.pki.issue(ALICE, "sesame")
     assert desk.folder.stat().st_mode & 0o777 == 0o700
     modes = {p.name: p.stat().st_mode & 0o777 for p in desk.folder.iterdir()}
-    assert {name for name, mode in modes.items() if mode & 0o077} == {"ca.pem", "alice.pem", "denylist"}
+    assert {name for name, mode in modes.items() if mode & 0o077} == {
+        "ca.pem",
+        "alice.pem",
+        "denylist",
+    }
     assert {"ca-key.pem", "alice-key.pem", "alice.p12", "index.json"} < set(modes)
 
 
@@ -157,7 +166,9 @@ class TestRenewal:
         desk.pki.renew(["serve"], force=True)
         after = x509.load_pem_x509_certificate((desk.folder / "serve.pem").read_bytes())
         san = x509.SubjectAlternativeName
-        assert before.extensions.get_extension_for_class(san) == after.extensions.get_extension_for_class(san)
+        assert before.extensions.get_extension_for_class(
+            san
+        ) == after.extensions.get_extension_for_class(san)
         assert before.public_key() != after.public_key()
         assert desk.pair_fits("serve")
 
@@ -188,7 +199,9 @@ class TestRenewal:
         bundle = pkcs12.load_pkcs12((desk.folder / "alice.p12").read_bytes(), b"open")
         assert bundle.cert is not None
         assert format(bundle.cert.certificate.serial_number, "x") == renewal.renewed.serial
-        assert [c.certificate for c in bundle.additional_certs] == [desk.files.authority().certificate]
+        assert [c.certificate for c in bundle.additional_certs] == [
+            desk.files.authority().certificate
+        ]
 
 
 class TestRevocation:
@@ -209,7 +222,10 @@ class TestRevocation:
         first = desk.pki.issue(ALICE).serial
         desk.pki.renew(["alice"], force=True)
         assert [line.serial for line in desk.pki.revoke(f"0x{first.upper()}")] == [first]
-        assert desk.states() == [("alice", CertificateStatus.REVOKED), ("alice", CertificateStatus.VALID)]
+        assert desk.states() == [
+            ("alice", CertificateStatus.REVOKED),
+            ("alice", CertificateStatus.VALID),
+        ]
 
     def test_twice_is_once(self, desk: Desk) -> None:
         desk.pki.issue(ALICE)
@@ -295,7 +311,9 @@ class TestCrashes:
         assert desk.pair_fits("alice")
         assert not list(desk.folder.glob("*.new"))
 
-    def test_a_certificate_whose_files_were_never_written_is_in_the_index_and_can_be_revoked(self, tmp_path: Path) -> None:
+    def test_a_certificate_whose_files_were_never_written_is_in_the_index_and_can_be_revoked(
+        self, tmp_path: Path
+    ) -> None:
         class Files(PkiFiles):
             def write_leaf(self, name: str, certificate: x509.Certificate, key: Key) -> None:
                 raise _Crash(name, certificate, key)
@@ -374,9 +392,13 @@ def office(tmp_path: Path, drawer: Drawer) -> Office:
     return Office(tmp_path / "certs", drawer.text)
 
 
-def test_an_empty_folder_is_filled_by_the_key_alone_and_never_holds_it(office: Office, tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_by_the_key_alone_and_never_holds_it(
+    office: Office, tmp_path: Path
+) -> None:
     assert office.ensure() == {"serve": "missing", "alice": "missing"}
-    assert (office.folder / "ca.pem").read_bytes() == (tmp_path / "workplace" / "ca.pem").read_bytes()
+    assert (office.folder / "ca.pem").read_bytes() == (
+        tmp_path / "workplace" / "ca.pem"
+    ).read_bytes()
     assert office.pair_fits("serve")
     assert not (office.folder / "ca-key.pem").exists()
     key = office.files.authority().key.private_numbers().private_value.to_bytes(32, "big")
@@ -401,7 +423,10 @@ def test_what_is_due_revoked_changed_or_gone_is_issued_again(office: Office) -> 
     assert office.ensure() == {"serve": "valid", "alice": "revoked"}
     more = replace(SERVE, sans=("127.0.0.1", "serve.internal"))
     assert office.ensure(more, ALICE) == {"serve": "changed", "alice": "valid"}
-    assert office.ensure(more, replace(ALICE, kind=Role.VIEWER)) == {"serve": "valid", "alice": "changed"}
+    assert office.ensure(more, replace(ALICE, kind=Role.VIEWER)) == {
+        "serve": "valid",
+        "alice": "changed",
+    }
     (office.folder / "serve-key.pem").unlink()
     assert office.ensure(more) == {"serve": "its files are gone"}
     assert office.pair_fits("serve")
@@ -411,14 +436,28 @@ def test_what_is_due_revoked_changed_or_gone_is_issued_again(office: Office) -> 
 
 def test_a_part_finds_its_own_keys_in_its_folder_and_nobody_elses(office: Office) -> None:
     office.pki.ensure(LEAVES, {"serve": "front"})
-    assert {p.name for p in (office.folder / "front").iterdir()} == {"serve.pem", "serve-key.pem", "ca.pem", "denylist"}
+    assert {p.name for p in (office.folder / "front").iterdir()} == {
+        "serve.pem",
+        "serve-key.pem",
+        "ca.pem",
+        "denylist",
+    }
     assert (office.folder / "front").stat().st_mode & 0o777 == 0o700
     assert {p.name for p in office.folder.glob("*-key.pem")} == {"alice-key.pem"}
     context = ssl.create_default_context(cafile=str(office.folder / "front" / "ca.pem"))
-    context.load_cert_chain(office.folder / "front" / "serve.pem", office.folder / "front" / "serve-key.pem")
-    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()}
-    assert [done.reason for done in office.pki.ensure(LEAVES, {"serve": "front"})] == ["valid", "valid"]
-    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()} == before
+    context.load_cert_chain(
+        office.folder / "front" / "serve.pem", office.folder / "front" / "serve-key.pem"
+    )
+    before = {
+        p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()
+    }
+    assert [done.reason for done in office.pki.ensure(LEAVES, {"serve": "front"})] == [
+        "valid",
+        "valid",
+    ]
+    assert {
+        p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (office.folder / "front").iterdir()
+    } == before
 
 
 def test_another_process_finds_where_a_part_has_its_files(office: Office, drawer: Drawer) -> None:
@@ -440,27 +479,39 @@ def test_another_process_finds_where_a_part_has_its_files(office: Office, drawer
     assert person.pki.folder_of("alice") == office.folder / "back"
 
 
-def test_files_move_when_their_part_gets_a_folder_and_nothing_is_issued_for_it(office: Office, drawer: Drawer) -> None:
+def test_files_move_when_their_part_gets_a_folder_and_nothing_is_issued_for_it(
+    office: Office, drawer: Drawer
+) -> None:
     office.ensure()
-    before = (office.folder / "serve.pem").read_bytes(), (office.folder / "serve-key.pem").read_bytes()
+    before = (
+        (office.folder / "serve.pem").read_bytes(),
+        (office.folder / "serve-key.pem").read_bytes(),
+    )
     (office.folder / "serve.p12").write_bytes(b"old")
     assert [done.reason for done in office.pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
     front = office.folder / "front"
     assert ((front / "serve.pem").read_bytes(), (front / "serve-key.pem").read_bytes()) == before
     assert (front / "serve.p12").read_bytes() == b"old"
     assert not list(office.folder.glob("serve*"))
-    (front / "serve.pem").rename(office.folder / "serve.pem")  # as a move that was cut short leaves it
+    (front / "serve.pem").rename(
+        office.folder / "serve.pem"
+    )  # as a move that was cut short leaves it
     again = Office(office.folder, drawer.text)
     assert [done.reason for done in again.pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
     assert (front / "serve.pem").read_bytes() == before[0]
 
 
-def test_a_crash_while_a_parts_certificate_is_written_is_finished(office: Office, drawer: Drawer) -> None:
+def test_a_crash_while_a_parts_certificate_is_written_is_finished(
+    office: Office, drawer: Drawer
+) -> None:
     office.pki.ensure([SERVE], {"serve": "front"})
     front = office.folder / "front"
     for file in ("serve-key.pem", "serve.pem"):
         (front / file).rename(front / f"{file}.new")
-    assert [done.reason for done in Office(office.folder, drawer.text).pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
+    assert [
+        done.reason
+        for done in Office(office.folder, drawer.text).pki.ensure([SERVE], {"serve": "front"})
+    ] == ["valid"]
     assert {p.name for p in front.iterdir()} == {"serve.pem", "serve-key.pem", "ca.pem", "denylist"}
 
 
@@ -472,7 +523,9 @@ def test_a_part_never_leaves_the_folder(office: Office, part: str) -> None:
     assert sorted(office.folder.parent.rglob("*")) == before
 
 
-def test_a_name_that_comes_twice_and_a_key_of_another_ca_are_refused(office: Office, tmp_path: Path) -> None:
+def test_a_name_that_comes_twice_and_a_key_of_another_ca_are_refused(
+    office: Office, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidInput, match="alice: asked for twice"):
         office.ensure(ALICE, SERVE, ALICE)
     office.ensure()

@@ -69,7 +69,11 @@ def world() -> World:
 
 def test_an_environment_goes_with_its_records_resources_state_and_config(world: World) -> None:
     world.run()
-    assert (world.retired, world.terraform.destroyed, world.terraform.locks) == ([NAME], [NAME], [LOCK])
+    assert (world.retired, world.terraform.destroyed, world.terraform.locks) == (
+        [NAME],
+        [NAME],
+        [LOCK],
+    )
     assert (world.states.heads, world.root.text(NAME, "tyk", "tyk.conf")) == ({}, None)
 
 
@@ -99,9 +103,15 @@ def test_a_destroy_that_fails_keeps_state_and_config(world: World) -> None:
     assert world.is_kept
 
 
-@pytest.mark.parametrize("left", [["cluster app-test"], ["security group sg-1"], ["cluster app-test", "service tyk"]])
-@pytest.mark.parametrize("head", [HOLDING, None], ids=["with a state", "struck before its first state"])
-def test_an_environment_that_something_is_left_of_is_not_done(world: World, left: list[str], head: StateHead | None) -> None:
+@pytest.mark.parametrize(
+    "left", [["cluster app-test"], ["security group sg-1"], ["cluster app-test", "service tyk"]]
+)
+@pytest.mark.parametrize(
+    "head", [HOLDING, None], ids=["with a state", "struck before its first state"]
+)
+def test_an_environment_that_something_is_left_of_is_not_done(
+    world: World, left: list[str], head: StateHead | None
+) -> None:
     world.states.heads.clear()
     if head is not None:
         world.states.heads[NAME] = head
@@ -142,9 +152,17 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
 
     world = World(states=States(), leftovers=Leftovers(), root=Root())
     reap = replace(world.reap, retire_records=lambda _name, progress: progress("records removed"))
-    reap(a_claim(NAME, Work.REAP), LOCK, lambda line: journal.append(line) if not line.startswith("removing") else None)
+    reap(
+        a_claim(NAME, Work.REAP),
+        LOCK,
+        lambda line: journal.append(line) if not line.startswith("removing") else None,
+    )
     rest = ["looked for what is left", "state removed", "config removed"]
     assert journal == ["records removed", "destroyed", *rest]
     journal.clear()
-    reap(a_claim(NAME, Work.REAP), LOCK, lambda line: journal.append(line) if not line.startswith("removing") else None)
+    reap(
+        a_claim(NAME, Work.REAP),
+        LOCK,
+        lambda line: journal.append(line) if not line.startswith("removing") else None,
+    )
     assert journal == ["records removed", *rest]

@@ -35,7 +35,9 @@ class Wanted:
     sequences: dict[str, int] = field(default_factory=dict)
     protected: bool = False
 
-    def expects(self, repository: str, version: str, ref: str, sequence: int | None) -> BuildResult | type[GromitError]:
+    def expects(
+        self, repository: str, version: str, ref: str, sequence: int | None
+    ) -> BuildResult | type[GromitError]:
         """What the next report leads to."""
         if self.state == "up" and self.refs.get(repository, ref) != ref:
             return Conflict
@@ -115,11 +117,15 @@ class Life(RuleBasedStateMachine):
         sequence=st.sampled_from([None, None, 1, 2, 3]),
         then=steps,
     )
-    def report(self, *, name: str, repository: str, version: str, ref: int, sequence: int | None, then: int) -> None:
+    def report(
+        self, *, name: str, repository: str, version: str, ref: int, sequence: int | None, then: int
+    ) -> None:
         self._report(name, repository, version, ref, sequence)
         self.go_on(0, then, 1)
 
-    def _report(self, name: str, repository: str, version: str, ref: int, sequence: int | None) -> None:
+    def _report(
+        self, name: str, repository: str, version: str, ref: int, sequence: int | None
+    ) -> None:
         wanted, full = self.wanted[name], REFS[name][ref]
         expected = wanted.expects(repository, version, full, sequence)
         if expected is Conflict:
@@ -170,7 +176,11 @@ class Life(RuleBasedStateMachine):
             wanted.refs.pop(repository, None)
             wanted.state = "up" if wanted.reported else "deleted"
 
-    @rule(name=names, is_put=st.booleans(), versions=st.dictionaries(st.sampled_from(REPOSITORIES), st.sampled_from(["v1", "v3"])))
+    @rule(
+        name=names,
+        is_put=st.booleans(),
+        versions=st.dictionaries(st.sampled_from(REPOSITORIES), st.sampled_from(["v1", "v3"])),
+    )
     def set_versions(self, name: str, is_put: bool, versions: dict[str, str]) -> None:
         wanted, environments = self.wanted[name], self.registry.environments
         if is_put:
@@ -190,7 +200,9 @@ class Life(RuleBasedStateMachine):
     @rule(name=names, protected=st.sampled_from([True, False, False]))
     def protect(self, name: str, protected: bool) -> None:
         if self.wanted[name].state == "up":
-            self.registry.environments.protect(name, protected=protected, stamp=self.registry.stamp())
+            self.registry.environments.protect(
+                name, protected=protected, stamp=self.registry.stamp()
+            )
             self.wanted[name].protected = protected
 
     # ── time and workers ──
@@ -237,7 +249,9 @@ class Life(RuleBasedStateMachine):
         if worker.has_lock and how != "at once":
             self.deployed[worker.claim.name] = "half"
         if how == "told to stop":
-            self._settle(worker, lambda: self.registry.leases.release(worker.claim.name, worker.fence))
+            self._settle(
+                worker, lambda: self.registry.leases.release(worker.claim.name, worker.fence)
+            )
         else:
             self._settle(worker, lambda: self._failed(worker))
         self.workers[slot] = None
@@ -261,11 +275,15 @@ class Life(RuleBasedStateMachine):
                 continue
             environment = self.registry.environments.inspect(name)
             assert (environment.want is Want.UP) == (wanted.state == "up")
-            assert (environment.phase(self.registry.now_ms) is Phase.GONE) == (wanted.state == "gone")
+            assert (environment.phase(self.registry.now_ms) is Phase.GONE) == (
+                wanted.state == "gone"
+            )
             assert environment.sequences == wanted.sequences
             if wanted.state != "gone":
                 assert environment.protected == wanted.protected
-                assert {r: environment.versions[r].version for r in environment.reported} == wanted.reported
+                assert {
+                    r: environment.versions[r].version for r in environment.reported
+                } == wanted.reported
 
     @invariant()
     def what_counts_as_ready_runs_and_what_is_gone_does_not(self) -> None:
@@ -298,7 +316,11 @@ class Life(RuleBasedStateMachine):
         self.serial += 1
         who = Claimant(f"w{self.serial}", f"n{self.serial}")
         found = self.registry.leases.claim(kind, who, self.registry.now_ms)
-        return None if isinstance(found, NoWorkAvailable) else Worker(who.holder, kind, found, who.nonce)
+        return (
+            None
+            if isinstance(found, NoWorkAvailable)
+            else Worker(who.holder, kind, found, who.nonce)
+        )
 
     def _lock_and_verify(self, worker: Worker) -> bool:
         """Take the lock, then see whether the claim is still valid and nothing newer is wanted."""
@@ -328,7 +350,9 @@ class Life(RuleBasedStateMachine):
     def _done(self, worker: Worker) -> None:
         name, stamp = worker.claim.name, self.registry.stamp(worker.name)
         if worker.kind is Work.SOW:
-            self.registry.leases.sown(name, worker.fence, worker.nonce, _hash(worker.versions), stamp)
+            self.registry.leases.sown(
+                name, worker.fence, worker.nonce, _hash(worker.versions), stamp
+            )
             return
         gone = self.registry.leases.reaped(name, worker.fence, worker.nonce, stamp)
         if gone.gone_ms is not None:
@@ -347,7 +371,10 @@ class Life(RuleBasedStateMachine):
         """Report, and release the lock; a report that is refused has changed nothing."""
         name = worker.claim.name
         before = self.registry.store.read(name)
-        is_ours = before is not None and (before.get("holder"), before["epoch"]) == (worker.fence.holder, worker.fence.epoch)
+        is_ours = before is not None and (before.get("holder"), before["epoch"]) == (
+            worker.fence.holder,
+            worker.fence.epoch,
+        )
         try:
             for _ in range(times):
                 report()

@@ -32,7 +32,12 @@ PATIENCE_S = 10.0
 class World:
     """A runner with fakes all around it."""
 
-    def __init__(self, do: WorkFunction | None = None, renew_s: float = 60.0, states: FakeStates | None = None) -> None:
+    def __init__(
+        self,
+        do: WorkFunction | None = None,
+        renew_s: float = 60.0,
+        states: FakeStates | None = None,
+    ) -> None:
         self.queue, self.states, self.owners = FakeQueue(), states or FakeStates(), FakeOwners()
         self.halts: list[GromitError] = []
         self.steps: list[str] = []
@@ -98,7 +103,10 @@ def test_the_act_is_given_the_lock_that_lies_on_the_state() -> None:
 
     def do(claim: Claim, lock: Lock, progress: Progress) -> str:
         found = world.states.locks[claim.name]
-        seen.append((found.id, found.etag, found.operation, found.owner) == (lock.id, lock.etag, "sow", owner(1)))
+        seen.append(
+            (found.id, found.etag, found.operation, found.owner)
+            == (lock.id, lock.etag, "sow", owner(1))
+        )
         progress("here")
         return "h"
 
@@ -116,7 +124,15 @@ def test_the_lock_of_a_dead_owner_is_replaced() -> None:
     world.states.lock("app-test", owner(2), "sow")
     world.owners.dead.add(owner(2))
     assert world.run() == EndRun(RunEnding.DONE)
-    assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.steps == [
+        "TakeLock",
+        "JudgeOwner",
+        "ReplaceLock",
+        "Verify",
+        "Act",
+        "ReportDone",
+        "Unlock",
+    ]
     assert world.states.locks == {}
 
 
@@ -153,7 +169,10 @@ def test_a_lock_that_cannot_be_taken_is_a_failure_without_an_act(method: str) ->
         world.owners.dead.add(owner(2))
     world.states.faults[method] = [Temporary("S3 is slow", hint="wait")]
     assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "S3 is slow (wait)"))
-    assert (world.queue.told, world.acts) == ([("failed", "app-test", "temporary: S3 is slow (wait)")], [])
+    assert (world.queue.told, world.acts) == (
+        [("failed", "app-test", "temporary: S3 is slow (wait)")],
+        [],
+    )
 
 
 def test_a_lock_that_cannot_be_released_is_released_when_it_is_tried_again() -> None:
@@ -180,7 +199,9 @@ def test_a_lock_that_somebody_else_took_over_is_not_released_when_it_is_tried_ag
 
 
 @pytest.mark.parametrize("left_by_another", [False, True])
-def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_this_process(*, left_by_another: bool) -> None:
+def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_this_process(
+    *, left_by_another: bool
+) -> None:
     world = World()
     if left_by_another:
         world.states.lock("app-test", owner(2), "sow")
@@ -190,7 +211,15 @@ def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_
     assert world.states.locks["app-test"].owner == owner(1)
     world.steps.clear()
     assert world.run() == EndRun(RunEnding.DONE)
-    assert world.steps == ["TakeLock", "JudgeOwner", "ReplaceLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.steps == [
+        "TakeLock",
+        "JudgeOwner",
+        "ReplaceLock",
+        "Verify",
+        "Act",
+        "ReportDone",
+        "Unlock",
+    ]
     assert world.states.locks == {}
 
 
@@ -284,15 +313,25 @@ def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
     world = World()
     world.queue.newest["app-test"] = 2
     assert world.run() == EndRun(RunEnding.SUPERSEDED)
-    assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
+    assert (world.acts, world.queue.told, world.states.locks) == (
+        [],
+        [("release", "app-test", "")],
+        {},
+    )
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")])
+@pytest.mark.parametrize(
+    "halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")]
+)
 def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: GromitError) -> None:
     world = World()
     world.halts = [halt]
     assert world.run() == EndRun(RunEnding.STOPPED)
-    assert (world.acts, world.queue.told, world.states.locks) == ([], [("release", "app-test", "")], {})
+    assert (world.acts, world.queue.told, world.states.locks) == (
+        [],
+        [("release", "app-test", "")],
+        {},
+    )
     assert world.queue.renewals == 0
 
 
@@ -309,14 +348,19 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
-        (TerraformFailed("no such subnet", hint="mend it"), Problem("terraform", "no such subnet (mend it)")),
+        (
+            TerraformFailed("no such subnet", hint="mend it"),
+            Problem("terraform", "no such subnet (mend it)"),
+        ),
         (InvalidInput("there is no image tyk:1"), Problem("invalid", "there is no image tyk:1")),
         (Temporary("throttled"), Problem("temporary", "throttled")),
         (Conflict("it is wanted"), Problem("conflict", "it is wanted")),
         (ConfigRootUnusable("not mounted"), Problem("root_unusable", "not mounted")),
     ],
 )
-def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(error: GromitError, problem: Problem) -> None:
+def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(
+    error: GromitError, problem: Problem
+) -> None:
     world = World(raising(error))
     assert world.run() == EndRun(RunEnding.FAILED, problem)
     assert world.queue.told == [("failed", "app-test", f"{problem.kind}: {problem.message}")]
@@ -333,7 +377,9 @@ def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
     world = World(raising(KeyError("password=hunter2")))
     finish = world.run()
     assert finish.ending is RunEnding.FAILED
-    assert finish.problem == Problem("bug", "KeyError in gromit itself; the worker's log has the details")
+    assert finish.problem == Problem(
+        "bug", "KeyError in gromit itself; the worker's log has the details"
+    )
     assert (len(world.queue.told), world.states.locks) == (1, {})
 
 
@@ -342,7 +388,9 @@ def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
     world.states.faults["lock"] = [TypeError("a bug")]
     finish = world.run()
     assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "bug")
-    assert world.queue.told == [("failed", "app-test", "bug: TypeError in gromit itself; the worker's log has the details")]
+    assert world.queue.told == [
+        ("failed", "app-test", "bug: TypeError in gromit itself; the worker's log has the details")
+    ]
 
 
 def test_an_outcome_that_is_refused_ends_fenced() -> None:
@@ -362,11 +410,17 @@ def test_a_failure_that_is_refused_ends_fenced() -> None:
     ("method", "do", "finish"),
     [
         ("done", None, EndRun(RunEnding.FAILED, Problem("temporary", "gone"))),
-        ("failed", raising(TerraformFailed("no")), EndRun(RunEnding.FAILED, Problem("terraform", "no"))),
+        (
+            "failed",
+            raising(TerraformFailed("no")),
+            EndRun(RunEnding.FAILED, Problem("terraform", "no")),
+        ),
         ("release", raising(Suspended("end")), EndRun(RunEnding.STOPPED)),
     ],
 )
-def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(method: str, do: WorkFunction | None, finish: EndRun) -> None:
+def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(
+    method: str, do: WorkFunction | None, finish: EndRun
+) -> None:
     world = World(do)
     world.queue.faults[method] = [Temporary("gone")]
     assert world.run() == finish
@@ -445,9 +499,16 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
 
 
 @pytest.mark.parametrize(
-    ("method", "act"), [("done", None), ("failed", raising(TerraformFailed("no"))), ("release", raising(Suspended("end")))]
+    ("method", "act"),
+    [
+        ("done", None),
+        ("failed", raising(TerraformFailed("no"))),
+        ("release", raising(Suspended("end"))),
+    ],
 )
-def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(method: str, act: WorkFunction | None) -> None:
+def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(
+    method: str, act: WorkFunction | None
+) -> None:
     renewing = threading.Event()
 
     def on_renew(_number: int) -> None:

@@ -8,7 +8,14 @@ import pytest
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState
-from gromit.errors import ConfigError, ConfigRootUnusable, InvalidInput, RolloutFailed, Suspended, TerraformFailed
+from gromit.errors import (
+    ConfigError,
+    ConfigRootUnusable,
+    InvalidInput,
+    RolloutFailed,
+    Suspended,
+    TerraformFailed,
+)
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.images import FakeImages
@@ -22,7 +29,12 @@ NAME = "app-test"
 LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
 COMPONENTS = (
     Component(name="tyk", repository="tyk", port=8080, public=True),
-    Component(name="pump", repository="tyk-pump", config_path="/etc/pump", templates={"pump.conf": "reads {{ peers.tyk }}"}),
+    Component(
+        name="pump",
+        repository="tyk-pump",
+        config_path="/etc/pump",
+        templates={"pump.conf": "reads {{ peers.tyk }}"},
+    ),
 )
 
 
@@ -38,7 +50,9 @@ def in_progress(state: ServiceState) -> ServiceState:
     return replace(state, rollout="IN_PROGRESS", running=0, reason="pulling")
 
 
-def only(component: str, fate: Callable[[ServiceState], ServiceState]) -> Callable[[ServiceState], ServiceState]:
+def only(
+    component: str, fate: Callable[[ServiceState], ServiceState]
+) -> Callable[[ServiceState], ServiceState]:
     """That fate for one component; the others run at once."""
     return lambda state: fate(state) if state.component == component else state
 
@@ -49,7 +63,11 @@ class World:
 
     services: FakeServices = field(default_factory=FakeServices)
     states: FakeStates = field(default_factory=FakeStates)
-    images: FakeImages = field(default_factory=lambda: FakeImages(("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")))
+    images: FakeImages = field(
+        default_factory=lambda: FakeImages(
+            ("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")
+        )
+    )
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     platform: FakePlatform = field(default_factory=FakePlatform)
     fingerprint: str = "stack-1"
@@ -98,7 +116,10 @@ def world() -> World:
 def test_an_environment_is_made_under_the_lock_that_is_held(world: World) -> None:
     assert world.run()
     assert world.terraform.locks == [LOCK]
-    assert {s.component: s.rollout for s in world.services.look(NAME)} == {"pump": "COMPLETED", "tyk": "COMPLETED"}
+    assert {s.component: s.rollout for s in world.services.look(NAME)} == {
+        "pump": "COMPLETED",
+        "tyk": "COMPLETED",
+    }
     assert world.services.restarted == []
 
 
@@ -112,7 +133,11 @@ def test_a_missing_image_is_named_and_leaves_everything_as_it_is(world: World) -
     with pytest.raises(InvalidInput, match="there is no image tyk:unpushed in the registry"):
         world.run(tyk="unpushed")
     assert world.root.text(NAME, "pump", "pump.conf") is None
-    assert (world.terraform.applied, world.terraform.locks, world.services.look(NAME)) == ([], [], [])
+    assert (world.terraform.applied, world.terraform.locks, world.services.look(NAME)) == (
+        [],
+        [],
+        [],
+    )
 
 
 def test_every_missing_image_is_named(world: World) -> None:
@@ -135,7 +160,9 @@ def test_an_unusable_root_stops_the_work_before_terraform(world: World) -> None:
     assert world.terraform.applied == []
 
 
-def test_the_stack_is_given_the_wanted_versions_and_the_config_files_lie_there(world: World) -> None:
+def test_the_stack_is_given_the_wanted_versions_and_the_config_files_lie_there(
+    world: World,
+) -> None:
     world.run(tyk="new")
     (stack,) = world.terraform.applied
     registry = world.platform.read().registry
@@ -146,12 +173,16 @@ def test_the_stack_is_given_the_wanted_versions_and_the_config_files_lie_there(w
     assert world.root.text(NAME, "pump", "pump.conf") == f"reads tyk.{NAME}.internal"
 
 
-def test_the_hash_is_the_same_for_the_same_and_differs_for_whatever_makes_a_difference(world: World) -> None:
+def test_the_hash_is_the_same_for_the_same_and_differs_for_whatever_makes_a_difference(
+    world: World,
+) -> None:
     made = world.run()
     assert World().run() == made
     assert World(fingerprint="stack-2").run() != made
     assert world.run(tyk="new") != made
-    assert world.sow(replace(a_claim(NAME), redeploys={"tyk": "1"}), LOCK, world.lines.append) != made
+    assert (
+        world.sow(replace(a_claim(NAME), redeploys={"tyk": "1"}), LOCK, world.lines.append) != made
+    )
     world.images.push("tyk", "master", "moved")
     assert world.run() != made
 
@@ -184,7 +215,9 @@ def test_a_service_that_does_not_exist_in_time_is_named(world: World) -> None:
 
 def test_a_service_that_was_rolled_back_does_not_count_as_running(world: World) -> None:
     # the circuit breaker puts the earlier task definition back: COMPLETED, but not what was wanted
-    world.terraform.rolled_out = only("tyk", lambda state: replace(state, task_definition="the earlier one"))
+    world.terraform.rolled_out = only(
+        "tyk", lambda state: replace(state, task_definition="the earlier one")
+    )
     with pytest.raises(RolloutFailed, match="not running after 600 s: tyk: 1 of 1 tasks run"):
         world.run()
 
@@ -210,7 +243,9 @@ def test_a_rollout_that_fails_is_told_with_its_reason(world: World) -> None:
     assert world.clock == 0
 
 
-def test_a_failed_rollout_gets_a_new_deployment_when_it_is_tried_again_with_nothing_changed(world: World) -> None:
+def test_a_failed_rollout_gets_a_new_deployment_when_it_is_tried_again_with_nothing_changed(
+    world: World,
+) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     with pytest.raises(RolloutFailed):
         world.run()
@@ -242,7 +277,9 @@ def test_a_failed_rollout_that_a_new_build_replaces_is_not_started_again(world: 
     assert world.services.restarted == []
 
 
-def test_a_failed_service_that_is_well_again_after_the_apply_is_not_started_again(world: World) -> None:
+def test_a_failed_service_that_is_well_again_after_the_apply_is_not_started_again(
+    world: World,
+) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     with pytest.raises(RolloutFailed):
         world.run()
@@ -252,7 +289,9 @@ def test_a_failed_service_that_is_well_again_after_the_apply_is_not_started_agai
     assert world.services.restarted == []
 
 
-def test_a_service_that_fails_only_now_is_not_started_again_with_one_that_had_failed(world: World) -> None:
+def test_a_service_that_fails_only_now_is_not_started_again_with_one_that_had_failed(
+    world: World,
+) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     with pytest.raises(RolloutFailed):
         world.run()
@@ -280,7 +319,12 @@ def test_a_service_that_still_shows_its_last_builds_failure_is_waited_for(world:
     world.terraform.rolled_out = lambda state: stale if state.component == "tyk" else state
 
     def catch_up() -> bool:
-        world.services.put(NAME, replace(completed(stale), task_definition=f"arn:aws:ecs:::task-definition/{NAME}--tyk:2"))
+        world.services.put(
+            NAME,
+            replace(
+                completed(stale), task_definition=f"arn:aws:ecs:::task-definition/{NAME}--tyk:2"
+            ),
+        )
         return False
 
     world.on_pause = catch_up
@@ -289,7 +333,12 @@ def test_a_service_that_still_shows_its_last_builds_failure_is_waited_for(world:
 
 
 def test_services_of_the_stack_alone_are_started_again(world: World) -> None:
-    world.services.put(NAME, broken(ServiceState(component="by-hand", task_definition="x", rollout="", running=0, desired=1)))
+    world.services.put(
+        NAME,
+        broken(
+            ServiceState(component="by-hand", task_definition="x", rollout="", running=0, desired=1)
+        ),
+    )
     assert world.run()
     assert world.services.restarted == []
 

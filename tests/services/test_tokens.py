@@ -26,7 +26,9 @@ class Desk:
         self.path = path
         secrets = itertools.count(1)
         names = itertools.chain(ids, (f"id{n}" for n in itertools.count()))
-        sources = TokenInputs(lambda: Millis(self.now), lambda: next(secrets).to_bytes(32, "big"), lambda: next(names))
+        sources = TokenInputs(
+            lambda: Millis(self.now), lambda: next(secrets).to_bytes(32, "big"), lambda: next(names)
+        )
         self.tokens = Tokens(TokenFile(path), sources)
 
     def works(self, token: str) -> bool:
@@ -48,7 +50,9 @@ def test_a_new_token_is_recognised_bare_and_as_bearer_and_kept_nowhere(desk: Des
 
 def test_what_is_kept_survives_as_it_was(desk: Desk) -> None:
     _, one = desk.tokens.new(make_grant(["*"], list(TokenPermission)), label="ci")
-    _, two = desk.tokens.new(make_grant(["tyk", "tyk-pump"], [TokenPermission.DELETE]), life=timedelta(days=90))
+    _, two = desk.tokens.new(
+        make_grant(["tyk", "tyk-pump"], [TokenPermission.DELETE]), life=timedelta(days=90)
+    )
     assert list(TokenFile(desk.path).entries()) == [one, two]
     assert desk.tokens.list() == [(one, True), (two, True)]
 
@@ -97,7 +101,13 @@ def test_a_file_that_goes_bad_recognises_nobody(desk: Desk) -> None:
     good = desk.path.read_text()
     line = json.loads(good)["tokens"][0]
     spoiled = [
-        {**line, key: value} for key, value in (("sha256", "ab"), ("verbs", ["admin"]), ("repositories", []), ("created", 7))
+        {**line, key: value}
+        for key, value in (
+            ("sha256", "ab"),
+            ("verbs", ["admin"]),
+            ("repositories", []),
+            ("created", 7),
+        )
     ]
     bad = ["", "{", "[]", '{"tokens": [1]}', *(json.dumps({"tokens": [each]}) for each in spoiled)]
     for text in bad:

@@ -12,7 +12,15 @@ from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
 from gromit.core.environments.protocol import ProtocolStep, RunEnding
-from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended, Temporary, TerraformFailed, TrustError
+from gromit.errors import (
+    BackendError,
+    ConfigRootUnusable,
+    GromitError,
+    Suspended,
+    Temporary,
+    TerraformFailed,
+    TrustError,
+)
 from gromit.ports import Progress
 from gromit.services.runs import Runner
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
@@ -50,7 +58,15 @@ class Crew:
             renew_s=60.0,
             before=self.before,
         )
-        return WorkerPool(kind, runner, self.bounds, self.stop, lambda: self.clock[0], self._progress, self.outcomes.append)
+        return WorkerPool(
+            kind,
+            runner,
+            self.bounds,
+            self.stop,
+            lambda: self.clock[0],
+            self._progress,
+            self.outcomes.append,
+        )
 
     def give(self, *names: str) -> None:
         self.queue.work.extend(a_claim(n) for n in names)
@@ -176,7 +192,9 @@ def test_one_environment_that_fails_again_and_again_does_not_use_the_limit_up() 
     assert begun == ["poison", "poison", "poison", "a"]
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")])
+@pytest.mark.parametrize(
+    "halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted")]
+)
 def test_a_pass_that_is_halted_at_once_claims_nothing(halt: GromitError) -> None:
     crew = Crew(halts=[halt])
     crew.give("a")
@@ -354,7 +372,14 @@ def test_a_limit_counts_within_its_window() -> None:
     assert begun == [0.0, 0.0, 100.0, 100.0, 200.0]
 
 
-@pytest.mark.parametrize("halt", [Suspended("an operator said so"), ConfigRootUnusable("not mounted"), Temporary("serve is away")])
+@pytest.mark.parametrize(
+    "halt",
+    [
+        Suspended("an operator said so"),
+        ConfigRootUnusable("not mounted"),
+        Temporary("serve is away"),
+    ],
+)
 def test_a_watch_goes_on_when_what_halted_it_has_passed(halt: GromitError) -> None:
     crew = Crew(halts=[halt, halt, None])
     crew.give("a")
@@ -415,7 +440,9 @@ def test_outcomes_are_told_while_a_watch_has_nothing_else_to_do() -> None:
 
 
 def _passed(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    return [(line["kind"], line["environments"]) for line in lines if line["event"] == "work.passed"]
+    return [
+        (line["kind"], line["environments"]) for line in lines if line["event"] == "work.passed"
+    ]
 
 
 def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() -> None:

@@ -16,7 +16,15 @@ from typing import Any
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK, Directory
 
 PROGRAM = REPOSITORY / ".venv-checkov" / "bin" / "checkov"
-_OPTIONS = ("--framework", "terraform", "--skip-download", "--quiet", "--compact", "--output", "json")
+_OPTIONS = (
+    "--framework",
+    "terraform",
+    "--skip-download",
+    "--quiet",
+    "--compact",
+    "--output",
+    "json",
+)
 _NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there: whatever would be sent is not."""
 _SKIP = re.compile(r"checkov:skip\s*=\s*(\w*)\s*(?::\s*(.*))?")
@@ -24,13 +32,22 @@ _SKIP = re.compile(r"checkov:skip\s*=\s*(\w*)\s*(?::\s*(.*))?")
 
 def scanned(place: Path, program: Path = PROGRAM) -> Mapping[str, Any]:
     """Checkov's answer for a directory and what is below it. Raises `ValueError` with what it said if that is none."""
-    environ = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "http_proxy": _NOWHERE, "https_proxy": _NOWHERE}
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "http_proxy": _NOWHERE,
+        "https_proxy": _NOWHERE,
+    }
     argv = [str(program), "--directory", str(place), *_OPTIONS]
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        argv, env=environ, capture_output=True, text=True, check=False, timeout=300
+    )
     try:
         answer = json.loads(done.stdout)
     except ValueError as error:
-        raise ValueError(f"checkov gave no answer for {place}: {done.stdout}{done.stderr}") from error
+        raise ValueError(
+            f"checkov gave no answer for {place}: {done.stdout}{done.stderr}"
+        ) from error
     assert isinstance(answer, dict)
     return answer
 
@@ -42,7 +59,10 @@ def failures(answer: Mapping[str, Any]) -> Iterator[str]:
         return
     if unread := answer["summary"]["parsing_errors"]:
         yield f"checkov cannot read {unread} of the files"
-    for check in sorted(answer["results"]["failed_checks"], key=lambda c: (c["file_path"], c["file_line_range"], c["check_id"])):
+    for check in sorted(
+        answer["results"]["failed_checks"],
+        key=lambda c: (c["file_path"], c["file_line_range"], c["check_id"]),
+    ):
         yield f"{check['file_path']}:{check['file_line_range'][0]} {check['resource']}: {check['check_id']} {check['check_name']}"
 
 
@@ -58,7 +78,12 @@ def unexplained(directory: Directory) -> Iterator[str]:
 
 def main() -> int:
     """Scan everything. Exit code 1 if there is an objection."""
-    found = [f"{place.name}{line}" for place in (STACK, PLATFORM) if place.exists() for line in failures(scanned(place))]
+    found = [
+        f"{place.name}{line}"
+        for place in (STACK, PLATFORM)
+        if place.exists()
+        for line in failures(scanned(place))
+    ]
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0
 

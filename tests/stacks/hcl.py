@@ -56,7 +56,12 @@ class Directory:
 
     @cached_property
     def _all(self) -> list[Block]:
-        return [block for file, text in self.texts.items() if file.endswith(".tf") for block in _blocks(file, text)]
+        return [
+            block
+            for file, text in self.texts.items()
+            if file.endswith(".tf")
+            for block in _blocks(file, text)
+        ]
 
     @property
     def is_module(self) -> bool:
@@ -77,7 +82,12 @@ def directories() -> list[Directory]:
 @cache
 def everything() -> tuple[Directory, ...]:
     """All directories with Terraform files, examples too."""
-    folders = {path.parent for top in (STACK, PLATFORM) for path in top.rglob("*.tf") if ".terraform" not in path.parts}
+    folders = {
+        path.parent
+        for top in (STACK, PLATFORM)
+        for path in top.rglob("*.tf")
+        if ".terraform" not in path.parts
+    }
     return tuple(_directory(folder) for folder in sorted(folders))
 
 
@@ -118,7 +128,9 @@ def _blocks(file: str, text: str) -> Iterator[Block]:
                 yield from _labelled(kind, (), entry, file)
 
 
-def _labelled(kind: str, labels: tuple[str, ...], entry: Mapping[str, Any], file: str) -> Iterator[Block]:
+def _labelled(
+    kind: str, labels: tuple[str, ...], entry: Mapping[str, Any], file: str
+) -> Iterator[Block]:
     """The parser nests a block's labels as the only keys of mappings; the innermost one is marked."""
     if entry.get("__is_block__"):
         yield Block(kind, labels, _plain(entry), file)
@@ -130,7 +142,9 @@ def _labelled(kind: str, labels: tuple[str, ...], entry: Mapping[str, Any], file
 def _plain(value: Any) -> Any:
     """Without the parser's marks and quotes."""
     if isinstance(value, dict):
-        return {_unquoted(key): _plain(item) for key, item in value.items() if not key.startswith("__")}
+        return {
+            _unquoted(key): _plain(item) for key, item in value.items() if not key.startswith("__")
+        }
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return _unquoted(value) if isinstance(value, str) else value

@@ -46,7 +46,9 @@ def mocked_tests(place: Directory) -> list[Path]:
 
 def all_passed(place: Directory) -> Mapping[str, str]:
     """Statuses of a directory whose files and runs have all passed."""
-    runs = (f"{name} {run}" for name, file in _files(place) for run, _ in _RUN.findall(file.read_text()))
+    runs = (
+        f"{name} {run}" for name, file in _files(place) for run, _ in _RUN.findall(file.read_text())
+    )
     return dict.fromkeys([*(name for name, _ in _files(place)), *runs], "pass")
 
 
@@ -56,7 +58,9 @@ def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[s
     If the files of one cannot even be loaded, none can: then each is run alone, so that the others still say how they are.
     """
     # As deep as a root is, so that paths relative to the folder that terraform runs in lead to the same files.
-    terraform = Terraform(tree / "terraform" / f"tests-of-{len(places)}-from-{places[0].path.name}", mirror)
+    terraform = Terraform(
+        tree / "terraform" / f"tests-of-{len(places)}-from-{places[0].path.name}", mirror
+    )
     for place in places:
         _collect(place, terraform.folder / "tests")
     begun = terraform("init", "-backend=false", "-input=false", "-no-color")
@@ -65,7 +69,11 @@ def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[s
         return {place.name: _outcome(place, events) for place in places}
     if len(places) == 1:
         return {places[0].name: Outcome({}, begun.stdout + begun.stderr)}
-    return {name: outcome for place in places for name, outcome in outcomes([place], tree, mirror).items()}
+    return {
+        name: outcome
+        for place in places
+        for name, outcome in outcomes([place], tree, mirror).items()
+    }
 
 
 def _files(place: Directory) -> list[tuple[str, Path]]:
@@ -97,11 +105,15 @@ def _pointed(text: str, place: Directory) -> str:
 
 def _outcome(place: Directory, events: Sequence[Mapping[str, object]]) -> Outcome:
     names = {f"tests/{name}": name for name, _ in _files(place)}
-    statuses = {f"{names[path]}{run}": status for path, run, status in _ends(events) if path in names}
+    statuses = {
+        f"{names[path]}{run}": status for path, run, status in _ends(events) if path in names
+    }
     errors = (
         json.dumps(event["diagnostic"], indent=2)
         for event in events
-        if event.get("@level") == "error" and event.get("@testfile") in {None, *names} and "diagnostic" in event
+        if event.get("@level") == "error"
+        and event.get("@testfile") in {None, *names}
+        and "diagnostic" in event
     )
     return Outcome(statuses, "\n".join(errors))
 

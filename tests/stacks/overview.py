@@ -24,7 +24,11 @@ def renewed(text: str, places: list[Directory]) -> str:
 
 def _roots(places: list[Directory]) -> Iterator[str]:
     yield from ("| root | what | its state |", "|---|---|---|")
-    yield from (f"| {_link(place)} | {_title(place)} | {_state(place)} |" for place in places if place.is_root)
+    yield from (
+        f"| {_link(place)} | {_title(place)} | {_state(place)} |"
+        for place in places
+        if place.is_root
+    )
 
 
 def _modules(places: list[Directory]) -> Iterator[str]:
@@ -48,7 +52,9 @@ def _title(place: Directory) -> str:
     first = place.texts["README.md"].partition("\n")[0]
     name, colon, title = first.removeprefix("# ").partition(": ")
     if not colon or name != place.path.name:
-        raise ValueError(f"the README of {place.name} must begin with `# {place.path.name}: …`, and say in a few words what it is")
+        raise ValueError(
+            f"the README of {place.name} must begin with `# {place.path.name}: …`, and say in a few words what it is"
+        )
     return title
 
 

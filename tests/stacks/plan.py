@@ -31,11 +31,17 @@ class Resource:
     def blocks(self, name: str) -> list[Json]:
         """Its nested blocks of one name."""
         found = self.values.get(name) or []
-        return [block for block in (found if isinstance(found, list) else [found]) if isinstance(block, Mapping)]
+        return [
+            block
+            for block in (found if isinstance(found, list) else [found])
+            if isinstance(block, Mapping)
+        ]
 
     def refers_to(self, other: "Resource", argument: str) -> bool:
         """Whether an argument is made from another resource of the same module."""
-        return self.module == other.module and f"{other.type}.{other.name}" in self.references.get(argument, ())
+        return self.module == other.module and f"{other.type}.{other.name}" in self.references.get(
+            argument, ()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,23 @@ def parse(document: Json) -> Plan:
         raise ValueError("the plan holds no resource: every rule would be kept")
     return Plan(
         resources=resources,
-        variables={name: variable.get("value") for name, variable in document.get("variables", {}).items()},
+        variables={
+            name: variable.get("value") for name, variable in document.get("variables", {}).items()
+        },
         outputs=dict(_outputs(root, "")),
-        sensitive_outputs=frozenset(n for n, o in document["planned_values"].get("outputs", {}).items() if o.get("sensitive")),
+        sensitive_outputs=frozenset(
+            n
+            for n, o in document["planned_values"].get("outputs", {}).items()
+            if o.get("sensitive")
+        ),
     )
 
 
 def statements(policy: object) -> list[Json]:
     """The statements of a policy's JSON; none if it is not known yet, or is not IAM's."""
-    return several(json.loads(policy).get("Statement")) if isinstance(policy, str) and policy else []
+    return (
+        several(json.loads(policy).get("Statement")) if isinstance(policy, str) and policy else []
+    )
 
 
 def several(value: object) -> list[Any]:
@@ -86,8 +100,17 @@ def _resources(module: Json, made: Mapping[str, Json]) -> Iterator[Resource]:
     for entry in module.get("resources", []):
         if entry["mode"] == "managed":
             expressions = made.get(f"{where}.{entry['type']}.{entry['name']}", {})
-            references = {argument: frozenset(_references(value)) for argument, value in expressions.items()}
-            yield Resource(entry["address"], entry["type"], entry["name"], entry.get("values", {}), where, references)
+            references = {
+                argument: frozenset(_references(value)) for argument, value in expressions.items()
+            }
+            yield Resource(
+                entry["address"],
+                entry["type"],
+                entry["name"],
+                entry.get("values", {}),
+                where,
+                references,
+            )
     for child in module.get("child_modules", []):
         yield from _resources(child, made)
 
@@ -102,7 +125,10 @@ def _configured(module: Json, where: str) -> Iterator[tuple[str, Json]]:
 
 def _outputs(module: Json, where: str) -> Iterator[tuple[str, frozenset[str]]]:
     for name, output in module.get("outputs", {}).items():
-        yield f"{where}.{name}".removeprefix("."), frozenset(_references(output.get("expression", {})))
+        yield (
+            f"{where}.{name}".removeprefix("."),
+            frozenset(_references(output.get("expression", {}))),
+        )
     for inner, called in _called(module, where):
         yield from _outputs(called, inner)
 

@@ -8,7 +8,17 @@ from typing import Any
 
 from tests.stacks.plan import Json, Plan, Resource, several, statements
 
-_PRIVATE = [ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7")]
+_PRIVATE = [
+    ip_network(n)
+    for n in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "fc00::/7",
+    )
+]
 _WORLD_BITS = {4: 8, 6: 32}
 """A network with a shorter prefix is nobody's list of addresses: whoever splits 0.0.0.0/0 in two still means the world."""
 _COMPONENT = re.compile(r'^module\.component\["([^"]+)"\]\.')
@@ -18,7 +28,12 @@ _GROUPS = ("aws_security_group", "aws_default_security_group")
 _RULES = ("aws_security_group_rule", "aws_vpc_security_group_ingress_rule")
 _BOUNDS = frozenset({"aws_vpc_endpoint"})
 """Whose policy gives no right but says which ones may pass: AWS's default lets all of them."""
-_CLOSED = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+_CLOSED = (
+    "block_public_acls",
+    "block_public_policy",
+    "ignore_public_acls",
+    "restrict_public_buckets",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,8 @@ def ways_in_are_closed(plan: Plan) -> Iterator[str]:
     """Security groups let in public addresses for a public component's port, a load balancer's, and ssh from listed ones alone."""
     for way in _ways_in(plan):
         yield from (
-            f"{way.resource.address} lets in the prefix list {name}, which nobody has looked at" for name in way.prefix_lists
+            f"{way.resource.address} lets in the prefix list {name}, which nobody has looked at"
+            for name in way.prefix_lists
         )
         for network in way.networks:
             if not _is_private(network) and not _may_come_in(plan, way, network):
@@ -45,18 +61,26 @@ def ways_in_are_closed(plan: Plan) -> Iterator[str]:
 def public_addresses_are_asked_for(plan: Plan) -> Iterator[str]:
     """Only a public component, a bastion for listed ssh, a NAT gateway and a load balancer have a public address."""
     for resource in plan.resources:
-        if any(_public_flags(resource)) and not (_is_public_component(plan, resource) or _is_bastion(plan, resource)):
+        if any(_public_flags(resource)) and not (
+            _is_public_component(plan, resource) or _is_bastion(plan, resource)
+        ):
             yield f"{resource.address} gets a public address"
     for address in plan.of("aws_eip"):
         users = plan.of("aws_nat_gateway", "aws_lb")
-        if not any(user.refers_to(address, argument) for user in users for argument in ("allocation_id", "subnet_mapping")):
+        if not any(
+            user.refers_to(address, argument)
+            for user in users
+            for argument in ("allocation_id", "subnet_mapping")
+        ):
             yield f"{address.address} is a public address of neither a NAT gateway nor a load balancer"
 
 
 def buckets_are_closed(plan: Plan) -> Iterator[str]:
     """Every bucket refuses public access in all four ways."""
     for bucket in plan.of("aws_s3_bucket"):
-        if not any(_closes(block, bucket) for block in plan.of("aws_s3_bucket_public_access_block")):
+        if not any(
+            _closes(block, bucket) for block in plan.of("aws_s3_bucket_public_access_block")
+        ):
             yield f"{bucket.address} does not refuse public access"
     for resource in plan.of("aws_s3_bucket", "aws_s3_bucket_acl"):
         if str(resource.values.get("acl") or "private").startswith(("public", "authenticated")):
@@ -68,14 +92,20 @@ def resource_policies_admit_nobody_unknown(plan: Plan) -> Iterator[str]:
     for resource in (resource for resource in plan.resources if resource.type not in _BOUNDS):
         for policy in (resource.values.get("policy"), resource.values.get("assume_role_policy")):
             for statement in statements(policy):
-                if statement["Effect"] == "Allow" and _everybody(statement) and not statement.get("Condition"):
+                if (
+                    statement["Effect"] == "Allow"
+                    and _everybody(statement)
+                    and not statement.get("Condition")
+                ):
                     yield f"{resource.address} allows {', '.join(several(statement.get('Action')))} to everybody"
 
 
 def balancers_speak_tls(plan: Plan) -> Iterator[str]:
     """What listens to the world ends TLS, hands it through, or sends people to where there is TLS."""
     for listener in plan.of("aws_lb_listener"):
-        redirects = all(action.get("type") == "redirect" for action in listener.blocks("default_action"))
+        redirects = all(
+            action.get("type") == "redirect" for action in listener.blocks("default_action")
+        )
         if listener.values.get("protocol") not in {"HTTPS", "TLS", "TCP"} and not redirects:
             yield f"{listener.address} speaks {listener.values.get('protocol')}"
 
@@ -83,23 +113,41 @@ def balancers_speak_tls(plan: Plan) -> Iterator[str]:
 def _ways_in(plan: Plan) -> Iterator[WayIn]:
     for group in plan.of(*_GROUPS):
         yield from (_way_in(group, block) for block in group.blocks("ingress"))
-    yield from (_way_in(rule, rule.values) for rule in plan.of(*_RULES) if rule.values.get("type") != "egress")
+    yield from (
+        _way_in(rule, rule.values)
+        for rule in plan.of(*_RULES)
+        if rule.values.get("type") != "egress"
+    )
 
 
 def _way_in(resource: Resource, values: Json) -> WayIn:
-    listed = [values.get(name) for name in ("cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4", "cidr_ipv6")]
+    listed = [
+        values.get(name) for name in ("cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4", "cidr_ipv6")
+    ]
     return WayIn(
         resource,
         (values.get("from_port"), values.get("to_port")),
         tuple(ip_network(network) for value in listed for network in several(value)),
-        tuple(name for key in ("prefix_list_ids", "prefix_list_id") for name in several(values.get(key))),
+        tuple(
+            name
+            for key in ("prefix_list_ids", "prefix_list_id")
+            for name in several(values.get(key))
+        ),
     )
 
 
 def _is_private(network: IPv4Network | IPv6Network) -> bool:
     return any(
-        (isinstance(network, IPv4Network) and isinstance(private, IPv4Network) and network.subnet_of(private))
-        or (isinstance(network, IPv6Network) and isinstance(private, IPv6Network) and network.subnet_of(private))
+        (
+            isinstance(network, IPv4Network)
+            and isinstance(private, IPv4Network)
+            and network.subnet_of(private)
+        )
+        or (
+            isinstance(network, IPv6Network)
+            and isinstance(private, IPv6Network)
+            and network.subnet_of(private)
+        )
         for private in _PRIVATE
     )
 
@@ -110,19 +158,36 @@ def _may_come_in(plan: Plan, way: WayIn, network: IPv4Network | IPv6Network) -> 
         return False
     if _is_listed_ssh(plan, way, network) or first in _balancer_ports(plan, way.resource):
         return True
-    return _is_public_component(plan, way.resource) and first == _component(plan, way.resource).get("port")
+    return _is_public_component(plan, way.resource) and first == _component(plan, way.resource).get(
+        "port"
+    )
 
 
 def _is_listed_ssh(plan: Plan, way: WayIn, network: IPv4Network | IPv6Network) -> bool:
     listed = str(network) in set(_strings(plan.variables))
-    return way.ports == (_SSH, _SSH) and listed and network.prefixlen >= _WORLD_BITS[network.version]
+    return (
+        way.ports == (_SSH, _SSH) and listed and network.prefixlen >= _WORLD_BITS[network.version]
+    )
 
 
 def _balancer_ports(plan: Plan, resource: Resource) -> set[object]:
     """Ports of listeners beside a load balancer that has the security group, which the resource is, or is a rule of."""
-    groups = [g for g in plan.of("aws_security_group") if resource == g or resource.refers_to(g, "security_group_id")]
-    balanced = [lb.module for lb in plan.of("aws_lb") for group in groups if lb.refers_to(group, "security_groups")]
-    return {listener.values.get("port") for listener in plan.of("aws_lb_listener") if listener.module in balanced}
+    groups = [
+        g
+        for g in plan.of("aws_security_group")
+        if resource == g or resource.refers_to(g, "security_group_id")
+    ]
+    balanced = [
+        lb.module
+        for lb in plan.of("aws_lb")
+        for group in groups
+        if lb.refers_to(group, "security_groups")
+    ]
+    return {
+        listener.values.get("port")
+        for listener in plan.of("aws_lb_listener")
+        if listener.module in balanced
+    }
 
 
 def _component(plan: Plan, resource: Resource) -> Json:
@@ -137,7 +202,12 @@ def _is_public_component(plan: Plan, resource: Resource) -> bool:
 
 
 def _is_bastion(plan: Plan, resource: Resource) -> bool:
-    ways = (way for way in _ways_in(plan) for network in way.networks if _is_listed_ssh(plan, way, network))
+    ways = (
+        way
+        for way in _ways_in(plan)
+        for network in way.networks
+        if _is_listed_ssh(plan, way, network)
+    )
     return resource.address.startswith(_BASTION) and any(ways)
 
 
@@ -146,17 +216,25 @@ def _public_flags(resource: Resource) -> Iterator[bool]:
     yield bool(resource.values.get("publicly_accessible"))
     for holder in (resource.values, *resource.blocks("network_interfaces")):
         yield str(holder.get("associate_public_ip_address")).lower() == "true"
-    yield from (bool(block.get("assign_public_ip")) for block in resource.blocks("network_configuration"))
+    yield from (
+        bool(block.get("assign_public_ip")) for block in resource.blocks("network_configuration")
+    )
 
 
 def _closes(block: Resource, bucket: Resource) -> bool:
-    ours = block.refers_to(bucket, "bucket") or block.values.get("bucket", "") == bucket.values.get("bucket")
+    ours = block.refers_to(bucket, "bucket") or block.values.get("bucket", "") == bucket.values.get(
+        "bucket"
+    )
     return ours and all(block.values.get(name) is True for name in _CLOSED)
 
 
 def _everybody(statement: Json) -> bool:
     principal = statement.get("Principal", {})
-    given = several(principal) if not isinstance(principal, dict) else [p for ps in principal.values() for p in several(ps)]
+    given = (
+        several(principal)
+        if not isinstance(principal, dict)
+        else [p for ps in principal.values() for p in several(ps)]
+    )
     return "*" in given or "NotPrincipal" in statement
 
 

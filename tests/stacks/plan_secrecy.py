@@ -7,9 +7,15 @@ from fnmatch import fnmatchcase
 from tests.stacks.plan import Json, Plan, Resource, several, statements
 
 _IAM = ("aws_iam_policy", "aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy")
-_ATTACHMENTS = ("aws_iam_role_policy_attachment", "aws_iam_user_policy_attachment", "aws_iam_group_policy_attachment")
+_ATTACHMENTS = (
+    "aws_iam_role_policy_attachment",
+    "aws_iam_user_policy_attachment",
+    "aws_iam_group_policy_attachment",
+)
 _MACHINES = ("aws_instance", "aws_launch_template")
-_BROAD = re.compile(r"^arn:aws[a-z-]*:iam::aws:policy/(.*/)?(AdministratorAccess|PowerUserAccess|\w*FullAccess)$")
+_BROAD = re.compile(
+    r"^arn:aws[a-z-]*:iam::aws:policy/(.*/)?(AdministratorAccess|PowerUserAccess|\w*FullAccess)$"
+)
 _WHOLE_SERVICE = re.compile(r"^([\w-]+:)?\*$")
 _SECRET = re.compile(
     r"aws_iam_access_key\.\w+\.(secret|ses_smtp_password_v4)|aws_secretsmanager_secret_version\.\w+\.secret_(string|binary)"
@@ -42,7 +48,9 @@ def topics_can_be_spoken_to(plan: Plan) -> Iterator[str]:
 def keys_are_rotated(plan: Plan) -> Iterator[str]:
     """Keys of ours get a new secret every year."""
     for key in plan.of("aws_kms_key"):
-        if not key.values.get("enable_key_rotation") and key.values.get("customer_master_key_spec") in {None, "SYMMETRIC_DEFAULT"}:
+        if not key.values.get("enable_key_rotation") and key.values.get(
+            "customer_master_key_spec"
+        ) in {None, "SYMMETRIC_DEFAULT"}:
             yield f"{key.address} is not rotated"
 
 
@@ -50,7 +58,10 @@ def machines_have_imdsv2(plan: Plan) -> Iterator[str]:
     """A program that can be made to fetch a URL cannot fetch the machine's credentials."""
     for machine in plan.of(*_MACHINES):
         options = machine.blocks("metadata_options")
-        if not any(o.get("http_tokens") == "required" or o.get("http_endpoint") == "disabled" for o in options):
+        if not any(
+            o.get("http_tokens") == "required" or o.get("http_endpoint") == "disabled"
+            for o in options
+        ):
             yield f"{machine.address} answers IMDSv1"
 
 
@@ -75,17 +86,27 @@ def outputs_hold_no_secret(plan: Plan) -> Iterator[str]:
     """Outputs are as good as public, also those of modules: a root may hand them on."""
     yield from (f"output {name} is sensitive" for name in sorted(plan.sensitive_outputs))
     for name, made_from in plan.outputs.items():
-        yield from (f"output {name} is made from {reference}" for reference in sorted(made_from) if _SECRET.search(reference))
+        yield from (
+            f"output {name} is made from {reference}"
+            for reference in sorted(made_from)
+            if _SECRET.search(reference)
+        )
 
 
 def _too_wide(statement: Json) -> Iterator[str]:
     if statement["Effect"] != "Allow":
         return
-    yield from (f"allows by {negative}" for negative in ("NotAction", "NotResource") if negative in statement)
+    yield from (
+        f"allows by {negative}"
+        for negative in ("NotAction", "NotResource")
+        if negative in statement
+    )
     actions = several(statement.get("Action"))
     yield from (f"allows {action}" for action in actions if _WHOLE_SERVICE.match(action))
     if "*" in several(statement.get("Resource")) and not statement.get("Condition"):
-        unbound = [action for action in actions if any(fnmatchcase(action, known) for known in UNBOUND)]
+        unbound = [
+            action for action in actions if any(fnmatchcase(action, known) for known in UNBOUND)
+        ]
         yield from (f"allows {action} on everything" for action in actions if action not in unbound)
 
 
@@ -95,18 +116,26 @@ def _flag(resource: Resource, _: Plan) -> bool:
 
 def _machine(machine: Resource, _: Plan) -> bool:
     own = machine.blocks("root_block_device")
-    return bool(own) and all(disk.get("encrypted") is True for disk in (*own, *machine.blocks("ebs_block_device")))
+    return bool(own) and all(
+        disk.get("encrypted") is True for disk in (*own, *machine.blocks("ebs_block_device"))
+    )
 
 
 def _template(template: Resource, _: Plan) -> bool:
-    disks = [disk for mapping in template.blocks("block_device_mappings") for disk in mapping.get("ebs") or []]
+    disks = [
+        disk
+        for mapping in template.blocks("block_device_mappings")
+        for disk in mapping.get("ebs") or []
+    ]
     return bool(disks) and all(str(disk.get("encrypted")).lower() == "true" for disk in disks)
 
 
 def _bucket(bucket: Resource, plan: Plan) -> bool:
     apart = plan.of("aws_s3_bucket_server_side_encryption_configuration")
     return bool(bucket.blocks("server_side_encryption_configuration")) or any(
-        rule.refers_to(bucket, "bucket") or rule.values.get("bucket", "") == bucket.values.get("bucket") for rule in apart
+        rule.refers_to(bucket, "bucket")
+        or rule.values.get("bucket", "") == bucket.values.get("bucket")
+        for rule in apart
     )
 
 
@@ -119,7 +148,11 @@ def _topic(topic: Resource, _: Plan) -> bool:
 
 
 def _task(task: Resource, _: Plan) -> bool:
-    mounts = [mount for volume in task.blocks("volume") for mount in volume.get("efs_volume_configuration") or []]
+    mounts = [
+        mount
+        for volume in task.blocks("volume")
+        for mount in volume.get("efs_volume_configuration") or []
+    ]
     return all(mount.get("transit_encryption") == "ENABLED" for mount in mounts)
 
 

@@ -35,7 +35,11 @@ def findings(document: Json) -> list[str]:
 
 def main(paths: list[str]) -> int:
     """Print the findings of plans in files. Exit code 1 if there is any."""
-    found = [f"{path}: {finding}" for path in paths for finding in findings(json.loads(Path(path).read_text()))]
+    found = [
+        f"{path}: {finding}"
+        for path in paths
+        for finding in findings(json.loads(Path(path).read_text()))
+    ]
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0
 

@@ -21,7 +21,12 @@ _TAGLESS = frozenset({"aws_lb_listener"})
 _NOT_IAM = frozenset({"aws_ecr_lifecycle_policy"})
 """Whose `policy` is a document of another language."""
 _WAYS_IN = frozenset(
-    {"aws_security_group", "aws_default_security_group", "aws_security_group_rule", "aws_vpc_security_group_ingress_rule"}
+    {
+        "aws_security_group",
+        "aws_default_security_group",
+        "aws_security_group_rule",
+        "aws_vpc_security_group_ingress_rule",
+    }
 )
 _WORLD = re.compile(r"0\.0\.0\.0/0|::/0")
 _FOR_PUBLIC_ONES = '${var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cidr}'
@@ -30,7 +35,9 @@ _FOR_PUBLIC_ONES = '${var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cid
 def variables_are_typed(directory: Directory) -> Iterator[str]:
     """An exact type, never `any`."""
     for block in directory.blocks("variable"):
-        if not re.search(r"\w", str(block.body.get("type", ""))) or re.search(r"\bany\b", str(block.body["type"])):
+        if not re.search(r"\w", str(block.body.get("type", ""))) or re.search(
+            r"\bany\b", str(block.body["type"])
+        ):
             yield f"{block} has no exact type"
 
 
@@ -69,13 +76,21 @@ def variables_are_used(directory: Directory) -> Iterator[str]:
             yield f"{block} is not used"
         elif not re.search(rf"{name}(?!\.)", outside):
             attributes = re.findall(r"(\w+)\s*=", str(block.body.get("type")))
-            yield from (f"{block}: {a} is not used" for a in attributes if not re.search(rf"{name}\.([\w.]+\.)?{a}\b", outside))
+            yield from (
+                f"{block}: {a} is not used"
+                for a in attributes
+                if not re.search(rf"{name}\.([\w.]+\.)?{a}\b", outside)
+            )
 
 
 def locals_are_used(directory: Directory) -> Iterator[str]:
     """No local value without a use."""
     for block in directory.blocks("locals"):
-        yield from (f"local.{name} is not used" for name in block.body if not re.search(rf"\blocal\.{name}\b", directory.code()))
+        yield from (
+            f"local.{name} is not used"
+            for name in block.body
+            if not re.search(rf"\blocal\.{name}\b", directory.code())
+        )
 
 
 def outputs_are_described(directory: Directory) -> Iterator[str]:
@@ -99,14 +114,24 @@ def files_are_the_usual_ones(directory: Directory) -> Iterator[str]:
 def _usual(directory: Directory) -> tuple[str, ...]:
     if directory.is_example:
         return ("main.tf", "versions.tf")
-    return ("versions.tf", "variables.tf", "outputs.tf", "README.md", *(["providers.tf"] if directory.is_root else []))
+    return (
+        "versions.tf",
+        "variables.tf",
+        "outputs.tf",
+        "README.md",
+        *(["providers.tf"] if directory.is_root else []),
+    )
 
 
 def modules_configure_nothing(directory: Directory) -> Iterator[str]:
     """Providers and backends are the root's."""
     if not directory.is_root:
         yield from (str(block) for block in directory.blocks("provider"))
-        yield from (f"{block} has a backend" for block in directory.blocks("terraform") if {"backend", "cloud"} & block.body.keys())
+        yield from (
+            f"{block} has a backend"
+            for block in directory.blocks("terraform")
+            if {"backend", "cloud"} & block.body.keys()
+        )
 
 
 def versions_are_bounded(directory: Directory) -> Iterator[str]:
@@ -126,7 +151,11 @@ def versions_are_bounded(directory: Directory) -> Iterator[str]:
 def clouds_are_named(directory: Directory) -> Iterator[str]:
     """Terraform takes a host for granted that OpenTofu does not."""
     for block in directory.blocks("terraform"):
-        yield from (f"{block} names no host for its state" for cloud in block.body.get("cloud", []) if not cloud.get("hostname"))
+        yield from (
+            f"{block} names no host for its state"
+            for cloud in block.body.get("cloud", [])
+            if not cloud.get("hostname")
+        )
 
 
 def modules_are_ours(directory: Directory) -> Iterator[str]:
@@ -139,7 +168,11 @@ def modules_are_ours(directory: Directory) -> Iterator[str]:
 def resources_are_tagged(directory: Directory) -> Iterator[str]:
     """What can bear tags does."""
     for block in directory.blocks("resource"):
-        if block.labels[0] not in _TAGLESS and "tags" in SCHEMA["resources"].get(block.labels[0], {}) and "tags" not in block.body:
+        if (
+            block.labels[0] not in _TAGLESS
+            and "tags" in SCHEMA["resources"].get(block.labels[0], {})
+            and "tags" not in block.body
+        ):
             yield f"{block} has no tags"
 
 
@@ -156,13 +189,21 @@ def only_public_components_are_open_to_the_world(directory: Directory) -> Iterat
     """The world comes in by one expression alone. What comes by variables is seen in the plan: tests/stacks/plans.py."""
     for block in directory.blocks("resource"):
         for way_in in _ways_in(block):
-            yield from (f"{block}: {text}" for text in texts_in(way_in) if _WORLD.search(text) and text != _FOR_PUBLIC_ONES)
+            yield from (
+                f"{block}: {text}"
+                for text in texts_in(way_in)
+                if _WORLD.search(text) and text != _FOR_PUBLIC_ONES
+            )
 
 
 def _ways_in(block: Block) -> Iterator[object]:
     if "ingress" in block.body:
         yield block.body["ingress"]
-    if block.labels[0] in _WAYS_IN and block.body.get("type") != "egress" and "egress" not in block.body:
+    if (
+        block.labels[0] in _WAYS_IN
+        and block.body.get("type") != "egress"
+        and "egress" not in block.body
+    ):
         yield dict(block.body)
 
 
@@ -192,7 +233,9 @@ def task_definitions_go_last(directory: Directory) -> Iterator[str]:
     """Else an apply that is cut short leaves services and schedules on a revision that ECS no longer starts."""
     for block in directory.blocks("resource"):
         lifecycles = block.body.get("lifecycle", [])
-        if block.labels[0] == "aws_ecs_task_definition" and not any(rule.get("create_before_destroy") for rule in lifecycles):
+        if block.labels[0] == "aws_ecs_task_definition" and not any(
+            rule.get("create_before_destroy") for rule in lifecycles
+        ):
             yield f"{block} is not created before it is destroyed"
 
 

@@ -13,7 +13,9 @@ BEGIN, END = "<!-- tables: made by `python -m tests.stacks.readme` -->", "<!-- e
 
 def tables(directory: Directory) -> str:
     """Requirements, resources, variables and outputs of a directory, as Markdown."""
-    return "\n".join((*_needs(directory), *_makes(directory), *_takes(directory), *_gives(directory)))
+    return "\n".join(
+        (*_needs(directory), *_makes(directory), *_takes(directory), *_gives(directory))
+    )
 
 
 def renewed(text: str, directory: Directory) -> str:
@@ -21,7 +23,9 @@ def renewed(text: str, directory: Directory) -> str:
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"the README of {directory.name} has no place for the tables: {BEGIN} … {END}")
+        raise ValueError(
+            f"the README of {directory.name} has no place for the tables: {BEGIN} … {END}"
+        )
     return f"{head}{BEGIN}\n\n{tables(directory)}\n{END}{tail}"
 
 
@@ -30,7 +34,9 @@ def _needs(directory: Directory) -> Iterator[str]:
     for block in directory.blocks("terraform"):
         yield f"| terraform or OpenTofu | `{block.body['required_version']}` |"
         for providers in block.body["required_providers"]:
-            yield from (f"| provider `{p['source']}` | `{p['version']}` |" for p in providers.values())
+            yield from (
+                f"| provider `{p['source']}` | `{p['version']}` |" for p in providers.values()
+            )
     yield ""
 
 
@@ -72,7 +78,9 @@ def main() -> None:
     """Regenerate all tables. A new README gets the beginning of a title."""
     for directory in directories():
         path = directory.path / "README.md"
-        text = path.read_text() if path.exists() else f"# {directory.path.name}: \n\n{BEGIN}\n{END}\n"
+        text = (
+            path.read_text() if path.exists() else f"# {directory.path.name}: \n\n{BEGIN}\n{END}\n"
+        )
         path.write_text(renewed(text, directory))
     everything.cache_clear()
     overview.PAGE.write_text(overview.renewed(overview.PAGE.read_text(), directories()))

@@ -31,7 +31,18 @@ def _kept(path: Path) -> Mapping[str, Any]:
 
 
 SCHEMA = _kept(_PATH)
-_META = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "provisioner", "connection", "dynamic"})
+_META = frozenset(
+    {
+        "count",
+        "for_each",
+        "depends_on",
+        "lifecycle",
+        "provider",
+        "provisioner",
+        "connection",
+        "dynamic",
+    }
+)
 
 
 def in_use() -> list[Block]:
@@ -81,8 +92,13 @@ def _dynamic(body: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def trimmed(full: Mapping[str, Any]) -> str:
     """The part of a whole provider's schema that is kept, as text. Raises `KeyError` for a type that the provider has not."""
-    kept = {kind: {name: full[kind][name] for name in sorted(types_in_use(block))} for kind, block in _KINDS.items()}
-    groups = "".join(f',\n"{kind}": {{{_lines(types, _arguments)}\n}}' for kind, types in kept.items())
+    kept = {
+        kind: {name: full[kind][name] for name in sorted(types_in_use(block))}
+        for kind, block in _KINDS.items()
+    }
+    groups = "".join(
+        f',\n"{kind}": {{{_lines(types, _arguments)}\n}}' for kind, types in kept.items()
+    )
     return f'{{\n"version": {json.dumps(full["version"])}{groups}\n}}\n'
 
 
@@ -101,7 +117,9 @@ def _lines(items: Mapping[str, Any], text: Callable[[Any], str]) -> str:
 def main(full: Path) -> None:
     """Write the schema beside this file anew."""
     content = full.read_bytes()
-    _PATH.write_text(trimmed(json.loads(gzip.decompress(content) if full.suffix == ".gz" else content)))
+    _PATH.write_text(
+        trimmed(json.loads(gzip.decompress(content) if full.suffix == ".gz" else content))
+    )
 
 
 if __name__ == "__main__":

@@ -28,10 +28,25 @@ class Terraform:
         config, data = self.folder / "terraform.rc", self.folder / ".terraform"
         config.write_text(cli_config(str(self.mirror)))
         script = str(Path(terraform_child.__file__))
-        argv = [sys.executable, "-I", script, str(os.getpid()), terraform_child.EMBEDDED, *arguments]
-        environment = child_environment({"PATH": os.environ["PATH"]}, TerraformCall(cli_config=str(config), data_dir=str(data)))
+        argv = [
+            sys.executable,
+            "-I",
+            script,
+            str(os.getpid()),
+            terraform_child.EMBEDDED,
+            *arguments,
+        ]
+        environment = child_environment(
+            {"PATH": os.environ["PATH"]}, TerraformCall(cli_config=str(config), data_dir=str(data))
+        )
         return subprocess.run(
-            argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+            argv,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
         )
 
     def does(self, *arguments: str) -> str:

@@ -15,9 +15,15 @@ def test_every_skipped_check_is_justified_in_place(place: Directory) -> None:
     assert list(unexplained(place)) == []
 
 
-@pytest.mark.parametrize("skip", ["CKV_AWS_1", "CKV_AWS_1:", "CKV_AWS_1:because", ":of no check but with a reason"])
+@pytest.mark.parametrize(
+    "skip", ["CKV_AWS_1", "CKV_AWS_1:", "CKV_AWS_1:because", ":of no check but with a reason"]
+)
 def test_a_skip_without_a_check_or_a_reason_is_found(skip: str) -> None:
-    assert list(unexplained(Directory(name="bad", texts={"main.tf": f"# checkov:skip={skip}"}, is_root=True)))
+    assert list(
+        unexplained(
+            Directory(name="bad", texts={"main.tf": f"# checkov:skip={skip}"}, is_root=True)
+        )
+    )
 
 
 def test_a_scan_that_saw_nothing_is_no_success() -> None:
@@ -31,4 +37,7 @@ def test_what_checkov_objects_to_is_told(tmp_path: Path) -> None:
     if not PROGRAM.exists():
         pytest.skip("`make checkov` has not made its environment yet")
     (tmp_path / "main.tf").write_text('resource "aws_efs_file_system" "open" {\n}\n')
-    assert any(line.startswith("/main.tf:1 aws_efs_file_system.open: CKV_AWS_42 ") for line in failures(scanned(tmp_path)))
+    assert any(
+        line.startswith("/main.tf:1 aws_efs_file_system.open: CKV_AWS_42 ")
+        for line in failures(scanned(tmp_path))
+    )

@@ -30,7 +30,9 @@ def test_everything_is_formatted(mirror: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def tested(request: pytest.FixtureRequest, mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+def tested(
+    request: pytest.FixtureRequest, mirror: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Outcome]:
     """Directory to the outcome of its mocked tests, for the directories that this session was asked for."""
     names = {item.name for item in request.session.items}
     places = [place for place in TESTED if f"test_its_mocked_tests_pass[{place.name}]" in names]
@@ -53,7 +55,11 @@ GOOD = 'run "says_one" {\n  command = plan\n  assert {\n    condition     = outp
     ("main", "statuses", "said"),
     [
         ('output "x" {\n  value = 2\n}\n', {"": "fail", " says_one": "fail"}, "not one"),
-        ('output "x" {\n  value = var.nowhere\n}\n', {"": "error", " says_one": "error"}, "undeclared input variable"),
+        (
+            'output "x" {\n  value = var.nowhere\n}\n',
+            {"": "error", " says_one": "error"},
+            "undeclared input variable",
+        ),
         ('output "x" {\n', {}, "modules/bad/main.tf"),
     ],
 )
@@ -62,14 +68,19 @@ def test_a_module_that_fails_is_named_and_the_others_still_pass(
 ) -> None:
     """Neither has a resource, so that no provider is started."""
     texts = {"good": 'output "x" {\n  value = 1\n}\n', "bad": main}
-    places = [Directory(f"modules/{name}", {}, is_root=False, path=tmp_path / "modules" / name) for name in texts]
+    places = [
+        Directory(f"modules/{name}", {}, is_root=False, path=tmp_path / "modules" / name)
+        for name in texts
+    ]
     for place in places:
         (place.path / "tests").mkdir(parents=True)
         (place.path / "main.tf").write_text(texts[place.path.name])
         (place.path / "tests" / "unit.tftest.hcl").write_text(GOOD)
     found = outcomes(places, tmp_path, mirror)
     assert found["modules/good"] == Outcome(all_passed(places[0]), "")
-    assert found["modules/bad"].statuses == {f"modules.bad.unit.tftest.hcl{run}": status for run, status in statuses.items()}
+    assert found["modules/bad"].statuses == {
+        f"modules.bad.unit.tftest.hcl{run}": status for run, status in statuses.items()
+    }
     assert said in found["modules/bad"].errors
 
 
@@ -87,12 +98,20 @@ def test_every_module_has_tests(place: Directory) -> None:
     assert mocked_tests(place)
 
 
-@pytest.mark.parametrize("place", [place for place in MODULES if place.name not in SHIPPED], ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "place", [place for place in MODULES if place.name not in SHIPPED], ids=lambda d: d.name
+)
 def test_every_module_has_examples_and_each_is_run(place: Directory) -> None:
-    examples = {f"./examples/{example.path.name}" for example in everything() if example.path.parents[1] == place.path}
+    examples = {
+        f"./examples/{example.path.name}"
+        for example in everything()
+        if example.path.parents[1] == place.path
+    }
     assert examples
     assert examples == {
-        source for file in mocked_tests(place) for source in re.findall(r'source\s*=\s*"(\./[^"]+)"', file.read_text())
+        source
+        for file in mocked_tests(place)
+        for source in re.findall(r'source\s*=\s*"(\./[^"]+)"', file.read_text())
     }
 
 
@@ -102,14 +121,20 @@ def test_every_validation_is_seen_to_refuse(place: Directory) -> None:
     text = "".join(file.read_text() for file in mocked_tests(place))
     expected = re.findall(r"expect_failures\s*=\s*\[([^\]]*)\]", text)
     refusals = Counter(name for names in expected for name in re.findall(r"var\.(\w+)", names))
-    validations = Counter({block.name: len(block.body.get("validation", [])) for block in place.blocks("variable")})
+    validations = Counter(
+        {block.name: len(block.body.get("validation", [])) for block in place.blocks("variable")}
+    )
     assert refusals.keys() == (+validations).keys()
     assert validations <= refusals
 
 
 @pytest.mark.terraform
-@pytest.mark.parametrize("place", [place for place in directories() if place.name in UNKNOWN], ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "place", [place for place in directories() if place.name in UNKNOWN], ids=lambda d: d.name
+)
 def test_what_is_not_validated_cannot_be(mirror: Path, tmp_path: Path, place: Directory) -> None:
     terraform = Terraform(copied(tmp_path) / place.name, mirror)
     commands = (("init", "-backend=false", "-input=false"), ("validate",))
-    assert any(terraform(*command, "-no-color").returncode for command in commands), "it is valid here: it need not be listed"
+    assert any(terraform(*command, "-no-color").returncode for command in commands), (
+        "it is valid here: it need not be listed"
+    )

@@ -104,8 +104,12 @@ def test_what_is_public_is_so_by_the_input_alone(devenv: Document) -> None:
 @pytest.mark.xdist_group("plans")
 def test_all_that_is_bad_is_found_and_nothing_else(bad: Document) -> None:
     plan = parse(bad)
-    wanted = {r.address for r in plan.resources if r.name.startswith("bad")} | {name for name in plan.outputs if "bad" in name}
-    assert {finding.split(": ")[1].removeprefix("output ").split(" ")[0] for finding in findings(bad)} == wanted
+    wanted = {r.address for r in plan.resources if r.name.startswith("bad")} | {
+        name for name in plan.outputs if "bad" in name
+    }
+    assert {
+        finding.split(": ")[1].removeprefix("output ").split(" ")[0] for finding in findings(bad)
+    } == wanted
 
 
 @pytest.mark.terraform
@@ -116,8 +120,15 @@ def test_no_rule_over_plans_is_blind(bad: Document, rule: str) -> None:
 
 
 def test_every_type_that_could_be_encrypted_is_known() -> None:
-    could = {name for name, arguments in SCHEMA["resources"].items() if re.search(r"encrypt|kms|\bsse", json.dumps(arguments))}
-    assert could - {"aws_kms_key", "aws_s3_bucket_server_side_encryption_configuration"} <= ENCRYPTED.keys() | BY_ITSELF.keys()
+    could = {
+        name
+        for name, arguments in SCHEMA["resources"].items()
+        if re.search(r"encrypt|kms|\bsse", json.dumps(arguments))
+    }
+    assert (
+        could - {"aws_kms_key", "aws_s3_bucket_server_side_encryption_configuration"}
+        <= ENCRYPTED.keys() | BY_ITSELF.keys()
+    )
     assert not ENCRYPTED.keys() & BY_ITSELF.keys()
 
 
@@ -128,7 +139,9 @@ def test_every_type_that_could_be_encrypted_is_known() -> None:
         ({"planned_values": {}, "configuration": {}}, "holds no resource"),
     ],
 )
-def test_what_would_keep_every_rule_because_it_is_empty_is_refused(document: Document, message: str) -> None:
+def test_what_would_keep_every_rule_because_it_is_empty_is_refused(
+    document: Document, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         findings(document)
 
@@ -136,16 +149,32 @@ def test_what_would_keep_every_rule_because_it_is_empty_is_refused(document: Doc
 def test_a_rule_of_the_newer_kind_is_looked_at_too() -> None:
     """Provider 3.39 has none, so that the plan is written by hand."""
     values = {"cidr_ipv4": "0.0.0.0/0", "from_port": 27017, "to_port": 27017, "ip_protocol": "tcp"}
-    rule = {"address": "aws_vpc_security_group_ingress_rule.mongo", "mode": "managed", "values": values}
+    rule = {
+        "address": "aws_vpc_security_group_ingress_rule.mongo",
+        "mode": "managed",
+        "values": values,
+    }
     resource = {**rule, "type": "aws_vpc_security_group_ingress_rule", "name": "mongo"}
     document = {"planned_values": {"root_module": {"resources": [resource]}}, "configuration": {}}
-    assert findings(document) == [f"ways_in_are_closed: {rule['address']} lets 0.0.0.0/0 in to port 27017-27017"]
+    assert findings(document) == [
+        f"ways_in_are_closed: {rule['address']} lets 0.0.0.0/0 in to port 27017-27017"
+    ]
 
 
 def test_what_is_known_only_after_the_apply_is_no_finding() -> None:
     """Terraform leaves out even the empty object of values if none is known."""
-    resource = {"address": "aws_sns_topic_policy.x", "mode": "managed", "type": "aws_sns_topic_policy", "name": "x"}
-    assert findings({"planned_values": {"root_module": {"resources": [resource]}}, "configuration": {}}) == []
+    resource = {
+        "address": "aws_sns_topic_policy.x",
+        "mode": "managed",
+        "type": "aws_sns_topic_policy",
+        "name": "x",
+    }
+    assert (
+        findings(
+            {"planned_values": {"root_module": {"resources": [resource]}}, "configuration": {}}
+        )
+        == []
+    )
 
 
 def test_the_program_tells_the_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,6 +186,11 @@ def test_the_program_tells_the_findings(tmp_path: Path, capsys: pytest.CaptureFi
         "values": {},
     }
     plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"planned_values": {"root_module": {"resources": [group]}}, "configuration": {}}))
+    plan.write_text(
+        json.dumps({"planned_values": {"root_module": {"resources": [group]}}, "configuration": {}})
+    )
     assert main([str(plan)]) == 1
-    assert capsys.readouterr().out == f"{plan}: logs_expire: aws_cloudwatch_log_group.x is kept for ever\n"
+    assert (
+        capsys.readouterr().out
+        == f"{plan}: logs_expire: aws_cloudwatch_log_group.x is kept for ever\n"
+    )

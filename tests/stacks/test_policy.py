@@ -52,7 +52,9 @@ def test_no_rule_is_blind(rule: str) -> None:
 def test_a_bool_needs_no_validation_and_has_none_that_cannot_fail() -> None:
     assert not list(RULES["variables_are_validated"](bad('variable "x" {\n  type = bool\n}')))
     validated = 'variable "x" {\n  type = bool\n  validation {\n    condition = contains([true, false], var.x)\n  }\n}'
-    assert list(RULES["variables_are_validated"](bad(validated))) == ["variable.x is a bool, and its validation cannot fail"]
+    assert list(RULES["variables_are_validated"](bad(validated))) == [
+        "variable.x is a bool, and its validation cannot fail"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,13 +71,17 @@ def test_a_bool_needs_no_validation_and_has_none_that_cannot_fail() -> None:
 )
 def test_a_wildcard_needs_a_comment_beside_it_or_above(lines: str, number: int | None) -> None:
     found = list(RULES["wildcards_are_explained"](bad(f"locals {{\n  {lines}\n}}")))
-    assert [int(finding.split(":")[1]) for finding in found] == ([] if number is None else [number + 1])
+    assert [int(finding.split(":")[1]) for finding in found] == (
+        [] if number is None else [number + 1]
+    )
 
 
 def test_an_unused_variable_and_an_unused_attribute_are_told_apart() -> None:
     unused = list(RULES["variables_are_used"](bad('variable "x" {\n  type = string\n}')))
     assert unused == ["variable.x is not used"]
-    assert list(RULES["variables_are_used"](bad(BREAKS["variables_are_used"]))) == ["variable.x: b is not used"]
+    assert list(RULES["variables_are_used"](bad(BREAKS["variables_are_used"]))) == [
+        "variable.x: b is not used"
+    ]
 
 
 def test_a_way_in_inside_a_security_group_is_seen_too() -> None:

@@ -37,7 +37,9 @@ def hcl_sizes(place: Directory, variable: str) -> Mapping[int, Sequence[int]]:
     found = _SIZE.findall(condition)
     assert len(found) == condition.count(" = "), f"{condition} has entries in another form"
     return {
-        int(cpu): [int(memory) for memory in listed.split(",")] if listed else range(int(first), int(last) + 1, int(step))
+        int(cpu): [int(memory) for memory in listed.split(",")]
+        if listed
+        else range(int(first), int(last) + 1, int(step))
         for cpu, listed, first, last, step in found
     }
 
@@ -58,7 +60,23 @@ def is_component_name(name: str) -> bool:
     return True
 
 
-NAMES = ("a", "0", "a" * NAME_MAX, "a" * (NAME_MAX + 1), "app-test", "1-a", "", "-a", "a-", "a--b", "App", "a.b", "a_b", "ä", "a b")
+NAMES = (
+    "a",
+    "0",
+    "a" * NAME_MAX,
+    "a" * (NAME_MAX + 1),
+    "app-test",
+    "1-a",
+    "",
+    "-a",
+    "a-",
+    "a--b",
+    "App",
+    "a.b",
+    "a_b",
+    "ä",
+    "a b",
+)
 """Both sides of every bound of the rule. A reserved name is refused earlier, and is no matter of form."""
 
 RULES: Sequence[tuple[str, str, Callable[[str], bool]]] = (
@@ -85,7 +103,9 @@ def _pairs(sizes: Mapping[int, Sequence[int]]) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("name", "variable", "accepts"), RULES)
-def test_terraform_and_python_accept_the_same_names(name: str, variable: str, accepts: Callable[[str], bool]) -> None:
+def test_terraform_and_python_accept_the_same_names(
+    name: str, variable: str, accepts: Callable[[str], bool]
+) -> None:
     assert differing_names(directory(name), variable, accepts) == []
 
 
@@ -138,5 +158,7 @@ def test_a_difference_between_names_is_noticed(
         ('"16384" =', '"16385" =', (16384, 32768)),
     ],
 )
-def test_a_difference_between_sizes_is_noticed(name: str, variable: str, old: str, new: str, pair: tuple[int, int]) -> None:
+def test_a_difference_between_sizes_is_noticed(
+    name: str, variable: str, old: str, new: str, pair: tuple[int, int]
+) -> None:
     assert pair in differing_sizes(changed(directory(name), old, new), variable)

@@ -13,7 +13,9 @@ FOREIGN = {"terraform/delegation": {"cloudflare"}}
 
 @pytest.mark.parametrize("place", everything(), ids=lambda d: d.name)
 def test_provider_6_accepts_every_resource(place: Directory) -> None:
-    blocks = [block for block in place.blocks("resource", "data") if block.labels[0].startswith("aws_")]
+    blocks = [
+        block for block in place.blocks("resource", "data") if block.labels[0].startswith("aws_")
+    ]
     assert [found for block in blocks for found in findings(block)] == []
 
 

@@ -9,7 +9,13 @@ from gromit.web.server.limits import Receive, Scope, Send
 
 async def answer(send: Send, status: int, body: bytes) -> None:
     """A plain answer."""
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", str(len(body)).encode())]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-length", str(len(body)).encode())],
+        }
+    )
     await send({"type": "http.response.body", "body": body})
 
 

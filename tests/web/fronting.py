@@ -30,7 +30,10 @@ class Front:
         return str(self.http.base_url).rstrip("/")
 
     def token(
-        self, *repositories: str, verbs: tuple[TokenPermission, ...] = tuple(TokenPermission), life: timedelta | None = None
+        self,
+        *repositories: str,
+        verbs: tuple[TokenPermission, ...] = tuple(TokenPermission),
+        life: timedelta | None = None,
     ) -> str:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
@@ -41,12 +44,18 @@ class Front:
         return self.http.post("/gromit/newbuild", content=body, headers=headers)
 
     def delete(self, token: str, name: str, **query: str) -> httpx2.Response:
-        return self.http.delete(f"/gromit/env/{name}", headers={"Authorization": token}, params=query)
+        return self.http.delete(
+            f"/gromit/env/{name}", headers={"Authorization": token}, params=query
+        )
 
 
 @contextmanager
 def fronting(
-    serve: Serve, folder: Path, variables: Mapping[str, str] | None = None, *, role: Role = Role.GATEWAY
+    serve: Serve,
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+    *,
+    role: Role = Role.GATEWAY,
 ) -> Iterator[Front]:
     """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
     own = serve.certificates.of(role)
@@ -69,5 +78,7 @@ def fronting(
     with server.running():
         scheme = "http" if settings.gateway.cert is None else "https"
         verify = ssl.create_default_context(cafile=serve.certificates.ca)
-        with httpx2.Client(base_url=f"{scheme}://{server.address()}", verify=verify, timeout=30, trust_env=False) as http:
+        with httpx2.Client(
+            base_url=f"{scheme}://{server.address()}", verify=verify, timeout=30, trust_env=False
+        ) as http:
             yield Front(http, tokens)

@@ -129,7 +129,9 @@ class Certificates:
         self._count += 1
         name = f"{kind}-{self._count}"
         issued = self.pki.issue(LeafRequest(name=name, kind=kind, sans=sans, days=2))
-        return CertificateFiles(str(self.folder / f"{name}.pem"), str(self.folder / f"{name}-key.pem"), self.ca), issued.serial
+        return CertificateFiles(
+            str(self.folder / f"{name}.pem"), str(self.folder / f"{name}-key.pem"), self.ca
+        ), issued.serial
 
     def without_role(self, *uris: str) -> CertificateFiles:
         """A client certificate of our CA as another tool would make it: with no role in it, or with what `uris` say."""
@@ -186,7 +188,9 @@ class Serve:
     def client(self, who: Role | CertificateFiles = Role.OPERATOR) -> httpx2.Client:
         """A client with the certificate of a role, or with any certificate; connections are kept."""
         if who not in self.clients:
-            self.clients[who] = httpx2.Client(base_url=self.url, verify=self.context(who), timeout=10, trust_env=False)
+            self.clients[who] = httpx2.Client(
+                base_url=self.url, verify=self.context(who), timeout=10, trust_env=False
+            )
         return self.clients[who]
 
     def context(self, who: Role | CertificateFiles) -> ssl.SSLContext:
@@ -195,7 +199,12 @@ class Serve:
     # ── shortcuts ─────────────────────────────────────────────────────────────────────────────────
 
     def send(
-        self, method: str, path: str, body: Any = None, who: Role | CertificateFiles = Role.OPERATOR, **more: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        who: Role | CertificateFiles = Role.OPERATOR,
+        **more: Any,
     ) -> httpx2.Response:
         """One request; a body that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else _json(body)
@@ -209,7 +218,9 @@ class Serve:
 
     def build(self, repo: str, ref: str, sha: str) -> dict[str, str]:
         """Report a build as a release workflow does; it must be accepted."""
-        answer = self.send("POST", "/newbuild", {"repo": repo, "ref": ref, "sha": sha}, Role.GATEWAY)
+        answer = self.send(
+            "POST", "/newbuild", {"repo": repo, "ref": ref, "sha": sha}, Role.GATEWAY
+        )
         assert answer.status_code == 200, answer.text
         flat: dict[str, str] = answer.json()
         return flat
@@ -228,7 +239,9 @@ class Serve:
             body |= {"kind": claim["kind"], "nonce": claim["nonce"], "spec_hash": "h1"}
         if what == "fail":
             body |= {"error_kind": "terraform", "message": "no such image"}
-        return self.send("POST", f"/v1/claims/{claim['name']}/{what}", {**body, **more}, Role.WORKER)
+        return self.send(
+            "POST", f"/v1/claims/{claim['name']}/{what}", {**body, **more}, Role.WORKER
+        )
 
     def work_off(self, kind: str) -> str:
         """Claim the oldest work of a kind and do it; gives the environment's name."""
@@ -263,7 +276,15 @@ class Serve:
 
     def put_environment(self, name: str, *, gone: bool = False) -> None:
         """The row of an environment as serve writes it, put by hand where many are needed: builds take their time."""
-        numbers = {"generation": 1, "observed": 0, "created": 1, "changed": 1, "epoch": 1, "revision": 1, "due": 1}
+        numbers = {
+            "generation": 1,
+            "observed": 0,
+            "created": 1,
+            "changed": 1,
+            "epoch": 1,
+            "revision": 1,
+            "due": 1,
+        }
         texts = {
             "name": name,
             "incarnation": "i",
@@ -271,8 +292,13 @@ class Serve:
             "want": "gone" if gone else "up",
             "work": "reap" if gone else "sow",
         }
-        item = {**{k: {"N": str(v)} for k, v in numbers.items()}, **{k: {"S": v} for k, v in texts.items()}}
-        self.dynamodb.put_item(TableName=self.settings.tablename, Item={**item, "protected": {"BOOL": False}})
+        item = {
+            **{k: {"N": str(v)} for k, v in numbers.items()},
+            **{k: {"S": v} for k, v in texts.items()},
+        }
+        self.dynamodb.put_item(
+            TableName=self.settings.tablename, Item={**item, "protected": {"BOOL": False}}
+        )
 
     def clear(self) -> None:
         """Empty the table."""
@@ -286,12 +312,19 @@ class Serve:
             ecr.create_repository(repositoryName=repository)
         for tag in tags:
             manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": {"digest": tag}}
-            ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode())
+            ecr.put_image(
+                repositoryName=repository, imageTag=tag, imageManifest=_json(manifest).decode()
+            )
 
 
 def flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:
     """A flat environment of the shipped catalogue; `_` in a repository's name stands for `-`."""
-    return {"name": name, "state": state, **DEFAULTS, **{r.replace("_", "-"): v for r, v in versions.items()}}
+    return {
+        "name": name,
+        "state": state,
+        **DEFAULTS,
+        **{r.replace("_", "-"): v for r, v in versions.items()},
+    }
 
 
 def from_token(repository: str) -> dict[str, Any]:
@@ -309,7 +342,9 @@ def _client(emulator: Emulator, service: str) -> Any:
 
 
 @contextmanager
-def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None = None, **variables: str) -> Iterator[Serve]:
+def serving(
+    emulator: Emulator, certificates: Certificates, clock: Clock | None = None, **variables: str
+) -> Iterator[Serve]:
     """A serve with a table of its own, and settings as the variables say."""
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     environ = {
@@ -345,7 +380,9 @@ def serving(emulator: Emulator, certificates: Certificates, clock: Clock | None 
 @contextmanager
 def emulated() -> Iterator[Emulator]:
     """An emulator of AWS in a process of its own."""
-    child = subprocess.Popen([sys.executable, "-c", _EMULATOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _EMULATOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     with child.stdin, child.stdout:

@@ -74,15 +74,31 @@ def test_all_routes_that_read_a_body_are_tested_here() -> None:
         pytest.param(b'{"a":"\x01"}', "not JSON", id="raw control character"),
         pytest.param(b'{"a":1,"b":2,"a":3}', "key 'a' stands twice", id="duplicate key"),
         pytest.param(b'{"tyk":{"b":2,"b":2}}', "key 'b' stands twice", id="duplicate key below"),
-        pytest.param(b'{"a":1,"\\u0061":3}', "key 'a' stands twice", id="duplicate key in disguise"),
+        pytest.param(
+            b'{"a":1,"\\u0061":3}', "key 'a' stands twice", id="duplicate key in disguise"
+        ),
         pytest.param(b'{"a":NaN}', "holds NaN", id="NaN"),
         pytest.param(b'{"a":-Infinity}', "holds -Infinity", id="infinity"),
         pytest.param(b"[" * 30_000, "nested too deeply", id="deep and cut short"),
-        pytest.param(b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "nested too deeply", id="deep objects"),
-        pytest.param(b'{"a":' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}", "nested too deeply", id="a level too deep"),
-        pytest.param(b'{"a":1' + b"0" * DIGITS_MAX + b"}", f"number of {DIGITS_MAX + 1} digits", id="huge number"),
+        pytest.param(
+            b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "nested too deeply", id="deep objects"
+        ),
+        pytest.param(
+            b'{"a":' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}",
+            "nested too deeply",
+            id="a level too deep",
+        ),
+        pytest.param(
+            b'{"a":1' + b"0" * DIGITS_MAX + b"}",
+            f"number of {DIGITS_MAX + 1} digits",
+            id="huge number",
+        ),
         pytest.param(b'{"a":' + b"7" * 60_000 + b"}", "number of 60000 digits", id="giant number"),
-        pytest.param(json.dumps({f"k{n}": 0 for n in range(KEYS_MAX + 1)}).encode(), f"{KEYS_MAX + 1} keys", id="many keys"),
+        pytest.param(
+            json.dumps({f"k{n}": 0 for n in range(KEYS_MAX + 1)}).encode(),
+            f"{KEYS_MAX + 1} keys",
+            id="many keys",
+        ),
         pytest.param(b"[]", "not a JSON object", id="list"),
         pytest.param(b"0", "not a JSON object", id="number"),
         pytest.param(b"true", "not a JSON object", id="boolean"),
@@ -94,7 +110,9 @@ def test_what_is_no_plain_json_object_is_refused_everywhere(
     refused(body, 400, says)
 
 
-def test_a_body_over_the_limit_is_refused_everywhere(refused: Callable[[bytes, int, str], None]) -> None:
+def test_a_body_over_the_limit_is_refused_everywhere(
+    refused: Callable[[bytes, int, str], None],
+) -> None:
     refused(b'{"repo":"' + b"x" * (LIMIT - 10) + b'"}', 413, f"longer than {LIMIT} bytes")
 
 
@@ -107,7 +125,10 @@ def test_a_body_of_unsaid_length_over_the_limit_is_refused(serve: Serve) -> None
         answer = serve.client().post("/newbuild", content=parts())
     except httpx2.WriteError:  # it was cut while we still wrote
         return
-    assert (answer.status_code, answer.json()) == (413, {"error": f"the body is longer than {LIMIT} bytes"})
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"error": f"the body is longer than {LIMIT} bytes"},
+    )
 
 
 def test_a_body_of_exactly_the_limit_is_read(serve: Serve) -> None:
@@ -122,9 +143,13 @@ def test_a_build_of_wrong_types_or_characters_is_refused_by_its_key(serve: Serve
     types: list[Any] = [None, 5, 1.5, True, [], {}, ["tyk"]]
     for wrong in [*types, "\ud800", "a\x00b", "a\nb", "\x1b[31m"]:
         for path in ("/newbuild", "/v1/builds"):
-            answer = serve.send("POST", path, {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", key: wrong})
+            answer = serve.send(
+                "POST", path, {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", key: wrong}
+            )
             assert answer.status_code == 400, (wrong, path)
-            named = "version" if key == "sha" and isinstance(wrong, str) and wrong != "\ud800" else key
+            named = (
+                "version" if key == "sha" and isinstance(wrong, str) and wrong != "\ud800" else key
+            )
             assert answer.json()["error"].startswith(named), (wrong, path)
     assert serve.rows == {}
 
@@ -175,11 +200,29 @@ def test_a_version_that_is_no_image_tag_is_refused_by_value(serve: Serve) -> Non
 )
 def test_a_hostile_ref_becomes_a_harmless_name(serve: Serve, ref: str, name: str) -> None:
     found = serve.build("tyk", ref, "sha")["name"]
-    assert found == name or (name.endswith("-") and found.startswith(name) and len(found) == len(name) + 12)
+    assert found == name or (
+        name.endswith("-") and found.startswith(name) and len(found) == len(name) + 12
+    )
     assert serve.get(f"/env/{found}")["tyk"] == "sha"
 
 
-NAMELESS = ["", " ", ".", "..", "../..", "---", "/", "refs/heads/", "日本", "🙂", "x" * 1025, "%2F", "%00", "a%0d%0ab", "x%FF"]
+NAMELESS = [
+    "",
+    " ",
+    ".",
+    "..",
+    "../..",
+    "---",
+    "/",
+    "refs/heads/",
+    "日本",
+    "🙂",
+    "x" * 1025,
+    "%2F",
+    "%00",
+    "a%0d%0ab",
+    "x%FF",
+]
 NO_REPOSITORIES = [
     "..",
     "/",
@@ -212,7 +255,10 @@ def test_a_repository_that_is_none_is_refused_by_its_key(serve: Serve) -> None:
             assert answer.status_code == 400, (repo, path)
             assert answer.json()["error"].startswith("repo "), (repo, path)
         for method in ("PUT", "PATCH"):
-            assert serve.send(method, "/env/app-test", {repo: "sha"}).status_code == 400, (method, repo)
+            assert serve.send(method, "/env/app-test", {repo: "sha"}).status_code == 400, (
+                method,
+                repo,
+            )
     assert serve.rows == {}
 
 
@@ -293,7 +339,9 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
     | st.integers(-(2**100), 2**100)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec=None)),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5)
+    ),
 )
 
 

@@ -86,12 +86,16 @@ class ProcessOwnerWatch:
             return self._look_here(owner, me, found.id)
         if owner.ecs_task is not None:
             return self._look_at_task(owner.ecs_task)
-        return Verdict(dead=False, reason=f"process {owner.pid} on {owner.host} cannot be seen from here")
+        return Verdict(
+            dead=False, reason=f"process {owner.pid} on {owner.host} cannot be seen from here"
+        )
 
     def _look_here(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
         try:
             if self._lives(owner):
-                return Verdict(dead=False, reason=f"process {owner.pid} holds it and lives", lives=True)
+                return Verdict(
+                    dead=False, reason=f"process {owner.pid} holds it and lives", lives=True
+                )
             if owner.user != me.user or not lock_id:
                 why = f"process {owner.pid} ran as another user, who alone can see what it left behind"
                 return Verdict(dead=False, reason=why)
@@ -101,7 +105,9 @@ class ProcessOwnerWatch:
             return Verdict(dead=False, reason=f"process {owner.pid} cannot be looked for: {error}")
         if survivor is not None:
             return replace(survivor, reason=f"process {owner.pid} is dead, but {survivor.reason}")
-        return Verdict(dead=True, reason=f"process {owner.pid} is dead, and no process works under its lock")
+        return Verdict(
+            dead=True, reason=f"process {owner.pid} is dead, and no process works under its lock"
+        )
 
     def _lives(self, owner: Owner) -> bool:
         try:
@@ -120,15 +126,26 @@ class ProcessOwnerWatch:
         for folder in (entry for entry in self.proc.iterdir() if entry.name.isdecimal()):
             try:
                 process = _stat(folder)
-                if process.is_dead or process.flags & _KERNEL_THREAD or process.started < owner.started:
+                if (
+                    process.is_dead
+                    or process.flags & _KERNEL_THREAD
+                    or process.started < owner.started
+                ):
                     continue
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    return Verdict(dead=False, reason=f"process {folder.name} still works under its lock", lives=True)
+                    return Verdict(
+                        dead=False,
+                        reason=f"process {folder.name} still works under its lock",
+                        lives=True,
+                    )
             except _GONE:
                 continue
             except PermissionError:
                 if _is_ours(folder):
-                    return Verdict(dead=False, reason=f"process {folder.name} hides whether it works under its lock")
+                    return Verdict(
+                        dead=False,
+                        reason=f"process {folder.name} hides whether it works under its lock",
+                    )
         return None
 
     def _look_at_task(self, arn: str) -> Verdict:
@@ -150,7 +167,9 @@ class ProcessOwnerWatch:
         return Verdict(dead=False, reason=why, lives=states.get(arn) == "RUNNING")
 
 
-def own_task_arn(environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> str | None:
+def own_task_arn(
+    environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep
+) -> str | None:
     """ARN of the ECS task that this process runs in, from the task's metadata endpoint; None outside of ECS.
 
     None too if the endpoint does not answer: the lock of such a worker can be proven dead by /proc alone.
@@ -171,7 +190,9 @@ def _stat(folder: Path) -> _Process:
     """State of the process with this folder in /proc. Raises `OSError` if there is none."""
     # The second field is the program's name in brackets, and may itself hold blanks and brackets.
     fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    return _Process(state=fields[0], flags=int(fields[6]), threads=int(fields[17]), started=int(fields[19]))
+    return _Process(
+        state=fields[0], flags=int(fields[6]), threads=int(fields[17]), started=int(fields[19])
+    )
 
 
 def _is_ours(folder: Path) -> bool:

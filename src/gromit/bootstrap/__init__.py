@@ -18,10 +18,23 @@ from gromit.bootstrap.backends import (
     terraform_runner,
 )
 from gromit.bootstrap.chitragupta import build_chitragupta, clusters, watch_intervals
-from gromit.bootstrap.clients import change_feed, desired_environments, serve_client, worker_settings
+from gromit.bootstrap.clients import (
+    change_feed,
+    desired_environments,
+    serve_client,
+    worker_settings,
+)
 from gromit.bootstrap.doctor import doctor
 from gromit.bootstrap.gateway import gateway_server, key_store, pki, tokens
-from gromit.bootstrap.machine import change_context, domain, now_ms, operator, parallel_runs, require_setting, to_ms
+from gromit.bootstrap.machine import (
+    change_context,
+    domain,
+    now_ms,
+    operator,
+    parallel_runs,
+    require_setting,
+    to_ms,
+)
 from gromit.bootstrap.migrate import migration, prepare_config_root, prepare_table
 from gromit.bootstrap.serve import build_serve
 from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, inspector, sower, workers

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from gromit.adapters.terraform.runner import Terraform
     from gromit.config.schema import Settings, TerraformSettings
     from gromit.core.stack.catalogue import Catalogue
-    from gromit.ports import ImageRegistry, OrphanFinder, OwnerWatch, PlatformSource, ServiceStates, TaskSource
+    from gromit.ports import (
+        ImageRegistry,
+        OrphanFinder,
+        OwnerWatch,
+        PlatformSource,
+        ServiceStates,
+        TaskSource,
+    )
 
 STOPPING = timedelta(seconds=10)
 """What stopping a terraform takes at most beyond its grace."""
@@ -79,7 +86,9 @@ def orphan_finder() -> "OrphanFinder":
     from gromit.adapters.aws import client as aws
     from gromit.adapters.aws.leftovers import AwsOrphanFinder
 
-    return AwsOrphanFinder(session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT))
+    return AwsOrphanFinder(
+        session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT)
+    )
 
 
 def platform_source(settings: "Settings") -> "PlatformSource":
@@ -124,7 +133,11 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
     from gromit.core.stack.terraform import Backend
 
     setup = TerraformConfig(
-        backend=Backend(bucket=settings.state.bucket, region=session().region_name, extra=settings.terraform.backend),
+        backend=Backend(
+            bucket=settings.state.bucket,
+            region=session().region_name,
+            extra=settings.terraform.backend,
+        ),
         cache=user_cache(os.environ),
         work=settings.terraform.work or Path(tempfile.gettempdir()) / f"gromit-{os.getuid()}",
         command=settings.terraform.command,
@@ -133,7 +146,9 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
         timeout=settings.sow.timeout,
         grace=terraform_grace(settings.terraform),
     )
-    return Terraform(setup, SessionDeps(environ=os.environ, mask=log.mask, rescue=states.keep_errored))
+    return Terraform(
+        setup, SessionDeps(environ=os.environ, mask=log.mask, rescue=states.keep_errored)
+    )
 
 
 def terraform_grace(settings: "TerraformSettings") -> timedelta:
@@ -146,7 +161,9 @@ def owner_watch(_settings: "Settings") -> "OwnerWatch":
     from gromit.adapters.aws import client as aws
     from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task_arn
 
-    return ProcessOwnerWatch(ecs=session().client("ecs", config=aws.CLIENT), task=own_task_arn(os.environ))
+    return ProcessOwnerWatch(
+        ecs=session().client("ecs", config=aws.CLIENT), task=own_task_arn(os.environ)
+    )
 
 
 def record_store(settings: "Settings") -> "Route53Zone":
@@ -158,7 +175,10 @@ def record_store(settings: "Settings") -> "Route53Zone":
 
     client = session().client("route53", config=CLIENT)
     return Route53Zone(
-        client, require_setting(settings.cluster.zoneid, "cluster.zoneid"), domain(settings), Timing(time.monotonic, sleep)
+        client,
+        require_setting(settings.cluster.zoneid, "cluster.zoneid"),
+        domain(settings),
+        Timing(time.monotonic, sleep),
     )
 
 
@@ -167,4 +187,8 @@ def task_source(known: "Catalogue") -> "TaskSource":
     from gromit.adapters.aws import client as aws
     from gromit.adapters.aws.ecs_tasks import EcsTasks
 
-    return EcsTasks(session().client("ec2", config=aws.CLIENT), session().client("ecs", config=aws.CLIENT), known)
+    return EcsTasks(
+        session().client("ec2", config=aws.CLIENT),
+        session().client("ecs", config=aws.CLIENT),
+        known,
+    )

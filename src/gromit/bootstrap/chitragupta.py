@@ -4,7 +4,13 @@
 import threading
 from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import configured_catalogue, record_store, service_states, session, task_source
+from gromit.bootstrap.backends import (
+    configured_catalogue,
+    record_store,
+    service_states,
+    session,
+    task_source,
+)
 from gromit.bootstrap.clients import desired_environments
 from gromit.bootstrap.machine import domain, domain_if_set
 
@@ -27,7 +33,12 @@ def build_chitragupta(settings: "Settings") -> "Chitragupta":
         delete_free=settings.dns.delete_free,
     )
     tasks = task_source(known)
-    return Chitragupta(wanted=desired_environments(settings), tasks=tasks, zone=record_store(settings), policy=policy)
+    return Chitragupta(
+        wanted=desired_environments(settings),
+        tasks=tasks,
+        zone=record_store(settings),
+        policy=policy,
+    )
 
 
 def watch_intervals(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
@@ -36,7 +47,9 @@ def watch_intervals(settings: "Settings", stop: threading.Event) -> "WatchInterv
 
     dns = settings.dns
     return WatchIntervals(
-        backstop_s=dns.backstop.total_seconds(), pause_s=min(dns.pause, dns.backstop).total_seconds(), rest=stop.wait
+        backstop_s=dns.backstop.total_seconds(),
+        pause_s=min(dns.pause, dns.backstop).total_seconds(),
+        rest=stop.wait,
     )
 
 

@@ -20,7 +20,13 @@ def serve_client(settings: "Settings") -> "ServeClient":
 
     url = require_setting(settings.serve.url, "serve.url")
     key = require_setting(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(CertificateFiles(require_setting(settings.client.cert, "client.cert"), key, require_setting(settings.ca, "ca")))
+    tls = ClientTls(
+        CertificateFiles(
+            require_setting(settings.client.cert, "client.cert"),
+            key,
+            require_setting(settings.ca, "ca"),
+        )
+    )
     http = httpx2.Client(
         base_url=url,
         verify=tls.context,
@@ -28,7 +34,9 @@ def serve_client(settings: "Settings") -> "ServeClient":
         trust_env=False,
         event_hooks={"request": [lambda _request: tls.refresh()]},
     )
-    stamina.instrumentation.set_on_retry_hooks([])  # whoever calls says once what is wrong, not each attempt
+    stamina.instrumentation.set_on_retry_hooks(
+        []
+    )  # whoever calls says once what is wrong, not each attempt
     return ServeClient(http)
 
 
@@ -40,7 +48,10 @@ def worker_settings(settings: "Settings") -> "Settings":
     own = settings.worker
     if own.cert is None and own.key is None:
         return settings
-    shown = {"cert": require_setting(own.cert, "worker.cert"), "key": require_setting(own.key, "worker.key")}
+    shown = {
+        "cert": require_setting(own.cert, "worker.cert"),
+        "key": require_setting(own.key, "worker.key"),
+    }
     return settings.model_copy(update={"client": settings.client.model_copy(update=shown)})
 
 

@@ -76,18 +76,30 @@ def _identity(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
 def _states(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_bucket
 
-    yield _on_aws(Check.STATE_BUCKET, lambda: [judge_bucket(account.bucket())], subject=settings.state.bucket)
+    yield _on_aws(
+        Check.STATE_BUCKET, lambda: [judge_bucket(account.bucket())], subject=settings.state.bucket
+    )
     for check, name, variable in (
         (Check.STATE_BASE, settings.base, "GROMIT_BASE"),
         (Check.STATE_INFRA, settings.infra, "GROMIT_INFRA"),
     ):
-        yield DoctorCheck(check=check, look=partial(_workspace_findings, settings, check, name, variable), subject=name or "")
+        yield DoctorCheck(
+            check=check,
+            look=partial(_workspace_findings, settings, check, name, variable),
+            subject=name or "",
+        )
 
 
-def _workspace_findings(settings: "Settings", check: Check, name: str | None, variable: str) -> list[Finding]:
+def _workspace_findings(
+    settings: "Settings", check: Check, name: str | None, variable: str
+) -> list[Finding]:
     from gromit.core.doctor.installation import judge_workspace
 
-    told = {variable: name, "TF_CLOUD_ORGANIZATION": _variable("TF_CLOUD_ORGANIZATION"), "TF_API_TOKEN": _variable("TF_API_TOKEN")}
+    told = {
+        variable: name,
+        "TF_CLOUD_ORGANIZATION": _variable("TF_CLOUD_ORGANIZATION"),
+        "TF_API_TOKEN": _variable("TF_API_TOKEN"),
+    }
     if missing := [variable for variable, value in told.items() if not value]:
         return [skipped(check, f"not set: {', '.join(missing)}", name or "")]
     return [judge_workspace(check, _workspace(settings, str(name)))]
@@ -104,7 +116,9 @@ def _variable(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _registries(settings: "Settings", account: AwsFacts, known: "Catalogue") -> Iterator[DoctorCheck]:
+def _registries(
+    settings: "Settings", account: AwsFacts, known: "Catalogue"
+) -> Iterator[DoctorCheck]:
     from gromit.core.doctor.installation import judge_registry, judge_table
 
     for repository in sorted({c.repository for c in known.components.values() if c.repository}):
@@ -113,20 +127,34 @@ def _registries(settings: "Settings", account: AwsFacts, known: "Catalogue") -> 
             return [judge_registry(account.registry(repository, known.default_tag(repository)))]
 
         yield _on_aws(Check.REGISTRY, look, subject=repository)
-    yield _on_aws(Check.TABLE, lambda: [judge_table(settings.tablename, account.table_lacks())], subject=settings.tablename)
+    yield _on_aws(
+        Check.TABLE,
+        lambda: [judge_table(settings.tablename, account.table_lacks())],
+        subject=settings.tablename,
+    )
 
 
 def _platform(account: AwsFacts) -> Iterator[DoctorCheck]:
     from gromit.adapters.doctor import platform as looks
     from gromit.core.doctor.installation import judge_ids, judge_platform
 
-    def each(check: Check, wanted: Callable[[], Sequence[str]], problems: Callable[[], looks.ProblemsById]) -> DoctorCheck:
+    def each(
+        check: Check,
+        wanted: Callable[[], Sequence[str]],
+        problems: Callable[[], looks.ProblemsById],
+    ) -> DoctorCheck:
         return _on_aws(check, lambda: [judge_ids(check, wanted(), problems())], Check.PLATFORM)
 
     name = account.settings.cluster.platform
-    yield _on_aws(Check.PLATFORM, lambda: [judge_platform(account.platform, name, session().region_name)], subject=name)
+    yield _on_aws(
+        Check.PLATFORM,
+        lambda: [judge_platform(account.platform, name, session().region_name)],
+        subject=name,
+    )
     yield each(
-        Check.PLATFORM_VPC, lambda: [account.platform.vpc_id], lambda: looks.vpc_problems(account.client("ec2"), account.platform)
+        Check.PLATFORM_VPC,
+        lambda: [account.platform.vpc_id],
+        lambda: looks.vpc_problems(account.client("ec2"), account.platform),
     )
     yield each(
         Check.PLATFORM_SUBNETS,
@@ -160,7 +188,9 @@ def _zone(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
         yield DoctorCheck(check=Check.ZONE, look=lambda: [skipped(Check.ZONE, unset)])
         yield DoctorCheck(check=Check.DELEGATION, look=lambda: [skipped(Check.DELEGATION, unset)])
         return
-    yield _on_aws(Check.ZONE, lambda: [judge_zone(account.zone(zone_id), domain(settings))], subject=zone_id)
+    yield _on_aws(
+        Check.ZONE, lambda: [judge_zone(account.zone(zone_id), domain(settings))], subject=zone_id
+    )
 
     def delegation() -> list[Finding]:
         zone = account.zone(zone_id)
@@ -172,16 +202,26 @@ def _zone(settings: "Settings", account: AwsFacts) -> Iterator[DoctorCheck]:
 def _certificates(settings: "Settings") -> Iterator[DoctorCheck]:
     yield _certificate("ca", settings, settings.ca, None)
     for whose, group in (("serve", settings.serve), ("client", settings.client)):
-        yield _certificate(whose, settings, group.cert, group.key.get_secret_value() if group.key else None)
+        yield _certificate(
+            whose, settings, group.cert, group.key.get_secret_value() if group.key else None
+        )
 
 
-def _certificate(whose: str, settings: "Settings", cert: str | None, key: str | None) -> DoctorCheck:
+def _certificate(
+    whose: str, settings: "Settings", cert: str | None, key: str | None
+) -> DoctorCheck:
     def look() -> list[Finding]:
         from gromit.core.doctor.certificates import PemBundle, judge_certificate
         from gromit.web.server.tls import read_pem
 
         if cert is None:
-            return [skipped(Check.CERTIFICATE, f"{'ca' if whose == 'ca' else f'{whose}.cert'} is not set", whose)]
+            return [
+                skipped(
+                    Check.CERTIFICATE,
+                    f"{'ca' if whose == 'ca' else f'{whose}.cert'} is not set",
+                    whose,
+                )
+            ]
         papers = PemBundle(
             whose,
             read_pem(cert, f"certificate of {whose}"),
@@ -212,14 +252,24 @@ def _installation(settings: "Settings") -> Iterator[DoctorCheck]:
         except OSError:
             here = True  # the look itself says what is wrong with it
         if not here:
-            return [skipped(Check.ROOT, "it is not on this machine: look from where the config volume is mounted", subject)]
+            return [
+                skipped(
+                    Check.ROOT,
+                    "it is not on this machine: look from where the config volume is mounted",
+                    subject,
+                )
+            ]
         root.suspension()
         return [ok(Check.ROOT, "mounted, with its marker", subject)]
 
     def suspension() -> list[Finding]:
         if (found := root.suspension()) is None:
             return [ok(Check.SUSPENSION, "processing goes on", subject)]
-        return [wrong(Check.SUSPENSION, str(found), f"`gromit resume {subject}`, if that is over", subject)]
+        return [
+            wrong(
+                Check.SUSPENSION, str(found), f"`gromit resume {subject}`, if that is over", subject
+            )
+        ]
 
     yield DoctorCheck(check=Check.ROOT, look=marker, subject=subject)
     yield DoctorCheck(check=Check.SUSPENSION, look=suspension, needs=(Check.ROOT,), subject=subject)

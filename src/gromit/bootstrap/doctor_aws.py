@@ -62,10 +62,14 @@ class AwsFacts:
         from gromit.core.doctor.installation import RegistryFacts
 
         if not has_registry(self.client("ecr"), repository, self.settings.registryid):
-            return RegistryFacts(repository, exists=False, default_tag=default_tag, has_default=False)
+            return RegistryFacts(
+                repository, exists=False, default_tag=default_tag, has_default=False
+            )
         image = (repository, default_tag)
         found = image_registry(self.settings).digests([image])
-        return RegistryFacts(repository, exists=True, default_tag=default_tag, has_default=image in found)
+        return RegistryFacts(
+            repository, exists=True, default_tag=default_tag, has_default=image in found
+        )
 
     def table_lacks(self) -> list[str]:
         """What the table lacks."""
@@ -92,17 +96,25 @@ def rights_findings(settings: "Settings", account: AwsFacts, known: "Catalogue")
     )
 
     named = _named_roles(settings)
-    places = _places(account, known, named.get(ControlPlanePart.SERVE, default_role_name(ControlPlanePart.SERVE)))
-    usual = {part: default_role_name(part) for part in ControlPlanePart} | {ControlPlanePart.ENVIRONMENTS: places.execution_role}
+    places = _places(
+        account, known, named.get(ControlPlanePart.SERVE, default_role_name(ControlPlanePart.SERVE))
+    )
+    usual = {part: default_role_name(part) for part in ControlPlanePart} | {
+        ControlPlanePart.ENVIRONMENTS: places.execution_role
+    }
     iam = account.client("iam")
     answers = {
-        part: SimulatedRole(role, part in named, simulate(iam, role, expected_permissions(part, places)))
+        part: SimulatedRole(
+            role, part in named, simulate(iam, role, expected_permissions(part, places))
+        )
         for part, role in {**usual, **named}.items()
     }
     return judge_permissions(answers, places)
 
 
-def quota_findings(account: AwsFacts, known: "Catalogue", environments: Callable[[], int]) -> "list[Finding]":
+def quota_findings(
+    account: AwsFacts, known: "Catalogue", environments: Callable[[], int]
+) -> "list[Finding]":
     """The walls. Without serve, the clusters that exist count as environments."""
     from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClients
     from gromit.core.doctor.quota_findings import QuotaThresholds, judge_quotas
@@ -122,7 +134,9 @@ def quota_findings(account: AwsFacts, known: "Catalogue", environments: Callable
         exist = int(usages[Quota.CLUSTERS].used or 0)
     expected = account.settings.doctor
     found = quota_headrooms(usages, per_environment(known), exist)
-    return judge_quotas(found, usages, QuotaThresholds(expected.quota_percent, expected.environments))
+    return judge_quotas(
+        found, usages, QuotaThresholds(expected.quota_percent, expected.environments)
+    )
 
 
 def _or_none(look: Callable[[], Any]) -> Any:
@@ -137,7 +151,10 @@ def _named_roles(settings: "Settings") -> "Mapping[ControlPlanePart, str]":
 
     pairs = [pair.partition("=")[::2] for pair in settings.doctor.roles]
     if strange := sorted({name for name, _ in pairs} - set(ControlPlanePart)):
-        raise ConfigError(f"doctor.roles names {', '.join(strange)}", hint=f"parts are {', '.join(ControlPlanePart)}")
+        raise ConfigError(
+            f"doctor.roles names {', '.join(strange)}",
+            hint=f"parts are {', '.join(ControlPlanePart)}",
+        )
     return {ControlPlanePart(name): role for name, role in pairs}
 
 
@@ -164,9 +181,13 @@ def _places(account: AwsFacts, known: "Catalogue", serve_role: str) -> "Resource
         names=f"{here % 'servicediscovery'}:service/srv-example",
         zone=f"arn:{partition}:route53:::hostedzone/{settings.cluster.zoneid}",
         parameter=f"{here % 'ssm'}:parameter/{settings.cluster.platform.lstrip('/')}",
-        registries=tuple(f"{registry}/{c.repository}" for c in known.components.values() if c.repository),
+        registries=tuple(
+            f"{registry}/{c.repository}" for c in known.components.values() if c.repository
+        ),
         logs=f"{here % 'logs'}:log-group:/gromit/example:log-stream:example",
         execution_role=account.platform.execution_role_arn,
         ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
-        serve_role=serve_role if serve_role.startswith("arn:") else f"arn:{partition}:iam::{owner}:role/{serve_role}",
+        serve_role=serve_role
+        if serve_role.startswith("arn:")
+        else f"arn:{partition}:iam::{owner}:role/{serve_role}",
     )

@@ -49,7 +49,11 @@ def key_store(file: "Path | None", secret: str | None) -> "KeyStore | None":
 
     if file is not None:
         return KeyFile(file)
-    return KeySecret(session().client("secretsmanager", config=aws.CLIENT), secret) if secret is not None else None
+    return (
+        KeySecret(session().client("secretsmanager", config=aws.CLIENT), secret)
+        if secret is not None
+        else None
+    )
 
 
 def tokens(settings: "Settings") -> "Tokens":
@@ -59,7 +63,9 @@ def tokens(settings: "Settings") -> "Tokens":
     from gromit.core.security.tokens import SECRET_BYTES
     from gromit.services.tokens import TokenInputs, Tokens
 
-    sources = TokenInputs(now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4))
+    sources = TokenInputs(
+        now_ms, lambda: secrets.token_bytes(SECRET_BYTES), lambda: secrets.token_hex(4)
+    )
     return Tokens(_token_file(settings), sources)
 
 
@@ -74,8 +80,16 @@ def gateway_server(settings: "Settings") -> "Server":
     front = settings.gateway
     _token_file(settings).entries()  # a gateway without tokens says so at once
     key = require_setting(settings.client.key, "client.key").get_secret_value()
-    tls = ClientTls(CertificateFiles(require_setting(settings.client.cert, "client.cert"), key, require_setting(settings.ca, "ca")))
-    upstream = Upstream(upstream_client(require_setting(settings.serve.url, "serve.url"), tls), front.timeout)
+    tls = ClientTls(
+        CertificateFiles(
+            require_setting(settings.client.cert, "client.cert"),
+            key,
+            require_setting(settings.ca, "ca"),
+        )
+    )
+    upstream = Upstream(
+        upstream_client(require_setting(settings.serve.url, "serve.url"), tls), front.timeout
+    )
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
     app = build_gateway(GatewayDeps(tokens(settings).recognise, upstream, rate, now_ms, jobs))
     return Server(Listener(app, front.listen, _front_tls(settings), around=with_access_log(now_ms)))
@@ -85,7 +99,9 @@ def _token_file(settings: "Settings") -> "TokenFile":
     """The file of tokens; where jobs show OIDC tokens, there need not be any other."""
     from gromit.adapters.security.token_file import TokenFile
 
-    return TokenFile(settings.gateway.tokens, may_be_absent=settings.gateway.oidc.audience is not None)
+    return TokenFile(
+        settings.gateway.tokens, may_be_absent=settings.gateway.oidc.audience is not None
+    )
 
 
 def _job_tokens(settings: "Settings") -> "JobTokenVerifier | None":
@@ -97,7 +113,9 @@ def _job_tokens(settings: "Settings") -> "JobTokenVerifier | None":
     oidc = settings.gateway.oidc
     if oidc.audience is None:
         return None
-    keys = issuer.IssuerKeyCache(issuer.issuer_client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms)
+    keys = issuer.IssuerKeyCache(
+        issuer.issuer_client(), issuer.keys_url(oidc.issuer, oidc.keys), now_ms
+    )
     return JobTokenVerifier(keys, oidc_policy(oidc.issuer, oidc.audience, oidc.owners), now_ms)
 
 
@@ -114,7 +132,9 @@ def _front_tls(settings: "Settings") -> "ServerTls | None":
             )
         return None
     key = require_setting(front.key, "gateway.key").get_secret_value()
-    return ServerTls(CertificateFiles(require_setting(front.cert, "gateway.cert"), key), tls_min="1.2")
+    return ServerTls(
+        CertificateFiles(require_setting(front.cert, "gateway.cert"), key), tls_min="1.2"
+    )
 
 
 def _is_loopback(listen: str) -> bool:

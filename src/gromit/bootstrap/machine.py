@@ -80,7 +80,9 @@ def require_setting(value: T | None, setting: str) -> T:
     """A setting that must be there. Raises `ConfigError` naming it."""
     if value is None:
         variable = "GROMIT_" + setting.replace(".", "_").upper()
-        raise ConfigError(f"{setting} is not set", hint=f"set {variable}, or {setting} in config.yaml")
+        raise ConfigError(
+            f"{setting} is not set", hint=f"set {variable}, or {setting} in config.yaml"
+        )
     return value
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from gromit.services.migration import Migration, MigrationResult
 
 
-def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) -> "list[MigrationResult]":
+def prepare_table(
+    settings: "Settings", progress: "Progress", *, dry_run: bool
+) -> "list[MigrationResult]":
     """Give the table what it lacks, or make it if there is none; or only say what would be done."""
     from gromit.services.migration import MigrationResult
 
@@ -27,12 +29,27 @@ def prepare_table(settings: "Settings", progress: "Progress", *, dry_run: bool) 
         if not dry_run:
             progress(f"making table {settings.tablename}")
             table.ensure()
-        return [MigrationResult("table", settings.tablename, "would make table" if dry_run else "made table", "there is none")]
+        return [
+            MigrationResult(
+                "table",
+                settings.tablename,
+                "would make table" if dry_run else "made table",
+                "there is none",
+            )
+        ]
     for part in [] if dry_run else missing:
-        progress(f"adding {part} to table {settings.tablename}" + ("; this may take minutes" if part == "index" else ""))
+        progress(
+            f"adding {part} to table {settings.tablename}"
+            + ("; this may take minutes" if part == "index" else "")
+        )
         table.give(part)
     return [
-        MigrationResult("table", settings.tablename, f"{'would add' if dry_run else 'added'} {part}", "gromit needs it")
+        MigrationResult(
+            "table",
+            settings.tablename,
+            f"{'would add' if dry_run else 'added'} {part}",
+            "gromit needs it",
+        )
         for part in missing
     ]
 
@@ -44,7 +61,9 @@ def _table(settings: "Settings", pause: Callable[[float], object]) -> "TableSetu
     return TableSetup(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
 
 
-def _waiting(table: str, progress: "Progress", sleep: Callable[[float], object]) -> Callable[[float], None]:
+def _waiting(
+    table: str, progress: "Progress", sleep: Callable[[float], object]
+) -> Callable[[float], None]:
     """A pause that tells how long the table's index has been waited for, in seconds."""
     waited = 0.0
 
@@ -65,12 +84,22 @@ def prepare_config_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]"
     if not root.is_dir():
         return [
             MigrationResult(
-                "root", str(root), "left alone", "it is not here: mount the volume, or make one with `gromit root init`"
+                "root",
+                str(root),
+                "left alone",
+                "it is not here: mount the volume, or make one with `gromit root init`",
             )
         ]
     if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
         return []
-    return [MigrationResult("root", str(root), "would mark" if dry_run else "marked", "workers refuse a root without its marker")]
+    return [
+        MigrationResult(
+            "root",
+            str(root),
+            "would mark" if dry_run else "marked",
+            "workers refuse a root without its marker",
+        )
+    ]
 
 
 def migration(settings: "Settings") -> "Migration":
@@ -81,7 +110,9 @@ def migration(settings: "Settings") -> "Migration":
 
     is_there = _table(settings, time.sleep).lacks() != ["table"]
     return Migration(
-        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename) if is_there else None,
+        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename)
+        if is_there
+        else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),

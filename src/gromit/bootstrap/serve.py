@@ -34,7 +34,9 @@ def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "
     serve = settings.serve
     key = require_setting(serve.key, "serve.key").get_secret_value()
     tls = ServerTls(
-        CertificateFiles(require_setting(serve.cert, "serve.cert"), key, require_setting(settings.ca, "ca")),
+        CertificateFiles(
+            require_setting(serve.cert, "serve.cert"), key, require_setting(settings.ca, "ca")
+        ),
         tls_min=serve.tls_min,
         default_role=Role(serve.default_role) if serve.default_role else None,
         denylist=DenyListFile(serve.denylist) if serve.denylist else None,
@@ -43,10 +45,14 @@ def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "
     metrics = Metrics(store, clock)
     api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
     health = health_app(metrics.registry, metrics.not_ready, metrics.tell)
-    return Server(Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close)
+    return Server(
+        Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close
+    )
 
 
-def _parts(settings: "Settings", store: "DynamoStore", changes: "ChangeHub", metrics: "Metrics") -> "ApiDeps":
+def _parts(
+    settings: "Settings", store: "DynamoStore", changes: "ChangeHub", metrics: "Metrics"
+) -> "ApiDeps":
     from gromit import log
     from gromit.services.environments import EnvironmentPolicy, Environments
     from gromit.services.leases import LeasePolicy, Leases
@@ -55,10 +61,14 @@ def _parts(settings: "Settings", store: "DynamoStore", changes: "ChangeHub", met
     from gromit.web.api.views import EnvironmentViews
 
     ledger, shown = Ledger(store, changes), configured_catalogue(settings)
-    terms = LeasePolicy(to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max))
+    terms = LeasePolicy(
+        to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max)
+    )
     policy = EnvironmentPolicy(settings.environments.protected, to_ms(settings.reap.grace))
     return ApiDeps(
-        environments=Environments(ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex),
+        environments=Environments(
+            ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex
+        ),
         leases=Leases(ledger, terms, random.random),
         views=EnvironmentViews(shown, domain_if_set(settings)),
         changes=changes,

@@ -61,7 +61,9 @@ class RunningPool:
     close: Callable[[], None]
 
 
-def workers(settings: "Settings", kind: Work, root: Path, reporting: WorkerCallbacks) -> RunningPool:
+def workers(
+    settings: "Settings", kind: Work, root: Path, reporting: WorkerCallbacks
+) -> RunningPool:
     """Workers of one kind on the config tree below `root`."""
     from gromit.services.runs import Runner
     from gromit.services.workers import WorkerLimits, WorkerPool
@@ -70,7 +72,11 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: WorkerCallb
     owners = owner_watch(settings)
     tree, states = config_root(settings, root), state_bucket(settings)
     terraform = terraform_runner(settings, states)
-    do = sower(settings, tree, terraform, reporting.stop) if kind is Work.SOW else _reaper(settings, tree, terraform, states)
+    do = (
+        sower(settings, tree, terraform, reporting.stop)
+        if kind is Work.SOW
+        else _reaper(settings, tree, terraform, states)
+    )
     runner = Runner(
         queue=ServeQueue(serve_client(settings), new_worker_id(), owners.me().ecs_task),
         states=states,
@@ -82,17 +88,24 @@ def workers(settings: "Settings", kind: Work, root: Path, reporting: WorkerCallb
     )
     limit = settings.reap.limit if kind is Work.REAP else None
     bounds = WorkerLimits(settings.sow.parallel or parallel_runs(), limit, MAX_WATCH_WINDOW_S)
-    pool = WorkerPool(kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done)
+    pool = WorkerPool(
+        kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done
+    )
     return RunningPool(pool, terraform.interrupt, terraform.close)
 
 
-def sower(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event) -> "Sower":
+def sower(
+    settings: "Settings", tree: "ConfigTree", terraform: "Terraform", stop: threading.Event
+) -> "Sower":
     """What makes one environment."""
     from gromit.adapters.terraform.stack_files import stack_hash
     from gromit.services.sowing import SettlePolicy, Sower
 
     patience = SettlePolicy(
-        settings.sow.settle.total_seconds(), settings.sow.settle_poll.total_seconds(), time.monotonic, stop.wait
+        settings.sow.settle.total_seconds(),
+        settings.sow.settle_poll.total_seconds(),
+        time.monotonic,
+        stop.wait,
     )
     return Sower(
         catalogue=configured_catalogue(settings),
@@ -120,7 +133,9 @@ def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "St
     )
 
 
-def _reaper(settings: "Settings", tree: "ConfigTree", terraform: "Terraform", states: "S3StateBucket") -> "WorkFunction":
+def _reaper(
+    settings: "Settings", tree: "ConfigTree", terraform: "Terraform", states: "S3StateBucket"
+) -> "WorkFunction":
     from gromit.services.reaping import Reaper
 
     return Reaper(

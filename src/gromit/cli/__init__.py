@@ -39,7 +39,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
 
-EXIT_CODES: Mapping[type[GromitError], int] = {ConfigError: 2, InvalidInput: 2, Suspended: 5, ConfigRootUnusable: 78}
+EXIT_CODES: Mapping[type[GromitError], int] = {
+    ConfigError: 2,
+    InvalidInput: 2,
+    Suspended: 5,
+    ConfigRootUnusable: 78,
+}
 FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 
 
@@ -88,14 +93,18 @@ def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> 
     """Keep the settings of `--set`. Raises a usage error for one that does not exist, or must not stand on a command line."""
     if not pairs:
         return
-    from gromit.config.schema import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
+    from gromit.config.fields import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
 
     known = {doc.path: doc for doc in fields()}
     for key, equals, value in (pair.partition("=") for pair in pairs):
         if not equals:
-            raise click.BadParameter("not KEY=VALUE, like reap.grace=0", ctx, param)  # not quoted: it may be a secret
+            raise click.BadParameter(
+                "not KEY=VALUE, like reap.grace=0", ctx, param
+            )  # not quoted: it may be a secret
         if key not in known:
-            raise click.BadParameter(f"there is no setting {key!r}; `gromit config show` lists all", ctx, param)
+            raise click.BadParameter(
+                f"there is no setting {key!r}; `gromit config show` lists all", ctx, param
+            )
         if known[key].secret:
             told = f"{key} is secret, and the command line is seen by everybody; use {known[key].variable} or the config file"
             raise click.BadParameter(told, ctx, param)
@@ -106,7 +115,13 @@ def _shared_options() -> list[click.Parameter]:
     folder = click.Path(exists=True, dir_okay=False, path_type=Path)
     formats = click.Choice(["table", "json"])
     return [
-        click.Option(["--conf"], type=folder, expose_value=False, callback=_store("conf"), help="Config file."),
+        click.Option(
+            ["--conf"],
+            type=folder,
+            expose_value=False,
+            callback=_store("conf"),
+            help="Config file.",
+        ),
         click.Option(
             ["--set"],
             multiple=True,
@@ -115,8 +130,20 @@ def _shared_options() -> list[click.Parameter]:
             callback=_set,
             help="A setting, like reap.grace=0; may be repeated.",
         ),
-        click.Option(["-o", "--output"], type=formats, expose_value=False, callback=_store("output"), help="Form of results."),
-        click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_store("verbose"), help="Show debug logs."),
+        click.Option(
+            ["-o", "--output"],
+            type=formats,
+            expose_value=False,
+            callback=_store("output"),
+            help="Form of results.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_store("verbose"),
+            help="Show debug logs.",
+        ),
     ]
 
 
@@ -159,14 +186,18 @@ class _Root(Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"gromit.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_"))
+        command = getattr(
+            import_module(f"gromit.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
+        )
         if not isinstance(command, click.Command):
             raise TypeError(f"gromit.cli.{COMMANDS[cmd_name][0]} has no command {cmd_name}")
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()] or [("(none)", "")])
+            formatter.write_dl(
+                [(name, text) for name, (_, text) in COMMANDS.items()] or [("(none)", "")]
+            )
 
 
 @click.command(cls=_Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -215,7 +246,10 @@ def _report_usage(error: click.ClickException) -> int:
         return error.exit_code
     text = error.format_message()
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
-    _say(text[:1].lower() + text[1:].rstrip("."), f"`{path} --help` says how it is called" if path else None)
+    _say(
+        text[:1].lower() + text[1:].rstrip("."),
+        f"`{path} --help` says how it is called" if path else None,
+    )
     return error.exit_code
 
 

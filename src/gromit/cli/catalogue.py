@@ -12,9 +12,21 @@ from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
 
-_COLUMNS = ("component", "repository", "default_tag", "image", "port", "public", "files", "cpu", "memory")
+_COLUMNS = (
+    "component",
+    "repository",
+    "default_tag",
+    "image",
+    "port",
+    "public",
+    "files",
+    "cpu",
+    "memory",
+)
 
-_file = click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_file = click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
 
 
 @click.group(cls=Group)
@@ -44,12 +56,16 @@ def check(run: CliContext, file: Path | None) -> None:
     if run.output == "json":
         render.print_json({"ok": True, "components": len(found.components), "files": files})
     else:
-        click.echo(f"the catalogue is good: {len(found.components)} components, {files} config files")
+        click.echo(
+            f"the catalogue is good: {len(found.components)} components, {files} config files"
+        )
 
 
 def _load(run: CliContext, file: Path | None) -> Catalogue:
     settings = run.settings
-    return bootstrap.configured_catalogue(settings.model_copy(update={"catalogue": file}) if file else settings)
+    return bootstrap.configured_catalogue(
+        settings.model_copy(update={"catalogue": file}) if file else settings
+    )
 
 
 def _row(component: Component) -> Mapping[str, Any]:

@@ -13,7 +13,16 @@ from gromit.cli.render import print_json, print_rows
 from gromit.errors import InvalidInput
 
 _OVERVIEW = ("name", "services", "running", "pending", "urls")
-_SERVICES = ("component", "running", "desired", "rollout", "task_definition", "addresses", "url", "reason")
+_SERVICES = (
+    "component",
+    "running",
+    "desired",
+    "rollout",
+    "task_definition",
+    "addresses",
+    "url",
+    "reason",
+)
 _EVENTS = ("at", "service", "message")
 
 
@@ -26,10 +35,14 @@ def cluster() -> None:
 @click.option("-a", "--all", "every", is_flag=True, help="All environments; there is no other way.")
 @dns_pass_options
 @pass_cli
-def expose(run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool) -> int:
+def expose(
+    run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool
+) -> int:
     """Keep the public DNS records of all that runs: the same as `gromit chitragupta`."""
     if not every:
-        raise InvalidInput("which clusters?", hint="give --all: records are compared for all environments together")
+        raise InvalidInput(
+            "which clusters?", hint="give --all: records are compared for all environments together"
+        )
     return expose_records(run, root, watch=watch, dry_run=dry_run, force=force)
 
 
@@ -38,7 +51,12 @@ def expose(run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_
 def list_(run: CliContext) -> None:
     """List the clusters of environments."""
     found = bootstrap.clusters(run.settings).overview()
-    print_rows([{**asdict(o.state), "urls": o.urls} for o in found], _OVERVIEW, run.output, empty="no environment has a cluster")
+    print_rows(
+        [{**asdict(o.state), "urls": o.urls} for o in found],
+        _OVERVIEW,
+        run.output,
+        empty="no environment has a cluster",
+    )
 
 
 @cluster.command("show")
@@ -52,7 +70,9 @@ def show_(run: CliContext, name: str) -> None:
     if run.output == "json":
         print_json({**asdict(found.state), "services": services, "events": events})
         return
-    named = [{**s, "task_definition": str(s["task_definition"]).rsplit("/", 1)[-1]} for s in services]
+    named = [
+        {**s, "task_definition": str(s["task_definition"]).rsplit("/", 1)[-1]} for s in services
+    ]
     print_rows(named, _SERVICES, run.output, empty=f"cluster {name} has no services")
     if events:
         click.echo()

@@ -20,7 +20,7 @@ def config() -> None:
 @pass_cli
 def show(run: CliContext) -> None:
     """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
-    from gromit.config.schema import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+    from gromit.config.fields import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
 
     rows = [
         {
@@ -50,7 +50,9 @@ def _masked(value: Any, *, secret: bool) -> Any:
         case tuple():
             return [_pair(item) for item in value]
         case _:
-            return "(PEM text)" if str(value).lstrip().startswith("-----BEGIN") else mask(str(value))
+            return (
+                "(PEM text)" if str(value).lstrip().startswith("-----BEGIN") else mask(str(value))
+            )
 
 
 def _pair(item: Any) -> str:

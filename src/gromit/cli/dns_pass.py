@@ -31,7 +31,9 @@ def dns_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """ROOT, `--watch`, `--dry-run` and `--force`."""
     for decorate in (
         click.option("--force", is_flag=True, help="Delete however many records the plan says."),
-        click.option("--dry-run", is_flag=True, help="Show what would be changed, and why; change nothing."),
+        click.option(
+            "--dry-run", is_flag=True, help="Show what would be changed, and why; change nothing."
+        ),
         click.option("--watch", is_flag=True, help="Go on, reacting to changes within a second."),
         click.argument("root", required=False, type=click.Path(path_type=Path)),
     ):
@@ -43,13 +45,19 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
     """One pass, a watch, or the plan of a pass. Gives the exit code."""
     if watch and (dry_run or force):
         raise InvalidInput(
-            "--watch goes neither with --dry-run nor with --force", hint="force a single pass, after looking at its plan"
+            "--watch goes neither with --dry-run nor with --force",
+            hint="force a single pass, after looking at its plan",
         )
     settings = run.settings
     keeper, check = bootstrap.build_chitragupta(settings), _guard(run, root)
     if watch:
         with _stopping() as stop:
-            keeper.watch(bootstrap.change_feed(settings), check, stop, bootstrap.watch_intervals(settings, stop))
+            keeper.watch(
+                bootstrap.change_feed(settings),
+                check,
+                stop,
+                bootstrap.watch_intervals(settings, stop),
+            )
         return 0
     if dry_run:
         found = keeper.look()
@@ -75,7 +83,10 @@ def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
 def _stopping() -> Iterator[threading.Event]:
     """A signal that SIGTERM and SIGINT set: the watch ends when the request that is under way has been answered."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield stop
     finally:
@@ -85,13 +96,22 @@ def _stopping() -> Iterator[threading.Event]:
 
 def _show(run: CliContext, found: "PassResult") -> None:
     rows = [
-        {"action": action, "name": r.name, "type": r.type, "ttl": r.ttl, "values": sorted(r.values), "why": why}
+        {
+            "action": action,
+            "name": r.name,
+            "type": r.type,
+            "ttl": r.ttl,
+            "values": sorted(r.values),
+            "why": why,
+        }
         for action, part in _ACTIONS
         for r, why in getattr(found.changes, part)
     ]
     print_rows(rows, _COLUMNS, run.output, empty="nothing to change")
     if found.incomplete:
-        click.echo(f"the tasks were not seen whole, so nothing was deleted: {found.incomplete}", err=True)
+        click.echo(
+            f"the tasks were not seen whole, so nothing was deleted: {found.incomplete}", err=True
+        )
 
 
 def _silent(_line: str) -> None:

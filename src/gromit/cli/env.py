@@ -10,15 +10,23 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
-import yaml
 
 from gromit import bootstrap
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
-from gromit.cli.render import console, print_json, print_rows
+from gromit.cli.env_view import read_versions, show_environment, summary
+from gromit.cli.render import print_json, print_rows
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
-from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed, Temporary
+from gromit.errors import (
+    ConfigError,
+    Conflict,
+    Denied,
+    InvalidInput,
+    NotFound,
+    RolloutFailed,
+    Temporary,
+)
 
 if TYPE_CHECKING:
     from gromit.web.clients.serve import ServeClient
@@ -26,10 +34,10 @@ if TYPE_CHECKING:
 POLL_S = 5.0
 """Look at an environment this often even if nothing was announced."""
 
-_PERMANENT = frozenset(e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)) | {"bug"}
+_PERMANENT = frozenset(
+    e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)
+) | {"bug"}
 """Kinds of failures that do not pass by themselves: docs/reference/errors.md."""
-
-_QUOTED = 'put it in quotes, like tyk: "1.10"'
 
 _LIST = ("name", "phase", "versions", "protected", "changed", "error")
 
@@ -46,12 +54,14 @@ def env() -> None:
 @pass_cli
 def list_(run: CliContext, phase: str | None, repository: str | None, prefix: str) -> None:
     """List environments."""
-    query = {k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v}
+    query = {
+        k: v for k, v in {"phase": phase, "repository": repository, "prefix": prefix}.items() if v
+    }
     found = sorted(_serve(run).pages(**query), key=lambda e: str(e["name"]))
     if run.output == "json":
         print_json(found)
     else:
-        print_rows([_summary(e) for e in found], _LIST, run.output, empty="no environments")
+        print_rows([summary(e) for e in found], _LIST, run.output, empty="no environments")
 
 
 @env.command()
@@ -59,7 +69,7 @@ def list_(run: CliContext, phase: str | None, repository: str | None, prefix: st
 @pass_cli
 def get(run: CliContext, name: str) -> None:
     """Show one environment: phase, URLs, and why each version."""
-    _show(run, _detail(run, name))
+    show_environment(run, _detail(run, name))
 
 
 @env.command()
@@ -80,7 +90,9 @@ def create(run: CliContext, name: str, source: IO[bytes]) -> None:
     except NotFound:
         found = {"phase": "gone"}
     if found["phase"] != "gone":
-        raise Conflict(f"{found['name']} exists already", hint="use `gromit env replace` or `gromit env set`")
+        raise Conflict(
+            f"{found['name']} exists already", hint="use `gromit env replace` or `gromit env set`"
+        )
     _put(run, name, source)
 
 
@@ -107,13 +119,20 @@ def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
 def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
     """Set the versions of some repositories."""
     pairs = [v.partition("=") for v in versions]
-    if wrong := next((v for v, (_, equals, version) in zip(versions, pairs, strict=True) if not equals or not version), None):
+    if wrong := next(
+        (
+            v
+            for v, (_, equals, version) in zip(versions, pairs, strict=True)
+            if not equals or not version
+        ),
+        None,
+    ):
         raise InvalidInput(f"{wrong!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
     given = {repo: version for repo, _, version in pairs}
     if len(given) < len(pairs):
         raise InvalidInput("a repository stands there twice", hint="give one version for each")
     _serve(run).call("PATCH", f"/env/{_in_path(name)}", given)
-    _show(run, _detail(run, name))
+    show_environment(run, _detail(run, name))
 
 
 @env.command()
@@ -124,9 +143,11 @@ def delete(run: CliContext, name: str) -> None:
     try:
         _serve(run).call("DELETE", f"/env/{_in_path(name)}")
     except NotFound:
-        if _detail(run, name)["phase"] != "gone":  # it went meanwhile, as after a lost answer; raises if it was never there
+        if (
+            _detail(run, name)["phase"] != "gone"
+        ):  # it went meanwhile, as after a lost answer; raises if it was never there
             raise
-    _show(run, _detail(run, name))
+    show_environment(run, _detail(run, name))
 
 
 @env.command()
@@ -152,7 +173,12 @@ def unprotect(run: CliContext, name: str) -> None:
 def redeploy(run: CliContext, name: str, component: str | None) -> None:
     """Roll one component, or all, over: a moved default branch and edited config files arrive with it."""
     # the request is sent again if its answer is lost: with its own mark it rolls over once even so
-    _change(run, name, "redeploy", {"mark": secrets.token_hex(8), **({"component": component} if component else {})})
+    _change(
+        run,
+        name,
+        "redeploy",
+        {"mark": secrets.token_hex(8), **({"component": component} if component else {})},
+    )
 
 
 @env.command()
@@ -187,9 +213,22 @@ def watch(run: CliContext, name: str) -> None:
 
 @env.command()
 @click.argument("name")
-@click.option("--for", "goal", type=click.Choice(["ready", "gone"]), default="ready", show_default=True, help="What to wait for.")
-@click.option("--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m.")
-@click.option("--keep-trying", is_flag=True, help="Wait on also where somebody has to report a build or mend something first.")
+@click.option(
+    "--for",
+    "goal",
+    type=click.Choice(["ready", "gone"]),
+    default="ready",
+    show_default=True,
+    help="What to wait for.",
+)
+@click.option(
+    "--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m."
+)
+@click.option(
+    "--keep-trying",
+    is_flag=True,
+    help="Wait on also where somebody has to report a build or mend something first.",
+)
 @pass_cli
 def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
     """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time.
@@ -200,7 +239,9 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
     """
     seconds = parse_duration(timeout)
     if not isinstance(seconds, timedelta):
-        raise InvalidInput(f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m")
+        raise InvalidInput(
+            f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m"
+        )
     told = ""
     found: Mapping[str, Any] = {}
     for found in _poll(run, name, seconds.total_seconds()):
@@ -209,10 +250,13 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
             click.echo(f"{found['name']}: {state}", err=True)
             told = state
         if found["phase"] == goal:
-            _show(run, found)
+            show_environment(run, found)
             return 0
         if goal == "ready" and not keep_trying and (remedy := _remedy(found)):
-            click.echo(f"gromit: {found['name']} is not going to be {goal} by itself: {_describe(found)}", err=True)
+            click.echo(
+                f"gromit: {found['name']} is not going to be {goal} by itself: {_describe(found)}",
+                err=True,
+            )
             click.echo(f"  hint: {remedy}; --keep-trying waits for it", err=True)
             return FAILED
     click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
@@ -243,7 +287,9 @@ def _serve(run: CliContext) -> "ServeClient":
     """The client of serve: one for all of a command's requests, closed when the command ends."""
     context = click.get_current_context()
     if __name__ not in context.meta:
-        context.meta[__name__] = context.with_resource(closing(bootstrap.serve_client(run.settings)))
+        context.meta[__name__] = context.with_resource(
+            closing(bootstrap.serve_client(run.settings))
+        )
     client: ServeClient = context.meta[__name__]
     return client
 
@@ -268,75 +314,14 @@ def _detail(run: CliContext, name: str) -> dict[str, Any]:
 
 
 def _put(run: CliContext, name: str, source: IO[bytes]) -> None:
-    _serve(run).call("PUT", f"/env/{_in_path(name)}", _versions(source))
-    _show(run, _detail(run, name))
-
-
-def _versions(source: IO[bytes]) -> Mapping[str, str]:
-    """The versions in a file. Raises `InvalidInput` for all that is not text: a number or date has lost how it was written."""
-    try:
-        versions = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date or number that cannot be one
-        raise InvalidInput(f"{source.name} is neither JSON nor YAML in UTF-8: {error}", hint=_QUOTED) from error
-    if not isinstance(versions, dict):
-        raise InvalidInput(f"{source.name} is not a mapping of repositories to versions", hint='for example {"tyk": "sha-1234"}')
-    for repository, version in versions.items():
-        if not isinstance(repository, str):
-            raise InvalidInput(f"{source.name}: the repository {repository!r} is not text", hint="put it in quotes")
-        if not isinstance(version, str):
-            told = "empty" if version is None else f"not text, but {type(version).__name__}"
-            raise InvalidInput(f"{source.name}: the version of {repository} is {told}", hint=_QUOTED)
-    return versions
+    _serve(run).call("PUT", f"/env/{_in_path(name)}", read_versions(source))
+    show_environment(run, _detail(run, name))
 
 
 def _change(run: CliContext, name: str, what: str, body: Mapping[str, Any] | None = None) -> None:
-    _show(run, _serve(run).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
+    show_environment(run, _serve(run).post(f"/v1/environments/{_in_path(name)}/{what}", body or {}))
 
 
 def _in_path(name: str) -> str:
     """What stands for a name, or for a branch that was given instead, in a path: one element, whatever characters it has."""
     return quote(parse_ref(name).last, safe="")
-
-
-def _show(run: CliContext, found: Mapping[str, Any]) -> None:
-    if run.output == "json":
-        print_json(found)
-        return
-    if "generation" not in found:
-        click.echo(f"{found['name']} is gone")
-        return
-    out = console()
-    for key in ("name", "phase", "protected", "generation", "observed", "created", "changed", "due"):
-        out.print(f"{key:<11}{_word(found[key])}")
-    if found["error"]:
-        out.print(f"{'error':<11}{found['error']['kind']}: {found['error']['message']}", markup=False)
-    if found["lease"]:
-        out.print(f"{'worker':<11}{found['lease']['holder']} until {found['lease']['until']}", markup=False)
-    out.print()
-    rows = [{"repository": r, **v, "why": _why(v)} for r, v in sorted(found["versions"].items())]
-    print_rows(rows, ("repository", "version", "why"), run.output)
-    if found["urls"]:
-        out.print()
-        print_rows([{"component": c, "url": u} for c, u in found["urls"].items()], ("component", "url"), run.output)
-
-
-def _why(version: Mapping[str, Any]) -> str:
-    match version["source"]:
-        case "reported":
-            return f"reported of {version['ref']}" if version["ref"] else "given without a branch"
-        case "branch":
-            return "its registry has the branch's tag"
-        case _:
-            return "default branch: it has no such branch"
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value is None else str(value)
-
-
-def _summary(found: Mapping[str, Any]) -> dict[str, Any]:
-    reported = {r: v["version"] for r, v in sorted(found["versions"].items()) if v["source"] != "default"}
-    error = found["error"]
-    return {**found, "versions": reported, "error": error["message"] if error else None}

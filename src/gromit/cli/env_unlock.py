@@ -20,8 +20,14 @@ _log = structlog.get_logger(__name__)
 
 @click.command(cls=Command)
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask. What is seen to be at work is left alone all the same.")
-@click.option("--force", is_flag=True, help="Remove the lock although its owner is seen to live, or serve shows a worker.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask. What is seen to be at work is left alone all the same."
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Remove the lock although its owner is seen to live, or serve shows a worker.",
+)
 @pass_cli
 def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it.
@@ -42,15 +48,25 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     if not yes:
         click.confirm("Is that process gone for certain? Remove its lock?", abort=True, err=True)
     if not bucket.unlock(found):
-        raise Conflict(f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again")
-    _log.warning("lock.removed", env=name, lock=found.id, left_by=found.who, by=by, forced=bool(at_work))
-    print_rows([{"name": name, "lock": found.id, "removed": True, "by": by}], ("name", "lock", "removed", "by"), run.output)
+        raise Conflict(
+            f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again"
+        )
+    _log.warning(
+        "lock.removed", env=name, lock=found.id, left_by=found.who, by=by, forced=bool(at_work)
+    )
+    print_rows(
+        [{"name": name, "lock": found.id, "removed": True, "by": by}],
+        ("name", "lock", "removed", "by"),
+        run.output,
+    )
 
 
 def _at_work(run: CliContext, found: FoundLock) -> Iterator[str]:
     """Tell whose lock it is, what its owner does and what serve says; gives what proves that somebody is at work."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
-    _report(f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})")
+    _report(
+        f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})"
+    )
     verdict = bootstrap.owner_watch(run.settings).judge(found)
     _report(f"its owner: {verdict.reason}")
     if verdict.lives:

@@ -40,17 +40,26 @@ def _port_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(cls=Group)
 def local() -> None:
     """The whole system on this machine, without an AWS account. Linux only."""
-    if missing := next((name for name in ("moto", "flask", "dns") if find_spec(name) is None), None):
-        raise ConfigError(f"the local cloud needs the Python package {missing}", hint="pip install 'gromit[local]'")
+    if missing := next(
+        (name for name in ("moto", "flask", "dns") if find_spec(name) is None), None
+    ):
+        raise ConfigError(
+            f"the local cloud needs the Python package {missing}",
+            hint="pip install 'gromit[local]'",
+        )
 
 
 @local.command()
 @_folder
 @click.option("--detach", is_flag=True, help="Return when it is up, and leave it running.")
-@click.option("--domain", help="Domain of public names; dev.gromit.test if not given when the cloud is made.")
+@click.option(
+    "--domain", help="Domain of public names; dev.gromit.test if not given when the cloud is made."
+)
 @_port_options
 @pass_cli
-def up(run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None) -> None:
+def up(
+    run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None
+) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
     What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
@@ -68,12 +77,22 @@ def up(run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **
     started = not control.is_up(place)
     if started:
         options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
-        control.detach(place, ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options], os.environ, _say)
+        control.detach(
+            place,
+            ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options],
+            os.environ,
+            _say,
+        )
     else:
         _say(f"the local cloud in {place.root} is up already")
     if run.output == "json":
         facts = require_state(place)
-        row = {"folder": str(place.root), "started": started, "domain": facts.domain, "region": facts.region}
+        row = {
+            "folder": str(place.root),
+            "started": started,
+            "domain": facts.domain,
+            "region": facts.region,
+        }
         print_json({**row, "ports": facts.ports})
 
 
@@ -86,7 +105,11 @@ def down(run: CliContext, folder: Path) -> None:
 
     place = control.folder(folder)
     was_up = control.down(place, _say)
-    _say(f"the local cloud in {place.root} is down" if was_up else f"no local cloud was up in {place.root}")
+    _say(
+        f"the local cloud in {place.root} is down"
+        if was_up
+        else f"no local cloud was up in {place.root}"
+    )
     if run.output == "json":
         print_json({"folder": str(place.root), "was_up": was_up})
 
@@ -105,7 +128,12 @@ def status(run: CliContext, folder: Path) -> int:
         print_json(rows)
     else:
         short = [{**row, "address": str(row["address"] or "").rpartition("/")[2]} for row in rows]
-        print_rows(short, ("part", "state", "pid", "since", "restarts", "address"), run.output, empty="there is no local cloud")
+        print_rows(
+            short,
+            ("part", "state", "pid", "since", "restarts", "address"),
+            run.output,
+            empty="there is no local cloud",
+        )
         if rows:
             click.echo(f"\nlogs: {place.logs}")
     return 0 if control.is_up(place) and all(row["state"] == "running" for row in rows) else FAILED
@@ -126,7 +154,9 @@ def env(run: CliContext, folder: Path) -> None:
     place = _place(folder)
     told = variables.user_variables(place, require_state(place))
     if not control.is_up(place):
-        _say(f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}")
+        _say(
+            f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}"
+        )
     if run.output == "json":
         print_json(told)
     else:
@@ -149,7 +179,14 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
     wanted = environment_name(environment) if environment else None
     found = release.addresses(facts, assembly.cloud_catalogue(facts), wanted)
     rows = [
-        {"environment": a.environment, "component": a.component, "url": a.url, "address": a.address, "curl": a.curl} for a in found
+        {
+            "environment": a.environment,
+            "component": a.component,
+            "url": a.url,
+            "address": a.address,
+            "curl": a.curl,
+        }
+        for a in found
     ]
     print_rows(rows, ("url", "address"), run.output, empty="no public name resolves yet")
     if rows and run.output != "json":
@@ -163,7 +200,9 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
 @click.option("--no-report", is_flag=True, help="Only push the image.")
 @_folder
 @pass_cli
-def push(run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path) -> None:
+def push(
+    run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path
+) -> None:
     """Push an image and report its build.
 
     That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
@@ -203,8 +242,15 @@ def demo(run: CliContext, folder: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # the cloud goes down then, too
     outcome = tour.run_demo(folder, os.environ, display())
-    rows = [{"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail} for s in outcome.steps]
-    total = {"step": "all together", "seconds": round(sum(s.seconds for s in outcome.steps), 1), "verified": outcome.error is None}
+    rows = [
+        {"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail}
+        for s in outcome.steps
+    ]
+    total = {
+        "step": "all together",
+        "seconds": round(sum(s.seconds for s in outcome.steps), 1),
+        "verified": outcome.error is None,
+    }
     print_rows([*rows, total], ("step", "seconds", "verified", "seen"), run.output)
     if outcome.error:
         raise outcome.error

@@ -30,43 +30,80 @@ def pki() -> None:
 
 
 @pki.command()
-@click.option("--name", default="gromit", show_default=True, help="Name of the CA in its certificate.")
+@click.option(
+    "--name", default="gromit", show_default=True, help="Name of the CA in its certificate."
+)
 @click.option("--days", type=click.IntRange(1), help="Lifetime; `pki.ca_days` if not given.")
 @click.option(
     "--key-out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="New file for the key and the certificate; the key is then not kept in `pki.dir`.",
 )
-@click.option("--secret", metavar="ARN", help="As --key-out, into an empty secret of Secrets Manager: name or ARN.")
+@click.option(
+    "--secret",
+    metavar="ARN",
+    help="As --key-out, into an empty secret of Secrets Manager: name or ARN.",
+)
 @pass_cli
-def init(run: CliContext, *, name: str, days: int | None, key_out: Path | None, secret: str | None) -> None:
+def init(
+    run: CliContext, *, name: str, days: int | None, key_out: Path | None, secret: str | None
+) -> None:
     """Make the CA. One that is there is never overwritten."""
     settings = run.settings.pki
     if settings.ca_key is not None:
-        raise InvalidInput("pki.ca_key is set: there is a CA already", hint="unset it to make another one, in another folder")
+        raise InvalidInput(
+            "pki.ca_key is set: there is a CA already",
+            hint="unset it to make another one, in another folder",
+        )
     if key_out is not None and secret is not None:
-        raise InvalidInput("--key-out and --secret exclude each other", hint="the key lies in one place")
-    serial = bootstrap.pki(run.settings).init(name, days or settings.ca_days, bootstrap.key_store(key_out, secret))
-    _show(run, [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}], ("serial", "certificate"))
+        raise InvalidInput(
+            "--key-out and --secret exclude each other", hint="the key lies in one place"
+        )
+    serial = bootstrap.pki(run.settings).init(
+        name, days or settings.ca_days, bootstrap.key_store(key_out, secret)
+    )
+    _show(
+        run,
+        [{"serial": serial, "certificate": str(settings.dir / "ca.pem")}],
+        ("serial", "certificate"),
+    )
 
 
 @pki.command()
-@click.option("--role", required=True, type=click.Choice(ROLES), help="What the holder may do; server: for serve or a gateway.")
-@click.option("--name", required=True, help="Name of the holder: a DNS name, which also names the files.")
-@click.option("--san", multiple=True, help="Further DNS name or IP address; may be given several times.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(ROLES),
+    help="What the holder may do; server: for serve or a gateway.",
+)
+@click.option(
+    "--name", required=True, help="Name of the holder: a DNS name, which also names the files."
+)
+@click.option(
+    "--san", multiple=True, help="Further DNS name or IP address; may be given several times."
+)
 @click.option("--p12", is_flag=True, help="Also write NAME.p12, for browsers.")
 @_password_file
 @click.option("--days", type=click.IntRange(1, 397), help="Lifetime; `pki.leaf_days` if not given.")
 @pass_cli
 def issue(
-    run: CliContext, *, role: str, name: str, san: tuple[str, ...], p12: bool, p12_password_file: Path | None, days: int | None
+    run: CliContext,
+    *,
+    role: str,
+    name: str,
+    san: tuple[str, ...],
+    p12: bool,
+    p12_password_file: Path | None,
+    days: int | None,
 ) -> None:
     """Issue a certificate with a new key."""
     settings = run.settings.pki
     wanted = _leaf(name, role, san, days or settings.leaf_days)
     authority = bootstrap.pki(run.settings)
     authority.check(wanted)
-    issued = authority.issue(wanted, _password(p12_password_file) if p12 or p12_password_file else None)
+    issued = authority.issue(
+        wanted, _password(p12_password_file) if p12 or p12_password_file else None
+    )
     row = {
         "name": name,
         "role": role,
@@ -81,15 +118,26 @@ def issue(
 @pki.command()
 @click.argument("names", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All names.")
-@click.option("--force", is_flag=True, help="Also those that are not past two thirds of their life.")
+@click.option(
+    "--force", is_flag=True, help="Also those that are not past two thirds of their life."
+)
 @_password_file
 @pass_cli
-def renew(run: CliContext, *, names: tuple[str, ...], every: bool, force: bool, p12_password_file: Path | None) -> None:
+def renew(
+    run: CliContext,
+    *,
+    names: tuple[str, ...],
+    every: bool,
+    force: bool,
+    p12_password_file: Path | None,
+) -> None:
     """Give NAMES a new key and certificate, if theirs are past two thirds of their life."""
     if bool(names) == every:
         raise InvalidInput("say which certificates to renew", hint="give names, or --all")
     password = _password(p12_password_file) if p12_password_file else None
-    _show_renewals(run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password))
+    _show_renewals(
+        run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password)
+    )
 
 
 def _show_renewals(run: CliContext, done: "Sequence[RenewalResult]") -> None:
@@ -102,7 +150,9 @@ def _show_renewals(run: CliContext, done: "Sequence[RenewalResult]") -> None:
         }
         for each in done
     ]
-    render.print_rows(rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued")
+    render.print_rows(
+        rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued"
+    )
 
 
 @pki.command(cls=LongRunningCommand)
@@ -138,7 +188,10 @@ def revoke(run: CliContext, which: str) -> None:
     render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
     if run.settings.serve.denylist is None:
         path = run.settings.pki.dir / "denylist"
-        click.echo(f"the setting serve.denylist is not set: serve obeys the list only if it names {path}", err=True)
+        click.echo(
+            f"the setting serve.denylist is not set: serve obeys the list only if it names {path}",
+            err=True,
+        )
 
 
 @pki.command("list")
@@ -163,7 +216,9 @@ def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafReques
     from gromit.core.security.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
     from gromit.core.security.roles import Role  # noqa: PLC0415 - as above
 
-    return LeafRequest(name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days)
+    return LeafRequest(
+        name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days
+    )
 
 
 def _parsed(text: str, days: int) -> "tuple[str, LeafRequest]":
@@ -181,13 +236,20 @@ def _parsed(text: str, days: int) -> "tuple[str, LeafRequest]":
 
 def _password(file: Path | None) -> str:
     if file is None:
-        return str(click.prompt("Password of the .p12", hide_input=True, confirmation_prompt=True, err=True))
+        return str(
+            click.prompt(
+                "Password of the .p12", hide_input=True, confirmation_prompt=True, err=True
+            )
+        )
     try:
         password = next(iter(file.read_text("utf-8").splitlines()), "")
     except (OSError, UnicodeDecodeError):
         password = ""
     if not password:
-        raise ConfigError(f"{file} has no password in its first line", hint="write the password there, readable for you alone")
+        raise ConfigError(
+            f"{file} has no password in its first line",
+            hint="write the password there, readable for you alone",
+        )
     return password
 
 

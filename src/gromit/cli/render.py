@@ -25,7 +25,13 @@ _SHORT = 8
 """Hexadecimal digits that are left of a commit id."""
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, *, empty: str = "nothing to show") -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    output: str,
+    *,
+    empty: str = "nothing to show",
+) -> None:
     """Print rows: as a table of the given columns, or all of each row as JSON.
 
     Where a terminal is too narrow, full commit ids are shortened, and what consists of words is folded. If what has to be
@@ -57,8 +63,15 @@ def _show_table(cells: list[list[str]], columns: Sequence[str]) -> None:
         out.width = sum(_widths(cells, heads)) + gaps
     room, whole = out.width - gaps, cells
     if sum(_widths(cells, heads)) > room:
-        cells = [[_COMMIT.sub(lambda found: f"{found[0][:_SHORT]}…", cell) for cell in row] for row in cells]
-    widths = _fitted(_widths(cells, heads), [_least(*each) for each in zip(columns, heads, *cells, strict=True)], room)
+        cells = [
+            [_COMMIT.sub(lambda found: f"{found[0][:_SHORT]}…", cell) for cell in row]
+            for row in cells
+        ]
+    widths = _fitted(
+        _widths(cells, heads),
+        [_least(*each) for each in zip(columns, heads, *cells, strict=True)],
+        room,
+    )
     if widths is None:
         _show_records(whole, columns)
         return
@@ -75,7 +88,12 @@ def _show_table(cells: list[list[str]], columns: Sequence[str]) -> None:
 def _show_records(cells: list[list[str]], columns: Sequence[str]) -> None:
     """Each cell in a line that is as long as it is: a terminal breaks it where it shows it, and not where it is copied."""
     margin = max(map(len, columns))
-    records = ("\n".join(f"{c.replace('_', ' '):<{margin}}  {cell}" for c, cell in zip(columns, row, strict=True)) for row in cells)
+    records = (
+        "\n".join(
+            f"{c.replace('_', ' '):<{margin}}  {cell}" for c, cell in zip(columns, row, strict=True)
+        )
+        for row in cells
+    )
     click.echo("\n\n".join(records))
 
 

@@ -34,7 +34,14 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
     bootstrap.config_root(run.settings, root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
     if run.output == "json":
-        render.print_json({"suspended": True, "reason": suspension.reason, "by": suspension.by, "at": suspension.at})
+        render.print_json(
+            {
+                "suspended": True,
+                "reason": suspension.reason,
+                "by": suspension.by,
+                "at": suspension.at,
+            }
+        )
     else:
         click.echo(f"processing is {suspension}")
 
@@ -52,8 +59,20 @@ def resume(run: CliContext, root: Path | None, reason: str) -> None:
         _log.info("processing.resumed", root=str(root), reason=reason, by=by, was=str(ended))
     if run.output == "json":
         was = asdict(ended) if ended else None
-        render.print_json({"suspended": False, "was_suspended": ended is not None, "ended": was, "by": by, "reason": reason})
+        render.print_json(
+            {
+                "suspended": False,
+                "was_suspended": ended is not None,
+                "ended": was,
+                "by": by,
+                "reason": reason,
+            }
+        )
         return
-    click.echo("processing goes on; it was not suspended" if ended is None else f"processing goes on; it was {ended}")
+    click.echo(
+        "processing goes on; it was not suspended"
+        if ended is None
+        else f"processing goes on; it was {ended}"
+    )
     if ended is not None:
         click.echo(f"resumed by {by}: {reason or 'no reason given'}")

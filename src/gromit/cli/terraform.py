@@ -15,7 +15,11 @@ from gromit.errors import NotFound
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
-@click.option("--root", type=click.Path(path_type=Path), help="Root of the config tree; without it the setting `root`.")
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="Root of the config tree; without it the setting `root`.",
+)
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- ARGS…")
 @pass_cli
 def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[str, ...]) -> int:
@@ -28,7 +32,9 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     with closing(bootstrap.serve_client(settings)) as serve:
         found = serve.get(f"/v1/environments/{quote(parse_ref(name).last, safe='')}")
     if found["phase"] == Phase.GONE:
-        raise NotFound(f"environment {found['name']} is gone", hint="nothing of it is left for terraform")
+        raise NotFound(
+            f"environment {found['name']} is gone", hint="nothing of it is left for terraform"
+        )
     tree = bootstrap.config_root(settings, root or settings.root)
     inspector = bootstrap.inspector(settings, tree, lambda line: click.echo(line, err=True))
     versions = {r: v["version"] for r, v in found["versions"].items()}

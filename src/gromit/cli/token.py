@@ -17,7 +17,13 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--repo", "repos", multiple=True, required=True, help="Repository it is good for; several, or '*' for every one.")
+@click.option(
+    "--repo",
+    "repos",
+    multiple=True,
+    required=True,
+    help="Repository it is good for; several, or '*' for every one.",
+)
 @click.option(
     "--verb",
     "verbs",
@@ -27,9 +33,20 @@ def token() -> None:
     help="What it may do; several.",
 )
 @click.option("--label", default="", help="A word for people.")
-@click.option("--expires", metavar="DURATION", help="Lifetime, like 90d; without it the token lives until it is revoked.")
+@click.option(
+    "--expires",
+    metavar="DURATION",
+    help="Lifetime, like 90d; without it the token lives until it is revoked.",
+)
 @pass_cli
-def new(run: CliContext, *, repos: tuple[str, ...], verbs: tuple[str, ...], label: str, expires: str | None) -> None:
+def new(
+    run: CliContext,
+    *,
+    repos: tuple[str, ...],
+    verbs: tuple[str, ...],
+    label: str,
+    expires: str | None,
+) -> None:
     """Make a token and print it, this once: it is not kept and cannot be shown again."""
     from datetime import timedelta  # noqa: PLC0415 - only what is called is imported
 
@@ -38,8 +55,12 @@ def new(run: CliContext, *, repos: tuple[str, ...], verbs: tuple[str, ...], labe
     except OverflowError:
         life = expires
     if life is not None and not isinstance(life, timedelta):
-        raise InvalidInput(f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h")
-    made, entry = bootstrap.tokens(run.settings).new(make_grant(repos, map(TokenPermission, verbs)), label=label, life=life)
+        raise InvalidInput(
+            f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h"
+        )
+    made, entry = bootstrap.tokens(run.settings).new(
+        make_grant(repos, map(TokenPermission, verbs)), label=label, life=life
+    )
     if run.output == "json":
         render.print_json({"token": made, **_row(entry, counts=True)})
     else:

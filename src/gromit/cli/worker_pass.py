@@ -33,7 +33,11 @@ _GOOD = frozenset({RunEnding.DONE, RunEnding.SUPERSEDED, RunEnding.FENCED})
 def worker_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """ROOT, `--watch` and `--dry-run`."""
     for decorate in (
-        click.option("--dry-run", is_flag=True, help="Show what would be done, and why, for every environment; do nothing."),
+        click.option(
+            "--dry-run",
+            is_flag=True,
+            help="Show what would be done, and why, for every environment; do nothing.",
+        ),
         click.option("--watch", is_flag=True, help="Go on, reacting to changes within a second."),
         click.argument("root", required=False, type=click.Path(path_type=Path)),
     ):
@@ -55,9 +59,18 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
         if not watch:
             outcomes.append(outcome)
         if not quiet:
-            click.echo(f"{outcome.name}: {outcome.ending}" + (f": {outcome.problem.message}" if outcome.problem else ""), err=True)
+            click.echo(
+                f"{outcome.name}: {outcome.ending}"
+                + (f": {outcome.problem.message}" if outcome.problem else ""),
+                err=True,
+            )
 
-    crew = bootstrap.workers(settings, kind, root or settings.root, bootstrap.WorkerCallbacks(stop, _progress(quiet=quiet), done))
+    crew = bootstrap.workers(
+        settings,
+        kind,
+        root or settings.root,
+        bootstrap.WorkerCallbacks(stop, _progress(quiet=quiet), done),
+    )
     with closing(crew), _stopping(stop, crew.interrupt):
         if watch:
             crew.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
@@ -104,7 +117,12 @@ def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[
 
 def _show_outcomes(run: CliContext, outcomes: "list[RunResult]") -> None:
     rows = [
-        {"name": o.name, "ending": o.ending, "seconds": round(o.seconds, 1), "problem": o.problem and o.problem.message}
+        {
+            "name": o.name,
+            "ending": o.ending,
+            "seconds": round(o.seconds, 1),
+            "problem": o.problem and o.problem.message,
+        }
         for o in sorted(outcomes, key=lambda o: o.name)
     ]
     print_rows(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from gromit.config.schema import Settings, fields
+from gromit.config.fields import fields
+from gromit.config.schema import Settings
 from gromit.errors import ConfigError
 
 
@@ -21,7 +22,10 @@ class LoadedSettings:
 
 
 def load_settings(
-    environ: Mapping[str, str], *, conf: Path | None = None, flags: Mapping[str, object] | None = None
+    environ: Mapping[str, str],
+    *,
+    conf: Path | None = None,
+    flags: Mapping[str, object] | None = None,
 ) -> LoadedSettings:
     """Settings from `flags` (path to value), `environ` and the first config file found, the stronger first.
 
@@ -61,12 +65,19 @@ def _read_file(path: Path) -> dict[str, object]:
         tree = yaml.safe_load(path.read_text()) or {}
     except yaml.MarkedYAMLError as error:  # its own text quotes the file, which may hold a key
         mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}", hint="the file is YAML") from None
+        raise ConfigError(
+            f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}",
+            hint="the file is YAML",
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not YAML in UTF-8"
-        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text") from None
+        raise ConfigError(
+            f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text"
+        ) from None
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} is not a mapping of settings", hint="see docs/reference/settings.md")
+        raise ConfigError(
+            f"{path} is not a mapping of settings", hint="see docs/reference/settings.md"
+        )
     return dict(_flatten(tree, ""))
 
 
@@ -84,7 +95,8 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
         tree = tree.setdefault(group, {})
         if not isinstance(tree, dict):
             raise ConfigError(
-                f"{group} is set to a value, but is a group of settings ({path} from {origin})", hint="nest its settings"
+                f"{group} is set to a value, but is a group of settings ({path} from {origin})",
+                hint="nest its settings",
             )
     tree[leaf] = value
 
@@ -93,6 +105,10 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigErro
     first = error.errors(include_url=False, include_input=False)[0]
     path = ".".join(str(p) for p in first["loc"])
     origin = origins.get(path, "the settings")
-    own = first["msg"].removeprefix("Value error, ")  # what a validator of ours says names things as they are
+    own = first["msg"].removeprefix(
+        "Value error, "
+    )  # what a validator of ours says names things as they are
     told = own if own != first["msg"] else own.lower()
-    return ConfigError(f"{path} from {origin}: {told}", hint="`gromit config show` lists all settings")
+    return ConfigError(
+        f"{path} from {origin}: {told}", hint="`gromit config show` lists all settings"
+    )

@@ -4,11 +4,9 @@ Each field's description is the reference (`docs/reference/settings.md` is compa
 field's path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,9 +16,15 @@ from pydantic import (
     SecretStr,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
-from gromit.config.values import Duration, ListenAddress, NameList, PositiveDuration, Repositories, split
+from gromit.config.values import (
+    Duration,
+    ListenAddress,
+    NameList,
+    PositiveDuration,
+    Repositories,
+    split,
+)
 
 
 class _Group(BaseModel):
@@ -32,7 +36,10 @@ class ClusterSettings(_Group):
 
     zoneid: str | None = Field(None, description="Route53 zone of the public names")
     domain: str | None = Field(None, description="domain of that zone, for example dev.example.com")
-    platform: str = Field("/gromit/platform", description="SSM parameter with the ids that environments are built from")
+    platform: str = Field(
+        "/gromit/platform",
+        description="SSM parameter with the ids that environments are built from",
+    )
 
 
 class ServeSettings(_Group):
@@ -40,48 +47,68 @@ class ServeSettings(_Group):
 
     listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
     health: ListenAddress = Field(
-        "127.0.0.1:8080", description="address of health and metrics without a certificate; keep it internal"
+        "127.0.0.1:8080",
+        description="address of health and metrics without a certificate; keep it internal",
     )
-    url: str | None = Field(None, description="where clients of serve find it, for example https://serve.internal")
-    cert: str | None = Field(None, description="certificate of serve: PEM text or the path of a PEM file")
-    key: SecretStr | None = Field(None, description="private key of serve: PEM text or the path of a PEM file")
+    url: str | None = Field(
+        None, description="where clients of serve find it, for example https://serve.internal"
+    )
+    cert: str | None = Field(
+        None, description="certificate of serve: PEM text or the path of a PEM file"
+    )
+    key: SecretStr | None = Field(
+        None, description="private key of serve: PEM text or the path of a PEM file"
+    )
     tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest TLS version that is accepted")
     default_role: Literal["gateway", "worker", "operator", "viewer"] | None = Field(
         None, description="role of a certificate of our CA without a role in it; unset: refused"
     )
     denylist: Path | None = Field(
-        None, description="file of revoked certificate serials, one a line in hex; read anew when it changes"
+        None,
+        description="file of revoked certificate serials, one a line in hex; read anew when it changes",
     )
 
 
 class ClientSettings(_Group):
     """How gromit's own clients and workers show who they are."""
 
-    cert: str | None = Field(None, description="client certificate: PEM text or the path of a PEM file")
-    key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
+    cert: str | None = Field(
+        None, description="client certificate: PEM text or the path of a PEM file"
+    )
+    key: SecretStr | None = Field(
+        None, description="its private key: PEM text or the path of a PEM file"
+    )
 
 
 class WorkerSettings(_Group):
     """Who `gromit sow` and `gromit reap` are where the client's certificate is that of a person, as in a shell."""
 
     cert: str | None = Field(
-        None, description="certificate of `gromit sow` and `gromit reap`, PEM text or a path; unset: the client's, client.cert"
+        None,
+        description="certificate of `gromit sow` and `gromit reap`, PEM text or a path; unset: the client's, client.cert",
     )
-    key: SecretStr | None = Field(None, description="its private key: PEM text or the path of a PEM file")
+    key: SecretStr | None = Field(
+        None, description="its private key: PEM text or the path of a PEM file"
+    )
 
 
 class OidcSettings(_Group):
     """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
 
     audience: str | None = Field(
-        None, description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken"
+        None,
+        description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken",
     )
     owners: NameList = Field(
-        (), description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names"
+        (),
+        description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names",
     )
-    issuer: str = Field("https://token.actions.githubusercontent.com", description="issuer of these tokens")
+    issuer: str = Field(
+        "https://token.actions.githubusercontent.com", description="issuer of these tokens"
+    )
     keys: str | None = Field(
-        None, description="where the issuer's public keys (JWKS) lie; unset: below the issuer, .well-known/jwks"
+        None,
+        description="where the issuer's public keys (JWKS) lie; unset: below the issuer, .well-known/jwks",
     )
 
     @model_validator(mode="after")
@@ -96,75 +123,120 @@ class GatewaySettings(_Group):
 
     listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
     cert: str | None = Field(
-        None, description="certificate of the gateway's own front; unset: plain HTTP, on a loopback address or with gateway.plain"
+        None,
+        description="certificate of the gateway's own front; unset: plain HTTP, on a loopback address or with gateway.plain",
     )
     key: SecretStr | None = Field(None, description="its private key")
     plain: bool = Field(
-        default=False, description="plain HTTP on any address: only behind a proxy that ends TLS, as tokens are sent in clear"
+        default=False,
+        description="plain HTTP on any address: only behind a proxy that ends TLS, as tokens are sent in clear",
     )
     tokens: Path = Field(
         Path("tokens.json"),
         description="file of token hashes, written by `gromit token new`; read anew when it changes; unneeded with gateway.oidc",
     )
-    rate: int = Field(120, gt=0, description="requests a minute that one token, or the jobs of one repository, may make")
-    timeout: PositiveDuration = Field(timedelta(seconds=30), description="how long serve may take to answer the gateway")
+    rate: int = Field(
+        120,
+        gt=0,
+        description="requests a minute that one token, or the jobs of one repository, may make",
+    )
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=30), description="how long serve may take to answer the gateway"
+    )
     oidc: OidcSettings = OidcSettings()
 
 
 class EnvironmentSettings(_Group):
     """Rules for all environments."""
 
-    protected: NameList = Field(("master", "main", "release-*"), description="names (with * as wildcard) that are made protected")
+    protected: NameList = Field(
+        ("master", "main", "release-*"),
+        description="names (with * as wildcard) that are made protected",
+    )
 
 
 class LeaseSettings(_Group):
     """How long a worker holds a claim."""
 
-    ttl: PositiveDuration = Field(timedelta(seconds=90), description="a claim not renewed for this long is given to somebody else")
+    ttl: PositiveDuration = Field(
+        timedelta(seconds=90),
+        description="a claim not renewed for this long is given to somebody else",
+    )
     renew: PositiveDuration = Field(
-        timedelta(seconds=20), description="how often a worker renews its claims; at most a third of lease.ttl"
+        timedelta(seconds=20),
+        description="how often a worker renews its claims; at most a third of lease.ttl",
     )
 
     @model_validator(mode="after")
     def _outlives_lost_renewals(self) -> Self:
         if self.renew * 3 > self.ttl:
-            raise ValueError("renew is more than a third of ttl: one lost renewal would lose the claim")
+            raise ValueError(
+                "renew is more than a third of ttl: one lost renewal would lose the claim"
+            )
         return self
 
 
 class SowSettings(_Group):
     """`gromit sow`, and what reap shares with it."""
 
-    parallel: int | None = Field(None, gt=0, description="environments worked on at once; unset: 2 a core, if the memory lasts")
+    parallel: int | None = Field(
+        None,
+        gt=0,
+        description="environments worked on at once; unset: 2 a core, if the memory lasts",
+    )
     retry: PositiveDuration = Field(
-        timedelta(seconds=30), description="first pause after a failure; it doubles with each further one"
+        timedelta(seconds=30),
+        description="first pause after a failure; it doubles with each further one",
     )
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
-    timeout: PositiveDuration = Field(timedelta(minutes=20), description="longest run of one terraform; then it is interrupted")
-    settle: Duration = Field(timedelta(minutes=10), description="how long services may take to run what was applied")
-    settle_poll: PositiveDuration = Field(timedelta(seconds=5), description="pause between two looks at services that are settling")
+    timeout: PositiveDuration = Field(
+        timedelta(minutes=20), description="longest run of one terraform; then it is interrupted"
+    )
+    settle: Duration = Field(
+        timedelta(minutes=10), description="how long services may take to run what was applied"
+    )
+    settle_poll: PositiveDuration = Field(
+        timedelta(seconds=5), description="pause between two looks at services that are settling"
+    )
     backstop: PositiveDuration = Field(
-        timedelta(seconds=60), description="with --watch: look for work this often even if nothing was announced"
+        timedelta(seconds=60),
+        description="with --watch: look for work this often even if nothing was announced",
     )
 
 
 class ReapSettings(_Group):
     """`gromit reap`."""
 
-    grace: Duration = Field(timedelta(minutes=60), description="time between a deletion and its reaping, in which a build revives")
-    limit: int = Field(10, gt=0, description="environments that one run may destroy; with --watch: within an hour")
+    grace: Duration = Field(
+        timedelta(minutes=60),
+        description="time between a deletion and its reaping, in which a build revives",
+    )
+    limit: int = Field(
+        10, gt=0, description="environments that one run may destroy; with --watch: within an hour"
+    )
 
 
 class DnsSettings(_Group):
     """`gromit chitragupta`."""
 
     ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
-    delete_percent: int = Field(30, ge=0, le=100, description="largest share of our records that one pass may delete unexplained")
-    delete_free: int = Field(10, ge=0, description="unexplained deletes that are always allowed in a pass")
-    backstop: PositiveDuration = Field(
-        timedelta(seconds=60), description="with --watch: compare this often even if nothing was announced"
+    delete_percent: int = Field(
+        30,
+        ge=0,
+        le=100,
+        description="largest share of our records that one pass may delete unexplained",
     )
-    pause: Duration = Field(timedelta(seconds=5), description="with --watch: rest after each pass, however much is announced")
+    delete_free: int = Field(
+        10, ge=0, description="unexplained deletes that are always allowed in a pass"
+    )
+    backstop: PositiveDuration = Field(
+        timedelta(seconds=60),
+        description="with --watch: compare this often even if nothing was announced",
+    )
+    pause: Duration = Field(
+        timedelta(seconds=5),
+        description="with --watch: rest after each pass, however much is announced",
+    )
 
 
 class StateSettings(_Group):
@@ -181,13 +253,16 @@ class TerraformSettings(_Group):
         description="program to run; auto: terraform or tofu from the PATH if new enough, else the embedded one; embedded",
     )
     mirror: Path | None = Field(
-        None, description="unpacked provider mirror; unset: the embedded provider if installed, else the registry"
+        None,
+        description="unpacked provider mirror; unset: the embedded provider if installed, else the registry",
     )
     work: Path | None = Field(
-        None, description="folder for what a run needs while it lasts; unset: a folder of this user among the temporary ones"
+        None,
+        description="folder for what a run needs while it lasts; unset: a folder of this user among the temporary ones",
     )
     overlay: Path | None = Field(
-        None, description="folder of *.tf files that are added to the stack (provider endpoints, for example)"
+        None,
+        description="folder of *.tf files that are added to the stack (provider endpoints, for example)",
     )
     backend: NameList = Field((), description="further key=value settings of the S3 backend")
     grace: Duration = Field(
@@ -219,28 +294,48 @@ class DoctorSettings(_Group):
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
         None, description="AWS account in which everything is to stand; unset: not checked"
     )
-    region: str | None = Field(None, description="AWS region in which everything is to stand; unset: not checked")
-    key_pair: str | None = Field(None, description="EC2 key pair that the bastion takes for ssh; unset: not checked")
+    region: str | None = Field(
+        None, description="AWS region in which everything is to stand; unset: not checked"
+    )
+    key_pair: str | None = Field(
+        None, description="EC2 key pair that the bastion takes for ssh; unset: not checked"
+    )
     environments: int | None = Field(
-        None, gt=0, description="so many environments must fit into AWS's quotas; unset: those that exist"
+        None,
+        gt=0,
+        description="so many environments must fit into AWS's quotas; unset: those that exist",
     )
-    quota_percent: int = Field(80, gt=0, le=100, description="a quota of which so much is used is told as wrong, in percent")
+    quota_percent: int = Field(
+        80,
+        gt=0,
+        le=100,
+        description="a quota of which so much is used is told as wrong, in percent",
+    )
     resolver: ListenAddress | None = Field(
-        None, description="DNS server that is asked for the zone's delegation; unset: the one of this machine"
+        None,
+        description="DNS server that is asked for the zone's delegation; unset: the one of this machine",
     )
-    roles: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)] = Field(
-        (), description="roles that are not called gromit-PART, each as part=name or part=ARN; parts: docs/reference/doctor.md"
+    roles: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)
+    ] = Field(
+        (),
+        description="roles that are not called gromit-PART, each as part=name or part=ARN; parts: docs/reference/doctor.md",
     )
-    terraform_cloud: str = Field("https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers")
+    terraform_cloud: str = Field(
+        "https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers"
+    )
 
 
 class LogSettings(_Group):
     """Logs, on standard error."""
 
     level: Literal["trace", "debug", "info", "warn", "error"] = Field(
-        "info", description="least severe level that is written; unset: warn for short commands, info for those that work or serve"
+        "info",
+        description="least severe level that is written; unset: warn for short commands, info for those that work or serve",
     )
-    format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, JSON elsewhere")
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="auto: text on a terminal, JSON elsewhere"
+    )
 
 
 class Settings(_Group):
@@ -248,9 +343,12 @@ class Settings(_Group):
 
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
     repos: Repositories = Field(
-        None, description="repositories (`name` or `owner/name`) that make up an environment; unset: those of the catalogue"
+        None,
+        description="repositories (`name` or `owner/name`) that make up an environment; unset: those of the catalogue",
     )
-    registryid: str | None = Field(None, description="AWS account of the container registries; unset: our own")
+    registryid: str | None = Field(
+        None, description="AWS account of the container registries; unset: our own"
+    )
     base: str | None = Field(
         None,
         description="Terraform Cloud workspace of terraform/base, whose state `gromit doctor aws` looks at; unset: not checked",
@@ -259,9 +357,13 @@ class Settings(_Group):
         None,
         description="Terraform Cloud workspace of terraform/infra, whose state `gromit doctor aws` looks at; unset: not checked",
     )
-    ca: str | None = Field(None, description="certificate of our CA: PEM text or the path of a PEM file")
+    ca: str | None = Field(
+        None, description="certificate of our CA: PEM text or the path of a PEM file"
+    )
     catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
-    root: Path = Field(Path("/config"), description="root of the config tree, where a command is not given one")
+    root: Path = Field(
+        Path("/config"), description="root of the config tree, where a command is not given one"
+    )
     cluster: ClusterSettings = ClusterSettings()
     serve: ServeSettings = ServeSettings()
     client: ClientSettings = ClientSettings()
@@ -277,29 +379,3 @@ class Settings(_Group):
     pki: PkiSettings = PkiSettings()
     doctor: DoctorSettings = DoctorSettings()
     log: LogSettings = LogSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class FieldDoc:
-    """One setting, for `config show` and the reference."""
-
-    path: str
-    variable: str
-    field: FieldInfo
-    secret: bool
-
-
-def fields() -> Iterator[FieldDoc]:
-    """Every setting, in order of definition."""
-    for path, field in _fields(Settings, ""):
-        secret = SecretStr in (field.annotation, *get_args(field.annotation))
-        yield FieldDoc(path, "GROMIT_" + path.replace(".", "_").upper(), field, secret)
-
-
-def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _fields(kind, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field

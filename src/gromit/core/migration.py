@@ -70,24 +70,37 @@ def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem |
     name, state = str(row.get("name", "")), row.get("state")
     if not is_environment_name(name):
         return SkippedItem(
-            name, "its name cannot be one of an environment: report a build of that branch, and delete this row by hand"
+            name,
+            "its name cannot be one of an environment: report a build of that branch, and delete this row by hand",
         )
     if not isinstance(state, str) or state not in STATES:
         return SkippedItem(name, f"its state {state!r} is none that the earlier system knew")
     versions = {a: v for a, v in row.items() if a not in {"name", "state"}}
     strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
     if strange:
-        return SkippedItem(name, f"{strange[0]} has no usable version: mend or remove that attribute")
+        return SkippedItem(
+            name, f"{strange[0]} has no usable version: mend or remove that attribute"
+        )
     kept = state == "deleted" and terms.protected
     but = ", but its name is protected: it is kept, and made if it is not there" if kept else ""
-    return RowMigration(name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}")
+    return RowMigration(
+        name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}"
+    )
 
 
-def _conversion(name: str, state: str, versions: Mapping[str, str], terms: MigrationDefaults) -> RowWrite:
+def _conversion(
+    name: str, state: str, versions: Mapping[str, str], terms: MigrationDefaults
+) -> RowWrite:
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
     gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
-    scheduled = {} if finished else schedule_work(Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0))
+    scheduled = (
+        {}
+        if finished
+        else schedule_work(
+            Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0)
+        )
+    )
     sets = {
         **_attributes(name, versions, terms.catalogue),
         **scheduled,
@@ -104,7 +117,9 @@ def _conversion(name: str, state: str, versions: Mapping[str, str], terms: Migra
         "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
     }
     same = [Equals(repository, version) for repository, version in versions.items()]
-    no_more = [NotExists(repository) for repository in sorted(terms.catalogue.repositories - set(versions))]
+    no_more = [
+        NotExists(repository) for repository in sorted(terms.catalogue.repositories - set(versions))
+    ]
     return RowWrite(
         conditions=(NotExists("generation"), Equals("state", state), *same, *no_more),
         sets=sets,
@@ -122,9 +137,17 @@ def plan_records(
         environment = environment_for_name(record.name, domain)
         if environment is not None:
             label = record.name.removesuffix(f".{environment}.{domain}")
-            kind = label if record.type == "A" and not record.routing and label in public else f"{record.type} {record.name}"
+            kind = (
+                label
+                if record.type == "A" and not record.routing and label in public
+                else f"{record.type} {record.name}"
+            )
             found.setdefault(environment, set()).add(kind)
-    return [step for name in sorted(found) if (step := _take_over(name, found[name], public, rows, domain))]
+    return [
+        step
+        for name in sorted(found)
+        if (step := _take_over(name, found[name], public, rows, domain))
+    ]
 
 
 def _take_over(
@@ -137,7 +160,9 @@ def _take_over(
     if name not in rows:
         return SkippedItem(f"{ours[0]}.{name}.{domain}", "there is no row of that environment")
     if others:
-        return SkippedItem(f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's")
+        return SkippedItem(
+            f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's"
+        )
     return RecordMigration(owner, f"takes over {', '.join(ours)}")
 
 

@@ -46,7 +46,9 @@ def parse_ref(text: str) -> Ref:
 
     Raises `InvalidInput` where no usable name comes out of it.
     """
-    decoded = unquote(_printable(text, "ref")).strip(" ")  # not other white space: branches may begin and end with it
+    decoded = unquote(_printable(text, "ref")).strip(
+        " "
+    )  # not other white space: branches may begin and end with it
     full = _printable(decoded, "ref").removeprefix("refs/heads/").strip("/")
     last = full.rsplit("/", 1)[-1]
     return Ref(full=full, last=last, environment=environment_name(last))
@@ -74,14 +76,21 @@ def environment_name(last: str) -> EnvironmentName:
 
 def is_environment_name(text: str) -> bool:
     """Whether `text` is a name that `environment_name` can give, so that it is safe in paths, keys and labels."""
-    return len(text) <= NAME_MAX and _PLAIN.fullmatch(text) is not None and "--" not in text and text not in RESERVED
+    return (
+        len(text) <= NAME_MAX
+        and _PLAIN.fullmatch(text) is not None
+        and "--" not in text
+        and text not in RESERVED
+    )
 
 
 def parse_repository(text: str) -> str:
     """The repository's own name: `tyk-pump` of `tyk-pump`, `TykTechnologies/tyk-pump` or `TykTechnologies%2Ftyk-pump`."""
     name = unquote(_printable(text, "repo")).strip(" ").strip("/").rsplit("/", 1)[-1]
     if not _REPOSITORY.fullmatch(name):
-        raise InvalidInput(f"repo {text!r} is not a repository name", hint="send its name, or owner/name")
+        raise InvalidInput(
+            f"repo {text!r} is not a repository name", hint="send its name, or owner/name"
+        )
     return name
 
 
@@ -108,9 +117,17 @@ def _printable(text: str, what: str) -> str:
     if not text.strip():
         raise InvalidInput(f"{what} is empty", hint=f"send a {what}")
     if len(text) > REF_MAX:
-        raise InvalidInput(f"{what} has {len(text)} characters", hint=f"at most {REF_MAX} are accepted")
+        raise InvalidInput(
+            f"{what} has {len(text)} characters", hint=f"at most {REF_MAX} are accepted"
+        )
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
-        raise InvalidInput(f"{what} {text!r} holds control characters", hint=f"send the plain {what}")
-    if "\ufffd" in text:  # what decoding makes of every byte that is not UTF-8: different refs would become one
-        raise InvalidInput(f"{what} {text!r} is not UTF-8", hint=f"send the {what} in UTF-8, or URL-encoded UTF-8")
+        raise InvalidInput(
+            f"{what} {text!r} holds control characters", hint=f"send the plain {what}"
+        )
+    if (
+        "\ufffd" in text
+    ):  # what decoding makes of every byte that is not UTF-8: different refs would become one
+        raise InvalidInput(
+            f"{what} {text!r} is not UTF-8", hint=f"send the {what} in UTF-8, or URL-encoded UTF-8"
+        )
     return text

@@ -90,7 +90,9 @@ class Chitragupta:
         asked = unconfirmed(seen, changes, self.policy.domain, rows, self.policy.components)
         if asked:
             published = frozenset(r.name for r in actual if r.type == "A")
-            seen = merge_listings(seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain)
+            seen = merge_listings(
+                seen, self.tasks.running_tasks(asked), asked, published, self.policy.domain
+            )
             changes = self._plan(seen, actual, rows)
         return PassResult(changes, _why_incomplete(seen))
 
@@ -119,12 +121,22 @@ class Chitragupta:
         """
 
         def planned() -> ZoneChanges:
-            its = [r for r in self.zone.records() if environment_for_name(r.name, self.policy.domain) == environment]
+            its = [
+                r
+                for r in self.zone.records()
+                if environment_for_name(r.name, self.policy.domain) == environment
+            ]
             return plan((), its, self.policy.domain, {environment: False})
 
         self._write(planned(), planned, progress)
 
-    def watch(self, feed: ChangeFeed, check: Callable[[], None], stop: threading.Event, pace: WatchIntervals) -> None:
+    def watch(
+        self,
+        feed: ChangeFeed,
+        check: Callable[[], None],
+        stop: threading.Event,
+        pace: WatchIntervals,
+    ) -> None:
         """A pass after announcements, one for all that come during its rest, and at the backstop, until told to stop.
 
         `check` is called before each pass and may forbid it (`Suspended`, `ConfigRootUnusable`). What may be otherwise next time is
@@ -140,7 +152,9 @@ class Chitragupta:
                 raise
             except (BackendError, UnsafePlan, Suspended, ConfigRootUnusable) as error:
                 failures += 1
-                log.warning("dns.pass_failed", reason=error.message, hint=error.hint, failures=failures)
+                log.warning(
+                    "dns.pass_failed", reason=error.message, hint=error.hint, failures=failures
+                )
                 pace.rest(min(pace.backstop_s, _pause_s(failures)))
             else:
                 failures, told = 0, _report_blocked(found, told)
@@ -148,11 +162,15 @@ class Chitragupta:
                     pace.rest(pace.pause_s)
                 _idle(feed, stop, pace.backstop_s - pace.pause_s)
 
-    def _plan(self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool]) -> ZoneChanges:
+    def _plan(
+        self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool]
+    ) -> ZoneChanges:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
         return plan(desired, actual, self.policy.domain, rows, _why_incomplete(listing))
 
-    def _write(self, changes: ZoneChanges, again: Callable[[], ZoneChanges], progress: Progress) -> None:
+    def _write(
+        self, changes: ZoneChanges, again: Callable[[], ZoneChanges], progress: Progress
+    ) -> None:
         """Write; if something was refused, look `again` once: most likely another pass was quicker, and nothing is left to do."""
         if not changes:
             return
@@ -164,7 +182,12 @@ class Chitragupta:
             log.info("dns.refused", reason=refusal.message)
             if rest := again():
                 self.zone.apply(rest, progress)
-        log.info("dns.changed", created=len(changes.creates), updated=len(changes.upserts), deleted=len(changes.deletes))
+        log.info(
+            "dns.changed",
+            created=len(changes.creates),
+            updated=len(changes.upserts),
+            deleted=len(changes.deletes),
+        )
 
 
 def _pause_s(failures: int) -> float:

@@ -58,19 +58,26 @@ class Clusters:
     def overview(self) -> Sequence[ClusterOverview]:
         """The clusters of all environments that serve knows, as far as they exist."""
         found = self.clusters.clusters(self.wanted())
-        return [ClusterOverview(c, urls(self.catalogue, c.name, self.domain) if c.running else {}) for c in found]
+        return [
+            ClusterOverview(c, urls(self.catalogue, c.name, self.domain) if c.running else {})
+            for c in found
+        ]
 
     def detail(self, name: str) -> ClusterDetail:
         """One cluster. Raises `NotFound`."""
         state = next(iter(self.clusters.clusters([name])), None)
         if state is None:
-            raise NotFound(f"there is no cluster {name}", hint="`gromit cluster list` shows those of environments")
+            raise NotFound(
+                f"there is no cluster {name}",
+                hint="`gromit cluster list` shows those of environments",
+            )
         addresses: defaultdict[str, list[str]] = defaultdict(list)
         for task in self.tasks.running_tasks([name]).tasks:
             addresses[task.component].append(task.address)
         places = urls(self.catalogue, name, self.domain)
         services = tuple(
-            ServiceView(s, tuple(sorted(addresses[s.component])), places.get(s.component)) for s in self.services.look(name)
+            ServiceView(s, tuple(sorted(addresses[s.component])), places.get(s.component))
+            for s in self.services.look(name)
         )
         events = self.clusters.events(name, [s.state.component for s in services], EVENTS_SHOWN)
         return ClusterDetail(state, services, events)

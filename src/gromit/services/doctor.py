@@ -52,11 +52,19 @@ class Doctor:
 
 def _blocked(examination: DoctorCheck, found: Sequence[Finding]) -> list[Finding]:
     """The finding that an examination cannot be made for want of another; empty if it can."""
-    sound = {f.check for f in found if f.state is FindingStatus.OK} - {f.check for f in found if f.state is FindingStatus.WRONG}
+    sound = {f.check for f in found if f.state is FindingStatus.OK} - {
+        f.check for f in found if f.state is FindingStatus.WRONG
+    }
     missing = [need for need in examination.needs if need not in sound]
     if not missing:
         return []
-    return [skipped(examination.check, f"needs what is not in order: {', '.join(missing)}", examination.subject)]
+    return [
+        skipped(
+            examination.check,
+            f"needs what is not in order: {', '.join(missing)}",
+            examination.subject,
+        )
+    ]
 
 
 def _run_check(examination: DoctorCheck) -> list[Finding]:
@@ -65,7 +73,9 @@ def _run_check(examination: DoctorCheck) -> list[Finding]:
     except GromitError as error:
         if examination.excused and isinstance(error, BackendError):
             return [skipped(examination.check, error.message, examination.subject)]
-        return [wrong(examination.check, error.message, error.hint or _UNKNOWN, examination.subject)]
+        return [
+            wrong(examination.check, error.message, error.hint or _UNKNOWN, examination.subject)
+        ]
     except Exception:  # a fault of our own must not hide what the other looks would find
         log.exception("doctor.bug", check=str(examination.check))
         remedy = "this is a bug in gromit; please report it with the lines of the log"
@@ -84,4 +94,10 @@ def _record(finding: Finding) -> None:
             environments=wall.environments,
         )
     if finding.state is FindingStatus.WRONG:
-        log.warning("doctor.finding", check=str(finding.check), subject=finding.subject, seen=finding.seen, remedy=finding.remedy)
+        log.warning(
+            "doctor.finding",
+            check=str(finding.check),
+            subject=finding.subject,
+            seen=finding.seen,
+            remedy=finding.remedy,
+        )

@@ -9,7 +9,13 @@ from urllib.parse import unquote
 import structlog
 
 from gromit.core.environments import wanted
-from gromit.core.environments.environment import Environment, RepositoryVersion, Source, Want, parse_environment
+from gromit.core.environments.environment import (
+    Environment,
+    RepositoryVersion,
+    Source,
+    Want,
+    parse_environment,
+)
 from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, WriteResult
@@ -79,12 +85,16 @@ class Environments:
             if isinstance(outcome, WriteAccepted):
                 return BuildResult.ACCEPTED, parse_environment(outcome.row)
             row = outcome.row
-            settled = self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
+            settled = (
+                self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
+            )
             if settled:
                 return settled
         raise contention_error(name)
 
-    def _refused(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment] | None:
+    def _refused(
+        self, row: Row, build: Build, stamp: ChangeContext
+    ) -> tuple[BuildResult, Environment] | None:
         """What a refused report means; None if the row has changed since and the report is to be tried again."""
         environment = parse_environment(row)
         known = environment.versions.get(build.repository)
@@ -94,7 +104,9 @@ class Environments:
                 f"{build.repository} already has {known.ref!r} in environment {environment.name}",
                 hint=f"delete or rename one of the branches {known.ref!r} and {build.ref.full!r}: both would be {environment.name}",
             )
-        same = known is not None and known.source is Source.REPORTED and known.version == build.version
+        same = (
+            known is not None and known.source is Source.REPORTED and known.version == build.version
+        )
         newest = environment.sequences.get(build.repository)
         if build.sequence is not None and newest is not None and build.sequence <= newest:
             if up and same and build.sequence == newest:
@@ -104,29 +116,45 @@ class Environments:
             return self._start(row, build, stamp)
         return self._said_again(row, build, stamp) if up and same else None
 
-    def _said_again(self, row: Row, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
+    def _said_again(
+        self, row: Row, build: Build, stamp: ChangeContext
+    ) -> tuple[BuildResult, Environment]:
         environment = parse_environment(row)
         if environment.versions[build.repository].ref is None:
             self.ledger.write(environment.name, wanted.record_ref(build), "ref")
-        if build.sequence is not None and build.sequence != environment.sequences.get(build.repository):
+        if build.sequence is not None and build.sequence != environment.sequences.get(
+            build.repository
+        ):
             self.ledger.write(environment.name, wanted.record_sequence(build), "sequence")
         if environment.attempts:
             now = self.ledger.read(environment.name) or row
             moved = self._moved(now, build.ref.last)
-            write = wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
+            write = (
+                wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
+            )
             outcome = self.ledger.write(environment.name, write, "retry")
             if isinstance(outcome, WriteAccepted):
                 return BuildResult.RETRIED, parse_environment(outcome.row)
         return BuildResult.DUPLICATE, environment
 
-    def _start(self, before: Row | None, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment] | None:
+    def _start(
+        self, before: Row | None, build: Build, stamp: ChangeContext
+    ) -> tuple[BuildResult, Environment] | None:
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
-        birth = NewIncarnation(self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name))
+        birth = NewIncarnation(
+            self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name)
+        )
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
-        write = wanted.create_incarnation(before, birth, wanted.build_attributes(build), stamp, text)
+        write = wanted.create_incarnation(
+            before, birth, wanted.build_attributes(build), stamp, text
+        )
         outcome = self.ledger.write(name, write, "created")
-        return (BuildResult.ACCEPTED, parse_environment(outcome.row)) if isinstance(outcome, WriteAccepted) else None
+        return (
+            (BuildResult.ACCEPTED, parse_environment(outcome.row))
+            if isinstance(outcome, WriteAccepted)
+            else None
+        )
 
     # ── the old interface ─────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +163,9 @@ class Environments:
         self._check_versions(versions)
         name = self._name(asked)
         reported = wanted.reported_attributes(versions)
-        fallbacks = self._fallbacks(self.catalogue.repositories - set(versions), parse_ref(asked).last, name)
+        fallbacks = self._fallbacks(
+            self.catalogue.repositories - set(versions), parse_ref(asked).last, name
+        )
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
             if row is None or parse_environment(row).gone_ms is not None:
@@ -152,13 +182,17 @@ class Environments:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
         name = self._name(asked)
-        outcome = self.ledger.write(name, wanted.merge_versions(wanted.reported_attributes(versions), stamp), "changed")
+        outcome = self.ledger.write(
+            name, wanted.merge_versions(wanted.reported_attributes(versions), stamp), "changed"
+        )
         return self._live(asked, outcome)
 
     def delete(self, asked: str, stamp: ChangeContext) -> None:
         """Nobody wants it any more. Again for one that is deleted already: nothing. Raises `Conflict` if it is protected."""
         name = self._name(asked)
-        outcome = self.ledger.write(name, wanted.delete(stamp, self.policy.grace_ms, "asked to"), "deleted")
+        outcome = self.ledger.write(
+            name, wanted.delete(stamp, self.policy.grace_ms, "asked to"), "deleted"
+        )
         if isinstance(outcome, WriteRefused) and self._live(asked, outcome).want is Want.UP:
             raise _is_protected(name)
 
@@ -173,22 +207,29 @@ class Environments:
         for attempt in range(ATTEMPTS):
             row = self.ledger.read(name)
             environment = self._found(asked, row)
-            held = environment.versions[repository].ref if repository in environment.reported else None
+            held = (
+                environment.versions[repository].ref if repository in environment.reported else None
+            )
             if held is not None and held != ref.full and _is_full(asked):
                 raise TrustError(
                     f"{repository} has no reported version of {ref.full!r} in {name}: what it has is of {held!r}",
                     hint="nothing was changed; the branch that is reported there goes on",
                 )
-            if environment.want is Want.GONE or (attempt and repository not in environment.reported):
+            if environment.want is Want.GONE or (
+                attempt and repository not in environment.reported
+            ):
                 return  # also after a write of ours whose answer was lost
             if repository not in environment.reported:
                 raise TrustError(
-                    f"{repository} has no reported version in {name}", hint="its part was never reported, or is retired"
+                    f"{repository} has no reported version in {name}",
+                    hint="its part was never reported, or is retired",
                 )
             if environment.protected:
                 raise _is_protected(name)
             if environment.reported == {repository}:
-                write = wanted.retire_last_repository(row or {}, repository, tag, stamp, self.policy.grace_ms)
+                write = wanted.retire_last_repository(
+                    row or {}, repository, tag, stamp, self.policy.grace_ms
+                )
             else:
                 write = wanted.retire(row or {}, repository, tag, stamp)
             if isinstance(self.ledger.write(name, write, "retired"), WriteAccepted):
@@ -223,32 +264,44 @@ class Environments:
 
     def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Protect it, or no longer. The same again changes nothing."""
-        outcome = self.ledger.write(self._name(asked), wanted.protect(protected=protected, stamp=stamp), "protected")
+        outcome = self.ledger.write(
+            self._name(asked), wanted.protect(protected=protected, stamp=stamp), "protected"
+        )
         environment = self._live(asked, outcome)
         if environment.want is Want.GONE:
-            raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
+            raise Conflict(
+                f"{environment.name} is deleted", hint="report a build of it to revive it"
+            )
         return environment
 
-    def redeploy(self, asked: str, component: str | None, stamp: ChangeContext, mark: str | None = None) -> Environment:
+    def redeploy(
+        self, asked: str, component: str | None, stamp: ChangeContext, mark: str | None = None
+    ) -> Environment:
         """Roll one component, or all of them, over, with the images that there are now.
 
         The same `mark` (by default the time) again changes nothing.
         """
         if component is not None and component not in self.catalogue.components:
             known = ", ".join(sorted(self.catalogue.components))
-            raise InvalidInput(f"there is no component {component!r}", hint=f"components are {known}")
+            raise InvalidInput(
+                f"there is no component {component!r}", hint=f"components are {known}"
+            )
         components = [component] if component else list(self.catalogue.components)
         name, mark = self._name(asked), mark or str(stamp.now_ms)
         for _ in range(ATTEMPTS):
             row = self.ledger.read(name)
             environment = self._found(asked, row)
             if environment.want is Want.GONE:
-                raise Conflict(f"{environment.name} is deleted", hint="report a build of it to revive it")
+                raise Conflict(
+                    f"{environment.name} is deleted", hint="report a build of it to revive it"
+                )
             if all(environment.redeploys.get(c) == mark for c in components):
                 return environment
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
             moved = self._moved(row or {}, parse_ref(refs[0]).last if refs else name)
-            outcome = self.ledger.write(name, wanted.redeploy(components, mark, stamp, moved), "redeploy")
+            outcome = self.ledger.write(
+                name, wanted.redeploy(components, mark, stamp, moved), "redeploy"
+            )
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)
@@ -292,16 +345,22 @@ class Environments:
         if environment.gone_ms is not None or (build and _is_known(environment, build)):
             return FallbackUpdate({}, environment.revision)
         reported = environment.reported | ({build.repository} if build else set())
-        asked = frozenset(r for r in self.catalogue.repositories - reported if follows_branch(row, r))
+        asked = frozenset(
+            r for r in self.catalogue.repositories - reported if follows_branch(row, r)
+        )
         try:
             found = self._fallbacks(asked, last, environment.name)
         except BackendError as error:
             log.warning("fallbacks.kept", env=environment.name, reason=error.message)
             found = {}
         known = environment.versions
-        return FallbackUpdate({r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision)
+        return FallbackUpdate(
+            {r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision
+        )
 
-    def _fallbacks(self, repositories: frozenset[str], last: str, name: str) -> dict[str, RepositoryVersion]:
+    def _fallbacks(
+        self, repositories: frozenset[str], last: str, name: str
+    ) -> dict[str, RepositoryVersion]:
         """For repositories without a reported version: the tag of the same branch if there is one, else the default's."""
         tags = [t for t in dict.fromkeys((last, name)) if is_tag(t)]
         found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
@@ -316,7 +375,12 @@ class Environments:
 def _is_known(environment: Environment, build: Build) -> bool:
     """Whether an environment runs this build, or is to."""
     known = environment.versions.get(build.repository)
-    return environment.want is Want.UP and known is not None and known.source is Source.REPORTED and known.version == build.version
+    return (
+        environment.want is Want.UP
+        and known is not None
+        and known.source is Source.REPORTED
+        and known.version == build.version
+    )
 
 
 def _is_full(asked: str) -> bool:
@@ -329,4 +393,6 @@ def _not_found(asked: str) -> NotFound:
 
 
 def _is_protected(name: str) -> Conflict:
-    return Conflict(f"{name} is protected", hint=f"an operator can allow it: gromit env unprotect {name}")
+    return Conflict(
+        f"{name} is protected", hint=f"an operator can allow it: gromit env unprotect {name}"
+    )

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.component_inputs import Image, ResolvedInputs, component_inputs, required_images
+from gromit.core.stack.component_inputs import (
+    Image,
+    ResolvedInputs,
+    component_inputs,
+    required_images,
+)
 from gromit.core.stack.contract import StackInput
 from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
@@ -21,7 +26,9 @@ class StackInspector:
     tell: Progress
     """Called with each thing that is missing, and what that means for the inputs."""
 
-    def stack(self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]) -> StackInput:
+    def stack(
+        self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
+    ) -> StackInput:
         """The inputs. A missing image has no digest in its labels, and a config folder that is not there no hash."""
         platform = self.platform.read()
         sources = ResolvedInputs(
@@ -40,16 +47,24 @@ class StackInspector:
         found = self.images.digests(wanted)
         missing = sorted(wanted - found.keys())
         for repository, tag in missing:
-            self.tell(f"there is no image {repository}:{tag} in the registry: its component is labelled without a digest")
+            self.tell(
+                f"there is no image {repository}:{tag} in the registry: its component is labelled without a digest"
+            )
         return {**dict.fromkeys(missing, ""), **found}
 
     def _hashes(self, name: str) -> Mapping[str, str]:
-        configured = [c.name for c in self.catalogue.components.values() if c.config_path is not None]
+        configured = [
+            c.name for c in self.catalogue.components.values() if c.config_path is not None
+        ]
         try:
             hashes = self.root.hashes(name, configured)
         except ConfigRootUnusable as error:
-            self.tell(f"{error.message}: components are labelled without the hashes of their config files")
+            self.tell(
+                f"{error.message}: components are labelled without the hashes of their config files"
+            )
             return {}
         if absent := sorted(set(configured) - hashes.keys()):
-            self.tell(f"no config files of {name} yet, so labelled without their hash: {', '.join(absent)}")
+            self.tell(
+                f"no config files of {name} yet, so labelled without their hash: {', '.join(absent)}"
+            )
         return hashes

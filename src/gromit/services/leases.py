@@ -7,7 +7,16 @@ from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
 from gromit.core.environments.environment import Environment, Failure, Work, parse_environment
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import Condition, Equals, Row, RowWrite, WriteAccepted, WriteRefused, WriteResult, evaluate
+from gromit.core.environments.rows import (
+    Condition,
+    Equals,
+    Row,
+    RowWrite,
+    WriteAccepted,
+    WriteRefused,
+    WriteResult,
+    evaluate,
+)
 from gromit.errors import Conflict
 from gromit.services.ledger import Ledger
 
@@ -64,7 +73,9 @@ class Leases:
         """Give a claim back."""
         return self._held(name, self.ledger.write(name, work.release(fence), "released"))
 
-    def sown(self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> Environment:
+    def sown(
+        self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext
+    ) -> Environment:
         """The claimed generation runs."""
         writes = (
             work.sown(fence, claim_id, spec_hash, stamp),
@@ -80,13 +91,20 @@ class Leases:
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
         """It did not work; it is due again after a pause that grows with each failure in a row."""
         row = self.ledger.read(name) or {}
-        pause = backoff_ms(row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
+        pause = backoff_ms(
+            row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter()
+        )
         stamp = ChangeContext(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
-        writes = (work.failed(fence, what, pause, stamp), work.failed_superseded(fence, what, stamp))
+        writes = (
+            work.failed(fence, what, pause, stamp),
+            work.failed_superseded(fence, what, stamp),
+        )
         return self._outcome(name, writes, "failed", Equals("failed_epoch", fence.epoch))
 
-    def _outcome(self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition) -> Environment:
+    def _outcome(
+        self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition
+    ) -> Environment:
         """The first write is for a claim that nothing has overtaken, the second for one that something newer has.
 
         `recorded` holds for a row that has this very outcome already: it was sent again because the answer was lost.

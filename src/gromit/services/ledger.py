@@ -39,7 +39,11 @@ class Ledger:
                     self.announcer.announce(name, kind)
                     _log_change(name, kind, write, row)
                     return outcome
-                case WriteRefused(row) if row is not None and write.appends and len(row.get("events", ())) >= history.HISTORY_MAX:
+                case WriteRefused(row) if (
+                    row is not None
+                    and write.appends
+                    and len(row.get("events", ())) >= history.HISTORY_MAX
+                ):
                     self.store.write(name, history.truncate_history(row))
                 case WriteRefused():
                     return outcome
@@ -50,7 +54,15 @@ def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
     events: list[dict[str, Any]] = [*write.appends.get("events", ()), *write.sets.get("events", ())]
     by = events[-1]["actor"] if events else write.sets.get("holder")
     why = events[-1]["text"] if events else None
-    log.info("environment.changed", env=name, kind=kind, by=by, why=why, generation=row.get("generation"), epoch=row.get("epoch"))
+    log.info(
+        "environment.changed",
+        env=name,
+        kind=kind,
+        by=by,
+        why=why,
+        generation=row.get("generation"),
+        epoch=row.get("epoch"),
+    )
 
 
 def contention_error(name: str) -> Temporary:

@@ -41,7 +41,9 @@ class Migration:
     grace_ms: int
     new_id: Callable[[], str]
 
-    def run(self, stamp: ChangeContext, progress: Progress, *, dry_run: bool) -> list[MigrationResult]:
+    def run(
+        self, stamp: ChangeContext, progress: Progress, *, dry_run: bool
+    ) -> list[MigrationResult]:
         """Do it, or only say what would be done."""
         lines = []
         known: dict[str, bool] = {}
@@ -54,12 +56,18 @@ class Migration:
                 progress(f"row {lines[-1].name}: {lines[-1].action}")
         if self.zone is None:
             progress("no zone is set (cluster.zoneid): public records are not looked at")
-        lines += [self._record(record, progress, dry_run=dry_run) for record in self._records(known)]
+        lines += [
+            self._record(record, progress, dry_run=dry_run) for record in self._records(known)
+        ]
         return lines
 
     def _terms(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
-        protected = any(fnmatchcase(str(row.get("name", "")), pattern) for pattern in self.protected)
-        return migration.MigrationDefaults(self.catalogue, stamp, self.grace_ms, self.new_id(), protected)
+        protected = any(
+            fnmatchcase(str(row.get("name", "")), pattern) for pattern in self.protected
+        )
+        return migration.MigrationDefaults(
+            self.catalogue, stamp, self.grace_ms, self.new_id(), protected
+        )
 
     def _rows(self) -> Iterator[Row]:
         after: str | None = None
@@ -73,24 +81,34 @@ class Migration:
     def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> MigrationResult:
         if isinstance(step, SkippedItem):
             return MigrationResult("row", step.name, "left alone", step.why)
-        if not dry_run and self.store is not None and isinstance(self.store.write(step.name, step.write), WriteRefused):
+        if (
+            not dry_run
+            and self.store is not None
+            and isinstance(self.store.write(step.name, step.write), WriteRefused)
+        ):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
                 hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
             )
-        return MigrationResult("row", step.name, "would convert" if dry_run else "converted", step.why)
+        return MigrationResult(
+            "row", step.name, "would convert" if dry_run else "converted", step.why
+        )
 
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
             return []
         return migration.plan_records(known, self.zone.records(), self.catalogue, self.domain)
 
-    def _record(self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool) -> MigrationResult:
+    def _record(
+        self, step: RecordMigration | SkippedItem, progress: Progress, *, dry_run: bool
+    ) -> MigrationResult:
         if isinstance(step, SkippedItem):
             return MigrationResult("record", step.name, "left alone", step.why)
         if not dry_run and self.zone is not None:
             self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
-        return MigrationResult("record", step.owner.name, "would write" if dry_run else "written", step.why)
+        return MigrationResult(
+            "record", step.owner.name, "would write" if dry_run else "written", step.why
+        )
 
 
 def _is_wanted(row: Row, step: RowMigration | None) -> bool:

@@ -11,7 +11,14 @@ import structlog
 from cryptography.x509 import Certificate
 
 from gromit.core.security import certificates
-from gromit.core.security.certificates import CA_NAME, CertificateAuthority, CertificateStatus, IssuedCertificate, Key, LeafRequest
+from gromit.core.security.certificates import (
+    CA_NAME,
+    CertificateAuthority,
+    CertificateStatus,
+    IssuedCertificate,
+    Key,
+    LeafRequest,
+)
 from gromit.errors import Conflict, InvalidInput, NotFound
 
 log = structlog.get_logger(__name__)
@@ -146,9 +153,15 @@ class Pki:
         self._folder.authority()
         last = certificates.newest_by_name(self._folder.index()).get(request.name)
         if last is not None and self._standing(last) not in REMOVED:
-            raise Conflict(f"{request.name} has a certificate", hint=f"renew it, or revoke it first: {last.serial}")
+            raise Conflict(
+                f"{request.name} has a certificate",
+                hint=f"renew it, or revoke it first: {last.serial}",
+            )
         if last is None and self._folder.has_files(request.name):
-            raise Conflict(f"files of {request.name} are there that the index does not know", hint="move them away")
+            raise Conflict(
+                f"files of {request.name} are there that the index does not know",
+                hint="move them away",
+            )
 
     def issue(self, request: LeafRequest, p12_password: str | None = None) -> IssuedCertificate:
         """Issue a certificate under a new name, or one whose last certificate has expired or was revoked."""
@@ -156,7 +169,9 @@ class Pki:
             self.check(request)
             return self._sign(request, p12_password)
 
-    def renew(self, names: Sequence[str], *, force: bool = False, p12_password: str | None = None) -> list[RenewalResult]:
+    def renew(
+        self, names: Sequence[str], *, force: bool = False, p12_password: str | None = None
+    ) -> list[RenewalResult]:
         """New key and certificate for each name (all names if none is given) that is past two thirds of its life, or forced.
 
         Raises `NotFound` or `Conflict` for a named certificate that was never issued or was revoked.
@@ -168,7 +183,9 @@ class Pki:
             lines = [latest[name] for name in names] if names else list(latest.values())
             return [self._renew(line, p12_password, force=force) for line in lines]
 
-    def ensure(self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None) -> list[RenewalResult]:
+    def ensure(
+        self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None
+    ) -> list[RenewalResult]:
         """See to it that each of these certificates is there, says what is asked for, and is not near its end.
 
         Those that `parts` names lie in the folder of that part, with the CA's certificate and the deny list, and with nobody else's
@@ -178,18 +195,26 @@ class Pki:
         """
         names = [leaf.name for leaf in leaves]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InvalidInput(f"{', '.join(twice)}: asked for twice", hint="give each name one role and all its SANs at once")
+            raise InvalidInput(
+                f"{', '.join(twice)}: asked for twice",
+                hint="give each name one role and all its SANs at once",
+            )
         for name in (*names, *(parts or {}).values()):
             certificates.check_name(name)
         with self._folder.changing():
             authority = self._folder.authority()
             self._folder.arrange(parts or {})
             self._folder.publish_ca(authority.certificate)
-            latest, denied = certificates.newest_by_name(self._folder.index()), self._folder.denied()
+            latest, denied = (
+                certificates.newest_by_name(self._folder.index()),
+                self._folder.denied(),
+            )
             done = [self._ensure(leaf, latest.get(leaf.name), denied) for leaf in leaves]
             latest = certificates.newest_by_name(self._folder.index())
         now = self._sources.now()
-        ends = {CA_NAME: authority.certificate.not_valid_after_utc} | {name: latest[name].not_after for name in names}
+        ends = {CA_NAME: authority.certificate.not_valid_after_utc} | {
+            name: latest[name].not_after for name in names
+        }
         for name, end in ends.items():
             log.info("pki.standing", name=name, days=certificates.days_left(end, now))
         return done
@@ -202,10 +227,18 @@ class Pki:
             if not found:
                 found = [line for line in index if line.serial == _as_serial(which)]
             if not found:
-                raise NotFound(f"no certificate {which!r} was issued here, or it has ended", hint="see `gromit pki list`")
+                raise NotFound(
+                    f"no certificate {which!r} was issued here, or it has ended",
+                    hint="see `gromit pki list`",
+                )
             added = [line for line in found if line.serial not in denied]
             if added:
-                self._folder.deny({line.serial: f"{line.name} {line.kind}, revoked {now:%Y-%m-%d}" for line in added})
+                self._folder.deny(
+                    {
+                        line.serial: f"{line.name} {line.kind}, revoked {now:%Y-%m-%d}"
+                        for line in added
+                    }
+                )
         for line in added:
             log.info("pki.revoked", name=line.name, serial=line.serial)
         return added
@@ -218,18 +251,27 @@ class Pki:
         """Everything that was issued, newest last, and how it stands."""
         index, denied, now = self._folder.index(), self._folder.denied(), self._sources.now()
         latest = certificates.newest_by_name(index)
-        return [(line, certificates.certificate_status(line, latest, denied, now)) for line in index]
+        return [
+            (line, certificates.certificate_status(line, latest, denied, now)) for line in index
+        ]
 
     def _standing(self, line: IssuedCertificate) -> CertificateStatus:
-        return certificates.certificate_status(line, {line.name: line}, self._folder.denied(), self._sources.now())
+        return certificates.certificate_status(
+            line, {line.name: line}, self._folder.denied(), self._sources.now()
+        )
 
     def _check_renewable(self, name: str, line: IssuedCertificate | None) -> None:
         if line is None:
             raise NotFound(f"no certificate {name!r} was issued here", hint="see `gromit pki list`")
         if self._standing(line) is CertificateStatus.REVOKED:
-            raise Conflict(f"the certificate of {name} was revoked", hint=f"issue a new one: gromit pki issue --name {name} …")
+            raise Conflict(
+                f"the certificate of {name} was revoked",
+                hint=f"issue a new one: gromit pki issue --name {name} …",
+            )
 
-    def _renew(self, line: IssuedCertificate, p12_password: str | None, *, force: bool) -> RenewalResult:
+    def _renew(
+        self, line: IssuedCertificate, p12_password: str | None, *, force: bool
+    ) -> RenewalResult:
         if self._standing(line) is CertificateStatus.REVOKED:
             return RenewalResult(line.name, None, "revoked")
         if not force and not certificates.is_due(line, self._sources.now()):
@@ -238,27 +280,48 @@ class Pki:
         request = LeafRequest(name=line.name, kind=line.kind, sans=line.sans, days=line.days)
         renewed = self._sign(request, p12_password if has_p12 else None)
         outdated = has_p12 and p12_password is None
-        return RenewalResult(line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed")
+        return RenewalResult(
+            line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed"
+        )
 
-    def _ensure(self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]) -> RenewalResult:
+    def _ensure(
+        self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]
+    ) -> RenewalResult:
         if line is None and self._folder.has_files(leaf.name):
-            raise Conflict(f"files of {leaf.name} are there that the index does not know", hint="move them away")
+            raise Conflict(
+                f"files of {leaf.name} are there that the index does not know",
+                hint="move them away",
+            )
         reason = certificates.reason_to_issue(leaf, line, denied, self._sources.now())
         if reason is None and not self._folder.has_pair(leaf.name):
             reason = "its files are gone"
-        return RenewalResult(leaf.name, self._sign(leaf, None), reason) if reason else RenewalResult(leaf.name, None, "valid")
+        return (
+            RenewalResult(leaf.name, self._sign(leaf, None), reason)
+            if reason
+            else RenewalResult(leaf.name, None, "valid")
+        )
 
     def _sign(self, request: LeafRequest, p12_password: str | None) -> IssuedCertificate:
         key, authority = self._sources.new_key(), self._folder.authority()
         certificate = certificates.issue(
-            authority, request, key.public_key(), serial=self._sources.serial(), now=self._sources.now()
+            authority,
+            request,
+            key.public_key(),
+            serial=self._sources.serial(),
+            now=self._sources.now(),
         )
         line = certificates.index_line(request, certificate)
         self._folder.append(line)
         self._folder.write_leaf(request.name, certificate, key)
         if p12_password is not None:
             self._folder.write_p12(request.name, certificate, key, p12_password)
-        log.info("pki.issued", name=line.name, kind=str(line.kind), serial=line.serial, not_after=line.not_after.isoformat())
+        log.info(
+            "pki.issued",
+            name=line.name,
+            kind=str(line.kind),
+            serial=line.serial,
+            not_after=line.not_after.isoformat(),
+        )
         return line
 
 

@@ -8,7 +8,14 @@ from gromit.core.environments.environment import Want
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput
 from gromit.errors import BackendError, Conflict
-from gromit.ports import ConfigRoot, OrphanFinder, PlatformSource, Progress, StateBucket, TerraformRunner
+from gromit.ports import (
+    ConfigRoot,
+    OrphanFinder,
+    PlatformSource,
+    Progress,
+    StateBucket,
+    TerraformRunner,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,11 @@ class Reaper:
         self.retire_records(claim.name, progress)
         head = self.states.head(claim.name)
         if head is not None and head.resources:
-            self.terraform.destroy(StackInput(name=claim.name, platform=self.platform.read(), components={}), lock, progress)
+            self.terraform.destroy(
+                StackInput(name=claim.name, platform=self.platform.read(), components={}),
+                lock,
+                progress,
+            )
         self._check_nothing_left(claim.name)
         progress("removing its state and config files")
         self.states.delete(claim.name)

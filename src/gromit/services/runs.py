@@ -103,7 +103,10 @@ class Runner:
     def run(self, claim: Claim, progress: Progress) -> EndRun:
         """Walk the table from its beginning to its end."""
         step: ProtocolStep = AcquireLock()
-        with structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch), self._renewing(claim) as reporting:
+        with (
+            structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch),
+            self._renewing(claim) as reporting,
+        ):
             while not isinstance(step, EndRun):
                 if isinstance(step, ReportDone | ReportFailure | ReleaseClaim):
                     reporting.set()
@@ -111,7 +114,12 @@ class Runner:
                 answer = self._execute(step, claim, progress)
                 log.debug("run.step", step=type(step).__name__, answer=type(answer).__name__)
                 step = protocol.next_step(step, answer)
-            log.info("run.finished", kind=claim.kind, ending=step.ending, problem=step.problem and step.problem.message)
+            log.info(
+                "run.finished",
+                kind=claim.kind,
+                ending=step.ending,
+                problem=step.problem and step.problem.message,
+            )
         return step
 
     def release_left(self) -> None:
@@ -127,7 +135,12 @@ class Runner:
         except Exception as error:
             # one environment's bug must not stop the others; it is reported like any failure, and logged whole
             log.exception("run.bug")
-            return StepFailed(Problem("bug", f"{type(error).__name__} in gromit itself; the worker's log has the details"))
+            return StepFailed(
+                Problem(
+                    "bug",
+                    f"{type(error).__name__} in gromit itself; the worker's log has the details",
+                )
+            )
 
     def _carry_out(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         match step:
@@ -176,7 +189,9 @@ class Runner:
         """
         if found.owner != self.owners.me() or self._held.may_include(found):
             return None
-        return Verdict(dead=True, reason="this process put it without an answer, and no run of it holds it")
+        return Verdict(
+            dead=True, reason="this process put it without an answer, and no run of it holds it"
+        )
 
     def _verify(self, claim: Claim) -> StepResult:
         try:

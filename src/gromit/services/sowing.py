@@ -9,11 +9,23 @@ import structlog
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs, required_images, spec_hash
+from gromit.core.stack.component_inputs import (
+    ResolvedInputs,
+    component_inputs,
+    required_images,
+    spec_hash,
+)
 from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
 from gromit.errors import RolloutFailed, Suspended
-from gromit.ports import ConfigRoot, ImageRegistry, PlatformSource, Progress, ServiceStates, TerraformRunner
+from gromit.ports import (
+    ConfigRoot,
+    ImageRegistry,
+    PlatformSource,
+    Progress,
+    ServiceStates,
+    TerraformRunner,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +70,9 @@ class Sower:
         self._settle(claim.name, output.task_definitions)
         return wanted
 
-    def stack(self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]) -> StackInput:
+    def stack(
+        self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
+    ) -> StackInput:
         """All inputs of an environment's stack; its config files are on disk afterwards.
 
         The images are looked up before anything is written: a missing one leaves everything as it is.
@@ -79,16 +93,26 @@ class Sower:
         inputs = component_inputs(replace(sources, config_hashes=hashes))
         return StackInput(name=name, platform=platform, components=inputs)
 
-    def _files(self, name: str, versions: Mapping[str, str], platform: Platform) -> Mapping[str, Mapping[str, str]]:
+    def _files(
+        self, name: str, versions: Mapping[str, str], platform: Platform
+    ) -> Mapping[str, Mapping[str, str]]:
         peers = internal_names(self.catalogue, name)
-        variables = TemplateVariables(env=name, domain=self.domain, peers=peers, versions=versions, platform=platform)
+        variables = TemplateVariables(
+            env=name, domain=self.domain, peers=peers, versions=versions, platform=platform
+        )
         return render_files(self.catalogue, variables)
 
     def _failed(self, name: str) -> AbstractSet[tuple[str, str]]:
         """Each service (by component) whose deployment has failed, with the task definition that it was of."""
-        return {(s.component, s.task_definition) for s in self.services.look(name) if s.rollout == "FAILED"}
+        return {
+            (s.component, s.task_definition)
+            for s in self.services.look(name)
+            if s.rollout == "FAILED"
+        }
 
-    def _restart(self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress) -> None:
+    def _restart(
+        self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress
+    ) -> None:
         """Give a new deployment to the `suspects` that an apply has left as they were: FAILED, on the wanted task definition.
 
         ECS never takes up a deployment again that its circuit breaker gave up, and terraform sees nothing to change.
@@ -106,9 +130,15 @@ class Sower:
         until = self.patience.monotonic() + self.patience.settle_s
         while True:
             states = {s.component: s for s in self.services.look(name)}
-            failed = [s for c, s in states.items() if wanted.get(c) == s.task_definition and s.rollout == "FAILED"]
+            failed = [
+                s
+                for c, s in states.items()
+                if wanted.get(c) == s.task_definition and s.rollout == "FAILED"
+            ]
             if failed:
-                raise RolloutFailed(_describe(failed), hint="mend the build or its config, and report it again")
+                raise RolloutFailed(
+                    _describe(failed), hint="mend the build or its config, and report it again"
+                )
             unsettled = sorted(c for c, arn in wanted.items() if not _settled(states.get(c), arn))
             if not unsettled:
                 return
@@ -123,8 +153,14 @@ class Sower:
 
 
 def _settled(state: ServiceState | None, task_definition: str) -> bool:
-    return state is not None and state.rollout == "COMPLETED" and state.task_definition == task_definition
+    return (
+        state is not None
+        and state.rollout == "COMPLETED"
+        and state.task_definition == task_definition
+    )
 
 
 def _describe(states: Sequence[ServiceState]) -> str:
-    return "; ".join(f"{s.component}: {s.reason or f'{s.running} of {s.desired} tasks run'}" for s in states)
+    return "; ".join(
+        f"{s.component}: {s.reason or f'{s.running} of {s.desired} tasks run'}" for s in states
+    )

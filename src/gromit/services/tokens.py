@@ -33,10 +33,15 @@ class Tokens:
         self._book = book
         self._sources = sources
 
-    def new(self, grant: Grant, *, label: str = "", life: timedelta | None = None) -> tuple[str, TokenEntry]:
+    def new(
+        self, grant: Grant, *, label: str = "", life: timedelta | None = None
+    ) -> tuple[str, TokenEntry]:
         """A new token, which is in nobody's hands but the caller's, and what is kept of it. Raises `InvalidInput`."""
         if life is not None and not timedelta(0) < life <= LONGEST_LIFE:
-            raise InvalidInput("a token cannot live so long or so short", hint=f"between a second and {LONGEST_LIFE.days} days")
+            raise InvalidInput(
+                "a token cannot live so long or so short",
+                hint=f"between a second and {LONGEST_LIFE.days} days",
+            )
         token, now = tokens.format_token(self._sources.secret()), self._sources.now_ms()
         with self._book.changing() as entries:
             entry = TokenEntry(
@@ -48,7 +53,12 @@ class Tokens:
                 label=tokens.check_label(label),
             )
             self._book.write((*entries, entry))
-        log.info("token.made", token=entry.id, repositories=list(grant.repositories), verbs=[str(verb) for verb in grant.verbs])
+        log.info(
+            "token.made",
+            token=entry.id,
+            repositories=list(grant.repositories),
+            verbs=[str(verb) for verb in grant.verbs],
+        )
         return token, entry
 
     def list(self) -> list[tuple[TokenEntry, bool]]:
@@ -62,7 +72,9 @@ class Tokens:
         with self._book.changing() as entries:
             gone = next((entry for entry in entries if entry.id == token_id), None)
             if gone is None:
-                raise NotFound(f"there is no token {token_id!r}", hint="see `gromit token list` for the ids")
+                raise NotFound(
+                    f"there is no token {token_id!r}", hint="see `gromit token list` for the ids"
+                )
             self._book.write([entry for entry in entries if entry is not gone])
         log.info("token.revoked", token=gone.id)
         return gone
@@ -70,7 +82,11 @@ class Tokens:
     def recognise(self, authorization: str) -> TokenEntry | None:
         """The token in an Authorization header, if it is known and has not expired. Raises `ConfigError` if nobody can tell."""
         token = tokens.bearer_token(authorization)
-        return None if token is None else tokens.find_entry(self._book.entries(), token, self._sources.now_ms())
+        return (
+            None
+            if token is None
+            else tokens.find_entry(self._book.entries(), token, self._sources.now_ms())
+        )
 
     def _free_id(self, entries: Sequence[TokenEntry]) -> str:
         taken = {entry.id for entry in entries}

@@ -95,7 +95,9 @@ class WorkerPool:
                     pause = self._next(pool)
                 except (Suspended, ConfigRootUnusable, BackendError) as error:
                     if error.message != halted:
-                        log.warning("work.halted", kind=self.kind, reason=error.message, hint=error.hint)
+                        log.warning(
+                            "work.halted", kind=self.kind, reason=error.message, hint=error.hint
+                        )
                     halted, pause = error.message, NoWork(1.0)
                 else:
                     halted = ""
@@ -144,7 +146,9 @@ class WorkerPool:
     def _collect(self, *, block: bool) -> None:
         """Take the outcomes of runs that have ended; if `block`, wait until one has."""
         while True:
-            ended, self._running = wait(self._running, timeout=SLICE_S if block else 0, return_when=FIRST_COMPLETED)
+            ended, self._running = wait(
+                self._running, timeout=SLICE_S if block else 0, return_when=FIRST_COMPLETED
+            )
             for future in ended:
                 self.done(future.result())
             if ended or not block or not self._running:

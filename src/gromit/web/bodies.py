@@ -29,7 +29,9 @@ _SHOWN = 100
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises `InvalidInput` saying what is wrong with it."""
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded)
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded
+        )
     except InvalidInput:
         raise
     except RecursionError:
@@ -37,7 +39,10 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidInput(f"the body is not JSON: {error}", hint="send a JSON object") from None
     if not isinstance(value, dict):
-        raise InvalidInput("the body is not a JSON object", hint='send an object, like {"repo": "…", "ref": "…", "sha": "…"}')
+        raise InvalidInput(
+            "the body is not a JSON object",
+            hint='send an object, like {"repo": "…", "ref": "…", "sha": "…"}',
+        )
     _check_depth(value)
     return value
 
@@ -57,20 +62,30 @@ def validate_model(model: type[Model], value: dict[str, Any]) -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise InvalidInput(_fault(first, "the body"), hint=f"keys are {', '.join(model.model_fields)}") from None
+        raise InvalidInput(
+            _fault(first, "the body"), hint=f"keys are {', '.join(model.model_fields)}"
+        ) from None
 
 
 def validation_error(error: RequestValidationError) -> InvalidInput:
     """What is wrong with the parameters of a request, as one of our errors."""
     first = error.errors()[0]
-    return InvalidInput(_fault({**first, "loc": first["loc"][1:]}, "the request"), hint="/v1/openapi.json describes all parameters")
+    return InvalidInput(
+        _fault({**first, "loc": first["loc"][1:]}, "the request"),
+        hint="/v1/openapi.json describes all parameters",
+    )
 
 
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The OpenAPI description of a body that `json_body` reads."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, parts)}}}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _inlined(schema, parts)}},
+        }
+    }
 
 
 def _fault(error: Mapping[str, Any], whole: str) -> str:
@@ -83,9 +98,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise InvalidInput(f"key {twice[:_SHOWN]!r} stands twice in the body", hint="send every key once")
+        raise InvalidInput(
+            f"key {twice[:_SHOWN]!r} stands twice in the body", hint="send every key once"
+        )
     if len(value) > KEYS_MAX:
-        raise InvalidInput(f"the body has an object with {len(value)} keys", hint=f"at most {KEYS_MAX} are accepted")
+        raise InvalidInput(
+            f"the body has an object with {len(value)} keys",
+            hint=f"at most {KEYS_MAX} are accepted",
+        )
     return value
 
 
@@ -95,7 +115,10 @@ def _no_constant(text: str) -> NoReturn:
 
 def _bounded(digits: str) -> int:
     if len(digits) > DIGITS_MAX:
-        raise InvalidInput(f"the body holds a number of {len(digits)} digits", hint=f"at most {DIGITS_MAX} are accepted")
+        raise InvalidInput(
+            f"the body holds a number of {len(digits)} digits",
+            hint=f"at most {DIGITS_MAX} are accepted",
+        )
     return int(digits)
 
 
@@ -110,7 +133,9 @@ def _check_depth(value: object, left: int = DEPTH_MAX) -> None:
 
 
 def _too_deep() -> InvalidInput:
-    return InvalidInput("the body is nested too deeply", hint=f"at most {DEPTH_MAX} levels are accepted")
+    return InvalidInput(
+        "the body is nested too deeply", hint=f"at most {DEPTH_MAX} levels are accepted"
+    )
 
 
 def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:

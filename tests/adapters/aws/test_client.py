@@ -8,20 +8,33 @@ from gromit.errors import BackendError, Denied, GromitError, Temporary
 
 
 def failing(code: str, message: str, status: int = 400) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     return ClientError(answer, "GetThing")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (failing("ThrottlingException", "Rate exceeded"), Temporary, "could not look: ThrottlingException: Rate exceeded"),
+        (
+            failing("ThrottlingException", "Rate exceeded"),
+            Temporary,
+            "could not look: ThrottlingException: Rate exceeded",
+        ),
         (failing("AccessDenied", "no"), Denied, "could not look: AccessDenied: no"),
         (failing("ValidationError", ""), BackendError, "could not look: ValidationError"),
-        (failing("502", "\n<html><body>bad gateway", 502), Temporary, "could not look: 502: a page of HTML, which is not AWS's"),
+        (
+            failing("502", "\n<html><body>bad gateway", 502),
+            Temporary,
+            "could not look: 502: a page of HTML, which is not AWS's",
+        ),
     ],
 )
-def test_what_aws_says_is_told_with_what_was_done(error: ClientError, kind: type[GromitError], message: str) -> None:
+def test_what_aws_says_is_told_with_what_was_done(
+    error: ClientError, kind: type[GromitError], message: str
+) -> None:
     with pytest.raises(kind) as raised, aws_errors("look"):
         raise error
     assert raised.value.message == message

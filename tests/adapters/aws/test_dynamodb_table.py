@@ -25,7 +25,12 @@ def no_pause(_seconds: float) -> None:
 
 
 def new_client() -> "DynamoDBClient":
-    return boto3.client("dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+    return boto3.client(
+        "dynamodb",
+        region_name="eu-central-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @pytest.fixture
@@ -46,27 +51,41 @@ def earlier(request: pytest.FixtureRequest, client: "DynamoDBClient") -> str:
 
 
 def make(client: "DynamoDBClient", name: str, key: str = "name", **more: Any) -> None:
-    attributes = {a["AttributeName"] for i in more.get("GlobalSecondaryIndexes", []) for a in i["KeySchema"]} | {key}
+    attributes = {
+        a["AttributeName"] for i in more.get("GlobalSecondaryIndexes", []) for a in i["KeySchema"]
+    } | {key}
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in sorted(attributes)],
-        **{"BillingMode": "PAY_PER_REQUEST"} | more if "ProvisionedThroughput" not in more else more,
+        AttributeDefinitions=[
+            {"AttributeName": a, "AttributeType": "S"} for a in sorted(attributes)
+        ],
+        **{"BillingMode": "PAY_PER_REQUEST"} | more
+        if "ProvisionedThroughput" not in more
+        else more,
     )
 
 
-def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(client: "DynamoDBClient", earlier: str) -> None:
-    client.put_item(TableName=earlier, Item={"name": {"S": "app"}, "state": {"S": "new"}, "tyk": {"S": "sha"}})
+def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(
+    client: "DynamoDBClient", earlier: str
+) -> None:
+    client.put_item(
+        TableName=earlier, Item={"name": {"S": "app"}, "state": {"S": "new"}, "tyk": {"S": "sha"}}
+    )
     table = TableSetup(client, earlier, no_pause)
     assert table.lacks() == NEEDED
     for part in NEEDED:
         assert part in table.lacks()
         table.give(part)
         assert part not in table.lacks()
-    assert client.get_item(TableName=earlier, Key={"name": {"S": "app"}})["Item"]["tyk"] == {"S": "sha"}
+    assert client.get_item(TableName=earlier, Key={"name": {"S": "app"}})["Item"]["tyk"] == {
+        "S": "sha"
+    }
 
 
-def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClient", earlier: str) -> None:
+def test_the_index_that_was_added_serves_looking_for_work(
+    client: "DynamoDBClient", earlier: str
+) -> None:
     TableSetup(client, earlier, no_pause).give("index")
     store = DynamoStore(client, earlier)
     store.write("app", RowWrite(conditions=(NotExists("gone_at"),), sets={"work": "sow", "due": 5}))
@@ -75,11 +94,20 @@ def test_the_index_that_was_added_serves_looking_for_work(client: "DynamoDBClien
     assert store.due("sow", 4, 16).next_ms == 5
 
 
-def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(client: "DynamoDBClient") -> None:
-    make(client, "provisioned", ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 3})
+def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(
+    client: "DynamoDBClient",
+) -> None:
+    make(
+        client,
+        "provisioned",
+        ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 3},
+    )
     TableSetup(client, "provisioned", no_pause).give("index")
     (index,) = client.describe_table(TableName="provisioned")["Table"]["GlobalSecondaryIndexes"]
-    assert (index["ProvisionedThroughput"]["ReadCapacityUnits"], index["ProvisionedThroughput"]["WriteCapacityUnits"]) == (7, 3)
+    assert (
+        index["ProvisionedThroughput"]["ReadCapacityUnits"],
+        index["ProvisionedThroughput"]["WriteCapacityUnits"],
+    ) == (7, 3)
 
 
 def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBClient") -> None:
@@ -94,14 +122,18 @@ def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBC
     assert (expiry["AttributeName"], expiry["TimeToLiveStatus"]) == ("expire_at", "ENABLED")
 
 
-def test_serve_does_not_make_the_index_of_an_existing_table(client: "DynamoDBClient", earlier: str) -> None:
+def test_serve_does_not_make_the_index_of_an_existing_table(
+    client: "DynamoDBClient", earlier: str
+) -> None:
     with pytest.raises(ConfigError, match=f"table {earlier} lacks the index {INDEX}") as caught:
         TableSetup(client, earlier, no_pause).ensure()
     assert "gromit migrate --apply" in (caught.value.hint or "")
     assert TableSetup(client, earlier, no_pause).lacks() == NEEDED
 
 
-def test_serve_gives_an_existing_table_what_costs_nothing(client: "DynamoDBClient", earlier: str) -> None:
+def test_serve_gives_an_existing_table_what_costs_nothing(
+    client: "DynamoDBClient", earlier: str
+) -> None:
     table = TableSetup(client, earlier, no_pause)
     table.give("index")
     assert not table.ensure()
@@ -143,10 +175,21 @@ def stubbed() -> Iterator[tuple["DynamoDBClient", Stubber]]:
 
 
 def described(status: str | None, table: str = "ACTIVE") -> dict[str, Any]:
-    index = [{"IndexName": INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}] if status else []
+    index = (
+        [{"IndexName": INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}]
+        if status
+        else []
+    )
     keys = [{"AttributeName": "name", "KeyType": "HASH"}]
     billing = {"BillingMode": "PAY_PER_REQUEST"}
-    return {"Table": {"TableStatus": table, "KeySchema": keys, "BillingModeSummary": billing, "GlobalSecondaryIndexes": index}}
+    return {
+        "Table": {
+            "TableStatus": table,
+            "KeySchema": keys,
+            "BillingModeSummary": billing,
+            "GlobalSecondaryIndexes": index,
+        }
+    }
 
 
 def say(stubber: Stubber, *answers: dict[str, Any]) -> None:
@@ -156,7 +199,11 @@ def say(stubber: Stubber, *answers: dict[str, Any]) -> None:
 
 
 def expect_index(stubber: Stubber) -> None:
-    expected = {"TableName": "environments", "AttributeDefinitions": ANY, "GlobalSecondaryIndexUpdates": ANY}
+    expected = {
+        "TableName": "environments",
+        "AttributeDefinitions": ANY,
+        "GlobalSecondaryIndexUpdates": ANY,
+    }
     stubber.add_response("update_table", {}, expected)
 
 
@@ -170,7 +217,9 @@ def say_rest(stubber: Stubber, recovery_status: str = "ENABLED") -> None:
     stubber.add_response("describe_continuous_backups", {"ContinuousBackupsDescription": recovery})
 
 
-def test_an_index_is_waited_for_until_it_can_be_used(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+def test_an_index_is_waited_for_until_it_can_be_used(
+    stubbed: tuple["DynamoDBClient", Stubber],
+) -> None:
     client, stubber = stubbed
     waited: list[float] = []
     say(stubber, described(None))
@@ -181,7 +230,9 @@ def test_an_index_is_waited_for_until_it_can_be_used(stubbed: tuple["DynamoDBCli
     stubber.assert_no_pending_responses()
 
 
-def test_an_index_that_takes_too_long_is_to_be_waited_for_again(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+def test_an_index_that_takes_too_long_is_to_be_waited_for_again(
+    stubbed: tuple["DynamoDBClient", Stubber],
+) -> None:
     client, stubber = stubbed
     waited: list[float] = []
     say(stubber, described(None))
@@ -200,7 +251,9 @@ def test_an_index_that_takes_too_long_is_to_be_waited_for_again(stubbed: tuple["
     stubber.assert_no_pending_responses()
 
 
-def test_a_table_that_somebody_else_is_making_is_waited_for(stubbed: tuple["DynamoDBClient", Stubber]) -> None:
+def test_a_table_that_somebody_else_is_making_is_waited_for(
+    stubbed: tuple["DynamoDBClient", Stubber],
+) -> None:
     client, stubber = stubbed
     say(stubber, described("CREATING", table="CREATING"))
     say_rest(stubber, "DISABLED")

@@ -34,36 +34,65 @@ def _calls(client: "ECRClient") -> list[tuple[str, int]]:
     return made
 
 
-def test_each_repository_is_one_call_per_hundred_tags_and_nothing_is_listed(client: "ECRClient") -> None:
+def test_each_repository_is_one_call_per_hundred_tags_and_nothing_is_listed(
+    client: "ECRClient",
+) -> None:
     for repository in ("tyk", "tyk-pump"):
         push(client, repository, "master", repository)
     made = _calls(client)
-    asked = [("tyk", f"sha-{n}") for n in range(200)] + [("tyk", "master"), ("tyk-pump", "master"), ("tyk-pump", "x")]
+    asked = [("tyk", f"sha-{n}") for n in range(200)] + [
+        ("tyk", "master"),
+        ("tyk-pump", "master"),
+        ("tyk-pump", "x"),
+    ]
     assert EcrImages(client).digests(asked).keys() == {("tyk", "master"), ("tyk-pump", "master")}
-    assert sorted(made) == [("BatchGetImage", 1), ("BatchGetImage", 2), ("BatchGetImage", 100), ("BatchGetImage", 100)]
+    assert sorted(made) == [
+        ("BatchGetImage", 1),
+        ("BatchGetImage", 2),
+        ("BatchGetImage", 100),
+        ("BatchGetImage", 100),
+    ]
 
 
 def test_the_registry_of_another_account_is_named(client: "ECRClient") -> None:
     with Stubber(client) as stub:
-        expected = {"repositoryName": "tyk", "imageIds": [{"imageTag": "x"}], "registryId": "210987654321"}
+        expected = {
+            "repositoryName": "tyk",
+            "imageIds": [{"imageTag": "x"}],
+            "registryId": "210987654321",
+        }
         found = {"imageId": {"imageTag": "x", "imageDigest": "sha256:1"}}
         stub.add_response("batch_get_image", {"images": [found], "failures": []}, expected)
-        assert EcrImages(client, "210987654321").digests([("tyk", "x")]) == {("tyk", "x"): "sha256:1"}
+        assert EcrImages(client, "210987654321").digests([("tyk", "x")]) == {
+            ("tyk", "x"): "sha256:1"
+        }
 
 
 def test_a_failure_that_does_not_mean_absent_is_an_error(client: "ECRClient") -> None:
     with Stubber(client) as stub:
-        failure = {"imageId": {"imageTag": "x"}, "failureCode": "KmsError", "failureReason": "the key is gone"}
+        failure = {
+            "imageId": {"imageTag": "x"},
+            "failureCode": "KmsError",
+            "failureReason": "the key is gone",
+        }
         stub.add_response("batch_get_image", {"images": [], "failures": [failure]})
-        with pytest.raises(BackendError, match="could not look up image tyk:x: KmsError: the key is gone"):
+        with pytest.raises(
+            BackendError, match="could not look up image tyk:x: KmsError: the key is gone"
+        ):
             EcrImages(client).digests([("tyk", "x")])
 
 
 @pytest.mark.parametrize(
     ("code", "status", "raised"),
-    [("ThrottlingException", 400, Temporary), ("ServerException", 500, Temporary), ("AccessDeniedException", 400, Denied)],
+    [
+        ("ThrottlingException", 400, Temporary),
+        ("ServerException", 500, Temporary),
+        ("AccessDeniedException", 400, Denied),
+    ],
 )
-def test_errors_of_aws_are_ours(client: "ECRClient", code: str, status: int, raised: type[Exception]) -> None:
+def test_errors_of_aws_are_ours(
+    client: "ECRClient", code: str, status: int, raised: type[Exception]
+) -> None:
     with Stubber(client) as stub:
         stub.add_client_error("batch_get_image", code, http_status_code=status)
         with pytest.raises(raised, match=f"could not look up images of tyk: {code}"):

@@ -28,7 +28,14 @@ def look(laws: Laws) -> EcsClusters:
 
 def put_event(cluster: str, service: str, minute: int, message: str) -> None:
     found: Any = get_backend("ecs")[DEFAULT_ACCOUNT_ID][REGION].services[f"{cluster}:{service}"]
-    found.events.insert(0, {"id": f"{minute}", "createdAt": datetime(2026, 1, 1, 8, minute, tzinfo=UTC), "message": message})
+    found.events.insert(
+        0,
+        {
+            "id": f"{minute}",
+            "createdAt": datetime(2026, 1, 1, 8, minute, tzinfo=UTC),
+            "message": message,
+        },
+    )
 
 
 def test_clusters_are_told_with_their_services_and_tasks(laws: Laws) -> None:
@@ -39,7 +46,10 @@ def test_clusters_are_told_with_their_services_and_tasks(laws: Laws) -> None:
     fleet.ecs.create_cluster(clusterName="deleted")
     fleet.ecs.delete_cluster(cluster="deleted")
     found = look(laws).clusters({"empty", "app", "deleted", "never"})
-    assert found == [ClusterState("app", services=2, running=3, pending=0), ClusterState("empty", services=0, running=0, pending=0)]
+    assert found == [
+        ClusterState("app", services=2, running=3, pending=0),
+        ClusterState("empty", services=0, running=0, pending=0),
+    ]
 
 
 @pytest.mark.parametrize(("names", "calls"), [(0, 0), (100, 1), (101, 2)])
@@ -67,8 +77,12 @@ def test_services_are_described_ten_at_a_time(laws: Laws) -> None:
     assert laws.calls["ecs.DescribeServices"] == 2
 
 
-@pytest.mark.parametrize(("code", "error"), [("ThrottlingException", Temporary), ("AccessDeniedException", Denied)])
-def test_what_goes_wrong_is_told_in_our_words(laws: Laws, code: str, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("code", "error"), [("ThrottlingException", Temporary), ("AccessDeniedException", Denied)]
+)
+def test_what_goes_wrong_is_told_in_our_words(
+    laws: Laws, code: str, error: type[Exception]
+) -> None:
     laws.fail("ecs.DescribeClusters", code)
     with pytest.raises(error):
         look(laws).clusters(["app"])

@@ -55,7 +55,9 @@ def test_public_tasks_are_known_by_the_tags_of_their_interfaces(scene: Scene) ->
     assert scene.laws.calls == {INTERFACES: 1}
 
 
-def test_components_that_are_not_public_are_left_out_even_with_a_public_address(scene: Scene) -> None:
+def test_components_that_are_not_public_are_left_out_even_with_a_public_address(
+    scene: Scene,
+) -> None:
     scene.fleet.run("app", "redis", public=True)
     assert scene.tasks.public_tasks() == whole()
     assert scene.tasks.running_tasks({"app"}) == whole()
@@ -124,7 +126,9 @@ def test_ecs_knows_running_tasks_whose_interfaces_carry_no_tags(scene: Scene) ->
         ("STOPPING", "STOPPED"),
     ],
 )
-def test_a_task_that_starts_or_stops_has_an_interface_but_does_not_run(scene: Scene, last: str, desired: str) -> None:
+def test_a_task_that_starts_or_stops_has_an_interface_but_does_not_run(
+    scene: Scene, last: str, desired: str
+) -> None:
     (going,) = scene.fleet.run("app", "tyk")
     (stays,) = scene.fleet.run("app", "tyk")
     scene.fleet.set_status("app", going, last=last, desired=desired)
@@ -134,11 +138,15 @@ def test_a_task_that_starts_or_stops_has_an_interface_but_does_not_run(scene: Sc
 
 def test_a_task_that_is_stopped_between_two_answers_does_not_count(scene: Scene) -> None:
     (address,) = scene.fleet.run("app", "tyk")
-    scene.laws.meanwhile[DETAILS] = lambda: scene.fleet.set_status("app", address, desired="STOPPED")
+    scene.laws.meanwhile[DETAILS] = lambda: scene.fleet.set_status(
+        "app", address, desired="STOPPED"
+    )
     assert scene.tasks.running_tasks({"app"}) == whole()
 
 
-def test_environments_without_a_cluster_or_with_an_idle_or_a_deleted_one_cost_one_call_together(scene: Scene) -> None:
+def test_environments_without_a_cluster_or_with_an_idle_or_a_deleted_one_cost_one_call_together(
+    scene: Scene,
+) -> None:
     scene.fleet.run("gone", "tyk")
     scene.fleet.stop("gone")
     scene.fleet.ecs.create_cluster(clusterName="idle")
@@ -148,7 +156,9 @@ def test_environments_without_a_cluster_or_with_an_idle_or_a_deleted_one_cost_on
     assert scene.laws.calls == {CLUSTERS: 1}
 
 
-@pytest.mark.parametrize(("count", "lists", "details", "interfaces"), [(100, 1, 1, 1), (101, 2, 2, 1), (201, 3, 3, 2)])
+@pytest.mark.parametrize(
+    ("count", "lists", "details", "interfaces"), [(100, 1, 1, 1), (101, 2, 2, 1), (201, 3, 3, 2)]
+)
 def test_the_tasks_of_an_environment_come_a_hundred_at_a_time(
     scene: Scene, count: int, lists: int, details: int, interfaces: int
 ) -> None:
@@ -158,7 +168,9 @@ def test_the_tasks_of_an_environment_come_a_hundred_at_a_time(
 
 
 @pytest.mark.parametrize(("environments", "calls"), [(100, 1), (101, 2)])
-def test_clusters_are_described_a_hundred_at_a_time(scene: Scene, environments: int, calls: int) -> None:
+def test_clusters_are_described_a_hundred_at_a_time(
+    scene: Scene, environments: int, calls: int
+) -> None:
     scene.tasks.running_tasks({f"e{n}" for n in range(environments)})
     assert scene.laws.calls == {CLUSTERS: calls}
 
@@ -189,7 +201,9 @@ def test_what_was_found_before_an_answer_broke_off_counts(scene: Scene) -> None:
     assert not found.complete
 
 
-def test_a_catalogue_without_public_components_asks_ecs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalogue_without_public_components_asks_ecs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with governed() as laws:
         assert Scene(laws, NOTHING_PUBLIC).tasks.running_tasks({"app"}) == whole()

@@ -23,7 +23,9 @@ class Scene:
     def __init__(self, laws: Laws, domain: str = DOMAIN) -> None:
         self.laws = laws
         self.free = laws.free("route53")
-        self.zone_id: str = self.free.create_hosted_zone(Name=DOMAIN, CallerReference="x")["HostedZone"]["Id"].rsplit("/", 1)[-1]
+        self.zone_id: str = self.free.create_hosted_zone(Name=DOMAIN, CallerReference="x")[
+            "HostedZone"
+        ]["Id"].rsplit("/", 1)[-1]
         self.said: list[str] = []
         self.zone = self.adapter(self.zone_id, domain)
 
@@ -33,7 +35,9 @@ class Scene:
     def put(self, *sets: dict[str, Any]) -> None:
         for at in range(0, len(sets), 500):
             changes = [{"Action": "CREATE", "ResourceRecordSet": s} for s in sets[at : at + 500]]
-            self.free.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes})
+            self.free.change_resource_record_sets(
+                HostedZoneId=self.zone_id, ChangeBatch={"Changes": changes}
+            )
 
     def there(self) -> set[RecordSet]:
         return set(self.adapter(self.zone_id).records())
@@ -49,11 +53,18 @@ def scene() -> Iterator[Scene]:
 
 
 def plain(name: str, *values: str, kind: str = "A") -> dict[str, Any]:
-    return {"Name": name, "Type": kind, "TTL": 10, "ResourceRecords": [{"Value": v} for v in values or ("1.1.1.1",)]}
+    return {
+        "Name": name,
+        "Type": kind,
+        "TTL": 10,
+        "ResourceRecords": [{"Value": v} for v in values or ("1.1.1.1",)],
+    }
 
 
 def record(environment: int, *values: str, component: str = "tyk") -> RecordSet:
-    return RecordSet(f"{component}.e{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",)))
+    return RecordSet(
+        f"{component}.e{environment}.{DOMAIN}", "A", 10, frozenset(values or ("1.1.1.1",))
+    )
 
 
 def owner(environment: int) -> RecordSet:
@@ -95,7 +106,9 @@ def test_names_and_kinds_are_read_in_one_form(scene: Scene) -> None:
 def test_only_what_lies_below_our_domain_is_given() -> None:
     with governed() as laws:
         scene = Scene(laws, f"sub.{DOMAIN}")
-        scene.put(plain(f"tyk.e1.sub.{DOMAIN}"), plain(f"tyk.e1.{DOMAIN}"), plain(f"tyk.notsub.{DOMAIN}"))
+        scene.put(
+            plain(f"tyk.e1.sub.{DOMAIN}"), plain(f"tyk.e1.{DOMAIN}"), plain(f"tyk.notsub.{DOMAIN}")
+        )
         assert [r.name for r in scene.zone.records()] == [f"tyk.e1.sub.{DOMAIN}"]
 
 
@@ -109,7 +122,9 @@ def test_a_zone_that_does_not_exist_is_a_wrong_setting(scene: Scene) -> None:
     with pytest.raises(ConfigError, match="no zone ZMISSING"):
         scene.adapter("ZMISSING").records()
     with pytest.raises(ConfigError, match="no zone ZMISSING"):
-        scene.adapter("ZMISSING").apply(ZoneChanges(creates=because([record(1)])), scene.said.append)
+        scene.adapter("ZMISSING").apply(
+            ZoneChanges(creates=because([record(1)])), scene.said.append
+        )
 
 
 def test_a_listing_is_never_given_in_part(scene: Scene) -> None:
@@ -132,7 +147,9 @@ def test_missing_rights_are_not_tried_again(scene: Scene) -> None:
 
 def test_creates_updates_and_deletes_are_written_in_one_request(scene: Scene) -> None:
     scene.apply(ZoneChanges(creates=because([owner(1), record(1), owner(2), record(2)])))
-    scene.apply(ZoneChanges(upserts=because([record(1, "2.2.2.2")]), deletes=because([record(2), owner(2)])))
+    scene.apply(
+        ZoneChanges(upserts=because([record(1, "2.2.2.2")]), deletes=because([record(2), owner(2)]))
+    )
     assert scene.there() == {owner(1), record(1, "2.2.2.2")}
     assert scene.laws.calls[CHANGE] == 2
     assert f"updated tyk.e1.{DOMAIN} 2.2.2.2" in scene.said
@@ -145,7 +162,9 @@ def test_no_changes_are_no_request(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(("environments", "requests"), [(1, 1), (333, 1), (334, 2), (999, 3)])
-def test_many_changes_go_in_as_few_requests_as_the_limits_allow(scene: Scene, environments: int, requests: int) -> None:
+def test_many_changes_go_in_as_few_requests_as_the_limits_allow(
+    scene: Scene, environments: int, requests: int
+) -> None:
     groups = [(owner(n), record(n), record(n, component="dash")) for n in range(environments)]
     scene.apply(ZoneChanges(creates=because(r for g in groups for r in g)))
     assert len(scene.there()) == 3 * environments
@@ -163,7 +182,9 @@ class Traffic:
         self._under_way: list[float] = []
         self._counting = threading.Lock()
         self._two = threading.Event()
-        client.meta.events.register_first("before-send.route53.ChangeResourceRecordSets", self._sent)
+        client.meta.events.register_first(
+            "before-send.route53.ChangeResourceRecordSets", self._sent
+        )
         client.meta.events.register("after-call.route53.ChangeResourceRecordSets", self._answered)
 
     def _sent(self, **_: Any) -> None:
@@ -179,7 +200,9 @@ class Traffic:
             self.spans.append((self._under_way.pop(), self._clock.monotonic()))
 
 
-def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pace(scene: Scene) -> None:
+def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pace(
+    scene: Scene,
+) -> None:
     """As reap's workers do, each of which retires the records of its environment."""
     client = scene.laws.client("route53", CLIENT)
     traffic = Traffic(scene.laws, client)
@@ -187,7 +210,10 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
     scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=2, skip=2)
 
     def write(environment: int) -> None:
-        zone.apply(ZoneChanges(creates=because([owner(environment), record(environment)])), lambda _line: None)
+        zone.apply(
+            ZoneChanges(creates=because([owner(environment), record(environment)])),
+            lambda _line: None,
+        )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
@@ -198,8 +224,12 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
     assert min(pauses) >= MIN_INTERVAL_S - 1e-9, pauses  # less by the rounding of sums, and no more
 
 
-@pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "timeout"])
-def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(scene: Scene, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["Throttling", "PriorRequestNotComplete", "ServiceUnavailable", "timeout"]
+)
+def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(
+    scene: Scene, code: str
+) -> None:
     scene.laws.fail(CHANGE, code, times=3)
     scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
     assert scene.there() == {owner(1), record(1)}
@@ -215,7 +245,9 @@ def test_patience_has_an_end(scene: Scene) -> None:
     assert scene.there() == set()
 
 
-def test_a_request_that_had_its_effect_but_no_answer_is_refused_when_sent_again(scene: Scene) -> None:
+def test_a_request_that_had_its_effect_but_no_answer_is_refused_when_sent_again(
+    scene: Scene,
+) -> None:
     """So that the caller looks again, and finds it done."""
     scene.laws.fail(CHANGE, "timeout", after=True)
     with pytest.raises(BackendError, match="already exists"):
@@ -227,12 +259,16 @@ def poisoned(scene: Scene, guilty: Sequence[int], of: int) -> BackendError:
     """Write many environments, of which some have a record already."""
     scene.put(*(plain(f"tyk.e{n}.{DOMAIN}", "9.9.9.9") for n in guilty))
     with pytest.raises(BackendError) as raised:
-        scene.apply(ZoneChanges(creates=because(r for n in range(of) for r in (owner(n), record(n)))))
+        scene.apply(
+            ZoneChanges(creates=because(r for n in range(of) for r in (owner(n), record(n))))
+        )
     return raised.value
 
 
 @pytest.mark.parametrize("guilty", [[0], [199], [63, 64], [7, 77, 177]])
-def test_a_poisoned_environment_is_found_and_all_others_are_written(scene: Scene, guilty: list[int]) -> None:
+def test_a_poisoned_environment_is_found_and_all_others_are_written(
+    scene: Scene, guilty: list[int]
+) -> None:
     error = poisoned(scene, guilty, of=200)
     written = {n for n in range(200) if n not in guilty}
     assert scene.there() == {
@@ -250,7 +286,15 @@ def test_a_long_list_of_refusals_is_cut_in_the_message(scene: Scene) -> None:
 
 
 def test_the_rest_of_a_split_environment_is_not_sent_once_a_part_is_refused(scene: Scene) -> None:
-    many = [RecordSet(f"c{c}.e1.{DOMAIN}", "A", 10, frozenset(f"10.{c}.{n >> 8}.{n & 255}" for n in range(400))) for c in range(6)]
+    many = [
+        RecordSet(
+            f"c{c}.e1.{DOMAIN}",
+            "A",
+            10,
+            frozenset(f"10.{c}.{n >> 8}.{n & 255}" for n in range(400)),
+        )
+        for c in range(6)
+    ]
     scene.put(plain(f"c0.e1.{DOMAIN}", "9.9.9.9"))
     with pytest.raises(BackendError) as raised:
         scene.apply(ZoneChanges(creates=because([owner(1), *many, owner(2), record(2)])))
@@ -259,7 +303,9 @@ def test_the_rest_of_a_split_environment_is_not_sent_once_a_part_is_refused(scen
 
 
 def test_a_record_too_large_for_any_request_is_named_and_the_rest_is_written(scene: Scene) -> None:
-    huge = RecordSet(f"huge.e1.{DOMAIN}", "A", 10, frozenset(f"10.0.{n >> 8}.{n & 255}" for n in range(1001)))
+    huge = RecordSet(
+        f"huge.e1.{DOMAIN}", "A", 10, frozenset(f"10.0.{n >> 8}.{n & 255}" for n in range(1001))
+    )
     with pytest.raises(BackendError, match="huge"):
         scene.apply(ZoneChanges(creates=because([owner(1), huge, record(1)])))
     assert scene.there() == {owner(1), record(1)}

@@ -61,11 +61,19 @@ def bucket(s3: "S3Client") -> S3StateBucket:
 
 def made(s3: "S3Client") -> S3StateBucket:
     numbers = count(1)
-    return S3StateBucket(client=s3, bucket=BUCKET, who="gromit@worker-1", now=lambda: NOW, new_id=lambda: f"id-{next(numbers)}")
+    return S3StateBucket(
+        client=s3,
+        bucket=BUCKET,
+        who="gromit@worker-1",
+        now=lambda: NOW,
+        new_id=lambda: f"id-{next(numbers)}",
+    )
 
 
 def put(s3: "S3Client", key: str, body: object) -> None:
-    s3.put_object(Bucket=BUCKET, Key=key, Body=body if isinstance(body, bytes) else json.dumps(body).encode())
+    s3.put_object(
+        Bucket=BUCKET, Key=key, Body=body if isinstance(body, bytes) else json.dumps(body).encode()
+    )
 
 
 def taken(answer: object) -> Lock:
@@ -78,9 +86,13 @@ def found(answer: object) -> FoundLock:
     return answer
 
 
-def test_the_lock_is_terraforms_own_object_in_its_own_form(s3: "S3Client", bucket: S3StateBucket) -> None:
+def test_the_lock_is_terraforms_own_object_in_its_own_form(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
     lock = taken(bucket.lock("app-test", OWNER, "apply"))
-    body = json.loads(s3.get_object(Bucket=BUCKET, Key="env:/app-test/devenv.tflock")["Body"].read())
+    body = json.loads(
+        s3.get_object(Bucket=BUCKET, Key="env:/app-test/devenv.tflock")["Body"].read()
+    )
     assert body.keys() == {"ID", "Operation", "Info", "Who", "Version", "Created", "Path"}
     assert (body["ID"], body["Operation"], body["Who"]) == (lock.id, "apply", "gromit@worker-1")
     assert body["Created"] == "2026-01-31T08:15:00.123456Z"
@@ -90,12 +102,19 @@ def test_the_lock_is_terraforms_own_object_in_its_own_form(s3: "S3Client", bucke
 def test_a_second_worker_finds_the_first_ones_lock_and_its_owner(bucket: S3StateBucket) -> None:
     lock = taken(bucket.lock("app-test", OWNER, "apply"))
     other = found(bucket.lock("app-test", OWNER, "destroy"))
-    assert (other.id, other.etag, other.owner, other.operation) == (lock.id, lock.etag, OWNER, "apply")
+    assert (other.id, other.etag, other.owner, other.operation) == (
+        lock.id,
+        lock.etag,
+        OWNER,
+        "apply",
+    )
     assert bucket.find_lock("app-test") == other
 
 
 def test_environments_have_locks_of_their_own(bucket: S3StateBucket) -> None:
-    assert taken(bucket.lock("one", OWNER, "apply")).id != taken(bucket.lock("two", OWNER, "apply")).id
+    assert (
+        taken(bucket.lock("one", OWNER, "apply")).id != taken(bucket.lock("two", OWNER, "apply")).id
+    )
 
 
 def test_an_unlocked_environment_can_be_locked_again(bucket: S3StateBucket) -> None:
@@ -122,7 +141,9 @@ def test_a_left_lock_is_replaced_once(bucket: S3StateBucket) -> None:
     assert found(bucket.find_lock("app-test")).id == mine.id
     assert bucket.replace_lock(left, OWNER, "destroy") is None
     assert bucket.unlock(mine)
-    assert bucket.replace_lock(left, OWNER, "destroy") is None, "a lock that is gone is not replaced"
+    assert bucket.replace_lock(left, OWNER, "destroy") is None, (
+        "a lock that is gone is not replaced"
+    )
     assert bucket.find_lock("app-test") is None
 
 
@@ -138,11 +159,20 @@ def test_a_left_lock_is_replaced_once(bucket: S3StateBucket) -> None:
         b'{"ID": "x", "Info": "{}"}',
         b'{"ID": "x", "Info": "null"}',
         json.dumps({"ID": "x", "Info": json.dumps({"boot_id": "b", "pid": "7"})}).encode(),
-        json.dumps({"ID": "x", "Info": json.dumps(dict.fromkeys(("boot_id", "pid_namespace", "pid", "started", "host")))}).encode(),
+        json.dumps(
+            {
+                "ID": "x",
+                "Info": json.dumps(
+                    dict.fromkeys(("boot_id", "pid_namespace", "pid", "started", "host"))
+                ),
+            }
+        ).encode(),
         json.dumps({"ID": "x", "Info": json.dumps({"of": "a later gromit"})}).encode(),
     ],
 )
-def test_a_foreign_or_garbled_lock_is_a_lock_without_an_owner(s3: "S3Client", bucket: S3StateBucket, body: bytes) -> None:
+def test_a_foreign_or_garbled_lock_is_a_lock_without_an_owner(
+    s3: "S3Client", bucket: S3StateBucket, body: bytes
+) -> None:
     put(s3, lock_key("app-test"), body)
     theirs = found(bucket.lock("app-test", OWNER, "apply"))
     assert theirs.owner is None
@@ -157,7 +187,12 @@ def test_terraforms_own_lock_is_understood(s3: "S3Client", bucket: S3StateBucket
     }  # fmt: skip
     put(s3, lock_key("app-test"), body)
     theirs = found(bucket.find_lock("app-test"))
-    assert (theirs.owner, theirs.who, theirs.operation, theirs.created) == (None, "jane@laptop", body["Operation"], body["Created"])
+    assert (theirs.owner, theirs.who, theirs.operation, theirs.created) == (
+        None,
+        "jane@laptop",
+        body["Operation"],
+        body["Created"],
+    )
 
 
 def test_there_is_no_head_without_a_state(bucket: S3StateBucket) -> None:
@@ -169,8 +204,13 @@ def test_the_head_counts_managed_instances(s3: "S3Client", bucket: S3StateBucket
     assert bucket.head("app-test") == StateHead(resources=3)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b'{"serial": "12"}', b'{"serial": 1, "lineage": "x", "resources": {}}'])
-def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(s3: "S3Client", bucket: S3StateBucket, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"null", b'{"serial": "12"}', b'{"serial": 1, "lineage": "x", "resources": {}}'],
+)
+def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(
+    s3: "S3Client", bucket: S3StateBucket, body: bytes
+) -> None:
     put(s3, state_key("app-test"), body)
     with pytest.raises(BackendError, match="app-test is not understood"):
         bucket.head("app-test")
@@ -189,9 +229,13 @@ def test_only_a_state_without_resources_is_deleted(s3: "S3Client", bucket: S3Sta
     bucket.delete("app-test")
 
 
-def test_a_state_that_changes_while_it_is_looked_at_stays(s3: "S3Client", bucket: S3StateBucket) -> None:
+def test_a_state_that_changes_while_it_is_looked_at_stays(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
     put(s3, state_key("app-test"), STATE | {"resources": []})
-    s3.meta.events.register("before-send.s3.DeleteObject", lambda **_: put(s3, state_key("app-test"), STATE))
+    s3.meta.events.register(
+        "before-send.s3.DeleteObject", lambda **_: put(s3, state_key("app-test"), STATE)
+    )
     with pytest.raises(Conflict, match="has changed meanwhile"):
         bucket.delete("app-test")
     head = bucket.head("app-test")
@@ -199,7 +243,9 @@ def test_a_state_that_changes_while_it_is_looked_at_stays(s3: "S3Client", bucket
     assert head.resources == 3
 
 
-def test_a_state_that_is_gone_before_it_is_deleted_is_deleted(s3: "S3Client", bucket: S3StateBucket) -> None:
+def test_a_state_that_is_gone_before_it_is_deleted_is_deleted(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
     put(s3, state_key("app-test"), STATE | {"resources": []})
     gone: list[str] = []
 
@@ -216,7 +262,10 @@ def test_a_state_that_is_gone_before_it_is_deleted_is_deleted(s3: "S3Client", bu
 def test_an_unsaved_state_is_put_beside_the_real_one(s3: "S3Client", bucket: S3StateBucket) -> None:
     where = bucket.keep_errored("app-test", b'{"serial": 13}')
     assert where == "s3://terraform-state-dev/env:/app-test/devenv.errored-20260131T081500.123456Z"
-    assert s3.get_object(Bucket=BUCKET, Key=where.removeprefix(f"s3://{BUCKET}/"))["Body"].read() == b'{"serial": 13}'
+    assert (
+        s3.get_object(Bucket=BUCKET, Key=where.removeprefix(f"s3://{BUCKET}/"))["Body"].read()
+        == b'{"serial": 13}'
+    )
 
 
 def test_a_put_that_was_sent_twice_is_still_our_lock(s3: "S3Client", bucket: S3StateBucket) -> None:
@@ -235,14 +284,18 @@ def test_a_put_that_was_sent_twice_is_still_our_lock(s3: "S3Client", bucket: S3S
     assert bucket.unlock(lock)
 
 
-def test_a_lock_that_changes_hands_all_the_time_is_given_up_for_now(s3: "S3Client", bucket: S3StateBucket) -> None:
+def test_a_lock_that_changes_hands_all_the_time_is_given_up_for_now(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
     put(s3, lock_key("app-test"), b"{}")
 
     def away(**_: Any) -> None:
         s3.delete_object(Bucket=BUCKET, Key=lock_key("app-test"))
 
     def back(**_: Any) -> None:
-        s3.copy_object(Bucket=BUCKET, Key=lock_key("app-test"), CopySource={"Bucket": BUCKET, "Key": "spare"})
+        s3.copy_object(
+            Bucket=BUCKET, Key=lock_key("app-test"), CopySource={"Bucket": BUCKET, "Key": "spare"}
+        )
 
     put(s3, "spare", b"{}")
     s3.meta.events.register("before-send.s3.GetObject", away)
@@ -252,7 +305,9 @@ def test_a_lock_that_changes_hands_all_the_time_is_given_up_for_now(s3: "S3Clien
 
 
 def test_a_bucket_that_refuses_is_said_to(bucket: S3StateBucket, s3: "S3Client") -> None:
-    elsewhere = S3StateBucket(client=s3, bucket="not-there", who="x", now=lambda: NOW, new_id=lambda: "id")
+    elsewhere = S3StateBucket(
+        client=s3, bucket="not-there", who="x", now=lambda: NOW, new_id=lambda: "id"
+    )
     with pytest.raises(BackendError, match="NoSuchBucket"):
         elsewhere.lock("app-test", OWNER, "apply")
     with pytest.raises(BackendError, match="NoSuchBucket"):

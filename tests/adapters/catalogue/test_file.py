@@ -23,7 +23,9 @@ def _write(tmp_path: Path, text: str) -> Path:
 
 
 def _entry(tmp_path: Path, keys: str) -> Catalogue:
-    return catalogue_file.load_catalogue(_write(tmp_path, f"components: [{{name: portal, {keys}}}]"))
+    return catalogue_file.load_catalogue(
+        _write(tmp_path, f"components: [{{name: portal, {keys}}}]")
+    )
 
 
 def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
@@ -40,7 +42,9 @@ def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
     assert not any(c.secrets for c in found.values())
 
 
-def test_every_shipped_template_belongs_to_a_component_and_every_command_names_a_rendered_file() -> None:
+def test_every_shipped_template_belongs_to_a_component_and_every_command_names_a_rendered_file() -> (
+    None
+):
     found = catalogue_file.load_catalogue().components
     folders = {p.name for p in (SHIPPED.parent / "templates").iterdir()}
     assert folders == {name for name, c in found.items() if c.templates}
@@ -53,13 +57,17 @@ def test_one_more_entry_is_enough_to_add_a_component(tmp_path: Path) -> None:
     extended = catalogue_file.load_catalogue(_write(tmp_path, f"extends: tyk\n{PORTAL}"))
     shipped = catalogue_file.load_catalogue()
     assert extended.components == {**shipped.components, "portal": extended.components["portal"]}
-    copied = catalogue_file.load_catalogue(_write(tmp_path, f"{SHIPPED.read_text()}\n  - name: portal\n    repository: portal\n"))
+    copied = catalogue_file.load_catalogue(
+        _write(tmp_path, f"{SHIPPED.read_text()}\n  - name: portal\n    repository: portal\n")
+    )
     assert copied.components.keys() == extended.components.keys()
     assert copied.components["tyk"] == shipped.components["tyk"]
 
 
 def test_an_entry_replaces_the_one_of_the_same_name_in_what_it_extends(tmp_path: Path) -> None:
-    path = _write(tmp_path, "extends: tyk\ncomponents: [{name: redis, image: 'redis:8', port: 6379}]")
+    path = _write(
+        tmp_path, "extends: tyk\ncomponents: [{name: redis, image: 'redis:8', port: 6379}]"
+    )
     assert catalogue_file.load_catalogue(path).components["redis"].image == "redis:8"
 
 
@@ -73,9 +81,23 @@ def test_every_key_reaches_its_component(tmp_path: Path) -> None:
         f"environment: {{A: b}}, secrets: {{LICENCE: '{ARN}'}}, size: {{cpu: 512, memory: 2048}}"
     )
     portal = _entry(tmp_path, keys).components["portal"]
-    assert (portal.repository, portal.default_tag, portal.port, portal.public) == ("portal", "main", 3001, True)
-    assert (portal.command, portal.config_path, portal.templates) == (("run", "-v"), "/conf", {"portal.conf": "{{ env }}"})
-    assert (portal.environment, portal.secrets, portal.cpu, portal.memory) == ({"A": "b"}, {"LICENCE": ARN}, 512, 2048)
+    assert (portal.repository, portal.default_tag, portal.port, portal.public) == (
+        "portal",
+        "main",
+        3001,
+        True,
+    )
+    assert (portal.command, portal.config_path, portal.templates) == (
+        ("run", "-v"),
+        "/conf",
+        {"portal.conf": "{{ env }}"},
+    )
+    assert (portal.environment, portal.secrets, portal.cpu, portal.memory) == (
+        {"A": "b"},
+        {"LICENCE": ARN},
+        512,
+        2048,
+    )
 
 
 def test_repositories_select_from_the_catalogue_and_unknown_ones_are_known_only() -> None:
@@ -110,17 +132,31 @@ def test_repositories_select_from_the_catalogue_and_unknown_ones_are_known_only(
         ("repository: p, config_path: /", "config_path: must be an absolute path"),
         ("repository: p, config_path: /a/", "config_path: must be an absolute path"),
         ("repository: p, environment: {A: 1}", "environment.A: must be text (write it in quotes)"),
-        ("repository: p, environment: {'A B': x}", "environment: 'A B' is not the name of a variable"),
+        (
+            "repository: p, environment: {'A B': x}",
+            "environment: 'A B' is not the name of a variable",
+        ),
         ("repository: p, secrets: {'A=': x}", "secrets: 'A=' is not the name of a variable"),
-        (f"repository: p, environment: {{A: x}}, secrets: {{A: '{ARN}'}}", "A is in environment and in secrets"),
-        ("repository: p, size: {cpu: 256, memory: 1536}", "size: Fargate has no 256 CPU units with 1536 MiB"),
+        (
+            f"repository: p, environment: {{A: x}}, secrets: {{A: '{ARN}'}}",
+            "A is in environment and in secrets",
+        ),
+        (
+            "repository: p, size: {cpu: 256, memory: 1536}",
+            "size: Fargate has no 256 CPU units with 1536 MiB",
+        ),
         ("repository: p, size: {cpu: 300}", "size: Fargate has no 300 CPU units with 512 MiB"),
-        ("repository: p, templates: ../etc, config_path: /c", "templates: must be the plain name of a folder"),
+        (
+            "repository: p, templates: ../etc, config_path: /c",
+            "templates: must be the plain name of a folder",
+        ),
         ("repository: p, templates: nothing, config_path: /c", "templates: there is no folder"),
         ("repository: p, templates: tyk", "config templates but no config_path"),
     ],
 )
-def test_a_wrong_entry_is_refused_naming_file_component_and_key(tmp_path: Path, keys: str, message: str) -> None:
+def test_a_wrong_entry_is_refused_naming_file_component_and_key(
+    tmp_path: Path, keys: str, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         _entry(tmp_path, keys)
     assert str(tmp_path / "mine.yaml") in caught.value.message
@@ -129,7 +165,9 @@ def test_a_wrong_entry_is_refused_naming_file_component_and_key(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("key", ["name", "state"])
-def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes_from(key: str) -> None:
+def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes_from(
+    key: str,
+) -> None:
     with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
         catalogue_file.load_catalogue(None, ["tyk", key])
     with pytest.raises(ConfigError, match=f"no repository can be called '{key}'"):
@@ -143,8 +181,12 @@ def test_a_secret_that_stands_there_instead_of_its_arn_is_not_repeated(tmp_path:
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
 
 
-@pytest.mark.parametrize(("key", "meant"), [("repositry", "repository"), ("Name", "name"), ("enviroment", "environment")])
-def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path: Path, key: str, meant: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "meant"), [("repositry", "repository"), ("Name", "name"), ("enviroment", "environment")]
+)
+def test_a_misspelt_key_is_answered_with_the_right_one(
+    tmp_path: Path, key: str, meant: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         _entry(tmp_path, f"repository: p, {key}: x")
     assert caught.value.hint == f"did you mean {meant}?"
@@ -161,8 +203,14 @@ def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path: Path, key: str,
         ("components: [tyk]", "an entry is not a mapping"),
         ("components: [{repository: tyk}]", "component (unnamed): name: is missing"),
         ("components: [{name: Tyk, repository: tyk}]", "component 'Tyk' is not a usable name"),
-        ("components: [{name: a, image: 'a:1'}, {name: a, image: 'b:1'}]", "component a: name: stands there twice"),
-        ("components: [{name: a, repository: r}, {name: b, repository: r, default_tag: x}]", "component b: default_tag"),
+        (
+            "components: [{name: a, image: 'a:1'}, {name: a, image: 'b:1'}]",
+            "component a: name: stands there twice",
+        ),
+        (
+            "components: [{name: a, repository: r}, {name: b, repository: r, default_tag: x}]",
+            "component b: default_tag",
+        ),
         ("components: [{name: a, image: 'a:1', image: 'b:1'}]", "key image stands there twice"),
         ("components: [{? [x] : 1}]", "unhashable key"),
         ("extend: tyk\ncomponents: []", "extend: there is no such key"),
@@ -220,7 +268,9 @@ def _broken(folder: Path) -> None:
         (_broken, "template a.conf of component portal, line 2"),
     ],
 )
-def test_a_template_that_cannot_be_meant_is_refused(tmp_path: Path, put: object, message: str) -> None:
+def test_a_template_that_cannot_be_meant_is_refused(
+    tmp_path: Path, put: object, message: str
+) -> None:
     folder = tmp_path / "templates" / "own"
     folder.mkdir(parents=True)
     assert callable(put)
@@ -235,12 +285,27 @@ _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner),
 )
-_keys = st.sampled_from(["name", "repository", "image", "port", "public", "command", "templates", "secrets", "size", "odd"])
+_keys = st.sampled_from(
+    [
+        "name",
+        "repository",
+        "image",
+        "port",
+        "public",
+        "command",
+        "templates",
+        "secrets",
+        "size",
+        "odd",
+    ]
+)
 
 
 @given(st.dictionaries(_keys, _values))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_whatever_an_entry_holds_it_is_read_or_refused_with_words(tmp_path: Path, entry: dict[str, object]) -> None:
+def test_whatever_an_entry_holds_it_is_read_or_refused_with_words(
+    tmp_path: Path, entry: dict[str, object]
+) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump({"components": [entry]}))
     message = str(path)

@@ -23,16 +23,28 @@ OPERATIONS: dict[str, Callable[[SafeFolder, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../outside", "sub/../../outside", "sub/", "sub/file", "ABSOLUTE", "a\0b"])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../outside", "sub/../../outside", "sub/", "sub/file", "ABSOLUTE", "a\0b"],
+)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_is_not_plainly_one_name_is_refused_by_every_operation(tmp_path: Path, operation: str, name: str) -> None:
+def test_what_is_not_plainly_one_name_is_refused_by_every_operation(
+    tmp_path: Path, operation: str, name: str
+) -> None:
     home = tmp_path / "home" / "folder"
     for path in (home / "sub", home.parent / "outside"):
         path.mkdir(parents=True)
         (path / "file").write_text("precious")
-    with open_folder(home) as folder, pytest.raises(InvalidInput, match="is not the name of a file or folder"):
+    with (
+        open_folder(home) as folder,
+        pytest.raises(InvalidInput, match="is not the name of a file or folder"),
+    ):
         OPERATIONS[operation](folder, name.replace("ABSOLUTE", str(home.parent / "outside")))
-    assert (home / "sub" / "file").read_text() == (home.parent / "outside" / "file").read_text() == "precious"
+    assert (
+        (home / "sub" / "file").read_text()
+        == (home.parent / "outside" / "file").read_text()
+        == "precious"
+    )
     assert sorted(p.name for p in home.parent.iterdir()) == ["folder", "outside"]
 
 

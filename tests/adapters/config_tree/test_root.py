@@ -77,7 +77,10 @@ def _root_is_a_file(root: Path) -> None:
     root.touch()
 
 
-@pytest.mark.parametrize("spoil", [_marker_is_gone, _marker_is_a_folder, _marker_is_a_link, _root_is_a_file, _root_is_gone])
+@pytest.mark.parametrize(
+    "spoil",
+    [_marker_is_gone, _marker_is_a_folder, _marker_is_a_link, _root_is_a_file, _root_is_gone],
+)
 def test_a_root_without_a_proper_marker_is_not_usable_and_nothing_is_written_to_it(
     root: Path, spoil: Callable[[Path], object]
 ) -> None:
@@ -108,7 +111,10 @@ def test_what_is_no_folder_cannot_be_made_a_root(tmp_path: Path) -> None:
 
 def test_a_root_that_may_not_be_read_stops_the_work(root: Path) -> None:
     root.chmod(0)
-    with _unprivileged(), pytest.raises(ConfigRootUnusable, match="cannot be used: Permission denied"):
+    with (
+        _unprivileged(),
+        pytest.raises(ConfigRootUnusable, match="cannot be used: Permission denied"),
+    ):
         ConfigTree(root).check()
 
 
@@ -124,7 +130,9 @@ def test_a_root_that_may_not_be_read_stops_the_work(root: Path) -> None:
         (b"x" * 100_000, "processing is suspended: " + "x" * 500),
     ],
 )
-def test_whatever_the_suspension_file_holds_suspends_and_is_shown(root: Path, content: bytes, message: str) -> None:
+def test_whatever_the_suspension_file_holds_suspends_and_is_shown(
+    root: Path, content: bytes, message: str
+) -> None:
     (root / "noprocess").write_bytes(content)
     with pytest.raises(Suspended) as caught:
         ConfigTree(root).check()
@@ -140,7 +148,9 @@ def _link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [Path.mkdir, _dangling, _link, os.mkfifo])
-def test_a_suspension_file_that_is_not_a_file_fails_closed(root: Path, put: Callable[[Path], object]) -> None:
+def test_a_suspension_file_that_is_not_a_file_fails_closed(
+    root: Path, put: Callable[[Path], object]
+) -> None:
     put(root / "noprocess")
     tree = ConfigTree(root)
     for attempt in (tree.check, lambda: tree.suspend(ME), tree.resume):
@@ -152,8 +162,14 @@ def test_suspending_and_resuming(root: Path) -> None:
     tree = ConfigTree(root)
     assert tree.resume() is None
     tree.suspend(ME)
-    assert json.loads((root / "noprocess").read_text()) == {"reason": ME.reason, "by": ME.by, "at": ME.at}
-    with pytest.raises(Suspended, match="suspended by alice@bastion since 2026-01-31T08:15:00Z: moving mongo"):
+    assert json.loads((root / "noprocess").read_text()) == {
+        "reason": ME.reason,
+        "by": ME.by,
+        "at": ME.at,
+    }
+    with pytest.raises(
+        Suspended, match="suspended by alice@bastion since 2026-01-31T08:15:00Z: moving mongo"
+    ):
         tree.check()
     assert tree.resume() == ME
     tree.check()
@@ -226,7 +242,9 @@ def test_removing_does_not_follow_links(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["app-test", "app-test/tyk"])
-def test_a_link_or_file_in_place_of_a_folder_is_a_conflict_of_that_environment(root: Path, tmp_path: Path, where: str) -> None:
+def test_a_link_or_file_in_place_of_a_folder_is_a_conflict_of_that_environment(
+    root: Path, tmp_path: Path, where: str
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     place = root / where
@@ -250,7 +268,9 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 @pytest.mark.parametrize("where", ["app-test", "app-test/tyk"])
-def test_a_folder_swapped_for_a_link_at_any_moment_leads_nowhere(root: Path, tmp_path: Path, where: str) -> None:
+def test_a_folder_swapped_for_a_link_at_any_moment_leads_nowhere(
+    root: Path, tmp_path: Path, where: str
+) -> None:
     outside, link = tmp_path / "outside", tmp_path / "link"
     (outside / "tyk").mkdir(parents=True)
     link.symlink_to(outside)
@@ -302,7 +322,9 @@ def test_a_folder_swapped_for_a_link_in_the_middle_of_writing_gets_nothing_writt
     assert sorted(p.name for p in (tmp_path / "aside").iterdir()) == [".gromit.json", "a", "b"]
 
 
-def test_what_its_owner_forbids_is_that_environments_matter_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_its_owner_forbids_is_that_environments_matter_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree = ConfigTree(root)
     tree.render("app-test", {"tyk": {"tyk.conf": "{}"}})
     root.chmod(0o777)
@@ -312,7 +334,9 @@ def test_what_its_owner_forbids_is_that_environments_matter_alone(root: Path, mo
         ConfigTree(Path()).render("app-test", {"tyk": {"tyk.conf": "[]"}})
 
 
-_odd = st.text(max_size=12).filter(lambda name: not name.startswith("/") and ".." not in name) | st.sampled_from(
+_odd = st.text(max_size=12).filter(
+    lambda name: not name.startswith("/") and ".." not in name
+) | st.sampled_from(
     ["..", ".", "", "a/../..", "noprocess", ".gromit-root", "-f", "a\0b", "x" * 300, "OUTSIDE"]
 )
 """Odd names. None of them leads further than the test's own folder, even if every check failed; OUTSIDE is absolute, in there."""
@@ -325,10 +349,16 @@ def test_whatever_the_names_nothing_is_written_outside_the_root(
 ) -> None:
     root = tmp_path / "a" / "b" / "c" / "config"
     init_root(root)
-    environment, component, file = (name.replace("OUTSIDE", f"{tmp_path}/outside") for name in (environment, component, file))
+    environment, component, file = (
+        name.replace("OUTSIDE", f"{tmp_path}/outside") for name in (environment, component, file)
+    )
     before = {p for p in tmp_path.rglob("*") if root not in p.parents}
     tree = ConfigTree(root)
-    for names in ((environment, component, file), ("app-test", component, file), ("app-test", "tyk", file)):
+    for names in (
+        (environment, component, file),
+        ("app-test", component, file),
+        ("app-test", "tyk", file),
+    ):
         try:
             tree.render(names[0], {names[1]: {names[2]: "x"}})
             assert (root / names[0] / names[1] / names[2]).read_text() == "x"

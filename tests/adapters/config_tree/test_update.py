@@ -33,7 +33,9 @@ def folder(root: Path) -> Path:
 
 def _render(root: Path, **files: str) -> str:
     """Render one component's files (`tyk_conf` is `tyk.conf`); gives its hash."""
-    return ConfigTree(root).render("app-test", {"tyk": {name.replace("_", "."): text for name, text in files.items()}})["tyk"]
+    return ConfigTree(root).render(
+        "app-test", {"tyk": {name.replace("_", "."): text for name, text in files.items()}}
+    )["tyk"]
 
 
 def _files(folder: Path) -> Mapping[str, str]:
@@ -44,11 +46,15 @@ def _hash(**files: bytes) -> str:
     """The folder hash by its definition, written down a second time."""
     total = hashlib.sha256()
     for name, content in sorted(files.items()):
-        total.update(name.replace("_", ".").encode() + b"\0" + len(content).to_bytes(8, "big") + content)
+        total.update(
+            name.replace("_", ".").encode() + b"\0" + len(content).to_bytes(8, "big") + content
+        )
     return total.hexdigest()
 
 
-def test_files_are_written_readable_for_every_container_whatever_the_umask(root: Path, folder: Path) -> None:
+def test_files_are_written_readable_for_every_container_whatever_the_umask(
+    root: Path, folder: Path
+) -> None:
     old = os.umask(0o077)
     try:
         found = _render(root, tyk_conf="{}", b="é")
@@ -64,7 +70,9 @@ def test_rendering_the_same_again_touches_nothing(root: Path, folder: Path) -> N
     first = _render(root, tyk_conf="{}")
     before = [(p.name, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(folder.iterdir())]
     assert _render(root, tyk_conf="{}") == first
-    assert [(p.name, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(folder.iterdir())] == before
+    assert [
+        (p.name, p.stat().st_ino, p.stat().st_mtime_ns) for p in sorted(folder.iterdir())
+    ] == before
 
 
 def test_a_file_that_nobody_touched_follows_its_template(root: Path, folder: Path) -> None:
@@ -73,7 +81,9 @@ def test_a_file_that_nobody_touched_follows_its_template(root: Path, folder: Pat
     assert _files(folder) == {"tyk.conf": "2"}
 
 
-def test_a_file_that_a_person_changed_is_kept_until_they_remove_it(root: Path, folder: Path) -> None:
+def test_a_file_that_a_person_changed_is_kept_until_they_remove_it(
+    root: Path, folder: Path
+) -> None:
     _render(root, tyk_conf="1")
     (folder / "tyk.conf").write_text("mine")
     for text in ("1", "2", "3"):
@@ -107,7 +117,9 @@ def test_a_file_that_was_there_before_gromit_is_kept(root: Path, folder: Path) -
     assert _files(folder) == {"tyk.conf": "first"}
 
 
-def test_a_template_that_is_gone_takes_its_untouched_file_along_and_leaves_an_edited_one(root: Path, folder: Path) -> None:
+def test_a_template_that_is_gone_takes_its_untouched_file_along_and_leaves_an_edited_one(
+    root: Path, folder: Path
+) -> None:
     _render(root, a="1", b="1", c="1")
     (folder / "b").write_text("mine")
     _render(root, c="1")
@@ -116,7 +128,9 @@ def test_a_template_that_is_gone_takes_its_untouched_file_along_and_leaves_an_ed
     assert _files(folder) == {"b": "mine", "c": "1"}
 
 
-def test_a_component_that_is_gone_takes_its_folder_along_unless_a_person_has_something_in_it(root: Path) -> None:
+def test_a_component_that_is_gone_takes_its_folder_along_unless_a_person_has_something_in_it(
+    root: Path,
+) -> None:
     tree = ConfigTree(root)
     tree.render("app-test", {"tyk": {"a": "1"}, "pump": {"a": "1"}, "sink": {"a": "1"}})
     (root / "app-test" / "sink" / "mine").write_text("mine")
@@ -126,7 +140,9 @@ def test_a_component_that_is_gone_takes_its_folder_along_unless_a_person_has_som
     assert _files(root / "app-test" / "sink") == {"mine": "mine"}
 
 
-def test_what_people_add_counts_in_the_hash_but_links_and_our_notes_do_not(root: Path, folder: Path) -> None:
+def test_what_people_add_counts_in_the_hash_but_links_and_our_notes_do_not(
+    root: Path, folder: Path
+) -> None:
     bare = _render(root, tyk_conf="{}")
     (folder / "link").symlink_to("/etc/hostname")
     (folder / "loop").symlink_to(".")
@@ -137,7 +153,14 @@ def test_what_people_add_counts_in_the_hash_but_links_and_our_notes_do_not(root:
     assert config_hash(folder) == bare
     (folder / "sub").mkdir()
     (folder / "sub" / "more").write_text("m")
-    content = b"sub/more\0" + (1).to_bytes(8, "big") + b"m" + b"tyk.conf\0" + (2).to_bytes(8, "big") + b"{}"
+    content = (
+        b"sub/more\0"
+        + (1).to_bytes(8, "big")
+        + b"m"
+        + b"tyk.conf\0"
+        + (2).to_bytes(8, "big")
+        + b"{}"
+    )
     assert _render(root, tyk_conf="{}") == hashlib.sha256(content).hexdigest()
 
 
@@ -145,7 +168,9 @@ def test_a_folder_that_is_not_there_hashes_like_an_empty_one(tmp_path: Path) -> 
     assert config_hash(tmp_path / "nothing") == config_hash(tmp_path) == _hash()
 
 
-def test_a_link_or_folder_in_place_of_a_file_is_a_persons_and_is_not_followed(root: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_link_or_folder_in_place_of_a_file_is_a_persons_and_is_not_followed(
+    root: Path, folder: Path, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.write_text("precious")
     _render(root, a="1", b="1")
@@ -159,8 +184,12 @@ def test_a_link_or_folder_in_place_of_a_file_is_a_persons_and_is_not_followed(ro
     assert (folder / "b").is_dir()
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", '{"rendered": 3}', '{"rendered": {"a": 7}}', '{"other": {}}', "\udcff"])
-def test_with_an_unreadable_note_everything_that_differs_is_kept(root: Path, folder: Path, note: str) -> None:
+@pytest.mark.parametrize(
+    "note", ["", "{", "[]", '{"rendered": 3}', '{"rendered": {"a": 7}}', '{"other": {}}', "\udcff"]
+)
+def test_with_an_unreadable_note_everything_that_differs_is_kept(
+    root: Path, folder: Path, note: str
+) -> None:
     _render(root, a="1", b="1")
     (folder / ".gromit.json").write_bytes(note.encode(errors="surrogateescape"))
     (folder / "a").write_text("mine")
@@ -171,7 +200,9 @@ def test_with_an_unreadable_note_everything_that_differs_is_kept(root: Path, fol
 
 
 @pytest.mark.parametrize("lies", ["1", "2"])
-def test_a_run_that_was_killed_between_its_note_and_its_file_is_not_taken_for_an_edit(root: Path, folder: Path, lies: str) -> None:
+def test_a_run_that_was_killed_between_its_note_and_its_file_is_not_taken_for_an_edit(
+    root: Path, folder: Path, lies: str
+) -> None:
     _render(root, a="1")
     hashes = [hashlib.sha256(text).hexdigest() for text in (b"1", b"2")]
     (folder / ".gromit.json").write_text(json.dumps({"rendered": {"a": hashes}}))
@@ -191,9 +222,15 @@ for number in range(10**6):
 """
 
 
-def test_killed_at_any_moment_the_next_run_ends_with_whole_files_and_takes_none_for_an_edit(root: Path) -> None:
+def test_killed_at_any_moment_the_next_run_ends_with_whole_files_and_takes_none_for_an_edit(
+    root: Path,
+) -> None:
     for milliseconds in (1, 3, 7, 11, 19, 23):
-        child = subprocess.Popen([sys.executable, "-c", _LOOP, str(root)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            [sys.executable, "-c", _LOOP, str(root)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert child.stdout is not None
         with child:
             assert child.stdout.readline() == b"begun\n"
@@ -221,7 +258,8 @@ class _Disk:
 
 @pytest.mark.parametrize("room", [0, 1, 100, 250, 400])
 @pytest.mark.parametrize(
-    ("error", "raised"), [(errno.ENOSPC, Temporary), (errno.EDQUOT, Temporary), (errno.EIO, ConfigRootUnusable)]
+    ("error", "raised"),
+    [(errno.ENOSPC, Temporary), (errno.EDQUOT, Temporary), (errno.EIO, ConfigRootUnusable)],
 )
 def test_a_full_or_broken_disk_is_noticed_before_a_file_has_changed(
     root: Path, room: int, error: int, raised: type[Exception]
@@ -301,11 +339,22 @@ print("> and reading goes on")
 def test_a_really_full_and_a_really_read_only_disk(tmp_path: Path) -> None:
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     mount = f"mount -t tmpfs -o size=256k none {tmp_path}"
-    if shutil.which("unshare") is None or subprocess.run([*inside, mount], capture_output=True, check=False).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*inside, mount], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no user namespaces here: a disk cannot be mounted without privileges")
     command = f'{mount} && exec "{sys.executable}" - "{tmp_path}"'
-    run = subprocess.run([*inside, command], input=_ON_A_SMALL_DISK, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [*inside, command], input=_ON_A_SMALL_DISK, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr
     unchanged = "temporary 1 ['.gromit.json', 'a']"
     told = [line.removeprefix("> ") for line in run.stdout.splitlines() if line.startswith("> ")]
-    assert told == [unchanged, unchanged, "root_unusable 1", "root_unusable 1", "and reading goes on"]
+    assert told == [
+        unchanged,
+        unchanged,
+        "root_unusable 1",
+        "root_unusable 1",
+        "and reading goes on",
+    ]

@@ -8,7 +8,13 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from gromit.adapters.doctor.account import get_bucket, get_identity, get_zone, has_key_pair, has_registry
+from gromit.adapters.doctor.account import (
+    get_bucket,
+    get_identity,
+    get_zone,
+    has_key_pair,
+    has_registry,
+)
 from gromit.core.doctor.installation import BucketFacts
 from gromit.errors import Denied, NotFound
 
@@ -30,21 +36,30 @@ def session(kept: boto3.Session) -> Iterator[boto3.Session]:
 @pytest.fixture
 def s3(session: boto3.Session) -> Any:
     client = session.client("s3")
-    client.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    client.create_bucket(
+        Bucket="states", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
     return client
 
 
 def close(s3: Any, *blocks: str) -> None:
-    s3.put_public_access_block(Bucket="states", PublicAccessBlockConfiguration=dict.fromkeys(blocks, True))
+    s3.put_public_access_block(
+        Bucket="states", PublicAccessBlockConfiguration=dict.fromkeys(blocks, True)
+    )
 
 
 def test_who_we_are(session: boto3.Session) -> None:
     found = get_identity(session.client("sts"))
-    assert (found.account, found.arn.startswith("arn:aws:sts::123456789012:")) == ("123456789012", True)
+    assert (found.account, found.arn.startswith("arn:aws:sts::123456789012:")) == (
+        "123456789012",
+        True,
+    )
 
 
 def test_a_bare_bucket_lacks_everything(s3: Any) -> None:
-    assert get_bucket(s3, "states") == BucketFacts(name="states", versioned=False, encrypted=False, closed=False)
+    assert get_bucket(s3, "states") == BucketFacts(
+        name="states", versioned=False, encrypted=False, closed=False
+    )
 
 
 def test_a_bucket_as_base_makes_it(s3: Any) -> None:
@@ -52,7 +67,9 @@ def test_a_bucket_as_base_makes_it(s3: Any) -> None:
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket="states", ServerSideEncryptionConfiguration={"Rules": [rule]})
     close(s3, *BLOCKS)
-    assert get_bucket(s3, "states") == BucketFacts(name="states", versioned=True, encrypted=True, closed=True)
+    assert get_bucket(s3, "states") == BucketFacts(
+        name="states", versioned=True, encrypted=True, closed=True
+    )
 
 
 @pytest.mark.parametrize("open_", BLOCKS)
@@ -71,13 +88,19 @@ def test_a_bucket_that_is_not_there(s3: Any) -> None:
         get_bucket(s3, "absent")
 
 
-@pytest.mark.parametrize("operation", ["get_bucket_versioning", "get_bucket_encryption", "get_public_access_block"])
-def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(s3: Any, operation: str) -> None:
+@pytest.mark.parametrize(
+    "operation", ["get_bucket_versioning", "get_bucket_encryption", "get_public_access_block"]
+)
+def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(
+    s3: Any, operation: str
+) -> None:
     with Stubber(s3) as stub:
         answers: dict[str, Any] = {
             "get_bucket_versioning": {"Status": "Enabled"},
             "get_bucket_encryption": {
-                "ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+                "ServerSideEncryptionConfiguration": {
+                    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+                }
             },
         }
         for name, answer in answers.items():
@@ -111,17 +134,24 @@ def test_a_registry_is_there_or_not(session: boto3.Session, account: str | None)
 def test_a_name_that_no_registry_can_have_has_none(session: boto3.Session) -> None:
     ecr = session.client("ecr")
     with Stubber(ecr) as stub:
-        stub.add_client_error("describe_repositories", "InvalidParameterException", http_status_code=400)
+        stub.add_client_error(
+            "describe_repositories", "InvalidParameterException", http_status_code=400
+        )
         assert not has_registry(ecr, "a--b", None)
     assert not has_registry(ecr, "a", None)  # too short even to be asked for
 
 
 def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Session) -> None:
-    route53, vpc = session.client("route53"), session.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    route53, vpc = (
+        session.client("route53"),
+        session.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"],
+    )
     made = route53.create_hosted_zone(Name="Dev.example.com", CallerReference="1")
     public = get_zone(route53, made["HostedZone"]["Id"].rsplit("/", 1)[-1])
     assert (public.name, public.private) == ("dev.example.com", False)
-    assert public.name_servers == {s.lower().rstrip(".") for s in made["DelegationSet"]["NameServers"]}
+    assert public.name_servers == {
+        s.lower().rstrip(".") for s in made["DelegationSet"]["NameServers"]
+    }
     hidden = route53.create_hosted_zone(
         Name="internal",
         CallerReference="2",

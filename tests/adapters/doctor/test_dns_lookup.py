@@ -29,7 +29,10 @@ def resolver() -> Iterator[str]:
 
 
 def test_name_servers_are_plain_names(resolver: str) -> None:
-    assert get_name_servers("dev.example.com", resolver) == {"ns-1.awsdns-1.com", "ns-2.awsdns-2.net"}
+    assert get_name_servers("dev.example.com", resolver) == {
+        "ns-1.awsdns-1.com",
+        "ns-2.awsdns-2.net",
+    }
 
 
 @pytest.mark.parametrize("domain", ["bare.example.com", "absent.example.com"])

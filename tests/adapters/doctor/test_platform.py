@@ -41,16 +41,22 @@ def platform(session: boto3.Session) -> Platform:
     ec2, discovery = session.client("ec2"), session.client("servicediscovery")
     vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
     blocks = [str(b) for b in ipaddress.ip_network("10.91.0.0/16").subnets(new_prefix=20)][:3]
-    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=block)["Subnet"]["SubnetId"] for block in blocks]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=block)["Subnet"]["SubnetId"] for block in blocks
+    ]
     discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
-    role = session.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}", Path="/gromit/")["Role"]["Arn"]
+    role = session.client("iam").create_role(
+        RoleName="execution", AssumeRolePolicyDocument="{}", Path="/gromit/"
+    )["Role"]["Arn"]
     return replace(
         PLATFORM,
         vpc_id=vpc,
         public_subnets=tuple(subnets[:2]),
         private_subnets=tuple(subnets[2:]),
         namespace_id=discovery.list_namespaces()["Namespaces"][0]["Id"],
-        file_system_id=session.client("efs").create_file_system(CreationToken="config", Encrypted=True)["FileSystemId"],
+        file_system_id=session.client("efs").create_file_system(
+            CreationToken="config", Encrypted=True
+        )["FileSystemId"],
         execution_role_arn=role,
     )
 
@@ -70,9 +76,13 @@ def test_a_whole_platform_has_no_problems(session: boto3.Session, platform: Plat
         ("iam", {"execution_role_arn": "arn:aws:iam::123456789012:role/absent"}),
     ],
 )
-def test_what_is_missing_is_named(session: boto3.Session, platform: Platform, service: str, change: Any) -> None:
+def test_what_is_missing_is_named(
+    session: boto3.Session, platform: Platform, service: str, change: Any
+) -> None:
     clients: Any = session.client
-    assert LOOKS[service](clients(service), replace(platform, **change)) == dict.fromkeys(change.values(), "does not exist")
+    assert LOOKS[service](clients(service), replace(platform, **change)) == dict.fromkeys(
+        change.values(), "does not exist"
+    )
 
 
 def test_a_vpc_of_another_range_is_wrong(session: boto3.Session, platform: Platform) -> None:
@@ -80,25 +90,38 @@ def test_a_vpc_of_another_range_is_wrong(session: boto3.Session, platform: Platf
     assert found == {platform.vpc_id: "has 10.91.0.0/16, not 10.92.0.0/16"}
 
 
-def test_subnets_that_are_missing_or_elsewhere_are_named(session: boto3.Session, platform: Platform) -> None:
+def test_subnets_that_are_missing_or_elsewhere_are_named(
+    session: boto3.Session, platform: Platform
+) -> None:
     ec2 = session.client("ec2")
     other = ec2.create_vpc(CidrBlock="10.92.0.0/16")["Vpc"]["VpcId"]
     strange = ec2.create_subnet(VpcId=other, CidrBlock="10.92.0.0/20")["Subnet"]["SubnetId"]
-    found = looks.subnet_problems(ec2, replace(platform, private_subnets=(strange, "subnet-00000000")))
-    assert found == {strange: f"is in {other}, not in {platform.vpc_id}", "subnet-00000000": "does not exist"}
+    found = looks.subnet_problems(
+        ec2, replace(platform, private_subnets=(strange, "subnet-00000000"))
+    )
+    assert found == {
+        strange: f"is in {other}, not in {platform.vpc_id}",
+        "subnet-00000000": "does not exist",
+    }
 
 
 def test_a_namespace_without_dns_is_wrong(session: boto3.Session, platform: Platform) -> None:
     discovery = session.client("servicediscovery")
     discovery.create_http_namespace(Name="http")
     http = next(n["Id"] for n in discovery.list_namespaces()["Namespaces"] if n["Name"] == "http")
-    assert looks.namespace_problems(discovery, replace(platform, namespace_id=http)) == {http: "is HTTP, not DNS_PRIVATE"}
+    assert looks.namespace_problems(discovery, replace(platform, namespace_id=http)) == {
+        http: "is HTTP, not DNS_PRIVATE"
+    }
 
 
-def test_a_file_system_that_is_not_encrypted_is_wrong(session: boto3.Session, platform: Platform) -> None:
+def test_a_file_system_that_is_not_encrypted_is_wrong(
+    session: boto3.Session, platform: Platform
+) -> None:
     efs = session.client("efs")
     plain = efs.create_file_system(CreationToken="plain")["FileSystemId"]
-    assert looks.file_system_problems(efs, replace(platform, file_system_id=plain)) == {plain: "is not encrypted"}
+    assert looks.file_system_problems(efs, replace(platform, file_system_id=plain)) == {
+        plain: "is not encrypted"
+    }
 
 
 def test_a_role_of_another_path_is_wrong(session: boto3.Session, platform: Platform) -> None:
@@ -116,7 +139,9 @@ def test_a_role_of_another_path_is_wrong(session: boto3.Session, platform: Platf
         ("iam", "get_role"),
     ],
 )
-def test_what_may_not_be_looked_at_is_not_taken_for_missing(session: boto3.Session, service: str, operation: str) -> None:
+def test_what_may_not_be_looked_at_is_not_taken_for_missing(
+    session: boto3.Session, service: str, operation: str
+) -> None:
     clients: Any = session.client
     client = clients(service)
     with Stubber(client) as stub:

@@ -11,7 +11,13 @@ from botocore.stub import ANY, Stubber
 from moto import mock_aws
 from structlog.testing import capture_logs
 
-from gromit.adapters.doctor.quotas import METRIC_WINDOW, NAMED, AwsQuotas, CountedResources, QuotaClients
+from gromit.adapters.doctor.quotas import (
+    METRIC_WINDOW,
+    NAMED,
+    AwsQuotas,
+    CountedResources,
+    QuotaClients,
+)
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -24,7 +30,12 @@ VCPU = {
     "UsageMetric": {
         "MetricNamespace": "AWS/Usage",
         "MetricName": "ResourceCount",
-        "MetricDimensions": {"Class": "Standard/OnDemand", "Resource": "vCPU", "Service": "Fargate", "Type": "Resource"},
+        "MetricDimensions": {
+            "Class": "Standard/OnDemand",
+            "Resource": "vCPU",
+            "Service": "Fargate",
+            "Type": "Resource",
+        },
         "MetricStatisticRecommendation": "Maximum",
     },
 }
@@ -57,7 +68,9 @@ def counted(clients: QuotaClients, quota: Quota, where: CountedResources = NOTHI
 
 
 def answer(stub: Stubber, value: float, code: str) -> None:
-    stub.add_response("get_service_quota", {"Quota": {"Value": value}}, {"ServiceCode": ANY, "QuotaCode": code})
+    stub.add_response(
+        "get_service_quota", {"Quota": {"Value": value}}, {"ServiceCode": ANY, "QuotaCode": code}
+    )
 
 
 def test_the_emulator_knows_the_limits_of_a_vpc(clients: QuotaClients) -> None:
@@ -75,7 +88,10 @@ def test_what_there_is_is_counted(clients: QuotaClients) -> None:
     for _ in range(3):
         clients.ec2.create_network_interface(SubnetId=subnet)
         clients.ecs.create_cluster(clusterName=uuid.uuid4().hex)
-    mine, other = (clients.efs.create_file_system(CreationToken=token)["FileSystemId"] for token in ("mine", "other"))
+    mine, other = (
+        clients.efs.create_file_system(CreationToken=token)["FileSystemId"]
+        for token in ("mine", "other")
+    )
     for system in (mine, mine, other):
         clients.efs.create_access_point(ClientToken=uuid.uuid4().hex, FileSystemId=system)
     assert [counted(clients, quota) for quota in (Quota.INTERFACES, Quota.CLUSTERS)] == [3, 3]
@@ -83,7 +99,9 @@ def test_what_there_is_is_counted(clients: QuotaClients) -> None:
 
 
 def test_nothing_is_counted_where_it_is_not_known(clients: QuotaClients) -> None:
-    assert [counted(clients, quota) for quota in (Quota.ACCESS_POINTS, Quota.INSTANCES, Quota.RECORDS)] == [None] * 3
+    assert [
+        counted(clients, quota) for quota in (Quota.ACCESS_POINTS, Quota.INSTANCES, Quota.RECORDS)
+    ] == [None] * 3
     assert usage(clients, Quota.RECORDS).problem == "cluster.zoneid is not set"
 
 
@@ -109,19 +127,28 @@ def test_a_quota_without_a_known_code_is_found_by_its_name(clients: QuotaClients
     asked = {"ServiceCode": "elasticfilesystem"}
     with Stubber(clients.quotas) as stub:
         stub.add_response("list_service_quotas", {"Quotas": quotas[:1], "NextToken": "more"}, asked)
-        stub.add_response("list_service_quotas", {"Quotas": quotas[1:]}, {**asked, "NextToken": "more"})
+        stub.add_response(
+            "list_service_quotas", {"Quotas": quotas[1:]}, {**asked, "NextToken": "more"}
+        )
         assert usage(clients, Quota.ACCESS_POINTS).limit == 10_000
         stub.add_response("list_service_quotas", {"Quotas": []}, asked)
         found = usage(clients, Quota.ACCESS_POINTS)
     assert (found.limit, "lists no access points" in found.problem) == (None, True)
 
 
-@pytest.mark.parametrize(("points", "used"), [([], None), ([{"Maximum": 3.25}, {"Maximum": 5.5}, {"Maximum": 4.0}], 5.5)])
-def test_vcpu_in_use_is_the_highest_recent_figure(clients: QuotaClients, points: list[Any], used: float | None) -> None:
+@pytest.mark.parametrize(
+    ("points", "used"), [([], None), ([{"Maximum": 3.25}, {"Maximum": 5.5}, {"Maximum": 4.0}], 5.5)]
+)
+def test_vcpu_in_use_is_the_highest_recent_figure(
+    clients: QuotaClients, points: list[Any], used: float | None
+) -> None:
     asked = {
         "Namespace": "AWS/Usage",
         "MetricName": "ResourceCount",
-        "Dimensions": [{"Name": n, "Value": v} for n, v in VCPU["UsageMetric"]["MetricDimensions"].items()],  # type: ignore[index]
+        "Dimensions": [
+            {"Name": n, "Value": v}
+            for n, v in VCPU["UsageMetric"]["MetricDimensions"].items()  # type: ignore[index]
+        ],
         "StartTime": NOW - METRIC_WINDOW,
         "EndTime": NOW,
         "Period": 300,
@@ -153,8 +180,12 @@ def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None
         ]
         discovery.add_response("list_services", pages[0], asked)
         discovery.add_response("list_services", pages[1], {**asked, "NextToken": "more"})
-        assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)) == QuotaUsage(2000, 5)
-        discovery.add_response("list_services", {"Services": [{"Id": "a", "InstanceCount": 2}, {"Id": "b"}]}, asked)
+        assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)) == QuotaUsage(
+            2000, 5
+        )
+        discovery.add_response(
+            "list_services", {"Services": [{"Id": "a", "InstanceCount": 2}, {"Id": "b"}]}, asked
+        )
         assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)).used is None
 
 
@@ -163,21 +194,29 @@ def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients
     with Stubber(clients.route53) as stub:
         said = {"Limit": {"Type": "MAX_RRSETS_BY_ZONE", "Value": 10_000}, "Count": 42}
         stub.add_response("get_hosted_zone_limit", said, asked)
-        assert usage(clients, Quota.RECORDS, CountedResources(None, None, "Z1")) == QuotaUsage(10_000, 42)
+        assert usage(clients, Quota.RECORDS, CountedResources(None, None, "Z1")) == QuotaUsage(
+            10_000, 42
+        )
         stub.add_client_error("get_hosted_zone_limit", "AccessDenied", "no", http_status_code=403)
         found = usage(clients, Quota.RECORDS, CountedResources(None, None, "Z1"))
     assert found == QuotaUsage(None, None, "AccessDenied")
 
 
-def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(clients: QuotaClients) -> None:
+def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(
+    clients: QuotaClients,
+) -> None:
     clients.ecs.create_cluster(clusterName="one")
     with Stubber(clients.quotas) as stub:
-        stub.add_client_error("get_service_quota", "AccessDeniedException", "not authorized", http_status_code=400)
+        stub.add_client_error(
+            "get_service_quota", "AccessDeniedException", "not authorized", http_status_code=400
+        )
         with capture_logs() as logged:
             found = AwsQuotas(clients, NOTHING, lambda: NOW).usages()
         stub.assert_no_pending_responses()
     assert {u.limit for u in found.values()} == {None}
-    assert {u.problem for quota, u in found.items() if quota is not Quota.RECORDS} == {"AccessDeniedException"}
+    assert {u.problem for quota, u in found.items() if quota is not Quota.RECORDS} == {
+        "AccessDeniedException"
+    }
     whole = "could not look up the quota fargate L-3032A538: AccessDeniedException: not authorized"
     assert [line["log_level"] for line in logged if line["reason"] == whole] == ["debug"]
     assert found[Quota.CLUSTERS].used == 1
@@ -187,7 +226,10 @@ def test_one_that_is_not_aws_is_said_in_words(clients: QuotaClients) -> None:
     """There is no code of AWS's then."""
     with Stubber(clients.quotas) as stub:
         stub.add_response("list_service_quotas", {"Quotas": []})
-        assert usage(clients, Quota.ACCESS_POINTS).problem == "Service Quotas lists no access points of elasticfilesystem"
+        assert (
+            usage(clients, Quota.ACCESS_POINTS).problem
+            == "Service Quotas lists no access points of elasticfilesystem"
+        )
 
 
 def test_the_emulator_is_told_from_aws_by_what_it_does_not_say(clients: QuotaClients) -> None:

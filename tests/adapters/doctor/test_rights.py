@@ -25,12 +25,16 @@ ROLE = {
     }
 }
 STATES = Permission(("s3:GetObject", "s3:PutObject"), "arn:aws:s3:::states/x", allowed=True)
-TABLE = Permission(("dynamodb:UpdateItem",), "arn:aws:dynamodb:eu-central-1:123456789012:table/t", allowed=False)
+TABLE = Permission(
+    ("dynamodb:UpdateItem",), "arn:aws:dynamodb:eu-central-1:123456789012:table/t", allowed=False
+)
 
 
 @pytest.fixture
 def iam() -> "IAMClient":
-    return boto3.client("iam", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test")
+    return boto3.client(
+        "iam", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
 
 
 @pytest.fixture
@@ -61,14 +65,22 @@ def said(resource: str, marker: str | None = None, **decisions: str) -> dict[str
         }
         for action, decision in decisions.items()
     ]
-    return {"EvaluationResults": results, "IsTruncated": marker is not None, **({"Marker": marker} if marker else {})}
+    return {
+        "EvaluationResults": results,
+        "IsTruncated": marker is not None,
+        **({"Marker": marker} if marker else {}),
+    }
 
 
 def test_each_action_on_each_resource_is_judged(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_response("get_role", ROLE, {"RoleName": "gromit-sow"})
     answer = said(STATES.resource, s3__GetObject="allowed", s3__PutObject="implicitDeny")
     stub.add_response("simulate_principal_policy", answer, asked(STATES))
-    stub.add_response("simulate_principal_policy", said(TABLE.resource, dynamodb__UpdateItem="explicitDeny"), asked(TABLE))
+    stub.add_response(
+        "simulate_principal_policy",
+        said(TABLE.resource, dynamodb__UpdateItem="explicitDeny"),
+        asked(TABLE),
+    )
     assert simulate(iam, ARN, [STATES, TABLE]) == {
         ("s3:GetObject", STATES.resource): True,
         ("s3:PutObject", STATES.resource): False,
@@ -78,10 +90,16 @@ def test_each_action_on_each_resource_is_judged(iam: "IAMClient", stub: Stubber)
 
 def test_an_answer_of_several_pages_is_read_whole(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_response("get_role", ROLE)
-    stub.add_response("simulate_principal_policy", said(STATES.resource, "more", s3__GetObject="allowed"), asked(STATES))
+    stub.add_response(
+        "simulate_principal_policy",
+        said(STATES.resource, "more", s3__GetObject="allowed"),
+        asked(STATES),
+    )
     last = said(STATES.resource, s3__PutObject="allowed")
     stub.add_response("simulate_principal_policy", last, asked(STATES, Marker="more"))
-    assert simulate(iam, "gromit-sow", [STATES]) == {(a, STATES.resource): True for a in STATES.actions}
+    assert simulate(iam, "gromit-sow", [STATES]) == {
+        (a, STATES.resource): True for a in STATES.actions
+    }
 
 
 def test_a_role_that_is_not_there_is_none(iam: "IAMClient", stub: Stubber) -> None:
@@ -91,6 +109,8 @@ def test_a_role_that_is_not_there_is_none(iam: "IAMClient", stub: Stubber) -> No
 
 def test_without_the_right_to_ask_it_says_so(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_response("get_role", ROLE)
-    stub.add_client_error("simulate_principal_policy", "AccessDenied", "not authorized", http_status_code=403)
+    stub.add_client_error(
+        "simulate_principal_policy", "AccessDenied", "not authorized", http_status_code=403
+    )
     with pytest.raises(Denied, match="ask what role gromit-sow may do"):
         simulate(iam, "gromit-sow", [STATES])

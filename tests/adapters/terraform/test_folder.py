@@ -54,19 +54,25 @@ def inputs(name: str) -> str:
     return json.dumps({"name": name})
 
 
-def test_the_template_is_the_stack_with_the_overlay_over_it(work: Path, stack: Path, tmp_path: Path) -> None:
+def test_the_template_is_the_stack_with_the_overlay_over_it(
+    work: Path, stack: Path, tmp_path: Path
+) -> None:
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     (overlay / "endpoints_override.tf").write_text("# endpoints")
     (overlay / "notes.txt").write_text("not terraform's")
     run = opened(work, stack, overlay)
-    files = {str(path.relative_to(run.template)) for path in run.template.rglob("*") if path.is_file()}
+    files = {
+        str(path.relative_to(run.template)) for path in run.template.rglob("*") if path.is_file()
+    }
     assert files == {"main.tf", "modules/part/main.tf", "endpoints_override.tf"}
     assert run.cli_config.read_text() == "# config"
     run.close()
 
 
-def test_an_overlay_that_is_not_there_is_a_wrong_setting(work: Path, stack: Path, tmp_path: Path) -> None:
+def test_an_overlay_that_is_not_there_is_a_wrong_setting(
+    work: Path, stack: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=r"terraform\.overlay"):
         opened(work, stack, tmp_path / "none")
     assert not work.exists()
@@ -95,7 +101,9 @@ def test_an_unsaved_state_is_brought_to_safety(work: Path, stack: Path) -> None:
     run.close()
 
 
-def test_an_unsaved_state_that_cannot_be_brought_to_safety_stays_and_is_tried_again(work: Path, stack: Path) -> None:
+def test_an_unsaved_state_that_cannot_be_brought_to_safety_stays_and_is_tried_again(
+    work: Path, stack: Path
+) -> None:
     run = opened(work, stack)
     with run.environment(inputs("one")) as folder:
         unsaved = folder.path / "errored.tfstate"
@@ -170,7 +178,9 @@ def struck(work: Path, stack: Path, number: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", STRUCK, str(work), str(stack), number])
 
 
-def test_what_a_worker_left_that_was_killed_before_it_had_locked_it_is_swept(work: Path, stack: Path) -> None:
+def test_what_a_worker_left_that_was_killed_before_it_had_locked_it_is_swept(
+    work: Path, stack: Path
+) -> None:
     with struck(work, stack, "SIGKILL") as worker:
         assert worker.wait(60) == -signal.SIGKILL
     assert len(list(work.iterdir())) == 1
@@ -188,7 +198,9 @@ def test_a_run_that_is_just_being_made_is_not_swept(work: Path, stack: Path) -> 
         assert worker.wait(60) == 0
 
 
-def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_a_copy(work: Path, stack: Path) -> None:
+def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_a_copy(
+    work: Path, stack: Path
+) -> None:
     run = opened(work, stack)
     run.keep_backend("secret_key = x")
     (file,) = run.path.glob("*.tfbackend")
@@ -238,21 +250,30 @@ def test_an_environment_that_cannot_be_filled_leaves_nothing(work: Path, stack: 
 
 def test_the_disk_is_looked_at(work: Path, stack: Path) -> None:
     run = opened(work, stack)
-    assert run.free_bytes() == pytest.approx(os.statvfs(work).f_bavail * os.statvfs(work).f_frsize, rel=0.5)
+    assert run.free_bytes() == pytest.approx(
+        os.statvfs(work).f_bavail * os.statvfs(work).f_frsize, rel=0.5
+    )
     run.close()
 
 
-def test_a_stack_of_which_a_file_is_gone_is_not_run_as_if_it_were_whole(work: Path, stack: Path) -> None:
+def test_a_stack_of_which_a_file_is_gone_is_not_run_as_if_it_were_whole(
+    work: Path, stack: Path
+) -> None:
     run = opened(work, stack)
     (run.template / "modules" / "part" / "main.tf").unlink()
-    with pytest.raises(Temporary, match=r"modules/part/main\.tf of the stack is gone") as refused, run.environment("{}"):
+    with (
+        pytest.raises(Temporary, match=r"modules/part/main\.tf of the stack is gone") as refused,
+        run.environment("{}"),
+    ):
         pass
     assert "terraform.work" in str(refused.value.hint)
     assert not list(run.path.glob("env-*"))
     run.close()
 
 
-@pytest.mark.parametrize("part", ["template/main.tf", "terraform.rc", "lock", "template/modules/part"])
+@pytest.mark.parametrize(
+    "part", ["template/main.tf", "terraform.rc", "lock", "template/modules/part"]
+)
 def test_a_run_knows_whether_all_of_its_folder_is_there(work: Path, stack: Path, part: str) -> None:
     run = opened(work, stack)
     parts = run.parts()

@@ -11,7 +11,14 @@ from threading import Event, Thread
 import pytest
 
 from gromit.adapters.terraform import child as terraform_child
-from gromit.adapters.terraform.process import EMBEDDED, ProcessResult, ProcessSpec, StopPolicy, run_interactive, run_process
+from gromit.adapters.terraform.process import (
+    EMBEDDED,
+    ProcessResult,
+    ProcessSpec,
+    StopPolicy,
+    run_interactive,
+    run_process,
+)
 from gromit.errors import BackendError
 from tests.waiting import wait_for
 
@@ -30,13 +37,21 @@ def held(tmp_path: Path) -> Iterator[int]:
 def shell(tmp_path: Path, held: int) -> Callable[..., ProcessSpec]:
     def launch(script: str, **environ: str) -> ProcessSpec:
         environment = {"PATH": os.environ["PATH"], **environ}
-        return ProcessSpec(program=SHELL, arguments=("-c", script), environment=environment, folder=tmp_path, keep_open=held)
+        return ProcessSpec(
+            program=SHELL,
+            arguments=("-c", script),
+            environment=environment,
+            folder=tmp_path,
+            keep_open=held,
+        )
 
     return launch
 
 
 def leash(**limits: float) -> StopPolicy:
-    return StopPolicy(interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits})
+    return StopPolicy(
+        interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits}
+    )
 
 
 def ran(launch: ProcessSpec, limits: StopPolicy | None = None) -> tuple[ProcessResult, list[str]]:
@@ -61,7 +76,9 @@ def test_lines_come_while_it_runs(shell: Callable[..., ProcessSpec], tmp_path: P
         lines.append(line)
         (tmp_path / line).touch()
 
-    ended = run_process(shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), leash(), take)
+    ended = run_process(
+        shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), leash(), take
+    )
     assert (ended.code, lines) == (0, ["first", "second"])
 
 
@@ -85,9 +102,15 @@ def test_it_reads_nothing_and_leads_a_session_of_its_own(shell: Callable[..., Pr
     assert lines[0] == lines[1]
 
 
-def test_it_holds_the_descriptor_open_while_it_lives(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
+def test_it_holds_the_descriptor_open_while_it_lives(
+    shell: Callable[..., ProcessSpec], tmp_path: Path
+) -> None:
     seen: list[bool] = []
-    run_process(shell("echo $$; sleep 0.2"), leash(), lambda line: seen.append(has_open(int(line), tmp_path / "lock")))
+    run_process(
+        shell("echo $$; sleep 0.2"),
+        leash(),
+        lambda line: seen.append(has_open(int(line), tmp_path / "lock")),
+    )
     assert seen == [True]
 
 
@@ -98,32 +121,47 @@ def test_an_interrupted_one_gets_its_grace(shell: Callable[..., ProcessSpec]) ->
         lines.append(line)
         limits.interrupted.set()
 
-    ended = run_process(shell("trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), limits, take)
+    ended = run_process(
+        shell("trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"),
+        limits,
+        take,
+    )
     assert lines == ["ready", "saved"]
     assert ended == ProcessResult(0, "", "interrupt")
 
 
 def test_one_that_takes_too_long_is_interrupted(shell: Callable[..., ProcessSpec]) -> None:
-    ended, lines = ran(shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5))
+    ended, lines = ran(
+        shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5)
+    )
     assert lines == ["saved"]
     assert ended == ProcessResult(1, "", "timeout")
 
 
-def test_the_second_interrupt_ends_one_that_takes_its_time(shell: Callable[..., ProcessSpec]) -> None:
-    script = "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && exit 1' INT; while :; do sleep 0.05; done"
+def test_the_second_interrupt_ends_one_that_takes_its_time(
+    shell: Callable[..., ProcessSpec],
+) -> None:
+    script = (
+        "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && exit 1' INT; while :; do sleep 0.05; done"
+    )
     ended, lines = ran(shell(script), leash(timeout_s=0.5, grace_s=0.3, last_s=20.0))
     assert lines == ["1", "2"]
     assert ended.code == 1
 
 
 def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., ProcessSpec]) -> None:
-    ended, _ = ran(shell("trap '' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5, grace_s=0.3))
+    ended, _ = ran(
+        shell("trap '' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5, grace_s=0.3)
+    )
     assert ended == ProcessResult(-signal.SIGKILL, "", "timeout")
 
 
 def test_nothing_of_its_group_is_left(shell: Callable[..., ProcessSpec]) -> None:
     _, lines = ran(shell("sleep 60 & echo $!"))
-    wait_for("the end of what it started", lambda: not Path(f"/proc/{lines[0]}/cmdline").exists() or is_zombie(lines[0]))
+    wait_for(
+        "the end of what it started",
+        lambda: not Path(f"/proc/{lines[0]}/cmdline").exists() or is_zombie(lines[0]),
+    )
 
 
 def is_zombie(pid: str) -> bool:
@@ -133,16 +171,26 @@ def is_zombie(pid: str) -> bool:
         return True
 
 
-def test_a_listener_that_fails_does_not_cost_the_state(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
+def test_a_listener_that_fails_does_not_cost_the_state(
+    shell: Callable[..., ProcessSpec], tmp_path: Path
+) -> None:
     def fail(line: str) -> None:
         raise ValueError(line)
 
     with pytest.raises(ValueError, match="ready"):
-        run_process(shell("trap 'echo more; touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"), leash(), fail)
+        run_process(
+            shell(
+                "trap 'echo more; touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"
+            ),
+            leash(),
+            fail,
+        )
     assert (tmp_path / "saved").exists()
 
 
-def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(shell: Callable[..., ProcessSpec], tmp_path: Path) -> None:
+def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
+    shell: Callable[..., ProcessSpec], tmp_path: Path
+) -> None:
     """As one does that a shell has put in the background; and threads may block signals."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     ended: list[ProcessResult] = []
@@ -166,25 +214,43 @@ def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
     """It asks for its parent after it has asked for the signal at the parent's death, so that no moment is left between."""
     script = str(Path(terraform_child.__file__))
     another = os.getppid()
-    argv = [sys.executable, "-I", script, str(another), SHELL, "-c", f"touch {tmp_path / 'started'}"]
+    argv = [
+        sys.executable,
+        "-I",
+        script,
+        str(another),
+        SHELL,
+        "-c",
+        f"touch {tmp_path / 'started'}",
+    ]
     done = subprocess.run(argv, check=False, timeout=60)
     assert done.returncode == terraform_child.ORPHANED
     assert not (tmp_path / "started").exists()
 
 
 def test_a_program_that_cannot_run_says_so(tmp_path: Path, held: int) -> None:
-    launch = ProcessSpec(program=str(tmp_path / "none"), arguments=(), environment={}, folder=tmp_path, keep_open=held)
+    launch = ProcessSpec(
+        program=str(tmp_path / "none"),
+        arguments=(),
+        environment={},
+        folder=tmp_path,
+        keep_open=held,
+    )
     ended, _ = ran(launch)
     assert ended.code == 1
     assert "No such file" in ended.stderr
 
 
 def test_a_folder_that_is_gone_is_an_error_of_ours(tmp_path: Path, held: int) -> None:
-    launch = ProcessSpec(program=EMBEDDED, arguments=(), environment={}, folder=tmp_path / "gone", keep_open=held)
+    launch = ProcessSpec(
+        program=EMBEDDED, arguments=(), environment={}, folder=tmp_path / "gone", keep_open=held
+    )
     with pytest.raises(BackendError, match="cannot start embedded"):
         ran(launch)
 
 
-def test_attached_it_writes_where_we_write(shell: Callable[..., ProcessSpec], capfd: pytest.CaptureFixture[str]) -> None:
+def test_attached_it_writes_where_we_write(
+    shell: Callable[..., ProcessSpec], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run_interactive(shell("echo for people; exit 7")) == 7
     assert capfd.readouterr().out == "for people\n"

@@ -58,7 +58,8 @@ def test_a_program_can_be_asked_for_by_name_and_by_path(install: Install, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("says", "why"), [("Terraform v1.5.7", "terraform 1.5.7: too old"), ("hello", "neither terraform nor OpenTofu")]
+    ("says", "why"),
+    [("Terraform v1.5.7", "terraform 1.5.7: too old"), ("hello", "neither terraform nor OpenTofu")],
 )
 def test_what_was_asked_for_must_do(install: Install, tmp_path: Path, says: str, why: str) -> None:
     install("terraform", says)
@@ -75,7 +76,9 @@ def test_what_was_asked_for_must_be_there(tmp_path: Path) -> None:
 
 def test_without_any_it_is_said_what_was_found(install: Install, tmp_path: Path) -> None:
     terraform = install("terraform", "Terraform v1.5.7")
-    with pytest.raises(ConfigError, match=f"no terraform that can be used: {terraform} is terraform 1.5.7: too old"):
+    with pytest.raises(
+        ConfigError, match=f"no terraform that can be used: {terraform} is terraform 1.5.7: too old"
+    ):
         choose_program("auto", str(tmp_path), ask, embedded="not_installed")
     with pytest.raises(ConfigError, match=r"no terraform that can be used$"):
         choose_program("embedded", "", ask, embedded="not_installed")

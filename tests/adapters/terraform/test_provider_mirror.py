@@ -8,7 +8,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from gromit.adapters.terraform.provider_mirror import ProviderBundle, ensure_unpacked, find_bundle, user_cache
+from gromit.adapters.terraform.provider_mirror import (
+    ProviderBundle,
+    ensure_unpacked,
+    find_bundle,
+    user_cache,
+)
 from gromit.errors import ConfigError
 
 PROGRAM = "terraform-provider-aws_v3.39.0_x5"
@@ -23,7 +28,9 @@ def bundle(tmp_path: Path) -> ProviderBundle:
     return ProviderBundle(archive, hashlib.sha256(archive.read_bytes()).hexdigest(), PROGRAM)
 
 
-def test_the_mirror_holds_the_program_where_terraform_looks(bundle: ProviderBundle, tmp_path: Path) -> None:
+def test_the_mirror_holds_the_program_where_terraform_looks(
+    bundle: ProviderBundle, tmp_path: Path
+) -> None:
     program = ensure_unpacked(bundle, tmp_path / "cache") / PLACE
     assert program.read_text() == "a program"
     assert os.access(program, os.X_OK)
@@ -51,13 +58,17 @@ def test_another_archive_is_refused(bundle: ProviderBundle, tmp_path: Path) -> N
     assert not (tmp_path / "cache").exists()
 
 
-def test_what_cannot_be_unpacked_is_said_with_a_remedy(bundle: ProviderBundle, tmp_path: Path) -> None:
+def test_what_cannot_be_unpacked_is_said_with_a_remedy(
+    bundle: ProviderBundle, tmp_path: Path
+) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(ConfigError, match=r"cannot unpack provider\.zip") as refused:
         ensure_unpacked(bundle, tmp_path / "cache")
     assert "terraform.mirror" in (refused.value.hint or "")
     with pytest.raises(ConfigError, match="cannot unpack"):
-        ensure_unpacked(ProviderBundle(bundle.archive, bundle.sha256, "another-program"), tmp_path / "other")
+        ensure_unpacked(
+            ProviderBundle(bundle.archive, bundle.sha256, "another-program"), tmp_path / "other"
+        )
 
 
 def test_the_installed_bundle_is_the_one_that_was_tested_with() -> None:

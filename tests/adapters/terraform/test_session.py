@@ -34,7 +34,11 @@ def session(tmp_path: Path) -> TerraformSession:
     for made in (stack, folder):
         made.mkdir()
     setup = TerraformConfig(
-        backend=Backend(bucket="states", region="eu-central-1", extra=(f"secret_key={SECRET}", "use_path_style=true")),
+        backend=Backend(
+            bucket="states",
+            region="eu-central-1",
+            extra=(f"secret_key={SECRET}", "use_path_style=true"),
+        ),
         cache=tmp_path / "cache",
         work=tmp_path / "a=b" / "work",
         command=str(program),
@@ -42,11 +46,18 @@ def session(tmp_path: Path) -> TerraformSession:
         stack=stack,
     )
     return TerraformSession(
-        setup, SessionDeps(environ={"PATH": "/usr/bin:/bin"}, mask=lambda text: text, rescue=lambda _name, _state: "")
+        setup,
+        SessionDeps(
+            environ={"PATH": "/usr/bin:/bin"},
+            mask=lambda text: text,
+            rescue=lambda _name, _state: "",
+        ),
     )
 
 
-def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: TerraformSession, tmp_path: Path) -> None:
+def test_the_backends_settings_reach_terraform_but_not_its_arguments(
+    session: TerraformSession, tmp_path: Path
+) -> None:
     with session.initialised():
         pass
     assert f'secret_key = "{SECRET}"' in (tmp_path / "seen" / "backend").read_text()
@@ -57,7 +68,9 @@ def test_the_backends_settings_reach_terraform_but_not_its_arguments(session: Te
     assert not list((tmp_path / "a=b" / "work").iterdir())
 
 
-def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: TerraformSession, tmp_path: Path) -> None:
+def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(
+    session: TerraformSession, tmp_path: Path
+) -> None:
     with session.opened() as ready, ready.folder.environment("{}") as folder:
         session.init(ready, folder.path, str(folder.path / ".terraform"), own_lock=True)
     assert SECRET in (tmp_path / "seen" / "backend").read_text()
@@ -65,9 +78,14 @@ def test_an_init_by_hand_in_an_environments_folder_is_given_them_too(session: Te
     session.close()
 
 
-def test_what_terraform_quotes_of_the_settings_is_masked(session: TerraformSession, tmp_path: Path) -> None:
+def test_what_terraform_quotes_of_the_settings_is_masked(
+    session: TerraformSession, tmp_path: Path
+) -> None:
     (tmp_path / "seen" / "refuse").touch()
-    with pytest.raises(TerraformFailed, match=r"secret_key = .\*\*\*") as failed, session.initialised():
+    with (
+        pytest.raises(TerraformFailed, match=r"secret_key = .\*\*\*") as failed,
+        session.initialised(),
+    ):
         pass
     assert SECRET not in failed.value.message
     session.close()

@@ -72,7 +72,9 @@ class Cloud:
         vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.91.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]["SubnetId"]
+            ec2.create_subnet(
+                VpcId=vpc, CidrBlock=f"10.91.{n}.0/24", AvailabilityZone=f"{REGION}{zone}"
+            )["Subnet"]["SubnetId"]
             for n, zone in enumerate("abab")
         ]
         discovery = self.client("servicediscovery")
@@ -84,16 +86,20 @@ class Cloud:
             public_subnets=tuple(subnets[:2]),
             private_subnets=tuple(subnets[2:]),
             namespace_id=namespace,
-            file_system_id=self.client("efs").create_file_system(CreationToken="config")["FileSystemId"],
-            execution_role_arn=self.client("iam").create_role(RoleName="execution", AssumeRolePolicyDocument=json.dumps(role))[
-                "Role"
-            ]["Arn"],
+            file_system_id=self.client("efs").create_file_system(CreationToken="config")[
+                "FileSystemId"
+            ],
+            execution_role_arn=self.client("iam").create_role(
+                RoleName="execution", AssumeRolePolicyDocument=json.dumps(role)
+            )["Role"]["Arn"],
             registry=f"123456789012.dkr.ecr.{REGION}.amazonaws.com",
             region=REGION,
         )
 
     def _session(self) -> boto3.Session:
-        return boto3.Session(aws_access_key_id="emulated", aws_secret_access_key=_KEY, region_name=REGION)
+        return boto3.Session(
+            aws_access_key_id="emulated", aws_secret_access_key=_KEY, region_name=REGION
+        )
 
 
 @contextmanager
@@ -101,12 +107,16 @@ def running_cloud() -> Iterator[Cloud]:
     """An emulator with a bucket for states, for the time of the block."""
     argv = [sys.executable, __file__]
     environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             cloud = Cloud(process.stdout.readline().strip())
-            cloud.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+            cloud.s3.create_bucket(
+                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
             yield cloud
         finally:
             process.stdin.close()

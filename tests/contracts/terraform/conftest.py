@@ -57,7 +57,12 @@ ENGINES = [
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest, cloud: Cloud, tmp_path_factory: pytest.TempPathFactory, cache: Path) -> World:
+def engine(
+    request: pytest.FixtureRequest,
+    cloud: Cloud,
+    tmp_path_factory: pytest.TempPathFactory,
+    cache: Path,
+) -> World:
     command, provider = request.param
     if command != "embedded" and shutil.which(command) is None:
         pytest.skip(f"there is no {command} on the PATH")

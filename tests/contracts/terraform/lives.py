@@ -66,10 +66,18 @@ def environments(world: World, platform: Platform) -> tuple[StackInput, StackInp
     )
     return (
         StackInput(
-            name=f"sg-{engine}", platform=platform, components={"tyk": full, "redis": component(public=False, cpu=512, memory=1024)}
+            name=f"sg-{engine}",
+            platform=platform,
+            components={"tyk": full, "redis": component(public=False, cpu=512, memory=1024)},
         ),
-        StackInput(name=f"x-{engine}", platform=platform, components={"y-web": component(public=False, port=None)}),
-        StackInput(name=f"x-{engine}-y", platform=platform, components={"web": component(port=3000)}),
+        StackInput(
+            name=f"x-{engine}",
+            platform=platform,
+            components={"y-web": component(public=False, port=None)},
+        ),
+        StackInput(
+            name=f"x-{engine}-y", platform=platform, components={"web": component(port=3000)}
+        ),
     )
 
 
@@ -80,20 +88,26 @@ def live(world: World, platform: Platform) -> Life:
     with world.runner() as runner, ThreadPoolExecutor(4) as pool:
         orphan = pool.submit(_orphan, world, platform)
         locks = {one.name: world.lock(one.name) for one in three}
-        outputs = pool.map(lambda one: runner.apply(one, locks[one.name], lambda _line: None), three)
+        outputs = pool.map(
+            lambda one: runner.apply(one, locks[one.name], lambda _line: None), three
+        )
         life.outputs = dict(zip(life.names, outputs, strict=True))
         life.made = {name: look(world, name) for name in life.names}
         life.locks_kept = all(_is_kept(world, lock) for lock in locks.values())
         for lock in locks.values():
             world.bucket().unlock(lock)
-        codes = pool.map(lambda one: runner.by_hand(one, ["plan", "-detailed-exitcode", "-no-color"]), three)
+        codes = pool.map(
+            lambda one: runner.by_hand(one, ["plan", "-detailed-exitcode", "-no-color"]), three
+        )
         life.second_plans = dict(zip(life.names, codes, strict=True))
         locks = {one.name: world.lock(one.name) for one in three}
         changed = replace(three[1], components={"y-web": _newer(three[1].components["y-web"])})
         life.change = runner.apply(changed, locks[changed.name], lambda _line: None)
         life.changed = {name: look(world, name) for name in life.names}
         nothing = [replace(one, components={}) for one in three]
-        list(pool.map(lambda one: runner.destroy(one, locks[one.name], lambda _line: None), nothing))
+        list(
+            pool.map(lambda one: runner.destroy(one, locks[one.name], lambda _line: None), nothing)
+        )
         life.gone = {name: look(world, name) for name in life.names}
         heads = {name: world.bucket().head(name) for name in life.names}
         life.left = {name: head.resources for name, head in heads.items() if head}
@@ -106,22 +120,37 @@ def look(world: World, environment: str) -> Sight:
     ecs, ec2, efs = (world.cloud.client(s) for s in ("ecs", "ec2", "efs"))
     clusters = ecs.describe_clusters(clusters=[environment])["clusters"]
     services: dict[str, Any] = {}
-    if [c for c in clusters if c["status"] == "ACTIVE"] and (arns := ecs.list_services(cluster=environment)["serviceArns"]):
-        found = ecs.describe_services(cluster=environment, services=arns, include=["TAGS"])["services"]
+    if [c for c in clusters if c["status"] == "ACTIVE"] and (
+        arns := ecs.list_services(cluster=environment)["serviceArns"]
+    ):
+        found = ecs.describe_services(cluster=environment, services=arns, include=["TAGS"])[
+            "services"
+        ]
         services = {s["serviceName"]: s for s in found if s["status"] == "ACTIVE"}
     definitions = {
-        name: ecs.describe_task_definition(taskDefinition=s["taskDefinition"])["taskDefinition"] for name, s in services.items()
+        name: ecs.describe_task_definition(taskDefinition=s["taskDefinition"])["taskDefinition"]
+        for name, s in services.items()
     }
-    groups = ec2.describe_security_groups(Filters=[{"Name": "tag:env", "Values": [environment]}])["SecurityGroups"]
-    points = [p for p in efs.describe_access_points()["AccessPoints"] if p["RootDirectory"]["Path"].startswith(f"/{environment}/")]
+    groups = ec2.describe_security_groups(Filters=[{"Name": "tag:env", "Values": [environment]}])[
+        "SecurityGroups"
+    ]
+    points = [
+        p
+        for p in efs.describe_access_points()["AccessPoints"]
+        if p["RootDirectory"]["Path"].startswith(f"/{environment}/")
+    ]
     discovered = world.cloud.client("servicediscovery").list_services()["Services"]
-    logs = world.cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/gromit/{environment}")["logGroups"]
+    logs = world.cloud.client("logs").describe_log_groups(
+        logGroupNamePrefix=f"/gromit/{environment}"
+    )["logGroups"]
     return Sight(
         services=services,
         definitions=definitions,
         leftovers=tuple(AwsOrphanFinder(ecs, ec2).find(environment)),
         groups={g["GroupName"]: g for g in groups},
-        log_groups=tuple(g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"),
+        log_groups=tuple(
+            g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"
+        ),
         access_points={p["RootDirectory"]["Path"]: p for p in points},
         discovery={s["Name"]: s for s in discovered if s["Name"].endswith(f".{environment}")},
     )
@@ -138,7 +167,9 @@ def _newer(given: ComponentInput) -> ComponentInput:
 
 def _orphan(world: World, platform: Platform) -> tuple[int, int]:
     """Kill a worker in the middle of an apply with the real provider, and wait for what becomes of its terraform."""
-    stack = StackInput(name=f"orphan-{world.folder.name}", platform=platform, components={"redis": component()})
+    stack = StackInput(
+        name=f"orphan-{world.folder.name}", platform=platform, components={"redis": component()}
+    )
     with world.spawn("apply", DEVENV, stack) as worker:
         assert worker.stdout is not None
         lock_id = worker.stdout.readline().strip()

@@ -22,7 +22,9 @@ def test_new_workspaces_are_applied_under_our_lock(life: Life) -> None:
 
 def test_the_output_names_the_task_definition_that_each_service_runs(life: Life) -> None:
     for name, sight in life.made.items():
-        assert life.outputs[name].task_definitions == {c: s["taskDefinition"] for c, s in sight.services.items()}
+        assert life.outputs[name].task_definitions == {
+            c: s["taskDefinition"] for c, s in sight.services.items()
+        }
     assert {name: set(sight.services) for name, sight in life.made.items()} == {
         life.names[0]: {"tyk", "redis"},
         life.names[1]: {"y-web"},
@@ -47,7 +49,15 @@ def test_a_change_of_one_environment_does_not_touch_the_others(life: Life) -> No
 
 
 def test_after_destroy_nothing_is_left(life: Life) -> None:
-    nothing = Sight(services={}, definitions={}, leftovers=(), groups={}, log_groups=(), access_points={}, discovery={})
+    nothing = Sight(
+        services={},
+        definitions={},
+        leftovers=(),
+        groups={},
+        log_groups=(),
+        access_points={},
+        discovery={},
+    )
     for sight in life.gone.values():
         assert sight == nothing
 
@@ -55,7 +65,11 @@ def test_after_destroy_nothing_is_left(life: Life) -> None:
 def test_what_the_stack_makes_is_found_as_a_leftover(life: Life) -> None:
     for name, sight in life.made.items():
         groups = {f"security group {g['GroupId']}" for g in sight.groups.values()}
-        assert set(sight.leftovers) == {f"cluster {name}", *(f"service {c}" for c in sight.services), *groups}
+        assert set(sight.leftovers) == {
+            f"cluster {name}",
+            *(f"service {c}" for c in sight.services),
+            *groups,
+        }
     assert life.left == dict.fromkeys(life.names, 0)
 
 
@@ -67,18 +81,28 @@ def test_what_a_killed_workers_terraform_had_made_is_in_its_state(life: Life) ->
 def test_names_cannot_collide_or_be_refused(life: Life) -> None:
     first, second, third = life.names
     families = [d["family"] for sight in life.made.values() for d in sight.definitions.values()]
-    assert sorted(families) == sorted([f"{first}--tyk", f"{first}--redis", f"{second}--y-web", f"{third}--web"])
-    assert {group for sight in life.made.values() for group in sight.groups} == {f"gromit--{family}" for family in families}
-    assert [sight.log_groups for sight in life.made.values()] == [(f"/gromit/{name}",) for name in life.names]
+    assert sorted(families) == sorted(
+        [f"{first}--tyk", f"{first}--redis", f"{second}--y-web", f"{third}--web"]
+    )
+    assert {group for sight in life.made.values() for group in sight.groups} == {
+        f"gromit--{family}" for family in families
+    }
+    assert [sight.log_groups for sight in life.made.values()] == [
+        (f"/gromit/{name}",) for name in life.names
+    ]
     assert {name for sight in life.made.values() for name in sight.discovery} == {
         f"tyk.{first}", f"redis.{first}", f"y-web.{second}", f"web.{third}",
     }  # fmt: skip
 
 
-def test_public_components_are_open_on_their_port_and_all_else_inside_the_vpc_alone(life: Life, platform: Platform) -> None:
+def test_public_components_are_open_on_their_port_and_all_else_inside_the_vpc_alone(
+    life: Life, platform: Platform
+) -> None:
     def ways_in(environment: str, component: str) -> list[tuple[int, list[str]]]:
         group = life.made[environment].groups[f"gromit--{environment}--{component}"]
-        return [(p["FromPort"], [r["CidrIp"] for r in p["IpRanges"]]) for p in group["IpPermissions"]]
+        return [
+            (p["FromPort"], [r["CidrIp"] for r in p["IpRanges"]]) for p in group["IpPermissions"]
+        ]
 
     first, second, third = life.names
     assert ways_in(first, "tyk") == [(8181, ["0.0.0.0/0"])]
@@ -93,14 +117,22 @@ def test_only_public_components_get_a_public_address(life: Life, platform: Platf
         network = service["networkConfiguration"]["awsvpcConfiguration"]
         is_public = name in {"tyk", "web"}
         assert network["assignPublicIp"] == ("ENABLED" if is_public else "DISABLED")
-        assert sorted(network["subnets"]) == sorted(platform.public_subnets if is_public else platform.private_subnets)
+        assert sorted(network["subnets"]) == sorted(
+            platform.public_subnets if is_public else platform.private_subnets
+        )
 
 
 def test_everything_says_what_it_is_part_of(life: Life) -> None:
     first = life.names[0]
-    service, point = life.made[first].services["tyk"], life.made[first].access_points[f"/{first}/tyk"]
+    service, point = (
+        life.made[first].services["tyk"],
+        life.made[first].access_points[f"/{first}/tyk"],
+    )
     group = life.made[first].groups[f"gromit--{first}--tyk"]
-    for tags in (service["tags"], [{k.lower(): v for k, v in t.items()} for t in [*point["Tags"], *group["Tags"]]]):
+    for tags in (
+        service["tags"],
+        [{k.lower(): v for k, v in t.items()} for t in [*point["Tags"], *group["Tags"]]],
+    ):
         named = {t["key"]: t["value"] for t in tags}
         assert (named["env"], named["managed"], named["component"]) == (first, "gromit", "tyk")
     assert service["enableECSManagedTags"] is True
@@ -113,7 +145,11 @@ def test_a_container_is_what_was_asked_for(life: Life) -> None:
     (container,) = definition["containerDefinitions"]
     assert container["image"].endswith(f"/tyk@{DIGEST}")
     assert container["command"] == ["--conf", "/conf/tyk.conf"]
-    assert {e["name"]: e["value"] for e in container["environment"]} == {"A": "1", "B": "2", "QUOTED": 'say "hi" ${now}'}
+    assert {e["name"]: e["value"] for e in container["environment"]} == {
+        "A": "1",
+        "B": "2",
+        "QUOTED": 'say "hi" ${now}',
+    }
     assert container["secrets"] == [{"name": "LICENCE", "valueFrom": SECRET}]
     assert container["dockerLabels"] == {"gromit.digest": DIGEST, "gromit.config": "abc"}
     assert container["logConfiguration"]["options"]["awslogs-group"] == f"/gromit/{first}"
@@ -131,7 +167,10 @@ def test_a_component_sees_its_own_config_and_cannot_write_it(life: Life) -> None
     ]
     assert list(points) == [f"/{first}/tyk"]
     point = points[f"/{first}/tyk"]
-    assert volume["efsVolumeConfiguration"]["authorizationConfig"]["accessPointId"] == point["AccessPointId"]
+    assert (
+        volume["efsVolumeConfiguration"]["authorizationConfig"]["accessPointId"]
+        == point["AccessPointId"]
+    )
     assert volume["efsVolumeConfiguration"]["transitEncryption"] == "ENABLED"
     assert point["PosixUser"]["Uid"] == 65534
     assert life.made[first].definitions["redis"]["volumes"] == []

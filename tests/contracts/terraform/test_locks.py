@@ -61,7 +61,10 @@ def test_a_person_is_kept_out_by_our_lock_and_told_whose_it_is(
         if not is_new:
             runner.apply(bare(name), lock, lambda _line: None)
         before = world.bucket().head(name)
-        assert runner.by_hand(bare(name, "quick", "more"), ["apply", "-auto-approve", "-no-color"]) == 1
+        assert (
+            runner.by_hand(bare(name, "quick", "more"), ["apply", "-auto-approve", "-no-color"])
+            == 1
+        )
     said = capfd.readouterr().err
     assert "failed to lock s3 state" in said if is_new else "Error acquiring the state lock" in said
     assert lock.id in said
@@ -74,7 +77,15 @@ def test_a_person_is_kept_out_by_our_lock_and_told_whose_it_is(
 def person(world: World) -> Iterator[tuple[StackInput, subprocess.Popen[str]]]:
     """Somebody whose `terraform apply` waits for a yes."""
     environment = bare("by-hand")
-    with world.spawn("hand", BARE, environment, "apply", "-no-color", stdin=subprocess.PIPE, start_new_session=True) as process:
+    with world.spawn(
+        "hand",
+        BARE,
+        environment,
+        "apply",
+        "-no-color",
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
         try:
             wait_for("a person's lock", lambda: operation(world, "by-hand") == "OperationTypeApply")
             yield environment, process
@@ -98,13 +109,21 @@ def test_we_are_kept_out_by_a_person_whose_lock_is_never_judged_dead(
     said, _ = process.communicate("yes\n", timeout=60)
     assert process.returncode == 0, said
     assert "Apply complete!" in said
-    assert isinstance(world.bucket().lock(environment.name, ProcessOwnerWatch().me(), "apply"), Lock)
+    assert isinstance(
+        world.bucket().lock(environment.name, ProcessOwnerWatch().me(), "apply"), Lock
+    )
     assert len(managed(world.state(environment.name))) == 2
-    world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key=f"env:/{environment.name}/devenv.tflock")
-    world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key=f"env:/{environment.name}/devenv")
+    world.cloud.s3.delete_object(
+        Bucket="terraform-state-dev", Key=f"env:/{environment.name}/devenv.tflock"
+    )
+    world.cloud.s3.delete_object(
+        Bucket="terraform-state-dev", Key=f"env:/{environment.name}/devenv"
+    )
 
 
-def test_a_person_who_changes_his_mind_leaves_no_lock(world: World, person: tuple[StackInput, subprocess.Popen[str]]) -> None:
+def test_a_person_who_changes_his_mind_leaves_no_lock(
+    world: World, person: tuple[StackInput, subprocess.Popen[str]]
+) -> None:
     environment, process = person
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does to the terminal's foreground group
     said, _ = process.communicate(timeout=60)

@@ -35,14 +35,20 @@ def test_what_somebody_has_set_for_terraform_changes_nothing(world: World) -> No
     assert {"TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_VAR_name"} <= world.cloud.environ.keys()
     with world.runner(BARE) as runner:
         runner.apply(bare("named"), world.lock("named"), lambda _line: None)
-    inputs = [r["instances"][0]["attributes"]["input"]["value"] for r in world.state("named")["resources"] if r["name"] == "first"]
+    inputs = [
+        r["instances"][0]["attributes"]["input"]["value"]
+        for r in world.state("named")["resources"]
+        if r["name"] == "first"
+    ]
     assert inputs == ["named"]
 
 
 def test_many_environments_at_once_keep_to_themselves(world: World) -> None:
     names = [f"many-{n}" for n in range(8)]
     with world.runner(BARE) as runner, ThreadPoolExecutor(8) as pool:
-        outputs = list(pool.map(lambda n: runner.apply(bare(n, n), world.lock(n), lambda _line: None), names))
+        outputs = list(
+            pool.map(lambda n: runner.apply(bare(n, n), world.lock(n), lambda _line: None), names)
+        )
         assert [list(output.task_definitions) for output in outputs] == [[name] for name in names]
         runs = list((world.folder / "work").iterdir())
         assert len(runs) == 1, "one folder, and so one init, for all"
@@ -50,7 +56,9 @@ def test_many_environments_at_once_keep_to_themselves(world: World) -> None:
     assert len({world.state(name)["lineage"] for name in names}) == 8
 
 
-@pytest.mark.parametrize("part", [".", "template", "template/main.tf", "data", "data/terraform.tfstate"])
+@pytest.mark.parametrize(
+    "part", [".", "template", "template/main.tf", "data", "data/terraform.tfstate"]
+)
 def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_anew(world: World, part: str) -> None:
     """As by what removes old temporary files."""
     name = f"again-{sum(part.encode())}"
@@ -59,7 +67,9 @@ def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_anew(world: World, 
         runner.apply(bare(name), lock, lambda _line: None)
         (before,) = (world.folder / "work").iterdir()
         remove(before / part)
-        assert list(runner.apply(bare(name, "quick", "more"), lock, lambda _line: None).task_definitions) == ["more", "quick"]
+        assert list(
+            runner.apply(bare(name, "quick", "more"), lock, lambda _line: None).task_definitions
+        ) == ["more", "quick"]
         (after,) = (world.folder / "work").iterdir()
         assert after != before
         runner.apply(bare(name), lock, lambda _line: None)
@@ -67,7 +77,9 @@ def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_anew(world: World, 
     assert list((world.folder / "work").iterdir()) == []
 
 
-def test_an_environment_that_runs_keeps_its_folder_while_another_one_is_prepared(world: World) -> None:
+def test_an_environment_that_runs_keeps_its_folder_while_another_one_is_prepared(
+    world: World,
+) -> None:
     first, second, work = world.lock("under-way"), world.lock("follows"), world.folder / "work"
     folders = list[Path]()
 
@@ -82,7 +94,9 @@ def test_an_environment_that_runs_keeps_its_folder_while_another_one_is_prepared
         assert [folder.name for folder in own.glob("env-*")], "terraform is in it"
 
     with world.runner(BARE) as runner:
-        assert list(runner.apply(bare("under-way", "quick"), first, take_apart).task_definitions) == ["quick"]
+        assert list(
+            runner.apply(bare("under-way", "quick"), first, take_apart).task_definitions
+        ) == ["quick"]
         assert len(folders) == 2
         assert list(work.iterdir()) == [folders[1]], "the last one to run in it has removed it"
         runner.apply(bare("follows", "quick", "more"), second, lambda _line: None)
@@ -102,10 +116,15 @@ def test_a_failure_is_told_with_its_address_and_without_secrets(world: World) ->
     lines: list[str] = []
     with world.runner(BARE) as runner, pytest.raises(TerraformFailed) as failed:
         runner.apply(bare("failing", "bad"), world.lock("failing"), lines.append)
-    assert failed.value.message.startswith("terraform apply of failing: local-exec provisioner error")
+    assert failed.value.message.startswith(
+        "terraform apply of failing: local-exec provisioner error"
+    )
     assert 'terraform_data.component["bad"]' in failed.value.message
     assert "AKIAABCDEFGHIJKLMNOP" not in failed.value.message + "".join(lines)
-    assert managed(world.state("failing")) == ["terraform_data.component", "terraform_data.first"], "a partly made one is known"
+    assert managed(world.state("failing")) == [
+        "terraform_data.component",
+        "terraform_data.first",
+    ], "a partly made one is known"
 
 
 def test_the_secrets_that_terraform_is_given_are_never_told(world: World) -> None:
@@ -116,12 +135,21 @@ def test_the_secrets_that_terraform_is_given_are_never_told(world: World) -> Non
     assert world.cloud.environ["AWS_SECRET_ACCESS_KEY"] not in failed.value.message + "".join(lines)
 
 
-def test_a_stack_that_gives_no_task_definitions_is_not_taken_for_applied(world: World, tmp_path: Path) -> None:
+def test_a_stack_that_gives_no_task_definitions_is_not_taken_for_applied(
+    world: World, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    text = (BARE / "main.tf").read_text().replace('output "task_definitions"', 'output "something_else"')
+    text = (
+        (BARE / "main.tf")
+        .read_text()
+        .replace('output "task_definitions"', 'output "something_else"')
+    )
     (other / "main.tf").write_text(text)
-    with world.runner(other) as runner, pytest.raises(BackendError, match="gave no task definitions"):
+    with (
+        world.runner(other) as runner,
+        pytest.raises(BackendError, match="gave no task definitions"),
+    ):
         runner.apply(bare("silent"), world.lock("silent"), lambda _line: None)
 
 
@@ -156,7 +184,9 @@ def test_destroy_empties_the_state_so_that_it_may_be_deleted(world: World) -> No
 def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
     """The bucket goes away in the middle; what terraform leaves behind then is brought to safety, and said."""
     bucket, kept = "goes-away", dict[str, bytes]()
-    world.cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    world.cloud.s3.create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
 
     def rescue(environment: str, state: bytes) -> str:
         kept[environment] = state
@@ -178,29 +208,46 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
             wait_for("the bucket to be gone", bucket_is_removed)
             removed.touch()
 
-    setup = world.setup(BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",)))
+    setup = world.setup(
+        BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",))
+    )
     outside = SessionDeps(environ=world.cloud.environ, mask=mask, rescue=rescue)
     until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
-    with Terraform(setup, outside) as runner, pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"):
+    with (
+        Terraform(setup, outside) as runner,
+        pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"),
+    ):
         runner.apply(until_removed, world.lock("unsaved"), remove_the_bucket)
-    assert managed(json.loads(kept["unsaved"])) == ["terraform_data.component", "terraform_data.first"]
+    assert managed(json.loads(kept["unsaved"])) == [
+        "terraform_data.component",
+        "terraform_data.first",
+    ]
     assert list((world.folder / "work").iterdir()) == []
 
 
-def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(world: World, tmp_path: Path) -> None:
+def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(
+    world: World, tmp_path: Path
+) -> None:
     old = tmp_path / "bin" / "terraform"
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho Terraform v1.5.7\n")
     old.chmod(0o755)
     environ = {**world.cloud.environ, "PATH": f"{old.parent}:{world.cloud.environ['PATH']}"}
     with world.runner(BARE, environ=environ, command="auto") as runner:
-        assert runner.apply(bare("passed-over"), world.lock("passed-over"), lambda _line: None).task_definitions
-    with world.runner(BARE, environ=environ, command="terraform") as runner, pytest.raises(ConfigError, match="too old"):
+        assert runner.apply(
+            bare("passed-over"), world.lock("passed-over"), lambda _line: None
+        ).task_definitions
+    with (
+        world.runner(BARE, environ=environ, command="terraform") as runner,
+        pytest.raises(ConfigError, match="too old"),
+    ):
         runner.by_hand(bare("passed-over"), ["version"])
     assert list((world.folder / "work").iterdir()) == []
 
 
-def test_the_embedded_provider_is_found_without_a_setting(world: World, embedded_mirror: Path) -> None:
+def test_the_embedded_provider_is_found_without_a_setting(
+    world: World, embedded_mirror: Path
+) -> None:
     """It is the mirror that the fixture has unpacked into the same cache."""
     with world.runner(BARE, mirror=None) as runner:
         runner.apply(bare("unset"), world.lock("unset"), lambda _line: None)
@@ -208,13 +255,20 @@ def test_the_embedded_provider_is_found_without_a_setting(world: World, embedded
         assert str(embedded_mirror) in config.read_text()
 
 
-def test_a_person_can_run_anything_on_an_environment(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_person_can_run_anything_on_an_environment(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
     lock = world.lock("shown")
     with world.runner(BARE) as runner:
         runner.apply(bare("shown"), lock, lambda _line: None)
         world.bucket().unlock(lock)
         assert runner.by_hand(bare("shown"), ["state", "list"]) == 0
         assert "terraform_data.first" in capfd.readouterr().out
-        assert runner.by_hand(bare("shown", "quick", "more"), ["plan", "-detailed-exitcode", "-no-color"]) == 2
+        assert (
+            runner.by_hand(
+                bare("shown", "quick", "more"), ["plan", "-detailed-exitcode", "-no-color"]
+            )
+            == 2
+        )
         assert "1 to add, 0 to change, 0 to destroy" in capfd.readouterr().out
         assert runner.by_hand(bare("shown"), ["nonsense"]) == 1

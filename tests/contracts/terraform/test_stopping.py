@@ -12,7 +12,16 @@ import pytest
 
 from gromit.adapters.owner_watch import ProcessOwnerWatch
 from gromit.errors import Suspended, Temporary, TerraformFailed
-from tests.contracts.terraform.worlds import BARE, World, bare, found_lock, kill, managed, terraform_of, under
+from tests.contracts.terraform.worlds import (
+    BARE,
+    World,
+    bare,
+    found_lock,
+    kill,
+    managed,
+    terraform_of,
+    under,
+)
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.terraform
@@ -39,7 +48,10 @@ def test_an_interrupted_worker_ends_soon_and_what_was_made_is_known(world: World
 
 def test_one_that_takes_too_long_is_stopped_and_may_be_tried_again(world: World) -> None:
     lock = world.lock("hanging")
-    with world.runner(BARE, timeout=timedelta(seconds=2)) as runner, pytest.raises(Temporary, match="took longer than 0:00:02"):
+    with (
+        world.runner(BARE, timeout=timedelta(seconds=2)) as runner,
+        pytest.raises(Temporary, match="took longer than 0:00:02"),
+    ):
         runner.apply(bare("hanging", "slow"), lock, lambda _line: None)
     assert under(lock.id) == []
     assert "terraform_data.first" in managed(world.state("hanging"))
@@ -76,7 +88,9 @@ def worker(world: World) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
             wait_for("the end of its terraform", lambda: not under(lock_id))
-            world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key="env:/orphaned/devenv.tflock")
+            world.cloud.s3.delete_object(
+                Bucket="terraform-state-dev", Key="env:/orphaned/devenv.tflock"
+            )
             world.cloud.s3.delete_object(Bucket="terraform-state-dev", Key="env:/orphaned/devenv")
 
 
@@ -109,10 +123,14 @@ def test_its_lock_is_taken_over_when_its_terraform_has_ended_and_not_before(
     assert lock is not None
     with world.runner(BARE) as runner:
         runner.apply(bare("orphaned"), lock, lambda _line: None)
-    assert list((world.folder / "work").iterdir()) == [], "what the killed worker left on disk is swept"
+    assert list((world.folder / "work").iterdir()) == [], (
+        "what the killed worker left on disk is swept"
+    )
 
 
-def test_without_the_id_of_a_lock_nothing_is_concluded(world: World, worker: tuple[subprocess.Popen[str], str]) -> None:
+def test_without_the_id_of_a_lock_nothing_is_concluded(
+    world: World, worker: tuple[subprocess.Popen[str], str]
+) -> None:
     process, _ = worker
     left = found_lock(world, "orphaned")
     kill(process)

@@ -16,10 +16,18 @@ def main(action: str, text: str) -> int:
     """Do it; the settings are JSON."""
     settings = json.loads(text)
     mirror = Path(settings["mirror"]) if settings["mirror"] else None
-    world = World(Cloud(settings["url"]), settings["command"], mirror, Path(settings["folder"]), Path(settings["cache"]))
+    world = World(
+        Cloud(settings["url"]),
+        settings["command"],
+        mirror,
+        Path(settings["folder"]),
+        Path(settings["cache"]),
+    )
     inputs = settings["inputs"]
     components = {name: ComponentInput(**given) for name, given in inputs["components"].items()}
-    environment = StackInput(name=inputs["name"], platform=Platform(**inputs["platform"]), components=components)
+    environment = StackInput(
+        name=inputs["name"], platform=Platform(**inputs["platform"]), components=components
+    )
     with world.runner(Path(settings["stack"])) as runner:
         if action == "hand":
             return runner.by_hand(environment, settings["arguments"])

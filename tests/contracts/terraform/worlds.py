@@ -68,7 +68,11 @@ class World:
     def bucket(self) -> S3StateBucket:
         """The states of environments."""
         return S3StateBucket(
-            client=self.cloud.s3, bucket=BUCKET, who="worker@test", now=lambda: datetime.now(UTC), new_id=lambda: str(uuid4())
+            client=self.cloud.s3,
+            bucket=BUCKET,
+            who="worker@test",
+            now=lambda: datetime.now(UTC),
+            new_id=lambda: str(uuid4()),
         )
 
     def setup(self, stack: Path = DEVENV, **changes: Any) -> TerraformConfig:
@@ -86,9 +90,13 @@ class World:
         )
         return replace(plain, **changes)
 
-    def runner(self, stack: Path = DEVENV, *, environ: Mapping[str, str] | None = None, **changes: Any) -> Terraform:
+    def runner(
+        self, stack: Path = DEVENV, *, environ: Mapping[str, str] | None = None, **changes: Any
+    ) -> Terraform:
         """A runner in this world."""
-        outside = SessionDeps(environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored)
+        outside = SessionDeps(
+            environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored
+        )
         return Terraform(self.setup(stack, **changes), outside)
 
     def lock(self, environment: str) -> Lock:
@@ -104,7 +112,9 @@ class World:
         assert isinstance(state, dict)
         return state
 
-    def spawn(self, action: str, stack: Path, environment: StackInput, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:
+    def spawn(
+        self, action: str, stack: Path, environment: StackInput, *arguments: str, **pipes: Any
+    ) -> subprocess.Popen[str]:
         """A process of its own that works on an environment: see `worker.py`."""
         settings = {
             "url": self.cloud.url,
@@ -116,19 +126,34 @@ class World:
             "inputs": json.loads(inputs_json(environment)),
             "arguments": arguments,
         }
-        argv = [sys.executable, "-m", "tests.contracts.terraform.worker", action, json.dumps(settings)]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.contracts.terraform.worker",
+            action,
+            json.dumps(settings),
+        ]
         root = Path(__file__).parents[3]
-        return subprocess.Popen(argv, cwd=root, text=True, stdout=subprocess.PIPE, env=dict(os.environ), **pipes)
+        return subprocess.Popen(
+            argv, cwd=root, text=True, stdout=subprocess.PIPE, env=dict(os.environ), **pipes
+        )
 
 
 def bare(name: str, *components: str) -> StackInput:
     """An environment of the bare stack; what is called `slow…` takes a minute to make, `bad…` fails, `leak…` tells a secret."""
-    return StackInput(name=name, platform=PLATFORM, components={n: component() for n in components or ("quick",)})
+    return StackInput(
+        name=name, platform=PLATFORM, components={n: component() for n in components or ("quick",)}
+    )
 
 
 def managed(state: Mapping[str, Any]) -> list[str]:
     """Types and names of the resources in a state."""
-    return sorted(f"{r['type']}.{r['name']}" for r in state["resources"] for _ in r["instances"] if r["mode"] == "managed")
+    return sorted(
+        f"{r['type']}.{r['name']}"
+        for r in state["resources"]
+        for _ in r["instances"]
+        if r["mode"] == "managed"
+    )
 
 
 def under(lock_id: str) -> list[int]:
@@ -136,7 +161,9 @@ def under(lock_id: str) -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdecimal() and f"GROMIT_LOCK_ID={lock_id}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+            if folder.name.isdecimal() and f"GROMIT_LOCK_ID={lock_id}".encode() in (
+                folder / "environ"
+            ).read_bytes().split(b"\0"):
                 found.append(int(folder.name))
         except OSError:
             continue

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.dns.batches import CHARACTERS_MAX, ELEMENTS_MAX, Action, Change, PackedBatches, pack_batches
+from gromit.core.dns.batches import (
+    CHARACTERS_MAX,
+    ELEMENTS_MAX,
+    Action,
+    Change,
+    PackedBatches,
+    pack_batches,
+)
 from gromit.core.dns.plan import RecordSet, RecordWithReason, ZoneChanges, owner_record
 
 DOMAIN = "dev.example.com"
@@ -19,7 +26,9 @@ def record(environment: int, component: int, values: int = 1) -> RecordSet:
 
 def long_record(environment: int, component: int, characters: int) -> RecordSet:
     """A record of one value, so long that it fills a batch before its elements do."""
-    return RecordSet(f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters}))
+    return RecordSet(
+        f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters})
+    )
 
 
 def because(records: Iterable[RecordSet]) -> RecordWithReason:
@@ -49,10 +58,22 @@ def test_no_changes_are_no_batches() -> None:
 
 
 def test_creates_count_once_and_upserts_twice() -> None:
-    assert len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1000)))).batches) == 1
-    assert len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1001)))).batches) == 2
-    assert len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(500)))).batches) == 1
-    assert len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(501)))).batches) == 2
+    assert (
+        len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1000)))).batches)
+        == 1
+    )
+    assert (
+        len(pack_batches(ZoneChanges(creates=because(record(n, 0) for n in range(1001)))).batches)
+        == 2
+    )
+    assert (
+        len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(500)))).batches)
+        == 1
+    )
+    assert (
+        len(pack_batches(ZoneChanges(upserts=because(record(n, 0) for n in range(501)))).batches)
+        == 2
+    )
 
 
 def test_long_values_fill_a_batch_before_its_elements_do() -> None:
@@ -71,7 +92,9 @@ def test_the_characters_of_an_upsert_count_twice() -> None:
     assert [len(b) for b in flat(pack_batches(ZoneChanges(upserts=because(long))))] == [16, 1]
     half = CHARACTERS_MAX // 2
     assert pack_batches(ZoneChanges(upserts=because([long_record(1, 0, half)]))).oversize == ()
-    assert len(pack_batches(ZoneChanges(upserts=because([long_record(1, 0, half + 1)]))).oversize) == 1
+    assert (
+        len(pack_batches(ZoneChanges(upserts=because([long_record(1, 0, half + 1)]))).oversize) == 1
+    )
 
 
 def test_an_environment_that_fits_is_never_torn_apart() -> None:
@@ -84,9 +107,15 @@ def test_an_environment_that_fits_is_never_torn_apart() -> None:
 def test_within_an_environment_deletes_come_first_and_ownership_last_of_them() -> None:
     (batch,) = flat(pack_batches(ZoneChanges(deletes=because([owner(1), record(1, 0)]))))
     assert [c.record for c in batch] == [record(1, 0), owner(1)]
-    (batch,) = flat(pack_batches(ZoneChanges(creates=because([record(1, 1), owner(1)]), upserts=because([record(1, 0)]))))
+    (batch,) = flat(
+        pack_batches(
+            ZoneChanges(creates=because([record(1, 1), owner(1)]), upserts=because([record(1, 0)]))
+        )
+    )
     assert [c.record for c in batch] == [owner(1), record(1, 0), record(1, 1)]
-    (batch,) = flat(pack_batches(ZoneChanges(creates=because([record(1, 1)]), deletes=because([record(1, 2)]))))
+    (batch,) = flat(
+        pack_batches(ZoneChanges(creates=because([record(1, 1)]), deletes=because([record(1, 2)])))
+    )
     assert [c.action for c in batch] == [Action.DELETE, Action.CREATE]
 
 
@@ -115,7 +144,9 @@ def test_ownership_stays_when_a_record_of_the_environment_cannot_be_deleted() ->
 
 def any_record(environment: int, component: int) -> st.SearchStrategy[RecordSet]:
     """Few values, many values, or a long one: up to and beyond both limits."""
-    addresses = st.one_of(st.integers(1, 3), st.integers(1, 1200)).map(lambda n: record(environment, component, n))
+    addresses = st.one_of(st.integers(1, 3), st.integers(1, 1200)).map(
+        lambda n: record(environment, component, n)
+    )
     characters = st.integers(CHARACTERS_MAX // 8, CHARACTERS_MAX + 1)
     return st.one_of(addresses, characters.map(lambda n: long_record(environment, component, n)))
 
@@ -179,12 +210,19 @@ def test_after_no_batch_does_a_record_stand_without_its_ownership(every: ZoneCha
 def test_parts_of_one_environment_follow_each_other(every: ZoneChanges) -> None:
     packed = pack_batches(every)
     for environment in {p.environment for b in packed.batches for p in b}:
-        at = [n for n, batch in enumerate(packed.batches) for part in batch if part.environment == environment]
+        at = [
+            n
+            for n, batch in enumerate(packed.batches)
+            for part in batch
+            if part.environment == environment
+        ]
         assert at == sorted(set(at))
 
 
 @given(changes())
-def test_first_fit_leaves_at_most_one_batch_half_empty_while_no_environment_is_split(every: ZoneChanges) -> None:
+def test_first_fit_leaves_at_most_one_batch_half_empty_while_no_environment_is_split(
+    every: ZoneChanges,
+) -> None:
     packed = pack_batches(every)
     parts = [p.environment for b in packed.batches for p in b]
     if len(parts) != len(set(parts)):

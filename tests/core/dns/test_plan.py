@@ -35,7 +35,11 @@ def a(name: str, *values: str, ttl: int = 10, routing: str = "") -> RecordSet:
 def done(changes: ZoneChanges) -> dict[str, list[str]]:
     """What is done to which names."""
     parts = ("creates", "upserts", "deletes", "left_alone", "blocked")
-    return {part: [r.name for r, _ in getattr(changes, part)] for part in parts if getattr(changes, part)}
+    return {
+        part: [r.name for r, _ in getattr(changes, part)]
+        for part in parts
+        if getattr(changes, part)
+    }
 
 
 def apply(changes: ZoneChanges, records: Iterable[RecordSet]) -> tuple[RecordSet, ...]:
@@ -55,7 +59,9 @@ def test_the_first_record_of_an_environment_comes_with_its_ownership_record() ->
 
 
 def test_a_further_record_of_an_environment_of_ours_is_created_alone() -> None:
-    changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP)
+    changes = plan(
+        [a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, UP
+    )
     assert done(changes) == {"creates": [DASHBOARD]}
 
 
@@ -68,7 +74,9 @@ def test_an_environment_with_a_record_of_somebody_else_gets_none_and_no_ownershi
 def test_an_ownership_record_of_somebody_else_keeps_us_out() -> None:
     theirs = replace(OWNER, values=frozenset({'"heritage=external-dns"'}))
     assert done(plan([a(TYK, "1.1.1.1")], [theirs], DOMAIN, UP)) == {"blocked": [TYK]}
-    assert done(plan([], [theirs, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False})) == {"left_alone": [TYK]}
+    assert done(plan([], [theirs, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False})) == {
+        "left_alone": [TYK]
+    }
 
 
 @pytest.mark.parametrize(
@@ -104,10 +112,18 @@ def test_other_values_or_another_ttl_are_written_over_ours() -> None:
 
 
 def test_an_incomplete_listing_adds_addresses_but_loses_none() -> None:
-    changes = plan([a(TYK, "2.2.2.2")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "3.3.3.3")], DOMAIN, UP, "page 2 failed")
+    changes = plan(
+        [a(TYK, "2.2.2.2")],
+        [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "3.3.3.3")],
+        DOMAIN,
+        UP,
+        "page 2 failed",
+    )
     assert [r for r, _ in changes.upserts] == [a(TYK, "1.1.1.1", "2.2.2.2")]
     assert done(changes) == {"upserts": [TYK], "left_alone": [DASHBOARD]}
-    assert not plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1", "2.2.2.2")], DOMAIN, UP, "page 2 failed")
+    assert not plan(
+        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1", "2.2.2.2")], DOMAIN, UP, "page 2 failed"
+    )
 
 
 def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_gone() -> None:
@@ -116,7 +132,9 @@ def test_an_incomplete_listing_deletes_nothing_even_of_an_environment_that_is_go
     assert "page 1 failed" in changes.left_alone[0][1]
 
 
-@pytest.mark.parametrize("obstacle", [RecordSet(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")])
+@pytest.mark.parametrize(
+    "obstacle", [RecordSet(TYK, "CNAME", 60, frozenset({"elsewhere."})), a(TYK, routing="alias")]
+)
 def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: RecordSet) -> None:
     changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [obstacle], DOMAIN, UP)
     assert done(changes) == {"creates": [OWNER.name, DASHBOARD], "blocked": [TYK]}
@@ -130,7 +148,9 @@ def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Rec
         ({}, "nobody knows environment app-test", (TYK,)),
     ],
 )
-def test_what_is_ours_and_not_desired_goes(wanted: Mapping[str, bool], reason: str, unexplained: tuple[str, ...]) -> None:
+def test_what_is_ours_and_not_desired_goes(
+    wanted: Mapping[str, bool], reason: str, unexplained: tuple[str, ...]
+) -> None:
     changes = plan([], [OWNER, a(TYK, "1.1.1.1")], DOMAIN, wanted)
     assert [r for r, _ in changes.deletes] == [a(TYK, "1.1.1.1"), OWNER]
     assert changes.deletes[0][1] == reason
@@ -138,7 +158,9 @@ def test_what_is_ours_and_not_desired_goes(wanted: Mapping[str, bool], reason: s
 
 
 def test_the_ownership_record_stays_while_a_record_of_the_environment_does() -> None:
-    changes = plan([a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], DOMAIN, UP)
+    changes = plan(
+        [a(TYK, "1.1.1.1")], [OWNER, a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], DOMAIN, UP
+    )
     assert done(changes) == {"deletes": [DASHBOARD]}
 
 
@@ -167,14 +189,20 @@ def test_anything_of_another_kind_or_shape_is_not_looked_at(record: RecordSet) -
 
 def test_a_desired_name_of_a_wrong_shape_is_blocked_with_a_reason() -> None:
     odd = a(f"tyk.a--b.{DOMAIN}", "1.1.1.1")
-    assert plan([odd], [], DOMAIN, {"a--b": True}).blocked == ((odd, "neither component nor environment may be called so"),)
+    assert plan([odd], [], DOMAIN, {"a--b": True}).blocked == (
+        (odd, "neither component nor environment may be called so"),
+    )
 
 
 # ── what is desired ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_all_addresses_of_a_component_stand_in_one_record() -> None:
-    tasks = [PublicTask("app-test", "tyk", "1.1.1.1"), PublicTask("app-test", "tyk", "1.1.1.2"), PublicTask("b", "tyk", "3.3.3.3")]
+    tasks = [
+        PublicTask("app-test", "tyk", "1.1.1.1"),
+        PublicTask("app-test", "tyk", "1.1.1.2"),
+        PublicTask("b", "tyk", "3.3.3.3"),
+    ]
     assert desired_records(tasks, DOMAIN, 10, {"app-test": True, "b": True}) == (
         a(TYK, "1.1.1.1", "1.1.1.2"),
         a(f"tyk.b.{DOMAIN}", "3.3.3.3"),
@@ -182,7 +210,9 @@ def test_all_addresses_of_a_component_stand_in_one_record() -> None:
 
 
 @pytest.mark.parametrize("wanted", [{}, {"app-test": False}, {"other": True}])
-def test_only_environments_that_serve_calls_wanted_are_published(wanted: Mapping[str, bool]) -> None:
+def test_only_environments_that_serve_calls_wanted_are_published(
+    wanted: Mapping[str, bool],
+) -> None:
     assert desired_records([PublicTask("app-test", "tyk", "1.1.1.1")], DOMAIN, 10, wanted) == ()
 
 
@@ -209,7 +239,15 @@ def test_an_escaped_dot_is_no_border_of_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [f"tyk.www.{DOMAIN}", f"tyk.default.{DOMAIN}", f"t--k.app-test.{DOMAIN}", f"app-test.{DOMAIN}", DOMAIN, "tyk.app-test"]
+    "name",
+    [
+        f"tyk.www.{DOMAIN}",
+        f"tyk.default.{DOMAIN}",
+        f"t--k.app-test.{DOMAIN}",
+        f"app-test.{DOMAIN}",
+        DOMAIN,
+        "tyk.app-test",
+    ],
 )
 def test_names_that_no_environment_can_have_are_nobodys(name: str) -> None:
     assert environment_for_name(name, DOMAIN) is None
@@ -237,7 +275,9 @@ def test_too_many_unexplained_deletes_are_refused_by_name(count: int, of: int) -
 
 def test_deletes_that_a_row_explains_do_not_count() -> None:
     names = [f"e{n}" for n in range(50)]
-    actual = [r for n in names for r in (owner_record(n, DOMAIN), a(f"tyk.{n}.{DOMAIN}", "1.1.1.1"))]
+    actual = [
+        r for n in names for r in (owner_record(n, DOMAIN), a(f"tyk.{n}.{DOMAIN}", "1.1.1.1"))
+    ]
     changes = plan([], actual, DOMAIN, dict.fromkeys(names, False))
     assert len(changes.deletes) == 100
     enforce_delete_limits(changes, percent=0, free=0)
@@ -245,11 +285,21 @@ def test_deletes_that_a_row_explains_do_not_count() -> None:
 
 # ── properties ────────────────────────────────────────────────────────────────────────────────────
 
-ENVIRONMENTS, COMPONENTS, ADDRESSES = ("app", "b-1"), ("tyk", "dash"), ("1.1.1.1", "2.2.2.2", "3.3.3.3")
+ENVIRONMENTS, COMPONENTS, ADDRESSES = (
+    ("app", "b-1"),
+    ("tyk", "dash"),
+    ("1.1.1.1", "2.2.2.2", "3.3.3.3"),
+)
 labels = st.sampled_from(("_gromit", *COMPONENTS, "*", "x--y"))
 values = st.frozensets(st.sampled_from(ADDRESSES), min_size=1)
 tasks_strategy = st.lists(
-    st.builds(PublicTask, st.sampled_from(ENVIRONMENTS), st.sampled_from(COMPONENTS), st.sampled_from(ADDRESSES)), max_size=8
+    st.builds(
+        PublicTask,
+        st.sampled_from(ENVIRONMENTS),
+        st.sampled_from(COMPONENTS),
+        st.sampled_from(ADDRESSES),
+    ),
+    max_size=8,
 )
 wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans())
 
@@ -258,7 +308,13 @@ wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans())
 def foreign_records(draw: st.DrawFn) -> RecordSet:
     name = f"{draw(labels)}.{draw(st.sampled_from((*ENVIRONMENTS, 'www')))}.{DOMAIN}"
     kind = draw(st.sampled_from(("A", "AAAA", "TXT", "CNAME")))
-    return RecordSet(name, kind, draw(st.sampled_from((10, 60))), draw(values), draw(st.sampled_from(("", "", "weighted"))))
+    return RecordSet(
+        name,
+        kind,
+        draw(st.sampled_from((10, 60))),
+        draw(values),
+        draw(st.sampled_from(("", "", "weighted"))),
+    )
 
 
 @dataclass(frozen=True)
@@ -276,14 +332,25 @@ class World:
         return desired_records(self.tasks, DOMAIN, 10, self.wanted)
 
     def plan(self, records: Iterable[RecordSet] | None = None) -> ZoneChanges:
-        return plan(self.desired, self.records if records is None else records, DOMAIN, self.wanted, self.incomplete)
+        return plan(
+            self.desired,
+            self.records if records is None else records,
+            DOMAIN,
+            self.wanted,
+            self.incomplete,
+        )
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     owned = draw(st.frozensets(st.sampled_from(ENVIRONMENTS)))
     marks = [owner_record(e, DOMAIN) for e in owned]
-    ours = [a(f"{c}.{e}.{DOMAIN}", *draw(values)) for e in owned for c in COMPONENTS if draw(st.booleans())]
+    ours = [
+        a(f"{c}.{e}.{DOMAIN}", *draw(values))
+        for e in owned
+        for c in COMPONENTS
+        if draw(st.booleans())
+    ]
     theirs = draw(st.lists(foreign_records(), max_size=6))
     records = {(r.name, r.type, r.routing): r for r in (*theirs, *ours, *marks)}
     return World(
@@ -297,8 +364,14 @@ def worlds(draw: st.DrawFn) -> World:
 
 def in_force(world: World) -> frozenset[str]:
     """Environments whose ownership record stands alone: a foreign record of the same name makes it doubtful."""
-    marks = [r for r in world.records if r.name.startswith("_gromit.") and r.type in {"TXT", "CNAME"}]
-    return frozenset(e for e in world.owned if [m for m in marks if f".{e}." in m.name] == [owner_record(e, DOMAIN)])
+    marks = [
+        r for r in world.records if r.name.startswith("_gromit.") and r.type in {"TXT", "CNAME"}
+    ]
+    return frozenset(
+        e
+        for e in world.owned
+        if [m for m in marks if f".{e}." in m.name] == [owner_record(e, DOMAIN)]
+    )
 
 
 def is_ours(record: RecordSet, world: World) -> bool:
@@ -348,7 +421,10 @@ def test_a_new_record_never_stands_without_its_ownership_record(world: World) ->
     for record, _ in (*changes.creates, *changes.upserts):
         environment = environment_for_name(record.name, DOMAIN)
         assert environment is not None
-        assert after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values == owner_record(environment, DOMAIN).values
+        assert (
+            after.content[(f"_gromit.{environment}.{DOMAIN}", "TXT", "")].values
+            == owner_record(environment, DOMAIN).values
+        )
 
 
 @given(worlds())

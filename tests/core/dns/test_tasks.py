@@ -8,7 +8,9 @@ from gromit.core.dns.tasks import merge_listings, unconfirmed
 DOMAIN = "dev.example.com"
 TYK = f"tyk.app.{DOMAIN}"
 COMPONENTS = frozenset({"tyk", "dash"})
-WHOLE = TaskListing((PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2")), complete=True)
+WHOLE = TaskListing(
+    (PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2")), complete=True
+)
 
 
 def change(name: str) -> tuple[tuple[RecordSet, str], ...]:
@@ -21,23 +23,33 @@ def test_nobody_is_asked_about_an_environment_that_runs_as_published() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [ZoneChanges(creates=change(TYK)), ZoneChanges(upserts=change(TYK)), ZoneChanges(deletes=change(TYK))],
+    [
+        ZoneChanges(creates=change(TYK)),
+        ZoneChanges(upserts=change(TYK)),
+        ZoneChanges(deletes=change(TYK)),
+    ],
     ids=["new", "moved", "gone"],
 )
-def test_ecs_is_asked_about_wanted_environments_whose_records_would_change(changes: ZoneChanges) -> None:
+def test_ecs_is_asked_about_wanted_environments_whose_records_would_change(
+    changes: ZoneChanges,
+) -> None:
     assert unconfirmed(WHOLE, changes, DOMAIN, {"app": True}, COMPONENTS) == {"app"}
     assert unconfirmed(WHOLE, changes, DOMAIN, {"app": False}, COMPONENTS) == frozenset()
 
 
 def test_ecs_is_asked_about_wanted_environments_that_lack_a_component() -> None:
     listing = TaskListing((PublicTask("app", "tyk", "1.1.1.1"),), complete=True)
-    assert unconfirmed(listing, ZoneChanges(), DOMAIN, {"app": True, "b": True, "c": False}, COMPONENTS) == {"app", "b"}
+    assert unconfirmed(
+        listing, ZoneChanges(), DOMAIN, {"app": True, "b": True, "c": False}, COMPONENTS
+    ) == {"app", "b"}
     assert unconfirmed(listing, ZoneChanges(), DOMAIN, {"b": True}, frozenset()) == frozenset()
 
 
 def test_a_listing_that_was_cut_short_does_not_make_us_ask_about_all_that_is_missing() -> None:
     cut = TaskListing((), complete=False, reason="page 1 failed")
-    assert unconfirmed(cut, ZoneChanges(creates=change(TYK)), DOMAIN, {"app": True, "b": True}, COMPONENTS) == {"app"}
+    assert unconfirmed(
+        cut, ZoneChanges(creates=change(TYK)), DOMAIN, {"app": True, "b": True}, COMPONENTS
+    ) == {"app"}
 
 
 def whole(tasks: list[PublicTask]) -> TaskListing:
@@ -45,7 +57,9 @@ def whole(tasks: list[PublicTask]) -> TaskListing:
 
 
 def settled(seen: list[PublicTask], running: list[PublicTask], published: set[str]) -> set[str]:
-    listing = merge_listings(whole(seen), whole(running), frozenset({"app"}), frozenset(published), DOMAIN)
+    listing = merge_listings(
+        whole(seen), whole(running), frozenset({"app"}), frozenset(published), DOMAIN
+    )
     return {f"{t.environment}/{t.component}/{t.address}" for t in listing.tasks}
 
 
@@ -73,10 +87,16 @@ def test_environments_that_were_not_asked_about_stay_as_seen() -> None:
     assert settled([other], [], set()) == {"b/tyk/3.3.3.3"}
 
 
-@pytest.mark.parametrize(("seen", "confirmed"), [("page 2", ""), ("", "throttled"), ("page 2", "throttled")])
+@pytest.mark.parametrize(
+    ("seen", "confirmed"), [("page 2", ""), ("", "throttled"), ("page 2", "throttled")]
+)
 def test_a_listing_is_whole_only_if_both_are(seen: str, confirmed: str) -> None:
     listing = merge_listings(
-        TaskListing((), not seen, seen), TaskListing((), not confirmed, confirmed), frozenset(), frozenset(), DOMAIN
+        TaskListing((), not seen, seen),
+        TaskListing((), not confirmed, confirmed),
+        frozenset(),
+        frozenset(),
+        DOMAIN,
     )
     assert not listing.complete
     assert listing.reason == "; ".join(r for r in (seen, confirmed) if r)

@@ -4,11 +4,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from gromit.core.doctor.certificates import PemBundle, judge_certificate
 from gromit.core.doctor.findings import Finding, FindingStatus
-from gromit.core.security.certificates import CertificateAuthority, Key, Kind, LeafRequest, issue, make_ca
+from gromit.core.security.certificates import (
+    CertificateAuthority,
+    Key,
+    Kind,
+    LeafRequest,
+    issue,
+    make_ca,
+)
 from gromit.core.security.roles import Role
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -35,7 +47,11 @@ KEY = new_key()
 
 def leaf(kind: Kind, authority: CertificateAuthority = CA) -> str:
     request = LeafRequest(name="somebody", kind=kind, days=DAYS)
-    return issue(authority, request, KEY.public_key(), serial=3, now=NOW).public_bytes(Encoding.PEM).decode()
+    return (
+        issue(authority, request, KEY.public_key(), serial=3, now=NOW)
+        .public_bytes(Encoding.PEM)
+        .decode()
+    )
 
 
 def judged(papers: PemBundle, days: float = 1) -> Finding:
@@ -68,7 +84,10 @@ def test_good_papers_say_for_how_long(papers: PemBundle) -> None:
         (PemBundle("client", leaf(Role.WORKER), None, text(OTHER)), "was not issued by the CA"),
         (PemBundle("client", leaf(Role.WORKER), pem(new_key()), text(CA)), "the key does not fit"),
         (PemBundle("client", leaf(Role.WORKER), "nonsense", text(CA)), "the key does not fit"),
-        (PemBundle("client", leaf(Role.WORKER), pem(KEY, b"password"), text(CA)), "the key does not fit"),
+        (
+            PemBundle("client", leaf(Role.WORKER), pem(KEY, b"password"), text(CA)),
+            "the key does not fit",
+        ),
         (PemBundle("client", leaf("server"), pem(KEY), text(CA)), "it is not for a client"),
         (PemBundle("serve", leaf(Role.WORKER), pem(KEY), text(CA)), "it is not for a server"),
         (PemBundle("ca", leaf("server"), None, None), "it is no certificate of a CA"),
@@ -90,6 +109,8 @@ def test_what_is_wrong_is_said(papers: PemBundle, seen: str) -> None:
         (30, FindingStatus.WRONG, "it ended on 2026-07-01"),
     ],
 )
-def test_a_certificate_that_is_not_renewed_is_wrong_before_it_ends(days: float, state: FindingStatus, seen: str) -> None:
+def test_a_certificate_that_is_not_renewed_is_wrong_before_it_ends(
+    days: float, state: FindingStatus, seen: str
+) -> None:
     found = judged(PemBundle("client", leaf(Role.WORKER), pem(KEY), text(CA)), days)
     assert (found.state, seen in found.seen) == (state, True)

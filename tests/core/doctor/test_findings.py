@@ -2,7 +2,17 @@
 
 import pytest
 
-from gromit.core.doctor.findings import Check, Finding, FindingStatus, Health, ok, overall_health, sentence, skipped, wrong
+from gromit.core.doctor.findings import (
+    Check,
+    Finding,
+    FindingStatus,
+    Health,
+    ok,
+    overall_health,
+    sentence,
+    skipped,
+    wrong,
+)
 
 OK, WRONG, SKIPPED = ok(Check.TABLE, "x"), wrong(Check.TABLE, "x", "y"), skipped(Check.TABLE, "x")
 

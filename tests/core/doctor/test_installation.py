@@ -22,7 +22,11 @@ def is_ok(finding: Finding) -> bool:
 
 @pytest.mark.parametrize(
     ("expected", "state"),
-    [(None, FindingStatus.SKIPPED), ("123456789012", FindingStatus.OK), ("210987654321", FindingStatus.WRONG)],
+    [
+        (None, FindingStatus.SKIPPED),
+        ("123456789012", FindingStatus.OK),
+        ("210987654321", FindingStatus.WRONG),
+    ],
 )
 def test_the_account(expected: str | None, state: FindingStatus) -> None:
     found = i.judge_account(ME, expected)
@@ -30,7 +34,12 @@ def test_the_account(expected: str | None, state: FindingStatus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "state"), [(None, FindingStatus.SKIPPED), ("eu-west-1", FindingStatus.OK), ("us-east-1", FindingStatus.WRONG)]
+    ("expected", "state"),
+    [
+        (None, FindingStatus.SKIPPED),
+        ("eu-west-1", FindingStatus.OK),
+        ("us-east-1", FindingStatus.WRONG),
+    ],
 )
 def test_the_region(expected: str | None, state: FindingStatus) -> None:
     assert i.judge_region("eu-west-1", expected).state is state
@@ -48,7 +57,10 @@ def test_the_key_pair(exists: bool) -> None:
     [
         (BUCKET, ""),
         (replace(BUCKET, versioned=False), "lacks versioning"),
-        (replace(BUCKET, encrypted=False, closed=False), "lacks encryption, the block of public access"),
+        (
+            replace(BUCKET, encrypted=False, closed=False),
+            "lacks encryption, the block of public access",
+        ),
     ],
 )
 def test_the_bucket_of_states(bucket: i.BucketFacts, lacks: str) -> None:
@@ -60,11 +72,17 @@ def test_the_bucket_of_states(bucket: i.BucketFacts, lacks: str) -> None:
 def test_a_workspace_without_a_state_is_to_be_applied() -> None:
     assert is_ok(i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", "local", 7, 12)))
     found = i.judge_workspace(Check.STATE_INFRA, i.WorkspaceFacts("infra-prod", "local", None))
-    assert (found.check, found.subject, found.remedy) == (Check.STATE_INFRA, "infra-prod", "apply terraform/infra")
+    assert (found.check, found.subject, found.remedy) == (
+        Check.STATE_INFRA,
+        "infra-prod",
+        "apply terraform/infra",
+    )
 
 
 @pytest.mark.parametrize(("mode", "serial"), [("remote", None), ("remote", 7), ("agent", 7)])
-def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, serial: int | None) -> None:
+def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(
+    mode: str, serial: int | None
+) -> None:
     found = i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", mode, serial, 12))
     assert not is_ok(found)
     assert (found.subject, found.seen) == ("base-prod", f"its execution mode is {mode}, not local")
@@ -74,7 +92,11 @@ def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(mode: str, seria
 
 @pytest.mark.parametrize(
     ("exists", "has_default", "seen"),
-    [(True, True, "has master"), (True, False, "no image tyk:master"), (False, False, "no registry")],
+    [
+        (True, True, "has master"),
+        (True, False, "no image tyk:master"),
+        (False, False, "no registry"),
+    ],
 )
 def test_a_registry(exists: bool, has_default: bool, seen: str) -> None:
     found = i.judge_registry(i.RegistryFacts("tyk", exists, "master", has_default))
@@ -83,7 +105,8 @@ def test_a_registry(exists: bool, has_default: bool, seen: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lacks", "remedy"), [([], ""), (["table"], "terraform/infra"), (["index", "expiry"], "gromit migrate --apply")]
+    ("lacks", "remedy"),
+    [([], ""), (["table"], "terraform/infra"), (["index", "expiry"], "gromit migrate --apply")],
 )
 def test_the_table(lacks: list[str], remedy: str) -> None:
     found = i.judge_table("environments", lacks)
@@ -94,14 +117,21 @@ def test_the_table(lacks: list[str], remedy: str) -> None:
 def test_ids_that_do_not_exist_are_named() -> None:
     assert i.judge_ids(Check.PLATFORM_VPC, ["vpc-1"], {}).seen == "vpc-1 exists"
     assert i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {}).seen == "all 2 exist"
-    found = i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {"a": "does not exist", "b": "is in vpc-2, not in vpc-1"})
+    found = i.judge_ids(
+        Check.PLATFORM_SUBNETS,
+        ["a", "b"],
+        {"a": "does not exist", "b": "is in vpc-2, not in vpc-1"},
+    )
     assert not is_ok(found)
     assert found.seen == "a does not exist; b is in vpc-2, not in vpc-1"
 
 
 def test_a_platform_of_another_region_is_wrong() -> None:
     assert is_ok(i.judge_platform(PLATFORM, "/p", PLATFORM.region))
-    assert "speaks of eu-central-1, and stands in eu-west-1" in i.judge_platform(PLATFORM, "/p", "eu-west-1").seen
+    assert (
+        "speaks of eu-central-1, and stands in eu-west-1"
+        in i.judge_platform(PLATFORM, "/p", "eu-west-1").seen
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,4 +169,7 @@ def test_the_delegation(answered: set[str], seen: str) -> None:
 
 def test_serve_says_who_we_are() -> None:
     found = i.judge_serve_identity(i.ServeIdentity("https://serve.internal", "alice", "operator"))
-    assert (found.subject, found.seen) == ("https://serve.internal", "answers; we are alice, operator")
+    assert (found.subject, found.seen) == (
+        "https://serve.internal",
+        "answers; we are alice, operator",
+    )

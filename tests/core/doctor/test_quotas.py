@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, QuotaUsage, per_environment, quota_headrooms
+from gromit.core.doctor.quotas import (
+    DEFAULT_LIMITS,
+    Quota,
+    QuotaHeadroom,
+    QuotaUsage,
+    per_environment,
+    quota_headrooms,
+)
 from gromit.core.stack.catalogue import Catalogue, Component
 
 SHIPPED = catalogue_file.load_catalogue(None, None)
@@ -18,14 +25,21 @@ FOUR = Catalogue({f"c{n}": Component(name=f"c{n}", image="i:1") for n in range(4
 sizes = st.sampled_from([256, 512, 1024, 2048, 4096])
 components = st.builds(
     lambda n, cpu, public, files: Component(
-        name=f"c{n}", image="i:1", cpu=cpu, port=80, public=public, config_path="/conf" if files else None
+        name=f"c{n}",
+        image="i:1",
+        cpu=cpu,
+        port=80,
+        public=public,
+        config_path="/conf" if files else None,
     ),
     st.integers(0, 9),
     sizes,
     st.booleans(),
     st.booleans(),
 )
-catalogues = st.lists(components, min_size=1, unique_by=lambda c: c.name).map(lambda cs: Catalogue({c.name: c for c in cs}))
+catalogues = st.lists(components, min_size=1, unique_by=lambda c: c.name).map(
+    lambda cs: Catalogue({c.name: c for c in cs})
+)
 limits = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
 useds = st.none() | st.integers(0, 100_000) | st.floats(0, 100_000, allow_nan=False)
 usages = st.dictionaries(st.sampled_from(list(Quota)), st.builds(QuotaUsage, limits, useds))
@@ -62,16 +76,27 @@ def test_a_new_account_ends_at_six_environments_of_one_vcpu() -> None:
 
 def test_what_others_use_brings_a_wall_nearer() -> None:
     found = quota_headrooms({Quota.VCPU: QuotaUsage(6, 3.5)}, per_environment(FOUR), 2)
-    assert (found[0].environments, found[0].percent) == (4, 58)  # 1.5 of the 3.5 are not of our two environments
+    assert (found[0].environments, found[0].percent) == (
+        4,
+        58,
+    )  # 1.5 of the 3.5 are not of our two environments
 
 
 def test_a_wall_that_is_reached_stands_at_what_there_is() -> None:
-    assert quota_headrooms({Quota.VCPU: QuotaUsage(6, 7)}, per_environment(FOUR), 9)[0].environments == 9
+    assert (
+        quota_headrooms({Quota.VCPU: QuotaUsage(6, 7)}, per_environment(FOUR), 9)[0].environments
+        == 9
+    )
 
 
-@pytest.mark.parametrize(("limit", "used", "percent"), [(0, 0, 100), (10, 0, 0), (10, 9.99, 99), (10, 10, 100), (10, 30, 300)])
+@pytest.mark.parametrize(
+    ("limit", "used", "percent"),
+    [(0, 0, 100), (10, 0, 0), (10, 9.99, 99), (10, 10, 100), (10, 30, 300)],
+)
 def test_percent_is_rounded_down(limit: float, used: float, percent: int) -> None:
-    (wall,) = quota_headrooms({Quota.CLUSTERS: QuotaUsage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0)
+    (wall,) = quota_headrooms(
+        {Quota.CLUSTERS: QuotaUsage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0
+    )
     assert wall.percent == percent
 
 
@@ -121,6 +146,10 @@ def test_a_further_component_moves_no_wall_away(
 def test_a_higher_limit_brings_no_wall_nearer(
     told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int, more: int
 ) -> None:
-    raised = {q: QuotaUsage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()}
-    before, after = (at(quota_headrooms(u, per_environment(catalogue), environments)) for u in (told, raised))
+    raised = {
+        q: QuotaUsage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()
+    }
+    before, after = (
+        at(quota_headrooms(u, per_environment(catalogue), environments)) for u in (told, raised)
+    )
     assert all(after[quota] >= stood for quota, stood in before.items())

@@ -34,8 +34,13 @@ PLACES = ResourceArns(
 ROLES = {part: default_role_name(part) for part in ControlPlanePart}
 
 
-def answers(part: ControlPlanePart, judge: Callable[[Permission, str], bool] = lambda right, _: right.allowed) -> SimulatedRole:
-    judged = {(a, r.resource): judge(r, a) for r in expected_permissions(part, PLACES) for a in r.actions}
+def answers(
+    part: ControlPlanePart,
+    judge: Callable[[Permission, str], bool] = lambda right, _: right.allowed,
+) -> SimulatedRole:
+    judged = {
+        (a, r.resource): judge(r, a) for r in expected_permissions(part, PLACES) for a in r.actions
+    }
     return SimulatedRole(ROLES[part], named=False, allowed=judged)
 
 
@@ -57,8 +62,16 @@ def test_only_serve_is_to_write_the_table() -> None:
         for r in expected_permissions(p, PLACES)
         if r.allowed and r.resource == "table" and "dynamodb:UpdateItem" in r.actions
     }
-    refused = {p for p in ControlPlanePart for r in expected_permissions(p, PLACES) if not r.allowed and r.resource == "table"}
-    assert (writers, refused) == ({ControlPlanePart.SERVE}, set(ControlPlanePart) - {ControlPlanePart.SERVE})
+    refused = {
+        p
+        for p in ControlPlanePart
+        for r in expected_permissions(p, PLACES)
+        if not r.allowed and r.resource == "table"
+    }
+    assert (writers, refused) == (
+        {ControlPlanePart.SERVE},
+        set(ControlPlanePart) - {ControlPlanePart.SERVE},
+    )
 
 
 def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
@@ -67,41 +80,68 @@ def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
         ("s3:ListBucket", "bucket"),
         ("servicediscovery:CreateService", "namespace"),
         ("servicediscovery:CreateService", "names"),
-        *((f"servicediscovery:{action}", "*") for action in ("ListTagsForResource", "TagResource", "UntagResource")),
+        *(
+            (f"servicediscovery:{action}", "*")
+            for action in ("ListTagsForResource", "TagResource", "UntagResource")
+        ),
     }
     allowed = {
-        part: {(a, r.resource) for r in expected_permissions(part, PLACES) if r.allowed for a in r.actions}
+        part: {
+            (a, r.resource)
+            for r in expected_permissions(part, PLACES)
+            if r.allowed
+            for a in r.actions
+        }
         for part in ControlPlanePart
     }
-    assert {part for part in ControlPlanePart if wanted <= allowed[part]} == {ControlPlanePart.SOW, ControlPlanePart.REAP}
-    assert {part for part in ControlPlanePart if wanted & allowed[part]} == {ControlPlanePart.SOW, ControlPlanePart.REAP}
+    assert {part for part in ControlPlanePart if wanted <= allowed[part]} == {
+        ControlPlanePart.SOW,
+        ControlPlanePart.REAP,
+    }
+    assert {part for part in ControlPlanePart if wanted & allowed[part]} == {
+        ControlPlanePart.SOW,
+        ControlPlanePart.REAP,
+    }
 
 
 @pytest.mark.parametrize("part", ControlPlanePart)
 def test_nobody_is_to_read_the_key_of_the_ca(part: ControlPlanePart) -> None:
-    assert [(r.actions, r.allowed) for r in expected_permissions(part, PLACES) if r.resource == "ca-key"] == [
-        (("secretsmanager:GetSecretValue",), False)
-    ]
+    assert [
+        (r.actions, r.allowed) for r in expected_permissions(part, PLACES) if r.resource == "ca-key"
+    ] == [(("secretsmanager:GetSecretValue",), False)]
 
 
 @pytest.mark.parametrize("part", ControlPlanePart)
 def test_a_role_that_may_everything_is_wrong(part: ControlPlanePart) -> None:
     found = judged(**{part: answers(part, lambda *_: True)})[part]
-    refused = [(a, r.resource) for r in expected_permissions(part, PLACES) if not r.allowed for a in r.actions]
+    refused = [
+        (a, r.resource)
+        for r in expected_permissions(part, PLACES)
+        if not r.allowed
+        for a in r.actions
+    ]
     assert (found.state, "may what it must not: " in found.seen) == (FindingStatus.WRONG, True)
     assert refused
 
 
 def test_a_right_that_is_missing_or_too_much_is_named() -> None:
     found = judged(
-        sow=answers(ControlPlanePart.SOW, lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"}))
+        sow=answers(
+            ControlPlanePart.SOW,
+            lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"}),
+        )
     )
-    assert found["sow"].seen == ("gromit-sow may not s3:PutObject on states; it may what it must not: dynamodb:PutItem on table")
+    assert found["sow"].seen == (
+        "gromit-sow may not s3:PutObject on states; it may what it must not: dynamodb:PutItem on table"
+    )
     assert [name for name, f in found.items() if f.state is FindingStatus.WRONG] == ["sow"]
 
 
 def test_what_aws_did_not_judge_counts_as_refused() -> None:
-    found = judged(gateway=SimulatedRole("g", named=False, allowed={}), sow=SimulatedRole("s", named=False, allowed={}))
+    found = judged(
+        gateway=SimulatedRole("g", named=False, allowed={}),
+        sow=SimulatedRole("s", named=False, allowed={}),
+    )
     assert (found["gateway"].state, found["sow"].state) == (FindingStatus.OK, FindingStatus.WRONG)
 
 
@@ -117,10 +157,15 @@ def test_without_any_role_of_the_control_plane_it_is_not_installed() -> None:
         if part is not ControlPlanePart.ENVIRONMENTS
     }
     found = judged(**none)
-    assert {f.state for name, f in found.items() if name != "environments"} == {FindingStatus.SKIPPED}
+    assert {f.state for name, f in found.items() if name != "environments"} == {
+        FindingStatus.SKIPPED
+    }
     assert found["environments"].state is FindingStatus.OK
 
 
 def test_a_role_that_a_setting_names_has_to_be_there() -> None:
-    none = {part: SimulatedRole("mine", named=part is ControlPlanePart.SOW, allowed=None) for part in ControlPlanePart}
+    none = {
+        part: SimulatedRole("mine", named=part is ControlPlanePart.SOW, allowed=None)
+        for part in ControlPlanePart
+    }
     assert {name for name, f in judged(**none).items() if f.state is FindingStatus.WRONG} == {"sow"}

@@ -18,7 +18,9 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
 FALLBACKS = {r: RepositoryVersion("master", Source.DEFAULT) for r in REPOSITORIES}
 
 
-def build(repository: str = "tyk", version: str = "sha-1", sequence: int | None = None, ref: str = NAME) -> Build:
+def build(
+    repository: str = "tyk", version: str = "sha-1", sequence: int | None = None, ref: str = NAME
+) -> Build:
     """A report of a build."""
     return Build(repository, parse_ref(ref), version, sequence)
 
@@ -42,19 +44,30 @@ def after(row: Row | None, *writes: RowWrite) -> dict[str, Any]:
     return dict(row or {})
 
 
-def birth(*, protected: bool = False, fallbacks: Mapping[str, RepositoryVersion] | None = None) -> NewIncarnation:
+def birth(
+    *, protected: bool = False, fallbacks: Mapping[str, RepositoryVersion] | None = None
+) -> NewIncarnation:
     """What a new incarnation starts with."""
     return NewIncarnation("one", protected, FALLBACKS if fallbacks is None else fallbacks)
 
 
-def born(reported: Build | None = None, *, protected: bool = False, now_ms: int = BORN) -> dict[str, Any]:
+def born(
+    reported: Build | None = None, *, protected: bool = False, now_ms: int = BORN
+) -> dict[str, Any]:
     """A row that a first build has made."""
     reported = reported or build()
     attributes = wanted.build_attributes(reported)
-    return after(None, wanted.create_incarnation(None, birth(protected=protected), attributes, stamp(now_ms), "first"))
+    return after(
+        None,
+        wanted.create_incarnation(
+            None, birth(protected=protected), attributes, stamp(now_ms), "first"
+        ),
+    )
 
 
-def claim(row: Row, kind: Work = Work.SOW, holder: str = "w1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:
+def claim(
+    row: Row, kind: Work = Work.SOW, holder: str = "w1", now_ms: int = BORN, nonce: str = "n1"
+) -> dict[str, Any]:
     """The row after a claim."""
     return after(row, work.claim(kind, Claimant(holder, nonce), now_ms, TTL))
 
@@ -122,7 +135,10 @@ def _outcome_of(kind: str) -> Change:
             "release": (work.release(fence),),
             "sown": (work.sown(fence, "n", "h", at), work.sown_superseded(fence, "n", "h", at)),
             "reaped": (work.reaped(fence, "n", at), work.reaped_revived(fence, "n", at)),
-            "failed": (work.failed(fence, what, 30_000, at), work.failed_superseded(fence, what, at)),
+            "failed": (
+                work.failed(fence, what, 30_000, at),
+                work.failed_superseded(fence, what, at),
+            ),
         }[kind]
 
     return writes
@@ -135,11 +151,17 @@ def _claims(kind: Work) -> Change:
 _CHANGES: Mapping[str, Change] = {
     "report": lambda row, now_ms: (
         wanted.report(build(version=f"sha-{row['revision']}"), stamp(now_ms)),
-        wanted.create_incarnation(row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"),
+        wanted.create_incarnation(
+            row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"
+        ),
     ),
     "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "asked to"),),
-    "protect": lambda row, now_ms: (wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),),
-    "redeploy": lambda row, now_ms: (wanted.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),),
+    "protect": lambda row, now_ms: (
+        wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),
+    ),
+    "redeploy": lambda row, now_ms: (
+        wanted.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),
+    ),
     "retry": lambda _, now_ms: (wanted.retry_now(stamp(now_ms)),),
     "claim-sow": _claims(Work.SOW),
     "claim-reap": _claims(Work.REAP),

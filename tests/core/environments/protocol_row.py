@@ -25,7 +25,9 @@ FAILURE = {"kind": "temporary", "message": "trouble"}
 
 FrozenRow = tuple[tuple[str, str | int], ...]
 _WANTED = ("want", "generation", "v#" + REPOSITORY)
-_KEPT = frozenset({*_WANTED, "work", "observed", "holder", "claimed", "spec_hash", "hash_epoch", "gone_at"})
+_KEPT = frozenset(
+    {*_WANTED, "work", "observed", "holder", "claimed", "spec_hash", "hash_epoch", "gone_at"}
+)
 
 
 class Claim(NamedTuple):
@@ -80,7 +82,9 @@ def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
         return _written(row, wanted.report(build, STAMP))
     before = None if row is None else _thaw(row)
     birth = NewIncarnation("i", protected=False, fallbacks={})
-    return _written(row, wanted.create_incarnation(before, birth, wanted.build_attributes(build), STAMP, ""))
+    return _written(
+        row, wanted.create_incarnation(before, birth, wanted.build_attributes(build), STAMP, "")
+    )
 
 
 @cache
@@ -114,7 +118,9 @@ def released(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
 def failed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
     """The row after a failure, due again at once."""
     fence = claim.fence
-    return _told(row, work.failed(fence, FAILURE, 0, STAMP), work.failed_superseded(fence, FAILURE, STAMP))
+    return _told(
+        row, work.failed(fence, FAILURE, 0, STAMP), work.failed_superseded(fence, FAILURE, STAMP)
+    )
 
 
 @cache
@@ -123,7 +129,11 @@ def done(row: FrozenRow | None, claim: Claim, writes: Writes) -> FrozenRow | Non
     if claim.kind == Work.REAP:
         return _told(row, *writes.reaped(claim.fence))
     after = _told(row, *writes.sown(claim.fence))
-    return None if after is None else tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
+    return (
+        None
+        if after is None
+        else tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
+    )
 
 
 def _told(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
@@ -145,7 +155,15 @@ def _written(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
 
 def _thaw(row: FrozenRow) -> dict[str, Any]:
     """The row as the writes know it."""
-    thawed = {"name": "e", "incarnation": "i", "revision": 0, "created": 0, "changed": 0, "protected": False, "epoch": EPOCH}
+    thawed = {
+        "name": "e",
+        "incarnation": "i",
+        "revision": 0,
+        "created": 0,
+        "changed": 0,
+        "protected": False,
+        "epoch": EPOCH,
+    }
     thawed |= dict(row)
     if "work" in thawed:
         thawed["due"] = NOW

@@ -66,8 +66,12 @@ from tests.core.environments.protocol_row import (
 TROUBLE = StepFailed(Problem("temporary", "trouble"))
 OURS = Lock(environment="e", id="now", etag="now")
 LOST = Lock(environment="e", id="past", etag="past")
-THERE = FoundLock(environment="e", id="now", etag="now", who="", operation="", created="", owner=None)
-WAS_THERE = FoundLock(environment="e", id="past", etag="past", who="", operation="", created="", owner=None)
+THERE = FoundLock(
+    environment="e", id="now", etag="now", who="", operation="", created="", owner=None
+)
+WAS_THERE = FoundLock(
+    environment="e", id="past", etag="past", who="", operation="", created="", owner=None
+)
 
 
 class Deployed(NamedTuple):
@@ -101,7 +105,13 @@ class Worker:
 _workers: dict[tuple[ProtocolStep | None, Claim | None, bool, str], Worker] = {}
 
 
-def worker(step: ProtocolStep | None = None, claim: Claim | None = None, *, is_acting: bool = False, left: str = "") -> Worker:
+def worker(
+    step: ProtocolStep | None = None,
+    claim: Claim | None = None,
+    *,
+    is_acting: bool = False,
+    left: str = "",
+) -> Worker:
     """The worker that stands so. Of its claim it keeps what the further steps look at."""
     match step:
         case ReportFailure() | ReleaseClaim() if claim:
@@ -141,10 +151,14 @@ class Rules:
     knows_its_unheard_locks: bool = True
 
 
-def explore(events: int, workers: int, rules: Rules | None = None, until: str = "") -> exploration.Findings:
+def explore(
+    events: int, workers: int, rules: Rules | None = None, until: str = ""
+) -> exploration.Findings:
     """Every state of the world after at most so many wishes of clients (`exploration.explore`)."""
     start = World(events, None, NOTHING, "free", (IDLE,) * workers)
-    return exploration.explore(Question(start, Possibilities(rules or Rules()).of, complaint, is_settled), until)
+    return exploration.explore(
+        Question(start, Possibilities(rules or Rules()).of, complaint, is_settled), until
+    )
 
 
 # ── what must hold ────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +176,11 @@ def complaint(world: World) -> str | None:
 
 def _complaint_of_the_row(world: World, *, is_acting: bool) -> str | None:
     if world.row is None:
-        return None if world.deployed == NOTHING else "I5: its tombstone is gone, but something is deployed"
+        return (
+            None
+            if world.deployed == NOTHING
+            else "I5: its tombstone is gone, but something is deployed"
+        )
     found = environment(world.row)
     match found.phase(NOW):
         case Phase.GONE if found.want is not Want.GONE:
@@ -213,21 +231,38 @@ class Possibilities:
     def _wishes(self, world: World) -> Iterator[Move[World]]:
         if world.events:
             versions = "a" if world.deployed == NOTHING and world.row is None else "ab"
-            wishes = {f"build {v}": built(world.row, v) for v in versions} | {"delete": deleted(world.row)}
+            wishes = {f"build {v}": built(world.row, v) for v in versions} | {
+                "delete": deleted(world.row)
+            }
             for label, row in wishes.items():
                 if row is not None:
-                    yield Move(label, world._replace(events=world.events - 1, row=row), is_calm=False)
+                    yield Move(
+                        label, world._replace(events=world.events - 1, row=row), is_calm=False
+                    )
 
     def _claims(self, world: World, i: int) -> Iterator[Move[World]]:
         for kind in Work:
             row = claimed(world.row, kind)
             if row is not None:
                 found = environment(row)
-                claim = Claim(kind.value, found.generation, version(row), self.rules.trusted(found), is_last=True)
+                claim = Claim(
+                    kind.value,
+                    found.generation,
+                    version(row),
+                    self.rules.trusted(found),
+                    is_last=True,
+                )
                 others = world._replace(row=row, workers=tuple(map(outdated, world.workers)))
-                yield became(f"claim to {kind}", others, i, worker(AcquireLock(), claim, left=world.workers[i].left))
+                yield became(
+                    f"claim to {kind}",
+                    others,
+                    i,
+                    worker(AcquireLock(), claim, left=world.workers[i].left),
+                )
 
-    def _steps(self, world: World, i: int, each: Worker, step: ProtocolStep) -> Iterator[Move[World]]:
+    def _steps(
+        self, world: World, i: int, each: Worker, step: ProtocolStep
+    ) -> Iterator[Move[World]]:
         """The step's answers: the true one, and faults."""
         match step:
             case AcquireLock() | CheckOwner() | ReplaceLock():
@@ -240,12 +275,16 @@ class Possibilities:
                 yield from self._report(world, i, step, each.claim)
             case Unlock(lock):
                 if lock == OURS:
-                    yield became("cannot unlock", world, i, worker(left="unreleased"), is_calm=False)
+                    yield became(
+                        "cannot unlock", world, i, worker(left="unreleased"), is_calm=False
+                    )
                 yield self._answer(world, i, StepDone(), lock="free" if lock == OURS else "")
             case _:
                 raise AssertionError(f"{step} without a claim")
 
-    def _locking(self, world: World, i: int, each: Worker, step: AcquireLock | CheckOwner | ReplaceLock) -> Iterator[Move[World]]:
+    def _locking(
+        self, world: World, i: int, each: Worker, step: AcquireLock | CheckOwner | ReplaceLock
+    ) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
         match step:
             case AcquireLock() if world.lock == "free":
@@ -253,7 +292,9 @@ class Possibilities:
             case AcquireLock():
                 yield self._answer(world, i, AlreadyLocked(THERE))
             case CheckOwner(found):
-                is_dead = world.lock == "dead" or (each.left == "unheard" and self.rules.knows_its_unheard_locks)
+                is_dead = world.lock == "dead" or (
+                    each.left == "unheard" and self.rules.knows_its_unheard_locks
+                )
                 if found == WAS_THERE or is_dead:
                     yield self._answer(world, i, OwnerDead())
                 if found == WAS_THERE or not is_dead:
@@ -276,7 +317,9 @@ class Possibilities:
             yield self._answer(world, i, ClaimLost())
         else:
             current = environment(row).generation == claim.generation
-            yield self._answer(world._replace(row=row), i, ClaimCurrent() if current else NewerDesired())
+            yield self._answer(
+                world._replace(row=row), i, ClaimCurrent() if current else NewerDesired()
+            )
 
     def _act(self, world: World, i: int, each: Worker, claim: Claim) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
@@ -291,7 +334,9 @@ class Possibilities:
             begun = worker(each.step, claim, is_acting=True, left=each.left)
             yield became("begins to act", world._replace(deployed=HALF), i, begun)
 
-    def _report(self, world: World, i: int, step: ProtocolStep, claim: Claim) -> Iterator[Move[World]]:
+    def _report(
+        self, world: World, i: int, step: ProtocolStep, claim: Claim
+    ) -> Iterator[Move[World]]:
         yield self._answer(world, i, TROUBLE, is_calm=False)
         match step:
             case ReportDone():
@@ -304,9 +349,13 @@ class Possibilities:
             yield self._answer(world, i, ClaimLost())
         else:
             yield self._answer(world._replace(row=row), i, StepDone())
-            yield self._answer(world._replace(row=row), i, TROUBLE, is_calm=False)  # written, but the answer was lost
+            yield self._answer(
+                world._replace(row=row), i, TROUBLE, is_calm=False
+            )  # written, but the answer was lost
 
-    def _answer(self, world: World, i: int, answer: StepResult, *, lock: str = "", is_calm: bool = True) -> Move[World]:
+    def _answer(
+        self, world: World, i: int, answer: StepResult, *, lock: str = "", is_calm: bool = True
+    ) -> Move[World]:
         """The worker's step is answered, and the table says what comes next; `lock`: what becomes of the lock."""
         each = world.workers[i]
         label, after = self._after(each, answer, left="" if lock else each.left)
@@ -320,11 +369,15 @@ class Possibilities:
         return label, worker(step, each.claim, left=left)
 
 
-def became(label: str, world: World, i: int, after: Worker, *, lock: str = "", is_calm: bool = True) -> Move[World]:
+def became(
+    label: str, world: World, i: int, after: Worker, *, lock: str = "", is_calm: bool = True
+) -> Move[World]:
     """The world after worker `i` has become `after`; a change of the lock overtakes the others."""
     workers = tuple(map(overtaken, world.workers)) if lock else world.workers
     workers = in_order((*workers[:i], after, *workers[i + 1 :]))
-    return Move(label, World(world.events, world.row, world.deployed, lock or world.lock, workers), is_calm)
+    return Move(
+        label, World(world.events, world.row, world.deployed, lock or world.lock, workers), is_calm
+    )
 
 
 def in_order(workers: Iterable[Worker]) -> tuple[Worker, ...]:

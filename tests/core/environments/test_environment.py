@@ -19,7 +19,20 @@ from gromit.core.environments.environment import (
 )
 from gromit.errors import Conflict
 from tests.core.environments import lives
-from tests.core.environments.lives import BORN, TTL, after, born, build, claim, deleted, failed, fence_of, in_phase, sown, stamp
+from tests.core.environments.lives import (
+    BORN,
+    TTL,
+    after,
+    born,
+    build,
+    claim,
+    deleted,
+    failed,
+    fence_of,
+    in_phase,
+    sown,
+    stamp,
+)
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -47,7 +60,9 @@ def test_a_tombstone_does_not_appear_on_the_old_wire() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "afterwards"), [(Phase.SOWING, Phase.PENDING), (Phase.REAPING, Phase.DELETING)], ids=["sowing", "reaping"]
+    ("phase", "afterwards"),
+    [(Phase.SOWING, Phase.PENDING), (Phase.REAPING, Phase.DELETING)],
+    ids=["sowing", "reaping"],
 )
 def test_a_lease_is_valid_up_to_its_last_millisecond(phase: Phase, afterwards: Phase) -> None:
     environment = parse_environment(in_phase(phase))
@@ -56,7 +71,12 @@ def test_a_lease_is_valid_up_to_its_last_millisecond(phase: Phase, afterwards: P
 
 
 def test_a_first_build_makes_this_environment() -> None:
-    environment = parse_environment(born(build(version="sha-1", sequence=7, ref="refs/heads/integration/app-test"), protected=True))
+    environment = parse_environment(
+        born(
+            build(version="sha-1", sequence=7, ref="refs/heads/integration/app-test"),
+            protected=True,
+        )
+    )
     assert environment == Environment(
         name="app-test",
         incarnation="one",
@@ -64,7 +84,9 @@ def test_a_first_build_makes_this_environment() -> None:
         generation=1,
         observed=0,
         versions={
-            "tyk": RepositoryVersion("sha-1", Source.REPORTED, ref="integration/app-test", sequence=7),
+            "tyk": RepositoryVersion(
+                "sha-1", Source.REPORTED, ref="integration/app-test", sequence=7
+            ),
             "tyk-analytics": RepositoryVersion("master", Source.DEFAULT),
             "tyk-pump": RepositoryVersion("master", Source.DEFAULT),
         },
@@ -99,7 +121,9 @@ def test_a_claim_and_a_failure_are_told_whole() -> None:
 
 def test_a_reported_version_counts_more_than_a_fallback() -> None:
     row = after(born(), wanted.report(build("tyk-pump", "sha-9"), stamp()))
-    assert parse_environment(row).versions["tyk-pump"] == RepositoryVersion("sha-9", Source.REPORTED, ref="app-test")
+    assert parse_environment(row).versions["tyk-pump"] == RepositoryVersion(
+        "sha-9", Source.REPORTED, ref="app-test"
+    )
     assert parse_environment(row).reported == {"tyk", "tyk-pump"}
 
 
@@ -114,7 +138,9 @@ def test_a_row_of_the_earlier_system_is_not_taken_for_one_of_ours() -> None:
 def trusted_by_the_next(row: dict[str, object]) -> str | None:
     """The hash that the next claimant is given, long after all leases."""
     late = BORN + 1_000_000_000
-    return parse_environment(claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)).trusted_hash
+    return parse_environment(
+        claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)
+    ).trusted_hash
 
 
 def test_the_hash_is_trusted_right_after_a_run_that_ended_well() -> None:
@@ -155,12 +181,16 @@ def test_the_hash_is_not_trusted_after_a_reaping_that_was_overtaken_or_killed() 
     assert "spec_hash" not in done
 
 
-def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_reap_has_seen_it() -> None:
+def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_reap_has_seen_it() -> (
+    None
+):
     row = after(deleted(sown(claim(born()), "h1")), wanted.report(build(), stamp()))
     assert trusted_by_the_next(row) == "h1"
 
 
 def test_a_new_incarnation_knows_no_hash() -> None:
     gone = in_phase(Phase.GONE)
-    row = after(gone, wanted.create_incarnation(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again"))
+    row = after(
+        gone, wanted.create_incarnation(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again")
+    )
     assert trusted_by_the_next(row) is None

@@ -9,7 +9,12 @@ from gromit.core.environments.plans import EnvironmentSummary, PlannedAction, pl
 
 
 def standing(
-    name: str = "e", phase: Phase = Phase.PENDING, *, due_in_s: float = -1, protected: bool = False, observed: int = 0
+    name: str = "e",
+    phase: Phase = Phase.PENDING,
+    *,
+    due_in_s: float = -1,
+    protected: bool = False,
+    observed: int = 0,
 ) -> EnvironmentSummary:
     return EnvironmentSummary(
         name=name,
@@ -28,8 +33,18 @@ def standing(
     [
         (Work.SOW, standing(), "sow", "generation 3 is wanted, nothing was made yet"),
         (Work.SOW, standing(observed=2), "sow", "generation 3 is wanted, generation 2 was made"),
-        (Work.SOW, standing(phase=Phase.FAILED), "sow", "generation 3 is wanted, nothing was made yet"),
-        (Work.SOW, standing(phase=Phase.FAILED, due_in_s=30.4), "none", "its last 2 tries failed; the next is in 30 s"),
+        (
+            Work.SOW,
+            standing(phase=Phase.FAILED),
+            "sow",
+            "generation 3 is wanted, nothing was made yet",
+        ),
+        (
+            Work.SOW,
+            standing(phase=Phase.FAILED, due_in_s=30.4),
+            "none",
+            "its last 2 tries failed; the next is in 30 s",
+        ),
         (Work.SOW, standing(phase=Phase.SOWING), "none", "w is working on it"),
         (Work.SOW, standing(phase=Phase.REAPING), "none", "w is working on it"),
         (Work.SOW, standing(phase=Phase.READY), "none", "generation 3 runs as wanted"),
@@ -40,12 +55,19 @@ def standing(
         (Work.REAP, standing(phase=Phase.FAILED), "none", "it is wanted"),
         (Work.REAP, standing(phase=Phase.SOWING), "none", "w is working on it"),
         (Work.REAP, standing(phase=Phase.DELETING), "reap", "it is deleted, and its grace is over"),
-        (Work.REAP, standing(phase=Phase.DELETING, due_in_s=60), "none", "it is deleted, but a build can revive it for 60 s"),
+        (
+            Work.REAP,
+            standing(phase=Phase.DELETING, due_in_s=60),
+            "none",
+            "it is deleted, but a build can revive it for 60 s",
+        ),
         (Work.REAP, standing(phase=Phase.DELETING, protected=True), "none", "it is protected"),
         (Work.REAP, standing(phase=Phase.GONE), "none", "it is gone"),
     ],
 )
-def test_every_phase_has_its_action_and_reason(kind: Work, environment: EnvironmentSummary, action: str, why: str) -> None:
+def test_every_phase_has_its_action_and_reason(
+    kind: Work, environment: EnvironmentSummary, action: str, why: str
+) -> None:
     assert plan(kind, [environment], None) == [PlannedAction("e", action, why)]
 
 
@@ -74,7 +96,11 @@ standings = st.builds(
 )
 
 
-@given(st.sampled_from(Work), st.lists(standings, max_size=12, unique_by=lambda s: s.name), st.none() | st.integers(1, 4))
+@given(
+    st.sampled_from(Work),
+    st.lists(standings, max_size=12, unique_by=lambda s: s.name),
+    st.none() | st.integers(1, 4),
+)
 def test_a_plan_names_every_environment_once_and_never_more_than_the_limit(
     kind: Work, environments: list[EnvironmentSummary], limit: int | None
 ) -> None:

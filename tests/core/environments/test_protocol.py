@@ -43,7 +43,9 @@ from tests.core.environments.protocol_row import STAMP, Writes
 from tests.core.environments.protocol_world import Rules, explore
 
 LOCK = Lock(environment="e", id="1", etag="x")
-FOUND = FoundLock(environment="e", id="2", etag="y", who="w", operation="sow", created="", owner=None)
+FOUND = FoundLock(
+    environment="e", id="2", etag="y", who="w", operation="sow", created="", owner=None
+)
 PROBLEM = Problem("terraform", "no")
 TAKEN = Problem(LOCKED, "somebody else took over the left lock first")
 
@@ -52,7 +54,11 @@ TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
     (AcquireLock(), AlreadyLocked(FOUND), CheckOwner(FOUND)),
     (AcquireLock(), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
     (CheckOwner(FOUND), OwnerDead(), ReplaceLock(FOUND)),
-    (CheckOwner(FOUND), OwnerNotProvenDead("he lives"), ReportFailure(None, Problem(LOCKED, "he lives"))),
+    (
+        CheckOwner(FOUND),
+        OwnerNotProvenDead("he lives"),
+        ReportFailure(None, Problem(LOCKED, "he lives")),
+    ),
     (CheckOwner(FOUND), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
     (ReplaceLock(FOUND), Locked(LOCK), Verify(LOCK)),
     (ReplaceLock(FOUND), LostRace(), ReportFailure(None, TAKEN)),
@@ -76,7 +82,11 @@ TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
     (ReportFailure(None, PROBLEM), StepFailed(TAKEN), EndRun(RunEnding.FAILED, PROBLEM)),
     (ReleaseClaim(LOCK, RunEnding.STOPPED), StepDone(), Unlock(LOCK, RunEnding.STOPPED)),
     (ReleaseClaim(LOCK, RunEnding.STOPPED), ClaimLost(), Unlock(LOCK, RunEnding.STOPPED)),
-    (ReleaseClaim(LOCK, RunEnding.SUPERSEDED), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.SUPERSEDED)),
+    (
+        ReleaseClaim(LOCK, RunEnding.SUPERSEDED),
+        StepFailed(PROBLEM),
+        Unlock(LOCK, RunEnding.SUPERSEDED),
+    ),
     (ReleaseClaim(None, RunEnding.STOPPED), StepDone(), EndRun(RunEnding.STOPPED)),
     (Unlock(LOCK, RunEnding.DONE), StepDone(), EndRun(RunEnding.DONE)),
     (Unlock(LOCK, RunEnding.FAILED, PROBLEM), StepFailed(TAKEN), EndRun(RunEnding.FAILED, PROBLEM)),
@@ -108,7 +118,9 @@ ANSWERS: tuple[StepResult, ...] = (
 
 
 @pytest.mark.parametrize(("step", "answer", "following"), TABLE)
-def test_the_table_says_what_comes_next(step: ProtocolStep, answer: StepResult, following: ProtocolStep) -> None:
+def test_the_table_says_what_comes_next(
+    step: ProtocolStep, answer: StepResult, following: ProtocolStep
+) -> None:
     assert next_step(step, answer) == following
 
 
@@ -120,7 +132,9 @@ def test_an_answer_that_a_step_cannot_give_is_refused() -> None:
             refused += 1
             with pytest.raises(TypeError, match="is no answer"):
                 next_step(step, answer)
-    assert refused == len(STEPS) * len(ANSWERS) - sum(type(s) in map(type, STEPS) for s, _, _ in TABLE)
+    assert refused == len(STEPS) * len(ANSWERS) - sum(
+        type(s) in map(type, STEPS) for s, _, _ in TABLE
+    )
 
 
 def test_nothing_comes_after_the_end() -> None:
@@ -129,8 +143,14 @@ def test_nothing_comes_after_the_end() -> None:
 
 
 def test_every_way_to_the_act_leads_through_a_verification_under_the_lock() -> None:
-    into_the_act = {(type(step), type(answer)) for step, answer, following in TABLE if isinstance(following, Execute)}
-    into_the_verification = {type(answer) for _, answer, following in TABLE if isinstance(following, Verify)}
+    into_the_act = {
+        (type(step), type(answer))
+        for step, answer, following in TABLE
+        if isinstance(following, Execute)
+    }
+    into_the_verification = {
+        type(answer) for _, answer, following in TABLE if isinstance(following, Verify)
+    }
     assert (into_the_act, into_the_verification) == ({(Verify, ClaimCurrent)}, {Locked})
 
 
@@ -146,7 +166,9 @@ def test_every_way_to_the_act_leads_through_a_verification_under_the_lock() -> N
         pytest.param(3, 3, marks=pytest.mark.long),
     ],
 )
-def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(events: int, workers: int) -> None:
+def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(
+    events: int, workers: int
+) -> None:
     findings = explore(events, workers)
     assert findings.broken == {}
     assert (findings.stuck, findings.way_to_a_stuck_one) == (0, ())
@@ -180,7 +202,8 @@ def whatever_is_wanted_by_now(write: RowWrite) -> tuple[RowWrite, ...]:
     kept = tuple(
         c
         for c in write.conditions
-        if not isinstance(c, AttributesEqual | AttributeGreater) and not (isinstance(c, Equals) and c.attribute == "want")
+        if not isinstance(c, AttributesEqual | AttributeGreater)
+        and not (isinstance(c, Equals) and c.attribute == "want")
     )
     return (dataclasses.replace(write, conditions=kept),)
 
@@ -196,15 +219,47 @@ def reaped_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
 @pytest.mark.parametrize(
     ("rules", "events", "fault"),
     [
-        pytest.param(Rules(table=without_verification), 3, "I2", id="without verification old builds are deployed"),
-        pytest.param(Rules(table=without_verification), 2, "I5", id="without verification something is left behind"),
-        pytest.param(Rules(table=breaking_the_locks_of_the_living), 1, "I1", id="broken locks let two act at once"),
-        pytest.param(Rules(table=acting_without_the_lock), 1, "I1", id="a lost race for the lock lets two act at once"),
-        pytest.param(Rules(trusted=lambda environment: environment.spec_hash), 3, "I2", id="an old hash hides a half-made change"),
-        pytest.param(Rules(writes=Writes(reaped=reaped_too_generously)), 3, "I2", id="a build while reaping is lost"),
+        pytest.param(
+            Rules(table=without_verification),
+            3,
+            "I2",
+            id="without verification old builds are deployed",
+        ),
+        pytest.param(
+            Rules(table=without_verification),
+            2,
+            "I5",
+            id="without verification something is left behind",
+        ),
+        pytest.param(
+            Rules(table=breaking_the_locks_of_the_living),
+            1,
+            "I1",
+            id="broken locks let two act at once",
+        ),
+        pytest.param(
+            Rules(table=acting_without_the_lock),
+            1,
+            "I1",
+            id="a lost race for the lock lets two act at once",
+        ),
+        pytest.param(
+            Rules(trusted=lambda environment: environment.spec_hash),
+            3,
+            "I2",
+            id="an old hash hides a half-made change",
+        ),
+        pytest.param(
+            Rules(writes=Writes(reaped=reaped_too_generously)),
+            3,
+            "I2",
+            id="a build while reaping is lost",
+        ),
     ],
 )
-def test_the_exploration_finds_what_a_broken_protocol_breaks(rules: Rules, events: int, fault: str) -> None:
+def test_the_exploration_finds_what_a_broken_protocol_breaks(
+    rules: Rules, events: int, fault: str
+) -> None:
     findings = explore(events, 2, rules, until=fault)
     assert [way for broken, way in findings.broken.items() if broken.startswith(fault)]
 
@@ -212,11 +267,21 @@ def test_the_exploration_finds_what_a_broken_protocol_breaks(rules: Rules, event
 @pytest.mark.parametrize(
     ("rules", "events"),
     [
-        pytest.param(Rules(writes=Writes(sown=sown_too_generously)), 2, id="a build while sowing is lost"),
-        pytest.param(Rules(releases_left_locks=False), 1, id="a lock that a living worker left stays"),
-        pytest.param(Rules(knows_its_unheard_locks=False), 1, id="a lock that a living worker put unheard stays"),
+        pytest.param(
+            Rules(writes=Writes(sown=sown_too_generously)), 2, id="a build while sowing is lost"
+        ),
+        pytest.param(
+            Rules(releases_left_locks=False), 1, id="a lock that a living worker left stays"
+        ),
+        pytest.param(
+            Rules(knows_its_unheard_locks=False),
+            1,
+            id="a lock that a living worker put unheard stays",
+        ),
     ],
 )
-def test_the_exploration_finds_what_a_broken_protocol_leaves_undone(rules: Rules, events: int) -> None:
+def test_the_exploration_finds_what_a_broken_protocol_leaves_undone(
+    rules: Rules, events: int
+) -> None:
     assert explore(events, 1).stuck == 0
     assert explore(events, 1, rules).stuck > 0

@@ -80,18 +80,33 @@ def test_a_write_changes_everything_it_names_and_nothing_else() -> None:
         appends={"l": (3,), "log": ("a", "b")},
         removes=frozenset({"b", "z"}),
     )
-    after = {"name": "e", "n": 5, "m": 5, "k": 5, "t": "y", "l": [1, 2, 3], "new": 1, "seen": 3, "count": 1, "log": ["a", "b"]}
+    after = {
+        "name": "e",
+        "n": 5,
+        "m": 5,
+        "k": 5,
+        "t": "y",
+        "l": [1, 2, 3],
+        "new": 1,
+        "seen": 3,
+        "count": 1,
+        "log": ["a", "b"],
+    }
     assert apply_write(write, ROW, KEY) == WriteAccepted(after)
     assert (ROW["n"], ROW["l"]) == (3, [1, 2])
 
 
 def test_a_removed_attribute_can_still_be_copied_in_the_same_write() -> None:
     write = RowWrite(conditions=(Exists("n"),), copies={"observed": "n"}, removes=frozenset({"n"}))
-    assert apply_write(write, {"name": "e", "n": 3}, KEY) == WriteAccepted({"name": "e", "observed": 3})
+    assert apply_write(write, {"name": "e", "n": 3}, KEY) == WriteAccepted(
+        {"name": "e", "observed": 3}
+    )
 
 
 def test_a_write_to_no_row_makes_one_under_its_key() -> None:
-    assert apply_write(RowWrite(conditions=(NotExists("name"),), sets={"x": 1}), None, KEY) == WriteAccepted({"name": "e", "x": 1})
+    assert apply_write(
+        RowWrite(conditions=(NotExists("name"),), sets={"x": 1}), None, KEY
+    ) == WriteAccepted({"name": "e", "x": 1})
 
 
 def test_one_condition_that_does_not_hold_is_enough_to_refuse() -> None:
@@ -100,8 +115,16 @@ def test_one_condition_that_does_not_hold_is_enough_to_refuse() -> None:
     assert apply_write(write, None, KEY) == WriteRefused(None)
 
 
-@given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 3)), st.sampled_from("abc"), st.integers(0, 3))
-def test_a_condition_and_its_opposite_split_the_rows_that_have_the_attribute(row: dict[str, int], a: str, value: int) -> None:
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 3)),
+    st.sampled_from("abc"),
+    st.integers(0, 3),
+)
+def test_a_condition_and_its_opposite_split_the_rows_that_have_the_attribute(
+    row: dict[str, int], a: str, value: int
+) -> None:
     assert evaluate(Equals(a, value), row) + evaluate(NotEquals(a, value), row) == (a in row)
     assert evaluate(Exists(a), row) is not evaluate(NotExists(a), row)
-    assert evaluate(AtMost(a, value), row) is (evaluate(LessThan(a, value), row) or evaluate(Equals(a, value), row))
+    assert evaluate(AtMost(a, value), row) is (
+        evaluate(LessThan(a, value), row) or evaluate(Equals(a, value), row)
+    )

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import history, wanted, work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
-from gromit.core.environments.environment import Phase, RepositoryVersion, Source, Want, Work, parse_environment
+from gromit.core.environments.environment import (
+    Phase,
+    RepositoryVersion,
+    Source,
+    Want,
+    Work,
+    parse_environment,
+)
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused
 from tests.core.environments.lives import (
@@ -35,7 +42,14 @@ UP = (Phase.PENDING, Phase.SOWING, Phase.READY, Phase.FAILED)
 LATER = BORN + 30_000
 """When a failure is due again; every lease of the examples is still valid."""
 
-P, S, R, F, D, X = Phase.PENDING, Phase.SOWING, Phase.READY, Phase.FAILED, Phase.DELETING, Phase.REAPING
+P, S, R, F, D, X = (
+    Phase.PENDING,
+    Phase.SOWING,
+    Phase.READY,
+    Phase.FAILED,
+    Phase.DELETING,
+    Phase.REAPING,
+)
 
 
 @dataclass(frozen=True)
@@ -51,41 +65,81 @@ TRANSITIONS = {
         lambda _: wanted.report(build(version="sha-2"), stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
-    "the same build again": Transition(lambda _: wanted.report(build(), stamp(LATER)), {D: P, X: S}),
+    "the same build again": Transition(
+        lambda _: wanted.report(build(), stamp(LATER)), {D: P, X: S}
+    ),
     "another ref of the repository": Transition(
-        lambda _: wanted.report(build(version="sha-2", ref="other/app-test"), stamp(LATER)), {D: P, X: S}
+        lambda _: wanted.report(build(version="sha-2", ref="other/app-test"), stamp(LATER)),
+        {D: P, X: S},
     ),
     "another repository": Transition(
-        lambda _: wanted.report(build("tyk-pump", "sha-1"), stamp(LATER)), {P: P, S: S, R: P, F: P, D: P, X: S}
+        lambda _: wanted.report(build("tyk-pump", "sha-1"), stamp(LATER)),
+        {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "versions replaced": Transition(
-        lambda row: wanted.replace_versions(row, {"v#tyk": "x"}, {}, stamp(LATER)), {P: P, S: S, R: P, F: P, D: P, X: S}
+        lambda row: wanted.replace_versions(row, {"v#tyk": "x"}, {}, stamp(LATER)),
+        {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "versions merged": Transition(
-        lambda _: wanted.merge_versions({"v#tyk": "x"}, stamp(LATER)), {P: P, S: S, R: P, F: P, D: P, X: S}
+        lambda _: wanted.merge_versions({"v#tyk": "x"}, stamp(LATER)),
+        {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
-    "a deletion": Transition(lambda _: wanted.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, F: D}),
-    "a part retired": Transition(lambda row: wanted.retire(row, "tyk", "master", stamp(LATER)), {P: P, S: S, R: P, F: P}),
+    "a deletion": Transition(
+        lambda _: wanted.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, F: D}
+    ),
+    "a part retired": Transition(
+        lambda row: wanted.retire(row, "tyk", "master", stamp(LATER)), {P: P, S: S, R: P, F: P}
+    ),
     "the last part retired": Transition(
-        lambda row: wanted.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE), {P: D, S: X, R: D, F: D}
+        lambda row: wanted.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE),
+        {P: D, S: X, R: D, F: D},
     ),
-    "protection": Transition(lambda _: wanted.protect(protected=True, stamp=stamp(LATER)), {P: P, S: S, R: R, F: F}),
-    "a redeployment": Transition(lambda _: wanted.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}),
+    "protection": Transition(
+        lambda _: wanted.protect(protected=True, stamp=stamp(LATER)), {P: P, S: S, R: R, F: F}
+    ),
+    "a redeployment": Transition(
+        lambda _: wanted.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}
+    ),
     "another try": Transition(lambda _: wanted.retry_now(stamp(LATER)), {F: P}),
-    "a sequence noted": Transition(lambda _: wanted.record_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}),
-    "a birth": Transition(lambda _: wanted.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}),
-    "a new incarnation": Transition(lambda row: wanted.create_incarnation(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}),
-    "a claim to sow": Transition(lambda _: work.claim(Work.SOW, Claimant("w2", "n2"), LATER, TTL), {P: S, F: S}),
-    "a claim to reap": Transition(lambda _: work.claim(Work.REAP, Claimant("w2", "n2"), LATER, TTL), {D: X}),
-    "a renewal of the holder": Transition(lambda row: work.renew(Fence("w1", row["epoch"]), LATER, TTL), {S: S, X: X}),
-    "a release by the holder": Transition(lambda row: work.release(Fence("w1", row["epoch"])), {S: P, X: D}),
-    "sown by the holder": Transition(lambda row: work.sown(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {S: R}),
-    "reaped by the holder": Transition(lambda row: work.reaped(Fence("w1", row["epoch"]), "n1", stamp(LATER)), {X: Phase.GONE}),
-    "failed by the holder": Transition(
-        lambda row: work.failed(Fence("w1", row["epoch"]), {"kind": "k", "message": "m"}, 1, stamp(LATER)), {S: F, X: D}
+    "a sequence noted": Transition(
+        lambda _: wanted.record_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}
     ),
-    "a success of somebody else": Transition(lambda row: work.sown(Fence("w2", row["epoch"]), "n2", "h", stamp(LATER)), {}),
-    "a success of an earlier claim": Transition(lambda row: work.sown(Fence("w1", row["epoch"] - 1), "n1", "h", stamp(LATER)), {}),
+    "a birth": Transition(
+        lambda _: wanted.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}
+    ),
+    "a new incarnation": Transition(
+        lambda row: wanted.create_incarnation(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}
+    ),
+    "a claim to sow": Transition(
+        lambda _: work.claim(Work.SOW, Claimant("w2", "n2"), LATER, TTL), {P: S, F: S}
+    ),
+    "a claim to reap": Transition(
+        lambda _: work.claim(Work.REAP, Claimant("w2", "n2"), LATER, TTL), {D: X}
+    ),
+    "a renewal of the holder": Transition(
+        lambda row: work.renew(Fence("w1", row["epoch"]), LATER, TTL), {S: S, X: X}
+    ),
+    "a release by the holder": Transition(
+        lambda row: work.release(Fence("w1", row["epoch"])), {S: P, X: D}
+    ),
+    "sown by the holder": Transition(
+        lambda row: work.sown(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {S: R}
+    ),
+    "reaped by the holder": Transition(
+        lambda row: work.reaped(Fence("w1", row["epoch"]), "n1", stamp(LATER)), {X: Phase.GONE}
+    ),
+    "failed by the holder": Transition(
+        lambda row: work.failed(
+            Fence("w1", row["epoch"]), {"kind": "k", "message": "m"}, 1, stamp(LATER)
+        ),
+        {S: F, X: D},
+    ),
+    "a success of somebody else": Transition(
+        lambda row: work.sown(Fence("w2", row["epoch"]), "n2", "h", stamp(LATER)), {}
+    ),
+    "a success of an earlier claim": Transition(
+        lambda row: work.sown(Fence("w1", row["epoch"] - 1), "n1", "h", stamp(LATER)), {}
+    ),
     "an overtaken success without anything newer": Transition(
         lambda row: work.sown_superseded(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {}
     ),
@@ -94,7 +148,9 @@ TRANSITIONS = {
 
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("name", TRANSITIONS)
-def test_each_change_is_accepted_in_its_phases_and_leads_where_it_should(name: str, phase: Phase) -> None:
+def test_each_change_is_accepted_in_its_phases_and_leads_where_it_should(
+    name: str, phase: Phase
+) -> None:
     transition, row = TRANSITIONS[name], in_phase(phase)
     result = outcome(row, transition.write(row))
     if phase in transition.leads_to:
@@ -110,7 +166,14 @@ def test_without_a_row_only_a_birth_is_accepted(name: str) -> None:
     assert isinstance(outcome(None, write), WriteAccepted) is (name == "a birth")
 
 
-WANTED = ("a newer build", "versions replaced", "versions merged", "a deletion", "a part retired", "a redeployment")
+WANTED = (
+    "a newer build",
+    "versions replaced",
+    "versions merged",
+    "a deletion",
+    "a part retired",
+    "a redeployment",
+)
 
 
 @pytest.mark.parametrize("name", WANTED)
@@ -125,7 +188,10 @@ def test_every_change_of_what_is_wanted_is_a_generation_and_an_event(name: str) 
     assert row["events"][-1]["actor"] == "ci"
 
 
-@pytest.mark.parametrize("name", ["protection", "another try", "a sequence noted", "a claim to sow", "a renewal of the holder"])
+@pytest.mark.parametrize(
+    "name",
+    ["protection", "another try", "a sequence noted", "a claim to sow", "a renewal of the holder"],
+)
 def test_other_changes_are_none_of_what_is_wanted(name: str) -> None:
     (phase, *_) = TRANSITIONS[name].leads_to
     before = in_phase(phase)
@@ -151,7 +217,11 @@ def test_a_build_while_another_generation_is_being_sown_stays_to_be_done() -> No
     assert outcome(row, work.sown(fence, "n1", "h", stamp(LATER))) == WriteRefused(row)
     row = after(row, work.sown_superseded(fence, "n1", "h", stamp(LATER)))
     environment = parse_environment(row)
-    assert (environment.phase(LATER), environment.observed, environment.generation) == (Phase.PENDING, 1, 2)
+    assert (environment.phase(LATER), environment.observed, environment.generation) == (
+        Phase.PENDING,
+        1,
+        2,
+    )
     assert (environment.work, environment.due_ms) == (Work.SOW, LATER)
 
 
@@ -159,7 +229,11 @@ def test_a_deletion_while_sowing_leads_to_reaping() -> None:
     row = deleted(claim(born()), now_ms=LATER)
     row = after(row, work.sown_superseded(fence_of(row), "n1", "h", stamp(LATER)))
     environment = parse_environment(row)
-    assert (environment.phase(LATER), environment.work, environment.due_ms) == (Phase.DELETING, Work.REAP, LATER + GRACE)
+    assert (environment.phase(LATER), environment.work, environment.due_ms) == (
+        Phase.DELETING,
+        Work.REAP,
+        LATER + GRACE,
+    )
     assert environment.infra is True
 
 
@@ -168,15 +242,29 @@ def test_a_build_while_reaping_makes_everything_anew() -> None:
     fence = fence_of(row)
     assert outcome(row, work.reaped(fence, "n1", stamp(LATER))) == WriteRefused(row)
     environment = parse_environment(after(row, work.reaped_revived(fence, "n1", stamp(LATER))))
-    assert (environment.phase(LATER), environment.observed, environment.infra) == (Phase.PENDING, 0, False)
+    assert (environment.phase(LATER), environment.observed, environment.infra) == (
+        Phase.PENDING,
+        0,
+        False,
+    )
     assert (environment.work, environment.spec_hash) == (Work.SOW, None)
 
 
 @pytest.mark.parametrize(
     ("known", "reported", "accepted"),
-    [(None, 1, True), (5, 6, True), (5, 5, False), (5, 4, False), (5, None, True), (None, None, True), (0, 0, False)],
+    [
+        (None, 1, True),
+        (5, 6, True),
+        (5, 5, False),
+        (5, 4, False),
+        (5, None, True),
+        (None, None, True),
+        (0, 0, False),
+    ],
 )
-def test_a_build_with_a_sequence_must_be_newer_than_the_newest(known: int | None, reported: int | None, accepted: bool) -> None:
+def test_a_build_with_a_sequence_must_be_newer_than_the_newest(
+    known: int | None, reported: int | None, accepted: bool
+) -> None:
     row = born(build(sequence=known))
     result = outcome(row, wanted.report(build(version="sha-2", sequence=reported), stamp()))
     assert isinstance(result, WriteAccepted) is accepted
@@ -186,7 +274,9 @@ def test_a_build_with_a_sequence_must_be_newer_than_the_newest(known: int | None
 
 def test_sequences_of_different_repositories_do_not_meddle() -> None:
     row = born(build(sequence=100))
-    assert isinstance(outcome(row, wanted.report(build("tyk-pump", "x", sequence=1), stamp())), WriteAccepted)
+    assert isinstance(
+        outcome(row, wanted.report(build("tyk-pump", "x", sequence=1), stamp())), WriteAccepted
+    )
 
 
 def test_a_noted_sequence_only_grows() -> None:
@@ -198,7 +288,9 @@ def test_a_noted_sequence_only_grows() -> None:
 
 
 def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
-    row = after(claim(failed(claim(born()), 0)), wanted.report(build(version="sha-2"), stamp(LATER)))
+    row = after(
+        claim(failed(claim(born()), 0)), wanted.report(build(version="sha-2"), stamp(LATER))
+    )
     environment = parse_environment(row)
     assert (environment.attempts, environment.failure, environment.due_ms) == (0, None, LATER)
     assert environment.lease is not None
@@ -207,7 +299,11 @@ def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
 def test_another_try_is_due_now_and_pauses_begin_anew() -> None:
     before = in_phase(Phase.FAILED)
     row = parse_environment(after(before, wanted.retry_now(stamp(BORN + 1))))
-    assert (row.due_ms, row.attempts, row.failure) == (BORN + 1, 0, parse_environment(before).failure)
+    assert (row.due_ms, row.attempts, row.failure) == (
+        BORN + 1,
+        0,
+        parse_environment(before).failure,
+    )
 
 
 # ── PUT, PATCH, retirement ────────────────────────────────────────────────────────────────────────
@@ -228,7 +324,9 @@ def test_replaced_versions_are_reported_and_no_others() -> None:
 def test_versions_are_replaced_only_in_the_row_that_was_read() -> None:
     before = born()
     row = after(before, wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    assert outcome(row, wanted.replace_versions(before, {"v#tyk": "x"}, {}, stamp())) == WriteRefused(row)
+    assert outcome(
+        row, wanted.replace_versions(before, {"v#tyk": "x"}, {}, stamp())
+    ) == WriteRefused(row)
 
 
 def test_merged_versions_leave_the_others() -> None:
@@ -248,15 +346,24 @@ def test_a_retired_part_falls_back_to_the_default_and_another_ref_may_take_its_p
     assert environment.reported == {"tyk-pump"}
     assert environment.want is Want.UP
     assert environment.sequences == {"tyk": 4}
-    assert isinstance(outcome(row, wanted.report(build(version="sha-3", ref="other/app-test"), stamp())), WriteAccepted)
-    assert isinstance(outcome(row, wanted.report(build(version="sha-3", sequence=4), stamp())), WriteRefused)
+    assert isinstance(
+        outcome(row, wanted.report(build(version="sha-3", ref="other/app-test"), stamp())),
+        WriteAccepted,
+    )
+    assert isinstance(
+        outcome(row, wanted.report(build(version="sha-3", sequence=4), stamp())), WriteRefused
+    )
 
 
 def test_the_last_part_retired_deletes_with_its_grace_and_keeps_the_sequence() -> None:
     row = born(build(sequence=4))
     row = after(row, wanted.retire_last_repository(row, "tyk", "main", stamp(), GRACE))
     environment = parse_environment(row)
-    assert (environment.want, environment.work, environment.due_ms) == (Want.GONE, Work.REAP, BORN + GRACE)
+    assert (environment.want, environment.work, environment.due_ms) == (
+        Want.GONE,
+        Work.REAP,
+        BORN + GRACE,
+    )
     assert environment.reported == frozenset()
     assert environment.sequences == {"tyk": 4}
 
@@ -279,9 +386,13 @@ def test_a_part_is_retired_only_in_the_row_that_was_read(last: bool) -> None:
 def test_a_protected_environment_can_be_neither_deleted_nor_reaped() -> None:
     row = born(protected=True)
     assert outcome(row, wanted.delete(stamp(), 0, "")) == WriteRefused(row)
-    assert outcome(row, wanted.retire_last_repository(row, "tyk", "master", stamp(), 0)) == WriteRefused(row)
+    assert outcome(
+        row, wanted.retire_last_repository(row, "tyk", "master", stamp(), 0)
+    ) == WriteRefused(row)
     meddled = {**deleted(born(), 0), "protected": True}
-    assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == WriteRefused(meddled)
+    assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == WriteRefused(
+        meddled
+    )
     freed = after(row, wanted.protect(protected=False, stamp=stamp()))
     assert isinstance(outcome(freed, wanted.delete(stamp(), 0, "")), WriteAccepted)
 
@@ -296,7 +407,9 @@ def test_a_deletion_is_reaped_after_its_grace_and_not_before() -> None:
     row = deleted(in_phase(Phase.READY), GRACE)
     write = work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE - 1, TTL)
     assert outcome(row, write) == WriteRefused(row)
-    assert isinstance(outcome(row, work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE, TTL)), WriteAccepted)
+    assert isinstance(
+        outcome(row, work.claim(Work.REAP, Claimant("w", "n"), BORN + GRACE, TTL)), WriteAccepted
+    )
 
 
 def test_a_build_within_the_grace_revives_with_all_that_was_reported() -> None:
@@ -304,13 +417,26 @@ def test_a_build_within_the_grace_revives_with_all_that_was_reported() -> None:
     row = after(deleted(row), wanted.report(build(version="sha-2"), stamp(LATER)))
     environment = parse_environment(row)
     assert (environment.want, environment.work, environment.due_ms) == (Want.UP, Work.SOW, LATER)
-    assert {r: environment.versions[r].version for r in environment.reported} == {"tyk": "sha-2", "tyk-pump": "sha-p"}
+    assert {r: environment.versions[r].version for r in environment.reported} == {
+        "tyk": "sha-2",
+        "tyk-pump": "sha-p",
+    }
 
 
 def test_a_tombstone_expires_after_thirty_days_and_has_no_work_and_no_lease() -> None:
     row = in_phase(Phase.GONE)
     assert row["expire_at"] == (BORN + TOMBSTONE_MS) // 1000
-    assert not {"work", "due", "since", "holder", "lease_until", "claimed", "claim_id", "spec_hash", "attempts"} & set(row)
+    assert not {
+        "work",
+        "due",
+        "since",
+        "holder",
+        "lease_until",
+        "claimed",
+        "claim_id",
+        "spec_hash",
+        "attempts",
+    } & set(row)
     assert (row["infra"], row["observed"]) == (False, row["generation"])
 
 
@@ -321,14 +447,21 @@ def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tom
     old = claim(deleted(old, 0), Work.REAP)
     gone = after(old, work.reaped(fence_of(old), "n1", stamp()))
     reported = wanted.build_attributes(build(version="sha-5", sequence=10))
-    row = after(gone, wanted.create_incarnation(gone, birth(protected=True), reported, stamp(LATER), "again"))
+    row = after(
+        gone,
+        wanted.create_incarnation(gone, birth(protected=True), reported, stamp(LATER), "again"),
+    )
     environment = parse_environment(row)
     assert environment.sequences == {"tyk": 10, "tyk-pump": 3}
     assert environment.versions["tyk-pump"] == RepositoryVersion("master", Source.DEFAULT)
     assert environment.reported == {"tyk"}
     assert (environment.epoch, environment.generation) == (gone["epoch"], gone["generation"] + 1)
     assert (environment.observed, environment.infra, environment.redeploys) == (0, False, {})
-    assert (environment.protected, environment.created_ms, environment.gone_ms) == (True, LATER, None)
+    assert (environment.protected, environment.created_ms, environment.gone_ms) == (
+        True,
+        LATER,
+        None,
+    )
     assert [e.kind for e in environment.events] == ["created"]
     assert not {"expire_at", "spec_hash", "last_done"} & set(row)
 
@@ -336,7 +469,9 @@ def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tom
 def test_a_new_incarnation_takes_the_place_of_the_tombstone_that_was_read_alone() -> None:
     gone = in_phase(Phase.GONE)
     reborn = after(gone, wanted.create_incarnation(gone, birth(), {"v#tyk": "a"}, stamp(), ""))
-    assert outcome(reborn, wanted.create_incarnation(gone, birth(), {"v#tyk": "b"}, stamp(), "")) == WriteRefused(reborn)
+    assert outcome(
+        reborn, wanted.create_incarnation(gone, birth(), {"v#tyk": "b"}, stamp(), "")
+    ) == WriteRefused(reborn)
 
 
 def test_an_epoch_never_repeats_even_if_the_tombstone_is_gone() -> None:
@@ -350,7 +485,12 @@ def test_an_epoch_never_repeats_even_if_the_tombstone_is_gone() -> None:
 def test_a_claim_takes_the_newest_generation_under_a_new_epoch() -> None:
     before = after(born(), wanted.report(build(version="sha-2"), stamp()))
     row = claim(before, holder="w1", nonce="n7")
-    assert (row["holder"], row["claim_id"], row["lease_until"], row["claimed"]) == ("w1", "n7", BORN + TTL, 2)
+    assert (row["holder"], row["claim_id"], row["lease_until"], row["claimed"]) == (
+        "w1",
+        "n7",
+        BORN + TTL,
+        2,
+    )
     assert (row["epoch"], row["infra"]) == (before["epoch"] + 1, True)
 
 
@@ -387,14 +527,18 @@ def worker_writes(fence: Fence) -> dict[str, RowWrite]:
 @pytest.mark.parametrize("name", worker_writes(Fence("w", 0)))
 @pytest.mark.parametrize("kind", Work)
 @pytest.mark.parametrize("overtaken", [True, False])
-def test_a_worker_that_lost_its_claim_can_change_nothing(name: str, kind: Work, overtaken: bool) -> None:
+def test_a_worker_that_lost_its_claim_can_change_nothing(
+    name: str, kind: Work, overtaken: bool
+) -> None:
     first = claim(born() if kind is Work.SOW else in_phase(Phase.DELETING), kind)
     row = claim(first, kind, "w2", BORN + TTL + 1, "n2")
     if overtaken:
         row = after(row, wanted.report(build(version="sha-2"), stamp()))
     assert outcome(row, worker_writes(fence_of(first))[name]) == WriteRefused(row)
     same_name_again = claim(first, kind, "w1", BORN + TTL + 1, "n2")
-    assert outcome(same_name_again, worker_writes(fence_of(first))[name]) == WriteRefused(same_name_again)
+    assert outcome(same_name_again, worker_writes(fence_of(first))[name]) == WriteRefused(
+        same_name_again
+    )
 
 
 @pytest.mark.parametrize("name", worker_writes(Fence("w", 0)))
@@ -412,7 +556,9 @@ def test_a_worker_never_changes_what_is_wanted(name: str, kind: Work, overtaken:
 
 def test_a_lease_that_is_over_but_nobody_elses_may_still_report() -> None:
     row = claim(born())
-    assert parse_environment(sown(row, now_ms=BORN + 10 * TTL)).phase(BORN + 10 * TTL) is Phase.READY
+    assert (
+        parse_environment(sown(row, now_ms=BORN + 10 * TTL)).phase(BORN + 10 * TTL) is Phase.READY
+    )
 
 
 def test_a_failure_backs_off_and_counts() -> None:
@@ -428,8 +574,14 @@ def test_a_failure_of_what_nobody_wants_any_more_does_not_delay_what_is_wanted()
     row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
     failure = {"kind": "k", "message": "m"}
     assert outcome(row, work.failed(fence_of(row), failure, 1, stamp(LATER))) == WriteRefused(row)
-    environment = parse_environment(after(row, work.failed_superseded(fence_of(row), failure, stamp(LATER))))
-    assert (environment.phase(LATER), environment.due_ms, environment.attempts) == (Phase.PENDING, LATER, 0)
+    environment = parse_environment(
+        after(row, work.failed_superseded(fence_of(row), failure, stamp(LATER)))
+    )
+    assert (environment.phase(LATER), environment.due_ms, environment.attempts) == (
+        Phase.PENDING,
+        LATER,
+        0,
+    )
 
 
 # ── histories and pauses ──────────────────────────────────────────────────────────────────────────
@@ -437,7 +589,12 @@ def test_a_failure_of_what_nobody_wants_any_more_does_not_delay_what_is_wanted()
 
 def full() -> dict[str, Any]:
     row = born()
-    return {**row, "events": [{"at": i, "actor": "a", "kind": "k", "text": str(i)} for i in range(HISTORY_MAX)]}
+    return {
+        **row,
+        "events": [
+            {"at": i, "actor": "a", "kind": "k", "text": str(i)} for i in range(HISTORY_MAX)
+        ],
+    }
 
 
 def test_a_full_history_takes_no_more_events_until_it_is_cut_to_the_newest() -> None:
@@ -445,7 +602,9 @@ def test_a_full_history_takes_no_more_events_until_it_is_cut_to_the_newest() -> 
     write = wanted.report(build(version="sha-2"), stamp())
     assert outcome(row, write) == WriteRefused(row)
     cut = after(row, history.truncate_history(row))
-    assert [e["text"] for e in cut["events"]] == [str(i) for i in range(HISTORY_MAX - HISTORY_KEPT, HISTORY_MAX)]
+    assert [e["text"] for e in cut["events"]] == [
+        str(i) for i in range(HISTORY_MAX - HISTORY_KEPT, HISTORY_MAX)
+    ]
     assert cut["generation"] == row["generation"]
     assert len(after(cut, write)["events"]) == HISTORY_KEPT + 1
 
@@ -465,7 +624,14 @@ def test_a_full_history_does_not_keep_a_worker_from_renewing_or_claiming() -> No
 
 @pytest.mark.parametrize(
     ("attempts", "jitter", "pause"),
-    [(0, 0.0, 15_000), (0, 1.0, 30_000), (1, 1.0, 60_000), (3, 1.0, 240_000), (3, 0.5, 180_000), (9, 1.0, 3_600_000)],
+    [
+        (0, 0.0, 15_000),
+        (0, 1.0, 30_000),
+        (1, 1.0, 60_000),
+        (3, 1.0, 240_000),
+        (3, 0.5, 180_000),
+        (9, 1.0, 3_600_000),
+    ],
 )
 def test_pauses_double_up_to_the_longest(attempts: int, jitter: float, pause: int) -> None:
     assert backoff_ms(attempts, 30_000, 3_600_000, jitter) == pause

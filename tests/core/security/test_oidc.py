@@ -39,7 +39,10 @@ def _job(**more: Any) -> GithubJob:
 class TestWhatAJobMayDo:
     """From event and claims to grant, ref and sha."""
 
-    @pytest.mark.parametrize("event", ["push", "workflow_dispatch", "schedule", "create", "pull_request_target", "workflow_run"])
+    @pytest.mark.parametrize(
+        "event",
+        ["push", "workflow_dispatch", "schedule", "create", "pull_request_target", "workflow_run"],
+    )
     def test_a_job_may_report_the_build_of_its_own_ref_and_commit(self, event: str) -> None:
         job = _job(event=event, head_ref="stranger" if event == "pull_request_target" else "")
         assert (job.grant, job.ref, job.sha) == (
@@ -50,11 +53,19 @@ class TestWhatAJobMayDo:
 
     def test_a_pull_request_may_report_its_head_whose_commit_the_issuer_does_not_tell(self) -> None:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="feature/app-test")
-        assert (job.ref, job.sha, job.grant.verbs) == ("feature/app-test", None, (TokenPermission.NEWBUILD,))
+        assert (job.ref, job.sha, job.grant.verbs) == (
+            "feature/app-test",
+            None,
+            (TokenPermission.NEWBUILD,),
+        )
 
     def test_a_deletion_may_retire_parts_of_its_repository_and_report_nothing(self) -> None:
         job = _job(event="delete")
-        assert (job.ref, job.sha, job.grant) == (None, None, Grant(repositories=("tyk",), verbs=(TokenPermission.DELETE,)))
+        assert (job.ref, job.sha, job.grant) == (
+            None,
+            None,
+            Grant(repositories=("tyk",), verbs=(TokenPermission.DELETE,)),
+        )
         assert job.grant.only_repository() == "tyk"
 
     def test_an_event_on_a_merge_that_is_no_branch_may_report_nothing(self) -> None:
@@ -80,33 +91,54 @@ class TestWhoseTokensAreTaken:
             _judge(owner)
 
     def test_a_name_of_digits_does_not_pass_for_an_id(self) -> None:
-        claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {"repository": f"{OWNER_ID}/tyk", "repository_owner": OWNER_ID}
+        claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {
+            "repository": f"{OWNER_ID}/tyk",
+            "repository_owner": OWNER_ID,
+        }
         with pytest.raises(TrustError):
-            judge_claims({**claims, "repository_owner_id": "9"}, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)), NOW)
+            judge_claims(
+                {**claims, "repository_owner_id": "9"},
+                oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)),
+                NOW,
+            )
 
     def test_a_listed_id_serves_whatever_its_name_is_now(self) -> None:
-        claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {"repository": "renamed/tyk", "repository_owner": "renamed"}
-        assert isinstance(judge_claims(claims, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)), NOW), GithubJob)
+        claims = {"iss": ISSUER, **claims_of(now=NOW_S)} | {
+            "repository": "renamed/tyk",
+            "repository_owner": "renamed",
+        }
+        assert isinstance(
+            judge_claims(claims, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID,)), NOW), GithubJob
+        )
 
 
 class TestTime:
     """A token counts from nbf and iat to exp, give or take the leeway."""
 
-    @pytest.mark.parametrize(("late_s", "good"), [(0, True), (300 + LEEWAY_S - 1, True), (300 + LEEWAY_S, False), (10**6, False)])
+    @pytest.mark.parametrize(
+        ("late_s", "good"),
+        [(0, True), (300 + LEEWAY_S - 1, True), (300 + LEEWAY_S, False), (10**6, False)],
+    )
     def test_an_expired_one_is_invalid(self, late_s: int, good: bool) -> None:
         found = _judge(at=Millis((NOW_S + late_s) * 1000))
         assert isinstance(found, GithubJob) is good
-        assert good or found == InvalidToken("it has expired: ask for a new one right before it is used")
+        assert good or found == InvalidToken(
+            "it has expired: ask for a new one right before it is used"
+        )
 
     @pytest.mark.parametrize("claim", ["nbf", "iat"])
-    @pytest.mark.parametrize(("ahead_s", "good"), [(LEEWAY_S, True), (LEEWAY_S + 1, False), (10**6, False)])
+    @pytest.mark.parametrize(
+        ("ahead_s", "good"), [(LEEWAY_S, True), (LEEWAY_S + 1, False), (10**6, False)]
+    )
     def test_one_from_the_future_is_invalid(self, claim: str, ahead_s: int, good: bool) -> None:
         more: dict[str, Any] = {claim: NOW_S + ahead_s, "exp": NOW_S + 10**7}
         found = _judge(**more)
         assert isinstance(found, GithubJob) is good
         assert good or found == InvalidToken("it is not valid yet: is a clock wrong?")
 
-    @pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), 1e300, [NOW_S], {}])
+    @pytest.mark.parametrize(
+        "value", [None, "soon", True, float("inf"), float("nan"), 1e300, [NOW_S], {}]
+    )
     def test_without_a_time_of_expiry_it_is_invalid(self, value: Any) -> None:
         assert _judge(exp=value) == InvalidToken("it does not say when it expires")
 
@@ -144,7 +176,9 @@ class TestTime:
 def test_a_token_whose_claims_do_not_fit_is_invalid(more: dict[str, Any], reason: str) -> None:
     told = claims_of(now=NOW_S) | {"iss": ISSUER} | more
     found = judge_claims(
-        {k: v for k, v in told.items() if v is not None}, oidc_policy(ISSUER, AUDIENCE, (OWNER_ID, "stranger")), NOW
+        {k: v for k, v in told.items() if v is not None},
+        oidc_policy(ISSUER, AUDIENCE, (OWNER_ID, "stranger")),
+        NOW,
     )
     assert isinstance(found, InvalidToken)
     assert reason in found.reason
@@ -153,7 +187,9 @@ def test_a_token_whose_claims_do_not_fit_is_invalid(more: dict[str, Any], reason
 class TestAgreement:
     """What is reported must be what the job has built."""
 
-    @pytest.mark.parametrize("repo", ["tyk", f"{OWNER}/tyk", f"{OWNER.lower()}/tyk", f"{OWNER}%2Ftyk"])
+    @pytest.mark.parametrize(
+        "repo", ["tyk", f"{OWNER}/tyk", f"{OWNER.lower()}/tyk", f"{OWNER}%2Ftyk"]
+    )
     @pytest.mark.parametrize("ref", ["refs/heads/app-test", "app-test", "refs%2Fheads%2Fapp-test"])
     def test_the_same_build_in_every_form_of_the_wire_agrees(self, repo: str, ref: str) -> None:
         require_build_of_job(_job(), repo=repo, ref=ref, sha=SHA)
@@ -171,7 +207,9 @@ class TestAgreement:
             ({"sha": "latest"}, "of another one"),
         ],
     )
-    def test_another_build_is_refused_with_the_reason(self, build: dict[str, str], reason: str) -> None:
+    def test_another_build_is_refused_with_the_reason(
+        self, build: dict[str, str], reason: str
+    ) -> None:
         with pytest.raises(TrustError, match=reason):
             require_build_of_job(_job(), **{"repo": "tyk", "ref": "app-test", "sha": SHA, **build})
 
@@ -185,7 +223,9 @@ class TestAgreement:
         with pytest.raises(TrustError, match="delete does not say"):
             require_build_of_job(_job(event="delete"), repo="tyk", ref="master", sha=SHA)
 
-    def test_a_percent_sign_in_a_branch_is_itself_in_the_claim_and_encoded_on_the_wire(self) -> None:
+    def test_a_percent_sign_in_a_branch_is_itself_in_the_claim_and_encoded_on_the_wire(
+        self,
+    ) -> None:
         job = _job(ref="refs/heads/at-100%25")
         require_build_of_job(job, repo="tyk", ref="refs/heads/at-100%2525", sha=SHA)
         with pytest.raises(TrustError):
@@ -203,7 +243,9 @@ class TestPresented:
     def test_three_parts_are_a_jwt(self, header: str) -> None:
         assert bearer_jwt(header) in {"a.b.c", "a..", "B.b.c"}
 
-    @pytest.mark.parametrize("header", ["", "a.b", "a.b.c.d", "Basic a.b.c", "Bearer a.b.c d", "a.b." + "c" * LONGEST])
+    @pytest.mark.parametrize(
+        "header", ["", "a.b", "a.b.c.d", "Basic a.b.c", "Bearer a.b.c d", "a.b." + "c" * LONGEST]
+    )
     def test_everything_else_is_none(self, header: str) -> None:
         assert bearer_jwt(header) is None
 

@@ -19,9 +19,15 @@ CHANGES: dict[str, dict[str, frozenset[Role]]] = {
     "/loglevel/{level}": {"PUT": frozenset({OP})},
     "/newbuild": {"POST": frozenset({G, OP})},
     "/env/{name}": {"PUT": frozenset({OP}), "PATCH": frozenset({OP}), "DELETE": frozenset({G, OP})},
-    "/v1/builds": {"POST": frozenset({G, OP}), **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")}},
+    "/v1/builds": {
+        "POST": frozenset({G, OP}),
+        **{m: frozenset({OP}) for m in ("PUT", "PATCH", "DELETE")},
+    },
     "/v1/claims": {"POST": frozenset({W})},
-    **{f"/v1/claims/{{name}}/{act}": {"POST": frozenset({W})} for act in ("renew", "done", "fail", "release")},
+    **{
+        f"/v1/claims/{{name}}/{act}": {"POST": frozenset({W})}
+        for act in ("renew", "done", "fail", "release")
+    },
     **{
         route: {m: frozenset({OP}) for m in ("POST", "PUT", "PATCH", "DELETE")}
         for route in (
@@ -66,7 +72,14 @@ def test_no_role_uri_means_no_role() -> None:
     assert find_role(["spiffe://example/worker", "gromit:role"]) is None
 
 
-@pytest.mark.parametrize("uris", [["gromit://role/admin"], ["gromit://role/"], ["gromit://role/worker", "gromit://role/operator"]])
+@pytest.mark.parametrize(
+    "uris",
+    [
+        ["gromit://role/admin"],
+        ["gromit://role/"],
+        ["gromit://role/worker", "gromit://role/operator"],
+    ],
+)
 def test_an_unknown_or_a_second_role_is_refused(uris: list[str]) -> None:
     with pytest.raises(TrustError):
         find_role(uris)

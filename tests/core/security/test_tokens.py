@@ -31,15 +31,20 @@ def _entry(token: str, number: int = 0, *, expires: int | None = None) -> TokenE
     )
 
 
-@pytest.mark.parametrize(("grant", "repository", "verb"), list(itertools.product(GRANTS, REPOSITORIES, TokenPermission)))
-def test_a_grant_allows_what_it_names_and_nothing_else(grant: Grant, repository: str, verb: TokenPermission) -> None:
+@pytest.mark.parametrize(
+    ("grant", "repository", "verb"), list(itertools.product(GRANTS, REPOSITORIES, TokenPermission))
+)
+def test_a_grant_allows_what_it_names_and_nothing_else(
+    grant: Grant, repository: str, verb: TokenPermission
+) -> None:
     named = grant.repositories == ("*",) or repository in grant.repositories
     assert grant.allows(repository, verb) is (named and verb in grant.verbs)
 
 
 def test_repositories_are_named_as_on_the_wire() -> None:
     grant = tokens.make_grant(
-        ["TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk", "tyk"], [TokenPermission.DELETE, TokenPermission.DELETE]
+        ["TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk", "tyk"],
+        [TokenPermission.DELETE, TokenPermission.DELETE],
     )
     assert grant == Grant(repositories=("tyk", "tyk-pump"), verbs=(TokenPermission.DELETE,))
 
@@ -54,13 +59,19 @@ def test_repositories_are_named_as_on_the_wire() -> None:
         (["tyk*"], [TokenPermission.DELETE]),
     ],
 )
-def test_a_grant_of_nothing_or_of_nonsense_is_refused(repositories: list[str], verbs: list[TokenPermission]) -> None:
+def test_a_grant_of_nothing_or_of_nonsense_is_refused(
+    repositories: list[str], verbs: list[TokenPermission]
+) -> None:
     with pytest.raises(InvalidInput):
         tokens.make_grant(repositories, verbs)
 
 
-@pytest.mark.parametrize(("grant", "only"), [(GRANTS[0], "tyk"), (GRANTS[6], None), (GRANTS[9], None)])
-def test_only_a_token_of_one_repository_speaks_for_it_by_itself(grant: Grant, only: str | None) -> None:
+@pytest.mark.parametrize(
+    ("grant", "only"), [(GRANTS[0], "tyk"), (GRANTS[6], None), (GRANTS[9], None)]
+)
+def test_only_a_token_of_one_repository_speaks_for_it_by_itself(
+    grant: Grant, only: str | None
+) -> None:
     assert grant.only_repository() == only
 
 
@@ -103,7 +114,9 @@ def test_a_header_holds_the_token_bare_or_as_bearer(header: str, token: str | No
 
 def test_a_token_is_found_wherever_it_stands() -> None:
     entries = [_entry(f"token{n}", n) for n in range(5)]
-    assert [e and e.id for e in (tokens.find_entry(entries, f"token{n}", Millis(0)) for n in range(6))] == [
+    assert [
+        e and e.id for e in (tokens.find_entry(entries, f"token{n}", Millis(0)) for n in range(6))
+    ] == [
         "t0",
         "t1",
         "t2",
@@ -136,7 +149,9 @@ class CountingDigests:
         return hmac.compare_digest(left, right)
 
 
-def test_every_entry_is_compared_in_constant_time_wherever_the_token_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_entry_is_compared_in_constant_time_wherever_the_token_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     digests = CountingDigests()
     monkeypatch.setattr(tokens, "hmac", digests)
     entries = [_entry(f"token{n}", n) for n in range(4)]

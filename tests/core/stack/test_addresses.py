@@ -6,7 +6,9 @@ from gromit.core.stack.catalogue import Catalogue, Component
 CATALOGUE = Catalogue(
     {
         "tyk": Component(name="tyk", repository="tyk", port=8181, public=True),
-        "tyk-analytics": Component(name="tyk-analytics", repository="tyk-analytics", port=3000, public=True),
+        "tyk-analytics": Component(
+            name="tyk-analytics", repository="tyk-analytics", port=3000, public=True
+        ),
         "tyk-pump": Component(name="tyk-pump", repository="tyk-pump"),
         "redis": Component(name="redis", image="redis:7", port=6379),
     }

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs, required_images, spec_hash
+from gromit.core.stack.component_inputs import (
+    ResolvedInputs,
+    component_inputs,
+    required_images,
+    spec_hash,
+)
 from gromit.core.stack.contract import StackInput
 from gromit.errors import InvalidInput
 from tests.fakes.images import FakeImages
@@ -43,7 +48,9 @@ def _sources(versions: Mapping[str, str], images: FakeImages) -> ResolvedInputs:
 
 
 def _stack(sources: ResolvedInputs) -> StackInput:
-    return StackInput(name=sources.environment, platform=sources.platform, components=component_inputs(sources))
+    return StackInput(
+        name=sources.environment, platform=sources.platform, components=component_inputs(sources)
+    )
 
 
 def test_a_component_runs_its_version_by_tag_and_carries_what_it_was_made_from_as_labels() -> None:
@@ -57,8 +64,18 @@ def test_a_component_runs_its_version_by_tag_and_carries_what_it_was_made_from_a
         "gromit.digest": images.digests([("tyk", "sha-1")])["tyk", "sha-1"],
         "gromit.config": "c0ffee",
     }
-    assert (tyk.port, tyk.public, tyk.command, tyk.config_path) == (8181, True, ("--conf=/conf/tyk.conf",), "/conf")
-    assert (tyk.environment, tyk.secrets, tyk.cpu, tyk.memory) == (TYK.environment, TYK.secrets, 256, 512)
+    assert (tyk.port, tyk.public, tyk.command, tyk.config_path) == (
+        8181,
+        True,
+        ("--conf=/conf/tyk.conf",),
+        "/conf",
+    )
+    assert (tyk.environment, tyk.secrets, tyk.cpu, tyk.memory) == (
+        TYK.environment,
+        TYK.secrets,
+        256,
+        512,
+    )
 
 
 def test_a_repository_without_a_version_gets_its_default_branch() -> None:
@@ -82,13 +99,17 @@ def test_a_repository_without_a_version_gets_its_default_branch() -> None:
 def test_a_fixed_image_is_taken_as_it_is_and_not_looked_up(image: str, version: str) -> None:
     catalogue = Catalogue({"redis": Component(name="redis", image=image)})
     assert required_images(catalogue, {}) == frozenset()
-    redis = component_inputs(replace(_sources({}, FakeImages(("tyk", "master"))), catalogue=catalogue))["redis"]
+    redis = component_inputs(
+        replace(_sources({}, FakeImages(("tyk", "master"))), catalogue=catalogue)
+    )["redis"]
     assert (redis.image, redis.labels["gromit.version"]) == (image, version)
     assert "gromit.digest" not in redis.labels
 
 
 def test_all_images_that_are_missing_are_named_at_once() -> None:
-    with pytest.raises(InvalidInput, match=r"there are no images tyk-pump:main, tyk:sha-1 in the registry"):
+    with pytest.raises(
+        InvalidInput, match=r"there are no images tyk-pump:main, tyk:sha-1 in the registry"
+    ):
         component_inputs(_sources({"tyk": "sha-1"}, FakeImages()))
     with pytest.raises(InvalidInput, match=r"there is no image tyk:sha-1 in the registry"):
         component_inputs(_sources({"tyk": "sha-1"}, FakeImages(("tyk-pump", "main"))))
@@ -96,7 +117,10 @@ def test_all_images_that_are_missing_are_named_at_once() -> None:
 
 def test_a_redeploy_mark_changes_the_labels_of_its_component_alone() -> None:
     sources = _sources({}, FakeImages(("tyk", "master"), ("tyk-pump", "main")))
-    before, after = component_inputs(sources), component_inputs(replace(sources, redeploys={"tyk": "1700000000000"}))
+    before, after = (
+        component_inputs(sources),
+        component_inputs(replace(sources, redeploys={"tyk": "1700000000000"})),
+    )
     assert after["tyk"].labels == {**before["tyk"].labels, "gromit.redeploy": "1700000000000"}
     assert {**after, "tyk": None} == {**before, "tyk": None}
 
@@ -109,12 +133,16 @@ def test_the_spec_hash_does_not_depend_on_the_order_of_mappings() -> None:
 
 
 _CHANGES = {
-    "version": lambda s: replace(s, versions={"tyk": "sha-2"}, digests={**s.digests, ("tyk", "sha-2"): "sha256:2"}),
+    "version": lambda s: replace(
+        s, versions={"tyk": "sha-2"}, digests={**s.digests, ("tyk", "sha-2"): "sha256:2"}
+    ),
     "digest": lambda s: replace(s, digests={**s.digests, ("tyk", "master"): "sha256:moved"}),
     "config": lambda s: replace(s, config_hashes={"tyk": "edited"}),
     "redeploy": lambda s: replace(s, redeploys={"redis": "1"}),
     "platform": lambda s: replace(s, platform=replace(PLATFORM, vpc_id="vpc-2")),
-    "catalogue": lambda s: replace(s, catalogue=Catalogue({**CATALOGUE.components, "redis": replace(REDIS, memory=1024)})),
+    "catalogue": lambda s: replace(
+        s, catalogue=Catalogue({**CATALOGUE.components, "redis": replace(REDIS, memory=1024)})
+    ),
     "name": lambda s: replace(s, environment="other"),
 }
 

@@ -12,18 +12,32 @@ from hypothesis import strategies as st
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.config_files import NO_FILE, FileAction, TemplateVariables, decide_file_action, folder_hash, render_files
+from gromit.core.stack.config_files import (
+    NO_FILE,
+    FileAction,
+    TemplateVariables,
+    decide_file_action,
+    folder_hash,
+    render_files,
+)
 from gromit.errors import ConfigError
 
 
 def _catalogue(text: str, *more: Component) -> Catalogue:
-    component = Component(name="tyk", repository="tyk", config_path="/conf", templates={"tyk.conf": text})
+    component = Component(
+        name="tyk", repository="tyk", config_path="/conf", templates={"tyk.conf": text}
+    )
     return Catalogue({c.name: c for c in (component, *more)})
 
 
 def _variables(catalogue: Catalogue, domain: str | None = "dev.example.test") -> TemplateVariables:
     sample = config_files.sample_variables(catalogue)
-    return replace(sample, env="app-test", domain=domain, peers=config_files.internal_names(catalogue, "app-test"))
+    return replace(
+        sample,
+        env="app-test",
+        domain=domain,
+        peers=config_files.internal_names(catalogue, "app-test"),
+    )
 
 
 def _rendered(text: str, domain: str | None = "dev.example.test") -> str:
@@ -33,11 +47,17 @@ def _rendered(text: str, domain: str | None = "dev.example.test") -> str:
 
 def test_a_template_sees_environment_domain_peers_versions_and_platform() -> None:
     text = "{{ env }} {{ domain }} {{ peers.tyk }} {{ versions.tyk }} {{ platform.region }}\n"
-    assert _rendered(text) == "app-test dev.example.test tyk.app-test.internal master eu-central-1\n"
+    assert (
+        _rendered(text) == "app-test dev.example.test tyk.app-test.internal master eu-central-1\n"
+    )
 
 
 def test_every_component_with_a_config_folder_is_rendered_even_without_templates() -> None:
-    catalogue = _catalogue("x", Component(name="bare", image="bare:1", config_path="/c"), Component(name="none", image="none:1"))
+    catalogue = _catalogue(
+        "x",
+        Component(name="bare", image="bare:1", config_path="/c"),
+        Component(name="none", image="none:1"),
+    )
     assert render_files(catalogue, _variables(catalogue)) == {"tyk": {"tyk.conf": "x"}, "bare": {}}
 
 
@@ -56,7 +76,9 @@ def test_every_component_with_a_config_folder_is_rendered_even_without_templates
     ],
 )
 def test_a_template_that_cannot_be_rendered_is_named_with_its_line(text: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=r"template tyk\.conf of component tyk, line \d+: ") as caught:
+    with pytest.raises(
+        ConfigError, match=r"template tyk\.conf of component tyk, line \d+: "
+    ) as caught:
         _rendered(text)
     assert why in caught.value.message
 
@@ -66,7 +88,9 @@ def test_a_template_that_needs_a_domain_says_so_where_none_is_set() -> None:
         _rendered("{{ domain }}", domain=None)
 
 
-def test_the_shipped_configs_are_json_for_every_selection_of_repositories_and_without_a_domain() -> None:
+def test_the_shipped_configs_are_json_for_every_selection_of_repositories_and_without_a_domain() -> (
+    None
+):
     whole = catalogue_file.load_catalogue()
     repositories = sorted(whole.repositories)
     for chosen in [c for n in range(len(repositories) + 1) for c in combinations(repositories, n)]:
@@ -82,7 +106,10 @@ def test_the_shipped_gateway_finds_its_redis_and_its_dashboard_inside_the_enviro
     conf = json.loads(render_files(catalogue, _variables(catalogue))["tyk"]["tyk.conf"])
     assert conf["listen_port"] == catalogue.components["tyk"].port
     assert conf["storage"]["host"] == "redis.app-test.internal"
-    assert conf["policies"]["policy_connection_string"] == "http://tyk-analytics.app-test.internal:3000"
+    assert (
+        conf["policies"]["policy_connection_string"]
+        == "http://tyk-analytics.app-test.internal:3000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,14 +135,20 @@ def test_the_shipped_gateway_finds_its_redis_and_its_dashboard_inside_the_enviro
         ("A", NO_FILE, None, FileAction.KEEP),
     ],
 )
-def test_who_owns_a_file(rendered: str, present: str | None, wanted: str | None, step: FileAction) -> None:
+def test_who_owns_a_file(
+    rendered: str, present: str | None, wanted: str | None, step: FileAction
+) -> None:
     assert decide_file_action(list(rendered), present, wanted) is step
 
 
 _hashes = st.sampled_from(["A", "B", "C", NO_FILE])
 
 
-@given(st.frozensets(st.sampled_from(["A", "B", "C"])), st.none() | _hashes, st.none() | st.sampled_from(["A", "B", "C"]))
+@given(
+    st.frozensets(st.sampled_from(["A", "B", "C"])),
+    st.none() | _hashes,
+    st.none() | st.sampled_from(["A", "B", "C"]),
+)
 def test_what_a_person_wrote_is_never_written_over_or_removed(
     rendered: frozenset[str], present: str | None, wanted: str | None
 ) -> None:
@@ -127,7 +160,11 @@ def test_what_a_person_wrote_is_never_written_over_or_removed(
         raise AssertionError((rendered, present, wanted))
 
 
-_files = st.dictionaries(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1), st.binary(), max_size=6)
+_files = st.dictionaries(
+    st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1),
+    st.binary(),
+    max_size=6,
+)
 
 
 @given(_files)
@@ -141,6 +178,11 @@ def test_the_folder_hash_is_what_its_definition_says(files: dict[str, bytes]) ->
 
 
 @given(_files, _files)
-def test_folders_that_differ_have_different_hashes(one: dict[str, bytes], other: dict[str, bytes]) -> None:
-    hashes = {folder_hash((name.encode(), content) for name, content in files.items()) for files in (one, other)}
+def test_folders_that_differ_have_different_hashes(
+    one: dict[str, bytes], other: dict[str, bytes]
+) -> None:
+    hashes = {
+        folder_hash((name.encode(), content) for name, content in files.items())
+        for files in (one, other)
+    }
     assert (len(hashes) == 1) == (one == other)

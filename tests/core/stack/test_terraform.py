@@ -26,10 +26,15 @@ from gromit.core.stack.terraform import (
 from gromit.errors import ConfigError
 
 BACKEND = Backend(bucket="states", region="eu-central-1")
-CALL = TerraformCall(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", lock_id="lock-1")
+CALL = TerraformCall(
+    cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", lock_id="lock-1"
+)
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
-terraforms = st.builds("".join, st.tuples(st.sampled_from(["TF_", "TF_VAR_", "TF_CLI_ARGS_", "TF_LOG_", "TF_TOKEN_"]), names))
+terraforms = st.builds(
+    "".join,
+    st.tuples(st.sampled_from(["TF_", "TF_VAR_", "TF_CLI_ARGS_", "TF_LOG_", "TF_TOKEN_"]), names),
+)
 
 
 def platform(**changes: str) -> Platform:
@@ -42,7 +47,9 @@ def platform(**changes: str) -> Platform:
         "registry": "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
         "region": "eu-central-1",
     }
-    return Platform(public_subnets=("subnet-1",), private_subnets=("subnet-2", "subnet-3"), **(plain | changes))
+    return Platform(
+        public_subnets=("subnet-1",), private_subnets=("subnet-2", "subnet-3"), **(plain | changes)
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,16 +62,25 @@ def platform(**changes: str) -> Platform:
         ("Terraform v0.12.31", "terraform", False),
         ("OpenTofu v1.10.0\non linux_amd64", "opentofu", True),
         ("OpenTofu v1.9.1", "opentofu", False),
-        ("There are some problems with the CLI configuration:\n\nTerraform v1.11.4", "terraform", True),
+        (
+            "There are some problems with the CLI configuration:\n\nTerraform v1.11.4",
+            "terraform",
+            True,
+        ),
     ],
 )
-def test_a_program_says_what_it_is_and_how_old(text: str, product: str, *, new_enough: bool) -> None:
+def test_a_program_says_what_it_is_and_how_old(
+    text: str, product: str, *, new_enough: bool
+) -> None:
     version = parse_tool_version(text)
     assert version is not None
     assert (version.product, version.is_new_enough) == (product, new_enough)
 
 
-@pytest.mark.parametrize("text", ["", "terraform 1.11.0", "GNU Terraform v1.11.0", "Terraform v1.11", "bash: tofu: not found"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "terraform 1.11.0", "GNU Terraform v1.11.0", "Terraform v1.11", "bash: tofu: not found"],
+)
 def test_anything_else_is_no_version(text: str) -> None:
     assert parse_tool_version(text) is None
 
@@ -85,13 +101,23 @@ def test_init_leaves_the_lock_to_whoever_holds_it() -> None:
 
 
 def test_further_backend_settings_may_name_another_region() -> None:
-    extra = Backend(bucket="states", region="eu-central-1", extra=("region=us-east-1", "use_path_style=true"))
-    assert backend_file(extra) == 'region = "us-east-1"\nuse_path_style = "true"\nbucket = "states"\n'
+    extra = Backend(
+        bucket="states", region="eu-central-1", extra=("region=us-east-1", "use_path_style=true")
+    )
+    assert (
+        backend_file(extra) == 'region = "us-east-1"\nuse_path_style = "true"\nbucket = "states"\n'
+    )
 
 
 def test_backend_settings_are_text_except_for_lists_and_maps() -> None:
-    extra = ('secret_key=a"b\\c${d}%{e}=', 'endpoints={ s3 = "http://127.0.0.1:1" }', 'allowed_account_ids=["1", "2"]')
-    assert backend_file(Backend(bucket="states", region="eu-central-1", extra=extra)).splitlines()[1:4] == [
+    extra = (
+        'secret_key=a"b\\c${d}%{e}=',
+        'endpoints={ s3 = "http://127.0.0.1:1" }',
+        'allowed_account_ids=["1", "2"]',
+    )
+    assert backend_file(Backend(bucket="states", region="eu-central-1", extra=extra)).splitlines()[
+        1:4
+    ] == [
         r'secret_key = "a\"b\\c$${d}%%{e}="',
         'endpoints = { s3 = "http://127.0.0.1:1" }',
         'allowed_account_ids = ["1", "2"]',
@@ -101,12 +127,25 @@ def test_backend_settings_are_text_except_for_lists_and_maps() -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        *("bucket=other-value", "key=other-value", "workspace_key_prefix=other-value", "use_lockfile=other-value"),
-        *("dynamodb_table=other-value", " key =other-value", "other-value", "a b=other-value", "=other-value"),
+        *(
+            "bucket=other-value",
+            "key=other-value",
+            "workspace_key_prefix=other-value",
+            "use_lockfile=other-value",
+        ),
+        *(
+            "dynamodb_table=other-value",
+            " key =other-value",
+            "other-value",
+            "a b=other-value",
+            "=other-value",
+        ),
     ],
 )
 def test_where_states_lie_is_not_for_further_settings_and_no_value_is_quoted(setting: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape("setting 2 of terraform.backend has")) as refused:
+    with pytest.raises(
+        ConfigError, match=re.escape("setting 2 of terraform.backend has")
+    ) as refused:
         Backend(bucket="states", region="eu-central-1", extra=("profile=x", setting))
     assert "other-value" not in str(refused.value)
 
@@ -118,8 +157,14 @@ def test_under_our_lock_terraform_neither_asks_nor_locks(arguments: tuple[str, .
 
 @given(st.dictionaries(st.one_of(names, terraforms), st.text(max_size=5), max_size=20))
 def test_no_variable_of_terraform_comes_through_from_outside(outside: dict[str, str]) -> None:
-    inside = child_environment({**outside, "TF_LOG": "TRACE", "TF_WORKSPACE": "other", LOCK_VARIABLE: "other"}, CALL)
-    assert {name: value for name, value in inside.items() if name.startswith("TF_") or name == LOCK_VARIABLE} == {
+    inside = child_environment(
+        {**outside, "TF_LOG": "TRACE", "TF_WORKSPACE": "other", LOCK_VARIABLE: "other"}, CALL
+    )
+    assert {
+        name: value
+        for name, value in inside.items()
+        if name.startswith("TF_") or name == LOCK_VARIABLE
+    } == {
         "TF_CLI_CONFIG_FILE": "/run/terraform.rc",
         "TF_DATA_DIR": "/run/data",
         "TF_IN_AUTOMATION": "1",
@@ -139,7 +184,12 @@ def test_only_what_aws_tls_and_proxies_need_comes_through() -> None:
         "HTTPS_PROXY": "http://proxy",
         "no_proxy": "localhost",
     }
-    kept_out = {"GROMIT_SERVE_KEY": "secret", "LD_PRELOAD": "/evil.so", "XAWS_REGION": "no", "PYTHONPATH": "/evil"}
+    kept_out = {
+        "GROMIT_SERVE_KEY": "secret",
+        "LD_PRELOAD": "/evil.so",
+        "XAWS_REGION": "no",
+        "PYTHONPATH": "/evil",
+    }
     inside = child_environment({**passed, **kept_out}, CALL)
     assert passed.items() <= inside.items()
     assert not kept_out.keys() & inside.keys()
@@ -147,7 +197,9 @@ def test_only_what_aws_tls_and_proxies_need_comes_through() -> None:
 
 
 def test_a_person_is_asked_and_works_under_no_lock_of_ours() -> None:
-    by_hand = TerraformCall(cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", by_hand=True)
+    by_hand = TerraformCall(
+        cli_config="/run/terraform.rc", data_dir="/run/data", workspace="app-test", by_hand=True
+    )
     inside = child_environment({}, by_hand)
     assert "TF_INPUT" not in inside
     assert "TF_IN_AUTOMATION" not in inside
@@ -162,9 +214,15 @@ def test_secrets_of_the_environment_are_known_longest_first() -> None:
         "AWS_SECRET_SHORT": "x",
     }
     backend = Backend(
-        bucket="states", region="eu-central-1", extra=("secret_key=of-the-backend", "token=short", "profile=longish-one")
+        bucket="states",
+        region="eu-central-1",
+        extra=("secret_key=of-the-backend", "token=short", "profile=longish-one"),
     )
-    assert secret_values(environment, backend) == ("abcdefgh-and-more", "of-the-backend", "abcdefgh")
+    assert secret_values(environment, backend) == (
+        "abcdefgh-and-more",
+        "of-the-backend",
+        "abcdefgh",
+    )
 
 
 def test_providers_come_from_the_mirror_alone() -> None:
@@ -198,7 +256,9 @@ def test_without_a_mirror_providers_come_from_the_registry_and_nowhere_else() ->
     )
 )
 def test_inputs_are_values_whatever_is_in_them(components: dict[str, ComponentInput]) -> None:
-    inputs = json.loads(inputs_json(StackInput(name="app-test", platform=platform(), components=components)))
+    inputs = json.loads(
+        inputs_json(StackInput(name="app-test", platform=platform(), components=components))
+    )
     assert inputs.keys() == {"name", "platform", "components"}
     assert inputs["platform"]["private_subnets"] == ["subnet-2", "subnet-3"]
     for name, given_component in components.items():

@@ -18,7 +18,12 @@ from gromit.local.aws.dns_server import DnsServer, EmulatedRecords, ZoneRecord
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from tests.local.conftest import REGION, client
 
-SOA = ZoneRecord("dev.gromit.test", "SOA", 900, ("ns.dev.gromit.test. admin.dev.gromit.test. 1 7200 900 1209600 5",))
+SOA = ZoneRecord(
+    "dev.gromit.test",
+    "SOA",
+    900,
+    ("ns.dev.gromit.test. admin.dev.gromit.test. 1 7200 900 1209600 5",),
+)
 TYK = "tyk.app-test.dev.gromit.test"
 
 
@@ -110,7 +115,10 @@ def test_nonsense_gets_no_answer_and_does_no_harm(server: DnsServer) -> None:
 
 def test_many_ask_at_once(server: DnsServer) -> None:
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda: answers.append(len(ask(server, TYK, tcp=True).answer))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(len(ask(server, TYK, tcp=True).answer)))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -124,11 +132,18 @@ def test_the_port_is_free_again_after_a_stop() -> None:
     DnsServer(FixedNames(), port=server.port).start().stop()
 
 
-def test_it_answers_from_the_emulator_as_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_answers_from_the_emulator_as_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with Emulator() as emulator:
-        route53, discovery = client(emulator.url, "route53"), client(emulator.url, "servicediscovery")
-        zone = route53.create_hosted_zone(Name="dev.gromit.test", CallerReference="1")["HostedZone"]["Id"]
+        route53, discovery = (
+            client(emulator.url, "route53"),
+            client(emulator.url, "servicediscovery"),
+        )
+        zone = route53.create_hosted_zone(Name="dev.gromit.test", CallerReference="1")[
+            "HostedZone"
+        ]["Id"]
         vpc = client(emulator.url, "ec2").create_vpc(CidrBlock="127.44.0.0/16")["Vpc"]["VpcId"]
         discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
         service = discovery.create_service(
@@ -143,13 +158,16 @@ def test_it_answers_from_the_emulator_as_it_is_now(tmp_path: Path, monkeypatch: 
         record = {"Name": TYK, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "127.45.0.4"}]}
         for action, code in (("UPSERT", "found"), ("DELETE", "NXDOMAIN")):
             route53.change_resource_record_sets(
-                HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+                HostedZoneId=zone,
+                ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]},
             )
             assert _resolve(resolver, TYK) == (("127.45.0.4", 10) if code == "found" else code)
 
         internal = "redis.app-test.internal"
         assert _resolve(resolver, internal) == "NXDOMAIN"
-        discovery.register_instance(ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"})
+        discovery.register_instance(
+            ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"}
+        )
         assert _resolve(resolver, internal) == ("127.44.0.4", 7)
         server.stop()
 

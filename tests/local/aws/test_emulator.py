@@ -124,7 +124,9 @@ def _fill(url: str) -> None:
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="127.44.0.0/20")["Subnet"]["SubnetId"]
     ecs.create_cluster(clusterName="app-test")
     ecs.register_task_definition(
-        family="app", requiresCompatibilities=["FARGATE"], containerDefinitions=[{"name": "a", "image": "a:1", "memory": 512}]
+        family="app",
+        requiresCompatibilities=["FARGATE"],
+        containerDefinitions=[{"name": "a", "image": "a:1", "memory": 512}],
     )
     network = {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": []}}
     ecs.create_service(
@@ -135,12 +137,18 @@ def _fill(url: str) -> None:
         launchType="FARGATE",
         networkConfiguration=network,
     )
-    ecs.run_task(cluster="app-test", taskDefinition="app", launchType="FARGATE", networkConfiguration=network)
+    ecs.run_task(
+        cluster="app-test", taskDefinition="app", launchType="FARGATE", networkConfiguration=network
+    )
     discovery, s3, ecr = client(url, "servicediscovery"), client(url, "s3"), client(url, "ecr")
     discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
     namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
-    service = discovery.create_service(Name="redis.app-test", NamespaceId=namespace)["Service"]["Id"]
-    discovery.register_instance(ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"})
+    service = discovery.create_service(Name="redis.app-test", NamespaceId=namespace)["Service"][
+        "Id"
+    ]
+    discovery.register_instance(
+        ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"}
+    )
     s3.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket="states", VersioningConfiguration={"Status": "Enabled"})
     for version in (b"one", b"two"):
@@ -151,10 +159,18 @@ def _fill(url: str) -> None:
     client(url, "ssm").put_parameter(Name="/gromit/platform", Value="{}", Type="String")
     client(url, "iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}")
     client(url, "logs").create_log_group(logGroupName="/gromit/app-test")
-    zone = client(url, "route53").create_hosted_zone(Name="dev.gromit.test", CallerReference="1")["HostedZone"]["Id"]
-    record = {"Name": "tyk.app-test.dev.gromit.test", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "127.45.0.1"}]}
+    zone = client(url, "route53").create_hosted_zone(Name="dev.gromit.test", CallerReference="1")[
+        "HostedZone"
+    ]["Id"]
+    record = {
+        "Name": "tyk.app-test.dev.gromit.test",
+        "Type": "A",
+        "TTL": 10,
+        "ResourceRecords": [{"Value": "127.45.0.1"}],
+    }
     client(url, "route53").change_resource_record_sets(
-        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        HostedZoneId=zone,
+        ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]},
     )
 
 
@@ -166,11 +182,15 @@ def _look(url: str) -> dict[str, Any]:
         "service": ecs.describe_services(cluster="app-test", services=["tyk"])["services"],
         "tasks": ecs.list_tasks(cluster="app-test")["taskArns"],
         "interfaces": client(url, "ec2").describe_network_interfaces()["NetworkInterfaces"],
-        "instances": discovery.list_instances(ServiceId=discovery.list_services()["Services"][0]["Id"])["Instances"],
+        "instances": discovery.list_instances(
+            ServiceId=discovery.list_services()["Services"][0]["Id"]
+        )["Instances"],
         "object": s3.get_object(Bucket="states", Key="env:/app-test/devenv")["Body"].read(),
         "versions": len(s3.list_object_versions(Bucket="states")["Versions"]),
         "image": client(url, "ecr").describe_images(repositoryName="tyk")["imageDetails"],
-        "volumes": [v["FileSystemArn"] for v in client(url, "efs").describe_file_systems()["FileSystems"]],
+        "volumes": [
+            v["FileSystemArn"] for v in client(url, "efs").describe_file_systems()["FileSystems"]
+        ],
         "parameter": client(url, "ssm").get_parameter(Name="/gromit/platform")["Parameter"],
         "role": client(url, "iam").get_role(RoleName="execution")["Role"],
         "logs": client(url, "logs").describe_log_groups()["logGroups"],

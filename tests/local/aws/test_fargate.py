@@ -57,29 +57,48 @@ class World:
         vpc = self.ec2.create_vpc(CidrBlock=str(self.vpc_range))["Vpc"]["VpcId"]
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         cidrs = list(self.vpc_range.subnets(new_prefix=20))
-        self.subnets = [self.ec2.create_subnet(VpcId=vpc, CidrBlock=str(c))["Subnet"]["SubnetId"] for c in cidrs[:3]]
-        self.group = self.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+        self.subnets = [
+            self.ec2.create_subnet(VpcId=vpc, CidrBlock=str(c))["Subnet"]["SubnetId"]
+            for c in cidrs[:3]
+        ]
+        self.group = self.ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)[
+            "GroupId"
+        ]
         self.discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
         self.namespace = self.discovery.list_namespaces()["Namespaces"][0]["Id"]
         ecr = client(self.emulator.url, "ecr")
         ecr.create_repository(repositoryName="tyk")
         for tag in ("master", "sha-one"):
             layers = [{"digest": f"sha256:{tag}"}]
-            manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": layers}
+            manifest = {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "layers": layers,
+            }
             ecr.put_image(repositoryName="tyk", imageManifest=json.dumps(manifest), imageTag=tag)
         self.efs = client(self.emulator.url, "efs")
         self.file_system = self.efs.create_file_system(CreationToken="config")["FileSystemId"]
         self.ecs.create_cluster(clusterName="app-test")
 
-    def definition(self, image: str = f"{REGISTRY}/tyk:master", *, port: int | None = PORT, config: str | None = None) -> str:
+    def definition(
+        self,
+        image: str = f"{REGISTRY}/tyk:master",
+        *,
+        port: int | None = PORT,
+        config: str | None = None,
+    ) -> str:
         container: dict[str, Any] = {"name": "tyk", "image": image, "memory": 512}
         container["portMappings"] = [{"containerPort": port, "protocol": "tcp"}] if port else []
         volumes: list[dict[str, Any]] = []
         if config:
             point = self.efs.create_access_point(
-                FileSystemId=self.file_system, RootDirectory={"Path": config}, ClientToken=os.urandom(4).hex()
+                FileSystemId=self.file_system,
+                RootDirectory={"Path": config},
+                ClientToken=os.urandom(4).hex(),
             )["AccessPointId"]
-            container["mountPoints"] = [{"sourceVolume": "config", "containerPath": "/conf", "readOnly": True}]
+            container["mountPoints"] = [
+                {"sourceVolume": "config", "containerPath": "/conf", "readOnly": True}
+            ]
             mount = {
                 "fileSystemId": self.file_system,
                 "authorizationConfig": {"accessPointId": point},
@@ -113,7 +132,9 @@ class World:
             enableECSManagedTags=True,
             propagateTags="SERVICE",
             tags=[{"key": "component", "value": "tyk"}],
-            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}},
+            deploymentConfiguration={
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False}
+            },
             serviceRegistries=[{"registryArn": registry}],
             networkConfiguration={
                 "awsvpcConfiguration": {
@@ -125,7 +146,9 @@ class World:
         )
 
     def service(self) -> dict[str, Any]:
-        service: dict[str, Any] = self.ecs.describe_services(cluster="app-test", services=["tyk"])["services"][0]
+        service: dict[str, Any] = self.ecs.describe_services(cluster="app-test", services=["tyk"])[
+            "services"
+        ][0]
         return service
 
     def rollout(self) -> str:
@@ -134,12 +157,20 @@ class World:
 
     def settled(self, *, running: int = 1) -> bool:
         service = self.service()
-        return len(service["deployments"]) == 1 and self.rollout() == "COMPLETED" and service["runningCount"] == running
+        return (
+            len(service["deployments"]) == 1
+            and self.rollout() == "COMPLETED"
+            and service["runningCount"] == running
+        )
 
     def tasks(self, status: str = "RUNNING") -> list[dict[str, Any]]:
-        arns = self.ecs.list_tasks(cluster="app-test", serviceName="tyk", desiredStatus=status)["taskArns"]
+        arns = self.ecs.list_tasks(cluster="app-test", serviceName="tyk", desiredStatus=status)[
+            "taskArns"
+        ]
         found: list[dict[str, Any]] = (
-            self.ecs.describe_tasks(cluster="app-test", tasks=arns, include=["TAGS"])["tasks"] if arns else []
+            self.ecs.describe_tasks(cluster="app-test", tasks=arns, include=["TAGS"])["tasks"]
+            if arns
+            else []
         )
         return found
 
@@ -153,7 +184,10 @@ class World:
 
     def registered(self) -> list[str]:
         service = self.discovery.list_services()["Services"][0]["Id"]
-        return [i["Attributes"]["AWS_INSTANCE_IPV4"] for i in self.discovery.list_instances(ServiceId=service)["Instances"]]
+        return [
+            i["Attributes"]["AWS_INSTANCE_IPV4"]
+            for i in self.discovery.list_instances(ServiceId=service)["Instances"]
+        ]
 
 
 @pytest.fixture
@@ -170,7 +204,9 @@ def refuses(address: str, port: int = PORT) -> bool:
         return probe.connect_ex((address, port)) != 0
 
 
-def test_a_public_service_answers_on_its_public_and_private_address_with_its_build_and_config(world: World) -> None:
+def test_a_public_service_answers_on_its_public_and_private_address_with_its_build_and_config(
+    world: World,
+) -> None:
     folder = world.root / "app-test" / "tyk"
     folder.mkdir(parents=True)
     (folder / "tyk.conf").write_text('{"listen_port": 8181}')
@@ -179,7 +215,11 @@ def test_a_public_service_answers_on_its_public_and_private_address_with_its_bui
     private, public = world.addresses()
     said = get(public, PORT)
     assert said == get(private, PORT)
-    assert (said["component"], said["environment"], said["version"]) == ("tyk", "app-test", "sha-one")
+    assert (said["component"], said["environment"], said["version"]) == (
+        "tyk",
+        "app-test",
+        "sha-one",
+    )
     assert said["config_sha256"] == config_hash(folder)
     assert ipaddress.ip_address(private) in world.vpc_range
     assert ipaddress.ip_address(public) in world.public
@@ -238,10 +278,17 @@ def test_forcing_a_deployment_reads_the_config_anew(world: World) -> None:
     (folder / "tyk.conf").write_text("edited")
     assert get(world.addresses()[1], PORT) == first
     world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
-    eventually(lambda: world.settled() and get(world.addresses()[1], PORT)["config_sha256"] == config_hash(folder))
+    eventually(
+        lambda: (
+            world.settled()
+            and get(world.addresses()[1], PORT)["config_sha256"] == config_hash(folder)
+        )
+    )
 
 
-def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the_old_tasks(world: World) -> None:
+def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the_old_tasks(
+    world: World,
+) -> None:
     world.serve(world.definition())
     eventually(world.settled)
     wanted = world.definition(f"{REGISTRY}/tyk:nowhere")
@@ -258,11 +305,17 @@ def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the
         assert task["stopCode"] == "TaskFailedToStart"
     assert get(world.addresses()[1], PORT)["version"] == "master"
     # the image arrives, and the next deployment succeeds
-    world.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=world.definition(f"{REGISTRY}/tyk:sha-one"))
+    world.ecs.update_service(
+        cluster="app-test",
+        service="tyk",
+        taskDefinition=world.definition(f"{REGISTRY}/tyk:sha-one"),
+    )
     eventually(world.settled)
 
 
-def test_a_deployment_that_was_given_up_runs_when_it_is_restarted_and_its_task_can_start(world: World) -> None:
+def test_a_deployment_that_was_given_up_runs_when_it_is_restarted_and_its_task_can_start(
+    world: World,
+) -> None:
     definition = world.definition(config="/app-test/tyk")
     world.serve(definition)
     services = EcsServices(world.ecs)
@@ -284,7 +337,9 @@ def test_a_container_that_cannot_listen_exits_and_says_why(world: World) -> None
     world.serve(world.definition(), count=1)
     eventually(world.settled)
     public = world.addresses()[1]
-    blockers = [socket.create_server((str(ipaddress.ip_address(public) + n), PORT)) for n in (1, 2, 3)]
+    blockers = [
+        socket.create_server((str(ipaddress.ip_address(public) + n), PORT)) for n in (1, 2, 3)
+    ]
     world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
     eventually(lambda: world.rollout() == "FAILED")
     for blocker in blockers:
@@ -301,9 +356,14 @@ def test_a_task_whose_process_dies_is_replaced(world: World) -> None:
     first = world.tasks()[0]["taskArn"]
     (pid,) = processes(world.addresses()[0])
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: [t["taskArn"] for t in world.tasks()] not in ([], [first]) and world.settled())
+    eventually(
+        lambda: [t["taskArn"] for t in world.tasks()] not in ([], [first]) and world.settled()
+    )
     (stopped,) = world.tasks("STOPPED")
-    assert (stopped["stoppedReason"], stopped["containers"][0]["exitCode"]) == ("Essential container in task exited", 137)
+    assert (stopped["stoppedReason"], stopped["containers"][0]["exitCode"]) == (
+        "Essential container in task exited",
+        137,
+    )
     assert get(world.addresses()[1], PORT)["version"] == "master"
 
 
@@ -324,7 +384,9 @@ def test_a_container_that_does_not_end_is_killed(world: World) -> None:
     os.kill(pid, signal.SIGSTOP)
     world.ecs.update_service(cluster="app-test", service="tyk", desiredCount=0)
     eventually(lambda: not Path(f"/proc/{pid}").exists())
-    eventually(lambda: world.settled(running=0) and world.interfaces() == [] and world.registered() == [])
+    eventually(
+        lambda: world.settled(running=0) and world.interfaces() == [] and world.registered() == []
+    )
 
 
 def test_more_tasks_when_more_are_wanted(world: World) -> None:
@@ -340,7 +402,10 @@ def test_a_deleted_service_drains_and_leaves_nothing(world: World) -> None:
     world.serve(world.definition())
     eventually(world.settled)
     private, public = world.addresses()
-    assert world.ecs.delete_service(cluster="app-test", service="tyk", force=True)["service"]["status"] == "DRAINING"
+    assert (
+        world.ecs.delete_service(cluster="app-test", service="tyk", force=True)["service"]["status"]
+        == "DRAINING"
+    )
     eventually(lambda: world.service()["status"] == "INACTIVE")
     assert world.interfaces() == []
     assert world.registered() == []
@@ -368,7 +433,9 @@ def test_after_a_restart_the_tasks_run_again_at_their_addresses(world: World) ->
 def test_one_service_that_cannot_be_placed_does_not_hold_up_another(world: World) -> None:
     small = world.ec2.create_subnet(
         VpcId=world.ec2.describe_subnets(SubnetIds=world.subnets[:1])["Subnets"][0]["VpcId"],
-        CidrBlock=str(next(iter(list(world.vpc_range.subnets(new_prefix=20))[5].subnets(new_prefix=28)))),
+        CidrBlock=str(
+            next(iter(list(world.vpc_range.subnets(new_prefix=20))[5].subnets(new_prefix=28)))
+        ),
     )["Subnet"]["SubnetId"]
     world.ecs.create_service(
         cluster="app-test",
@@ -376,7 +443,9 @@ def test_one_service_that_cannot_be_placed_does_not_hold_up_another(world: World
         taskDefinition=world.definition("redis:7", port=None),
         desiredCount=20,
         launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": [small], "securityGroups": [world.group]}},
+        networkConfiguration={
+            "awsvpcConfiguration": {"subnets": [small], "securityGroups": [world.group]}
+        },
     )
     world.serve(world.definition())
     eventually(world.settled)
@@ -387,7 +456,10 @@ def test_one_service_that_cannot_be_placed_does_not_hold_up_another(world: World
 def processes(address: str) -> list[int]:
     """The pids of simulated containers that were given an address."""
     found: list[int] = []
-    matches: Callable[[bytes], bool] = lambda line: b"task.py" in line and f'"{address}"'.encode() in line  # noqa: E731
+
+    def matches(line: bytes) -> bool:
+        return b"task.py" in line and f'"{address}"'.encode() in line
+
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             if matches(entry.read_bytes()):

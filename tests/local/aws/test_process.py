@@ -46,9 +46,17 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             cidr = str(next(claim.ranges.vpc.subnets(new_prefix=20)))
             subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr)["Subnet"]["SubnetId"]
             ecs.create_cluster(clusterName="app-test")
-            container = {"name": "redis", "image": "redis:7", "memory": 512, "portMappings": [{"containerPort": PORT}]}
+            container = {
+                "name": "redis",
+                "image": "redis:7",
+                "memory": 512,
+                "portMappings": [{"containerPort": PORT}],
+            }
             ecs.register_task_definition(
-                family="redis", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", containerDefinitions=[container]
+                family="redis",
+                requiresCompatibilities=["FARGATE"],
+                networkMode="awsvpc",
+                containerDefinitions=[container],
             )
             ecs.create_service(
                 cluster="app-test",

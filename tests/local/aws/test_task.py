@@ -20,7 +20,9 @@ PROGRAM = [sys.executable, "-S", "-I", str(Path(task.__file__))]
 
 
 def spec(**more: object) -> str:
-    return json.dumps({"parent": os.getpid(), "config": None, "port": None, "addresses": [], "says": {}, **more})
+    return json.dumps(
+        {"parent": os.getpid(), "config": None, "port": None, "addresses": [], "says": {}, **more}
+    )
 
 
 def test_it_answers_with_what_it_is_and_its_config(tmp_path: Path) -> None:
@@ -41,7 +43,9 @@ def test_it_answers_with_what_it_is_and_its_config(tmp_path: Path) -> None:
 
 
 def test_without_a_port_it_only_runs() -> None:
-    with subprocess.Popen([*PROGRAM, spec(addresses=["127.91.7.4"])], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*PROGRAM, spec(addresses=["127.91.7.4"])], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         assert process.poll() is None
@@ -49,7 +53,12 @@ def test_without_a_port_it_only_runs() -> None:
 
 
 def test_what_keeps_it_from_starting_is_said() -> None:
-    done = subprocess.run([*PROGRAM, spec(port=80, addresses=["192.0.2.1"])], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*PROGRAM, spec(port=80, addresses=["192.0.2.1"])],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert "Cannot assign requested address" in done.stdout
 
@@ -61,7 +70,9 @@ def test_it_dies_with_the_process_that_started_it() -> None:
         "p = subprocess.Popen([*sys.argv[2:], json.dumps(spec)], stdout=subprocess.PIPE)\n"
         "p.stdout.readline(); print(p.pid, flush=True); time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script, spec(), *PROGRAM], stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, spec(), *PROGRAM], stdout=subprocess.PIPE
+    ) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
         assert _alive(child)
@@ -70,7 +81,9 @@ def test_it_dies_with_the_process_that_started_it() -> None:
 
 
 def test_it_does_not_outlive_a_parent_that_is_gone_already() -> None:
-    done = subprocess.run([*PROGRAM, spec(parent=1)], stdout=subprocess.PIPE, check=False, timeout=10)
+    done = subprocess.run(
+        [*PROGRAM, spec(parent=1)], stdout=subprocess.PIPE, check=False, timeout=10
+    )
     assert done.returncode == 1
     assert done.stdout == b""
 
@@ -92,10 +105,18 @@ def test_only_the_root_can_be_got(request_line: bytes, status: int) -> None:
     assert answer.endswith(b"\r\n\r\n") is request_line.startswith(b"HEAD")
 
 
-NAMES = st.text(st.sampled_from("ab._-Z9é"), min_size=1, max_size=6).filter(lambda n: n not in {".", ".."})
+NAMES = st.text(st.sampled_from("ab._-Z9é"), min_size=1, max_size=6).filter(
+    lambda n: n not in {".", ".."}
+)
 
 
-@given(files=st.dictionaries(st.tuples(st.sampled_from(["", "d/", ".gromit/", "d/e/"]), NAMES), st.binary(max_size=20), max_size=6))
+@given(
+    files=st.dictionaries(
+        st.tuples(st.sampled_from(["", "d/", ".gromit/", "d/e/"]), NAMES),
+        st.binary(max_size=20),
+        max_size=6,
+    )
+)
 def test_the_hash_is_the_one_that_gromit_puts_on_labels(
     files: dict[tuple[str, str], bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -53,14 +53,32 @@ def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int =
 def complaint(*arguments: str, code: int = 1) -> list[str]:
     """The lines that a command writes to standard error."""
     command = [sys.executable, "-m", "gromit", *arguments]
-    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(
+        command, env=clean(), capture_output=True, text=True, check=False, timeout=200
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stderr.splitlines()
 
 
-def local(place: CloudPaths, verb: str, *arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> Any:
+def local(
+    place: CloudPaths,
+    verb: str,
+    *arguments: str,
+    variables: dict[str, str] | None = None,
+    code: int = 0,
+) -> Any:
     """What a command of `gromit local` gives, as JSON where it gives any."""
-    said = gromit("local", verb, *arguments, "--dir", str(place.root), "-o", "json", variables=variables, code=code)
+    said = gromit(
+        "local",
+        verb,
+        *arguments,
+        "--dir",
+        str(place.root),
+        "-o",
+        "json",
+        variables=variables,
+        code=code,
+    )
     return json.loads(said) if said else None
 
 
@@ -94,7 +112,11 @@ def test_all_parts_run_and_a_second_up_says_so(up: CloudPaths) -> None:
     assert {row["state"] for row in local(up, "status")} == {"running"}
     before = record(up).supervisor
     said = local(up, "up", "--detach")
-    assert (said["folder"], said["started"], said["ports"]) == (str(up.root), False, dict(require_state(up).ports))
+    assert (said["folder"], said["started"], said["ports"]) == (
+        str(up.root),
+        False,
+        dict(require_state(up).ports),
+    )
     assert record(up).supervisor == before
     gromit("local", "up", "--dir", str(up.root), code=1)
 
@@ -131,13 +153,20 @@ def test_with_its_exports_every_command_works_as_an_operator(up: CloudPaths) -> 
 def test_with_its_exports_the_workers_commands_work_too(up: CloudPaths) -> None:
     told = local(up, "env")
     for part in ("sow", "reap"):
-        assert json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told)) == []
+        assert (
+            json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told))
+            == []
+        )
         assert gromit(part, str(up.config), variables=told) == "nothing was due\n"
-    as_operator = {name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")}
+    as_operator = {
+        name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")
+    }
     gromit("sow", str(up.config), variables=as_operator, code=1)
 
 
-def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(up: CloudPaths) -> None:
+def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(
+    up: CloudPaths,
+) -> None:
     told = local(up, "env")
     gromit("suspend", str(up.config), "--reason", "only look", variables=told)
     quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
@@ -160,17 +189,23 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
     gromit("env", "wait", "app-test", "--for", "gone", variables=told)
 
 
-def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(up: CloudPaths) -> None:
+def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
+    up: CloudPaths,
+) -> None:
     told = local(up, "env")
     local(up, "push", "tyk", "plan-test")
     gromit("env", "wait", "plan-test", variables=told)
-    said = gromit("terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=told)
+    said = gromit(
+        "terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=told
+    )
     assert "No changes." in said
     gromit("env", "delete", "plan-test", variables=told)
     gromit("env", "wait", "plan-test", "--for", "gone", variables=told)
 
 
-def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(up: CloudPaths) -> None:
+def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(
+    up: CloudPaths,
+) -> None:
     facts = require_state(up)
     error, hint = complaint("local", "push", "nosuch", "app-test", "--dir", str(up.root), code=2)
     assert error == "gromit: repo 'nosuch' is not part of any environment"
@@ -178,7 +213,11 @@ def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(u
     registries = emulated_account(facts).client("ecr").describe_repositories()["repositories"]
     assert "nosuch" not in [r["repositoryName"] for r in registries]
     with pytest.raises(BackendError) as caught:
-        release.report(facts, up.token.read_text().strip(), {"repo": "nosuch", "ref": "app-test", "sha": "1a2b3c"})
+        release.report(
+            facts,
+            up.token.read_text().strip(),
+            {"repo": "nosuch", "ref": "app-test", "sha": "1a2b3c"},
+        )
     assert "'nosuch' is not part of any environment" in caught.value.message
     assert "{" not in caught.value.message
 
@@ -193,12 +232,19 @@ def test_a_worker_that_is_killed_is_started_again(up: CloudPaths) -> None:
 
 def use_the_local_cloud() -> list[str]:
     """The commands of README for a local cloud."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Use the local cloud\n", 1)[1].split("\n## ", 1)[0]
+    section = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .split("\n## Use the local cloud\n", 1)[1]
+        .split("\n## ", 1)[0]
+    )
     return [line.strip() for line in section.splitlines() if line.startswith("    ")]
 
 
 @pytest.mark.long
-def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(up: CloudPaths, tmp_path: Path) -> None:
+def test_what_readme_says_works_and_its_environment_is_there_again_after_down_and_up(
+    up: CloudPaths, tmp_path: Path
+) -> None:
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / ".gromit").mkdir()
     (tmp_path / ".gromit" / "local").symlink_to(up.root)
@@ -217,7 +263,14 @@ def test_what_readme_says_works_and_its_environment_is_there_again_after_down_an
 
         def curl() -> str:
             narrow = run("TTY_COMPATIBLE=1 COLUMNS=80 gromit local urls app-test")
-            return next((line for line in narrow.splitlines() if line.startswith("curl ") and "/tyk." in line), "")
+            return next(
+                (
+                    line
+                    for line in narrow.splitlines()
+                    if line.startswith("curl ") and "/tyk." in line
+                ),
+                "",
+            )
 
         for line in commands:
             run(line)
@@ -234,7 +287,9 @@ def test_what_readme_says_works_and_its_environment_is_there_again_after_down_an
 
 
 @pytest.mark.long
-def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: CloudPaths, tmp_path: Path) -> None:
+def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(
+    up: CloudPaths, tmp_path: Path
+) -> None:
     other = CloudPaths(tmp_path / "cloud")
     told = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
     (tmp_path / "catalogue.yaml").write_text(told)
@@ -255,7 +310,11 @@ def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(up: 
     shown = json.loads(gromit("catalogue", "show", "-o", "json", variables=local(other, "env")))
     assert "portal" in [row["component"] for row in shown]
     assert local(other, "push", "portal", "app-test")["reported"]
-    assert (require_state(other).ranges, require_state(other).zone_id, other.token.read_text()) == (two.ranges, two.zone_id, token)
+    assert (require_state(other).ranges, require_state(other).zone_id, other.token.read_text()) == (
+        two.ranges,
+        two.zone_id,
+        token,
+    )
     ours, ports = everything(other), require_state(other).ports
     local(other, "down")
     assert wait_for_exit(ours, 0) == []
@@ -270,7 +329,9 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         gromit("local", "up", "--dir", str(tmp_path), "--dns-port", port, code=1)
-        *said, error, hint = complaint("local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port)
+        *said, error, hint = complaint(
+            "local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port
+        )
     assert error == f"gromit: the local cloud did not come up: port {port} for dns is in use"
     assert hint == "  hint: give another one, or none"
     assert [line for line in said if "gromit: " in line] == []
@@ -305,7 +366,10 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
     assert (mine.catalogue, mine.repositories) == (str(catalogue), "portal")
     assert said == []
     assert kept(mine) == mine
-    assert [line.partition(",")[0] for line in said] == [f"GROMIT_CATALOGUE={catalogue}", "GROMIT_REPOS=portal"]
+    assert [line.partition(",")[0] for line in said] == [
+        f"GROMIT_CATALOGUE={catalogue}",
+        "GROMIT_REPOS=portal",
+    ]
     assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
     with pytest.raises(ConfigError, match="cannot be read"):
         kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
@@ -315,7 +379,17 @@ def test_where_the_cloud_is_down_commands_say_so(tmp_path: Path) -> None:
     place = CloudPaths(tmp_path)
     ports = dict.fromkeys(("aws", "dns", "serve", "health", "gateway"), 1)
     ranges = Ranges(IPv4Network("127.44.0.0/16"), IPv4Network("127.45.0.0/16"))
-    write_state(place, CloudState(domain="x.test", region="eu-central-1", ranges=ranges, ports=ports, zone_id="Z1", account_id="1"))
+    write_state(
+        place,
+        CloudState(
+            domain="x.test",
+            region="eu-central-1",
+            ranges=ranges,
+            ports=ports,
+            zone_id="Z1",
+            account_id="1",
+        ),
+    )
     place.token.write_text("gromit_secret\n")
     for verb in (["urls"], ["push", "tyk", "app-test"]):
         error, hint = complaint("local", *verb, "--dir", str(place.root))

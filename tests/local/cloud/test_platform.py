@@ -10,7 +10,13 @@ from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.local.aws.emulator import Emulator
 from gromit.local.cloud.network import Ranges
-from gromit.local.cloud.platform import PARAMETER, EmulatedAccount, PlatformIds, make_platform, push_image
+from gromit.local.cloud.platform import (
+    PARAMETER,
+    EmulatedAccount,
+    PlatformIds,
+    make_platform,
+    push_image,
+)
 
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
 CATALOGUE = catalogue_file.load_catalogue()
@@ -20,7 +26,9 @@ CATALOGUE = catalogue_file.load_catalogue()
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedAccount]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with Emulator() as emulator:
-        yield EmulatedAccount(boto3.Session("local", "local", region_name="eu-central-1"), emulator.url)
+        yield EmulatedAccount(
+            boto3.Session("local", "local", region_name="eu-central-1"), emulator.url
+        )
 
 
 def make(account: EmulatedAccount) -> PlatformIds:
@@ -41,11 +49,15 @@ def test_making_it_again_changes_nothing(account: EmulatedAccount) -> None:
 
 def test_subnets_are_six_parts_of_the_vpc_in_three_zones(account: EmulatedAccount) -> None:
     platform = make(account).platform
-    found = account.client("ec2").describe_subnets(SubnetIds=[*platform.public_subnets, *platform.private_subnets])["Subnets"]
+    found = account.client("ec2").describe_subnets(
+        SubnetIds=[*platform.public_subnets, *platform.private_subnets]
+    )["Subnets"]
     assert len(platform.public_subnets) == len(platform.private_subnets) == 3
     assert all(ipaddress.IPv4Network(s["CidrBlock"]).subnet_of(RANGES.vpc) for s in found)
     assert len({s["AvailabilityZone"] for s in found}) == 3
-    names = account.client("ec2").describe_vpc_attribute(VpcId=platform.vpc_id, Attribute="enableDnsHostnames")
+    names = account.client("ec2").describe_vpc_attribute(
+        VpcId=platform.vpc_id, Attribute="enableDnsHostnames"
+    )
     assert names["EnableDnsHostnames"]["Value"]
 
 
@@ -53,13 +65,18 @@ def test_every_repository_of_the_catalogue_has_its_default_image(account: Emulat
     make(account)
     for repository in CATALOGUE.repositories:
         tag = CATALOGUE.default_tag(repository)
-        found = account.client("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        found = account.client("ecr").batch_get_image(
+            repositoryName=repository, imageIds=[{"imageTag": tag}]
+        )
         assert len(found["images"]) == 1
 
 
 def test_states_are_versioned(account: EmulatedAccount) -> None:
     make(account)
-    assert account.client("s3").get_bucket_versioning(Bucket="terraform-state-dev")["Status"] == "Enabled"
+    assert (
+        account.client("s3").get_bucket_versioning(Bucket="terraform-state-dev")["Status"]
+        == "Enabled"
+    )
 
 
 def test_the_zone_is_public(account: EmulatedAccount) -> None:
@@ -71,5 +88,7 @@ def test_pushing_a_tag_again_moves_it(account: EmulatedAccount) -> None:
     digests = [push_image(account, "anything", ["sha-1", "app-test"]) for _ in range(2)]
     assert len(set(digests)) == 2
     for tag in ("sha-1", "app-test"):
-        found = account.client("ecr").batch_get_image(repositoryName="anything", imageIds=[{"imageTag": tag}])
+        found = account.client("ecr").batch_get_image(
+            repositoryName="anything", imageIds=[{"imageTag": tag}]
+        )
         assert found["images"][0]["imageId"]["imageDigest"] == digests[1]

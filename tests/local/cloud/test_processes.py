@@ -54,11 +54,15 @@ def test_those_that_do_not_end_are_made_to() -> None:
 
 
 def test_descendants_are_children_and_their_children() -> None:
-    script = f"import subprocess; p = subprocess.Popen({SLEEP!r}); print(p.pid, flush=True); p.wait()"
+    script = (
+        f"import subprocess; p = subprocess.Popen({SLEEP!r}); print(p.pid, flush=True); p.wait()"
+    )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         grandchild = eventually(lambda: [int(word) for word in parent.stdout.readline().split()])[0]  # type: ignore[union-attr]
         assert {parent.pid, grandchild} <= {p.pid for p in descendants(os.getpid())}
-        found = descendants(parent.pid)  # not all of ours: other tests have processes that they go on using
+        found = descendants(
+            parent.pid
+        )  # not all of ours: other tests have processes that they go on using
         assert [p.pid for p in found] == [grandchild]
         assert terminate(found, 5) == []

@@ -16,15 +16,26 @@ from gromit import cli
 from gromit.errors import BackendError
 from gromit.local.cloud.layout import CloudPaths
 from gromit.local.cloud.processes import ProcessId, process_id
-from gromit.local.cloud.supervisor import ManagedProcess, ProcessStatus, Supervisor, read_supervisor_state
+from gromit.local.cloud.supervisor import (
+    ManagedProcess,
+    ProcessStatus,
+    Supervisor,
+    read_supervisor_state,
+)
 from tests.local.conftest import eventually
 
 WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep(600)"
 
 
-def part(name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5) -> ManagedProcess:
+def part(
+    name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5
+) -> ManagedProcess:
     return ManagedProcess(
-        name=name, command=[sys.executable, "-S", "-c", script], variables=dict(os.environ), ready=ready, patience=patience
+        name=name,
+        command=[sys.executable, "-S", "-c", script],
+        variables=dict(os.environ),
+        ready=ready,
+        patience=patience,
     )
 
 
@@ -40,7 +51,9 @@ class Cloud:
         thread = threading.Thread(target=self._run, args=(groups,))
         thread.start()
         try:
-            eventually(lambda: (found := read_supervisor_state(self.record)) is not None and found.ready)
+            eventually(
+                lambda: (found := read_supervisor_state(self.record)) is not None and found.ready
+            )
             yield
         finally:
             self.stopping.set()
@@ -88,14 +101,18 @@ def test_a_part_that_ends_is_started_again(cloud: Cloud) -> None:
     with cloud.of([part("sow")]):
         first = cloud.process("sow")
         first.signal(signal.SIGKILL)
-        eventually(lambda: cloud.state("sow").restarts == 1 and cloud.state("sow").state == "running")
+        eventually(
+            lambda: cloud.state("sow").restarts == 1 and cloud.state("sow").state == "running"
+        )
         assert cloud.state("sow").last_exit == -signal.SIGKILL
         assert cloud.process("sow") != first
 
 
 def test_a_part_that_ends_again_and_again_is_started_ever_more_rarely(cloud: Cloud) -> None:
     born = cloud.folder / "born"
-    script = f"import pathlib, sys; sys.exit(3) if pathlib.Path({str(born)!r}).exists() else 0\n{WORKER}"
+    script = (
+        f"import pathlib, sys; sys.exit(3) if pathlib.Path({str(born)!r}).exists() else 0\n{WORKER}"
+    )
     with cloud.of([part("sow", script, ready=lambda: "up" in cloud.log("sow"))]):
         born.touch()
         cloud.process("sow").signal(signal.SIGTERM)
@@ -111,7 +128,9 @@ def test_parts_that_depend_on_another_wait_for_it(cloud: Cloud) -> None:
         eventually(lambda: "True" in cloud.log("serve"))
 
 
-@pytest.mark.parametrize(("script", "why"), [("raise SystemExit(7)", "ended with 7"), (WORKER, "not ready in time")])
+@pytest.mark.parametrize(
+    ("script", "why"), [("raise SystemExit(7)", "ended with 7"), (WORKER, "not ready in time")]
+)
 def test_a_part_that_does_not_come_up_is_an_error(cloud: Cloud, script: str, why: str) -> None:
     supervisor = Supervisor(cloud.record, cloud.folder, threading.Event(), alone=False)
     with pytest.raises(BackendError, match=f"aws .*{why}"):
@@ -183,7 +202,9 @@ def test_a_record_that_cannot_be_read_is_none(cloud: Cloud) -> None:
 
 
 def test_a_cloud_is_not_said_to_be_well_before_all_of_it_is_up(tmp_path: Path) -> None:
-    supervisor = Supervisor(CloudPaths(tmp_path).processes, tmp_path, threading.Event(), alone=False)
+    supervisor = Supervisor(
+        CloudPaths(tmp_path).processes, tmp_path, threading.Event(), alone=False
+    )
     try:
         supervisor.start([part("aws")], 10)
         coming_up = cli.run(["local", "status", "--dir", str(tmp_path)])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gromit.config.fields import fields
 from gromit.config.load import load_settings
-from gromit.config.schema import fields
 from gromit.errors import ConfigError, NotFound
 from gromit.local.cloud import variables
 from gromit.local.cloud.layout import CloudPaths, CloudState, read_state, require_state, write_state
@@ -18,7 +18,12 @@ from gromit.local.cloud.network import Ranges
 RANGES = Ranges(ipaddress.IPv4Network("127.44.0.0/16"), ipaddress.IPv4Network("127.45.0.0/16"))
 PORTS = {"aws": 1001, "dns": 1002, "serve": 1003, "health": 1004, "gateway": 1005}
 FACTS = CloudState(
-    domain="dev.gromit.test", region="eu-central-1", ranges=RANGES, ports=PORTS, zone_id="Z1", account_id="123456789012"
+    domain="dev.gromit.test",
+    region="eu-central-1",
+    ranges=RANGES,
+    ports=PORTS,
+    zone_id="Z1",
+    account_id="123456789012",
 )
 USERS = {
     "PATH": "/bin",
@@ -42,28 +47,43 @@ def place(tmp_path: Path) -> CloudPaths:
     return CloudPaths(root)
 
 
-@pytest.mark.parametrize("make", [variables.serve_variables, variables.gateway_variables, variables.worker_variables])
+@pytest.mark.parametrize(
+    "make", [variables.serve_variables, variables.gateway_variables, variables.worker_variables]
+)
 def test_nothing_of_another_installation_reaches_the_parts(make: object, place: CloudPaths) -> None:
     assert callable(make)
     told = make(USERS, place, FACTS)
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "TF_LOG"} & told.keys()
     assert told["GROMIT_SERVE_URL"] == "https://127.0.0.1:1003"
     assert told["GROMIT_CLUSTER_ZONEID"] == "Z1"
-    assert (told["PATH"], told["HOME"], told["GROMIT_TERRAFORM_MIRROR"]) == ("/bin", "/home/me", "/mirror")
+    assert (told["PATH"], told["HOME"], told["GROMIT_TERRAFORM_MIRROR"]) == (
+        "/bin",
+        "/home/me",
+        "/mirror",
+    )
     load_settings(told)
 
 
-def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(place: CloudPaths) -> None:
+def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
+    place: CloudPaths,
+) -> None:
     known = {doc.variable for doc in fields()}
     told = [variables.user_variables(place, FACTS), variables.command_variables({}, place)]
     told += [
-        make({}, place, FACTS) for make in (variables.serve_variables, variables.gateway_variables, variables.worker_variables)
+        make({}, place, FACTS)
+        for make in (
+            variables.serve_variables,
+            variables.gateway_variables,
+            variables.worker_variables,
+        )
     ]
     ours = {name for each in told for name in each if name.startswith("GROMIT_")}
     assert ours - known == {"GROMIT_GATEWAY_URL", "GROMIT_TOKEN", "GROMIT_DNS"}
 
 
-def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_polled(place: CloudPaths) -> None:
+def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_polled(
+    place: CloudPaths,
+) -> None:
     for make in (variables.serve_variables, variables.worker_variables):
         assert load_settings(make(USERS, place, FACTS)).settings.reap.grace.total_seconds() == 0
     assert variables.worker_variables({}, place, FACTS)["GROMIT_SOW_SETTLE_POLL"] == "0.2s"
@@ -72,7 +92,9 @@ def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_po
 
 def test_a_shell_reads_the_exports_as_they_are(place: CloudPaths) -> None:
     told = variables.user_variables(place, FACTS)
-    script = variables.shell_exports(told, {}) + "".join(f'printf "%s\\0" "${name}"\n' for name in told)
+    script = variables.shell_exports(told, {}) + "".join(
+        f'printf "%s\\0" "${name}"\n' for name in told
+    )
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, env={})
     assert done.stdout.split("\0")[:-1] == list(told.values())
     assert told["GROMIT_TOKEN"] == "gromit_secret"
@@ -80,7 +102,9 @@ def test_a_shell_reads_the_exports_as_they_are(place: CloudPaths) -> None:
     assert told["GROMIT_CLIENT_CERT"] == str(place.pki / "operator.pem")
 
 
-def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays(place: CloudPaths) -> None:
+def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays(
+    place: CloudPaths,
+) -> None:
     told = variables.user_variables(place, FACTS)
     before = {
         **USERS,
@@ -92,10 +116,16 @@ def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays
         "GROMIT_REPOS": "theirs",
     }
     done = subprocess.run(
-        ["sh", "-c", f"{variables.shell_exports(told, before)}env -0"], env=before, capture_output=True, check=True, text=True
+        ["sh", "-c", f"{variables.shell_exports(told, before)}env -0"],
+        env=before,
+        capture_output=True,
+        check=True,
+        text=True,
     )
     after = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
-    assert {k: v for k, v in after.items() if k.startswith(("AWS_", "GROMIT_")) and k.isidentifier()} == {
+    assert {
+        k: v for k, v in after.items() if k.startswith(("AWS_", "GROMIT_")) and k.isidentifier()
+    } == {
         **told,
         "GROMIT_SOW_SETTLE_POLL": "1s",
         "GROMIT_TERRAFORM_MIRROR": "/mirror",
@@ -106,16 +136,28 @@ def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays
 def test_a_user_is_told_the_settings_of_the_parts(place: CloudPaths) -> None:
     facts = replace(FACTS, catalogue="/mine/catalogue.yaml", repositories="tyk,portal")
     users = load_settings(variables.user_variables(place, facts)).settings
-    for make in (variables.serve_variables, variables.gateway_variables, variables.worker_variables):
+    for make in (
+        variables.serve_variables,
+        variables.gateway_variables,
+        variables.worker_variables,
+    ):
         parts = load_settings(make(USERS, place, facts)).settings
-        assert (users.catalogue, users.repos, users.reap.grace) == (parts.catalogue, parts.repos, parts.reap.grace)
+        assert (users.catalogue, users.repos, users.reap.grace) == (
+            parts.catalogue,
+            parts.repos,
+            parts.reap.grace,
+        )
     assert (users.catalogue, users.repos) == (Path("/mine/catalogue.yaml"), ("tyk", "portal"))
 
 
-def test_facts_that_were_written_before_clouds_kept_a_catalogue_are_of_the_shipped_one(place: CloudPaths) -> None:
+def test_facts_that_were_written_before_clouds_kept_a_catalogue_are_of_the_shipped_one(
+    place: CloudPaths,
+) -> None:
     write_state(place, FACTS)
     tree = json.loads(place.facts.read_text())
-    place.facts.write_text(json.dumps({k: v for k, v in tree.items() if k not in {"catalogue", "repositories"}}))
+    place.facts.write_text(
+        json.dumps({k: v for k, v in tree.items() if k not in {"catalogue", "repositories"}})
+    )
     assert require_state(place) == FACTS
 
 

@@ -14,7 +14,9 @@ WIDTH = 100
 
 def course(*, terminal: bool) -> tuple[StepLog, io.StringIO]:
     shown = io.StringIO()
-    return StepLog(display(Console(file=shown, force_terminal=terminal, highlight=False, width=WIDTH))), shown
+    return StepLog(
+        display(Console(file=shown, force_terminal=terminal, highlight=False, width=WIDTH))
+    ), shown
 
 
 def test_elsewhere_it_is_plain_lines_each_said_once() -> None:
@@ -49,8 +51,12 @@ def test_every_step_stays_on_the_screen_however_wide_the_notes_are() -> None:
             taken.detail = "seen " * (number % 3 * 15)
     screen = Screen(WIDTH)
     screen.write(shown.getvalue())
-    assert [line.split(" (")[0] for line in screen.lines if line.startswith("✓")] == [f"✓ {name}" for name in names]
-    assert [line for line in screen.lines if "resolve" in line or "still" in line] == [], "notes go with their step"
+    assert [line.split(" (")[0] for line in screen.lines if line.startswith("✓")] == [
+        f"✓ {name}" for name in names
+    ]
+    assert [line for line in screen.lines if "resolve" in line or "still" in line] == [], (
+        "notes go with their step"
+    )
 
 
 def test_a_failed_step_is_kept_with_its_reason_and_the_error_goes_on() -> None:

@@ -75,11 +75,20 @@ def test_a_demo_that_cannot_be_says_why_fails_and_leaves_its_logs_alone(tmp_path
 
 
 @pytest.mark.cloud
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.Signals) -> None:
     place = CloudPaths(tmp_path / "cloud")
-    with subprocess.Popen([*DEMO, "--dir", str(place.root)], env=clean(), stdout=subprocess.DEVNULL) as process:
-        eventually(lambda: (found := read_supervisor_state(place.processes)) is not None and found.processes, within=60)
+    with subprocess.Popen(
+        [*DEMO, "--dir", str(place.root)], env=clean(), stdout=subprocess.DEVNULL
+    ) as process:
+        eventually(
+            lambda: (
+                (found := read_supervisor_state(place.processes)) is not None and found.processes
+            ),
+            within=60,
+        )
         record = read_supervisor_state(place.processes)
         assert record
         ours = [record.supervisor, *descendants(record.supervisor.pid)]
@@ -98,7 +107,9 @@ class Overtaken(PlainProgress):
     def begin(self, name: str) -> None:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         supervisor = {"pid": self._other.pid, "started": self._other.started}
-        self._place.processes.write_text(json.dumps({"supervisor": supervisor, "ready": True, "parts": []}))
+        self._place.processes.write_text(
+            json.dumps({"supervisor": supervisor, "ready": True, "parts": []})
+        )
         super().begin(name)
 
 

@@ -51,8 +51,14 @@ def made(call: Call) -> frozenset[str]:
 
 def _with_tag(question: Question, born: frozenset[str]) -> Question:
     """What ECS has is told by its whole ARN, as names are used again; ids are unique."""
-    name = question.resource if ":ecs:" in question.resource else question.resource.rpartition("/")[2]
-    return replace(question, context={**question.context, "aws:ResourceTag/env": "…"}) if name in born else question
+    name = (
+        question.resource if ":ecs:" in question.resource else question.resource.rpartition("/")[2]
+    )
+    return (
+        replace(question, context={**question.context, "aws:ResourceTag/env": "…"})
+        if name in born
+        else question
+    )
 
 
 def _fields(call: Call) -> Json:
@@ -61,26 +67,35 @@ def _fields(call: Call) -> Json:
     if call.body.startswith("{"):
         found: Json = json.loads(call.body)
         return {**query, **found}
-    return query if call.body.startswith("<") else {**query, **dict(parse_qsl(call.body, keep_blank_values=True))}
+    return (
+        query
+        if call.body.startswith("<")
+        else {**query, **dict(parse_qsl(call.body, keep_blank_values=True))}
+    )
 
 
 def _context(call: Call, fields: Json) -> Context:
     tags = _tags(fields)
     taken = fields.get("tagKeys") or fields.get("TagKeys") or []
     keys = [*tags, *([taken] if isinstance(taken, str) else taken)]
-    context: dict[str, str | list[str]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    context: dict[str, str | list[str]] = {
+        f"aws:RequestTag/{key}": value for key, value in tags.items()
+    }
     context |= {"aws:TagKeys": keys} if keys else {}
     if call.action == "s3:ListBucket" and "prefix" in fields:
         context["s3:prefix"] = str(fields["prefix"])
     if call.action == "route53:ChangeResourceRecordSets":
         changes = {"RecordTypes": "Type", "NormalizedRecordNames": "Name"}
-        context |= {f"{call.action}{key}": _in_xml(call.body, element) for key, element in changes.items()}
+        context |= {
+            f"{call.action}{key}": _in_xml(call.body, element) for key, element in changes.items()
+        }
     return context
 
 
 def _in_xml(body: str, element: str) -> list[str]:
     return [
-        text.lower().rstrip(".") if element == "Name" else text for text in re.findall(rf"<{element}>([^<]+)</{element}>", body)
+        text.lower().rstrip(".") if element == "Name" else text
+        for text in re.findall(rf"<{element}>([^<]+)</{element}>", body)
     ]
 
 
@@ -91,12 +106,17 @@ def _tags(fields: Json) -> Mapping[str, str]:
         return listed
     found = {tag.get("key", tag.get("Key")): tag.get("value", tag.get("Value")) for tag in listed}
     names = [name for name in fields if re.search(r"\bTag\.\d+\.Key$", name)]
-    return found | {fields[name]: fields.get(f"{name.removesuffix('Key')}Value", "") for name in names}
+    return found | {
+        fields[name]: fields.get(f"{name.removesuffix('Key')}Value", "") for name in names
+    }
 
 
 def _resources(call: Call, fields: Json) -> list[str]:
     service, _, name = call.action.partition(":")
-    if not authorization.TABLE[service]["actions"][name]["types"] or call.action in authorization.EVERYTHING:
+    if (
+        not authorization.TABLE[service]["actions"][name]["types"]
+        or call.action in authorization.EVERYTHING
+    ):
         return ["*"]
     return _ABOUT[service](call, fields)
 
@@ -137,7 +157,11 @@ _ECS: Mapping[str, tuple[str, ...]] = {
 def _ec2(call: Call, fields: Json) -> list[str]:
     if call.action == "ec2:CreateSecurityGroup":
         return [f"arn:aws:ec2:{HERE}:security-group/{NEW}"]
-    named = [str(text) for name, text in fields.items() if name == "GroupId" or name.startswith("ResourceId.")]
+    named = [
+        str(text)
+        for name, text in fields.items()
+        if name == "GroupId" or name.startswith("ResourceId.")
+    ]
     assert all(name.startswith("sg-") for name in named), named
     return [f"arn:aws:ec2:{HERE}:security-group/{name}" for name in named]
 
@@ -146,7 +170,9 @@ def _efs(call: Call, fields: Json) -> list[str]:
     if call.action == "elasticfilesystem:CreateAccessPoint":
         fields = {"FileSystemId": fields["FileSystemId"]}
     path = urlsplit(call.path).path.rpartition("/")[2]
-    name = next((str(fields[key]) for key in ("AccessPointId", "FileSystemId") if key in fields), path)
+    name = next(
+        (str(fields[key]) for key in ("AccessPointId", "FileSystemId") if key in fields), path
+    )
     kind = "access-point" if name.startswith("fsap-") else "file-system"
     return [f"arn:aws:elasticfilesystem:{HERE}:{kind}/{name}"]
 
@@ -154,7 +180,10 @@ def _efs(call: Call, fields: Json) -> list[str]:
 def _discovery(call: Call, fields: Json) -> list[str]:
     if call.action == "servicediscovery:CreateService":
         namespace = fields.get("NamespaceId") or fields["DnsConfig"]["NamespaceId"]
-        return [f"arn:aws:servicediscovery:{HERE}:{name}" for name in (f"namespace/{namespace}", f"service/{NEW}")]
+        return [
+            f"arn:aws:servicediscovery:{HERE}:{name}"
+            for name in (f"namespace/{namespace}", f"service/{NEW}")
+        ]
     kind = "namespace" if call.action == "servicediscovery:GetNamespace" else "service"
     return [f"arn:aws:servicediscovery:{HERE}:{kind}/{fields['Id']}"]
 
@@ -171,7 +200,9 @@ def _route53(call: Call, _fields: Json) -> list[str]:
 
 
 def _iam(_call: Call, fields: Json) -> list[str]:
-    return [str(fields.get("PolicySourceArn") or f"arn:aws:iam::{ACCOUNT}:role/{fields['RoleName']}")]
+    return [
+        str(fields.get("PolicySourceArn") or f"arn:aws:iam::{ACCOUNT}:role/{fields['RoleName']}")
+    ]
 
 
 def _named(service: str, prefix: str, *names: str) -> Callable[[Call, Json], list[str]]:
@@ -180,7 +211,10 @@ def _named(service: str, prefix: str, *names: str) -> Callable[[Call, Json], lis
     def about(_call: Call, fields: Json) -> list[str]:
         value = next(fields[name] for name in names if name in fields)
         listed = [str(text) for text in (value if isinstance(value, list) else [value])]
-        return [text if text.startswith("arn:") else f"arn:aws:{service}:{HERE}:{prefix}{text}" for text in listed]
+        return [
+            text if text.startswith("arn:") else f"arn:aws:{service}:{HERE}:{prefix}{text}"
+            for text in listed
+        ]
 
     return about
 
@@ -222,7 +256,10 @@ _TAGGING: Mapping[str, tuple[str, str]] = {
     "ecs:CreateCluster": ("TagResource", ""),
     "ecs:CreateService": ("TagResource", ""),
     "ecs:RegisterTaskDefinition": ("TagResource", f"arn:aws:ecs:{HERE}:task-definition/{NEW}:1"),
-    "elasticfilesystem:CreateAccessPoint": ("TagResource", f"arn:aws:elasticfilesystem:{HERE}:access-point/{NEW}"),
+    "elasticfilesystem:CreateAccessPoint": (
+        "TagResource",
+        f"arn:aws:elasticfilesystem:{HERE}:access-point/{NEW}",
+    ),
     "servicediscovery:CreateService": ("TagResource", "*"),
     "logs:CreateLogGroup": ("TagResource", ""),
 }

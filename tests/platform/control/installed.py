@@ -81,11 +81,18 @@ class Installed:
         return self._at(self.ground["certs_part_access_points"][part])
 
     def _at(self, point: str) -> Mapping[str, str]:
-        return {"elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"}
+        return {
+            "elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"
+        }
 
     def containers(self) -> Mapping[str, dict[str, Any]]:
         """The container of each part."""
         ecs = self.emulator.client("ecs")
-        families = ecs.list_task_definition_families(familyPrefix="gromit-", status="ACTIVE")["families"]
+        families = ecs.list_task_definition_families(familyPrefix="gromit-", status="ACTIVE")[
+            "families"
+        ]
         found = [ecs.describe_task_definition(taskDefinition=f)["taskDefinition"] for f in families]
-        return {d["containerDefinitions"][0]["name"]: d["containerDefinitions"][0] | {"definition": d} for d in found}
+        return {
+            d["containerDefinitions"][0]["name"]: d["containerDefinitions"][0] | {"definition": d}
+            for d in found
+        }

@@ -51,7 +51,9 @@ def _serve() -> None:
     """What it tells every minute, with work that waits."""
 
     class Waiting(MemoryStore):
-        def due(self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None) -> DueRows:
+        def due(
+            self, _kind: str, now_ms: int, _limit: int, _claim_id: str | None = None
+        ) -> DueRows:
             return DueRows(("app-test",), now_ms - int(WAITING_S * 1000), None)
 
         def undone_since(self, _kind: str) -> int | None:
@@ -69,13 +71,37 @@ def _work(kind: Work) -> None:
 
     queue = FakeQueue()
     queue.work.append(a_claim("app-test"))
-    runner = Runner(queue=queue, states=FakeStates(), owners=FakeOwners(), guard=_nothing, do=fail, renew_s=60.0, before=_nothing)
-    WorkerPool(kind, runner, WorkerLimits(1), threading.Event(), lambda: 0.0, lambda _: lambda _: None, lambda _: None).once()
+    runner = Runner(
+        queue=queue,
+        states=FakeStates(),
+        owners=FakeOwners(),
+        guard=_nothing,
+        do=fail,
+        renew_s=60.0,
+        before=_nothing,
+    )
+    WorkerPool(
+        kind,
+        runner,
+        WorkerLimits(1),
+        threading.Event(),
+        lambda: 0.0,
+        lambda _: lambda _: None,
+        lambda _: None,
+    ).once()
 
 
 def _chitragupta() -> None:
-    policy = DnsPolicy(domain="dev.example.com", ttl=10, components=frozenset({"tyk"}), delete_percent=30, delete_free=10)
-    Chitragupta(wanted=FakeEnvironments({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy).run(lambda _: None)
+    policy = DnsPolicy(
+        domain="dev.example.com",
+        ttl=10,
+        components=frozenset({"tyk"}),
+        delete_percent=30,
+        delete_free=10,
+    )
+    Chitragupta(
+        wanted=FakeEnvironments({}), tasks=FakeTasks([]), zone=FakeZone(), policy=policy
+    ).run(lambda _: None)
 
 
 def _pki() -> None:
@@ -83,7 +109,8 @@ def _pki() -> None:
     serials = itertools.count(random.randrange(1, 1 << 64))
     with tempfile.TemporaryDirectory() as folder:
         pki = Pki(
-            PkiFiles(Path(folder, "pki")), PkiInputs(lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: next(serials), new_key)
+            PkiFiles(Path(folder, "pki")),
+            PkiInputs(lambda: datetime(2026, 3, 1, tzinfo=UTC), lambda: next(serials), new_key),
         )
         pki.init("test", 365)
         pki.ensure([LeafRequest(name="worker", kind=Role.WORKER, days=30)])
@@ -91,7 +118,9 @@ def _pki() -> None:
 
 def _doctor() -> None:
     """A look at one quota, most of which is used."""
-    wall = QuotaHeadroom(quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True)
+    wall = QuotaHeadroom(
+        quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True
+    )
     finding = Finding(check=Check.QUOTA, state=FindingStatus.OK, seen="nearly full", wall=wall)
     Doctor([DoctorCheck(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
 

@@ -40,9 +40,13 @@ Ground = Mapping[str, Any]
 
 def make_ground(emulator: Emulator) -> Ground:
     """All that the control plane stands on, made in an empty account."""
-    session = boto3.Session(aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION)
+    session = boto3.Session(
+        aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION
+    )
     account = platform.EmulatedAccount(session, emulator.url)
-    made = platform.make_platform(account, RANGES, DOMAIN, catalogue_file.load_catalogue(None, None))
+    made = platform.make_platform(
+        account, RANGES, DOMAIN, catalogue_file.load_catalogue(None, None)
+    )
     place = asdict(made.platform)
     cluster = emulator.client("ecs").create_cluster(clusterName="internal")["cluster"]
     TableSetup(emulator.client("dynamodb"), "DeveloperEnvironments", lambda _s: None).ensure()
@@ -53,7 +57,15 @@ def make_ground(emulator: Emulator) -> Ground:
     return {
         **{
             key: place[key]
-            for key in ("vpc_id", "vpc_cidr", "public_subnets", "private_subnets", "namespace_id", "registry", "region")
+            for key in (
+                "vpc_id",
+                "vpc_cidr",
+                "public_subnets",
+                "private_subnets",
+                "namespace_id",
+                "registry",
+                "region",
+            )
         },
         "cluster_arn": cluster["clusterArn"],
         "cluster_name": "internal",
@@ -63,10 +75,15 @@ def make_ground(emulator: Emulator) -> Ground:
         "table_name": "DeveloperEnvironments",
         "config_file_system_id": config,
         "certs_file_system_id": certs,
-        "config_access_point_id": efs.create_access_point(ClientToken="config", FileSystemId=config)["AccessPointId"],
-        "certs_access_point_id": efs.create_access_point(ClientToken="certs", FileSystemId=certs)["AccessPointId"],
+        "config_access_point_id": efs.create_access_point(
+            ClientToken="config", FileSystemId=config
+        )["AccessPointId"],
+        "certs_access_point_id": efs.create_access_point(ClientToken="certs", FileSystemId=certs)[
+            "AccessPointId"
+        ],
         "certs_part_access_points": {
-            part: efs.create_access_point(ClientToken=part, FileSystemId=certs)["AccessPointId"] for part in PARTS
+            part: efs.create_access_point(ClientToken=part, FileSystemId=certs)["AccessPointId"]
+            for part in PARTS
         },
         "mounts_security_group_id": _group(emulator, place["vpc_id"]),
         "state_bucket": platform.BUCKET,
@@ -79,23 +96,35 @@ def make_ground(emulator: Emulator) -> Ground:
     }
 
 
-def control_root(to: Path, engine: Engine, emulator: Emulator, ground: Ground, **variables: Any) -> Root:
+def control_root(
+    to: Path, engine: Engine, emulator: Emulator, ground: Ground, **variables: Any
+) -> Root:
     """The control plane as a root of its own, on this ground."""
     if not (to / "terraform").exists():
         shutil.copytree(
-            REPOSITORY / "terraform" / "modules", to / "terraform" / "modules", ignore=shutil.ignore_patterns(".terraform*")
+            REPOSITORY / "terraform" / "modules",
+            to / "terraform" / "modules",
+            ignore=shutil.ignore_patterns(".terraform*"),
         )
         shutil.copytree(HERE / "root", to / "terraform" / "control")
         for file in FILES:
             shutil.copy(REPOSITORY / "terraform" / "infra" / file, to / "terraform" / "control")
-    given = {"image": IMAGE, "gateway_certificate_arn": _certificate(emulator), "alarms": {"emails": ["platform@example.com"]}}
+    given = {
+        "image": IMAGE,
+        "gateway_certificate_arn": _certificate(emulator),
+        "alarms": {"emails": ["platform@example.com"]},
+    }
     return Root.copied("control", to, engine, emulator, {"ground": ground, **given, **variables})
 
 
 def _certificate(emulator: Emulator) -> str:
-    return str(emulator.client("acm").request_certificate(DomainName=f"gateway.{DOMAIN}")["CertificateArn"])
+    return str(
+        emulator.client("acm").request_certificate(DomainName=f"gateway.{DOMAIN}")["CertificateArn"]
+    )
 
 
 def _group(emulator: Emulator, vpc: str) -> str:
-    found = emulator.client("ec2").create_security_group(GroupName="gromit-mounts", Description="may mount certs", VpcId=vpc)
+    found = emulator.client("ec2").create_security_group(
+        GroupName="gromit-mounts", Description="may mount certs", VpcId=vpc
+    )
     return str(found["GroupId"])

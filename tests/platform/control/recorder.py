@@ -80,18 +80,27 @@ class Recorder:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         assert self._server is not None
         self._server.shutdown()
         self._server.server_close()
 
     def note(self, request: "Request", status: int, answer: bytes) -> None:
         """Remember a request that is signed; what is not is none of AWS's."""
-        scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.headers.get("Authorization", ""))
+        scope = re.search(
+            r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.headers.get("Authorization", "")
+        )
         if scope:
             action = f"{_PREFIXES.get(scope[1], scope[1])}:{_action(scope[1], request)}"
             texts = (content.decode(errors="replace") for content in (request.body, answer))
-            self.calls.append(Call(self.who, action, request.path, next(texts), status, next(texts)))
+            self.calls.append(
+                Call(self.who, action, request.path, next(texts), status, next(texts))
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +118,18 @@ def _action(service: str, request: Request) -> str:
         return target.rpartition(".")[2]
     split = urlsplit(request.path)
     if service == "s3":
-        part = next((name for _, name in _S3 if name in parse_qs(split.query, keep_blank_values=True)), "bucket")
+        part = next(
+            (name for _, name in _S3 if name in parse_qs(split.query, keep_blank_values=True)),
+            "bucket",
+        )
         return _S3[request.method, "object" if split.path.strip("/").count("/") > 0 else part]
     if service in _MODELS:
         routes = _routes(_MODELS[service])
-        return next(name for wanted, pattern, name in routes if wanted == request.method and pattern.fullmatch(split.path))
+        return next(
+            name
+            for wanted, pattern, name in routes
+            if wanted == request.method and pattern.fullmatch(split.path)
+        )
     return parse_qs(request.body.decode() or split.query)["Action"][0]
 
 
@@ -125,7 +141,13 @@ def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
     for name in model.operation_names:
         rest = model.operation_model(name).http
         path = rest["requestUri"].partition("?")[0].rstrip("/")
-        found.append((rest["method"], re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)) + "/?"), name))
+        found.append(
+            (
+                rest["method"],
+                re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)) + "/?"),
+                name,
+            )
+        )
     return sorted(found, key=lambda route: route[1].pattern.count("[^/]+"))
 
 
@@ -142,9 +164,17 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
             content = answer.read()
-            recorder.note(Request(self.command, self.path, dict(self.headers.items()), body), answer.status, content)
+            recorder.note(
+                Request(self.command, self.path, dict(self.headers.items()), body),
+                answer.status,
+                content,
+            )
             self.send_response(answer.status)
-            length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(content))
+            length = (
+                answer.headers.get("Content-Length")
+                if self.command == "HEAD"
+                else str(len(content))
+            )
             for key, text in answer.headers.items():
                 if key.lower() not in {*_HOP, "content-length"}:
                     self.send_header(key, text)

@@ -20,9 +20,15 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 def lines() -> Mapping[str, list[dict[str, Any]]]:
     """What each part logs, by the real code in a process of its own, as it would come to its log group."""
     argv = [sys.executable, "-m", "tests.platform.control.log_lines"]
-    runs = {p: subprocess.Popen([*argv, p], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) for p in PARTS}
+    runs = {
+        p: subprocess.Popen([*argv, p], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+        for p in PARTS
+    }
     said = {part: process.communicate(timeout=120)[1] for part, process in runs.items()}
-    return {f"/gromit-control/{part}": [json.loads(line) for line in text.splitlines()] for part, text in said.items()}
+    return {
+        f"/gromit-control/{part}": [json.loads(line) for line in text.splitlines()]
+        for part, text in said.items()
+    }
 
 
 def _filters(installed: Installed) -> Mapping[str, dict[str, Any]]:
@@ -30,7 +36,9 @@ def _filters(installed: Installed) -> Mapping[str, dict[str, Any]]:
     return {
         f["filterName"]: f
         for part in PROGRAMS
-        for f in logs.describe_metric_filters(logGroupName=f"/gromit-control/{part}")["metricFilters"]
+        for f in logs.describe_metric_filters(logGroupName=f"/gromit-control/{part}")[
+            "metricFilters"
+        ]
     }
 
 
@@ -51,18 +59,26 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_the_real_lines_of_a_part_are_counted(installed: Installed, lines: Mapping[str, list[dict[str, Any]]], name: str) -> None:
+def test_the_real_lines_of_a_part_are_counted(
+    installed: Installed, lines: Mapping[str, list[dict[str, Any]]], name: str
+) -> None:
     found = _filters(installed)[name]
     selector = found["metricTransformations"][0]["metricValue"]
     counted = [
-        filters.value(selector, line) for line in lines[found["logGroupName"]] if filters.matches(found["filterPattern"], line)
+        filters.value(selector, line)
+        for line in lines[found["logGroupName"]]
+        if filters.matches(found["filterPattern"], line)
     ]
     assert counted == EXPECTED[name]
 
 
 def test_every_alarm_watches_a_filter_and_tells_the_topic(installed: Installed) -> None:
     alarms = installed.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    counted = {(t["metricNamespace"], t["metricName"]) for f in _filters(installed).values() for t in f["metricTransformations"]}
+    counted = {
+        (t["metricNamespace"], t["metricName"])
+        for f in _filters(installed).values()
+        for t in f["metricTransformations"]
+    }
     assert {(a["Namespace"], a["MetricName"]) for a in alarms} == counted
     assert {a["AlarmName"] for a in alarms} == set(EXPECTED)
     assert all(a["AlarmActions"] == a["OKActions"] == [installed.arn("topic")] for a in alarms)
@@ -71,7 +87,13 @@ def test_every_alarm_watches_a_filter_and_tells_the_topic(installed: Installed) 
 
 
 def test_a_pattern_that_cannot_be_evaluated_is_no_match_by_accident() -> None:
-    for pattern in ("$.event", '{ $.event = "a*" }', '{ ($.event = "a") }', '{ $.event = "a" || $.event = "b" }', "{ $.days < 7 }"):
+    for pattern in (
+        "$.event",
+        '{ $.event = "a*" }',
+        '{ ($.event = "a") }',
+        '{ $.event = "a" || $.event = "b" }',
+        "{ $.days < 7 }",
+    ):
         with pytest.raises(ValueError, match=r".+"):
             filters.matches(pattern, {"event": "a"})
     assert not filters.matches('{ $.name != "ca" }', {"event": "a"})
@@ -81,5 +103,9 @@ def test_alarms_are_encrypted_and_mailed(installed: Installed) -> None:
     sns = installed.emulator.client("sns")
     attributes = sns.get_topic_attributes(TopicArn=installed.arn("topic"))["Attributes"]
     assert attributes["KmsMasterKeyId"].startswith(f"arn:aws:kms:{HERE}:key/")
-    subscriptions = sns.list_subscriptions_by_topic(TopicArn=installed.arn("topic"))["Subscriptions"]
-    assert [(s["Protocol"], s["Endpoint"]) for s in subscriptions] == [("email", "platform@example.com")]
+    subscriptions = sns.list_subscriptions_by_topic(TopicArn=installed.arn("topic"))[
+        "Subscriptions"
+    ]
+    assert [(s["Protocol"], s["Endpoint"]) for s in subscriptions] == [
+        ("email", "platform@example.com")
+    ]

@@ -88,7 +88,9 @@ def _silent(_line: str) -> None:
 
 
 @pytest.fixture(scope="session", params=["embedded", "newer"])
-def calls(request: pytest.FixtureRequest, installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
+def calls(
+    request: pytest.FixtureRequest, installed: Installed, tmp_path_factory: pytest.TempPathFactory
+) -> list[Call]:
     """All that is asked in the life of one environment, with the provider of the tests and with the image's."""
     folder, env = tmp_path_factory.mktemp("calls"), f"app-{request.param}"
     engine = request.getfixturevalue(request.param)
@@ -112,12 +114,16 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
     platform = PlatformParameter(cloud.client("ssm"), "/gromit/platform").read()
     EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
     redis = component(config_path="/conf", public=False)
-    first = StackInput(name=env, platform=platform, components={"redis": redis, "tyk": component(port=8181)})
+    first = StackInput(
+        name=env, platform=platform, components={"redis": redis, "tyk": component(port=8181)}
+    )
     bucket = world.bucket()
     with world.runner() as runner:
         lock = world.lock(env)
         runner.apply(first, lock, _silent)
-        runner.apply(replace(first, components={"redis": replace(redis, image="redis:8")}), lock, _silent)
+        runner.apply(
+            replace(first, components={"redis": replace(redis, image="redis:8")}), lock, _silent
+        )
         EcsServices(cloud.client("ecs")).look(env)
         bucket.find_lock(env)
         bucket.unlock(lock)
@@ -131,12 +137,19 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
 
 
 def _expose(installed: Installed, cloud: Cloud, env: str) -> None:
-    tasks = EcsTasks(cloud.client("ec2"), cloud.client("ecs"), catalogue_file.load_catalogue(None, None))
+    tasks = EcsTasks(
+        cloud.client("ec2"), cloud.client("ecs"), catalogue_file.load_catalogue(None, None)
+    )
     tasks.public_tasks()
     cloud.client("ecs").create_cluster(clusterName=env, tags=[{"key": "env", "value": env}])
     tasks.running_tasks([env])
     cloud.client("ecs").list_tasks(cluster=env)
-    zone = Route53Zone(cloud.client("route53"), installed.ground["zone_id"], DOMAIN, Timing(time.monotonic, time.sleep))
+    zone = Route53Zone(
+        cloud.client("route53"),
+        installed.ground["zone_id"],
+        DOMAIN,
+        Timing(time.monotonic, time.sleep),
+    )
     list(zone.records())
     record = RecordSet(f"tyk.{env}.{DOMAIN}", "A", 10, frozenset({"192.0.2.1"}))
     zone.apply(ZoneChanges(creates=((record, "new"), (owner_record(env, DOMAIN), "new"))), _silent)
@@ -174,7 +187,11 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     counted = CountedResources(platform.namespace_id, platform.file_system_id, ground["zone_id"])
     AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
     with suppress(BackendError):  # the emulator simulates nothing
-        simulate(client("iam"), "gromit-serve", [Permission(("s3:GetObject",), installed.arn("state"), allowed=True)])
+        simulate(
+            client("iam"),
+            "gromit-serve",
+            [Permission(("s3:GetObject",), installed.arn("state"), allowed=True)],
+        )
 
 
 def _actions(calls: Collection[Call], who: str) -> set[str]:
@@ -183,13 +200,21 @@ def _actions(calls: Collection[Call], who: str) -> set[str]:
 
 def _allowed(installed: Installed, part: str) -> set[str]:
     found = installed.policies(f"gromit-{part}").identity
-    listed = [s["Action"] if isinstance(s["Action"], list) else [s["Action"]] for s in found if s["Effect"] == "Allow"]
+    listed = [
+        s["Action"] if isinstance(s["Action"], list) else [s["Action"]]
+        for s in found
+        if s["Effect"] == "Allow"
+    ]
     return {action for actions in listed for action in actions}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_action_that_a_part_asks_for_is_in_its_role(installed: Installed, calls: list[Call], part: str) -> None:
-    found = {call.action for call in calls if call.who == part and not _is_the_tests_own(call)} - FREE
+def test_every_action_that_a_part_asks_for_is_in_its_role(
+    installed: Installed, calls: list[Call], part: str
+) -> None:
+    found = {
+        call.action for call in calls if call.who == part and not _is_the_tests_own(call)
+    } - FREE
     assert len(found) >= 4
     assert found - _allowed(installed, part) == set()
 
@@ -199,7 +224,9 @@ def _refused(installed: Installed, calls: list[Call], part: str) -> set[str]:
     policies, born, found = installed.policies(f"gromit-{part}"), frozenset[str](), set()
     for call in calls:
         if call.action not in FREE and call.who == part and not _is_the_tests_own(call):
-            refused = [q for q in asked(call, born) if not policies.allows(q.action, q.resource, q.context)]
+            refused = [
+                q for q in asked(call, born) if not policies.allows(q.action, q.resource, q.context)
+            ]
             found |= {f"{q.action} on {q.resource} with {q.context}" for q in refused}
         born |= made(call)
     return found
@@ -210,15 +237,21 @@ def _is_the_tests_own(call: Call) -> bool:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_call_of_a_part_is_allowed_by_its_policies(installed: Installed, calls: list[Call], part: str) -> None:
+def test_every_call_of_a_part_is_allowed_by_its_policies(
+    installed: Installed, calls: list[Call], part: str
+) -> None:
     assert _refused(installed, calls, part) == set()
 
 
-def test_a_policy_without_the_name_that_init_looks_for_would_be_seen(installed: Installed, calls: list[Call]) -> None:
+def test_a_policy_without_the_name_that_init_looks_for_would_be_seen(
+    installed: Installed, calls: list[Call]
+) -> None:
     """As it once was: everything of environments, and nothing else of the bucket."""
     whole = installed.policies("gromit-sow").identity
     key = re.compile(rf'"(arn:aws:s3:::[^"/]+/)?{STATE_KEY}"')
-    narrow = tuple(json.loads(key.sub(f'"{NOTHING}"', json.dumps(statement))) for statement in whole)
+    narrow = tuple(
+        json.loads(key.sub(f'"{NOTHING}"', json.dumps(statement))) for statement in whole
+    )
     assert narrow != whole
     without = replace(installed, _policies={"gromit-sow": Policies(identity=narrow)})
     found = _refused(without, calls, "sow")
@@ -234,10 +267,16 @@ def test_what_must_be_born_with_its_tag_is(calls: list[Call]) -> None:
         if call.action in BORN and call.who == "sow":
             made[call.action].append(call.text)
     assert set(made) == set(BORN)
-    assert all('"env"' in text.replace("'", '"') or "=env" in text for texts in made.values() for text in texts)
+    assert all(
+        '"env"' in text.replace("'", '"') or "=env" in text
+        for texts in made.values()
+        for text in texts
+    )
 
 
-def test_each_right_that_nothing_has_asked_for_has_a_reason(installed: Installed, calls: list[Call]) -> None:
+def test_each_right_that_nothing_has_asked_for_has_a_reason(
+    installed: Installed, calls: list[Call]
+) -> None:
     allowed = _allowed(installed, "sow") | _allowed(installed, "reap")
     assert allowed - _actions(calls, "sow") - _actions(calls, "reap") <= set(SURPLUS)
     assert set(SURPLUS) <= allowed

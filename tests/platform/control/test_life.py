@@ -26,9 +26,14 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     before = everything(emulator)
     root.apply("-parallelism=40")
     assert root.plan().is_empty
-    balancers = {b["LoadBalancerName"]: b for b in emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]}
+    balancers = {
+        b["LoadBalancerName"]: b
+        for b in emulator.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    }
     listeners = {
-        name: emulator.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])["Listeners"][0]["Protocol"]
+        name: emulator.client("elbv2").describe_listeners(LoadBalancerArn=b["LoadBalancerArn"])[
+            "Listeners"
+        ][0]["Protocol"]
         for name, b in balancers.items()
     }
     assert listeners == {"gromit-serve": "TCP", "gromit-gateway": "TLS"}
@@ -36,13 +41,20 @@ def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
     root.apply("-var=watch=true")
     assert root.plan("-var=watch=true").is_empty
     services = emulator.client("ecs").list_services(cluster="internal")["serviceArns"]
-    assert {arn.rsplit("/", 1)[-1] for arn in services} == {"gromit-serve", "gromit-gateway", "gromit-sow", "gromit-chitragupta"}
+    assert {arn.rsplit("/", 1)[-1] for arn in services} == {
+        "gromit-serve",
+        "gromit-gateway",
+        "gromit-sow",
+        "gromit-chitragupta",
+    }
     root.destroy()
     assert root.resources() == []
     assert everything(emulator) == before
 
 
-def test_the_whole_control_plane_is_applied_and_destroyed(embedded: Engine, empty: Emulator, tmp_path: Path) -> None:
+def test_the_whole_control_plane_is_applied_and_destroyed(
+    embedded: Engine, empty: Emulator, tmp_path: Path
+) -> None:
     whole_life(embedded, empty, tmp_path)
 
 

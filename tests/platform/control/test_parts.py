@@ -25,13 +25,21 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "chitragupta": ["chitragupta", "/config"], "doctor": ["doctor", "aws"],
     }  # fmt: skip
     assert containers["pki"]["command"][:2] == ["pki", "ensure"]
-    assert f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
+    assert (
+        f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
+    )
     assert {name for name, c in containers.items() if c.get("secrets")} == {"pki"}
-    mounts = {name: {m["containerPath"]: m["readOnly"] for m in c["mountPoints"]} for name, c in containers.items()}
+    mounts = {
+        name: {m["containerPath"]: m["readOnly"] for m in c["mountPoints"]}
+        for name, c in containers.items()
+    }
     assert {name for name, m in mounts.items() if not m["/certs"]} == {"pki"}
     assert mounted_at(installed, "/certs") == {
         "pki": installed.ground["certs_access_point_id"],
-        **{name: installed.ground["certs_part_access_points"][name] for name in ("serve", "gateway")},
+        **{
+            name: installed.ground["certs_part_access_points"][name]
+            for name in ("serve", "gateway")
+        },
         **dict.fromkeys(WORKERS, installed.ground["certs_part_access_points"]["worker"]),
     }
     assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
@@ -43,15 +51,22 @@ def mounted_at(installed: Installed, path: str) -> dict[str, str]:
     """Part to the access point whose folder it sees at a path."""
     found = {}
     for name, container in installed.containers().items():
-        volumes = {v["name"]: v.get("efsVolumeConfiguration") for v in container["definition"]["volumes"]}
-        (source,) = (m["sourceVolume"] for m in container["mountPoints"] if m["containerPath"] == path)
+        volumes = {
+            v["name"]: v.get("efsVolumeConfiguration") for v in container["definition"]["volumes"]
+        }
+        (source,) = (
+            m["sourceVolume"] for m in container["mountPoints"] if m["containerPath"] == path
+        )
         found[name] = volumes[source]["authorizationConfig"]["accessPointId"]
     return found
 
 
 def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed: Installed) -> None:
     """And is what pki puts there, by the very words of its command, but for the tokens, which a person brings."""
-    leaves = [word.removeprefix("--leaf=").partition("=")[0] for word in installed.containers()["pki"]["command"][2:]]
+    leaves = [
+        word.removeprefix("--leaf=").partition("=")[0]
+        for word in installed.containers()["pki"]["command"][2:]
+    ]
     folders: dict[str, set[str]] = {part: {"ca.pem", "denylist"} for part in PARTS}
     for part, name in (leaf.split("/") for leaf in leaves if "/" in leaf):
         folders[part] |= {f"{name}.pem", f"{name}-key.pem"}
@@ -59,19 +74,38 @@ def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed:
     points = {point: part for part, point in installed.ground["certs_part_access_points"].items()}
     for name, point in mounted_at(installed, "/certs").items():
         environment = {v["value"] for v in installed.containers()[name]["environment"]}
-        told = {value.removeprefix("/certs/") for value in environment if value.startswith("/certs/")}
+        told = {
+            value.removeprefix("/certs/") for value in environment if value.startswith("/certs/")
+        }
         assert told == {"pki"} if name == "pki" else told <= folders[points[point]]
-    assert [leaf for leaf in leaves if "/" not in leaf] == ["operator"], "people's lie where pki and the bastion alone see them"
+    assert [leaf for leaf in leaves if "/" not in leaf] == ["operator"], (
+        "people's lie where pki and the bastion alone see them"
+    )
 
 
-def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(installed: Installed) -> None:
+def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(
+    installed: Installed,
+) -> None:
     """All five fields: ECS would fill in those that are missing, and the next plan would take them away."""
     server = dockerfile.read().last
     (check,) = server.all("HEALTHCHECK")
-    assert "image/healthy.py" in {word for each in server.all("COPY") if each.words[-1] == "/opt/gromit/" for word in each.words}
-    checks = {name: c["healthCheck"] for name, c in installed.containers().items() if "healthCheck" in c}
+    assert "image/healthy.py" in {
+        word
+        for each in server.all("COPY")
+        if each.words[-1] == "/opt/gromit/"
+        for word in each.words
+    }
+    checks = {
+        name: c["healthCheck"] for name, c in installed.containers().items() if "healthCheck" in c
+    }
     command = check.text.removeprefix("CMD ")
-    wanted = {"command": ["CMD", *json.loads(command)], "interval": 30, "timeout": 15, "retries": 3, "startPeriod": 60}
+    wanted = {
+        "command": ["CMD", *json.loads(command)],
+        "interval": 30,
+        "timeout": 15,
+        "retries": 3,
+        "startPeriod": 60,
+    }
     assert checks == {"serve": wanted, "gateway": wanted}
     assert check.flags["interval"] == f"{wanted['interval']}s"
     assert check.flags["timeout"] == f"{wanted['timeout']}s"
@@ -86,14 +120,17 @@ def test_sow_runs_as_many_terraforms_as_its_memory_holds(installed: Installed) -
 
 def test_every_variable_of_every_part_is_a_setting(installed: Installed, tmp_path: Path) -> None:
     """Loaded by gromit itself: what is misspelt would be missed, what has a wrong form would be refused."""
+    from gromit.config.fields import fields  # noqa: PLC0415 - the slow import of pydantic is for this test alone
     from gromit.config.load import load_settings  # noqa: PLC0415 - the slow import of pydantic is for this test alone
-    from gromit.config.schema import fields  # noqa: PLC0415 - the slow import of pydantic is for this test alone
 
     known = {doc.variable for doc in fields()}
     for container in installed.containers().values():
         environ = {v["name"]: v["value"] for v in container["environment"]}
         assert {name for name in environ if name.startswith("GROMIT_")} <= known
-        assert load_settings(environ | {"HOME": str(tmp_path)}).settings.tablename == "DeveloperEnvironments"
+        assert (
+            load_settings(environ | {"HOME": str(tmp_path)}).settings.tablename
+            == "DeveloperEnvironments"
+        )
         secrets = {s["name"] for s in container.get("secrets") or ()}
         assert secrets <= known
 
@@ -132,13 +169,21 @@ def token_of_terraform_cloud(arn: str) -> str:
     return f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
 
 
-def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(installed: Installed) -> None:
+def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
+    installed: Installed,
+) -> None:
     secrets = installed.emulator.client("secretsmanager")
-    arn = secrets.create_secret(Name="terraform-cloud", SecretString="canary-of-terraform-cloud")["ARN"]
+    arn = secrets.create_secret(Name="terraform-cloud", SecretString="canary-of-terraform-cloud")[
+        "ARN"
+    ]
     told = token_of_terraform_cloud(arn)
     plan = installed.root.plan(told, "-target=module.worker")
-    after = {change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]}
-    (doctor,) = json.loads(after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"])
+    after = {
+        change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]
+    }
+    (doctor,) = json.loads(
+        after['module.worker["doctor"].aws_ecs_task_definition.this']["container_definitions"]
+    )
     assert doctor["secrets"] == [{"name": "TF_API_TOKEN", "valueFrom": arn}]
     assert {v["name"]: v["value"] for v in doctor["environment"]}["GROMIT_INFRA"] == "infra-prod"
     readers = {
@@ -150,7 +195,9 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(in
     assert "canary-of-terraform-cloud" not in json.dumps(plan.document) + plan.text
 
 
-def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(installed: Installed) -> None:
+def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(
+    installed: Installed,
+) -> None:
     arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:nobody-made-this-0a1b2c"
     with pytest.raises(TerraformError) as caught:
         installed.root.plan(token_of_terraform_cloud(arn), "-target=module.worker")
@@ -161,12 +208,18 @@ def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(instal
 
 def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) -> None:
     """AWS finds a secret by that, but a policy that names it so does not match the secret."""
-    arn = installed.emulator.client("secretsmanager").create_secret(Name="shortened", SecretString="x")["ARN"]
+    arn = installed.emulator.client("secretsmanager").create_secret(
+        Name="shortened", SecretString="x"
+    )["ARN"]
     with pytest.raises(TerraformError, match="ARN of the secret"):
-        installed.root.plan(token_of_terraform_cloud(arn.rpartition("-")[0]), "-target=module.worker")
+        installed.root.plan(
+            token_of_terraform_cloud(arn.rpartition("-")[0]), "-target=module.worker"
+        )
 
 
-def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(installed: Installed) -> None:
+def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_others_not_at_all(
+    installed: Installed,
+) -> None:
     groups = installed.emulator.client("ec2").describe_security_groups(
         Filters=[{"Name": "group-name", "Values": [f"gromit-{part}" for part in PROGRAMS]}]
     )["SecurityGroups"]
@@ -178,7 +231,11 @@ def test_serve_and_the_gateway_are_entered_from_the_vpc_on_their_ports_and_the_o
         for source in rule["IpRanges"]
     }
     vpc = installed.ground["vpc_cidr"]
-    assert ways_in == {("gromit-serve", 8443, vpc), ("gromit-serve", 8080, vpc), ("gromit-gateway", 8443, vpc)}
+    assert ways_in == {
+        ("gromit-serve", 8443, vpc),
+        ("gromit-serve", 8080, vpc),
+        ("gromit-gateway", 8443, vpc),
+    }
 
 
 def test_the_plan_of_the_whole_control_plane_breaks_no_rule(installed: Installed) -> None:
@@ -186,18 +243,27 @@ def test_the_plan_of_the_whole_control_plane_breaks_no_rule(installed: Installed
 
 
 def test_logs_are_kept_for_a_time_and_not_for_ever(installed: Installed) -> None:
-    groups = installed.emulator.client("logs").describe_log_groups(logGroupNamePrefix="/gromit-control/")["logGroups"]
-    assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {f"/gromit-control/{p}": 90 for p in PROGRAMS}
+    groups = installed.emulator.client("logs").describe_log_groups(
+        logGroupNamePrefix="/gromit-control/"
+    )["logGroups"]
+    assert {g["logGroupName"]: g["retentionInDays"] for g in groups} == {
+        f"/gromit-control/{p}": 90 for p in PROGRAMS
+    }
 
 
 def test_the_doctor_alone_looks_for_the_key_pair_of_the_bastion(installed: Installed) -> None:
     variables = {v["name"]: v["value"] for v in installed.containers()["doctor"]["environment"]}
     assert variables["GROMIT_DOCTOR_KEY_PAIR"] == KEY_PAIR
     assert not any(
-        "GROMIT_DOCTOR_KEY_PAIR" in str(c["environment"]) for name, c in installed.containers().items() if name != "doctor"
+        "GROMIT_DOCTOR_KEY_PAIR" in str(c["environment"])
+        for name, c in installed.containers().items()
+        if name != "doctor"
     )
 
 
 def test_all_parts_at_once_take_as_many_vcpu_as_the_page_says(installed: Installed) -> None:
-    taken = sum(int(container["definition"]["cpu"]) for container in installed.containers().values()) / 1024
+    taken = (
+        sum(int(container["definition"]["cpu"]) for container in installed.containers().values())
+        / 1024
+    )
     assert f"this takes up to {taken:g} for itself" in read("how-to/install-on-aws.md")

@@ -33,10 +33,17 @@ TERRAFORM = ("sow", "reap")
 Row = tuple[str, str, str, Mapping[str, Any]]
 
 ALLOWED: tuple[Row, ...] = (
-    *(("gromit-serve", f"dynamodb:{a}", "table", {}) for a in ("GetItem", "UpdateItem", "Scan", "DescribeTable")),
+    *(
+        ("gromit-serve", f"dynamodb:{a}", "table", {})
+        for a in ("GetItem", "UpdateItem", "Scan", "DescribeTable")
+    ),
     ("gromit-serve", "dynamodb:Query", "index", {}),
     ("gromit-serve", "ecr:BatchGetImage", "image", {}),
-    *((f"gromit-{w}", f"s3:{a}Object", "state", {}) for w in TERRAFORM for a in ("Get", "Put", "Delete")),
+    *(
+        (f"gromit-{w}", f"s3:{a}Object", "state", {})
+        for w in TERRAFORM
+        for a in ("Get", "Put", "Delete")
+    ),
     *((f"gromit-{w}", "s3:GetObject", "state of no workspace", {}) for w in TERRAFORM),
     *(
         (f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": p})
@@ -58,7 +65,11 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-sow", "ec2:CreateSecurityGroup", "group", NEW),
     ("gromit-reap", "ec2:DeleteSecurityGroup", "group", ENVIRONMENT),
     ("gromit-sow", "elasticfilesystem:CreateAccessPoint", "config", NEW),
-    *((f"gromit-{w}", "servicediscovery:CreateService", r, NEW) for w in TERRAFORM for r in ("namespace", "name")),
+    *(
+        (f"gromit-{w}", "servicediscovery:CreateService", r, NEW)
+        for w in TERRAFORM
+        for r in ("namespace", "name")
+    ),
     *((f"gromit-{w}", "servicediscovery:ListTagsForResource", "*", {}) for w in TERRAFORM),
     ("gromit-sow", "servicediscovery:TagResource", "*", NEW),
     ("gromit-sow", "servicediscovery:UntagResource", "*", {"aws:TagKeys": ["component"]}),
@@ -71,7 +82,10 @@ ALLOWED: tuple[Row, ...] = (
         "zone",
         {
             "route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"],
-            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [f"tyk.app-test.{DOMAIN}", f"_gromit.app-test.{DOMAIN}"],
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                f"tyk.app-test.{DOMAIN}",
+                f"_gromit.app-test.{DOMAIN}",
+            ],
         },
     ),
     ("gromit-chitragupta", "ec2:DescribeNetworkInterfaces", "*", {}),
@@ -89,18 +103,49 @@ REFUSED: tuple[Row, ...] = (
         for w in ("gateway", "pki", *WORKERS)
         for a in ("Get", "Put", "Update", "Delete")
     ),
-    *(("gromit-serve", f"dynamodb:{a}", "table", {}) for a in ("DeleteTable", "UpdateTable", "DeleteItem")),
+    *(
+        ("gromit-serve", f"dynamodb:{a}", "table", {})
+        for a in ("DeleteTable", "UpdateTable", "DeleteItem")
+    ),
     ("gromit-serve", "s3:GetObject", "state", {}),
     ("gromit-serve", "route53:ChangeResourceRecordSets", "zone", {}),
-    *((f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS) for p in ("serve", "gateway", "pki", "chitragupta", "doctor")),
-    *((f"gromit-{w}", "iam:PassRole", r, TO_ECS) for w in TERRAFORM for r in ("role of serve", "execution role of pki")),
-    ("gromit-sow", "iam:PassRole", "environments' role", {"iam:PassedToService": "ec2.amazonaws.com"}),
+    *(
+        (f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS)
+        for p in ("serve", "gateway", "pki", "chitragupta", "doctor")
+    ),
+    *(
+        (f"gromit-{w}", "iam:PassRole", r, TO_ECS)
+        for w in TERRAFORM
+        for r in ("role of serve", "execution role of pki")
+    ),
+    (
+        "gromit-sow",
+        "iam:PassRole",
+        "environments' role",
+        {"iam:PassedToService": "ec2.amazonaws.com"},
+    ),
     *((f"gromit-{p}", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS),
-    *((f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "secret", {}) for p in PROGRAMS if p != "pki"),
+    *(
+        (f"gromit-{p}-execution", "secretsmanager:GetSecretValue", "secret", {})
+        for p in PROGRAMS
+        if p != "pki"
+    ),
     ("gromit-devenv-execution", "secretsmanager:GetSecretValue", "secret", {}),
-    *((f"gromit-{w}", f"s3:{a}Object", "other state", {}) for w in TERRAFORM for a in ("Get", "Put", "Delete")),
-    *((f"gromit-{w}", f"s3:{a}Object", "state of no workspace", {}) for w in TERRAFORM for a in ("Put", "Delete")),
-    *((f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": p}) for w in TERRAFORM for p in ("", "devenv2", "dev", "infra")),
+    *(
+        (f"gromit-{w}", f"s3:{a}Object", "other state", {})
+        for w in TERRAFORM
+        for a in ("Get", "Put", "Delete")
+    ),
+    *(
+        (f"gromit-{w}", f"s3:{a}Object", "state of no workspace", {})
+        for w in TERRAFORM
+        for a in ("Put", "Delete")
+    ),
+    *(
+        (f"gromit-{w}", "s3:ListBucket", "bucket", {"s3:prefix": p})
+        for w in TERRAFORM
+        for p in ("", "devenv2", "dev", "infra")
+    ),
     *((f"gromit-{w}", "s3:ListBucket", "bucket", {}) for w in TERRAFORM),
     ("gromit-sow", "s3:DeleteBucket", "bucket", {}),
     ("gromit-sow", "ssm:GetParameter", "base", {}),
@@ -120,13 +165,33 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-reap", "ecs:DeleteCluster", "cluster", {"aws:ResourceTag/managed": "gromit"}),
     ("gromit-reap", "logs:DeleteLogGroup", "our log", {}),
     ("gromit-reap", "ec2:DeleteSecurityGroup", "group", {"aws:ResourceTag/managed": "gromit"}),
-    ("gromit-sow", "ec2:AuthorizeSecurityGroupIngress", "group", {"aws:ResourceTag/managed": "gromit"}),
+    (
+        "gromit-sow",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "group",
+        {"aws:ResourceTag/managed": "gromit"},
+    ),
     ("gromit-sow", "elasticfilesystem:CreateAccessPoint", "certs", NEW),
-    ("gromit-reap", "elasticfilesystem:DeleteAccessPoint", "folder", {"aws:ResourceTag/managed": "gromit"}),
-    ("gromit-reap", "servicediscovery:DeleteService", "name", {"aws:ResourceTag/managed": "gromit"}),
+    (
+        "gromit-reap",
+        "elasticfilesystem:DeleteAccessPoint",
+        "folder",
+        {"aws:ResourceTag/managed": "gromit"},
+    ),
+    (
+        "gromit-reap",
+        "servicediscovery:DeleteService",
+        "name",
+        {"aws:ResourceTag/managed": "gromit"},
+    ),
     ("gromit-chitragupta", "route53:ChangeResourceRecordSets", "other zone", {}),
     *(
-        ("gromit-chitragupta", "route53:ChangeResourceRecordSets", "zone", {f"route53:ChangeResourceRecordSets{key}": [text]})
+        (
+            "gromit-chitragupta",
+            "route53:ChangeResourceRecordSets",
+            "zone",
+            {f"route53:ChangeResourceRecordSets{key}": [text]},
+        )
         for key, text in (
             ("RecordTypes", "NS"),
             ("NormalizedRecordNames", DOMAIN),
@@ -148,7 +213,9 @@ def wrong(installed: Installed, extra: Mapping[str, Mapping[str, Any]] | None = 
     """Rows of the two tables that do not hold; `extra` are statements put into roles on purpose."""
     roles = {row[0] for row in (*ALLOWED, *REFUSED)}
     policies = {role: installed.policies(role) for role in roles}
-    policies |= {role: policies[role].with_statement(statement) for role, statement in (extra or {}).items()}
+    policies |= {
+        role: policies[role].with_statement(statement) for role, statement in (extra or {}).items()
+    }
     return [
         f"{role} {action} {what}: {'refused' if wanted else 'allowed'}"
         for rows, wanted in ((ALLOWED, True), (REFUSED, False))
@@ -172,7 +239,9 @@ def test_each_role_may_do_what_its_part_does_and_no_more(installed: Installed) -
         ("gromit-serve-execution", "secretsmanager:GetSecretValue", "*"),
     ],
 )
-def test_one_wildcard_put_in_on_purpose_is_found(installed: Installed, role: str, action: str, resource: str) -> None:
+def test_one_wildcard_put_in_on_purpose_is_found(
+    installed: Installed, role: str, action: str, resource: str
+) -> None:
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     found = wrong(installed, {role: statement})
     assert found
@@ -180,7 +249,10 @@ def test_one_wildcard_put_in_on_purpose_is_found(installed: Installed, role: str
 
 
 def test_every_statement_says_something_to_aws(installed: Installed) -> None:
-    found = {who: findings(policies.identity) for who, policies in everybody(installed.emulator.client("iam")).items()}
+    found = {
+        who: findings(policies.identity)
+        for who, policies in everybody(installed.emulator.client("iam")).items()
+    }
     assert {f"role gromit-{part}" for part in PROGRAMS} <= found.keys()
     assert {who: said for who, said in found.items() if said} == {}
 
@@ -200,8 +272,15 @@ def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> 
 def test_each_part_mounts_its_own_keys_and_no_others(installed: Installed) -> None:
     """Whoever breaks into the gateway, which the world reaches, is neither worker nor serve, and least of all an operator."""
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
-    policies, arn = {part: installed.policies(f"gromit-{part}") for part in PROGRAMS}, installed.arn("certs")
-    for folder, holders in {"serve": {"serve"}, "gateway": {"gateway"}, "worker": set(WORKERS)}.items():
+    policies, arn = (
+        {part: installed.policies(f"gromit-{part}") for part in PROGRAMS},
+        installed.arn("certs"),
+    )
+    for folder, holders in {
+        "serve": {"serve"},
+        "gateway": {"gateway"},
+        "worker": set(WORKERS),
+    }.items():
         at = installed.at_part(folder)
         assert {p for p in PROGRAMS if policies[p].allows(mount, arn, at)} == holders
         assert not any(policies[p].allows(write, arn, at) for p in PROGRAMS)
@@ -214,10 +293,14 @@ def test_roles_are_assumed_by_tasks_of_this_account_alone(installed: Installed) 
             trust = role_trust(iam, role)
             assert trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": ACCOUNT})
             assert not trust.accepts("sts:AssumeRole", tasks, {"aws:SourceAccount": "210987654321"})
-            assert not trust.accepts("sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT})
+            assert not trust.accepts(
+                "sts:AssumeRole", ("Service", "ec2.amazonaws.com"), {"aws:SourceAccount": ACCOUNT}
+            )
 
 
-@pytest.mark.parametrize("part", [part for part in ControlPlanePart if part is not ControlPlanePart.ENVIRONMENTS])
+@pytest.mark.parametrize(
+    "part", [part for part in ControlPlanePart if part is not ControlPlanePart.ENVIRONMENTS]
+)
 def test_what_the_doctor_asks_aws_about_is_so(installed: Installed, part: ControlPlanePart) -> None:
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in CONTEXT}
     asked = [
@@ -264,9 +347,15 @@ def places(installed: Installed) -> ResourceArns:
 def test_the_image_is_pulled_from_exactly_the_registry_that_it_names(
     installed: Installed, image: str, repositories: list[str]
 ) -> None:
-    modules = installed.root.plan(f"-var=image={image}", "-target=module.gateway").document["planned_values"]["root_module"]
-    resources = {r["address"]: r for module in modules["child_modules"] for r in module["resources"]}
-    policy = json.loads(resources["module.gateway.aws_iam_role_policy.execution"]["values"]["policy"])
+    modules = installed.root.plan(f"-var=image={image}", "-target=module.gateway").document[
+        "planned_values"
+    ]["root_module"]
+    resources = {
+        r["address"]: r for module in modules["child_modules"] for r in module["resources"]
+    }
+    policy = json.loads(
+        resources["module.gateway.aws_iam_role_policy.execution"]["values"]["policy"]
+    )
     pulled = [s["Resource"] for s in policy["Statement"] if "ecr:BatchGetImage" in s["Action"]]
     assert pulled == [f"arn:aws:ecr:{HERE}:repository/{name}" for name in repositories]
 
@@ -277,26 +366,46 @@ def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
     lengths = {r["RoleName"]: inline_length(iam, r["RoleName"]) for r in iam.list_roles()["Roles"]}
     assert max(lengths.values()) <= IAM_ROOM
     one = len(f'"arn:aws:ecr:{HERE}:repository/a-longer-name",')
-    grown = {role: length + (40 - len(installed.ground["registries"])) * one for role, length in lengths.items()}
-    assert {role for role, length in grown.items() if length > IAM_ROOM} == set(), "docs/adr/0006 says that 40 fit"
-    assert "image" not in {what for role, _, what, _ in ALLOWED if role == "gromit-reap"}, "the longest one does not grow"
+    grown = {
+        role: length + (40 - len(installed.ground["registries"])) * one
+        for role, length in lengths.items()
+    }
+    assert {role for role, length in grown.items() if length > IAM_ROOM} == set(), (
+        "docs/adr/0006 says that 40 fit"
+    )
+    assert "image" not in {what for role, _, what, _ in ALLOWED if role == "gromit-reap"}, (
+        "the longest one does not grow"
+    )
 
 
 def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None:
-    text = (REPOSITORY / "docs" / "reference" / "doctor.md").read_text().partition("Its role needs no right")[2]
-    named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {"sts:GetCallerIdentity"}  # which needs none
+    text = (
+        (REPOSITORY / "docs" / "reference" / "doctor.md")
+        .read_text()
+        .partition("Its role needs no right")[2]
+    )
+    named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {
+        "sts:GetCallerIdentity"
+    }  # which needs none
     found = installed.policies("gromit-doctor").identity
-    given = {a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])}
+    given = {
+        a for s in found for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+    }
     assert given - {"elasticfilesystem:ClientMount"} == named
 
 
 def test_a_schedule_starts_its_own_part_and_hands_over_its_own_roles(installed: Installed) -> None:
     own = f"arn:aws:iam::{ACCOUNT}:role/gromit-sow"
-    policies, cluster = installed.policies("gromit-sow-schedule"), {"ecs:cluster": installed.ground["cluster_arn"]}
+    policies, cluster = (
+        installed.policies("gromit-sow-schedule"),
+        {"ecs:cluster": installed.ground["cluster_arn"]},
+    )
     definition = f"arn:aws:ecs:{HERE}:task-definition/gromit"
     assert policies.allows("ecs:RunTask", f"{definition}-sow:1", cluster)
     assert not policies.allows("ecs:RunTask", f"{definition}-serve:1", cluster)
-    assert not policies.allows("ecs:RunTask", f"{definition}-sow:1", {"ecs:cluster": installed.arn("cluster")})
+    assert not policies.allows(
+        "ecs:RunTask", f"{definition}-sow:1", {"ecs:cluster": installed.arn("cluster")}
+    )
     assert policies.allows("iam:PassRole", own, TO_ECS)
     assert policies.allows("iam:PassRole", f"{own}-execution", TO_ECS)
     assert not policies.allows("iam:PassRole", installed.arn("role of serve"), TO_ECS)

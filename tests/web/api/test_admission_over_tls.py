@@ -53,8 +53,14 @@ def _declared(serve: Serve) -> set[tuple[str, str]]:
 
 
 def _status(client: httpx2.Client, verb: str, template: str, level: str) -> tuple[int, str]:
-    path = template.replace("{name:path}", "nowhere").replace("{name}", "nowhere").replace("{level}", level)
-    with client.stream(verb, path, content=b"{}" if verb in {"POST", "PUT", "PATCH"} else None) as answer:
+    path = (
+        template.replace("{name:path}", "nowhere")
+        .replace("{name}", "nowhere")
+        .replace("{level}", level)
+    )
+    with client.stream(
+        verb, path, content=b"{}" if verb in {"POST", "PUT", "PATCH"} else None
+    ) as answer:
         if answer.status_code == 200 and template == "/v1/changes":
             return 200, ""
         return answer.status_code, answer.read().decode()
@@ -88,13 +94,17 @@ def test_who_may_send_what_where(serve: Serve, roleless: httpx2.Client, role: Ro
             if not expected:
                 wrong.append((verb, template, status, text))
         if role is Role.OPERATOR:
-            serve.dynamodb.delete_item(TableName=serve.settings.tablename, Key={"name": {"S": "nowhere"}})
+            serve.dynamodb.delete_item(
+                TableName=serve.settings.tablename, Key={"name": {"S": "nowhere"}}
+            )
     assert wrong == []
     assert serve.rows == before
 
 
 @pytest.mark.parametrize("role", ROLES, ids=[*Role, "no role"])
-def test_paths_that_are_no_routes_tell_nobody_anything(serve: Serve, roleless: httpx2.Client, role: Role | None) -> None:
+def test_paths_that_are_no_routes_tell_nobody_anything(
+    serve: Serve, roleless: httpx2.Client, role: Role | None
+) -> None:
     client = serve.client(role) if role else roleless
     for path in (
         "/",
@@ -115,18 +125,28 @@ def test_paths_that_are_no_routes_tell_nobody_anything(serve: Serve, roleless: h
 
 def test_the_role_is_asked_before_the_body_is_read(serve: Serve) -> None:
     for method, path in [(m, p) for m, p in EXPECTED if m in {"POST", "PUT", "PATCH"}]:
-        target = path.replace("{name:path}", "%00").replace("{name}", "x" * 50).replace("{level}", "nope")
+        target = (
+            path.replace("{name:path}", "%00")
+            .replace("{name}", "x" * 50)
+            .replace("{level}", "nope")
+        )
         assert serve.send(method, target, b"\xff not json", Role.VIEWER).status_code == 403, path
 
 
 def test_a_role_that_we_do_not_know_is_no_role(serve: Serve, certificates: Certificates) -> None:
-    for uris in (["gromit://role/admin"], ["gromit://role/viewer", "gromit://role/operator"], ["gromit://role/"]):
+    for uris in (
+        ["gromit://role/admin"],
+        ["gromit://role/viewer", "gromit://role/operator"],
+        ["gromit://role/"],
+    ):
         answer = serve.send("GET", "/healthcheck", who=certificates.without_role(*uris))
         assert answer.status_code == 403
         assert "names no role" in answer.json()["error"]
 
 
-def test_a_foreign_uri_beside_the_role_does_not_matter(serve: Serve, certificates: Certificates) -> None:
+def test_a_foreign_uri_beside_the_role_does_not_matter(
+    serve: Serve, certificates: Certificates
+) -> None:
     identity = certificates.without_role("spiffe://example.com/x", "gromit://role/viewer")
     assert serve.send("GET", "/healthcheck", who=identity).status_code == 200
     assert serve.send("POST", "/newbuild", {}, identity).status_code == 403
@@ -139,16 +159,28 @@ def lenient(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
         yield running
 
 
-def test_a_certificate_without_role_has_the_default_role_where_one_is_set(lenient: Serve, certificates: Certificates) -> None:
+def test_a_certificate_without_role_has_the_default_role_where_one_is_set(
+    lenient: Serve, certificates: Certificates
+) -> None:
     identity = certificates.without_role()
     body = {"repo": "tyk", "ref": "app-test", "sha": "sha"}
     assert lenient.send("POST", "/newbuild", body, identity).status_code == 200
     assert lenient.send("PUT", "/env/app-test", {}, identity).status_code == 403
-    assert lenient.get("/v1/environments/app-test/events")["events"][0]["actor"] == "gateway:old-client"
+    assert (
+        lenient.get("/v1/environments/app-test/events")["events"][0]["actor"]
+        == "gateway:old-client"
+    )
 
 
-def test_the_default_role_is_not_for_certificates_with_a_role_that_is_unknown(lenient: Serve, certificates: Certificates) -> None:
-    assert lenient.send("GET", "/healthcheck", who=certificates.without_role("gromit://role/admin")).status_code == 403
+def test_the_default_role_is_not_for_certificates_with_a_role_that_is_unknown(
+    lenient: Serve, certificates: Certificates
+) -> None:
+    assert (
+        lenient.send(
+            "GET", "/healthcheck", who=certificates.without_role("gromit://role/admin")
+        ).status_code
+        == 403
+    )
     assert lenient.send("PUT", "/loglevel/info", who=Role.VIEWER).status_code == 403
 
 
@@ -156,11 +188,16 @@ def test_without_a_certificate_there_is_no_answer(serve: Serve) -> None:
     context = serve.context(Role.VIEWER)
     bare = type(context)(context.protocol)
     bare.load_verify_locations(cafile=serve.certificates.ca)
-    with httpx2.Client(base_url=serve.url, verify=bare, trust_env=False) as client, pytest.raises(httpx2.TransportError):
+    with (
+        httpx2.Client(base_url=serve.url, verify=bare, trust_env=False) as client,
+        pytest.raises(httpx2.TransportError),
+    ):
         client.get("/healthcheck")
 
 
-def test_a_revoked_certificate_is_refused_from_its_next_request_on(serve: Serve, certificates: Certificates) -> None:
+def test_a_revoked_certificate_is_refused_from_its_next_request_on(
+    serve: Serve, certificates: Certificates
+) -> None:
     identity, serial = certificates.issue(Role.OPERATOR)
     client = serve.client(identity)
     assert client.get("/healthcheck").status_code == 200

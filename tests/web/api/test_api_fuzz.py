@@ -21,14 +21,29 @@ from gromit.core.security.roles import Role
 from tests.web.api.test_admission_over_tls import EXPECTED
 from tests.web.serving import Serve
 
-CHECKS = [status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance]
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 EXAMPLES = 8
 STREAM = "/v1/changes"
 """Answers for ever; `test_changes` reads it."""
 
-NO_BODY = {"/loglevel/{level}", "/v1/environments/{name}/protect", "/v1/environments/{name}/unprotect"}
-OPERATIONS = sorted((path.replace(":path", ""), method) for method, path in EXPECTED if path != STREAM)
-BODIES = [(path, method) for path, method in OPERATIONS if method in {"POST", "PUT", "PATCH"} and path not in NO_BODY]
+NO_BODY = {
+    "/loglevel/{level}",
+    "/v1/environments/{name}/protect",
+    "/v1/environments/{name}/unprotect",
+}
+OPERATIONS = sorted(
+    (path.replace(":path", ""), method) for method, path in EXPECTED if path != STREAM
+)
+BODIES = [
+    (path, method)
+    for path, method in OPERATIONS
+    if method in {"POST", "PUT", "PATCH"} and path not in NO_BODY
+]
 NAMES = st.sampled_from([None, "app-test", "Feature_X", "release-3.1.0", "nowhere"])
 """Names that stand for something, in place of those that are drawn."""
 
@@ -59,9 +74,13 @@ def _role(path: str, method: str) -> Role:
 
 def _sent(serve: Serve, case: Any, role: Role) -> httpx2.Response:
     arguments = case.as_transport_kwargs(base_url=serve.url)
-    content = json.dumps(arguments["json"]).encode() if "json" in arguments else arguments.get("data")
+    content = (
+        json.dumps(arguments["json"]).encode() if "json" in arguments else arguments.get("data")
+    )
     request = {key: arguments[key] for key in ("headers", "params") if key in arguments}
-    return serve.client(role).request(arguments["method"], arguments["url"], content=content, **request)
+    return serve.client(role).request(
+        arguments["method"], arguments["url"], content=content, **request
+    )
 
 
 def _made_meaningful(case: Any, name: str | None) -> None:
@@ -80,7 +99,9 @@ def _made_meaningful(case: Any, name: str | None) -> None:
 def _hold(serve: Serve, operation: Any, mode: GenerationMode) -> None:
     explicit = {int(status) for status in operation.definition.raw["responses"] if status.isdigit()}
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
     @given(case=operation.as_strategy(generation_mode=mode), name=NAMES)
     def holds(case: Any, name: str | None) -> None:
         _made_meaningful(case, name)
@@ -93,18 +114,25 @@ def _hold(serve: Serve, operation: Any, mode: GenerationMode) -> None:
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_what_is_described_is_answered_as_described(populated: Serve, described: Any, path: str, method: str) -> None:
+def test_what_is_described_is_answered_as_described(
+    populated: Serve, described: Any, path: str, method: str
+) -> None:
     _hold(populated, described[path][method], GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize(("path", "method"), [*BODIES, ("/v1/environments", "GET")])
-def test_what_is_not_described_is_answered_as_described(populated: Serve, described: Any, path: str, method: str) -> None:
+def test_what_is_not_described_is_answered_as_described(
+    populated: Serve, described: Any, path: str, method: str
+) -> None:
     _hold(populated, described[path][method], GenerationMode.NEGATIVE)
 
 
 def test_the_description_is_whole(described: Any) -> None:
     described.validate()
-    assert {(operation.ok().path, operation.ok().method.upper()) for operation in described.get_all_operations()} == {
+    assert {
+        (operation.ok().path, operation.ok().method.upper())
+        for operation in described.get_all_operations()
+    } == {
         *OPERATIONS,
         (STREAM, "GET"),
     }
@@ -117,6 +145,9 @@ def test_every_answer_with_a_body_is_described_by_a_schema(populated: Serve) -> 
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
         for status, answer in operation["responses"].items()
-        if status != "204" and not all(content.get("schema") for content in answer.get("content", {"none": {}}).values())
+        if status != "204"
+        and not all(
+            content.get("schema") for content in answer.get("content", {"none": {}}).values()
+        )
     ]
     assert bare == []

@@ -38,7 +38,10 @@ def test_every_watcher_hears_every_announcement_in_order() -> None:
         changes.announce("other", "sown")
         return [[await _next(stream), await _next(stream)] for stream in streams]
 
-    expected = ['data: {"name": "app-test", "kind": "build"}\n\n', 'data: {"name": "other", "kind": "sown"}\n\n']
+    expected = [
+        'data: {"name": "app-test", "kind": "build"}\n\n',
+        'data: {"name": "other", "kind": "sown"}\n\n',
+    ]
     assert asyncio.run(scene()) == [expected] * 3
 
 
@@ -127,7 +130,9 @@ def test_a_watcher_whose_loop_has_ended_is_forgotten() -> None:
 @contextmanager
 def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]:
     with (
-        httpx2.Client(base_url=serve.url, verify=serve.context(role), timeout=10, trust_env=False) as client,
+        httpx2.Client(
+            base_url=serve.url, verify=serve.context(role), timeout=10, trust_env=False
+        ) as client,
         client.stream("GET", "/v1/changes") as answer,
     ):
         assert answer.status_code == 200
@@ -155,7 +160,9 @@ def test_each_change_is_told_within_a_second(serve: Serve) -> None:
         serve.send("POST", "/v1/environments/app-test/protect", {})
         serve.send("POST", "/v1/environments/app-test/unprotect", {})
         serve.outcome(serve.claim("sow"), "release")
-        serve.send("DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"})
+        serve.send(
+            "DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"}
+        )
         heard = [json.loads(next(events))["kind"] for _ in range(13)]
     assert heard == [
         "build", "claimed", "failed", "retry", "claimed", "sown", "changed", "replaced", "redeploy", "protected", "protected",
@@ -181,7 +188,9 @@ def test_a_watcher_that_goes_away_is_forgotten(serve: Serve) -> None:
     eventually(lambda: not watchers)
 
 
-def test_streams_end_promptly_when_serve_stops(emulator: Emulator, certificates: Certificates) -> None:
+def test_streams_end_promptly_when_serve_stops(
+    emulator: Emulator, certificates: Certificates
+) -> None:
     ended: list[bool] = []
     with serving(emulator, certificates) as serve, _watching(serve) as events:
         reader = threading.Thread(target=lambda: ended.append(list(events) == []))
@@ -196,7 +205,9 @@ def test_streams_end_promptly_when_serve_stops(emulator: Emulator, certificates:
 def test_a_stream_ends_with_its_certificate(serve: Serve, certificates: Certificates) -> None:
     identity, serial = certificates.issue(Role.VIEWER)
     with (
-        httpx2.Client(base_url=serve.url, verify=serve.context(identity), timeout=10, trust_env=False) as client,
+        httpx2.Client(
+            base_url=serve.url, verify=serve.context(identity), timeout=10, trust_env=False
+        ) as client,
         client.stream("GET", "/v1/changes") as answer,
     ):
         lines = answer.iter_lines()

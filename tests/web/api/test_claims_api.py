@@ -83,12 +83,16 @@ def test_workers_that_ask_together_get_different_work(serve: Serve) -> None:
     clients = [serve.client(serve.certificates.issue(Role.WORKER)[0]) for _ in range(6)]
 
     def ask(n: int) -> Any:
-        return clients[n].post("/v1/claims", json={"kind": "sow", "holder": f"w{n}", "nonce": f"n{n}"})
+        return clients[n].post(
+            "/v1/claims", json={"kind": "sow", "holder": f"w{n}", "nonce": f"n{n}"}
+        )
 
     with ThreadPoolExecutor(len(clients)) as pool:
         answers = list(pool.map(ask, range(len(clients))))
     assert sorted(a.status_code for a in answers) == [200] * 4 + [204] * 2
-    assert sorted(a.json()["name"] for a in answers if a.status_code == 200) == [f"app-{n}" for n in range(4)]
+    assert sorted(a.json()["name"] for a in answers if a.status_code == 200) == [
+        f"app-{n}" for n in range(4)
+    ]
 
 
 def test_renewing_keeps_a_claim(serve: Serve) -> None:
@@ -98,7 +102,11 @@ def test_renewing_keeps_a_claim(serve: Serve) -> None:
         serve.clock.advance(s=TTL_S - 1)
         answer = serve.outcome(claim, "renew")
         assert answer.status_code == 200
-        assert (answer.json()["generation"], answer.json()["want"], answer.json()["epoch"]) == (1, "up", claim["epoch"])
+        assert (answer.json()["generation"], answer.json()["want"], answer.json()["epoch"]) == (
+            1,
+            "up",
+            claim["epoch"],
+        )
         assert _ask(serve).status_code == 204
 
 
@@ -112,7 +120,9 @@ def test_renewing_tells_of_what_is_newly_wanted(serve: Serve) -> None:
     assert serve.outcome(claim, "renew").json()["want"] == "gone"
 
 
-def test_an_unrenewed_claim_goes_to_another_and_the_first_worker_can_change_nothing(serve: Serve) -> None:
+def test_an_unrenewed_claim_goes_to_another_and_the_first_worker_can_change_nothing(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha")
     first = serve.claim("sow", holder="slow")
     serve.clock.advance(s=TTL_S, ms=1)
@@ -145,7 +155,11 @@ def test_nobody_can_act_on_what_he_has_not_claimed(serve: Serve, what: str) -> N
     serve.build("tyk", "app-test", "sha")
     claim = serve.claim("sow")
     before = serve.rows
-    for wrong in ({"holder": "another"}, {"epoch": claim["epoch"] - 1}, {"epoch": claim["epoch"] + 1}):
+    for wrong in (
+        {"holder": "another"},
+        {"epoch": claim["epoch"] - 1},
+        {"epoch": claim["epoch"] + 1},
+    ):
         assert serve.outcome({**claim, **wrong}, what).status_code == 409, wrong
     for name in ("nowhere", "App-Test", "app-test%2F", "release-3.1.0"):
         assert serve.outcome({**claim, "name": name}, what).status_code in {404, 409}, name
@@ -168,7 +182,9 @@ def test_what_was_done_is_remembered_for_the_next_claim(serve: Serve) -> None:
     claim = serve.claim("sow")
     assert (claim["spec_hash"], claim["observed"], claim["generation"]) == ("hash-1", 1, 2)
     assert serve.outcome(claim, "release").status_code == 200
-    assert serve.claim("sow")["spec_hash"] is None  # a run that was broken off may have changed something
+    assert (
+        serve.claim("sow")["spec_hash"] is None
+    )  # a run that was broken off may have changed something
 
 
 @pytest.mark.parametrize("kind", ["sow", "reap"])
@@ -202,14 +218,21 @@ def test_failures_wait_longer_each_time_and_hold_up_nobody(serve: Serve) -> None
     for attempt in range(4):
         assert serve.outcome(serve.claim("sow"), "fail", message=f"no {attempt}").status_code == 200
         shown = serve.get("/v1/environments/app-bad")
-        assert (shown["phase"], shown["attempts"], shown["error"]["message"]) == ("failed", attempt + 1, f"no {attempt}")
+        assert (shown["phase"], shown["attempts"], shown["error"]["message"]) == (
+            "failed",
+            attempt + 1,
+            f"no {attempt}",
+        )
         wait = int(_ask(serve).headers["retry-after"])
         assert RETRY_S * 2**attempt / 2 <= wait <= RETRY_S * 2**attempt
         serve.build("tyk", f"app-good-{attempt}", "sha")
         assert serve.work_off("sow") == f"app-good-{attempt}"
         serve.clock.advance(s=wait)
     serve.build("tyk", "app-bad", "sha-2")
-    assert (serve.get("/v1/environments/app-bad")["phase"], serve.get("/v1/environments/app-bad")["attempts"]) == ("pending", 0)
+    assert (
+        serve.get("/v1/environments/app-bad")["phase"],
+        serve.get("/v1/environments/app-bad")["attempts"],
+    ) == ("pending", 0)
     assert serve.work_off("sow") == "app-bad"
 
 
@@ -232,10 +255,17 @@ def test_a_build_during_reaping_is_sown_afterwards_from_nothing(serve: Serve) ->
     serve.build("tyk", "app-test", "sha-2")
     assert serve.outcome(claim, "done").status_code == 200
     sow = serve.claim("sow")
-    assert (sow["observed"], sow["spec_hash"], sow["infra"], sow["versions"]["tyk"]) == (0, None, True, "sha-2")
+    assert (sow["observed"], sow["spec_hash"], sow["infra"], sow["versions"]["tyk"]) == (
+        0,
+        None,
+        True,
+        "sha-2",
+    )
 
 
-def test_a_protected_environment_is_not_given_to_the_reaper_even_if_its_row_says_gone(serve: Serve) -> None:
+def test_a_protected_environment_is_not_given_to_the_reaper_even_if_its_row_says_gone(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha")
     serve.send("DELETE", "/env/app-test")
     serve.clock.advance(s=GRACE_S)

@@ -19,21 +19,33 @@ def _value(serve: Serve, name: str, **labels: str) -> float | None:
     """The value of a metric with exactly these labels; None if there is none."""
     for line in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text.splitlines():
         match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-        if match and match[1] == name and dict(re.findall(r'(\w+)="([^"]*)"', match[2] or "")) == labels:
+        if (
+            match
+            and match[1] == name
+            and dict(re.findall(r'(\w+)="([^"]*)"', match[2] or "")) == labels
+        ):
             return float(match[3])
     return None
 
 
-def test_what_clients_and_workers_do_is_counted(emulator: Emulator, certificates: Certificates) -> None:
+def test_what_clients_and_workers_do_is_counted(
+    emulator: Emulator, certificates: Certificates
+) -> None:
     with serving(emulator, certificates) as serve:
         for sha in ("sha-1", "sha-1", "sha-2"):
             serve.build("tyk", "app-test", sha)
-        serve.send("POST", "/v1/builds", {"repo": "tyk-pump", "ref": "app-test", "sha": "s", "sequence": 3})
-        serve.send("POST", "/v1/builds", {"repo": "tyk-pump", "ref": "app-test", "sha": "r", "sequence": 2})
+        serve.send(
+            "POST", "/v1/builds", {"repo": "tyk-pump", "ref": "app-test", "sha": "s", "sequence": 3}
+        )
+        serve.send(
+            "POST", "/v1/builds", {"repo": "tyk-pump", "ref": "app-test", "sha": "r", "sequence": 2}
+        )
         serve.outcome(serve.claim("sow"), "fail")
         serve.build("tyk", "app-test", "sha-2")
         serve.work_off("sow")
-        serve.send("DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"})
+        serve.send(
+            "DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"}
+        )
         serve.send("DELETE", "/env/app-test")
         serve.clock.advance(s=GRACE_S)
         serve.work_off("reap")
@@ -50,7 +62,9 @@ def test_what_clients_and_workers_do_is_counted(emulator: Emulator, certificates
             ("delete", "retired"): 1,
             ("delete", "deleted"): 1,
         }
-        counted = {k: _value(serve, "gromit_outcomes_total", what=k[0], outcome=k[1]) for k in expected}
+        counted = {
+            k: _value(serve, "gromit_outcomes_total", what=k[0], outcome=k[1]) for k in expected
+        }
         assert counted == expected
 
 
@@ -59,7 +73,10 @@ def test_what_is_refused_is_not_counted(emulator: Emulator, certificates: Certif
         serve.send("POST", "/newbuild", {"repo": "redis", "ref": "x", "sha": "y"})
         serve.send("DELETE", "/env/nowhere")
         serve.send("POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "n"}, Role.WORKER)
-        assert "gromit_outcomes_total{" not in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text
+        assert (
+            "gromit_outcomes_total{"
+            not in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text
+        )
 
 
 def test_the_age_of_undone_work_is_told(serve: Serve) -> None:
@@ -103,14 +120,22 @@ def test_the_grace_does_not_count_as_waiting(serve: Serve) -> None:
     assert _value(serve, "gromit_oldest_undone_age_seconds", kind="reap") == 5
 
 
-def test_serve_is_ready_as_long_as_its_table_answers(emulator: Emulator, certificates: Certificates) -> None:
-    with serving(emulator, certificates) as serve, httpx2.Client(base_url=serve.health_url, trust_env=False) as client:
+def test_serve_is_ready_as_long_as_its_table_answers(
+    emulator: Emulator, certificates: Certificates
+) -> None:
+    with (
+        serving(emulator, certificates) as serve,
+        httpx2.Client(base_url=serve.health_url, trust_env=False) as client,
+    ):
         assert (client.get("/healthcheck").text, client.get("/readyz").text) == ("OK", "OK")
         serve.dynamodb.delete_table(TableName=serve.settings.tablename)
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert serve.settings.tablename in answer.json()["error"]
-        assert (client.get("/healthcheck").status_code, client.get("/metrics").status_code) == (200, 200)
+        assert (client.get("/healthcheck").status_code, client.get("/metrics").status_code) == (
+            200,
+            200,
+        )
         assert "gromit_oldest_work_age_seconds{" not in client.get("/metrics").text
         answer = serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha"})
         assert answer.status_code == 500
@@ -148,7 +173,10 @@ def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
     with capture_logs() as lines:
         Metrics(Waiting(), lambda: Millis(1_000_000)).tell()
         Metrics(MemoryStore(), lambda: Millis(1_000_000)).tell()
-    said = [(line["event"], line["kind"], line.get("seconds"), line.get("undone_seconds")) for line in lines]
+    said = [
+        (line["event"], line["kind"], line.get("seconds"), line.get("undone_seconds"))
+        for line in lines
+    ]
     assert said == [
         ("work.age", "sow", 90.0, 600.0),
         ("work.age_unknown", "reap", None, None),

@@ -16,7 +16,13 @@ from tests.web.serving import DEFAULTS, GRACE_S, Serve
 
 
 def _report(serve: Serve, sha: str, sequence: int | None = None, **more: Any) -> Any:
-    body = {"repo": "tyk", "ref": "app-test", "sha": sha, **({} if sequence is None else {"sequence": sequence}), **more}
+    body = {
+        "repo": "tyk",
+        "ref": "app-test",
+        "sha": sha,
+        **({} if sequence is None else {"sequence": sequence}),
+        **more,
+    }
     answer = serve.send("POST", "/v1/builds", body)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -51,7 +57,11 @@ def test_everybody_hears_whom_their_certificate_names(serve: Serve, role: Role) 
 def test_an_environment_is_shown_whole(serve: Serve) -> None:
     serve.push("tyk-sink", "whole-1")
     now = iso(serve.clock.now)
-    serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": "refs/heads/f/whole-1", "sha": "sha-gw", "sequence": 7})
+    serve.send(
+        "POST",
+        "/v1/builds",
+        {"repo": "tyk", "ref": "refs/heads/f/whole-1", "sha": "sha-gw", "sequence": 7},
+    )
     shown = serve.get("/v1/environments/whole-1")
     assert shown == {
         "name": "whole-1",
@@ -92,14 +102,27 @@ def test_the_phase_follows_an_environment_through_its_life(serve: Serve) -> None
     assert (look()["phase"], look()["generation"], look()["observed"]) == ("pending", 1, 0)
     claim = serve.claim("sow", holder="sower-1")
     assert look()["phase"] == "sowing"
-    assert look()["lease"] == {"holder": "sower-1", "until": iso(serve.clock.now + 90_000), "generation": 1}
+    assert look()["lease"] == {
+        "holder": "sower-1",
+        "until": iso(serve.clock.now + 90_000),
+        "generation": 1,
+    }
     serve.outcome(claim, "fail", error_kind="rollout", message="tyk does not start")
     assert look()["phase"] == "failed"
     assert (look()["attempts"], look()["lease"], look()["state"]) == (1, None, "new")
-    assert look()["error"] == {"kind": "rollout", "message": "tyk does not start", "at": iso(serve.clock.now)}
+    assert look()["error"] == {
+        "kind": "rollout",
+        "message": "tyk does not start",
+        "at": iso(serve.clock.now),
+    }
     serve.clock.advance(s=31)
     serve.work_off("sow")
-    assert (look()["phase"], look()["error"], look()["attempts"], look()["due"]) == ("ready", None, 0, None)
+    assert (look()["phase"], look()["error"], look()["attempts"], look()["due"]) == (
+        "ready",
+        None,
+        0,
+        None,
+    )
     serve.send("DELETE", "/env/app-test")
     assert (look()["phase"], look()["state"], look()["want"]) == ("deleting", "deleted", "gone")
     assert look()["due"] == iso(serve.clock.now + GRACE_S * 1000)
@@ -107,7 +130,12 @@ def test_the_phase_follows_an_environment_through_its_life(serve: Serve) -> None
     claim = serve.claim("reap")
     assert (look()["phase"], look()["state"]) == ("reaping", "deleted")
     serve.outcome(claim, "done")
-    assert (look()["phase"], look()["state"], look()["urls"], look()["due"]) == ("gone", None, {}, None)
+    assert (look()["phase"], look()["state"], look()["urls"], look()["due"]) == (
+        "gone",
+        None,
+        {},
+        None,
+    )
 
 
 def test_a_lease_that_ran_out_is_no_phase(serve: Serve) -> None:
@@ -117,7 +145,9 @@ def test_a_lease_that_ran_out_is_no_phase(serve: Serve) -> None:
     assert serve.get("/v1/environments/app-test")["phase"] == "pending"
 
 
-@pytest.mark.parametrize("method_path", ["GET ", "GET /events", "POST /protect", "POST /unprotect", "POST /redeploy"])
+@pytest.mark.parametrize(
+    "method_path", ["GET ", "GET /events", "POST /protect", "POST /unprotect", "POST /redeploy"]
+)
 def test_what_does_not_exist_is_not_found(serve: Serve, method_path: str) -> None:
     method, _, rest = method_path.partition(" ")
     answer = serve.send(method, f"/v1/environments/nowhere{rest}", {} if method == "POST" else None)
@@ -205,7 +235,9 @@ def test_a_list_goes_on_where_it_stopped_although_that_environment_is_gone(serve
     for name in names:
         serve.build("tyk", name, "sha")
     first = serve.get("/v1/environments", limit=3)
-    serve.dynamodb.delete_item(TableName=serve.settings.tablename, Key={"name": {"S": first["next"]}})
+    serve.dynamodb.delete_item(
+        TableName=serve.settings.tablename, Key={"name": {"S": first["next"]}}
+    )
     rest = serve.get("/v1/environments", limit=3, cursor=first["next"])
     assert _names(first) | _names(rest) == names
     assert not _names(first) & _names(rest)
@@ -219,7 +251,11 @@ def test_a_list_goes_on_where_it_stopped_although_that_environment_is_gone(serve
     want=st.sampled_from([None, "up", "gone"]),
 )
 def test_the_pages_of_a_list_are_all_of_it_and_each_once(
-    shared_serve: Serve, worlds: list[tuple[str, bool, bool]], limit: int, prefix: str, want: str | None
+    shared_serve: Serve,
+    worlds: list[tuple[str, bool, bool]],
+    limit: int,
+    prefix: str,
+    want: str | None,
 ) -> None:
     serve = shared_serve
     serve.clear()
@@ -243,7 +279,9 @@ def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Se
     for number in range(30):
         serve.put_environment(f"env-{number}")
     events = store._client.meta.events
-    events.register("before-send.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count")
+    events.register(
+        "before-send.dynamodb.Scan", lambda **_: calls.append("scan"), unique_id="count"
+    )
     try:
         assert serve.get("/v1/environments", phase="ready", limit=1)["environments"] == []
     finally:
@@ -264,7 +302,10 @@ def test_builds_are_accepted_in_order_and_older_ones_change_nothing(serve: Serve
         ("sha-5", 3, "duplicate"),
     ]:
         answer = _report(serve, sha, sequence)
-        assert (answer["outcome"], answer["environment"]["versions"]["tyk"]["version"]) == (outcome, "sha-5")
+        assert (answer["outcome"], answer["environment"]["versions"]["tyk"]["version"]) == (
+            outcome,
+            "sha-5",
+        )
         assert serve.rows == before
     answer = _report(serve, "sha-6", 6)
     assert answer["outcome"] == "accepted"
@@ -316,7 +357,9 @@ def test_a_late_report_does_not_bring_a_reaped_environment_back(serve: Serve) ->
 
 def test_a_second_ref_is_refused_with_a_code(serve: Serve) -> None:
     _report(serve, "sha-1", ref="one/app-test")
-    answer = serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": "two/app-test", "sha": "sha-2"})
+    answer = serve.send(
+        "POST", "/v1/builds", {"repo": "tyk", "ref": "two/app-test", "sha": "sha-2"}
+    )
     assert answer.status_code == 409
     assert answer.json()["code"] == "conflict"
     assert "'one/app-test'" in answer.json()["error"]
@@ -326,14 +369,19 @@ def test_a_second_ref_is_refused_with_a_code(serve: Serve) -> None:
 # ── what operators do ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_protection_is_put_on_and_taken_off_and_saying_it_again_changes_nothing(serve: Serve) -> None:
+def test_protection_is_put_on_and_taken_off_and_saying_it_again_changes_nothing(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha")
     assert serve.send("POST", "/v1/environments/app-test/protect").json()["protected"] is True
     before = serve.rows
     assert serve.send("POST", "/v1/environments/app-test/protect").json()["protected"] is True
     assert serve.rows == before
     answer = serve.send("DELETE", "/env/app-test")
-    assert (answer.status_code, answer.json()["error"].split(":")[0]) == (409, "app-test is protected")
+    assert (answer.status_code, answer.json()["error"].split(":")[0]) == (
+        409,
+        "app-test is protected",
+    )
     assert serve.send("POST", "/v1/environments/app-test/unprotect").json()["protected"] is False
     assert serve.send("DELETE", "/env/app-test").status_code == 202
 
@@ -348,7 +396,9 @@ def test_a_change_of_protection_is_no_change_of_what_is_wanted(serve: Serve) -> 
 def test_a_protected_environment_that_lost_its_last_branch_stays(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     serve.send("POST", "/v1/environments/app-test/protect")
-    answer = serve.send("DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"})
+    answer = serve.send(
+        "DELETE", "/env/app-test", who=Role.GATEWAY, headers={"X-Gromit-Repository": "tyk"}
+    )
     assert answer.status_code == 409
     assert serve.state("app-test") == "new"
 
@@ -356,7 +406,9 @@ def test_a_protected_environment_that_lost_its_last_branch_stays(serve: Serve) -
 def test_redeploying_makes_work_for_one_component_or_all(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     serve.work_off("sow")
-    shown = serve.send("POST", "/v1/environments/app-test/redeploy", {"component": "tyk-pump"}).json()
+    shown = serve.send(
+        "POST", "/v1/environments/app-test/redeploy", {"component": "tyk-pump"}
+    ).json()
     assert (shown["phase"], shown["generation"]) == ("pending", 2)
     claim = serve.claim("sow")
     assert set(claim["redeploys"]) == {"tyk-pump"}
@@ -366,7 +418,10 @@ def test_redeploying_makes_work_for_one_component_or_all(serve: Serve) -> None:
     redeploys = serve.claim("sow")["redeploys"]
     assert set(redeploys) == {*DEFAULTS, "redis"}
     assert redeploys["tyk-pump"] != claim["redeploys"]["tyk-pump"]
-    marked = [serve.send("POST", "/v1/environments/app-test/redeploy", {"mark": "m-1"}).json() for _ in range(2)]
+    marked = [
+        serve.send("POST", "/v1/environments/app-test/redeploy", {"mark": "m-1"}).json()
+        for _ in range(2)
+    ]
     assert [m["generation"] for m in marked] == [4, 4]
 
 
@@ -432,7 +487,13 @@ def test_a_long_history_is_cut_and_no_change_is_lost(serve: Serve) -> None:
     for number in range(5):
         serve.send("PUT" if number == 2 else "PATCH", "/env/app-test", {"tyk": f"sha-{number}"})
     events = serve.get("/v1/environments/app-test/events")["events"]
-    assert [e["kind"] for e in events] == ["old"] * (HISTORY_KEPT - 2) + ["changed", "changed", "replaced", "changed", "changed"]
+    assert [e["kind"] for e in events] == ["old"] * (HISTORY_KEPT - 2) + [
+        "changed",
+        "changed",
+        "replaced",
+        "changed",
+        "changed",
+    ]
     assert serve.rows["app-test"]["generation"] == 6
 
 

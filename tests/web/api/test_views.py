@@ -13,11 +13,20 @@ NOW = 1_800_000_000_000
 
 
 def _component(name: str, *, public: bool = False, default_tag: str = "master") -> Component:
-    return Component(name=name, repository=name, default_tag=default_tag, port=80 if public else None, public=public)
+    return Component(
+        name=name,
+        repository=name,
+        default_tag=default_tag,
+        port=80 if public else None,
+        public=public,
+    )
 
 
 VIEWS = EnvironmentViews(
-    Catalogue({"gw": _component("gw", public=True), "pump": _component("pump", default_tag="main")}), "dev.example.com"
+    Catalogue(
+        {"gw": _component("gw", public=True), "pump": _component("pump", default_tag="main")}
+    ),
+    "dev.example.com",
 )
 
 BASE: Row = {
@@ -48,7 +57,9 @@ PHASES: list[tuple[dict[str, object], Phase, str]] = [
 
 
 @pytest.mark.parametrize(("changes", "phase", "state"), PHASES)
-def test_every_phase_has_one_of_the_three_states_of_the_old_wire(changes: dict[str, object], phase: Phase, state: str) -> None:
+def test_every_phase_has_one_of_the_three_states_of_the_old_wire(
+    changes: dict[str, object], phase: Phase, state: str
+) -> None:
     environment = _environment(**changes)
     assert VIEWS.detail(environment, NOW).phase is phase
     assert VIEWS.detail(environment, NOW).state == (state if phase is not Phase.GONE else None)
@@ -75,7 +86,9 @@ def test_a_repository_that_left_the_catalogue_is_still_shown() -> None:
 
 def test_what_a_row_holds_for_a_repository_called_like_a_key_hides_nothing() -> None:
     flat = VIEWS.flat(_environment(**{"v#name": "sha-1", "v#state": "sha-2"}), NOW)
-    assert list(flat.items())[:2] == [("name", "app-test"), ("state", "new")], "and in the order that people know"
+    assert list(flat.items())[:2] == [("name", "app-test"), ("state", "new")], (
+        "and in the order that people know"
+    )
 
 
 def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
@@ -96,10 +109,18 @@ def test_the_hash_of_what_runs_is_told_only_if_the_claim_before_ended_well() -> 
     attempts=st.integers(0, 2),
     until=st.none() | st.integers(NOW - 1, NOW + 1),
 )
-def test_both_views_of_a_row_agree(want: str, observed: int, generation: int, attempts: int, until: int | None) -> None:
+def test_both_views_of_a_row_agree(
+    want: str, observed: int, generation: int, attempts: int, until: int | None
+) -> None:
     lease = {} if until is None else {**LEASE, "lease_until": until}
-    environment = _environment(want=want, observed=observed, generation=generation, attempts=attempts, **lease)
+    environment = _environment(
+        want=want, observed=observed, generation=generation, attempts=attempts, **lease
+    )
     flat, detail = VIEWS.flat(environment, NOW), VIEWS.detail(environment, NOW)
     assert flat["state"] == detail.state
-    assert {r: v.version for r, v in detail.versions.items()} == {k: v for k, v in flat.items() if k not in {"name", "state"}}
-    assert (flat["state"] == "processed") == (want == "up" and observed == generation and (until is None or until < NOW))
+    assert {r: v.version for r, v in detail.versions.items()} == {
+        k: v for k, v in flat.items() if k not in {"name", "state"}
+    }
+    assert (flat["state"] == "processed") == (
+        want == "up" and observed == generation and (until is None or until < NOW)
+    )

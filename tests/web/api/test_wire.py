@@ -51,7 +51,9 @@ def test_any_other_word_is_no_log_level(loglevel: Serve, word: str) -> None:
 
 
 def test_a_build_makes_an_environment_and_answers_with_itflat(serve: Serve) -> None:
-    answer = serve.send("POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-gw"}, GATEWAY)
+    answer = serve.send(
+        "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-gw"}, GATEWAY
+    )
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == flat("app-test", tyk="sha-gw")
@@ -66,16 +68,26 @@ def test_builds_of_one_branch_in_several_repositories_meet_in_one_environment(se
     assert set(serve.rows) == {"app-test"}
 
 
-@pytest.mark.parametrize("ref", ["app-test", "refs/heads/integration/app-test", "refs%2Fheads%2Fintegration%2Fapp-test"])
+@pytest.mark.parametrize(
+    "ref", ["app-test", "refs/heads/integration/app-test", "refs%2Fheads%2Fintegration%2Fapp-test"]
+)
 def test_repositories_and_refs_may_be_qualified_and_url_encoded(serve: Serve, ref: str) -> None:
     for repo in ("tyk-pump", "TykTechnologies/tyk-pump", "TykTechnologies%2Ftyk-pump"):
-        assert serve.build(repo, ref, f"sha-{len(repo)}") == flat("app-test", tyk_pump=f"sha-{len(repo)}")
+        assert serve.build(repo, ref, f"sha-{len(repo)}") == flat(
+            "app-test", tyk_pump=f"sha-{len(repo)}"
+        )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_bodies_are_json_whatever_the_content_type_says(serve: Serve, method: str) -> None:
     serve.build("tyk-pump", "app-test", "sha-pump")
-    types = ["application/x-www-form-urlencoded", "text/plain", "application/json", "multipart/form-data; boundary=x", ""]
+    types = [
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "",
+    ]
     for number, content_type in enumerate(types):
         sha = f"sha-{number}"
         body = {"repo": "tyk", "ref": "app-test", "sha": sha} if method == "POST" else {"tyk": sha}
@@ -85,15 +97,29 @@ def test_bodies_are_json_whatever_the_content_type_says(serve: Serve, method: st
         assert answer.json()["tyk"] == sha, content_type
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here; the same Content-Type is sent by the test above")
+@pytest.mark.skipif(
+    shutil.which("curl") is None,
+    reason="no curl here; the same Content-Type is sent by the test above",
+)
 @pytest.mark.parametrize(
     ("arguments", "path", "status"),
     [
-        (["-X", "POST", "-d", '{"repo":"TykTechnologies/tyk","ref":"refs/heads/app-test","sha":"sha-gw"}'], "/newbuild", "200"),
+        (
+            [
+                "-X",
+                "POST",
+                "-d",
+                '{"repo":"TykTechnologies/tyk","ref":"refs/heads/app-test","sha":"sha-gw"}',
+            ],
+            "/newbuild",
+            "200",
+        ),
         (["-X", "PUT", "-d", '{"tyk":"sha-gw"}'], "/env/app-test", "201"),
     ],
 )
-def test_curl_as_the_workflows_call_it(serve: Serve, arguments: list[str], path: str, status: str) -> None:
+def test_curl_as_the_workflows_call_it(
+    serve: Serve, arguments: list[str], path: str, status: str
+) -> None:
     identity = serve.certificates.of(Role.OPERATOR)
     trust = ["--cacert", serve.certificates.ca, "--cert", identity.cert, "--key", identity.key]
     done = subprocess.run(
@@ -123,7 +149,10 @@ NO_BUILDS: list[tuple[Any, str]] = [
     ({"repo": "  ", "ref": "app-test", "sha": "s"}, "repo is empty"),
     ({"repo": "tyk", "ref": "  ", "sha": "s"}, "ref is empty"),
     ({"repo": None, "ref": "app-test", "sha": "s"}, "repo"),
-    ({"repo": "redis", "ref": "app-test", "sha": "s"}, "repo 'redis' is not part of any environment"),
+    (
+        {"repo": "redis", "ref": "app-test", "sha": "s"},
+        "repo 'redis' is not part of any environment",
+    ),
     ({"repo": "TykTechnologies/portal", "ref": "app-test", "sha": "s"}, "'portal'"),
     ({"repo": "tyk", "ref": "refs/heads/", "sha": "s"}, "no usable environment name"),
     ({"repo": "tyk", "ref": "...", "sha": "s"}, "no usable environment name"),
@@ -143,12 +172,20 @@ def test_a_build_that_cannot_be_meant_is_refused_and_changes_nothing(serve: Serv
 
 
 def test_keys_that_no_one_knows_are_ignored_in_a_build(serve: Serve) -> None:
-    body = {"repo": "tyk", "ref": "app-test", "sha": "sha-gw", "workflow": "release", "run": {"id": 17}}
+    body = {
+        "repo": "tyk",
+        "ref": "app-test",
+        "sha": "sha-gw",
+        "workflow": "release",
+        "run": {"id": 17},
+    }
     answer = serve.send("POST", "/newbuild", body, GATEWAY)
     assert (answer.status_code, answer.json()) == (200, flat("app-test", tyk="sha-gw"))
 
 
-def test_a_build_without_a_sequence_is_newer_unless_it_says_what_is_already_so(serve: Serve) -> None:
+def test_a_build_without_a_sequence_is_newer_unless_it_says_what_is_already_so(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha-1")
     first = serve.rows["app-test"]
     assert serve.build("tyk", "app-test", "sha-1") == flat("app-test", tyk="sha-1")
@@ -161,16 +198,25 @@ def test_a_build_without_a_sequence_is_newer_unless_it_says_what_is_already_so(s
 def test_a_repeated_build_makes_a_failed_environment_due_at_once(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
     assert serve.outcome(serve.claim("sow"), "fail").status_code == 200
-    assert serve.send("POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "x"}, Role.WORKER).status_code == 204
+    assert (
+        serve.send(
+            "POST", "/v1/claims", {"kind": "sow", "holder": "w", "nonce": "x"}, Role.WORKER
+        ).status_code
+        == 204
+    )
     assert serve.build("tyk", "app-test", "sha-1") == flat("app-test", tyk="sha-1")
     assert serve.work_off("sow") == "app-test"
 
 
-def test_a_second_ref_of_one_repository_with_the_same_last_element_is_refused_by_name(serve: Serve) -> None:
+def test_a_second_ref_of_one_repository_with_the_same_last_element_is_refused_by_name(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "refs/heads/integration/app-test", "sha-1")
     before = serve.rows
     for ref in ("refs/heads/other/app-test", "app-test", "refs/heads/integration/App-Test"):
-        answer = serve.send("POST", "/newbuild", {"repo": "tyk", "ref": ref, "sha": "sha-2"}, GATEWAY)
+        answer = serve.send(
+            "POST", "/newbuild", {"repo": "tyk", "ref": ref, "sha": "sha-2"}, GATEWAY
+        )
         assert answer.status_code == 409
         assert "'integration/app-test'" in answer.json()["error"]
         assert serve.rows == before
@@ -180,7 +226,9 @@ def test_a_retired_ref_makes_room_for_another_of_the_same_last_element(serve: Se
     serve.build("tyk", "one/app-test", "sha-1")
     serve.build("tyk-pump", "app-test", "sha-pump")
     assert serve.send("DELETE", "/env/app-test", **from_token("tyk")).status_code == 202
-    assert serve.build("tyk", "two/app-test", "sha-2") == flat("app-test", tyk="sha-2", tyk_pump="sha-pump")
+    assert serve.build("tyk", "two/app-test", "sha-2") == flat(
+        "app-test", tyk="sha-2", tyk_pump="sha-pump"
+    )
 
 
 # ── names ─────────────────────────────────────────────────────────────────────────────────────────
@@ -189,7 +237,11 @@ def test_a_retired_ref_makes_room_for_another_of_the_same_last_element(serve: Se
 def test_dots_and_case_do_not_count_in_names(serve: Serve) -> None:
     assert serve.build("tyk", "release-3.1.0", "sha")["name"] == "release-310"
     assert serve.build("tyk-pump", "Release-3.1.0", "sha")["name"] == "release-310"
-    assert serve.get("/env/release-310") == serve.get("/env/release-3.1.0") == serve.get("/env/refs/heads/RELEASE-3.1.0")
+    assert (
+        serve.get("/env/release-310")
+        == serve.get("/env/release-3.1.0")
+        == serve.get("/env/refs/heads/RELEASE-3.1.0")
+    )
 
 
 def test_a_delete_finds_an_environment_by_its_branch(serve: Serve) -> None:
@@ -217,11 +269,16 @@ def test_a_name_with_a_hash_is_taken_as_it_is_once_there_is_such_a_row(serve: Se
 
 
 def test_white_space_that_a_branch_may_have_counts(serve: Serve) -> None:
-    names = {serve.build("tyk", ref, "sha")["name"] for ref in ("app-test", "\u00a0app-test", "app-test\u3000", "\u2003app-test")}
+    names = {
+        serve.build("tyk", ref, "sha")["name"]
+        for ref in ("app-test", "\u00a0app-test", "app-test\u3000", "\u2003app-test")
+    }
     assert len(names) == 4
 
 
-def test_a_branch_that_looks_like_a_hashed_name_does_not_meet_the_one_it_looks_like(serve: Serve) -> None:
+def test_a_branch_that_looks_like_a_hashed_name_does_not_meet_the_one_it_looks_like(
+    serve: Serve,
+) -> None:
     name = serve.build("tyk", "Feature_X", "sha-1")["name"]
     other = serve.build("tyk-pump", name, "sha-2")["name"]
     assert other != name
@@ -230,14 +287,29 @@ def test_a_branch_that_looks_like_a_hashed_name_does_not_meet_the_one_it_looks_l
 
 def test_odd_paths_name_the_environment_of_their_last_element(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
-    for path in ("/env/app-test/", "/env//app-test", "/env/x/%2e%2e/app-test", "/env/refs/heads/app-test", "/env/app-test%20"):
+    for path in (
+        "/env/app-test/",
+        "/env//app-test",
+        "/env/x/%2e%2e/app-test",
+        "/env/refs/heads/app-test",
+        "/env/app-test%20",
+    ):
         assert serve.get(path)["name"] == "app-test", path
 
 
 def test_paths_that_name_nothing_are_refused(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     before = serve.rows
-    for path in ("/env/", "/env/%2F", "/env/%2E%2E", "/env/%00", "/env/%FF", "/env/%C2%85", "/env/-", "/env/%20"):
+    for path in (
+        "/env/",
+        "/env/%2F",
+        "/env/%2E%2E",
+        "/env/%00",
+        "/env/%FF",
+        "/env/%C2%85",
+        "/env/-",
+        "/env/%20",
+    ):
         for method in ("GET", "PUT", "PATCH", "DELETE"):
             answer = serve.send(method, path, b'{"tyk":"x"}')
             assert answer.status_code == 400, (method, path)
@@ -253,8 +325,13 @@ def test_a_path_with_a_line_break_is_no_path_of_ours(serve: Serve) -> None:
 
 
 def test_put_creates_an_environment(serve: Serve) -> None:
-    answer = serve.send("PUT", "/env/app-test", {"tyk": "sha-gw", "TykTechnologies%2Ftyk-pump": "sha-pump"})
-    assert (answer.status_code, answer.json()) == (201, flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
+    answer = serve.send(
+        "PUT", "/env/app-test", {"tyk": "sha-gw", "TykTechnologies%2Ftyk-pump": "sha-pump"}
+    )
+    assert (answer.status_code, answer.json()) == (
+        201,
+        flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"),
+    )
     assert serve.get("/env/app-test") == answer.json()
 
 
@@ -282,28 +359,43 @@ def test_put_makes_a_processed_environment_new(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.work_off("sow")
     assert serve.state("app-test") == "processed"
-    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat("app-test", tyk="sha-2")
+    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat(
+        "app-test", tyk="sha-2"
+    )
 
 
 def test_put_brings_a_deleted_environment_back(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.send("DELETE", "/env/app-test")
-    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat("app-test", tyk="sha-2")
+    assert serve.send("PUT", "/env/app-test", {"tyk": "sha-2"}).json() == flat(
+        "app-test", tyk="sha-2"
+    )
 
 
 def test_patch_merges_and_makes_new(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.work_off("sow")
-    answer = serve.send("PATCH", "/env/app-test", {"tyk-pump": "sha-pump", "name": "x", "state": "deleted"})
-    assert (answer.status_code, answer.json()) == (200, flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"))
+    answer = serve.send(
+        "PATCH", "/env/app-test", {"tyk-pump": "sha-pump", "name": "x", "state": "deleted"}
+    )
+    assert (answer.status_code, answer.json()) == (
+        200,
+        flat("app-test", tyk="sha-gw", tyk_pump="sha-pump"),
+    )
 
 
-@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PATCH", {"tyk": "sha"}), ("DELETE", None)])
-def test_what_does_not_exist_is_not_found_in_the_old_words(serve: Serve, method: str, body: Any) -> None:
+@pytest.mark.parametrize(
+    ("method", "body"), [("GET", None), ("PATCH", {"tyk": "sha"}), ("DELETE", None)]
+)
+def test_what_does_not_exist_is_not_found_in_the_old_words(
+    serve: Serve, method: str, body: Any
+) -> None:
     for name in ("nowhere", "release-9.9", "refs/heads/x", "Feature_X"):
         answer = serve.send(method, f"/env/{name}", body)
         assert answer.status_code == 404
-        assert answer.text == json.dumps({"error": f"could not find env {name}"}, separators=(",", ":"))
+        assert answer.text == json.dumps(
+            {"error": f"could not find env {name}"}, separators=(",", ":")
+        )
     assert serve.rows == {}
 
 
@@ -347,7 +439,12 @@ def test_the_state_follows_an_environment_through_its_life(serve: Serve) -> None
     assert (answer.status_code, answer.text) == (202, "ok")
     assert answer.headers["content-type"].startswith("text/plain")
     assert serve.state("app-test") == "deleted"
-    assert serve.send("POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "x"}, Role.WORKER).status_code == 204
+    assert (
+        serve.send(
+            "POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "x"}, Role.WORKER
+        ).status_code
+        == 204
+    )
     serve.clock.advance(s=GRACE_S)
     claim = serve.claim("reap")
     assert serve.state("app-test") == "deleted"
@@ -375,9 +472,16 @@ def test_a_build_within_the_grace_revives_all_that_was_reported(serve: Serve) ->
     serve.build("tyk", "app-test", "sha-gw")
     serve.build("tyk-sink", "app-test", "sha-sink")
     serve.send("DELETE", "/env/app-test")
-    assert serve.build("tyk-pump", "app-test", "sha-p") == flat("app-test", tyk="sha-gw", tyk_sink="sha-sink", tyk_pump="sha-p")
+    assert serve.build("tyk-pump", "app-test", "sha-p") == flat(
+        "app-test", tyk="sha-gw", tyk_sink="sha-sink", tyk_pump="sha-p"
+    )
     serve.clock.advance(s=GRACE_S)
-    assert serve.send("POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "x"}, Role.WORKER).status_code == 204
+    assert (
+        serve.send(
+            "POST", "/v1/claims", {"kind": "reap", "holder": "w", "nonce": "x"}, Role.WORKER
+        ).status_code
+        == 204
+    )
 
 
 def test_a_build_after_the_reaping_begins_anew(serve: Serve) -> None:

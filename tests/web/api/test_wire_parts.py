@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from gromit.core.security.roles import Role
-from tests.web.serving import DEFAULTS, GRACE_S, TTL_S, Certificates, Emulator, Serve, flat, from_token, serving
+from tests.web.serving import (
+    DEFAULTS,
+    GRACE_S,
+    TTL_S,
+    Certificates,
+    Emulator,
+    Serve,
+    flat,
+    from_token,
+    serving,
+)
 
 GATEWAY = Role.GATEWAY
 
@@ -25,7 +35,9 @@ def test_a_delete_from_a_token_retires_its_repository_alone(serve: Serve) -> Non
     assert serve.state("app-test") == "deleted"
 
 
-def test_a_retired_repository_gets_the_default_branch_even_if_its_tag_is_still_there(serve: Serve) -> None:
+def test_a_retired_repository_gets_the_default_branch_even_if_its_tag_is_still_there(
+    serve: Serve,
+) -> None:
     serve.push("tyk-pump", "still-there")
     serve.build("tyk", "still-there", "sha-gw")
     serve.build("tyk-pump", "still-there", "sha-pump")
@@ -57,19 +69,28 @@ def test_a_token_reports_builds_of_its_own_repository_only(serve: Serve) -> None
 def test_only_the_gateway_is_believed_about_tokens(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     body = {"repo": "tyk-sink", "ref": "app-test", "sha": "sha-sink"}
-    operator: dict[str, Any] = {"who": Role.OPERATOR, "headers": {"X-Gromit-Repository": "tyk-pump"}}
+    operator: dict[str, Any] = {
+        "who": Role.OPERATOR,
+        "headers": {"X-Gromit-Repository": "tyk-pump"},
+    }
     assert serve.send("POST", "/newbuild", body, **operator).status_code == 200
     assert serve.send("DELETE", "/env/app-test", **operator).status_code == 202
     assert serve.state("app-test") == "deleted"
 
 
-def test_a_repository_that_the_gateway_garbled_does_not_pass_for_an_operators_request(serve: Serve) -> None:
+def test_a_repository_that_the_gateway_garbled_does_not_pass_for_an_operators_request(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     before = serve.rows
     for header in ("", "a b", "/", "%00", "..", "x" * 2000):
-        assert serve.send("DELETE", "/env/app-test", **from_token(header)).status_code == 400, header
+        assert serve.send("DELETE", "/env/app-test", **from_token(header)).status_code == 400, (
+            header
+        )
         body = {"repo": "tyk", "ref": "app-test", "sha": "sha-2"}
-        assert serve.send("POST", "/newbuild", body, **from_token(header)).status_code == 400, header
+        assert serve.send("POST", "/newbuild", body, **from_token(header)).status_code == 400, (
+            header
+        )
     assert serve.rows == before
 
 
@@ -81,8 +102,12 @@ def test_a_repository_that_reported_nothing_gets_the_tag_of_the_same_branch(serv
     serve.push("tyk-pump", "release-310")
     serve.push("tyk-sink", "master", "release")
     made = serve.build("tyk", "refs/heads/release-3.1.0", "sha-gw")
-    assert made == flat("release-310", tyk="sha-gw", tyk_analytics="release-3.1.0", tyk_pump="release-310")
-    sources = {r: v["source"] for r, v in serve.get("/v1/environments/release-310")["versions"].items()}
+    assert made == flat(
+        "release-310", tyk="sha-gw", tyk_analytics="release-3.1.0", tyk_pump="release-310"
+    )
+    sources = {
+        r: v["source"] for r, v in serve.get("/v1/environments/release-310")["versions"].items()
+    }
     assert sources["tyk-analytics"] == sources["tyk-pump"] == "branch"
     assert sources["tyk-sink"] == "default"
 
@@ -98,13 +123,19 @@ def test_a_tag_that_no_registry_could_hold_is_not_asked_for(serve: Serve) -> Non
     assert serve.build("tyk", "refs/heads/wild branch!", "sha-gw")["tyk-pump"] == "master"
 
 
-def test_each_component_has_its_own_default(emulator: Emulator, certificates: Certificates, tmp_path: Any) -> None:
+def test_each_component_has_its_own_default(
+    emulator: Emulator, certificates: Certificates, tmp_path: Any
+) -> None:
     catalogue = tmp_path / "catalogue.yaml"
     catalogue.write_text(
-        "extends: tyk\ncomponents:\n  - {name: portal, repository: portal, default_tag: main, port: 80}\n", encoding="utf-8"
+        "extends: tyk\ncomponents:\n  - {name: portal, repository: portal, default_tag: main, port: 80}\n",
+        encoding="utf-8",
     )
     with serving(emulator, certificates, GROMIT_CATALOGUE=str(catalogue)) as serve:
-        assert serve.build("tyk", "app-test", "sha-gw") == {**flat("app-test", tyk="sha-gw"), "portal": "main"}
+        assert serve.build("tyk", "app-test", "sha-gw") == {
+            **flat("app-test", tyk="sha-gw"),
+            "portal": "main",
+        }
 
 
 # ── GROMIT_REPOS ──────────────────────────────────────────────────────────────────────────────────
@@ -113,14 +144,24 @@ def test_each_component_has_its_own_default(emulator: Emulator, certificates: Ce
 @pytest.fixture(scope="module")
 def selecting(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
     """A serve whose repositories are two of the catalogue and one that it does not know."""
-    with serving(emulator, certificates, GROMIT_REPOS="TykTechnologies/tyk,tyk-pump,TykTechnologies%2Ftyk-portal") as running:
+    with serving(
+        emulator,
+        certificates,
+        GROMIT_REPOS="TykTechnologies/tyk,tyk-pump,TykTechnologies%2Ftyk-portal",
+    ) as running:
         yield running
 
 
 def test_gromit_repos_selects_and_keeps_what_the_catalogue_does_not_know(selecting: Serve) -> None:
     selecting.clear()
     made = selecting.build("tyk-portal", "app-test", "sha-portal")
-    assert made == {"name": "app-test", "state": "new", "tyk": "master", "tyk-pump": "master", "tyk-portal": "sha-portal"}
+    assert made == {
+        "name": "app-test",
+        "state": "new",
+        "tyk": "master",
+        "tyk-pump": "master",
+        "tyk-portal": "sha-portal",
+    }
     assert selecting.build("tyk", "app-test", "sha-gw")["tyk-portal"] == "sha-portal"
     claim = selecting.claim("sow")
     assert claim["versions"]["tyk-portal"] == "sha-portal"
@@ -130,7 +171,9 @@ def test_gromit_repos_selects_and_keeps_what_the_catalogue_does_not_know(selecti
 def test_a_repository_in_neither_is_refused(selecting: Serve) -> None:
     selecting.clear()
     for repository in ("tyk-sink", "redis", "nothing"):
-        answer = selecting.send("POST", "/newbuild", {"repo": repository, "ref": "app-test", "sha": "s"}, GATEWAY)
+        answer = selecting.send(
+            "POST", "/newbuild", {"repo": repository, "ref": "app-test", "sha": "s"}, GATEWAY
+        )
         assert answer.status_code == 400
         assert f"repo '{repository}' is not part of any environment" in answer.json()["error"]
         assert "tyk, tyk-portal, tyk-pump" in answer.json()["error"]
@@ -168,7 +211,12 @@ def test_a_build_of_one_repository_does_not_erase_what_others_reported(serve: Se
     for repository in DEFAULTS:
         serve.build(repository, "app-test", f"sha-{repository}")
     everything = {r: f"sha-{r}" for r in DEFAULTS}
-    assert serve.build("tyk", "app-test", "sha-newer") == {"name": "app-test", "state": "new", **everything, "tyk": "sha-newer"}
+    assert serve.build("tyk", "app-test", "sha-newer") == {
+        "name": "app-test",
+        "state": "new",
+        **everything,
+        "tyk": "sha-newer",
+    }
 
 
 def test_builds_that_arrive_together_are_all_kept(serve: Serve) -> None:
@@ -181,11 +229,17 @@ def test_builds_that_arrive_together_are_all_kept(serve: Serve) -> None:
     with ThreadPoolExecutor(len(DEFAULTS)) as pool:
         answers = [a for n in range(4) for a in pool.map(report, DEFAULTS, [n] * len(DEFAULTS))]
     assert set(answers) == {200}
-    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **dict.fromkeys(DEFAULTS, "sha-3")}
+    assert serve.get("/env/app-test") == {
+        "name": "app-test",
+        "state": "new",
+        **dict.fromkeys(DEFAULTS, "sha-3"),
+    }
     assert serve.rows["app-test"]["generation"] == 4 * len(DEFAULTS)
 
 
-def test_a_build_that_arrives_while_its_environment_is_sown_is_deployed_afterwards(serve: Serve) -> None:
+def test_a_build_that_arrives_while_its_environment_is_sown_is_deployed_afterwards(
+    serve: Serve,
+) -> None:
     serve.build("tyk", "app-test", "sha-1")
     claim = serve.claim("sow")
     serve.build("tyk-pump", "app-test", "sha-pump")

@@ -17,8 +17,23 @@ from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
 from gromit.core.security.roles import Role
-from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
-from gromit.web.clients.serve import ATTEMPTS, ServeChanges, ServeClient, ServeEnvironments, ServeQueue, new_worker_id
+from gromit.errors import (
+    BackendError,
+    Conflict,
+    GromitError,
+    InvalidInput,
+    NotFound,
+    Temporary,
+    TrustError,
+)
+from gromit.web.clients.serve import (
+    ATTEMPTS,
+    ServeChanges,
+    ServeClient,
+    ServeEnvironments,
+    ServeQueue,
+    new_worker_id,
+)
 from gromit.web.server.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.upstream import StandIn
@@ -47,7 +62,9 @@ class Broken:
     def client(self) -> ServeClient:
         host, port = self.listener.getsockname()
         timeout = httpx2.Timeout(0.3)
-        return ServeClient(httpx2.Client(base_url=f"http://{host}:{port}", timeout=timeout, trust_env=False))
+        return ServeClient(
+            httpx2.Client(base_url=f"http://{host}:{port}", timeout=timeout, trust_env=False)
+        )
 
     def serve(self) -> None:
         while not self.ended.is_set():
@@ -88,7 +105,14 @@ def _broken(*behaviours: Behaviour) -> Iterator[Broken]:
 
 
 def _answering(status: int, body: bytes, *headers: str) -> Behaviour:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    lines = [
+        f"HTTP/1.1 {status} X",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+        "",
+        "",
+    ]
     return lambda connection: connection.sendall("\r\n".join(lines).encode() + body)
 
 
@@ -109,7 +133,9 @@ def _babbling(connection: socket.socket) -> None:
 
 
 OK = _answering(200, b'{"level":"info"}')
-BUSY = _answering(503, b'{"error":"table busy","code":"temporary","hint":"later"}', "Retry-After: 5")
+BUSY = _answering(
+    503, b'{"error":"table busy","code":"temporary","hint":"later"}', "Retry-After: 5"
+)
 
 
 # ── faults that pass ──────────────────────────────────────────────────────────────────────────────
@@ -188,9 +214,14 @@ def test_an_answer_that_stands_is_not_asked_for_again(status: int, kind: type[Gr
             assert (caught.value.message, caught.value.hint) == ("no, because", "do that")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b'{"detail":1}', b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[1]", b'"text"', b'{"detail":1}', b"null", b"\xff"]
+)
 def test_an_error_without_our_words_is_still_an_error(body: bytes) -> None:
-    with _broken(_answering(404, body)) as server, pytest.raises(NotFound, match="serve answered 404"):
+    with (
+        _broken(_answering(404, body)) as server,
+        pytest.raises(NotFound, match="serve answered 404"),
+    ):
         server.client.get("/loglevel")
 
 
@@ -204,9 +235,13 @@ def test_an_answer_that_is_not_json_is_not_serves(body: bytes) -> None:
             assert "GROMIT_SERVE_URL" in str(caught.value.hint)
 
 
-def test_a_server_of_another_ca_is_not_talked_to(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_server_of_another_ca_is_not_talked_to(
+    serve: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     stranger = Certificates(tmp_path_factory.mktemp("other") / "ca")
-    http = httpx2.Client(base_url=serve.url, verify=serve.context(stranger.of(Role.WORKER)), trust_env=False)
+    http = httpx2.Client(
+        base_url=serve.url, verify=serve.context(stranger.of(Role.WORKER)), trust_env=False
+    )
     with http, pytest.raises(Temporary, match="could not connect") as caught:
         ServeClient(http).get("/loglevel")
     assert "GROMIT_CA" in str(caught.value.hint)
@@ -216,18 +251,28 @@ def test_a_server_of_another_ca_is_not_talked_to(serve: Serve, tmp_path_factory:
     ("made", "alert"),
     [
         (lambda ca: TestCa(ca.folder / "other", "other").leaf("x", Role.OPERATOR), "UNKNOWN_CA"),
-        (lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)), "CERTIFICATE_EXPIRED"),
+        (
+            lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)),
+            "CERTIFICATE_EXPIRED",
+        ),
     ],
     ids=["foreign", "expired"],
 )
-def test_whose_certificate_is_refused_is_told_so(tmp_path: Path, made: Callable[[TestCa], Files], alert: str) -> None:
+def test_whose_certificate_is_refused_is_told_so(
+    tmp_path: Path, made: Callable[[TestCa], Files], alert: str
+) -> None:
     ca = TestCa(tmp_path / "ca")
     files, stand_in = made(ca), StandIn(ca)
     with stand_in.running():
         context = ClientTls(CertificateFiles(files.cert, files.key, str(ca.path))).context
         with httpx2.Client(base_url=stand_in.url, verify=context, trust_env=False) as http:
-            for ask in (lambda: ServeClient(http).get("/loglevel"), lambda: _listen(ServeClient(http))):
-                with pytest.raises(Temporary, match=rf"the connection to serve at .* broke: .*{alert}") as caught:
+            for ask in (
+                lambda: ServeClient(http).get("/loglevel"),
+                lambda: _listen(ServeClient(http)),
+            ):
+                with pytest.raises(
+                    Temporary, match=rf"the connection to serve at .* broke: .*{alert}"
+                ) as caught:
                     ask()
                 assert caught.value.hint == REFUSED
 
@@ -248,7 +293,9 @@ def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
     with pytest.raises(NotFound, match="could not find env nowhere") as missing:
         client.get("/v1/environments/nowhere")
     assert missing.value.hint == "`gromit env list` shows all environments"
-    with pytest.raises(TrustError, match=r"role viewer may not PUT .*: use a certificate of the role operator"):
+    with pytest.raises(
+        TrustError, match=r"role viewer may not PUT .*: use a certificate of the role operator"
+    ):
         client.call("PUT", "/env/app-test", {})
     with pytest.raises(TrustError, match="role viewer may not POST /v1/claims") as refused:
         client.call("POST", "/v1/claims", {})
@@ -266,7 +313,9 @@ def test_all_pages_are_read(serve: Serve) -> None:
     client = ServeClient(serve.client(Role.WORKER))
     assert sorted(e["name"] for e in client.pages()) == [f"env-{n}" for n in range(7)]
     first = _answering(200, b'{"environments":[{"name":"a"}],"unreadable":[],"next":"a/b c"}')
-    with _broken(first, _answering(200, b'{"environments":[],"unreadable":[],"next":null}')) as server:
+    with _broken(
+        first, _answering(200, b'{"environments":[],"unreadable":[],"next":null}')
+    ) as server:
         assert [e["name"] for e in server.client.pages(phase="all")] == ["a"]
         assert b"cursor=a%2Fb%20c" in server.requests[1].replace(b"+", b"%20")
         assert b"phase=all" in server.requests[1]
@@ -278,7 +327,13 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     claim = queue.claim(Work.SOW)
     assert isinstance(claim, Claim)
-    assert (claim.name, claim.kind, claim.holder, claim.generation, claim.want) == ("app-test", Work.SOW, "sower-1", 1, Want.UP)
+    assert (claim.name, claim.kind, claim.holder, claim.generation, claim.want) == (
+        "app-test",
+        Work.SOW,
+        "sower-1",
+        1,
+        Want.UP,
+    )
     assert claim.versions["tyk"] == "sha"
     assert serve.rows["app-test"]["task"] == "task-1"
     serve.build("tyk", "app-test", "sha-2")
@@ -314,13 +369,17 @@ def test_a_claim_whose_answer_got_lost_is_the_same_claim(serve: Serve) -> None:
     lost: list[httpx2.Response] = []
 
     def lose_the_first(request: httpx2.Request) -> httpx2.Response:
-        answer = real.send(real.build_request(request.method, request.url.path, content=request.content))
+        answer = real.send(
+            real.build_request(request.method, request.url.path, content=request.content)
+        )
         if not lost:
             lost.append(answer)
             raise httpx2.ReadError("connection reset", request=request)
         return answer
 
-    with httpx2.Client(transport=httpx2.MockTransport(lose_the_first), base_url="https://serve") as http:
+    with httpx2.Client(
+        transport=httpx2.MockTransport(lose_the_first), base_url="https://serve"
+    ) as http:
         claim = ServeQueue(ServeClient(http), "w").claim(Work.SOW)
     assert isinstance(claim, Claim)
     assert (claim.name, claim.epoch) == (lost[0].json()["name"], lost[0].json()["epoch"])
@@ -355,7 +414,9 @@ def test_a_change_wakes_who_waits(serve: Serve) -> None:
         assert changes.wait(1)
 
 
-def test_the_stream_is_taken_up_again_after_a_restart_of_serve(emulator: Emulator, certificates: Certificates) -> None:
+def test_the_stream_is_taken_up_again_after_a_restart_of_serve(
+    emulator: Emulator, certificates: Certificates
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     context = ClientTls(certificates.of(Role.WORKER)).context
@@ -365,7 +426,9 @@ def test_the_stream_is_taken_up_again_after_a_restart_of_serve(emulator: Emulato
             assert changes.wait(5)
             assert not changes.wait(0.05)
         with serving(emulator, certificates, GROMIT_SERVE_LISTEN=address) as second:
-            assert changes.wait(10)  # it listens again, and says so, because something may have been missed
+            assert changes.wait(
+                10
+            )  # it listens again, and says so, because something may have been missed
             eventually(lambda: not changes.wait(0.05))
             second.build("tyk", "app-test", "sha")
             assert changes.wait(1)
@@ -374,9 +437,14 @@ def test_the_stream_is_taken_up_again_after_a_restart_of_serve(emulator: Emulato
 @pytest.mark.parametrize("fault", ["hangs up", "speaks no HTTP", "is busy"])
 def test_a_stream_that_is_refused_is_asked_for_again(fault: str) -> None:
     def stream(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: connected\n\ndata: {}\n\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: connected\n\ndata: {}\n\n"
+        )
 
-    with _broken(FAULTS[fault][0], stream) as server, closing(ServeChanges(server.client)) as changes:
+    with (
+        _broken(FAULTS[fault][0], stream) as server,
+        closing(ServeChanges(server.client)) as changes,
+    ):
         assert changes.wait(5)
         assert len(server.requests) >= 2
 

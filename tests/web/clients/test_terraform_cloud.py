@@ -20,7 +20,11 @@ def server() -> Iterator[TerraformCloudServer]:
 
 
 def look(
-    server: TerraformCloudServer, name: str = "base-prod", *, token: str = TOKEN, organization: str = ORGANIZATION
+    server: TerraformCloudServer,
+    name: str = "base-prod",
+    *,
+    token: str = TOKEN,
+    organization: str = ORGANIZATION,
 ) -> WorkspaceFacts:
     with closing(new_client(server.url, token)) as http:
         return TerraformCloud(http, organization).workspace(name)
@@ -35,9 +39,14 @@ def test_a_workspace_without_a_state_says_so(server: TerraformCloudServer) -> No
 
 
 @pytest.mark.parametrize("mode", ["remote", "agent"])
-def test_a_workspace_says_where_its_runs_are_executed(server: TerraformCloudServer, mode: str) -> None:
+def test_a_workspace_says_where_its_runs_are_executed(
+    server: TerraformCloudServer, mode: str
+) -> None:
     server.execution_mode = mode
-    assert [look(server, name).execution_mode for name in ("base-prod", "infra-prod")] == [mode, mode]
+    assert [look(server, name).execution_mode for name in ("base-prod", "infra-prod")] == [
+        mode,
+        mode,
+    ]
 
 
 def test_names_do_not_lead_elsewhere(server: TerraformCloudServer) -> None:
@@ -46,17 +55,31 @@ def test_names_do_not_lead_elsewhere(server: TerraformCloudServer) -> None:
     assert server.asked == ["/api/v2/organizations/acme/workspaces/..%2Fbase-prod%3Fx"]
 
 
-@pytest.mark.parametrize(("name", "organization"), [("absent", ORGANIZATION), ("base-prod", "others")])
-def test_what_is_not_there_is_named(server: TerraformCloudServer, name: str, organization: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "organization"), [("absent", ORGANIZATION), ("base-prod", "others")]
+)
+def test_what_is_not_there_is_named(
+    server: TerraformCloudServer, name: str, organization: str
+) -> None:
     with pytest.raises(NotFound, match=f"organisation {organization} has no workspace {name}"):
         look(server, name, organization=organization)
 
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(401, Denied), (403, Denied), (429, Temporary), (500, Temporary), (503, Temporary), (302, BackendError), (400, BackendError)],
+    [
+        (401, Denied),
+        (403, Denied),
+        (429, Temporary),
+        (500, Temporary),
+        (503, Temporary),
+        (302, BackendError),
+        (400, BackendError),
+    ],
 )
-def test_what_it_answers_instead_is_said(server: TerraformCloudServer, status: int, error: type[GromitError]) -> None:
+def test_what_it_answers_instead_is_said(
+    server: TerraformCloudServer, status: int, error: type[GromitError]
+) -> None:
     server.status = status
     with pytest.raises(error, match=str(status)) as caught:
         look(server)
@@ -95,7 +118,10 @@ def test_one_that_cannot_be_reached_is_said() -> None:
     assert TOKEN not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r}"
 
 
-@pytest.mark.parametrize("url", ["http://app.terraform.io", "http://10.0.0.1:8080", "ftp://localhost.example.com", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://app.terraform.io", "http://10.0.0.1:8080", "ftp://localhost.example.com", "nonsense"],
+)
 def test_the_token_is_not_sent_in_clear(url: str) -> None:
     with pytest.raises(ConfigError, match="not an https URL"):
         new_client(url, TOKEN)

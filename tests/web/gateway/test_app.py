@@ -40,13 +40,17 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
 class House:
     """A gateway, its tokens, and the stand-in behind it."""
 
-    def __init__(self, folder: Path, *, rate: int = 1000, timeout_s: float = 20, issuer: Issuer | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, rate: int = 1000, timeout_s: float = 20, issuer: Issuer | None = None
+    ) -> None:
         self.now = 1_770_000_000_000
         self.ca = TestCa(folder / "ca")
         self.serve = StandIn(self.ca)
         secrets, ids = itertools.count(1), itertools.count()
         self.book = folder / "tokens.json"
-        sources = TokenInputs(self.now_ms, lambda: next(secrets).to_bytes(32, "big"), lambda: f"id{next(ids)}")
+        sources = TokenInputs(
+            self.now_ms, lambda: next(secrets).to_bytes(32, "big"), lambda: f"id{next(ids)}"
+        )
         self.tokens = Tokens(TokenFile(self.book), sources)
         self.address = ""
         self._rate = rate
@@ -57,12 +61,17 @@ class House:
         return Millis(self.now)
 
     def token(
-        self, *repositories: str, verbs: tuple[TokenPermission, ...] = tuple(TokenPermission), life: timedelta | None = None
+        self,
+        *repositories: str,
+        verbs: tuple[TokenPermission, ...] = tuple(TokenPermission),
+        life: timedelta | None = None,
     ) -> str:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     @contextmanager
-    def open(self, *, url: str = "", role: Role = Role.GATEWAY, files: Files | None = None) -> Iterator["House"]:
+    def open(
+        self, *, url: str = "", role: Role = Role.GATEWAY, files: Files | None = None
+    ) -> Iterator["House"]:
         """The whole house for the length of a `with`; `url` is another place for serve, `files` another certificate."""
         files = files or self.ca.leaf("gateway", role)
         with ExitStack() as stack:
@@ -70,8 +79,12 @@ class House:
             tls = ClientTls(CertificateFiles(files.cert, files.key, str(self.ca.path)))
             upstream = Upstream(upstream_client(url or self.serve.url, tls), self._timeout)
             rate = RateLimit(self._rate)
-            app = build_gateway(GatewayDeps(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs()))
-            server = Server(Listener(app, "127.0.0.1:0", around=with_access_log(self.now_ms)), grace_s=1)
+            app = build_gateway(
+                GatewayDeps(self.tokens.recognise, upstream, rate, self.now_ms, self._jobs())
+            )
+            server = Server(
+                Listener(app, "127.0.0.1:0", around=with_access_log(self.now_ms)), grace_s=1
+            )
             stack.enter_context(server.running())
             self.address = server.address()
             yield self
@@ -79,11 +92,20 @@ class House:
     def _jobs(self) -> JobTokenVerifier | None:
         if self._issuer is None:
             return None
-        keys = issuers.IssuerKeyCache(issuers.issuer_client(), issuers.keys_url(self._issuer.url, None), self.now_ms)
-        return JobTokenVerifier(keys, oidc_policy(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms)
+        keys = issuers.IssuerKeyCache(
+            issuers.issuer_client(), issuers.keys_url(self._issuer.url, None), self.now_ms
+        )
+        return JobTokenVerifier(
+            keys, oidc_policy(self._issuer.url, AUDIENCE, (OWNER_ID,)), self.now_ms
+        )
 
     def call(
-        self, method: str, path: str, token: str | None = None, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         sent = {"authorization": token} if token is not None else {}
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
@@ -91,10 +113,20 @@ class House:
             return http.request(method, path, content=content, headers={**sent, **(headers or {})})
 
     def newbuild(self, token: str | None, body: Any = None, **headers: str) -> httpx2.Response:
-        return self.call("POST", "/gromit/newbuild", token, BUILD if body is None else body, headers)
+        return self.call(
+            "POST", "/gromit/newbuild", token, BUILD if body is None else body, headers
+        )
 
-    def delete(self, token: str | None, name: str = "app-test", query: str = "", **headers: str) -> httpx2.Response:
-        return self.call("DELETE", f"/gromit/env/{name}{query}", token, None, {k.replace("_", "-"): v for k, v in headers.items()})
+    def delete(
+        self, token: str | None, name: str = "app-test", query: str = "", **headers: str
+    ) -> httpx2.Response:
+        return self.call(
+            "DELETE",
+            f"/gromit/env/{name}{query}",
+            token,
+            None,
+            {k.replace("_", "-"): v for k, v in headers.items()},
+        )
 
 
 @pytest.fixture(scope="module")
@@ -116,21 +148,38 @@ def house(open_house: House) -> House:
 class TestPassingOn:
     """What goes through, and in which form."""
 
-    def test_a_build_arrives_as_the_json_that_was_read_with_our_certificate(self, house: House) -> None:
-        answer = house.newbuild(house.token("tyk"), {**BUILD, "repo": "TykTechnologies%2Ftyk", "more": [1], "sequence": 7})
+    def test_a_build_arrives_as_the_json_that_was_read_with_our_certificate(
+        self, house: House
+    ) -> None:
+        answer = house.newbuild(
+            house.token("tyk"),
+            {**BUILD, "repo": "TykTechnologies%2Ftyk", "more": [1], "sequence": 7},
+        )
         assert (answer.status_code, answer.json()) == (200, {"name": "app-test", "state": "new"})
         (seen,) = house.serve.seen
-        assert (seen.method, seen.path, seen.body, seen.role) == ("POST", "/newbuild", BUILD, Role.GATEWAY)
+        assert (seen.method, seen.path, seen.body, seen.role) == (
+            "POST",
+            "/newbuild",
+            BUILD,
+            Role.GATEWAY,
+        )
         assert seen.repository == "tyk"
 
     def test_a_deletion_arrives_with_the_repository_of_the_token(self, house: House) -> None:
         answer = house.delete(house.token("tyk"))
         assert (answer.status_code, answer.text) == (202, "ok")
         (seen,) = house.serve.seen
-        assert (seen.method, seen.path, seen.body, seen.repository) == ("DELETE", "/env/app-test", None, "tyk")
+        assert (seen.method, seen.path, seen.body, seen.repository) == (
+            "DELETE",
+            "/env/app-test",
+            None,
+            "tyk",
+        )
 
     def test_curl_in_the_workflows_says_form_and_means_json(self, house: House) -> None:
-        answer = house.newbuild(house.token("tyk"), **{"content-type": "application/x-www-form-urlencoded"})
+        answer = house.newbuild(
+            house.token("tyk"), **{"content-type": "application/x-www-form-urlencoded"}
+        )
         assert answer.status_code == 200
         assert house.serve.seen[0].headers["content-type"] == "application/json"
 
@@ -142,11 +191,24 @@ class TestPassingOn:
         token = house.token("tyk")
         house.newbuild(
             token,
-            **{"x-gromit-repository": "tyk-pump", "x-forwarded-for": "1.2.3.4", "x-client-cert": "x", "cookie": "a=b", "te": "x"},
+            **{
+                "x-gromit-repository": "tyk-pump",
+                "x-forwarded-for": "1.2.3.4",
+                "x-client-cert": "x",
+                "cookie": "a=b",
+                "te": "x",
+            },
         )
         (seen,) = house.serve.seen
         ours = {"content-length", "content-type", "x-gromit-repository"}
-        assert set(seen.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent", *ours}
+        assert set(seen.headers) == {
+            "host",
+            "accept",
+            "accept-encoding",
+            "connection",
+            "user-agent",
+            *ours,
+        }
         assert seen.repository == "tyk"
         assert token not in repr(seen)
 
@@ -162,7 +224,9 @@ class TestPassingOn:
             ("a%5Cb", "/env/a%5Cb"),
         ],
     )
-    def test_a_name_stays_one_name_whatever_is_in_it(self, house: House, name: str, raw: str) -> None:
+    def test_a_name_stays_one_name_whatever_is_in_it(
+        self, house: House, name: str, raw: str
+    ) -> None:
         assert house.delete(house.token("tyk"), name).status_code == 202
         assert house.serve.seen[0].raw_path == raw
 
@@ -175,7 +239,9 @@ class TestPassingOn:
             (JSONResponse({"error": "later"}, 503, {"Retry-After": "5"}), 503),
         ],
     )
-    def test_what_serve_answers_is_answered(self, house: House, answer: Response, status: int) -> None:
+    def test_what_serve_answers_is_answered(
+        self, house: House, answer: Response, status: int
+    ) -> None:
         house.serve.answers.append(answer)
         passed = house.delete(house.token("tyk"))
         assert (passed.status_code, passed.content) == (status, answer.body)
@@ -205,12 +271,18 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
             else:
                 answer = house.delete(token, x_gromit_repository=repository)
             named = repositories == ("*",) or repository in repositories
-            alone = verb is TokenPermission.DELETE and len(repositories) == 1 and repositories != ("*",)
+            alone = (
+                verb is TokenPermission.DELETE and len(repositories) == 1 and repositories != ("*",)
+            )
             allowed = verb in verbs and (named or alone)
             where = (repositories, verbs, repository, verb)
-            assert answer.status_code == ((200 if verb is TokenPermission.NEWBUILD else 202) if allowed else 403), where
+            assert answer.status_code == (
+                (200 if verb is TokenPermission.NEWBUILD else 202) if allowed else 403
+            ), where
             vouched = repositories[0] if alone else repository
-            assert [seen.repository for seen in house.serve.seen] == ([vouched] if allowed else []), where
+            assert [seen.repository for seen in house.serve.seen] == (
+                [vouched] if allowed else []
+            ), where
             if not allowed:
                 assert set(answer.json()) == {"error"}, where
 
@@ -241,7 +313,9 @@ class TestWhoMay:
         token = house.token("tyk")
         head = f"authorization: {token}\r\nauthorization: {token}\r\n"
         with connection(house.address) as stream:
-            stream.sendall(f"DELETE /gromit/env/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n".encode())
+            stream.sendall(
+                f"DELETE /gromit/env/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n".encode()
+            )
             assert read_all(stream).startswith(b"HTTP/1.1 401 ")
 
     def test_an_expired_token_is_unknown(self, house: House) -> None:
@@ -268,20 +342,33 @@ class TestWhoMay:
 
     def test_a_token_of_one_repository_speaks_for_it_whatever_is_said(self, house: House) -> None:
         token = house.token("tyk")
-        assert house.delete(token, query="?repo=tyk-pump", x_gromit_repository="tyk-analytics").status_code == 202
+        assert (
+            house.delete(
+                token, query="?repo=tyk-pump", x_gromit_repository="tyk-analytics"
+            ).status_code
+            == 202
+        )
         assert [seen.repository for seen in house.serve.seen] == ["tyk"]
 
-    def test_a_token_of_every_repository_deletes_the_whole_unless_one_is_named(self, house: House) -> None:
+    def test_a_token_of_every_repository_deletes_the_whole_unless_one_is_named(
+        self, house: House
+    ) -> None:
         token = house.token("*")
         assert house.delete(token).status_code == 202
         assert house.delete(token, query="?repo=tyk").status_code == 202
         assert [seen.repository for seen in house.serve.seen] == [None, "tyk"]
 
     @pytest.mark.parametrize("repositories", [("tyk", "tyk-pump"), ("*",)])
-    def test_a_token_of_several_must_say_for_whom(self, house: House, repositories: tuple[str, ...]) -> None:
+    def test_a_token_of_several_must_say_for_whom(
+        self, house: House, repositories: tuple[str, ...]
+    ) -> None:
         token = house.token(*repositories)
         silence: list[tuple[str, dict[str, str]]] = [] if repositories == ("*",) else [("", {})]
-        for query, headers in [*silence, ("?repo=tyk&repo=tyk-pump", {}), ("?repo=tyk", {"x_gromit_repository": "tyk-pump"})]:
+        for query, headers in [
+            *silence,
+            ("?repo=tyk&repo=tyk-pump", {}),
+            ("?repo=tyk", {"x_gromit_repository": "tyk-pump"}),
+        ]:
             unclear = house.delete(token, "app-test", query, **headers)
             assert unclear.status_code == 400
             assert "?repo=" in unclear.json()["error"]
@@ -318,7 +405,10 @@ class TestWhoMay:
         with house.open():
             assert [house.newbuild(token).status_code for _ in range(4)] == [200, 200, 200, 429]
             answer = house.newbuild(token)
-            assert (answer.headers["retry-after"], answer.json()) == ("20", {"error": "too many requests with this token"})
+            assert (answer.headers["retry-after"], answer.json()) == (
+                "20",
+                {"error": "too many requests with this token"},
+            )
             assert house.newbuild(other).status_code == 200
             house.now += 20_000
             assert house.newbuild(token).status_code == 200
@@ -356,7 +446,9 @@ class TestBadInput:
     """What is refused before anybody else sees it."""
 
     @pytest.mark.parametrize("case", BAD_BODIES)
-    def test_a_body_that_is_not_a_build_is_refused_with_the_reason(self, house: House, case: str) -> None:
+    def test_a_body_that_is_not_a_build_is_refused_with_the_reason(
+        self, house: House, case: str
+    ) -> None:
         answer = house.newbuild(house.token("*"), BAD_BODIES[case])
         assert answer.status_code == 400
         assert answer.json()["error"]
@@ -375,12 +467,28 @@ class TestBadInput:
         assert len(house.serve.seen) == 1
 
     @pytest.mark.parametrize(
-        "name", ["", ".", "..", "%2E%2E", "a/../b", "a%2F..%2Fnewbuild", "a//b", "/a", "a/", "%2F", "%00", "%0d%0a", "---"]
+        "name",
+        [
+            "",
+            ".",
+            "..",
+            "%2E%2E",
+            "a/../b",
+            "a%2F..%2Fnewbuild",
+            "a//b",
+            "/a",
+            "a/",
+            "%2F",
+            "%00",
+            "%0d%0a",
+            "---",
+        ],
     )
     def test_a_path_that_leads_elsewhere_is_refused(self, house: House, name: str) -> None:
         with connection(house.address) as stream:
             head = (
-                f"DELETE /gromit/env/{name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {house.token('tyk')}\r\n\r\n"
+                f"DELETE /gromit/env/{name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+                f"authorization: {house.token('tyk')}\r\n\r\n"
             )
             stream.sendall(head.encode())
             answer = read_all(stream)
@@ -425,7 +533,9 @@ class TestBadInput:
         ]
         for text in smuggling:
             with connection(house.address) as stream:
-                stream.sendall(f"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n{text}".encode())
+                stream.sendall(
+                    f"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n{text}".encode()
+                )
                 answer = read_all(stream)
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert answer.count(b"HTTP/1.1 ") == 1
@@ -453,10 +563,15 @@ class TestUpstreamFaults:
         with house.open():
             house.serve.answers.append(StreamingResponse(never()))
             answer = house.newbuild(token)
-            assert (answer.status_code, answer.json()) == (504, {"error": "serve did not answer in time"})
+            assert (answer.status_code, answer.json()) == (
+                504,
+                {"error": "serve did not answer in time"},
+            )
             assert house.newbuild(token).status_code == 200
 
-    def test_somebody_with_another_certificate_is_502_and_gets_no_request(self, tmp_path: Path) -> None:
+    def test_somebody_with_another_certificate_is_502_and_gets_no_request(
+        self, tmp_path: Path
+    ) -> None:
         house, other = House(tmp_path), StandIn(TestCa(tmp_path / "other", "other"))
         token = house.token("tyk")
         with other.running(), house.open(url=other.url):
@@ -464,12 +579,17 @@ class TestUpstreamFaults:
         assert other.seen == []
 
     @pytest.mark.parametrize("alert", ["UNKNOWN_CA", "CERTIFICATE_EXPIRED"])
-    def test_a_gateway_whose_certificate_serve_refuses_says_so_in_its_log(self, tmp_path: Path, alert: str) -> None:
+    def test_a_gateway_whose_certificate_serve_refuses_says_so_in_its_log(
+        self, tmp_path: Path, alert: str
+    ) -> None:
         house = House(tmp_path)
         foreign = TestCa(tmp_path / "other", "other").leaf("gateway", Role.GATEWAY)
         expired = house.ca.leaf("gateway", Role.GATEWAY, at=now() - timedelta(days=3))
         token = house.token("tyk")
-        with house.open(files=foreign if alert == "UNKNOWN_CA" else expired), capture_logs() as logs:
+        with (
+            house.open(files=foreign if alert == "UNKNOWN_CA" else expired),
+            capture_logs() as logs,
+        ):
             assert house.newbuild(token).status_code == 502
         (told,) = [entry for entry in logs if entry["event"] == "gateway.upstream_failed"]
         assert alert in told["error"]
@@ -493,7 +613,9 @@ class TestUpstreamFaults:
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
     def test_a_redirect_is_not_followed(self, house: House, status: int) -> None:
-        house.serve.answers.append(PlainTextResponse("", status, {"Location": f"{house.serve.url}/loglevel/debug"}))
+        house.serve.answers.append(
+            PlainTextResponse("", status, {"Location": f"{house.serve.url}/loglevel/debug"})
+        )
         answer = house.newbuild(house.token("tyk"))
         assert answer.status_code == 502
         assert "location" not in answer.headers
@@ -516,9 +638,15 @@ class TestUpstreamFaults:
             house.serve.answers.append(JSONResponse({}, headers={"Connection": "close"}))
             assert house.newbuild(token).status_code == 200
             assert house.newbuild(token).status_code == 200
-        assert [seen.role for seen in house.serve.seen] == [Role.GATEWAY, Role.GATEWAY, Role.OPERATOR]
+        assert [seen.role for seen in house.serve.seen] == [
+            Role.GATEWAY,
+            Role.GATEWAY,
+            Role.OPERATOR,
+        ]
 
-    def test_proxies_of_the_environment_are_not_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_proxies_of_the_environment_are_not_used(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         house = House(tmp_path)
@@ -550,7 +678,10 @@ def test_a_bug_is_answered_as_json_and_logged_without_the_token(tmp_path: Path) 
     house = House(tmp_path)
     files = house.ca.leaf("gateway", Role.GATEWAY)
     upstream = Upstream(
-        upstream_client("https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))), timedelta(seconds=1)
+        upstream_client(
+            "https://127.0.0.1:9", ClientTls(CertificateFiles(files.cert, files.key, files.ca))
+        ),
+        timedelta(seconds=1),
     )
 
     def broken(_authorization: str) -> None:
@@ -575,7 +706,11 @@ def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None
         house.delete(token)
         house.newbuild("wrong")
         house.newbuild(token, b"{")
-    lines = [{k: line[k] for k in ("token", "repository", "verb", "status")} for line in logs if line["event"] == "gateway.request"]
+    lines = [
+        {k: line[k] for k in ("token", "repository", "verb", "status")}
+        for line in logs
+        if line["event"] == "gateway.request"
+    ]
     assert lines == [
         {"token": entry.id, "repository": "tyk", "verb": "newbuild", "status": 200},
         {"token": entry.id, "repository": None, "verb": "newbuild", "status": 403},
@@ -583,13 +718,20 @@ def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None
         {"token": None, "repository": None, "verb": "newbuild", "status": 401},
         {"token": entry.id, "repository": None, "verb": "newbuild", "status": 400},
     ]
-    assert all(line["ms"] == 0 and line["client"] == "127.0.0.1" for line in logs if line["event"] == "gateway.request")
+    assert all(
+        line["ms"] == 0 and line["client"] == "127.0.0.1"
+        for line in logs
+        if line["event"] == "gateway.request"
+    )
     assert token not in repr(logs)
 
 
 def test_the_access_log_has_every_request_whoever_has_answered_it(house: House) -> None:
     token = house.token("tyk")
-    with capture_logs() as logs, httpx2.Client(base_url=f"http://{house.address}", headers={"Authorization": token}) as http:
+    with (
+        capture_logs() as logs,
+        httpx2.Client(base_url=f"http://{house.address}", headers={"Authorization": token}) as http,
+    ):
         http.get("/evil/%0a?token=x")
         http.put("/gromit/newbuild", json=BUILD)
         http.post("/gromit/newbuild", content=b"x" * 70_000)
@@ -600,7 +742,9 @@ def test_the_access_log_has_every_request_whoever_has_answered_it(house: House) 
         stream.sendall(b"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
         stream.close()
         wait_for(lambda: bool(more))
-    lines = [(line["method"], line["path"], line["status"], line["token"]) for line in [*logs, *more]]
+    lines = [
+        (line["method"], line["path"], line["status"], line["token"]) for line in [*logs, *more]
+    ]
     assert lines == [
         ("GET", "/evil/%0a", 404, None),
         ("PUT", "/gromit/newbuild", 405, None),

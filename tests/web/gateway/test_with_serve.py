@@ -26,19 +26,37 @@ def front(running: Front, serve: Serve) -> Front:
 
 
 def test_builds_of_two_repositories_meet_in_one_environment(front: Front, serve: Serve) -> None:
-    one = front.build(front.token("tyk"), "TykTechnologies%2Ftyk", "refs/heads/integration/app-test", "sha-gw")
-    assert (one.status_code, one.json()) == (200, {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw"})
+    one = front.build(
+        front.token("tyk"), "TykTechnologies%2Ftyk", "refs/heads/integration/app-test", "sha-gw"
+    )
+    assert (one.status_code, one.json()) == (
+        200,
+        {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw"},
+    )
     two = front.build(f"Bearer {front.token('tyk-pump')}", "tyk-pump", "app-test", "sha-pump")
-    assert two.json() == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw", "tyk-pump": "sha-pump"}
+    assert two.json() == {
+        "name": "app-test",
+        "state": "new",
+        **DEFAULTS,
+        "tyk": "sha-gw",
+        "tyk-pump": "sha-pump",
+    }
     assert serve.get("/env/app-test") == two.json()
 
 
-def test_a_deletion_retires_the_part_of_the_tokens_repository_and_the_last_one_the_environment(front: Front, serve: Serve) -> None:
+def test_a_deletion_retires_the_part_of_the_tokens_repository_and_the_last_one_the_environment(
+    front: Front, serve: Serve
+) -> None:
     gateway, pump = front.token("tyk"), front.token("tyk-pump")
     front.build(gateway, "tyk", "app-test", "sha-gw")
     front.build(pump, "tyk-pump", "app-test", "sha-pump")
     assert [(a.status_code, a.text) for a in [front.delete(pump, "app-test")]] == [(202, "ok")]
-    assert serve.get("/env/app-test") == {"name": "app-test", "state": "new", **DEFAULTS, "tyk": "sha-gw"}
+    assert serve.get("/env/app-test") == {
+        "name": "app-test",
+        "state": "new",
+        **DEFAULTS,
+        "tyk": "sha-gw",
+    }
     assert front.delete(pump, "app-test").status_code == 403
     assert serve.state("app-test") == "new"
     assert front.delete(gateway, "app-test", repo="tyk-pump").status_code == 202
@@ -56,7 +74,9 @@ def test_a_token_for_all_may_say_whose_branch_has_gone(front: Front, serve: Serv
     assert serve.state("release-310") == "deleted"
 
 
-def test_a_token_for_all_that_names_none_deletes_the_whole_unless_it_is_protected(front: Front, serve: Serve) -> None:
+def test_a_token_for_all_that_names_none_deletes_the_whole_unless_it_is_protected(
+    front: Front, serve: Serve
+) -> None:
     every = front.token("*")
     front.build(every, "tyk", "app-test", "sha-gw")
     front.build(every, "tyk-pump", "app-test", "sha-pump")
@@ -67,36 +87,59 @@ def test_a_token_for_all_that_names_none_deletes_the_whole_unless_it_is_protecte
     assert serve.state("master") == "new"
 
 
-def test_a_ref_with_folders_means_the_environment_of_its_last_element(front: Front, serve: Serve) -> None:
+def test_a_ref_with_folders_means_the_environment_of_its_last_element(
+    front: Front, serve: Serve
+) -> None:
     token = front.token("tyk")
     front.build(token, "tyk", "feature/app-test", "sha")
     assert front.delete(token, "feature/app-test").status_code == 202
     assert serve.state("app-test") == "deleted"
 
 
-def test_the_branch_that_was_refused_for_its_name_can_be_deleted_without_harm(front: Front, serve: Serve) -> None:
+def test_the_branch_that_was_refused_for_its_name_can_be_deleted_without_harm(
+    front: Front, serve: Serve
+) -> None:
     token = front.token("tyk")
     front.build(token, "tyk", "refs/heads/feature/x", "sha")
     assert front.build(token, "tyk", "refs/heads/hotfix/x", "sha-2").status_code == 409
     for ref in ("refs/heads/hotfix/x", "refs%2Fheads%2Fhotfix%2Fx"):
         refused = front.delete(token, ref)
-        assert (refused.status_code, "has no reported version" in refused.json()["error"]) == (403, True)
+        assert (refused.status_code, "has no reported version" in refused.json()["error"]) == (
+            403,
+            True,
+        )
     assert serve.state("x") == "new"
     assert front.delete(token, "refs/heads/feature/x").status_code == 202
     assert serve.state("x") == "deleted"
 
 
 @pytest.mark.parametrize(
-    "build", [("tyk", "app-test", "a b"), ("tyk", "...", "sha"), ("tyk", "x\x00", "sha"), ("elsewhere", "app-test", "sha")]
+    "build",
+    [
+        ("tyk", "app-test", "a b"),
+        ("tyk", "...", "sha"),
+        ("tyk", "x\x00", "sha"),
+        ("elsewhere", "app-test", "sha"),
+    ],
 )
-def test_what_serve_refuses_comes_back_with_its_reason(front: Front, serve: Serve, build: tuple[str, str, str]) -> None:
+def test_what_serve_refuses_comes_back_with_its_reason(
+    front: Front, serve: Serve, build: tuple[str, str, str]
+) -> None:
     answer = front.build(front.token("*"), *build)
-    direct = serve.send("POST", "/newbuild", dict(zip(("repo", "ref", "sha"), build, strict=True)), Role.GATEWAY)
-    assert (answer.status_code, answer.json()) == (direct.status_code, direct.json()) == (400, direct.json())
+    direct = serve.send(
+        "POST", "/newbuild", dict(zip(("repo", "ref", "sha"), build, strict=True)), Role.GATEWAY
+    )
+    assert (
+        (answer.status_code, answer.json())
+        == (direct.status_code, direct.json())
+        == (400, direct.json())
+    )
     assert serve.rows == {}
 
 
-def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(front: Front, serve: Serve) -> None:
+def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(
+    front: Front, serve: Serve
+) -> None:
     token = front.token("tyk")
     front.build(token, "tyk", "master", "sha")
     assert front.delete(token, "master").status_code == 409
@@ -114,7 +157,9 @@ def test_what_a_token_may_not_do_changes_nothing(front: Front, serve: Serve) -> 
     assert serve.rows == before
 
 
-def test_the_certificate_decides_at_serve_whatever_the_token_says(serve: Serve, tmp_path: Path) -> None:
+def test_the_certificate_decides_at_serve_whatever_the_token_says(
+    serve: Serve, tmp_path: Path
+) -> None:
     with fronting(serve, tmp_path, role=Role.VIEWER) as front:
         assert front.build(front.token("*"), "tyk", "app-test", "sha").status_code == 403
     assert serve.rows == {}

@@ -50,7 +50,9 @@ def test_a_server_without_its_socket_says_so_instead_of_waiting_for_ever() -> No
         ended = asyncio.Event()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(0)
-        acceptor = Acceptor(listening, asyncio.Protocol, tls=None, limits=ClientLimits(), connections=())
+        acceptor = Acceptor(
+            listening, asyncio.Protocol, tls=None, limits=ClientLimits(), connections=()
+        )
         acceptor.open(ended.set)
         await asyncio.wait_for(ended.wait(), 20)
         with pytest.raises((OSError, ValueError)):
@@ -62,7 +64,14 @@ def test_a_server_without_its_socket_says_so_instead_of_waiting_for_ever() -> No
 
 def test_connections_that_came_while_there_were_no_files_left_are_served_afterwards() -> None:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", SHORTAGE], env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SHORTAGE],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("served ")
     assert int(done.stdout.split()[1]) > 0

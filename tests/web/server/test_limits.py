@@ -30,7 +30,9 @@ class TestRateLimit:
         assert limit.wait_ms("a", Millis(0)) == 60_000
 
     @given(st.integers(1, 500), st.lists(st.integers(0, 5_000), max_size=200))
-    def test_no_window_sees_more_than_the_burst_and_the_refill(self, rate: int, gaps: list[int]) -> None:
+    def test_no_window_sees_more_than_the_burst_and_the_refill(
+        self, rate: int, gaps: list[int]
+    ) -> None:
         limit, now, passed = RateLimit(rate), 0, 0
         for gap in gaps:
             now += gap
@@ -48,7 +50,9 @@ class TestRateLimit:
         assert limit.wait_ms("a", Millis(start + wait + 1)) == 0
 
 
-def _run(parts: list[Message], headers: list[tuple[bytes, bytes]], limit: int = 5) -> tuple[list[bytes], list[Message]]:
+def _run(
+    parts: list[Message], headers: list[tuple[bytes, bytes]], limit: int = 5
+) -> tuple[list[bytes], list[Message]]:
     bodies: list[bytes] = []
     sent: list[Message] = []
 
@@ -74,8 +78,12 @@ class TestBodyLimit:
     """The application sees whole bodies only."""
 
     @pytest.mark.parametrize("pieces", [[b""], [b"12345"], [b"1", b"", b"2345"]])
-    def test_it_gets_the_whole_body_at_once_and_then_hears_of_the_end(self, pieces: list[bytes]) -> None:
-        parts: list[Message] = [{"type": "http.request", "body": p, "more_body": True} for p in pieces]
+    def test_it_gets_the_whole_body_at_once_and_then_hears_of_the_end(
+        self, pieces: list[bytes]
+    ) -> None:
+        parts: list[Message] = [
+            {"type": "http.request", "body": p, "more_body": True} for p in pieces
+        ]
         parts[-1]["more_body"] = False
         assert _run(parts, []) == ([b"".join(pieces), b"http.disconnect"], [])
 
@@ -84,10 +92,15 @@ class TestBodyLimit:
         [
             ([], [(b"content-length", b"6")]),
             ([{"type": "http.request", "body": b"123456", "more_body": False}], []),
-            ([{"type": "http.request", "body": b"123", "more_body": True}] * 2, [(b"content-length", b"3")]),
+            (
+                [{"type": "http.request", "body": b"123", "more_body": True}] * 2,
+                [(b"content-length", b"3")],
+            ),
         ],
     )
-    def test_a_longer_one_never_reaches_it(self, parts: list[Message], headers: list[tuple[bytes, bytes]]) -> None:
+    def test_a_longer_one_never_reaches_it(
+        self, parts: list[Message], headers: list[tuple[bytes, bytes]]
+    ) -> None:
         bodies, sent = _run(parts, headers)
         assert bodies == []
         assert [m.get("status") for m in sent] == [413, None]

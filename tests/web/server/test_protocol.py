@@ -135,8 +135,24 @@ class TestSizes:
     def test_a_chunked_body_has_the_same_limit(self) -> None:
         head = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
         with _serving(ROOMY) as address:
-            inside = _exchange(address, head + b"8000\r\n" + b"x" * 0x8000 + b"\r\n8000\r\n" + b"x" * 0x8000 + b"\r\n0\r\n\r\n")
-            beyond = _exchange(address, head + b"8000\r\n" + b"x" * 0x8000 + b"\r\n8001\r\n" + b"x" * 0x8001 + b"\r\n0\r\n\r\n")
+            inside = _exchange(
+                address,
+                head
+                + b"8000\r\n"
+                + b"x" * 0x8000
+                + b"\r\n8000\r\n"
+                + b"x" * 0x8000
+                + b"\r\n0\r\n\r\n",
+            )
+            beyond = _exchange(
+                address,
+                head
+                + b"8000\r\n"
+                + b"x" * 0x8000
+                + b"\r\n8001\r\n"
+                + b"x" * 0x8001
+                + b"\r\n0\r\n\r\n",
+            )
         assert (_status(inside), _status(beyond)) == (200, 413)
 
     def test_somebody_who_goes_on_sending_is_cut(self) -> None:
@@ -157,7 +173,9 @@ class TestSizes:
         [
             b"GET / HTTP/1.1\r\nx: " + b"y" * 33_000,
             b"GET /" + b"y" * 33_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
-            b"GET / HTTP/1.1\r\n" + b"".join(b"x%d: %s\r\n" % (i, b"y" * 100) for i in range(400)) + b"\r\n",
+            b"GET / HTTP/1.1\r\n"
+            + b"".join(b"x%d: %s\r\n" % (i, b"y" * 100) for i in range(400))
+            + b"\r\n",
         ],
         ids=["endless line", "long path", "many headers"],
     )
@@ -170,7 +188,9 @@ class TestSizes:
     def test_the_length_of_a_body_does_not_count_as_headers(self) -> None:
         with _serving(ROOMY) as address, connection(address) as stream:
             for _ in range(4):
-                stream.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n" + b"x" * 30000)
+                stream.sendall(
+                    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n\r\n" + b"x" * 30000
+                )
                 assert _status(read_answer(stream)) == 200
 
 
@@ -208,7 +228,9 @@ SMUGGLING = {
 
 
 @pytest.mark.parametrize("case", SMUGGLING)
-def test_what_two_readers_might_read_differently_is_refused_and_the_connection_closed(case: str) -> None:
+def test_what_two_readers_might_read_differently_is_refused_and_the_connection_closed(
+    case: str,
+) -> None:
     with _serving(ROOMY) as address, connection(address) as stream:
         stream.sendall(SMUGGLING[case])
         stream.sendall(b"GET /second HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -232,7 +254,13 @@ def test_requests_sent_ahead_are_answered_in_order() -> None:
     with _serving(ROOMY) as address, connection(address) as stream:
         stream.sendall(ahead + b"GET /4 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         answers = read_all(stream).split(b"HTTP/1.1 ")[1:]
-    assert [json.loads(answer.split(b"\r\n\r\n")[1])["path"] for answer in answers] == ["/0", "/1", "/2", "/3", "/4"]
+    assert [json.loads(answer.split(b"\r\n\r\n")[1])["path"] for answer in answers] == [
+        "/0",
+        "/1",
+        "/2",
+        "/3",
+        "/4",
+    ]
 
 
 def test_a_client_that_waits_to_be_asked_for_its_body_is_asked() -> None:

@@ -36,13 +36,17 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 class House:
     """A server with mutual TLS, a clock that the test moves, and a deny list."""
 
-    def __init__(self, folder: Path, *, limits: ClientLimits | None = None, refresh_s: float = 60) -> None:
+    def __init__(
+        self, folder: Path, *, limits: ClientLimits | None = None, refresh_s: float = 60
+    ) -> None:
         self.ca = TestCa(folder)
         self.late_ms = 0
         self.denylist = folder / "denylist"
         self.denylist.touch()
         files = self.ca.leaf("serve", "server")
-        tls = ServerTls(CertificateFiles(files.cert, files.key, files.ca), denylist=DenyListFile(self.denylist))
+        tls = ServerTls(
+            CertificateFiles(files.cert, files.key, files.ca), denylist=DenyListFile(self.denylist)
+        )
         listener = Listener(mirror, "127.0.0.1:0", tls, limits or ClientLimits())
         self.server = Server(listener, refresh_s=refresh_s, now_ms=self.now_ms)
 
@@ -63,7 +67,9 @@ def _status(stream: socket.socket) -> int:
 class TestPeers:
     """The certificate is looked at again for each request."""
 
-    def test_one_that_is_revoked_while_connected_is_refused_with_its_next_request(self, tmp_path: Path) -> None:
+    def test_one_that_is_revoked_while_connected_is_refused_with_its_next_request(
+        self, tmp_path: Path
+    ) -> None:
         house = House(tmp_path)
         alice, bob = house.ca.leaf("alice", Role.OPERATOR), house.ca.leaf("bob", Role.OPERATOR)
         with house.server.running(), house.client(alice) as hers, house.client(bob) as his:
@@ -74,7 +80,9 @@ class TestPeers:
             with house.client(alice) as again:
                 again.sendall(GET)
                 answer = read_answer(again)
-        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": f"certificate {alice.serial} was revoked"}
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+            "error": f"certificate {alice.serial} was revoked"
+        }
 
     def test_nobody_is_let_in_while_the_deny_list_cannot_be_read(self, tmp_path: Path) -> None:
         house = House(tmp_path)
@@ -87,9 +95,14 @@ class TestPeers:
             (tmp_path / "away").rename(house.denylist)
             assert _status(stream) == 200
 
-    def test_one_that_expires_while_connected_is_refused_with_its_next_request(self, tmp_path: Path) -> None:
+    def test_one_that_expires_while_connected_is_refused_with_its_next_request(
+        self, tmp_path: Path
+    ) -> None:
         house = House(tmp_path)
-        with house.server.running(), house.client(house.ca.leaf("alice", Role.OPERATOR, days=1)) as stream:
+        with (
+            house.server.running(),
+            house.client(house.ca.leaf("alice", Role.OPERATOR, days=1)) as stream,
+        ):
             assert _status(stream) == 200
             house.late_ms = 24 * 3600 * 1000
             assert _status(stream) == 403
@@ -154,13 +167,19 @@ class TestListeners:
         fault: list[str | None] = [None]
         health = health_app(registry, lambda: fault[0])
         server = Server(Listener(mirror, "127.0.0.1:0", tls), Listener(health, "127.0.0.1:0"))
-        with server.running(), httpx2.Client(base_url=f"http://{server.address(1)}", trust_env=False) as plain:
+        with (
+            server.running(),
+            httpx2.Client(base_url=f"http://{server.address(1)}", trust_env=False) as plain,
+        ):
             with connection(server.address(0), tls_context(alice, alice.ca)) as stream:
                 assert _status(stream) == 200
             assert (plain.get("/healthcheck").text, plain.get("/readyz").text) == ("OK", "OK")
             fault[0] = "the table does not answer"
             not_ready = plain.get("/readyz")
-            assert (not_ready.status_code, not_ready.json()) == (503, {"error": "the table does not answer"})
+            assert (not_ready.status_code, not_ready.json()) == (
+                503,
+                {"error": "the table does not answer"},
+            )
             metrics = plain.get("/metrics").text
             assert plain.get("/newbuild").status_code == 404
         assert "ours_total 1.0" in metrics
@@ -175,7 +194,9 @@ class TestListeners:
             if told[0] >= 3:
                 third.set()
 
-        server = Server(Listener(health_app(CollectorRegistry(), lambda: None, tell, 0.01), "127.0.0.1:0"))
+        server = Server(
+            Listener(health_app(CollectorRegistry(), lambda: None, tell, 0.01), "127.0.0.1:0")
+        )
         with server.running():
             assert third.wait(30)
         assert told[0] >= 3
@@ -241,7 +262,9 @@ print("clean", flush=True)
 @contextmanager
 def _process(grace_s: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-c", SCRIPT, str(grace_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(os.environ)) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=dict(os.environ)
+    ) as process:
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()
@@ -252,8 +275,12 @@ def _process(grace_s: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
 class TestStopping:
     """Signals, to a process of its own."""
 
-    @pytest.mark.parametrize(("number", "code", "rest"), [(signal.SIGTERM, 0, "clean\n"), (signal.SIGINT, 130, "")])
-    def test_a_signal_ends_streams_and_then_the_server(self, number: signal.Signals, code: int, rest: str) -> None:
+    @pytest.mark.parametrize(
+        ("number", "code", "rest"), [(signal.SIGTERM, 0, "clean\n"), (signal.SIGINT, 130, "")]
+    )
+    def test_a_signal_ends_streams_and_then_the_server(
+        self, number: signal.Signals, code: int, rest: str
+    ) -> None:
         with _process(60) as (process, address), connection(address) as stream:
             stream.sendall(GET)
             read_until(stream, b"hello")

@@ -24,7 +24,14 @@ from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, TrustError
 from gromit.web.server.accept import HANDSHAKES_FAILED
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import EXPIRES, CertificateFiles, ClientTls, ServerTls, read_peer, read_pem
+from gromit.web.server.tls import (
+    EXPIRES,
+    CertificateFiles,
+    ClientTls,
+    ServerTls,
+    read_peer,
+    read_pem,
+)
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
 from tests.web.applications import mirror
@@ -41,7 +48,9 @@ def ca(tmp_path: Path) -> TestCa:
 def _server_tls(ca: TestCa, *, tls_min: str = "1.3", default_role: Role | None = None) -> ServerTls:
     files = ca.leaf("serve", "server")
     identity = CertificateFiles(files.cert, files.key, files.ca)
-    return ServerTls(identity, tls_min="1.2" if tls_min == "1.2" else "1.3", default_role=default_role)
+    return ServerTls(
+        identity, tls_min="1.2" if tls_min == "1.2" else "1.3", default_role=default_role
+    )
 
 
 @contextmanager
@@ -125,7 +134,13 @@ def _by_an_intermediate(ca: TestCa) -> Files:
     )
     leaf_key = new_key()
     request = certificates.LeafRequest(name="deep", kind=Role.OPERATOR, days=1)
-    leaf = certificates.issue(certificates.CertificateAuthority(signed, key), request, leaf_key.public_key(), serial=7, now=now())
+    leaf = certificates.issue(
+        certificates.CertificateAuthority(signed, key),
+        request,
+        leaf_key.public_key(),
+        serial=7,
+        now=now(),
+    )
     files = ca.write("deep", leaf, leaf_key)
     with Path(files.cert).open("ab") as chain:
         chain.write(signed.public_bytes(Encoding.PEM))
@@ -134,10 +149,22 @@ def _by_an_intermediate(ca: TestCa) -> Files:
 
 STRANGERS: dict[str, tuple[Callable[[TestCa], Files | None], str]] = {
     "no certificate": (lambda _: None, "no_certificate"),
-    "another CA's": (lambda ca: TestCa(ca.folder / "other", "other").leaf("x", Role.OPERATOR), "certificate"),
-    "of a CA of the same name": (lambda ca: TestCa(ca.folder / "twin").leaf("x", Role.OPERATOR), "certificate"),
-    "expired": (lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)), "certificate"),
-    "not yet valid": (lambda ca: ca.leaf("x", Role.OPERATOR, at=now() + timedelta(days=1)), "certificate"),
+    "another CA's": (
+        lambda ca: TestCa(ca.folder / "other", "other").leaf("x", Role.OPERATOR),
+        "certificate",
+    ),
+    "of a CA of the same name": (
+        lambda ca: TestCa(ca.folder / "twin").leaf("x", Role.OPERATOR),
+        "certificate",
+    ),
+    "expired": (
+        lambda ca: ca.leaf("x", Role.OPERATOR, at=now() - timedelta(days=3)),
+        "certificate",
+    ),
+    "not yet valid": (
+        lambda ca: ca.leaf("x", Role.OPERATOR, at=now() + timedelta(days=1)),
+        "certificate",
+    ),
     "a server's": (lambda ca: ca.leaf("x", "server"), "certificate"),
     "self-signed": (lambda ca: ca.self_signed("x"), "certificate"),
     "of a weak key": (_weak, "certificate"),
@@ -150,7 +177,9 @@ class TestHandshake:
     """The matrix of who gets through."""
 
     @pytest.mark.parametrize("kind", list(Role))
-    def test_a_certificate_of_our_ca_is_let_in_and_named_to_the_application(self, ca: TestCa, kind: Kind) -> None:
+    def test_a_certificate_of_our_ca_is_let_in_and_named_to_the_application(
+        self, ca: TestCa, kind: Kind
+    ) -> None:
         files = ca.leaf("alice", kind)
         with _serving(_server_tls(ca)) as address:
             peer = _peer(address, tls_context(files, files.ca))
@@ -179,7 +208,9 @@ class TestHandshake:
             ("expired", "CERTIFICATE_EXPIRED"),
         ],
     )
-    def test_a_client_that_is_refused_is_told_why(self, ca: TestCa, stranger: str, alert: str) -> None:
+    def test_a_client_that_is_refused_is_told_why(
+        self, ca: TestCa, stranger: str, alert: str
+    ) -> None:
         files = STRANGERS[stranger][0](ca)
         with _serving(_server_tls(ca)) as address:
             for _ in range(20):
@@ -192,13 +223,24 @@ class TestHandshake:
     def test_without_a_role_the_peer_has_none(self, ca: TestCa, uris: tuple[str, ...]) -> None:
         files = ca.bare("old", uris)
         with _serving(_server_tls(ca)) as address:
-            assert _peer(address, tls_context(files, files.ca)) == {"name": "old", "role": None, "serial": files.serial}
+            assert _peer(address, tls_context(files, files.ca)) == {
+                "name": "old",
+                "role": None,
+                "serial": files.serial,
+            }
 
     def test_a_default_role_is_for_certificates_without_any(self, ca: TestCa) -> None:
-        old, odd, own = ca.bare("old"), ca.bare("odd", ("gromit://role/admin",)), ca.leaf("own", Role.VIEWER)
+        old, odd, own = (
+            ca.bare("old"),
+            ca.bare("odd", ("gromit://role/admin",)),
+            ca.leaf("own", Role.VIEWER),
+        )
         both = ca.bare("both", ("gromit://role/viewer", "gromit://role/operator"))
         with _serving(_server_tls(ca, default_role=Role.WORKER)) as address:
-            roles = [_peer(address, tls_context(files, files.ca))["role"] for files in (old, odd, both, own)]
+            roles = [
+                _peer(address, tls_context(files, files.ca))["role"]
+                for files in (old, odd, both, own)
+            ]
         assert roles == [Role.WORKER, None, None, Role.VIEWER]
 
     def test_tls_1_3_is_the_least_unless_set_otherwise(self, ca: TestCa) -> None:
@@ -206,10 +248,16 @@ class TestHandshake:
         old = tls_context(files, files.ca, ssl.TLSVersion.TLSv1_2)
         with _serving(_server_tls(ca)) as address:
             assert _refused(address, old)
-            assert _peer(address, tls_context(files, files.ca, ssl.TLSVersion.TLSv1_3))["name"] == "alice"
+            assert (
+                _peer(address, tls_context(files, files.ca, ssl.TLSVersion.TLSv1_3))["name"]
+                == "alice"
+            )
         with _serving(_server_tls(ca, tls_min="1.2")) as address:
             assert _peer(address, old)["name"] == "alice"
-            assert _peer(address, tls_context(files, files.ca, ssl.TLSVersion.TLSv1_3))["name"] == "alice"
+            assert (
+                _peer(address, tls_context(files, files.ca, ssl.TLSVersion.TLSv1_3))["name"]
+                == "alice"
+            )
 
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
     def test_nothing_below_1_2_is_ever_accepted(self, ca: TestCa, version: ssl.TLSVersion) -> None:
@@ -242,7 +290,10 @@ class TestHandshake:
             host, _, port = address.rpartition(":")
             for identity, name in ((good, "serve.elsewhere"), (wrong, "localhost")):
                 context = ClientTls(identity).context
-                with socket.create_connection((host, int(port))) as plain, pytest.raises(ssl.SSLCertVerificationError):
+                with (
+                    socket.create_connection((host, int(port))) as plain,
+                    pytest.raises(ssl.SSLCertVerificationError),
+                ):
                     context.wrap_socket(plain, server_hostname=name)
             with httpx2.Client(verify=ClientTls(good).context, trust_env=False) as client:
                 assert client.get(f"https://localhost:{port}/").status_code == 200
@@ -259,7 +310,9 @@ class TestHandshake:
 class TestReload:
     """New files count without a restart."""
 
-    def test_a_server_changes_its_certificate_under_load_without_one_failed_request(self, ca: TestCa) -> None:
+    def test_a_server_changes_its_certificate_under_load_without_one_failed_request(
+        self, ca: TestCa
+    ) -> None:
         tls = _server_tls(ca)
         client = ca.leaf("alice", Role.VIEWER)
         context = tls_context(client, client.ca)
@@ -283,11 +336,15 @@ class TestReload:
             return count
 
         with _serving(tls, refresh_s=0.01) as address, ThreadPoolExecutor(4) as pool:
-            asking = [pool.submit(keep_asking, reconnect=reconnect) for reconnect in (True, True, False)]
+            asking = [
+                pool.submit(keep_asking, reconnect=reconnect) for reconnect in (True, True, False)
+            ]
             serials = set()
             try:
                 for _ in range(25):
-                    serial = ca.leaf("serve", "server").serial  # key and certificate change one after the other, not at once
+                    serial = ca.leaf(
+                        "serve", "server"
+                    ).serial  # key and certificate change one after the other, not at once
                     wait_for(lambda serial=serial: serial in seen or any(a.done() for a in asking))  # type: ignore[misc]
                     serials.add(serial)
             finally:
@@ -306,7 +363,10 @@ class TestReload:
             server_ca.write_text(ca.path.read_text())
             ca.path.write_text(both)
             assert tls.refresh()
-            assert [_peer(address, tls_context(f, str(server_ca)))["name"] for f in (old, new)] == ["old", "new"]
+            assert [_peer(address, tls_context(f, str(server_ca)))["name"] for f in (old, new)] == [
+                "old",
+                "new",
+            ]
             ca.path.write_text(other.path.read_text())
             assert tls.refresh()
             assert _refused(address, tls_context(old, str(server_ca)))
@@ -318,7 +378,12 @@ class TestReload:
         good, client = key.read_bytes(), ca.leaf("alice", Role.VIEWER)
         context = tls_context(client, client.ca)
         with _serving(tls) as address:
-            for bad in (key_pem(new_key()), b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", b"", None):
+            for bad in (
+                key_pem(new_key()),
+                b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                b"",
+                None,
+            ):
                 if bad is None:
                     key.unlink()
                 else:
@@ -339,7 +404,11 @@ class TestReload:
             second = ca.leaf("alice", Role.OPERATOR)
             assert _peer(address, tls.context)["serial"] == first.serial
             assert tls.refresh()
-            assert _peer(address, tls.context) == {"name": "alice", "role": "operator", "serial": second.serial}
+            assert _peer(address, tls.context) == {
+                "name": "alice",
+                "role": "operator",
+                "serial": second.serial,
+            }
             Path(second.key).write_bytes(key_pem(new_key()))
             assert not tls.refresh()
             assert _peer(address, tls.context)["serial"] == second.serial
@@ -358,13 +427,17 @@ class TestPem:
 
     def test_text_is_taken_as_it_is_and_a_path_is_read(self, ca: TestCa) -> None:
         files = ca.leaf("serve", "server")
-        texts = CertificateFiles(Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text())
+        texts = CertificateFiles(
+            Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text()
+        )
         assert texts.read() == CertificateFiles(files.cert, files.key, files.ca).read()
         client = ca.leaf("alice", Role.VIEWER)
         with _serving(ServerTls(texts)) as address:
             assert _peer(address, tls_context(client, client.ca))["name"] == "alice"
 
-    def test_what_is_neither_is_refused_without_being_quoted_at_length(self, tmp_path: Path) -> None:
+    def test_what_is_neither_is_refused_without_being_quoted_at_length(
+        self, tmp_path: Path
+    ) -> None:
         with pytest.raises(ConfigError, match=r"cannot read the private key .*missing"):
             read_pem(str(tmp_path / "missing"), "private key")
         (tmp_path / "empty").touch()
@@ -390,11 +463,16 @@ class TestPem:
         request = certificates.LeafRequest(name="x", kind="server", days=1)
         leaf = certificates.issue(ca.authority, request, key.public_key(), serial=3, now=now())
         files = ca.write("x", leaf, key)
-        Path(files.key).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")))
+        Path(files.key).write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame"))
+        )
         with pytest.raises(ConfigError, match="encrypted"):
             ServerTls(CertificateFiles(files.cert, files.key, files.ca))
 
-    @pytest.mark.parametrize("text", ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN RUBBISH"])
+    @pytest.mark.parametrize(
+        "text",
+        ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN RUBBISH"],
+    )
     def test_a_ca_that_is_no_certificate_is_refused(self, ca: TestCa, text: str) -> None:
         files = ca.leaf("serve", "server")
         with pytest.raises(ConfigError, match="CA certificate"):
@@ -416,7 +494,10 @@ def test_the_peer_is_called_by_its_first_dns_name_if_it_has_no_common_name(ca: T
         .serial_number(0xAB)
         .not_valid_before(now())
         .not_valid_after(now() + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")]), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("a.example"), x509.DNSName("b.example")]),
+            critical=True,
+        )
         .sign(ca.authority.key, hashes.SHA256())
     )
     peer = read_peer(certificate.public_bytes(Encoding.DER))

@@ -46,7 +46,8 @@ def new_session(region: str | None = None) -> boto3.Session:
         return boto3.Session(region_name=region)
     except aws.BotoCoreError as error:  # a profile that is not there, or files that cannot be read
         raise ConfigError(
-            f"the settings of AWS's SDK cannot be used: {error}", hint="check AWS_PROFILE and the SDK's files"
+            f"the settings of AWS's SDK cannot be used: {error}",
+            hint="check AWS_PROFILE and the SDK's files",
         ) from error
 
 
@@ -76,15 +77,23 @@ def aws_errors(doing: str) -> Iterator[None]:
         if code in _TEMPORARY or status >= 500:
             raise Temporary(message, hint="AWS asks to try again later") from error
         if code in _DENIED:
-            raise Denied(message, hint="check the rights of the role or user that gromit runs as") from error
+            raise Denied(
+                message, hint="check the rights of the role or user that gromit runs as"
+            ) from error
         raise BackendError(message) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.NoRegionError) as error:
-        raise Denied(f"could not {doing}: {error}", hint="set the AWS SDK's own variables, or a role and AWS_REGION") from error
+        raise Denied(
+            f"could not {doing}: {error}",
+            hint="set the AWS SDK's own variables, or a role and AWS_REGION",
+        ) from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
-        raise Temporary(f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached") from error
+        raise Temporary(
+            f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached"
+        ) from error
     except ResponseParserError as error:  # its text quotes the whole page
         raise BackendError(
-            f"could not {doing}: what has answered is not AWS", hint="check AWS_ENDPOINT_URL, and proxies"
+            f"could not {doing}: what has answered is not AWS",
+            hint="check AWS_ENDPOINT_URL, and proxies",
         ) from error
     except aws.BotoCoreError as error:
         raise BackendError(f"could not {doing}: {error}") from error

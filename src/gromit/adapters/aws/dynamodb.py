@@ -56,14 +56,18 @@ class DynamoStore:
     def read(self, name: str) -> Row | None:
         """The row of an environment, strongly consistent. One call."""
         with aws_errors(f"read {name} in table {self._table}"):
-            answer = self._client.get_item(TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True)
+            answer = self._client.get_item(
+                TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True
+            )
         return _row(answer.get("Item"))
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
         """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
-        values: dict[str, Any] = {"ExpressionAttributeValues": expression.values} if expression.values else {}  # never empty
+        values: dict[str, Any] = (
+            {"ExpressionAttributeValues": expression.values} if expression.values else {}
+        )  # never empty
         with aws_errors(f"write {name} in table {self._table}"):
             try:
                 answer = self._client.update_item(
@@ -115,11 +119,15 @@ class DynamoStore:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
         with aws_errors(f"list the rows of table {self._table}"):
-            answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **more)
+            answer = self._client.scan(
+                TableName=self._table, Limit=limit, ConsistentRead=True, **more
+            )
         last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
         return RowPage(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
 
-    def _query(self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter") -> Sequence[Row]:
+    def _query(
+        self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter"
+    ) -> Sequence[Row]:
         if chosen.expression:
             more: dict[str, Any] = {"FilterExpression": chosen.expression}
         else:  # without a filter, what is read is what is given: so no more is read than wanted
@@ -131,7 +139,11 @@ class DynamoStore:
                 IndexName=INDEX,
                 KeyConditionExpression=f"#work = :work AND {due}",
                 ExpressionAttributeNames={"#work": "work", "#due": "due", **chosen.names},
-                ExpressionAttributeValues={":work": {"S": kind}, ":now": {"N": str(now_ms)}, **chosen.values},
+                ExpressionAttributeValues={
+                    ":work": {"S": kind},
+                    ":now": {"N": str(now_ms)},
+                    **chosen.values,
+                },
                 **more,
             )
             for page in pages:
@@ -185,8 +197,13 @@ class _Expression:
         n, v = self.name, self.value
         sets = [f"{n(a)} = {v(x)}" for a, x in write.sets.items()]
         sets += [f"{n(a)} = {n(b)}" for a, b in write.copies.items()]
-        sets += [f"{n(a)} = if_not_exists({n(a)}, {v(0)}) + {v(x)}" for a, x in write.increments.items()]
-        sets += [f"{n(a)} = list_append(if_not_exists({n(a)}, {v([])}), {v(list(x))})" for a, x in write.appends.items()]
+        sets += [
+            f"{n(a)} = if_not_exists({n(a)}, {v(0)}) + {v(x)}" for a, x in write.increments.items()
+        ]
+        sets += [
+            f"{n(a)} = list_append(if_not_exists({n(a)}, {v([])}), {v(list(x))})"
+            for a, x in write.appends.items()
+        ]
         clauses = ["SET " + ", ".join(sets)] if sets else []
         if write.removes:
             clauses.append("REMOVE " + ", ".join(n(a) for a in sorted(write.removes)))

@@ -36,7 +36,9 @@ _ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
 class TableSetup:
     """What a table lacks, and how it gets it."""
 
-    def __init__(self, client: "DynamoDBClient", name: str, pause: Callable[[float], object]) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", name: str, pause: Callable[[float], object]
+    ) -> None:
         self._client = client
         self._name = name
         self._pause = pause
@@ -52,13 +54,25 @@ class TableSetup:
             except self._client.exceptions.ResourceNotFoundException:
                 return ["table"]
             if table["KeySchema"] != [{"AttributeName": KEY, "KeyType": "HASH"}]:
-                raise Conflict(f"table {self._name} has another key than `{KEY}`", hint="check GROMIT_TABLENAME")
+                raise Conflict(
+                    f"table {self._name} has another key than `{KEY}`",
+                    hint="check GROMIT_TABLENAME",
+                )
             index = _index_of(table)
             if index is not None and index.get("KeySchema") != work_index()["KeySchema"]:
-                raise Conflict(f"table {self._name} has another index named {INDEX}", hint="remove that index, and run this again")
-            expiry = self._client.describe_time_to_live(TableName=self._name)["TimeToLiveDescription"]
-            backups = self._client.describe_continuous_backups(TableName=self._name)["ContinuousBackupsDescription"]
-        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+                raise Conflict(
+                    f"table {self._name} has another index named {INDEX}",
+                    hint="remove that index, and run this again",
+                )
+            expiry = self._client.describe_time_to_live(TableName=self._name)[
+                "TimeToLiveDescription"
+            ]
+            backups = self._client.describe_continuous_backups(TableName=self._name)[
+                "ContinuousBackupsDescription"
+            ]
+        recovery = backups.get("PointInTimeRecoveryDescription", {}).get(
+            "PointInTimeRecoveryStatus"
+        )
         return [
             *([] if index is not None and _is_usable(index, table) else ["index"]),
             *([] if expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} else ["expiry"]),
@@ -78,7 +92,10 @@ class TableSetup:
         if missing:
             self._wait()  # another serve may be making it at this moment
         if "index" in missing:
-            raise ConfigError(f"table {self._name} lacks the index {INDEX}", hint="`gromit migrate --apply` adds it")
+            raise ConfigError(
+                f"table {self._name} lacks the index {INDEX}",
+                hint="`gromit migrate --apply` adds it",
+            )
         for part in missing:
             self.give(part)
         return made
@@ -91,14 +108,19 @@ class TableSetup:
                     self._add_index()
                 case "expiry":
                     self._client.update_time_to_live(
-                        TableName=self._name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY}
+                        TableName=self._name,
+                        TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY},
                     )
                 case "recovery":
                     self._client.update_continuous_backups(
-                        TableName=self._name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+                        TableName=self._name,
+                        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
                     )
                 case _:
-                    raise NotFound(f"there is no table {self._name}", hint="`gromit serve` makes it; or check GROMIT_TABLENAME")
+                    raise NotFound(
+                        f"there is no table {self._name}",
+                        hint="`gromit serve` makes it; or check GROMIT_TABLENAME",
+                    )
 
     def _create(self) -> None:
         made_by_another = suppress(self._client.exceptions.ResourceInUseException)
@@ -126,7 +148,10 @@ class TableSetup:
         waited = 0.0
         while not self._has_index():
             if waited >= TIMEOUT_S:
-                raise Temporary(f"the index of table {self._name} is still being made", hint="run `gromit migrate` again later")
+                raise Temporary(
+                    f"the index of table {self._name} is still being made",
+                    hint="run `gromit migrate` again later",
+                )
             self._pause(POLL_S)
             waited += POLL_S
 
@@ -137,10 +162,14 @@ class TableSetup:
 
 
 def _index_of(table: "TableDescriptionTypeDef") -> "GlobalSecondaryIndexDescriptionTypeDef | None":
-    return next((i for i in table.get("GlobalSecondaryIndexes", []) if i.get("IndexName") == INDEX), None)
+    return next(
+        (i for i in table.get("GlobalSecondaryIndexes", []) if i.get("IndexName") == INDEX), None
+    )
 
 
-def _is_usable(index: "GlobalSecondaryIndexDescriptionTypeDef", table: "TableDescriptionTypeDef") -> bool:
+def _is_usable(
+    index: "GlobalSecondaryIndexDescriptionTypeDef", table: "TableDescriptionTypeDef"
+) -> bool:
     """Whether an index is, or will be as soon as its table is: those that are made together are there together."""
     return index.get("IndexStatus", "ACTIVE") == "ACTIVE" or table.get("TableStatus") == "CREATING"
 
@@ -150,19 +179,30 @@ def _provisioned(table: "TableDescriptionTypeDef") -> "ProvisionedThroughputType
     if table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST":
         return None
     own = table.get("ProvisionedThroughput", {})
-    return {"ReadCapacityUnits": own.get("ReadCapacityUnits", 1), "WriteCapacityUnits": own.get("WriteCapacityUnits", 1)}
+    return {
+        "ReadCapacityUnits": own.get("ReadCapacityUnits", 1),
+        "WriteCapacityUnits": own.get("WriteCapacityUnits", 1),
+    }
 
 
 def work_index() -> "GlobalSecondaryIndexTypeDef":
     """The definition of the sparse index."""
     return {
         "IndexName": INDEX,
-        "KeySchema": [{"AttributeName": "work", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lease_until", "claim_id", "since"]},
+        "KeySchema": [
+            {"AttributeName": "work", "KeyType": "HASH"},
+            {"AttributeName": "due", "KeyType": "RANGE"},
+        ],
+        "Projection": {
+            "ProjectionType": "INCLUDE",
+            "NonKeyAttributes": ["lease_until", "claim_id", "since"],
+        },
     }
 
 
-def _created(throughput: "ProvisionedThroughputTypeDef | None") -> "CreateGlobalSecondaryIndexActionTypeDef":
+def _created(
+    throughput: "ProvisionedThroughputTypeDef | None",
+) -> "CreateGlobalSecondaryIndexActionTypeDef":
     index = work_index()
     action: CreateGlobalSecondaryIndexActionTypeDef = {
         "IndexName": index["IndexName"],

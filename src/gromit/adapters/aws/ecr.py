@@ -43,7 +43,10 @@ class EcrImages:
         answer = self._get(repository, tags)
         if answer is None:
             return {}
-        digests = [(i["imageId"].get("imageTag", ""), i["imageId"].get("imageDigest", "")) for i in answer.get("images", [])]
+        digests = [
+            (i["imageId"].get("imageTag", ""), i["imageId"].get("imageDigest", ""))
+            for i in answer.get("images", [])
+        ]
         absent = {_absent(repository, f) for f in answer.get("failures", [])}
         if len(tags) == 1:
             return {(repository, tags[0]): digests[0][1]} if digests else {}
@@ -60,7 +63,11 @@ class EcrImages:
         registry = {"registryId": self._registry_id} if self._registry_id else {}
         with aws_errors(f"look up images of {repository}"):
             try:
-                return self._client.batch_get_image(repositoryName=repository, imageIds=ids, **registry)  # type: ignore[arg-type]
+                return self._client.batch_get_image(
+                    repositoryName=repository,
+                    imageIds=ids,  # type: ignore[arg-type]
+                    **registry,
+                )
             except self._client.exceptions.RepositoryNotFoundException:
                 return None
 
@@ -71,12 +78,18 @@ def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
     for repository, tag in sorted(set(images)):
         if _NAME.fullmatch(repository) and is_tag(tag):
             wanted.setdefault(repository, []).append(tag)
-    return [(name, tags[at : at + PER_CALL]) for name, tags in wanted.items() for at in range(0, len(tags), PER_CALL)]
+    return [
+        (name, tags[at : at + PER_CALL])
+        for name, tags in wanted.items()
+        for at in range(0, len(tags), PER_CALL)
+    ]
 
 
 def _absent(repository: str, failure: "ImageFailureTypeDef") -> str:
     """The tag that a failure says does not exist. Raises `BackendError` for a failure that says something else."""
     tag = failure.get("imageId", {}).get("imageTag", "")
     if (code := failure.get("failureCode", "")) not in _ABSENT:
-        raise BackendError(f"could not look up image {repository}:{tag}: {code}: {failure.get('failureReason', '')}")
+        raise BackendError(
+            f"could not look up image {repository}:{tag}: {code}: {failure.get('failureReason', '')}"
+        )
     return tag

@@ -25,7 +25,9 @@ class EcsClusters:
         asked, found = sorted(names), []
         with aws_errors("describe the clusters of environments"):
             for at in range(0, len(asked), CLUSTERS_PER_CALL):
-                found += self._client.describe_clusters(clusters=asked[at : at + CLUSTERS_PER_CALL])["clusters"]
+                found += self._client.describe_clusters(
+                    clusters=asked[at : at + CLUSTERS_PER_CALL]
+                )["clusters"]
         return [
             ClusterState(
                 name=c["clusterName"],
@@ -42,7 +44,16 @@ class EcsClusters:
         found = []
         with aws_errors(f"look at the events of cluster {cluster}"):
             for at in range(0, len(services), SERVICES_PER_CALL):
-                answer = self._client.describe_services(cluster=cluster, services=services[at : at + SERVICES_PER_CALL])
-                found += [(e["createdAt"], s["serviceName"], e["message"]) for s in answer["services"] for e in s.get("events", [])]
+                answer = self._client.describe_services(
+                    cluster=cluster, services=services[at : at + SERVICES_PER_CALL]
+                )
+                found += [
+                    (e["createdAt"], s["serviceName"], e["message"])
+                    for s in answer["services"]
+                    for e in s.get("events", [])
+                ]
         newest = sorted(found, reverse=True)[:limit]
-        return [ClusterEvent(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), service, text) for at, service, text in newest]
+        return [
+            ClusterEvent(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), service, text)
+            for at, service, text in newest
+        ]

@@ -32,24 +32,35 @@ class EcsServices:
         with aws_errors(f"look at the services of {environment}"):
             try:
                 services = [s for s in self._services(environment) if s.get("status") != "INACTIVE"]
-                return [self._state(environment, s) for s in sorted(services, key=lambda s: s["serviceName"])]
+                return [
+                    self._state(environment, s)
+                    for s in sorted(services, key=lambda s: s["serviceName"])
+                ]
             except self._client.exceptions.ClusterNotFoundException:
                 return []
 
     def restart(self, environment: str, component: str) -> None:
         """Begin a new deployment of the same task definition: ECS never takes up one again that its circuit breaker gave up."""
         with aws_errors(f"restart {component} of {environment}"):
-            self._client.update_service(cluster=environment, service=component, forceNewDeployment=True)
+            self._client.update_service(
+                cluster=environment, service=component, forceNewDeployment=True
+            )
 
     def _services(self, cluster: str) -> "Iterator[ServiceTypeDef]":
-        pages = self._client.get_paginator("list_services").paginate(cluster=cluster, PaginationConfig={"PageSize": 100})
+        pages = self._client.get_paginator("list_services").paginate(
+            cluster=cluster, PaginationConfig={"PageSize": 100}
+        )
         found = [arn for page in pages for arn in page["serviceArns"]]
         own = sorted({arn for arn in found if _is_of(cluster, arn)})
         for at in range(0, len(own), SERVICES_PER_CALL):
-            yield from self._client.describe_services(cluster=cluster, services=own[at : at + SERVICES_PER_CALL])["services"]
+            yield from self._client.describe_services(
+                cluster=cluster, services=own[at : at + SERVICES_PER_CALL]
+            )["services"]
 
     def _state(self, cluster: str, service: "ServiceTypeDef") -> ServiceState:
-        primary = next((d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), None)
+        primary = next(
+            (d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), None
+        )
         definition = (primary or {}).get("taskDefinition") or service.get("taskDefinition", "")
         rollout = (primary or {}).get("rolloutState") or _inferred(service)
         return ServiceState(
@@ -58,26 +69,57 @@ class EcsServices:
             rollout=rollout,
             running=service.get("runningCount", 0),
             desired=service.get("desiredCount", 0),
-            reason="" if rollout == COMPLETED else self._reason(cluster, service, primary, definition)[:_LONGEST],
+            reason=""
+            if rollout == COMPLETED
+            else self._reason(cluster, service, primary, definition)[:_LONGEST],
         )
 
-    def _reason(self, cluster: str, service: "ServiceTypeDef", primary: "DeploymentTypeDef | None", definition: str) -> str:
+    def _reason(
+        self,
+        cluster: str,
+        service: "ServiceTypeDef",
+        primary: "DeploymentTypeDef | None",
+        definition: str,
+    ) -> str:
         """Why the service does not run: its newest stopped task's words, else ECS' own about the service, else nothing."""
-        stopped = [t for t in self._stopped(cluster, service["serviceName"]) if t.get("taskDefinitionArn") == definition]
+        stopped = [
+            t
+            for t in self._stopped(cluster, service["serviceName"])
+            if t.get("taskDefinitionArn") == definition
+        ]
         if stopped:
             return _words(max(stopped, key=_end))
         since = (primary or {}).get("createdAt", _BEFORE_ALL)
-        recent = [e for e in service.get("events", [])[:_EVENTS_SEEN] if e.get("createdAt", since) >= since]
-        told = next((e["message"] for e in recent if "unable" in e["message"] or "failed" in e["message"]), "")
-        return told or ((primary or {}).get("rolloutStateReason", "") if (primary or {}).get("rolloutState") == "FAILED" else "")
+        recent = [
+            e
+            for e in service.get("events", [])[:_EVENTS_SEEN]
+            if e.get("createdAt", since) >= since
+        ]
+        told = next(
+            (e["message"] for e in recent if "unable" in e["message"] or "failed" in e["message"]),
+            "",
+        )
+        return told or (
+            (primary or {}).get("rolloutStateReason", "")
+            if (primary or {}).get("rolloutState") == "FAILED"
+            else ""
+        )
 
     def _stopped(self, cluster: str, service: str) -> "Iterator[TaskTypeDef]":
         """Stopped tasks of a service, as far back as ECS keeps them (about an hour)."""
-        pages = self._client.get_paginator("list_tasks").paginate(cluster=cluster, serviceName=service, desiredStatus="STOPPED")
+        pages = self._client.get_paginator("list_tasks").paginate(
+            cluster=cluster, serviceName=service, desiredStatus="STOPPED"
+        )
         arns = [arn for page in pages for arn in page["taskArns"]]
         for at in range(0, len(arns), TASKS_PER_CALL):
-            tasks = self._client.describe_tasks(cluster=cluster, tasks=arns[at : at + TASKS_PER_CALL])["tasks"]
-            yield from (t for t in tasks if t.get("group") == f"service:{service}" and t.get("lastStatus") == "STOPPED")
+            tasks = self._client.describe_tasks(
+                cluster=cluster, tasks=arns[at : at + TASKS_PER_CALL]
+            )["tasks"]
+            yield from (
+                t
+                for t in tasks
+                if t.get("group") == f"service:{service}" and t.get("lastStatus") == "STOPPED"
+            )
 
 
 def _is_of(cluster: str, service_arn: str) -> bool:
@@ -88,7 +130,9 @@ def _is_of(cluster: str, service_arn: str) -> bool:
 
 def _inferred(service: "ServiceTypeDef") -> str:
     """The rollout state where ECS gives none: completed when one deployment is left and all its tasks run."""
-    settled = service.get("runningCount", 0) == service.get("desiredCount", 0) and not service.get("pendingCount", 0)
+    settled = service.get("runningCount", 0) == service.get("desiredCount", 0) and not service.get(
+        "pendingCount", 0
+    )
     return COMPLETED if settled and len(service.get("deployments", [])) <= 1 else IN_PROGRESS
 
 

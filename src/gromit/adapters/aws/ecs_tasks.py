@@ -72,18 +72,24 @@ class EcsTasks:
                 homes |= self._running(environment)
         with _noted(reasons), aws_errors("look up the addresses of tasks"):
             for ids in _chunks(sorted(homes), VALUES_PER_FILTER):
-                for interface in self._interfaces([{"Name": "network-interface-id", "Values": [*ids]}]):
+                for interface in self._interfaces(
+                    [{"Name": "network-interface-id", "Values": [*ids]}]
+                ):
                     found += self._task(interface, *homes[interface["NetworkInterfaceId"]])
         return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
-    def _interfaces(self, filters: "Sequence[FilterTypeDef]") -> "Iterator[NetworkInterfaceTypeDef]":
+    def _interfaces(
+        self, filters: "Sequence[FilterTypeDef]"
+    ) -> "Iterator[NetworkInterfaceTypeDef]":
         pages = self._ec2.get_paginator("describe_network_interfaces").paginate(
             Filters=filters, PaginationConfig={"PageSize": INTERFACES_PER_PAGE}
         )
         for page in pages:
             yield from page["NetworkInterfaces"]
 
-    def _task(self, interface: "NetworkInterfaceTypeDef", cluster: str | None, service: str | None) -> Iterator[PublicTask]:
+    def _task(
+        self, interface: "NetworkInterfaceTypeDef", cluster: str | None, service: str | None
+    ) -> Iterator[PublicTask]:
         address = interface.get("Association", {}).get("PublicIp")
         if address and cluster and service in self._public:
             yield PublicTask(cluster, service, address)
@@ -93,19 +99,32 @@ class EcsTasks:
         for names in _chunks(environments if self._public else (), PER_CALL):
             with aws_errors("describe the clusters of environments"):
                 clusters = self._ecs.describe_clusters(clusters=[*names])["clusters"]
-            yield from (c["clusterName"] for c in clusters if c.get("status") == "ACTIVE" and c.get("runningTasksCount"))
+            yield from (
+                c["clusterName"]
+                for c in clusters
+                if c.get("status") == "ACTIVE" and c.get("runningTasksCount")
+            )
 
     def _running(self, environment: str) -> Mapping[str, tuple[str, str]]:
         """Interface id to environment and component, for all running tasks of public components."""
         with aws_errors(f"look at the tasks of {environment}"):
             try:
-                pages = self._ecs.get_paginator("list_tasks").paginate(cluster=environment, PaginationConfig={"PageSize": PER_CALL})
+                pages = self._ecs.get_paginator("list_tasks").paginate(
+                    cluster=environment, PaginationConfig={"PageSize": PER_CALL}
+                )
                 arns = [arn for page in pages for arn in page["taskArns"]]
-                tasks = [t for part in _chunks(arns, PER_CALL) for t in self._describe(environment, part)]
+                tasks = [
+                    t for part in _chunks(arns, PER_CALL) for t in self._describe(environment, part)
+                ]
             except self._ecs.exceptions.ClusterNotFoundException:
                 return {}
         homes = ((t.get("group", "").removeprefix("service:"), t) for t in tasks)
-        return {i: (environment, name) for name, t in homes if name in self._public and _runs(t) for i in _interface_ids(t)}
+        return {
+            i: (environment, name)
+            for name, t in homes
+            if name in self._public and _runs(t)
+            for i in _interface_ids(t)
+        }
 
     def _describe(self, environment: str, arns: Sequence[str]) -> "Iterable[TaskTypeDef]":
         """Tasks that have gone meanwhile are missing from the answer."""

@@ -39,9 +39,14 @@ def parse_platform(text: str, name: str) -> Platform:
         platform = _PARSER.validate_json(text)
     except ValidationError as error:
         found = [
-            f"{'.'.join(str(p) for p in e['loc']) or 'the text'}: {e['msg'].lower()}" for e in error.errors(include_input=False)
+            f"{'.'.join(str(p) for p in e['loc']) or 'the text'}: {e['msg'].lower()}"
+            for e in error.errors(include_input=False)
         ]
-        raise ConfigError(f"parameter {name} is not a platform: {'; '.join(found)}", hint=_HINT) from None
+        raise ConfigError(
+            f"parameter {name} is not a platform: {'; '.join(found)}", hint=_HINT
+        ) from None
     if empty := [f.name for f in fields(platform) if not getattr(platform, f.name)]:
-        raise ConfigError(f"parameter {name} is not a platform: {', '.join(empty)} empty", hint=_HINT)
+        raise ConfigError(
+            f"parameter {name} is not a platform: {', '.join(empty)} empty", hint=_HINT
+        )
     return platform

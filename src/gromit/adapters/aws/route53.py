@@ -99,7 +99,10 @@ class Route53Zone:
             raise self._not_written(refused)
 
     def _pages(self) -> "Iterator[ListResourceRecordSetsResponseTypeDef]":
-        request: ListResourceRecordSetsRequestTypeDef = {"HostedZoneId": self._zone_id, "MaxItems": str(PAGE)}
+        request: ListResourceRecordSetsRequestTypeDef = {
+            "HostedZoneId": self._zone_id,
+            "MaxItems": str(PAGE),
+        }
         while True:
             page = self._patiently(partial(self._page, request))
             yield page
@@ -114,14 +117,20 @@ class Route53Zone:
             if identifier := page.get("NextRecordIdentifier"):
                 following["StartRecordIdentifier"] = identifier
             if not following["StartRecordName"] or following == request:
-                raise BackendError(f"the listing of zone {self._zone_id} was cut short", hint="nothing was changed")
+                raise BackendError(
+                    f"the listing of zone {self._zone_id} was cut short", hint="nothing was changed"
+                )
             request = following
 
-    def _page(self, request: "ListResourceRecordSetsRequestTypeDef") -> "ListResourceRecordSetsResponseTypeDef":
+    def _page(
+        self, request: "ListResourceRecordSetsRequestTypeDef"
+    ) -> "ListResourceRecordSetsResponseTypeDef":
         with self._translated("list the records"):
             return self._client.list_resource_record_sets(**request)
 
-    def _send(self, parts: Sequence[EnvironmentChanges], progress: Progress) -> list[tuple[EnvironmentChanges, str]]:
+    def _send(
+        self, parts: Sequence[EnvironmentChanges], progress: Progress
+    ) -> list[tuple[EnvironmentChanges, str]]:
         """Send parts as one batch; one that is refused is halved until the guilty stand alone. Gives those, with the reason."""
         if not parts:
             return []
@@ -141,7 +150,8 @@ class Route53Zone:
         with self._alone(), self._translated("change the records"):
             try:
                 self._client.change_resource_record_sets(
-                    HostedZoneId=self._zone_id, ChangeBatch={"Comment": "gromit", "Changes": [_change(c) for c in changes]}
+                    HostedZoneId=self._zone_id,
+                    ChangeBatch={"Comment": "gromit", "Changes": [_change(c) for c in changes]},
                 )
             except refusals as refusal:
                 return refusal.response["Error"].get("Message", "") or aws.error_code(refusal)
@@ -173,19 +183,29 @@ class Route53Zone:
             try:
                 yield
             except self._client.exceptions.NoSuchHostedZone as error:
-                raise ConfigError(f"there is no zone {self._zone_id}", hint="set cluster.zoneid to the id of the zone") from error
+                raise ConfigError(
+                    f"there is no zone {self._zone_id}",
+                    hint="set cluster.zoneid to the id of the zone",
+                ) from error
 
     def _not_written(self, refused: Sequence[tuple[str, str]]) -> BackendError:
         named = "; ".join(f"{names}: {reason}" for names, reason in refused[:_NAMED])
         more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
         return BackendError(
-            f"zone {self._zone_id} refused {named}{more}", hint="everything else was written; the next pass tries these again"
+            f"zone {self._zone_id} refused {named}{more}",
+            hint="everything else was written; the next pass tries these again",
         )
 
 
 def _record(found: "ResourceRecordSetOutputTypeDef") -> RecordSet:
     values = frozenset(r["Value"] for r in found.get("ResourceRecords", []))
-    return RecordSet(normalize_name(found["Name"]), str(found["Type"]), found.get("TTL", 0), values, _routing(found))
+    return RecordSet(
+        normalize_name(found["Name"]),
+        str(found["Type"]),
+        found.get("TTL", 0),
+        values,
+        _routing(found),
+    )
 
 
 def _routing(found: "ResourceRecordSetOutputTypeDef") -> str:
@@ -212,7 +232,13 @@ def _change(change: Change) -> "ChangeTypeDef":
 def _report(changes: Iterable[Change], progress: Progress) -> None:
     for change in changes:
         values = " ".join(sorted(change.record.values))
-        log.info("dns.record", action=change.action.value, name=change.record.name, type=change.record.type, values=values)
+        log.info(
+            "dns.record",
+            action=change.action.value,
+            name=change.record.name,
+            type=change.record.type,
+            values=values,
+        )
         progress(f"{_WORDS[change.action]} {change.record.name} {values}")
 
 

@@ -48,7 +48,10 @@ class S3StateBucket:
             answer = self._put_lock(environment, owner, operation, IfNoneMatch="*")
             if answer is not None:
                 return answer
-        raise Temporary(f"the lock of {environment} keeps changing hands", hint="try again when the others have done")
+        raise Temporary(
+            f"the lock of {environment} keeps changing hands",
+            hint="try again when the others have done",
+        )
 
     def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
         """Put our lock in the place of `found`; None if it is not there any more."""
@@ -62,7 +65,9 @@ class S3StateBucket:
         """Delete exactly this lock; False if it was gone or is another one by now."""
         with aws_errors(f"release the lock of {lock.environment}"):
             try:
-                self.client.delete_object(Bucket=self.bucket, Key=lock_key(lock.environment), IfMatch=lock.etag)
+                self.client.delete_object(
+                    Bucket=self.bucket, Key=lock_key(lock.environment), IfMatch=lock.etag
+                )
             except ClientError as error:
                 if error_code(error) in _LOST | _ABSENT:
                     return False
@@ -104,7 +109,9 @@ class S3StateBucket:
             )
         with aws_errors(f"delete the state of {environment}"):
             try:
-                self.client.delete_object(Bucket=self.bucket, Key=state_key(environment), IfMatch=etag)
+                self.client.delete_object(
+                    Bucket=self.bucket, Key=state_key(environment), IfMatch=etag
+                )
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return
@@ -116,11 +123,15 @@ class S3StateBucket:
         """Put a state that terraform could not save beside the real one; gives where. For people: nothing reads it by itself."""
         key = f"{state_key(environment)}.errored-{self.now():%Y%m%dT%H%M%S.%fZ}"
         with aws_errors(f"keep the unsaved state of {environment}"):
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=state, ContentType="application/json")
+            self.client.put_object(
+                Bucket=self.bucket, Key=key, Body=state, ContentType="application/json"
+            )
         _log.error("state.rescued", env=environment, key=key)
         return f"s3://{self.bucket}/{key}"
 
-    def _put_lock(self, environment: str, owner: Owner, operation: str, **condition: Any) -> Lock | FoundLock | None:
+    def _put_lock(
+        self, environment: str, owner: Owner, operation: str, **condition: Any
+    ) -> Lock | FoundLock | None:
         """Ours, or the one in our way; None if the condition did not hold and yet there is none.
 
         A put that the SDK sent again, because the answer was lost, finds our own lock in its way: its id tells.
@@ -130,7 +141,13 @@ class S3StateBucket:
         key = lock_key(environment)
         with aws_errors(f"lock the state of {environment}"):
             try:
-                answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **condition)
+                answer = self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    **condition,
+                )
                 return Lock(environment=environment, id=lock_id, etag=answer["ETag"])
             except ClientError as error:
                 if error_code(error) not in _LOST | _ABSENT:
@@ -140,7 +157,9 @@ class S3StateBucket:
             return Lock(environment=environment, id=lock_id, etag=found.etag)
         return found
 
-    def _body(self, lock_id: str, environment: str, owner: Owner, operation: str) -> Mapping[str, str]:
+    def _body(
+        self, lock_id: str, environment: str, owner: Owner, operation: str
+    ) -> Mapping[str, str]:
         return {
             "ID": lock_id,
             "Operation": operation,
@@ -200,8 +219,13 @@ def _owner(info: str) -> Owner | None:
         owner = Owner(**value)
     except TypeError:
         return None
-    numbers, texts = (owner.pid, owner.started), [getattr(owner, f.name) for f in fields(owner) if f.name not in {"pid", "started"}]
-    sound = all(type(n) is int for n in numbers) and all(isinstance(t, str) or t is None for t in texts)
+    numbers, texts = (
+        (owner.pid, owner.started),
+        [getattr(owner, f.name) for f in fields(owner) if f.name not in {"pid", "started"}],
+    )
+    sound = all(type(n) is int for n in numbers) and all(
+        isinstance(t, str) or t is None for t in texts
+    )
     return owner if sound else None
 
 

@@ -27,7 +27,9 @@ FARGATE_SIZES: Mapping[int, Sequence[int]] = {
 """CPU units to MiB of memory, as Fargate sells them (AWS' table of task sizes)."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_ARN = re.compile(r"arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:\d{12}:(secret:|parameter/).+")
+_SECRET_ARN = re.compile(
+    r"arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:\d{12}:(secret:|parameter/).+"
+)
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _EXPLAINED = {
@@ -62,7 +64,9 @@ def _tag(value: str) -> str:
 
 def _folder(value: str) -> str:
     if not _FOLDER.fullmatch(value):
-        raise ValueError("must be the plain name of a folder in templates/ beside the catalogue file")
+        raise ValueError(
+            "must be the plain name of a folder in templates/ beside the catalogue file"
+        )
     return value
 
 
@@ -84,7 +88,9 @@ def _secrets(value: dict[str, str]) -> dict[str, str]:
     """Only ARNs; the text is never repeated, because it may be the secret itself."""
     for name, arn in _variables(value).items():
         if not _SECRET_ARN.fullmatch(arn):
-            raise ValueError(f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, never a value")
+            raise ValueError(
+                f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, never a value"
+            )
     return value
 
 
@@ -103,23 +109,43 @@ class CatalogueEntry(_Strict):
     """One component, as a catalogue file says it."""
 
     name: str = Field(description="name of the component, a DNS label")
-    repository: Annotated[str, AfterValidator(_repository)] | None = Field(None, description="repository that builds it")
-    image: Annotated[str, AfterValidator(_image)] | None = Field(None, description="fixed image, instead of a repository")
-    default_tag: Annotated[str, AfterValidator(_tag)] = Field("master", description="tag of the default branch")
-    port: int | None = Field(None, gt=0, lt=65536, description="TCP port that it listens on; without one it has no URL")
+    repository: Annotated[str, AfterValidator(_repository)] | None = Field(
+        None, description="repository that builds it"
+    )
+    image: Annotated[str, AfterValidator(_image)] | None = Field(
+        None, description="fixed image, instead of a repository"
+    )
+    default_tag: Annotated[str, AfterValidator(_tag)] = Field(
+        "master", description="tag of the default branch"
+    )
+    port: int | None = Field(
+        None, gt=0, lt=65536, description="TCP port that it listens on; without one it has no URL"
+    )
     public: bool = Field(default=False, description="reachable from the internet on its port")
-    command: list[str] = Field([], description="arguments of the container, instead of the image's own")
-    config_path: Annotated[str, AfterValidator(_mount)] | None = Field(None, description="where the container sees its config")
-    templates: Annotated[str, AfterValidator(_folder)] | None = Field(None, description="folder of its config templates")
-    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field({}, description="plain variables")
-    secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field({}, description="variables to the ARNs of their values")
+    command: list[str] = Field(
+        [], description="arguments of the container, instead of the image's own"
+    )
+    config_path: Annotated[str, AfterValidator(_mount)] | None = Field(
+        None, description="where the container sees its config"
+    )
+    templates: Annotated[str, AfterValidator(_folder)] | None = Field(
+        None, description="folder of its config templates"
+    )
+    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+        {}, description="plain variables"
+    )
+    secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(
+        {}, description="variables to the ARNs of their values"
+    )
     size: ComponentSize = Field(ComponentSize(), description="what Fargate gives it")
 
 
 def parse_entry(raw: object, where: str) -> CatalogueEntry:
     """An entry from parsed YAML. Raises `ConfigError` that begins with `where` and names component and key."""
     if not isinstance(raw, dict):
-        raise ConfigError(f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`")
+        raise ConfigError(
+            f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`"
+        )
     try:
         entry = CatalogueEntry.model_validate(raw)
     except ValidationError as error:
@@ -153,9 +179,14 @@ def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str
 def _check_together(entry: CatalogueEntry, where: str) -> None:
     """Rules over several keys."""
     if both := sorted(entry.environment.keys() & entry.secrets.keys()):
-        raise ConfigError(f"{where}: {both[0]} is in environment and in secrets", hint="name it in one of them")
+        raise ConfigError(
+            f"{where}: {both[0]} is in environment and in secrets", hint="name it in one of them"
+        )
     if entry.image is not None and "default_tag" in entry.model_fields_set:
-        raise ConfigError(f"{where}: default_tag has no meaning for a fixed image", hint="the image names its own tag")
+        raise ConfigError(
+            f"{where}: default_tag has no meaning for a fixed image",
+            hint="the image names its own tag",
+        )
     memory = FARGATE_SIZES.get(entry.size.cpu, ())
     if entry.size.memory not in memory:
         raise ConfigError(
@@ -173,5 +204,9 @@ def _explained(error: ValidationError, where: str) -> ConfigError:
     told = own if own != first["msg"] else own[:1].lower() + own[1:]
     why = _EXPLAINED.get(first["type"], told)
     near = get_close_matches(key, CatalogueEntry.model_fields, n=1)
-    hint = f"did you mean {near[0]}?" if first["type"] == "extra_forbidden" and near else "docs/reference/catalogue.md has all keys"
+    hint = (
+        f"did you mean {near[0]}?"
+        if first["type"] == "extra_forbidden" and near
+        else "docs/reference/catalogue.md has all keys"
+    )
     return ConfigError(f"{where}: {key}: {why}", hint=hint)

@@ -25,7 +25,9 @@ SUFFIX = ".j2"
 _log = structlog.get_logger(__name__)
 
 
-def load_catalogue(path: Path | None = None, repositories: Iterable[str] | None = None) -> Catalogue:
+def load_catalogue(
+    path: Path | None = None, repositories: Iterable[str] | None = None
+) -> Catalogue:
     """The catalogue in `path` (None: the shipped one), cut to `repositories` if any are given (`GROMIT_REPOS`).
 
     Raises `ConfigError` that names the file, the component, the key and what to do.
@@ -35,22 +37,33 @@ def load_catalogue(path: Path | None = None, repositories: Iterable[str] | None 
         return catalogue
     selected = catalogue.select(repositories)
     if selected.known_only:
-        _log.warning("catalogue.repositories_without_component", repositories=sorted(selected.known_only))
+        _log.warning(
+            "catalogue.repositories_without_component", repositories=sorted(selected.known_only)
+        )
     return selected
 
 
 def _read(path: Path) -> Mapping[str, Component]:
     tree = _parse(path)
     if unknown := sorted(str(key) for key in tree if key not in FILE_KEYS):
-        raise ConfigError(f"{path}: {unknown[0]}: there is no such key", hint=f"a catalogue has {' and '.join(FILE_KEYS)}")
+        raise ConfigError(
+            f"{path}: {unknown[0]}: there is no such key",
+            hint=f"a catalogue has {' and '.join(FILE_KEYS)}",
+        )
     components = _extended(path, tree.get("extends"))
     raw = tree.get("components")
     if not isinstance(raw, list) or not raw:
-        raise ConfigError(f"{path}: components: must be a list of entries", hint="each one begins with `- name: …`")
+        raise ConfigError(
+            f"{path}: components: must be a list of entries",
+            hint="each one begins with `- name: …`",
+        )
     seen: set[str] = set()
     for entry in (parse_entry(item, str(path)) for item in raw):
         if entry.name in seen:
-            raise ConfigError(f"{path}: component {entry.name}: name: stands there twice", hint="names are unique in a file")
+            raise ConfigError(
+                f"{path}: component {entry.name}: name: stands there twice",
+                hint="names are unique in a file",
+            )
         seen.add(entry.name)
         components[entry.name] = _component(path, entry)
     _check_default_tags(path, components)
@@ -62,9 +75,14 @@ def _extended(path: Path, base: object) -> dict[str, Component]:
     if base is None:
         return {}
     if base != SHIPPED.stem:
-        raise ConfigError(f"{path}: extends: {base!r} is not a shipped catalogue", hint=f"the shipped one is {SHIPPED.stem}")
+        raise ConfigError(
+            f"{path}: extends: {base!r} is not a shipped catalogue",
+            hint=f"the shipped one is {SHIPPED.stem}",
+        )
     if path.resolve() == SHIPPED.resolve():
-        raise ConfigError(f"{path}: extends: a catalogue cannot extend itself", hint="remove the line")
+        raise ConfigError(
+            f"{path}: extends: a catalogue cannot extend itself", hint="remove the line"
+        )
     return dict(_read(SHIPPED))
 
 
@@ -75,7 +93,9 @@ def _component(path: Path, entry: CatalogueEntry) -> Component:
         try:
             check_syntax(entry.name, file, text)
         except ConfigError as error:
-            raise ConfigError(f"{path}: component {entry.name}: templates: {error.message}", hint=error.hint) from error
+            raise ConfigError(
+                f"{path}: component {entry.name}: templates: {error.message}", hint=error.hint
+            ) from error
     return component
 
 
@@ -85,27 +105,44 @@ def _templates(path: Path, entry: CatalogueEntry) -> Mapping[str, str]:
     beside = [path.parent / TEMPLATES, SHIPPED.parent / TEMPLATES]
     root = next((r for r in beside if (r / str(entry.templates)).is_dir()), None)
     if root is None:
-        raise ConfigError(f"{where}: there is no folder {beside[0] / str(entry.templates)}", hint="make it, with one *.j2 per file")
-    files = [f for f in sorted((root / str(entry.templates)).iterdir()) if not f.name.startswith(".")]
+        raise ConfigError(
+            f"{where}: there is no folder {beside[0] / str(entry.templates)}",
+            hint="make it, with one *.j2 per file",
+        )
+    files = [
+        f for f in sorted((root / str(entry.templates)).iterdir()) if not f.name.startswith(".")
+    ]
     return {file.name.removesuffix(SUFFIX): _text(root, file, where) for file in files}
 
 
 def _text(root: Path, file: Path, where: str) -> str:
     if not file.name.endswith(SUFFIX) or not FILE_NAME.fullmatch(file.name.removesuffix(SUFFIX)):
-        raise ConfigError(f"{where}: {file} is not a template", hint="templates are named <config file>.j2; others lie elsewhere")
+        raise ConfigError(
+            f"{where}: {file} is not a template",
+            hint="templates are named <config file>.j2; others lie elsewhere",
+        )
     if not file.is_file() or not file.resolve().is_relative_to(root.resolve()):
-        raise ConfigError(f"{where}: {file} does not lie in {root}", hint="put the file itself there, not a link or a folder")
+        raise ConfigError(
+            f"{where}: {file} does not lie in {root}",
+            hint="put the file itself there, not a link or a folder",
+        )
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: {file} cannot be read: {error}", hint="templates are text in UTF-8") from error
+        raise ConfigError(
+            f"{where}: {file} cannot be read: {error}", hint="templates are text in UTF-8"
+        ) from error
 
 
 def _check_default_tags(path: Path, components: Mapping[str, Component]) -> None:
     """Two components of one repository are always of the same build, so their default must be one, too."""
     tags: dict[str, str] = {}
     for component in components.values():
-        if component.repository and tags.setdefault(component.repository, component.default_tag) != component.default_tag:
+        if (
+            component.repository
+            and tags.setdefault(component.repository, component.default_tag)
+            != component.default_tag
+        ):
             raise ConfigError(
                 f"{path}: component {component.name}: default_tag: repository {component.repository} has another one elsewhere",
                 hint="give all components of a repository the same default_tag",
@@ -118,11 +155,18 @@ def _parse(path: Path) -> dict[Any, Any]:
             tree = yaml.load(file, _UniqueKeys)  # noqa: S506 - a SafeLoader, only stricter
     except yaml.MarkedYAMLError as error:
         mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{mark}: {error.problem or 'is not YAML'}", hint="the file is YAML") from error
+        raise ConfigError(
+            f"{path}{mark}: {error.problem or 'is not YAML'}", hint="the file is YAML"
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="GROMIT_CATALOGUE names the catalogue file") from error
+        raise ConfigError(
+            f"{path} cannot be read: {error}", hint="GROMIT_CATALOGUE names the catalogue file"
+        ) from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path} is not a catalogue", hint="it has a list named components (docs/reference/catalogue.md)")
+        raise ConfigError(
+            f"{path} is not a catalogue",
+            hint="it has a list named components (docs/reference/catalogue.md)",
+        )
     return tree
 
 
@@ -134,6 +178,7 @@ class _UniqueKeys(yaml.SafeLoader):
         for at, key in enumerate(keys):
             if key in keys[:at]:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"key {key} stands there twice", problem_mark=node.value[at][0].start_mark
+                    problem=f"key {key} stands there twice",
+                    problem_mark=node.value[at][0].start_mark,
                 )
         return super().construct_mapping(node, deep)

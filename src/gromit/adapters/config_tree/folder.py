@@ -44,16 +44,27 @@ def config_tree_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         why = error.strerror or str(error)
         if error.errno in _FULL:
-            raise Temporary(f"no room to write {path}: {why}", hint="free space on the config volume; it is tried again") from error
+            raise Temporary(
+                f"no room to write {path}: {why}",
+                hint="free space on the config volume; it is tried again",
+            ) from error
         if error.errno in _MOVED:
-            raise Temporary(f"{path} changed while it was worked on: {why}", hint="it is tried again") from error
+            raise Temporary(
+                f"{path} changed while it was worked on: {why}", hint="it is tried again"
+            ) from error
         if error.errno in _ODD:
             raise Conflict(
-                f"{path} is not what it should be: {why}", hint="remove the link, file or folder that lies there"
+                f"{path} is not what it should be: {why}",
+                hint="remove the link, file or folder that lies there",
             ) from error
         if error.errno in _FORBIDDEN:
-            raise Denied(f"{path} may not be used: {why}", hint="give the user that gromit runs as its rights back") from error
-        raise ConfigRootUnusable(f"{path} cannot be used: {why}", hint="check the mount of the config volume") from error
+            raise Denied(
+                f"{path} may not be used: {why}",
+                hint="give the user that gromit runs as its rights back",
+            ) from error
+        raise ConfigRootUnusable(
+            f"{path} cannot be used: {why}", hint="check the mount of the config volume"
+        ) from error
 
 
 @dataclass(slots=True)
@@ -68,7 +79,12 @@ class SafeFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
         os.close(self.fd)
 
     def child(self, name: str, *, make: bool = False) -> "SafeFolder":
@@ -79,7 +95,9 @@ class SafeFolder:
             with suppress(FileExistsError):
                 os.mkdir(name, 0o755, dir_fd=self.fd)
                 made = True
-        child = SafeFolder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd), self.path / name, self.write)
+        child = SafeFolder(
+            os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd), self.path / name, self.write
+        )
         if made:
             os.fchmod(child.fd, 0o755)
             os.fsync(self.fd)
@@ -132,7 +150,13 @@ class SafeFolder:
     def put_new(self, staged: str, name: str) -> None:
         """As `put`, but never over something: raises `FileExistsError`."""
         try:
-            os.link(_one(staged), _one(name), src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+            os.link(
+                _one(staged),
+                _one(name),
+                src_dir_fd=self.fd,
+                dst_dir_fd=self.fd,
+                follow_symlinks=False,
+            )
         finally:
             self.remove(staged)
 
@@ -157,7 +181,9 @@ class SafeFolder:
         return config_files.folder_hash(self._files())
 
     def _files(self) -> Iterator[tuple[bytes, bytes]]:
-        for where, folders, files, fd in os.fwalk(".", dir_fd=self.fd, follow_symlinks=False, onerror=_raise):
+        for where, folders, files, fd in os.fwalk(
+            ".", dir_fd=self.fd, follow_symlinks=False, onerror=_raise
+        ):
             folders[:] = [f for f in folders if not f.startswith(config_files.BOOKKEEPING)]
             prefix = where.removeprefix(".").removeprefix("/")
             for name in files:

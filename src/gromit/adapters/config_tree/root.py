@@ -43,7 +43,9 @@ class ConfigTree:
     def check(self) -> None:
         """Raise `Suspended` or `ConfigRootUnusable` unless work may go on."""
         if (found := self.suspension()) is not None:
-            raise Suspended(f"processing is {found}", hint=f"`gromit resume {self._root}` lets it go on")
+            raise Suspended(
+                f"processing is {found}", hint=f"`gromit resume {self._root}` lets it go on"
+            )
 
     def suspension(self) -> Suspension | None:
         """The suspension in force, if any. Raises `ConfigRootUnusable` if that cannot be told."""
@@ -61,13 +63,17 @@ class ConfigTree:
     def suspend(self, wanted: Suspension) -> None:
         """Stop all processing. Raises `Conflict` if somebody has already done so: their reason stands."""
         if (found := self.suspension()) is not None:
-            raise Conflict(f"processing is already {found}", hint=f"`gromit resume {self._root}` first, if that is over")
+            raise Conflict(
+                f"processing is already {found}",
+                hint=f"`gromit resume {self._root}` first, if that is over",
+            )
         with self._opened() as root, self._fails_closed():
             try:
                 root.put_new(root.stage(suspension.dump(wanted)), suspension.FILE)
             except FileExistsError as error:
                 raise Conflict(
-                    "processing was suspended by somebody else just now", hint="see what they say, then decide"
+                    "processing was suspended by somebody else just now",
+                    hint="see what they say, then decide",
                 ) from error
             root.sync()
 
@@ -87,9 +93,15 @@ class ConfigTree:
         that `files` does not know lose what nobody touched.
         """
         _check_names(environment, files)
-        with self._opened() as root, config_tree_errors(self._root / environment), ExitStack() as stack:
+        with (
+            self._opened() as root,
+            config_tree_errors(self._root / environment),
+            ExitStack() as stack,
+        ):
             home = stack.enter_context(root.child(environment, make=True))
-            folders = {name: stack.enter_context(home.child(name, make=True)) for name in sorted(files)}
+            folders = {
+                name: stack.enter_context(home.child(name, make=True)) for name in sorted(files)
+            }
             updates = [plan_update(folder, files[name]) for name, folder in folders.items()]
             left = _left_behind(home, files, stack)
             updates += left.values()
@@ -104,7 +116,11 @@ class ConfigTree:
     def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
         """The hash of each component's folder as it lies; those without a folder are not in it. Writes nothing."""
         _check_names(environment, {name: {} for name in components})
-        with self._opened() as root, config_tree_errors(self._root / environment), ExitStack() as stack:
+        with (
+            self._opened() as root,
+            config_tree_errors(self._root / environment),
+            ExitStack() as stack,
+        ):
             if root.mode(environment) is None:
                 return {}
             home = stack.enter_context(root.child(environment))
@@ -120,7 +136,9 @@ class ConfigTree:
             if mode is None:
                 return
             if not stat.S_ISDIR(mode):
-                raise Conflict(f"{path} is not a folder", hint="look what it is, and remove it by hand")
+                raise Conflict(
+                    f"{path} is not a folder", hint="look what it is, and remove it by hand"
+                )
             root.remove_folder(environment, filled=True)
             root.sync()
             _log.info("config.environment_removed", path=str(path))
@@ -159,14 +177,18 @@ def init_root(path: Path) -> bool:
         with open_folder(path) as root:
             mode = root.mode(MARKER)
             if mode is not None and not stat.S_ISREG(mode):
-                raise ConfigRootUnusable(f"{path / MARKER} is not a regular file", hint="look what it is, and remove it by hand")
+                raise ConfigRootUnusable(
+                    f"{path / MARKER} is not a regular file",
+                    hint="look what it is, and remove it by hand",
+                )
             if mode is None:
                 root.put(root.stage(_MARKER_TEXT), MARKER)
                 root.sync()
             return mode is None
     except OSError as error:
         raise ConfigRootUnusable(
-            f"{path} cannot be made a config root: {error.strerror}", hint="give a folder on the config volume"
+            f"{path} cannot be made a config root: {error.strerror}",
+            hint="give a folder on the config volume",
         ) from error
 
 
@@ -179,10 +201,14 @@ def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> No
             raise InvalidInput(f"{component!r} is not the name of a component")
         for file in texts:
             if not FILE_NAME.fullmatch(file):
-                raise InvalidInput(f"{file!r} of component {component} is not the name of a config file")
+                raise InvalidInput(
+                    f"{file!r} of component {component} is not the name of a config file"
+                )
 
 
-def _left_behind(home: SafeFolder, files: Mapping[str, object], stack: ExitStack) -> dict[str, FolderUpdate]:
+def _left_behind(
+    home: SafeFolder, files: Mapping[str, object], stack: ExitStack
+) -> dict[str, FolderUpdate]:
     """Folders that gromit once filled for components which are no more."""
     left = {}
     for name in home.names():

@@ -39,7 +39,9 @@ def parse_suspension(content: bytes) -> Suspension:
         tree = None
     if not isinstance(tree, dict):
         return Suspension(_plain(text))
-    return Suspension(*(_plain(str(tree.get(key) or tree.get(other) or "")) for key, other in _KEYS))
+    return Suspension(
+        *(_plain(str(tree.get(key) or tree.get(other) or "")) for key, other in _KEYS)
+    )
 
 
 _KEYS = (("reason", "why"), ("by", "who"), ("at", "when"))

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from gromit.adapters.config_tree.folder import TEMPORARY, SafeFolder
-from gromit.core.stack.config_files import BOOKKEEPING, FILE_NAME, FileAction, decide_file_action, file_hash
+from gromit.core.stack.config_files import (
+    BOOKKEEPING,
+    FILE_NAME,
+    FileAction,
+    decide_file_action,
+    file_hash,
+)
 
 MANIFEST = f"{BOOKKEEPING}.json"
 
@@ -48,7 +54,11 @@ class FolderUpdate:
         if self._note is not None:
             self.folder.put(self._note, MANIFEST)
             noted = self._ahead()
-        settled = {f: frozenset({file_hash(self.wanted[f])}) for f in self._of(FileAction.UNCHANGED) if f in self.wanted}
+        settled = {
+            f: frozenset({file_hash(self.wanted[f])})
+            for f in self._of(FileAction.UNCHANGED)
+            if f in self.wanted
+        }
         for file in self.wanted.keys() & self._of(FileAction.KEEP):
             settled[file] = self.rendered.get(file, frozenset())
             _log.info("config.kept", path=str(self.folder.path / file))
@@ -72,7 +82,10 @@ class FolderUpdate:
         return frozenset({file_hash(self.wanted[file])})
 
     def _ahead(self) -> Rendered:
-        new = {file: self.rendered.get(file, frozenset()) | {file_hash(self.wanted[file])} for file in self._of(FileAction.WRITE)}
+        new = {
+            file: self.rendered.get(file, frozenset()) | {file_hash(self.wanted[file])}
+            for file in self._of(FileAction.WRITE)
+        }
         return {**self.rendered, **new}
 
     def _of(self, step: FileAction) -> list[str]:
@@ -93,7 +106,11 @@ def plan_update(folder: SafeFolder, files: Mapping[str, str]) -> FolderUpdate:
     wanted = {file: text.encode() for file, text in files.items()}
     present = {file: folder.hash_of(file) for file in sorted(wanted.keys() | rendered.keys())}
     steps = {
-        file: decide_file_action(rendered.get(file, frozenset()), there, file_hash(wanted[file]) if file in wanted else None)
+        file: decide_file_action(
+            rendered.get(file, frozenset()),
+            there,
+            file_hash(wanted[file]) if file in wanted else None,
+        )
         for file, there in present.items()
     }
     return FolderUpdate(folder, rendered, wanted, present, steps)
@@ -109,7 +126,11 @@ def read_manifest(folder: SafeFolder) -> Rendered | None:
         return None
     try:
         noted = json.loads(content)["rendered"]
-        return {file: frozenset(map(str, hashes)) for file, hashes in noted.items() if FILE_NAME.fullmatch(file)}
+        return {
+            file: frozenset(map(str, hashes))
+            for file, hashes in noted.items()
+            if FILE_NAME.fullmatch(file)
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
         _log.warning("config.note_unreadable", path=str(folder.path / MANIFEST))
         return {}
@@ -117,4 +138,6 @@ def read_manifest(folder: SafeFolder) -> Rendered | None:
 
 def _dump(rendered: Rendered) -> bytes:
     tree = {file: sorted(hashes) for file, hashes in sorted(rendered.items())}
-    return json.dumps({"by": "gromit: hashes of the files as rendered; do not edit", "rendered": tree}, indent=1).encode()
+    return json.dumps(
+        {"by": "gromit: hashes of the files as rendered; do not edit", "rendered": tree}, indent=1
+    ).encode()

@@ -47,8 +47,15 @@ def get_bucket(s3: "S3Client", name: str) -> BucketFacts:
         except ClientError as error:
             if error_code(error) != "NoSuchBucket":
                 raise
-            raise NotFound(f"there is no bucket {name}", hint="terraform/base makes it; state.bucket names it") from error
-        return BucketFacts(name=name, versioned=versioned, encrypted=_is_encrypted(s3, name), closed=_is_closed(s3, name))
+            raise NotFound(
+                f"there is no bucket {name}", hint="terraform/base makes it; state.bucket names it"
+            ) from error
+        return BucketFacts(
+            name=name,
+            versioned=versioned,
+            encrypted=_is_encrypted(s3, name),
+            closed=_is_closed(s3, name),
+        )
 
 
 def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:
@@ -57,8 +64,16 @@ def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> 
         try:
             if registry_id is None:
                 return bool(ecr.describe_repositories(repositoryNames=[repository])["repositories"])
-            return bool(ecr.describe_repositories(repositoryNames=[repository], registryId=registry_id)["repositories"])
-        except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.InvalidParameterException, ParamValidationError):
+            return bool(
+                ecr.describe_repositories(repositoryNames=[repository], registryId=registry_id)[
+                    "repositories"
+                ]
+            )
+        except (
+            ecr.exceptions.RepositoryNotFoundException,
+            ecr.exceptions.InvalidParameterException,
+            ParamValidationError,
+        ):
             return False  # the others for a name that no registry can have
 
 
@@ -68,7 +83,9 @@ def get_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
         try:
             answer = route53.get_hosted_zone(Id=zone_id)
         except (route53.exceptions.NoSuchHostedZone, route53.exceptions.InvalidInput) as error:
-            raise NotFound(f"there is no zone {zone_id}", hint="set cluster.zoneid to the id of the zone") from error
+            raise NotFound(
+                f"there is no zone {zone_id}", hint="set cluster.zoneid to the id of the zone"
+            ) from error
     servers = answer.get("DelegationSet", {}).get("NameServers", [])
     zone = answer["HostedZone"]
     return ZoneFacts(
@@ -81,7 +98,9 @@ def get_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
 
 def _is_encrypted(s3: "S3Client", name: str) -> bool:
     try:
-        return bool(s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"])
+        return bool(
+            s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        )
     except ClientError as error:
         if error_code(error) == _NOT_ENCRYPTED:
             return False

@@ -19,13 +19,16 @@ def get_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]
     Raises `Temporary` if nobody answers, or those who should know it do not.
     """
     try:
-        answer = _resolver(resolver).resolve(dns.name.from_text(domain), "NS", raise_on_no_answer=False, lifetime=TIMEOUT_S)
+        answer = _resolver(resolver).resolve(
+            dns.name.from_text(domain), "NS", raise_on_no_answer=False, lifetime=TIMEOUT_S
+        )
     except dns.resolver.NXDOMAIN:
         return frozenset()
     except (dns.exception.DNSException, OSError) as error:
         where = resolver or "the resolver of this machine"
         hint = (
-            "check doctor.resolver, or /etc/resolv.conf; if others are resolved, the name servers of the domain's parent are wrong"
+            "check doctor.resolver, or /etc/resolv.conf; if others are resolved, "
+            "the name servers of the domain's parent are wrong"
         )
         raise Temporary(f"{where} does not say who serves {domain}: {error}", hint=hint) from error
     return frozenset(str(record.target).lower().rstrip(".") for record in answer.rrset or ())

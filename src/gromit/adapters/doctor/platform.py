@@ -23,18 +23,30 @@ def vpc_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
         found = ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [platform.vpc_id]}])["Vpcs"]
     if not found:
         return {platform.vpc_id: _MISSING}
-    blocks = {b["CidrBlock"] for b in found[0].get("CidrBlockAssociationSet", []) if "CidrBlock" in b} | {found[0]["CidrBlock"]}
-    return {} if platform.vpc_cidr in blocks else {platform.vpc_id: f"has {' '.join(sorted(blocks))}, not {platform.vpc_cidr}"}
+    blocks = {
+        b["CidrBlock"] for b in found[0].get("CidrBlockAssociationSet", []) if "CidrBlock" in b
+    } | {found[0]["CidrBlock"]}
+    return (
+        {}
+        if platform.vpc_cidr in blocks
+        else {platform.vpc_id: f"has {' '.join(sorted(blocks))}, not {platform.vpc_cidr}"}
+    )
 
 
 def subnet_problems(ec2: "EC2Client", platform: Platform) -> ProblemsById:
     """Whether all subnets are there, in that VPC."""
     wanted = [*platform.public_subnets, *platform.private_subnets]
     with aws_errors("look at the subnets"):
-        pages = ec2.get_paginator("describe_subnets").paginate(Filters=[{"Name": "subnet-id", "Values": wanted}])
+        pages = ec2.get_paginator("describe_subnets").paginate(
+            Filters=[{"Name": "subnet-id", "Values": wanted}]
+        )
         homes = {s["SubnetId"]: s["VpcId"] for page in pages for s in page["Subnets"]}
     missing = {subnet: _MISSING for subnet in wanted if subnet not in homes}
-    strange = {subnet: f"is in {vpc}, not in {platform.vpc_id}" for subnet, vpc in homes.items() if vpc != platform.vpc_id}
+    strange = {
+        subnet: f"is in {vpc}, not in {platform.vpc_id}"
+        for subnet, vpc in homes.items()
+        if vpc != platform.vpc_id
+    }
     return {**missing, **strange}
 
 
@@ -58,7 +70,10 @@ def file_system_problems(efs: "EFSClient", platform: Platform) -> ProblemsById:
     if not found:
         return {platform.file_system_id: _MISSING}
     state, encrypted = found[0].get("LifeCycleState", ""), found[0].get("Encrypted", False)
-    faults = [*([] if state == "available" else [f"is {state}"]), *([] if encrypted else ["is not encrypted"])]
+    faults = [
+        *([] if state == "available" else [f"is {state}"]),
+        *([] if encrypted else ["is not encrypted"]),
+    ]
     return {platform.file_system_id: " and ".join(faults)} if faults else {}
 
 

@@ -36,7 +36,9 @@ CODES: Mapping[Quota, tuple[str, str]] = {
     Quota.CLUSTERS: ("ecs", "L-21C621EB"),
 }
 """Service and code of each in Service Quotas."""
-NAMED: Mapping[Quota, tuple[str, str]] = {Quota.ACCESS_POINTS: ("elasticfilesystem", "access points")}
+NAMED: Mapping[Quota, tuple[str, str]] = {
+    Quota.ACCESS_POINTS: ("elasticfilesystem", "access points")
+}
 """Those whose code is not documented: service, and what their name contains."""
 
 METRIC_WINDOW = timedelta(hours=1)
@@ -82,7 +84,9 @@ class CountedResources:
 class AwsQuotas:
     """Limits and use of all quotas."""
 
-    def __init__(self, clients: QuotaClients, counted: CountedResources, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, clients: QuotaClients, counted: CountedResources, now: Callable[[], datetime]
+    ) -> None:
         self._ask = clients
         self._in = counted
         self._now = now
@@ -97,7 +101,9 @@ class AwsQuotas:
         if quota is Quota.RECORDS:
             return self._records()
         found, problem = _or_why(lambda: self._find(quota))
-        used, _ = _or_why(lambda: self._measure(found) if quota is Quota.VCPU else self._count(quota))
+        used, _ = _or_why(
+            lambda: self._measure(found) if quota is Quota.VCPU else self._count(quota)
+        )
         return QuotaUsage(found.get("Value") if found else None, used, problem)
 
     def _find(self, quota: Quota) -> "ServiceQuotaTypeDef":
@@ -105,7 +111,11 @@ class AwsQuotas:
         if self._silent:
             raise BackendError(self._silent)
         try:
-            return self._find_by_name(*NAMED[quota]) if quota in NAMED else self._find_by_code(*CODES[quota])
+            return (
+                self._find_by_name(*NAMED[quota])
+                if quota in NAMED
+                else self._find_by_code(*CODES[quota])
+            )
         except (Temporary, Denied) as error:
             self._silent = _briefly(error)
             raise
@@ -113,13 +123,19 @@ class AwsQuotas:
     def _find_by_code(self, service: str, code: str) -> "ServiceQuotaTypeDef":
         with aws_errors(f"look up the quota {service} {code}"):
             try:
-                return self._ask.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
+                return self._ask.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)[
+                    "Quota"
+                ]
             except self._ask.quotas.exceptions.NoSuchResourceException:
-                return self._ask.quotas.get_aws_default_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
+                return self._ask.quotas.get_aws_default_service_quota(
+                    ServiceCode=service, QuotaCode=code
+                )["Quota"]
 
     def _find_by_name(self, service: str, words: str) -> "ServiceQuotaTypeDef":
         with aws_errors(f"look for the quota of {words} among those of {service}"):
-            for page in self._ask.quotas.get_paginator("list_service_quotas").paginate(ServiceCode=service):
+            for page in self._ask.quotas.get_paginator("list_service_quotas").paginate(
+                ServiceCode=service
+            ):
                 for quota in page["Quotas"]:
                     if words in quota.get("QuotaName", "").lower():
                         return quota
@@ -132,7 +148,9 @@ class AwsQuotas:
 
         def look() -> QuotaUsage:
             with aws_errors(f"look up how many records zone {zone} may have"):
-                answer = self._ask.route53.get_hosted_zone_limit(HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE")
+                answer = self._ask.route53.get_hosted_zone_limit(
+                    HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE"
+                )
             return QuotaUsage(answer["Limit"]["Value"], answer["Count"])
 
         found, problem = _or_why(look)
@@ -148,7 +166,10 @@ class AwsQuotas:
             points = self._ask.metrics.get_metric_statistics(
                 Namespace=metric.get("MetricNamespace", "AWS/Usage"),
                 MetricName=metric["MetricName"],
-                Dimensions=[{"Name": name, "Value": value} for name, value in metric.get("MetricDimensions", {}).items()],
+                Dimensions=[
+                    {"Name": name, "Value": value}
+                    for name, value in metric.get("MetricDimensions", {}).items()
+                ],
                 StartTime=end - METRIC_WINDOW,
                 EndTime=end,
                 Period=_PERIOD_S,
@@ -162,11 +183,18 @@ class AwsQuotas:
                 case Quota.GROUPS:
                     return _length(self._ask.ec2, "describe_security_groups", "SecurityGroups")
                 case Quota.INTERFACES:
-                    return _length(self._ask.ec2, "describe_network_interfaces", "NetworkInterfaces")
+                    return _length(
+                        self._ask.ec2, "describe_network_interfaces", "NetworkInterfaces"
+                    )
                 case Quota.CLUSTERS:
                     return _length(self._ask.ecs, "list_clusters", "clusterArns")
                 case Quota.ACCESS_POINTS if self._in.file_system_id:
-                    return _length(self._ask.efs, "describe_access_points", "AccessPoints", FileSystemId=self._in.file_system_id)
+                    return _length(
+                        self._ask.efs,
+                        "describe_access_points",
+                        "AccessPoints",
+                        FileSystemId=self._in.file_system_id,
+                    )
                 case Quota.INSTANCES if self._in.namespace_id:
                     return self._count_instances(self._in.namespace_id)
                 case _:

@@ -9,7 +9,12 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.adapters.private_files import PRIVATE
@@ -39,7 +44,9 @@ def parse_ca_pem(pem: str) -> tuple[Key, x509.Certificate | None]:
     """The key and, if it is there, the certificate. Raises `ConfigError` that shows nothing of the text."""
     try:
         key = parse_key(pem.encode())
-        certificate = x509.load_pem_x509_certificate(pem.encode()) if "BEGIN CERTIFICATE" in pem else None
+        certificate = (
+            x509.load_pem_x509_certificate(pem.encode()) if "BEGIN CERTIFICATE" in pem else None
+        )
     except (ValueError, TypeError):
         raise ConfigError("the key of the CA (pki.ca_key) cannot be read", hint=_HINT) from None
     return key, certificate
@@ -60,10 +67,15 @@ class KeyFile:
         """Write the file. Raises `Conflict` if there is one, `ConfigError` if it cannot be written."""
         try:
             with file_work(f"write {self._path}"):
-                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+                handle = os.open(
+                    self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE
+                )
         except ConfigError as error:
             if isinstance(error.__cause__, FileExistsError):
-                raise Conflict(f"{self._path} exists", hint="name a file that does not: a key is never overwritten") from None
+                raise Conflict(
+                    f"{self._path} exists",
+                    hint="name a file that does not: a key is never overwritten",
+                ) from None
             raise
         with file_work(f"write {self._path}"), os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(render(authority))
@@ -84,7 +96,10 @@ class KeySecret:
         with aws_errors(f"look at the secret {self._name}"):
             versions = self._describe().get("VersionIdsToStages", {})
         if any(_CURRENT in stages for stages in versions.values()):
-            raise Conflict(f"the secret {self._name} has a value", hint="it holds the key of a CA, which is never overwritten")
+            raise Conflict(
+                f"the secret {self._name} has a value",
+                hint="it holds the key of a CA, which is never overwritten",
+            )
         with aws_errors(f"write the secret {self._name}"):
             self._client.put_secret_value(SecretId=self._name, SecretString=render(authority))
 
@@ -93,5 +108,7 @@ class KeySecret:
             found: dict[str, Any] = self._client.describe_secret(SecretId=self._name)
         except self._client.exceptions.ResourceNotFoundException as error:
             hint = "terraform/base makes it; its ARN is the output `ca_key_secret_arn`"
-            raise NotFound(f"there is no secret {self._name} ({error_code(error)})", hint=hint) from None
+            raise NotFound(
+                f"there is no secret {self._name} ({error_code(error)})", hint=hint
+            ) from None
         return found

@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 
 from gromit.adapters.private_files import (
     FOLDER,
@@ -34,7 +40,14 @@ from gromit.adapters.private_files import (
     write_atomically,
 )
 from gromit.adapters.security.ca_key import key_matches_certificate, parse_ca_pem, parse_key
-from gromit.core.security.certificates import CA_NAME, CertificateAuthority, IssuedCertificate, Key, Kind, parse_denylist
+from gromit.core.security.certificates import (
+    CA_NAME,
+    CertificateAuthority,
+    IssuedCertificate,
+    Key,
+    Kind,
+    parse_denylist,
+)
 from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, Conflict, NotFound, TrustError
 
@@ -44,7 +57,9 @@ NEW = ".new"
 class PkiFiles:
     """The port `PkiFolder`, on a folder that only gromit's user can enter."""
 
-    def __init__(self, folder: Path, denylist: Path | None = None, ca_key: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, denylist: Path | None = None, ca_key: str | None = None
+    ) -> None:
         """`denylist` is by default a file of the folder; `ca_key` is the key as PEM text, if it is not in the folder."""
         self._folder = folder
         self._ca_key = ca_key
@@ -57,7 +72,10 @@ class PkiFiles:
         with private_file_errors(f"make the folder {self._folder}"):
             self._folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
             if self._folder.stat().st_mode & 0o077:
-                raise ConfigError(f"{self._folder} is open to others", hint=f"chmod 700 {self._folder}, if it is for the CA alone")
+                raise ConfigError(
+                    f"{self._folder} is open to others",
+                    hint=f"chmod 700 {self._folder}, if it is for the CA alone",
+                )
         with file_lock(self._folder / ".lock"):
             self._finish()
             yield
@@ -69,14 +87,22 @@ class PkiFiles:
             with private_file_errors(f"make the folder {after}, with the files of {name}"):
                 after.mkdir(mode=FOLDER, exist_ok=True)
                 for file in (f"{name}-key.pem", f"{name}.pem", f"{name}.p12"):
-                    found = [before / file for before in (self._folder, *self._parts()) if (before / file).exists()]
+                    found = [
+                        before / file
+                        for before in (self._folder, *self._parts())
+                        if (before / file).exists()
+                    ]
                     if found and not (after / file).exists():
                         commit(found[0], after / file)
             self._arranged[name] = after
 
     def folder_of(self, name: str) -> Path:
         """Where the files of a name lie, or will: where they are found, unless it has been arranged."""
-        found = (part for part in self._parts() if (part / f"{name}.pem").exists() or (part / f"{name}-key.pem").exists())
+        found = (
+            part
+            for part in self._parts()
+            if (part / f"{name}.pem").exists() or (part / f"{name}-key.pem").exists()
+        )
         return self._arranged.get(name) or next(found, self._folder)
 
     def create_ca(self, authority: CertificateAuthority) -> None:
@@ -88,12 +114,17 @@ class PkiFiles:
     def check_no_ca(self) -> None:
         """Raise `Conflict` if there is a CA."""
         if self._cert(CA_NAME).exists() or self._key(CA_NAME).exists():
-            raise Conflict(f"there is a CA in {self._folder}", hint="choose another folder; certificates of a lost CA are void")
+            raise Conflict(
+                f"there is a CA in {self._folder}",
+                hint="choose another folder; certificates of a lost CA are void",
+            )
 
     def publish_ca(self, certificate: x509.Certificate) -> None:
         """See to it that the CA's certificate is in the folder and in those of the parts, and a deny list."""
         if not self._cert(CA_NAME).exists():
-            write_atomically(self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC)
+            write_atomically(
+                self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC
+            )
         self._begin_denylist()
         self._hand_out()
 
@@ -102,13 +133,17 @@ class PkiFiles:
         if self._ca_key is not None:
             return self._authority_by(self._ca_key)
         if not self._cert(CA_NAME).exists():
-            raise NotFound(f"there is no CA in {self._folder}", hint="make one with `gromit pki init`")
+            raise NotFound(
+                f"there is no CA in {self._folder}", hint="make one with `gromit pki init`"
+            )
         with private_file_errors(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
         try:
             return CertificateAuthority(x509.load_pem_x509_certificate(certificate), parse_key(key))
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"the CA in {self._folder} cannot be used: {error}", hint="restore its files") from None
+            raise ConfigError(
+                f"the CA in {self._folder} cannot be used: {error}", hint="restore its files"
+            ) from None
 
     def index(self) -> Sequence[IssuedCertificate]:
         """Everything that was issued, in order."""
@@ -120,12 +155,16 @@ class PkiFiles:
         try:
             return tuple(_issued(line) for line in json.loads(text)["issued"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path} cannot be understood: {error!r}", hint="restore it from a copy") from None
+            raise ConfigError(
+                f"{path} cannot be understood: {error!r}", hint="restore it from a copy"
+            ) from None
 
     def append(self, line: IssuedCertificate) -> None:
         """Note that a certificate is issued. Done before its files are written, so that none exists unknown."""
         lines = [_json_of(each) for each in (*self.index(), line)]
-        write_atomically(self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode())
+        write_atomically(
+            self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode()
+        )
 
     def has_files(self, name: str) -> bool:
         """Whether files of that name are there."""
@@ -147,7 +186,9 @@ class PkiFiles:
         """Replace a name's PKCS#12 file."""
         encryption = BestAvailableEncryption(password.encode())
         chain = [self.authority().certificate]
-        data = pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, chain, encryption)
+        data = pkcs12.serialize_key_and_certificates(
+            name.encode(), key, certificate, chain, encryption
+        )
         write_atomically(self._path(name, ".p12"), data)
 
     def denied(self) -> frozenset[str]:
@@ -176,9 +217,14 @@ class PkiFiles:
             try:
                 certificate = x509.load_pem_x509_certificate(text)
             except ValueError:
-                raise ConfigError(f"{path} is not a certificate", hint="restore it, or move it away") from None
+                raise ConfigError(
+                    f"{path} is not a certificate", hint="restore it, or move it away"
+                ) from None
         if certificate is None:
-            raise NotFound(f"there is no CA in {self._folder}", hint="pki.ca_key has its key alone: put its ca.pem into the folder")
+            raise NotFound(
+                f"there is no CA in {self._folder}",
+                hint="pki.ca_key has its key alone: put its ca.pem into the folder",
+            )
         if not key_matches_certificate(key, certificate):
             raise ConfigError(
                 f"the key of pki.ca_key is not that of the CA in {self._folder}",
@@ -188,17 +234,28 @@ class PkiFiles:
 
     def _begin_denylist(self) -> None:
         if not self.denylist.exists():
-            write_atomically(self.denylist, b"# Serials of revoked certificates, in hex, one a line.\n", mode=PUBLIC)
+            write_atomically(
+                self.denylist,
+                b"# Serials of revoked certificates, in hex, one a line.\n",
+                mode=PUBLIC,
+            )
 
     def _parts(self) -> list[Path]:
         """Folders of parts: those that hold a copy of the CA's certificate, or are about to."""
-        found = {path.parent for path in self._folder.glob(f"*/{CA_NAME}.pem") if not path.parent.name.startswith(".")}
+        found = {
+            path.parent
+            for path in self._folder.glob(f"*/{CA_NAME}.pem")
+            if not path.parent.name.startswith(".")
+        }
         return sorted(found | set(self._arranged.values()))
 
     def _hand_out(self) -> None:
         """Give each part what all need to know: whom to trust, and whom no longer. What is right stays as it is."""
         for part in self._parts():
-            for source, name in ((self._cert(CA_NAME), f"{CA_NAME}.pem"), (self.denylist, "denylist")):
+            for source, name in (
+                (self._cert(CA_NAME), f"{CA_NAME}.pem"),
+                (self.denylist, "denylist"),
+            ):
                 copy = part / name
                 with private_file_errors(f"read {source} and {copy}"):
                     text = source.read_bytes()
@@ -210,7 +267,9 @@ class PkiFiles:
         with private_file_errors(f"write the certificate {name} in {self.folder_of(name)}"):
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             new_key = stage(self._key(name), pem, suffix=NEW)
-            new_cert = stage(self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW)
+            new_cert = stage(
+                self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW
+            )
             commit(new_key, self._key(name))
             commit(new_cert, self._cert(name))
 

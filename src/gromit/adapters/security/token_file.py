@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gromit.adapters.private_files import WatchedFile, file_lock, private_file_errors, write_atomically
+from gromit.adapters.private_files import (
+    WatchedFile,
+    file_lock,
+    private_file_errors,
+    write_atomically,
+)
 from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_iso
 from gromit.errors import ConfigError, InvalidInput
@@ -20,7 +25,9 @@ class TokenFile:
         self._path = path
         self._may_be_absent = may_be_absent
         self._watched = WatchedFile(
-            path, self._parse, hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS"
+            path,
+            self._parse,
+            hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS",
         )
 
     def entries(self) -> Sequence[TokenEntry]:
@@ -70,7 +77,10 @@ def _entry(line: Mapping[str, Any]) -> TokenEntry:
     return TokenEntry(
         id=str(line["id"]),
         hash=digest.lower(),
-        grant=make_grant([str(text) for text in line["repositories"]], [TokenPermission(text) for text in line["verbs"]]),
+        grant=make_grant(
+            [str(text) for text in line["repositories"]],
+            [TokenPermission(text) for text in line["verbs"]],
+        ),
         created_ms=parse_iso(line["created"]),
         expires_ms=None if line["expires"] is None else parse_iso(line["expires"]),
         label=str(line["label"]),

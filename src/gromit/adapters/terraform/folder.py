@@ -45,7 +45,8 @@ def work_folder_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Temporary(
-            f"cannot work in {folder}: {error.strerror or error}", hint="check the disk's free space and the folder's rights"
+            f"cannot work in {folder}: {error.strerror or error}",
+            hint="check the disk's free space and the folder's rights",
         ) from error
 
 
@@ -102,7 +103,10 @@ class RunFolder:
 
     def keep_backend(self, settings: str) -> None:
         """Write the backend's settings, which may hold secrets, where its owner alone can read them."""
-        with work_folder_errors(self.path), os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file:
+        with (
+            work_folder_errors(self.path),
+            os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file,
+        ):
             file.write(settings)
 
     def free_bytes(self) -> int:
@@ -113,7 +117,9 @@ class RunFolder:
         """All that lies in it but the folders of environments, relative to it."""
         with work_folder_errors(self.path):
             tops = [top for top in self.path.iterdir() if not top.name.startswith(_ENVIRONMENT)]
-            return frozenset(part.relative_to(self.path) for top in tops for part in (top, *top.rglob("*")))
+            return frozenset(
+                part.relative_to(self.path) for top in tops for part in (top, *top.rglob("*"))
+            )
 
     def has(self, parts: frozenset[Path]) -> bool:
         """Whether all these parts are there, and the lock is the one that was taken: without it anybody may sweep the folder."""
@@ -186,7 +192,9 @@ def _check_owner(work: Path) -> None:
     """What lies here is run: so nobody else may be able to put it here, as one could in a shared folder for temporary files."""
     found = work.stat()
     if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"others may write to {work}", hint="set terraform.work to a folder that is yours alone")
+        raise ConfigError(
+            f"others may write to {work}", hint="set terraform.work to a folder that is yours alone"
+        )
 
 
 def _fill(run: RunFolder, stack: Path, overlay: Path | None, cli_config: str) -> None:

@@ -75,7 +75,12 @@ class ProcessResult:
 
 
 class _Child:
-    def __init__(self, process: subprocess.Popen[bytes], files: tuple[int, int, int], on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        files: tuple[int, int, int],
+        on_line: Callable[[str], None],
+    ) -> None:
         self.process = process
         self.on_line = on_line
         pidfd, self._out, self._err = files
@@ -108,7 +113,9 @@ class _Child:
             self.on_line(rest.decode(errors="replace"))
 
 
-def run_process(launch: ProcessSpec, leash: StopPolicy, on_line: Callable[[str], None]) -> ProcessResult:
+def run_process(
+    launch: ProcessSpec, leash: StopPolicy, on_line: Callable[[str], None]
+) -> ProcessResult:
     """Run to the end, or to its cutting short; `on_line` gets each line of standard output as it comes.
 
     Nothing of it is left behind, whatever is raised. Raises `BackendError` if it cannot be started.
@@ -117,7 +124,9 @@ def run_process(launch: ProcessSpec, leash: StopPolicy, on_line: Callable[[str],
         try:
             cut = _wait(child, leash)
         except BaseException:
-            child.on_line = _ignore  # it may be what has raised; terraform gets its grace all the same
+            child.on_line = (
+                _ignore  # it may be what has raised; terraform gets its grace all the same
+            )
             _stop(child, leash)
             raise
         if cut is not None:
@@ -146,7 +155,9 @@ def _started(launch: ProcessSpec, on_line: Callable[[str], None]) -> Iterator[_C
         out, err = os.memfd_create("terraform-stdout"), os.memfd_create("terraform-stderr")
         ends.callback(os.close, out)
         ends.callback(os.close, err)
-        process = _popen(launch, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        process = _popen(
+            launch, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
         ends.callback(_end, process)
         pidfd = os.pidfd_open(process.pid)
         ends.callback(os.close, pidfd)
@@ -162,7 +173,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _popen(launch: ProcessSpec, **settings: Any) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - a list of our own making, and no shell
-            launch.argv(), cwd=launch.folder, env=dict(launch.environment), pass_fds=(launch.keep_open,), **settings
+            launch.argv(),
+            cwd=launch.folder,
+            env=dict(launch.environment),
+            pass_fds=(launch.keep_open,),
+            **settings,
         )
     except OSError as error:
         raise BackendError(f"cannot start {launch.program}: {error}") from error
@@ -184,7 +199,11 @@ def _wait(child: _Child, leash: StopPolicy) -> StopReason | None:
 
 def _stop(child: _Child, leash: StopPolicy) -> None:
     """SIGINT, grace, SIGINT again, SIGKILL last. What it says meanwhile is still handed on."""
-    for number, patience in ((signal.SIGINT, leash.grace_s), (signal.SIGINT, leash.last_s), (signal.SIGKILL, leash.last_s)):
+    for number, patience in (
+        (signal.SIGINT, leash.grace_s),
+        (signal.SIGINT, leash.last_s),
+        (signal.SIGKILL, leash.last_s),
+    ):
         child.signal(number)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:

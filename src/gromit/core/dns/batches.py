@@ -74,7 +74,9 @@ def pack_batches(changes: ZoneChanges) -> PackedBatches:
     for environment, every in _by_environment(changes):
         lost = [c for c in every if not _fits([c])]
         keep_owner = any(c.action is Action.DELETE for c in lost)
-        group = [c for c in every if c not in lost and not (keep_owner and _rank(c)[0] == _OWNER_DELETE)]
+        group = [
+            c for c in every if c not in lost and not (keep_owner and _rank(c)[0] == _OWNER_DELETE)
+        ]
         oversize += lost
         first = 0
         for part in _parts(environment, group):
@@ -90,7 +92,10 @@ class _Bin:
 
     def takes(self, part: EnvironmentChanges) -> bool:
         elements, characters = _load(part.changes)
-        return self.elements + elements <= ELEMENTS_MAX and self.characters + characters <= CHARACTERS_MAX
+        return (
+            self.elements + elements <= ELEMENTS_MAX
+            and self.characters + characters <= CHARACTERS_MAX
+        )
 
     def add(self, part: EnvironmentChanges) -> None:
         elements, characters = _load(part.changes)

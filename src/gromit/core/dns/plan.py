@@ -99,7 +99,9 @@ def normalize_name(text: str) -> str:
 def owner_record(environment: str, domain: str) -> RecordSet:
     """The record that declares an environment's public names to be gromit's."""
     value = f'"heritage=gromit,environment={environment}"'
-    return RecordSet(public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value}))
+    return RecordSet(
+        public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value})
+    )
 
 
 def environment_for_name(name: str, domain: str) -> str | None:
@@ -112,17 +114,25 @@ def environment_for_name(name: str, domain: str) -> str | None:
     return environment if usable else None
 
 
-def desired_records(tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]) -> tuple[RecordSet, ...]:
+def desired_records(
+    tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]
+) -> tuple[RecordSet, ...]:
     """The records there should be for running tasks: of environments that are wanted up, and of no other cluster."""
     addresses: defaultdict[str, set[str]] = defaultdict(set)
     for task in tasks:
         if wanted.get(task.environment):
             addresses[public_name(task.component, task.environment, domain)].add(task.address)
-    return tuple(RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items()))
+    return tuple(
+        RecordSet(name, "A", ttl, frozenset(values)) for name, values in sorted(addresses.items())
+    )
 
 
 def plan(
-    desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str, wanted: Mapping[str, bool], incomplete: str = ""
+    desired: Iterable[RecordSet],
+    actual: Iterable[RecordSet],
+    domain: str,
+    wanted: Mapping[str, bool],
+    incomplete: str = "",
 ) -> ZoneChanges:
     """What has to change in the zone so that our part of it is as desired.
 
@@ -148,7 +158,9 @@ def plan(
     """
     asked = tuple(desired)
     shares = _shares(asked, actual, domain)
-    return _joined([*_misnamed(asked, domain), *(_plan_share(s, wanted, incomplete) for s in shares)])
+    return _joined(
+        [*_misnamed(asked, domain), *(_plan_share(s, wanted, incomplete) for s in shares)]
+    )
 
 
 def enforce_delete_limits(changes: ZoneChanges, percent: int, free: int) -> None:
@@ -193,7 +205,9 @@ class _EnvironmentRecords:
         return f"{min(self.plain)} is there without {self.owner.name}: somebody else's (`gromit migrate` takes over)"
 
 
-def _shares(desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str) -> list[_EnvironmentRecords]:
+def _shares(
+    desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str
+) -> list[_EnvironmentRecords]:
     wanted: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
     found: defaultdict[str, list[RecordSet]] = defaultdict(list)
     for record in desired:
@@ -205,7 +219,9 @@ def _shares(desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: s
     return [_share(e, domain, wanted[e], found[e]) for e in sorted(wanted.keys() | found.keys())]
 
 
-def _share(environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]) -> _EnvironmentRecords:
+def _share(
+    environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]
+) -> _EnvironmentRecords:
     owner = owner_record(environment, domain)
     plain: dict[str, RecordSet] = {}
     obstacles: dict[str, RecordSet] = {}
@@ -221,10 +237,14 @@ def _share(environment: str, domain: str, desired: Mapping[str, RecordSet], foun
     return _EnvironmentRecords(environment, owner, desired, plain, obstacles, tuple(marks))
 
 
-def _plan_share(share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str) -> ZoneChanges:
+def _plan_share(
+    share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+) -> ZoneChanges:
     if reason := share.forbidden:
         blocked = tuple((r, reason) for _, r in sorted(share.desired.items()))
-        left = tuple((r, reason) for name, r in sorted(share.plain.items()) if name not in share.desired)
+        left = tuple(
+            (r, reason) for name, r in sorted(share.plain.items()) if name not in share.desired
+        )
         return ZoneChanges(blocked=blocked, left_alone=left)
     writes, removals = _writes(share, incomplete), _removals(share, wanted, incomplete)
     stays = bool(writes.creates) or len(share.plain) > len(removals.deletes)
@@ -249,7 +269,13 @@ def _writes(share: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
     for name, want in sorted(share.desired.items()):
         have = share.plain.get(name)
         if obstacle := share.obstacles.get(name):
-            blocked.append((want, f"a record of type {obstacle.type} {obstacle.routing}".rstrip() + " stands there"))
+            blocked.append(
+                (
+                    want,
+                    f"a record of type {obstacle.type} {obstacle.routing}".rstrip()
+                    + " stands there",
+                )
+            )
         elif have is None:
             creates.append((want, "runs at " + _list(want.values)))
         else:
@@ -259,19 +285,33 @@ def _writes(share: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
     return ZoneChanges(creates=tuple(creates), upserts=tuple(upserts), blocked=tuple(blocked))
 
 
-def _removals(share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str) -> ZoneChanges:
+def _removals(
+    share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+) -> ZoneChanges:
     row = wanted.get(share.name)
     stale = [r for name, r in sorted(share.plain.items()) if name not in share.desired]
     if incomplete:
-        return ZoneChanges(left_alone=tuple((r, f"not deleted, for the listing is not whole: {incomplete}") for r in stale))
-    why = {True: "no task of it runs", False: f"environment {share.name} is gone", None: f"nobody knows environment {share.name}"}
+        return ZoneChanges(
+            left_alone=tuple(
+                (r, f"not deleted, for the listing is not whole: {incomplete}") for r in stale
+            )
+        )
+    why = {
+        True: "no task of it runs",
+        False: f"environment {share.name} is gone",
+        None: f"nobody knows environment {share.name}",
+    }
     unexplained = () if row is False else tuple(r.name for r in stale)
     return ZoneChanges(deletes=tuple((r, why[row]) for r in stale), unexplained=unexplained)
 
 
 def _misnamed(desired: Iterable[RecordSet], domain: str) -> list[ZoneChanges]:
     reason = "neither component nor environment may be called so"
-    return [ZoneChanges(blocked=((r, reason),)) for r in desired if environment_for_name(r.name, domain) is None]
+    return [
+        ZoneChanges(blocked=((r, reason),))
+        for r in desired
+        if environment_for_name(r.name, domain) is None
+    ]
 
 
 def _joined(parts: Iterable[ZoneChanges]) -> ZoneChanges:

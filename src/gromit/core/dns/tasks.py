@@ -12,7 +12,11 @@ from gromit.core.stack.addresses import public_name
 
 
 def unconfirmed(
-    seen: TaskListing, changes: ZoneChanges, domain: str, wanted: Mapping[str, bool], components: frozenset[str]
+    seen: TaskListing,
+    changes: ZoneChanges,
+    domain: str,
+    wanted: Mapping[str, bool],
+    components: frozenset[str],
 ) -> frozenset[str]:
     """Wanted environments about which ECS itself has to be asked before anything is written.
 
@@ -20,7 +24,10 @@ def unconfirmed(
     ECS is asked wherever a record would change and, if all interfaces were seen, where a public component has none. So a world
     in which everything runs and nothing changes asks nothing.
     """
-    touched = {environment_for_name(r.name, domain) for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
+    touched = {
+        environment_for_name(r.name, domain)
+        for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)
+    }
     found: defaultdict[str, set[str]] = defaultdict(set)
     for task in seen.tasks:
         found[task.environment].add(task.component)
@@ -29,7 +36,11 @@ def unconfirmed(
 
 
 def merge_listings(
-    seen: TaskListing, confirmed: TaskListing, asked: frozenset[str], published: frozenset[str], domain: str
+    seen: TaskListing,
+    confirmed: TaskListing,
+    asked: frozenset[str],
+    published: frozenset[str],
+    domain: str,
 ) -> TaskListing:
     """The listing that counts, after ECS was asked about the environments `asked`.
 

@@ -77,7 +77,9 @@ def ok(check: Check, seen: str, subject: str = "") -> Finding:
 
 def wrong(check: Check, seen: str, remedy: str, subject: str = "") -> Finding:
     """A thing that is to be mended."""
-    return Finding(check=check, subject=subject, state=FindingStatus.WRONG, seen=sentence(seen), remedy=remedy)
+    return Finding(
+        check=check, subject=subject, state=FindingStatus.WRONG, seen=sentence(seen), remedy=remedy
+    )
 
 
 def skipped(check: Check, why: str, subject: str = "") -> Finding:

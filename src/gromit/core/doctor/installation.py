@@ -90,7 +90,11 @@ def judge_region(region: str, expected: str | None) -> Finding:
     if expected is None:
         return skipped(Check.REGION, f"doctor.region is not set; this is {region}")
     if region != expected:
-        return wrong(Check.REGION, f"this is {region}, not {expected}", f"set AWS_REGION={expected}, or mend doctor.region")
+        return wrong(
+            Check.REGION,
+            f"this is {region}, not {expected}",
+            f"set AWS_REGION={expected}, or mend doctor.region",
+        )
     return ok(Check.REGION, region)
 
 
@@ -98,18 +102,28 @@ def judge_key_pair(name: str, *, exists: bool) -> Finding:
     """Whether the bastion can be made with the key pair that it is to have."""
     if not exists:
         remedy = (
-            "import or make it in EC2, or name one that `aws ec2 describe-key-pairs` lists as bastion.key_pair of terraform/infra"
+            "import or make it in EC2, or name one that `aws ec2 describe-key-pairs` lists "
+            "as bastion.key_pair of terraform/infra"
         )
-        return wrong(Check.KEY_PAIR, "EC2 has no key pair of this name in this region", remedy, name)
+        return wrong(
+            Check.KEY_PAIR, "EC2 has no key pair of this name in this region", remedy, name
+        )
     return ok(Check.KEY_PAIR, "EC2 has it", name)
 
 
 def judge_bucket(bucket: BucketFacts) -> Finding:
     """Whether states are kept safely."""
-    kept = {"versioning": bucket.versioned, "encryption": bucket.encrypted, "the block of public access": bucket.closed}
+    kept = {
+        "versioning": bucket.versioned,
+        "encryption": bucket.encrypted,
+        "the block of public access": bucket.closed,
+    }
     if lacks := [what for what, is_so in kept.items() if not is_so]:
         return wrong(
-            Check.STATE_BUCKET, f"{bucket.name} lacks {', '.join(lacks)}", "terraform/base gives it: apply it", bucket.name
+            Check.STATE_BUCKET,
+            f"{bucket.name} lacks {', '.join(lacks)}",
+            "terraform/base gives it: apply it",
+            bucket.name,
         )
     return ok(Check.STATE_BUCKET, "versioned, encrypted, closed to the public", bucket.name)
 
@@ -122,30 +136,54 @@ def judge_workspace(check: Check, workspace: WorkspaceFacts) -> Finding:
     root = "base" if check is Check.STATE_BASE else "infra"
     if workspace.execution_mode != "local":
         remedy = (
-            f"set its execution mode to Local (Settings, General); until then apply terraform/{root} with TF_FORCE_LOCAL_BACKEND=1"
+            f"set its execution mode to Local (Settings, General); until then apply "
+            f"terraform/{root} with TF_FORCE_LOCAL_BACKEND=1"
         )
-        return wrong(check, f"its execution mode is {workspace.execution_mode}, not local", remedy, workspace.name)
+        return wrong(
+            check,
+            f"its execution mode is {workspace.execution_mode}, not local",
+            remedy,
+            workspace.name,
+        )
     if workspace.serial is None:
-        return wrong(check, "it can be read, and nothing was ever applied there", f"apply terraform/{root}", workspace.name)
-    return ok(check, f"state {workspace.serial} with {workspace.resources} resources", workspace.name)
+        return wrong(
+            check,
+            "it can be read, and nothing was ever applied there",
+            f"apply terraform/{root}",
+            workspace.name,
+        )
+    return ok(
+        check, f"state {workspace.serial} with {workspace.resources} resources", workspace.name
+    )
 
 
 def judge_registry(registry: RegistryFacts) -> Finding:
     """Whether environments can take the default branch of a repository from its registry."""
     if not registry.exists:
-        return wrong(Check.REGISTRY, "there is no registry of this name", _BASE, registry.repository)
+        return wrong(
+            Check.REGISTRY, "there is no registry of this name", _BASE, registry.repository
+        )
     if not registry.has_default:
         seen = f"there is no image {registry.repository}:{registry.default_tag}"
-        return wrong(Check.REGISTRY, seen, "push a build of the default branch: every environment needs it", registry.repository)
+        return wrong(
+            Check.REGISTRY,
+            seen,
+            "push a build of the default branch: every environment needs it",
+            registry.repository,
+        )
     return ok(Check.REGISTRY, f"has {registry.default_tag}", registry.repository)
 
 
 def judge_table(name: str, lacks: Collection[str]) -> Finding:
     """Whether the table has key, index, expiry and recovery; `lacks` is what `TableSetup.lacks` gives."""
     if "table" in lacks:
-        return wrong(Check.TABLE, "there is no such table", f"{_INFRA}; or `gromit serve` makes one", name)
+        return wrong(
+            Check.TABLE, "there is no such table", f"{_INFRA}; or `gromit serve` makes one", name
+        )
     if lacks:
-        return wrong(Check.TABLE, f"it lacks {', '.join(lacks)}", "`gromit migrate --apply` adds it", name)
+        return wrong(
+            Check.TABLE, f"it lacks {', '.join(lacks)}", "`gromit migrate --apply` adds it", name
+        )
     return ok(Check.TABLE, "key, index, expiry and recovery are there", name)
 
 
@@ -154,7 +192,9 @@ def judge_ids(check: Check, wanted: Collection[str], problems: Mapping[str, str]
     if problems:
         seen = "; ".join(f"{thing} {problem}" for thing, problem in problems.items())
         return wrong(check, seen, "apply terraform/infra anew: it writes the parameter")
-    return ok(check, f"{next(iter(wanted))} exists" if len(wanted) == 1 else f"all {len(wanted)} exist")
+    return ok(
+        check, f"{next(iter(wanted))} exists" if len(wanted) == 1 else f"all {len(wanted)} exist"
+    )
 
 
 def judge_platform(platform: Platform, name: str, region: str) -> Finding:
@@ -168,7 +208,9 @@ def judge_platform(platform: Platform, name: str, region: str) -> Finding:
 def judge_zone(zone: ZoneFacts, domain: str) -> Finding:
     """Whether public names can stand in the zone."""
     if zone.private:
-        return wrong(Check.ZONE, f"{zone.name} is private", "set cluster.zoneid to the public zone", zone.id)
+        return wrong(
+            Check.ZONE, f"{zone.name} is private", "set cluster.zoneid to the public zone", zone.id
+        )
     if not f".{domain}".endswith(f".{zone.name}"):
         remedy = "cluster.domain has to be the name of the zone cluster.zoneid, or lie below it"
         return wrong(Check.ZONE, f"it is of {zone.name}, not of {domain}", remedy, zone.id)
@@ -180,11 +222,22 @@ def judge_delegation(zone: ZoneFacts, answered: Collection[str]) -> Finding:
     found, wanted = {name.lower().rstrip(".") for name in answered}, zone.name_servers
     remedy = f"give {zone.name} these NS records in its parent's zone: {' '.join(sorted(wanted))}"
     if not found:
-        return wrong(Check.DELEGATION, "DNS knows no name servers for it: it is not delegated", remedy, zone.name)
+        return wrong(
+            Check.DELEGATION,
+            "DNS knows no name servers for it: it is not delegated",
+            remedy,
+            zone.name,
+        )
     if found != wanted:
-        strange = f"names {' '.join(sorted(found - wanted))}" if found - wanted else f"lacks {' '.join(sorted(wanted - found))}"
+        strange = (
+            f"names {' '.join(sorted(found - wanted))}"
+            if found - wanted
+            else f"lacks {' '.join(sorted(wanted - found))}"
+        )
         return wrong(Check.DELEGATION, f"DNS {strange}", remedy, zone.name)
-    return ok(Check.DELEGATION, f"DNS answers with the zone's {len(wanted)} name servers", zone.name)
+    return ok(
+        Check.DELEGATION, f"DNS answers with the zone's {len(wanted)} name servers", zone.name
+    )
 
 
 def judge_serve_identity(caller: ServeIdentity) -> Finding:

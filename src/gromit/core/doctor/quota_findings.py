@@ -17,29 +17,48 @@ class QuotaThresholds:
     """So many environments have to fit; None: those that exist."""
 
 
-def judge_quotas(walls: Sequence[QuotaHeadroom], usages: Mapping[Quota, QuotaUsage], wanted: QuotaThresholds) -> list[Finding]:
+def judge_quotas(
+    walls: Sequence[QuotaHeadroom], usages: Mapping[Quota, QuotaUsage], wanted: QuotaThresholds
+) -> list[Finding]:
     """One finding for each wall, in the order given. A limit that AWS has not told is the usual one, and nothing is wrong by it."""
-    return [_judge(w, usages.get(w.quota, QuotaUsage(None, None)), wanted, first=w is walls[0]) for w in walls]
+    return [
+        _judge(w, usages.get(w.quota, QuotaUsage(None, None)), wanted, first=w is walls[0])
+        for w in walls
+    ]
 
 
-def _judge(wall: QuotaHeadroom, usage: QuotaUsage, wanted: QuotaThresholds, *, first: bool) -> Finding:
+def _judge(
+    wall: QuotaHeadroom, usage: QuotaUsage, wanted: QuotaThresholds, *, first: bool
+) -> Finding:
     title = DEFAULT_LIMITS[wall.quota].title
     where = f"{'next wall: ' if first else ''}{title} at {wall.environments} environments"
     if not wall.told:
         why = f": {usage.problem}" if usage.problem else ""
-        return skipped(Check.QUOTA, f"{where}, if the limit is AWS's usual {wall.limit:g} (not told{why})", wall.quota)
+        return skipped(
+            Check.QUOTA,
+            f"{where}, if the limit is AWS's usual {wall.limit:g} (not told{why})",
+            wall.quota,
+        )
     seen = f"{where}: {wall.used:g} of {wall.limit:g} used ({wall.percent} %), {wall.per_environment:g} an environment"
-    near = wall.percent >= wanted.percent or (wanted.environments is not None and wall.environments < wanted.environments)
+    near = wall.percent >= wanted.percent or (
+        wanted.environments is not None and wall.environments < wanted.environments
+    )
     return Finding(
         check=Check.QUOTA,
         subject=wall.quota,
         state=FindingStatus.WRONG if near else FindingStatus.OK,
         seen=seen,
-        remedy=f"ask AWS for more {title}{_by_how_much(wall, wanted)}, or let environments go" if near else "",
+        remedy=f"ask AWS for more {title}{_by_how_much(wall, wanted)}, or let environments go"
+        if near
+        else "",
         wall=wall,
     )
 
 
 def _by_how_much(wall: QuotaHeadroom, wanted: QuotaThresholds) -> str:
     missing = (wanted.environments or 0) - wall.environments
-    return f" ({missing} environments more are {missing * wall.per_environment:g})" if missing > 0 else ""
+    return (
+        f" ({missing} environments more are {missing * wall.per_environment:g})"
+        if missing > 0
+        else ""
+    )

@@ -109,7 +109,11 @@ def quota_headrooms(
     `environments` are those that exist. The shipped catalogue in a new account, where nothing runs: 6 vCPU are four environments of
     1.5 each, and the next wall is that of 2,000 Cloud Map instances, 333 environments of six.
     """
-    found = [_wall(q, usages.get(q, QuotaUsage(None, None)), costs[q], environments) for q in Quota if costs.get(q)]
+    found = [
+        _wall(q, usages.get(q, QuotaUsage(None, None)), costs[q], environments)
+        for q in Quota
+        if costs.get(q)
+    ]
     return tuple(sorted(found, key=lambda w: (w.environments, list(Quota).index(w.quota))))
 
 

@@ -80,14 +80,20 @@ _WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 _OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 _CHANGE = ("route53:ChangeResourceRecordSets",)
 _PASS = ("iam:PassRole",)
-_NAMES_TAGS = tuple(f"servicediscovery:{action}" for action in ("ListTagsForResource", "TagResource", "UntagResource"))
+_NAMES_TAGS = tuple(
+    f"servicediscovery:{action}"
+    for action in ("ListTagsForResource", "TagResource", "UntagResource")
+)
 
 
 def expected_permissions(part: ControlPlanePart, places: ResourceArns) -> tuple[Permission, ...]:
     """What is to be asked about a part."""
     may, may_not = _TABLE[part](places)
     may_not = [*may_not, (("secretsmanager:GetSecretValue",), places.ca_key)]
-    return (*(Permission(a, r, allowed=True) for a, r in may), *(Permission(a, r, allowed=False) for a, r in may_not))
+    return (
+        *(Permission(a, r, allowed=True) for a, r in may),
+        *(Permission(a, r, allowed=False) for a, r in may_not),
+    )
 
 
 def default_role_name(part: ControlPlanePart) -> str:
@@ -95,31 +101,56 @@ def default_role_name(part: ControlPlanePart) -> str:
     return f"gromit-{part}"
 
 
-def judge_permissions(answers: Mapping[ControlPlanePart, SimulatedRole], places: ResourceArns) -> list[Finding]:
+def judge_permissions(
+    answers: Mapping[ControlPlanePart, SimulatedRole], places: ResourceArns
+) -> list[Finding]:
     """One finding for each part. If there is none of the control plane's usual roles, it is not installed in this account."""
-    installed = any(a.allowed is not None for part, a in answers.items() if part is not ControlPlanePart.ENVIRONMENTS)
+    installed = any(
+        a.allowed is not None
+        for part, a in answers.items()
+        if part is not ControlPlanePart.ENVIRONMENTS
+    )
     return [_judge(part, answer, places, installed=installed) for part, answer in answers.items()]
 
 
-def _judge(part: ControlPlanePart, answer: SimulatedRole, places: ResourceArns, *, installed: bool) -> Finding:
+def _judge(
+    part: ControlPlanePart, answer: SimulatedRole, places: ResourceArns, *, installed: bool
+) -> Finding:
     if answer.allowed is None:
         seen = f"there is no role {answer.role}"
         if installed or answer.named:
-            return wrong(Check.RIGHTS, seen, "apply terraform/infra, or name it in doctor.roles", part)
-        return skipped(Check.RIGHTS, f"{seen}, nor a role of another part: name them in doctor.roles", part)
+            return wrong(
+                Check.RIGHTS, seen, "apply terraform/infra, or name it in doctor.roles", part
+            )
+        return skipped(
+            Check.RIGHTS, f"{seen}, nor a role of another part: name them in doctor.roles", part
+        )
     lacks = _different(answer.allowed, expected_permissions(part, places), allowed=True)
     surplus = _different(answer.allowed, expected_permissions(part, places), allowed=False)
     if not lacks and not surplus:
-        return ok(Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part)
+        return ok(
+            Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part
+        )
     told = [f"may not {', '.join(lacks)}"] if lacks else []
     told += [f"may what it must not: {', '.join(surplus)}"] if surplus else []
-    return wrong(Check.RIGHTS, f"{answer.role} {'; it '.join(told)}", "apply terraform/infra: it has the policies", part)
+    return wrong(
+        Check.RIGHTS,
+        f"{answer.role} {'; it '.join(told)}",
+        "apply terraform/infra: it has the policies",
+        part,
+    )
 
 
-def _different(answers: Mapping[tuple[str, str], bool], wanted: Iterable[Permission], *, allowed: bool) -> list[str]:
+def _different(
+    answers: Mapping[tuple[str, str], bool], wanted: Iterable[Permission], *, allowed: bool
+) -> list[str]:
     """What AWS judges otherwise than it is wanted; what it did not judge counts as refused."""
     asked = [(action, r.resource) for r in wanted if r.allowed is allowed for action in r.actions]
-    return [f"{action} on {resource}" for action, resource in asked if answers.get((action, resource), False) is not allowed]
+    return [
+        f"{action} on {resource}"
+        for action, resource in asked
+        if answers.get((action, resource), False) is not allowed
+    ]
 
 
 _Pairs = list[tuple[tuple[str, ...], str]]
@@ -139,16 +170,30 @@ def _sow(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
 
 
 def _reap(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [(_WRITE, at.table), (_PASS, at.serve_role)]
+    return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [
+        (_WRITE, at.table),
+        (_PASS, at.serve_role),
+    ]
 
 
 def _terraform(at: ResourceArns) -> _Pairs:
-    named: _Pairs = [(("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)]
-    return [(_OBJECTS, at.states), (("s3:GetObject",), at.no_state), (("s3:ListBucket",), at.bucket), (_NAMES_TAGS, "*"), *named]
+    named: _Pairs = [
+        (("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)
+    ]
+    return [
+        (_OBJECTS, at.states),
+        (("s3:GetObject",), at.no_state),
+        (("s3:ListBucket",), at.bucket),
+        (_NAMES_TAGS, "*"),
+        *named,
+    ]
 
 
 def _chitragupta(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    may: _Pairs = [(("route53:ListResourceRecordSets", *_CHANGE), at.zone), (("ec2:DescribeNetworkInterfaces",), "*")]
+    may: _Pairs = [
+        (("route53:ListResourceRecordSets", *_CHANGE), at.zone),
+        (("ec2:DescribeNetworkInterfaces",), "*"),
+    ]
     return may, [(_WRITE, at.table), (_OBJECTS, at.states), (_PASS, at.execution_role)]
 
 
@@ -157,9 +202,16 @@ def _gateway(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
 
 
 def _environments(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    may: _Pairs = [(("ecr:GetAuthorizationToken",), "*"), (("logs:CreateLogStream", "logs:PutLogEvents"), at.logs)]
+    may: _Pairs = [
+        (("ecr:GetAuthorizationToken",), "*"),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), at.logs),
+    ]
     may += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in at.registries]
-    return may, [(("dynamodb:GetItem", *_WRITE), at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
+    return may, [
+        (("dynamodb:GetItem", *_WRITE), at.table),
+        (_OBJECTS, at.states),
+        (_CHANGE, at.zone),
+    ]
 
 
 _TABLE = {

@@ -184,7 +184,8 @@ def parse_environment(row: Row) -> Environment:
     """
     if "generation" not in row:
         raise Conflict(
-            f"the row of {row.get('name')} is one of the earlier system", hint="run `gromit migrate` once; it loses nothing"
+            f"the row of {row.get('name')} is one of the earlier system",
+            hint="run `gromit migrate` once; it loses nothing",
         )
     return Environment(
         name=row["name"],
@@ -209,13 +210,18 @@ def parse_environment(row: Row) -> Environment:
         hash_epoch=row.get("hash_epoch"),
         gone_ms=row.get("gone_at"),
         revision=row["revision"],
-        events=tuple(HistoryEvent(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])),
+        events=tuple(
+            HistoryEvent(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])
+        ),
     )
 
 
 def _versions(row: Row) -> Mapping[str, RepositoryVersion]:
     refs, sequences = _prefixed(row, REF), _prefixed(row, SEQUENCE)
-    fallbacks = {r: RepositoryVersion(d["tag"], Source(d["source"])) for r, d in _prefixed(row, FALLBACK).items()}
+    fallbacks = {
+        r: RepositoryVersion(d["tag"], Source(d["source"]))
+        for r, d in _prefixed(row, FALLBACK).items()
+    }
     reported = {
         r: RepositoryVersion(v, Source.REPORTED, ref=refs.get(r), sequence=sequences.get(r))
         for r, v in _prefixed(row, VERSION).items()
@@ -234,4 +240,11 @@ def _failure(value: Mapping[str, Any] | None) -> Failure | None:
 def _lease(row: Row) -> Lease | None:
     if "holder" not in row:
         return None
-    return Lease(row["holder"], row["epoch"], row["lease_until"], row["claimed"], row["claim_id"], row.get("task"))
+    return Lease(
+        row["holder"],
+        row["epoch"],
+        row["lease_until"],
+        row["claimed"],
+        row["claim_id"],
+        row.get("task"),
+    )

@@ -32,7 +32,9 @@ class PlannedAction:
     why: str
 
 
-def plan(kind: Work, environments: Iterable[EnvironmentSummary], limit: int | None) -> list[PlannedAction]:
+def plan(
+    kind: Work, environments: Iterable[EnvironmentSummary], limit: int | None
+) -> list[PlannedAction]:
     """One item for each environment, those to be worked on first, in the order in which they are due.
 
     | phase            | sow                          | reap                                        |
@@ -46,7 +48,14 @@ def plan(kind: Work, environments: Iterable[EnvironmentSummary], limit: int | No
     ordered = sorted(environments, key=lambda e: (e.due_in_s, e.name))
     items = [_item(kind, e) for e in ordered]
     chosen = [i for i in items if i.action != "none"]
-    beyond = [PlannedAction(i.name, "none", f"{i.why}; but one run does at most {limit}") for i in chosen[limit:]] if limit else []
+    beyond = (
+        [
+            PlannedAction(i.name, "none", f"{i.why}; but one run does at most {limit}")
+            for i in chosen[limit:]
+        ]
+        if limit
+        else []
+    )
     return [*chosen[: limit or None], *beyond, *(i for i in items if i.action == "none")]
 
 

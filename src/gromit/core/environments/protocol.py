@@ -113,7 +113,16 @@ class EndRun:
 
 
 ProtocolStep = (
-    AcquireLock | CheckOwner | ReplaceLock | Verify | Execute | ReportDone | ReportFailure | ReleaseClaim | Unlock | EndRun
+    AcquireLock
+    | CheckOwner
+    | ReplaceLock
+    | Verify
+    | Execute
+    | ReportDone
+    | ReportFailure
+    | ReleaseClaim
+    | Unlock
+    | EndRun
 )
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +245,9 @@ def _locking(step: AcquireLock | CheckOwner | ReplaceLock, answer: StepResult) -
         case CheckOwner(), OwnerNotProvenDead(reason):
             return ReportFailure(None, Problem(LOCKED, reason))
         case ReplaceLock(), LostRace():
-            return ReportFailure(None, Problem(LOCKED, "somebody else took over the left lock first"))
+            return ReportFailure(
+                None, Problem(LOCKED, "somebody else took over the left lock first")
+            )
         case _, StepFailed(problem):
             return ReportFailure(None, problem)
         case _:
@@ -253,7 +264,9 @@ def _verified(lock: Lock, answer: StepResult) -> ProtocolStep:
             return ReleaseClaim(lock, RunEnding.STOPPED)
         case ClaimLost():
             return Unlock(lock, RunEnding.FENCED)
-        case StepFailed(problem):  # serve did not answer: whether the claim is valid is not known, so nothing is done
+        case StepFailed(
+            problem
+        ):  # serve did not answer: whether the claim is valid is not known, so nothing is done
             return Unlock(lock, RunEnding.FAILED, problem)
         case _:
             raise TypeError(f"{answer} is no answer to a verification")
@@ -277,17 +290,25 @@ def _reported(lock: Lock, answer: StepResult) -> ProtocolStep:
             return Unlock(lock, RunEnding.DONE)
         case ClaimLost():
             return Unlock(lock, RunEnding.FENCED)
-        case StepFailed(problem):  # it was made true, but nobody knows: the lease ends, and the next run finds nothing to change
+        case StepFailed(
+            problem
+        ):  # it was made true, but nobody knows: the lease ends, and the next run finds nothing to change
             return Unlock(lock, RunEnding.FAILED, problem)
         case _:
             raise TypeError(f"{answer} is no answer to a report")
 
 
-def _closing(step: ReportFailure | ReleaseClaim | Unlock | EndRun, answer: StepResult) -> ProtocolStep:
+def _closing(
+    step: ReportFailure | ReleaseClaim | Unlock | EndRun, answer: StepResult
+) -> ProtocolStep:
     """The last steps go on whatever the answer: what serve does not hear of ends with the lease."""
     match step:
         case ReportFailure(lock, problem):
-            return _end(lock, RunEnding.FENCED if isinstance(answer, ClaimLost) else RunEnding.FAILED, problem)
+            return _end(
+                lock,
+                RunEnding.FENCED if isinstance(answer, ClaimLost) else RunEnding.FAILED,
+                problem,
+            )
         case ReleaseClaim(lock, ending):
             return _end(lock, ending)
         case Unlock(_, ending, problem):

@@ -99,7 +99,17 @@ class AllOf:
 
 
 Condition = (
-    Exists | NotExists | Equals | NotEquals | LessThan | AtMost | AttributesEqual | AttributeGreater | ShorterThan | AnyOf | AllOf
+    Exists
+    | NotExists
+    | Equals
+    | NotEquals
+    | LessThan
+    | AtMost
+    | AttributesEqual
+    | AttributeGreater
+    | ShorterThan
+    | AnyOf
+    | AllOf
 )
 
 

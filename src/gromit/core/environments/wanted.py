@@ -8,8 +8,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gromit.core.environments.environment import FALLBACK, REDEPLOY, REF, SEQUENCE, VERSION, RepositoryVersion, Want, Work
-from gromit.core.environments.fallbacks import NO_FALLBACK_UPDATE, FallbackUpdate, fallback_attributes, retired_fallback
+from gromit.core.environments.environment import (
+    FALLBACK,
+    REDEPLOY,
+    REF,
+    SEQUENCE,
+    VERSION,
+    RepositoryVersion,
+    Want,
+    Work,
+)
+from gromit.core.environments.fallbacks import (
+    NO_FALLBACK_UPDATE,
+    FallbackUpdate,
+    fallback_attributes,
+    retired_fallback,
+)
 from gromit.core.environments.history import ROOM, ChangeContext
 from gromit.core.environments.rows import (
     AnyOf,
@@ -53,8 +67,14 @@ def report(build: Build, stamp: ChangeContext, moved: FallbackUpdate | None = No
     moved = moved or NO_FALLBACK_UPDATE
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
-    unheard = AnyOf((NotExists(version), NotEquals(version, build.version), Equals("want", Want.GONE)))
-    not_older = [AnyOf((NotExists(sequence), LessThan(sequence, build.sequence)))] if build.sequence is not None else []
+    unheard = AnyOf(
+        (NotExists(version), NotEquals(version, build.version), Equals("want", Want.GONE))
+    )
+    not_older = (
+        [AnyOf((NotExists(sequence), LessThan(sequence, build.sequence)))]
+        if build.sequence is not None
+        else []
+    )
     same_ref = AnyOf((Equals("want", Want.GONE), NotExists(ref), Equals(ref, build.ref.full)))
     return _wanted_up(
         stamp,
@@ -68,7 +88,9 @@ def record_sequence(build: Build) -> RowWrite:
     """Remember the sequence of a build that says nothing new otherwise, so that older ones stay refused."""
     sequence = SEQUENCE + build.repository
     newer = AnyOf((NotExists(sequence), LessThan(sequence, build.sequence or 0)))
-    return RowWrite(conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1})
+    return RowWrite(
+        conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1}
+    )
 
 
 def record_ref(build: Build) -> RowWrite:
@@ -95,7 +117,14 @@ def renew_fallbacks(moved: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
 def retry_now(stamp: ChangeContext) -> RowWrite:
     """Make a failed environment due at once: people run a job again in order to retry. It waits for a worker, no longer failed."""
     return RowWrite(
-        conditions=(*_LIVE, ROOM, Equals("want", Want.UP), Exists("attempts"), Exists("work"), NotExists("holder")),
+        conditions=(
+            *_LIVE,
+            ROOM,
+            Equals("want", Want.UP),
+            Exists("attempts"),
+            Exists("work"),
+            NotExists("holder"),
+        ),
         sets={"due": stamp.now_ms},
         increments={"revision": 1},
         appends={"events": (stamp.event("retry", "asked to try again at once"),)},
@@ -104,7 +133,11 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
 
 
 def create_incarnation(
-    before: Row | None, birth: NewIncarnation, reported: Mapping[str, Any], stamp: ChangeContext, text: str
+    before: Row | None,
+    birth: NewIncarnation,
+    reported: Mapping[str, Any],
+    stamp: ChangeContext,
+    text: str,
 ) -> RowWrite:
     """A new incarnation: where there is no row, or in place of a tombstone (`before`).
 
@@ -122,7 +155,10 @@ def create_incarnation(
     if before is None:
         # epochs never repeat, not even after a tombstone has expired: they start at the time of birth
         return _wanted_up(
-            stamp, conditions=(NotExists("name"),), sets={**sets, "epoch": stamp.now_ms}, event=stamp.event("created", text)
+            stamp,
+            conditions=(NotExists("name"),),
+            sets={**sets, "epoch": stamp.now_ms},
+            event=stamp.event("created", text),
         )
     old = (
         {a for a in before if a.startswith(_PARTS)}
@@ -139,7 +175,10 @@ def create_incarnation(
 
 
 def replace_versions(
-    before: Row, reported: Mapping[str, Any], fallbacks: Mapping[str, RepositoryVersion], stamp: ChangeContext
+    before: Row,
+    reported: Mapping[str, Any],
+    fallbacks: Mapping[str, RepositoryVersion],
+    stamp: ChangeContext,
 ) -> RowWrite:
     """PUT on an environment that exists: these versions are reported and no others."""
     sets = {**fallback_attributes(fallbacks), **reported}
@@ -163,7 +202,11 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
     """Nobody wants it any more: due for reaping after the grace, in which a build revives it."""
     return RowWrite(
         conditions=(*_LIVE, ROOM, Equals("want", Want.UP), Equals("protected", value=False)),
-        sets={"want": Want.GONE, **schedule_work(Work.REAP, stamp.now_ms + grace_ms), "changed": stamp.now_ms},
+        sets={
+            "want": Want.GONE,
+            **schedule_work(Work.REAP, stamp.now_ms + grace_ms),
+            "changed": stamp.now_ms,
+        },
         increments={"generation": 1, "revision": 1},
         appends={"events": (stamp.event("deleted", text),)},
         removes=FAILURE_ATTRIBUTES,
@@ -176,14 +219,20 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
         stamp,
         conditions=(*_LIVE, Equals("revision", before["revision"]), Equals("want", Want.UP)),
         sets=retired_fallback(repository, default_tag),
-        event=stamp.event("retired", f"the branch of {repository} is gone; {default_tag} takes its place"),
+        event=stamp.event(
+            "retired", f"the branch of {repository} is gone; {default_tag} takes its place"
+        ),
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
 
 
-def retire_last_repository(before: Row, repository: str, default_tag: str, stamp: ChangeContext, grace_ms: int) -> RowWrite:
+def retire_last_repository(
+    before: Row, repository: str, default_tag: str, stamp: ChangeContext, grace_ms: int
+) -> RowWrite:
     """The branch of the last reported repository is gone: the environment is deleted."""
-    write = delete(stamp, grace_ms, f"the branch of {repository}, the last one that had it, is gone")
+    write = delete(
+        stamp, grace_ms, f"the branch of {repository}, the last one that had it, is gone"
+    )
     return replace(
         write,
         conditions=(*write.conditions, Equals("revision", before["revision"])),
@@ -195,20 +244,33 @@ def retire_last_repository(before: Row, repository: str, default_tag: str, stamp
 def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
     """Refuse deletion from now on, or allow it again."""
     return RowWrite(
-        conditions=(*_LIVE, ROOM, Equals("protected", value=not protected), Equals("want", Want.UP)),
+        conditions=(
+            *_LIVE,
+            ROOM,
+            Equals("protected", value=not protected),
+            Equals("want", Want.UP),
+        ),
         sets={"protected": protected},
         increments={"revision": 1},
         appends={"events": (stamp.event("protected" if protected else "unprotected", ""),)},
     )
 
 
-def redeploy(components: Iterable[str], mark: str, stamp: ChangeContext, moved: FallbackUpdate | None = None) -> RowWrite:
+def redeploy(
+    components: Iterable[str], mark: str, stamp: ChangeContext, moved: FallbackUpdate | None = None
+) -> RowWrite:
     """Roll the given components over even if nothing else has changed; edited config files arrive with it.
 
     The same `mark` again, as from a client that got no answer, is refused.
     """
     names, moved = sorted(components), moved or NO_FALLBACK_UPDATE
-    unheard = AnyOf(tuple(unmarked for c in names for unmarked in (NotExists(REDEPLOY + c), NotEquals(REDEPLOY + c, mark))))
+    unheard = AnyOf(
+        tuple(
+            unmarked
+            for c in names
+            for unmarked in (NotExists(REDEPLOY + c), NotEquals(REDEPLOY + c, mark))
+        )
+    )
     return _wanted_up(
         stamp,
         conditions=(*_LIVE, Equals("want", Want.UP), unheard, *moved.conditions),
@@ -228,12 +290,21 @@ def build_attributes(build: Build) -> dict[str, Any]:
 
 
 def _wanted_up(
-    stamp: ChangeContext, *, conditions: tuple[Condition, ...], sets: Mapping[str, Any], event: dict[str, Any] | None
+    stamp: ChangeContext,
+    *,
+    conditions: tuple[Condition, ...],
+    sets: Mapping[str, Any],
+    event: dict[str, Any] | None,
 ) -> RowWrite:
     room: tuple[Condition, ...] = (ROOM,) if event else ()
     return RowWrite(
         conditions=(*conditions, *room),
-        sets={**sets, "want": Want.UP, **schedule_work(Work.SOW, stamp.now_ms), "changed": stamp.now_ms},
+        sets={
+            **sets,
+            "want": Want.UP,
+            **schedule_work(Work.SOW, stamp.now_ms),
+            "changed": stamp.now_ms,
+        },
         increments={"generation": 1, "revision": 1},
         appends={"events": (event,)} if event else {},
         removes=FAILURE_ATTRIBUTES,
@@ -245,11 +316,16 @@ def _also_removing(write: RowWrite, attributes: Iterable[str]) -> RowWrite:
 
 
 def _reported(build: Build) -> dict[str, Any]:
-    sets: dict[str, Any] = {VERSION + build.repository: build.version, REF + build.repository: build.ref.full}
+    sets: dict[str, Any] = {
+        VERSION + build.repository: build.version,
+        REF + build.repository: build.ref.full,
+    }
     if build.sequence is not None:
         sets[SEQUENCE + build.repository] = build.sequence
     return sets
 
 
 def _listed(reported: Mapping[str, Any]) -> str:
-    return ", ".join(f"{a.removeprefix(VERSION)}={v}" for a, v in sorted(reported.items())) or "none"
+    return (
+        ", ".join(f"{a.removeprefix(VERSION)}={v}" for a, v in sorted(reported.items())) or "none"
+    )

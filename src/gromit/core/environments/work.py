@@ -55,7 +55,11 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     wanted: tuple[Condition, ...] = (Equals("want", Want.GONE), Equals("protected", value=False))
     if kind is Work.SOW:
         wanted = (Equals("want", Want.UP), AttributeGreater("generation", "observed"))
-    sets: dict[str, Any] = {"holder": claimant.holder, "claim_id": claimant.nonce, "lease_until": now_ms + ttl_ms}
+    sets: dict[str, Any] = {
+        "holder": claimant.holder,
+        "claim_id": claimant.nonce,
+        "lease_until": now_ms + ttl_ms,
+    }
     if claimant.task:
         sets["task"] = claimant.task
     if kind is Work.SOW:
@@ -76,13 +80,20 @@ def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
 
 def release(fence: Fence) -> RowWrite:
     """Give a claim back without an outcome; the work stays due."""
-    return RowWrite(conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES)
+    return RowWrite(
+        conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES
+    )
 
 
 def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
     """The claimed generation runs, and nothing newer is wanted."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed"), Equals("want", Want.UP)),
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributesEqual("generation", "claimed"),
+            Equals("want", Want.UP),
+        ),
         sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
         copies={"observed": "claimed", "hash_epoch": "epoch"},
         increments={"revision": 1},
@@ -106,7 +117,12 @@ def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeCo
 def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
     """Nothing of it is left: a tombstone remains, which keeps the build sequences."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed"), Equals("want", Want.GONE)),
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributesEqual("generation", "claimed"),
+            Equals("want", Want.GONE),
+        ),
         sets={
             "infra": False,
             "gone_at": stamp.now_ms,
@@ -132,11 +148,17 @@ def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrit
     )
 
 
-def failed(fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext) -> RowWrite:
+def failed(
+    fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext
+) -> RowWrite:
     """It did not work; try again after `retry_ms`. Only while nothing newer is wanted."""
     return RowWrite(
         conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed")),
-        sets={"due": stamp.now_ms + retry_ms, "last_error": {**failure, "at": stamp.now_ms}, "changed": stamp.now_ms},
+        sets={
+            "due": stamp.now_ms + retry_ms,
+            "last_error": {**failure, "at": stamp.now_ms},
+            "changed": stamp.now_ms,
+        },
         copies={"failed_epoch": "epoch"},
         increments={"revision": 1, "attempts": 1},
         appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}"),)},
@@ -151,6 +173,12 @@ def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeCon
         sets={"changed": stamp.now_ms},
         copies={"failed_epoch": "epoch"},
         increments={"revision": 1},
-        appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"),)},
+        appends={
+            "events": (
+                stamp.event(
+                    "failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"
+                ),
+            )
+        },
         removes=LEASE_ATTRIBUTES | {"spec_hash"},
     )

@@ -80,7 +80,12 @@ class IssuedCertificate:
 
 def check_name(name: str) -> str:
     """`name`, if files may be called so and it is a DNS name: lower-case letters, digits, `-`, `.`. Raises `InvalidInput`."""
-    if not _NAME.fullmatch(name) or not is_dns_name(name) or name == CA_NAME or name.endswith("-key"):
+    if (
+        not _NAME.fullmatch(name)
+        or not is_dns_name(name)
+        or name == CA_NAME
+        or name.endswith("-key")
+    ):
         raise InvalidInput(
             f"{name!r} cannot name a certificate",
             hint="use up to 63 lower-case letters, digits, '-' and '.', not 'ca' and no '-key' at the end",
@@ -110,14 +115,26 @@ def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> Ce
 
 
 def issue(
-    authority: CertificateAuthority, request: LeafRequest, key: ec.EllipticCurvePublicKey, *, serial: int, now: datetime
+    authority: CertificateAuthority,
+    request: LeafRequest,
+    key: ec.EllipticCurvePublicKey,
+    *,
+    serial: int,
+    now: datetime,
 ) -> x509.Certificate:
     """A certificate for `key`, which ends with the CA at the latest. Raises `InvalidInput` or `TrustError` (the CA is over)."""
     ca_end = authority.certificate.not_valid_after_utc
     if now >= ca_end:
-        raise TrustError(f"the CA expired on {ca_end:%Y-%m-%d}", hint="make a new one in another folder and distribute it")
+        raise TrustError(
+            f"the CA expired on {ca_end:%Y-%m-%d}",
+            hint="make a new one in another folder and distribute it",
+        )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, check_name(request.name))])
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if request.kind == "server" else ExtendedKeyUsageOID.CLIENT_AUTH
+    purpose = (
+        ExtendedKeyUsageOID.SERVER_AUTH
+        if request.kind == "server"
+        else ExtendedKeyUsageOID.CLIENT_AUTH
+    )
     issuer_key = x509.SubjectKeyIdentifier.from_public_key(authority.key.public_key())
     return (
         _builder(subject, authority.certificate.subject, key, serial)
@@ -127,7 +144,10 @@ def issue(
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(x509.SubjectAlternativeName(_alternative_names(request)), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key),
+            critical=False,
+        )
         .sign(authority.key, hashes.SHA256())
     )
 
@@ -156,7 +176,10 @@ def newest_by_name(index: Iterable[IssuedCertificate]) -> Mapping[str, IssuedCer
 
 
 def certificate_status(
-    line: IssuedCertificate, latest: Mapping[str, IssuedCertificate], denied: Container[str], now: datetime
+    line: IssuedCertificate,
+    latest: Mapping[str, IssuedCertificate],
+    denied: Container[str],
+    now: datetime,
 ) -> CertificateStatus:
     """How one certificate of the index stands; `latest` is what `newest_by_name` gives."""
     if line.serial in denied:
@@ -168,7 +191,9 @@ def certificate_status(
     return CertificateStatus.DUE if is_due(line, now) else CertificateStatus.VALID
 
 
-def reason_to_issue(request: LeafRequest, line: IssuedCertificate | None, denied: Container[str], now: datetime) -> str | None:
+def reason_to_issue(
+    request: LeafRequest, line: IssuedCertificate | None, denied: Container[str], now: datetime
+) -> str | None:
     """Why a certificate that there has to be is to be issued now; None if the one that there is serves.
 
     | the newest one            | reason  |
@@ -196,7 +221,9 @@ def parse_serial(text: str) -> str:
     """A serial as we write it: hex, lower case, no leading zeros; `0x` and colons are taken off. Raises `InvalidInput`."""
     digits = text.strip().lower().removeprefix("0x").replace(":", "")
     if not _HEX.fullmatch(digits):
-        raise InvalidInput(f"{text[:80]!r} is not a serial", hint="write it in hex, as `gromit pki list` shows it")
+        raise InvalidInput(
+            f"{text[:80]!r} is not a serial", hint="write it in hex, as `gromit pki list` shows it"
+        )
     return digits.lstrip("0") or "0"
 
 
@@ -208,17 +235,30 @@ def parse_denylist(text: str) -> frozenset[str]:
             try:
                 serials.add(parse_serial(content))
             except InvalidInput as error:
-                raise TrustError(f"line {number} of the deny list: {error.message}", hint="mend or remove that line") from None
+                raise TrustError(
+                    f"line {number} of the deny list: {error.message}",
+                    hint="mend or remove that line",
+                ) from None
     return frozenset(serials)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, serial: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, serial: int
+) -> x509.CertificateBuilder:
     identifier = x509.SubjectKeyIdentifier.from_public_key(key)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(serial)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(serial)
+    )
     return builder.add_extension(identifier, critical=False)
 
 
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+def _usage(
+    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
+) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=digital_signature,
         key_cert_sign=key_cert_sign,
@@ -245,4 +285,6 @@ def _general_name(text: str) -> x509.GeneralName:
     except ValueError:
         if is_dns_name(text):
             return x509.DNSName(text)
-    raise InvalidInput(f"{text!r} is neither a DNS name nor an IP address", hint="give --san one name or address")
+    raise InvalidInput(
+        f"{text!r} is neither a DNS name nor an IP address", hint="give --san one name or address"
+    )

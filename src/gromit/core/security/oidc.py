@@ -83,7 +83,9 @@ def bearer_jwt(authorization: str) -> str | None:
 
 def oidc_policy(issuer: str, audience: str, owners: tuple[str, ...]) -> OidcPolicy:
     """Terms with owners as people write them. An owner of digits alone is an id, never a name."""
-    return OidcPolicy(issuer=issuer, audience=audience, owners=frozenset(owner.lower() for owner in owners))
+    return OidcPolicy(
+        issuer=issuer, audience=audience, owners=frozenset(owner.lower() for owner in owners)
+    )
 
 
 def judge_claims(claims: Claims, terms: OidcPolicy, now: Millis) -> GithubJob | InvalidToken:
@@ -99,7 +101,10 @@ def judge_claims(claims: Claims, terms: OidcPolicy, now: Millis) -> GithubJob | 
     except InvalidInput as error:
         return InvalidToken(error.message)
     if not _is_ours(claims, job.owner, terms):
-        raise TrustError(f"{job.owner} is not an owner whose repositories report here", hint="gateway.oidc.owners lists them")
+        raise TrustError(
+            f"{job.owner} is not an owner whose repositories report here",
+            hint="gateway.oidc.owners lists them",
+        )
     return job
 
 
@@ -109,12 +114,19 @@ def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> No
     if owner and owner.lower() != job.owner.lower():
         raise TrustError(f"this token is of a job of {job.full_name}, and not of {owner}")
     if job.ref is None:
-        raise TrustError(f"the event {job.event} does not say which branch was built", hint="report from push or pull_request")
+        raise TrustError(
+            f"the event {job.event} does not say which branch was built",
+            hint="report from push or pull_request",
+        )
     if parse_ref(ref).full != _full(job.ref):
-        raise TrustError(f"this token is of a job on {job.ref}, and the build is said to be of another ref", hint="send that ref")
+        raise TrustError(
+            f"this token is of a job on {job.ref}, and the build is said to be of another ref",
+            hint="send that ref",
+        )
     if job.sha is not None and sha != job.sha:
         raise TrustError(
-            f"this token is of a job on commit {job.sha}, and the build is said to be of another one", hint="send that sha"
+            f"this token is of a job on commit {job.sha}, and the build is said to be of another one",
+            hint="send that sha",
         )
 
 
@@ -135,7 +147,12 @@ def _untimely(claims: Claims, now: Millis) -> str | None:
 
 def _seconds(claims: Claims, name: str) -> float | None:
     value = claims.get(name)
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < 1e12
+    known = (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) < 1e12
+    )
     return float(value) if known and isinstance(value, int | float) else None
 
 
@@ -168,7 +185,9 @@ def _text(claims: Claims, name: str) -> str:
 
 def _is_ours(claims: Claims, owner: str, terms: OidcPolicy) -> bool:
     number = claims.get("repository_owner_id")
-    return (isinstance(number, str) and number in terms.owners) or (not owner.isdigit() and owner.lower() in terms.owners)
+    return (isinstance(number, str) and number in terms.owners) or (
+        not owner.isdigit() and owner.lower() in terms.owners
+    )
 
 
 def _full(ref: str) -> str:

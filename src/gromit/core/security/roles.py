@@ -75,14 +75,19 @@ def find_role(uris: Iterable[str]) -> Role | None:
     if not named:
         return None
     if len(named) > 1 or not named <= set(Role):
-        raise TrustError(f"certificate names the role {' and '.join(sorted(named))}", hint="it must name exactly one known role")
+        raise TrustError(
+            f"certificate names the role {' and '.join(sorted(named))}",
+            hint="it must name exactly one known role",
+        )
     return Role(named.pop())
 
 
 def is_allowed(role: Role | None, method: str, route_template: str) -> bool:
     """Whether `role` may send `method` to the route (`/env/{name}`, as it is declared, not as it was requested)."""
     route = _PARAMETER.sub("{}", route_template)
-    rule = next((r for r in ADMISSION if method.upper() in r.methods and _fits(r.route, route)), None)
+    rule = next(
+        (r for r in ADMISSION if method.upper() in r.methods and _fits(r.route, route)), None
+    )
     return rule is not None and role in rule.roles
 
 

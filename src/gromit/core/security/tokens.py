@@ -42,7 +42,9 @@ class Grant:
 
     def allows(self, repository: str, verb: TokenPermission) -> bool:
         """Whether this may be done for that repository."""
-        return verb in self.verbs and (self.repositories == (EVERY,) or repository in self.repositories)
+        return verb in self.verbs and (
+            self.repositories == (EVERY,) or repository in self.repositories
+        )
 
     @property
     def is_for_every(self) -> bool:
@@ -51,7 +53,11 @@ class Grant:
 
     def only_repository(self) -> str | None:
         """The repository, if it is good for exactly one."""
-        return self.repositories[0] if len(self.repositories) == 1 and self.repositories != (EVERY,) else None
+        return (
+            self.repositories[0]
+            if len(self.repositories) == 1 and self.repositories != (EVERY,)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +83,23 @@ def make_grant(repositories: Iterable[str], verbs: Iterable[TokenPermission]) ->
     named = {EVERY if text == EVERY else parse_repository(text) for text in repositories}
     allowed = tuple(sorted(set(verbs)))
     if not named or not allowed:
-        raise InvalidInput("a token needs a repository and a verb", hint="give at least one --repo and one --verb")
+        raise InvalidInput(
+            "a token needs a repository and a verb", hint="give at least one --repo and one --verb"
+        )
     if EVERY in named and len(named) > 1:
-        raise InvalidInput("a token is for every repository or for named ones", hint="give either '*' or names")
+        raise InvalidInput(
+            "a token is for every repository or for named ones", hint="give either '*' or names"
+        )
     return Grant(repositories=tuple(sorted(named)), verbs=allowed)
 
 
 def check_label(text: str) -> str:
     """`text`, if it can be shown in a table. Raises `InvalidInput`."""
     if len(text) > LABEL_MAX or not text.isprintable():
-        raise InvalidInput("the label is too long or not printable", hint=f"use up to {LABEL_MAX} printable characters")
+        raise InvalidInput(
+            "the label is too long or not printable",
+            hint=f"use up to {LABEL_MAX} printable characters",
+        )
     return text
 
 

@@ -23,5 +23,7 @@ def urls(catalogue: Catalogue, environment: str, domain: str | None) -> Mapping[
     if domain is None:
         return {}
     return {
-        c.name: f"http://{public_name(c.name, environment, domain)}:{c.port}" for c in catalogue.components.values() if c.public
+        c.name: f"http://{public_name(c.name, environment, domain)}:{c.port}"
+        for c in catalogue.components.values()
+        if c.public
     }

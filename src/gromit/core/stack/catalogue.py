@@ -47,13 +47,17 @@ class Component:
                 hint="use a lower-case DNS label of at most 40 characters without '--'",
             )
         if (self.repository is None) == (self.image is None):
-            raise ConfigError(f"component {self.name} needs either a repository or an image, and not both")
+            raise ConfigError(
+                f"component {self.name} needs either a repository or an image, and not both"
+            )
         if self.repository is not None:
             check_repository(self.repository)
         if self.public and self.port is None:
             raise ConfigError(f"component {self.name} is public but has no port")
         if self.templates and self.config_path is None:
-            raise ConfigError(f"component {self.name} has config templates but no config_path to mount them at")
+            raise ConfigError(
+                f"component {self.name} has config templates but no config_path to mount them at"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ class Catalogue:
         """Raise `InvalidInput` for a repository that may not report a build."""
         if repository not in self.repositories:
             known = ", ".join(sorted(self.repositories))
-            raise InvalidInput(f"repo {repository!r} is not part of any environment", hint=f"repositories are {known}")
+            raise InvalidInput(
+                f"repo {repository!r} is not part of any environment",
+                hint=f"repositories are {known}",
+            )
 
     def default_tag(self, repository: str) -> str:
         """The tag of the default branch of a repository; `master` for one without a component."""
@@ -87,7 +94,11 @@ class Catalogue:
     def select(self, repositories: Iterable[str]) -> "Catalogue":
         """This catalogue cut to the given repositories (the meaning of `GROMIT_REPOS`); fixed images stay."""
         wanted = frozenset(repositories)
-        kept = {n: c for n, c in self.components.items() if c.repository is None or c.repository in wanted}
+        kept = {
+            n: c
+            for n, c in self.components.items()
+            if c.repository is None or c.repository in wanted
+        }
         return Catalogue(kept, wanted - {c.repository for c in kept.values() if c.repository})
 
 

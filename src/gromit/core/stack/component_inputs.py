@@ -32,7 +32,11 @@ class ResolvedInputs:
 
 def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
     """The images that must be in the registry; fixed ones are nobody's build and are not looked up."""
-    tags = ((c.repository, _version(catalogue, c.repository, versions)) for c in catalogue.components.values() if c.repository)
+    tags = (
+        (c.repository, _version(catalogue, c.repository, versions))
+        for c in catalogue.components.values()
+        if c.repository
+    )
     return frozenset(tags)
 
 
@@ -42,15 +46,31 @@ def component_inputs(sources: ResolvedInputs) -> Mapping[str, ComponentInput]:
     Raises `InvalidInput` that names every image which is not in the registry: it is what a developer sees on the environment.
     """
     images = required_images(sources.catalogue, sources.versions)
-    if missing := sorted(f"{repository}:{tag}" for repository, tag in images - sources.digests.keys()):
-        what = f"there is no image {missing[0]}" if len(missing) == 1 else f"there are no images {', '.join(missing)}"
-        raise InvalidInput(f"{what} in the registry", hint="let the build push it, then report the build again")
-    return {name: _input(component, sources) for name, component in sorted(sources.catalogue.components.items())}
+    if missing := sorted(
+        f"{repository}:{tag}" for repository, tag in images - sources.digests.keys()
+    ):
+        what = (
+            f"there is no image {missing[0]}"
+            if len(missing) == 1
+            else f"there are no images {', '.join(missing)}"
+        )
+        raise InvalidInput(
+            f"{what} in the registry", hint="let the build push it, then report the build again"
+        )
+    return {
+        name: _input(component, sources)
+        for name, component in sorted(sources.catalogue.components.items())
+    }
 
 
 def spec_hash(stack: StackInput, fingerprint: str) -> str:
     """SHA-256 (hex) of all inputs and of the stack's own files (`stack_hash`). The same hash means: nothing to apply."""
-    canonical = json.dumps({"stack": fingerprint, "input": asdict(stack)}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    canonical = json.dumps(
+        {"stack": fingerprint, "input": asdict(stack)},
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

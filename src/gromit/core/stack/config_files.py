@@ -65,7 +65,9 @@ def internal_names(catalogue: Catalogue, environment: str) -> Mapping[str, str]:
     return {name: internal_name(name, environment) for name in catalogue.components}
 
 
-def render_files(catalogue: Catalogue, variables: TemplateVariables) -> Mapping[str, Mapping[str, str]]:
+def render_files(
+    catalogue: Catalogue, variables: TemplateVariables
+) -> Mapping[str, Mapping[str, str]]:
     """Component to file to text, for every component that has a config folder, be it empty.
 
     Raises `ConfigError` naming component, file and line of a template that cannot be rendered.
@@ -102,7 +104,9 @@ def sample_variables(catalogue: Catalogue) -> TemplateVariables:
         env="sample",
         domain="dev.example.com",
         peers=internal_names(catalogue, "sample"),
-        versions={repository: catalogue.default_tag(repository) for repository in catalogue.repositories},
+        versions={
+            repository: catalogue.default_tag(repository) for repository in catalogue.repositories
+        },
         platform=platform,
     )
 
@@ -116,7 +120,9 @@ class FileAction(StrEnum):
     REMOVE = "remove"
 
 
-def decide_file_action(rendered: Collection[str], present: str | None, wanted: str | None) -> FileAction:
+def decide_file_action(
+    rendered: Collection[str], present: str | None, wanted: str | None
+) -> FileAction:
     """What to do with a file: a person's work is never overwritten, everything else follows the template.
 
     `rendered`: hashes of what gromit may have put there (two, if it was stopped between noting and writing).
@@ -140,7 +146,13 @@ def decide_file_action(rendered: Collection[str], present: str | None, wanted: s
     """
     ours = present in rendered
     if wanted is None:
-        return FileAction.UNCHANGED if present is None else FileAction.REMOVE if ours else FileAction.KEEP
+        return (
+            FileAction.UNCHANGED
+            if present is None
+            else FileAction.REMOVE
+            if ours
+            else FileAction.KEEP
+        )
     if present == wanted:
         return FileAction.UNCHANGED
     return FileAction.WRITE if present is None or ours else FileAction.KEEP
@@ -176,11 +188,17 @@ def _render(component: Component, file: str, variables: TemplateVariables) -> st
         text = _JINJA.from_string(component.templates[file]).render(known)
         text.encode()  # half of a surrogate pair could not be written to a file
     except TemplateSyntaxError as error:
-        raise _broken(component.name, file, error.lineno, error.message or "syntax error") from error
+        raise _broken(
+            component.name, file, error.lineno, error.message or "syntax error"
+        ) from error
     except TemplateError as error:
-        raise _broken(component.name, file, _line(error), error.message or type(error).__name__) from error
+        raise _broken(
+            component.name, file, _line(error), error.message or type(error).__name__
+        ) from error
     except Exception as error:  # a template can raise whatever the values it touches raise
-        raise _broken(component.name, file, _line(error), f"{type(error).__name__}: {error}") from error
+        raise _broken(
+            component.name, file, _line(error), f"{type(error).__name__}: {error}"
+        ) from error
     return text
 
 

@@ -86,12 +86,20 @@ class Backend:
     def settings(self) -> Mapping[str, str]:
         """All settings by name, but for the lock."""
         further = (setting.partition("=") for setting in self.extra)
-        return {"region": self.region, **{name.strip(): value for name, _, value in further}, "bucket": self.bucket}
+        return {
+            "region": self.region,
+            **{name.strip(): value for name, _, value in further},
+            "bucket": self.bucket,
+        }
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values among the settings that must never be shown."""
-        return tuple(value for name, value in self.settings.items() if is_secret_setting(name) and len(value) >= 8)
+        return tuple(
+            value
+            for name, value in self.settings.items()
+            if is_secret_setting(name) and len(value) >= 8
+        )
 
 
 def is_secret_setting(name: str) -> bool:
@@ -147,7 +155,11 @@ class TerraformCall:
 
 def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[str, str]:
     """All variables of a terraform process: what AWS, TLS and proxies need of those outside, and ours. No other `TF_*`."""
-    ours = {"TF_CLI_CONFIG_FILE": call.cli_config, "TF_DATA_DIR": call.data_dir, "CHECKPOINT_DISABLE": "1"}
+    ours = {
+        "TF_CLI_CONFIG_FILE": call.cli_config,
+        "TF_DATA_DIR": call.data_dir,
+        "CHECKPOINT_DISABLE": "1",
+    }
     if not call.by_hand:
         ours |= {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
     if call.workspace is not None:
@@ -159,7 +171,9 @@ def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[s
 
 def secret_values(environment: Mapping[str, str], backend: Backend) -> tuple[str, ...]:
     """Values that terraform is given and must never show, the longest first, so that none is left half replaced."""
-    found = {value for name, value in environment.items() if _SECRET.fullmatch(name) and len(value) >= 8} | {*backend.secrets}
+    found = {
+        value for name, value in environment.items() if _SECRET.fullmatch(name) and len(value) >= 8
+    } | {*backend.secrets}
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
 

@@ -59,7 +59,9 @@ class Diagnostic:
 
     def __str__(self) -> str:
         text = ": ".join(part for part in (self.summary, self.detail) if part)
-        return (text[:LONGEST] + (f" ({short_address(self.address)})" if self.address else "")).strip()
+        return (
+            text[:LONGEST] + (f" ({short_address(self.address)})" if self.address else "")
+        ).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class UnparsedLine:
     text: str = ""
 
 
-TerraformEvent = ChangeSummary | ResourceApplied | ResourceErrored | Diagnostic | StackOutputs | UnparsedLine
+TerraformEvent = (
+    ChangeSummary | ResourceApplied | ResourceErrored | Diagnostic | StackOutputs | UnparsedLine
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,11 @@ def failure_reason(course: RunSummary, stderr: str, mask: Mask) -> str:
     """Why a run failed, in one line: its first error, else what it wrote instead of JSON or on standard error."""
     if course.error is not None:
         return str(course.error)
-    return error_without_frame(stderr, mask) or error_without_frame("\n".join(course.stray), mask) or "it gave no reason"
+    return (
+        error_without_frame(stderr, mask)
+        or error_without_frame("\n".join(course.stray), mask)
+        or "it gave no reason"
+    )
 
 
 def error_without_frame(text: str, mask: Mask) -> str:
@@ -168,12 +176,19 @@ def error_without_frame(text: str, mask: Mask) -> str:
 
 def _summary(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     changes = _part(message, "changes")
-    return ChangeSummary(_text(changes, "operation"), _count(changes, "add"), _count(changes, "change"), _count(changes, "remove"))
+    return ChangeSummary(
+        _text(changes, "operation"),
+        _count(changes, "add"),
+        _count(changes, "change"),
+        _count(changes, "remove"),
+    )
 
 
 def _done(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     hook = _part(message, "hook")
-    return ResourceApplied(mask(_address(hook)), _text(hook, "action"), _count(hook, "elapsed_seconds"))
+    return ResourceApplied(
+        mask(_address(hook)), _text(hook, "action"), _count(hook, "elapsed_seconds")
+    )
 
 
 def _undone(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
@@ -183,13 +198,21 @@ def _undone(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
 
 def _alarm(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     diagnostic = _part(message, "diagnostic")
-    summary, detail, address = (" ".join(mask(_text(diagnostic, key)).split()) for key in ("summary", "detail", "address"))
+    summary, detail, address = (
+        " ".join(mask(_text(diagnostic, key)).split()) for key in ("summary", "detail", "address")
+    )
     return Diagnostic(diagnostic.get("severity") == "error", summary, detail, address)
 
 
 def _outputs(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     outputs = _part(message, "outputs").items()
-    return StackOutputs({n: o["value"] for n, o in outputs if isinstance(o, dict) and "value" in o and not o.get("sensitive")})
+    return StackOutputs(
+        {
+            n: o["value"]
+            for n, o in outputs
+            if isinstance(o, dict) and "value" in o and not o.get("sensitive")
+        }
+    )
 
 
 _PARSERS: Mapping[str, Callable[[Mapping[str, Any], Mask], TerraformEvent]] = {

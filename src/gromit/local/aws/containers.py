@@ -136,7 +136,11 @@ class Containers:
         if part:
             ready_before = container.said.startswith(_READY)
             container.said = (container.said + part.decode(errors="replace"))[:_LONGEST]
-            return [ContainerReady(name)] if container.said.startswith(_READY) and not ready_before else []
+            return (
+                [ContainerReady(name)]
+                if container.said.startswith(_READY) and not ready_before
+                else []
+            )
         self._selector.unregister(stream)
         stream.close()
         code = container.process.wait()

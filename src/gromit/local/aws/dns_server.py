@@ -82,11 +82,24 @@ class EmulatedRecords:
         found = []
         for service in discovery.services.values():
             namespace = discovery.namespaces.get(service.namespace_id)
-            addresses = [i.attributes.get("AWS_INSTANCE_IPV4") for i in service.instances if i.health_status == "HEALTHY"]
-            ttl = next((int(r["TTL"]) for r in (service.dns_config or {}).get("DnsRecords", []) if r["Type"] == "A"), None)
+            addresses = [
+                i.attributes.get("AWS_INSTANCE_IPV4")
+                for i in service.instances
+                if i.health_status == "HEALTHY"
+            ]
+            ttl = next(
+                (
+                    int(r["TTL"])
+                    for r in (service.dns_config or {}).get("DnsRecords", [])
+                    if r["Type"] == "A"
+                ),
+                None,
+            )
             if namespace and ttl is not None and any(addresses):
                 values = tuple(a for a in addresses if a)[:_MULTIVALUE]
-                found.append(ZoneRecord(_plain(f"{service.name}.{namespace.name}"), "A", ttl, values))
+                found.append(
+                    ZoneRecord(_plain(f"{service.name}.{namespace.name}"), "A", ttl, values)
+                )
         return found
 
 
@@ -95,7 +108,9 @@ def answer_query(query: Any, names: RecordSource) -> Any:
     response = dns.message.make_response(query)
     response.flags |= dns.flags.AA
     if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
-        response.set_rcode(dns.rcode.NOTIMP if query.opcode() != dns.opcode.QUERY else dns.rcode.FORMERR)
+        response.set_rcode(
+            dns.rcode.NOTIMP if query.opcode() != dns.opcode.QUERY else dns.rcode.FORMERR
+        )
         return response
     question, records = query.question[0], names.record_sets()
     name, kind = _plain(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
@@ -103,7 +118,9 @@ def answer_query(query: Any, names: RecordSource) -> Any:
     if not response.answer:
         exists = any(r.name == name or r.name.endswith(f".{name}") for r in records)
         response.set_rcode(dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN)
-        response.authority = [_rrset(r) for r in records if r.type == "SOA" and f".{name}".endswith(f".{r.name}")]
+        response.authority = [
+            _rrset(r) for r in records if r.type == "SOA" and f".{name}".endswith(f".{r.name}")
+        ]
     return response
 
 
@@ -143,7 +160,9 @@ class DnsServer:
                     self._answer_datagram()
                 if self._tcp in ready:
                     connection, _ = self._tcp.accept()
-                    threading.Thread(target=self._answer_stream, args=(connection,), daemon=True).start()
+                    threading.Thread(
+                        target=self._answer_stream, args=(connection,), daemon=True
+                    ).start()
 
     def _answer_datagram(self) -> None:
         wire, client = self._udp.recvfrom(65535)
@@ -190,7 +209,13 @@ def _wire(response: Any, query: Any, *, udp: bool) -> bytes:
 def _rrset(record: ZoneRecord) -> Any:
     """A record set for the wire; names in its values are whole, as Route53 takes them, also without a last dot."""
     return dns.rrset.from_text_list(
-        f"{record.name}.", record.ttl, "IN", record.type, list(record.values), origin=dns.name.root, relativize=False
+        f"{record.name}.",
+        record.ttl,
+        "IN",
+        record.type,
+        list(record.values),
+        origin=dns.name.root,
+        relativize=False,
     )
 
 

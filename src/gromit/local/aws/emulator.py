@@ -13,7 +13,11 @@ from typing import Any, Self
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from gromit.adapters.private_files import write_atomically
@@ -35,7 +39,9 @@ class Emulator:
     There is one state per process: a second emulator in it, and moto's own `mock_aws`, share and reset it.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, saved: Path | None = None) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, *, saved: Path | None = None
+    ) -> None:
         self._host, self._port, self._saved = host, port, saved
         self._listeners: list[Callable[[], None]] = []
         self._server: BaseWSGIServer | None = None
@@ -58,9 +64,15 @@ class Emulator:
             reset_model_data()
             if self._saved is not None and self._saved.exists():
                 state.load_state(self._saved)
-        application = _SerializingApp(DomainDispatcherApplication(create_backend_app), self._changed)
-        self._server = make_server(self._host, self._port, application, threaded=True, request_handler=_SilentHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        application = _SerializingApp(
+            DomainDispatcherApplication(create_backend_app), self._changed
+        )
+        self._server = make_server(
+            self._host, self._port, application, threaded=True, request_handler=_SilentHandler
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -83,7 +95,12 @@ class Emulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def _changed(self) -> None:
@@ -97,7 +114,9 @@ class _SerializingApp:
     def __init__(self, application: Callable[..., Any], changed: Callable[[], None]) -> None:
         self._application, self._changed = application, changed
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH")
         if length:
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))

@@ -133,7 +133,9 @@ class Fargate:
         if not deployment.get("succeeded"):
             deployment["failedTasks"] = deployment.get("failedTasks", 0) + 1
         count = self._failures[service.arn] = 1 if fresh else self._failures.get(service.arn, 0) + 1
-        self._not_before[service.arn] = time.monotonic() + min(_FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE)
+        self._not_before[service.arn] = time.monotonic() + min(
+            _FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE
+        )
 
     # ── what services need ──
 
@@ -143,7 +145,11 @@ class Fargate:
             return
         primary, *older = (_view(d, live) for d in service.deployments)
         moves = next_actions(
-            service.desired_count, primary, older, active=service.status == "ACTIVE", breaker=has_circuit_breaker(service)
+            service.desired_count,
+            primary,
+            older,
+            active=service.status == "ACTIVE",
+            breaker=has_circuit_breaker(service),
         )
         for name in moves.stop:
             self._stop_task(service, next(t for t in live if t.id == name))
@@ -159,7 +165,9 @@ class Fargate:
         tasks = self._ecs.tasks.setdefault(cluster.name, {})
         network = deepcopy(service.network_configuration)
         subnets = network["awsvpcConfiguration"]["subnets"]
-        network["awsvpcConfiguration"]["subnets"] = subnets[len(tasks) % len(subnets) :] + subnets[: len(tasks) % len(subnets)]
+        network["awsvpcConfiguration"]["subnets"] = (
+            subnets[len(tasks) % len(subnets) :] + subnets[: len(tasks) % len(subnets)]
+        )
         task = Task(
             cluster,
             definition,
@@ -182,7 +190,9 @@ class Fargate:
         task.last_status = "PENDING"
         try:
             give_public_address(task, self._ground)
-            spec = plan_container(task, self._ecs.describe_task_definition(task.task_definition_arn), self._ground)
+            spec = plan_container(
+                task, self._ecs.describe_task_definition(task.task_definition_arn), self._ground
+            )
         except TaskCannotStart as error:
             service = self._service_of(task)
             if service:
@@ -210,12 +220,18 @@ class Fargate:
         service.deployments[:] = [d for d in service.deployments if d["id"] not in moves.forget]
         for deployment in service.deployments:
             view = _view(deployment, live)
-            deployment["runningCount"], deployment["pendingCount"] = view.count(TaskStage.RUNNING), view.count(TaskStage.STARTING)
+            deployment["runningCount"], deployment["pendingCount"] = (
+                view.count(TaskStage.RUNNING),
+                view.count(TaskStage.STARTING),
+            )
         service.running_count = sum(t.last_status == "RUNNING" for t in live)
         service.pending_count = sum(t.last_status == "PENDING" for t in live)
         primary = service.deployments[0]
         if moves.rollout != primary["rolloutState"]:
-            primary.update(rolloutState=moves.rollout, rolloutStateReason=_rollout_reason(primary["id"], moves.rollout))
+            primary.update(
+                rolloutState=moves.rollout,
+                rolloutStateReason=_rollout_reason(primary["id"], moves.rollout),
+            )
             primary["updatedAt"] = utcnow()
             _add_event(service, _rollout_event(primary["id"], moves.rollout))
             self._changed()
@@ -241,7 +257,12 @@ class Fargate:
     def _match_containers(self) -> None:
         """Stop containers whose task has stopped or is gone, and kill those that do not end."""
         now = time.monotonic()
-        live = {t.id for tasks in self._ecs.tasks.values() for t in tasks.values() if t.last_status != "STOPPED"}
+        live = {
+            t.id
+            for tasks in self._ecs.tasks.values()
+            for t in tasks.values()
+            if t.last_status != "STOPPED"
+        }
         for name in self._containers.names:
             if name not in live and name not in self._kill_at:
                 self._stop_container(name)
@@ -297,5 +318,7 @@ def _rollout_event(name: str, state: str) -> str:
 def _add_event(service: Service, message: str) -> None:
     """Add to the service's events, newest first."""
     number = f"{len(service.events)}-{time.monotonic_ns()}"
-    service.events.insert(0, {"id": number, "createdAt": utcnow(), "message": f"(service {service.name}) {message}"})
+    service.events.insert(
+        0, {"id": number, "createdAt": utcnow(), "message": f"(service {service.name}) {message}"}
+    )
     del service.events[_EVENTS:]

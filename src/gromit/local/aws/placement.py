@@ -14,7 +14,9 @@ from moto.efs.models import efs_backends
 from gromit.local.aws.containers import ContainerSpec
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
 
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?P<rest>[:@].*)?")
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?P<rest>[:@].*)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,9 @@ def give_public_address(task: Task, ground: Host) -> None:
         if interface.public_ip and ipaddress.ip_address(interface.public_ip) not in ground.public:
             taken = {eni.public_ip for eni in enis.values()}
             vpc = interface.ec2_backend.get_vpc(interface.vpc_id)
-            vpc.last_public = interface.public_ip = next_address(ground.public, taken, getattr(vpc, "last_public", None))
+            vpc.last_public = interface.public_ip = next_address(
+                ground.public, taken, getattr(vpc, "last_public", None)
+            )
 
 
 def _check_image(image: str) -> None:
@@ -80,7 +84,9 @@ def _check_image(image: str) -> None:
     images = repository.images if repository else []
     if not any(tag in i.image_tags if tag else i.get_image_digest() == digest for i in images):
         tried = "pull image manifest has been retried 1 time(s)"
-        raise TaskCannotStart(f"CannotPullContainerError: {tried}: failed to resolve ref {image}: {image}: not found")
+        raise TaskCannotStart(
+            f"CannotPullContainerError: {tried}: failed to resolve ref {image}: {image}: not found"
+        )
 
 
 def _version(image: str) -> str:
@@ -88,10 +94,16 @@ def _version(image: str) -> str:
     return name.partition("@")[2] or name.partition(":")[2] or "latest"
 
 
-def _config_folder(container: dict[str, Any], definition: TaskDefinition, ground: Host) -> str | None:
+def _config_folder(
+    container: dict[str, Any], definition: TaskDefinition, ground: Host
+) -> str | None:
     """Where a container's first mounted EFS volume lies on this machine; None if it mounts none."""
     mounted = [m["sourceVolume"] for m in container.get("mountPoints") or []]
-    volumes = [v["efsVolumeConfiguration"] for v in definition.volumes if v["name"] in mounted and "efsVolumeConfiguration" in v]
+    volumes = [
+        v["efsVolumeConfiguration"]
+        for v in definition.volumes
+        if v["name"] in mounted and "efsVolumeConfiguration" in v
+    ]
     if not volumes:
         return None
     access_point = volumes[0].get("authorizationConfig", {}).get("accessPointId")
@@ -103,7 +115,11 @@ def _config_folder(container: dict[str, Any], definition: TaskDefinition, ground
         path = found.root_directory["Path"]
     folder = None if ground.config_root is None else ground.config_root / path.lstrip("/")
     if folder is None or not folder.is_dir():
-        raise TaskCannotStart(_unmountable(f"mounting {path} failed, reason given by server: No such file or directory"))
+        raise TaskCannotStart(
+            _unmountable(
+                f"mounting {path} failed, reason given by server: No such file or directory"
+            )
+        )
     return str(folder)
 
 

@@ -70,7 +70,9 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     emulator = Emulator(port=spec.port, saved=Path(spec.state))
     saver = DebouncedSaver(emulator.save)
     public = ipaddress.IPv4Network(spec.public)
-    ground = Host(account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public)
+    ground = Host(
+        account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public
+    )
     fargate = Fargate(ground, saver.changed)
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)

@@ -17,7 +17,9 @@ def register(service: Service, task: Task) -> None:
             "REGION": task.region_name,
             "ECS_CLUSTER_NAME": task.cluster_name,
             "ECS_SERVICE_NAME": service.name,
-            "ECS_TASK_DEFINITION_FAMILY": task.task_definition_arn.rsplit("/", 1)[-1].partition(":")[0],
+            "ECS_TASK_DEFINITION_FAMILY": task.task_definition_arn.rsplit("/", 1)[-1].partition(
+                ":"
+            )[0],
         }
         for name in _registries(service):
             known = discovery.services.get(name)

@@ -65,11 +65,17 @@ class RolloutActions:
     """What the PRIMARY deployment has come to."""
 
 
-def next_actions(desired: int, primary: Deployment, older: Sequence[Deployment], *, active: bool, breaker: bool) -> RolloutActions:
+def next_actions(
+    desired: int, primary: Deployment, older: Sequence[Deployment], *, active: bool, breaker: bool
+) -> RolloutActions:
     """The moves that bring a service nearer to what is wanted; none for a service that is there."""
     if not active:
-        return RolloutActions(stop=_live(primary, *older), forget=_empty(older), rollout=primary.rollout)
-    if primary.rollout == "FAILED" or (breaker and not primary.succeeded and primary.failures >= CIRCUIT_BREAKER_FAILURES):
+        return RolloutActions(
+            stop=_live(primary, *older), forget=_empty(older), rollout=primary.rollout
+        )
+    if primary.rollout == "FAILED" or (
+        breaker and not primary.succeeded and primary.failures >= CIRCUIT_BREAKER_FAILURES
+    ):
         return RolloutActions(stop=_surplus(primary, 0), forget=_empty(older), rollout="FAILED")
     there = primary.count(TaskStage.STARTING, TaskStage.RUNNING)
     all_run = primary.count(TaskStage.RUNNING) >= desired

@@ -71,7 +71,9 @@ def dump_state() -> bytes:
         for account, region, backend in service.iter_backends()
     }
     buffer = io.BytesIO()
-    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump((_FORMAT, backends, dict(s3_backends.bucket_accounts)))
+    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(
+        (_FORMAT, backends, dict(s3_backends.bucket_accounts))
+    )
     return buffer.getvalue()
 
 
@@ -80,8 +82,18 @@ def load_state(path: Path) -> None:
     hint = f"remove {path} to begin with an empty cloud"
     try:
         form, backends, buckets = pickle.loads(path.read_bytes())  # noqa: S301 - our own file, see the module's first lines
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError) as error:
-        raise ConfigError(f"cannot read the emulator's state in {path}: {error}", hint=hint) from error
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        AttributeError,
+        ImportError,
+        IndexError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ConfigError(
+            f"cannot read the emulator's state in {path}: {error}", hint=hint
+        ) from error
     if form != _FORMAT:
         raise ConfigError(f"{path} was written by another version of the emulator", hint=hint)
     for (service, account, region), backend in backends.items():

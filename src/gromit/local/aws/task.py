@@ -102,7 +102,11 @@ def main() -> None:
     die_with_parent(spec["parent"])
     try:
         config = config_hash(spec["config"]) if spec["config"] else None
-        listeners = [socket.create_server((address, spec["port"])) for address in spec["addresses"] if spec["port"]]
+        listeners = [
+            socket.create_server((address, spec["port"]))
+            for address in spec["addresses"]
+            if spec["port"]
+        ]
     except OSError as error:
         sys.stdout.write(f"{error}\n")
         sys.exit(1)

@@ -41,7 +41,9 @@ class CloudOptions:
     """Ports, by the names of `PORTS`; the others are the former ones, or free ones."""
 
 
-def run_cloud(place: CloudPaths, wishes: CloudOptions, environ: Mapping[str, str], say: EchoFn) -> None:
+def run_cloud(
+    place: CloudPaths, wishes: CloudOptions, environ: Mapping[str, str], say: EchoFn
+) -> None:
     """Bring a cloud up and keep it up until SIGINT or SIGTERM, then down. Raises `Conflict` if it is up already.
 
     This process must have no children of its own: all that are left at the end are ended.
@@ -76,7 +78,9 @@ def _alone_in(place: CloudPaths) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict(f"the local cloud in {place.root} is up already", hint="see `gromit local status`") from error
+            raise Conflict(
+                f"the local cloud in {place.root} is up already", hint="see `gromit local status`"
+            ) from error
         yield
 
 
@@ -89,10 +93,20 @@ def _wait_for_former(place: CloudPaths) -> None:
 
 def _claim(place: CloudPaths) -> network.RangeReservation:
     facts = layout.read_state(place)
-    return network.claim_ranges(str(place.root)) if facts is None else network.reclaim_ranges(facts.ranges)
+    return (
+        network.claim_ranges(str(place.root))
+        if facts is None
+        else network.reclaim_ranges(facts.ranges)
+    )
 
 
-def _facts(place: CloudPaths, wishes: CloudOptions, ranges: network.Ranges, environ: Mapping[str, str], say: EchoFn) -> CloudState:
+def _facts(
+    place: CloudPaths,
+    wishes: CloudOptions,
+    ranges: network.Ranges,
+    environ: Mapping[str, str],
+    say: EchoFn,
+) -> CloudState:
     """The facts as they were, or new ones, with ports that are free now."""
     domain, region = wishes.domain or "dev.gromit.test", wishes.region or "eu-central-1"
     facts = layout.read_state(place) or CloudState(domain=domain, region=region, ranges=ranges)
@@ -122,12 +136,16 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn)
         if value and name not in environ:
             say(f"{name}={value}, as before; `{name}= gromit local up` does without")
     catalogue, repositories = ({**kept, **environ}[name] for name in kept)
-    facts = replace(facts, catalogue=os.path.abspath(catalogue) if catalogue else "", repositories=repositories)  # noqa: PTH100
+    if catalogue:
+        catalogue = os.path.abspath(catalogue)  # noqa: PTH100 - as the user typed it, links and all
+    facts = replace(facts, catalogue=catalogue or "", repositories=repositories)
     assembly.cloud_catalogue(facts)
     return facts
 
 
-def _assemble(place: CloudPaths, facts: CloudState, environ: Mapping[str, str], parts: Supervisor, say: EchoFn) -> None:
+def _assemble(
+    place: CloudPaths, facts: CloudState, environ: Mapping[str, str], parts: Supervisor, say: EchoFn
+) -> None:
     """Start the parts in order, and make what they need on the way."""
     first = CloudParts(place, facts, environ)
     first.write_files()
@@ -137,7 +155,10 @@ def _assemble(place: CloudPaths, facts: CloudState, environ: Mapping[str, str], 
         parts.start([first.aws()], _START)
         say("making the platform")
         made = make_platform(
-            emulated_account(facts), facts.ranges, facts.domain, assembly.cloud_catalogue(replace(facts, repositories=""))
+            emulated_account(facts),
+            facts.ranges,
+            facts.domain,
+            assembly.cloud_catalogue(replace(facts, repositories="")),
         )
         say("making certificates and the token")
         trust.result()

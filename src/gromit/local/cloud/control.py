@@ -31,7 +31,14 @@ def folder(path: Path) -> CloudPaths:
     return CloudPaths(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links, and the path is shown to people
 
 
-def detach(place: CloudPaths, arguments: Sequence[str], environ: Mapping[str, str], say: EchoFn, *, tied: bool = False) -> None:
+def detach(
+    place: CloudPaths,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    say: EchoFn,
+    *,
+    tied: bool = False,
+) -> None:
     """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
 
     If `tied`, the cloud goes down when this process ends, however it does.
@@ -56,7 +63,9 @@ def detach(place: CloudPaths, arguments: Sequence[str], environ: Mapping[str, st
             ready = is_up(place, process.pid)
             lines = _lines(output, before)
             for line in lines[said:]:
-                if not line.startswith((_ERROR, _HINT)):  # it is about to end, and they are raised then
+                if not line.startswith(
+                    (_ERROR, _HINT)
+                ):  # it is about to end, and they are raised then
                     say(line)
             said = len(lines)
             if ready:
@@ -75,7 +84,9 @@ def error_tail(lines: Sequence[str]) -> tuple[str, str | None]:
     at = next((n for n in reversed(range(len(lines))) if lines[n].startswith(_ERROR)), None)
     if at is None:
         return " | ".join(lines[-3:]), None
-    hint = next((line.removeprefix(_HINT) for line in lines[at + 1 :] if line.startswith(_HINT)), None)
+    hint = next(
+        (line.removeprefix(_HINT) for line in lines[at + 1 :] if line.startswith(_HINT)), None
+    )
     return lines[at].removeprefix(_ERROR), hint
 
 
@@ -90,7 +101,9 @@ def down(place: CloudPaths, say: EchoFn) -> bool:
         record.supervisor.signal(signal.SIGTERM)
         if processes.wait_for_exit([record.supervisor], _DOWN):
             say("it does not; making it")
-            processes.terminate([*processes.descendants(record.supervisor.pid), record.supervisor], 1)
+            processes.terminate(
+                [*processes.descendants(record.supervisor.pid), record.supervisor], 1
+            )
     left = read_supervisor_state(place.processes) or record
     processes.terminate(left.processes, 10)
     return was_up
@@ -99,14 +112,26 @@ def down(place: CloudPaths, say: EchoFn) -> bool:
 def is_up(place: CloudPaths, pid: int | None = None) -> bool:
     """Whether a cloud is up and ready (and run by the process `pid`, if given)."""
     record = read_supervisor_state(place.processes)
-    return record is not None and record.ready and record.supervisor.alive() and pid in {None, record.supervisor.pid}
+    return (
+        record is not None
+        and record.ready
+        and record.supervisor.alive()
+        and pid in {None, record.supervisor.pid}
+    )
 
 
 def status(place: CloudPaths) -> list[dict[str, Any]]:
     """One row per part: state, pid, since when, restarts, address, log."""
     record, facts = read_supervisor_state(place.processes), layout.read_state(place)
     lives = record is not None and record.supervisor.alive()
-    urls = {} if facts is None else {n: facts.url(n, "https" if n == "serve" else "http") for n in ("aws", "serve", "gateway")}
+    urls = (
+        {}
+        if facts is None
+        else {
+            n: facts.url(n, "https" if n == "serve" else "http")
+            for n in ("aws", "serve", "gateway")
+        }
+    )
     return [
         {
             "part": part.name,

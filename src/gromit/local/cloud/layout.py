@@ -117,7 +117,9 @@ def read_state(layout: CloudPaths) -> CloudState | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"cannot read {layout.facts}: {error}", hint="remove the folder to begin anew") from error
+        raise ConfigError(
+            f"cannot read {layout.facts}: {error}", hint="remove the folder to begin anew"
+        ) from error
 
 
 def _parse(tree: Any) -> CloudState:
@@ -139,7 +141,10 @@ def require_state(layout: CloudPaths) -> CloudState:
     """The facts of a cloud that has been up. Raises `NotFound` if there was none."""
     facts = read_state(layout)
     if facts is None or not facts.zone_id:
-        raise NotFound(f"there is no local cloud in {layout.root}", hint="`gromit local up` makes one; --dir names its folder")
+        raise NotFound(
+            f"there is no local cloud in {layout.root}",
+            hint="`gromit local up` makes one; --dir names its folder",
+        )
     return facts
 
 

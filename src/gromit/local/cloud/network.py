@@ -55,7 +55,12 @@ class RangeReservation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -73,7 +78,9 @@ def claim_ranges(seed: str) -> RangeReservation:
     for ranges in _candidates(seed):
         with suppress(OSError):
             return _bind(ranges)
-    raise Conflict("all address ranges are taken by other local clouds", hint="bring one of them down")
+    raise Conflict(
+        "all address ranges are taken by other local clouds", hint="bring one of them down"
+    )
 
 
 def reclaim_ranges(ranges: Ranges) -> RangeReservation:
@@ -87,15 +94,23 @@ def reclaim_ranges(ranges: Ranges) -> RangeReservation:
         ) from error
 
 
-def free_port(preferred: int | None = None, *, taken: Collection[int] = (), host: str = "127.0.0.1") -> int:
+def free_port(
+    preferred: int | None = None, *, taken: Collection[int] = (), host: str = "127.0.0.1"
+) -> int:
     """A port that nobody listens on, over TCP and UDP, and that is not `taken`: the preferred one if it is such a one."""
     drawn = (secrets.choice(_PORTS) for _ in range(_DRAWS))
     for port in drawn if preferred is None else itertools.chain([preferred], drawn):
-        with suppress(OSError), socket.create_server((host, port)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        with (
+            suppress(OSError),
+            socket.create_server((host, port)),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
             udp.bind((host, port))
             if port not in taken:
                 return port
-    raise Conflict(f"there is no free port on {host}", hint="something on this machine listens on all of them")
+    raise Conflict(
+        f"there is no free port on {host}", hint="something on this machine listens on all of them"
+    )
 
 
 def _candidates(seed: str) -> Iterator[Ranges]:
@@ -103,7 +118,10 @@ def _candidates(seed: str) -> Iterator[Ranges]:
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big") % count
     for step in range(count):
         second = 2 * (_FIRST + (start + step) % count)
-        yield Ranges(ipaddress.IPv4Network(f"127.{second}.0.0/16"), ipaddress.IPv4Network(f"127.{second + 1}.0.0/16"))
+        yield Ranges(
+            ipaddress.IPv4Network(f"127.{second}.0.0/16"),
+            ipaddress.IPv4Network(f"127.{second + 1}.0.0/16"),
+        )
 
 
 def _bind(ranges: Ranges) -> RangeReservation:

@@ -27,7 +27,12 @@ GROMIT = (sys.executable, "-m", "gromit")
 """Begins every command line of the product."""
 
 WORKERS = ("sow", "reap", "chitragupta")
-CERTIFICATE_HOLDERS = (("server", "serve"), ("gateway", "gateway"), ("worker", "worker"), ("operator", "operator"))
+CERTIFICATE_HOLDERS = (
+    ("server", "serve"),
+    ("gateway", "gateway"),
+    ("worker", "worker"),
+    ("operator", "operator"),
+)
 """Role and name of everybody who has a certificate."""
 
 _TERRAFORM = 90.0
@@ -45,7 +50,9 @@ class CloudParts:
 
     def write_files(self) -> None:
         """Write the config file of the processes, and what terraform gets besides its stack."""
-        write_atomically(self.place.settings, b"{} # the parts of this cloud are told everything by variables\n")
+        write_atomically(
+            self.place.settings, b"{} # the parts of this cloud are told everything by variables\n"
+        )
         write_overlay(self.place.overlay, self.facts.url("aws"))
 
     def make_trust(self) -> None:
@@ -76,24 +83,39 @@ class CloudParts:
             public=str(facts.ranges.public),
         )
         told = variables.command_variables(self.environ, place)
-        return ManagedProcess(name="aws", command=spec.command, variables=told, ready=lambda: _listens(facts.ports["aws"]))
+        return ManagedProcess(
+            name="aws",
+            command=spec.command,
+            variables=told,
+            ready=lambda: _listens(facts.ports["aws"]),
+        )
 
     def serve(self) -> ManagedProcess:
         """`gromit serve`."""
         facts = self.facts
-        return self._part("serve", variables.serve_variables(self.environ, self.place, facts), lambda: _is_ready(facts))
+        return self._part(
+            "serve",
+            variables.serve_variables(self.environ, self.place, facts),
+            lambda: _is_ready(facts),
+        )
 
     def others(self) -> list[ManagedProcess]:
         """The gateway and the workers, which need serve."""
         facts, place = self.facts, self.place
         front = self._part(
-            "gateway", variables.gateway_variables(self.environ, place, facts), lambda: _listens(facts.ports["gateway"])
+            "gateway",
+            variables.gateway_variables(self.environ, place, facts),
+            lambda: _listens(facts.ports["gateway"]),
         )
         told = variables.worker_variables(self.environ, place, facts)
-        workers = [self._part(name, told, lambda: True, "--watch", str(place.config)) for name in WORKERS]
+        workers = [
+            self._part(name, told, lambda: True, "--watch", str(place.config)) for name in WORKERS
+        ]
         return [front, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
 
-    def _part(self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str) -> ManagedProcess:
+    def _part(
+        self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str
+    ) -> ManagedProcess:
         command = [*GROMIT, name, *arguments, "--conf", str(self.place.settings)]
         return ManagedProcess(name=name, command=command, variables=told, ready=ready)
 
@@ -103,20 +125,28 @@ class CloudParts:
 
 def emulated_account(facts: CloudState) -> EmulatedAccount:
     """The emulated AWS account."""
-    session = boto3.Session(variables.LOCAL_CREDENTIAL, variables.LOCAL_CREDENTIAL, region_name=facts.region)
+    session = boto3.Session(
+        variables.LOCAL_CREDENTIAL, variables.LOCAL_CREDENTIAL, region_name=facts.region
+    )
     return EmulatedAccount(session, facts.url("aws"))
 
 
 def cloud_catalogue(facts: CloudState) -> Catalogue:
     """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
-    repositories = load_settings(variables.components(facts)).settings.repos if facts.repositories else None
-    return catalogue_file.load_catalogue(Path(facts.catalogue) if facts.catalogue else None, repositories)
+    repositories = (
+        load_settings(variables.components(facts)).settings.repos if facts.repositories else None
+    )
+    return catalogue_file.load_catalogue(
+        Path(facts.catalogue) if facts.catalogue else None, repositories
+    )
 
 
 def new_token(place: CloudPaths, environ: Mapping[str, str], repository: str, label: str) -> str:
     """A new token of the cloud's gateway, for a repository or for `*`, all of them."""
     verbs = ("--verb", "newbuild", "--verb", "delete")
-    return command(place, environ, "token", "new", "--repo", repository, *verbs, "--label", label).strip()
+    return command(
+        place, environ, "token", "new", "--repo", repository, *verbs, "--label", label
+    ).strip()
 
 
 def command(place: CloudPaths, environ: Mapping[str, str], *arguments: str) -> str:
@@ -130,7 +160,10 @@ def command(place: CloudPaths, environ: Mapping[str, str], *arguments: str) -> s
     )
     if done.returncode:
         words, hint = error_tail(done.stderr.splitlines())
-        raise BackendError(f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}", hint=hint)
+        raise BackendError(
+            f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}",
+            hint=hint,
+        )
     return done.stdout
 
 
@@ -141,6 +174,9 @@ def _listens(port: int) -> bool:
 
 def _is_ready(facts: CloudState) -> bool:
     try:
-        return httpx2.get(f"{facts.url('health')}/readyz", timeout=5, trust_env=False).status_code == 200
+        return (
+            httpx2.get(f"{facts.url('health')}/readyz", timeout=5, trust_env=False).status_code
+            == 200
+        )
     except httpx2.HTTPError:
         return False

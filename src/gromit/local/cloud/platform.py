@@ -24,7 +24,9 @@ BUCKET = "terraform-state-dev"
 PARAMETER = "/gromit/platform"
 ROLE = "gromit-devenv-execution"
 _MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
-_CLIENT = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=30)
+_CLIENT = Config(
+    retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=30
+)
 _ZONES = 3
 _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -56,7 +58,9 @@ class PlatformIds:
     account_id: str
 
 
-def make_platform(account: EmulatedAccount, ranges: Ranges, domain: str, catalogue: Catalogue) -> PlatformIds:
+def make_platform(
+    account: EmulatedAccount, ranges: Ranges, domain: str, catalogue: Catalogue
+) -> PlatformIds:
     """VPC, subnets, namespace, file system, role, registries with default images, bucket, zone, and the parameter naming them."""
     with aws_errors("make the platform in the local cloud"):
         account_id = account.client("sts").get_caller_identity()["Account"]
@@ -73,11 +77,15 @@ def make_platform(account: EmulatedAccount, ranges: Ranges, domain: str, catalog
             registry=f"{account_id}.dkr.ecr.{account.region}.amazonaws.com",
             region=account.region,
         )
-        for repository in sorted({c.repository for c in catalogue.components.values() if c.repository}):
+        for repository in sorted(
+            {c.repository for c in catalogue.components.values() if c.repository}
+        ):
             _push_default(account, repository, catalogue.default_tag(repository))
         _bucket(account)
         text = json.dumps(asdict(platform))
-        account.client("ssm").put_parameter(Name=PARAMETER, Value=text, Type="String", Overwrite=True)
+        account.client("ssm").put_parameter(
+            Name=PARAMETER, Value=text, Type="String", Overwrite=True
+        )
         return PlatformIds(platform, _zone(account, domain), account_id)
 
 
@@ -99,7 +107,9 @@ def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -
 def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
     """Put an image of the default branch into the registry, if there is none."""
     ids = [{"imageTag": tag}]
-    there = _there(account.client("ecr").batch_get_image, "images", repositoryName=repository, imageIds=ids)
+    there = _there(
+        account.client("ecr").batch_get_image, "images", repositoryName=repository, imageIds=ids
+    )
     if not there:
         push_image(account, repository, [tag])
 
@@ -108,9 +118,15 @@ def _manifest() -> str:
     """The manifest of an image with one layer, which is no other image's."""
     content = secrets.token_hex(16)
     digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
-    part = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(content), "digest": digest}
+    part = {
+        "mediaType": "application/vnd.oci.image.layer.v1.tar",
+        "size": len(content),
+        "digest": digest,
+    }
     config = {**part, "mediaType": "application/vnd.oci.image.config.v1+json"}
-    return json.dumps({"schemaVersion": 2, "mediaType": _MEDIA_TYPE, "config": config, "layers": [part]})
+    return json.dumps(
+        {"schemaVersion": 2, "mediaType": _MEDIA_TYPE, "config": config, "layers": [part]}
+    )
 
 
 def _vpc(account: EmulatedAccount, cidr: str) -> str:
@@ -121,7 +137,9 @@ def _vpc(account: EmulatedAccount, cidr: str) -> str:
     return vpc
 
 
-def _subnets(account: EmulatedAccount, vpc: str, ranges: Ranges) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _subnets(
+    account: EmulatedAccount, vpc: str, ranges: Ranges
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Three public and three private subnets, a /20 each, in three availability zones."""
     ec2 = account.client("ec2")
     found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
@@ -130,7 +148,12 @@ def _subnets(account: EmulatedAccount, vpc: str, ranges: Ranges) -> tuple[tuple[
     ids = []
     for number, network in zip(range(2 * _ZONES), ranges.vpc.subnets(new_prefix=20), strict=False):
         cidr, zone = str(network), zones[number % len(zones)]
-        ids.append(there.get(cidr) or ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"])
+        ids.append(
+            there.get(cidr)
+            or ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"][
+                "SubnetId"
+            ]
+        )
     return tuple(ids[:_ZONES]), tuple(ids[_ZONES:])
 
 
@@ -145,13 +168,21 @@ def _namespace(account: EmulatedAccount, vpc: str) -> str:
 def _file_system(account: EmulatedAccount) -> str:
     efs = account.client("efs")
     found = efs.describe_file_systems(CreationToken="config")["FileSystems"]
-    return str((found[0] if found else efs.create_file_system(CreationToken="config", Encrypted=True))["FileSystemId"])
+    return str(
+        (found[0] if found else efs.create_file_system(CreationToken="config", Encrypted=True))[
+            "FileSystemId"
+        ]
+    )
 
 
 def _role(account: EmulatedAccount) -> str:
     iam = account.client("iam")
     if not _there(iam.get_role, "Role", RoleName=ROLE):
-        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+        trust = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
     return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
@@ -160,11 +191,15 @@ def _role(account: EmulatedAccount) -> str:
 def _bucket(account: EmulatedAccount) -> None:
     s3 = account.client("s3")
     if not _named(s3.list_buckets()["Buckets"], BUCKET):
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region})
+        s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": account.region}
+        )
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True))
+    s3.put_public_access_block(
+        Bucket=BUCKET, PublicAccessBlockConfiguration=dict.fromkeys(_PUBLIC, True)
+    )
 
 
 def _zone(account: EmulatedAccount, domain: str) -> str:

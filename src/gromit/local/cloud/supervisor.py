@@ -16,7 +16,14 @@ import structlog
 
 from gromit.adapters.private_files import write_atomically
 from gromit.errors import BackendError
-from gromit.local.cloud.processes import ProcessId, become_subreaper, descendants, process_id, reap_children, terminate
+from gromit.local.cloud.processes import (
+    ProcessId,
+    become_subreaper,
+    descendants,
+    process_id,
+    reap_children,
+    terminate,
+)
 
 _TETHER = Path(__file__).with_name("die_with_parent.py")
 _POLL = 0.2
@@ -100,7 +107,11 @@ class Supervisor:
             self._launch(child)
         deadline = time.monotonic() + within
         waiting = group
-        while waiting := [child for child in waiting if not self._is_ready(child, late=time.monotonic() > deadline)]:
+        while waiting := [
+            child
+            for child in waiting
+            if not self._is_ready(child, late=time.monotonic() > deadline)
+        ]:
             if self._stop.wait(_POLL / 4):
                 raise KeyboardInterrupt
 
@@ -154,7 +165,13 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
             )
         found = process_id(child.process.pid)
-        self._note(child, state="starting", pid=child.process.pid, started=found.started if found else None, since=time.time())
+        self._note(
+            child,
+            state="starting",
+            pid=child.process.pid,
+            started=found.started if found else None,
+            since=time.time(),
+        )
 
     def _look_after(self, child: _Child) -> None:
         process = child.process
@@ -170,7 +187,13 @@ class Supervisor:
             child.again_at = time.monotonic() + pause
             log.warning("part.ended", part=child.part.name, code=code, again_in=pause)
             self._note(
-                child, state="waiting", pid=None, started=None, since=time.time(), last_exit=code, restarts=child.state.restarts + 1
+                child,
+                state="waiting",
+                pid=None,
+                started=None,
+                since=time.time(),
+                last_exit=code,
+                restarts=child.state.restarts + 1,
             )
         elif child.state.state == "starting" and child.part.ready():
             self._note(child, state="running")
@@ -188,7 +211,14 @@ class Supervisor:
                 process.kill()
                 process.wait()
             child.process = None
-            self._note(child, state="stopped", pid=None, started=None, since=time.time(), last_exit=process.returncode)
+            self._note(
+                child,
+                state="stopped",
+                pid=None,
+                started=None,
+                since=time.time(),
+                last_exit=process.returncode,
+            )
 
     def _log_of(self, part: ManagedProcess) -> Path:
         return self._logs / f"{part.name}.log"
@@ -225,7 +255,11 @@ class SupervisorState:
     @property
     def processes(self) -> list[ProcessId]:
         """The recorded processes of the parts, the last one started first; they may have ended since."""
-        return [ProcessId(p.pid, p.started) for p in reversed(self.parts) if p.pid is not None and p.started is not None]
+        return [
+            ProcessId(p.pid, p.started)
+            for p in reversed(self.parts)
+            if p.pid is not None and p.started is not None
+        ]
 
 
 def read_supervisor_state(path: Path) -> SupervisorState | None:
@@ -234,7 +268,9 @@ def read_supervisor_state(path: Path) -> SupervisorState | None:
         tree = json.loads(path.read_text())
         parts = tuple(ProcessStatus(**part) for part in tree["parts"])
         return SupervisorState(
-            ProcessId(int(tree["supervisor"]["pid"]), int(tree["supervisor"]["started"])), bool(tree["ready"]), parts
+            ProcessId(int(tree["supervisor"]["pid"]), int(tree["supervisor"]["started"])),
+            bool(tree["ready"]),
+            parts,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -58,9 +58,15 @@ def shell_exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> s
 
     What is there of another installation, an endpoint or a profile of AWS for example, is unset: it would be in force beside them.
     """
-    foreign = sorted(n for n in environ.keys() - variables.keys() if n.isidentifier() and (n in _COMPONENTS or _is_foreign(n)))
+    foreign = sorted(
+        n
+        for n in environ.keys() - variables.keys()
+        if n.isidentifier() and (n in _COMPONENTS or _is_foreign(n))
+    )
     unset = f"unset {' '.join(foreign)}\n" if foreign else ""
-    return unset + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return unset + "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
+    )
 
 
 def components(facts: CloudState) -> dict[str, str]:
@@ -70,10 +76,16 @@ def components(facts: CloudState) -> dict[str, str]:
 
 def command_variables(environ: Mapping[str, str], layout: CloudPaths) -> dict[str, str]:
     """For the commands that prepare the cloud: nothing of other clouds, and where certificates and tokens go."""
-    return {**_clean(environ), "GROMIT_PKI_DIR": str(layout.pki), "GROMIT_GATEWAY_TOKENS": str(layout.tokens)}
+    return {
+        **_clean(environ),
+        "GROMIT_PKI_DIR": str(layout.pki),
+        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
+    }
 
 
-def serve_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
+def serve_variables(
+    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+) -> dict[str, str]:
     """For `gromit serve`."""
     return {
         **_clean(environ),
@@ -86,7 +98,9 @@ def serve_variables(environ: Mapping[str, str], layout: CloudPaths, facts: Cloud
     }
 
 
-def gateway_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
+def gateway_variables(
+    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+) -> dict[str, str]:
     """For `gromit gateway`, whose front is plain HTTP on loopback, so that curl needs no CA."""
     return {
         **_clean(environ),
@@ -97,7 +111,9 @@ def gateway_variables(environ: Mapping[str, str], layout: CloudPaths, facts: Clo
     }
 
 
-def worker_variables(environ: Mapping[str, str], layout: CloudPaths, facts: CloudState) -> dict[str, str]:
+def worker_variables(
+    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+) -> dict[str, str]:
     """For sow, reap and chitragupta: nobody shall wait for them here."""
     return {
         **_clean(environ),
@@ -121,7 +137,10 @@ def _is_foreign(name: str) -> bool:
 
 
 def _identity(layout: CloudPaths, name: str) -> dict[str, str]:
-    return {"GROMIT_CLIENT_CERT": str(layout.certificate(name)), "GROMIT_CLIENT_KEY": str(layout.key(name))}
+    return {
+        "GROMIT_CLIENT_CERT": str(layout.certificate(name)),
+        "GROMIT_CLIENT_KEY": str(layout.key(name)),
+    }
 
 
 def _shared(layout: CloudPaths, facts: CloudState) -> dict[str, str]:

@@ -41,7 +41,9 @@ class CloudProbe:
     def __init__(self, place: CloudPaths, facts: CloudState) -> None:
         self._place, self._facts = place, facts
         self._account = emulated_account(facts)
-        self._serve = bootstrap.serve_client(load_settings(variables.user_variables(place, facts)).settings)
+        self._serve = bootstrap.serve_client(
+            load_settings(variables.user_variables(place, facts)).settings
+        )
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers, self._resolver.port = ["127.0.0.1"], facts.ports["dns"]
 
@@ -81,7 +83,11 @@ class CloudProbe:
     def leftovers(self, environment: str) -> str:
         """What is left of an environment that should be gone, by kind."""
         kinds = Counter(self._left(environment))
-        return "left: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) if kinds else ""
+        return (
+            "left: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            if kinds
+            else ""
+        )
 
     # ── how it looks ──
 
@@ -92,8 +98,15 @@ class CloudProbe:
     def resolve(self, name: str) -> list[str]:
         """The addresses of a name, by the cloud's DNS server; none if it does not exist."""
         try:
-            return [record.address for record in self._resolver.resolve(name, "A", lifetime=_TIMEOUT)]
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.exception.Timeout, dns.resolver.NoNameservers):
+            return [
+                record.address for record in self._resolver.resolve(name, "A", lifetime=_TIMEOUT)
+            ]
+        except (
+            dns.resolver.NXDOMAIN,
+            dns.resolver.NoAnswer,
+            dns.exception.Timeout,
+            dns.resolver.NoNameservers,
+        ):
             return []
 
     def _get(self, name: str, port: int) -> dict[str, Any] | str:
@@ -103,11 +116,18 @@ class CloudProbe:
             return f"{name} does not resolve"
         try:
             answer = httpx2.get(
-                f"http://{addresses[0]}:{port}/", headers={"Host": f"{name}:{port}"}, timeout=_TIMEOUT, trust_env=False
+                f"http://{addresses[0]}:{port}/",
+                headers={"Host": f"{name}:{port}"},
+                timeout=_TIMEOUT,
+                trust_env=False,
             )
         except httpx2.HTTPError as error:
             return f"{name}:{port} at {addresses[0]} does not answer: {error}"
-        return dict(answer.json()) if answer.is_success else f"{name}:{port} answers {answer.status_code}"
+        return (
+            dict(answer.json())
+            if answer.is_success
+            else f"{name}:{port} answers {answer.status_code}"
+        )
 
     def _answers(self, expected: ExpectedComponent, name: str) -> str:
         said = self._get(name, expected.component.port or 0)
@@ -120,18 +140,30 @@ class CloudProbe:
             "version": expected.version,
             "config_sha256": config_hash(folder) if expected.component.config_path else None,
         }
-        wrong = [f"{key} {said.get(key)} instead of {value}" for key, value in wanted.items() if said.get(key) != value]
+        wrong = [
+            f"{key} {said.get(key)} instead of {value}"
+            for key, value in wanted.items()
+            if said.get(key) != value
+        ]
         return f"{name} answers with {', '.join(wrong)}" if wrong else ""
 
     def _runs(self, expected: ExpectedComponent) -> str:
         ecs, name = self._account.client("ecs"), expected.component.name
         with aws_errors(f"look at {name} of {expected.environment}"):
             arns = ecs.list_tasks(cluster=expected.environment, serviceName=name)["taskArns"]
-            tasks = ecs.describe_tasks(cluster=expected.environment, tasks=arns)["tasks"] if arns else []
+            tasks = (
+                ecs.describe_tasks(cluster=expected.environment, tasks=arns)["tasks"]
+                if arns
+                else []
+            )
         images = [t["containers"][0]["image"] for t in tasks if t["lastStatus"] == "RUNNING"]
         if not images:
             return f"no task of {name} runs"
-        return "" if all(i.endswith(f":{expected.version}") for i in images) else f"{name} runs {', '.join(images)}"
+        return (
+            ""
+            if all(i.endswith(f":{expected.version}") for i in images)
+            else f"{name} runs {', '.join(images)}"
+        )
 
     def _left(self, environment: str) -> Iterator[str]:
         """The kind of each thing that is left."""
@@ -139,10 +171,19 @@ class CloudProbe:
             yield from self._left_in_ecs(environment)
             yield from self._left_in_network(environment)
             route53, s3 = self._account.client("route53"), self._account.client("s3")
-            pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=self._facts.zone_id)
+            pages = route53.get_paginator("list_resource_record_sets").paginate(
+                HostedZoneId=self._facts.zone_id
+            )
             suffix = f".{environment}.{self._facts.domain}."
-            yield from ("DNS record" for page in pages for s in page["ResourceRecordSets"] if s["Name"].endswith(suffix))
-            objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"env:/{environment}/").get("Contents", [])
+            yield from (
+                "DNS record"
+                for page in pages
+                for s in page["ResourceRecordSets"]
+                if s["Name"].endswith(suffix)
+            )
+            objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"env:/{environment}/").get(
+                "Contents", []
+            )
             yield from ("state object" for _ in objects)
         if (self._place.config / environment).exists():
             yield "config folder"
@@ -152,14 +193,22 @@ class CloudProbe:
         found = ecs.describe_clusters(clusters=[environment])["clusters"]
         yield from ("cluster" for cluster in found if cluster["status"] != "INACTIVE")
         if found:
-            yield from ("service" for _ in ecs.list_services(cluster=environment, maxResults=100)["serviceArns"])
+            yield from (
+                "service"
+                for _ in ecs.list_services(cluster=environment, maxResults=100)["serviceArns"]
+            )
             yield from ("task" for _ in ecs.list_tasks(cluster=environment)["taskArns"])
 
     def _left_in_network(self, environment: str) -> Iterator[str]:
         ec2, discovery = self._account.client("ec2"), self._account.client("servicediscovery")
         by_cluster = [{"Name": "tag:aws:ecs:clusterName", "Values": [environment]}]
-        yield from ("network interface" for _ in ec2.describe_network_interfaces(Filters=by_cluster)["NetworkInterfaces"])
+        yield from (
+            "network interface"
+            for _ in ec2.describe_network_interfaces(Filters=by_cluster)["NetworkInterfaces"]
+        )
         by_tag = [{"Name": "tag:env", "Values": [environment]}]
-        yield from ("security group" for _ in ec2.describe_security_groups(Filters=by_tag)["SecurityGroups"])
+        yield from (
+            "security group" for _ in ec2.describe_security_groups(Filters=by_tag)["SecurityGroups"]
+        )
         names = [s["Name"] for s in discovery.list_services()["Services"]]
         yield from ("internal name" for name in names if name.endswith(f".{environment}"))

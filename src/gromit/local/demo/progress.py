@@ -57,7 +57,9 @@ class PlainProgress:
 
     def end(self, step: CompletedStep) -> None:
         """A step has ended."""
-        self._print(f"{'✓' if step.verified else '✗'} {step.name} ({step.seconds:.1f} s){_after(step)}")
+        self._print(
+            f"{'✓' if step.verified else '✗'} {step.name} ({step.seconds:.1f} s){_after(step)}"
+        )
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -112,12 +114,22 @@ class StepLog:
         try:
             yield
         except GromitError as error:
-            self._end(CompletedStep(name, time.monotonic() - started, verified=False, detail=error.message))
+            self._end(
+                CompletedStep(
+                    name, time.monotonic() - started, verified=False, detail=error.message
+                )
+            )
             raise
         except BaseException:
-            self._end(CompletedStep(name, time.monotonic() - started, verified=False, detail="interrupted"))
+            self._end(
+                CompletedStep(
+                    name, time.monotonic() - started, verified=False, detail="interrupted"
+                )
+            )
             raise
-        self._end(CompletedStep(name, time.monotonic() - started, verified=True, detail=self.detail))
+        self._end(
+            CompletedStep(name, time.monotonic() - started, verified=True, detail=self.detail)
+        )
 
     def _end(self, step: CompletedStep) -> None:
         self.steps.append(step)

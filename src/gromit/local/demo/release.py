@@ -46,7 +46,13 @@ def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -
     version = parse_version(sha) if sha else secrets.token_hex(20)
     tags = [version, *([branch.last] if is_tag(branch.last) else [])]
     digest = push_image(emulated_account(facts), name, tags)
-    return {"repo": name, "ref": ref, "sha": version, "environment": branch.environment, "digest": digest}
+    return {
+        "repo": name,
+        "ref": ref,
+        "sha": version,
+        "environment": branch.environment,
+        "digest": digest,
+    }
 
 
 def report(facts: CloudState, token: str, build: Mapping[str, str]) -> dict[str, Any]:
@@ -60,33 +66,52 @@ def retire(facts: CloudState, token: str, environment: str) -> None:
     _call(facts, token, "DELETE", f"env/{environment}")
 
 
-def addresses(facts: CloudState, catalogue: Catalogue, environment: str | None = None) -> list[ResolvedName]:
+def addresses(
+    facts: CloudState, catalogue: Catalogue, environment: str | None = None
+) -> list[ResolvedName]:
     """All public names that resolve now, of one environment or of all."""
     found = []
     for name, values in _records(facts):
         labels = name.removesuffix(f".{facts.domain}").split(".")
         component = catalogue.components.get(labels[0])
         if len(labels) == 2 and component and component.port and environment in {None, labels[1]}:
-            found += [ResolvedName(labels[1], labels[0], name, value, component.port) for value in values]
+            found += [
+                ResolvedName(labels[1], labels[0], name, value, component.port) for value in values
+            ]
     return sorted(found, key=lambda a: (a.environment, a.component, a.address))
 
 
 def _records(facts: CloudState) -> list[tuple[str, Sequence[str]]]:
     client = emulated_account(facts).client("route53")
     with aws_errors("read the public names"):
-        pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=facts.zone_id)
+        pages = client.get_paginator("list_resource_record_sets").paginate(
+            HostedZoneId=facts.zone_id
+        )
         sets = [s for page in pages for s in page["ResourceRecordSets"] if s["Type"] == "A"]
     return [(s["Name"].rstrip("."), [r["Value"] for r in s["ResourceRecords"]]) for s in sets]
 
 
-def _call(facts: CloudState, token: str, method: str, path: str, body: Mapping[str, str] | None = None) -> str:
+def _call(
+    facts: CloudState, token: str, method: str, path: str, body: Mapping[str, str] | None = None
+) -> str:
     url = f"{facts.url('gateway')}/gromit/{path}"
     try:
-        answer = httpx2.request(method, url, json=body, headers={"Authorization": token}, timeout=_TIMEOUT, trust_env=False)
+        answer = httpx2.request(
+            method,
+            url,
+            json=body,
+            headers={"Authorization": token},
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
     except httpx2.HTTPError as error:
-        raise Temporary(f"the gateway at {url} cannot be reached: {error}", hint="see `gromit local status`") from error
+        raise Temporary(
+            f"the gateway at {url} cannot be reached: {error}", hint="see `gromit local status`"
+        ) from error
     if answer.is_error:
-        raise BackendError(f"the gateway answered {answer.status_code} to {method} /gromit/{path}: {_error(answer)}")
+        raise BackendError(
+            f"the gateway answered {answer.status_code} to {method} /gromit/{path}: {_error(answer)}"
+        )
     return answer.text
 
 

@@ -66,7 +66,9 @@ class DemoTour:
     patience: float = 150.0
     """Seconds that a step may wait for what it verifies."""
 
-    def until(self, look: Callable[CheckArgs, str], *at: CheckArgs.args, **more: CheckArgs.kwargs) -> None:
+    def until(
+        self, look: Callable[CheckArgs, str], *at: CheckArgs.args, **more: CheckArgs.kwargs
+    ) -> None:
         """Look until nothing is wrong any more. Raises `BackendError` with what still is after the patience is over."""
         deadline, pause = time.monotonic() + self.patience, threading.Event()
         while wrong := look(*at, **more):
@@ -101,7 +103,9 @@ def _refuse_others(place: CloudPaths) -> None:
     record = supervisor.read_supervisor_state(place.processes)
     if record and record.supervisor.alive():
         hint = "give another folder, or none; or bring that one down"
-        raise Conflict(f"the local cloud in {place.root} is up: the tour needs one of its own", hint=hint)
+        raise Conflict(
+            f"the local cloud in {place.root} is up: the tour needs one of its own", hint=hint
+        )
 
 
 def _taken(tour: DemoTour) -> GromitError | None:
@@ -110,7 +114,9 @@ def _taken(tour: DemoTour) -> GromitError | None:
     error: GromitError | None = None
     try:
         with course.step("bring a local cloud up"):
-            control.detach(place, ["--dir", str(place.root)], tour.environ, course.display.note, tied=True)
+            control.detach(
+                place, ["--dir", str(place.root)], tour.environ, course.display.note, tied=True
+            )
     except GromitError as problem:
         return _explained(problem, place)
     try:
@@ -145,9 +151,13 @@ def _take(tour: DemoTour) -> None:
 def _branch(tour: DemoTour) -> _Branch:
     facts = require_state(tour.place)
     labels = {r: f"release workflow of {r}" for r in REPOSITORIES}
-    tokens = {r: assembly.new_token(tour.place, tour.environ, r, label) for r, label in labels.items()}
+    tokens = {
+        r: assembly.new_token(tour.place, tour.environ, r, label) for r, label in labels.items()
+    }
     witness = CloudProbe(tour.place, facts)
-    return _Branch(facts, witness, catalogue_file.load_catalogue(), parse_ref(REFS[0]).environment, tokens)
+    return _Branch(
+        facts, witness, catalogue_file.load_catalogue(), parse_ref(REFS[0]).environment, tokens
+    )
 
 
 def _comes_up(tour: DemoTour, branch: _Branch, builds: Mapping[str, str]) -> None:
@@ -156,13 +166,18 @@ def _comes_up(tour: DemoTour, branch: _Branch, builds: Mapping[str, str]) -> Non
         tour.until(witness.environment, name, "ready")
     for component, sha in builds.items():
         expected = branch.expect(component, sha)
-        with tour.course.step(f"the URL of {component}, by DNS, answers with that build and its config"):
+        with tour.course.step(
+            f"the URL of {component}, by DNS, answers with that build and its config"
+        ):
             tour.until(witness.public, expected)
             tour.course.detail = _url(branch, expected)
     others = [c for c in branch.catalogue.components.values() if c.name not in builds]
     with tour.course.step("the other components run the default branch, and have no public name"):
         for other in others:
-            expected = branch.expect(other.name, other.default_tag if other.repository else str(other.image).rpartition(":")[2])
+            expected = branch.expect(
+                other.name,
+                other.default_tag if other.repository else str(other.image).rpartition(":")[2],
+            )
             tour.until(witness.internal, expected)
             tour.until(witness.unpublished, expected)
         tour.course.detail = ", ".join(c.name for c in others)
@@ -189,7 +204,9 @@ def _goes_away(tour: DemoTour, branch: _Branch) -> None:
     with tour.course.step("the branch is deleted in both repositories"):
         for repository in REPOSITORIES:
             release.retire(branch.facts, branch.tokens[repository], name)
-    with tour.course.step("everything is gone: services, DNS records, terraform state, config folder"):
+    with tour.course.step(
+        "everything is gone: services, DNS records, terraform state, config folder"
+    ):
         tour.until(witness.leftovers, name)
         tour.until(witness.environment, name, "gone")
         for repository in REPOSITORIES:
@@ -199,7 +216,9 @@ def _goes_away(tour: DemoTour, branch: _Branch) -> None:
 
 def _bring_down(place: CloudPaths, course: StepLog) -> None:
     record = supervisor.read_supervisor_state(place.processes)
-    below = processes.descendants(record.supervisor.pid) if record and record.supervisor.alive() else []
+    below = (
+        processes.descendants(record.supervisor.pid) if record and record.supervisor.alive() else []
+    )
     control.down(place, course.display.note)
     if alive := [p.pid for p in (*below, *([record.supervisor] if record else [])) if p.alive()]:
         raise BackendError(f"processes are left: {alive}")

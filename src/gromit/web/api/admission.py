@@ -57,7 +57,10 @@ def get_caller(request: Request) -> Caller:
     """The caller whom the certificate of a connection names."""
     peer = peer_certificate(request.scope)
     if peer is None or peer.role is None:
-        raise TrustError("your certificate names no role", hint="use one that `gromit pki issue --role …` has made")
+        raise TrustError(
+            "your certificate names no role",
+            hint="use one that `gromit pki issue --role …` has made",
+        )
     return Caller(peer.name, peer.role)
 
 

@@ -9,7 +9,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gromit.errors import Conflict, Denied, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.errors import (
+    Conflict,
+    Denied,
+    GromitError,
+    InvalidInput,
+    NotFound,
+    Temporary,
+    TrustError,
+)
 from gromit.web.api import claims, v1, wire
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
@@ -55,7 +63,11 @@ def error_response(error: GromitError, *, old_wire: bool) -> JSONResponse:
     status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 500)
     headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
     if not old_wire:
-        return JSONResponse({"error": _sendable(error.message), "code": error.code, "hint": error.hint}, status, headers)
+        return JSONResponse(
+            {"error": _sendable(error.message), "code": error.code, "hint": error.hint},
+            status,
+            headers,
+        )
     text = error.message if status == 404 or not error.hint else f"{error.message}: {error.hint}"
     return JSONResponse({"error": _sendable(text)}, status, headers)
 

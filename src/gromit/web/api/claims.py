@@ -70,18 +70,31 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "A claim.", "model": ClaimView},
     204: {
         "description": "There is nothing to do now.",
-        "headers": {"Retry-After": {"description": "Seconds until there is, if known.", "schema": {"type": "integer"}}},
+        "headers": {
+            "Retry-After": {
+                "description": "Seconds until there is, if known.",
+                "schema": {"type": "integer"},
+            }
+        },
     },
 }
 
 
 @router.post("", openapi_extra=body_schema(ClaimRequest), responses=_ANSWERS)
-def claim(_caller: CurrentCaller, parts: Deps, body: Annotated[ClaimRequest, Depends(json_body(ClaimRequest))]) -> Response:
+def claim(
+    _caller: CurrentCaller,
+    parts: Deps,
+    body: Annotated[ClaimRequest, Depends(json_body(ClaimRequest))],
+) -> Response:
     """The oldest due work of a kind; 204 if there is none, with Retry-After if it is known when there will be."""
     now_ms = parts.now_ms()
     match parts.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
         case NoWorkAvailable(next_ms):
-            wait = {"Retry-After": str(max(1, math.ceil((next_ms - now_ms) / 1000)))} if next_ms else None
+            wait = (
+                {"Retry-After": str(max(1, math.ceil((next_ms - now_ms) / 1000)))}
+                if next_ms
+                else None
+            )
             return Response(status_code=204, headers=wait)
         case environment:
             parts.outcome("claim", body.kind)
@@ -89,21 +102,36 @@ def claim(_caller: CurrentCaller, parts: Deps, body: Annotated[ClaimRequest, Dep
 
 
 @router.post("/{name}/renew", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
-def renew(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FenceBody, Depends(json_body(FenceBody))]) -> ClaimView:
+def renew(
+    _caller: CurrentCaller,
+    parts: Deps,
+    name: Name,
+    body: Annotated[FenceBody, Depends(json_body(FenceBody))],
+) -> ClaimView:
     """Keep a claim; also how it is verified. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.renew(name, body.fence, parts.now_ms()))
 
 
-@router.post("/{name}/release", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
+@router.post(
+    "/{name}/release", openapi_extra=body_schema(FenceBody), responses=error_responses(409)
+)
 def release(
-    _caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FenceBody, Depends(json_body(FenceBody))]
+    _caller: CurrentCaller,
+    parts: Deps,
+    name: Name,
+    body: Annotated[FenceBody, Depends(json_body(FenceBody))],
 ) -> ClaimView:
     """Give a claim back without an outcome. 409 if it is no longer valid."""
     return _claim(parts, parts.leases.release(name, body.fence))
 
 
 @router.post("/{name}/done", openapi_extra=body_schema(DoneBody), responses=error_responses(409))
-def done(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[DoneBody, Depends(json_body(DoneBody))]) -> ClaimView:
+def done(
+    _caller: CurrentCaller,
+    parts: Deps,
+    name: Name,
+    body: Annotated[DoneBody, Depends(json_body(DoneBody))],
+) -> ClaimView:
     """The claimed generation was made true. 409 if the claim is no longer valid: nothing is recorded then."""
     stamp = ChangeContext(body.holder, parts.now_ms())
     if body.kind is Work.SOW:
@@ -115,9 +143,16 @@ def done(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[DoneBo
 
 
 @router.post("/{name}/fail", openapi_extra=body_schema(FailBody), responses=error_responses(409))
-def fail(_caller: CurrentCaller, parts: Deps, name: Name, body: Annotated[FailBody, Depends(json_body(FailBody))]) -> ClaimView:
+def fail(
+    _caller: CurrentCaller,
+    parts: Deps,
+    name: Name,
+    body: Annotated[FailBody, Depends(json_body(FailBody))],
+) -> ClaimView:
     """It did not work; it will be due again. 409 if the claim is no longer valid."""
-    environment = parts.leases.failed(name, body.fence, Failure(body.error_kind, body.message, parts.now_ms()))
+    environment = parts.leases.failed(
+        name, body.fence, Failure(body.error_kind, body.message, parts.now_ms())
+    )
     parts.outcome("run", body.error_kind)
     return _claim(parts, environment)
 

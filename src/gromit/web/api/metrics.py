@@ -24,7 +24,10 @@ class Metrics:
         self._store = store
         self._now_ms = now_ms
         self._outcomes = Counter(
-            "gromit_outcomes", "Builds, deletions, claims and runs by outcome", ["what", "outcome"], registry=self.registry
+            "gromit_outcomes",
+            "Builds, deletions, claims and runs by outcome",
+            ["what", "outcome"],
+            registry=self.registry,
         )
         self.registry.register(_UnfinishedWorkCollector(store, now_ms))
 
@@ -40,7 +43,12 @@ class Metrics:
             except GromitError as error:
                 log.warning("work.age_unknown", kind=str(kind), reason=error.message)
             else:
-                log.info("work.age", kind=str(kind), seconds=round(ages.due_s, 1), undone_seconds=round(ages.undone_s, 1))
+                log.info(
+                    "work.age",
+                    kind=str(kind),
+                    seconds=round(ages.due_s, 1),
+                    undone_seconds=round(ages.undone_s, 1),
+                )
 
     def not_ready(self) -> str | None:
         """Why serve cannot do its part just now, if it cannot."""
@@ -89,11 +97,21 @@ class _UnfinishedWorkCollector(Collector):
 def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:
     """How old the oldest work is. Raises what the store raises."""
     due, undone = store.due(kind, now, 1).oldest_ms, store.undone_since(kind)
-    return _WorkAges(*((now - min(since, now)) / 1000 if since is not None else 0.0 for since in (due, undone)))
+    return _WorkAges(
+        *((now - min(since, now)) / 1000 if since is not None else 0.0 for since in (due, undone))
+    )
 
 
 def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
     return (
-        GaugeMetricFamily("gromit_oldest_work_age_seconds", "Age of the oldest due work that nobody holds", labels=["kind"]),
-        GaugeMetricFamily("gromit_oldest_undone_age_seconds", "Age of the oldest work, also if it has failed", labels=["kind"]),
+        GaugeMetricFamily(
+            "gromit_oldest_work_age_seconds",
+            "Age of the oldest due work that nobody holds",
+            labels=["kind"],
+        ),
+        GaugeMetricFamily(
+            "gromit_oldest_undone_age_seconds",
+            "Age of the oldest work, also if it has failed",
+            labels=["kind"],
+        ),
     )

@@ -35,9 +35,10 @@ class BuildReport(BaseModel):
     repo: Annotated[StrictStr, Field(min_length=1)]
     ref: Annotated[StrictStr, Field(min_length=1, description="the full ref")]
     sha: Annotated[StrictStr, Field(min_length=1, description="the image's tag")]
-    sequence: Annotated[StrictInt | None, Field(ge=0, le=SEQUENCE_MAX, description="grows with every build of the repository")] = (
-        None
-    )
+    sequence: Annotated[
+        StrictInt | None,
+        Field(ge=0, le=SEQUENCE_MAX, description="grows with every build of the repository"),
+    ] = None
 
 
 _MARK = "chosen by the client, new for each redeployment: sent again with the same one, as after a lost answer, nothing is done"
@@ -48,8 +49,12 @@ class RedeployRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    component: Annotated[StrictStr | None, Field(description="one component; all of them if absent")] = None
-    mark: Annotated[StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)] = None
+    component: Annotated[
+        StrictStr | None, Field(description="one component; all of them if absent")
+    ] = None
+    mark: Annotated[
+        StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)
+    ] = None
 
 
 class EnvironmentFilter(BaseModel):
@@ -57,12 +62,18 @@ class EnvironmentFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    phase: Annotated[str | None, Field(description="phases separated by commas, or all; without it all but gone")] = None
+    phase: Annotated[
+        str | None, Field(description="phases separated by commas, or all; without it all but gone")
+    ] = None
     want: Annotated[Want | None, Field(description="up or gone")] = None
     prefix: Annotated[str, Field(description="what the name begins with")] = ""
-    repository: Annotated[str | None, Field(description="only those with a reported version of it")] = None
+    repository: Annotated[
+        str | None, Field(description="only those with a reported version of it")
+    ] = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
-    cursor: Annotated[str | None, Field(max_length=255, description="`next` of the page before")] = None
+    cursor: Annotated[
+        str | None, Field(max_length=255, description="`next` of the page before")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,9 @@ def whoami(caller: CurrentCaller) -> CallerView:
 
 
 @router.get("/environments")
-def list_environments(_caller: CurrentCaller, parts: Deps, asked: Annotated[EnvironmentFilter, Query()]) -> EnvironmentList:
+def list_environments(
+    _caller: CurrentCaller, parts: Deps, asked: Annotated[EnvironmentFilter, Query()]
+) -> EnvironmentList:
     """Environments, page by page."""
     wanted_phases, now_ms = _phases(asked.phase), parts.now_ms()
     repository = parse_repository(asked.repository) if asked.repository else None
@@ -121,7 +134,9 @@ def list_environments(_caller: CurrentCaller, parts: Deps, asked: Annotated[Envi
         )
 
     part = _page(parts, asked, fits)
-    return EnvironmentList([parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last)
+    return EnvironmentList(
+        [parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last
+    )
 
 
 @router.get("/environments/{name}", responses=error_responses(404, 409))
@@ -139,10 +154,15 @@ def get_events(_caller: CurrentCaller, parts: Deps, name: str) -> HistoryView:
 
 @router.post("/builds", openapi_extra=body_schema(BuildReport), responses=error_responses(409))
 def post_build(
-    caller: CurrentCaller, parts: Deps, body: Annotated[BuildReport, Depends(json_body(BuildReport))], repository: Repository = None
+    caller: CurrentCaller,
+    parts: Deps,
+    body: Annotated[BuildReport, Depends(json_body(BuildReport))],
+    repository: Repository = None,
 ) -> BuildReceipt:
     """Report a build; says whether it was new."""
-    build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence)
+    build = Build(
+        parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence
+    )
     token_of = trusted_repository(caller, repository)
     if token_of is not None and token_of != build.repository:
         raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
@@ -154,25 +174,41 @@ def post_build(
 @router.post("/environments/{name}/protect", responses=error_responses(404, 409))
 def protect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
     """Refuse deletion of it from now on."""
-    return _detail(parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller)))
+    return _detail(
+        parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller))
+    )
 
 
 @router.post("/environments/{name}/unprotect", responses=error_responses(404, 409))
 def unprotect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
     """Allow its deletion again."""
-    return _detail(parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller)))
+    return _detail(
+        parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller))
+    )
 
 
-@router.post("/environments/{name}/redeploy", openapi_extra=body_schema(RedeployRequest), responses=error_responses(404, 409))
+@router.post(
+    "/environments/{name}/redeploy",
+    openapi_extra=body_schema(RedeployRequest),
+    responses=error_responses(404, 409),
+)
 def redeploy(
-    caller: CurrentCaller, parts: Deps, name: str, body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))]
+    caller: CurrentCaller,
+    parts: Deps,
+    name: str,
+    body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))],
 ) -> EnvironmentView:
     """Roll components over although nothing has changed; edited config files arrive with it."""
-    return _detail(parts, parts.environments.redeploy(name, body.component, parts.stamp(caller), body.mark))
+    return _detail(
+        parts, parts.environments.redeploy(name, body.component, parts.stamp(caller), body.mark)
+    )
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "One event for every change.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {
+        "description": "One event for every change.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
 }
 
 
@@ -180,7 +216,9 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 async def get_changes(_caller: CurrentCaller, parts: Deps) -> StreamingResponse:
     """Server-sent events: one unnamed event with `{"name", "kind"}` for every change."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(parts.changes.stream(), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        parts.changes.stream(), media_type="text/event-stream", headers=headers
+    )
 
 
 @router.get("/openapi.json")
@@ -194,7 +232,9 @@ def _detail(parts: ApiDeps, environment: Environment) -> EnvironmentView:
     return parts.views.detail(environment, parts.now_ms())
 
 
-def _page(parts: ApiDeps, asked: EnvironmentFilter, fits: Callable[[Environment], bool]) -> EnvironmentPage:
+def _page(
+    parts: ApiDeps, asked: EnvironmentFilter, fits: Callable[[Environment], bool]
+) -> EnvironmentPage:
     """The next environments that fit, and behind which name to go on, if there is one more.
 
     The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.
@@ -224,5 +264,7 @@ def _phases(text: str | None) -> frozenset[Phase]:
         return frozenset(Phase)
     unknown = sorted(set(text.split(",")) - set(Phase))
     if unknown:
-        raise InvalidInput(f"there is no phase {unknown[0]!r}", hint=f"phases are {', '.join(Phase)}, and all")
+        raise InvalidInput(
+            f"there is no phase {unknown[0]!r}", hint=f"phases are {', '.join(Phase)}, and all"
+        )
     return frozenset(Phase(p) for p in text.split(","))

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gromit.core.environments.environment import WIRE_STATE, Environment, HistoryEvent, Phase, RepositoryVersion, Source, Want
+from gromit.core.environments.environment import (
+    WIRE_STATE,
+    Environment,
+    HistoryEvent,
+    Phase,
+    RepositoryVersion,
+    Source,
+    Want,
+)
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.time import iso
@@ -105,7 +113,8 @@ class EnvironmentViews:
     def versions(self, environment: Environment) -> Mapping[str, RepositoryVersion]:
         """The version of every repository, those that joined the catalogue later included."""
         defaults = {
-            r: RepositoryVersion(self.catalogue.default_tag(r), Source.DEFAULT) for r in sorted(self.catalogue.repositories)
+            r: RepositoryVersion(self.catalogue.default_tag(r), Source.DEFAULT)
+            for r in sorted(self.catalogue.repositories)
         }
         return {**defaults, **environment.versions}
 
@@ -121,15 +130,22 @@ class EnvironmentViews:
             generation=environment.generation,
             observed=environment.observed,
             incarnation=environment.incarnation,
-            versions={r: VersionView(v.version, v.source, v.ref, v.sequence) for r, v in self.versions(environment).items()},
+            versions={
+                r: VersionView(v.version, v.source, v.ref, v.sequence)
+                for r, v in self.versions(environment).items()
+            },
             redeploys=dict(environment.redeploys),
-            urls=addresses.urls(self.catalogue, environment.name, self.domain) if phase is not Phase.GONE else {},
+            urls=addresses.urls(self.catalogue, environment.name, self.domain)
+            if phase is not Phase.GONE
+            else {},
             protected=environment.protected,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,
             attempts=environment.attempts,
-            error=FailureView(failure.kind, failure.message, iso(failure.at_ms)) if failure else None,
+            error=FailureView(failure.kind, failure.message, iso(failure.at_ms))
+            if failure
+            else None,
             lease=LeaseView(lease.holder, iso(lease.until_ms), lease.claimed) if lease else None,
         )
 

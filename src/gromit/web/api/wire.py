@@ -42,9 +42,15 @@ async def flat_body(request: Request) -> dict[str, str]:
             continue
         repository = parse_repository(key)
         if not isinstance(value, str):
-            raise InvalidInput(f"the version of {repository} is not a string", hint='send versions like {"tyk": "sha-1234"}')
+            raise InvalidInput(
+                f"the version of {repository} is not a string",
+                hint='send versions like {"tyk": "sha-1234"}',
+            )
         if repository in versions:
-            raise InvalidInput(f"repository {repository} stands twice in the body", hint="send every repository once")
+            raise InvalidInput(
+                f"repository {repository} stands twice in the body",
+                hint="send every repository once",
+            )
         versions[repository] = parse_version(value)
     return versions
 
@@ -52,7 +58,11 @@ async def flat_body(request: Request) -> dict[str, str]:
 _FLAT: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}},
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "additionalProperties": {"type": "string"}}
+            }
+        },
     }
 }
 Flat = Annotated[dict[str, str], Depends(flat_body)]
@@ -63,7 +73,11 @@ def trusted_repository(caller: Caller, repository: str | None) -> str | None:
 
     Raises `InvalidInput` for one that the gateway sent and that names none: it must not pass for an operator's request.
     """
-    return parse_repository(repository) if repository is not None and caller.role is Role.GATEWAY else None
+    return (
+        parse_repository(repository)
+        if repository is not None and caller.role is Role.GATEWAY
+        else None
+    )
 
 
 @router.get("/healthcheck", response_class=PlainTextResponse)
@@ -82,14 +96,19 @@ def get_loglevel(_caller: CurrentCaller, parts: Deps) -> dict[str, str]:
 def put_loglevel(_caller: CurrentCaller, parts: Deps, level: str) -> dict[str, str]:
     """Change the level of the log."""
     if level not in LEVELS:
-        raise InvalidInput(f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}")
+        raise InvalidInput(
+            f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}"
+        )
     parts.log_level.set(level)
     return {"level": parts.log_level.get()}
 
 
 @router.post("/newbuild", openapi_extra=body_schema(NewBuild), responses=error_responses(409))
 def newbuild(
-    caller: CurrentCaller, parts: Deps, body: Annotated[NewBuild, Depends(json_body(NewBuild))], repository: Repository = None
+    caller: CurrentCaller,
+    parts: Deps,
+    body: Annotated[NewBuild, Depends(json_body(NewBuild))],
+    repository: Repository = None,
 ) -> dict[str, str]:
     """A repository reports a build of a branch."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
@@ -107,20 +126,33 @@ def get_env(_caller: CurrentCaller, parts: Deps, name: str) -> dict[str, str]:
     return parts.views.flat(parts.environments.get(name), parts.now_ms())
 
 
-@router.put("/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=error_responses(409))
+@router.put(
+    "/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=error_responses(409)
+)
 def put_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Create an environment, or replace its versions."""
-    return parts.views.flat(parts.environments.put(name, versions, parts.stamp(caller)), parts.now_ms())
+    return parts.views.flat(
+        parts.environments.put(name, versions, parts.stamp(caller)), parts.now_ms()
+    )
 
 
 @router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=error_responses(404, 409))
 def patch_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Merge versions into an environment."""
-    return parts.views.flat(parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms())
+    return parts.views.flat(
+        parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms()
+    )
 
 
-@router.delete("/env/{name:path}", status_code=202, response_class=PlainTextResponse, responses=error_responses(404, 409))
-def delete_env(caller: CurrentCaller, parts: Deps, name: str, repository: Repository = None) -> PlainTextResponse:
+@router.delete(
+    "/env/{name:path}",
+    status_code=202,
+    response_class=PlainTextResponse,
+    responses=error_responses(404, 409),
+)
+def delete_env(
+    caller: CurrentCaller, parts: Deps, name: str, repository: Repository = None
+) -> PlainTextResponse:
     """Delete an environment; from a repository's token: retire that repository's part of it."""
     token_of = trusted_repository(caller, repository)
     if token_of is None:

@@ -16,7 +16,15 @@ from gromit.core.doctor.installation import ServeIdentity
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
-from gromit.errors import BackendError, Conflict, GromitError, InvalidInput, NotFound, Temporary, TrustError
+from gromit.errors import (
+    BackendError,
+    Conflict,
+    GromitError,
+    InvalidInput,
+    NotFound,
+    Temporary,
+    TrustError,
+)
 from gromit.web.server.tls import REFUSED
 
 log = structlog.get_logger(__name__)
@@ -58,9 +66,13 @@ class ServeClient:
         """Close all connections."""
         self._http.close()
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str) -> httpx2.Response:
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
+    ) -> httpx2.Response:
         """One request, repeated while serve cannot be reached. Raises the error that serve's answer stands for."""
-        for attempt in stamina.retry_context(on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0):
+        for attempt in stamina.retry_context(
+            on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0
+        ):
             with attempt:
                 return self._once(method, path, body, query)
         raise AssertionError("stamina ends with a result or an error")
@@ -102,16 +114,24 @@ class ServeClient:
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:
         """The lines of an SSE stream: announcements begin with `DATA`, all others are signs of life."""
-        with self._answer(self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))) as answer:
+        with self._answer(
+            self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))
+        ) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise _error(answer)
             yield answer.iter_lines()
 
-    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> httpx2.Response:
+    def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]
+    ) -> httpx2.Response:
         content = json.dumps(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        with self._answer(self._http.build_request(method, path, content=content, params=dict(query), headers=headers)) as answer:
+        with self._answer(
+            self._http.build_request(
+                method, path, content=content, params=dict(query), headers=headers
+            )
+        ) as answer:
             answer.read()
         if not answer.is_success:
             raise _error(answer)
@@ -147,7 +167,9 @@ class ServeQueue:
         """The oldest due work of a kind."""
         nonce = uuid.uuid4().hex
         task = {"task": self._task} if self._task else {}
-        answer = self._client.call("POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task})
+        answer = self._client.call(
+            "POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task}
+        )
         if answer.status_code == 204:
             retry = answer.headers.get("Retry-After")
             return NoWork(float(retry) if retry else None)
@@ -183,7 +205,11 @@ class ServeQueue:
         self._post(claim, "fail", error_kind=problem.kind, message=problem.message[:2000])
 
     def _post(self, claim: Claim, what: str, **more: Any) -> httpx2.Response:
-        return self._client.call("POST", f"/v1/claims/{claim.name}/{what}", {"holder": claim.holder, "epoch": claim.epoch, **more})
+        return self._client.call(
+            "POST",
+            f"/v1/claims/{claim.name}/{what}",
+            {"holder": claim.holder, "epoch": claim.epoch, **more},
+        )
 
 
 class ServeEnvironments:
@@ -198,7 +224,10 @@ class ServeEnvironments:
         for page in self._client.listing(phase="all"):
             if page["unreadable"]:
                 names = ", ".join(page["unreadable"])
-                raise BackendError(f"serve cannot understand the rows of {names}", hint="mend or remove these rows in the table")
+                raise BackendError(
+                    f"serve cannot understand the rows of {names}",
+                    hint="mend or remove these rows in the table",
+                )
             found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
         return found
 
@@ -267,10 +296,14 @@ def _translated(http: httpx2.Client, *, is_answered: bool) -> Iterator[None]:
         raise Temporary(f"serve at {http.base_url} did not answer in time") from error
     except httpx2.ConnectError as error:
         hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
-        raise Temporary(f"could not connect to serve at {http.base_url}: {error}", hint=hint) from error
+        raise Temporary(
+            f"could not connect to serve at {http.base_url}: {error}", hint=hint
+        ) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         told = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
-        raise Temporary(f"the connection to serve at {http.base_url} broke: {error}", hint=told) from error
+        raise Temporary(
+            f"the connection to serve at {http.base_url} broke: {error}", hint=told
+        ) from error
 
 
 def _error(answer: httpx2.Response) -> GromitError:

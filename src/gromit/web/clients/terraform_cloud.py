@@ -19,7 +19,9 @@ def new_client(url: str, token: str) -> httpx2.Client:
     """A client that shows the token. Raises `ConfigError` for a URL to which it would go in clear, or a token that is none."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
-        raise ConfigError("doctor.terraform_cloud is not an https URL", hint="the token would be sent in clear")
+        raise ConfigError(
+            "doctor.terraform_cloud is not an https URL", hint="the token would be sent in clear"
+        )
     if not token.isascii() or not token.isprintable():
         raise ConfigError("TF_API_TOKEN is not a token", hint="it has characters that no token has")
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.api+json"}
@@ -35,17 +37,23 @@ class TerraformCloud:
 
     def workspace(self, name: str) -> WorkspaceFacts:
         """A workspace, how it is executed and its serial. Raises `NotFound`, `Denied`, `Temporary` or `BackendError`."""
-        found = self._get(f"/api/v2/organizations/{quote(self._organization, safe='')}/workspaces/{quote(name, safe='')}")
+        found = self._get(
+            f"/api/v2/organizations/{quote(self._organization, safe='')}/workspaces/{quote(name, safe='')}"
+        )
         if found is None:
             raise NotFound(
                 f"organisation {self._organization} has no workspace {name}, or the token may not see it",
                 hint="check GROMIT_BASE, GROMIT_INFRA, TF_CLOUD_ORGANIZATION, and the rights of TF_API_TOKEN",
             )
         mode = str(_attribute(found, "execution-mode"))
-        state = self._get(f"/api/v2/workspaces/{quote(str(_field(found, 'id')), safe='')}/current-state-version")
+        state = self._get(
+            f"/api/v2/workspaces/{quote(str(_field(found, 'id')), safe='')}/current-state-version"
+        )
         if state is None:
             return WorkspaceFacts(name, mode, None)
-        return WorkspaceFacts(name, mode, _number(state, "serial"), _number(found, "resource-count"))
+        return WorkspaceFacts(
+            name, mode, _number(state, "serial"), _number(found, "resource-count")
+        )
 
     def _get(self, path: str) -> Any:
         """The `data` of an answer; None for 404."""
@@ -53,15 +61,22 @@ class TerraformCloud:
             answer = self._http.get(path)
         except httpx2.HTTPError as error:
             problem = f"could not reach Terraform Cloud at {self._http.base_url}: {error}"
-            raise Temporary(problem, hint="check doctor.terraform_cloud, and the way out to the internet") from error
+            raise Temporary(
+                problem, hint="check doctor.terraform_cloud, and the way out to the internet"
+            ) from error
         if answer.status_code == 404:
             return None
         if answer.status_code in {401, 403}:
-            raise Denied(f"Terraform Cloud answers {answer.status_code}", hint="TF_API_TOKEN is refused: make a new one")
+            raise Denied(
+                f"Terraform Cloud answers {answer.status_code}",
+                hint="TF_API_TOKEN is refused: make a new one",
+            )
         if answer.status_code == 429 or answer.status_code >= 500:
             raise Temporary(f"Terraform Cloud answers {answer.status_code}", hint="try again later")
         if answer.status_code != 200:
-            raise BackendError(f"Terraform Cloud answers {answer.status_code}", hint="check doctor.terraform_cloud")
+            raise BackendError(
+                f"Terraform Cloud answers {answer.status_code}", hint="check doctor.terraform_cloud"
+            )
         try:
             return answer.json()["data"]
         except (ValueError, KeyError, TypeError) as error:
@@ -87,7 +102,9 @@ def _number(data: Any, name: str) -> int:
 
 
 def _strange() -> BackendError:
-    return BackendError("what has answered is not Terraform Cloud", hint="check doctor.terraform_cloud")
+    return BackendError(
+        "what has answered is not Terraform Cloud", hint="check doctor.terraform_cloud"
+    )
 
 
 def _is_loopback(host: str) -> bool:

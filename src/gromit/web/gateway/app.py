@@ -85,7 +85,11 @@ def build_gateway(parts: GatewayDeps) -> Starlette:
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _http_error, Exception: _bug})
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error, Exception: _bug},
+    )
     app.router.redirect_slashes = False
     return app
 
@@ -107,7 +111,9 @@ class _Gateway:
         """A branch was deleted."""
         return await self._answered(request, TokenPermission.DELETE, self._delete)
 
-    async def _answered(self, request: Request, verb: TokenPermission, act: RouteAction) -> Response:
+    async def _answered(
+        self, request: Request, verb: TokenPermission, act: RouteAction
+    ) -> Response:
         """Let a request in, and do it."""
         visit = request_info(request.scope)
         visit.verb = verb
@@ -118,7 +124,11 @@ class _Gateway:
             visit.token = visitor.name
             wait_ms = self._parts.rate.wait_ms(visitor.rate_key, self._parts.now_ms())
             if wait_ms:
-                return _refusal(429, "too many requests with this token", {"Retry-After": str(-(-wait_ms // 1000))})
+                return _refusal(
+                    429,
+                    "too many requests with this token",
+                    {"Retry-After": str(-(-wait_ms // 1000))},
+                )
             _check_verb(visitor, verb)
             return _passed_on(await act(request, visitor, verb))
         except GromitError as error:
@@ -130,24 +140,39 @@ class _Gateway:
             job = await self._parts.jobs.recognise(jwt)
             if isinstance(job, InvalidToken):
                 return InvalidToken(f"no valid token: {job.reason}")
-            return AuthorizedRequest(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
+            return AuthorizedRequest(
+                f"{job.full_name} run {job.run}", job.full_name, job.grant, job
+            )
         entry = self._parts.recognise(authorization)
-        return InvalidToken("no valid token") if entry is None else AuthorizedRequest(entry.id, entry.id, entry.grant)
+        return (
+            InvalidToken("no valid token")
+            if entry is None
+            else AuthorizedRequest(entry.id, entry.id, entry.grant)
+        )
 
-    async def _newbuild(self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission) -> UpstreamResponse:
-        visit, body = request_info(request.scope), validate_model(NewBuild, parse_object(await request.body()))
+    async def _newbuild(
+        self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission
+    ) -> UpstreamResponse:
+        visit, body = (
+            request_info(request.scope),
+            validate_model(NewBuild, parse_object(await request.body())),
+        )
         visit.repository = _allowed(visitor.grant, parse_repository(body.repo), verb)
         if visitor.job is not None:
             oidc.require_build_of_job(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
         build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
         return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
 
-    async def _delete(self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission) -> UpstreamResponse:
+    async def _delete(
+        self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission
+    ) -> UpstreamResponse:
         visit, name = request_info(request.scope), _environment(request.path_params["name"])
         spoken_for = _spoken_for(request, visitor.grant)
         if spoken_for is not None:
             visit.repository = _allowed(visitor.grant, spoken_for, verb)
-        return await self._parts.upstream.send("DELETE", f"/env/{quote(name, safe='')}", visit.repository)
+        return await self._parts.upstream.send(
+            "DELETE", f"/env/{quote(name, safe='')}", visit.repository
+        )
 
 
 def _authorization(request: Request) -> str:
@@ -159,7 +184,11 @@ def _authorization(request: Request) -> str:
 def _check_verb(visitor: AuthorizedRequest, verb: TokenPermission) -> None:
     if verb not in visitor.grant.verbs:
         of = "" if visitor.job is None else f": it is of the event {visitor.job.event}"
-        hint = None if visitor.job is None else "the event delete retires branches, and all others report builds"
+        hint = (
+            None
+            if visitor.job is None
+            else "the event delete retires branches, and all others report builds"
+        )
         raise TrustError(f"this token is not good for {verb}{of}", hint=hint)
 
 
@@ -220,7 +249,9 @@ def _refused(error: GromitError) -> Response:
             return _refusal(403, text)
         case ConfigError():
             log.critical("gateway.tokens_unreadable", error=error.message, hint=error.hint)
-            return _refusal(503, "tokens cannot be checked just now", {"Retry-After": str(RETRY_AFTER_S)})
+            return _refusal(
+                503, "tokens cannot be checked just now", {"Retry-After": str(RETRY_AFTER_S)}
+            )
         case Temporary():
             return _refusal(503, text, {"Retry-After": str(RETRY_AFTER_S)})
         case _:

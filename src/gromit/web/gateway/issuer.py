@@ -59,7 +59,9 @@ class IssuerKeyCache:
         if kid in self._keys and self._age_ms() < KEPT_MS:
             return self._keys[kid]
         if self._fetched_ms is None or self._fetched_ms < asked_ms:
-            raise Temporary("the issuer's keys cannot be had just now", hint="send the request again")
+            raise Temporary(
+                "the issuer's keys cannot be had just now", hint="send the request again"
+            )
         return None
 
     def _age_ms(self) -> float:
@@ -81,7 +83,9 @@ class IssuerKeyCache:
 
     async def _read(self) -> bytes:
         body = bytearray()
-        async with self._http.stream("GET", self._url, headers={"accept-encoding": "identity"}) as answer:
+        async with self._http.stream(
+            "GET", self._url, headers={"accept-encoding": "identity"}
+        ) as answer:
             if answer.status_code != 200:
                 raise Temporary(f"status {answer.status_code}")
             async for piece in answer.aiter_raw():
@@ -108,7 +112,9 @@ def keys_url(issuer: str, keys: str | None) -> str:
         parts = httpx2.URL(url)
     except httpx2.InvalidURL:
         parts = httpx2.URL()
-    if not parts.host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host))):
+    if not parts.host or not (
+        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host))
+    ):
         hint = "gateway.oidc.issuer and gateway.oidc.keys are https:// addresses"
         raise ConfigError(f"the issuer's keys cannot be fetched safely from {url!r}", hint=hint)
     return url
@@ -124,7 +130,11 @@ def _is_loopback(host: str) -> bool:
 def _usable(body: bytes) -> Iterator[tuple[str, jwt.PyJWK]]:
     """The keys in a JWKS that may sign tokens; others are passed over. Raises `InvalidInput` if there is none."""
     found = parse_object(body).get("keys")
-    keys = [key for entry in found if (key := _key(entry)) is not None] if isinstance(found, list) else []
+    keys = (
+        [key for entry in found if (key := _key(entry)) is not None]
+        if isinstance(found, list)
+        else []
+    )
     if not keys:
         raise InvalidInput("the issuer's answer holds no key that could be used")
     yield from keys
@@ -141,4 +151,6 @@ def _key(entry: Any) -> tuple[str, jwt.PyJWK] | None:
         key = jwt.PyJWK({"kty": "RSA", "n": n, "e": e}, ALGORITHM)
     except (jwt.PyJWTError, ValueError):
         return None
-    return (kid, key) if isinstance(key.key, RSAPublicKey) and key.key.key_size >= KEY_BITS else None
+    return (
+        (kid, key) if isinstance(key.key, RSAPublicKey) and key.key.key_size >= KEY_BITS else None
+    )

@@ -24,7 +24,9 @@ _KID_MAX = 200
 class JobTokenVerifier:
     """The tokens of one issuer's jobs."""
 
-    def __init__(self, keys: IssuerKeyCache, terms: OidcPolicy, now_ms: Callable[[], Millis]) -> None:
+    def __init__(
+        self, keys: IssuerKeyCache, terms: OidcPolicy, now_ms: Callable[[], Millis]
+    ) -> None:
         self._keys = keys
         self._terms = terms
         self._now_ms = now_ms
@@ -56,7 +58,11 @@ class JobTokenVerifier:
         if key is None:
             return InvalidToken("it is signed with a key that the issuer does not have")
         claims = self._claims(token, key)
-        return claims if isinstance(claims, InvalidToken) else judge_claims(claims, self._terms, self._now_ms())
+        return (
+            claims
+            if isinstance(claims, InvalidToken)
+            else judge_claims(claims, self._terms, self._now_ms())
+        )
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any] | InvalidToken:
         """The claims of a token that this key has signed. Times, issuer and audience are judged later, by our own clock."""

@@ -49,7 +49,9 @@ class Upstream:
         """Close all connections."""
         await self._http.aclose()
 
-    async def send(self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None) -> UpstreamResponse:
+    async def send(
+        self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None
+    ) -> UpstreamResponse:
         """One request, vouching for `repository` (None: for all of them). It is sent once: only connecting is tried again.
 
         502 and 504 stand for a serve that cannot be reached, answers nonsense, or is too slow.
@@ -81,10 +83,14 @@ def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
     async def renew(_request: httpx2.Request) -> None:
         tls.refresh()
 
-    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S)
+    limits = httpx2.Limits(
+        max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_S
+    )
     return httpx2.AsyncClient(
         base_url=_https(url),
-        transport=httpx2.AsyncHTTPTransport(verify=tls.context, trust_env=False, retries=1, limits=limits),
+        transport=httpx2.AsyncHTTPTransport(
+            verify=tls.context, trust_env=False, retries=1, limits=limits
+        ),
         timeout=httpx2.Timeout(None, connect=CONNECT_S),
         trust_env=False,
         follow_redirects=False,
@@ -95,11 +101,16 @@ def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
 def _https(url: str) -> str:
     try:
         parts = urlsplit(url)
-        host, odd = parts.hostname or "", parts.port == 0 or parts.username or parts.query or parts.fragment
+        host, odd = (
+            parts.hostname or "",
+            parts.port == 0 or parts.username or parts.query or parts.fragment,
+        )
     except ValueError:
         parts, host, odd = urlsplit(""), "", True
     if parts.scheme != "https" or not (is_dns_name(host) or ":" in host) or odd:
-        hint = "write it like https://serve.internal: the gateway speaks to serve in mutual TLS alone"
+        hint = (
+            "write it like https://serve.internal: the gateway speaks to serve in mutual TLS alone"
+        )
         raise ConfigError(f"serve.url {url!r} is not the address of serve", hint=hint)
     return url
 
@@ -115,7 +126,9 @@ async def _read(answer: httpx2.Response) -> UpstreamResponse:
         log.warning("gateway.upstream_failed", error=f"status {answer.status_code}")
         return _instead(502, "what has answered is not serve")
     content_type = answer.headers.get("content-type", "application/octet-stream")
-    return UpstreamResponse(answer.status_code, bytes(body), content_type, answer.headers.get("retry-after"))
+    return UpstreamResponse(
+        answer.status_code, bytes(body), content_type, answer.headers.get("retry-after")
+    )
 
 
 def _instead(status: int, error: str) -> UpstreamResponse:

@@ -21,7 +21,9 @@ from gromit.web.server.tls import TLS_ALERT, ServerTls
 
 log = structlog.get_logger(__name__)
 
-HANDSHAKES_FAILED = Counter("gromit_tls_handshakes_failed", "TLS handshakes that failed", ["reason"])
+HANDSHAKES_FAILED = Counter(
+    "gromit_tls_handshakes_failed", "TLS handshakes that failed", ["reason"]
+)
 REFUSED = Counter("gromit_connections_refused", "Connections beyond the limit of a listener")
 
 _QUIET_S = 1.0
@@ -98,7 +100,11 @@ class Acceptor:
         loop, farewell = asyncio.get_running_loop(), _AlertSender(connection)
         TLS_ALERT.set(farewell)  # of this task's own context
         secured: dict[str, Any] = (
-            {"ssl": self._tls.context, "ssl_handshake_timeout": self._limits.handshake_s, "ssl_shutdown_timeout": _SHUTDOWN_S}
+            {
+                "ssl": self._tls.context,
+                "ssl_handshake_timeout": self._limits.handshake_s,
+                "ssl_shutdown_timeout": _SHUTDOWN_S,
+            }
             if self._tls
             else {}
         )

@@ -35,11 +35,18 @@ class PeerCertificateMiddleware:
             fault = rejection(peer, self._denylist, self._now_ms())
         except TrustError as error:
             log.critical("tls.denylist_unreadable", error=error.message, hint=error.hint)
-            await answer_error(send, 503, "it cannot be told whether your certificate was revoked", {"retry-after": "5"})
+            await answer_error(
+                send,
+                503,
+                "it cannot be told whether your certificate was revoked",
+                {"retry-after": "5"},
+            )
             return
         if fault:
             log.warning("tls.peer_refused", peer=peer.name, serial=peer.serial, reason=fault)
-            await answer_error(send, 403, f"certificate {peer.serial} {fault}", {"connection": "close"})
+            await answer_error(
+                send, 403, f"certificate {peer.serial} {fault}", {"connection": "close"}
+            )
             return
         await self._app(scope, receive, send)
 

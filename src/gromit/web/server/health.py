@@ -34,7 +34,9 @@ def health_app(
         return JSONResponse({"error": reason}, 503) if reason else PlainTextResponse("OK")
 
     def metrics(_request: Request) -> Response:
-        return Response(generate_latest(registry) + generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        return Response(
+            generate_latest(registry) + generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST
+        )
 
     @asynccontextmanager
     async def telling(_app: Starlette) -> AsyncIterator[None]:
@@ -44,7 +46,12 @@ def health_app(
             task.cancel()
 
     return Starlette(
-        lifespan=telling, routes=[Route("/healthcheck", healthcheck), Route("/readyz", readyz), Route("/metrics", metrics)]
+        lifespan=telling,
+        routes=[
+            Route("/healthcheck", healthcheck),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ],
     )
 
 

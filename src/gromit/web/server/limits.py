@@ -87,10 +87,16 @@ class RateLimit:
         return 0
 
 
-async def answer_error(send: Send, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
+async def answer_error(
+    send: Send, status: int, error: str, headers: Mapping[str, str] | None = None
+) -> None:
     """Answer `{"error": …}` from below the application."""
     body = json.dumps({"error": error}).encode()
-    fields = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
+    fields = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **(headers or {}),
+    }
     raw = [(name.encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -14,7 +14,11 @@ from typing import Any, NoReturn
 import structlog
 from prometheus_client import Counter
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from gromit.errors import TrustError
@@ -23,7 +27,11 @@ from gromit.web.server.tls import Peer
 
 log = structlog.get_logger(__name__)
 
-CUT = Counter("gromit_connections_cut", "Connections that were ended because they took too much or too long", ["reason"])
+CUT = Counter(
+    "gromit_connections_cut",
+    "Connections that were ended because they took too much or too long",
+    ["reason"],
+)
 DISCARDED_BYTES = 1024 * 1024
 """Of a body that has been refused, so much is still read before the connection is cut: the client should see the answer."""
 
@@ -80,7 +88,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if self._deadline is None:
                 self._start_timer("head", self._limits.head_s)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self._limits.head_bytes and not self.transport.is_closing():
+        if (
+            self._in_head
+            and self._head_bytes > self._limits.head_bytes
+            and not self.transport.is_closing()
+        ):
             self._refuse(431, self._too_long())
 
     def on_headers_complete(self) -> None:
@@ -89,7 +101,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._abandon(400, "only paths are answered: no absolute URL, no tunnel")
         if self.parser.get_http_version() not in {"1.0", "1.1"}:
             self._abandon(400, "this version of HTTP is not spoken")
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
+        if (
+            len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+            > self._limits.head_bytes
+        ):
             self._abandon(431, self._too_long())
         self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
         self._start_timer("body", self._limits.body_s)
@@ -128,7 +143,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def cut(self, reason: str, *, detail: str | None = None) -> None:
         """End the connection at once."""
         CUT.labels(reason).inc()
-        log.warning("connection.cut", reason=reason, client=self.client, peer=self.peer and self.peer.name, detail=detail)
+        log.warning(
+            "connection.cut",
+            reason=reason,
+            client=self.client,
+            peer=self.peer and self.peer.name,
+            detail=detail,
+        )
         self.transport.abort()
 
     def _peer_of(self, connection: ssl.SSLObject | None) -> Peer | None:
@@ -154,7 +175,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.cut(reason)
             return
         CUT.labels(reason).inc()
-        log.warning("connection.cut", reason=reason, client=self.client, peer=self.peer and self.peer.name)
+        log.warning(
+            "connection.cut", reason=reason, client=self.client, peer=self.peer and self.peer.name
+        )
         self._refuse(408, f"the {reason} of the request took too long")
 
     def _too_long(self) -> str:

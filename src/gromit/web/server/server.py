@@ -132,14 +132,20 @@ class Server:
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         pairs = zip(self._listeners, self._sockets, strict=True)
-        self._services = [_Service(listener, bound, self._grace_s, self._now_ms) for listener, bound in pairs]
+        self._services = [
+            _Service(listener, bound, self._grace_s, self._now_ms) for listener, bound in pairs
+        ]
         self._take_loop(asyncio.get_running_loop())
         try:
             for service in self._services:
                 await service.open(self._begin_stop)
-            log.info("server.started", addresses=[self.address(i) for i in range(len(self._sockets))])
+            log.info(
+                "server.started", addresses=[self.address(i) for i in range(len(self._sockets))]
+            )
             self._ready.set()
-            await asyncio.gather(self._refresh(self._stopping), *(service.main_loop() for service in self._services))
+            await asyncio.gather(
+                self._refresh(self._stopping), *(service.main_loop() for service in self._services)
+            )
         finally:
             self._begin_stop()
             await asyncio.gather(*(service.close() for service in self._services))
@@ -182,7 +188,13 @@ class Server:
 class _Service(uvicorn.Server):
     """One listener: uvicorn's server without its sockets and signals, which are ours."""
 
-    def __init__(self, listener: Listener, listening: socket.socket, grace_s: int, now_ms: Callable[[], Millis]) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        listening: socket.socket,
+        grace_s: int,
+        now_ms: Callable[[], Millis],
+    ) -> None:
         app: App = BodyLimit(listener.app, listener.limits.body_bytes)
         if listener.tls:
             app = PeerCertificateMiddleware(app, listener.tls.denylist, now_ms)
@@ -205,7 +217,11 @@ class _Service(uvicorn.Server):
         self._now_ms = now_ms
         self.servers = []
         self._acceptor = Acceptor(
-            listening, self._connection, tls=listener.tls, limits=listener.limits, connections=self.server_state.connections
+            listening,
+            self._connection,
+            tls=listener.tls,
+            limits=listener.limits,
+            connections=self.server_state.connections,
         )
 
     async def open(self, on_end: Callable[[], None]) -> None:
@@ -214,7 +230,9 @@ class _Service(uvicorn.Server):
         self.lifespan = self.config.lifespan_class(self.config)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
-            raise BackendError("the application did not start", hint="its log, just above, has the reason")
+            raise BackendError(
+                "the application did not start", hint="its log, just above, has the reason"
+            )
         await self.on_tick(0)
         self.started = True
         self._acceptor.open(on_end)
@@ -236,8 +254,12 @@ class _Service(uvicorn.Server):
             return
         await asyncio.to_thread(tls.refresh)
         for connection in self._guarded():
-            with suppress(TrustError):  # the gate refuses every request while the list cannot be read
-                if connection.peer and (fault := rejection(connection.peer, tls.denylist, self._now_ms())):
+            with suppress(
+                TrustError
+            ):  # the gate refuses every request while the list cannot be read
+                if connection.peer and (
+                    fault := rejection(connection.peer, tls.denylist, self._now_ms())
+                ):
                     connection.cut("certificate", detail=fault)
 
     def _connection(self) -> LimitedHttpProtocol:
@@ -272,7 +294,9 @@ def _listening(address: str) -> socket.socket:
     number = int(port)
     if number not in range(65536):
         raise ValueError("a port is between 0 and 65535")
-    family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[0]
+    family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[
+        0
+    ]
     listening = socket.create_server(where[:2], family=family, backlog=BACKLOG)
     listening.settimeout(0)
     return listening

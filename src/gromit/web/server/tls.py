@@ -25,7 +25,9 @@ from gromit.errors import ConfigError, TrustError
 
 log = structlog.get_logger(__name__)
 
-EXPIRES = Gauge("gromit_certificate_expires_timestamp_seconds", "When our own server certificate ends")
+EXPIRES = Gauge(
+    "gromit_certificate_expires_timestamp_seconds", "When our own server certificate ends"
+)
 REFUSED = "serve may have refused the client certificate: check GROMIT_CLIENT_CERT; serve's log has tls.handshake_failed"
 """Hint for a connection that breaks before any answer: in TLS 1.3 a client hears only then that its certificate was refused."""
 TLS_ALERT: ContextVar[Callable[[bytes], None] | None] = ContextVar("farewell", default=None)
@@ -68,7 +70,9 @@ class CertificateFiles:
     def read(self) -> "PemMaterial":
         """The texts as they are now. Raises `ConfigError`."""
         ca = read_pem(self.ca, "CA certificate") if self.ca else None
-        return PemMaterial(read_pem(self.cert, "certificate"), read_pem(self.key, "private key"), ca)
+        return PemMaterial(
+            read_pem(self.cert, "certificate"), read_pem(self.key, "private key"), ca
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ class _ServerContext(ssl.SSLContext):
 
     sslobject_class = _Handshake
 
-    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *more: Any, **named: Any) -> _Handshake:
+    def wrap_bio(
+        self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *more: Any, **named: Any
+    ) -> _Handshake:
         """A connection between two buffers, as the event loop makes it."""
         made = super().wrap_bio(incoming, outgoing, *more, **named)
         assert isinstance(made, _Handshake)  # noqa: S101 - `sslobject_class` says so
@@ -157,7 +163,9 @@ class ServerTls:
         """Whom a verified certificate names, with the default role where it names none."""
         return read_peer(der, self._default_role)
 
-    def _hand_over(self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
+    def _hand_over(
+        self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext
+    ) -> None:
         connection.context = self._newest
 
     def _bare(self, material: PemMaterial) -> ssl.SSLContext:
@@ -192,7 +200,9 @@ class ClientTls:
             material = self._identity.read()
             if material == self._material:
                 return False
-            self._build(material)  # proves that they fit together: a half-loaded context would be broken
+            self._build(
+                material
+            )  # proves that they fit together: a half-loaded context would be broken
             _load(self.context, material)
         except ConfigError as error:
             _complain(error, self._fault)
@@ -221,9 +231,14 @@ def read_pem(value: str, what: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not PEM text"
         name = value if len(value) < 200 and value.isprintable() else "of the settings"
-        raise ConfigError(f"cannot read the {what} {name}: {reason}", hint="give PEM text or the path of a PEM file") from None
+        raise ConfigError(
+            f"cannot read the {what} {name}: {reason}",
+            hint="give PEM text or the path of a PEM file",
+        ) from None
     if "-----BEGIN " not in text:
-        raise ConfigError(f"the {what} {value} is not PEM text", hint="a PEM file has a line -----BEGIN …-----")
+        raise ConfigError(
+            f"the {what} {value} is not PEM text", hint="a PEM file has a line -----BEGIN …-----"
+        )
     return text
 
 
@@ -232,7 +247,9 @@ def read_peer(der: bytes, default_role: Role | None = None) -> Peer:
     try:
         certificate = x509.load_der_x509_certificate(der)
         uris, names = _alternative_names(certificate)
-        subjects = [str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        subjects = [
+            str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        ]
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise TrustError("the client's certificate cannot be read") from error
     name = next(iter([*subjects, *names]), "")
@@ -250,7 +267,9 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[s
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return [], []
-    return names.get_values_for_type(x509.UniformResourceIdentifier), names.get_values_for_type(x509.DNSName)
+    return names.get_values_for_type(x509.UniformResourceIdentifier), names.get_values_for_type(
+        x509.DNSName
+    )
 
 
 def _certificate(text: str) -> x509.Certificate:
@@ -271,16 +290,24 @@ def _load(context: ssl.SSLContext, material: PemMaterial) -> None:
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         reason = error.reason if isinstance(error, ssl.SSLError) else error
         fault = f"certificate and private key do not fit together ({reason})"
-        raise ConfigError(fault, hint="give a certificate and the key it was issued for, both as PEM") from None
+        raise ConfigError(
+            fault, hint="give a certificate and the key it was issued for, both as PEM"
+        ) from None
     if material.ca:
         try:
             context.load_verify_locations(cadata=material.ca)
         except (ssl.SSLError, ValueError) as error:
-            raise ConfigError(f"the CA certificate cannot be used: {error}", hint="give the CA's certificate as PEM") from None
+            raise ConfigError(
+                f"the CA certificate cannot be used: {error}",
+                hint="give the CA's certificate as PEM",
+            ) from None
 
 
 def _refuse_password() -> str:
-    raise ConfigError("the private key is encrypted", hint="give a key without a password, readable for gromit's user alone")
+    raise ConfigError(
+        "the private key is encrypted",
+        hint="give a key without a password, readable for gromit's user alone",
+    )
 
 
 @contextmanager

@@ -27,7 +27,9 @@ class Cloud:
         """A subnet in a VPC of its own, with DNS host names."""
         vpc = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-        subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr.replace("/16", "/20"))["Subnet"]["SubnetId"]
+        subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr.replace("/16", "/20"))[
+            "Subnet"
+        ]["SubnetId"]
         return subnet
 
     def definition(self, family: str = "app", **container: object) -> str:
@@ -47,16 +49,32 @@ class Cloud:
         """A network configuration with a security group of its own."""
         vpc = self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
         name = f"sg{len(self.ec2.describe_security_groups()['SecurityGroups'])}"
-        group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)[
+            "GroupId"
+        ]
         assign = "ENABLED" if public else "DISABLED"
-        return {"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": assign, **more}}
+        return {
+            "awsvpcConfiguration": {
+                "subnets": [subnet],
+                "securityGroups": [group],
+                "assignPublicIp": assign,
+                **more,
+            }
+        }
 
     def service(self, cluster: str = "app-test", name: str = "tyk", **more: Any) -> dict[str, Any]:
         """A service that wants one task."""
-        settings = {"taskDefinition": self.definition(), "desiredCount": 1, "launchType": "FARGATE", **more}
+        settings = {
+            "taskDefinition": self.definition(),
+            "desiredCount": 1,
+            "launchType": "FARGATE",
+            **more,
+        }
         if "networkConfiguration" not in settings:
             settings["networkConfiguration"] = self.network(self.subnet())
-        service: dict[str, Any] = self.ecs.create_service(cluster=cluster, serviceName=name, **settings)["service"]
+        service: dict[str, Any] = self.ecs.create_service(
+            cluster=cluster, serviceName=name, **settings
+        )["service"]
         return service
 
     def task(self, cluster: str = "app-test", **more: Any) -> dict[str, Any]:
@@ -70,7 +88,9 @@ class Cloud:
     def interface(self, task: dict[str, Any]) -> dict[str, Any]:
         """The network interface of a task."""
         details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
-        found = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])
+        found = self.ec2.describe_network_interfaces(
+            NetworkInterfaceIds=[details["networkInterfaceId"]]
+        )
         interface: dict[str, Any] = found["NetworkInterfaces"][0]
         return interface
 

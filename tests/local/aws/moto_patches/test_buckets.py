@@ -8,7 +8,12 @@ import boto3
 from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud, outcome
 
 BUCKET = "states"
-EVERYTHING = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{BUCKET}/*"]}
+EVERYTHING = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": [f"arn:aws:s3:::{BUCKET}/*"],
+}
 IN_CLEAR = {**EVERYTHING, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
 SECRETS = {**EVERYTHING, "Resource": f"arn:aws:s3:::{BUCKET}/secret"}
 
@@ -17,14 +22,19 @@ def policy(*statements: object) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def test_a_policy_that_wants_tls_lets_who_comes_by_tls_pass_and_refuses_what_else_it_names(both: Both[Any]) -> None:
+def test_a_policy_that_wants_tls_lets_who_comes_by_tls_pass_and_refuses_what_else_it_names(
+    both: Both[Any],
+) -> None:
     def look(_cloud: Cloud) -> Any:
         s3: Any = boto3.client("s3", REGION)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         found = []
         for statements in ((IN_CLEAR,), (IN_CLEAR, SECRETS)):
             s3.put_bucket_policy(Bucket=BUCKET, Policy=policy(*statements))
-            found += [outcome(s3.put_object, Bucket=BUCKET, Key=key, Body=b"") for key in ("state", "secret")]
+            found += [
+                outcome(s3.put_object, Bucket=BUCKET, Key=key, Body=b"")
+                for key in ("state", "secret")
+            ]
         return found
 
     stock, mended = both(look)

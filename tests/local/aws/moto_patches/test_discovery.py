@@ -17,11 +17,19 @@ def _namespace(cloud: Cloud) -> str:
 
 def test_a_service_with_instances_stays(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
-        service = cloud.discovery.create_service(Name="redis.app-test", NamespaceId=_namespace(cloud))["Service"]["Id"]
-        cloud.discovery.register_instance(ServiceId=service, InstanceId="one", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"})
+        service = cloud.discovery.create_service(
+            Name="redis.app-test", NamespaceId=_namespace(cloud)
+        )["Service"]["Id"]
+        cloud.discovery.register_instance(
+            ServiceId=service, InstanceId="one", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"}
+        )
         used = outcome(cloud.discovery.delete_service, Id=service)
         outcome(cloud.discovery.deregister_instance, ServiceId=service, InstanceId="one")
-        return used, outcome(cloud.discovery.delete_service, Id=service), outcome(cloud.discovery.delete_service, Id=service)
+        return (
+            used,
+            outcome(cloud.discovery.delete_service, Id=service),
+            outcome(cloud.discovery.delete_service, Id=service),
+        )
 
     stock, mended = both(look)
     assert stock == ["done", "done", "done"]

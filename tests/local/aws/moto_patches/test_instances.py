@@ -11,10 +11,20 @@ def launched(cloud: Cloud, *, public: bool = False, **more: object) -> tuple[dic
     """An instance whose network interface was described in full, and its security group."""
     subnet = cloud.subnet()
     vpc = cloud.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
-    group = cloud.ec2.create_security_group(GroupName="host", Description="host", VpcId=vpc)["GroupId"]
+    group = cloud.ec2.create_security_group(GroupName="host", Description="host", VpcId=vpc)[
+        "GroupId"
+    ]
     image = cloud.ec2.register_image(Name="newest", RootDeviceName="/dev/xvda")["ImageId"]
-    interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": public, **more}
-    run = cloud.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, NetworkInterfaces=[interface])
+    interface = {
+        "DeviceIndex": 0,
+        "SubnetId": subnet,
+        "Groups": [group],
+        "AssociatePublicIpAddress": public,
+        **more,
+    }
+    run = cloud.ec2.run_instances(
+        ImageId=image, MinCount=1, MaxCount=1, NetworkInterfaces=[interface]
+    )
     found = cloud.ec2.describe_instances(InstanceIds=[run["Instances"][0]["InstanceId"]])
     return found["Reservations"][0]["Instances"][0], group
 
@@ -28,7 +38,9 @@ def test_an_instance_shows_the_groups_of_its_interface(both: Both[Any]) -> None:
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_only_an_interface_with_a_public_address_has_an_association(both: Both[Any], public: bool) -> None:
+def test_only_an_interface_with_a_public_address_has_an_association(
+    both: Both[Any], public: bool
+) -> None:
     def look(cloud: Cloud) -> Any:
         instance, _ = launched(cloud, public=public)
         return "Association" in instance["NetworkInterfaces"][0]
@@ -44,7 +56,10 @@ def test_an_interface_goes_with_its_instance_unless_told_otherwise(
         instance, group = launched(cloud, **told)
         cloud.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
         mine = [{"Name": "group-id", "Values": [group]}]
-        return [bool(i) for i in cloud.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]]
+        return [
+            bool(i)
+            for i in cloud.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
+        ]
 
     assert both(look) == ([True], leaves)
 
@@ -54,6 +69,9 @@ def test_no_instance_starts_with_a_key_pair_that_is_not_there(both: Both[Any]) -
         image = cloud.ec2.register_image(Name="newest", RootDeviceName="/dev/xvda")["ImageId"]
         cloud.ec2.create_key_pair(KeyName="platform")
         run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": cloud.subnet()}
-        return [outcome(cloud.ec2.run_instances, KeyName=name, **run) for name in ("nobody's", "platform")]
+        return [
+            outcome(cloud.ec2.run_instances, KeyName=name, **run)
+            for name in ("nobody's", "platform")
+        ]
 
     assert both(look) == (["done", "done"], ["InvalidKeyPair.NotFound", "done"])

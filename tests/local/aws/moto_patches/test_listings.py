@@ -23,7 +23,9 @@ def test_clusters_come_in_pages_of_at_most_100(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         for number in range(130):
             cloud.ecs.create_cluster(clusterName=f"c{number}")
-        pages = [len(page["clusterArns"]) for page in cloud.ecs.get_paginator("list_clusters").paginate()]
+        pages = [
+            len(page["clusterArns"]) for page in cloud.ecs.get_paginator("list_clusters").paginate()
+        ]
         return pages, outcome(cloud.ecs.list_clusters, maxResults=101)
 
     stock, mended = both(look)
@@ -80,7 +82,9 @@ def test_tasks_come_in_pages(both: Both[Any]) -> None:
         network = cloud.network(cloud.subnet())
         for _ in range(3):
             cloud.task(networkConfiguration=network)
-        pages = cloud.ecs.get_paginator("list_tasks").paginate(cluster="app-test", PaginationConfig={"PageSize": 2})
+        pages = cloud.ecs.get_paginator("list_tasks").paginate(
+            cluster="app-test", PaginationConfig={"PageSize": 2}
+        )
         return [len(page["taskArns"]) for page in pages]
 
     assert both(look) == ([3], [2, 1])
@@ -102,6 +106,8 @@ def test_tasks_that_are_not_there_are_named(both: Both[Any]) -> None:
 def test_more_than_100_tasks_are_not_described_at_once(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
-        return outcome(cloud.ecs.describe_tasks, cluster="app-test", tasks=[f"{n:032}" for n in range(101)])
+        return outcome(
+            cloud.ecs.describe_tasks, cluster="app-test", tasks=[f"{n:032}" for n in range(101)]
+        )
 
     assert both(look) == ("done", "InvalidParameterException")

@@ -28,11 +28,15 @@ def test_interfaces_are_found_by_what_aws_made_of_them(both: Both[Any], name: st
         subnet = cloud.subnet()
         cloud.ecs.create_cluster(clusterName="app-test")
         cloud.ec2.create_network_interface(SubnetId=subnet)
-        wanted = cloud.interface(cloud.task(networkConfiguration=cloud.network(subnet, public=True)))
+        wanted = cloud.interface(
+            cloud.task(networkConfiguration=cloud.network(subnet, public=True))
+        )
         address = wanted.get("Association", {}).get("PublicIp", "127.0.0.1")
         value = address if name == "association.public-ip" else "true"
         try:
-            found = cloud.ec2.describe_network_interfaces(Filters=[{"Name": name, "Values": [value]}])["NetworkInterfaces"]
+            found = cloud.ec2.describe_network_interfaces(
+                Filters=[{"Name": name, "Values": [value]}]
+            )["NetworkInterfaces"]
         except NotImplementedError:
             return "NotImplementedError"
         return [f["NetworkInterfaceId"] for f in found] == [wanted["NetworkInterfaceId"]]
@@ -45,13 +49,24 @@ def test_interfaces_are_found_by_what_aws_made_of_them(both: Both[Any], name: st
 def test_interfaces_come_in_pages(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         subnet = cloud.subnet()
-        interfaces = [cloud.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"] for _ in range(12)]
-        answers = cloud.ec2.get_paginator("describe_network_interfaces").paginate(PaginationConfig={"PageSize": 5})
+        interfaces = [
+            cloud.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+            for _ in range(12)
+        ]
+        answers = cloud.ec2.get_paginator("describe_network_interfaces").paginate(
+            PaginationConfig={"PageSize": 5}
+        )
         pages = [[i["NetworkInterfaceId"] for i in page["NetworkInterfaces"]] for page in answers]
-        assert sorted(itertools.chain.from_iterable(pages)) == sorted(i["NetworkInterfaceId"] for i in interfaces)
+        assert sorted(itertools.chain.from_iterable(pages)) == sorted(
+            i["NetworkInterfaceId"] for i in interfaces
+        )
         refused = [
             outcome(cloud.ec2.describe_network_interfaces, MaxResults=1001),
-            outcome(cloud.ec2.describe_network_interfaces, MaxResults=5, NetworkInterfaceIds=pages[0][:1]),
+            outcome(
+                cloud.ec2.describe_network_interfaces,
+                MaxResults=5,
+                NetworkInterfaceIds=pages[0][:1],
+            ),
         ]
         return [len(page) for page in pages], refused
 
@@ -90,7 +105,9 @@ def test_nobody_sets_tags_of_aws(both: Both[Any]) -> None:
 def test_the_interface_of_a_nat_gateway_goes_with_it(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         address = cloud.ec2.allocate_address(Domain="vpc")["AllocationId"]
-        gateway = cloud.ec2.create_nat_gateway(SubnetId=cloud.subnet(), AllocationId=address)["NatGateway"]["NatGatewayId"]
+        gateway = cloud.ec2.create_nat_gateway(SubnetId=cloud.subnet(), AllocationId=address)[
+            "NatGateway"
+        ]["NatGatewayId"]
         made = len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"])
         cloud.ec2.delete_nat_gateway(NatGatewayId=gateway)
         return made, len(cloud.ec2.describe_network_interfaces()["NetworkInterfaces"])

@@ -9,7 +9,15 @@ import boto3
 from tests.local.aws.moto_patches.conftest import REGION, Both, Cloud
 
 MANIFESTS = [
-    json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": [], "n": n})
+    json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {},
+            "layers": [],
+            "n": n,
+        }
+    )
     for n in range(2)
 ]
 
@@ -20,7 +28,9 @@ def test_a_digest_is_that_of_the_manifest(both: Both[Any]) -> None:
         ecr.create_repository(repositoryName="tyk")
         for tag, manifest in zip("ab", MANIFESTS, strict=True):
             ecr.put_image(repositoryName="tyk", imageManifest=manifest, imageTag=tag)
-        answers = [ecr.batch_get_image(repositoryName="tyk", imageIds=[{"imageTag": tag}]) for tag in "ab"]
+        answers = [
+            ecr.batch_get_image(repositoryName="tyk", imageIds=[{"imageTag": tag}]) for tag in "ab"
+        ]
         return [a["images"][0]["imageId"]["imageDigest"] for a in answers]
 
     stock, mended = both(look)

@@ -10,7 +10,11 @@ from tests.local.aws.moto_patches.conftest import Both, Cloud, outcome
 def test_create_service_remembers_its_flags(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
-        cloud.service(enableECSManagedTags=True, propagateTags="SERVICE", availabilityZoneRebalancing="DISABLED")
+        cloud.service(
+            enableECSManagedTags=True,
+            propagateTags="SERVICE",
+            availabilityZoneRebalancing="DISABLED",
+        )
         service = cloud.ecs.describe_services(cluster="app-test", services=["tyk"])["services"][0]
         return service.get("enableECSManagedTags"), service.get("availabilityZoneRebalancing")
 
@@ -19,11 +23,15 @@ def test_create_service_remembers_its_flags(both: Both[Any]) -> None:
     assert mended == [True, "DISABLED"]
 
 
-def test_a_service_has_the_grace_that_it_was_made_with_until_another_is_given(both: Both[Any]) -> None:
+def test_a_service_has_the_grace_that_it_was_made_with_until_another_is_given(
+    both: Both[Any],
+) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         made = cloud.service(healthCheckGracePeriodSeconds=60), cloud.service(name="worker")
-        cloud.ecs.update_service(cluster="app-test", service="tyk", healthCheckGracePeriodSeconds=90)
+        cloud.ecs.update_service(
+            cluster="app-test", service="tyk", healthCheckGracePeriodSeconds=90
+        )
         later = cloud.ecs.describe_services(cluster="app-test", services=["tyk"])["services"]
         return [service.get("healthCheckGracePeriodSeconds") for service in (*made, *later)]
 
@@ -49,10 +57,15 @@ def test_a_new_task_definition_or_force_starts_a_deployment(both: Both[Any], for
             service="tyk",
             taskDefinition=wanted.rsplit("/", 1)[-1],
             forceNewDeployment=force,
-            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}},
+            deploymentConfiguration={
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False}
+            },
         )["service"]
         assert service["taskDefinition"].endswith(wanted.rsplit("/", 1)[-1])
-        rows = [(d["status"], d["rolloutState"], d["taskDefinition"] == wanted) for d in service["deployments"]]
+        rows = [
+            (d["status"], d["rolloutState"], d["taskDefinition"] == wanted)
+            for d in service["deployments"]
+        ]
         return [service["taskDefinition"] == wanted, *rows]
 
     stock, mended = both(look)
@@ -64,7 +77,9 @@ def test_an_update_that_changes_nothing_starts_no_deployment(both: Both[Any]) ->
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         service = cloud.service()
-        again = cloud.ecs.update_service(cluster="app-test", service="tyk", taskDefinition=service["taskDefinition"])["service"]
+        again = cloud.ecs.update_service(
+            cluster="app-test", service="tyk", taskDefinition=service["taskDefinition"]
+        )["service"]
         return [d["id"] for d in again["deployments"]] == [d["id"] for d in service["deployments"]]
 
     assert both(look) == (True, True)
@@ -74,8 +89,14 @@ def test_a_changed_count_claims_no_running_tasks(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         cloud.service()
-        service = cloud.ecs.update_service(cluster="app-test", service="tyk", desiredCount=3)["service"]
-        return service["runningCount"], service["pendingCount"], service["deployments"][0]["desiredCount"]
+        service = cloud.ecs.update_service(cluster="app-test", service="tyk", desiredCount=3)[
+            "service"
+        ]
+        return (
+            service["runningCount"],
+            service["pendingCount"],
+            service["deployments"][0]["desiredCount"],
+        )
 
     stock, mended = both(look)
     assert stock == [3, 0, 1]
@@ -127,7 +148,9 @@ def test_a_deleted_service_without_tasks_is_inactive_at_once(both: Both[Any]) ->
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         cloud.service()
-        return cloud.ecs.delete_service(cluster="app-test", service="tyk", force=True)["service"]["status"]
+        return cloud.ecs.delete_service(cluster="app-test", service="tyk", force=True)["service"][
+            "status"
+        ]
 
     assert both(look) == ("INACTIVE", "INACTIVE")
 
@@ -138,7 +161,9 @@ def test_a_cluster_with_services_or_tasks_is_not_deleted(both: Both[Any]) -> Non
             cloud.ecs.create_cluster(clusterName=name)
         cloud.service(cluster="served")
         cloud.task(cluster="busy")
-        return [outcome(cloud.ecs.delete_cluster, cluster=name) for name in ("served", "busy", "idle")]
+        return [
+            outcome(cloud.ecs.delete_cluster, cluster=name) for name in ("served", "busy", "idle")
+        ]
 
     stock, mended = both(look)
     assert stock == ["done", "done", "done"]

@@ -44,7 +44,10 @@ def test_a_task_is_not_aged_by_being_described(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         task = cloud.task()["taskArn"]
-        seen = [cloud.ecs.describe_tasks(cluster="app-test", tasks=[task])["tasks"][0]["lastStatus"] for _ in range(6)]
+        seen = [
+            cloud.ecs.describe_tasks(cluster="app-test", tasks=[task])["tasks"][0]["lastStatus"]
+            for _ in range(6)
+        ]
         return sorted(set(seen))
 
     stock, mended = both(look)
@@ -62,8 +65,17 @@ def test_a_task_has_an_address_of_its_subnet_and_a_public_one_if_asked_for(both:
             interface = cloud.interface(task)
             address = interface["PrivateIpAddress"]
             inside = ipaddress.ip_address(address) in ipaddress.ip_network("127.44.0.0/20")
-            shown = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}["privateIPv4Address"] == address
-            rows.append((inside, shown, bool(interface.get("Association", {}).get("PublicIp")), interface["RequesterManaged"]))
+            shown = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}[
+                "privateIPv4Address"
+            ] == address
+            rows.append(
+                (
+                    inside,
+                    shown,
+                    bool(interface.get("Association", {}).get("PublicIp")),
+                    interface["RequesterManaged"],
+                )
+            )
         return rows
 
     stock, mended = both(look)
@@ -88,7 +100,9 @@ def test_interfaces_carry_the_managed_tags(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         network = cloud.network(cloud.subnet())
-        cloud.service(networkConfiguration=network, enableECSManagedTags=True, propagateTags="SERVICE")
+        cloud.service(
+            networkConfiguration=network, enableECSManagedTags=True, propagateTags="SERVICE"
+        )
         cloud.service(networkConfiguration=network, name="plain")
         tasks = [
             cloud.task(networkConfiguration=network, group="service:tyk"),
@@ -110,8 +124,20 @@ def test_a_stopped_task_says_why_and_has_no_interface(both: Both[Any]) -> None:
         cloud.ecs.stop_task(cluster="app-test", task=task["taskArn"], reason="enough")
         found = cloud.ecs.describe_tasks(cluster="app-test", tasks=[task["taskArn"]])["tasks"][0]
         kept = outcome(cloud.interface, task=task)
-        return found["lastStatus"], found["stoppedReason"], found.get("stopCode"), "stoppedAt" in found, kept
+        return (
+            found["lastStatus"],
+            found["stoppedReason"],
+            found.get("stopCode"),
+            "stoppedAt" in found,
+            kept,
+        )
 
     stock, mended = both(look)
     assert stock == ["STOPPED", "enough", None, False, "done"]
-    assert mended == ["STOPPED", "enough", "UserInitiated", True, "InvalidNetworkInterfaceID.NotFound"]
+    assert mended == [
+        "STOPPED",
+        "enough",
+        "UserInitiated",
+        True,
+        "InvalidNetworkInterfaceID.NotFound",
+    ]

@@ -11,9 +11,14 @@ from tests.local.aws.moto_patches.conftest import REGION, Both, outcome
 NAME = "tyk.app.dev.example.com"
 
 
-def change(action: str, *values: str, name: str = NAME, kind: str = "A", ttl: int = 10) -> dict[str, Any]:
+def change(
+    action: str, *values: str, name: str = NAME, kind: str = "A", ttl: int = 10
+) -> dict[str, Any]:
     records = [{"Value": value} for value in values]
-    return {"Action": action, "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": records}}
+    return {
+        "Action": action,
+        "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": records},
+    }
 
 
 class Zone:
@@ -21,11 +26,17 @@ class Zone:
 
     def __init__(self) -> None:
         self.route53: Any = boto3.client("route53", REGION)
-        self.id: str = self.route53.create_hosted_zone(Name="dev.example.com", CallerReference="x")["HostedZone"]["Id"]
+        self.id: str = self.route53.create_hosted_zone(Name="dev.example.com", CallerReference="x")[
+            "HostedZone"
+        ]["Id"]
         self.send(change("CREATE", "9.9.9.9", name="zzz.zzz.dev.example.com"))
 
     def send(self, *changes: dict[str, Any]) -> str:
-        return outcome(self.route53.change_resource_record_sets, HostedZoneId=self.id, ChangeBatch={"Changes": list(changes)})
+        return outcome(
+            self.route53.change_resource_record_sets,
+            HostedZoneId=self.id,
+            ChangeBatch={"Changes": list(changes)},
+        )
 
     def values(self) -> list[str]:
         sets = self.route53.list_resource_record_sets(HostedZoneId=self.id)["ResourceRecordSets"]
@@ -64,11 +75,16 @@ def delete_in_another_order(zone: Zone) -> Any:
 
 
 def a_batch_with_one_bad_change(zone: Zone) -> Any:
-    return zone.send(change("CREATE", "1.1.1.1"), change("CREATE", "2.2.2.2", name="tyk.elsewhere.org")), zone.values()
+    return zone.send(
+        change("CREATE", "1.1.1.1"), change("CREATE", "2.2.2.2", name="tyk.elsewhere.org")
+    ), zone.values()
 
 
 def too_many_characters(zone: Zone) -> Any:
-    long = [change("UPSERT", f'"{"x" * 248}"', name=f"c{n}.app.dev.example.com", kind="TXT") for n in range(65)]
+    long = [
+        change("UPSERT", f'"{"x" * 248}"', name=f"c{n}.app.dev.example.com", kind="TXT")
+        for n in range(65)
+    ]
     return zone.send(*long), zone.send(*long[:64])
 
 
@@ -87,7 +103,9 @@ REFUSED = "InvalidChangeBatch"
         (too_many_characters, [REFUSED, "done"]),
     ],
 )
-def test_batches_are_made_wholly_or_not_at_all_by_what_is_there(both: Both[Any], story: Story, as_aws: Any) -> None:
+def test_batches_are_made_wholly_or_not_at_all_by_what_is_there(
+    both: Both[Any], story: Story, as_aws: Any
+) -> None:
     stock, mended = both(lambda _cloud: story(Zone()))
     assert stock != as_aws
     assert mended == as_aws

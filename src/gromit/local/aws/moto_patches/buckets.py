@@ -21,10 +21,16 @@ def enforce_secure_transport(mending: Patches) -> None:
             return stock(bucket, action, resource)
         document = json.loads(bucket.policy)
         found = document["Statement"]
-        statements = [s for s in (found if isinstance(found, list) else [found]) if not _is_about_clear_text(s)]
+        statements = [
+            s
+            for s in (found if isinstance(found, list) else [found])
+            if not _is_about_clear_text(s)
+        ]
         if not statements:
             return PermissionResult.NEUTRAL
-        return IAMPolicy(json.dumps({**document, "Statement": statements})).is_action_permitted(action, resource)
+        return IAMPolicy(json.dumps({**document, "Statement": statements})).is_action_permitted(
+            action, resource
+        )
 
     mending.replace(FakeBucket, "get_permission", get_permission)
 

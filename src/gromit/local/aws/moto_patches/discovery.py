@@ -15,7 +15,10 @@ def refuse_deleting_used_services(mending: Patches) -> None:
 
     def delete_service(stock: Callable[..., Any], backend: Any, service_id: str) -> Any:
         if backend.get_service(service_id).instances:
-            raise JsonRESTError("ResourceInUse", "Service contains registered instances; delete the instances before deleting it")
+            raise JsonRESTError(
+                "ResourceInUse",
+                "Service contains registered instances; delete the instances before deleting it",
+            )
         return stock(backend, service_id)
 
     mending.replace(Backend, "delete_service", delete_service)
@@ -37,7 +40,9 @@ def refuse_duplicate_services(mending: Patches) -> None:
     def create_service(stock: Callable[..., Any], backend: Any, **kwargs: Any) -> Any:
         wanted = (kwargs["name"], kwargs["namespace_id"])
         if any((s.name, s.namespace_id) == wanted for s in backend.services.values()):
-            raise JsonRESTError("ServiceAlreadyExists", f"Service with name {wanted[0]} already exists")
+            raise JsonRESTError(
+                "ServiceAlreadyExists", f"Service with name {wanted[0]} already exists"
+            )
         return stock(backend, **kwargs)
 
     mending.replace(Backend, "create_service", create_service)
@@ -47,7 +52,11 @@ def delete_namespace_zones(mending: Patches) -> None:
     """AWS deletes the hosted zone that it made for a namespace together with it."""
 
     def delete_namespace(stock: Callable[..., Any], backend: Any, namespace_id: str) -> Any:
-        zone = backend.get_namespace(namespace_id).dns_properties.get("HostedZoneId", "").removeprefix("/hostedzone/")
+        zone = (
+            backend.get_namespace(namespace_id)
+            .dns_properties.get("HostedZoneId", "")
+            .removeprefix("/hostedzone/")
+        )
         route53_backends[backend.account_id][backend.partition].zones.pop(zone, None)
         return stock(backend, namespace_id)
 

@@ -26,9 +26,19 @@ def show_instance_security_groups(mending: Patches) -> None:
 def delete_instance_interfaces(mending: Patches) -> None:
     """AWS deletes the interface that it made for an instance together with it, unless `DeleteOnTermination` says otherwise."""
 
-    def prepare(stock: Callable[..., Any], instance: Any, nic_spec: list[dict[str, Any]], *args: Any, **kwargs: Any) -> None:
+    def prepare(
+        stock: Callable[..., Any],
+        instance: Any,
+        nic_spec: list[dict[str, Any]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         brought = {spec.get("NetworkInterfaceId") for spec in nic_spec}
-        kept = {int(spec["DeviceIndex"]) for spec in nic_spec if spec.get("DeleteOnTermination") is False}
+        kept = {
+            int(spec["DeviceIndex"])
+            for spec in nic_spec
+            if spec.get("DeleteOnTermination") is False
+        }
         stock(instance, nic_spec, *args, **kwargs)
         for index, interface in instance.nics.items():
             if interface.id not in brought and index not in kept:
@@ -42,7 +52,10 @@ def omit_missing_association(mending: Patches) -> None:
 
     def describe(stock: Callable[..., Any], response: Any) -> Any:
         stock_ways = response.RESPONSE_KEY_PATH_TO_TRANSFORMER
-        response.RESPONSE_KEY_PATH_TO_TRANSFORMER = {**stock_ways, _ASSOCIATION: return_if_not_empty}
+        response.RESPONSE_KEY_PATH_TO_TRANSFORMER = {
+            **stock_ways,
+            _ASSOCIATION: return_if_not_empty,
+        }
         return stock(response)
 
     mending.replace(InstanceResponse, "describe_instances", describe)

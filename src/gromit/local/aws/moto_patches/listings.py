@@ -29,7 +29,11 @@ def paginate_services(mending: Patches) -> None:
     """AWS lists the ACTIVE services of exactly the named cluster, 10 a page unless `maxResults` (at most 100) says otherwise."""
 
     def list_services(
-        _stock: Callable[..., Any], backend: Any, cluster_str: str, *filters: Any, launch_type: str | None = None
+        _stock: Callable[..., Any],
+        backend: Any,
+        cluster_str: str,
+        *filters: Any,
+        launch_type: str | None = None,
     ) -> list[str]:
         name, strategy = backend._get_cluster(cluster_str).name, next(iter(filters), None)
         return [
@@ -54,7 +58,11 @@ def paginate_tasks(mending: Patches) -> None:
         backend = response.ecs_backend
         cluster = backend._get_cluster(response._get_param("cluster", "default")).name
         service = response._get_param("serviceName")
-        group = f"service:{backend._get_service(cluster, service.split('/')[-1]).name}" if service else None
+        group = (
+            f"service:{backend._get_service(cluster, service.split('/')[-1]).name}"
+            if service
+            else None
+        )
         status = response._get_param("desiredStatus", "RUNNING")
         asked = set(stock(response).result["taskArns"])
         found = (
@@ -76,14 +84,19 @@ def report_missing_tasks(mending: Patches) -> None:
             raise InvalidParameterException("Tasks cannot be empty or more than 100.")
         backend = response.ecs_backend
         cluster = backend._get_cluster(response._get_param("cluster", "default"))
-        there = {arn.rsplit("/", 1)[-1]: task for arn, task in backend.tasks.get(cluster.name, {}).items()}
+        there = {
+            arn.rsplit("/", 1)[-1]: task
+            for arn, task in backend.tasks.get(cluster.name, {}).items()
+        }
         stock(response)
         names = [name.rsplit("/", 1)[-1] for name in wanted]
         prefix = cluster.arn.replace(":cluster/", ":task/")
         return ActionResult(
             {
                 "tasks": [there[n] for n in names if n in there],
-                "failures": [{"arn": f"{prefix}/{n}", "reason": "MISSING"} for n in names if n not in there],
+                "failures": [
+                    {"arn": f"{prefix}/{n}", "reason": "MISSING"} for n in names if n not in there
+                ],
             }
         )
 

@@ -29,7 +29,9 @@ def omit_private_dns_name(mending: Patches) -> None:
 def support_interface_filters(mending: Patches) -> None:
     """AWS filters interfaces by `requester-managed` and `association.public-ip` as well."""
 
-    def get_filter_value(stock: Callable[..., Any], interface: Any, filter_name: str, method_name: str | None = None) -> Any:
+    def get_filter_value(
+        stock: Callable[..., Any], interface: Any, filter_name: str, method_name: str | None = None
+    ) -> Any:
         match filter_name:
             case "requester-managed":
                 return str(interface.requester_managed).lower()
@@ -45,14 +47,25 @@ def paginate_interfaces(mending: Patches) -> None:
     """AWS gives DescribeNetworkInterfaces in pages of `MaxResults` (5 to 1000), which may not come with interface ids."""
 
     def describe(stock: Callable[..., Any], response: Any) -> ActionResult:
-        found, size = stock(response).result["NetworkInterfaces"], response._get_int_param("MaxResults")
+        found, size = (
+            stock(response).result["NetworkInterfaces"],
+            response._get_int_param("MaxResults"),
+        )
         if size is None:
             return ActionResult({"NetworkInterfaces": found})
         if not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
-            raise EC2ClientError("InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid.")
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid."
+            )
         if response._get_param("NetworkInterfaceIds"):
-            raise EC2ClientError("InvalidParameterCombination", "The parameter NetworkInterfaceIds cannot be used with MaxResults")
-        ordered, token = sorted(found, key=lambda eni: str(eni.id)), response._get_param("NextToken") or ""
+            raise EC2ClientError(
+                "InvalidParameterCombination",
+                "The parameter NetworkInterfaceIds cannot be used with MaxResults",
+            )
+        ordered, token = (
+            sorted(found, key=lambda eni: str(eni.id)),
+            response._get_param("NextToken") or "",
+        )
         rest = [eni for eni in ordered if eni.id > token]
         more = {"NextToken": rest[size - 1].id} if len(rest) > size else {}
         return ActionResult({"NetworkInterfaces": rest[:size], **more})
@@ -75,8 +88,13 @@ def refuse_reserved_tags(mending: Patches) -> None:
     """AWS refuses tags that begin with `aws:` from its users: so those prove who made a thing."""
 
     def create_tags(stock: Callable[..., Any], response: Any) -> Any:
-        if any(str(tag["Key"]).lower().startswith("aws:") for tag in response._get_param("Tags", [])):
-            raise EC2ClientError("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
+        if any(
+            str(tag["Key"]).lower().startswith("aws:") for tag in response._get_param("Tags", [])
+        ):
+            raise EC2ClientError(
+                "InvalidParameterValue",
+                "Tag keys starting with 'aws:' are reserved for internal use",
+            )
         return stock(response)
 
     mending.replace(TagResponse, "create_tags", create_tags)

@@ -12,7 +12,13 @@ from moto.moto_api._internal import mock_random
 
 from gromit.local.aws.moto_patches.patches import Patches
 
-_ROLLED_BY = ("task_definition", "network_configuration", "platform_version", "service_registries", "load_balancers")
+_ROLLED_BY = (
+    "task_definition",
+    "network_configuration",
+    "platform_version",
+    "service_registries",
+    "load_balancers",
+)
 
 
 def keep_service_flags(mending: Patches) -> None:
@@ -26,8 +32,12 @@ def keep_service_flags(mending: Patches) -> None:
         result = stock(response)
         service = result.result["service"]
         service.enable_ecs_managed_tags = bool(response._get_param("enableECSManagedTags"))
-        service.health_check_grace_period_seconds = response._get_param("healthCheckGracePeriodSeconds")
-        service.availability_zone_rebalancing = response._get_param("availabilityZoneRebalancing") or "ENABLED"
+        service.health_check_grace_period_seconds = response._get_param(
+            "healthCheckGracePeriodSeconds"
+        )
+        service.availability_zone_rebalancing = (
+            response._get_param("availabilityZoneRebalancing") or "ENABLED"
+        )
         _remember_breaker(service, response._get_param("deploymentConfiguration"))
         return result
 
@@ -38,7 +48,12 @@ def make_creation_idempotent(mending: Patches) -> None:
     """AWS refuses CreateService for a name in use, and CreateCluster for a name in use gives the cluster that is there."""
 
     def create_service(
-        stock: Callable[..., Any], backend: Any, cluster_str: str, service_name: str, *args: Any, **kwargs: Any
+        stock: Callable[..., Any],
+        backend: Any,
+        cluster_str: str,
+        service_name: str,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         existing = backend.services.get(f"{backend._get_cluster(cluster_str).name}:{service_name}")
         if existing and existing.status == "DRAINING":
@@ -47,9 +62,15 @@ def make_creation_idempotent(mending: Patches) -> None:
             raise InvalidParameterException("Creation of service was not idempotent.")
         return stock(backend, cluster_str, service_name, *args, **kwargs)
 
-    def create_cluster(stock: Callable[..., Any], backend: Any, cluster_name: str, *args: Any, **kwargs: Any) -> Any:
+    def create_cluster(
+        stock: Callable[..., Any], backend: Any, cluster_name: str, *args: Any, **kwargs: Any
+    ) -> Any:
         existing = backend.clusters.get(cluster_name)
-        return existing if existing and existing.status == "ACTIVE" else stock(backend, cluster_name, *args, **kwargs)
+        return (
+            existing
+            if existing and existing.status == "ACTIVE"
+            else stock(backend, cluster_name, *args, **kwargs)
+        )
 
     mending.replace(Backend, "create_service", create_service)
     mending.replace(Backend, "create_cluster", create_cluster)
@@ -62,13 +83,21 @@ def roll_deployments(mending: Patches) -> None:
     """
 
     def update_service(stock: Callable[..., Any], backend: Any, properties: dict[str, Any]) -> Any:
-        service = backend._get_service(properties.get("cluster", "default"), properties["service"].split("/")[-1])
-        before, running = {name: getattr(service, name) for name in _ROLLED_BY}, service.running_count
+        service = backend._get_service(
+            properties.get("cluster", "default"), properties["service"].split("/")[-1]
+        )
+        before, running = (
+            {name: getattr(service, name) for name in _ROLLED_BY},
+            service.running_count,
+        )
         forced = bool(properties.pop("force_new_deployment", False))
         _remember_breaker(service, properties.pop("deployment_configuration", None))
         service = stock(backend, properties)
         service.task_definition = backend.describe_task_definition(service.task_definition).arn
-        service.running_count, service.pending_count = running, max(0, service.desired_count - running)
+        service.running_count, service.pending_count = (
+            running,
+            max(0, service.desired_count - running),
+        )
         if forced or any(getattr(service, name) != value for name, value in before.items()):
             _start_deployment(service)
         elif service.deployments:
@@ -81,7 +110,13 @@ def roll_deployments(mending: Patches) -> None:
 def drain_deleted_services(mending: Patches) -> None:
     """AWS keeps a deleted service DRAINING while it still has running tasks; then it is INACTIVE, with nothing desired."""
 
-    def delete_service(stock: Callable[..., Any], backend: Any, cluster_name: str, service_name: str, force: bool) -> Any:  # noqa: FBT001 - the emulator's signature
+    def delete_service(
+        stock: Callable[..., Any],
+        backend: Any,
+        cluster_name: str,
+        service_name: str,
+        force: bool,  # noqa: FBT001 - the emulator's signature
+    ) -> Any:
         service = stock(backend, cluster_name, service_name, force)
         service.desired_count = 0
         service.status = "DRAINING" if running_tasks(backend, service) else "INACTIVE"
@@ -95,10 +130,18 @@ def refuse_deleting_busy_clusters(mending: Patches) -> None:
 
     def delete_cluster(stock: Callable[..., Any], backend: Any, cluster_str: str) -> Any:
         name = backend._get_cluster(cluster_str).name
-        if any(s.cluster_name == name and s.status != "INACTIVE" for s in backend.services.values()):
-            raise ECSException("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+        if any(
+            s.cluster_name == name and s.status != "INACTIVE" for s in backend.services.values()
+        ):
+            raise ECSException(
+                "ClusterContainsServicesException",
+                "The Cluster cannot be deleted while Services are active.",
+            )
         if any(t.last_status != "STOPPED" for t in backend.tasks.get(name, {}).values()):
-            raise ECSException("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+            raise ECSException(
+                "ClusterContainsTasksException",
+                "The Cluster cannot be deleted while Tasks are active.",
+            )
         return stock(backend, cluster_str)
 
     mending.replace(Backend, "delete_cluster", delete_cluster)
@@ -112,9 +155,12 @@ def count_tasks(mending: Patches) -> None:
         for cluster in clusters:
             states = [t.last_status for t in backend.tasks.get(cluster.name, {}).values()]
             cluster.running_tasks_count = states.count("RUNNING")
-            cluster.pending_tasks_count = sum(states.count(s) for s in ("PROVISIONING", "PENDING", "ACTIVATING"))
+            cluster.pending_tasks_count = sum(
+                states.count(s) for s in ("PROVISIONING", "PENDING", "ACTIVATING")
+            )
             cluster.active_services_count = sum(
-                s.cluster_name == cluster.name and s.status == "ACTIVE" for s in backend.services.values()
+                s.cluster_name == cluster.name and s.status == "ACTIVE"
+                for s in backend.services.values()
             )
         return clusters, failures
 

@@ -67,10 +67,15 @@ def assign_task_addresses(mending: Patches) -> None:
             _give_address(interface, next_free_address(interface.subnet))
             interface.requester_managed, interface.delete_on_termination = True, True
             attachment = task.attachments[0]
-            interface.description = f"{task.cluster_arn.rsplit(':', 1)[0]}:attachment/{attachment['id']}"
+            interface.description = (
+                f"{task.cluster_arn.rsplit(':', 1)[0]}:attachment/{attachment['id']}"
+            )
             if task.network_configuration["awsvpcConfiguration"].get("assignPublicIp") == "ENABLED":
                 interface.public_ip = random_public_ip()
-            shown = {"privateDnsName": interface.private_dns_name, "privateIPv4Address": interface.private_ip_address}
+            shown = {
+                "privateDnsName": interface.private_dns_name,
+                "privateIPv4Address": interface.private_ip_address,
+            }
             for detail in attachment["details"]:
                 detail["value"] = shown.get(detail["name"], detail["value"])
 
@@ -88,9 +93,14 @@ def tag_interfaces(mending: Patches) -> None:
 
     def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
         stock(task, *args, **kwargs)
-        service = task._backend.services.get(f"{task.cluster_name}:{task.group.removeprefix('service:')}")
+        service = task._backend.services.get(
+            f"{task.cluster_name}:{task.group.removeprefix('service:')}"
+        )
         if task.group.startswith("service:") and getattr(service, "enable_ecs_managed_tags", False):
-            _tag(task, {"aws:ecs:clusterName": task.cluster_name, "aws:ecs:serviceName": service.name})
+            _tag(
+                task,
+                {"aws:ecs:clusterName": task.cluster_name, "aws:ecs:serviceName": service.name},
+            )
 
     mending.replace(Response, "run_task", run_task)
     mending.replace(Task, "__init__", start)
@@ -99,7 +109,9 @@ def tag_interfaces(mending: Patches) -> None:
 def remove_stopped_interfaces(mending: Patches) -> None:
     """AWS removes the interface of a task that has stopped, and says when and on whose request it stopped."""
 
-    def stop_task(stock: Callable[..., Any], backend: Any, cluster_str: str, task_str: str, reason: str) -> Any:
+    def stop_task(
+        stock: Callable[..., Any], backend: Any, cluster_str: str, task_str: str, reason: str
+    ) -> Any:
         task = stock(backend, cluster_str, task_str, reason)
         mark_stopped(task, reason or "Task stopped by user", "UserInitiated")
         return task
@@ -109,7 +121,12 @@ def remove_stopped_interfaces(mending: Patches) -> None:
 
 def interfaces(task: Task) -> list[NetworkInterface]:
     """The network interfaces that a task has now."""
-    ids = [d["value"] for a in task.attachments for d in a["details"] if d["name"] == "networkInterfaceId"]
+    ids = [
+        d["value"]
+        for a in task.attachments
+        for d in a["details"]
+        if d["name"] == "networkInterfaceId"
+    ]
     enis = ec2_backends[task._account_id][task.region_name].enis
     return [enis[i] for i in ids if i in enis]
 
@@ -130,15 +147,25 @@ def next_free_address(subnet: Subnet) -> str:
 
     Raises `OverflowError` if there is none.
     """
-    taken = {eni.private_ip_address for eni in subnet.ec2_backend.enis.values() if eni.subnet.id == subnet.id}
-    subnet.last_given = next_address(ipaddress.IPv4Network(subnet.cidr_block), taken, getattr(subnet, "last_given", None))
+    taken = {
+        eni.private_ip_address
+        for eni in subnet.ec2_backend.enis.values()
+        if eni.subnet.id == subnet.id
+    }
+    subnet.last_given = next_address(
+        ipaddress.IPv4Network(subnet.cidr_block), taken, getattr(subnet, "last_given", None)
+    )
     return str(subnet.last_given)
 
 
 def next_address(network: ipaddress.IPv4Network, taken: Container[str], last: str | None) -> str:
     """The first address after `last` that is not taken, going round; the first four and the last of a network are AWS's own."""
     usable = network.num_addresses - _FIRST_USABLE - 1
-    start = int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE if last else -1
+    start = (
+        int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE
+        if last
+        else -1
+    )
     for step in range(1, usable + 1):
         address = str(network[(start + step) % usable + _FIRST_USABLE])
         if address not in taken:

@@ -12,8 +12,12 @@ def delete_policies(mending: Patches) -> None:
 
     def delete_file_system_policy(answer: Any) -> tuple[str, dict[str, str]]:
         file_system_id = answer._get_param("FileSystemId")
-        answer.efs_backend.describe_file_systems(file_system_id=file_system_id)  # raises if there is none
-        answer.efs_backend.put_file_system_policy(file_system_id, None, bypass_policy_lockout_safety_check=True)
+        answer.efs_backend.describe_file_systems(
+            file_system_id=file_system_id
+        )  # raises if there is none
+        answer.efs_backend.put_file_system_policy(
+            file_system_id, None, bypass_policy_lockout_safety_check=True
+        )
         return "", {"Content-Type": "application/json"}
 
     mending.add(EFSResponse, "delete_file_system_policy", delete_file_system_policy)

@@ -20,7 +20,9 @@ def apply_batches_atomically(mending: Patches) -> None:
     values, where those of an UPSERT count twice. (Stock moto goes by a journal of all changes that were ever made.)
     """
 
-    def change(stock: Callable[..., Any], backend: Any, zoneid: str, change_list: list[dict[str, Any]]) -> None:
+    def change(
+        stock: Callable[..., Any], backend: Any, zoneid: str, change_list: list[dict[str, Any]]
+    ) -> None:
         zone = backend.get_hosted_zone(zoneid)
         faults = [*_too_long(change_list), *_faults(zone, change_list)]
         if faults:
@@ -74,5 +76,10 @@ def _journal(changes: Iterable[Mapping[str, Any]]) -> ChangeList:
     journal = ChangeList()
     for change in changes:
         if change["Action"] == "DELETE":
-            journal.append({"Action": "UPSERT", "ResourceRecordSet": copy.deepcopy(change["ResourceRecordSet"])})
+            journal.append(
+                {
+                    "Action": "UPSERT",
+                    "ResourceRecordSet": copy.deepcopy(change["ResourceRecordSet"]),
+                }
+            )
     return journal

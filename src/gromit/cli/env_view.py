@@ -1,0 +1,109 @@
+"""How an environment is printed, and how versions are read from a file."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import click
+import yaml
+
+from gromit.cli import CliContext
+from gromit.cli.render import console, print_json, print_rows
+from gromit.errors import InvalidInput
+
+_QUOTED = 'put it in quotes, like tyk: "1.10"'
+
+
+def read_versions(source: IO[bytes]) -> Mapping[str, str]:
+    """The versions in a file. Raises `InvalidInput` for all that is not text: a number or date has lost how it was written."""
+    try:
+        versions = yaml.safe_load(source)
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a date or number that cannot be one
+        raise InvalidInput(
+            f"{source.name} is neither JSON nor YAML in UTF-8: {error}", hint=_QUOTED
+        ) from error
+    if not isinstance(versions, dict):
+        raise InvalidInput(
+            f"{source.name} is not a mapping of repositories to versions",
+            hint='for example {"tyk": "sha-1234"}',
+        )
+    for repository, version in versions.items():
+        if not isinstance(repository, str):
+            raise InvalidInput(
+                f"{source.name}: the repository {repository!r} is not text", hint="put it in quotes"
+            )
+        if not isinstance(version, str):
+            told = "empty" if version is None else f"not text, but {type(version).__name__}"
+            raise InvalidInput(
+                f"{source.name}: the version of {repository} is {told}", hint=_QUOTED
+            )
+    return versions
+
+
+def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
+    """Print one environment."""
+    if run.output == "json":
+        print_json(found)
+        return
+    if "generation" not in found:
+        click.echo(f"{found['name']} is gone")
+        return
+    out = console()
+    for key in (
+        "name",
+        "phase",
+        "protected",
+        "generation",
+        "observed",
+        "created",
+        "changed",
+        "due",
+    ):
+        out.print(f"{key:<11}{_word(found[key])}")
+    if found["error"]:
+        out.print(
+            f"{'error':<11}{found['error']['kind']}: {found['error']['message']}", markup=False
+        )
+    if found["lease"]:
+        out.print(
+            f"{'worker':<11}{found['lease']['holder']} until {found['lease']['until']}",
+            markup=False,
+        )
+    out.print()
+    rows = [{"repository": r, **v, "why": _why(v)} for r, v in sorted(found["versions"].items())]
+    print_rows(rows, ("repository", "version", "why"), run.output)
+    if found["urls"]:
+        out.print()
+        print_rows(
+            [{"component": c, "url": u} for c, u in found["urls"].items()],
+            ("component", "url"),
+            run.output,
+        )
+
+
+def _why(version: Mapping[str, Any]) -> str:
+    match version["source"]:
+        case "reported":
+            return f"reported of {version['ref']}" if version["ref"] else "given without a branch"
+        case "branch":
+            return "its registry has the branch's tag"
+        case _:
+            return "default branch: it has no such branch"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
+
+
+def summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of `env list`: reported versions, and the message of the last error."""
+    reported = {
+        r: v["version"] for r, v in sorted(found["versions"].items()) if v["source"] != "default"
+    }
+    error = found["error"]
+    return {**found, "versions": reported, "error": error["message"] if error else None}
