@@ -1,12 +1,12 @@
-# What is backed up bears the tag `backup`: base gives it to its file systems, infra to the data volumes of the Mongo hosts. So this
-# root reads no other one's state, and a new volume is backed up from its first night on.
+# Resources with the tag `backup` are backed up: base sets it on its file systems, infra on the data volumes of the Mongo hosts. So
+# this root reads no other root's state, and the first night already covers a new volume.
 locals {
   tags  = { managed = "gromit" }
   kinds = toset(["efs", "mongo"])
 }
 
 resource "aws_backup_vault" "this" {
-  # checkov:skip=CKV_AWS_166:encrypted with AWS's own key: one of ours would cost by the month and keep out nobody else
+  # checkov:skip=CKV_AWS_166:AWS's own key encrypts it: a key of ours would cost by the month and keep out no one else
   name = "gromit"
   tags = local.tags
 
@@ -24,7 +24,7 @@ resource "aws_backup_plan" "this" {
     target_vault_name = aws_backup_vault.this.name
     schedule          = var.schedule
 
-    # Minutes: begun within an hour, or not that night; done within five.
+    # Minutes: a backup begins within one hour, or not that night, and ends within five.
     start_window      = 60
     completion_window = 300
 

@@ -1,3 +1,3 @@
-# An example: put your own values here, and no secret. `terraform apply -var-file=prod.tfvars`
+# An example: replace the values with your own, without secrets, and run `terraform apply -var-file=prod.tfvars`.
 account_id = "123456789012"
 region     = "eu-central-1"

@@ -1,4 +1,4 @@
-# AWS Backup acts as this role, with the policies that AWS keeps for it: what it needs differs by kind of resource and grows.
+# AWS Backup acts as this role, with the policies that AWS maintains for it: its needs differ by resource type, and they grow.
 resource "aws_iam_role" "backup" {
   name               = "gromit-backup"
   description        = "AWS Backup: takes and restores backups"

@@ -1,16 +1,16 @@
 variable "account_id" {
-  description = "The AWS account of what is backed up, for example `123456789012`; with credentials of another one nothing is planned."
+  description = "AWS account of the backed-up resources, for example `123456789012`; the plan fails with credentials of another one."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "The account must be given by its twelve digits."
+    error_message = "The account must be an id of twelve digits."
   }
 }
 
 variable "region" {
-  description = "The region of what is backed up, for example `eu-central-1`."
+  description = "Region of the backed-up resources, for example `eu-central-1`."
   type        = string
   nullable    = false
 
@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "schedule" {
-  description = "When backups begin, in AWS's form and in UTC, for example `cron(0 3 * * ? *)` for three o'clock each night."
+  description = "Start of backups in AWS's form and in UTC, for example `cron(0 3 * * ? *)` for three o'clock each night."
   type        = string
   default     = "cron(0 3 * * ? *)"
   nullable    = false
@@ -33,13 +33,13 @@ variable "schedule" {
 }
 
 variable "kept_days" {
-  description = "Days that a backup is kept, for example `35`."
+  description = "Days until a backup expires, for example 35."
   type        = number
   default     = 35
   nullable    = false
 
   validation {
     condition     = var.kept_days >= 1 && floor(var.kept_days) == var.kept_days
-    error_message = "Backups are kept for whole days, one at least."
+    error_message = "The days must be a whole number of at least 1."
   }
 }

@@ -1,4 +1,4 @@
-# The volumes had resources of their own before there was the module `volume`. Whoever applied base then keeps them.
+# Before the module `volume` existed, this root declared the volumes itself. An account that base was applied to then keeps them.
 
 moved {
   from = aws_efs_file_system.config

@@ -1,14 +1,14 @@
 data "aws_caller_identity" "this" {}
 
-# What terraform/infra reads: no root reads another one's state. Plain ids, and no secret.
+# terraform/infra reads this parameter, because no root reads another root's state. It holds plain ids and no secret.
 resource "aws_ssm_parameter" "base" {
-  # checkov:skip=CKV2_AWS_34:ids and ARNs alone: whoever reads them needs no right to decrypt
+  # checkov:skip=CKV2_AWS_34:it holds ids and ARNs only, so a reader should need no permission to decrypt
   name        = "/gromit/base"
   description = "What terraform/base has made, for terraform/infra"
   type        = "String"
   tags        = local.tags
 
-  # Of the components' registries alone: neither sow nor environments have business with gromit's own image.
+  # Without gromit's own registry: neither sow nor environments need its image.
   value = jsonencode({
     config_file_system_id    = module.config.id
     certs_file_system_id     = module.certs.id
@@ -24,7 +24,7 @@ resource "aws_ssm_parameter" "base" {
   lifecycle {
     precondition {
       condition     = local.parameter_length <= 4096
-      error_message = "The catalogue has too many repositories (${length(local.repositories)}): a parameter of SSM holds 4096 characters, /gromit/base would have about ${local.parameter_length}."
+      error_message = "The catalogue has too many repositories (${length(local.repositories)}): an SSM parameter holds 4096 characters, and /gromit/base would have about ${local.parameter_length}."
     }
   }
 }
@@ -32,8 +32,8 @@ resource "aws_ssm_parameter" "base" {
 locals {
   registry = "${data.aws_caller_identity.this.account_id}.dkr.ecr.${var.region}.amazonaws.com"
 
-  # Known in the first plan already, where ids are not yet: what a registry takes is two names and an ARN. All the rest has at most 550
-  # characters and the bucket's name.
+  # An estimate that the first plan knows, in which ids are still unknown. A registry takes two names and an ARN; everything else has
+  # at most 550 characters and the bucket's name.
   registry_arns    = { for repository in keys(local.repositories) : repository => "arn:aws:ecr:${var.region}:${var.account_id}:repository/${repository}" }
   parameter_length = 550 + length(var.state_bucket) + length(jsonencode(local.registry_arns))
 }

@@ -1,4 +1,4 @@
-# Tags are passed to each resource, not set here: what default_tags does differs between the provider versions we allow.
+# Each resource gets its tags as an argument: default_tags behaves differently in the provider versions that we allow.
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]

@@ -10,8 +10,8 @@ module "registry" {
   tags            = local.tags
 }
 
-# gromit's own image, which is no component's. Its versions begin with a digit, or with `v`, and never expire. No user has a key to it, and
-# its role is for release tags of the organisation's repository of that name alone: whoever may push here runs as the control plane.
+# gromit's own image, which no component uses. Its versions begin with a digit or `v` and never expire. It has no user with a key, and
+# its role is only for release tags of the organisation's repository `gromit`: anyone who pushes here controls the control plane.
 module "own_registry" {
   source = "../modules/registry"
 
@@ -23,14 +23,14 @@ module "own_registry" {
   tags            = local.tags
 }
 
-# How AWS knows GitHub's workflows. An account has one provider for an address: one that is there already is imported.
+# AWS identifies GitHub's workflows by this provider. An account can have one for each address, so import an existing one.
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://token.actions.githubusercontent.com"
   client_id_list = ["sts.amazonaws.com"]
   tags           = local.tags
 
-  # AWS checks GitHub's certificate by its own list of authorities and does not look at these two (GitHub's, of 2023), but older
-  # versions of the provider want some.
+  # AWS checks GitHub's certificate against its own list of authorities and ignores these two (GitHub's, of 2023), but older provider
+  # versions require some.
   thumbprint_list = [
     "6938fd4d98bab03faadb97b34396831e3780aea1",
     "1c58a3a8518e8759bf075b76b750d4f2df264fcd",
@@ -39,12 +39,12 @@ resource "aws_iam_openid_connect_provider" "github" {
   lifecycle {
     precondition {
       condition     = length(setsubtract(var.keyless, keys(local.repositories))) == 0
-      error_message = "`keyless` names a repository that is not in the catalogue."
+      error_message = "`keyless` lists a repository that is not in the catalogue."
     }
 
     precondition {
       condition     = !contains(keys(local.repositories), local.own)
-      error_message = "A component of the catalogue has the repository `${local.own}`, whose registry is that of gromit's own image."
+      error_message = "A component of the catalogue has the repository `${local.own}`, which is reserved for gromit's own image."
     }
   }
 }

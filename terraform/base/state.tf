@@ -1,13 +1,13 @@
-# The states of environments, one object each. Terraform's lock is an object beside the state: there is no table for locks.
+# The states of environments, one object each. Terraform's lock is an object next to the state; there is no lock table.
 resource "aws_s3_bucket" "state" {
-  # checkov:skip=CKV2_AWS_62:nobody waits for the states to change: gromit knows who changes them
-  # checkov:skip=CKV2_AWS_61:old versions are the way back from a broken state, and small; provider 3.39 has no such resource
-  # checkov:skip=CKV_AWS_18:each change of a state is an event of its environment's history already
-  # checkov:skip=CKV_AWS_144:environments are made anew from their branches if the region is lost
+  # checkov:skip=CKV2_AWS_62:nothing waits for changes of states, and gromit knows who makes them
+  # checkov:skip=CKV2_AWS_61:old versions restore a broken state, and are small; provider 3.39 has no such resource
+  # checkov:skip=CKV_AWS_18:each change of a state is already an event in the history of its environment
+  # checkov:skip=CKV_AWS_144:if the region is lost, environments are created again from their branches
   bucket = var.state_bucket
   tags   = local.tags
 
-  # Inline, though newer providers would have them as resources of their own: 3.39 knows no other way, and all up to 6 know this one.
+  # Inline, though newer providers prefer separate resources: 3.39 supports only this form, and all versions up to 6 support it.
   versioning {
     enabled = true
   }
@@ -39,7 +39,7 @@ resource "aws_s3_bucket_policy" "state" {
   bucket = aws_s3_bucket.state.id
   policy = data.aws_iam_policy_document.state.json
 
-  # AWS takes one change of these settings at a time.
+  # AWS accepts one change of these settings at a time.
   depends_on = [aws_s3_bucket_public_access_block.state]
 }
 
@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "state" {
   statement {
     sid     = "TlsOnly"
     effect  = "Deny"
-    actions = ["s3:*"] # a refusal: of everything
+    actions = ["s3:*"] # a denial of everything
     resources = [
       aws_s3_bucket.state.arn,
       "${aws_s3_bucket.state.arn}/*", # every object of this bucket
@@ -55,7 +55,7 @@ data "aws_iam_policy_document" "state" {
 
     principals {
       type        = "*"
-      identifiers = ["*"] # a refusal: for everybody
+      identifiers = ["*"] # a denial applies to everybody
     }
 
     condition {

@@ -1,16 +1,16 @@
 variable "account_id" {
-  description = "The AWS account that all of it is made in, for example `123456789012`; with credentials of another one nothing is planned."
+  description = "AWS account of all resources, for example `123456789012`; the plan fails with credentials of another one."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "The account must be given by its twelve digits."
+    error_message = "The account must be an id of twelve digits."
   }
 }
 
 variable "region" {
-  description = "The region of all of it, for example `eu-central-1`."
+  description = "Region of all resources, for example `eu-central-1`."
   type        = string
   nullable    = false
 
@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "organization" {
-  description = "The GitHub organisation (or user) whose repositories push to the registries, for example `TykTechnologies`."
+  description = "GitHub organisation (or user) whose repositories push to the registries, for example `TykTechnologies`."
   type        = string
   nullable    = false
 
@@ -44,42 +44,42 @@ variable "refs" {
 }
 
 variable "catalogue" {
-  description = "The catalogue file of the components, seen from this folder, for example `../../src/gromit/catalogue/tyk.yaml`."
+  description = "Catalogue file of the components, relative to this folder, for example `../../src/gromit/catalogue/tyk.yaml`."
   type        = string
   default     = "../../src/gromit/catalogue/tyk.yaml"
   nullable    = false
 
   validation {
     condition     = can(yamldecode(file(var.catalogue)).components[0].name)
-    error_message = "The catalogue must be a YAML file with components: `gromit catalogue check` says what is wrong with it."
+    error_message = "The catalogue must be a YAML file with components: run `gromit catalogue check` to see its faults."
   }
 
   validation {
     condition     = try(yamldecode(file(var.catalogue)).extends, "tyk") == "tyk"
-    error_message = "A catalogue can extend the shipped one alone, `tyk`."
+    error_message = "A catalogue can only extend the shipped one, `tyk`."
   }
 }
 
 variable "keyless" {
-  description = "Repositories that push with their role alone, so that no user and no key is made, for example `[\"tyk-pump\"]`."
+  description = "Repositories that push with their role only, and get no user with a key, for example `[\"tyk-pump\"]`."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for repository in var.keyless : can(regex("^[a-z0-9._-]+$", repository))])
-    error_message = "Each one must be the name of a repository of the catalogue."
+    error_message = "Each must be the name of a repository in the catalogue."
   }
 }
 
 variable "state_bucket" {
-  description = "Name of the bucket for the states of environments, for example `example-terraform-state-dev`: unique in all of AWS."
+  description = "Name of the bucket for the states of environments, unique in all of AWS, for example `example-terraform-state-dev`."
   type        = string
   default     = "terraform-state-dev"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
-    error_message = "The bucket must have 3 to 63 lower-case letters, digits and hyphens, and no dot: TLS to a dotted one fails."
+    error_message = "The bucket must have 3 to 63 lower-case letters, digits and hyphens, and no dot: TLS fails for a name with dots."
   }
 }

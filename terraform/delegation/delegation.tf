@@ -1,16 +1,16 @@
-# By its name, not from infra's state.
+# Looked up by name, not read from infra's state.
 data "aws_route53_zone" "this" {
   name = "${var.domain}."
 
   lifecycle {
     postcondition {
       condition     = length(self.name_servers) > 0
-      error_message = "The zone has no name servers: it is not a public one."
+      error_message = "The zone has no name servers: it is not public."
     }
   }
 }
 
-# One record for each of the zone's name servers: from then on the world asks Route53 for everything in the domain.
+# One record for each name server of the zone. With them, resolvers ask Route53 for every name in the domain.
 resource "cloudflare_dns_record" "this" {
   for_each = toset(data.aws_route53_zone.this.name_servers)
 

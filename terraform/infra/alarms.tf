@@ -1,10 +1,10 @@
-# Alarms are made from what the parts log: metric filters count events, and alarms watch the counts. docs/reference/events.md has the
-# events. What has to come regularly is an alarm when it does not come: the silence of a part is never taken for health.
+# Alarms come from the logs of the parts: metric filters count events, and alarms watch the counts. docs/reference/events.md lists the
+# events. A missing regular event fires an alarm: a silent part never counts as a healthy one.
 locals {
   hour = 3600
   day  = 86400
 
-  # When a worker that runs by schedule must have passed: three of its intervals. A watching one says so every minute.
+  # Time in which a scheduled worker must complete a pass: three of its intervals. A watching worker logs its passes every minute.
   passes = {
     sow         = { event = "work.passed", kind = "sow", period = local.hour, periods = 3 }
     reap        = { event = "work.passed", kind = "reap", period = local.day, periods = 1 }
@@ -16,7 +16,7 @@ locals {
       oldest-sow = {
         part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"sow\" }", value = "$.seconds"
         when    = "GreaterThanThreshold", limit = var.alarms.sow_minutes * 60, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
-        meaning = "Work for sow is due and nobody takes it, or serve does not say. See the log of sow; `gromit suspend` is a reason, too."
+        meaning = "Work for sow is due and no worker takes it, or serve does not report it. See the log of sow, and check `gromit suspend`."
       }
     },
     {
@@ -24,7 +24,7 @@ locals {
       "undone-${kind}" => {
         part    = "serve", pattern = "{ $.event = \"work.age\" && $.kind = \"${kind}\" }", value = "$.undone_seconds"
         when    = "GreaterThanThreshold", limit = hours * local.hour, statistic = "Minimum", period = 300, periods = 3, silence = "breaching"
-        meaning = "An environment has waited too long for ${kind}, whatever was tried. See `gromit env list --phase ${kind == "sow" ? "failed,pending" : "deleting"}`."
+        meaning = "An environment has waited too long for ${kind}, despite all attempts. See `gromit env list --phase ${kind == "sow" ? "failed,pending" : "deleting"}`."
       }
     },
     {
@@ -32,7 +32,7 @@ locals {
       "not-run-${name}" => {
         part    = name, pattern = pass.kind == "" ? "{ $.event = \"${pass.event}\" }" : "{ $.event = \"${pass.event}\" && $.kind = \"${pass.kind}\" }"
         value   = "1", when = "LessThanThreshold", limit = 1, statistic = "Sum", period = pass.period, periods = pass.periods, silence = "breaching"
-        meaning = "${name} has not come to the end of a pass. See its log; `gromit suspend` is a reason, too."
+        meaning = "${name} has not completed a pass. See its log, and check `gromit suspend`."
       }
     },
     {
@@ -40,24 +40,24 @@ locals {
       "failed-${kind}" => {
         part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" }", value = "1"
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "Many runs of ${kind} have failed within an hour. `gromit env list` shows which, `gromit env get NAME` why."
+        meaning = "Many runs of ${kind} failed within one hour. See `gromit env list` for the environments and `gromit env get NAME` for the reason."
       }
     },
     {
       certificate = {
         part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name != \"ca\" }", value = "$.days"
         when    = "LessThanThreshold", limit = var.alarms.leaf_days, statistic = "Minimum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "A certificate is near its end and was not renewed, or nobody has looked. See the log of pki."
+        meaning = "A certificate expires soon and was not renewed, or pki has not checked it. See the log of pki."
       }
       ca = {
         part    = "pki", pattern = "{ $.event = \"pki.standing\" && $.name = \"ca\" }", value = "$.days"
         when    = "LessThanThreshold", limit = var.alarms.ca_days, statistic = "Minimum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "The CA is near its end: make the next one. See docs/how-to/renew-certificates.md."
+        meaning = "The CA expires soon: create the next one. See docs/how-to/renew-certificates.md."
       }
       quota = {
         part    = "doctor", pattern = "{ $.event = \"doctor.quota\" }", value = "$.percent"
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.quota_percent, statistic = "Maximum", period = local.day, periods = 1, silence = "breaching"
-        meaning = "The next quota of AWS is near, or doctor has not looked. `gromit doctor aws` says which; ask AWS for more."
+        meaning = "An AWS quota is nearly used up, or doctor has not checked. Run `gromit doctor aws` to see which, and ask AWS for more."
       }
     },
   )
@@ -97,5 +97,5 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.silence
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
-  tags                = local.ground.tags
+  tags                = local.platform.tags
 }

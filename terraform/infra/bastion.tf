@@ -1,4 +1,4 @@
-# The newest image: a release of it is a normal apply, which replaces bastion and Mongo hosts and keeps what is on volumes.
+# The newest AMI. After its release, a normal apply replaces the bastion and the Mongo hosts, and keeps the data on volumes.
 data "aws_ssm_parameter" "ami" {
   name = var.ami_parameter
 }
@@ -32,7 +32,7 @@ resource "aws_security_group" "bastion" {
   tags        = merge(local.tags, { Name = "gromit-bastion" })
 }
 
-# Session Manager needs no way in. This one is for the listed ranges, if there are any.
+# For the listed ranges, if there are any. Session Manager needs no ingress.
 resource "aws_security_group_rule" "ssh" {
   for_each = toset(var.bastion.ssh_cidrs)
 
@@ -46,7 +46,7 @@ resource "aws_security_group_rule" "ssh" {
 }
 
 resource "aws_security_group_rule" "bastion_out" {
-  # checkov:skip=CKV_AWS_382:people look at everything from the bastion, whatever its port
+  # checkov:skip=CKV_AWS_382:people inspect all kinds of services from the bastion, on any port
 
   security_group_id = aws_security_group.bastion.id
   description       = "anything out: people look at everything from here"
@@ -57,9 +57,8 @@ resource "aws_security_group_rule" "bastion_out" {
   cidr_blocks       = ["0.0.0.0/0"]
 }
 
-# Read and write through the access points of people and parts, and by no other way. The one of `certs` makes everybody the image's user.
-# That of `config` makes them root of the volume, as only root can write into its root folder; the right to be that comes from the
-# volume's own policy (terraform/base).
+# Read and write through the access point of each whole volume only. Through that of `certs`, clients act as the image's user. Through
+# that of `config` they act as root, because only root can write into the root folder; the volume's policy (modules/volume) allows it.
 data "aws_iam_policy_document" "bastion" {
   dynamic "statement" {
     for_each = local.volumes

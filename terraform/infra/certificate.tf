@@ -1,6 +1,6 @@
-# What the gateway shows to GitHub's runners, which trust public CAs alone. ACM renews it as long as the record of its proof is there.
+# The gateway's certificate for GitHub's runners, which trust public CAs only. ACM renews it while its validation record exists.
 locals {
-  own_certificate         = var.gateway_certificate_arn == "" ? toset(["gateway.${local.ground.domain}"]) : toset([])
+  own_certificate         = var.gateway_certificate_arn == "" ? toset(["gateway.${local.platform.domain}"]) : toset([])
   gateway_certificate_arn = var.gateway_certificate_arn == "" ? one(values(aws_acm_certificate_validation.gateway)).certificate_arn : var.gateway_certificate_arn
 }
 
@@ -9,9 +9,9 @@ resource "aws_acm_certificate" "gateway" {
 
   domain_name       = each.value
   validation_method = "DNS"
-  tags              = local.ground.tags
+  tags              = local.platform.tags
 
-  # The load balancer shows the old one until the new one is proven.
+  # The load balancer shows the old certificate until the new one is validated.
   lifecycle {
     create_before_destroy = true
   }
@@ -20,15 +20,15 @@ resource "aws_acm_certificate" "gateway" {
 resource "aws_route53_record" "proof" {
   for_each = local.own_certificate
 
-  zone_id         = local.ground.zone_id
+  zone_id         = local.platform.zone_id
   name            = one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_name
   type            = one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_type
   records         = [one(aws_acm_certificate.gateway[each.value].domain_validation_options).resource_record_value]
   ttl             = 300
-  allow_overwrite = true # a certificate asked for again has the same proof
+  allow_overwrite = true # a certificate for the same name has the same validation record
 }
 
-# Waits until ACM has seen the proof: the zone must be delegated by then.
+# Waits until ACM has validated the certificate. The zone must be delegated by then.
 resource "aws_acm_certificate_validation" "gateway" {
   for_each = local.own_certificate
 

@@ -1,18 +1,18 @@
-# The control plane's own cluster; each environment makes one for itself.
+# The control plane's own cluster. Each environment has a cluster of its own.
 resource "aws_ecs_cluster" "this" {
-  # checkov:skip=CKV_AWS_65:container insights cost by the task, and gromit reports more of itself
+  # checkov:skip=CKV_AWS_65:container insights cost by the task, and gromit's own metrics say more
 
   name = "internal"
   tags = local.tags
 
-  # Its metrics cost by the task: what gromit reports of itself says more.
+  # Container insights cost by the task, and gromit's own metrics say more.
   setting {
     name  = "containerInsights"
     value = "disabled"
   }
 }
 
-# One for all: a service `redis.app-test` in it answers as `redis.app-test.internal`.
+# All environments share it: a service `redis.app-test` has the DNS name `redis.app-test.internal`.
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name        = "internal"
   description = "names of environments and of the control plane"
@@ -20,7 +20,7 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
   tags        = local.tags
 }
 
-# What environments are built on: the fields of gromit.core.stack.contract.Platform.
+# The platform of environments: the fields of gromit.core.stack.contract.Platform.
 resource "aws_ssm_parameter" "platform" {
   # checkov:skip=CKV2_AWS_34:it holds plain ids and no secret
 
@@ -30,14 +30,14 @@ resource "aws_ssm_parameter" "platform" {
   tags        = local.tags
 
   value = jsonencode({
-    vpc_id             = local.ground.vpc_id
-    vpc_cidr           = local.ground.vpc_cidr
-    public_subnets     = local.ground.public_subnets
-    private_subnets    = local.ground.private_subnets
-    namespace_id       = local.ground.namespace_id
-    file_system_id     = local.ground.config_file_system_id
-    execution_role_arn = local.ground.execution_role_arn
-    registry           = local.ground.registry
-    region             = local.ground.region
+    vpc_id             = local.platform.vpc_id
+    vpc_cidr           = local.platform.vpc_cidr
+    public_subnets     = local.platform.public_subnets
+    private_subnets    = local.platform.private_subnets
+    namespace_id       = local.platform.namespace_id
+    file_system_id     = local.platform.config_file_system_id
+    execution_role_arn = local.platform.execution_role_arn
+    registry           = local.platform.registry
+    region             = local.platform.region
   })
 }

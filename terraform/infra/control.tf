@@ -1,34 +1,34 @@
-# What all parts of the control plane have in common. The ground they stand on comes from `local.ground` alone.
+# Values that all parts of the control plane share. They come from `local.platform` and from variables only.
 locals {
-  # Each module takes from it what it needs.
+  # Each module declares the attributes that it uses.
   place = {
-    account_id      = local.ground.account_id
-    region          = local.ground.region
-    vpc_id          = local.ground.vpc_id
-    vpc_cidr        = local.ground.vpc_cidr
-    public_subnets  = local.ground.public_subnets
-    private_subnets = local.ground.private_subnets
-    cluster         = local.ground.cluster_arn
-    security_groups = [local.ground.mounts_security_group_id]
-    zone_id         = local.ground.zone_id
-    domain          = local.ground.domain
-    tags            = local.ground.tags
+    account_id      = local.platform.account_id
+    region          = local.platform.region
+    vpc_id          = local.platform.vpc_id
+    vpc_cidr        = local.platform.vpc_cidr
+    public_subnets  = local.platform.public_subnets
+    private_subnets = local.platform.private_subnets
+    cluster         = local.platform.cluster_arn
+    security_groups = [local.platform.mounts_security_group_id]
+    zone_id         = local.platform.zone_id
+    domain          = local.platform.domain
+    tags            = local.platform.tags
   }
 
-  # Registries of ours that the image comes from: exactly the one that it names, whoever has made it; none, if it comes from elsewhere.
-  image_names        = flatten(regexall("^${replace(local.ground.registry, ".", "\\.")}/([^:@]+)", var.image))
+  # The account's own registry that the image names, whoever created it; none if the image comes from elsewhere.
+  image_names        = flatten(regexall("^${replace(local.platform.registry, ".", "\\.")}/([^:@]+)", var.image))
   image_repositories = [for name in local.image_names : "arn:aws:ecr:${local.here}:repository/${name}"]
 
   volumes = {
-    config = { file_system_id = local.ground.config_file_system_id, access_point_id = local.ground.config_access_point_id }
-    certs  = { file_system_id = local.ground.certs_file_system_id, access_point_id = local.ground.certs_access_point_id }
+    config = { file_system_id = local.platform.config_file_system_id, access_point_id = local.platform.config_access_point_id }
+    certs  = { file_system_id = local.platform.certs_file_system_id, access_point_id = local.platform.certs_access_point_id }
   }
 
   mounted = {
-    # Each part sees its own folder of the volume `certs` as /certs, and no other: its keys, the CA's certificate, the deny list; the
-    # gateway's tokens lie there, too. pki alone has all of it.
+    # Each part sees only its own folder of the volume `certs`, as /certs: its keys, the CA's certificate and the deny list, and in the
+    # gateway's folder the token file. Only pki sees the whole volume.
     certs = {
-      for part, point in local.ground.certs_part_access_points :
+      for part, point in local.platform.certs_part_access_points :
       part => { "/certs" = merge(local.volumes.certs, { access_point_id = point }) }
     }
 
@@ -37,22 +37,22 @@ locals {
     certs_kept  = { "/certs" = merge(local.volumes.certs, { writable = true }) }
   }
 
-  # How every client of serve finds it, and knows it.
+  # Address of serve and its CA, for every client.
   settings = merge({
     GROMIT_SERVE_URL = "https://serve.internal:8443"
     GROMIT_CA        = "/certs/ca.pem"
-    GROMIT_TABLENAME = local.ground.table_name
+    GROMIT_TABLENAME = local.platform.table_name
   }, var.settings)
 
   worker_settings = merge({
     GROMIT_CLIENT_CERT            = "/certs/worker.pem"
     GROMIT_CLIENT_KEY             = "/certs/worker-key.pem"
-    GROMIT_CLUSTER_ZONEID         = local.ground.zone_id
-    GROMIT_CLUSTER_DOMAIN         = local.ground.domain
-    GROMIT_STATE_BUCKET           = local.ground.state_bucket
+    GROMIT_CLUSTER_ZONEID         = local.platform.zone_id
+    GROMIT_CLUSTER_DOMAIN         = local.platform.domain
+    GROMIT_STATE_BUCKET           = local.platform.state_bucket
     GROMIT_TERRAFORM_STOP_TIMEOUT = "2m"
 
-    # Measured: up to 610 MiB a terraform, here 640, and 256 for gromit itself.
+    # 640 MiB for each terraform, which took up to 610 when measured, and 256 for gromit itself.
     GROMIT_SOW_PARALLEL = tostring(floor((var.worker_size.memory - 256) / 640))
   }, local.settings)
 }

@@ -1,13 +1,13 @@
-# Public: environments are found in it from everywhere. Its name servers become known to the world by terraform/delegation.
+# A public zone: everyone can look up environments in it. terraform/delegation publishes its name servers in the parent zone.
 resource "aws_route53_zone" "this" {
-  # checkov:skip=CKV2_AWS_38:signing needs a record at the parent for each change of the key, and names of environments live for days
-  # checkov:skip=CKV2_AWS_39:who asks for an environment's name is nobody's business, and logs of it cost by the query
+  # checkov:skip=CKV2_AWS_38:signing needs a record in the parent zone for each change of the key, and environments live for days
+  # checkov:skip=CKV2_AWS_39:lookups of environments are private, and their logs cost by the query
 
   name    = var.domain
   comment = "developer environments"
   tags    = local.tags
 
-  # Another zone has other name servers: every delegation would be wrong.
+  # A new zone would have other name servers, and every delegation would be wrong.
   lifecycle {
     prevent_destroy = true
   }

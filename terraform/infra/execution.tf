@@ -7,7 +7,7 @@ data "aws_iam_policy_document" "execution_trust" {
       identifiers = ["ecs-tasks.amazonaws.com"]
     }
 
-    # Tasks of this account alone, whoever makes ECS ask.
+    # Only for tasks of this account, whatever account makes ECS ask.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -16,12 +16,12 @@ data "aws_iam_policy_document" "execution_trust" {
   }
 }
 
-# What ECS does for an environment before its containers run. The containers themselves have no role.
+# Permissions of ECS before the containers of an environment run. The containers themselves have no role.
 data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Login"
     actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"] # this action knows no resources
+    resources = ["*"] # this action supports no resources
   }
 
   statement {
@@ -36,7 +36,7 @@ data "aws_iam_policy_document" "execution" {
     resources = ["arn:aws:logs:${var.region}:${var.account_id}:log-group:/gromit/*:log-stream:*"]
   }
 
-  # Of environments alone: no secret of the control plane begins so.
+  # Only secrets of environments: no secret of the control plane begins like this.
   statement {
     sid       = "Secrets"
     actions   = ["secretsmanager:GetSecretValue"]
@@ -59,7 +59,7 @@ resource "aws_iam_role_policy" "execution" {
   lifecycle {
     precondition {
       condition     = length(replace(data.aws_iam_policy_document.execution.json, "/\\s/", "")) <= 10240
-      error_message = "The rights of environments take more than the 10240 characters that IAM gives to a role: the catalogue has too many repositories."
+      error_message = "The policy of the environments' role is longer than the 10240 characters that IAM allows: the catalogue has too many repositories."
     }
   }
 }

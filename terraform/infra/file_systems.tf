@@ -1,6 +1,6 @@
-# The volumes are base's; here they get their places in the network.
+# Mount targets in this network for the volumes of terraform/base.
 
-# Whoever is in this group may mount `certs`: the control plane's parts and the bastion.
+# Members of this group may mount `certs`: the parts of the control plane and the bastion.
 resource "aws_security_group" "mounts" {
   name        = "gromit-mounts"
   description = "may mount the volume certs"
@@ -42,8 +42,8 @@ resource "aws_security_group" "config" {
   tags        = merge(local.tags, { Name = "gromit-config" })
 }
 
-# From the whole VPC: the components of every environment mount their folder of it, each with a security group of its own. What they
-# see of it is decided by access points.
+# Open to the whole VPC: the components of every environment mount their folder, each with a security group of its own. Access points
+# limit what they see.
 resource "aws_security_group_rule" "config" {
   security_group_id = aws_security_group.config.id
   description       = "NFS from the VPC"

@@ -1,5 +1,6 @@
-# Tokens in, our own TLS out. GitHub's runners trust public CAs alone, so that the load balancer shows a certificate of ACM, which AWS
-# renews and whose key nobody has. From there TLS goes on to the gateway's own certificate: no token is sent in clear.
+# Accepts tokens and calls serve with its own certificate. GitHub's runners trust public CAs only, so the load balancer shows an ACM
+# certificate, which AWS renews and whose key never leaves AWS. Behind it, TLS goes on to the gateway's own certificate: no token is
+# sent in clear.
 
 module "gateway" {
   source = "../modules/part"
@@ -37,6 +38,6 @@ module "gateway_service" {
 
   part       = module.gateway.part
   place      = local.place
-  namespaces = { internal = local.ground.namespace_id }
+  namespaces = { internal = local.platform.namespace_id }
   targets    = { "8443" = module.gateway_balancer.target_group_arn }
 }

@@ -1,28 +1,28 @@
-# Looks at what runs, and writes the records of environments: A and TXT below the domain, in this one zone.
+# chitragupta reads the running tasks and writes the records of environments: A and TXT below the domain, in this zone only.
 data "aws_iam_policy_document" "chitragupta" {
-  # checkov:skip=CKV_AWS_356:the actions on everything know no resources that could be named
+  # checkov:skip=CKV_AWS_356:the actions on everything support no resources that could be named
   statement {
     sid       = "RunningLook"
     actions   = ["ec2:DescribeNetworkInterfaces", "ecs:ListTasks"]
-    resources = ["*"] # these actions know no resources that could be named
+    resources = ["*"] # these actions support no resources that could be named
   }
 
   statement {
     sid       = "Running"
     actions   = ["ecs:DescribeClusters", "ecs:DescribeTasks"]
-    resources = ["arn:aws:ecs:${local.here}:cluster/*", "arn:aws:ecs:${local.here}:task/*"] # of every environment
+    resources = ["arn:aws:ecs:${local.here}:cluster/*", "arn:aws:ecs:${local.here}:task/*"] # those of every environment
   }
 
   statement {
     sid       = "Records"
     actions   = ["route53:ListResourceRecordSets"]
-    resources = ["arn:aws:route53:::hostedzone/${local.ground.zone_id}"]
+    resources = ["arn:aws:route53:::hostedzone/${local.platform.zone_id}"]
   }
 
   statement {
     sid       = "Change"
     actions   = ["route53:ChangeResourceRecordSets"]
-    resources = ["arn:aws:route53:::hostedzone/${local.ground.zone_id}"]
+    resources = ["arn:aws:route53:::hostedzone/${local.platform.zone_id}"]
 
     condition {
       test     = "ForAllValues:StringEquals"
@@ -30,11 +30,11 @@ data "aws_iam_policy_document" "chitragupta" {
       values   = ["A", "TXT"]
     }
 
-    # Two labels before the domain: neither the domain's own records nor those of serve and gateway.
+    # Two labels before the domain exclude the domain's own records and those of serve and gateway.
     condition {
       test     = "ForAllValues:StringLike"
       variable = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
-      values   = ["*.*.${local.ground.domain}"]
+      values   = ["*.*.${local.platform.domain}"]
     }
   }
 }

@@ -1,21 +1,21 @@
-# Reads a great deal and changes nothing: docs/reference/doctor.md has the list.
+# The doctor reads a great deal and changes nothing: docs/reference/doctor.md has the list.
 data "aws_iam_policy_document" "doctor" {
   statement {
     sid       = "States"
     actions   = ["s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetEncryptionConfiguration"]
-    resources = ["arn:aws:s3:::${local.ground.state_bucket}"]
+    resources = ["arn:aws:s3:::${local.platform.state_bucket}"]
   }
 
   statement {
     sid       = "Images"
     actions   = ["ecr:BatchGetImage", "ecr:DescribeRepositories"]
-    resources = values(local.ground.registries)
+    resources = values(local.platform.registries)
   }
 
   statement {
     sid       = "Table"
     actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]
-    resources = [local.ground.table_arn]
+    resources = [local.platform.table_arn]
   }
 
   statement {
@@ -27,13 +27,13 @@ data "aws_iam_policy_document" "doctor" {
   statement {
     sid       = "Zone"
     actions   = ["route53:GetHostedZone", "route53:GetHostedZoneLimit"]
-    resources = ["arn:aws:route53:::hostedzone/${local.ground.zone_id}"]
+    resources = ["arn:aws:route53:::hostedzone/${local.platform.zone_id}"]
   }
 
   statement {
     sid       = "Names"
     actions   = ["servicediscovery:GetNamespace"]
-    resources = ["arn:aws:servicediscovery:${local.here}:namespace/${local.ground.namespace_id}"]
+    resources = ["arn:aws:servicediscovery:${local.here}:namespace/${local.platform.namespace_id}"]
   }
 
   statement {
@@ -42,16 +42,16 @@ data "aws_iam_policy_document" "doctor" {
     resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/*", "arn:aws:elasticfilesystem:${local.here}:access-point/*"] # to count
   }
 
-  # Of the parts, and of environments.
+  # Logs and roles of the parts and of environments.
   statement {
     sid       = "Roles"
     actions   = ["iam:GetRole", "iam:SimulatePrincipalPolicy"]
-    resources = ["arn:aws:iam::${local.ground.account_id}:role/gromit-*", local.ground.execution_role_arn]
+    resources = ["arn:aws:iam::${local.platform.account_id}:role/gromit-*", local.platform.execution_role_arn]
   }
 
   statement {
     sid       = "Quotas"
-    resources = ["*"] # these actions know no resources
+    resources = ["*"] # these actions support no resources
 
     actions = [
       "cloudwatch:GetMetricStatistics",

@@ -1,14 +1,14 @@
-# What terraform does for the stack of one environment (src/gromit/stacks/devenv), and what sow and reap ask besides. What can be told
-# apart is: new things must be born with the tag `env`, and only what bears it may be changed. Nothing of base or infra bears it.
+# Permissions of terraform for the stack of one environment (src/gromit/stacks/devenv), and those of sow and reap. Where AWS can tell
+# resources apart, they must be created with the tag `env`, and only resources with it may be changed. base and infra never use it.
 locals {
-  here = "${local.ground.region}:${local.ground.account_id}"
+  here = "${local.platform.region}:${local.platform.account_id}"
 
-  # Conditions that several statements share: the tag `env` is given, or is there.
-  born = { test = "Null", variable = "aws:RequestTag/env", values = ["false"] }
-  ours = { test = "Null", variable = "aws:ResourceTag/env", values = ["false"] }
+  # Conditions that several statements share: the request sets the tag `env`, or the resource has it.
+  sets_env = { test = "Null", variable = "aws:RequestTag/env", values = ["false"] }
+  has_env  = { test = "Null", variable = "aws:ResourceTag/env", values = ["false"] }
 
-  # The key in the stack's backend block. A workspace's state is `env:/<environment>/devenv`; `devenv` alone is that of the workspace
-  # `default`, which never has one, but which `terraform init` looks for.
+  # Key of the stack's backend block. The state of a workspace is `env:/<environment>/devenv`. `devenv` is the state of the workspace
+  # `default`: it never exists, but `terraform init` asks for it.
   state_key = "devenv"
 }
 
@@ -18,32 +18,32 @@ data "aws_iam_policy_document" "sow" {
   statement {
     sid       = "Images"
     actions   = ["ecr:BatchGetImage"]
-    resources = values(local.ground.registries)
+    resources = values(local.platform.registries)
   }
 }
 
-# What terraform needs, in sow and in reap.
+# Permissions of terraform, in sow and in reap.
 data "aws_iam_policy_document" "terraform" {
   source_policy_documents = [data.aws_iam_policy_document.stack.json]
 
-  # Of all the states in the bucket only those of environments.
+  # Only the states of environments in this bucket.
   statement {
     sid       = "States"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
-    resources = ["arn:aws:s3:::${local.ground.state_bucket}/env:/*"]
+    resources = ["arn:aws:s3:::${local.platform.state_bucket}/env:/*"]
   }
 
-  # To see that there is none. Who may not list the name of what is missing is told "forbidden" and not "missing", and terraform ends.
+  # Without permission to list, S3 answers "forbidden" instead of "missing" for an object that does not exist, and terraform fails.
   statement {
     sid       = "NoState"
     actions   = ["s3:GetObject"]
-    resources = ["arn:aws:s3:::${local.ground.state_bucket}/${local.state_key}"]
+    resources = ["arn:aws:s3:::${local.platform.state_bucket}/${local.state_key}"]
   }
 
   statement {
     sid       = "StateNames"
     actions   = ["s3:ListBucket"]
-    resources = ["arn:aws:s3:::${local.ground.state_bucket}"]
+    resources = ["arn:aws:s3:::${local.platform.state_bucket}"]
 
     condition {
       test     = "StringLike"
@@ -58,11 +58,11 @@ data "aws_iam_policy_document" "terraform" {
     resources = ["arn:aws:ssm:${local.here}:parameter/gromit/platform"]
   }
 
-  # The environments' role and no other, and to ECS alone.
+  # Only the role of environments, and only to ECS.
   statement {
     sid       = "Role"
     actions   = ["iam:PassRole"]
-    resources = [local.ground.execution_role_arn]
+    resources = [local.platform.execution_role_arn]
 
     condition {
       test     = "StringEquals"
@@ -72,36 +72,36 @@ data "aws_iam_policy_document" "terraform" {
   }
 }
 
-# The stack's network: security groups, volumes, names.
+# The network of the stack: security groups, volumes and names.
 data "aws_iam_policy_document" "network" {
   statement {
     sid       = "NetworkLook"
     actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"]
-    resources = ["*"] # these actions know no resources
+    resources = ["*"] # these actions support no resources
   }
 
   statement {
     sid       = "GroupsIn"
     actions   = ["ec2:CreateSecurityGroup"]
-    resources = ["arn:aws:ec2:${local.here}:vpc/${local.ground.vpc_id}"]
+    resources = ["arn:aws:ec2:${local.here}:vpc/${local.platform.vpc_id}"]
   }
 
   statement {
     sid       = "GroupsBorn"
     actions   = ["ec2:CreateSecurityGroup"]
-    resources = ["arn:aws:ec2:${local.here}:security-group/*"] # one that is not there yet has no id
+    resources = ["arn:aws:ec2:${local.here}:security-group/*"] # a new group has no id yet
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
   statement {
     sid       = "GroupsTagged"
     actions   = ["ec2:CreateTags"]
-    resources = ["arn:aws:ec2:${local.here}:security-group/*"] # as above: only while it is made
+    resources = ["arn:aws:ec2:${local.here}:security-group/*"] # as above: only while the group is created
 
     condition {
       test     = "StringEquals"
@@ -125,34 +125,34 @@ data "aws_iam_policy_document" "network" {
     ]
 
     condition {
-      test     = local.ours.test
-      variable = local.ours.variable
-      values   = local.ours.values
+      test     = local.has_env.test
+      variable = local.has_env.variable
+      values   = local.has_env.values
     }
   }
 
   statement {
     sid       = "FoldersLook"
     actions   = ["elasticfilesystem:DescribeAccessPoints"]
-    resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/*", "arn:aws:elasticfilesystem:${local.here}:access-point/*"] # to look
+    resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/*", "arn:aws:elasticfilesystem:${local.here}:access-point/*"] # to read
   }
 
   statement {
     sid       = "FoldersBorn"
     actions   = ["elasticfilesystem:CreateAccessPoint"]
-    resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/${local.ground.config_file_system_id}"]
+    resources = ["arn:aws:elasticfilesystem:${local.here}:file-system/${local.platform.config_file_system_id}"]
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
   statement {
     sid       = "FoldersTagged"
     actions   = ["elasticfilesystem:TagResource"]
-    resources = ["arn:aws:elasticfilesystem:${local.here}:access-point/*"] # only while it is made
+    resources = ["arn:aws:elasticfilesystem:${local.here}:access-point/*"] # only while the access point is created
 
     condition {
       test     = "StringEquals"
@@ -167,26 +167,26 @@ data "aws_iam_policy_document" "network" {
     resources = ["arn:aws:elasticfilesystem:${local.here}:access-point/*"] # those of environments, by their tag
 
     condition {
-      test     = local.ours.test
-      variable = local.ours.variable
-      values   = local.ours.values
+      test     = local.has_env.test
+      variable = local.has_env.variable
+      values   = local.has_env.values
     }
   }
 
-  # AWS asks about both: where the name is made, and what is made, which has no id yet.
+  # AWS checks both: the namespace of the new service, and the service, which has no id yet.
   statement {
     sid     = "NamesBorn"
     actions = ["servicediscovery:CreateService"]
 
     resources = [
-      "arn:aws:servicediscovery:${local.here}:namespace/${local.ground.namespace_id}",
+      "arn:aws:servicediscovery:${local.here}:namespace/${local.platform.namespace_id}",
       "arn:aws:servicediscovery:${local.here}:service/*", # in that namespace
     ]
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 }

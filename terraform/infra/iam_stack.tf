@@ -1,72 +1,72 @@
-# The stack's services: clusters, task definitions, services, their names and their logs.
+# The services of the stack: clusters, task definitions, services, their names and their logs.
 data "aws_iam_policy_document" "stack" {
   source_policy_documents = [data.aws_iam_policy_document.network.json]
 
-  # Our own cluster bears no tag `env`; it is refused by name, too.
+  # The control plane's cluster has no tag `env`, and is excluded by name as well.
   statement {
     sid       = "NotOurs"
     effect    = "Deny"
     actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:UpdateService"]
-    resources = [local.ground.cluster_arn, "arn:aws:ecs:${local.here}:service/${local.ground.cluster_name}/*"]
+    resources = [local.platform.cluster_arn, "arn:aws:ecs:${local.here}:service/${local.platform.cluster_name}/*"]
   }
 
   statement {
     sid       = "ClustersBorn"
     actions   = ["ecs:CreateCluster"]
-    resources = ["arn:aws:ecs:${local.here}:cluster/*"] # named after environments that are not there yet
+    resources = ["arn:aws:ecs:${local.here}:cluster/*"] # named after environments that do not exist yet
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
   statement {
     sid       = "DefinitionsBorn"
     actions   = ["ecs:RegisterTaskDefinition"]
-    resources = ["*"] # this action knows no resources
+    resources = ["*"] # this action supports no resources
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
   statement {
     sid       = "Look"
     actions   = ["ecs:DescribeTaskDefinition", "ecs:ListServices", "ecs:ListTasks", "logs:DescribeLogGroups"]
-    resources = ["*"] # these actions know no resources, or none that could be named
+    resources = ["*"] # these actions support no resources, or none that could be named
   }
 
   statement {
     sid     = "LookAt"
     actions = ["ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTasks", "ecs:ListTagsForResource"]
 
-    # Environments call their clusters like themselves; to look at ours shows whose lock a left-behind one is.
+    # The cluster of an environment has its name. The tasks of the control plane's cluster show who owns a stale lock.
     resources = [for kind in ["cluster", "service", "task", "task-definition"] : "arn:aws:ecs:${local.here}:${kind}/*"]
   }
 
   statement {
     sid       = "Deregister"
     actions   = ["ecs:DeregisterTaskDefinition"]
-    resources = ["*"] # this action knows no resources; who runs on such a revision runs on
+    resources = ["*"] # this action supports no resources; tasks of such a revision keep running
   }
 
   statement {
     sid       = "ServicesBorn"
     actions   = ["ecs:CreateService"]
-    resources = ["arn:aws:ecs:${local.here}:service/*"] # named after environments that are not there yet
+    resources = ["arn:aws:ecs:${local.here}:service/*"] # named after environments that do not exist yet
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
-  # While they are made, and on what environments have already.
+  # On resources being created, and on existing ones of environments.
   statement {
     sid       = "Tag"
     actions   = ["ecs:TagResource"]
@@ -85,38 +85,38 @@ data "aws_iam_policy_document" "stack" {
     resources = [for kind in ["cluster", "service", "task-definition"] : "arn:aws:ecs:${local.here}:${kind}/*"] # by their tag
 
     condition {
-      test     = local.ours.test
-      variable = local.ours.variable
-      values   = local.ours.values
+      test     = local.has_env.test
+      variable = local.has_env.variable
+      values   = local.has_env.values
     }
   }
 
   statement {
     sid       = "NamesLook"
     actions   = ["servicediscovery:GetService"]
-    resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # to look
+    resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # to read
   }
 
-  # Cloud Map's three actions on tags know no resources, so that it cannot be said whose tags they are; but which ones.
+  # Cloud Map's three tag actions support no resources. So the statements cannot limit whose tags change, but only which tags.
   statement {
     sid       = "NamesTags"
     actions   = ["servicediscovery:GetOperation", "servicediscovery:ListTagsForResource"]
-    resources = ["*"] # as above; an operation is the change of a name, which is waited for
+    resources = ["*"] # as above; terraform waits for the operation that changes a name
   }
 
   statement {
     sid       = "NamesTagged"
     actions   = ["servicediscovery:TagResource"]
-    resources = ["*"] # as above: only with the tag `env` among what it sets
+    resources = ["*"] # as above: only if the request sets the tag `env`
 
     condition {
-      test     = local.born.test
-      variable = local.born.variable
-      values   = local.born.values
+      test     = local.sets_env.test
+      variable = local.sets_env.variable
+      values   = local.sets_env.values
     }
   }
 
-  # Never the tag `env` itself, by which what is ours is known.
+  # Never the tag `env` itself, which marks resources of environments.
   statement {
     sid       = "NamesUntagged"
     actions   = ["servicediscovery:UntagResource"]
@@ -128,7 +128,7 @@ data "aws_iam_policy_document" "stack" {
       values   = ["env"]
     }
 
-    # A request that names none would meet that, too.
+    # A request without tags would meet this condition as well.
     condition {
       test     = "Null"
       variable = "aws:TagKeys"
@@ -142,13 +142,13 @@ data "aws_iam_policy_document" "stack" {
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # those of environments, by their tag
 
     condition {
-      test     = local.ours.test
-      variable = local.ours.variable
-      values   = local.ours.values
+      test     = local.has_env.test
+      variable = local.has_env.variable
+      values   = local.has_env.values
     }
   }
 
-  # The control plane's own logs are elsewhere: /gromit-control/.
+  # The logs of the control plane are elsewhere, below /gromit-control/.
   statement {
     sid       = "Logs"
     resources = ["arn:aws:logs:${local.here}:log-group:/gromit/*"]

@@ -1,5 +1,5 @@
 output "name_servers" {
-  description = "Name servers of the zone: the parent zone must delegate the domain to them."
+  description = "Name servers of the zone, which the parent zone must delegate the domain to."
   value       = aws_route53_zone.this.name_servers
 }
 
@@ -9,11 +9,11 @@ output "bastion_id" {
 }
 
 output "mongo_addresses" {
-  description = "Mongo host to the name by which it is reached from the VPC."
+  description = "Mongo host to its DNS name, for clients in the VPC."
   value       = { for name, host in module.mongo : name => host.address }
 }
 
 output "nat_address" {
-  description = "Public address from which everything private speaks to the internet, for the allow lists of others."
+  description = "Public address of the NAT, for allow lists of other systems."
   value       = module.network.nat_address
 }

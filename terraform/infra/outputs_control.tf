@@ -1,14 +1,14 @@
 output "serve_url" {
-  description = "Where people and their certificates find serve."
+  description = "URL of serve, for people with a certificate."
   value       = module.serve_balancer.url
 }
 
 output "gateway_url" {
-  description = "Where release workflows and their tokens find the gateway."
+  description = "URL of the gateway, for release workflows with a token."
   value       = module.gateway_balancer.url
 }
 
 output "alarms_topic_arn" {
-  description = "ARN of the topic that alarms go to, for who wants to subscribe to it by other ways."
+  description = "ARN of the alarm topic, for further subscriptions."
   value       = aws_sns_topic.alarms.arn
 }

@@ -1,11 +1,10 @@
-# The certificates of all parts: `gromit pki ensure` issues what is missing and renews what is due, so that an installation gets its first
-# ones without a person, and its later ones without a date in somebody's calendar. ECS puts the key of the CA into this one task, and its
-# execution role is the only one that may read it.
+# The certificates of all parts: `gromit pki ensure` issues missing ones and renews those that are due, so neither a new installation
+# nor a later renewal needs a person. ECS gives the CA's key to this task only, and only its execution role may read the key.
 locals {
-  # Those of a part lie in the folder that its access point shows; the others, for people, where pki and the bastion alone see them.
+  # Certificates of a part are in the folder that its access point shows. Those of people are where only pki and the bastion see them.
   leaves = merge({
-    "serve/serve"           = { role = "server", sans = ["serve.internal", "serve.${local.ground.domain}"] }
-    "gateway/gateway-front" = { role = "server", sans = ["gateway.internal", "gateway.${local.ground.domain}"] }
+    "serve/serve"           = { role = "server", sans = ["serve.internal", "serve.${local.platform.domain}"] }
+    "gateway/gateway-front" = { role = "server", sans = ["gateway.internal", "gateway.${local.platform.domain}"] }
     "gateway/gateway"       = { role = "gateway", sans = [] }
     "worker/worker"         = { role = "worker", sans = [] }
   }, var.leaves)
@@ -19,14 +18,14 @@ module "pki" {
   repositories   = local.image_repositories
   command        = concat(["pki", "ensure"], [for name, leaf in local.leaves : "--leaf=${join(",", concat(["${name}=${leaf.role}"], leaf.sans))}"])
   volumes        = local.mounted.certs_kept
-  secrets        = { GROMIT_PKI_CA_KEY = local.ground.ca_key_secret_arn }
+  secrets        = { GROMIT_PKI_CA_KEY = local.platform.ca_key_secret_arn }
   environment    = merge({ GROMIT_PKI_DIR = "/certs/pki" }, var.settings)
   place          = local.place
   retention_days = var.alarms.retention_days
 }
 
-# Daily; and whenever a task of serve or the gateway has ended, for what it may have missed is its certificate. That is how the first ones
-# come to be as soon as the secret has the key, and how they come back if somebody has removed them.
+# Daily, and whenever a task of serve or the gateway stops, because its certificate may have been missing. So the first certificates
+# are issued as soon as the secret has the key, and deleted ones are issued again.
 module "pki_schedule" {
   source = "../modules/schedule"
 
@@ -39,7 +38,7 @@ module "pki_schedule" {
       source      = ["aws.ecs"]
       detail-type = ["ECS Task State Change"]
       detail = {
-        clusterArn = [local.ground.cluster_arn]
+        clusterArn = [local.platform.cluster_arn]
         group      = ["service:gromit-serve", "service:gromit-gateway"]
         lastStatus = ["STOPPED"]
       }

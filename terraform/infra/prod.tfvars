@@ -1,4 +1,4 @@
-# An example: put your own values here, and no secret. `terraform apply -var-file=prod.tfvars`
+# An example: replace the values with your own, without secrets, and run `terraform apply -var-file=prod.tfvars`.
 account_id = "123456789012"
 region     = "eu-central-1"
 domain     = "dev.example.com"
@@ -12,8 +12,8 @@ mongo = {
   mongo-0 = { zone = "a", volume_gib = 50 }
 }
 
-# The control plane: which release runs, and who is told of alarms. Workflows show who they are by
-# GitHub's OIDC: the id of the owner whose repositories may report goes into the settings.
+# The release of the control plane and the receivers of alarms. Workflows identify themselves with
+# GitHub's OIDC: list the owner ids whose repositories may report.
 image  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit:1.0.0"
 alarms = { emails = ["platform@example.com"] }
 

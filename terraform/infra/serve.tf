@@ -1,9 +1,9 @@
-# The only writer of the table. TLS goes through the load balancer as it comes: serve itself sees the client's certificate.
+# The only writer of the table. TLS passes through the load balancer, so serve itself sees the client's certificate.
 
 data "aws_iam_policy_document" "serve" {
   statement {
     sid       = "Table"
-    resources = [local.ground.table_arn, "${local.ground.table_arn}/index/work"]
+    resources = [local.platform.table_arn, "${local.platform.table_arn}/index/work"]
 
     actions = [
       "dynamodb:DescribeContinuousBackups",
@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "serve" {
   statement {
     sid       = "Images"
     actions   = ["ecr:BatchGetImage"]
-    resources = values(local.ground.registries)
+    resources = values(local.platform.registries)
   }
 }
 
@@ -30,9 +30,9 @@ module "serve" {
   image          = var.image
   repositories   = local.image_repositories
   command        = ["serve"]
-  volumes        = merge(local.mounted.certs.serve, local.mounted.config) # a catalogue of one's own may lie there
+  volumes        = merge(local.mounted.certs.serve, local.mounted.config) # your own catalogue may be there
   ports          = [8443, 8080]
-  rights         = [data.aws_iam_policy_document.serve.json]
+  policies       = [data.aws_iam_policy_document.serve.json]
   place          = local.place
   size           = { cpu = 512, memory = 1024 }
   retention_days = var.alarms.retention_days
@@ -43,7 +43,7 @@ module "serve" {
     GROMIT_SERVE_CERT     = "/certs/serve.pem"
     GROMIT_SERVE_KEY      = "/certs/serve-key.pem"
     GROMIT_SERVE_DENYLIST = "/certs/denylist"
-    GROMIT_CLUSTER_DOMAIN = local.ground.domain
+    GROMIT_CLUSTER_DOMAIN = local.platform.domain
   }, local.settings)
 }
 
@@ -60,6 +60,6 @@ module "serve_service" {
 
   part       = module.serve.part
   place      = local.place
-  namespaces = { internal = local.ground.namespace_id }
+  namespaces = { internal = local.platform.namespace_id }
   targets    = { "8443" = module.serve_balancer.target_group_arn }
 }

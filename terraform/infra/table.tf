@@ -1,6 +1,6 @@
-# Exactly as gromit makes it where nobody else has: adapters/aws/dynamodb_table.py, docs/reference/table.md.
+# The same table that gromit creates if there is none: adapters/aws/dynamodb_table.py, docs/reference/table.md.
 resource "aws_dynamodb_table" "environments" {
-  # checkov:skip=CKV_AWS_119:encrypted with the account's key for DynamoDB; rows hold no secret
+  # checkov:skip=CKV_AWS_119:the account's DynamoDB key encrypts it, and rows hold no secret
 
   name         = "DeveloperEnvironments"
   billing_mode = "PAY_PER_REQUEST"
@@ -22,7 +22,7 @@ resource "aws_dynamodb_table" "environments" {
     type = "N"
   }
 
-  # Sparse: rows with work to do, by the time that it is due.
+  # A sparse index: rows with work, by the time it is due.
   global_secondary_index {
     name               = "work"
     hash_key           = "work"
@@ -40,7 +40,7 @@ resource "aws_dynamodb_table" "environments" {
     enabled = true
   }
 
-  # The account's key for DynamoDB: its use stands in CloudTrail, and no role needs a right to it.
+  # The account's DynamoDB key: CloudTrail records its use, and no role needs a permission for it.
   server_side_encryption {
     enabled = true
   }

@@ -1,23 +1,23 @@
-# Where alarms go. AWS's own key for SNS would shut CloudWatch out, so that the topic has one of its own.
+# The topic of all alarms. It has its own key, because CloudWatch cannot use AWS's own key for SNS.
 data "aws_iam_policy_document" "alarms_key" {
-  # checkov:skip=CKV_AWS_109:in the policy of a key everything is the key itself
-  # checkov:skip=CKV_AWS_111:in the policy of a key everything is the key itself
-  # checkov:skip=CKV_AWS_356:in the policy of a key everything is the key itself
+  # checkov:skip=CKV_AWS_109:in a key policy `*` means the key itself
+  # checkov:skip=CKV_AWS_111:in a key policy `*` means the key itself
+  # checkov:skip=CKV_AWS_356:in a key policy `*` means the key itself
   statement {
     sid       = "Account"
-    actions   = ["kms:*"] # without it nobody could ever change the key again
-    resources = ["*"]     # in the policy of a key: the key itself
+    actions   = ["kms:*"] # without this statement no one could change the key again
+    resources = ["*"]     # in a key policy: the key itself
 
     principals {
       type        = "AWS"
-      identifiers = ["arn:aws:iam::${local.ground.account_id}:root"]
+      identifiers = ["arn:aws:iam::${local.platform.account_id}:root"]
     }
   }
 
   statement {
     sid       = "Alarms"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = ["*"] # in the policy of a key: the key itself
+    resources = ["*"] # in a key policy: the key itself
 
     principals {
       type        = "Service"
@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "alarms_key" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [local.ground.account_id]
+      values   = [local.platform.account_id]
     }
   }
 }
@@ -36,13 +36,13 @@ resource "aws_kms_key" "alarms" {
   description         = "what gromit's alarms say"
   enable_key_rotation = true
   policy              = data.aws_iam_policy_document.alarms_key.json
-  tags                = local.ground.tags
+  tags                = local.platform.tags
 }
 
 resource "aws_sns_topic" "alarms" {
   name              = "gromit-alarms"
   kms_master_key_id = aws_kms_key.alarms.arn
-  tags              = local.ground.tags
+  tags              = local.platform.tags
 }
 
 data "aws_iam_policy_document" "alarms" {
@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "alarms" {
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
-      values   = [local.ground.account_id]
+      values   = [local.platform.account_id]
     }
   }
 }
@@ -69,7 +69,7 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms.json
 }
 
-# Each address gets a mail, and counts only after the link in it was followed.
+# Each address gets a mail, and is subscribed once its owner follows the link.
 resource "aws_sns_topic_subscription" "emails" {
   for_each = var.alarms.emails
 

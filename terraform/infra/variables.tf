@@ -1,16 +1,16 @@
 variable "account_id" {
-  description = "AWS account that this is meant for, for example `123456789012`; in any other one nothing is planned."
+  description = "AWS account of all resources, for example `123456789012`; the plan fails with credentials of another one."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "The account must be the twelve digits of its id."
+    error_message = "The account must be an id of twelve digits."
   }
 }
 
 variable "region" {
-  description = "Region of everything, for example `eu-central-1`; base must stand in the same one."
+  description = "Region of all resources, for example `eu-central-1`; base must be in the same one."
   type        = string
   nullable    = false
 
@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "domain" {
-  description = "Domain of the environments, for example `dev.example.com`: its zone is made here."
+  description = "Domain of the environments, for example `dev.example.com`; this root creates its zone."
   type        = string
   nullable    = false
 
@@ -44,43 +44,43 @@ variable "vpc_cidr" {
 }
 
 variable "zones" {
-  description = "Letters of the availability zones, for example `[\"a\", \"b\", \"c\"]`; further ones go to the end."
+  description = "Letters of the availability zones, for example `[\"a\", \"b\", \"c\"]`. Add later ones at the end."
   type        = list(string)
   nullable    = false
   default     = ["a", "b", "c"]
 
   validation {
     condition     = length(var.zones) >= 3 && length(distinct(var.zones)) == length(var.zones)
-    error_message = "There must be at least three zones, each once."
+    error_message = "There must be at least three different zones."
   }
 }
 
 variable "endpoints" {
-  description = "AWS services with an interface in the VPC, for example `[\"ecr.api\"]`; what is not there is reached through the NAT."
+  description = "AWS services with an endpoint in the VPC, for example `[\"ecr.api\"]`; traffic to all others passes the NAT."
   type        = set(string)
   nullable    = false
   default     = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
 
   validation {
     condition     = alltrue([for service in var.endpoints : can(regex("^[a-z0-9]+([.-][a-z0-9]+)*$", service))])
-    error_message = "Each endpoint must be a service's short name, for example `ecr.api`."
+    error_message = "Each endpoint must be the short name of a service, for example `ecr.api`."
   }
 }
 
 variable "ami_parameter" {
-  description = "Public SSM parameter with the newest image of bastion and Mongo, for example that of Amazon Linux 2023, or one of your own."
+  description = "SSM parameter with the newest AMI for the bastion and Mongo hosts, for example AWS's for Amazon Linux 2023, or your own."
   type        = string
   nullable    = false
   default     = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 
   validation {
     condition     = startswith(var.ami_parameter, "/")
-    error_message = "The parameter must be named by its full path, for example `/aws/service/…`."
+    error_message = "The parameter must be a full path, for example `/aws/service/…`."
   }
 }
 
 variable "bastion" {
-  description = "The bastion: its size, and for ssh a key pair that exists and the ranges it may come from, for example `{ key_pair = \"platform\", ssh_cidrs = [\"192.0.2.0/24\"] }`. Without ranges it has no public address."
+  description = "Instance type of the bastion, and for ssh an existing key pair and the ranges that may connect, for example `{ key_pair = \"platform\", ssh_cidrs = [\"192.0.2.0/24\"] }`. Without ranges the bastion has no public address."
   nullable    = false
   default     = {}
 
@@ -92,17 +92,17 @@ variable "bastion" {
 
   validation {
     condition     = length(var.bastion.ssh_cidrs) == 0 || var.bastion.key_pair != ""
-    error_message = "For ssh there must be a key pair: name one that `aws ec2 describe-key-pairs` lists."
+    error_message = "Ssh ranges need a key pair: name one that `aws ec2 describe-key-pairs` lists."
   }
 
   validation {
     condition     = alltrue([for cidr in var.bastion.ssh_cidrs : can(cidrnetmask(cidr)) && can(regex("/(8|9|[12][0-9]|3[0-2])$", cidr))])
-    error_message = "Each ssh range must be IPv4 and not wider than /8: nobody lists the whole world, for example `192.0.2.0/24`."
+    error_message = "Each ssh range must be IPv4 and not wider than /8, for example `192.0.2.0/24`: ssh must not be open to the whole world."
   }
 }
 
 variable "mongo" {
-  description = "The Mongo hosts, by name, each with the zone's letter that host and data stand in, for example `{ mongo-0 = { zone = \"a\" } }`."
+  description = "Mongo hosts by name, each with the letter of its availability zone, for example `{ mongo-0 = { zone = \"a\" } }`."
   nullable    = false
   default     = { mongo-0 = { zone = "a" } }
 
@@ -115,18 +115,18 @@ variable "mongo" {
 
   validation {
     condition     = alltrue([for name in keys(var.mongo) : can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", name))])
-    error_message = "Each host must be called by a lower-case DNS label of at most 40 characters."
+    error_message = "Each host must be named by a lower-case DNS label of at most 40 characters."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything, besides `managed`, for example `{ cost-centre = \"platform\" }`."
+  description = "Tags of all resources besides `managed`, for example `{ cost-centre = \"platform\" }`."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !contains(["managed", "Name", "backup"], key) && !startswith(key, "aws:")])
-    error_message = "The tags `managed`, `Name`, `backup` and `aws:…` are taken."
+    error_message = "The tags `managed`, `Name`, `backup` and `aws:…` are reserved."
   }
 }

@@ -1,35 +1,35 @@
 variable "image" {
-  description = "Image of gromit that all parts run, best by its digest, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit@sha256:…`."
+  description = "Image of gromit for all parts, preferably with a digest, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit@sha256:…`."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[^\\s:@]+(:[0-9]+)?/[^\\s]+(:|@sha256:)[^\\s]+$", var.image)) && !endswith(var.image, ":latest")
-    error_message = "The image needs a host and a tag or digest, not `latest`: which release runs must be known."
+    error_message = "The image must have a host and a tag or digest other than `latest`, so that the release is known."
   }
 }
 
 variable "gateway_certificate_arn" {
-  description = "Certificate of ACM for `gateway.<domain>` that is there already, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; not given: one is made, and proven in the zone."
+  description = "Existing ACM certificate for `gateway.<domain>`, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`. Without it this root creates one and validates it in the zone."
   type        = string
   nullable    = false
   default     = ""
 
   validation {
     condition     = var.gateway_certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.gateway_certificate_arn))
-    error_message = "The certificate must be the ARN of one in ACM, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`."
+    error_message = "The certificate must be the ARN of an ACM certificate, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`."
   }
 }
 
 variable "watch" {
-  description = "Whether sow and chitragupta watch all the time and react within a second, for example true; false: they run by schedule, every 37 and 13 minutes."
+  description = "Whether sow and chitragupta always run and react within a second, for example true. If false, they run every 37 and 13 minutes."
   type        = bool
   nullable    = false
   default     = false
 }
 
 variable "worker_size" {
-  description = "CPU (units) and memory (MiB) of sow and reap, for example `{ cpu = 2048, memory = 4096 }`: each terraform takes up to 610 MiB."
+  description = "CPU (units) and memory (MiB) of sow and reap, for example `{ cpu = 2048, memory = 4096 }`: each terraform needs up to 610 MiB."
   nullable    = false
   default     = { cpu = 2048, memory = 4096 }
 
@@ -40,12 +40,12 @@ variable "worker_size" {
 
   validation {
     condition     = var.worker_size.memory >= 1024
-    error_message = "There must be at least 1024 MiB: gromit itself takes 256, and one terraform 610."
+    error_message = "The memory must be at least 1024 MiB: gromit itself needs 256, and one terraform 610."
   }
 }
 
 variable "leaves" {
-  description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`; they lie on the volume `certs`, where pki and the bastion alone see them."
+  description = "Certificates besides those of the parts, by name, for example `{ alice = { role = \"operator\" } }`. On the volume `certs` only pki and the bastion see them."
   nullable    = false
   default     = { operator = { role = "operator" } }
 
@@ -61,24 +61,24 @@ variable "leaves" {
 
   validation {
     condition     = alltrue([for name in keys(var.leaves) : !contains(["serve", "gateway", "gateway-front", "worker", "ca"], name)])
-    error_message = "The names serve, gateway, gateway-front, worker and ca are taken."
+    error_message = "The names serve, gateway, gateway-front, worker and ca are reserved."
   }
 }
 
 variable "settings" {
-  description = "Further settings of all parts, as variables of their environment, for example `{ GROMIT_REPOS = \"tyk,tyk-analytics\" }`."
+  description = "Further settings of all parts, as environment variables, for example `{ GROMIT_REPOS = \"tyk,tyk-analytics\" }`."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = alltrue([for name in keys(var.settings) : can(regex("^GROMIT_[A-Z_]+$", name)) && !endswith(name, "_KEY")])
-    error_message = "Each must be a `GROMIT_…` variable, and none of them a key: what stands here is no secret."
+    error_message = "Each setting must be a `GROMIT_…` variable, and must not be a key: settings hold no secrets."
   }
 }
 
 variable "terraform_cloud" {
-  description = "Where base and infra have their states, for the doctor to look whether they can be read, for example `{ organization = \"example\", token_secret_arn = \"arn:aws:secretsmanager:…\" }`; not given: it does not look."
+  description = "Organisation with the states of base and infra, and a token with which the doctor checks that it can read them, for example `{ organization = \"example\", token_secret_arn = \"arn:aws:secretsmanager:…\" }`. Without it the doctor skips that check."
   nullable    = false
   default     = {}
 
@@ -89,17 +89,17 @@ variable "terraform_cloud" {
 
   validation {
     condition     = (var.terraform_cloud.organization == "") == (var.terraform_cloud.token_secret_arn == "")
-    error_message = "The organisation and the secret with its token are given together, or neither."
+    error_message = "Set both the organisation and the secret with its token, or neither."
   }
 
   validation {
     condition     = var.terraform_cloud.token_secret_arn == "" || can(regex("^arn:aws[a-z-]*:secretsmanager:[^*]*$", var.terraform_cloud.token_secret_arn))
-    error_message = "The token is given as the ARN of a Secrets Manager secret, never as its value."
+    error_message = "The token must be the ARN of a Secrets Manager secret, never a value."
   }
 }
 
 variable "alarms" {
-  description = "Who is told, by mail and by an endpoint that confirms by itself (AWS Chatbot does), for example `{ emails = [\"platform@example.com\"] }`; and the limits."
+  description = "Receivers of alarms, by mail and by endpoints that confirm a subscription themselves (AWS Chatbot does), and the limits of alarms, for example `{ emails = [\"platform@example.com\"] }`."
   nullable    = false
   default     = {}
 
@@ -118,11 +118,11 @@ variable "alarms" {
 
   validation {
     condition     = alltrue([for address in var.alarms.emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
-    error_message = "Each address must be one of mail, for example `platform@example.com`."
+    error_message = "Each must be a mail address, for example `platform@example.com`."
   }
 
   validation {
     condition     = alltrue([for url in var.alarms.chat : startswith(url, "https://")])
-    error_message = "Each endpoint must be an address `https://…`."
+    error_message = "Each endpoint must be a URL `https://…`."
   }
 }

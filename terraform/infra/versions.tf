@@ -8,8 +8,8 @@ terraform {
     }
   }
 
-  # The organisation comes from TF_CLOUD_ORGANIZATION, the token from `terraform login`; the host is said, as OpenTofu knows none by
-  # itself. Runs are to be local, by TF_FORCE_LOCAL_BACKEND=1 and the workspace's setting: a remote one has no credentials of AWS.
+  # The organisation comes from TF_CLOUD_ORGANIZATION, the token from `terraform login`. The host is written out, because OpenTofu has
+  # no default for it. Runs must be local, by TF_FORCE_LOCAL_BACKEND=1 and the workspace's setting: a remote run has no AWS credentials.
   cloud {
     hostname = "app.terraform.io"
 

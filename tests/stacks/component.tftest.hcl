@@ -1,4 +1,4 @@
-# The module `component`, planned against a mocked provider: what is open, what is mounted, what is refused.
+# Plans of the module `component` with a mocked provider: which ports are open, what is mounted, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -63,7 +63,7 @@ run "private_by_default" {
   }
 }
 
-run "public_when_said" {
+run "public_on_request" {
   command = plan
 
   variables {
@@ -77,7 +77,7 @@ run "public_when_said" {
 
   assert {
     condition     = aws_security_group_rule.ingress["port"].from_port == 8181 && aws_security_group_rule.ingress["port"].to_port == 8181
-    error_message = "A public component is open on another port than its own."
+    error_message = "A public component is open on a port other than its own."
   }
 
   assert {
@@ -95,7 +95,7 @@ run "nothing_is_open_without_a_port" {
 
   assert {
     condition     = length(aws_security_group_rule.ingress) == 0
-    error_message = "A component without a port has a way in."
+    error_message = "A component without a port has an ingress rule."
   }
 
   assert {
@@ -133,7 +133,7 @@ run "names" {
 
   assert {
     condition     = aws_service_discovery_service.this.name == "redis.app-test"
-    error_message = "The component is not found as redis.app-test.internal."
+    error_message = "The component has another name than redis.app-test.internal."
   }
 }
 
@@ -167,7 +167,7 @@ run "config_is_mounted_read_only" {
 
   assert {
     condition     = aws_efs_access_point.config["/conf"].posix_user[0].uid == 65534
-    error_message = "The access point could write."
+    error_message = "Clients of the access point could write."
   }
 }
 
@@ -176,7 +176,7 @@ run "no_task_role" {
 
   assert {
     condition     = aws_ecs_task_definition.this.task_role_arn == null
-    error_message = "The container has rights in AWS."
+    error_message = "The container has permissions in AWS."
   }
 }
 
@@ -212,7 +212,7 @@ run "log_group_is_absolute" {
   expect_failures = [var.log_group]
 }
 
-run "tags_say_whose_it_is" {
+run "tags_name_the_owner" {
   command = plan
   variables {
     tags = { env = "app-test" }
@@ -277,7 +277,7 @@ run "secrets_are_arns" {
   expect_failures = [var.definition]
 }
 
-run "size_is_one_of_fargates" {
+run "size_is_one_of_fargate" {
   command = plan
   variables {
     definition = { image = "redis:7", cpu = 256, memory = 4096 }
@@ -285,7 +285,7 @@ run "size_is_one_of_fargates" {
   expect_failures = [var.definition]
 }
 
-run "cpu_is_one_of_fargates" {
+run "cpu_is_one_of_fargate" {
   command = plan
   variables {
     definition = { image = "redis:7", cpu = 300 }

@@ -1,4 +1,4 @@
-# The root, planned against a mocked provider: what it gives, and what it refuses.
+# Plans of the root with a mocked provider: its outputs, and the values it refuses.
 
 mock_provider "aws" {
   override_during = plan
@@ -33,22 +33,22 @@ variables {
   }
 }
 
-run "gives_what_each_service_must_run" {
+run "outputs_the_desired_task_definitions" {
   command = plan
 
   assert {
     condition     = output.task_definitions == { redis = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--redis:1" }
-    error_message = "The output is not component to task definition."
+    error_message = "The output does not map components to task definitions."
   }
 
   assert {
     condition     = aws_ecs_cluster.this.name == "app-test" && aws_cloudwatch_log_group.this.name == "/gromit/app-test"
-    error_message = "Cluster and log group are not called like the environment."
+    error_message = "The cluster and the log group do not have the environment's name."
   }
 
   assert {
     condition     = aws_ecs_cluster.this.tags == tomap({ env = "app-test", managed = "gromit" })
-    error_message = "The cluster does not say whose it is."
+    error_message = "The cluster lacks the tags that name its owner."
   }
 }
 
@@ -60,7 +60,7 @@ run "an_environment_without_components" {
 
   assert {
     condition     = length(output.task_definitions) == 0
-    error_message = "Nothing was wanted."
+    error_message = "An environment without components has task definitions."
   }
 }
 

@@ -1,4 +1,4 @@
-# The root `backup`, planned against a mocked provider; the emulator cannot apply it.
+# Plans with a mocked provider; the emulator cannot apply this root.
 
 mock_provider "aws" {
   override_during = plan
@@ -17,7 +17,7 @@ variables {
   region     = "eu-central-1"
 }
 
-run "volumes_of_both_kinds_are_backed_up" {
+run "both_kinds_of_volumes_are_backed_up" {
   command = plan
 
   assert {
@@ -27,7 +27,7 @@ run "volumes_of_both_kinds_are_backed_up" {
       efs   = ["STRINGEQUALS backup efs"]
       mongo = ["STRINGEQUALS backup mongo"]
     }
-    error_message = "The selections do not go by the tags that base and infra give."
+    error_message = "The selections do not match the tags that base and infra set."
   }
 }
 
@@ -36,20 +36,20 @@ run "backups_are_nightly_and_kept" {
 
   assert {
     condition     = one(aws_backup_plan.this.rule).schedule == "cron(0 3 * * ? *)" && one(one(aws_backup_plan.this.rule).lifecycle).delete_after == 35
-    error_message = "Backups are made or kept otherwise."
+    error_message = "Backups have another schedule or retention."
   }
 }
 
-run "aws_backup_alone_has_the_role" {
+run "only_aws_backup_may_assume_the_role" {
   command = plan
 
   assert {
     condition     = one(data.aws_iam_policy_document.trust.statement[0].principals).identifiers == toset(["backup.amazonaws.com"])
-    error_message = "Somebody else has the role."
+    error_message = "Another principal may assume the role."
   }
 }
 
-run "backups_that_are_not_kept_are_refused" {
+run "a_retention_of_no_days_is_refused" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# The root `base`, planned against a mocked provider: what follows from the catalogue, and what is refused.
+# Plans with a mocked provider: which resources follow from the catalogue, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -34,16 +34,16 @@ run "every_repository_of_the_catalogue_has_a_registry" {
 
   assert {
     condition     = keys(output.registries) == ["gromit", "tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink"]
-    error_message = "The registries are not those of the shipped catalogue, and gromit's own."
+    error_message = "The registries are not those of the shipped catalogue and gromit's own."
   }
 
   assert {
     condition     = concat(["gromit"], keys(output.push_key_secrets)) == keys(output.push_roles)
-    error_message = "Not every repository but gromit's own has a key."
+    error_message = "A repository has no key, or gromit's own has one."
   }
 }
 
-run "keyless_repositories_have_a_role_alone" {
+run "keyless_repositories_have_only_a_role" {
   command = plan
 
   variables {
@@ -52,7 +52,7 @@ run "keyless_repositories_have_a_role_alone" {
 
   assert {
     condition     = keys(output.push_key_secrets) == ["tyk-analytics", "tyk-identity-broker", "tyk-sink"]
-    error_message = "There are keys that nobody wants."
+    error_message = "A keyless repository has a key."
   }
 
   assert {
@@ -61,7 +61,7 @@ run "keyless_repositories_have_a_role_alone" {
   }
 }
 
-run "a_component_called_like_gromits_own_registry_is_refused" {
+run "a_component_of_gromits_own_repository_is_refused" {
   command = plan
 
   variables {
@@ -71,7 +71,7 @@ run "a_component_called_like_gromits_own_registry_is_refused" {
   expect_failures = [aws_iam_openid_connect_provider.github]
 }
 
-run "a_keyless_repository_that_is_not_there_is_refused" {
+run "an_unknown_keyless_repository_is_refused" {
   command = plan
 
   variables {
@@ -161,7 +161,7 @@ run "unknown_regions_are_refused" {
   expect_failures = [var.region]
 }
 
-run "a_catalogue_that_is_not_there_is_refused" {
+run "a_missing_catalogue_is_refused" {
   command = plan
 
   variables {

@@ -1,14 +1,14 @@
 locals {
   name = "gromit-${var.name}"
 
-  # With a certificate TLS ends here, and a TLS of its own goes on to the task, so that nothing is sent in clear inside the VPC either.
+  # With a certificate TLS ends here, and a second TLS connection goes on to the task: nothing is sent in clear inside the VPC.
   protocol = var.certificate_arn == "" ? "TCP" : "TLS"
 }
 
-# Open to the world on its one port: who may come in is decided by certificates or tokens behind it.
+# Open to the world on one port. The parts behind it decide by certificate or token who may come in.
 resource "aws_lb" "this" {
-  # checkov:skip=CKV_AWS_91:what stands behind it logs each request, and who made it
-  # checkov:skip=CKV_AWS_150:it holds nothing, and is found by a name that follows it when it is made anew
+  # checkov:skip=CKV_AWS_91:the part behind it logs each request and its caller
+  # checkov:skip=CKV_AWS_150:it holds no data, and its DNS name follows it if it is created again
   name                             = local.name
   load_balancer_type               = "network"
   internal                         = false
@@ -36,7 +36,7 @@ resource "aws_lb_target_group" "this" {
   }
 }
 
-# Without tags: provider 3.39 knows none of a listener.
+# Without tags: provider 3.39 supports none on a listener.
 resource "aws_lb_listener" "this" {
   load_balancer_arn = aws_lb.this.arn
   port              = 443

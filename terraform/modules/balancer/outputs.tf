@@ -1,11 +1,11 @@
 output "target_group_arn" {
-  description = "ARN of the target group; it is only known once a listener uses it, so that a service can be put into it."
+  description = "ARN of the target group, known once a listener uses it: ECS refuses a service whose target group has no listener."
   value       = aws_lb_target_group.this.arn
 
   depends_on = [aws_lb_listener.this]
 }
 
 output "url" {
-  description = "Where the world finds it."
+  description = "Public URL of the part behind it."
   value       = "https://${aws_route53_record.this.name}"
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of what stands behind it, for example `serve`; also its name in the zone."
+  description = "Name of the part behind it, for example `serve`; also its name in the zone."
   type        = string
   nullable    = false
 
@@ -10,14 +10,14 @@ variable "name" {
 }
 
 variable "certificate_arn" {
-  description = "Certificate of ACM that it shows, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; not given: TLS is passed through as it comes."
+  description = "ACM certificate that it shows, for example `arn:aws:acm:eu-central-1:123456789012:certificate/…`; without one TLS passes through."
   type        = string
   nullable    = false
   default     = ""
 
   validation {
     condition     = var.certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:", var.certificate_arn))
-    error_message = "The certificate must be the ARN of one in ACM."
+    error_message = "The certificate must be the ARN of an ACM certificate."
   }
 }
 
@@ -34,7 +34,7 @@ variable "port" {
 }
 
 variable "health" {
-  description = "Where the tasks are asked whether they live, at `/healthcheck`, for example `{ port = 8080, protocol = \"HTTP\" }`."
+  description = "Port and protocol of the health check, which asks for `/healthcheck`, for example `{ port = 8080, protocol = \"HTTP\" }`."
   nullable    = false
 
   type = object({
@@ -44,12 +44,12 @@ variable "health" {
 
   validation {
     condition     = contains(["HTTP", "HTTPS"], var.health.protocol)
-    error_message = "The protocol must be HTTP or HTTPS: a bare connection would count as a failed handshake in the log."
+    error_message = "The protocol must be HTTP or HTTPS: the part would log a bare connection as a failed handshake."
   }
 }
 
 variable "place" {
-  description = "VPC of the tasks behind it, public subnets that it is in, one a zone, the Route53 zone of its name, and the tags of everything, at least `managed`; for example `{ vpc_id = \"vpc-0a1b\", public_subnets = [\"subnet-0a1b\"], zone_id = \"Z0A1B\", domain = \"dev.example.com\", tags = { managed = \"gromit\" } }`."
+  description = "VPC of the tasks behind it, its public subnets, one in each availability zone, the Route53 zone of its name, and the tags of all resources, at least `managed`; for example `{ vpc_id = \"vpc-0a1b\", public_subnets = [\"subnet-0a1b\"], zone_id = \"Z0A1B\", domain = \"dev.example.com\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({

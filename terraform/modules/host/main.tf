@@ -2,13 +2,13 @@ locals {
   tags = merge(var.tags, { Name = var.name })
 }
 
-# EC2's own argument for this is not in all the provider versions that we allow.
+# Not every provider version that we allow has EC2's own argument for this.
 resource "terraform_data" "user_data" {
   input = sha256(var.user_data)
 }
 
 resource "aws_instance" "this" {
-  # checkov:skip=CKV_AWS_126:metrics every five minutes do for machines that nothing scales by
+  # checkov:skip=CKV_AWS_126:metrics every five minutes are enough for machines that nothing scales by
 
   ami                         = var.ami
   instance_type               = var.instance_type
@@ -21,7 +21,7 @@ resource "aws_instance" "this" {
   user_data                   = var.user_data
   tags                        = local.tags
 
-  # Version 2 of the metadata service alone, and no container behind another hop.
+  # Only version 2 of the metadata service, and no container behind another hop.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -33,10 +33,10 @@ resource "aws_instance" "this" {
     volume_type           = "gp3"
     volume_size           = var.root_gib
     delete_on_termination = true
-    tags                  = local.tags # not `volume_tags`: they would go to a data volume as well
+    tags                  = local.tags # not `volume_tags`, which a data volume would get as well
   }
 
-  # A first start that is wanted otherwise is another machine: cloud-init would not run it again.
+  # A changed first start needs another machine: cloud-init does not run it again.
   lifecycle {
     replace_triggered_by = [terraform_data.user_data]
   }

@@ -1,14 +1,14 @@
 output "id" {
-  description = "Id of the instance: of another one after it was replaced."
+  description = "Id of the instance. It changes if the instance is replaced."
   value       = aws_instance.this.id
 }
 
 output "private_ip" {
-  description = "Its address inside the VPC."
+  description = "Private address of the instance."
   value       = aws_instance.this.private_ip
 }
 
 output "public_ip" {
-  description = "Its public address; empty if it has none."
+  description = "Public address of the instance; empty if it has none."
   value       = aws_instance.this.public_ip
 }

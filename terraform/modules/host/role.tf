@@ -9,10 +9,10 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# What Session Manager needs; AWS's own policy for it would let the machine read every parameter of the account as well.
+# Permissions for Session Manager. AWS's own policy for it would also let the machine read every parameter of the account.
 data "aws_iam_policy_document" "session" {
-  # checkov:skip=CKV_AWS_111:the actions of Session Manager know no resources
-  # checkov:skip=CKV_AWS_356:the actions of Session Manager know no resources
+  # checkov:skip=CKV_AWS_111:the actions of Session Manager support no resources
+  # checkov:skip=CKV_AWS_356:the actions of Session Manager support no resources
 
   statement {
     actions = [
@@ -22,7 +22,7 @@ data "aws_iam_policy_document" "session" {
       "ssmmessages:OpenControlChannel",
       "ssmmessages:OpenDataChannel",
     ]
-    resources = ["*"] # these actions know no resources
+    resources = ["*"] # these actions support no resources
   }
 }
 

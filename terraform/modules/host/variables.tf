@@ -1,38 +1,38 @@
 variable "name" {
-  description = "What the machine, its role and its profile are called, for example `gromit-bastion`."
+  description = "Name of the machine, its role and its profile, for example `gromit-bastion`."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,62}$", var.name))
-    error_message = "The name must be of lower-case letters, digits and hyphens, and at most 63 characters long."
+    error_message = "The name must begin with a letter and have at most 63 lower-case letters, digits and hyphens."
   }
 }
 
 variable "ami" {
-  description = "Image that it starts from, for example `ami-0a1b2c3d`. Another one replaces the machine."
+  description = "AMI of the machine, for example `ami-0a1b2c3d`. Another one replaces the machine."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^ami-[0-9a-f]+$", var.ami))
-    error_message = "The image must be an id `ami-…`."
+    error_message = "The AMI must be an id `ami-…`."
   }
 }
 
 variable "instance_type" {
-  description = "Size of the machine, for example `t4g.small`; its architecture is the image's."
+  description = "Instance type, for example `t4g.small`, of the same architecture as the AMI."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
-    error_message = "The instance type must be one of EC2, for example `t4g.small`."
+    error_message = "The instance type must be an EC2 type, for example `t4g.small`."
   }
 }
 
 variable "subnet_id" {
-  description = "Subnet that it stands in, for example `subnet-0a1b2c3d`."
+  description = "Subnet of the machine, for example `subnet-0a1b2c3d`."
   type        = string
   nullable    = false
 
@@ -43,14 +43,14 @@ variable "subnet_id" {
 }
 
 variable "has_public_address" {
-  description = "Whether it can be reached from the internet where its security groups allow it, for example `true` for ssh."
+  description = "Whether the machine has a public address, for example true for ssh from outside the VPC."
   type        = bool
   nullable    = false
   default     = false
 }
 
 variable "security_groups" {
-  description = "Ids of its security groups, for example `[\"sg-0a1b2c3d\"]`."
+  description = "Security groups of the machine, for example `[\"sg-0a1b2c3d\"]`."
   type        = list(string)
   nullable    = false
 
@@ -61,14 +61,14 @@ variable "security_groups" {
 }
 
 variable "root_gib" {
-  description = "Size of its own volume in GiB, for example `16`; nothing that is to last lies there."
+  description = "Size of the root volume in GiB, for example 16. A replacement of the machine loses it."
   type        = number
   nullable    = false
   default     = 16
 
   validation {
     condition     = var.root_gib >= 8 && var.root_gib <= 1024 && floor(var.root_gib) == var.root_gib
-    error_message = "The volume must be of 8 to 1024 whole GiB."
+    error_message = "The root volume must have 8 to 1024 whole GiB."
   }
 }
 
@@ -80,12 +80,12 @@ variable "key_pair" {
 
   validation {
     condition     = can(regex("^([!-~]([ -~]{0,253}[!-~])?)?$", var.key_pair))
-    error_message = "The name of a key pair is of at most 255 ASCII characters, and has no space at its ends."
+    error_message = "The name of a key pair must have at most 255 ASCII characters, and no space at its ends."
   }
 }
 
 variable "user_data" {
-  description = "Script that its first start runs, for example `#!/bin/bash …`. Another one replaces the machine."
+  description = "Script of the first start, for example `#!/bin/bash …`. Another one replaces the machine."
   type        = string
   nullable    = false
 
@@ -96,7 +96,7 @@ variable "user_data" {
 }
 
 variable "policies" {
-  description = "Further rights, by name, for example `{ volumes = data.aws_iam_policy_document.volumes.json }`."
+  description = "Further policies (JSON) of the role, by name, for example `{ volumes = data.aws_iam_policy_document.volumes.json }`."
   type        = map(string)
   nullable    = false
   default     = {}
@@ -108,12 +108,12 @@ variable "policies" {
 }
 
 variable "tags" {
-  description = "Tags of everything that it consists of, for example `{ managed = \"gromit\" }`."
+  description = "Tags of all resources, for example `{ managed = \"gromit\" }`."
   type        = map(string)
   nullable    = false
 
   validation {
     condition     = !contains(keys(var.tags), "Name")
-    error_message = "The tag `Name` is the machine's name."
+    error_message = "The module sets the tag `Name` itself."
   }
 }

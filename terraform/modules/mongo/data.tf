@@ -1,21 +1,21 @@
-# The data: on a volume of its own, which no replacement of the host touches.
+# The data are on a volume of their own, which a replacement of the host does not touch.
 resource "aws_ebs_volume" "data" {
-  # checkov:skip=CKV2_AWS_9:terraform/backup, another root, chooses what is copied by the tag
-  # checkov:skip=CKV_AWS_189:encrypted with the account's key for EBS, which needs no policy of its own
+  # checkov:skip=CKV2_AWS_9:terraform/backup, another root, selects volumes by the tag
+  # checkov:skip=CKV_AWS_189:the account's EBS key encrypts it, which needs no policy of its own
 
   availability_zone = var.vpc.zone
   size              = var.volume_gib
   type              = "gp3"
   encrypted         = true
-  tags              = merge(var.tags, { Name = "${local.full_name}-data", backup = "mongo" }) # terraform/backup goes by this tag
+  tags              = merge(var.tags, { Name = "${local.full_name}-data", backup = "mongo" }) # terraform/backup selects by this tag
 
   lifecycle {
     prevent_destroy = true
   }
 }
 
-# Never detached from a running host, where AWS would wait for it to be unmounted: a host that is replaced shuts down, which stops
-# the server in order, and lets go of the volume when it is gone; only then does the next one exist that it can be attached to.
+# The volume is never detached from a running host: AWS would wait until the host unmounts it. A host that is replaced shuts down
+# first, which stops the server cleanly. The volume is free once that host is gone, and only then is the next one created.
 resource "aws_volume_attachment" "data" {
   device_name  = "/dev/sdf"
   volume_id    = aws_ebs_volume.data.id

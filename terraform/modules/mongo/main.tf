@@ -14,7 +14,7 @@ module "host" {
   tags            = var.tags
 
   user_data = templatefile("${path.module}/files/first-start.sh.tftpl", {
-    # Nitro shows a volume under its id, whatever device name it was attached with.
+    # Nitro names a volume by its id, whatever device name it was attached with.
     device          = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${replace(aws_ebs_volume.data.id, "-", "")}"
     server          = var.server
     port            = local.port
@@ -22,8 +22,8 @@ module "host" {
   })
 }
 
-# In the public zone although the address is private: one name for environments, bastion and people behind a tunnel. The namespace
-# `internal` belongs to Cloud Map, which lets nobody else write its zone, and gromit's own records are `<component>.<env>.<domain>`.
+# In the public zone although the address is private: environments, the bastion and people behind a tunnel then use one name. Only
+# Cloud Map may write the zone of the namespace `internal`. gromit's own records are `<component>.<env>.<domain>`.
 resource "aws_route53_record" "this" {
   zone_id = var.dns.zone_id
   name    = "${var.name}.${var.dns.domain}"

@@ -6,7 +6,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_security_group_rule" "server" {
-  for_each = toset(["ingress", "egress"]) # out too: members of a replica set speak to each other
+  for_each = toset(["ingress", "egress"]) # egress too: members of a replica set talk to each other
 
   security_group_id = aws_security_group.this.id
   description       = "Mongo inside the VPC"

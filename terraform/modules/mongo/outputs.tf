@@ -1,14 +1,14 @@
 output "address" {
-  description = "Name by which the server is reached from the VPC."
+  description = "DNS name of the server, for clients in the VPC."
   value       = aws_route53_record.this.name
 }
 
 output "volume_id" {
-  description = "Id of the data volume: the same one for as long as the data live."
+  description = "Id of the data volume. It stays when the host is replaced."
   value       = aws_ebs_volume.data.id
 }
 
 output "instance_id" {
-  description = "Id of the instance: of another one after it was replaced."
+  description = "Id of the instance. It changes if the instance is replaced."
   value       = module.host.id
 }

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What the host is called, for example `mongo-0`: its record is this name in the zone."
+  description = "Name of the host, for example `mongo-0`; also its name in the zone."
   type        = string
   nullable    = false
 
@@ -10,25 +10,25 @@ variable "name" {
 }
 
 variable "ami" {
-  description = "Image that the host starts from, for example `ami-0a1b2c3d`. Another one replaces the host, and not its data."
+  description = "AMI of the host, for example `ami-0a1b2c3d`. Another one replaces the host, but not its data."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^ami-[0-9a-f]+$", var.ami))
-    error_message = "The image must be an id `ami-…`."
+    error_message = "The AMI must be an id `ami-…`."
   }
 }
 
 variable "instance_type" {
-  description = "Size of the host, for example `t4g.small`; it must be one whose volumes are NVMe devices."
+  description = "Instance type, for example `t4g.small`, of a kind that shows volumes as NVMe devices."
   type        = string
   nullable    = false
   default     = "t4g.small"
 
   validation {
     condition     = can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
-    error_message = "The instance type must be one of EC2, for example `t4g.small`."
+    error_message = "The instance type must be an EC2 type, for example `t4g.small`."
   }
 }
 
@@ -45,19 +45,19 @@ variable "server" {
 }
 
 variable "volume_gib" {
-  description = "Size of the data volume in GiB, for example `50`. A volume can grow, and never shrink."
+  description = "Size of the data volume in GiB, for example 50. A volume can grow, but never shrink."
   type        = number
   nullable    = false
   default     = 50
 
   validation {
     condition     = var.volume_gib >= 1 && var.volume_gib <= 16384 && floor(var.volume_gib) == var.volume_gib
-    error_message = "The data volume must be of 1 to 16384 whole GiB."
+    error_message = "The data volume must have 1 to 16384 whole GiB."
   }
 }
 
 variable "vpc" {
-  description = "Where it stands, for example `{ id = \"vpc-0a1b\", cidr = \"10.91.0.0/16\", subnet_id = \"subnet-0a1b\", zone = \"eu-central-1a\" }`."
+  description = "VPC, subnet and availability zone of the host, for example `{ id = \"vpc-0a1b\", cidr = \"10.91.0.0/16\", subnet_id = \"subnet-0a1b\", zone = \"eu-central-1a\" }`."
   nullable    = false
 
   type = object({
@@ -69,7 +69,7 @@ variable "vpc" {
 
   validation {
     condition     = startswith(var.vpc.id, "vpc-") && startswith(var.vpc.subnet_id, "subnet-") && can(cidrnetmask(var.vpc.cidr))
-    error_message = "The VPC needs an id `vpc-…`, an IPv4 range and a subnet `subnet-…`."
+    error_message = "The VPC must have an id `vpc-…`, an IPv4 range and a subnet `subnet-…`."
   }
 
   validation {
@@ -79,7 +79,7 @@ variable "vpc" {
 }
 
 variable "dns" {
-  description = "Zone of its record, for example `{ zone_id = \"Z0A1B\", domain = \"dev.example.com\" }`."
+  description = "Route53 zone of the host's record, for example `{ zone_id = \"Z0A1B\", domain = \"dev.example.com\" }`."
   nullable    = false
 
   type = object({
@@ -89,17 +89,17 @@ variable "dns" {
 
   validation {
     condition     = can(regex("^[A-Z0-9]+$", var.dns.zone_id)) && can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.dns.domain))
-    error_message = "The zone needs an id of Route53 and a domain, for example `dev.example.com`."
+    error_message = "The zone must have a Route53 id and a domain, for example `dev.example.com`."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that it consists of, for example `{ managed = \"gromit\" }`."
+  description = "Tags of all resources, for example `{ managed = \"gromit\" }`."
   type        = map(string)
   nullable    = false
 
   validation {
     condition     = !contains(keys(var.tags), "Name") && !contains(keys(var.tags), "backup")
-    error_message = "The tags `Name` and `backup` are given by the module."
+    error_message = "The module sets the tags `Name` and `backup` itself."
   }
 }

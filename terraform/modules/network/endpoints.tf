@@ -1,4 +1,4 @@
-# Costs nothing: image layers and terraform's states do not pass the NAT.
+# It costs nothing, and image layers and terraform's states do not pass the NAT.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${var.region}.s3"

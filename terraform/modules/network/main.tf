@@ -1,13 +1,13 @@
 locals {
   zones  = { for index, letter in var.zones : letter => { name = "${var.region}${letter}", index = index } }
   public = { for letter, zone in local.zones : letter => cidrsubnet(var.cidr, 4, zone.index) }
-  # Behind the eight places of public ones, so that neither moves when a zone is added.
+  # After the eight places of public subnets, so that an added zone moves none of them.
   private = { for letter, zone in local.zones : letter => cidrsubnet(var.cidr, 4, 8 + zone.index) }
   first   = var.zones[0]
 }
 
 resource "aws_vpc" "this" {
-  # checkov:skip=CKV2_AWS_11:flow logs cost by the GB; whoever has to keep them adds them to the VPC by its id
+  # checkov:skip=CKV2_AWS_11:flow logs cost by the GB; if you need them, add them to the VPC by its id
 
   cidr_block           = var.cidr
   enable_dns_support   = true
@@ -15,13 +15,13 @@ resource "aws_vpc" "this" {
   tags                 = merge(var.tags, { Name = var.name })
 }
 
-# What forgets to name a security group is in this one: nothing comes in and nothing goes out.
+# An interface without a security group gets this one: nothing comes in and nothing goes out.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
   tags   = merge(var.tags, { Name = "${var.name}-closed" })
 }
 
-# No machine gets a public address by itself: Fargate tasks and the bastion ask for theirs.
+# No machine gets a public address by default: Fargate tasks and the bastion ask for one.
 resource "aws_subnet" "public" {
   for_each = local.public
 

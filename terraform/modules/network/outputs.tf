@@ -4,21 +4,21 @@ output "vpc_id" {
 }
 
 output "public_subnets" {
-  description = "Zone's letter to the id of its public subnet."
+  description = "Letter of each zone to the id of its public subnet."
   value       = { for zone, subnet in aws_subnet.public : zone => subnet.id }
 
-  # Whoever starts something there may count on the way out.
+  # Resources in these subnets can rely on the route out.
   depends_on = [aws_route.public, aws_route_table_association.public]
 }
 
 output "private_subnets" {
-  description = "Zone's letter to the id of its private subnet."
+  description = "Letter of each zone to the id of its private subnet."
   value       = { for zone, subnet in aws_subnet.private : zone => subnet.id }
 
   depends_on = [aws_route.private, aws_route_table_association.private]
 }
 
 output "nat_address" {
-  description = "Public address from which everything private speaks to the internet."
+  description = "Public address of the NAT, from which private subnets reach the internet."
   value       = aws_eip.nat.public_ip
 }

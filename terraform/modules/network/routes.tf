@@ -3,8 +3,8 @@ resource "aws_internet_gateway" "this" {
   tags   = merge(var.tags, { Name = var.name })
 }
 
-# Neither `vpc` nor `domain`: no provider version knows both, and an address is a VPC's by itself. Provider 3 gives tags only to one
-# that says `vpc`, so it gets them apart.
+# Neither `vpc` nor `domain`: no provider version has both, and an address belongs to a VPC by default. Provider 3 tags only an
+# address with `vpc`, so a resource of its own sets the tags.
 resource "aws_eip" "nat" {
   # checkov:skip=CKV2_AWS_19:it is the address of the NAT gateway
 
@@ -13,7 +13,7 @@ resource "aws_eip" "nat" {
   depends_on = [aws_internet_gateway.this]
 
   lifecycle {
-    ignore_changes = [tags, tags_all] # given below
+    ignore_changes = [tags, tags_all] # set below
   }
 }
 
@@ -25,7 +25,7 @@ resource "aws_ec2_tag" "nat" {
   value       = each.value
 }
 
-# One for all zones: when its zone fails, what is private loses the way out, not what is public. It costs by the hour and by the GB.
+# One for all zones: if its zone fails, private subnets lose the route out, and public ones do not. It costs by the hour and by the GB.
 resource "aws_nat_gateway" "this" {
   allocation_id = aws_eip.nat.id
   subnet_id     = aws_subnet.public[local.first].id

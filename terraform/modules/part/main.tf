@@ -2,13 +2,13 @@ locals {
   name = "gromit-${var.name}"
   arn  = "${var.place.region}:${var.place.account_id}"
 
-  # Not below /gromit/: there the environments have theirs, which workers make and remove.
+  # Not below /gromit/: workers create and delete the log groups of environments there.
   log_group = "/gromit-control/${var.name}"
 
-  # `/certs` is the volume `certs`. The image writes nothing but /tmp, which is a volume of the task's own.
+  # The volume at `/certs` is named `certs`. The image writes only to /tmp, which is a volume of the task.
   volumes = { for path, volume in var.volumes : trimprefix(path, "/") => merge(volume, { path = path }) }
 
-  # What ECS fills in by itself is written out, else a second plan would want to take it away again.
+  # Values that ECS fills in are written out, or a second plan would remove them again.
   container = merge({
     name                   = var.name
     image                  = var.image
@@ -22,7 +22,7 @@ locals {
     volumesFrom            = []
     readonlyRootFilesystem = true
 
-    # What a worker needs to let a running terraform save its state: the most that Fargate gives.
+    # The longest that Fargate allows: a worker needs it to let a running terraform save its state.
     stopTimeout = 120
 
     mountPoints = concat(
@@ -39,7 +39,7 @@ locals {
       }
     }
     }, {
-    # ECS does not look at the HEALTHCHECK of an image: it is said again here, for what can be asked, and with all that ECS would fill in.
+    # ECS ignores the HEALTHCHECK of an image. A part with ports repeats it here, with all values that ECS would fill in.
     for key in(length(var.ports) > 0 ? ["healthCheck"] : []) : key => {
       command     = ["CMD", "python", "/opt/gromit/healthy.py"]
       interval    = 30
@@ -51,8 +51,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every group with a key of its own, and secrets are masked before they are logged
-  # checkov:skip=CKV_AWS_338:how long logs are kept is an input, and costs
+  # checkov:skip=CKV_AWS_158:CloudWatch encrypts every group with its own key, and secrets are masked before they are logged
+  # checkov:skip=CKV_AWS_338:the retention of logs is an input, and costs money
   name              = local.log_group
   retention_in_days = var.retention_days
   tags              = var.place.tags
@@ -91,11 +91,11 @@ resource "aws_ecs_task_definition" "this" {
     }
   }
 
-  # A task that starts without its rights fails, and looks like a fault of the part.
+  # A task that starts without its permissions fails, and that looks like a fault of the part.
   depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
 
-  # Services and schedules name the new revision before the old one goes: an apply that is cut short between the two leaves them on one
-  # that ECS still starts.
+  # Services and schedules name the new revision before the old one is removed. An apply that is interrupted in between leaves them on
+  # a revision that ECS still starts.
   lifecycle {
     create_before_destroy = true
   }
@@ -121,7 +121,7 @@ resource "aws_security_group_rule" "ingress" {
   cidr_blocks       = [var.place.vpc_cidr]
 }
 
-# AWS and the registries, over HTTPS; inside the VPC also serve and the volumes.
+# AWS and the registries over HTTPS, and serve and the volumes inside the VPC.
 resource "aws_security_group_rule" "egress" {
   for_each = {
     https = { ports = [443, 443], cidr = "0.0.0.0/0" }

@@ -1,5 +1,5 @@
 output "part" {
-  description = "What services and schedules need of it: name, task definition, roles, security group."
+  description = "Name, task definition, roles and security group, for the modules service and schedule."
   value = {
     name               = var.name
     task_definition    = aws_ecs_task_definition.this.arn
@@ -10,11 +10,11 @@ output "part" {
 }
 
 output "log_group" {
-  description = "Name of the log group that it writes to."
+  description = "Name of the log group of the part."
   value       = aws_cloudwatch_log_group.this.name
 }
 
 output "task_role" {
-  description = "Name of its task role."
+  description = "Name of the task role."
   value       = aws_iam_role.task.name
 }

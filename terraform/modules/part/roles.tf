@@ -1,8 +1,8 @@
-# Two roles: `task` is what the program itself may do, `execution` what ECS does for it before it runs. Nothing is shared between
-# parts, so that a right given to one is nobody else's.
+# Two roles: `task` holds the program's permissions, `execution` those of ECS before the program runs. Parts share no role, so a
+# permission of one part is never that of another.
 
 locals {
-  # Of all inline policies of a role together, without white space; each role here has one.
+  # IAM's limit for all inline policies of a role together, without white space. Each role here has one.
   policy_limit = 10240
 }
 
@@ -15,7 +15,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["ecs-tasks.amazonaws.com"]
     }
 
-    # Tasks of this account alone, whoever makes ECS ask.
+    # Only for tasks of this account, whatever account makes ECS ask.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "trust" {
 }
 
 data "aws_iam_policy_document" "task" {
-  source_policy_documents = var.rights
+  source_policy_documents = var.policies
 
   dynamic "statement" {
     for_each = local.volumes
@@ -61,7 +61,7 @@ data "aws_iam_policy_document" "execution" {
     content {
       sid       = "Login"
       actions   = ["ecr:GetAuthorizationToken"]
-      resources = ["*"] # this action knows no resources
+      resources = ["*"] # this action supports no resources
     }
   }
 
@@ -108,7 +108,7 @@ resource "aws_iam_role_policy" "task" {
   lifecycle {
     precondition {
       condition     = length(replace(data.aws_iam_policy_document.task.json, "/\\s/", "")) <= local.policy_limit
-      error_message = "The rights of ${local.name} take more than the ${local.policy_limit} characters that IAM gives to a role: they name too many resources, such as the registries of a long catalogue."
+      error_message = "The policy of ${local.name} is longer than the ${local.policy_limit} characters that IAM allows a role: it names too many resources, such as the registries of a long catalogue."
     }
   }
 }
@@ -121,7 +121,7 @@ resource "aws_iam_role_policy" "execution" {
   lifecycle {
     precondition {
       condition     = length(replace(data.aws_iam_policy_document.execution.json, "/\\s/", "")) <= local.policy_limit
-      error_message = "What ECS does for ${local.name} takes more than the ${local.policy_limit} characters that IAM gives to a role: it names too many resources."
+      error_message = "The policy of ECS for ${local.name} is longer than the ${local.policy_limit} characters that IAM allows a role: it names too many resources."
     }
   }
 }

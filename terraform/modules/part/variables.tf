@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the part, for example `serve`; also of its container, and the end of all its names."
+  description = "Name of the part and its container, for example `serve`; the names of its resources end with it."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "image" {
-  description = "Image that runs, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit@sha256:…`."
+  description = "Image of the container, for example `123456789012.dkr.ecr.eu-central-1.amazonaws.com/gromit@sha256:…`."
   type        = string
   nullable    = false
 
@@ -21,19 +21,19 @@ variable "image" {
 }
 
 variable "repositories" {
-  description = "ARNs of the registries of ours that the image may be pulled from, for example `[\"arn:aws:ecr:eu-central-1:123456789012:repository/gromit\"]`."
+  description = "ARNs of the ECR repositories that the image may be pulled from, for example `[\"arn:aws:ecr:eu-central-1:123456789012:repository/gromit\"]`."
   type        = list(string)
   nullable    = false
   default     = []
 
   validation {
     condition     = alltrue([for arn in var.repositories : can(regex("^arn:aws[a-z-]*:ecr:[^*]*$", arn))])
-    error_message = "Each registry must be the ARN of an ECR repository, without a wildcard."
+    error_message = "Each must be the ARN of an ECR repository, without a wildcard."
   }
 }
 
 variable "command" {
-  description = "Arguments of the image's program, for example `[\"sow\", \"/config\"]`."
+  description = "Arguments of the image's entry point, for example `[\"sow\", \"/config\"]`."
   type        = list(string)
   nullable    = false
 
@@ -44,7 +44,7 @@ variable "command" {
 }
 
 variable "environment" {
-  description = "Variables of its environment, none of them secret, for example `{ GROMIT_SERVE_URL = \"https://serve.internal:8443\" }`."
+  description = "Environment variables, none of them secret, for example `{ GROMIT_SERVE_URL = \"https://serve.internal:8443\" }`."
   type        = map(string)
   nullable    = false
   default     = {}
@@ -56,19 +56,19 @@ variable "environment" {
 }
 
 variable "secrets" {
-  description = "Variables that ECS fills from Secrets Manager, by the ARN of the secret, for example `{ GROMIT_PKI_CA_KEY = \"arn:aws:secretsmanager:…\" }`."
+  description = "Environment variables that ECS fills from Secrets Manager, each with the ARN of its secret, for example `{ GROMIT_PKI_CA_KEY = \"arn:aws:secretsmanager:…\" }`."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = alltrue([for arn in values(var.secrets) : can(regex("^arn:aws[a-z-]*:secretsmanager:[^*]*$", arn))])
-    error_message = "A secret is given as the ARN of a Secrets Manager secret, never as its value."
+    error_message = "Each secret must be the ARN of a Secrets Manager secret, never a value."
   }
 }
 
 variable "volumes" {
-  description = "EFS volumes, by the folder that they are mounted at, for example `{ \"/certs\" = { file_system_id = \"fs-0a1b\", access_point_id = \"fsap-0a1b\" } }`."
+  description = "EFS volumes, each with the folder that it is mounted at, for example `{ \"/certs\" = { file_system_id = \"fs-0a1b\", access_point_id = \"fsap-0a1b\" } }`."
   nullable    = false
   default     = {}
 
@@ -80,7 +80,7 @@ variable "volumes" {
 
   validation {
     condition     = alltrue([for path in keys(var.volumes) : can(regex("^/[a-z]+$", path))])
-    error_message = "Each volume must be mounted at a folder of the root, for example `/certs`."
+    error_message = "Each volume must be mounted at a folder right below the root, for example `/certs`."
   }
 }
 
@@ -104,12 +104,12 @@ variable "size" {
       "8192"  = range(16384, 61440 + 1, 4096)
       "16384" = range(32768, 122880 + 1, 8192)
     }, var.size.cpu, []), var.size.memory)
-    error_message = "CPU and memory must be a pair that Fargate has, for example 256 and 512."
+    error_message = "CPU and memory must be a size that Fargate has, for example 256 and 512."
   }
 }
 
 variable "ports" {
-  description = "Ports that it listens on, each open to the VPC and to nobody else, for example `[8443]`."
+  description = "Ports that the part listens on, each open to the VPC only, for example `[8443]`."
   type        = list(number)
   nullable    = false
   default     = []
@@ -120,32 +120,32 @@ variable "ports" {
   }
 }
 
-variable "rights" {
-  description = "Policy documents (JSON) of what it may do on AWS, besides mounting its volumes, for example `[data.aws_iam_policy_document.serve.json]`."
+variable "policies" {
+  description = "Policies (JSON) of the task role, besides those for its volumes, for example `[data.aws_iam_policy_document.serve.json]`."
   type        = list(string)
   nullable    = false
   default     = []
 
   validation {
-    condition     = alltrue([for document in var.rights : can(jsondecode(document).Statement)])
-    error_message = "Each must be the JSON of a policy document."
+    condition     = alltrue([for document in var.policies : can(jsondecode(document).Statement)])
+    error_message = "Each policy must be the JSON of an IAM policy."
   }
 }
 
 variable "retention_days" {
-  description = "Days that its log is kept, for example 90."
+  description = "Days until log events expire, for example 90."
   type        = number
   nullable    = false
   default     = 90
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653], var.retention_days)
-    error_message = "The days must be one of those that CloudWatch has, for example 30, 90 or 365."
+    error_message = "The days must be a number that CloudWatch has, for example 30, 90 or 365."
   }
 }
 
 variable "place" {
-  description = "Account and network that it runs in, and the tags of everything, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", tags = { managed = \"gromit\" } }`."
+  description = "Account and network of the part, and the tags of all resources, at least `managed`; for example `{ account_id = \"123456789012\", region = \"eu-central-1\", vpc_id = \"vpc-0a1b\", vpc_cidr = \"10.91.0.0/16\", tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({
@@ -158,12 +158,12 @@ variable "place" {
 
   validation {
     condition     = startswith(var.place.vpc_id, "vpc-") && can(cidrnetmask(var.place.vpc_cidr))
-    error_message = "The VPC needs an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
+    error_message = "The VPC must have an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
   }
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.place.account_id))
-    error_message = "The account must be the twelve digits of its id."
+    error_message = "The account must be an id of twelve digits."
   }
 
   validation {

@@ -1,6 +1,6 @@
 resource "aws_ecr_repository" "this" {
-  # checkov:skip=CKV_AWS_136:encrypted with AWS's own key: one of ours would cost by the month and keep out nobody else
-  # checkov:skip=CKV_AWS_51:the default branch's tag moves with every build of it
+  # checkov:skip=CKV_AWS_136:AWS's own key encrypts it: a key of ours would cost by the month and keep out no one else
+  # checkov:skip=CKV_AWS_51:the tag of the default branch moves with every build
   name = var.repository
   tags = var.tags
 
@@ -14,16 +14,16 @@ resource "aws_ecr_repository" "this" {
     scan_on_push = true
   }
 
-  # AWS keeps a registry that has images, but providers before 4.22 tell it not to: they delete every image along with it.
+  # AWS refuses to delete a registry with images, but providers before 4.22 force it: they delete all images too.
   lifecycle {
     prevent_destroy = true
   }
 }
 
-# A lifecycle policy can only let images expire. But an image that meets the tags of a rule is never expired by a later one, whether
-# or not the earlier rule expires it: so what is to be kept is met first, by rules that begin to expire at a number never reached.
-# Each pattern is a rule of its own, as a rule with several is met only by an image that bears tags for all of them.
-# The rule for untagged images comes before the one for any, which AWS wants last.
+# A lifecycle policy can only let images expire. But once an image matches the tags of a rule, no later rule expires it, whether or
+# not the earlier one does. So the first rules match the images to keep, and expire them beyond a number that is never reached.
+# Each pattern has its own rule, because a rule with several patterns matches only images with tags for all of them.
+# The rule for untagged images comes before the rule for any image, which AWS requires to be the last.
 locals {
   keeping = [
     for number, pattern in var.kept_tags : {

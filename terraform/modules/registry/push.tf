@@ -1,9 +1,9 @@
-# What the user and the role may do: push to this registry, pull from it, and nothing else.
+# The user and the role may push to this registry and pull from it, and nothing else.
 data "aws_iam_policy_document" "push" {
   statement {
     sid       = "LogIn"
     actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"] # AWS has no narrower one: the token opens no more than the rights of whoever asks for it
+    resources = ["*"] # this action supports no resources; the token gives no more than its caller's permissions
   }
 
   statement {

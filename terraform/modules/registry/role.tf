@@ -1,4 +1,4 @@
-# The preferred way: a workflow shows GitHub's token for its own repository and ref, and gets credentials for an hour.
+# The preferred way: a workflow presents GitHub's token for its repository and ref, and gets credentials for one hour.
 resource "aws_iam_role" "push" {
   name                 = local.full_name
   description          = "Workflows of ${var.repository}: push to its registry"
@@ -8,7 +8,7 @@ resource "aws_iam_role" "push" {
 }
 
 data "aws_iam_policy_document" "trust" {
-  # checkov:skip=CKV_AWS_358:the subjects are an input that is validated to name one repository and refs of branches or tags
+  # checkov:skip=CKV_AWS_358:the subjects are an input, validated to name one repository and refs of branches or tags
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
 
@@ -23,8 +23,8 @@ data "aws_iam_policy_document" "trust" {
       values   = ["sts.amazonaws.com"]
     }
 
-    # Organisation and repository are literal; only the ref may be a pattern, as environments are made of branches that nobody knows
-    # beforehand. Refs of branches and tags alone: the subject of a pull request, which may come from a fork, is another one.
+    # The organisation and the repository are literal. Only the ref may be a pattern, because the branches of environments are not known
+    # in advance. It covers branches and tags only: a pull request, which may come from a fork, has another subject.
     condition {
       test     = "StringLike"
       variable = "token.actions.githubusercontent.com:sub"

@@ -1,15 +1,15 @@
-# The other way, for workflows that cannot have a role: a user with an access key.
+# The other way, for workflows that cannot assume a role: a user with an access key.
 #
-# Terraform makes the key, so its secret half stands in the state. It stays there because an entry of the catalogue must be enough to
-# get a key, and because nobody gains by it: the state is encrypted in Terraform Cloud, is shared with no other workspace, and whoever
-# may read it may make such keys anyway. It is no output, and what people and workflows read is the secret in Secrets Manager.
-# `terraform apply -replace` of the key rolls it; with `keyless` of the root there is none.
+# Terraform creates the key, so its secret half is in the state. It stays there because an entry in the catalogue must be enough to
+# get a key, and because no one gains anything by it: the state is encrypted in Terraform Cloud and shared with no other workspace,
+# and anyone who may read it may create such keys anyway. The key is no output; people and workflows read it from Secrets Manager.
+# `terraform apply -replace` of the key rotates it. List the repository in `keyless` of the root to have no key.
 locals {
   keyed = var.with_key ? toset([var.repository]) : toset([])
 }
 
 resource "aws_iam_user" "push" {
-  # checkov:skip=CKV_AWS_273:for workflows, not for people, and only where a role is not possible
+  # checkov:skip=CKV_AWS_273:it is for workflows, not for people, and only where a role is impossible
   for_each = local.keyed
 
   name = local.full_name
@@ -17,7 +17,7 @@ resource "aws_iam_user" "push" {
 }
 
 resource "aws_iam_user_policy" "push" {
-  # checkov:skip=CKV_AWS_40:each user has rights to a registry of its own, so a group would have one member
+  # checkov:skip=CKV_AWS_40:each user has permissions for its own registry, so a group would have one member
   for_each = aws_iam_user.push
 
   name   = "push"
@@ -30,22 +30,22 @@ resource "aws_iam_access_key" "push" {
 
   user = each.value.name
 
-  # The new key stands in the secret before the old one is gone.
+  # The new key is in the secret before the old one is deleted.
   lifecycle {
     create_before_destroy = true
   }
 }
 
 resource "aws_secretsmanager_secret" "push" {
-  # checkov:skip=CKV_AWS_149:encrypted with AWS's own key: one of ours would cost by the month and keep out nobody else
-  # checkov:skip=CKV2_AWS_57:whoever rolls the key must bring it to its workflow: a person does both
+  # checkov:skip=CKV_AWS_149:AWS's own key encrypts it: a key of ours would cost by the month and keep out no one else
+  # checkov:skip=CKV2_AWS_57:a rotated key has to be copied to its workflow, so a person does both
   for_each = local.keyed
 
   name        = "gromit/push/${each.key}"
   description = "Access key with which workflows of ${each.key} push to its registry"
   tags        = var.tags
 
-  # A deleted key is worth nothing, and its name is wanted again if the repository returns to the catalogue.
+  # A deleted key is worthless, and its name is needed again if the repository returns to the catalogue.
   recovery_window_in_days = 0
 }
 

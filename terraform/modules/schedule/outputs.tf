@@ -1,4 +1,4 @@
 output "rules" {
-  description = "Names of the EventBridge rules that run it."
+  description = "Names of the EventBridge rules that start the part."
   value       = keys(aws_cloudwatch_event_rule.this)
 }

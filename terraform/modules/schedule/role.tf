@@ -9,7 +9,7 @@ data "aws_iam_policy_document" "trust" {
   }
 }
 
-# Run this one task definition in this one cluster, and hand its two roles to it.
+# Run this task definition in this cluster, and pass its two roles to it.
 data "aws_iam_policy_document" "this" {
   statement {
     sid       = "Run"

@@ -1,5 +1,5 @@
 variable "part" {
-  description = "What runs: the output `part` of the module of that name, for example `module.sow.part`."
+  description = "Output `part` of the module `part`, for example `module.sow.part`."
   nullable    = false
 
   type = object({
@@ -12,23 +12,23 @@ variable "part" {
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:task-definition/", var.part.task_definition))
-    error_message = "The task definition must be the ARN of one."
+    error_message = "The task definition must be an ARN."
   }
 }
 
 variable "every" {
-  description = "How often, as EventBridge has it, for example `rate(37 minutes)` or `cron(0 3 * * ? *)`."
+  description = "Schedule in EventBridge's form, for example `rate(37 minutes)` or `cron(0 3 * * ? *)`."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^(rate|cron)\\(.+\\)$", var.every))
-    error_message = "It must be `rate(…)` or `cron(…)`."
+    error_message = "The schedule must be `rate(…)` or `cron(…)`."
   }
 }
 
 variable "on" {
-  description = "Patterns of events that it is run for besides, by name, each as JSON, for example `{ serve-stopped = jsonencode({ source = [\"aws.ecs\"] }) }`."
+  description = "Patterns of events that also start the part, by name, each as JSON, for example `{ serve-stopped = jsonencode({ source = [\"aws.ecs\"] }) }`."
   type        = map(string)
   nullable    = false
   default     = {}
@@ -40,7 +40,7 @@ variable "on" {
 }
 
 variable "place" {
-  description = "Cluster and private subnets that it runs in, security groups that it is in besides its own, and the tags of everything, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
+  description = "Cluster and private subnets of the tasks, their security groups besides the part's own, and the tags of all resources, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({

@@ -1,5 +1,5 @@
 resource "aws_ecs_service" "this" {
-  # checkov:skip=CKV_AWS_332:1.4.0 is what LATEST means on Linux, and written out it is the same in the next plan
+  # checkov:skip=CKV_AWS_332:LATEST means 1.4.0 on Linux, and the written number is the same in the next plan
   name                    = "gromit-${var.part.name}"
   cluster                 = var.place.cluster
   task_definition         = var.part.task_definition
@@ -13,19 +13,19 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = var.singleton ? 0 : 100
   deployment_maximum_percent         = var.singleton ? 100 : 200
 
-  # Seconds in which a new task is not ended for what its load balancer says: that gives up on a target after three checks, which is half
-  # a minute, and a slow start would never come to its end. There is none without a load balancer: ECS refuses it.
+  # Seconds in which ECS does not stop a new task for failed checks of its load balancer. A target fails after three checks, which is
+  # half a minute, so a slow start would never finish. Without a load balancer there is no grace period: ECS refuses it.
   health_check_grace_period_seconds = length(var.targets) > 0 ? 60 : null
 
   lifecycle {
     precondition {
       condition     = !var.singleton || length(var.targets) == 0
-      error_message = "What is behind a load balancer must not be away while it is renewed: it is no singleton."
+      error_message = "A service behind a load balancer cannot be a singleton: it must stay up during a deployment."
     }
   }
 
-  # No circuit breaker. The first tasks of an installation end at once, for their certificates are not there yet; with one, ECS
-  # would give up before they are. Without it ECS tries again, with growing pauses.
+  # No circuit breaker. The first tasks of an installation exit at once, because their certificates do not exist yet, and a circuit
+  # breaker would give up before they do. Without one, ECS tries again with growing pauses.
 
   network_configuration {
     subnets          = var.place.private_subnets
@@ -52,7 +52,7 @@ resource "aws_ecs_service" "this" {
   }
 }
 
-# `serve` in the namespace `internal` answers as `serve.internal`.
+# `serve` in the namespace `internal` has the DNS name `serve.internal`.
 resource "aws_service_discovery_service" "this" {
   for_each = var.namespaces
 

@@ -1,5 +1,5 @@
 variable "part" {
-  description = "What runs: the output `part` of the module of that name, for example `module.serve.part`."
+  description = "Output `part` of the module `part`, for example `module.serve.part`."
   nullable    = false
 
   type = object({
@@ -10,43 +10,43 @@ variable "part" {
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:ecs:[^*]*:task-definition/", var.part.task_definition))
-    error_message = "The task definition must be the ARN of one."
+    error_message = "The task definition must be an ARN."
   }
 }
 
 variable "namespaces" {
-  description = "Cloud Map namespaces where it is found by its name, name of the namespace to its id, for example `{ internal = \"ns-0a1b\" }`; at most one."
+  description = "Cloud Map namespace that the service has a name in, by its name, for example `{ internal = \"ns-0a1b\" }`; at most one."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = length(var.namespaces) <= 1 && alltrue([for id in values(var.namespaces) : startswith(id, "ns-")])
-    error_message = "There may be one namespace, given by its id `ns-…`: ECS puts a service into one."
+    error_message = "There may be one namespace, with an id `ns-…`: ECS registers a service in one only."
   }
 }
 
 variable "targets" {
-  description = "Target groups of load balancers that its tasks are put into, by port, for example `{ \"8443\" = \"arn:aws:elasticloadbalancing:…\" }`."
+  description = "Target groups that the tasks are registered in, by port, for example `{ \"8443\" = \"arn:aws:elasticloadbalancing:…\" }`."
   type        = map(string)
   nullable    = false
   default     = {}
 
   validation {
     condition     = alltrue([for arn in values(var.targets) : can(regex("^arn:aws[a-z-]*:elasticloadbalancing:", arn))])
-    error_message = "Each target group must be given by its ARN."
+    error_message = "Each target group must be an ARN."
   }
 }
 
 variable "singleton" {
-  description = "Whether an old task ends before a new one begins, for example true for a watching worker; false: a new one first."
+  description = "Whether a deployment stops the old task before it starts the new one, for example true for a watching worker."
   type        = bool
   nullable    = false
   default     = false
 }
 
 variable "place" {
-  description = "Cluster and private subnets that it runs in, security groups that it is in besides its own, and the tags of everything, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
+  description = "Cluster and private subnets of the tasks, their security groups besides the part's own, and the tags of all resources, at least `managed`; for example `{ cluster = \"arn:aws:ecs:…\", private_subnets = [\"subnet-0a1b\"], security_groups = [\"sg-0a1b\"], tags = { managed = \"gromit\" } }`."
   nullable    = false
 
   type = object({

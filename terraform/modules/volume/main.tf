@@ -4,7 +4,7 @@ locals {
 
 resource "aws_efs_file_system" "this" {
   # checkov:skip=CKV2_AWS_18:terraform/backup, another root, selects volumes by the tag
-  # checkov:skip=CKV_AWS_184:AWS's own key encrypts it: a key of ours would cost by the month and keep out nobody else
+  # checkov:skip=CKV_AWS_184:AWS's own key encrypts it: a key of ours would cost by the month and keep out no one else
   creation_token = local.name
   encrypted      = true
   tags           = merge(var.tags, { Name = local.name, backup = "efs" }) # terraform/backup selects by this tag
@@ -41,8 +41,8 @@ resource "aws_efs_access_point" "whole" {
   }
 }
 
-# One folder of the volume each. A mount fails until somebody has made the folder: without an owner AWS creates neither the folder nor
-# the folders above it, which would then belong to another user.
+# One folder of the volume each. A mount fails until the folder exists: without `creation_info` AWS creates neither the folder nor the
+# folders above it, which would then belong to another user.
 resource "aws_efs_access_point" "folder" {
   for_each = var.folders
 

@@ -1,4 +1,4 @@
-# Open to the world, each in its own way.
+# Resources that are open to the world, each in its own way.
 
 resource "aws_security_group" "bad_inline" {
   ingress {

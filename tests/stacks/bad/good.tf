@@ -1,4 +1,4 @@
-# Like what is bad beside it, and as it has to be.
+# The correct form of the bad resources in the other files.
 
 variable "ssh" {
   type    = list(string)
@@ -119,12 +119,12 @@ resource "aws_iam_role_policy" "this" {
 data "aws_iam_policy_document" "narrow" {
   statement {
     actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"] # this action knows no resources
+    resources = ["*"] # this action supports no resources
   }
 
   statement {
     actions   = ["ecs:StopTask"]
-    resources = ["*"] # of one cluster, by the condition
+    resources = ["*"] # of one cluster: see the condition
 
     condition {
       test     = "ArnEquals"

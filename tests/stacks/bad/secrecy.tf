@@ -1,4 +1,4 @@
-# Unencrypted, or with more rights than anybody needs.
+# Resources that are unencrypted, or have more permissions than they need.
 
 resource "aws_efs_file_system" "bad" {
   tags = {}

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the environment, for example `app-test`; its cluster and its workspace are called the same."
+  description = "Name of the environment, its cluster and its workspace, for example `app-test`."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "platform" {
-  description = "What every environment stands on: plain ids, resolved by the caller, for example `vpc_id = \"vpc-0a1b\"`."
+  description = "Ids of the platform that all environments share, from the caller, for example `vpc_id = \"vpc-0a1b\"`."
   nullable    = false
 
   type = object({
@@ -27,7 +27,7 @@ variable "platform" {
 
   validation {
     condition     = startswith(var.platform.vpc_id, "vpc-") && can(cidrnetmask(var.platform.vpc_cidr))
-    error_message = "The VPC needs an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
+    error_message = "The VPC must have an id `vpc-…` and an IPv4 range, for example `10.91.0.0/16`."
   }
 
   validation {
@@ -40,7 +40,7 @@ variable "platform" {
 
   validation {
     condition     = startswith(var.platform.namespace_id, "ns-") && startswith(var.platform.file_system_id, "fs-")
-    error_message = "The Cloud Map namespace must be an id `ns-…`, the file system an id `fs-…`."
+    error_message = "The Cloud Map namespace must be an id `ns-…`, and the file system an id `fs-…`."
   }
 
   validation {
@@ -55,7 +55,7 @@ variable "platform" {
 }
 
 variable "components" {
-  description = "The catalogue joined with the wanted versions, by component, for example `redis = { image = \"redis:7\", … }`."
+  description = "Components of the catalogue with their desired versions, by name, for example `redis = { image = \"redis:7\", … }`."
   nullable    = false
 
   type = map(object({
@@ -76,6 +76,6 @@ variable "components" {
       for name in keys(var.components) :
       can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", name)) && !strcontains(name, "--")
     ])
-    error_message = "Each component must be called by a lower-case DNS label of at most 40 characters without `--`."
+    error_message = "Each component must be named by a lower-case DNS label of at most 40 characters without `--`."
   }
 }

@@ -1,6 +1,6 @@
 terraform {
-  # Lock files in S3 came with Terraform 1.11 and OpenTofu 1.10, and OpenTofu measures itself by this line too: gromit
-  # asks the program which of the two it is, and refuses an older one of either kind.
+  # Locks in S3 came with Terraform 1.11 and OpenTofu 1.10, and this line applies to both programs. gromit asks which of the two runs,
+  # and refuses older versions of either.
   required_version = ">= 1.10"
 
   required_providers {
@@ -10,8 +10,8 @@ terraform {
     }
   }
 
-  # Bucket and region come with -backend-config. Whoever runs terraform by hand is kept out by the lock file; gromit's
-  # workers hold that very lock themselves and say use_lockfile = false.
+  # The bucket and the region come with -backend-config. The lock file keeps out a person who runs terraform; gromit's workers hold
+  # that lock themselves and set use_lockfile = false.
   backend "s3" {
     key          = "devenv"
     use_lockfile = true

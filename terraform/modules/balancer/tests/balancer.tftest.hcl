@@ -1,4 +1,4 @@
-# Planned against a mocked provider: where TLS ends, and what is refused.
+# Plans with a mocked provider: where TLS ends, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -35,11 +35,11 @@ run "tls_is_passed_through" {
 
   assert {
     condition     = output.url == "https://serve.dev.example.com"
-    error_message = "It has another name than people are told."
+    error_message = "Its public name is not the documented one."
   }
 }
 
-run "tls_ends_and_begins_anew" {
+run "tls_ends_here_and_a_second_one_begins" {
   command = plan
   variables {
     certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b"

@@ -1,4 +1,4 @@
-# Planned against a mocked provider: how a machine is closed, and what is refused.
+# Plans with a mocked provider: how a machine is closed, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -23,26 +23,26 @@ run "closed_by_default" {
 
   assert {
     condition     = aws_instance.this.metadata_options[0].http_tokens == "required" && aws_instance.this.metadata_options[0].http_put_response_hop_limit == 1
-    error_message = "The metadata are there for whoever asks."
+    error_message = "The metadata service answers requests without a token."
   }
 
   assert {
     condition     = aws_instance.this.root_block_device[0].encrypted
-    error_message = "Its own volume is not encrypted."
+    error_message = "The root volume is not encrypted."
   }
 
   assert {
     condition     = !aws_instance.this.associate_public_ip_address
-    error_message = "It can be reached from the internet."
+    error_message = "The internet can reach it."
   }
 
   assert {
     condition     = aws_instance.this.tags == tomap({ managed = "gromit", Name = "gromit-bastion" })
-    error_message = "It does not say what it is."
+    error_message = "The tag `Name` is missing."
   }
 }
 
-run "with_ssh_and_further_rights" {
+run "with_ssh_and_further_policies" {
   command = plan
   variables {
     has_public_address = true
@@ -52,12 +52,12 @@ run "with_ssh_and_further_rights" {
 
   assert {
     condition     = aws_instance.this.associate_public_ip_address && aws_instance.this.key_name == "platform-team"
-    error_message = "Nobody could come in by ssh."
+    error_message = "Ssh has no key pair or no public address."
   }
 
   assert {
     condition     = keys(aws_iam_role_policy.more) == ["volumes"]
-    error_message = "It lacks rights."
+    error_message = "A policy is missing."
   }
 }
 
@@ -117,7 +117,7 @@ run "policies_are_policies" {
   expect_failures = [var.policies]
 }
 
-run "its_own_volume_holds_a_system" {
+run "root_volume_holds_a_system" {
   command = plan
   variables {
     root_gib = 1

@@ -1,4 +1,4 @@
-# Planned against a mocked provider: where the data lie, who reaches them, and what is refused.
+# Plans with a mocked provider: where the data are, who reaches them, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -33,33 +33,33 @@ run "data_on_a_volume_of_their_own" {
 
   assert {
     condition     = aws_ebs_volume.data.encrypted && aws_ebs_volume.data.size == 50 && aws_ebs_volume.data.availability_zone == "eu-central-1a"
-    error_message = "The volume is another one."
+    error_message = "The volume has another size, zone or type."
   }
 
   assert {
     condition     = aws_ebs_volume.data.tags == tomap({ managed = "gromit", backup = "mongo", Name = "gromit-mongo-0-data" })
-    error_message = "The volume would not be found by what backs it up."
+    error_message = "The backup would not find the volume."
   }
 
   assert {
     condition     = aws_volume_attachment.data.skip_destroy && aws_volume_attachment.data.volume_id == "vol-0a1b2c3d"
-    error_message = "The volume would be torn from a running host."
+    error_message = "The volume would be detached from a running host."
   }
 }
 
-run "reached_from_the_vpc_alone" {
+run "only_the_vpc_reaches_it" {
   command = plan
 
   assert {
     condition = [for rule in values(aws_security_group_rule.server) : [rule.type, rule.from_port, rule.cidr_blocks[0]]] == [
       ["egress", 27017, "10.91.0.0/16"], ["ingress", 27017, "10.91.0.0/16"],
     ]
-    error_message = "The server is reached by others, or not by members of a replica set."
+    error_message = "Clients outside the VPC reach the server, or members of a replica set do not."
   }
 
   assert {
     condition     = aws_route53_record.this.name == "mongo-0.dev.example.com" && aws_route53_record.this.records == toset(["10.91.128.10"])
-    error_message = "The record names something else."
+    error_message = "The record is not that of the host."
   }
 }
 

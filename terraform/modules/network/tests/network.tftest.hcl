@@ -1,4 +1,4 @@
-# Planned against a mocked provider: ranges, ways in and out, and what is refused.
+# Plans with a mocked provider: ranges, routes in and out, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -16,17 +16,17 @@ run "three_zones_with_two_subnets_each" {
 
   assert {
     condition     = [for zone, subnet in aws_subnet.public : subnet.cidr_block] == ["10.91.0.0/20", "10.91.16.0/20", "10.91.32.0/20"]
-    error_message = "The public ranges are others."
+    error_message = "The public subnets have other ranges."
   }
 
   assert {
     condition     = [for zone, subnet in aws_subnet.private : subnet.cidr_block] == ["10.91.128.0/20", "10.91.144.0/20", "10.91.160.0/20"]
-    error_message = "The private ranges are others."
+    error_message = "The private subnets have other ranges."
   }
 
   assert {
     condition     = aws_subnet.private["c"].availability_zone == "eu-central-1c" && keys(output.private_subnets) == ["a", "b", "c"]
-    error_message = "A zone's subnets are not in it."
+    error_message = "A subnet is in another zone."
   }
 }
 
@@ -38,11 +38,11 @@ run "another_zone_moves_nothing" {
 
   assert {
     condition     = aws_subnet.public["c"].cidr_block == "10.91.32.0/20" && aws_subnet.private["c"].cidr_block == "10.91.160.0/20"
-    error_message = "A subnet would be made anew."
+    error_message = "A subnet would be replaced."
   }
 }
 
-run "nobody_gets_a_public_address_unasked" {
+run "no_subnet_gives_out_public_addresses" {
   command = plan
 
   assert {
@@ -51,22 +51,22 @@ run "nobody_gets_a_public_address_unasked" {
   }
 }
 
-run "services_of_aws_are_reached_from_the_vpc_alone" {
+run "only_the_vpc_reaches_the_endpoints" {
   command = plan
 
   assert {
     condition     = aws_security_group_rule.endpoints.cidr_blocks == tolist(["10.91.0.0/16"]) && aws_security_group_rule.endpoints.to_port == 443
-    error_message = "The interfaces are open to others."
+    error_message = "The endpoints are open to clients outside the VPC."
   }
 
   assert {
     condition     = keys(aws_vpc_endpoint.interface) == ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
-    error_message = "The interfaces are others."
+    error_message = "There are other endpoints than asked for."
   }
 
   assert {
     condition     = alltrue([for endpoint in aws_vpc_endpoint.interface : endpoint.private_dns_enabled])
-    error_message = "A service would be reached through the NAT nevertheless."
+    error_message = "Traffic to a service would still pass the NAT."
   }
 }
 

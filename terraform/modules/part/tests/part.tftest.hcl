@@ -1,4 +1,4 @@
-# Planned against a mocked provider: what runs, what is mounted how, what each role may do, what is refused.
+# Plans with a mocked provider: what runs, how volumes are mounted, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -17,12 +17,12 @@ mock_provider "aws" {
 }
 
 variables {
-  name    = "sow"
-  image   = "ghcr.io/example/gromit:1.2.3"
-  command = ["sow", "/config"]
-  ports   = [8443]
-  rights  = ["{\"Statement\": []}"]
-  secrets = { GROMIT_PKI_CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ca-0a1b2c" }
+  name     = "sow"
+  image    = "ghcr.io/example/gromit:1.2.3"
+  command  = ["sow", "/config"]
+  ports    = [8443]
+  policies = ["{\"Statement\": []}"]
+  secrets  = { GROMIT_PKI_CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ca-0a1b2c" }
 
   place = {
     vpc_id     = "vpc-0a1b2c3d"
@@ -43,22 +43,22 @@ run "closed_and_encrypted" {
 
   assert {
     condition     = alltrue([for rule in aws_security_group_rule.ingress : rule.cidr_blocks == tolist(["10.91.0.0/16"])])
-    error_message = "Somebody outside of the VPC can reach it."
+    error_message = "Clients outside the VPC can reach it."
   }
 
   assert {
     condition     = alltrue([for volume in aws_ecs_task_definition.this.volume : volume.efs_volume_configuration[0].transit_encryption == "ENABLED" if volume.name != "tmp"])
-    error_message = "A volume is mounted in clear."
+    error_message = "A volume is mounted without TLS."
   }
 
   assert {
     condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].readonlyRootFilesystem
-    error_message = "Its own file system can be written."
+    error_message = "The root file system can be written."
   }
 
   assert {
     condition     = { for mount in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].mountPoints : mount.containerPath => mount.readOnly } == { "/tmp" = false, "/certs" = true, "/config" = false }
-    error_message = "A volume can be written that must not be, or the other way round."
+    error_message = "A volume is writable that must not be, or the other way round."
   }
 
   assert {
@@ -68,16 +68,16 @@ run "closed_and_encrypted" {
 
   assert {
     condition     = aws_cloudwatch_log_group.this.retention_in_days == 90 && !startswith(aws_cloudwatch_log_group.this.name, "/gromit/")
-    error_message = "Its log is kept for ever, or where workers may remove it."
+    error_message = "The log never expires, or workers may delete it."
   }
 
   assert {
     condition     = keys(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck) == ["command", "interval", "retries", "startPeriod", "timeout"]
-    error_message = "ECS does not see whether it answers, or fills in what the next plan takes away."
+    error_message = "ECS does not check its health, or fills in values that the next plan removes."
   }
 }
 
-run "nothing_to_ask" {
+run "no_ports_no_health_check" {
   command = plan
   variables {
     ports = []
@@ -85,7 +85,7 @@ run "nothing_to_ask" {
 
   assert {
     condition     = !can(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].healthCheck)
-    error_message = "What does not serve is asked whether it does."
+    error_message = "A part without ports has a health check."
   }
 }
 
@@ -145,7 +145,7 @@ run "a_secret_by_value" {
   expect_failures = [var.secrets]
 }
 
-run "a_volume_below_a_folder" {
+run "a_volume_mounted_too_deep" {
   command = plan
   variables {
     volumes = { "/certs/pki" = { file_system_id = "fs-certs", access_point_id = "fsap-certs" } }
@@ -153,7 +153,7 @@ run "a_volume_below_a_folder" {
   expect_failures = [var.volumes]
 }
 
-run "a_size_that_fargate_lacks" {
+run "a_size_that_fargate_does_not_have" {
   command = plan
   variables {
     size = { cpu = 256, memory = 4096 }
@@ -169,12 +169,12 @@ run "a_privileged_port" {
   expect_failures = [var.ports]
 }
 
-run "rights_that_are_no_policy" {
+run "a_policy_that_is_none" {
   command = plan
   variables {
-    rights = ["everything"]
+    policies = ["everything"]
   }
-  expect_failures = [var.rights]
+  expect_failures = [var.policies]
 }
 
 run "a_place_without_an_account" {
@@ -193,7 +193,7 @@ run "a_vpc_without_a_range" {
   expect_failures = [var.place]
 }
 
-run "a_retention_that_cloudwatch_lacks" {
+run "a_retention_that_cloudwatch_does_not_have" {
   command = plan
   variables {
     retention_days = 89
@@ -201,7 +201,7 @@ run "a_retention_that_cloudwatch_lacks" {
   expect_failures = [var.retention_days]
 }
 
-run "rights_longer_than_iam_takes" {
+run "policies_longer_than_iam_allows" {
   command = plan
   override_data {
     target = data.aws_iam_policy_document.task

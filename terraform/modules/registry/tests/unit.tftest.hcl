@@ -1,4 +1,4 @@
-# The module `registry`, planned against a mocked provider: what expires, who gets in, what is refused.
+# Plans with a mocked provider: which images expire, who may push, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -46,7 +46,7 @@ run "images_are_scanned_and_encrypted" {
   }
 }
 
-run "what_is_kept_comes_before_what_expires" {
+run "rules_that_keep_come_before_rules_that_expire" {
   command = plan
 
   assert {
@@ -60,11 +60,11 @@ run "what_is_kept_comes_before_what_expires" {
       "4 untagged - sinceImagePushed 7",
       "5 any - sinceImagePushed 14",
     ]
-    error_message = "The rules are others, or in another order."
+    error_message = "There are other rules, or they have another order."
   }
 }
 
-run "rights_end_at_the_registry" {
+run "permissions_end_at_the_registry" {
   command = plan
 
   assert {
@@ -74,16 +74,16 @@ run "rights_end_at_the_registry" {
       LogIn       = tolist(["*"])
       PushAndPull = tolist(["arn:aws:ecr:eu-central-1:123456789012:repository/tyk"])
     }
-    error_message = "The rights are for something else than the registry."
+    error_message = "The permissions cover more than the registry."
   }
 
   assert {
     condition     = tolist(data.aws_iam_policy_document.push.statement[0].actions) == tolist(["ecr:GetAuthorizationToken"])
-    error_message = "More than logging in is allowed everywhere."
+    error_message = "More than the login is allowed on everything."
   }
 }
 
-run "the_role_asks_for_audience_and_subject" {
+run "the_role_requires_audience_and_subject" {
   command = plan
 
   assert {
@@ -94,7 +94,7 @@ run "the_role_asks_for_audience_and_subject" {
       "token.actions.githubusercontent.com:aud" = "StringEquals sts.amazonaws.com"
       "token.actions.githubusercontent.com:sub" = "StringLike repo:example/tyk:ref:refs/heads/*"
     }
-    error_message = "The role is for others than the repository's workflows."
+    error_message = "More than the repository's workflows may assume the role."
   }
 }
 
@@ -108,7 +108,7 @@ run "the_key_goes_to_its_secret" {
 
   assert {
     condition     = output.key_secret_arn == aws_secretsmanager_secret.push["tyk"].arn
-    error_message = "The secret is not told."
+    error_message = "The output lacks the secret."
   }
 }
 
@@ -121,12 +121,12 @@ run "without_a_key_there_is_no_user" {
 
   assert {
     condition     = length(aws_iam_user.push) + length(aws_iam_access_key.push) + length(aws_secretsmanager_secret.push) == 0
-    error_message = "There is a user without need."
+    error_message = "There is a user that no one needs."
   }
 
   assert {
     condition     = output.key_secret_arn == ""
-    error_message = "A secret is told that is not there."
+    error_message = "The output names a secret that does not exist."
   }
 }
 
@@ -211,7 +211,7 @@ run "keeping_everything_is_refused" {
   expect_failures = [var.kept_tags]
 }
 
-run "doubles_are_refused" {
+run "duplicates_are_refused" {
   command = plan
 
   variables {
@@ -221,7 +221,7 @@ run "doubles_are_refused" {
   expect_failures = [var.kept_tags]
 }
 
-run "tags_are_wanted" {
+run "tags_are_required" {
   command = plan
 
   variables {
@@ -231,7 +231,7 @@ run "tags_are_wanted" {
   expect_failures = [var.tags]
 }
 
-run "the_example_holds" {
+run "the_example_is_valid" {
   command = plan
 
   module {

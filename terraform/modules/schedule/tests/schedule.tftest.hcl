@@ -1,4 +1,4 @@
-# Planned against a mocked provider: when it runs, and what is refused.
+# Plans with a mocked provider: when the part runs, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -36,12 +36,12 @@ run "by_time_and_by_event" {
 
   assert {
     condition     = aws_cloudwatch_event_rule.this["gromit-sow"].schedule_expression == "rate(37 minutes)" && jsondecode(aws_cloudwatch_event_rule.this["gromit-sow-stopped"].event_pattern).source == ["aws.ecs"]
-    error_message = "It does not run when it is to."
+    error_message = "It runs at another time, or on another event."
   }
 
   assert {
     condition     = alltrue([for target in aws_cloudwatch_event_target.this : !target.ecs_target[0].network_configuration[0].assign_public_ip])
-    error_message = "It can be reached from the internet."
+    error_message = "The internet can reach it."
   }
 }
 

@@ -1,4 +1,4 @@
-# Planned against a mocked provider: how a service is renewed and found, and what is refused.
+# Plans with a mocked provider: how a service is deployed and found, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -26,32 +26,32 @@ variables {
   }
 }
 
-run "never_away_and_never_given_up" {
+run "always_up_and_never_given_up" {
   command = plan
 
   assert {
     condition     = aws_ecs_service.this.deployment_minimum_healthy_percent == 100
-    error_message = "It is away while it is renewed."
+    error_message = "The service is down during a deployment."
   }
 
   assert {
     condition     = length(aws_ecs_service.this.deployment_circuit_breaker) == 0
-    error_message = "ECS gives up before its first certificates are there."
+    error_message = "ECS gives up before the first certificates exist."
   }
 
   assert {
     condition     = !aws_ecs_service.this.network_configuration[0].assign_public_ip && aws_ecs_service.this.network_configuration[0].security_groups == toset(["sg-serve", "sg-mounts"])
-    error_message = "It can be reached from the internet, or may not mount its volumes."
+    error_message = "The internet can reach it, or it cannot mount its volumes."
   }
 
   assert {
     condition     = one(aws_ecs_service.this.load_balancer).container_port == 8443 && length(aws_ecs_service.this.service_registries) == 1
-    error_message = "It is not found."
+    error_message = "It is not behind the load balancer, or has no name in the namespace."
   }
 
   assert {
     condition     = aws_ecs_service.this.health_check_grace_period_seconds == 60
-    error_message = "A slow start behind a load balancer is ended before its end."
+    error_message = "A slow start behind a load balancer is stopped too early."
   }
 }
 
@@ -65,12 +65,12 @@ run "one_after_the_other" {
 
   assert {
     condition     = aws_ecs_service.this.deployment_maximum_percent == 100 && length(aws_ecs_service.this.service_registries) == 0
-    error_message = "Two of them run at a time."
+    error_message = "Two tasks run at the same time."
   }
 
   assert {
     condition     = aws_ecs_service.this.health_check_grace_period_seconds == null
-    error_message = "ECS refuses a grace where there is no load balancer."
+    error_message = "ECS refuses a grace period without a load balancer."
   }
 }
 

@@ -1,4 +1,4 @@
-# Planned against a mocked provider: what is encrypted, who sees which folder, what is refused.
+# Plans with a mocked provider: what is encrypted, who sees which folder, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan
@@ -63,7 +63,7 @@ run "readable_by_all" {
 
   assert {
     condition     = length(aws_efs_access_point.whole.root_directory[0].creation_info) == 0
-    error_message = "AWS is told to create the root of a volume."
+    error_message = "AWS would create the root of a volume."
   }
 }
 

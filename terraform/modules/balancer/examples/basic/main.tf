@@ -1,4 +1,4 @@
-# TLS is passed through to what listens on port 8443.
+# TLS passes through to the tasks, which listen on port 8443.
 module "balancer" {
   source = "../.."
 

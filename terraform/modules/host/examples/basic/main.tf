@@ -1,4 +1,4 @@
-# A machine that is reached by Session Manager alone.
+# A machine that only Session Manager reaches.
 module "host" {
   source = "../.."
 

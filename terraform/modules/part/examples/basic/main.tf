@@ -1,4 +1,4 @@
-# A part that reads one volume and may look at one table.
+# A part that reads one volume and one table.
 data "aws_iam_policy_document" "look" {
   statement {
     actions   = ["dynamodb:GetItem"]
@@ -9,10 +9,10 @@ data "aws_iam_policy_document" "look" {
 module "part" {
   source = "../.."
 
-  name    = "example"
-  image   = "ghcr.io/example/gromit:1.2.3"
-  command = ["serve"]
-  rights  = [data.aws_iam_policy_document.look.json]
+  name     = "example"
+  image    = "ghcr.io/example/gromit:1.2.3"
+  command  = ["serve"]
+  policies = [data.aws_iam_policy_document.look.json]
 
   volumes = {
     "/certs" = { file_system_id = "fs-0a1b2c3d", access_point_id = "fsap-0a1b2c3d" }

@@ -1,4 +1,4 @@
-# The registry of one repository whose workflows push by their role alone.
+# The registry of one repository, whose workflows push with their role only.
 module "registry" {
   source = "../.."
 

@@ -1,4 +1,4 @@
-# A service that is found as `serve.internal`, and by nothing else.
+# A service with the name `serve.internal` and no load balancer.
 module "service" {
   source = "../.."
 

@@ -1,4 +1,4 @@
 locals {
-  # Neither an environment nor a component has `--` in its name, begins or ends with `-`: no two pairs share a full name.
+  # No name of an environment or component contains `--`, or begins or ends with `-`. So no two pairs share a full name.
   full_name = "${var.env}--${var.name}"
 }

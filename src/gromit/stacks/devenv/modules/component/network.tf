@@ -1,4 +1,4 @@
-# AWS refuses names that begin with `sg-`, and an environment may.
+# With a prefix, because AWS refuses names that begin with `sg-`, and the name of an environment may.
 resource "aws_security_group" "this" {
   name        = "gromit--${local.full_name}"
   description = "${var.name} of ${var.env}"
@@ -6,7 +6,7 @@ resource "aws_security_group" "this" {
   tags        = var.tags
 }
 
-# The one way in: its port, for the world if it is public, else from inside the VPC.
+# The only ingress: the component's port, from the world if it is public, else from the VPC.
 resource "aws_security_group_rule" "ingress" {
   for_each = { for port in var.definition.port[*] : "port" => port }
 
@@ -19,9 +19,9 @@ resource "aws_security_group_rule" "ingress" {
   cidr_blocks       = [var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cidr]
 }
 
-# Images, secrets, logs and whatever the component talks to.
+# Images, secrets, logs, and any other service that the component talks to.
 resource "aws_security_group_rule" "egress" {
-  # checkov:skip=CKV_AWS_382:what a branch talks to is not known beforehand, on whatever port
+  # checkov:skip=CKV_AWS_382:the hosts and ports that a branch talks to are not known in advance
 
   security_group_id = aws_security_group.this.id
   description       = "anything out"
@@ -32,7 +32,7 @@ resource "aws_security_group_rule" "egress" {
   cidr_blocks       = ["0.0.0.0/0"]
 }
 
-# `redis.app-test` in the namespace `internal` answers as `redis.app-test.internal`.
+# `redis.app-test` in the namespace `internal` has the DNS name `redis.app-test.internal`.
 resource "aws_service_discovery_service" "this" {
   name = "${var.name}.${var.env}"
   tags = var.tags

@@ -1,5 +1,5 @@
 resource "aws_ecs_service" "this" {
-  # checkov:skip=CKV_AWS_332:1.4.0 is what LATEST means on Linux, and written out it is the same in the next plan
+  # checkov:skip=CKV_AWS_332:LATEST means 1.4.0 on Linux, and the written number is the same in the next plan
   name                    = var.name
   cluster                 = var.cluster
   task_definition         = aws_ecs_task_definition.this.arn
@@ -10,9 +10,9 @@ resource "aws_ecs_service" "this" {
   propagate_tags          = "SERVICE"
   tags                    = var.tags
 
-  # No rollback. With it ECS puts the old task definition back behind terraform's back and reports COMPLETED: a build that
-  # does not start would read as a success, and the next plan would not be empty. Without it the deployment stays, visibly
-  # FAILED, while the tasks of the one before go on serving.
+  # No rollback. A rollback would restore the old task definition without terraform's knowledge and report COMPLETED: a build that
+  # does not start would look like a success, and the next plan would not be empty. Without it the deployment visibly stays FAILED,
+  # while the tasks of the previous one keep serving.
   deployment_circuit_breaker {
     enable   = true
     rollback = false
@@ -28,6 +28,6 @@ resource "aws_ecs_service" "this" {
     registry_arn = aws_service_discovery_service.this.arn
   }
 
-  # A task that starts before its rules are there cannot pull its image, and counts as a failure for the circuit breaker.
+  # A task that starts before its rules exist cannot pull its image, and the circuit breaker counts it as a failure.
   depends_on = [aws_security_group_rule.ingress, aws_security_group_rule.egress]
 }

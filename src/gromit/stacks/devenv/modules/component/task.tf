@@ -1,5 +1,5 @@
 locals {
-  # What ECS fills in by itself is written out, else a second plan would want to take it away again.
+  # Values that ECS fills in are written out, or a second plan would remove them again.
   container = {
     name         = var.name
     image        = var.definition.image
@@ -53,14 +53,14 @@ resource "aws_ecs_task_definition" "this" {
     }
   }
 
-  # The service moves to the new revision before the old one goes, so that an apply cut short leaves it with a usable one.
+  # The service moves to the new revision before the old one is removed, so an interrupted apply leaves it with a usable one.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# The container sees its own folder of the config tree and nothing else, and reads it as nobody (65534) whoever it runs as:
-# the tree is readable by all and belongs to others, so that it could not write there even if its mount were not read-only.
+# The container sees only its own folder of the config tree, and reads it as the user nobody (65534), whatever user it runs as. All
+# users may read the tree, but nobody owns no file in it: the container could not write there even if its mount were not read-only.
 resource "aws_efs_access_point" "config" {
   for_each = toset(var.definition.config_path[*])
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the component, for example `redis`; also of its ECS service and container."
+  description = "Name of the component, its ECS service and its container, for example `redis`."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "name" {
 }
 
 variable "env" {
-  description = "Name of the environment it belongs to, for example `app-test`."
+  description = "Name of the environment, for example `app-test`."
   type        = string
   nullable    = false
 
@@ -32,18 +32,18 @@ variable "cluster" {
 }
 
 variable "log_group" {
-  description = "Name of the CloudWatch log group for its output, for example `/gromit/app-test`."
+  description = "CloudWatch log group for the output of the component, for example `/gromit/app-test`."
   type        = string
   nullable    = false
 
   validation {
     condition     = startswith(var.log_group, "/")
-    error_message = "The log group must be named from the root, for example `/gromit/app-test`."
+    error_message = "The log group must begin with `/`, for example `/gromit/app-test`."
   }
 }
 
 variable "platform" {
-  description = "What it stands on: the part of the stack's `platform` that a component needs, for example `vpc_id = \"vpc-0a1b\"`."
+  description = "Attributes of the stack's `platform` that a component needs, for example `vpc_id = \"vpc-0a1b\"`."
   nullable    = false
 
   type = object({
@@ -64,7 +64,7 @@ variable "platform" {
 }
 
 variable "definition" {
-  description = "What runs and how it is reached, for example `{ image = \"redis:7\", port = 6379 }`."
+  description = "Image, port and all other settings of the component, for example `{ image = \"redis:7\", port = 6379 }`."
   nullable    = false
 
   type = object({
@@ -106,7 +106,7 @@ variable "definition" {
     condition = alltrue([
       for arn in values(var.definition.secrets) : can(regex("^arn:aws[a-z-]*:(secretsmanager|ssm):", arn))
     ])
-    error_message = "A secret is given as the ARN of a Secrets Manager secret or an SSM parameter, never as its value."
+    error_message = "Each secret must be the ARN of a Secrets Manager secret or an SSM parameter, never a value."
   }
 
   validation {
@@ -119,17 +119,17 @@ variable "definition" {
       "8192"  = range(16384, 61440 + 1, 4096)
       "16384" = range(32768, 122880 + 1, 8192)
     }, var.definition.cpu, []), var.definition.memory)
-    error_message = "CPU (units) and memory (MiB) must be a pair that Fargate has, for example 256 and 512."
+    error_message = "CPU (units) and memory (MiB) must be a size that Fargate has, for example 256 and 512."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that can bear them: at least `env`, `managed` and `component`."
+  description = "Tags of all resources, at least `env`, `managed` and `component`."
   type        = map(string)
   nullable    = false
 
   validation {
     condition     = length(setsubtract(["env", "managed", "component"], keys(var.tags))) == 0
-    error_message = "There must be the tags `env`, `managed` and `component`: what is ours is known by them."
+    error_message = "There must be the tags `env`, `managed` and `component`, which mark the resources of gromit."
   }
 }

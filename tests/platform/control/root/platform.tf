@@ -1,6 +1,6 @@
-# In the place of infra's own ground: what the control plane stands on, made by the test.
+# In the place of infra's own platform: the resources that the control plane needs, created by the test.
 variable "ground" {
-  description = "All that `local.ground` holds in infra, for example made by SDK calls."
+  description = "All values of `local.platform` in infra, for example created by SDK calls."
   nullable    = false
 
   type = object({
@@ -33,13 +33,13 @@ variable "ground" {
   })
 }
 
-# What infra makes in the same run is not known before it is applied; so is this.
+# Values of resources that infra creates in the same run are unknown before the apply, and so are these.
 resource "terraform_data" "made" {
   input = var.ground
 }
 
 locals {
-  ground = merge(var.ground, { for key in [
+  platform = merge(var.ground, { for key in [
     "vpc_id", "public_subnets", "private_subnets", "cluster_arn", "namespace_id", "zone_id", "table_arn", "mounts_security_group_id",
     "execution_role_arn",
   ] : key => terraform_data.made.output[key] })

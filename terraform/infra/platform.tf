@@ -2,8 +2,8 @@ locals {
   base = jsondecode(nonsensitive(data.aws_ssm_parameter.base.value))
   tags = merge(var.tags, { managed = "gromit" })
 
-  # What the control plane's own services stand on: their files use this object and their own variables, nothing else.
-  ground = {
+  # The platform of the control plane: its files use this object and their own variables, and nothing else.
+  platform = {
     vpc_id          = module.network.vpc_id
     vpc_cidr        = var.vpc_cidr
     public_subnets  = values(module.network.public_subnets)
@@ -20,12 +20,12 @@ locals {
     config_file_system_id  = local.base.config_file_system_id
     certs_file_system_id   = local.base.certs_file_system_id
     config_access_point_id = local.base.config_access_point_id
-    certs_access_point_id  = local.base.certs_access_point_id # all of it: for pki and the bastion
+    certs_access_point_id  = local.base.certs_access_point_id # the whole volume, for pki and the bastion
 
-    # What one part is shown of it.
+    # The folder of each part.
     certs_part_access_points = local.base.certs_part_access_points
 
-    # Whoever mounts the volume `certs` must be in this group.
+    # Clients of the volume `certs` must be in this group.
     mounts_security_group_id = aws_security_group.mounts.id
 
     state_bucket       = local.base.state_bucket
