@@ -35,7 +35,10 @@ ROWS: list[dict[str, Any]] = [
     },
 ]
 COLUMNS = ("name", "phase", "versions", "changed", "error")
-SHOW = "import json, sys; from gromit.cli.render import show; show(*json.loads(sys.argv[1]))"
+SHOW = (
+    "import json, sys; from gromit.cli.render import print_rows;"
+    "print_rows(*json.loads(sys.argv[1]))"
+)
 
 
 def shown(
