@@ -92,7 +92,9 @@ def statements(policy: object) -> list[Json]:
 
 def several(value: object) -> list[Any]:
     """IAM's JSON writes a list of one as that one."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _resources(module: Json, made: Mapping[str, Json]) -> Iterator[Resource]:

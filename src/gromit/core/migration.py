@@ -94,16 +94,12 @@ def _conversion(
     """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
     gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
-    scheduled = (
-        {}
-        if finished
-        else schedule_work(
-            Work.REAP if gone else Work.SOW, now_ms + (terms.grace_ms if gone else 0)
-        )
-    )
+    scheduled = schedule_work(Work.SOW, now_ms)
+    if gone:
+        scheduled = schedule_work(Work.REAP, now_ms + terms.grace_ms)
     sets = {
         **_attributes(name, versions, terms.catalogue),
-        **scheduled,
+        **({} if finished else scheduled),
         "incarnation": terms.incarnation,
         "want": Want.GONE if gone else Want.UP,
         "generation": 1,

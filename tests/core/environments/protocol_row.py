@@ -129,11 +129,9 @@ def done(row: FrozenRow | None, claim: Claim, writes: Writes) -> FrozenRow | Non
     if claim.kind == Work.REAP:
         return _told(row, *writes.reaped(claim.fence))
     after = _told(row, *writes.sown(claim.fence))
-    return (
-        None
-        if after is None
-        else tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
-    )
+    if after is None:
+        return None
+    return tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
 
 
 def _told(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:

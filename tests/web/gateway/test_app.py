@@ -276,9 +276,8 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
             )
             allowed = verb in verbs and (named or alone)
             where = (repositories, verbs, repository, verb)
-            assert answer.status_code == (
-                (200 if verb is TokenPermission.NEWBUILD else 202) if allowed else 403
-            ), where
+            good = 200 if verb is TokenPermission.NEWBUILD else 202
+            assert answer.status_code == (good if allowed else 403), where
             vouched = repositories[0] if alone else repository
             assert [seen.repository for seen in house.serve.seen] == (
                 [vouched] if allowed else []

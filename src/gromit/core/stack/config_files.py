@@ -144,18 +144,12 @@ def decide_file_action(
     | A or -   | X       | -      | keep      | a person's own file                                       |
     | A        | -       | -      | unchanged | gone already                                              |
     """
-    ours = present in rendered
-    if wanted is None:
-        return (
-            FileAction.UNCHANGED
-            if present is None
-            else FileAction.REMOVE
-            if ours
-            else FileAction.KEEP
-        )
     if present == wanted:
         return FileAction.UNCHANGED
-    return FileAction.WRITE if present is None or ours else FileAction.KEEP
+    # A person's own file is never touched.
+    if present is not None and present not in rendered:
+        return FileAction.KEEP
+    return FileAction.REMOVE if wanted is None else FileAction.WRITE
 
 
 def file_hash(content: bytes) -> str:

@@ -124,14 +124,10 @@ def status(place: CloudPaths) -> list[dict[str, Any]]:
     """One row per part: state, pid, since when, restarts, address, log."""
     record, facts = read_supervisor_state(place.processes), layout.read_state(place)
     lives = record is not None and record.supervisor.alive()
-    urls = (
-        {}
-        if facts is None
-        else {
-            n: facts.url(n, "https" if n == "serve" else "http")
-            for n in ("aws", "serve", "gateway")
-        }
-    )
+    schemes = {"aws": "http", "serve": "https", "gateway": "http"}
+    urls: dict[str, str] = {}
+    if facts is not None:
+        urls = {part: facts.url(part, scheme) for part, scheme in schemes.items()}
     return [
         {
             "part": part.name,
