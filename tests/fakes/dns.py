@@ -132,6 +132,10 @@ class FakeFeed:
     """Called in turn by `wait`; gives whether there was an announcement."""
     waited: list[float] = field(default_factory=list)
 
+    def monotonic(self) -> float:
+        """Time of a clock that only waits advance, in seconds."""
+        return sum(self.waited)
+
     def wait(self, seconds: float) -> bool:
         """Note the seconds, and play the next step."""
         self.waited.append(seconds)

@@ -17,7 +17,8 @@ from gromit.errors import (
     Temporary,
     UnsafePlan,
 )
-from gromit.services.chitragupta import SLICE_S, Chitragupta, DnsPolicy, WatchIntervals
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.watching import SLICE_S, WatchIntervals
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
 
 DOMAIN = "dev.example.com"
@@ -129,7 +130,7 @@ def test_nothing_is_deleted_when_the_tasks_were_not_seen_whole(tasks: FakeTasks)
     world = World(tasks=tasks)
     found = world.keeper.run(silent)
     assert world.zone.names() == {TYK, DASH}
-    assert found.partly
+    assert found.is_partial
     assert found.incomplete in {"page 2 failed", "throttled"}
 
 
@@ -150,7 +151,7 @@ def test_looking_gives_the_changes_that_a_pass_then_makes() -> None:
 def test_a_name_in_somebody_elses_hands_makes_a_pass_partly_done() -> None:
     world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
     found = world.keeper.run(silent)
-    assert found.partly
+    assert found.is_partial
     assert [r.name for r, _ in found.changes.blocked] == [DASH, TYK]
 
 
@@ -280,10 +281,20 @@ def watched(
 ) -> FakeFeed:
     stop = threading.Event()
     feed = FakeFeed(stop, list(script))
-    world.keeper.watch(
-        feed, check, stop, WatchIntervals(backstop_s=backstop_s, pause_s=0, rest=feed.wait)
-    )
+    world.keeper.watch(feed, check, stop, intervals(feed, backstop_s=backstop_s))
     return feed
+
+
+def intervals(
+    feed: FakeFeed,
+    *,
+    backstop_s: float = 60,
+    pause_s: float = 0,
+    rest: Callable[[float], object] | None = None,
+) -> WatchIntervals:
+    return WatchIntervals(
+        backstop_s=backstop_s, pause_s=pause_s, rest=rest or feed.wait, monotonic=feed.monotonic
+    )
 
 
 def test_the_watch_passes_once_at_once_and_again_after_an_announcement() -> None:
@@ -361,9 +372,7 @@ def test_missing_rights_and_wrong_settings_end_the_watch(error: Exception) -> No
 def test_a_flood_of_announcements_leads_to_one_pass_in_each_pause() -> None:
     world, stop, rests = World(), threading.Event(), list[float]()
     feed = FakeFeed(stop, [lambda: True] * 3)
-    world.keeper.watch(
-        feed, allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append)
-    )
+    world.keeper.watch(feed, allowed, stop, intervals(feed, pause_s=5, rest=rests.append))
     assert rests == [5, 5, 5, 5]
 
 
@@ -373,9 +382,8 @@ def test_announcements_do_not_shorten_the_pauses_after_failures() -> None:
         threading.Event(),
         list[float](),
     )
-    world.keeper.watch(
-        FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=60, pause_s=5, rest=rests.append)
-    )
+    feed = FakeFeed(stop)
+    world.keeper.watch(feed, allowed, stop, intervals(feed, pause_s=5, rest=rests.append))
     assert rests == [1, 2, 4, 5]
 
 
@@ -386,15 +394,6 @@ def test_the_watch_says_once_what_is_in_the_way() -> None:
     assert sorted(
         line["reason"].partition(":")[0] for line in logs if line["event"] == "dns.blocked"
     ) == [DASH, TYK]
-
-
-def test_a_watch_that_is_told_to_stop_beforehand_does_nothing() -> None:
-    world, stop = World(zone=FakeZone()), threading.Event()
-    stop.set()
-    world.keeper.watch(
-        FakeFeed(stop), allowed, stop, WatchIntervals(backstop_s=1, pause_s=0, rest=stop.wait)
-    )
-    assert world.zone.batches == 0
 
 
 def test_the_policy_of_a_keeper_is_what_its_records_look_like() -> None:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
-from gromit.core.environments.protocol import ProtocolStep, RunEnding
+from gromit.core.environments.protocol import Execute, ProtocolStep, RunEnding
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -256,7 +256,7 @@ def test_a_run_that_is_killed_does_not_take_the_others_with_it() -> None:
         pass
 
     def before(claim: Claim, step: ProtocolStep) -> None:
-        if claim.name == "killed" and type(step).__name__ == "Act":
+        if claim.name == "killed" and isinstance(step, Execute):
             raise Killed
 
     crew = Crew(before=before)

@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import (
@@ -16,8 +17,9 @@ from gromit.bootstrap.machine import domain, domain_if_set
 
 if TYPE_CHECKING:
     from gromit.config.schema import Settings
-    from gromit.services.chitragupta import Chitragupta, WatchIntervals
+    from gromit.services.chitragupta import Chitragupta
     from gromit.services.clusters import Clusters
+    from gromit.services.watching import WatchIntervals
 
 
 def build_chitragupta(settings: "Settings") -> "Chitragupta":
@@ -43,13 +45,14 @@ def build_chitragupta(settings: "Settings") -> "Chitragupta":
 
 def watch_intervals(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
     """How often a watching chitragupta passes."""
-    from gromit.services.chitragupta import WatchIntervals
+    from gromit.services.watching import WatchIntervals
 
     dns = settings.dns
     return WatchIntervals(
         backstop_s=dns.backstop.total_seconds(),
         pause_s=min(dns.pause, dns.backstop).total_seconds(),
         rest=stop.wait,
+        monotonic=time.monotonic,
     )
 
 

@@ -68,7 +68,7 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
         check()
         found = keeper.run(_silent, force=force)
         _show(run, found)
-    return PARTLY if found.partly else 0
+    return PARTLY if found.is_partial else 0
 
 
 def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:

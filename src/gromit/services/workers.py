@@ -1,8 +1,7 @@
-"""Many runs at once: claims work, keeps a bounded number of runs going, and tells what came of them."""
+"""Worker pool of sow and reap: claims work, keeps a bounded number of runs, reports results."""
 
 import math
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -12,21 +11,25 @@ import structlog
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.protocol import Problem, RunEnding
-from gromit.errors import BackendError, ConfigRootUnusable, Suspended
+from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
+from gromit.services.watching import SLICE_S, NewReasons, WatchIntervals, WatchLoop
 
 log = structlog.get_logger(__name__)
 
-SLICE_S = 0.5
-"""Longest wait that does not look at the stop signal, at finished runs, and at the suspension file."""
+RETRY_S = 1.0
+"""Longest wait after a failed attempt to claim work."""
 RECHECK_S = (0.5, 2.0)
-"""Pauses before further looks at work after an announcement: the index of work lags behind the write that was announced."""
+"""Waits before further claims after an announcement.
+
+The index of due work lags behind the write that was announced.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What came of one run."""
+    """Result of one run."""
 
     name: str
     ending: RunEnding
@@ -36,17 +39,19 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How much a worker may do."""
+    """Limits of a worker process."""
 
     parallel: int
+    """Largest number of runs at once."""
     limit: int | None = None
-    """Environments that may be worked on within the window, however often each; None: no limit."""
+    """Largest number of environments in a window, however often each; None: no limit."""
     window_s: float = math.inf
+    """Length of the window, in seconds."""
 
 
 @dataclass(slots=True)
 class WorkerPool:
-    """Works on environments, several at once."""
+    """Works on several environments at once."""
 
     kind: Work
     runner: Runner
@@ -54,26 +59,26 @@ class WorkerPool:
     stop: threading.Event
     monotonic: Callable[[], float]
     progress: Callable[[str], Progress]
-    """Gives, for an environment's name, where its progress goes."""
+    """Return the receiver of progress lines for an environment's name."""
     done: Callable[[RunResult], None]
-    """Called with each outcome as it comes."""
+    """Called with each result as soon as the run ends."""
     _running: set[Future[RunResult]] = field(default_factory=set)
     _begun: dict[str, float] = field(default_factory=dict)
     _is_limited: bool = False
     _passed: float | None = None
 
     def once(self) -> None:
-        """Work until nothing is due.
+        """Work until nothing is due, and finish all runs.
 
-        Raises `Suspended`, `ConfigRootUnusable` or `Temporary` when nothing more may begin; what has begun is ended first.
+        Raises `Suspended`, `ConfigRootUnusable` or `BackendError` if no more work may begin.
         """
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             try:
                 while not self.stop.is_set():
-                    full = len(self._running) >= self.bounds.parallel
+                    full = self._is_full()
                     self._collect(block=full)
                     if full or self._next(pool) is None:
-                        continue  # after any wait the stop signal is looked at first
+                        continue  # after each wait, check the stop signal first
                     if not self._running:
                         break
                     self._collect(block=True)
@@ -83,43 +88,60 @@ class WorkerPool:
             log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
     def watch(self, feed: ChangeFeed, backstop_s: float) -> None:
-        """Work on whatever comes, until told to stop. Never raises for what passes: it says so once and waits."""
-        halted, echoes = "", deque[float]()
+        """Work on whatever becomes due until the stop signal, then finish the runs in progress.
+
+        A suspended system, an unusable config root and failures of serve are logged once while
+        they last, and retried every second.
+        """
+        halts = NewReasons()
+
+        def report(error: GromitError, _failures: int) -> None:
+            for reason in halts.update([error.message]):
+                log.warning("work.halted", kind=self.kind, reason=reason, hint=error.hint)
+
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
-            while not self.stop.is_set():
+
+            def step() -> float:
                 self._collect(block=False)
-                if len(self._running) >= self.bounds.parallel:
+                if self._is_full():
                     self._collect(block=True)
-                    continue
-                try:
-                    pause = self._next(pool)
-                except (Suspended, ConfigRootUnusable, BackendError) as error:
-                    if error.message != halted:
-                        log.warning(
-                            "work.halted", kind=self.kind, reason=error.message, hint=error.hint
-                        )
-                    halted, pause = error.message, NoWork(1.0)
-                else:
-                    halted = ""
-                    self._tell_passed(pause, backstop_s)
-                if pause is not None:
-                    longest = echoes.popleft() if echoes else backstop_s
-                    if self._idle(feed, min(pause.retry_s or longest, longest)):
-                        echoes = deque(RECHECK_S)
+                    return 0.0
+                pause = self._next(pool)
+                halts.update([])
+                if pause is None:
+                    return 0.0
+                self._log_passed(backstop_s)
+                return pause.retry_s or math.inf
+
+            WatchLoop(
+                feed=feed,
+                stop=self.stop,
+                intervals=WatchIntervals(
+                    backstop_s=backstop_s, rest=self.stop.wait, monotonic=self.monotonic
+                ),
+                retried=(Suspended, ConfigRootUnusable, BackendError),
+                report=report,
+                retry_s=RETRY_S,
+                recheck_s=RECHECK_S,
+                between=lambda: self._collect(block=False),
+            ).run(step)
             self._drain()
 
-    def _tell_passed(self, pause: NoWork | None, often_s: float) -> None:
-        """Say that all that was due has been begun, but not for every announcement: at most this often."""
+    def _is_full(self) -> bool:
+        return len(self._running) >= self.bounds.parallel
+
+    def _log_passed(self, often_s: float) -> None:
+        """Log `work.passed` when all due work has begun, at most every `often_s` seconds."""
         now = self.monotonic()
-        if pause is not None and (self._passed is None or now - self._passed >= often_s):
+        if self._passed is None or now - self._passed >= often_s:
             self._passed = now
             log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
-        """Begin one more run; `NoWork` if there is none to begin."""
+        """Begin one more run. Return `NoWork` if none can begin."""
         self.runner.release_left()
         self.runner.guard()
-        if self._limited():
+        if self._is_at_limit():
             return NoWork(None)
         match self.runner.queue.claim(self.kind):
             case Claim() as claim:
@@ -129,7 +151,8 @@ class WorkerPool:
             case NoWork() as nothing:
                 return nothing
 
-    def _limited(self) -> bool:
+    def _is_at_limit(self) -> bool:
+        """Whether the limit of the window is reached. Log once when it becomes so."""
         oldest = self.monotonic() - self.bounds.window_s
         self._begun = {name: begun for name, begun in self._begun.items() if begun > oldest}
         reached = self.bounds.limit is not None and len(self._begun) >= self.bounds.limit
@@ -144,7 +167,7 @@ class WorkerPool:
         return RunResult(claim.name, finish.ending, finish.problem, self.monotonic() - begun)
 
     def _collect(self, *, block: bool) -> None:
-        """Take the outcomes of runs that have ended; if `block`, wait until one has."""
+        """Pass on the results of ended runs. If `block`, wait until at least one has ended."""
         while True:
             ended, self._running = wait(
                 self._running, timeout=SLICE_S if block else 0, return_when=FIRST_COMPLETED
@@ -157,12 +180,3 @@ class WorkerPool:
     def _drain(self) -> None:
         while self._running:
             self._collect(block=True)
-
-    def _idle(self, feed: ChangeFeed, seconds: float) -> bool:
-        """Wait so many seconds, or for an announcement: then True."""
-        until = self.monotonic() + seconds
-        while not self.stop.is_set() and (left := until - self.monotonic()) > 0:
-            if feed.wait(min(SLICE_S, left)):
-                return True
-            self._collect(block=False)
-        return False
