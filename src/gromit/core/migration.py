@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gromit.core.dns.plan import RecordSet, environment_for_name, owner_record
-from gromit.core.environments.environment import FALLBACK, VERSION, Source, Want, Work
+from gromit.core.environments.attributes import FALLBACK, VERSION, Attribute
+from gromit.core.environments.environment import Source, Want, Work, is_v1_row
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import Equals, NotExists, Row, RowWrite
 from gromit.core.environments.work import schedule_work
@@ -65,9 +66,9 @@ def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem |
     | the environment's name    | the fallback of that repository: its branch's tag            |
     | any other version         | reported by that repository                                  |
     """
-    if "generation" in row:
+    if not is_v1_row(row):
         return None
-    name, state = str(row.get("name", "")), row.get("state")
+    name, state = str(row.get(Attribute.NAME, "")), row.get("state")
     if not is_environment_name(name):
         return SkippedItem(
             name,
@@ -75,7 +76,7 @@ def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem |
         )
     if not isinstance(state, str) or state not in STATES:
         return SkippedItem(name, f"its state {state!r} is none that the earlier system knew")
-    versions = {a: v for a, v in row.items() if a not in {"name", "state"}}
+    versions = {a: v for a, v in row.items() if a not in {Attribute.NAME, "state"}}
     strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
     if strange:
         return SkippedItem(
@@ -100,24 +101,24 @@ def _conversion(
     sets = {
         **_attributes(name, versions, terms.catalogue),
         **({} if finished else scheduled),
-        "incarnation": terms.incarnation,
-        "want": Want.GONE if gone else Want.UP,
-        "generation": 1,
-        "observed": 1 if finished else 0,
-        "epoch": now_ms,
-        "revision": 1,
-        "infra": True,
-        "protected": terms.protected,
-        "created": now_ms,
-        "changed": now_ms,
-        "events": [terms.stamp.event("migrated", f"was {state} in the earlier system")],
+        Attribute.INCARNATION: terms.incarnation,
+        Attribute.WANT: Want.GONE if gone else Want.UP,
+        Attribute.GENERATION: 1,
+        Attribute.OBSERVED: 1 if finished else 0,
+        Attribute.EPOCH: now_ms,
+        Attribute.REVISION: 1,
+        Attribute.INFRA: True,
+        Attribute.PROTECTED: terms.protected,
+        Attribute.CREATED: now_ms,
+        Attribute.CHANGED: now_ms,
+        Attribute.EVENTS: [terms.stamp.event("migrated", f"was {state} in the earlier system")],
     }
     same = [Equals(repository, version) for repository, version in versions.items()]
     no_more = [
         NotExists(repository) for repository in sorted(terms.catalogue.repositories - set(versions))
     ]
     return RowWrite(
-        conditions=(NotExists("generation"), Equals("state", state), *same, *no_more),
+        conditions=(NotExists(Attribute.GENERATION), Equals("state", state), *same, *no_more),
         sets=sets,
         removes=frozenset({"state", *versions}) - set(sets),
     )

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import structlog
 
 from gromit.core.environments import wanted
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import (
     Environment,
     RepositoryVersion,
@@ -254,12 +255,12 @@ class Environments:
         page = self.ledger.store.page(after, limit)
         found, unreadable = [], []
         for row in page.rows:
-            if "generation" not in row:
+            if Attribute.GENERATION not in row:
                 continue  # of the earlier system
             try:
                 found.append(parse_environment(row))
             except (KeyError, TypeError, ValueError):
-                unreadable.append(str(row["name"]))
+                unreadable.append(str(row[Attribute.NAME]))
         return EnvironmentPage(found, unreadable, page.last)
 
     def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gromit.core.environments import work
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
 from gromit.core.environments.environment import Environment, Failure, Work, parse_environment
 from gromit.core.environments.history import ChangeContext
@@ -58,7 +59,9 @@ class Leases:
             match self.ledger.write(name, write, "claimed"):
                 case WriteAccepted(row):
                     return parse_environment(row)
-                case WriteRefused(row) if row is not None and row.get("claim_id") == claimant.nonce:
+                case WriteRefused(row) if (
+                    row is not None and row.get(Attribute.CLAIM_ID) == claimant.nonce
+                ):
                     return parse_environment(row)  # this very request, sent again
                 case WriteRefused():
                     continue
@@ -81,18 +84,21 @@ class Leases:
             work.sown(fence, claim_id, spec_hash, stamp),
             work.sown_superseded(fence, claim_id, spec_hash, stamp),
         )
-        return self._outcome(name, writes, "sown", Equals("last_done", claim_id))
+        return self._outcome(name, writes, "sown", Equals(Attribute.LAST_DONE, claim_id))
 
     def reaped(self, name: str, fence: Fence, claim_id: str, stamp: ChangeContext) -> Environment:
         """Nothing of it is left."""
         writes = (work.reaped(fence, claim_id, stamp), work.reaped_revived(fence, claim_id, stamp))
-        return self._outcome(name, writes, "reaped", Equals("last_done", claim_id))
+        return self._outcome(name, writes, "reaped", Equals(Attribute.LAST_DONE, claim_id))
 
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
         """It did not work; it is due again after a pause that grows with each failure in a row."""
         row = self.ledger.read(name) or {}
         pause = backoff_ms(
-            row.get("attempts", 0), self.terms.retry_ms, self.terms.retry_max_ms, self.jitter()
+            row.get(Attribute.ATTEMPTS, 0),
+            self.terms.retry_ms,
+            self.terms.retry_max_ms,
+            self.jitter(),
         )
         stamp = ChangeContext(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
@@ -100,7 +106,7 @@ class Leases:
             work.failed(fence, what, pause, stamp),
             work.failed_superseded(fence, what, stamp),
         )
-        return self._outcome(name, writes, "failed", Equals("failed_epoch", fence.epoch))
+        return self._outcome(name, writes, "failed", Equals(Attribute.FAILED_EPOCH, fence.epoch))
 
     def _outcome(
         self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition
@@ -125,6 +131,6 @@ class Leases:
 
 
 def _fenced(name: str, row: Row | None) -> Conflict:
-    holder = row.get("holder") if row else None
+    holder = row.get(Attribute.HOLDER) if row else None
     now = f"{holder} holds it now" if holder else "nobody holds it now"
     return Conflict(f"the claim on {name} is no longer valid; {now}", hint="stop, and claim again")

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from gromit.core.environments import history
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused, WriteResult
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
@@ -42,7 +43,7 @@ class Ledger:
                 case WriteRefused(row) if (
                     row is not None
                     and write.appends
-                    and len(row.get("events", ())) >= history.HISTORY_MAX
+                    and len(row.get(Attribute.EVENTS, ())) >= history.HISTORY_MAX
                 ):
                     self.store.write(name, history.truncate_history(row))
                 case WriteRefused():
@@ -51,8 +52,11 @@ class Ledger:
 
 
 def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
-    events: list[dict[str, Any]] = [*write.appends.get("events", ()), *write.sets.get("events", ())]
-    by = events[-1]["actor"] if events else write.sets.get("holder")
+    events: list[dict[str, Any]] = [
+        *write.appends.get(Attribute.EVENTS, ()),
+        *write.sets.get(Attribute.EVENTS, ()),
+    ]
+    by = events[-1]["actor"] if events else write.sets.get(Attribute.HOLDER)
     why = events[-1]["text"] if events else None
     log.info(
         "environment.changed",
@@ -60,8 +64,8 @@ def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
         kind=kind,
         by=by,
         why=why,
-        generation=row.get("generation"),
-        epoch=row.get("epoch"),
+        generation=row.get(Attribute.GENERATION),
+        epoch=row.get(Attribute.EPOCH),
     )
 
 

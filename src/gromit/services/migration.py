@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from gromit.core import migration
 from gromit.core.dns.plan import ZoneChanges
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Want
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import Row, WriteRefused
@@ -50,7 +51,7 @@ class Migration:
         for row in self._rows():
             step = migration.plan_row(row, self._terms(row, stamp))
             if not isinstance(step, SkippedItem):
-                known[str(row["name"])] = _is_wanted(row, step)
+                known[str(row[Attribute.NAME])] = _is_wanted(row, step)
             if step is not None:
                 lines.append(self._row(step, dry_run=dry_run))
                 progress(f"row {lines[-1].name}: {lines[-1].action}")
@@ -63,7 +64,7 @@ class Migration:
 
     def _terms(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
         protected = any(
-            fnmatchcase(str(row.get("name", "")), pattern) for pattern in self.protected
+            fnmatchcase(str(row.get(Attribute.NAME, "")), pattern) for pattern in self.protected
         )
         return migration.MigrationDefaults(
             self.catalogue, stamp, self.grace_ms, self.new_id(), protected
@@ -112,4 +113,4 @@ class Migration:
 
 
 def _is_wanted(row: Row, step: RowMigration | None) -> bool:
-    return str(step.write.sets["want"] if step else row["want"]) == Want.UP
+    return str(step.write.sets[Attribute.WANT] if step else row[Attribute.WANT]) == Want.UP

@@ -15,6 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.rows import (
     AllOf,
     AnyOf,
@@ -39,8 +40,9 @@ from gromit.ports import DueRows, RowPage
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INDEX = "work"
-KEY = "name"
+INDEX = Attribute.WORK.value
+"""The index is named for its key."""
+KEY = Attribute.NAME
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -95,8 +97,12 @@ class DynamoStore:
         """
         due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
-        oldest, following = (int(rows[0]["due"]) if rows else None for rows in (due, upcoming))
-        held_first = sorted(due, key=lambda r: claim_id is None or r.get("claim_id") != claim_id)
+        oldest, following = (
+            int(rows[0][Attribute.DUE]) if rows else None for rows in (due, upcoming)
+        )
+        held_first = sorted(
+            due, key=lambda r: claim_id is None or r.get(Attribute.CLAIM_ID) != claim_id
+        )
         return DueRows(tuple(str(r[KEY]) for r in held_first), oldest, following)
 
     def undone_since(self, kind: str) -> int | None:
@@ -109,11 +115,11 @@ class DynamoStore:
                 TableName=self._table,
                 IndexName=INDEX,
                 KeyConditionExpression="#work = :work",
-                ExpressionAttributeNames={"#work": "work"},
+                ExpressionAttributeNames={"#work": Attribute.WORK},
                 ExpressionAttributeValues={":work": {"S": kind}},
             )
             rows = [_row(item) or {} for page in pages for item in page["Items"]]
-        return min((r.get("since", r["due"]) for r in rows), default=None)
+        return min((r.get(Attribute.SINCE, r[Attribute.DUE]) for r in rows), default=None)
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """Rows in no particular order, at most `limit`, from behind the name `after`."""
@@ -138,7 +144,11 @@ class DynamoStore:
                 TableName=self._table,
                 IndexName=INDEX,
                 KeyConditionExpression=f"#work = :work AND {due}",
-                ExpressionAttributeNames={"#work": "work", "#due": "due", **chosen.names},
+                ExpressionAttributeNames={
+                    "#work": Attribute.WORK,
+                    "#due": Attribute.DUE,
+                    **chosen.names,
+                },
                 ExpressionAttributeValues={
                     ":work": {"S": kind},
                     ":now": {"N": str(now_ms)},
@@ -167,10 +177,12 @@ _EVERY = _Filter()
 
 def _free(claim_id: str | None) -> _Filter:
     """Rows that nobody holds, and the one that this claim holds."""
-    free = _Filter("attribute_not_exists(#lease) OR #lease < :now", {"#lease": "lease_until"})
+    free = _Filter(
+        "attribute_not_exists(#lease) OR #lease < :now", {"#lease": Attribute.LEASE_UNTIL}
+    )
     if claim_id is None:
         return free
-    names = {**free.names, "#claim": "claim_id"}
+    names = {**free.names, "#claim": Attribute.CLAIM_ID}
     return _Filter(f"{free.expression} OR #claim = :claim", names, {":claim": {"S": claim_id}})
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.aws.dynamodb import INDEX, KEY
+from gromit.core.environments.attributes import INDEX_PROJECTION, Attribute
 from gromit.errors import ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
         TableDescriptionTypeDef,
     )
 
-EXPIRY = "expire_at"
+EXPIRY = Attribute.EXPIRE_AT
 """The attribute by which DynamoDB removes tombstones; in seconds since 1970."""
 POLL_S = 5.0
 TIMEOUT_S = 1800.0
@@ -28,8 +29,8 @@ TIMEOUT_S = 1800.0
 
 _ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
     {"AttributeName": KEY, "AttributeType": "S"},
-    {"AttributeName": "work", "AttributeType": "S"},
-    {"AttributeName": "due", "AttributeType": "N"},
+    {"AttributeName": Attribute.WORK, "AttributeType": "S"},
+    {"AttributeName": Attribute.DUE, "AttributeType": "N"},
 ]
 
 
@@ -190,12 +191,12 @@ def work_index() -> "GlobalSecondaryIndexTypeDef":
     return {
         "IndexName": INDEX,
         "KeySchema": [
-            {"AttributeName": "work", "KeyType": "HASH"},
-            {"AttributeName": "due", "KeyType": "RANGE"},
+            {"AttributeName": Attribute.WORK, "KeyType": "HASH"},
+            {"AttributeName": Attribute.DUE, "KeyType": "RANGE"},
         ],
         "Projection": {
             "ProjectionType": "INCLUDE",
-            "NonKeyAttributes": ["lease_until", "claim_id", "since"],
+            "NonKeyAttributes": list(INDEX_PROJECTION),
         },
     }
 

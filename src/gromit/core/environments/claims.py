@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.rows import Condition, Equals
 
@@ -63,7 +64,7 @@ class Fence:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Hold as long as nobody else has claimed the row since."""
-        return (Equals("holder", self.holder), Equals("epoch", self.epoch))
+        return (Equals(Attribute.HOLDER, self.holder), Equals(Attribute.EPOCH, self.epoch))
 
 
 def backoff_ms(attempts: int, first_ms: int, longest_ms: int, jitter: float) -> int:

@@ -1,16 +1,21 @@
 """An environment as its row tells it: what is wanted, what was made true, who works on it. Phases are derived, never stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from gromit.core.environments.attributes import (
+    FALLBACK,
+    REDEPLOY,
+    REF,
+    SEQUENCE,
+    VERSION,
+    Attribute,
+)
 from gromit.core.environments.rows import Row
 from gromit.errors import Conflict
-
-VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY = "v#", "s#", "r#", "d#", "n#"
-"""Prefixes of attributes: version, sequence, ref and fallback tag of a repository; redeploy mark of a component."""
 
 
 class Want(StrEnum):
@@ -138,6 +143,8 @@ class Environment:
     gone_ms: int | None
     revision: int
     events: tuple[HistoryEvent, ...]
+    row: Row = field(default_factory=dict, repr=False, compare=False)
+    """The row that was parsed, for writes that require it to be unchanged."""
 
     @property
     def reported(self) -> frozenset[str]:
@@ -177,42 +184,49 @@ class Environment:
         return Phase.FAILED if self.attempts else Phase.PENDING
 
 
+def is_v1_row(row: Row) -> bool:
+    """Whether a row is a flat one of gromit v1, which has no generation."""
+    return Attribute.GENERATION not in row
+
+
 def parse_environment(row: Row) -> Environment:
     """The environment that a row holds.
 
     Raises `Conflict` for a flat row of the earlier system, which `gromit migrate` has to read first.
     """
-    if "generation" not in row:
+    if is_v1_row(row):
         raise Conflict(
-            f"the row of {row.get('name')} is one of the earlier system",
+            f"the row of {row.get(Attribute.NAME)} is one of the earlier system",
             hint="run `gromit migrate` once; it loses nothing",
         )
     return Environment(
-        name=row["name"],
-        incarnation=row["incarnation"],
-        want=Want(row["want"]),
-        generation=row["generation"],
-        observed=row["observed"],
+        name=row[Attribute.NAME],
+        incarnation=row[Attribute.INCARNATION],
+        want=Want(row[Attribute.WANT]),
+        generation=row[Attribute.GENERATION],
+        observed=row[Attribute.OBSERVED],
         versions=_versions(row),
         sequences=_prefixed(row, SEQUENCE),
         redeploys=_prefixed(row, REDEPLOY),
-        protected=row.get("protected", False),
-        created_ms=row["created"],
-        changed_ms=row["changed"],
-        work=Work(row["work"]) if "work" in row else None,
-        due_ms=row.get("due", 0),
-        attempts=row.get("attempts", 0),
-        failure=_failure(row.get("last_error")),
+        protected=row.get(Attribute.PROTECTED, False),
+        created_ms=row[Attribute.CREATED],
+        changed_ms=row[Attribute.CHANGED],
+        work=Work(row[Attribute.WORK]) if Attribute.WORK in row else None,
+        due_ms=row.get(Attribute.DUE, 0),
+        attempts=row.get(Attribute.ATTEMPTS, 0),
+        failure=_failure(row.get(Attribute.LAST_ERROR)),
         lease=_lease(row),
-        epoch=row["epoch"],
-        infra=row.get("infra", False),
-        spec_hash=row.get("spec_hash"),
-        hash_epoch=row.get("hash_epoch"),
-        gone_ms=row.get("gone_at"),
-        revision=row["revision"],
+        epoch=row[Attribute.EPOCH],
+        infra=row.get(Attribute.INFRA, False),
+        spec_hash=row.get(Attribute.SPEC_HASH),
+        hash_epoch=row.get(Attribute.HASH_EPOCH),
+        gone_ms=row.get(Attribute.GONE_AT),
+        revision=row[Attribute.REVISION],
         events=tuple(
-            HistoryEvent(e["at"], e["actor"], e["kind"], e["text"]) for e in row.get("events", [])
+            HistoryEvent(e["at"], e["actor"], e["kind"], e["text"])
+            for e in row.get(Attribute.EVENTS, [])
         ),
+        row=row,
     )
 
 
@@ -238,13 +252,13 @@ def _failure(value: Mapping[str, Any] | None) -> Failure | None:
 
 
 def _lease(row: Row) -> Lease | None:
-    if "holder" not in row:
+    if Attribute.HOLDER not in row:
         return None
     return Lease(
-        row["holder"],
-        row["epoch"],
-        row["lease_until"],
-        row["claimed"],
-        row["claim_id"],
-        row.get("task"),
+        row[Attribute.HOLDER],
+        row[Attribute.EPOCH],
+        row[Attribute.LEASE_UNTIL],
+        row[Attribute.CLAIMED],
+        row[Attribute.CLAIM_ID],
+        row.get(Attribute.TASK),
     )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gromit.core.environments.environment import FALLBACK, RepositoryVersion, Source
+from gromit.core.environments.attributes import FALLBACK, Attribute
+from gromit.core.environments.environment import RepositoryVersion, Source
 from gromit.core.environments.rows import Condition, Equals, Row
 
 
@@ -19,7 +20,7 @@ class FallbackUpdate:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Hold as long as the row is the one that was looked at."""
-        return (Equals("revision", self.revision),) if self.fallbacks else ()
+        return (Equals(Attribute.REVISION, self.revision),) if self.fallbacks else ()
 
     @property
     def attributes(self) -> dict[str, Any]:

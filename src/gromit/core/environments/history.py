@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import HistoryEvent
 from gromit.core.environments.rows import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
 
@@ -15,7 +16,7 @@ TOMBSTONE_MS = 30 * 86_400_000
 """A tombstone stays for 30 days, so that a late report of an old build cannot bring an environment back."""
 
 
-ROOM = AnyOf((NotExists("events"), ShorterThan("events", HISTORY_MAX)))
+ROOM = AnyOf((NotExists(Attribute.EVENTS), ShorterThan(Attribute.EVENTS, HISTORY_MAX)))
 """Condition that the row has room for one more event."""
 
 
@@ -34,7 +35,7 @@ class ChangeContext:
 def truncate_history(before: Row) -> RowWrite:
     """Keep only the newest events, in a write of its own, so that every other write can just append."""
     return RowWrite(
-        conditions=(Equals("revision", before["revision"]),),
-        sets={"events": list(before["events"])[-HISTORY_KEPT:]},
-        increments={"revision": 1},
+        conditions=(Equals(Attribute.REVISION, before[Attribute.REVISION]),),
+        sets={Attribute.EVENTS: list(before[Attribute.EVENTS])[-HISTORY_KEPT:]},
+        increments={Attribute.REVISION: 1},
     )

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gromit.core.environments.environment import (
-    FALLBACK,
+from gromit.core.environments.attributes import (
+    FAILURE_ATTRIBUTES,
     REDEPLOY,
     REF,
     SEQUENCE,
     VERSION,
-    RepositoryVersion,
-    Want,
-    Work,
+    Attribute,
+    incarnation_attributes,
 )
+from gromit.core.environments.environment import RepositoryVersion, Want, Work
 from gromit.core.environments.fallbacks import (
     NO_FALLBACK_UPDATE,
     FallbackUpdate,
@@ -36,11 +36,10 @@ from gromit.core.environments.rows import (
     Row,
     RowWrite,
 )
-from gromit.core.environments.work import FAILURE_ATTRIBUTES, LEASE_ATTRIBUTES, schedule_work
+from gromit.core.environments.work import schedule_work
 from gromit.core.names import Ref
 
-_LIVE: tuple[Condition, ...] = (Exists("generation"), NotExists("gone_at"))
-_PARTS = (VERSION, REF, FALLBACK, REDEPLOY)
+_LIVE: tuple[Condition, ...] = (Exists(Attribute.GENERATION), NotExists(Attribute.GONE_AT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +67,16 @@ def report(build: Build, stamp: ChangeContext, moved: FallbackUpdate | None = No
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
     unheard = AnyOf(
-        (NotExists(version), NotEquals(version, build.version), Equals("want", Want.GONE))
+        (NotExists(version), NotEquals(version, build.version), Equals(Attribute.WANT, Want.GONE))
     )
     not_older = (
         [AnyOf((NotExists(sequence), LessThan(sequence, build.sequence)))]
         if build.sequence is not None
         else []
     )
-    same_ref = AnyOf((Equals("want", Want.GONE), NotExists(ref), Equals(ref, build.ref.full)))
+    same_ref = AnyOf(
+        (Equals(Attribute.WANT, Want.GONE), NotExists(ref), Equals(ref, build.ref.full))
+    )
     return _wanted_up(
         stamp,
         conditions=(*_LIVE, unheard, same_ref, *not_older, *moved.conditions),
@@ -89,7 +90,9 @@ def record_sequence(build: Build) -> RowWrite:
     sequence = SEQUENCE + build.repository
     newer = AnyOf((NotExists(sequence), LessThan(sequence, build.sequence or 0)))
     return RowWrite(
-        conditions=(*_LIVE, newer), sets={sequence: build.sequence}, increments={"revision": 1}
+        conditions=(*_LIVE, newer),
+        sets={sequence: build.sequence},
+        increments={Attribute.REVISION: 1},
     )
 
 
@@ -99,7 +102,7 @@ def record_ref(build: Build) -> RowWrite:
     return RowWrite(
         conditions=(*_LIVE, Equals(version, build.version), NotExists(ref)),
         sets={ref: build.ref.full},
-        increments={"revision": 1},
+        increments={Attribute.REVISION: 1},
     )
 
 
@@ -108,7 +111,7 @@ def renew_fallbacks(moved: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
     listed = ", ".join(f"{r}={v.version}" for r, v in sorted(moved.fallbacks.items()))
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Equals("want", Want.UP), *moved.conditions),
+        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), *moved.conditions),
         sets=moved.attributes,
         event=stamp.event("changed", f"fallbacks looked up anew: {listed}"),
     )
@@ -120,15 +123,15 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
         conditions=(
             *_LIVE,
             ROOM,
-            Equals("want", Want.UP),
-            Exists("attempts"),
-            Exists("work"),
-            NotExists("holder"),
+            Equals(Attribute.WANT, Want.UP),
+            Exists(Attribute.ATTEMPTS),
+            Exists(Attribute.WORK),
+            NotExists(Attribute.HOLDER),
         ),
-        sets={"due": stamp.now_ms},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("retry", "asked to try again at once"),)},
-        removes=frozenset({"attempts"}),
+        sets={Attribute.DUE: stamp.now_ms},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("retry", "asked to try again at once"),)},
+        removes=frozenset({Attribute.ATTEMPTS}),
     )
 
 
@@ -146,32 +149,30 @@ def create_incarnation(
     sets = {
         **fallback_attributes(birth.fallbacks),
         **reported,
-        "incarnation": birth.incarnation,
-        "protected": birth.protected,
-        "created": stamp.now_ms,
-        "observed": 0,
-        "infra": False,
+        Attribute.INCARNATION: birth.incarnation,
+        Attribute.PROTECTED: birth.protected,
+        Attribute.CREATED: stamp.now_ms,
+        Attribute.OBSERVED: 0,
+        Attribute.INFRA: False,
     }
     if before is None:
         # epochs never repeat, not even after a tombstone has expired: they start at the time of birth
         return _wanted_up(
             stamp,
-            conditions=(NotExists("name"),),
-            sets={**sets, "epoch": stamp.now_ms},
+            conditions=(NotExists(Attribute.NAME),),
+            sets={**sets, Attribute.EPOCH: stamp.now_ms},
             event=stamp.event("created", text),
         )
-    old = (
-        {a for a in before if a.startswith(_PARTS)}
-        | {"gone_at", "expire_at", "spec_hash", "last_done", "events"}
-        | LEASE_ATTRIBUTES
-    )
     write = _wanted_up(
         stamp,
-        conditions=(Exists("gone_at"), Equals("revision", before["revision"])),
-        sets={**sets, "events": [stamp.event("created", text)]},
+        conditions=(
+            Exists(Attribute.GONE_AT),
+            Equals(Attribute.REVISION, before[Attribute.REVISION]),
+        ),
+        sets={**sets, Attribute.EVENTS: [stamp.event("created", text)]},
         event=None,
     )
-    return _also_removing(write, old - set(sets) - {"events"})
+    return _also_removing(write, incarnation_attributes(before) - set(write.sets))
 
 
 def replace_versions(
@@ -184,7 +185,7 @@ def replace_versions(
     sets = {**fallback_attributes(fallbacks), **reported}
     write = _wanted_up(
         stamp,
-        conditions=(*_LIVE, Equals("revision", before["revision"])),
+        conditions=(*_LIVE, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets=sets,
         event=stamp.event("replaced", "versions replaced: " + _listed(reported)),
     )
@@ -201,14 +202,19 @@ def merge_versions(reported: Mapping[str, Any], stamp: ChangeContext) -> RowWrit
 def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
     """Nobody wants it any more: due for reaping after the grace, in which a build revives it."""
     return RowWrite(
-        conditions=(*_LIVE, ROOM, Equals("want", Want.UP), Equals("protected", value=False)),
+        conditions=(
+            *_LIVE,
+            ROOM,
+            Equals(Attribute.WANT, Want.UP),
+            Equals(Attribute.PROTECTED, value=False),
+        ),
         sets={
-            "want": Want.GONE,
+            Attribute.WANT: Want.GONE,
             **schedule_work(Work.REAP, stamp.now_ms + grace_ms),
-            "changed": stamp.now_ms,
+            Attribute.CHANGED: stamp.now_ms,
         },
-        increments={"generation": 1, "revision": 1},
-        appends={"events": (stamp.event("deleted", text),)},
+        increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("deleted", text),)},
         removes=FAILURE_ATTRIBUTES,
     )
 
@@ -217,7 +223,11 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
     """One repository's branch is gone: its component falls back to the default branch."""
     write = _wanted_up(
         stamp,
-        conditions=(*_LIVE, Equals("revision", before["revision"]), Equals("want", Want.UP)),
+        conditions=(
+            *_LIVE,
+            Equals(Attribute.REVISION, before[Attribute.REVISION]),
+            Equals(Attribute.WANT, Want.UP),
+        ),
         sets=retired_fallback(repository, default_tag),
         event=stamp.event(
             "retired", f"the branch of {repository} is gone; {default_tag} takes its place"
@@ -235,7 +245,7 @@ def retire_last_repository(
     )
     return replace(
         write,
-        conditions=(*write.conditions, Equals("revision", before["revision"])),
+        conditions=(*write.conditions, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets={**write.sets, **retired_fallback(repository, default_tag)},
         removes=write.removes | {VERSION + repository, REF + repository},
     )
@@ -247,12 +257,12 @@ def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
         conditions=(
             *_LIVE,
             ROOM,
-            Equals("protected", value=not protected),
-            Equals("want", Want.UP),
+            Equals(Attribute.PROTECTED, value=not protected),
+            Equals(Attribute.WANT, Want.UP),
         ),
-        sets={"protected": protected},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("protected" if protected else "unprotected", ""),)},
+        sets={Attribute.PROTECTED: protected},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("protected" if protected else "unprotected", ""),)},
     )
 
 
@@ -273,7 +283,7 @@ def redeploy(
     )
     return _wanted_up(
         stamp,
-        conditions=(*_LIVE, Equals("want", Want.UP), unheard, *moved.conditions),
+        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), unheard, *moved.conditions),
         sets={**{REDEPLOY + c: mark for c in names}, **moved.attributes},
         event=stamp.event("redeploy", ", ".join(names)),
     )
@@ -301,12 +311,12 @@ def _wanted_up(
         conditions=(*conditions, *room),
         sets={
             **sets,
-            "want": Want.UP,
+            Attribute.WANT: Want.UP,
             **schedule_work(Work.SOW, stamp.now_ms),
-            "changed": stamp.now_ms,
+            Attribute.CHANGED: stamp.now_ms,
         },
-        increments={"generation": 1, "revision": 1},
-        appends={"events": (event,)} if event else {},
+        increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (event,)} if event else {},
         removes=FAILURE_ATTRIBUTES,
     )
 

@@ -13,6 +13,12 @@ lease ran out is known by its epoch and can change nothing. Nothing here reads a
 from collections.abc import Mapping
 from typing import Any
 
+from gromit.core.environments.attributes import (
+    FAILURE_ATTRIBUTES,
+    LEASE_ATTRIBUTES,
+    WORK_ATTRIBUTES,
+    Attribute,
+)
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Phase, Want, Work
 from gromit.core.environments.history import ROOM, TOMBSTONE_MS, ChangeContext
@@ -28,14 +34,10 @@ from gromit.core.environments.rows import (
     RowWrite,
 )
 
-LEASE_ATTRIBUTES = frozenset({"holder", "lease_until", "claimed", "claim_id", "task"})
-FAILURE_ATTRIBUTES = frozenset({"attempts", "last_error"})
-WORK_ATTRIBUTES = frozenset({"work", "due", "since"})
-
 
 def schedule_work(kind: Work, at_ms: int) -> dict[str, Any]:
     """The attributes of work that is to be done from an instant on; what fails is due later, but asked for `since` then."""
-    return {"work": kind, "due": at_ms, "since": at_ms}
+    return {Attribute.WORK: kind, Attribute.DUE: at_ms, Attribute.SINCE: at_ms}
 
 
 def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> bool:
@@ -50,38 +52,49 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
 
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     """Take work that `is_claimable`."""
-    free = AnyOf((NotExists("holder"), LessThan("lease_until", now_ms)))
-    common = (NotExists("gone_at"), Equals("work", kind), AtMost("due", now_ms), free)
-    wanted: tuple[Condition, ...] = (Equals("want", Want.GONE), Equals("protected", value=False))
+    free = AnyOf((NotExists(Attribute.HOLDER), LessThan(Attribute.LEASE_UNTIL, now_ms)))
+    common = (
+        NotExists(Attribute.GONE_AT),
+        Equals(Attribute.WORK, kind),
+        AtMost(Attribute.DUE, now_ms),
+        free,
+    )
+    wanted: tuple[Condition, ...] = (
+        Equals(Attribute.WANT, Want.GONE),
+        Equals(Attribute.PROTECTED, value=False),
+    )
     if kind is Work.SOW:
-        wanted = (Equals("want", Want.UP), AttributeGreater("generation", "observed"))
+        wanted = (
+            Equals(Attribute.WANT, Want.UP),
+            AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
+        )
     sets: dict[str, Any] = {
-        "holder": claimant.holder,
-        "claim_id": claimant.nonce,
-        "lease_until": now_ms + ttl_ms,
+        Attribute.HOLDER: claimant.holder,
+        Attribute.CLAIM_ID: claimant.nonce,
+        Attribute.LEASE_UNTIL: now_ms + ttl_ms,
     }
     if claimant.task:
-        sets["task"] = claimant.task
+        sets[Attribute.TASK] = claimant.task
     if kind is Work.SOW:
-        sets["infra"] = True
+        sets[Attribute.INFRA] = True
     return RowWrite(
         conditions=(*common, *wanted),
         sets=sets,
-        copies={"claimed": "generation"},
-        increments={"epoch": 1, "revision": 1},
-        removes=frozenset() if claimant.task else frozenset({"task"}),
+        copies={Attribute.CLAIMED: Attribute.GENERATION},
+        increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},
+        removes=frozenset() if claimant.task else frozenset({Attribute.TASK}),
     )
 
 
 def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
     """Keep a claim; also how a worker verifies it while it holds the terraform lock."""
-    return RowWrite(conditions=fence.conditions, sets={"lease_until": now_ms + ttl_ms})
+    return RowWrite(conditions=fence.conditions, sets={Attribute.LEASE_UNTIL: now_ms + ttl_ms})
 
 
 def release(fence: Fence) -> RowWrite:
     """Give a claim back without an outcome; the work stays due."""
     return RowWrite(
-        conditions=fence.conditions, increments={"revision": 1}, removes=LEASE_ATTRIBUTES
+        conditions=fence.conditions, increments={Attribute.REVISION: 1}, removes=LEASE_ATTRIBUTES
     )
 
 
@@ -91,13 +104,17 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
         conditions=(
             *fence.conditions,
             ROOM,
-            AttributesEqual("generation", "claimed"),
-            Equals("want", Want.UP),
+            AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),
+            Equals(Attribute.WANT, Want.UP),
         ),
-        sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
-        copies={"observed": "claimed", "hash_epoch": "epoch"},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("sown", ""),)},
+        sets={
+            Attribute.SPEC_HASH: spec_hash,
+            Attribute.LAST_DONE: claim_id,
+            Attribute.CHANGED: stamp.now_ms,
+        },
+        copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("sown", ""),)},
         removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES,
     )
 
@@ -105,11 +122,19 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
 def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
     """The claimed generation runs, but something newer is wanted: the work stays due."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
-        sets={"spec_hash": spec_hash, "last_done": claim_id, "changed": stamp.now_ms},
-        copies={"observed": "claimed", "hash_epoch": "epoch"},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("sown", "something newer is wanted already"),)},
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributeGreater(Attribute.GENERATION, Attribute.CLAIMED),
+        ),
+        sets={
+            Attribute.SPEC_HASH: spec_hash,
+            Attribute.LAST_DONE: claim_id,
+            Attribute.CHANGED: stamp.now_ms,
+        },
+        copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("sown", "something newer is wanted already"),)},
         removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES,
     )
 
@@ -120,31 +145,40 @@ def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
         conditions=(
             *fence.conditions,
             ROOM,
-            AttributesEqual("generation", "claimed"),
-            Equals("want", Want.GONE),
+            AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),
+            Equals(Attribute.WANT, Want.GONE),
         ),
         sets={
-            "infra": False,
-            "gone_at": stamp.now_ms,
-            "expire_at": (stamp.now_ms + TOMBSTONE_MS) // 1000,
-            "last_done": claim_id,
-            "changed": stamp.now_ms,
+            Attribute.INFRA: False,
+            Attribute.GONE_AT: stamp.now_ms,
+            Attribute.EXPIRE_AT: (stamp.now_ms + TOMBSTONE_MS) // 1000,
+            Attribute.LAST_DONE: claim_id,
+            Attribute.CHANGED: stamp.now_ms,
         },
-        copies={"observed": "claimed"},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("reaped", ""),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {"spec_hash"},
+        copies={Attribute.OBSERVED: Attribute.CLAIMED},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("reaped", ""),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {Attribute.SPEC_HASH},
     )
 
 
 def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
     """Everything was destroyed, but it is wanted again: the row stays and nothing counts as observed."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
-        sets={"infra": False, "observed": 0, "last_done": claim_id, "changed": stamp.now_ms},
-        increments={"revision": 1},
-        appends={"events": (stamp.event("reaped", "and wanted again"),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {"spec_hash"},
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributeGreater(Attribute.GENERATION, Attribute.CLAIMED),
+        ),
+        sets={
+            Attribute.INFRA: False,
+            Attribute.OBSERVED: 0,
+            Attribute.LAST_DONE: claim_id,
+            Attribute.CHANGED: stamp.now_ms,
+        },
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("reaped", "and wanted again"),)},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.SPEC_HASH},
     )
 
 
@@ -153,32 +187,42 @@ def failed(
 ) -> RowWrite:
     """It did not work; try again after `retry_ms`. Only while nothing newer is wanted."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributesEqual("generation", "claimed")),
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),
+        ),
         sets={
-            "due": stamp.now_ms + retry_ms,
-            "last_error": {**failure, "at": stamp.now_ms},
-            "changed": stamp.now_ms,
+            Attribute.DUE: stamp.now_ms + retry_ms,
+            Attribute.LAST_ERROR: {**failure, "at": stamp.now_ms},
+            Attribute.CHANGED: stamp.now_ms,
         },
-        copies={"failed_epoch": "epoch"},
-        increments={"revision": 1, "attempts": 1},
-        appends={"events": (stamp.event("failed", f"{failure['kind']}: {failure['message']}"),)},
-        removes=LEASE_ATTRIBUTES | {"spec_hash"},
+        copies={Attribute.FAILED_EPOCH: Attribute.EPOCH},
+        increments={Attribute.REVISION: 1, Attribute.ATTEMPTS: 1},
+        appends={
+            Attribute.EVENTS: (stamp.event("failed", f"{failure['kind']}: {failure['message']}"),)
+        },
+        removes=LEASE_ATTRIBUTES | {Attribute.SPEC_HASH},
     )
 
 
 def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeContext) -> RowWrite:
     """It did not work, but something newer is wanted anyway: the work stays due as the change has set it."""
     return RowWrite(
-        conditions=(*fence.conditions, ROOM, AttributeGreater("generation", "claimed")),
-        sets={"changed": stamp.now_ms},
-        copies={"failed_epoch": "epoch"},
-        increments={"revision": 1},
+        conditions=(
+            *fence.conditions,
+            ROOM,
+            AttributeGreater(Attribute.GENERATION, Attribute.CLAIMED),
+        ),
+        sets={Attribute.CHANGED: stamp.now_ms},
+        copies={Attribute.FAILED_EPOCH: Attribute.EPOCH},
+        increments={Attribute.REVISION: 1},
         appends={
-            "events": (
+            Attribute.EVENTS: (
                 stamp.event(
                     "failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"
                 ),
             )
         },
-        removes=LEASE_ATTRIBUTES | {"spec_hash"},
+        removes=LEASE_ATTRIBUTES | {Attribute.SPEC_HASH},
     )

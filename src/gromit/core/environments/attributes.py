@@ -1,0 +1,87 @@
+"""Names of a row's attributes, each defined once.
+
+Writes, parsing, the index and the expiry of the table take their names from here. A new attribute
+needs a name here, its field in `environment.py`, and the writes that set it.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY = "v#", "s#", "r#", "d#", "n#"
+"""Prefixes of attributes for one repository or component.
+
+The first four precede a repository: its version, sequence, ref and fallback. The last one precedes
+a component: the mark of its last redeployment.
+"""
+
+
+class Attribute(StrEnum):
+    """An attribute with a fixed name. `docs/reference/table.md` describes the meaning of each."""
+
+    NAME = "name"
+    INCARNATION = "incarnation"
+    WANT = "want"
+    GENERATION = "generation"
+    OBSERVED = "observed"
+    REVISION = "revision"
+    PROTECTED = "protected"
+    CREATED = "created"
+    CHANGED = "changed"
+    WORK = "work"
+    DUE = "due"
+    SINCE = "since"
+    ATTEMPTS = "attempts"
+    LAST_ERROR = "last_error"
+    HOLDER = "holder"
+    LEASE_UNTIL = "lease_until"
+    CLAIMED = "claimed"
+    CLAIM_ID = "claim_id"
+    TASK = "task"
+    EPOCH = "epoch"
+    INFRA = "infra"
+    SPEC_HASH = "spec_hash"
+    HASH_EPOCH = "hash_epoch"
+    LAST_DONE = "last_done"
+    FAILED_EPOCH = "failed_epoch"
+    GONE_AT = "gone_at"
+    EXPIRE_AT = "expire_at"
+    EVENTS = "events"
+
+
+LEASE_ATTRIBUTES = frozenset(
+    {
+        Attribute.HOLDER,
+        Attribute.LEASE_UNTIL,
+        Attribute.CLAIMED,
+        Attribute.CLAIM_ID,
+        Attribute.TASK,
+    }
+)
+"""Attributes that exist only while a worker has a claim."""
+
+FAILURE_ATTRIBUTES = frozenset({Attribute.ATTEMPTS, Attribute.LAST_ERROR})
+"""Attributes that a success or a change removes."""
+
+WORK_ATTRIBUTES = frozenset({Attribute.WORK, Attribute.DUE, Attribute.SINCE})
+"""Attributes that exist only while there is work. Without them a row is not in the index."""
+
+INDEX_PROJECTION = (Attribute.LEASE_UNTIL, Attribute.CLAIM_ID, Attribute.SINCE)
+"""Attributes that the index of work carries besides its keys `work` and `due`, and the name."""
+
+_INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY)
+_INCARNATION_ATTRIBUTES = LEASE_ATTRIBUTES | {
+    Attribute.GONE_AT,
+    Attribute.EXPIRE_AT,
+    Attribute.SPEC_HASH,
+    Attribute.LAST_DONE,
+    Attribute.EVENTS,
+}
+
+
+def incarnation_attributes(row: Iterable[str]) -> frozenset[str]:
+    """Return the attributes of a tombstone that a new incarnation must not inherit.
+
+    Sequences and the epoch are not among them, so that old builds and old claims stay refused.
+    """
+    prefixed = {a for a in row if a.startswith(_INCARNATION_PREFIXES)}
+    return _INCARNATION_ATTRIBUTES | prefixed
