@@ -1,29 +1,15 @@
-"""The one tree of errors that people may see.
+"""The errors that people see.
 
-A message is lower case, names the thing and says the remedy in `hint`. `code` is stable and goes into JSON. HTTP statuses
-and exit codes are tables at the edges (`web/api/app.py`, `cli/__init__.py`), not attributes of an error.
-
-    GromitError
-    ├── ConfigError      a setting is missing or wrong
-    ├── InvalidInput     what somebody sent cannot be meant
-    ├── NotFound         there is no such thing
-    ├── Conflict         it exists, but its state forbids this
-    ├── UnsafePlan       a plan would delete more than it may
-    ├── Suspended        an operator has stopped all processing
-    ├── RootUnusable     the config tree is not mounted, or cannot be read
-    ├── TrustError       a certificate, token or role does not allow it
-    ├── TerraformFailed  terraform ended with an error
-    ├── RolloutFailed    the services do not run what was applied
-    └── BackendError     something we depend on did not do its part
-        ├── Temporary    … and may do it when asked again
-        └── Denied       … because we lack the right
+A message starts in lower case and names the thing; `hint` says how to fix it. `code` is stable and
+goes into JSON. HTTP statuses and exit codes are tables at the edges (`web/api/app.py`,
+`cli/__init__.py`), not attributes of an error.
 """
 
 from typing import ClassVar
 
 
 class GromitError(Exception):
-    """Something went wrong that a person can act on."""
+    """A failure that a person can act on."""
 
     code: ClassVar[str] = "failed"
 
@@ -43,25 +29,25 @@ class ConfigError(GromitError):
 
 
 class InvalidInput(GromitError):
-    """What somebody sent cannot be meant; nothing was changed."""
+    """The request is invalid; nothing was changed."""
 
     code = "invalid"
 
 
 class NotFound(GromitError):
-    """There is no such thing."""
+    """The named thing does not exist."""
 
     code = "not_found"
 
 
 class Conflict(GromitError):
-    """The thing exists, but its present state forbids the request; nothing was changed."""
+    """The thing exists, but its state forbids the request; nothing was changed."""
 
     code = "conflict"
 
 
 class UnsafePlan(GromitError):
-    """A plan would delete more than its limits allow; nothing of it was done."""
+    """A plan would delete more than its limits allow; none of it was applied."""
 
     code = "unsafe_plan"
 
@@ -73,42 +59,42 @@ class Suspended(GromitError):
 
 
 class ConfigRootUnusable(GromitError):
-    """The config root is not mounted, has no marker, or cannot be read: nothing may be processed."""
+    """The config root is not mounted, has no marker or cannot be read; processing must stop."""
 
     code = "root_unusable"
 
 
 class TrustError(GromitError):
-    """A certificate, token or role does not allow this."""
+    """A certificate, token or role does not allow the request."""
 
     code = "trust"
 
 
 class TerraformFailed(GromitError):
-    """Terraform ended with an error; the message is its first diagnostic, with secrets masked."""
+    """Terraform failed; the message is its first diagnostic, with secrets masked."""
 
     code = "terraform"
 
 
 class BackendError(GromitError):
-    """Something that gromit depends on did not do its part."""
+    """A service that gromit depends on failed."""
 
     code = "backend"
 
 
 class Temporary(BackendError):
-    """The same request may succeed later: throttled, unreachable, or in conflict with another change."""
+    """The service was unreachable, throttled or busy; the same request may succeed later."""
 
     code = "temporary"
 
 
 class Denied(BackendError):
-    """The backend refused because of missing rights."""
+    """The service refused the request because gromit lacks a permission."""
 
     code = "denied"
 
 
 class RolloutFailed(GromitError):
-    """Terraform is content, but the services do not run what was applied."""
+    """Terraform succeeded, but the services do not run what was applied."""
 
     code = "rollout"

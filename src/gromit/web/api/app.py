@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -22,8 +21,7 @@ from gromit.web.api import claims, v1, wire
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
 from gromit.web.bodies import validation_error
-
-log = structlog.get_logger(__name__)
+from gromit.web.errors import http_error, unexpected_error
 
 STATUS: Mapping[type[GromitError], int] = {
     InvalidInput: 400,
@@ -51,8 +49,8 @@ def build_app(parts: ApiDeps) -> FastAPI:
     app.state.parts = parts
     app.add_exception_handler(GromitError, _gromit_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _bug)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, unexpected_error)
     for router in (wire.router, v1.router, claims.router):
         app.include_router(router, responses=EVERYWHERE)
     return app
@@ -84,17 +82,6 @@ def _wrong_parameters(request: Request, error: Exception) -> Response:
     return _gromit_error(request, validation_error(error))
 
 
-def _http_error(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise TypeError(type(error))
-    return JSONResponse({"error": str(error.detail).lower()}, error.status_code, error.headers)
-
-
 def _sendable(text: str) -> str:
     """`text` without lone surrogates, which JSON can bring in and UTF-8 cannot carry out."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def _bug(request: Request, error: Exception) -> Response:
-    log.error("request.bug", method=request.method, path=request.url.path, exc_info=error)
-    return JSONResponse({"error": "this is a bug in gromit; its log has the details"}, 500)

@@ -32,6 +32,7 @@ from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
 from gromit.web.api.wire import REPOSITORY_HEADER, NewBuild
 from gromit.web.bodies import parse_object, validate_model
+from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.upstream import Upstream, UpstreamResponse
@@ -88,7 +89,7 @@ def build_gateway(parts: GatewayDeps) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _http_error, Exception: _bug},
+        exception_handlers={HTTPException: http_error, Exception: unexpected_error},
     )
     app.router.redirect_slashes = False
     return app
@@ -264,14 +265,3 @@ def _refusal(status: int, error: str, headers: dict[str, str] | None = None) -> 
 
 def _healthcheck(_request: Request) -> Response:
     return PlainTextResponse("OK")
-
-
-def _http_error(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise TypeError(type(error))
-    return JSONResponse({"error": str(error.detail).lower()}, error.status_code, error.headers)
-
-
-def _bug(request: Request, error: Exception) -> Response:
-    log.error("request.bug", method=request.method, path=request.url.path, exc_info=error)
-    return JSONResponse({"error": "this is a bug in gromit; its log has the details"}, 500)
