@@ -3,13 +3,13 @@
 The token goes into one header and nowhere else: no message, no log and no result quotes it.
 """
 
-import ipaddress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
 from gromit.core.doctor.installation import WorkspaceFacts
+from gromit.core.security.loopback import is_loopback
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 
 TIMEOUT = httpx2.Timeout(15, connect=5)
@@ -18,9 +18,10 @@ TIMEOUT = httpx2.Timeout(15, connect=5)
 def new_client(url: str, token: str) -> httpx2.Client:
     """A client that shows the token. Raises `ConfigError` for a URL to which it would go in clear, or a token that is none."""
     parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ConfigError(
-            "doctor.terraform_cloud is not an https URL", hint="the token would be sent in clear"
+            "doctor.terraform_cloud is not an https URL",
+            hint="the token would be sent in clear text; use https, or http://127.0.0.1",
         )
     if not token.isascii() or not token.isprintable():
         raise ConfigError("TF_API_TOKEN is not a token", hint="it has characters that no token has")
@@ -105,10 +106,3 @@ def _strange() -> BackendError:
     return BackendError(
         "what has answered is not Terraform Cloud", hint="check doctor.terraform_cloud"
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,7 +5,6 @@ whatever clients send. If the issuer cannot be reached, what was fetched serves 
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from gromit.core.security.loopback import is_loopback
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary
 from gromit.web.bodies import parse_object
@@ -113,18 +113,11 @@ def keys_url(issuer: str, keys: str | None) -> str:
     except httpx2.InvalidURL:
         parts = httpx2.URL()
     if not parts.host or not (
-        parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.host))
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
     ):
         hint = "gateway.oidc.issuer and gateway.oidc.keys are https:// addresses"
         raise ConfigError(f"the issuer's keys cannot be fetched safely from {url!r}", hint=hint)
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _usable(body: bytes) -> Iterator[tuple[str, jwt.PyJWK]]:
