@@ -18,11 +18,11 @@ from gromit.web.server.limits import ClientLimits
 SHORTAGE = """
 import os, resource, socket, threading
 from gromit import log
-from gromit.web.server import Listener, Server
+from gromit.web.server.server import Listener, Server
 from tests.fakes.clients import connection, read_until, wait_for
 from tests.web.applications import mirror
 
-log.set_up("info", "json")
+log.configure_logging("info", "json")
 server = Server(Listener(mirror, "127.0.0.1:0"))
 with server.running():
     with connection(server.address()) as first:
