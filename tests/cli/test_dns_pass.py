@@ -20,7 +20,7 @@ from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.local.aws.emulator import Emulator
 from gromit.local.aws.moto_patches import remove_patches
-from gromit.web.server.tls import ClientTls
+from gromit.web.tls import ClientTls
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import REGION
 from tests.waiting import wait_for

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from gromit.core.security.roles import Role
 from gromit.web.server.gate import peer_certificate
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import CertificateFiles, ServerTls
+from gromit.web.server.tls import ServerTls
+from gromit.web.tls import CertificateFiles
 from tests.fakes.authority import TestCa
 
 

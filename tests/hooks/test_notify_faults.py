@@ -10,7 +10,8 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 import notify
-from gromit.web.server.tls import CertificateFiles, ServerTls
+from gromit.web.server.tls import ServerTls
+from gromit.web.tls import CertificateFiles
 from tests.fakes.authority import TestCa
 from tests.fakes.issuer import Issuer
 from tests.hooks import events

@@ -18,7 +18,7 @@ from gromit.web.api.wire import REPOSITORY_HEADER
 from gromit.web.gateway.app import GatewayDeps, build_gateway
 from gromit.web.gateway.upstream import Upstream, upstream_client
 from gromit.web.server.limits import ClientLimits, RateLimit
-from gromit.web.server.tls import CertificateFiles, ClientTls
+from gromit.web.tls import CertificateFiles, ClientTls
 from tests.docs.markdown import ROOT
 from tests.fakes.authority import TestCa
 from tests.web.serving import Serve

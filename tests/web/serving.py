@@ -38,7 +38,7 @@ from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.web.server.server import Server
-from gromit.web.server.tls import CertificateFiles, ClientTls
+from gromit.web.tls import CertificateFiles, ClientTls
 
 REGION = "eu-central-1"
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")

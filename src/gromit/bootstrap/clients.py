@@ -16,7 +16,7 @@ def serve_client(settings: "Settings") -> "ServeClient":
     import stamina.instrumentation
 
     from gromit.web.clients.serve import TIMEOUT, ServeClient
-    from gromit.web.server.tls import CertificateFiles, ClientTls
+    from gromit.web.tls import CertificateFiles, ClientTls
 
     url = require_setting(settings.serve.url, "serve.url")
     key = require_setting(settings.client.key, "client.key").get_secret_value()

@@ -212,7 +212,7 @@ def _certificate(
 ) -> DoctorCheck:
     def look() -> list[Finding]:
         from gromit.core.doctor.certificates import PemBundle, judge_certificate
-        from gromit.web.server.tls import read_pem
+        from gromit.web.tls import read_pem
 
         if cert is None:
             return [

@@ -1,11 +1,11 @@
 """What guards serve: the CA, the tokens, the gateway."""
 # ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from gromit.bootstrap.backends import session
 from gromit.bootstrap.machine import now_ms, require_setting
+from gromit.core.security.loopback import is_loopback
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def pki(settings: "Settings") -> "Pki":
     from gromit.adapters.security.pki_files import PkiFiles
     from gromit.core.security.certificates import SERIAL_BITS
     from gromit.services.pki import Pki, PkiInputs
-    from gromit.web.server.tls import read_pem
+    from gromit.web.tls import read_pem
 
     key = settings.pki.ca_key
     sources = PkiInputs(
@@ -75,7 +75,7 @@ def gateway_server(settings: "Settings") -> "Server":
     from gromit.web.gateway.upstream import Upstream, upstream_client
     from gromit.web.server.limits import RateLimit
     from gromit.web.server.server import Listener, Server
-    from gromit.web.server.tls import CertificateFiles, ClientTls
+    from gromit.web.tls import CertificateFiles, ClientTls
 
     front = settings.gateway
     _token_file(settings).entries()  # a gateway without tokens says so at once
@@ -121,25 +121,19 @@ def _job_tokens(settings: "Settings") -> "JobTokenVerifier | None":
 
 def _front_tls(settings: "Settings") -> "ServerTls | None":
     """The gateway's own certificate; its clients need none, and may be older than ours."""
-    from gromit.web.server.tls import CertificateFiles, ServerTls
+    from gromit.web.server.tls import ServerTls
+    from gromit.web.tls import CertificateFiles
 
     front = settings.gateway
     if front.cert is None and front.key is None:
-        if not front.plain and not _is_loopback(front.listen):
+        if not front.plain and not is_loopback(front.listen.rpartition(":")[0].strip("[]")):
             raise ConfigError(
                 f"the gateway would take tokens in clear on {front.listen}",
-                hint="set gateway.cert and gateway.key, or gateway.plain behind a proxy that ends TLS",
+                hint="set gateway.cert and gateway.key, or listen on 127.0.0.1, "
+                "or set gateway.plain behind a proxy that terminates TLS",
             )
         return None
     key = require_setting(front.key, "gateway.key").get_secret_value()
     return ServerTls(
         CertificateFiles(require_setting(front.cert, "gateway.cert"), key), tls_min="1.2"
     )
-
-
-def _is_loopback(listen: str) -> bool:
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

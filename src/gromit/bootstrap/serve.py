@@ -29,7 +29,8 @@ def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "
     from gromit.web.api.metrics import Metrics
     from gromit.web.server.health import health_app
     from gromit.web.server.server import Listener, Server
-    from gromit.web.server.tls import CertificateFiles, ServerTls
+    from gromit.web.server.tls import ServerTls
+    from gromit.web.tls import CertificateFiles
 
     serve = settings.serve
     key = require_setting(serve.key, "serve.key").get_secret_value()

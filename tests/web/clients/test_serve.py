@@ -34,7 +34,7 @@ from gromit.web.clients.serve import (
     ServeQueue,
     new_worker_id,
 )
-from gromit.web.server.tls import REFUSED, CertificateFiles, ClientTls
+from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.upstream import StandIn
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving

@@ -27,7 +27,7 @@ from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.upstream import ANSWER_BYTES, Upstream, upstream_client
 from gromit.web.server.limits import RateLimit
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import REFUSED, CertificateFiles, ClientTls
+from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.clients import connection, read_all, wait_for
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer

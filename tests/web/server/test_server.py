@@ -25,7 +25,8 @@ from gromit.web.server.accept import HANDSHAKES_FAILED, REFUSED
 from gromit.web.server.health import health_app
 from gromit.web.server.limits import ClientLimits, Receive, Scope, Send
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import CertificateFiles, ServerTls
+from gromit.web.server.tls import ServerTls
+from gromit.web.tls import CertificateFiles
 from tests.fakes.authority import Files, TestCa
 from tests.fakes.clients import connection, read_all, read_answer, read_until, tls_context, wait_for
 from tests.web.applications import mirror
@@ -232,9 +233,9 @@ class TestListeners:
 SCRIPT = """
 import asyncio, sys
 from gromit import log
-from gromit.web.server import Listener, Server
+from gromit.web.server.server import Listener, Server
 
-log.set_up("info", "json")
+log.configure_logging("info", "json")
 
 stopping = asyncio.Event()
 

@@ -24,14 +24,8 @@ from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, TrustError
 from gromit.web.server.accept import HANDSHAKES_FAILED
 from gromit.web.server.server import Listener, Server
-from gromit.web.server.tls import (
-    EXPIRES,
-    CertificateFiles,
-    ClientTls,
-    ServerTls,
-    read_peer,
-    read_pem,
-)
+from gromit.web.server.tls import EXPIRES, ServerTls, read_peer
+from gromit.web.tls import CertificateFiles, ClientTls, read_pem
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
 from tests.web.applications import mirror

@@ -25,7 +25,7 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
-from gromit.web.server.tls import REFUSED
+from gromit.web.tls import REFUSED
 
 log = structlog.get_logger(__name__)
 
