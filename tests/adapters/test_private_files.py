@@ -48,9 +48,9 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
     lock, order = tmp_path / "lock", tmp_path / "order"
     script = (
-        "import sys; from pathlib import Path; from gromit.adapters.private_files import exclusive\n"
+        "import sys; from pathlib import Path; from gromit.adapters.private_files import file_lock\n"
         "print('up', flush=True)\n"
-        "with exclusive(Path(sys.argv[1])):\n    open(sys.argv[2], 'a').write('other')\n"
+        "with file_lock(Path(sys.argv[1])):\n    open(sys.argv[2], 'a').write('other')\n"
     )
     with file_lock(lock):
         other = subprocess.Popen(

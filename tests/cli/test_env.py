@@ -299,7 +299,7 @@ def test_replace_reads_standard_input(
         ("tyk: 12", "version of tyk is not text, but int\n  hint: put it in quotes"),
         ("tyk: 1.10", "version of tyk is not text, but float"),
         ("tyk: 2026-01-31", "version of tyk is not text, but date"),
-        ("tyk: 2026-13-45", "month must be in 1..12"),
+        ("tyk: 2026-13-45", "a date or number in it is impossible"),
         ("tyk: yes", "version of tyk is not text, but bool"),
         ("tyk:", "version of tyk is empty\n  hint: put it in quotes"),
         ("tyk: [sha]", "version of tyk is not text, but list"),

@@ -17,6 +17,7 @@ from gromit.core.names import (
     environment_name,
     is_environment_name,
     is_tag,
+    normalize_dns_name,
     parse_ref,
     parse_repository,
     parse_version,
@@ -366,3 +367,8 @@ def test_any_repository_and_version_is_taken_whole_or_refused(text: str) -> None
         except InvalidInput:
             continue
         assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", taken)
+
+
+@pytest.mark.parametrize("text", ["Example.COM.", "example.com", "example.com."])
+def test_spellings_of_a_dns_name_are_one(text: str) -> None:
+    assert normalize_dns_name(text) == "example.com"

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.utils import ContainerMetadataFetcher
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.procfs import PROC, PROCESS_GONE, read_stat
 from gromit.core.environments.locks import FoundLock, Owner, Verdict
 from gromit.core.stack.terraform import LOCK_VARIABLE
 from gromit.errors import GromitError
@@ -27,23 +28,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _METADATA = "ECS_CONTAINER_METADATA_URI_V4"
-_GONE = (FileNotFoundError, ProcessLookupError)
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of linux/sched.h
-
-
-@dataclass(frozen=True, slots=True)
-class _Process:
-    """A line of /proc/PID/stat."""
-
-    state: str
-    flags: int
-    threads: int
-    started: int
-
-    @property
-    def is_dead(self) -> bool:
-        """A zombie does nothing any more, unless other threads of it go on."""
-        return self.state in "ZXx" and self.threads <= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +38,7 @@ class ProcessOwnerWatch:
     """Asked for tasks that hold a lock; without it a lock of another task is never proven dead."""
     task: str | None = None
     """ARN of the ECS task that we run in (`own_task_arn`)."""
-    proc: Path = Path("/proc")
+    proc: Path = PROC
 
     def me(self) -> Owner:
         """This process."""
@@ -63,7 +47,7 @@ class ProcessOwnerWatch:
             boot_id=(self.proc / "sys/kernel/random/boot_id").read_text().strip(),
             pid_namespace=str((self.proc / "self/ns/pid").readlink()),
             pid=pid,
-            started=_stat(self.proc / str(pid)).started,
+            started=read_stat(self.proc / str(pid)).started,
             host=socket.gethostname(),
             ecs_task=self.task,
             user=f"{(self.proc / 'self/ns/user').readlink()}:{os.getuid()}",
@@ -111,8 +95,8 @@ class ProcessOwnerWatch:
 
     def _lives(self, owner: Owner) -> bool:
         try:
-            process = _stat(self.proc / str(owner.pid))
-        except _GONE:
+            process = read_stat(self.proc / str(owner.pid))
+        except PROCESS_GONE:
             return False
         return process.started == owner.started and not process.is_dead
 
@@ -125,12 +109,8 @@ class ProcessOwnerWatch:
         mark = f"{LOCK_VARIABLE}={lock_id}".encode()
         for folder in (entry for entry in self.proc.iterdir() if entry.name.isdecimal()):
             try:
-                process = _stat(folder)
-                if (
-                    process.is_dead
-                    or process.flags & _KERNEL_THREAD
-                    or process.started < owner.started
-                ):
+                process = read_stat(folder)
+                if process.is_dead or process.is_kernel_thread or process.started < owner.started:
                     continue
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
                     return Verdict(
@@ -138,7 +118,7 @@ class ProcessOwnerWatch:
                         reason=f"process {folder.name} still works under its lock",
                         lives=True,
                     )
-            except _GONE:
+            except PROCESS_GONE:
                 continue
             except PermissionError:
                 if _is_ours(folder):
@@ -186,20 +166,11 @@ def own_task_arn(
     return arn if isinstance(arn, str) else None
 
 
-def _stat(folder: Path) -> _Process:
-    """State of the process with this folder in /proc. Raises `OSError` if there is none."""
-    # The second field is the program's name in brackets, and may itself hold blanks and brackets.
-    fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    return _Process(
-        state=fields[0], flags=int(fields[6]), threads=int(fields[17]), started=int(fields[19])
-    )
-
-
 def _is_ours(folder: Path) -> bool:
     """Whether a process runs as our user: the kernel gives its folder (unlike the files in it) to that one always."""
     try:
         return folder.stat().st_uid == os.getuid()
-    except _GONE:
+    except PROCESS_GONE:
         return False
 
 

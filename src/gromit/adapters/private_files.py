@@ -2,12 +2,13 @@
 
 import fcntl
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from gromit.adapters.atomic_files import write_new
 from gromit.errors import ConfigError, GromitError
 
 T = TypeVar("T")
@@ -24,31 +25,33 @@ def write_atomically(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
 
 def stage(path: Path, data: bytes, *, mode: int = PRIVATE, suffix: str | None = None) -> Path:
     """Bring data to disk beside `path`, under its name with `suffix`, else under a name of its own; gives that place."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with _open_folder(path.parent) as folder:
+        write_new(folder, staged.name, data, mode=mode)
+    if suffix is None:
+        return staged
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if suffix is None:
-            return Path(name)
-        return commit(Path(name), path.with_name(path.name + suffix))
+        return commit(staged, path.with_name(path.name + suffix))
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)  # noqa: PTH108 - mkstemp gives a string
+        staged.unlink(missing_ok=True)
         raise
 
 
 def commit(staged: Path, path: Path) -> Path:
     """Give a staged file its name, and bring the folder to disk."""
     staged.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with _open_folder(path.parent) as folder:
         os.fsync(folder)
-    finally:
-        os.close(folder)
     return path
+
+
+@contextmanager
+def _open_folder(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 @contextmanager

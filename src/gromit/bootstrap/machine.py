@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gromit.core.names import normalize_dns_name
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
 
@@ -95,7 +96,7 @@ def change_context(what: str) -> "ChangeContext":
 
 def domain(settings: "Settings") -> str:
     """The domain of public names, lower case, without the last dot."""
-    return require_setting(settings.cluster.domain, "cluster.domain").lower().removesuffix(".")
+    return normalize_dns_name(require_setting(settings.cluster.domain, "cluster.domain"))
 
 
 def domain_if_set(settings: "Settings") -> str | None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import click
-import yaml
 
 from gromit.cli import CliContext
 from gromit.cli.render import console, print_json, print_rows
+from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import InvalidInput
 
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
@@ -16,12 +16,8 @@ _QUOTED = 'put it in quotes, like tyk: "1.10"'
 def read_versions(source: IO[bytes]) -> Mapping[str, str]:
     """The versions in a file. Raises `InvalidInput` for all that is not text: a number or date has lost how it was written."""
     try:
-        versions = yaml.safe_load(source)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: a date or number that cannot be one
+        versions = parse_yaml(source.read())
+    except InvalidYaml as error:
         raise InvalidInput(
             f"{source.name} is neither JSON nor YAML in UTF-8: {error}", hint=_QUOTED
         ) from error

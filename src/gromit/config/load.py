@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from gromit.config.fields import fields
 from gromit.config.schema import Settings
+from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
 from gromit.errors import ConfigError
 
 
@@ -62,17 +62,12 @@ def _find_file(environ: Mapping[str, str]) -> Path | None:
 
 def _read_file(path: Path) -> dict[str, object]:
     try:
-        tree = yaml.safe_load(path.read_text()) or {}
-    except yaml.MarkedYAMLError as error:  # its own text quotes the file, which may hold a key
-        mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        tree = parse_yaml(path.read_bytes()) or {}
+    except InvalidYaml as error:
+        raise ConfigError(f"cannot read {path}: {error}", hint="write the file as YAML") from None
+    except OSError as error:
         raise ConfigError(
-            f"cannot read {path}{mark}: {error.problem or 'it is not YAML'}",
-            hint="the file is YAML",
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not YAML in UTF-8"
-        raise ConfigError(
-            f"cannot read {path}: {reason}", hint="check the path, its rights, and that it is text"
+            f"cannot read {path}: {error.strerror}", hint="check the path and its permissions"
         ) from None
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -102,13 +97,9 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
 
 
 def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(p) for p in first["loc"])
-    origin = origins.get(path, "the settings")
-    own = first["msg"].removeprefix(
-        "Value error, "
-    )  # what a validator of ours says names things as they are
-    told = own if own != first["msg"] else own.lower()
+    field = first_invalid_field(error)
+    origin = origins.get(field.path, "the settings")
     return ConfigError(
-        f"{path} from {origin}: {told}", hint="`gromit config show` lists all settings"
+        f"{field.path} from {origin}: {field.reason}",
+        hint="`gromit config show` lists all settings",
     )

@@ -104,6 +104,11 @@ def parse_version(text: str) -> str:
     return text
 
 
+def normalize_dns_name(text: str) -> str:
+    """Return a DNS name as names are compared: lower case, without the root's dot at the end."""
+    return text.removesuffix(".").lower()
+
+
 def is_tag(text: str) -> bool:
     """Whether a registry could hold an image under this tag."""
     return _TAG.fullmatch(text) is not None

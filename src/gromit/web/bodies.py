@@ -13,6 +13,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from gromit.documents import InvalidField, first_invalid_field, invalid_field
 from gromit.errors import InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -61,9 +62,9 @@ def validate_model(model: type[Model], value: dict[str, Any]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise InvalidInput(
-            _fault(first, "the body"), hint=f"keys are {', '.join(model.model_fields)}"
+            _fault(first_invalid_field(error), "the body"),
+            hint=f"keys are {', '.join(model.model_fields)}",
         ) from None
 
 
@@ -71,7 +72,7 @@ def validation_error(error: RequestValidationError) -> InvalidInput:
     """What is wrong with the parameters of a request, as one of our errors."""
     first = error.errors()[0]
     return InvalidInput(
-        _fault({**first, "loc": first["loc"][1:]}, "the request"),
+        _fault(invalid_field({**first, "loc": first["loc"][1:]}), "the request"),
         hint="/v1/openapi.json describes all parameters",
     )
 
@@ -88,9 +89,9 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def _fault(error: Mapping[str, Any], whole: str) -> str:
-    key = ".".join(str(p) for p in error["loc"]) or whole
-    text = "is missing" if error["type"] == "missing" else f"is not usable: {error['msg'].lower()}"
+def _fault(field: InvalidField, whole: str) -> str:
+    key = field.path or whole
+    text = "is missing" if field.kind == "missing" else f"is not usable: {field.reason}"
     return f"{key[:_SHOWN]} {text}"
 
 

@@ -211,12 +211,12 @@ def test_a_misspelt_key_is_answered_with_the_right_one(
             "components: [{name: a, repository: r}, {name: b, repository: r, default_tag: x}]",
             "component b: default_tag",
         ),
-        ("components: [{name: a, image: 'a:1', image: 'b:1'}]", "key image stands there twice"),
+        ("components: [{name: a, image: 'a:1', image: 'b:1'}]", "duplicate key image"),
         ("components: [{? [x] : 1}]", "unhashable key"),
         ("extend: tyk\ncomponents: []", "extend: there is no such key"),
         (f"extends: other\n{PORTAL}", "extends: 'other' is not a shipped catalogue"),
         ("components: [", "line 1: "),
-        ("\x00", "cannot be read"),
+        ("\x00", "it is not YAML in UTF-8"),
     ],
 )
 def test_a_wrong_file_is_refused_naming_it(tmp_path: Path, text: str, message: str) -> None:
@@ -228,7 +228,7 @@ def test_a_wrong_file_is_refused_naming_it(tmp_path: Path, text: str, message: s
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nothing\.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"cannot read .*nothing\.yaml"):
         catalogue_file.load_catalogue(tmp_path / "nothing.yaml")
 
 

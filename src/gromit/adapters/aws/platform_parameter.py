@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
+from gromit.documents import invalid_fields
 from gromit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,13 +39,8 @@ def parse_platform(text: str, name: str) -> Platform:
     try:
         platform = _PARSER.validate_json(text)
     except ValidationError as error:
-        found = [
-            f"{'.'.join(str(p) for p in e['loc']) or 'the text'}: {e['msg'].lower()}"
-            for e in error.errors(include_input=False)
-        ]
-        raise ConfigError(
-            f"parameter {name} is not a platform: {'; '.join(found)}", hint=_HINT
-        ) from None
+        faults = "; ".join(f"{f.path or 'the text'}: {f.reason}" for f in invalid_fields(error))
+        raise ConfigError(f"parameter {name} is not a platform: {faults}", hint=_HINT) from None
     if empty := [f.name for f in fields(platform) if not getattr(platform, f.name)]:
         raise ConfigError(
             f"parameter {name} is not a platform: {', '.join(empty)} empty", hint=_HINT

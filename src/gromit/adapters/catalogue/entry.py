@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gromit.core.names import is_tag, parse_repository
 from gromit.core.stack.catalogue import Component, check_repository
+from gromit.documents import first_invalid_field
 from gromit.errors import ConfigError, InvalidInput
 
 FARGATE_SIZES: Mapping[int, Sequence[int]] = {
@@ -198,15 +199,10 @@ def _check_together(entry: CatalogueEntry, where: str) -> None:
 
 
 def _explained(error: ValidationError, where: str) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    own = first["msg"].removeprefix("Value error, ")
-    told = own if own != first["msg"] else own[:1].lower() + own[1:]
-    why = _EXPLAINED.get(first["type"], told)
-    near = get_close_matches(key, CatalogueEntry.model_fields, n=1)
-    hint = (
-        f"did you mean {near[0]}?"
-        if first["type"] == "extra_forbidden" and near
-        else "docs/reference/catalogue.md has all keys"
-    )
-    return ConfigError(f"{where}: {key}: {why}", hint=hint)
+    field = first_invalid_field(error)
+    reason = _EXPLAINED.get(field.kind, field.reason)
+    near = get_close_matches(field.path, CatalogueEntry.model_fields, n=1)
+    hint = "docs/reference/catalogue.md has all keys"
+    if field.kind == "extra_forbidden" and near:
+        hint = f"did you mean {near[0]}?"
+    return ConfigError(f"{where}: {field.path}: {reason}", hint=hint)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import yaml
 
 from gromit.adapters.catalogue.entry import CatalogueEntry, parse_entry, to_component
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME, check_syntax
+from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError
 
 SHIPPED = Path(str(files("gromit"))) / "catalogue" / "tyk.yaml"
@@ -151,16 +151,13 @@ def _check_default_tags(path: Path, components: Mapping[str, Component]) -> None
 
 def _parse(path: Path) -> dict[Any, Any]:
     try:
-        with path.open("rb") as file:
-            tree = yaml.load(file, _UniqueKeys)  # noqa: S506 - a SafeLoader, only stricter
-    except yaml.MarkedYAMLError as error:
-        mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        tree = parse_yaml(path.read_bytes(), unique_keys=True)
+    except InvalidYaml as error:
+        raise ConfigError(f"{path}: {error}", hint="write the file as YAML") from None
+    except OSError as error:
         raise ConfigError(
-            f"{path}{mark}: {error.problem or 'is not YAML'}", hint="the file is YAML"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error}", hint="GROMIT_CATALOGUE names the catalogue file"
+            f"cannot read {path}: {error.strerror}",
+            hint="GROMIT_CATALOGUE names the catalogue file",
         ) from error
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -168,17 +165,3 @@ def _parse(path: Path) -> dict[Any, Any]:
             hint="it has a list named components (docs/reference/catalogue.md)",
         )
     return tree
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, not a silent loss of the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for at, key in enumerate(keys):
-            if key in keys[:at]:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"key {key} stands there twice",
-                    problem_mark=node.value[at][0].start_mark,
-                )
-        return super().construct_mapping(node, deep)

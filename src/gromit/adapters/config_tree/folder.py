@@ -10,25 +10,22 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gromit.adapters.atomic_files import Writer, write_new
 from gromit.core.stack import config_files
 from gromit.errors import ConfigRootUnusable, Conflict, Denied, InvalidInput, Temporary
-
-Writer = Callable[[int, bytes], int]
-"""Like `os.write`: a file descriptor and bytes, gives how many were taken."""
 
 TEMPORARY = f"{config_files.BOOKKEEPING}-tmp-"
 """Files being written have names that begin so."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MOVED = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY, errno.ESTALE})
@@ -129,18 +126,7 @@ class SafeFolder:
     def stage(self, content: bytes) -> str:
         """Write a new file under a name of its own, down to the disk; gives that name."""
         name = TEMPORARY + secrets.token_hex(8)
-        fd = os.open(name, _CREATE, 0o644, dir_fd=self.fd)
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[self.write(fd, bytes(rest)) :]
-            os.fchmod(fd, 0o644)
-            os.fsync(fd)
-        except BaseException:
-            self.remove(name)
-            raise
-        finally:
-            os.close(fd)
+        write_new(self.fd, name, content, mode=0o644, write=self.write)
         return name
 
     def put(self, staged: str, name: str) -> None:

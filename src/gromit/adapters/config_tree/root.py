@@ -12,8 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from gromit.adapters.atomic_files import Writer
 from gromit.adapters.config_tree import suspension
-from gromit.adapters.config_tree.folder import SafeFolder, Writer, config_tree_errors, open_folder
+from gromit.adapters.config_tree.folder import SafeFolder, config_tree_errors, open_folder
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.adapters.config_tree.update import MANIFEST, FolderUpdate, plan_update, read_manifest
 from gromit.core.names import is_environment_name

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.doctor.installation import AwsIdentity, BucketFacts, ZoneFacts
+from gromit.core.names import normalize_dns_name
 from gromit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def get_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
     zone = answer["HostedZone"]
     return ZoneFacts(
         zone_id,
-        _plain(zone["Name"]),
-        frozenset(_plain(s) for s in servers),
+        normalize_dns_name(zone["Name"]),
+        frozenset(normalize_dns_name(s) for s in servers),
         private=zone.get("Config", {}).get("PrivateZone", False),
     )
 
@@ -115,7 +116,3 @@ def _is_closed(s3: "S3Client", name: str) -> bool:
             return False
         raise
     return all(found.get(block) for block in _BLOCKS)
-
-
-def _plain(name: str) -> str:
-    return name.lower().rstrip(".")

@@ -6,6 +6,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
+from gromit.core.names import normalize_dns_name
 from gromit.errors import Temporary
 
 TIMEOUT_S = 5.0
@@ -31,7 +32,7 @@ def get_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]
             "the name servers of the domain's parent are wrong"
         )
         raise Temporary(f"{where} does not say who serves {domain}: {error}", hint=hint) from error
-    return frozenset(str(record.target).lower().rstrip(".") for record in answer.rrset or ())
+    return frozenset(normalize_dns_name(str(record.target)) for record in answer.rrset or ())
 
 
 def _resolver(address: str | None) -> dns.resolver.Resolver:

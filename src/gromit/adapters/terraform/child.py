@@ -1,8 +1,11 @@
-"""The process that becomes terraform: a script of its own, not a module to import.
+"""Script of the process that becomes terraform, run as `python -I child.py PARENT PROGRAM ARGUMENTS…`.
 
-Started as `python -I terraform_child.py PARENT PROGRAM ARGUMENTS…`. It sees to it that terraform is interrupted (and so saves
-its state and ends) when the worker that started it dies, however that happens, and then turns into PROGRAM, or runs the embedded
-terraform if PROGRAM is `embedded`.
+It asks the kernel to interrupt terraform when the worker that started it dies, however the worker
+dies. An interrupted terraform saves its state and ends. Then the script executes PROGRAM, or runs
+the embedded terraform if PROGRAM is `embedded`.
+
+It runs by its path, where nothing ensures that gromit can be imported. So it is self-contained, and
+repeats the call of `prctl` that `local/cloud/die_with_parent.py` and `local/aws/task.py` make.
 """
 
 import ctypes

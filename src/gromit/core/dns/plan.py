@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from gromit.core.names import is_environment_name
+from gromit.core.names import is_environment_name, normalize_dns_name
 from gromit.core.stack.addresses import public_name
 from gromit.core.stack.catalogue import COMPONENT_NAME
 from gromit.errors import UnsafePlan
@@ -93,7 +93,7 @@ def normalize_name(text: str) -> str:
         character = chr(int(found[1], 8))
         return found[0] if character == "." else character
 
-    return _OCTAL.sub(decode, text.removesuffix(".")).lower()
+    return normalize_dns_name(_OCTAL.sub(decode, text))
 
 
 def owner_record(environment: str, domain: str) -> RecordSet:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
+from gromit.core.names import normalize_dns_name
 from gromit.core.stack.contract import Platform
 
 _BASE = "terraform/base makes it: apply it"
@@ -219,7 +220,7 @@ def judge_zone(zone: ZoneFacts, domain: str) -> Finding:
 
 def judge_delegation(zone: ZoneFacts, answered: Collection[str]) -> Finding:
     """Whether the world is sent to the zone's own name servers for it."""
-    found, wanted = {name.lower().rstrip(".") for name in answered}, zone.name_servers
+    found, wanted = {normalize_dns_name(name) for name in answered}, zone.name_servers
     remedy = f"give {zone.name} these NS records in its parent's zone: {' '.join(sorted(wanted))}"
     if not found:
         return wrong(

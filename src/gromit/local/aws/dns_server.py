@@ -23,6 +23,7 @@ import structlog
 from moto.route53.models import route53_backends
 from moto.servicediscovery.models import servicediscovery_backends
 
+from gromit.core.names import normalize_dns_name
 from gromit.local.aws import emulator
 
 _PLAIN_UDP = 512
@@ -70,7 +71,12 @@ class EmulatedRecords:
     def _public(self) -> list[ZoneRecord]:
         zones = route53_backends[self._account]["aws"].zones.values()
         return [
-            ZoneRecord(_plain(r.name), r.type, int(r.ttl or 0), tuple(_value(v) for v in r.records))
+            ZoneRecord(
+                normalize_dns_name(r.name),
+                r.type,
+                int(r.ttl or 0),
+                tuple(_value(v) for v in r.records),
+            )
             for zone in zones
             if not zone.private_zone
             for r in zone.rrsets
@@ -98,7 +104,9 @@ class EmulatedRecords:
             if namespace and ttl is not None and any(addresses):
                 values = tuple(a for a in addresses if a)[:_MULTIVALUE]
                 found.append(
-                    ZoneRecord(_plain(f"{service.name}.{namespace.name}"), "A", ttl, values)
+                    ZoneRecord(
+                        normalize_dns_name(f"{service.name}.{namespace.name}"), "A", ttl, values
+                    )
                 )
         return found
 
@@ -113,7 +121,7 @@ def answer_query(query: Any, names: RecordSource) -> Any:
         )
         return response
     question, records = query.question[0], names.record_sets()
-    name, kind = _plain(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
+    name, kind = normalize_dns_name(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
     response.answer = [_rrset(r) for r in records if r.name == name and kind in {r.type, "ANY"}]
     if not response.answer:
         exists = any(r.name == name or r.name.endswith(f".{name}") for r in records)
@@ -222,7 +230,3 @@ def _rrset(record: ZoneRecord) -> Any:
 def _value(record: str | dict[str, str]) -> str:
     """A value as moto has it: plain if it came by a change, in a mapping if moto made it with the zone."""
     return record if isinstance(record, str) else record["Value"]
-
-
-def _plain(name: str) -> str:
-    return name.lower().rstrip(".")

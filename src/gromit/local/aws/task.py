@@ -1,8 +1,11 @@
 """One simulated container: a process of its own that stands in for what an image would run.
 
-Run as `python -S -I task.py SPEC`, SPEC being the JSON of `containers.ContainerSpec`. It imports little, and nothing of gromit, so
-that it is up in hundredths of a second. It reads its config folder once, as a container would at start; listens on its addresses;
-writes `ready` on standard output; and answers `GET /` with what it is. It dies with the process that started it.
+Run as `python -S -I task.py SPEC`, where SPEC is the JSON of `containers.ContainerSpec`. With these
+flags it cannot import gromit, and it imports little else, so it starts within hundredths of a second.
+It reads its config folder once, like a container at its start. Then it listens on its addresses, writes
+`ready` to standard output, and answers `GET /` with a description of itself. It ends when the process
+that started it ends; for that it repeats the call of `prctl` that `local/cloud/die_with_parent.py` and
+`adapters/terraform/child.py` make.
 """
 
 import _thread

@@ -1,8 +1,11 @@
-"""Starts a program that ends when the process that started it does.
+"""Script that starts a program which ends when the process that started it does.
 
-Run as `python -S -I tether.py PARENT PROGRAM ARGUMENTS…`: has the kernel send SIGTERM when PARENT ends, however it does, and
-becomes the program. So no part of a local cloud is left behind by a supervisor that was killed. It imports little, as every
-start goes through it.
+Run as `python -S -I die_with_parent.py PARENT PROGRAM ARGUMENTS…`. It asks the kernel to send SIGTERM
+when PARENT ends, however PARENT ends, and then becomes the program. So a killed supervisor leaves no
+process of a local cloud behind.
+
+Every start runs it, so it imports little. With `-S -I` it cannot import gromit: it repeats the call
+of `prctl` that `adapters/terraform/child.py` and `local/aws/task.py` make.
 """
 
 import ctypes

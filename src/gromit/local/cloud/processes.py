@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-_GONE = (FileNotFoundError, ProcessLookupError)
+from gromit.adapters.procfs import PROC, PROCESS_GONE, ProcessStat, read_stat
+
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK = 0.05
 """Seconds between two looks at processes that are to end."""
@@ -27,7 +27,7 @@ class ProcessId:
     def alive(self) -> bool:
         """Whether it is there and not a zombie."""
         found = _stat(self.pid)
-        return found is not None and found[1] == self.started and found[0] not in "ZX"
+        return found is not None and found.started == self.started and not found.is_dead
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it is alive."""
@@ -39,7 +39,7 @@ class ProcessId:
 def process_id(pid: int) -> ProcessId | None:
     """Who has a pid now; None if nobody has."""
     found = _stat(pid)
-    return None if found is None else ProcessId(pid, found[1])
+    return None if found is None else ProcessId(pid, found.started)
 
 
 def become_subreaper() -> None:
@@ -50,9 +50,11 @@ def become_subreaper() -> None:
 def descendants(pid: int) -> list[ProcessId]:
     """All processes below `pid` that are alive, parents before children."""
     children: dict[int, list[ProcessId]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (found := _stat(int(entry.name))) and found[0] not in "ZX":
-            children.setdefault(found[2], []).append(ProcessId(int(entry.name), found[1]))
+    for pid_folder in (entry for entry in PROC.iterdir() if entry.name.isdecimal()):
+        found = _stat(int(pid_folder.name))
+        if found is not None and not found.is_dead:
+            child = ProcessId(int(pid_folder.name), found.started)
+            children.setdefault(found.parent, []).append(child)
     below, ahead = [], [pid]
     while ahead:
         here = children.get(ahead.pop(), [])
@@ -64,8 +66,8 @@ def descendants(pid: int) -> list[ProcessId]:
 def reap_children(known: Iterable[int]) -> None:
     """Take leave of adopted children that have ended, leaving the `known` pids to those who started them."""
     ours = frozenset(known)
-    for entry in Path(f"/proc/{os.getpid()}/task").iterdir():
-        with suppress(*_GONE):
+    for entry in (PROC / str(os.getpid()) / "task").iterdir():
+        with suppress(*PROCESS_GONE):
             for pid in map(int, (entry / "children").read_text().split()):
                 if pid not in ours:
                     with suppress(ChildProcessError):
@@ -92,10 +94,8 @@ def wait_for_exit(processes: Iterable[ProcessId], seconds: float) -> list[Proces
     return left
 
 
-def _stat(pid: int) -> tuple[str, int, int] | None:
-    """State, start time and parent of a process (fields 3, 22 and 4 of /proc/PID/stat)."""
+def _stat(pid: int) -> ProcessStat | None:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except _GONE:
+        return read_stat(PROC / str(pid))
+    except PROCESS_GONE:
         return None
-    return fields[0], int(fields[19]), int(fields[1])
