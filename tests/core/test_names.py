@@ -64,7 +64,7 @@ def test_a_ref_in_every_form_gives_its_environment(
     text: str, full: str, last: str, name: str
 ) -> None:
     ref = parse_ref(text)
-    assert (ref.full, ref.last, ref.environment) == (full, last, name)
+    assert (ref.full, ref.leaf, ref.environment) == (full, last, name)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_name_made_from_a_ref_is_itself_or_marked(text: str) -> None:
         ref = parse_ref(text)
     except InvalidInput:
         return
-    if ref.environment == essence(ref.last):
+    if ref.environment == essence(ref.leaf):
         assert environment_name(ref.environment) == ref.environment
     else:
         assert re.search(r"-[0-9a-f]{12}$", ref.environment)
@@ -216,7 +216,7 @@ def test_two_refs_meet_only_if_they_are_declared_equal(one: str, other: str) -> 
     except InvalidInput:
         return
     assert (first.environment == second.environment) == (
-        essence(first.last) == essence(second.last)
+        essence(first.leaf) == essence(second.leaf)
     )
 
 

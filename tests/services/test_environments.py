@@ -661,7 +661,7 @@ def test_the_deletion_of_a_branch_that_was_refused_leaves_the_one_that_has_the_n
         registry.report(version="sha-2", ref="hotfix/x")
     with pytest.raises(
         TrustError,
-        match=r"tyk has no reported version of '(hotfix/)?x' in x: what it has is of 'feature/x'",
+        match=r"tyk has no reported version of '(hotfix/)?x' in x: its version there is of 'feature/x'",
     ):
         registry.environments.retire(ref, "tyk", registry.stamp())
     assert registry.environments.get("x").want is Want.UP

@@ -203,10 +203,10 @@ def test_who_lost_his_claim_is_told_who_holds_it_and_changes_nothing(
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_claim_that_never_was_is_refused(registry: Registry, name: str) -> None:
-    with pytest.raises(Conflict, match="nobody holds it now"):
+    with pytest.raises(Conflict, match="no worker holds it now"):
         REPORTS[name](registry, Fence("w1", 1))
     registry.report()
-    with pytest.raises(Conflict, match="nobody holds it now"):
+    with pytest.raises(Conflict, match="no worker holds it now"):
         REPORTS[name](registry, Fence("w1", registry.environments.get("app-test").epoch))
     assert registry.phase() is Phase.PENDING
 

@@ -324,4 +324,4 @@ def _change(run: CliContext, name: str, what: str, body: Mapping[str, Any] | Non
 
 def _in_path(name: str) -> str:
     """What stands for a name, or for a branch that was given instead, in a path: one element, whatever characters it has."""
-    return quote(parse_ref(name).last, safe="")
+    return quote(parse_ref(name).leaf, safe="")

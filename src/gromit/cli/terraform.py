@@ -30,7 +30,7 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     """
     settings = run.settings
     with closing(bootstrap.serve_client(settings)) as serve:
-        found = serve.get(f"/v1/environments/{quote(parse_ref(name).last, safe='')}")
+        found = serve.get(f"/v1/environments/{quote(parse_ref(name).leaf, safe='')}")
     if found["phase"] == Phase.GONE:
         raise NotFound(
             f"environment {found['name']} is gone", hint="nothing of it is left for terraform"

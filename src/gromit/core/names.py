@@ -35,7 +35,7 @@ class Ref:
 
     full: str
     """What was reported, decoded, without `refs/heads/`: two builds are of the same ref if these are equal."""
-    last: str
+    leaf: str
     """Its last path element: what the release workflows use as image tag."""
     environment: EnvironmentName
     """The environment it belongs to."""
@@ -50,8 +50,8 @@ def parse_ref(text: str) -> Ref:
         " "
     )  # not other white space: branches may begin and end with it
     full = _printable(decoded, "ref").removeprefix("refs/heads/").strip("/")
-    last = full.rsplit("/", 1)[-1]
-    return Ref(full=full, last=last, environment=environment_name(last))
+    leaf = full.rsplit("/", 1)[-1]
+    return Ref(full=full, leaf=leaf, environment=environment_name(leaf))
 
 
 def environment_name(last: str) -> EnvironmentName:

@@ -1,4 +1,4 @@
-"""What clients ask of environments: builds, replacements, deletions, and looking at them. Used by the API alone."""
+"""Requests of clients: builds, replacements, deletions and queries. Only the API uses this."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,32 +6,27 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-import structlog
-
 from gromit.core.environments import wanted
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import (
     Environment,
-    RepositoryVersion,
-    Source,
     Want,
+    is_v1_row,
     parse_environment,
 )
-from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, WriteResult
 from gromit.core.environments.wanted import Build, NewIncarnation
-from gromit.core.names import EnvironmentName, is_environment_name, is_tag, parse_ref
+from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import BackendError, Conflict, InvalidInput, NotFound, TrustError
+from gromit.errors import Conflict, InvalidInput, NotFound, TrustError
 from gromit.ports import ImageRegistry
+from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
-
-log = structlog.get_logger(__name__)
 
 
 class BuildResult(StrEnum):
-    """What a reported build has led to."""
+    """Result of a reported build."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -44,25 +39,25 @@ class EnvironmentPolicy:
     """Settings of this service."""
 
     protected: tuple[str, ...]
-    """Names, with `*` as wildcard, that are protected from the beginning."""
+    """Names, with `*` as wildcard, that are protected from their creation on."""
     grace_ms: int
     """Time between deletion and reaping."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPage:
-    """A part of all environments."""
+    """One page of the list of environments."""
 
     environments: list[Environment]
     unreadable: list[str]
-    """Names of rows that were changed by hand so that they cannot be understood."""
+    """Names of rows that cannot be parsed, for example after a manual edit."""
     last: str | None
-    """Where the next part begins; None if this was the last."""
+    """Where the next page begins; None if this was the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environments:
-    """The registry of environments."""
+    """Registry of environments."""
 
     ledger: Ledger
     images: ImageRegistry
@@ -73,107 +68,120 @@ class Environments:
     # ── builds ────────────────────────────────────────────────────────────────────────────────────
 
     def report(self, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
-        """Take a build in. One read and one write for an environment that exists and hears something new.
+        """Record a build. A new version of an existing environment costs one read and one write.
 
-        Raises `InvalidInput` for an unknown repository and `Conflict` if another ref of the repository has the name.
+        Raises `InvalidInput` for an unknown repository, and `Conflict` if the environment has a
+        version of another ref of the same repository.
         """
         self.catalogue.require(build.repository)
         name = build.ref.environment
         for _ in range(ATTEMPTS):
-            row = self.ledger.read(name)
-            moved = self._moved(row, build.ref.last, build) if row is not None else None
-            outcome = self.ledger.write(name, wanted.report(build, stamp, moved), "build")
+            before = self.ledger.find(name)
+            update = self._fallbacks.update(before, build.ref.leaf, build) if before else None
+            outcome = self.ledger.write(name, wanted.report(build, stamp, update), "build")
             if isinstance(outcome, WriteAccepted):
                 return BuildResult.ACCEPTED, parse_environment(outcome.row)
-            row = outcome.row
-            settled = (
-                self._start(None, build, stamp) if row is None else self._refused(row, build, stamp)
-            )
-            if settled:
-                return settled
+            result = self._after_refusal(outcome.row, build, stamp)
+            if result:
+                return result
         raise contention_error(name)
 
-    def _refused(
-        self, row: Row, build: Build, stamp: ChangeContext
+    def _after_refusal(
+        self, row: Row | None, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment] | None:
-        """What a refused report means; None if the row has changed since and the report is to be tried again."""
+        """Return the result of a report that the row refused; None to try again.
+
+        | the row that refused                          | result                              |
+        |-----------------------------------------------|-------------------------------------|
+        | does not exist                                | a new incarnation                   |
+        | is up, with another ref of the repository     | `Conflict`                          |
+        | is up, with this version and sequence         | a repeated report                   |
+        | has this sequence or a greater one            | duplicate or stale, by the version  |
+        | is a tombstone                                | a new incarnation                   |
+        | is up, with this version                      | a repeated report                   |
+        | anything else                                 | None                                |
+        """
+        if row is None:
+            return self._create(None, build, stamp)
         environment = parse_environment(row)
         known = environment.versions.get(build.repository)
-        up = environment.want is Want.UP
-        if up and known and known.ref is not None and known.ref != build.ref.full:
-            raise Conflict(
-                f"{build.repository} already has {known.ref!r} in environment {environment.name}",
-                hint=f"delete or rename one of the branches {known.ref!r} and {build.ref.full!r}: both would be {environment.name}",
-            )
-        same = (
-            known is not None and known.source is Source.REPORTED and known.version == build.version
-        )
+        is_up = environment.want is Want.UP
+        if is_up and known and known.ref is not None and known.ref != build.ref.full:
+            raise _other_ref(environment.name, build, known.ref)
+        is_same = environment.has_reported(build.repository, build.version)
         newest = environment.sequences.get(build.repository)
         if build.sequence is not None and newest is not None and build.sequence <= newest:
-            if up and same and build.sequence == newest:
-                return self._said_again(row, build, stamp)
-            return (BuildResult.DUPLICATE if same else BuildResult.STALE), environment
+            if is_up and is_same and build.sequence == newest:
+                return self._repeat(environment, build, stamp)
+            return (BuildResult.DUPLICATE if is_same else BuildResult.STALE), environment
         if environment.gone_ms is not None:
-            return self._start(row, build, stamp)
-        return self._said_again(row, build, stamp) if up and same else None
+            return self._create(environment, build, stamp)
+        if is_up and is_same:
+            return self._repeat(environment, build, stamp)
+        # The build is new. Only the revision did not match: another change came after our read.
+        return None
 
-    def _said_again(
-        self, row: Row, build: Build, stamp: ChangeContext
+    def _repeat(
+        self, environment: Environment, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment]:
-        environment = parse_environment(row)
-        if environment.versions[build.repository].ref is None:
-            self.ledger.write(environment.name, wanted.record_ref(build), "ref")
-        if build.sequence is not None and build.sequence != environment.sequences.get(
-            build.repository
-        ):
-            self.ledger.write(environment.name, wanted.record_sequence(build), "sequence")
-        if environment.attempts:
-            now = self.ledger.read(environment.name) or row
-            moved = self._moved(now, build.ref.last)
-            write = (
-                wanted.renew_fallbacks(moved, stamp) if moved.fallbacks else wanted.retry_now(stamp)
-            )
-            outcome = self.ledger.write(environment.name, write, "retry")
-            if isinstance(outcome, WriteAccepted):
-                return BuildResult.RETRIED, parse_environment(outcome.row)
+        """Record what a repeated report adds, and retry a failed environment at once."""
+        name, repository = environment.name, build.repository
+        if environment.versions[repository].ref is None:
+            self.ledger.write(name, wanted.record_ref(build), "ref")
+        newest = environment.sequences.get(repository)
+        if build.sequence is not None and build.sequence != newest:
+            self.ledger.write(name, wanted.record_sequence(build), "sequence")
+        if not environment.attempts:
+            return BuildResult.DUPLICATE, environment
+        # The writes above have changed the revision, on which an update of the fallbacks depends.
+        now = self.ledger.find(name) or environment
+        update = self._fallbacks.update(now, build.ref.leaf)
+        write = wanted.retry_now(stamp)
+        if update.fallbacks:
+            write = wanted.renew_fallbacks(update, stamp)
+        outcome = self.ledger.write(name, write, "retry")
+        if isinstance(outcome, WriteAccepted):
+            return BuildResult.RETRIED, parse_environment(outcome.row)
+        # A worker has claimed it in the meantime, or another change has already scheduled it.
         return BuildResult.DUPLICATE, environment
 
-    def _start(
-        self, before: Row | None, build: Build, stamp: ChangeContext
+    def _create(
+        self, tombstone: Environment | None, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment] | None:
+        """Create an incarnation for a build; None if another request was faster."""
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
-        birth = NewIncarnation(
-            self.new_id(), self._is_protected(name), self._fallbacks(others, build.ref.last, name)
-        )
+        fallbacks = self._fallbacks.find(others, build.ref.leaf, name)
+        new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
         write = wanted.create_incarnation(
-            before, birth, wanted.build_attributes(build), stamp, text
+            tombstone.row if tombstone else None, new, wanted.build_attributes(build), stamp, text
         )
         outcome = self.ledger.write(name, write, "created")
-        return (
-            (BuildResult.ACCEPTED, parse_environment(outcome.row))
-            if isinstance(outcome, WriteAccepted)
-            else None
-        )
+        if isinstance(outcome, WriteRefused):
+            return None
+        return BuildResult.ACCEPTED, parse_environment(outcome.row)
 
-    # ── the old interface ─────────────────────────────────────────────────────────────────────────
+    # ── flat interface of gromit v1 ───────────────────────────────────────────────────────────────
 
     def put(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
-        """Create an environment with these versions, or replace those that it has. Others get their fallbacks."""
+        """Create an environment with these versions, or replace its versions.
+
+        The other repositories get their fallbacks.
+        """
         self._check_versions(versions)
         name = self._name(asked)
         reported = wanted.reported_attributes(versions)
-        fallbacks = self._fallbacks(
-            self.catalogue.repositories - set(versions), parse_ref(asked).last, name
-        )
+        others = self.catalogue.repositories - set(versions)
+        fallbacks = self._fallbacks.find(others, parse_ref(asked).leaf, name)
         for _ in range(ATTEMPTS):
-            row = self.ledger.read(name)
-            if row is None or parse_environment(row).gone_ms is not None:
-                birth = NewIncarnation(self.new_id(), self._is_protected(name), fallbacks)
-                write = wanted.create_incarnation(row, birth, reported, stamp, "versions given")
+            before = self.ledger.find(name)
+            if before is None or before.gone_ms is not None:
+                new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
+                tombstone = before.row if before else None
+                write = wanted.create_incarnation(tombstone, new, reported, stamp, "versions given")
             else:
-                write = wanted.replace_versions(row, reported, fallbacks, stamp)
+                write = wanted.replace_versions(before.row, reported, fallbacks, stamp)
             outcome = self.ledger.write(name, write, "replaced")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
@@ -183,80 +191,74 @@ class Environments:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
         name = self._name(asked)
-        outcome = self.ledger.write(
-            name, wanted.merge_versions(wanted.reported_attributes(versions), stamp), "changed"
-        )
-        return self._live(asked, outcome)
+        write = wanted.merge_versions(wanted.reported_attributes(versions), stamp)
+        return self._require_live(asked, self.ledger.write(name, write, "changed"))
 
     def delete(self, asked: str, stamp: ChangeContext) -> None:
-        """Nobody wants it any more. Again for one that is deleted already: nothing. Raises `Conflict` if it is protected."""
+        """Delete an environment; one that is deleted already stays as it is.
+
+        Raises `Conflict` if it is protected.
+        """
         name = self._name(asked)
-        outcome = self.ledger.write(
-            name, wanted.delete(stamp, self.policy.grace_ms, "asked to"), "deleted"
-        )
-        if isinstance(outcome, WriteRefused) and self._live(asked, outcome).want is Want.UP:
+        write = wanted.delete(stamp, self.policy.grace_ms, "requested")
+        outcome = self.ledger.write(name, write, "deleted")
+        if isinstance(outcome, WriteAccepted):
+            return
+        # Refused, and yet up: only protection is left as the reason.
+        if self._require_live(asked, outcome).want is Want.UP:
             raise _is_protected(name)
 
     def retire(self, asked: str, repository: str, stamp: ChangeContext) -> None:
-        """One repository's branch is gone. The environment goes with the last one.
+        """Record that a repository's branch was deleted. The last one deletes the environment.
 
-        `asked` is the environment's name, or the branch's ref. Raises `TrustError` if that repository has reported nothing here, or
-        another branch of the same name; `Conflict` if the environment is protected.
+        `asked` is the environment's name, or the branch's ref. Raises `TrustError` if the
+        repository has no reported version here, or one of another branch with the same name, and
+        `Conflict` if the environment is protected.
         """
         name, tag = self._name(asked), self.catalogue.default_tag(repository)
-        ref = parse_ref(asked)
         for attempt in range(ATTEMPTS):
-            row = self.ledger.read(name)
-            environment = self._found(asked, row)
-            held = (
-                environment.versions[repository].ref if repository in environment.reported else None
-            )
-            if held is not None and held != ref.full and _is_full(asked):
-                raise TrustError(
-                    f"{repository} has no reported version of {ref.full!r} in {name}: what it has is of {held!r}",
-                    hint="nothing was changed; the branch that is reported there goes on",
-                )
-            if environment.want is Want.GONE or (
-                attempt and repository not in environment.reported
-            ):
-                return  # also after a write of ours whose answer was lost
-            if repository not in environment.reported:
+            environment = self._require(asked, self.ledger.find(name))
+            _check_ref(environment, repository, asked)
+            is_reported = repository in environment.reported
+            # After the first attempt this may be our own write, if its answer was lost.
+            if environment.want is Want.GONE or (attempt and not is_reported):
+                return
+            if not is_reported:
                 raise TrustError(
                     f"{repository} has no reported version in {name}",
-                    hint="its part was never reported, or is retired",
+                    hint="it never reported a build for this environment, or it is retired",
                 )
             if environment.protected:
                 raise _is_protected(name)
+            write = wanted.retire(environment.row, repository, tag, stamp)
             if environment.reported == {repository}:
                 write = wanted.retire_last_repository(
-                    row or {}, repository, tag, stamp, self.policy.grace_ms
+                    environment.row, repository, tag, stamp, self.policy.grace_ms
                 )
-            else:
-                write = wanted.retire(row or {}, repository, tag, stamp)
             if isinstance(self.ledger.write(name, write, "retired"), WriteAccepted):
                 return
         raise contention_error(name)
 
     def get(self, asked: str) -> Environment:
-        """An environment that is not gone. Raises `NotFound`."""
-        return self._found(asked, self.ledger.read(self._name(asked)))
+        """Return an environment that is not gone. Raises `NotFound`."""
+        return self._require(asked, self.ledger.find(self._name(asked)))
 
     # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
 
     def inspect(self, asked: str) -> Environment:
-        """An environment, or the tombstone of one."""
-        row = self.ledger.read(self._name(asked))
-        if row is None:
+        """Return an environment, or the tombstone of one. Raises `NotFound`."""
+        environment = self.ledger.find(self._name(asked))
+        if environment is None:
             raise _not_found(asked)
-        return parse_environment(row)
+        return environment
 
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
-        """Environments and tombstones, at most `limit`."""
+        """Return environments and tombstones, at most `limit`, behind the name `after`."""
         page = self.ledger.store.page(after, limit)
         found, unreadable = [], []
         for row in page.rows:
-            if Attribute.GENERATION not in row:
-                continue  # of the earlier system
+            if is_v1_row(row):
+                continue
             try:
                 found.append(parse_environment(row))
             except (KeyError, TypeError, ValueError):
@@ -264,133 +266,110 @@ class Environments:
         return EnvironmentPage(found, unreadable, page.last)
 
     def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:
-        """Protect it, or no longer. The same again changes nothing."""
-        outcome = self.ledger.write(
-            self._name(asked), wanted.protect(protected=protected, stamp=stamp), "protected"
-        )
-        environment = self._live(asked, outcome)
+        """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
+        write = wanted.protect(protected=protected, stamp=stamp)
+        outcome = self.ledger.write(self._name(asked), write, "protected")
+        environment = self._require_live(asked, outcome)
         if environment.want is Want.GONE:
-            raise Conflict(
-                f"{environment.name} is deleted", hint="report a build of it to revive it"
-            )
+            raise _is_deleted(environment.name)
         return environment
 
     def redeploy(
         self, asked: str, component: str | None, stamp: ChangeContext, mark: str | None = None
     ) -> Environment:
-        """Roll one component, or all of them, over, with the images that there are now.
+        """Redeploy one component, or all, with the images that the fallbacks have now.
 
-        The same `mark` (by default the time) again changes nothing.
+        A repeated call with the same `mark` (default: the time) changes nothing.
         """
-        if component is not None and component not in self.catalogue.components:
-            known = ", ".join(sorted(self.catalogue.components))
-            raise InvalidInput(
-                f"there is no component {component!r}", hint=f"components are {known}"
-            )
-        components = [component] if component else list(self.catalogue.components)
+        components = self._components(component)
         name, mark = self._name(asked), mark or str(stamp.now_ms)
         for _ in range(ATTEMPTS):
-            row = self.ledger.read(name)
-            environment = self._found(asked, row)
+            environment = self._require(asked, self.ledger.find(name))
             if environment.want is Want.GONE:
-                raise Conflict(
-                    f"{environment.name} is deleted", hint="report a build of it to revive it"
-                )
+                raise _is_deleted(environment.name)
             if all(environment.redeploys.get(c) == mark for c in components):
                 return environment
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
-            moved = self._moved(row or {}, parse_ref(refs[0]).last if refs else name)
-            outcome = self.ledger.write(
-                name, wanted.redeploy(components, mark, stamp, moved), "redeploy"
-            )
+            leaf = parse_ref(refs[0]).leaf if refs else name
+            update = self._fallbacks.update(environment, leaf)
+            write = wanted.redeploy(components, mark, stamp, update)
+            outcome = self.ledger.write(name, write, "redeploy")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)
 
-    # ── parts ─────────────────────────────────────────────────────────────────────────────────────
+    # ── helpers ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _fallbacks(self) -> FallbackLookup:
+        return FallbackLookup(self.images, self.catalogue)
 
     def _name(self, asked: str) -> EnvironmentName:
-        """`asked` as it is if there is such a row, else mapped like a ref.
+        """Return `asked` unchanged if such a row exists, else the name it maps to as a ref.
 
-        The two differ only for what is no name by itself, and for names that end in a hash.
+        The two differ only for invalid names, and for names that end in a hash.
         """
         mapped = parse_ref(asked).environment
         if mapped != asked and is_environment_name(asked) and self.ledger.read(asked) is not None:
             return EnvironmentName(asked)
         return mapped
 
-    def _found(self, asked: str, row: Row | None) -> Environment:
-        if row is None:
-            raise _not_found(asked)
-        environment = parse_environment(row)
-        if environment.gone_ms is not None:
+    def _require(self, asked: str, environment: Environment | None) -> Environment:
+        if environment is None or environment.gone_ms is not None:
             raise _not_found(asked)
         return environment
 
-    def _live(self, asked: str, outcome: WriteResult) -> Environment:
-        return self._found(asked, outcome.row)
+    def _require_live(self, asked: str, outcome: WriteResult) -> Environment:
+        row = outcome.row
+        return self._require(asked, parse_environment(row) if row is not None else None)
 
-    def _is_protected(self, name: str) -> bool:
+    def _components(self, component: str | None) -> list[str]:
+        if component is None:
+            return list(self.catalogue.components)
+        if component not in self.catalogue.components:
+            known = ", ".join(sorted(self.catalogue.components))
+            raise InvalidInput(
+                f"there is no component {component!r}", hint=f"components are {known}"
+            )
+        return [component]
+
+    def _starts_protected(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.policy.protected)
 
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
             self.catalogue.require(repository)
 
-    def _moved(self, row: Row, last: str, build: Build | None = None) -> FallbackUpdate:
-        """Fallbacks that are to be others than those in the row: a branch's image has come, or has expired.
 
-        None are looked up for a `build` that says nothing new, and none that cannot be: an environment is never held up by that.
-        """
-        environment = parse_environment(row)
-        if environment.gone_ms is not None or (build and _is_known(environment, build)):
-            return FallbackUpdate({}, environment.revision)
-        reported = environment.reported | ({build.repository} if build else set())
-        asked = frozenset(
-            r for r in self.catalogue.repositories - reported if follows_branch(row, r)
-        )
-        try:
-            found = self._fallbacks(asked, last, environment.name)
-        except BackendError as error:
-            log.warning("fallbacks.kept", env=environment.name, reason=error.message)
-            found = {}
-        known = environment.versions
-        return FallbackUpdate(
-            {r: v for r, v in found.items() if r in known and known[r] != v}, environment.revision
+def _check_ref(environment: Environment, repository: str, asked: str) -> None:
+    """Raise `TrustError` if a full ref is not the one that the repository's version is of."""
+    if repository not in environment.reported:
+        return
+    ref, held = parse_ref(asked).full, environment.versions[repository].ref
+    # A name without a slash may be the environment's name, which says nothing about the ref.
+    is_full_ref = "/" in unquote(asked).strip("/")
+    if held is not None and held != ref and is_full_ref:
+        raise TrustError(
+            f"{repository} has no reported version of {ref!r} in {environment.name}:"
+            f" its version there is of {held!r}",
+            hint="nothing was changed, because another branch of that name is in use there",
         )
 
-    def _fallbacks(
-        self, repositories: frozenset[str], last: str, name: str
-    ) -> dict[str, RepositoryVersion]:
-        """For repositories without a reported version: the tag of the same branch if there is one, else the default's."""
-        tags = [t for t in dict.fromkeys((last, name)) if is_tag(t)]
-        found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
-        chosen = {}
-        for repository in sorted(repositories):
-            tag = next((t for t in tags if (repository, t) in found), None)
-            default = RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
-            chosen[repository] = RepositoryVersion(tag, Source.BRANCH) if tag else default
-        return chosen
 
-
-def _is_known(environment: Environment, build: Build) -> bool:
-    """Whether an environment runs this build, or is to."""
-    known = environment.versions.get(build.repository)
-    return (
-        environment.want is Want.UP
-        and known is not None
-        and known.source is Source.REPORTED
-        and known.version == build.version
+def _other_ref(name: str, build: Build, known: str) -> Conflict:
+    return Conflict(
+        f"{build.repository} already has {known!r} in environment {name}",
+        hint=f"delete or rename one of the branches {known!r} and {build.ref.full!r}:"
+        f" both map to environment {name}",
     )
-
-
-def _is_full(asked: str) -> bool:
-    """Whether a branch is named as a whole, not by what could be an environment's name as well."""
-    return "/" in unquote(asked).strip("/")
 
 
 def _not_found(asked: str) -> NotFound:
     return NotFound(f"could not find env {asked}", hint="`gromit env list` shows all environments")
+
+
+def _is_deleted(name: str) -> Conflict:
+    return Conflict(f"{name} is deleted", hint="report a build of it to revive it")
 
 
 def _is_protected(name: str) -> Conflict:

@@ -1,4 +1,4 @@
-"""Claims, renewals and outcomes of workers: the serve side of the protocol. Used by the API alone."""
+"""Claims, renewals and outcomes of workers: serve's side of the protocol. Only the API uses this."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from gromit.errors import Conflict
 from gromit.services.ledger import Ledger
 
 CANDIDATES = 16
-"""Due rows looked at for one claim; losing all of them to others means that there is enough for everybody."""
+"""Due rows that one request tries to claim. If other workers take all of them, no worker idles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class NoWorkAvailable:
     """There is no work now."""
 
     next_ms: int | None
-    """When the next work is due, if any is known."""
+    """When the next work is due; None if none is scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """Hands out work and takes outcomes."""
+    """Hands out work and records its outcomes."""
 
     ledger: Ledger
     terms: LeasePolicy
@@ -52,68 +52,75 @@ class Leases:
     """Random numbers from 0 to 1."""
 
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
-        """The oldest due work of a kind, now held by the claimant."""
+        """Claim the oldest due work of a kind for a worker."""
         due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
         write = work.claim(kind, claimant, now_ms, self.terms.ttl_ms)
+        # The same request again, because its answer was lost: the row has its nonce already.
+        repeated = Equals(Attribute.CLAIM_ID, claimant.nonce)
         for name in due.names:
             match self.ledger.write(name, write, "claimed"):
                 case WriteAccepted(row):
                     return parse_environment(row)
-                case WriteRefused(row) if (
-                    row is not None and row.get(Attribute.CLAIM_ID) == claimant.nonce
-                ):
-                    return parse_environment(row)  # this very request, sent again
+                case WriteRefused(row) if row is not None and evaluate(repeated, row):
+                    return parse_environment(row)
                 case WriteRefused():
+                    # Another worker was faster, or the row has changed since the query.
                     continue
         return NoWorkAvailable(due.next_ms)
 
     def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
-        """Keep a claim. Raises `Conflict` if it is no longer valid."""
+        """Extend the lease of a claim. Raises `Conflict` if the claim is no longer valid.
+
+        The ledger is passed over: a renewal changes nothing that watchers or the log need.
+        """
+        # An expired lease may be renewed too: only another claim, which changes the epoch, ends it.
         outcome = self.ledger.store.write(name, work.renew(fence, now_ms, self.terms.ttl_ms))
-        return self._held(name, outcome)
+        return self._require_held(name, outcome)
 
     def release(self, name: str, fence: Fence) -> Environment:
-        """Give a claim back."""
-        return self._held(name, self.ledger.write(name, work.release(fence), "released"))
+        """Release a claim without an outcome. Raises `Conflict` if it is no longer valid."""
+        outcome = self.ledger.write(name, work.release(fence), "released")
+        return self._require_held(name, outcome)
 
     def sown(
         self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext
     ) -> Environment:
-        """The claimed generation runs."""
+        """Record that the claimed generation runs."""
         writes = (
             work.sown(fence, claim_id, spec_hash, stamp),
             work.sown_superseded(fence, claim_id, spec_hash, stamp),
         )
-        return self._outcome(name, writes, "sown", Equals(Attribute.LAST_DONE, claim_id))
+        return self._record(name, writes, "sown", Equals(Attribute.LAST_DONE, claim_id))
 
     def reaped(self, name: str, fence: Fence, claim_id: str, stamp: ChangeContext) -> Environment:
-        """Nothing of it is left."""
-        writes = (work.reaped(fence, claim_id, stamp), work.reaped_revived(fence, claim_id, stamp))
-        return self._outcome(name, writes, "reaped", Equals(Attribute.LAST_DONE, claim_id))
+        """Record that nothing of the environment is left."""
+        writes = (
+            work.reaped(fence, claim_id, stamp),
+            work.reaped_revived(fence, claim_id, stamp),
+        )
+        return self._record(name, writes, "reaped", Equals(Attribute.LAST_DONE, claim_id))
 
     def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
-        """It did not work; it is due again after a pause that grows with each failure in a row."""
-        row = self.ledger.read(name) or {}
-        pause = backoff_ms(
-            row.get(Attribute.ATTEMPTS, 0),
-            self.terms.retry_ms,
-            self.terms.retry_max_ms,
-            self.jitter(),
-        )
+        """Record a failure. The next attempt is due after a backoff that doubles with each one."""
+        environment = self.ledger.find(name)
+        attempts = environment.attempts if environment else 0
+        pause = backoff_ms(attempts, self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
         writes = (
             work.failed(fence, what, pause, stamp),
             work.failed_superseded(fence, what, stamp),
         )
-        return self._outcome(name, writes, "failed", Equals(Attribute.FAILED_EPOCH, fence.epoch))
+        return self._record(name, writes, "failed", Equals(Attribute.FAILED_EPOCH, fence.epoch))
 
-    def _outcome(
+    def _record(
         self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition
     ) -> Environment:
-        """The first write is for a claim that nothing has overtaken, the second for one that something newer has.
+        """Record an outcome with the first write that the row accepts.
 
-        `recorded` holds for a row that has this very outcome already: it was sent again because the answer was lost.
+        The first write requires that the claimed generation is still the newest, the second one
+        that it is not. `recorded` holds for a row that has this outcome already, because the
+        answer to the same report was lost. Raises `Conflict` if the claim is no longer valid.
         """
         outcome: WriteResult = WriteRefused(None)
         for write in writes:
@@ -122,15 +129,15 @@ class Leases:
                 return parse_environment(outcome.row)
         if outcome.row is not None and evaluate(recorded, outcome.row):
             return parse_environment(outcome.row)
-        raise _fenced(name, outcome.row)
+        raise _claim_lost(name, outcome.row)
 
-    def _held(self, name: str, outcome: WriteResult) -> Environment:
+    def _require_held(self, name: str, outcome: WriteResult) -> Environment:
         if isinstance(outcome, WriteAccepted):
             return parse_environment(outcome.row)
-        raise _fenced(name, outcome.row)
+        raise _claim_lost(name, outcome.row)
 
 
-def _fenced(name: str, row: Row | None) -> Conflict:
+def _claim_lost(name: str, row: Row | None) -> Conflict:
     holder = row.get(Attribute.HOLDER) if row else None
-    now = f"{holder} holds it now" if holder else "nobody holds it now"
+    now = f"{holder} holds it now" if holder else "no worker holds it now"
     return Conflict(f"the claim on {name} is no longer valid; {now}", hint="stop, and claim again")

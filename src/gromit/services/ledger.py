@@ -1,6 +1,6 @@
-"""All writing to the table goes through here: histories stay bounded, every accepted write is announced, and logged.
+"""The single path of writes to the table: it bounds histories, announces changes and logs them.
 
-The log is the full audit; the history in a row keeps the newest events alone.
+The log is the complete audit trail; the history in a row keeps only the newest events.
 """
 
 from dataclasses import dataclass
@@ -10,52 +10,64 @@ import structlog
 
 from gromit.core.environments import history
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused, WriteResult
+from gromit.core.environments.environment import Environment, parse_environment
+from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 8
-"""Tries for a change that has to read first; each loss means that somebody else's change got through."""
+"""Attempts for a change that has to read first. Each loss means that another change succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The store, with histories cut back when they are full."""
+    """The store of environments, with announcements, a log and bounded histories."""
 
     store: EnvironmentStore
     announcer: Announcer
 
     def read(self, name: str) -> Row | None:
-        """The row of an environment."""
+        """Return the row of an environment; None if there is none."""
         return self.store.read(name)
 
+    def find(self, name: str) -> Environment | None:
+        """Return an environment, or the tombstone of one; None if there is no row.
+
+        Raises `Conflict` for a row of gromit v1.
+        """
+        row = self.store.read(name)
+        return parse_environment(row) if row is not None else None
+
     def write(self, name: str, write: RowWrite, kind: str) -> WriteResult:
-        """Carry out a write; `kind` names the change to those who watch. Raises `Temporary` after too many collisions."""
+        """Apply a write; `kind` names the change in announcements and in the log.
+
+        Raises `Temporary` if the history is full again after each attempt to truncate it.
+        """
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
-            match outcome:
-                case WriteAccepted(row):
-                    self.announcer.announce(name, kind)
-                    _log_change(name, kind, write, row)
-                    return outcome
-                case WriteRefused(row) if (
-                    row is not None
-                    and write.appends
-                    and len(row.get(Attribute.EVENTS, ())) >= history.HISTORY_MAX
-                ):
-                    self.store.write(name, history.truncate_history(row))
-                case WriteRefused():
-                    return outcome
+            if isinstance(outcome, WriteAccepted):
+                self.announcer.announce(name, kind)
+                _log_change(name, kind, write, outcome.row)
+                return outcome
+            if outcome.row is None or not _lacks_room(write, outcome.row):
+                return outcome
+            # The history may be why the row refused: truncate it, and try again. If another
+            # request truncates it at the same time, one of the two writes is refused, harmlessly.
+            self.store.write(name, history.truncate_history(outcome.row))
         raise contention_error(name)
 
 
+def _lacks_room(write: RowWrite, row: Row) -> bool:
+    """Whether a write adds an event to a history that is full."""
+    return bool(write.appends) and len(row.get(Attribute.EVENTS, ())) >= history.HISTORY_MAX
+
+
 def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
-    events: list[dict[str, Any]] = [
-        *write.appends.get(Attribute.EVENTS, ()),
-        *write.sets.get(Attribute.EVENTS, ()),
-    ]
+    appended = write.appends.get(Attribute.EVENTS, ())
+    events: list[dict[str, Any]] = [*appended, *write.sets.get(Attribute.EVENTS, ())]
+    # A claim adds no event; its holder is the actor.
     by = events[-1]["actor"] if events else write.sets.get(Attribute.HOLDER)
     why = events[-1]["text"] if events else None
     log.info(
@@ -70,5 +82,7 @@ def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
 
 
 def contention_error(name: str) -> Temporary:
-    """The error for a row that changed under every attempt."""
-    return Temporary(f"{name} is being changed by too many at once", hint="send the request again")
+    """Return the error for a row that changed during every attempt."""
+    return Temporary(
+        f"{name} is being changed by too many requests at once", hint="send the request again"
+    )

@@ -459,7 +459,7 @@ def test_a_history_tells_what_happened_when_and_by_whom(serve: Serve) -> None:
         ("changed", "versions set: tyk=sha-3"),
         ("redeploy", "tyk"),
         ("retired", "the branch of tyk is gone; master takes its place"),
-        ("deleted", "asked to"),
+        ("deleted", "requested"),
     ]
     actors = [e["actor"].split("-")[0] for e in history["events"]]
     assert actors == [

@@ -151,6 +151,11 @@ class Environment:
         """Repositories that have reported a version."""
         return frozenset(r for r, v in self.versions.items() if v.source is Source.REPORTED)
 
+    def has_reported(self, repository: str, version: str) -> bool:
+        """Whether this is the reported version of a repository."""
+        known = self.versions.get(repository)
+        return known is not None and known.source is Source.REPORTED and known.version == version
+
     @property
     def trusted_hash(self) -> str | None:
         """For the holder of the claim: the hash of what runs, if the claim before his ended well.

@@ -44,7 +44,7 @@ def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -
     """Put an image of a build into the registry, under its sha and under the ref's last element; gives what was pushed."""
     name, branch = parse_repository(repository), parse_ref(ref)
     version = parse_version(sha) if sha else secrets.token_hex(20)
-    tags = [version, *([branch.last] if is_tag(branch.last) else [])]
+    tags = [version, *([branch.leaf] if is_tag(branch.leaf) else [])]
     digest = push_image(emulated_account(facts), name, tags)
     return {
         "repo": name,

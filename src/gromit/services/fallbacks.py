@@ -1,0 +1,68 @@
+"""Lookup of the versions that repositories without a reported build contribute."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from gromit.core.environments.environment import Environment, RepositoryVersion, Source, Want
+from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
+from gromit.core.environments.wanted import Build
+from gromit.core.names import is_tag
+from gromit.core.stack.catalogue import Catalogue
+from gromit.errors import BackendError
+from gromit.ports import ImageRegistry
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackLookup:
+    """Finds fallbacks in the image registry."""
+
+    images: ImageRegistry
+    catalogue: Catalogue
+
+    def find(
+        self, repositories: frozenset[str], leaf: str, name: str
+    ) -> dict[str, RepositoryVersion]:
+        """Return each repository's image of the same branch if it exists, else its default tag.
+
+        `leaf` is the last path element of the branch, `name` the environment's name: an image may
+        have either as its tag.
+        """
+        tags = [t for t in dict.fromkeys((leaf, name)) if is_tag(t)]
+        found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
+        chosen = {}
+        for repository in sorted(repositories):
+            tag = next((t for t in tags if (repository, t) in found), None)
+            default = RepositoryVersion(self.catalogue.default_tag(repository), Source.DEFAULT)
+            chosen[repository] = RepositoryVersion(tag, Source.BRANCH) if tag else default
+        return chosen
+
+    def update(
+        self, environment: Environment, leaf: str, build: Build | None = None
+    ) -> FallbackUpdate:
+        """Return the fallbacks that differ from the row: a branch's image was pushed, or expired.
+
+        The registry is not asked for a `build` that is known already. If the registry cannot be
+        reached, the fallbacks stay as they are, so that it never blocks an environment.
+        """
+        if environment.gone_ms is not None or (build and _is_desired(environment, build)):
+            return FallbackUpdate({}, environment.revision)
+        reported = environment.reported | ({build.repository} if build else set())
+        others = self.catalogue.repositories - reported
+        asked = frozenset(r for r in others if follows_branch(environment.row, r))
+        try:
+            found = self.find(asked, leaf, environment.name)
+        except BackendError as error:
+            log.warning("fallbacks.kept", env=environment.name, reason=error.message)
+            found = {}
+        known = environment.versions
+        changed = {r: v for r, v in found.items() if r in known and known[r] != v}
+        return FallbackUpdate(changed, environment.revision)
+
+
+def _is_desired(environment: Environment, build: Build) -> bool:
+    """Whether a build is already part of the desired state."""
+    has_it = environment.has_reported(build.repository, build.version)
+    return has_it and environment.want is Want.UP
