@@ -10,9 +10,9 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
-STEPS = ("TakeLock", "Verify", "Act", "ReportDone", "Unlock")
+STEPS = ("AcquireLock", "Verify", "Execute", "ReportDone", "Unlock")
 """Before each of these a worker is killed. Act is the apply."""
-LOCKED = frozenset(STEPS) - {"TakeLock"}
+LOCKED = frozenset(STEPS) - {"AcquireLock"}
 APPLIED = frozenset({"ReportDone", "Unlock"})
 
 

@@ -27,9 +27,9 @@ WHOLE = Left(records=True, services=True, state=True, config=True, lock=True)
 NOTHING = Left(records=False, services=False, state=False, config=False, lock=False)
 
 MOMENTS = {
-    "before:TakeLock": Left(records=True, services=True, state=True, config=True, lock=False),
+    "before:AcquireLock": Left(records=True, services=True, state=True, config=True, lock=False),
     "before:Verify": WHOLE,
-    "before:Act": WHOLE,
+    "before:Execute": WHOLE,
     "after:retire_records": Left(records=False, services=True, state=True, config=True, lock=True),
     "after:destroy": Left(records=False, services=False, state=True, config=True, lock=True),
     "after:delete": Left(records=False, services=False, state=False, config=True, lock=True),
@@ -58,7 +58,7 @@ def test_a_reaper_that_is_killed_at_each_step_is_followed_up_by_the_next_until_n
     name = stage.build("alpha", stage.env("app")).environment
     stage.work("sow")
     stage.work("chitragupta")
-    assert left(stage, name) == MOMENTS["before:TakeLock"]
+    assert left(stage, name) == MOMENTS["before:AcquireLock"]
     stage.delete(name)
     for moment, expected in MOMENTS.items():
         stage.until_phase(name, "deleting")

@@ -92,7 +92,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
     world = World()
     assert world.run() == EndRun(RunEnding.DONE)
-    assert world.steps == ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"]
+    assert world.steps == ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"]
     assert world.queue.told == [("done", "app-test", "hash")]
     assert world.states.calls == ["lock", "unlock"]
     assert world.states.locks == {}
@@ -125,11 +125,11 @@ def test_the_lock_of_a_dead_owner_is_replaced() -> None:
     world.owners.dead.add(owner(2))
     assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == [
-        "TakeLock",
-        "JudgeOwner",
+        "AcquireLock",
+        "CheckOwner",
         "ReplaceLock",
         "Verify",
-        "Act",
+        "Execute",
         "ReportDone",
         "Unlock",
     ]
@@ -212,11 +212,11 @@ def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_
     world.steps.clear()
     assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == [
-        "TakeLock",
-        "JudgeOwner",
+        "AcquireLock",
+        "CheckOwner",
         "ReplaceLock",
         "Verify",
-        "Act",
+        "Execute",
         "ReportDone",
         "Unlock",
     ]
@@ -434,7 +434,7 @@ class Killed(Exception):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("point", ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"])
+@pytest.mark.parametrize("point", ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"])
 def test_the_failpoints_lie_before_every_step(point: str) -> None:
     world = World()
 
@@ -445,7 +445,7 @@ def test_the_failpoints_lie_before_every_step(point: str) -> None:
     world.strike = strike
     with pytest.raises(Killed):
         world.run()
-    order = ["TakeLock", "Verify", "Act", "ReportDone", "Unlock"]
+    order = ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"]
     reached = order.index(point)
     assert bool(world.states.locks) == (reached > 0)
     assert bool(world.acts) == (reached > 2)

@@ -140,8 +140,8 @@ def test_a_run_is_in_use_while_a_process_of_it_lives(work: Path, stack: Path) ->
 
 def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from gromit.adapters.terraform.folder import new_run\n"
-        "run = new_run(Path(sys.argv[1]), Path(sys.argv[2]), None, '')\n"
+        "import sys; from pathlib import Path; from gromit.adapters.terraform.folder import new_run_folder\n"
+        "run = new_run_folder(Path(sys.argv[1]), Path(sys.argv[2]), None, '')\n"
         'with run.environment(\'{"name": "one"}\') as folder:\n'
         "    (folder.path / 'errored.tfstate').write_text('state')\n"
         "    sys.stdin.read()"
@@ -161,14 +161,14 @@ def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
 STRUCK = """
 import os, signal, sys
 from pathlib import Path
-from gromit.adapters.terraform.folder import new_run
+from gromit.adapters.terraform.folder import new_run_folder
 
 def strike(event, arguments):
     if event == "open" and str(arguments[0]).endswith("/lock"):
         os.kill(os.getpid(), signal.Signals[sys.argv[3]])
 
 sys.addaudithook(strike)
-run = new_run(Path(sys.argv[1]), Path(sys.argv[2]), None, "")
+run = new_run_folder(Path(sys.argv[1]), Path(sys.argv[2]), None, "")
 sys.exit(0 if run.template.exists() else 1)
 """
 """A worker that signals itself when it has made its folder, and not locked it yet."""

@@ -149,14 +149,14 @@ def test_one_that_does_not_end_is_killed(cloud: Cloud) -> None:
 ALONE = """
 import os, sys, threading
 from pathlib import Path
-from gromit.local.cloud.supervisor import Part, Supervisor, terminate_on_signals
+from gromit.local.cloud.supervisor import ManagedProcess, Supervisor, terminate_on_signals
 
 folder, stop = Path(sys.argv[1]), threading.Event()
 terminate_on_signals(stop)
 supervisor = Supervisor(folder / "processes.json", folder, stop, alone=True)
 ready = lambda: "up" in (folder / "sow.log").read_text()
 command = [sys.executable, "-S", "-c", sys.argv[2]]
-supervisor.start([Part(name="sow", command=command, variables=dict(os.environ), ready=ready)], 10)
+supervisor.start([ManagedProcess(name="sow", command=command, variables=dict(os.environ), ready=ready)], 10)
 supervisor.mark_ready()
 supervisor.watch()
 supervisor.stop()
