@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
+from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.core.environments.rows import (
     AllOf,
@@ -32,6 +32,7 @@ from gromit.core.environments.rows import (
     WriteRefused,
     WriteResult,
 )
+from gromit.core.names import WORK_INDEX
 from gromit.errors import BackendError
 from gromit.ports import EnvironmentStore
 from tests.fakes.store import MemoryStore
@@ -372,7 +373,7 @@ def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_som
 def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> None:
     described = table.client.describe_table(TableName=table.name)["Table"]
     (index,) = described["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == INDEX
+    assert index["IndexName"] == WORK_INDEX
     assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [
         ("work", "HASH"),
         ("due", "RANGE"),

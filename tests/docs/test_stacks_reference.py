@@ -8,13 +8,14 @@ from dataclasses import fields
 import pytest
 
 from gromit.adapters.aws.platform_parameter import parse_platform
-from gromit.adapters.aws.state_bucket import lock_key, state_key
+from gromit.adapters.aws.state_bucket import lock_key
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor.quotas import CODES
 from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, per_environment
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import ResolvedInputs, component_inputs
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
+from gromit.core.stack.terraform import state_key
 from tests.docs.markdown import read, table
 from tests.stacks import overview
 from tests.stacks.hcl import Directory, directories, directory, everything

@@ -18,6 +18,9 @@ EnvironmentName = NewType("EnvironmentName", str)
 RESERVED = frozenset({"noprocess", "default", "internal", "base", "infra", "www"})
 """Names that mean something else: the suspension file, ECS' default cluster, the shared namespace, our stacks, the zone's www."""
 
+WORK_INDEX = "work"
+"""Index of the table that lists due work, named for its key."""
+
 NAME_MAX = 40
 REF_MAX = 1024
 _CUT = 27  # 27 + "-" + 12 hex digits = 40

@@ -1,18 +1,54 @@
-"""The doctor: looks at an installation, one thing after the other, and says of each how it stands.
+"""The doctor: checks an installation and reports one or more findings for each check.
 
-What cannot be looked at never keeps the rest from being looked at. Nothing is changed.
+A check that cannot run never prevents the others from running. Nothing is changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import structlog
 
-from gromit.core.doctor.findings import Check, Finding, FindingStatus, skipped, wrong
+from gromit.core.doctor.certificates import judge_certificate
+from gromit.core.doctor.findings import Check, Finding, FindingStatus, ok, skipped, wrong
+from gromit.core.doctor.installation import (
+    ExpectedInstallation,
+    judge_account,
+    judge_bucket,
+    judge_delegation,
+    judge_ids,
+    judge_key_pair,
+    judge_platform,
+    judge_region,
+    judge_registry,
+    judge_serve_identity,
+    judge_table,
+    judge_workspace,
+    judge_zone,
+)
+from gromit.core.doctor.quota_findings import judge_quotas
+from gromit.core.doctor.quotas import Quota, per_environment, quota_headrooms
+from gromit.core.doctor.rights import (
+    ControlPlanePart,
+    SimulatedRole,
+    default_role_name,
+    expected_permissions,
+    judge_permissions,
+    parse_roles,
+    resource_arns,
+)
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.contract import Platform
 from gromit.errors import BackendError, GromitError
-from gromit.ports import Progress
+from gromit.ports import InstallationFacts, Progress
 
 log = structlog.get_logger(__name__)
+
+CheckFunction = Callable[[], Sequence[Finding]]
+
+_Ids = Callable[[Platform], Sequence[str]]
+_Problems = Callable[[], Mapping[str, str]]
 
 _UNKNOWN = "see what the message names"
 
@@ -23,7 +59,7 @@ class DoctorCheck:
 
     check: Check
     subject: str = ""
-    look: Callable[[], Sequence[Finding]]
+    look: CheckFunction
     """May raise any `GromitError`: then that is what is wrong."""
     needs: tuple[Check, ...] = ()
     """Without these in order there is nothing to look at."""
@@ -101,3 +137,196 @@ def _record(finding: Finding) -> None:
             seen=finding.seen,
             remedy=finding.remedy,
         )
+
+
+class InstallationChecks:
+    """The checks of an installation on AWS: facts from outside, judged by the core."""
+
+    def __init__(
+        self,
+        facts: InstallationFacts,
+        expected: ExpectedInstallation,
+        catalogue: Catalogue,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._facts = facts
+        self._expected = expected
+        self._catalogue = catalogue
+        self._now = now
+
+    def checks(self) -> list[DoctorCheck]:
+        """All checks in their order. Nothing is looked up before they run."""
+        expected, root = self._expected, self._expected.root
+        return [
+            DoctorCheck(check=Check.IDENTITY, look=self._identity),
+            _on_aws(Check.ACCOUNT, self._account),
+            _on_aws(Check.REGION, self._region),
+            _on_aws(Check.KEY_PAIR, self._key_pair, subject=expected.key_pair or ""),
+            _on_aws(Check.STATE_BUCKET, self._state_bucket, subject=expected.state_bucket),
+            self._workspace_check(Check.STATE_BASE, expected.base, "GROMIT_BASE"),
+            self._workspace_check(Check.STATE_INFRA, expected.infra, "GROMIT_INFRA"),
+            *self._registry_checks(),
+            _on_aws(Check.TABLE, self._table, subject=expected.table),
+            _on_aws(Check.PLATFORM, self._platform, subject=expected.platform),
+            *self._platform_checks(),
+            *self._zone_checks(),
+            *self._certificate_checks(),
+            DoctorCheck(check=Check.SERVE, look=self._serve, subject=expected.serve_url or ""),
+            DoctorCheck(check=Check.ROOT, look=self._root, subject=root),
+            DoctorCheck(
+                check=Check.SUSPENSION, look=self._suspension, needs=(Check.ROOT,), subject=root
+            ),
+            _on_aws(Check.RIGHTS, self._rights, Check.PLATFORM, Check.ZONE, optional=True),
+            _on_aws(Check.QUOTA, self._quotas, optional=True),
+        ]
+
+    def _identity(self) -> list[Finding]:
+        return [ok(Check.IDENTITY, self._facts.identity().arn)]
+
+    def _account(self) -> list[Finding]:
+        return [judge_account(self._facts.identity(), self._expected.account)]
+
+    def _region(self) -> list[Finding]:
+        return [judge_region(self._facts.region(), self._expected.region)]
+
+    def _key_pair(self) -> list[Finding]:
+        name = self._expected.key_pair
+        if name is None:
+            return [skipped(Check.KEY_PAIR, "doctor.key_pair is not set")]
+        return [judge_key_pair(name, exists=self._facts.has_key_pair(name))]
+
+    def _state_bucket(self) -> list[Finding]:
+        return [judge_bucket(self._facts.state_bucket())]
+
+    def _workspace_check(self, check: Check, name: str | None, variable: str) -> DoctorCheck:
+        look = partial(self._workspace, check, name, variable)
+        return DoctorCheck(check=check, look=look, subject=name or "")
+
+    def _workspace(self, check: Check, name: str | None, variable: str) -> list[Finding]:
+        required = {
+            variable: name,
+            "TF_CLOUD_ORGANIZATION": self._expected.organization,
+            "TF_API_TOKEN": self._expected.has_cloud_token,
+        }
+        if missing := [variable for variable, value in required.items() if not value]:
+            return [skipped(check, f"not set: {', '.join(missing)}", name or "")]
+        return [judge_workspace(check, self._facts.workspace(str(name)))]
+
+    def _registry_checks(self) -> Iterator[DoctorCheck]:
+        components = self._catalogue.components.values()
+        for repository in sorted({c.repository for c in components if c.repository}):
+            yield _on_aws(Check.REGISTRY, partial(self._registry, repository), subject=repository)
+
+    def _registry(self, repository: str) -> list[Finding]:
+        default_tag = self._catalogue.default_tag(repository)
+        return [judge_registry(self._facts.registry(repository, default_tag))]
+
+    def _table(self) -> list[Finding]:
+        return [judge_table(self._expected.table, self._facts.table_lacks())]
+
+    def _platform(self) -> list[Finding]:
+        facts = self._facts
+        return [judge_platform(facts.platform(), self._expected.platform, facts.region())]
+
+    def _platform_checks(self) -> Iterator[DoctorCheck]:
+        facts = self._facts
+        parts: list[tuple[Check, _Ids, _Problems]] = [
+            (Check.PLATFORM_VPC, lambda p: [p.vpc_id], facts.vpc_problems),
+            (
+                Check.PLATFORM_SUBNETS,
+                lambda p: [*p.public_subnets, *p.private_subnets],
+                facts.subnet_problems,
+            ),
+            (Check.PLATFORM_NAMESPACE, lambda p: [p.namespace_id], facts.namespace_problems),
+            (Check.PLATFORM_FILES, lambda p: [p.file_system_id], facts.file_system_problems),
+            (Check.PLATFORM_ROLE, lambda p: [p.execution_role_arn], facts.role_problems),
+        ]
+        for check, ids, problems in parts:
+            yield _on_aws(check, partial(self._platform_part, check, ids, problems), Check.PLATFORM)
+
+    def _platform_part(self, check: Check, ids: _Ids, problems: _Problems) -> list[Finding]:
+        return [judge_ids(check, ids(self._facts.platform()), problems())]
+
+    def _zone_checks(self) -> Iterator[DoctorCheck]:
+        zone_id = self._expected.zone_id
+        if zone_id is None:
+            for check in (Check.ZONE, Check.DELEGATION):
+                yield DoctorCheck(check=check, look=partial(_unset, check, "cluster.zoneid"))
+            return
+        yield _on_aws(Check.ZONE, partial(self._zone, zone_id), subject=zone_id)
+        yield _on_aws(Check.DELEGATION, partial(self._delegation, zone_id), Check.ZONE)
+
+    def _zone(self, zone_id: str) -> list[Finding]:
+        return [judge_zone(self._facts.zone(zone_id), self._facts.domain())]
+
+    def _delegation(self, zone_id: str) -> list[Finding]:
+        zone = self._facts.zone(zone_id)
+        return [judge_delegation(zone, self._facts.name_servers(zone.name))]
+
+    def _certificate_checks(self) -> Iterator[DoctorCheck]:
+        for subject, setting in (("ca", "ca"), ("serve", "serve.cert"), ("client", "client.cert")):
+            look = partial(self._certificate, subject, setting)
+            yield DoctorCheck(check=Check.CERTIFICATE, look=look, subject=subject)
+
+    def _certificate(self, subject: str, setting: str) -> list[Finding]:
+        bundle = self._facts.certificate(subject)
+        if bundle is None:
+            return _unset(Check.CERTIFICATE, setting, subject)
+        return [judge_certificate(bundle, self._now())]
+
+    def _serve(self) -> list[Finding]:
+        if self._expected.serve_url is None:
+            return _unset(Check.SERVE, "serve.url")
+        return [judge_serve_identity(self._facts.serve_identity())]
+
+    def _root(self) -> list[Finding]:
+        root = self._expected.root
+        if not self._facts.has_config_root():
+            reason = "it is not on this machine: look from where the config volume is mounted"
+            return [skipped(Check.ROOT, reason, root)]
+        self._facts.suspension()  # raises if the root has no marker
+        return [ok(Check.ROOT, "mounted, with its marker", root)]
+
+    def _suspension(self) -> list[Finding]:
+        root, suspension = self._expected.root, self._facts.suspension()
+        if suspension is None:
+            return [ok(Check.SUSPENSION, "processing goes on", root)]
+        return [
+            wrong(Check.SUSPENSION, suspension, f"`gromit resume {root}`, if that is over", root)
+        ]
+
+    def _rights(self) -> list[Finding]:
+        facts, expected = self._facts, self._expected
+        named = parse_roles(expected.roles)
+        serve = named.get(ControlPlanePart.SERVE, default_role_name(ControlPlanePart.SERVE))
+        arns = resource_arns(facts.identity(), facts.platform(), expected, self._catalogue, serve)
+        roles = {part: default_role_name(part) for part in ControlPlanePart}
+        roles |= {ControlPlanePart.ENVIRONMENTS: arns.execution_role, **named}
+        simulated = {
+            part: SimulatedRole(
+                role, part in named, facts.simulate_role(role, expected_permissions(part, arns))
+            )
+            for part, role in roles.items()
+        }
+        return judge_permissions(simulated, arns)
+
+    def _quotas(self) -> list[Finding]:
+        usages = self._facts.quota_usages()
+        try:
+            environments = self._facts.environments()
+        except GromitError:  # the check of serve reports the reason; every cluster counts as one
+            environments = int(usages[Quota.CLUSTERS].used or 0)
+        headrooms = quota_headrooms(usages, per_environment(self._catalogue), environments)
+        return judge_quotas(headrooms, usages, self._expected.quotas)
+
+
+def _on_aws(
+    check: Check, look: CheckFunction, *needs: Check, subject: str = "", optional: bool = False
+) -> DoctorCheck:
+    return DoctorCheck(
+        check=check, look=look, needs=(Check.IDENTITY, *needs), subject=subject, excused=optional
+    )
+
+
+def _unset(check: Check, setting: str, subject: str = "") -> list[Finding]:
+    return [skipped(check, f"{setting} is not set", subject)]

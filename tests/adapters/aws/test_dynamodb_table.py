@@ -9,9 +9,10 @@ import moto
 import pytest
 from botocore.stub import ANY, Stubber
 
-from gromit.adapters.aws.dynamodb import INDEX, DynamoStore
+from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import POLL_S, TIMEOUT_S, TableSetup, work_index
 from gromit.core.environments.rows import NotExists, RowWrite
+from gromit.core.names import WORK_INDEX
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBC
 def test_serve_does_not_make_the_index_of_an_existing_table(
     client: "DynamoDBClient", earlier: str
 ) -> None:
-    with pytest.raises(ConfigError, match=f"table {earlier} lacks the index {INDEX}") as caught:
+    with pytest.raises(
+        ConfigError, match=f"table {earlier} lacks the index {WORK_INDEX}"
+    ) as caught:
         TableSetup(client, earlier, no_pause).ensure()
     assert "gromit migrate --apply" in (caught.value.hint or "")
     assert TableSetup(client, earlier, no_pause).lacks() == NEEDED
@@ -148,12 +151,12 @@ def test_another_programs_table_is_refused(client: "DynamoDBClient") -> None:
 
 def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
     index = {
-        "IndexName": INDEX,
+        "IndexName": WORK_INDEX,
         "KeySchema": [{"AttributeName": "state", "KeyType": "HASH"}],
         "Projection": {"ProjectionType": "ALL"},
     }
     make(client, "other", GlobalSecondaryIndexes=[index])
-    with pytest.raises(Conflict, match=f"another index named {INDEX}"):
+    with pytest.raises(Conflict, match=f"another index named {WORK_INDEX}"):
         TableSetup(client, "other", no_pause).lacks()
 
 
@@ -176,7 +179,7 @@ def stubbed() -> Iterator[tuple["DynamoDBClient", Stubber]]:
 
 def described(status: str | None, table: str = "ACTIVE") -> dict[str, Any]:
     index = (
-        [{"IndexName": INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}]
+        [{"IndexName": WORK_INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}]
         if status
         else []
     )

@@ -9,9 +9,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key, state_key
+from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key
 from gromit.core.environments.locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
+from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
 if TYPE_CHECKING:

@@ -35,13 +35,12 @@ from gromit.core.environments.rows import (
     WriteRefused,
     WriteResult,
 )
+from gromit.core.names import WORK_INDEX
 from gromit.ports import DueRows, RowPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INDEX = Attribute.WORK.value
-"""The index is named for its key."""
 KEY = Attribute.NAME
 
 _serialize = TypeSerializer().serialize
@@ -113,7 +112,7 @@ class DynamoStore:
         with aws_errors(f"look for undone work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
-                IndexName=INDEX,
+                IndexName=WORK_INDEX,
                 KeyConditionExpression="#work = :work",
                 ExpressionAttributeNames={"#work": Attribute.WORK},
                 ExpressionAttributeValues={":work": {"S": kind}},
@@ -142,7 +141,7 @@ class DynamoStore:
         with aws_errors(f"look for work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
-                IndexName=INDEX,
+                IndexName=WORK_INDEX,
                 KeyConditionExpression=f"#work = :work AND {due}",
                 ExpressionAttributeNames={
                     "#work": Attribute.WORK,

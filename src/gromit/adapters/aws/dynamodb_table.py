@@ -5,8 +5,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
-from gromit.adapters.aws.dynamodb import INDEX, KEY
+from gromit.adapters.aws.dynamodb import KEY
 from gromit.core.environments.attributes import INDEX_PROJECTION, Attribute
+from gromit.core.names import WORK_INDEX
 from gromit.errors import ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class TableSetup:
             index = _index_of(table)
             if index is not None and index.get("KeySchema") != work_index()["KeySchema"]:
                 raise Conflict(
-                    f"table {self._name} has another index named {INDEX}",
+                    f"table {self._name} has another index named {WORK_INDEX}",
                     hint="remove that index, and run this again",
                 )
             expiry = self._client.describe_time_to_live(TableName=self._name)[
@@ -94,7 +95,7 @@ class TableSetup:
             self._wait()  # another serve may be making it at this moment
         if "index" in missing:
             raise ConfigError(
-                f"table {self._name} lacks the index {INDEX}",
+                f"table {self._name} lacks the index {WORK_INDEX}",
                 hint="`gromit migrate --apply` adds it",
             )
         for part in missing:
@@ -164,7 +165,8 @@ class TableSetup:
 
 def _index_of(table: "TableDescriptionTypeDef") -> "GlobalSecondaryIndexDescriptionTypeDef | None":
     return next(
-        (i for i in table.get("GlobalSecondaryIndexes", []) if i.get("IndexName") == INDEX), None
+        (i for i in table.get("GlobalSecondaryIndexes", []) if i.get("IndexName") == WORK_INDEX),
+        None,
     )
 
 
@@ -189,7 +191,7 @@ def _provisioned(table: "TableDescriptionTypeDef") -> "ProvisionedThroughputType
 def work_index() -> "GlobalSecondaryIndexTypeDef":
     """The definition of the sparse index."""
     return {
-        "IndexName": INDEX,
+        "IndexName": WORK_INDEX,
         "KeySchema": [
             {"AttributeName": Attribute.WORK, "KeyType": "HASH"},
             {"AttributeName": Attribute.DUE, "KeyType": "RANGE"},

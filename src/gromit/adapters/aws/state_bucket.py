@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
-from gromit.core.stack.terraform import STATE_KEY
+from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
 if TYPE_CHECKING:
@@ -186,11 +186,6 @@ class S3StateBucket:
                 if error_code(error) in _ABSENT:
                     return None
                 raise
-
-
-def state_key(environment: str) -> str:
-    """Key of an environment's state: where terraform's S3 backend keeps the workspace of that name."""
-    return f"env:/{environment}/{STATE_KEY}"
 
 
 def lock_key(environment: str) -> str:

@@ -8,11 +8,42 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
+from gromit.core.doctor.quota_findings import QuotaThresholds
 from gromit.core.names import normalize_dns_name
 from gromit.core.stack.contract import Platform
 
 _BASE = "terraform/base makes it: apply it"
 _INFRA = "terraform/infra makes it: apply it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedInstallation:
+    """Names and values from the settings, to look up and to compare with; None where not set."""
+
+    account: str | None
+    region: str | None
+    key_pair: str | None
+    state_bucket: str
+    base: str | None
+    """Terraform Cloud workspace of terraform/base."""
+    infra: str | None
+    """Terraform Cloud workspace of terraform/infra."""
+    organization: str
+    """Organization at Terraform Cloud; empty if not set."""
+    has_cloud_token: bool
+    """Whether there is a token for Terraform Cloud."""
+    table: str
+    registry_id: str | None
+    """Account of the container registries; None: the caller's."""
+    platform: str
+    """SSM parameter that holds the platform's ids."""
+    zone_id: str | None
+    serve_url: str | None
+    root: str
+    """Path of the config root."""
+    roles: tuple[str, ...] = ()
+    """Roles with names of their own, each as `part=name` or `part=ARN`."""
+    quotas: QuotaThresholds
 
 
 @dataclass(frozen=True, slots=True)

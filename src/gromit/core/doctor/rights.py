@@ -18,6 +18,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
+from gromit.core.doctor.installation import AwsIdentity, ExpectedInstallation
+from gromit.core.names import WORK_INDEX
+from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.contract import Platform
+from gromit.core.stack.terraform import STATE_KEY, state_key
+from gromit.errors import ConfigError
 
 
 class ControlPlanePart(StrEnum):
@@ -94,6 +100,52 @@ def expected_permissions(part: ControlPlanePart, places: ResourceArns) -> tuple[
         *(Permission(a, r, allowed=True) for a, r in may),
         *(Permission(a, r, allowed=False) for a, r in may_not),
     )
+
+
+def resource_arns(
+    identity: AwsIdentity,
+    platform: Platform,
+    expected: ExpectedInstallation,
+    catalogue: Catalogue,
+    serve_role: str,
+) -> ResourceArns:
+    """Build the ARNs of an installation in the platform's region and the caller's account."""
+    partition = identity.arn.split(":")[1]
+    here = f"arn:{partition}:%s:{platform.region}:{identity.account}"
+    owner = expected.registry_id or identity.account
+    registry = f"arn:{partition}:ecr:{platform.region}:{owner}:repository"
+    repositories = [c.repository for c in catalogue.components.values() if c.repository]
+    table = f"{here % 'dynamodb'}:table/{expected.table}"
+    bucket = f"arn:{partition}:s3:::{expected.state_bucket}"
+    if not serve_role.startswith("arn:"):
+        serve_role = f"arn:{partition}:iam::{identity.account}:role/{serve_role}"
+    return ResourceArns(
+        table=table,
+        index=f"{table}/index/{WORK_INDEX}",
+        states=f"{bucket}/{state_key('example')}",
+        no_state=f"{bucket}/{STATE_KEY}",
+        bucket=bucket,
+        namespace=f"{here % 'servicediscovery'}:namespace/{platform.namespace_id}",
+        names=f"{here % 'servicediscovery'}:service/srv-example",
+        zone=f"arn:{partition}:route53:::hostedzone/{expected.zone_id}",
+        parameter=f"{here % 'ssm'}:parameter/{expected.platform.lstrip('/')}",
+        registries=tuple(f"{registry}/{repository}" for repository in repositories),
+        logs=f"{here % 'logs'}:log-group:/gromit/example:log-stream:example",
+        execution_role=platform.execution_role_arn,
+        ca_key=f"{here % 'secretsmanager'}:secret:gromit/ca-key-000000",
+        serve_role=serve_role,
+    )
+
+
+def parse_roles(pairs: Iterable[str]) -> Mapping[ControlPlanePart, str]:
+    """Role of each part that `doctor.roles` names. Raises `ConfigError` for an unknown part."""
+    roles = dict(pair.partition("=")[::2] for pair in pairs)
+    if unknown := sorted(roles.keys() - set(ControlPlanePart)):
+        raise ConfigError(
+            f"doctor.roles names {', '.join(unknown)}",
+            hint=f"parts are {', '.join(ControlPlanePart)}",
+        )
+    return {ControlPlanePart(part): role for part, role in roles.items()}
 
 
 def default_role_name(part: ControlPlanePart) -> str:

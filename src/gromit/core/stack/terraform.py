@@ -21,7 +21,7 @@ INPUTS_FILE = "terraform.tfvars.json"
 BACKEND_FILE = "devenv.s3.tfbackend"
 """Settings of the backend, beside the folders that terraform runs in: not in its arguments, which everybody may read."""
 STATE_KEY = "devenv"
-"""Key of the state in the stack's backend block; a workspace's object is `env:/<environment>/devenv`."""
+"""Key of the state in the stack's backend block; an object of a workspace: see `state_key`."""
 
 _OLDEST: Mapping[Product, tuple[int, int]] = {"terraform": (1, 11), "opentofu": (1, 10)}
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
@@ -33,6 +33,11 @@ _SECRET = re.compile(r"AWS_\w*(?:SECRET|TOKEN)\w*")
 _OURS = frozenset({"bucket", "key", "workspace_key_prefix", "use_lockfile", "dynamodb_table"})
 _SETTING = re.compile(r"[A-Za-z_]\w*")
 _SECRET_SETTING = re.compile(r"key|secret|token|password", re.IGNORECASE)
+
+
+def state_key(environment: str) -> str:
+    """Key of an environment's state, where the S3 backend keeps the workspace of that name."""
+    return f"env:/{environment}/{STATE_KEY}"
 
 
 @dataclass(frozen=True, slots=True)

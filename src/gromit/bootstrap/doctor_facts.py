@@ -1,0 +1,77 @@
+"""Facts about an installation, from AWS, Terraform Cloud, serve, DNS and this machine."""
+
+import os
+from collections.abc import Collection
+from contextlib import closing
+from datetime import UTC, datetime
+
+from gromit.adapters.doctor.dns_lookup import get_name_servers
+from gromit.adapters.doctor.facts import AwsFacts
+from gromit.bootstrap.backends import config_root, session
+from gromit.bootstrap.clients import desired_environments, serve_client
+from gromit.bootstrap.machine import domain
+from gromit.config.schema import Settings
+from gromit.core.doctor.certificates import PemBundle
+from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
+from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
+from gromit.web.tls import read_pem
+
+
+class ComposedFacts(AwsFacts):
+    """The port `InstallationFacts`: AWS answers by inheritance, all others here."""
+
+    def __init__(self, settings: Settings, expected: ExpectedInstallation) -> None:
+        super().__init__(session, expected, lambda: datetime.now(UTC))
+        self._settings = settings
+
+    def workspace(self, name: str) -> WorkspaceFacts:
+        """A workspace, from Terraform Cloud's API."""
+        token = os.environ.get("TF_API_TOKEN", "").strip()
+        with closing(new_client(self._settings.doctor.terraform_cloud, token)) as http:
+            return TerraformCloud(http, self._expected.organization).workspace(name)
+
+    def domain(self) -> str:
+        """Domain of the settings."""
+        return domain(self._settings)
+
+    def name_servers(self, domain: str) -> Collection[str]:
+        """Name servers, from `doctor.resolver` or this machine's resolver."""
+        return get_name_servers(domain, self._settings.doctor.resolver)
+
+    def certificate(self, subject: str) -> PemBundle | None:
+        """PEM texts of the settings, or of the files that they name."""
+        settings = self._settings
+        if subject == "ca":
+            cert, key = settings.ca, None
+        else:
+            group = settings.serve if subject == "serve" else settings.client
+            cert, key = group.cert, group.key
+        if cert is None:
+            return None
+        return PemBundle(
+            subject,
+            read_pem(cert, f"certificate of {subject}"),
+            read_pem(key.get_secret_value(), f"private key of {subject}") if key else None,
+            read_pem(settings.ca, "CA certificate") if settings.ca else None,
+        )
+
+    def serve_identity(self) -> ServeIdentity:
+        """Identity that serve reads from the client certificate."""
+        with closing(serve_client(self._settings)) as client:
+            return client.caller()
+
+    def has_config_root(self) -> bool:
+        """Whether the folder exists here."""
+        try:
+            return self._settings.root.exists()
+        except OSError:
+            return True  # reading the suspension reports the reason
+
+    def suspension(self) -> str | None:
+        """Suspension in the config tree."""
+        found = config_root(self._settings, self._settings.root).suspension()
+        return None if found is None else str(found)
+
+    def environments(self) -> int:
+        """Number of environments, from serve."""
+        return sum(desired_environments(self._settings).wanted().values())
