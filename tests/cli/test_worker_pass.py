@@ -226,7 +226,7 @@ def test_on_a_terminal_progress_is_shown_as_it_happens(world: World) -> None:
         os.close(ours)
         os.close(theirs)
     assert done.returncode == 4
-    assert "app-1: removing its records" in shown
+    assert "app-1: removing its DNS records" in shown
     assert "app-1: done" in shown
     assert any(
         line.startswith("locked: failed: terraform itself or a person holds the lock (alice@laptop")

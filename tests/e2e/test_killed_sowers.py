@@ -11,7 +11,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 STEPS = ("AcquireLock", "Verify", "Execute", "ReportDone", "Unlock")
-"""Before each of these a worker is killed. Act is the apply."""
+"""Before each of these a worker is killed. Execute is the apply."""
 LOCKED = frozenset(STEPS) - {"AcquireLock"}
 APPLIED = frozenset({"ReportDone", "Unlock"})
 

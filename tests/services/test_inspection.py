@@ -36,13 +36,13 @@ REDEPLOYS = {"redis": "mark-1"}
 
 @dataclass
 class World:
-    """A config root on disk, a registry, and what was told."""
+    """A config root on disk, a registry, and all warnings."""
 
     path: Path
     images: FakeImages = field(
         default_factory=lambda: FakeImages(("tyk", "new"), ("tyk-pump", "master"))
     )
-    told: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tree = ConfigTree(self.path)
@@ -51,7 +51,7 @@ class World:
             platform=FakePlatform(),
             images=self.images,
             root=self.tree,
-            tell=self.told.append,
+            warn=self.warnings.append,
         )
 
     def sower(self) -> Sower:
@@ -91,7 +91,7 @@ def world(tmp_path: Path) -> World:
 def test_the_inputs_are_those_of_a_sower_that_has_just_been_there(world: World) -> None:
     sown = world.sower().stack(NAME, VERSIONS, REDEPLOYS)
     assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
-    assert world.told == []
+    assert world.warnings == []
     assert {"gromit.config", "gromit.digest"} <= world.labels("tyk").keys()
 
 
@@ -106,13 +106,15 @@ def test_looking_writes_nothing(world: World) -> None:
 def test_an_environment_without_config_files_has_no_hashes_and_gets_no_folder(world: World) -> None:
     before = world.files
     assert "gromit.config" not in world.labels("tyk")
-    assert world.told == [
-        "no config files of app-test yet, so labelled without their hash: pump, tyk"
-    ]
+    (warning,) = world.warnings
+    assert warning == (
+        "warning: app-test has no rendered config yet for pump, tyk;"
+        " their config hashes are left out of this plan"
+    )
     assert world.files == before
 
 
-def test_the_hashes_are_of_the_files_as_they_lie(world: World) -> None:
+def test_the_hashes_are_of_the_files_on_disk(world: World) -> None:
     world.sower().stack(NAME, VERSIONS, REDEPLOYS)
     before = {c: world.labels(c)["gromit.config"] for c in ("pump", "tyk")}
     (world.path / NAME / "tyk" / "mine.conf").write_text("edited")
@@ -126,19 +128,23 @@ def test_a_suspended_root_is_looked_at_all_the_same(world: World) -> None:
     assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
 
 
-def test_a_root_that_is_not_there_gives_no_hashes_and_is_told_of(tmp_path: Path) -> None:
+def test_a_root_that_is_not_there_gives_no_hashes_and_is_reported(tmp_path: Path) -> None:
     world = World(tmp_path / "nowhere")
     assert "gromit.config" not in world.labels("tyk")
-    assert [line for line in world.told if "nowhere" in line and "without the hashes" in line]
+    assert [
+        line
+        for line in world.warnings
+        if "nowhere" in line and "config hashes are left out" in line
+    ]
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_missing_image_has_no_digest_and_is_told_of(world: World) -> None:
+def test_a_missing_image_has_no_digest_and_is_reported(world: World) -> None:
     world.sower().stack(NAME, VERSIONS, REDEPLOYS)
     inputs = world.inspector.stack(NAME, {**VERSIONS, "tyk": "pruned"}, REDEPLOYS).components["tyk"]
     assert inputs.image.endswith("/tyk:pruned")
     assert inputs.labels["gromit.version"] == "pruned"
     assert "gromit.digest" not in inputs.labels
-    assert world.told == [
-        "there is no image tyk:pruned in the registry: its component is labelled without a digest"
+    assert world.warnings == [
+        "warning: there is no image tyk:pruned in the registry; its digest is left out of this plan"
     ]

@@ -84,7 +84,7 @@ def test_what_is_gone_already_is_passed_over(world: World) -> None:
 
 
 def test_what_is_wanted_is_not_destroyed(world: World) -> None:
-    with pytest.raises(Conflict, match="is wanted"):
+    with pytest.raises(Conflict, match="is desired"):
         world.run(Work.SOW)
     assert (world.retired, world.terraform.destroyed, world.is_kept) == ([], [], True)
 

@@ -180,12 +180,12 @@ def test_a_lock_that_cannot_be_released_is_released_when_it_is_tried_again() -> 
     world.states.faults["unlock"] = [Temporary("S3 is slow"), Temporary("S3 is slow")]
     assert world.run() == EndRun(RunEnding.DONE)
     assert set(world.states.locks) == {"app-test"}
-    world.runner.release_left()
+    world.runner.release_abandoned_locks()
     assert set(world.states.locks) == {"app-test"}
-    world.runner.release_left()
+    world.runner.release_abandoned_locks()
     assert world.states.locks == {}
     calls = len(world.states.calls)
-    world.runner.release_left()
+    world.runner.release_abandoned_locks()
     assert len(world.states.calls) == calls
 
 
@@ -194,7 +194,7 @@ def test_a_lock_that_somebody_else_took_over_is_not_released_when_it_is_tried_ag
     world.states.faults["unlock"] = [Temporary("S3 is slow")]
     world.run()
     world.states.replace_lock(world.states.locks["app-test"], owner(2), "sow")
-    world.runner.release_left()
+    world.runner.release_abandoned_locks()
     assert world.states.locks["app-test"].owner == owner(2)
 
 
@@ -241,7 +241,7 @@ def test_a_lock_that_this_process_has_yet_to_release_is_not_taken_over() -> None
     world.states.faults["unlock"] = [Temporary("S3 is slow")]
     world.run()
     assert world.run() == EndRun(RunEnding.FAILED, Problem("locked", "someone@here lives"))
-    world.runner.release_left()
+    world.runner.release_abandoned_locks()
     assert world.run() == EndRun(RunEnding.DONE)
 
 
@@ -377,9 +377,7 @@ def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
     world = World(raising(KeyError("password=hunter2")))
     finish = world.run()
     assert finish.ending is RunEnding.FAILED
-    assert finish.problem == Problem(
-        "bug", "KeyError in gromit itself; the worker's log has the details"
-    )
+    assert finish.problem == Problem("bug", "KeyError in gromit; see the worker's log")
     assert (len(world.queue.told), world.states.locks) == (1, {})
 
 
@@ -389,7 +387,7 @@ def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
     finish = world.run()
     assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "bug")
     assert world.queue.told == [
-        ("failed", "app-test", "bug: TypeError in gromit itself; the worker's log has the details")
+        ("failed", "app-test", "bug: TypeError in gromit; see the worker's log")
     ]
 
 

@@ -254,7 +254,7 @@ def test_a_failed_rollout_gets_a_new_deployment_when_it_is_tried_again_with_noth
     assert world.run()
     assert world.services.restarted == [(NAME, "tyk")]
     assert world.state("tyk") == replace(failed, rollout="COMPLETED", running=1, reason="")
-    assert "tyk had failed: starting it again" in world.lines
+    assert "tyk had failed: starting a new deployment" in world.lines
 
 
 def test_a_failed_rollout_that_fails_again_is_told_again_and_tried_again(world: World) -> None:

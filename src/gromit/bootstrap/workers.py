@@ -129,7 +129,7 @@ def inspector(settings: "Settings", tree: "ConfigTree", tell: "Progress") -> "St
         platform=platform_source(settings),
         images=image_registry(settings),
         root=tree,
-        tell=tell,
+        warn=tell,
     )
 
 

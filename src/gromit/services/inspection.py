@@ -1,4 +1,7 @@
-"""All inputs of an environment's stack as they are now, for a person who looks: nothing is written, and little can be missing."""
+"""Read-only view of the inputs of an environment's stack, for people.
+
+Images and config files may be missing.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +20,22 @@ from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackInspector:
-    """Gives the inputs of stacks without touching anything; no lock is needed."""
+    """Collects the inputs of stacks. It writes nothing and needs no lock."""
 
     catalogue: Catalogue
     platform: PlatformSource
     images: ImageRegistry
     root: ConfigHashes
-    tell: Progress
-    """Called with each thing that is missing, and what that means for the inputs."""
+    warn: Progress
+    """Called with each missing input, and what that means for the plan."""
 
     def stack(
         self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
     ) -> StackInput:
-        """The inputs. A missing image has no digest in its labels, and a config folder that is not there no hash."""
+        """Return the inputs of a stack.
+
+        The labels of a missing image lack its digest; those of a missing config folder its hash.
+        """
         platform = self.platform.read()
         sources = ResolvedInputs(
             environment=name,
@@ -43,12 +49,13 @@ class StackInspector:
         return StackInput(name=name, platform=platform, components=component_inputs(sources))
 
     def _digests(self, versions: Mapping[str, str]) -> Mapping[Image, str]:
-        wanted = required_images(self.catalogue, versions)
-        found = self.images.digests(wanted)
-        missing = sorted(wanted - found.keys())
+        required = required_images(self.catalogue, versions)
+        found = self.images.digests(required)
+        missing = sorted(required - found.keys())
         for repository, tag in missing:
-            self.tell(
-                f"there is no image {repository}:{tag} in the registry: its component is labelled without a digest"
+            self.warn(
+                f"warning: there is no image {repository}:{tag} in the registry;"
+                " its digest is left out of this plan"
             )
         return {**dict.fromkeys(missing, ""), **found}
 
@@ -59,12 +66,11 @@ class StackInspector:
         try:
             hashes = self.root.hashes(name, configured)
         except ConfigRootUnusable as error:
-            self.tell(
-                f"{error.message}: components are labelled without the hashes of their config files"
-            )
+            self.warn(f"warning: {error.message}; config hashes are left out of this plan")
             return {}
         if absent := sorted(set(configured) - hashes.keys()):
-            self.tell(
-                f"no config files of {name} yet, so labelled without their hash: {', '.join(absent)}"
+            self.warn(
+                f"warning: {name} has no rendered config yet for {', '.join(absent)};"
+                " their config hashes are left out of this plan"
             )
         return hashes

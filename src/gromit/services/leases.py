@@ -1,4 +1,4 @@
-"""Claims, renewals and outcomes of workers: serve's side of the protocol. Only the API uses this."""
+"""Claims, renewals and outcomes: serve's side of the protocol. Used only by the API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How one environment is taken down: its records first, then its resources, its state, its config files."""
+"""Reaping of one environment: its DNS records first, then its resources, state and config files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from gromit.ports import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaper:
-    """Destroys environments that serve has handed out as gone."""
+    """Destroys environments whose desired state is `gone`."""
 
     retire_records: Callable[[str, Progress], None]
-    """Removes all public records of an environment; raises if it cannot."""
+    """Removes all public records of an environment; raises a `GromitError` if that fails."""
     platform: PlatformSource
     root: ConfigRoot
     terraform: TerraformRunner
@@ -31,12 +31,16 @@ class Reaper:
     states: StateBucket
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
-        """Take the claimed environment down. What is gone already is passed over, so that it can be done again."""
+        """Destroy the claimed environment. Idempotent: it skips what is gone already.
+
+        Raises `Conflict` if the environment is desired, and `BackendError` if resources remain.
+        """
         if claim.want is not Want.GONE:
-            raise Conflict(f"{claim.name} is wanted: it is not destroyed")
-        progress("removing its records")
+            raise Conflict(f"{claim.name} is desired, so it is not destroyed")
+        progress("removing its DNS records")
         self.retire_records(claim.name, progress)
         head = self.states.head(claim.name)
+        # A state without resources was destroyed by an earlier attempt.
         if head is not None and head.resources:
             self.terraform.destroy(
                 StackInput(name=claim.name, platform=self.platform.read(), components={}),
@@ -50,10 +54,12 @@ class Reaper:
         return ""
 
     def _check_nothing_left(self, name: str) -> None:
-        """A row must not disappear while resources exist that no state knows."""
+        """Raise `BackendError` for resources outside of the state, so that the row stays."""
         left = self.leftovers.find(name)
         if left:
             raise BackendError(
-                f"there is something of {name} that its terraform state does not know: {', '.join(left)}",
-                hint=f"import it with `gromit terraform {name} -- import …`, or remove it by hand; it is tried again",
+                f"{name} has resources that its terraform state does not contain:"
+                f" {', '.join(left)}",
+                hint=f"import them with `gromit terraform {name} -- import …`, or remove them"
+                " manually; gromit tries again",
             )

@@ -1,4 +1,4 @@
-"""One run of a worker on one environment: it walks the protocol's table, with one small executor for each step."""
+"""One run of a worker on one environment: it executes the protocol's table step by step."""
 
 import threading
 from collections import deque
@@ -45,11 +45,18 @@ from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 log = structlog.get_logger(__name__)
 
 WorkFunction = Callable[[Claim, Lock, Progress], str]
-"""Makes a claim true; gives the hash of what runs then. Raises a `GromitError`; `Suspended` if it was told to end."""
+"""Applies a claim and returns the spec hash of what runs then.
+
+Raises a `GromitError`; `Suspended` if it was asked to stop.
+"""
 
 
 class HeldLocks:
-    """The locks that the runs of this process know to hold, or are just taking. May be used by several threads at once."""
+    """Locks that runs of this process hold or are acquiring. Thread-safe.
+
+    Why acquiring counts: S3 may have stored our lock although no answer has arrived yet. A second
+    run that finds this lock must not take it for one that an earlier run has left behind.
+    """
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
@@ -58,12 +65,13 @@ class HeldLocks:
 
     @contextmanager
     def taking(self, environment: str) -> Iterator[Callable[[Lock], None]]:
-        """While a lock is being taken; the function that it gives notes the lock."""
+        """Mark an environment's lock as being acquired; call the result with the acquired lock."""
         with self._changing:
             self._taking.append(environment)
         try:
             yield self._add
         finally:
+            # A held lock was added before this, so that at no instant it counts as neither.
             with self._changing:
                 self._taking.remove(environment)
 
@@ -72,36 +80,39 @@ class HeldLocks:
             self._ids.add(lock.id)
 
     def discard(self, lock: Lock) -> None:
-        """Forget a lock that was given back."""
+        """Forget a lock that was released."""
         with self._changing:
             self._ids.discard(lock.id)
 
-    def may_include(self, found: FoundLock) -> bool:
-        """Whether a run holds this lock, or may hold it without having heard so yet."""
+    def might_hold(self, found: FoundLock) -> bool:
+        """Whether a run holds this lock, or might hold it although it has no answer yet."""
         with self._changing:
             return found.id in self._ids or found.environment in self._taking
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What a run needs, besides its claim. One for all runs of a process: it knows which of the process' locks are in use."""
+    """Executes runs. All runs of a process share one, so that it knows which locks are in use."""
 
     queue: WorkQueue
     states: StateBucket
     owners: OwnerWatch
     guard: Callable[[], None]
-    """Raises `Suspended` or `ConfigRootUnusable` unless something new may begin."""
+    """Raises `Suspended` or `ConfigRootUnusable` if no new work may begin."""
     do: WorkFunction
     renew_s: float
-    """How often the claim is renewed, in seconds."""
+    """Interval between renewals of the claim, in seconds."""
     before: Callable[[Claim, ProtocolStep], None]
-    """Called before every step: progress, and where the crash tests strike."""
-    _left: deque[Lock] = field(default_factory=deque)
-    """Locks that could not be released. We live, so nobody else can prove them dead: we have to go on trying."""
+    """Called before every step, for progress. The crash tests end the process here."""
+    _abandoned: deque[Lock] = field(default_factory=deque)
+    """Locks that could not be released.
+
+    While this process lives, no other worker can prove their owner dead, so it must keep trying.
+    """
     _held: HeldLocks = field(default_factory=HeldLocks)
 
     def run(self, claim: Claim, progress: Progress) -> EndRun:
-        """Walk the table from its beginning to its end."""
+        """Execute the steps of the table until the run ends."""
         step: ProtocolStep = AcquireLock()
         with (
             structlog.contextvars.bound_contextvars(env=claim.name, epoch=claim.epoch),
@@ -109,6 +120,7 @@ class Runner:
         ):
             while not isinstance(step, EndRun):
                 if isinstance(step, ReportDone | ReportFailure | ReleaseClaim):
+                    # The report ends the claim; a renewal after it would be refused.
                     reporting.set()
                 self.before(claim, step)
                 answer = self._execute(step, claim, progress)
@@ -118,92 +130,94 @@ class Runner:
                 "run.finished",
                 kind=claim.kind,
                 ending=step.ending,
-                problem=step.problem and step.problem.message,
+                problem=step.problem.message if step.problem else None,
             )
         return step
 
-    def release_left(self) -> None:
-        """Try once more to release the locks that earlier runs had to leave."""
-        for _ in range(len(self._left)):
-            self._unlock(self._left.popleft())
+    def release_abandoned_locks(self) -> None:
+        """Try again to release the locks that earlier runs could not release."""
+        for _ in range(len(self._abandoned)):
+            self._unlock(self._abandoned.popleft())
 
     def _execute(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         try:
-            return self._carry_out(step, claim, progress)
+            return self._execute_step(step, claim, progress)
         except GromitError as error:
             return StepFailed(failure_record(error))
         except Exception as error:
-            # one environment's bug must not stop the others; it is reported like any failure, and logged whole
+            # A bug in one environment must not stop the others: report it like any failure, and
+            # log its traceback.
             log.exception("run.bug")
             return StepFailed(
-                Problem(
-                    "bug",
-                    f"{type(error).__name__} in gromit itself; the worker's log has the details",
-                )
+                Problem("bug", f"{type(error).__name__} in gromit; see the worker's log")
             )
 
-    def _carry_out(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
+    def _execute_step(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         match step:
             case AcquireLock() | CheckOwner() | ReplaceLock():
                 return self._lock(step, claim)
             case Verify():
                 return self._verify(claim)
             case Execute(lock):
-                return self._act(claim, lock, progress)
+                return self._apply(claim, lock, progress)
             case ReportDone() | ReportFailure() | ReleaseClaim():
                 return self._report(step, claim)
             case Unlock(lock):
                 return self._unlock(lock)
             case EndRun():
-                raise TypeError("the end is not executed")
+                raise TypeError("EndRun is not executed")
             case _:
                 assert_never(step)
 
     def _lock(self, step: AcquireLock | CheckOwner | ReplaceLock, claim: Claim) -> StepResult:
         match step:
             case AcquireLock():
-                with self._held.taking(claim.name) as note:
+                with self._held.taking(claim.name) as hold:
                     taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
                     if isinstance(taken, FoundLock):
                         return AlreadyLocked(taken)
-                    note(taken)
+                    hold(taken)
                 return Locked(taken)
             case CheckOwner(found):
                 verdict = self._unconfirmed(found) or self.owners.judge(found)
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
                 return OwnerDead() if verdict.dead else OwnerNotProvenDead(verdict.reason)
             case ReplaceLock(found):
-                with self._held.taking(claim.name) as note:
+                with self._held.taking(claim.name) as hold:
                     replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
                     if replaced is None:
                         return LostRace()
-                    note(replaced)
+                    hold(replaced)
                 return Locked(replaced)
             case _:
                 assert_never(step)
 
     def _unconfirmed(self, found: FoundLock) -> Verdict | None:
-        """The verdict on a lock that this process has put without hearing so: no run of it holds it, and nothing runs under it.
+        """Return the verdict on a lock that this process wrote without receiving an answer.
 
-        A lock that another run of ours is just taking is none of these, whichever of the two has the newer claim.
+        Its owner lives, because it is this process, but no run holds the lock and no process works
+        under it, so it may be replaced. None for every other lock.
         """
-        if found.owner != self.owners.me() or self._held.may_include(found):
+        # A lock that another run of ours is acquiring is not abandoned, whichever of the two runs
+        # has the newer claim.
+        if found.owner != self.owners.me() or self._held.might_hold(found):
             return None
         return Verdict(
-            dead=True, reason="this process put it without an answer, and no run of it holds it"
+            dead=True,
+            reason="this process wrote it without an answer, and none of its runs holds it",
         )
 
     def _verify(self, claim: Claim) -> StepResult:
         try:
             self.guard()
-            standing = self.queue.renew(claim)
+            status = self.queue.renew(claim)
         except (Suspended, ConfigRootUnusable):
             return Stopping()
         except Conflict:
             return ClaimLost()
-        return ClaimCurrent() if standing.generation == claim.generation else NewerDesired()
+        return ClaimCurrent() if status.generation == claim.generation else NewerDesired()
 
-    def _act(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
+    def _apply(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
         try:
             return Applied(self.do(claim, lock, progress))
         except Suspended:
@@ -228,8 +242,9 @@ class Runner:
         try:
             released = self.states.unlock(lock)
         except GromitError as error:
+            # It stays among the held locks: until it is released, no other run may replace it.
             log.warning("lock.left", env=lock.environment, reason=error.message)
-            self._left.append(lock)
+            self._abandoned.append(lock)
             return StepDone()
         self._held.discard(lock)
         if not released:
@@ -238,9 +253,10 @@ class Runner:
 
     @contextmanager
     def _renewing(self, claim: Claim) -> Iterator[threading.Event]:
-        """Renew the claim until the event is set, as it is before an outcome is reported: from then on it is no loss to have none.
+        """Renew the claim in a thread until the event is set, which happens before the report.
 
-        A claim that was lost is let go: the terraform lock protects what runs.
+        If the claim is lost, the renewals end and the run goes on: it holds the Terraform lock, so
+        no other worker can act, and its report will be refused.
         """
         ended = threading.Event()
 
@@ -249,10 +265,12 @@ class Runner:
                 try:
                     self.queue.renew(claim)
                 except Conflict:
+                    # The report may have ended the claim during this very call. That is no loss.
                     if not ended.is_set():
                         log.warning("claim.lost", env=claim.name)
                     return
                 except GromitError as error:
+                    # The lease may outlast the fault: try again at the next interval.
                     log.warning("claim.not_renewed", env=claim.name, reason=error.message)
 
         thread = threading.Thread(target=renew, name=f"renew-{claim.name}", daemon=True)
@@ -265,6 +283,6 @@ class Runner:
 
 
 def failure_record(error: GromitError) -> Problem:
-    """An error as it is kept on the environment: with its remedy, in one line."""
+    """Return an error as the environment keeps it: with its hint, in one line."""
     text = f"{error.message} ({error.hint})" if error.hint else error.message
     return Problem(error.code, " ".join(text.split()))

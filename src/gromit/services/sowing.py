@@ -1,4 +1,4 @@
-"""How one environment is made as wanted: images, config files, terraform, and a look whether its services really run it."""
+"""Sowing of one environment: images, config files, terraform apply, rollout of its services."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -32,23 +32,23 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SettlePolicy:
-    """How long services may take, in seconds."""
+    """Time that services may take to settle, in seconds."""
 
     settle_s: float
     poll_s: float
     monotonic: Callable[[], float]
     pause: Callable[[float], bool]
-    """Waits so many seconds; True if this worker is to end."""
+    """Waits the given number of seconds; True if this worker must stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sower:
-    """Makes environments."""
+    """Brings environments to their desired state."""
 
     catalogue: Catalogue
     domain: str | None
     fingerprint: str
-    """Hash of the stack's own files: a new release of the stack is a change."""
+    """Hash of the stack's own files, so that a new release of the stack counts as a change."""
     platform: PlatformSource
     images: ImageRegistry
     root: ConfigRoot
@@ -57,25 +57,29 @@ class Sower:
     patience: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
-        """Make the claimed environment true; gives the hash of what runs."""
+        """Bring the claimed environment to its desired state; return the spec hash of what runs.
+
+        Raises `RolloutFailed` if a service does not settle, and what terraform and the ports raise.
+        """
         stack = self.stack(claim.name, claim.versions, claim.redeploys)
-        wanted = spec_hash(stack, self.fingerprint)
-        if wanted == claim.spec_hash:
+        desired = spec_hash(stack, self.fingerprint)
+        if desired == claim.spec_hash:
             progress("nothing has changed")
-            return wanted
+            return desired
+        # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
         output = self.terraform.apply(stack, lock, progress)
         self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
         progress("waiting for the services")
-        self._settle(claim.name, output.task_definitions)
-        return wanted
+        self._await_rollout(claim.name, output.task_definitions)
+        return desired
 
     def stack(
         self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
     ) -> StackInput:
-        """All inputs of an environment's stack; its config files are on disk afterwards.
+        """Return all inputs of an environment's stack, and write its config files to disk.
 
-        The images are looked up before anything is written: a missing one leaves everything as it is.
+        Raises `InvalidInput` for a missing image, before anything is written.
         """
         platform = self.platform.read()
         digests = self.images.digests(required_images(self.catalogue, versions))
@@ -88,7 +92,7 @@ class Sower:
             config_hashes={},
             redeploys=redeploys,
         )
-        component_inputs(sources)
+        component_inputs(sources)  # raises for a missing image, before config files are written
         hashes = self.root.render(name, self._files(name, versions, platform))
         inputs = component_inputs(replace(sources, config_hashes=hashes))
         return StackInput(name=name, platform=platform, components=inputs)
@@ -103,7 +107,7 @@ class Sower:
         return render_files(self.catalogue, variables)
 
     def _failed(self, name: str) -> AbstractSet[tuple[str, str]]:
-        """Each service (by component) whose deployment has failed, with the task definition that it was of."""
+        """Return the component and task definition of each service whose deployment failed."""
         return {
             (s.component, s.task_definition)
             for s in self.services.look(name)
@@ -113,19 +117,23 @@ class Sower:
     def _restart(
         self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress
     ) -> None:
-        """Give a new deployment to the `suspects` that an apply has left as they were: FAILED, on the wanted task definition.
+        """Start a new deployment of those `suspects` that the apply left FAILED.
 
-        ECS never takes up a deployment again that its circuit breaker gave up, and terraform sees nothing to change.
+        `suspects` failed before, on the task definition that is desired now. ECS never resumes a
+        deployment that its circuit breaker has ended, and terraform finds nothing to change.
         """
-        for component, _ in sorted(suspects & self._failed(name)) if suspects else ():
+        if not suspects:
+            return
+        for component, _ in sorted(suspects & self._failed(name)):
             log.info("service.restarted", env=name, component=component)
-            progress(f"{component} had failed: starting it again")
+            progress(f"{component} had failed: starting a new deployment")
             self.services.restart(name, component)
 
-    def _settle(self, name: str, wanted: Mapping[str, str]) -> None:
-        """Wait until every service runs its wanted task definition, and nothing else.
+    def _await_rollout(self, name: str, desired: Mapping[str, str]) -> None:
+        """Wait until every service runs its desired task definition and no other.
 
-        A failed deployment has to be seen here: with the circuit breaker, terraform is content long before it shows.
+        Terraform ends long before the circuit breaker notices a failed deployment, so it must be
+        detected here. Raises `RolloutFailed`, and `Suspended` if this worker must stop.
         """
         until = self.patience.monotonic() + self.patience.settle_s
         while True:
@@ -133,26 +141,30 @@ class Sower:
             failed = [
                 s
                 for c, s in states.items()
-                if wanted.get(c) == s.task_definition and s.rollout == "FAILED"
+                # A failed deployment of an older task definition is no longer of interest.
+                if desired.get(c) == s.task_definition and s.rollout == "FAILED"
             ]
             if failed:
                 raise RolloutFailed(
-                    _describe(failed), hint="mend the build or its config, and report it again"
+                    _describe(failed), hint="fix the build or its config, then report it again"
                 )
-            unsettled = sorted(c for c, arn in wanted.items() if not _settled(states.get(c), arn))
+            unsettled = sorted(
+                c for c, arn in desired.items() if not _is_settled(states.get(c), arn)
+            )
             if not unsettled:
                 return
             if self.patience.monotonic() >= until:
-                late = [states[c] for c in unsettled if c in states]
+                late = _describe([states[c] for c in unsettled if c in states])
                 raise RolloutFailed(
-                    f"not running after {self.patience.settle_s:.0f} s: {_describe(late) or ', '.join(unsettled)}",
-                    hint="look at the component's log group, or raise sow.settle",
+                    f"not running after {self.patience.settle_s:.0f} s:"
+                    f" {late or ', '.join(unsettled)}",
+                    hint="check the component's log group, or increase `sow.settle`",
                 )
             if self.patience.pause(self.patience.poll_s):
-                raise Suspended("this worker was told to end while services were settling")
+                raise Suspended("this worker was asked to stop while services were settling")
 
 
-def _settled(state: ServiceState | None, task_definition: str) -> bool:
+def _is_settled(state: ServiceState | None, task_definition: str) -> bool:
     return (
         state is not None
         and state.rollout == "COMPLETED"

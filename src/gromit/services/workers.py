@@ -139,7 +139,7 @@ class WorkerPool:
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run. Return `NoWork` if none can begin."""
-        self.runner.release_left()
+        self.runner.release_abandoned_locks()
         self.runner.guard()
         if self._is_at_limit():
             return NoWork(None)
