@@ -1,7 +1,6 @@
 """`gromit catalogue`: the components of every environment, and whether a catalogue file is good."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from gromit import bootstrap
 from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.contract import container_settings
 
 _COLUMNS = (
     "component",
@@ -69,6 +69,11 @@ def _load(run: CliContext, file: Path | None) -> Catalogue:
 
 
 def _row(component: Component) -> Mapping[str, Any]:
-    row = {**asdict(component), "component": component.name, "files": sorted(component.templates)}
-    del row["name"], row["templates"]
-    return {**row, "default_tag": component.default_tag if component.repository else None}
+    return {
+        "repository": component.repository,
+        "image": component.image,
+        "default_tag": component.default_tag if component.repository else None,
+        **container_settings(component),
+        "component": component.name,
+        "files": sorted(component.templates),
+    }

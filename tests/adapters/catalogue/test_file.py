@@ -1,5 +1,6 @@
-"""Catalogue files: what they may say, and how they are refused."""
+"""Catalogue files: valid ones, and the errors of invalid ones."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gromit.adapters.catalogue import file as catalogue_file
+from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
 from gromit.adapters.catalogue.file import SHIPPED
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import ConfigError
@@ -71,13 +73,25 @@ def test_an_entry_replaces_the_one_of_the_same_name_in_what_it_extends(tmp_path:
     assert catalogue_file.load_catalogue(path).components["redis"].image == "redis:8"
 
 
+def test_an_entry_has_a_key_for_every_field_of_a_component() -> None:
+    keys = {**CatalogueEntry.model_fields, **ComponentSize.model_fields}
+    del keys["size"]
+    assert keys.keys() == {field.name for field in fields(Component)}
+
+
+def test_an_entry_and_a_component_have_the_same_defaults(tmp_path: Path) -> None:
+    portal = _entry(tmp_path, "repository: portal").components["portal"]
+    assert portal == Component(name="portal", repository="portal")
+
+
 def test_every_key_reaches_its_component(tmp_path: Path) -> None:
     folder = tmp_path / "templates" / "own"
     folder.mkdir(parents=True)
     (folder / "portal.conf.j2").write_text("{{ env }}")
     (folder / ".swp").write_text("an editor's")
     keys = (
-        "repository: portal, default_tag: main, port: 3001, public: true, command: [run, '-v'], config_path: /conf, templates: own,"
+        "repository: portal, default_tag: main, port: 3001, public: true,"
+        " command: [run, '-v'], config_path: /conf, templates: own,"
         f"environment: {{A: b}}, secrets: {{LICENCE: '{ARN}'}}, size: {{cpu: 512, memory: 2048}}"
     )
     portal = _entry(tmp_path, keys).components["portal"]
@@ -205,7 +219,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(
         ("components: [{name: Tyk, repository: tyk}]", "component 'Tyk' is not a usable name"),
         (
             "components: [{name: a, image: 'a:1'}, {name: a, image: 'b:1'}]",
-            "component a: name: stands there twice",
+            "component a: name: is used twice",
         ),
         (
             "components: [{name: a, repository: r}, {name: b, repository: r, default_tag: x}]",
@@ -260,8 +274,8 @@ def _broken(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("put", "message"),
     [
-        (_link_out, "does not lie in"),
-        (_subfolder, "does not lie in"),
+        (_link_out, "is not a file in"),
+        (_subfolder, "is not a file in"),
         (_no_suffix, "is not a template"),
         (_odd_name, "is not a template"),
         (_not_utf8, "cannot be read"),

@@ -1,6 +1,6 @@
-"""One entry of a catalogue file: which keys it has, and what they may hold.
+"""Entry of a catalogue file: its keys and their valid values.
 
-`docs/reference/catalogue.md` is compared with this.
+Tests compare `docs/reference/catalogue.md` with this module.
 """
 
 import re
@@ -25,7 +25,7 @@ FARGATE_SIZES: Mapping[int, Sequence[int]] = {
     8192: range(16384, 61441, 4096),
     16384: range(32768, 122881, 8192),
 }
-"""CPU units to MiB of memory, as Fargate sells them (AWS' table of task sizes)."""
+"""CPU units to sizes of memory in MiB that Fargate offers (AWS's table of task sizes)."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_ARN = re.compile(
@@ -33,7 +33,7 @@ _SECRET_ARN = re.compile(
 )
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-_EXPLAINED = {
+_REASONS = {
     "extra_forbidden": "there is no such key",
     "missing": "is missing",
     "string_type": "must be text (write it in quotes)",
@@ -86,11 +86,11 @@ def _variables(value: dict[str, str]) -> dict[str, str]:
 
 
 def _secrets(value: dict[str, str]) -> dict[str, str]:
-    """Only ARNs; the text is never repeated, because it may be the secret itself."""
+    """Accept only ARNs. Never repeat a wrong value, which may be the secret itself."""
     for name, arn in _variables(value).items():
         if not _SECRET_ARN.fullmatch(arn):
             raise ValueError(
-                f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, never a value"
+                f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, not a value"
             )
     return value
 
@@ -100,18 +100,18 @@ class _Strict(BaseModel):
 
 
 class ComponentSize(_Strict):
-    """`size` of an entry."""
+    """Key `size` of an entry."""
 
     cpu: int = Field(256, description="CPU units, 1024 to a core")
     memory: int = Field(512, description="MiB")
 
 
 class CatalogueEntry(_Strict):
-    """One component, as a catalogue file says it."""
+    """One component in a catalogue file."""
 
     name: str = Field(description="name of the component, a DNS label")
     repository: Annotated[str, AfterValidator(_repository)] | None = Field(
-        None, description="repository that builds it"
+        None, description="repository that reports its builds"
     )
     image: Annotated[str, AfterValidator(_image)] | None = Field(
         None, description="fixed image, instead of a repository"
@@ -124,25 +124,28 @@ class CatalogueEntry(_Strict):
     )
     public: bool = Field(default=False, description="reachable from the internet on its port")
     command: list[str] = Field(
-        [], description="arguments of the container, instead of the image's own"
+        [], description="arguments of the container, instead of the command of its image"
     )
     config_path: Annotated[str, AfterValidator(_mount)] | None = Field(
-        None, description="where the container sees its config"
+        None, description="path of its config in the container"
     )
     templates: Annotated[str, AfterValidator(_folder)] | None = Field(
         None, description="folder of its config templates"
     )
     environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
-        {}, description="plain variables"
+        {}, description="plain environment variables"
     )
     secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(
-        {}, description="variables to the ARNs of their values"
+        {}, description="environment variables to the ARNs of their values"
     )
-    size: ComponentSize = Field(ComponentSize(), description="what Fargate gives it")
+    size: ComponentSize = Field(ComponentSize(), description="CPU and memory of its Fargate task")
 
 
 def parse_entry(raw: object, where: str) -> CatalogueEntry:
-    """An entry from parsed YAML. Raises `ConfigError` that begins with `where` and names component and key."""
+    """Return the entry that parsed YAML describes.
+
+    Raises `ConfigError` that begins with `where` and names the component and the key.
+    """
     if not isinstance(raw, dict):
         raise ConfigError(
             f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`"
@@ -150,57 +153,53 @@ def parse_entry(raw: object, where: str) -> CatalogueEntry:
     try:
         entry = CatalogueEntry.model_validate(raw)
     except ValidationError as error:
-        raise _explained(error, f"{where}: component {raw.get('name', '(unnamed)')}") from None
+        raise _first_error(error, f"{where}: component {raw.get('name', '(unnamed)')}") from None
     _check_together(entry, f"{where}: component {entry.name}")
     return entry
 
 
 def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str) -> Component:
-    """The component that an entry means, with the texts of its templates."""
+    """Return the component of an entry, with the texts of its templates."""
+    values = entry.model_dump(exclude={"size", "templates"}) | entry.size.model_dump()
+    values |= {"command": tuple(entry.command), "templates": templates}
     try:
-        return Component(
-            name=entry.name,
-            repository=entry.repository,
-            image=entry.image,
-            default_tag=entry.default_tag,
-            port=entry.port,
-            public=entry.public,
-            command=tuple(entry.command),
-            config_path=entry.config_path,
-            templates=templates,
-            environment=entry.environment,
-            secrets=entry.secrets,
-            cpu=entry.size.cpu,
-            memory=entry.size.memory,
-        )
+        return Component(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
 
 
 def _check_together(entry: CatalogueEntry, where: str) -> None:
-    """Rules over several keys."""
+    """Check the rules that concern several keys."""
     if both := sorted(entry.environment.keys() & entry.secrets.keys()):
         raise ConfigError(
-            f"{where}: {both[0]} is in environment and in secrets", hint="name it in one of them"
+            f"{where}: {both[0]} is in environment and in secrets",
+            hint="keep it in one of them",
         )
     if entry.image is not None and "default_tag" in entry.model_fields_set:
         raise ConfigError(
             f"{where}: default_tag has no meaning for a fixed image",
-            hint="the image names its own tag",
+            hint="the image already contains its tag",
         )
-    memory = FARGATE_SIZES.get(entry.size.cpu, ())
-    if entry.size.memory not in memory:
-        raise ConfigError(
-            f"{where}: size: Fargate has no {entry.size.cpu} CPU units with {entry.size.memory} MiB",
-            hint=f"with cpu {entry.size.cpu}, memory goes from {memory[0]} to {memory[-1]}"
-            if memory
-            else f"cpu is one of {', '.join(map(str, FARGATE_SIZES))}",
-        )
+    _check_size(entry.size, where)
 
 
-def _explained(error: ValidationError, where: str) -> ConfigError:
+def _check_size(size: ComponentSize, where: str) -> None:
+    """Raise `ConfigError` for a size that Fargate does not offer."""
+    memory = FARGATE_SIZES.get(size.cpu, ())
+    if size.memory in memory:
+        return
+    if memory:
+        hint = f"with cpu {size.cpu}, memory goes from {memory[0]} to {memory[-1]}"
+    else:
+        hint = f"cpu is one of {', '.join(map(str, FARGATE_SIZES))}"
+    raise ConfigError(
+        f"{where}: size: Fargate has no {size.cpu} CPU units with {size.memory} MiB", hint=hint
+    )
+
+
+def _first_error(error: ValidationError, where: str) -> ConfigError:
     field = first_invalid_field(error)
-    reason = _EXPLAINED.get(field.kind, field.reason)
+    reason = _REASONS.get(field.kind, field.reason)
     near = get_close_matches(field.path, CatalogueEntry.model_fields, n=1)
     hint = "docs/reference/catalogue.md has all keys"
     if field.kind == "extra_forbidden" and near:

@@ -1,4 +1,4 @@
-"""Catalogue files: YAML, strictly read, with config templates in a folder beside them."""
+"""Catalogue files: strict YAML, with config templates in a folder next to the file."""
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -14,10 +14,10 @@ from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError
 
 SHIPPED = Path(str(files("gromit"))) / "catalogue" / "tyk.yaml"
-"""The catalogue of the Tyk stack, which is part of the package."""
+"""Catalogue of the Tyk stack, part of the package."""
 
 FILE_KEYS = ("extends", "components")
-"""Keys of the file itself."""
+"""Top-level keys of a file."""
 
 TEMPLATES = "templates"
 SUFFIX = ".j2"
@@ -28,9 +28,10 @@ _log = structlog.get_logger(__name__)
 def load_catalogue(
     path: Path | None = None, repositories: Iterable[str] | None = None
 ) -> Catalogue:
-    """The catalogue in `path` (None: the shipped one), cut to `repositories` if any are given (`GROMIT_REPOS`).
+    """Load the catalogue in `path` (None: the shipped one).
 
-    Raises `ConfigError` that names the file, the component, the key and what to do.
+    `repositories` (`GROMIT_REPOS`) reduces it to these; None keeps all. Raises `ConfigError` that
+    names the file, the component and the key.
     """
     catalogue = Catalogue(_read(path or SHIPPED))
     if repositories is None:
@@ -61,8 +62,8 @@ def _read(path: Path) -> Mapping[str, Component]:
     for entry in (parse_entry(item, str(path)) for item in raw):
         if entry.name in seen:
             raise ConfigError(
-                f"{path}: component {entry.name}: name: stands there twice",
-                hint="names are unique in a file",
+                f"{path}: component {entry.name}: name: is used twice",
+                hint="use each name once in a file",
             )
         seen.add(entry.name)
         components[entry.name] = _component(path, entry)
@@ -71,7 +72,7 @@ def _read(path: Path) -> Mapping[str, Component]:
 
 
 def _extended(path: Path, base: object) -> dict[str, Component]:
-    """The components of the catalogue that this one builds upon."""
+    """Components of the catalogue that this one extends."""
     if base is None:
         return {}
     if base != SHIPPED.stem:
@@ -100,14 +101,17 @@ def _component(path: Path, entry: CatalogueEntry) -> Component:
 
 
 def _templates(path: Path, entry: CatalogueEntry) -> Mapping[str, str]:
-    """The texts of an entry's templates: from `templates/<folder>` beside the file, else from the shipped ones."""
+    """Texts of an entry's templates, from `templates/<folder>` next to the file.
+
+    Without such a folder, the shipped templates are used.
+    """
     where = f"{path}: component {entry.name}: templates"
-    beside = [path.parent / TEMPLATES, SHIPPED.parent / TEMPLATES]
-    root = next((r for r in beside if (r / str(entry.templates)).is_dir()), None)
+    roots = [path.parent / TEMPLATES, SHIPPED.parent / TEMPLATES]
+    root = next((r for r in roots if (r / str(entry.templates)).is_dir()), None)
     if root is None:
         raise ConfigError(
-            f"{where}: there is no folder {beside[0] / str(entry.templates)}",
-            hint="make it, with one *.j2 per file",
+            f"{where}: there is no folder {roots[0] / str(entry.templates)}",
+            hint="create it, with one *.j2 for each config file",
         )
     files = [
         f for f in sorted((root / str(entry.templates)).iterdir()) if not f.name.startswith(".")
@@ -119,32 +123,32 @@ def _text(root: Path, file: Path, where: str) -> str:
     if not file.name.endswith(SUFFIX) or not FILE_NAME.fullmatch(file.name.removesuffix(SUFFIX)):
         raise ConfigError(
             f"{where}: {file} is not a template",
-            hint="templates are named <config file>.j2; others lie elsewhere",
+            hint="name templates <config file>.j2, and keep other files in another folder",
         )
     if not file.is_file() or not file.resolve().is_relative_to(root.resolve()):
         raise ConfigError(
-            f"{where}: {file} does not lie in {root}",
-            hint="put the file itself there, not a link or a folder",
+            f"{where}: {file} is not a file in {root}",
+            hint="put a regular file there, not a link or a folder",
         )
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{where}: {file} cannot be read: {error}", hint="templates are text in UTF-8"
+            f"{where}: {file} cannot be read: {error}", hint="save templates as UTF-8 text"
         ) from error
 
 
 def _check_default_tags(path: Path, components: Mapping[str, Component]) -> None:
-    """Two components of one repository are always of the same build, so their default must be one, too."""
+    """Check that all components of a repository, which share its builds, have one default tag."""
     tags: dict[str, str] = {}
     for component in components.values():
-        if (
-            component.repository
-            and tags.setdefault(component.repository, component.default_tag)
-            != component.default_tag
-        ):
+        if component.repository is None:
+            continue
+        first = tags.setdefault(component.repository, component.default_tag)
+        if first != component.default_tag:
             raise ConfigError(
-                f"{path}: component {component.name}: default_tag: repository {component.repository} has another one elsewhere",
+                f"{path}: component {component.name}: default_tag:"
+                f" another component of repository {component.repository} has {first}",
                 hint="give all components of a repository the same default_tag",
             )
 
@@ -162,6 +166,6 @@ def _parse(path: Path) -> dict[Any, Any]:
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{path} is not a catalogue",
-            hint="it has a list named components (docs/reference/catalogue.md)",
+            hint="begin with a list named components (docs/reference/catalogue.md)",
         )
     return tree

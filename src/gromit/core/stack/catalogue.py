@@ -1,44 +1,31 @@
-"""The components of an environment, as data: adding one is an entry in a file, no code and no release."""
+"""Components of an environment, as data: a new one is an entry in a file, not code."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gromit.core.stack.contract import ContainerSettings
 from gromit.errors import ConfigError, InvalidInput
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 WIRE_KEYS = frozenset({"name", "state"})
-"""What a flat environment says beside the versions of its repositories: none of them can be called so."""
+"""Reserved keys of a flat environment: no repository can have such a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(ContainerSettings):
     """One service of every environment."""
 
     name: str
-    """A DNS label without `--`: it becomes `<name>.<env>.<domain>` and `<name>.<env>.internal`."""
+    """DNS label without `--`, used in `<name>.<env>.<domain>` and `<name>.<env>.internal`."""
     repository: str | None = None
-    """The repository that reports builds of it; its images are in the registry of the same name."""
+    """Repository that reports its builds; its images are in the registry of the same name."""
     image: str | None = None
-    """A fixed image instead of a repository, for what nobody of us builds (`redis:7`)."""
+    """Fixed image (`redis:7`), instead of a repository."""
     default_tag: str = "master"
-    """The tag of the default branch."""
-    port: int | None = None
-    """The TCP port it listens on; without one it has no URL."""
-    public: bool = False
-    """Reachable from the internet, on its port, under a public name."""
-    command: tuple[str, ...] = ()
-    config_path: str | None = None
-    """Where the container sees its config folder, read-only."""
+    """Tag of the default branch."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """File name in the config folder to the text of its Jinja2 template."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variable name to the ARN of a Secrets Manager secret or SSM parameter; never a value."""
-    cpu: int = 256
-    """CPU units, 1024 to a core (Fargate's sizes)."""
-    memory: int = 512
-    """MiB (Fargate's sizes)."""
 
     def __post_init__(self) -> None:
         if not COMPONENT_NAME.fullmatch(self.name) or "--" in self.name:
@@ -62,11 +49,11 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All components, by name, and what is known of repositories that have none."""
+    """All components, by name, and the repositories without a component."""
 
     components: Mapping[str, Component]
     known_only: frozenset[str] = frozenset()
-    """Repositories named by `GROMIT_REPOS` without an entry: accepted on the wire, kept, deployed nowhere."""
+    """Repositories in `GROMIT_REPOS` without a component: their builds are stored, not deployed."""
 
     def __post_init__(self) -> None:
         for repository in sorted(self.known_only):
@@ -74,11 +61,11 @@ class Catalogue:
 
     @property
     def repositories(self) -> frozenset[str]:
-        """Every repository that may report a build."""
+        """All repositories that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
 
     def require(self, repository: str) -> None:
-        """Raise `InvalidInput` for a repository that may not report a build."""
+        """Raise `InvalidInput` if `repository` may not report a build."""
         if repository not in self.repositories:
             known = ", ".join(sorted(self.repositories))
             raise InvalidInput(
@@ -87,25 +74,26 @@ class Catalogue:
             )
 
     def default_tag(self, repository: str) -> str:
-        """The tag of the default branch of a repository; `master` for one without a component."""
+        """Tag of a repository's default branch; `master` for one without a component."""
         found = (c.default_tag for c in self.components.values() if c.repository == repository)
         return next(found, "master")
 
     def select(self, repositories: Iterable[str]) -> "Catalogue":
-        """This catalogue cut to the given repositories (the meaning of `GROMIT_REPOS`); fixed images stay."""
-        wanted = frozenset(repositories)
+        """Reduce this catalogue to the given repositories (`GROMIT_REPOS`); fixed images stay."""
+        selected = frozenset(repositories)
         kept = {
-            n: c
-            for n, c in self.components.items()
-            if c.repository is None or c.repository in wanted
+            name: component
+            for name, component in self.components.items()
+            if component.repository is None or component.repository in selected
         }
-        return Catalogue(kept, wanted - {c.repository for c in kept.values() if c.repository})
+        deployed = {c.repository for c in kept.values() if c.repository}
+        return Catalogue(kept, selected - deployed)
 
 
 def check_repository(name: str) -> None:
-    """Raise `ConfigError` for a repository whose version would hide what a flat environment is called, or how it is."""
+    """Raise `ConfigError` for the names `name` and `state`, which the flat wire format reserves."""
     if name in WIRE_KEYS:
         raise ConfigError(
             f"no repository can be called {name!r}",
-            hint="in a flat environment (docs/reference/wire.md) this key is not a version; rename the repository",
+            hint="rename the repository (docs/reference/wire.md describes this key)",
         )

@@ -1,12 +1,12 @@
-"""From what is wanted to what the devenv stack is given: the catalogue joined with versions, digests and config hashes. Pure."""
+"""Inputs of the stack, from the catalogue, versions, image digests and config hashes."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.contract import ComponentInput, Platform, StackInput
+from gromit.core.stack.contract import ComponentInput, Platform, StackInput, container_settings
 from gromit.errors import InvalidInput
 
 Image = tuple[str, str]
@@ -15,23 +15,23 @@ Image = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedInputs:
-    """All that decides what runs in an environment."""
+    """Everything that determines what runs in an environment."""
 
     environment: str
     catalogue: Catalogue
     versions: Mapping[str, str]
-    """Repository to tag; a repository that is not in it gets the tag of its default branch."""
+    """Repository to tag; a missing repository gets the tag of its default branch."""
     digests: Mapping[Image, str]
-    """The digest of every wanted image that exists (the answer to `required_images`); an empty one is not known, and no label."""
+    """Digests of the `required_images` that exist; an empty one is unknown and gives no label."""
     platform: Platform
     config_hashes: Mapping[str, str]
-    """Component to the hash of its config folder; components without a folder are not in it."""
+    """Component to the hash of its config folder; without a folder it is missing."""
     redeploys: Mapping[str, str]
-    """Component to the mark of its last `gromit env redeploy`."""
+    """Component to the redeploy mark of its last `gromit env redeploy`."""
 
 
 def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozenset[Image]:
-    """The images that must be in the registry; fixed ones are nobody's build and are not looked up."""
+    """Images that must be in the registry. Fixed images are not looked up."""
     tags = (
         (c.repository, _version(catalogue, c.repository, versions))
         for c in catalogue.components.values()
@@ -43,19 +43,14 @@ def required_images(catalogue: Catalogue, versions: Mapping[str, str]) -> frozen
 def component_inputs(sources: ResolvedInputs) -> Mapping[str, ComponentInput]:
     """One input per component of the catalogue.
 
-    Raises `InvalidInput` that names every image which is not in the registry: it is what a developer sees on the environment.
+    Raises `InvalidInput` that names all images missing from the registry; the environment shows
+    this message to developers.
     """
     images = required_images(sources.catalogue, sources.versions)
-    if missing := sorted(
-        f"{repository}:{tag}" for repository, tag in images - sources.digests.keys()
-    ):
-        what = (
-            f"there is no image {missing[0]}"
-            if len(missing) == 1
-            else f"there are no images {', '.join(missing)}"
-        )
+    if missing := sorted(f"{repo}:{tag}" for repo, tag in images - sources.digests.keys()):
         raise InvalidInput(
-            f"{what} in the registry", hint="let the build push it, then report the build again"
+            _missing_images(missing),
+            hint="let the build push it, then report the build again",
         )
     return {
         name: _input(component, sources)
@@ -63,8 +58,17 @@ def component_inputs(sources: ResolvedInputs) -> Mapping[str, ComponentInput]:
     }
 
 
+def _missing_images(images: Sequence[str]) -> str:
+    if len(images) == 1:
+        return f"there is no image {images[0]} in the registry"
+    return f"there are no images {', '.join(images)} in the registry"
+
+
 def spec_hash(stack: StackInput, fingerprint: str) -> str:
-    """SHA-256 (hex) of all inputs and of the stack's own files (`stack_hash`). The same hash means: nothing to apply."""
+    """SHA-256 (hex) of all inputs and of the stack's files (`stack_hash`).
+
+    An unchanged hash means that there is nothing to apply.
+    """
     canonical = json.dumps(
         {"stack": fingerprint, "input": asdict(stack)},
         sort_keys=True,
@@ -89,20 +93,13 @@ def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
     }
     return ComponentInput(
         image=image,
-        port=component.port,
-        public=component.public,
-        command=component.command,
-        config_path=component.config_path,
-        environment=dict(component.environment),
-        secrets=dict(component.secrets),
-        cpu=component.cpu,
-        memory=component.memory,
         labels={key: value for key, value in labels.items() if value},
+        **container_settings(component),
     )
 
 
 def _image(component: Component, sources: ResolvedInputs) -> tuple[str, Mapping[str, str]]:
-    """The image to run, and the labels that say which build it is."""
+    """Image to run, and the labels that identify its build."""
     if component.repository is None:
         fixed = str(component.image)
         return fixed, {"gromit.version": _tag(fixed)}
@@ -112,8 +109,10 @@ def _image(component: Component, sources: ResolvedInputs) -> tuple[str, Mapping[
 
 
 def _tag(image: str) -> str:
-    """The version that a fixed image names: its tag or digest, `latest` without either."""
+    """Version of a fixed image: its tag or digest, `latest` without either."""
     name = image.rsplit("/", 1)[-1]
     if "@" in name:
         return name.split("@", 1)[1]
-    return name.split(":", 1)[1] if ":" in name else "latest"
+    if ":" in name:
+        return name.split(":", 1)[1]
+    return "latest"

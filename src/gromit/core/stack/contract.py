@@ -1,12 +1,13 @@
-"""What the devenv stack is given and what it gives back: the contract between gromit and `stacks/devenv`."""
+"""Inputs and outputs of the Terraform stack `stacks/devenv`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What every environment stands on: plain ids, no secret, from the SSM parameter `/gromit/platform`."""
+    """Ids that all environments share, from the SSM parameter `/gromit/platform`. No secrets."""
 
     vpc_id: str
     vpc_cidr: str
@@ -16,30 +17,50 @@ class Platform:
     file_system_id: str
     execution_role_arn: str
     registry: str
-    """Host of the container registries, `<account>.dkr.ecr.<region>.amazonaws.com`."""
+    """Host of the container registry, `<account>.dkr.ecr.<region>.amazonaws.com`."""
     region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComponentInput:
-    """One component of one environment, all decided."""
+class ContainerSettings:
+    """Settings of a component that the catalogue gives and its container gets unchanged.
+
+    A new one also needs a key in `adapters/catalogue/entry.py` and its place in the stack.
+    """
+
+    port: int | None = None
+    """TCP port that the component listens on; without one it has no URL."""
+    public: bool = False
+    """Whether it is reachable from the internet, on its port, by a public name."""
+    command: tuple[str, ...] = ()
+    config_path: str | None = None
+    """Read-only path of its config folder in the container."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Variable name to the ARN of a Secrets Manager secret or SSM parameter; never a value."""
+    cpu: int = 256
+    """CPU units, 1024 to a core (Fargate's sizes)."""
+    memory: int = 512
+    """MiB (Fargate's sizes)."""
+
+
+def container_settings(component: ContainerSettings) -> dict[str, Any]:
+    """Container settings of a component, by field name."""
+    return {f.name: getattr(component, f.name) for f in fields(ContainerSettings)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentInput(ContainerSettings):
+    """Input of the stack for one component of one environment."""
 
     image: str
-    port: int | None
-    public: bool
-    command: tuple[str, ...]
-    config_path: str | None
-    environment: Mapping[str, str]
-    secrets: Mapping[str, str]
-    cpu: int
-    memory: int
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Docker labels: image digest, hash of the config, redeploy mark. A changed label rolls the service over."""
+    """Docker labels: image digest, config hash, redeploy mark. A changed label starts a rollout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackInput:
-    """All inputs of the stack: variables `name`, `platform`, `components`."""
+    """All input variables of the stack."""
 
     name: str
     platform: Platform
@@ -48,30 +69,30 @@ class StackInput:
 
 @dataclass(frozen=True, slots=True)
 class StackOutput:
-    """What an apply gave."""
+    """Outputs of an apply."""
 
     task_definitions: Mapping[str, str]
-    """Component to the ARN of the task definition that its service must run."""
+    """Component to the ARN of the task definition that its service has to run."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateHead:
-    """The head of a terraform state."""
+    """Head of a Terraform state."""
 
     resources: int
-    """Managed resources in it."""
+    """Number of managed resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
-    """How one ECS service stands."""
+    """Deployment status of one ECS service."""
 
     component: str
     task_definition: str
-    """ARN that its PRIMARY deployment runs."""
+    """ARN of the task definition of its PRIMARY deployment."""
     rollout: str
     """`IN_PROGRESS`, `COMPLETED` or `FAILED`."""
     running: int
     desired: int
     reason: str = ""
-    """Why it failed or does not get on: the newest stopped task's reason."""
+    """Why the rollout failed or makes no progress: the reason of the newest stopped task."""

@@ -59,7 +59,6 @@ variable "components" {
   nullable    = false
 
   type = map(object({
-    image       = string
     port        = optional(number)
     public      = optional(bool, false)
     command     = optional(list(string), [])
@@ -68,6 +67,7 @@ variable "components" {
     secrets     = optional(map(string), {})
     cpu         = optional(number, 256)
     memory      = optional(number, 512)
+    image       = string
     labels      = optional(map(string), {})
   }))
 

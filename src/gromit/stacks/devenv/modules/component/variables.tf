@@ -68,7 +68,6 @@ variable "definition" {
   nullable    = false
 
   type = object({
-    image       = string
     port        = optional(number)
     public      = optional(bool, false)
     command     = optional(list(string), [])
@@ -77,6 +76,7 @@ variable "definition" {
     secrets     = optional(map(string), {})
     cpu         = optional(number, 256)
     memory      = optional(number, 512)
+    image       = string
     labels      = optional(map(string), {})
   })
 
