@@ -13,6 +13,7 @@ from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import make_platform
 from gromit.local.cloud.supervisor import Supervisor
+from gromit.local.cloud.trust import make_trust
 
 CATALOGUE = Path(__file__).with_name("catalogue") / "two.yaml"
 _START_S = 60.0
@@ -55,7 +56,7 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
         try:
             assembly.write_files()
             parts.start([assembly.aws()], _START_S)
-            assembly.make_trust()
+            make_trust(place, environ)
             made = make_platform(
                 emulated_account(facts),
                 facts.ranges,

@@ -17,7 +17,7 @@ from gromit.errors import BackendError, ConfigError
 from gromit.local.cloud import cloud, control
 from gromit.local.cloud.layout import CloudPaths, CloudState, require_state, write_state
 from gromit.local.cloud.network import Ranges
-from gromit.local.cloud.parts import command, emulated_account
+from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.processes import ProcessId, descendants, wait_for_exit
 from gromit.local.cloud.supervisor import SupervisorState, read_supervisor_state
 from gromit.local.demo import release
@@ -335,14 +335,6 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     assert error == f"gromit: the local cloud did not come up: port {port} for dns is in use"
     assert hint == "  hint: give another one, or none"
     assert [line for line in said if "gromit: " in line] == []
-
-
-def test_a_command_that_the_cloud_needs_is_quoted_without_its_own_prefix(tmp_path: Path) -> None:
-    (tmp_path / "config").write_text("no folder")
-    with pytest.raises(BackendError) as caught:
-        command(CloudPaths(tmp_path), clean(), "root", "init", str(tmp_path / "config"))
-    assert "gromit: " not in caught.value.message
-    assert "hint: " not in caught.value.message
 
 
 def test_of_lines_without_an_error_the_last_ones_are_quoted() -> None:

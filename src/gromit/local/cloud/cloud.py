@@ -19,6 +19,7 @@ from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.parts import CloudParts, emulated_account
 from gromit.local.cloud.platform import make_platform
 from gromit.local.cloud.supervisor import Supervisor, read_supervisor_state, terminate_on_signals
+from gromit.local.cloud.trust import make_trust
 
 __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
@@ -150,7 +151,7 @@ def _assemble(
     first = CloudParts(place, facts, environ)
     first.write_files()
     with ThreadPoolExecutor(1) as pool:
-        trust = pool.submit(first.make_trust)
+        trust = pool.submit(make_trust, place, environ)
         say("starting the emulated AWS")
         parts.start([first.aws()], _START)
         say("making the platform")

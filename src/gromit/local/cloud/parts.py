@@ -1,7 +1,6 @@
 """What a local cloud is assembled of: the processes it has, and what the product's own commands make for them."""
 
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,10 +13,8 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.private_files import write_atomically
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import BackendError
 from gromit.local.aws.spec import EmulatorSpec
 from gromit.local.cloud import variables
-from gromit.local.cloud.control import error_tail
 from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.overlay import write_overlay
 from gromit.local.cloud.platform import EmulatedAccount
@@ -27,13 +24,6 @@ GROMIT = (sys.executable, "-m", "gromit")
 """Begins every command line of the product."""
 
 WORKERS = ("sow", "reap", "chitragupta")
-CERTIFICATE_HOLDERS = (
-    ("server", "serve"),
-    ("gateway", "gateway"),
-    ("worker", "worker"),
-    ("operator", "operator"),
-)
-"""Role and name of everybody who has a certificate."""
 
 _TERRAFORM = 90.0
 """Seconds that a worker may take to end: an interrupted terraform has 60 of them."""
@@ -54,22 +44,6 @@ class CloudParts:
             self.place.settings, b"{} # the parts of this cloud are told everything by variables\n"
         )
         write_overlay(self.place.overlay, self.facts.url("aws"))
-
-    def make_trust(self) -> None:
-        """Config root, CA, certificates and token; what is there is kept, and certificates are renewed in time."""
-        place = self.place
-        self._command("root", "init", str(place.config))
-        if place.certificate("ca").exists():
-            self._command("pki", "renew", "--all")
-        else:
-            self._command("pki", "init")
-        for role, name in CERTIFICATE_HOLDERS:
-            if not place.key(name).exists():
-                sans = ("--san", "localhost", "--san", "127.0.0.1") if role == "server" else ()
-                self._command("pki", "issue", "--role", role, "--name", name, *sans)
-        if not place.token.exists():
-            made = new_token(place, self.environ, "*", "local cloud")
-            write_atomically(place.token, made.encode() + b"\n")
 
     def aws(self) -> ManagedProcess:
         """The emulated AWS."""
@@ -119,9 +93,6 @@ class CloudParts:
         command = [*GROMIT, name, *arguments, "--conf", str(self.place.settings)]
         return ManagedProcess(name=name, command=command, variables=told, ready=ready)
 
-    def _command(self, *arguments: str) -> str:
-        return command(self.place, self.environ, *arguments)
-
 
 def emulated_account(facts: CloudState) -> EmulatedAccount:
     """The emulated AWS account."""
@@ -139,32 +110,6 @@ def cloud_catalogue(facts: CloudState) -> Catalogue:
     return catalogue_file.load_catalogue(
         Path(facts.catalogue) if facts.catalogue else None, repositories
     )
-
-
-def new_token(place: CloudPaths, environ: Mapping[str, str], repository: str, label: str) -> str:
-    """A new token of the cloud's gateway, for a repository or for `*`, all of them."""
-    verbs = ("--verb", "newbuild", "--verb", "delete")
-    return command(
-        place, environ, "token", "new", "--repo", repository, *verbs, "--label", label
-    ).strip()
-
-
-def command(place: CloudPaths, environ: Mapping[str, str], *arguments: str) -> str:
-    """What a command of the product prints. Raises `BackendError` with its error if it fails."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [*GROMIT, *arguments, "--conf", str(place.settings)],
-        env=variables.command_variables(environ, place),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        words, hint = error_tail(done.stderr.splitlines())
-        raise BackendError(
-            f"`gromit {' '.join(arguments[:2])}`: {words or f'exit code {done.returncode}'}",
-            hint=hint,
-        )
-    return done.stdout
 
 
 def _listens(port: int) -> bool:

@@ -14,8 +14,8 @@ from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError, Conflict, GromitError
 from gromit.local.cloud import control, processes, supervisor
-from gromit.local.cloud import parts as assembly
 from gromit.local.cloud.layout import CloudPaths, CloudState, require_state
+from gromit.local.cloud.trust import new_token
 from gromit.local.demo import release
 from gromit.local.demo.checks import CloudProbe, ExpectedComponent
 from gromit.local.demo.progress import CompletedStep, Display, StepLog
@@ -151,9 +151,7 @@ def _take(tour: DemoTour) -> None:
 def _branch(tour: DemoTour) -> _Branch:
     facts = require_state(tour.place)
     labels = {r: f"release workflow of {r}" for r in REPOSITORIES}
-    tokens = {
-        r: assembly.new_token(tour.place, tour.environ, r, label) for r, label in labels.items()
-    }
+    tokens = {r: new_token(tour.place, tour.environ, r, label) for r, label in labels.items()}
     witness = CloudProbe(tour.place, facts)
     return _Branch(
         facts, witness, catalogue_file.load_catalogue(), parse_ref(REFS[0]).environment, tokens
