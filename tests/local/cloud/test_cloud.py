@@ -363,7 +363,7 @@ def test_components_are_as_before_unless_something_is_said_of_them(tmp_path: Pat
         "GROMIT_REPOS=portal",
     ]
     assert kept(mine, GROMIT_CATALOGUE="", GROMIT_REPOS="") == new
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot read"):
         kept(new, GROMIT_CATALOGUE=str(tmp_path / "nowhere"))
 
 
