@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
@@ -98,8 +100,9 @@ def test_it_sees_the_environment_it_is_given_and_no_other(
 
 
 def test_it_reads_nothing_and_leads_a_session_of_its_own(shell: Callable[..., ProcessSpec]) -> None:
-    _, lines = ran(shell("cat; cut -d' ' -f6 /proc/$$/stat; echo $$"))
-    assert lines[0] == lines[1]
+    _, lines = ran(shell("cat; cut -d' ' -f6 /proc/$$/stat; echo $PPID"))
+    session, guard = lines
+    assert session == guard != str(os.getsid(0))
 
 
 def test_it_holds_the_descriptor_open_while_it_lives(
@@ -254,3 +257,88 @@ def test_attached_it_writes_where_we_write(
 ) -> None:
     assert run_interactive(shell("echo for people; exit 7")) == 7
     assert capfd.readouterr().out == "for people\n"
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A terraform whose worker was killed, and its guard."""
+
+    folder: Path
+    guard: int
+    terraform: int
+
+    def interrupts(self) -> int:
+        """Number of interrupts that terraform has got, when the guard has handled all signals."""
+        wait_for("the first interrupt", (self.folder / "interrupted").exists)
+        wait_for("the guard to handle its signals", self._guard_waits)
+        os.kill(self.terraform, signal.SIGUSR2)
+        wait_for("the count", (self.folder / "interrupts").exists)
+        return int((self.folder / "interrupts").read_text())
+
+    def _guard_waits(self) -> bool:
+        status = dict(
+            line.split(":", 1)
+            for line in Path(f"/proc/{self.guard}/status").read_text().splitlines()
+        )
+        return status["State"].split()[0] == "S" and int(status["ShdPnd"], 16) == 0
+
+
+@contextmanager
+def orphaned(folder: Path, threads: int) -> Iterator[Orphan]:
+    """Start a worker of `threads` threads on each side of the starting one, and kill it."""
+    script = Path(__file__).with_name("dying_worker.py")
+    arguments = ["worker", terraform_child.__file__, str(threads), str(folder)]
+    command = [sys.executable, str(script), *arguments]
+    with subprocess.Popen(command) as worker:
+        wait_for("its terraform", (folder / "pids").exists)
+        worker.kill()
+    guard, terraform = map(int, (folder / "pids").read_text().split())
+    try:
+        yield Orphan(folder, guard, terraform)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(guard, signal.SIGKILL)
+
+
+RUNS = [
+    *((run, threads) for run in range(2) for threads in (0, 4, 9)),
+    *(
+        pytest.param(run, threads, marks=pytest.mark.long)
+        for run in range(2, 10)
+        for threads in (0, 4, 9)
+    ),
+]
+
+
+@pytest.mark.parametrize(("run", "threads"), RUNS)
+def test_a_dying_worker_interrupts_terraform_once_whatever_threads_it_has(
+    tmp_path: Path, run: int, threads: int
+) -> None:
+    with orphaned(tmp_path, threads) as orphan:
+        assert orphan.interrupts() == 1, f"run {run}"
+
+
+def test_a_signal_that_comes_again_is_no_second_interrupt(tmp_path: Path) -> None:
+    with orphaned(tmp_path, 0) as orphan:
+        wait_for("the first interrupt", (tmp_path / "interrupted").exists)
+        for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            os.kill(orphan.guard, number)
+        assert orphan.interrupts() == 1
+
+
+def test_a_terraform_whose_guard_is_killed_is_interrupted_once(tmp_path: Path) -> None:
+    with orphaned(tmp_path, 4) as orphan:
+        assert orphan.interrupts() == 1
+    again = tmp_path / "again"
+    again.mkdir()
+    script = Path(__file__).with_name("dying_worker.py")
+    program = [sys.executable, str(script), "count", str(again)]
+    command = [sys.executable, "-I", terraform_child.__file__, str(os.getpid()), *program]
+    with subprocess.Popen(command, start_new_session=True) as guard:
+        wait_for("its terraform", (again / "pids").exists)
+        terraform = int((again / "pids").read_text().split()[1])
+        guard.kill()
+    wait_for("the interrupt", (again / "interrupted").exists)
+    os.kill(terraform, signal.SIGUSR2)
+    wait_for("the count", (again / "interrupts").exists)
+    assert (again / "interrupts").read_text() == "1"

