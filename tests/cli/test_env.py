@@ -346,7 +346,7 @@ def test_set_changes_some_versions(shell: Shell) -> None:
         (["tyk="], "'tyk=' is not REPO=VERSION"),
         (["=sha"], "repo is empty"),
         (["tyk=a", "tyk=b"], "stands there twice"),
-        (["tyk=a", "TykTechnologies/tyk=b"], "repository tyk stands twice"),
+        (["tyk=a", "TykTechnologies/tyk=b"], "repository tyk appears twice"),
         (["tyk=a=b"], "'a=b' is not an image tag"),
         ([], "missing argument"),
     ],
@@ -426,7 +426,7 @@ class Later:
         assert not self.thread.is_alive()
 
     def _run(self) -> None:
-        eventually(lambda: self._serve.app.state.parts.changes._watchers)
+        eventually(lambda: self._serve.app.state.deps.changes._watchers)
         for step in self._steps:
             step()
 

@@ -72,13 +72,13 @@ def test_all_routes_that_read_a_body_are_tested_here() -> None:
         pytest.param(b'{"repo":"\xff"}', "not JSON", id="not UTF-8"),
         pytest.param(b'{"repo":"\xed\xa0\x80"}', "not JSON", id="surrogate as UTF-8"),
         pytest.param(b'{"a":"\x01"}', "not JSON", id="raw control character"),
-        pytest.param(b'{"a":1,"b":2,"a":3}', "key 'a' stands twice", id="duplicate key"),
-        pytest.param(b'{"tyk":{"b":2,"b":2}}', "key 'b' stands twice", id="duplicate key below"),
+        pytest.param(b'{"a":1,"b":2,"a":3}', "key 'a' appears twice", id="duplicate key"),
+        pytest.param(b'{"tyk":{"b":2,"b":2}}', "key 'b' appears twice", id="duplicate key below"),
         pytest.param(
-            b'{"a":1,"\\u0061":3}', "key 'a' stands twice", id="duplicate key in disguise"
+            b'{"a":1,"\\u0061":3}', "key 'a' appears twice", id="duplicate key in disguise"
         ),
-        pytest.param(b'{"a":NaN}', "holds NaN", id="NaN"),
-        pytest.param(b'{"a":-Infinity}', "holds -Infinity", id="infinity"),
+        pytest.param(b'{"a":NaN}', "contains NaN", id="NaN"),
+        pytest.param(b'{"a":-Infinity}', "contains -Infinity", id="infinity"),
         pytest.param(b"[" * 30_000, "nested too deeply", id="deep and cut short"),
         pytest.param(
             b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "nested too deeply", id="deep objects"

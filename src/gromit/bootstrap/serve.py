@@ -45,7 +45,7 @@ def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock)
     api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
-    health = health_app(metrics.registry, metrics.not_ready, metrics.tell)
+    health = health_app(metrics.registry, metrics.not_ready, metrics.log_ages)
     return Server(
         Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close
     )

@@ -1,7 +1,7 @@
-"""Reading requests: JSON whatever the Content-Type says, and never more lenient than that.
+"""Request bodies: parsed as strict JSON, whatever the Content-Type says.
 
-The release workflows send JSON with curl's default `application/x-www-form-urlencoded`. Keys that stand twice, NaN, and anything
-but an object are refused, because two readers of such a body may see two different things.
+The release workflows send JSON with curl's default `application/x-www-form-urlencoded`. Duplicate
+keys, NaN and anything but an object are refused, because two parsers could read them differently.
 """
 
 import json
@@ -19,16 +19,17 @@ from gromit.errors import InvalidInput
 Model = TypeVar("Model", bound=BaseModel)
 
 DEPTH_MAX = 64
-"""Levels of a body; far beyond what any request needs."""
+"""Nesting levels of a body; far more than any request needs."""
 KEYS_MAX = 64
-"""Keys of one object in it."""
+"""Keys of one object in a body."""
 DIGITS_MAX = 40
-"""Digits of a whole number in it."""
+"""Digits of one integer in a body."""
 _SHOWN = 100
+"""Characters of a key that a message shows."""
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises `InvalidInput` saying what is wrong with it."""
+    """Return the JSON object in a body. Raises `InvalidInput` with what is wrong."""
     try:
         value = json.loads(
             raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded
@@ -49,7 +50,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
-    """A dependency that reads the body as `model`."""
+    """Return a dependency that parses the body as `model`."""
 
     async def read(request: Request) -> Model:
         return validate_model(model, parse_object(await request.body()))
@@ -58,7 +59,7 @@ def json_body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
 
 
 def validate_model(model: type[Model], value: dict[str, Any]) -> Model:
-    """`value` as a model. Raises `InvalidInput` naming the key."""
+    """Return `value` as a model. Raises `InvalidInput` that names the key."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -69,7 +70,7 @@ def validate_model(model: type[Model], value: dict[str, Any]) -> Model:
 
 
 def validation_error(error: RequestValidationError) -> InvalidInput:
-    """What is wrong with the parameters of a request, as one of our errors."""
+    """Return the first wrong parameter of a request as `InvalidInput`."""
     first = error.errors()[0]
     return InvalidInput(
         _fault(invalid_field({**first, "loc": first["loc"][1:]}), "the request"),
@@ -78,7 +79,7 @@ def validation_error(error: RequestValidationError) -> InvalidInput:
 
 
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of a body that `json_body` reads."""
+    """Return the OpenAPI description of a body that `json_body` parses."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
     return {
@@ -90,17 +91,19 @@ def body_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _fault(field: InvalidField, whole: str) -> str:
-    key = field.path or whole
-    text = "is missing" if field.kind == "missing" else f"is not usable: {field.reason}"
-    return f"{key[:_SHOWN]} {text}"
+    key = (field.path or whole)[:_SHOWN]
+    if field.kind == "missing":
+        return f"{key} is missing"
+    return f"{key} is not usable: {field.reason}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise InvalidInput(
-            f"key {twice[:_SHOWN]!r} stands twice in the body", hint="send every key once"
+            f"key {twice[:_SHOWN]!r} appears twice in the body", hint="send every key once"
         )
     if len(value) > KEYS_MAX:
         raise InvalidInput(
@@ -111,13 +114,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise InvalidInput(f"the body holds {text}, which is not JSON", hint="send plain JSON")
+    raise InvalidInput(f"the body contains {text}, which is not JSON", hint="send plain JSON")
 
 
 def _bounded(digits: str) -> int:
     if len(digits) > DIGITS_MAX:
         raise InvalidInput(
-            f"the body holds a number of {len(digits)} digits",
+            f"the body contains a number of {len(digits)} digits",
             hint=f"at most {DIGITS_MAX} are accepted",
         )
     return int(digits)
@@ -140,6 +143,7 @@ def _too_deep() -> InvalidInput:
 
 
 def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a schema with each `$ref` replaced: a body's description has no place for parts."""
     match value:
         case {"$ref": str(ref)}:
             return _inlined(parts[ref.rsplit("/", 1)[-1]], parts)

@@ -60,7 +60,7 @@ def _serve() -> None:
             return now - int(UNDONE_S * 1000)
 
     now = Millis(1_000_000_000)
-    Metrics(Waiting(), lambda: now).tell()
+    Metrics(Waiting(), lambda: now).log_ages()
 
 
 def _work(kind: Work) -> None:

@@ -181,7 +181,7 @@ def test_what_changes_nothing_is_not_told(serve: Serve) -> None:
 
 
 def test_a_watcher_that_goes_away_is_forgotten(serve: Serve) -> None:
-    watchers = serve.app.state.parts.changes._watchers
+    watchers = serve.app.state.deps.changes._watchers
     eventually(lambda: not watchers)
     with _watching(serve):
         assert len(watchers) == 1

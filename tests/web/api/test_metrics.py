@@ -171,8 +171,8 @@ class Waiting(MemoryStore):
 
 def test_the_age_of_undone_work_is_logged_for_alarms() -> None:
     with capture_logs() as lines:
-        Metrics(Waiting(), lambda: Millis(1_000_000)).tell()
-        Metrics(MemoryStore(), lambda: Millis(1_000_000)).tell()
+        Metrics(Waiting(), lambda: Millis(1_000_000)).log_ages()
+        Metrics(MemoryStore(), lambda: Millis(1_000_000)).log_ages()
     said = [
         (line["event"], line["kind"], line.get("seconds"), line.get("undone_seconds"))
         for line in lines

@@ -275,7 +275,7 @@ def test_the_pages_of_a_list_are_all_of_it_and_each_once(
 
 def test_a_filter_that_nothing_fits_costs_no_read_for_each_environment(serve: Serve) -> None:
     calls: list[str] = []
-    store = serve.app.state.parts.environments.ledger.store
+    store = serve.app.state.deps.environments.ledger.store
     for number in range(30):
         serve.put_environment(f"env-{number}")
     events = store._client.meta.events

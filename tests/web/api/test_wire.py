@@ -409,7 +409,7 @@ NOT_FLAT: list[tuple[Any, str]] = [
     ({"tyk": ""}, "not an image tag"),
     ({"tyk": "a b"}, "'a b' is not an image tag"),
     ({"": "x"}, "repo is empty"),
-    ({"tyk": "a", "TykTechnologies/tyk": "b"}, "repository tyk stands twice"),
+    ({"tyk": "a", "TykTechnologies/tyk": "b"}, "repository tyk appears twice"),
 ]
 
 

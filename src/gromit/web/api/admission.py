@@ -1,4 +1,4 @@
-"""Who is let in at the API, and what its routes work with."""
+"""Authorisation of API requests, and the objects that routes work with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from gromit.web.server.gate import peer_certificate
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, by the certificate."""
+    """Sender of a request, from the client certificate."""
 
     name: str
     role: Role
@@ -27,7 +27,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class LogLevel:
-    """The level of this process's log, to be read and changed."""
+    """Getter and setter of this process's log level."""
 
     get: Callable[[], str]
     set: Callable[[str], None]
@@ -35,48 +35,48 @@ class LogLevel:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeps:
-    """What the API is made of."""
+    """Objects that the API's routes use."""
 
     environments: Environments
     leases: Leases
     views: EnvironmentViews
     changes: ChangeHub
     identify: Callable[[Request], Caller]
-    """Raises `TrustError` for a certificate that is revoked or has no role."""
+    """Return the caller. Raises `TrustError` for a certificate that is revoked or has no role."""
     now_ms: Callable[[], Millis]
     log_level: LogLevel
     outcome: Callable[[str, str], None]
-    """Counts (what, outcome) for the metrics."""
+    """Count (what, outcome) for the metrics."""
 
     def stamp(self, caller: Caller) -> ChangeContext:
-        """A stamp for a change made now."""
+        """Return actor and time of a change that the caller makes now."""
         return ChangeContext(f"{caller.role}:{caller.name}", self.now_ms())
 
 
 def get_caller(request: Request) -> Caller:
-    """The caller whom the certificate of a connection names."""
+    """Return the caller that the connection's certificate names. Raises `TrustError` if none."""
     peer = peer_certificate(request.scope)
     if peer is None or peer.role is None:
         raise TrustError(
             "your certificate names no role",
-            hint="use one that `gromit pki issue --role …` has made",
+            hint="use a certificate made with `gromit pki issue --role …`",
         )
     return Caller(peer.name, peer.role)
 
 
 def get_deps(request: Request) -> ApiDeps:
-    """The parts of the running API."""
-    parts: ApiDeps = request.app.state.parts
-    return parts
+    """Return the objects of the running API."""
+    deps: ApiDeps = request.app.state.deps
+    return deps
 
 
 def authorize(request: Request) -> Caller:
-    """The caller, if his role may use this route."""
+    """Return the caller if its role may use this route. Raises `TrustError` otherwise."""
     caller = get_deps(request).identify(request)
     route = request.scope["route"].path
     if not is_allowed(caller.role, request.method, route):
         may = " or ".join(role for role in Role if is_allowed(role, request.method, route))
-        hint = f"use a certificate of the role {may}" if may else "nobody may"
+        hint = f"use a certificate of the role {may}" if may else "no role may do this"
         raise TrustError(f"role {caller.role} may not {request.method} {route}", hint=hint)
     return caller
 

@@ -1,4 +1,4 @@
-"""The HTTP API of `gromit serve`: its routes, and how errors look."""
+"""The HTTP API of `gromit serve`: its routes, and the form of its errors."""
 
 from collections.abc import Mapping
 
@@ -35,18 +35,21 @@ STATUS: Mapping[type[GromitError], int] = {
 RETRY_AFTER_S = "5"
 
 
-def build_app(parts: ApiDeps) -> FastAPI:
-    """The application, with all its routes."""
+def build_app(deps: ApiDeps) -> FastAPI:
+    """Build the application with all its routes."""
     app = FastAPI(
         title="gromit",
         version="1",
-        description="The API of gromit serve: mutual TLS, and the certificate's role decides.",
+        description=(
+            "The API of gromit serve. It uses mutual TLS; "
+            "the role in the client certificate decides what a caller may do."
+        ),
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,  # served by a route of its own, which asks for a certificate like all others
-        redirect_slashes=False,  # a redirect would go to whatever host the request names
+        openapi_url=None,  # a route of our own serves it, with authorisation like all others
+        redirect_slashes=False,  # a redirect would go to any host that the request names
     )
-    app.state.parts = parts
+    app.state.deps = deps
     app.add_exception_handler(GromitError, _gromit_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
@@ -57,17 +60,22 @@ def build_app(parts: ApiDeps) -> FastAPI:
 
 
 def error_response(error: GromitError, *, old_wire: bool) -> JSONResponse:
-    """An error as the client gets it: `{"error": …}`; under /v1 with `code` and `hint`."""
+    """Return an error as the client gets it: `{"error": …}`, under /v1 with `code` and `hint`."""
     status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 500)
     headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
-    if not old_wire:
-        return JSONResponse(
-            {"error": _sendable(error.message), "code": error.code, "hint": error.hint},
-            status,
-            headers,
-        )
-    text = error.message if status == 404 or not error.hint else f"{error.message}: {error.hint}"
-    return JSONResponse({"error": _sendable(text)}, status, headers)
+    body = _old_error(error, status) if old_wire else _v1_error(error)
+    return JSONResponse(body, status, headers)
+
+
+def _old_error(error: GromitError, status: int) -> dict[str, str]:
+    # Existing clients expect exactly the message with 404; elsewhere the hint has room in the text.
+    if status == 404 or not error.hint:
+        return {"error": _encodable(error.message)}
+    return {"error": _encodable(f"{error.message}: {error.hint}")}
+
+
+def _v1_error(error: GromitError) -> dict[str, str | None]:
+    return {"error": _encodable(error.message), "code": error.code, "hint": error.hint}
 
 
 def _gromit_error(request: Request, error: Exception) -> Response:
@@ -82,6 +90,6 @@ def _wrong_parameters(request: Request, error: Exception) -> Response:
     return _gromit_error(request, validation_error(error))
 
 
-def _sendable(text: str) -> str:
-    """`text` without lone surrogates, which JSON can bring in and UTF-8 cannot carry out."""
+def _encodable(text: str) -> str:
+    """Return `text` without lone surrogates: JSON input may contain them, UTF-8 output cannot."""
     return text.encode(errors="backslashreplace").decode()

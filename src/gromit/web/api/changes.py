@@ -1,4 +1,4 @@
-"""Announcements of changes to everybody who watches this process: the source of the SSE stream."""
+"""Announcements of changes to everyone who watches this process: the source of the SSE stream."""
 
 import asyncio
 import json
@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 HEARTBEAT_S = 15.0
-"""A comment is sent this often, so that a dead connection is noticed by both sides."""
+"""Interval of comments in a quiet stream, so that both sides notice a dead connection."""
 BACKLOG = 256
-"""Announcements kept for one slow watcher; what is beyond is dropped, as a watcher looks at everything anyway."""
+"""Announcements kept for one slow watcher.
+
+Later ones are dropped: a watcher looks at all environments after any announcement.
+"""
 
 
 @dataclass(eq=False, slots=True)
@@ -17,6 +20,7 @@ class _Watcher:
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
 
     def put(self, line: str | None) -> None:
+        # The end of the stream (None) must arrive, so it takes the place of an announcement.
         if line is None and self.queue.full():
             self.queue.get_nowait()
         if not self.queue.full():
@@ -31,20 +35,21 @@ class ChangeHub:
         self._closed = False
 
     def announce(self, name: str, kind: str) -> None:
-        """Tell all watchers; from any thread."""
-        self._tell(f"data: {json.dumps({'name': name, 'kind': kind})}\n\n")
+        """Send an announcement to all watchers; from any thread."""
+        self._send(f"data: {json.dumps({'name': name, 'kind': kind})}\n\n")
 
     def close(self) -> None:
-        """End all streams, so that a stopping server need not wait for them."""
+        """End all streams, so that a stopping server does not wait for them."""
         self._closed = True
-        self._tell(None)
+        self._send(None)
 
     async def stream(self) -> AsyncIterator[str]:
-        """The lines of one SSE stream, until the server stops."""
+        """Yield the lines of one SSE stream until the server stops."""
         watcher = _Watcher(asyncio.get_running_loop())
         self._watchers.add(watcher)
         try:
             yield ": connected\n\n"
+            # `close` may have run before this watcher was added: then no None is in the queue.
             while not self._closed:
                 try:
                     line = await asyncio.wait_for(watcher.queue.get(), HEARTBEAT_S)
@@ -56,7 +61,8 @@ class ChangeHub:
         finally:
             self._watchers.discard(watcher)
 
-    def _tell(self, line: str | None) -> None:
+    def _send(self, line: str | None) -> None:
+        # A copy: other threads add and remove watchers meanwhile.
         for watcher in tuple(self._watchers):
             try:
                 watcher.loop.call_soon_threadsafe(watcher.put, line)

@@ -1,4 +1,4 @@
-"""Work for the workers: claims, renewals and outcomes. Only the role worker gets here."""
+"""Routes of the workers: claims, renewals and results. Only the role worker may use them."""
 
 import math
 from dataclasses import asdict
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/claims")
 Text = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Path(max_length=NAME_MAX)]
 EPOCH_MAX = 2**53 - 1
-"""Epochs begin at a time of birth in milliseconds and are counted up by one: no real one is near it."""
+"""Far above any real epoch: it starts at a creation time in milliseconds and grows by one."""
 
 
 class _Body(BaseModel):
@@ -31,7 +31,7 @@ class _Body(BaseModel):
 
 
 class ClaimRequest(_Body):
-    """A worker asks for work."""
+    """A worker's request for work."""
 
     kind: Work
     holder: Text
@@ -40,19 +40,19 @@ class ClaimRequest(_Body):
 
 
 class FenceBody(_Body):
-    """Which claim is meant."""
+    """Identity of a claim."""
 
     holder: Text
     epoch: Annotated[StrictInt, Field(ge=0, le=EPOCH_MAX)]
 
     @property
     def fence(self) -> Fence:
-        """As the core knows it."""
+        """The claim's fence."""
         return Fence(self.holder, self.epoch)
 
 
 class DoneBody(FenceBody):
-    """It was made true: sown, or reaped."""
+    """Success of a claim: the environment was sown or reaped."""
 
     kind: Work
     nonce: Text
@@ -60,19 +60,19 @@ class DoneBody(FenceBody):
 
 
 class FailBody(FenceBody):
-    """It did not work."""
+    """Failure of a claim."""
 
     error_kind: Text
     message: Annotated[StrictStr, Field(max_length=2000)]
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A claim.", "model": ClaimView},
+    200: {"description": "The claimed work.", "model": ClaimView},
     204: {
-        "description": "There is nothing to do now.",
+        "description": "No work is due.",
         "headers": {
             "Retry-After": {
-                "description": "Seconds until there is, if known.",
+                "description": "Seconds until work is due, if known.",
                 "schema": {"type": "integer"},
             }
         },
@@ -83,33 +83,31 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post("", openapi_extra=body_schema(ClaimRequest), responses=_ANSWERS)
 def claim(
     _caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     body: Annotated[ClaimRequest, Depends(json_body(ClaimRequest))],
 ) -> Response:
-    """The oldest due work of a kind; 204 if there is none, with Retry-After if it is known when there will be."""
-    now_ms = parts.now_ms()
-    match parts.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
+    """Claim the oldest due work of a kind.
+
+    204 if no work is due, with Retry-After if the time of the next work is known.
+    """
+    now_ms = deps.now_ms()
+    match deps.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
         case NoWorkAvailable(next_ms):
-            wait = (
-                {"Retry-After": str(max(1, math.ceil((next_ms - now_ms) / 1000)))}
-                if next_ms
-                else None
-            )
-            return Response(status_code=204, headers=wait)
+            return Response(status_code=204, headers=_retry_after(next_ms, now_ms))
         case environment:
-            parts.outcome("claim", body.kind)
-            return JSONResponse(asdict(_claim(parts, environment)))
+            deps.outcome("claim", body.kind)
+            return JSONResponse(asdict(_claim(deps, environment)))
 
 
 @router.post("/{name}/renew", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
 def renew(
     _caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     name: Name,
     body: Annotated[FenceBody, Depends(json_body(FenceBody))],
 ) -> ClaimView:
-    """Keep a claim; also how it is verified. 409 if it is no longer valid."""
-    return _claim(parts, parts.leases.renew(name, body.fence, parts.now_ms()))
+    """Extend a claim, and verify that it is valid. 409 if it no longer is."""
+    return _claim(deps, deps.leases.renew(name, body.fence, deps.now_ms()))
 
 
 @router.post(
@@ -117,45 +115,55 @@ def renew(
 )
 def release(
     _caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     name: Name,
     body: Annotated[FenceBody, Depends(json_body(FenceBody))],
 ) -> ClaimView:
-    """Give a claim back without an outcome. 409 if it is no longer valid."""
-    return _claim(parts, parts.leases.release(name, body.fence))
+    """Give a claim back without a result. 409 if it is no longer valid."""
+    return _claim(deps, deps.leases.release(name, body.fence))
 
 
 @router.post("/{name}/done", openapi_extra=body_schema(DoneBody), responses=error_responses(409))
 def done(
     _caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     name: Name,
     body: Annotated[DoneBody, Depends(json_body(DoneBody))],
 ) -> ClaimView:
-    """The claimed generation was made true. 409 if the claim is no longer valid: nothing is recorded then."""
-    stamp = ChangeContext(body.holder, parts.now_ms())
+    """Record that the claimed generation runs (sow), or that the environment is destroyed (reap).
+
+    409 if the claim is no longer valid; then nothing is recorded.
+    """
+    stamp = ChangeContext(body.holder, deps.now_ms())
     if body.kind is Work.SOW:
-        environment = parts.leases.sown(name, body.fence, body.nonce, body.spec_hash, stamp)
+        environment = deps.leases.sown(name, body.fence, body.nonce, body.spec_hash, stamp)
     else:
-        environment = parts.leases.reaped(name, body.fence, body.nonce, stamp)
-    parts.outcome(body.kind, "done")
-    return _claim(parts, environment)
+        environment = deps.leases.reaped(name, body.fence, body.nonce, stamp)
+    deps.outcome(body.kind, "done")
+    return _claim(deps, environment)
 
 
 @router.post("/{name}/fail", openapi_extra=body_schema(FailBody), responses=error_responses(409))
 def fail(
     _caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     name: Name,
     body: Annotated[FailBody, Depends(json_body(FailBody))],
 ) -> ClaimView:
-    """It did not work; it will be due again. 409 if the claim is no longer valid."""
-    environment = parts.leases.failed(
-        name, body.fence, Failure(body.error_kind, body.message, parts.now_ms())
+    """Record a failure; the work becomes due again later. 409 if the claim is no longer valid."""
+    environment = deps.leases.failed(
+        name, body.fence, Failure(body.error_kind, body.message, deps.now_ms())
     )
-    parts.outcome("run", body.error_kind)
-    return _claim(parts, environment)
+    deps.outcome("run", body.error_kind)
+    return _claim(deps, environment)
 
 
-def _claim(parts: ApiDeps, environment: Environment) -> ClaimView:
-    return parts.views.claim(environment, parts.leases.terms.ttl_ms)
+def _retry_after(next_ms: int | None, now_ms: int) -> dict[str, str] | None:
+    """Return the header with the seconds until work is due, at least 1; None if unknown."""
+    if not next_ms:
+        return None
+    return {"Retry-After": str(max(1, math.ceil((next_ms - now_ms) / 1000)))}
+
+
+def _claim(deps: ApiDeps, environment: Environment) -> ClaimView:
+    return deps.views.claim(environment, deps.leases.terms.ttl_ms)

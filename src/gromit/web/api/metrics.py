@@ -1,4 +1,4 @@
-"""What serve counts, for Prometheus: requests' outcomes, and whether work gets done; the latter goes into the log, too."""
+"""Metrics of serve for Prometheus: outcomes of requests, and ages of work (logged, too)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Metrics:
-    """Counters, and gauges that are read from the table when they are asked for."""
+    """Counters, and gauges that are read from the table on each scrape."""
 
     def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
         self.registry = CollectorRegistry()
@@ -35,8 +35,8 @@ class Metrics:
         """Count one outcome."""
         self._outcomes.labels(what, outcome).inc()
 
-    def tell(self) -> None:
-        """Log the ages of the oldest work of each kind, for alarms that are made from logs."""
+    def log_ages(self) -> None:
+        """Log the age of the oldest work of each kind, for alarms that are based on logs."""
         for kind in Work:
             try:
                 ages = _ages(self._store, kind, self._now_ms())
@@ -47,11 +47,11 @@ class Metrics:
                     "work.age",
                     kind=str(kind),
                     seconds=round(ages.due_s, 1),
-                    undone_seconds=round(ages.undone_s, 1),
+                    undone_seconds=round(ages.unfinished_s, 1),
                 )
 
     def not_ready(self) -> str | None:
-        """Why serve cannot do its part just now, if it cannot."""
+        """Return why serve cannot work now; None if it can."""
         try:
             self._store.due(Work.SOW, self._now_ms(), 1)
         except GromitError as error:
@@ -61,28 +61,28 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class _WorkAges:
-    """How old the oldest work of a kind is, in seconds; 0 if there is none."""
+    """Ages of the oldest work of a kind in seconds; 0 if there is none."""
 
     due_s: float
-    """Since it has been due and free for a worker: workers make progress as long as this stays small."""
-    undone_s: float
-    """Since it was asked for, failures and claims included: what is wanted comes true as long as this stays small."""
+    """Time since the oldest due work could be claimed; small while workers make progress."""
+    unfinished_s: float
+    """Time since the oldest unfinished work was requested, failed and leased work included."""
 
 
 class _UnfinishedWorkCollector(Collector):
-    """The ages of the oldest work: the proof that the control plane makes progress."""
+    """Ages of the oldest work: they show whether the control plane makes progress."""
 
     def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
         self._store = store
         self._now_ms = now_ms
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics, without a look at the table."""
+        """Yield the metrics without values, so that registering them does not read the table."""
         yield from _families()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics as they are now; absent while the table does not answer."""
-        due, undone = _families()
+        """Yield the metrics with their present values; without values if the table fails."""
+        due, unfinished = _families()
         now = self._now_ms()
         for kind in Work:
             try:
@@ -90,28 +90,34 @@ class _UnfinishedWorkCollector(Collector):
             except GromitError:
                 continue
             due.add_metric([kind], ages.due_s)
-            undone.add_metric([kind], ages.undone_s)
-        yield from (due, undone)
+            unfinished.add_metric([kind], ages.unfinished_s)
+        yield from (due, unfinished)
 
 
 def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:
-    """How old the oldest work is. Raises what the store raises."""
-    due, undone = store.due(kind, now, 1).oldest_ms, store.undone_since(kind)
-    return _WorkAges(
-        *((now - min(since, now)) / 1000 if since is not None else 0.0 for since in (due, undone))
-    )
+    """Return the ages of the oldest work. Raises what the store raises."""
+    due_since = store.due(kind, now, 1).oldest_ms
+    unfinished_since = store.undone_since(kind)
+    return _WorkAges(_seconds_since(due_since, now), _seconds_since(unfinished_since, now))
+
+
+def _seconds_since(since: int | None, now: Millis) -> float:
+    """Return seconds since an instant; 0 for None and for the future (clocks of hosts differ)."""
+    if since is None:
+        return 0.0
+    return (now - min(since, now)) / 1000
 
 
 def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
     return (
         GaugeMetricFamily(
             "gromit_oldest_work_age_seconds",
-            "Age of the oldest due work that nobody holds",
+            "Age of the oldest due work that no worker holds",
             labels=["kind"],
         ),
         GaugeMetricFamily(
             "gromit_oldest_undone_age_seconds",
-            "Age of the oldest work, also if it has failed",
+            "Age of the oldest unfinished work, failed and leased work included",
             labels=["kind"],
         ),
     )

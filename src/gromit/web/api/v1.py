@@ -1,4 +1,4 @@
-"""The richer interface: environments with phases and reasons, builds with a sequence, histories, and a stream of changes."""
+"""The interface below /v1: environments with phases, ordered builds, histories and changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,29 +28,36 @@ SEQUENCE_MAX = 2**53 - 1
 
 
 class BuildReport(BaseModel):
-    """A build, with its place in the order of builds where that is known."""
+    """A build, with its place in the order of builds if known."""
 
     model_config = ConfigDict(extra="forbid")
 
     repo: Annotated[StrictStr, Field(min_length=1)]
-    ref: Annotated[StrictStr, Field(min_length=1, description="the full ref")]
-    sha: Annotated[StrictStr, Field(min_length=1, description="the image's tag")]
+    ref: Annotated[StrictStr, Field(min_length=1, description="full ref of the branch")]
+    sha: Annotated[StrictStr, Field(min_length=1, description="tag of the image")]
     sequence: Annotated[
         StrictInt | None,
-        Field(ge=0, le=SEQUENCE_MAX, description="grows with every build of the repository"),
+        Field(
+            ge=0,
+            le=SEQUENCE_MAX,
+            description="number that grows with every build of the repository",
+        ),
     ] = None
 
 
-_MARK = "chosen by the client, new for each redeployment: sent again with the same one, as after a lost answer, nothing is done"
+_MARK = (
+    "unique id of this redeployment, chosen by the client; a repeated request with the same mark, "
+    "for example after a lost response, does nothing"
+)
 
 
 class RedeployRequest(BaseModel):
-    """What to roll over."""
+    """Components to redeploy."""
 
     model_config = ConfigDict(extra="forbid")
 
     component: Annotated[
-        StrictStr | None, Field(description="one component; all of them if absent")
+        StrictStr | None, Field(description="component to redeploy; all if absent")
     ] = None
     mark: Annotated[
         StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)
@@ -58,21 +65,22 @@ class RedeployRequest(BaseModel):
 
 
 class EnvironmentFilter(BaseModel):
-    """Which environments to list."""
+    """Filter and page of a listing."""
 
     model_config = ConfigDict(extra="forbid")
 
     phase: Annotated[
-        str | None, Field(description="phases separated by commas, or all; without it all but gone")
+        str | None, Field(description="comma-separated phases, or `all`; default: all but gone")
     ] = None
-    want: Annotated[Want | None, Field(description="up or gone")] = None
-    prefix: Annotated[str, Field(description="what the name begins with")] = ""
+    want: Annotated[Want | None, Field(description="desired state: up or gone")] = None
+    prefix: Annotated[str, Field(description="prefix of the name")] = ""
     repository: Annotated[
-        str | None, Field(description="only those with a reported version of it")
+        str | None,
+        Field(description="only environments with a reported version of this repository"),
     ] = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 100
     cursor: Annotated[
-        str | None, Field(max_length=255, description="`next` of the page before")
+        str | None, Field(max_length=255, description="`next` of the previous page")
     ] = None
 
 
@@ -82,14 +90,17 @@ class EnvironmentList:
 
     environments: list[EnvironmentView]
     unreadable: list[str]
-    """Names of rows that cannot be understood: what is concluded from this listing must not take them for absent."""
+    """Names of rows that cannot be parsed.
+
+    Clients must not conclude that these environments do not exist.
+    """
     next: str | None
     """The cursor of the next page; null after the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryView:
-    """What happened to an environment, the oldest first."""
+    """History of an environment, oldest event first."""
 
     name: str
     events: list[EventView]
@@ -97,7 +108,7 @@ class HistoryView:
 
 @dataclass(frozen=True, slots=True)
 class BuildReceipt:
-    """What a reported build has led to."""
+    """Result of a build report."""
 
     outcome: BuildResult
     environment: EnvironmentView
@@ -105,7 +116,7 @@ class BuildReceipt:
 
 @dataclass(frozen=True, slots=True)
 class CallerView:
-    """Whom a certificate names."""
+    """Name and role in a client certificate."""
 
     name: str
     role: Role
@@ -113,78 +124,76 @@ class CallerView:
 
 @router.get("/whoami")
 def whoami(caller: CurrentCaller) -> CallerView:
-    """Who the caller is, by the certificate."""
+    """Show the name and role in the caller's certificate."""
     return CallerView(caller.name, caller.role)
 
 
 @router.get("/environments")
 def list_environments(
-    _caller: CurrentCaller, parts: Deps, asked: Annotated[EnvironmentFilter, Query()]
+    _caller: CurrentCaller, deps: Deps, query: Annotated[EnvironmentFilter, Query()]
 ) -> EnvironmentList:
-    """Environments, page by page."""
-    wanted_phases, now_ms = _phases(asked.phase), parts.now_ms()
-    repository = parse_repository(asked.repository) if asked.repository else None
+    """List environments, page by page."""
+    phases, now_ms = _phases(query.phase), deps.now_ms()
+    repository = parse_repository(query.repository) if query.repository else None
 
-    def fits(e: Environment) -> bool:
+    def matches(e: Environment) -> bool:
         return (
-            e.phase(now_ms) in wanted_phases
-            and (asked.want is None or e.want is asked.want)
-            and e.name.startswith(asked.prefix)
+            e.phase(now_ms) in phases
+            and (query.want is None or e.want is query.want)
+            and e.name.startswith(query.prefix)
             and (repository is None or repository in e.reported)
         )
 
-    part = _page(parts, asked, fits)
+    page = _page(deps, query, matches)
     return EnvironmentList(
-        [parts.views.detail(e, now_ms) for e in part.environments], part.unreadable, part.last
+        [deps.views.detail(e, now_ms) for e in page.environments], page.unreadable, page.last
     )
 
 
 @router.get("/environments/{name}", responses=error_responses(404, 409))
-def get_environment(_caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
-    """One environment, or its tombstone."""
-    return _detail(parts, parts.environments.inspect(name))
+def get_environment(_caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Get one environment, or its tombstone."""
+    return _detail(deps, deps.environments.inspect(name))
 
 
 @router.get("/environments/{name}/events", responses=error_responses(404, 409))
-def get_events(_caller: CurrentCaller, parts: Deps, name: str) -> HistoryView:
-    """What happened to an environment, the oldest first."""
-    environment = parts.environments.inspect(name)
+def get_events(_caller: CurrentCaller, deps: Deps, name: str) -> HistoryView:
+    """Get the history of an environment, oldest event first."""
+    environment = deps.environments.inspect(name)
     return HistoryView(environment.name, [views.event(e) for e in environment.events])
 
 
 @router.post("/builds", openapi_extra=body_schema(BuildReport), responses=error_responses(409))
 def post_build(
     caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     body: Annotated[BuildReport, Depends(json_body(BuildReport))],
     repository: Repository = None,
 ) -> BuildReceipt:
-    """Report a build; says whether it was new."""
+    """Report a build; the result says whether it was new."""
     build = Build(
         parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence
     )
-    token_of = trusted_repository(caller, repository)
-    if token_of is not None and token_of != build.repository:
-        raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
-    receipt, environment = parts.environments.report(build, parts.stamp(caller))
-    parts.outcome("build", receipt)
-    return BuildReceipt(receipt, _detail(parts, environment))
+    token_repository = trusted_repository(caller, repository)
+    if token_repository is not None and token_repository != build.repository:
+        raise TrustError(
+            f"a token of {token_repository} cannot report builds of {build.repository}"
+        )
+    receipt, environment = deps.environments.report(build, deps.stamp(caller))
+    deps.outcome("build", receipt)
+    return BuildReceipt(receipt, _detail(deps, environment))
 
 
 @router.post("/environments/{name}/protect", responses=error_responses(404, 409))
-def protect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
-    """Refuse deletion of it from now on."""
-    return _detail(
-        parts, parts.environments.protect(name, protected=True, stamp=parts.stamp(caller))
-    )
+def protect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Protect an environment from deletion."""
+    return _detail(deps, deps.environments.protect(name, protected=True, stamp=deps.stamp(caller)))
 
 
 @router.post("/environments/{name}/unprotect", responses=error_responses(404, 409))
-def unprotect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
-    """Allow its deletion again."""
-    return _detail(
-        parts, parts.environments.protect(name, protected=False, stamp=parts.stamp(caller))
-    )
+def unprotect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Allow the deletion of an environment again."""
+    return _detail(deps, deps.environments.protect(name, protected=False, stamp=deps.stamp(caller)))
 
 
 @router.post(
@@ -194,13 +203,13 @@ def unprotect(caller: CurrentCaller, parts: Deps, name: str) -> EnvironmentView:
 )
 def redeploy(
     caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     name: str,
     body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))],
 ) -> EnvironmentView:
-    """Roll components over although nothing has changed; edited config files arrive with it."""
+    """Redeploy one or all components although no version changed, with edited config files."""
     return _detail(
-        parts, parts.environments.redeploy(name, body.component, parts.stamp(caller), body.mark)
+        deps, deps.environments.redeploy(name, body.component, deps.stamp(caller), body.mark)
     )
 
 
@@ -213,51 +222,50 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/changes", response_class=StreamingResponse, responses=_STREAM)
-async def get_changes(_caller: CurrentCaller, parts: Deps) -> StreamingResponse:
-    """Server-sent events: one unnamed event with `{"name", "kind"}` for every change."""
+async def get_changes(_caller: CurrentCaller, deps: Deps) -> StreamingResponse:
+    """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        parts.changes.stream(), media_type="text/event-stream", headers=headers
-    )
+    return StreamingResponse(deps.changes.stream(), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/openapi.json")
 def get_openapi_document(_caller: CurrentCaller, request: Request) -> dict[str, Any]:
-    """This interface, described."""
+    """Describe this interface as an OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()
     return document
 
 
-def _detail(parts: ApiDeps, environment: Environment) -> EnvironmentView:
-    return parts.views.detail(environment, parts.now_ms())
+def _detail(deps: ApiDeps, environment: Environment) -> EnvironmentView:
+    return deps.views.detail(environment, deps.now_ms())
 
 
 def _page(
-    parts: ApiDeps, asked: EnvironmentFilter, fits: Callable[[Environment], bool]
+    deps: ApiDeps, query: EnvironmentFilter, matches: Callable[[Environment], bool]
 ) -> EnvironmentPage:
-    """The next environments that fit, and behind which name to go on, if there is one more.
+    """Return the next environments that match, and the cursor of the next page if there is one.
 
-    The table is read in parts of its own size: a filter that hardly any environment fits costs no more calls than one that all do.
+    The table is read in its own page size, so a filter with few matches costs no more calls than a
+    filter that matches every environment.
     """
     found: list[Environment] = []
     unreadable: list[str] = []
-    cursor = asked.cursor
+    cursor = query.cursor
     while True:
-        part = parts.environments.page(cursor, PAGE_MAX)
-        unreadable += part.unreadable
-        for environment in part.environments:
-            if fits(environment):
-                if len(found) == asked.limit:
+        page = deps.environments.page(cursor, PAGE_MAX)
+        unreadable += page.unreadable
+        for environment in page.environments:
+            if matches(environment):
+                if len(found) == query.limit:  # one more matches, so there is a next page
                     return EnvironmentPage(found, unreadable, cursor)
                 found.append(environment)
             cursor = environment.name
-        if part.last is None:
+        if page.last is None:
             return EnvironmentPage(found, unreadable, None)
-        cursor = part.last
+        cursor = page.last
 
 
 def _phases(text: str | None) -> frozenset[Phase]:
-    """The phases named in a filter; all but `gone` where there is none."""
+    """Return the phases of a filter; without a filter, all but `gone`. Raises `InvalidInput`."""
     if not text:
         return frozenset(Phase) - {Phase.GONE}
     if text == "all":

@@ -1,4 +1,7 @@
-"""Environments as clients see them: flat on the old wire, whole under /v1. The classes are also what OpenAPI says of answers."""
+"""Environments as clients see them: flat on the old wire, with all details under /v1.
+
+The classes are also the schemas of responses in OpenAPI.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +9,9 @@ from dataclasses import dataclass
 from gromit.core.environments.environment import (
     WIRE_STATE,
     Environment,
+    Failure,
     HistoryEvent,
+    Lease,
     Phase,
     RepositoryVersion,
     Source,
@@ -19,7 +24,7 @@ from gromit.core.time import iso
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """What one repository contributes, and why."""
+    """Version of one repository, and where it comes from."""
 
     version: str
     source: Source
@@ -29,7 +34,7 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class FailureView:
-    """The last failure, until something succeeds or changes."""
+    """Last failure; cleared by a success or a change."""
 
     kind: str
     message: str
@@ -38,7 +43,7 @@ class FailureView:
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """Who works on it, on which generation, and until when he need not be heard of."""
+    """Worker, generation and expiry of the lease."""
 
     holder: str
     until: str
@@ -47,7 +52,7 @@ class LeaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """Everything that is known of an environment, but its history."""
+    """All facts about an environment except its history."""
 
     name: str
     phase: Phase
@@ -58,7 +63,7 @@ class EnvironmentView:
     incarnation: str
     versions: Mapping[str, VersionView]
     redeploys: Mapping[str, str]
-    """Component to a mark that changes whenever it is to be rolled over."""
+    """Mark of the last requested redeployment, by component."""
     urls: Mapping[str, str]
     protected: bool
     created: str
@@ -71,7 +76,7 @@ class EnvironmentView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One entry of a history."""
+    """One event of a history."""
 
     at: str
     actor: str
@@ -81,7 +86,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimView:
-    """What a worker needs to know of an environment that it works on."""
+    """Facts that a worker needs about an environment that it has claimed."""
 
     name: str
     want: Want
@@ -98,20 +103,21 @@ class ClaimView:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentViews:
-    """What is needed to show an environment."""
+    """Builder of the views of environments."""
 
     catalogue: Catalogue
     domain: str | None
 
     def flat(self, environment: Environment, now_ms: int) -> dict[str, str]:
-        """The old wire's form: name, state, and a version for each repository."""
+        """Return the old wire's form: name, state, and the version of each repository."""
         versions = {r: v.version for r, v in self.versions(environment).items()}
         state = WIRE_STATE.get(environment.phase(now_ms), "deleted")
         own = {"name": environment.name, "state": state}
-        return {**own, **versions, **own}  # first, as ever, and so whatever a row holds
+        # First in order, as in gromit v1; last in effect, whatever keys a row has.
+        return {**own, **versions, **own}
 
     def versions(self, environment: Environment) -> Mapping[str, RepositoryVersion]:
-        """The version of every repository, those that joined the catalogue later included."""
+        """Return the version of every repository, later additions to the catalogue included."""
         defaults = {
             r: RepositoryVersion(self.catalogue.default_tag(r), Source.DEFAULT)
             for r in sorted(self.catalogue.repositories)
@@ -119,9 +125,8 @@ class EnvironmentViews:
         return {**defaults, **environment.versions}
 
     def detail(self, environment: Environment, now_ms: int) -> EnvironmentView:
-        """Everything that is known of an environment, but its history."""
+        """Return all facts about an environment except its history."""
         phase = environment.phase(now_ms)
-        lease, failure = environment.lease, environment.failure
         return EnvironmentView(
             name=environment.name,
             phase=phase,
@@ -135,22 +140,18 @@ class EnvironmentViews:
                 for r, v in self.versions(environment).items()
             },
             redeploys=dict(environment.redeploys),
-            urls=addresses.urls(self.catalogue, environment.name, self.domain)
-            if phase is not Phase.GONE
-            else {},
+            urls=self._urls(environment.name, phase),
             protected=environment.protected,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,
             attempts=environment.attempts,
-            error=FailureView(failure.kind, failure.message, iso(failure.at_ms))
-            if failure
-            else None,
-            lease=LeaseView(lease.holder, iso(lease.until_ms), lease.claimed) if lease else None,
+            error=_failure(environment.failure),
+            lease=_lease(environment.lease),
         )
 
     def claim(self, environment: Environment, ttl_ms: int) -> ClaimView:
-        """What a worker needs to know of an environment that it has claimed."""
+        """Return the facts that a worker needs about an environment that it has claimed."""
         lease = environment.lease
         return ClaimView(
             name=environment.name,
@@ -166,7 +167,24 @@ class EnvironmentViews:
             ttl_ms=ttl_ms,
         )
 
+    def _urls(self, name: str, phase: Phase) -> Mapping[str, str]:
+        if phase is Phase.GONE:
+            return {}
+        return addresses.urls(self.catalogue, name, self.domain)
+
+
+def _failure(failure: Failure | None) -> FailureView | None:
+    if failure is None:
+        return None
+    return FailureView(failure.kind, failure.message, iso(failure.at_ms))
+
+
+def _lease(lease: Lease | None) -> LeaseView | None:
+    if lease is None:
+        return None
+    return LeaseView(lease.holder, iso(lease.until_ms), lease.claimed)
+
 
 def event(event: HistoryEvent) -> EventView:
-    """One entry of a history."""
+    """Return one event of a history."""
     return EventView(iso(event.at_ms), event.actor, event.kind, event.text)

@@ -1,4 +1,4 @@
-"""The interface of the earlier system, kept exactly: `docs/reference/wire.md`."""
+"""The interface of gromit v1, kept exactly: see `docs/reference/wire.md`."""
 
 from typing import Annotated, Any
 
@@ -19,13 +19,13 @@ router = APIRouter()
 
 LEVELS = ("trace", "debug", "info", "warn", "error")
 REPOSITORY_HEADER = "X-Gromit-Repository"
-"""The repository that a token at the gateway belongs to; honoured only from the role gateway."""
+"""Repository of the token that the gateway received; honoured only from the role gateway."""
 
 Repository = Annotated[str | None, Header(alias=REPOSITORY_HEADER)]
 
 
 class NewBuild(BaseModel):
-    """What a release workflow sends. Further keys are ignored, as they always were."""
+    """Build report of a release workflow. Other keys are ignored, as in gromit v1."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -35,7 +35,10 @@ class NewBuild(BaseModel):
 
 
 async def flat_body(request: Request) -> dict[str, str]:
-    """The versions in a flat environment, by repository; `name` and `state` are ignored."""
+    """Return the versions in a flat environment by repository; `name` and `state` are ignored.
+
+    Raises `InvalidInput` for a version that is not a string, and for a repository given twice.
+    """
     versions: dict[str, str] = {}
     for key, value in parse_object(await request.body()).items():
         if key in WIRE_KEYS:
@@ -48,7 +51,7 @@ async def flat_body(request: Request) -> dict[str, str]:
             )
         if repository in versions:
             raise InvalidInput(
-                f"repository {repository} stands twice in the body",
+                f"repository {repository} appears twice in the body",
                 hint="send every repository once",
             )
         versions[repository] = parse_version(value)
@@ -69,78 +72,77 @@ Flat = Annotated[dict[str, str], Depends(flat_body)]
 
 
 def trusted_repository(caller: Caller, repository: str | None) -> str | None:
-    """The repository that the gateway vouches for; what anybody else says of it does not count.
+    """Return the repository for which the gateway vouches; None if the caller is not the gateway.
 
-    Raises `InvalidInput` for one that the gateway sent and that names none: it must not pass for an operator's request.
+    Raises `InvalidInput` if the gateway sent an unusable name: without a repository the request
+    would have the rights of an operator.
     """
-    return (
-        parse_repository(repository)
-        if repository is not None and caller.role is Role.GATEWAY
-        else None
-    )
+    if repository is None or caller.role is not Role.GATEWAY:
+        return None
+    return parse_repository(repository)
 
 
 @router.get("/healthcheck", response_class=PlainTextResponse)
 def healthcheck(_caller: CurrentCaller) -> PlainTextResponse:
-    """Whether serve answers."""
+    """Answer `OK` while serve is alive."""
     return PlainTextResponse("OK")
 
 
 @router.get("/loglevel")
-def get_loglevel(_caller: CurrentCaller, parts: Deps) -> dict[str, str]:
-    """The level of the log."""
-    return {"level": parts.log_level.get()}
+def get_loglevel(_caller: CurrentCaller, deps: Deps) -> dict[str, str]:
+    """Get the log level."""
+    return {"level": deps.log_level.get()}
 
 
 @router.put("/loglevel/{level}")
-def put_loglevel(_caller: CurrentCaller, parts: Deps, level: str) -> dict[str, str]:
-    """Change the level of the log."""
+def put_loglevel(_caller: CurrentCaller, deps: Deps, level: str) -> dict[str, str]:
+    """Change the log level."""
     if level not in LEVELS:
         raise InvalidInput(
             f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}"
         )
-    parts.log_level.set(level)
-    return {"level": parts.log_level.get()}
+    deps.log_level.set(level)
+    return {"level": deps.log_level.get()}
 
 
 @router.post("/newbuild", openapi_extra=body_schema(NewBuild), responses=error_responses(409))
 def newbuild(
     caller: CurrentCaller,
-    parts: Deps,
+    deps: Deps,
     body: Annotated[NewBuild, Depends(json_body(NewBuild))],
     repository: Repository = None,
 ) -> dict[str, str]:
-    """A repository reports a build of a branch."""
+    """Report a build of a branch."""
     build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
-    token_of = trusted_repository(caller, repository)
-    if token_of is not None and token_of != build.repository:
-        raise TrustError(f"a token of {token_of} cannot report builds of {build.repository}")
-    receipt, environment = parts.environments.report(build, parts.stamp(caller))
-    parts.outcome("build", receipt)
-    return parts.views.flat(environment, parts.now_ms())
+    token_repository = trusted_repository(caller, repository)
+    if token_repository is not None and token_repository != build.repository:
+        raise TrustError(
+            f"a token of {token_repository} cannot report builds of {build.repository}"
+        )
+    receipt, environment = deps.environments.report(build, deps.stamp(caller))
+    deps.outcome("build", receipt)
+    return deps.views.flat(environment, deps.now_ms())
 
 
 @router.get("/env/{name:path}", responses=error_responses(404, 409))
-def get_env(_caller: CurrentCaller, parts: Deps, name: str) -> dict[str, str]:
-    """One environment."""
-    return parts.views.flat(parts.environments.get(name), parts.now_ms())
+def get_env(_caller: CurrentCaller, deps: Deps, name: str) -> dict[str, str]:
+    """Get one environment."""
+    return deps.views.flat(deps.environments.get(name), deps.now_ms())
 
 
 @router.put(
     "/env/{name:path}", status_code=201, openapi_extra=_FLAT, responses=error_responses(409)
 )
-def put_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
+def put_env(caller: CurrentCaller, deps: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Create an environment, or replace its versions."""
-    return parts.views.flat(
-        parts.environments.put(name, versions, parts.stamp(caller)), parts.now_ms()
-    )
+    return deps.views.flat(deps.environments.put(name, versions, deps.stamp(caller)), deps.now_ms())
 
 
 @router.patch("/env/{name:path}", openapi_extra=_FLAT, responses=error_responses(404, 409))
-def patch_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> dict[str, str]:
+def patch_env(caller: CurrentCaller, deps: Deps, name: str, versions: Flat) -> dict[str, str]:
     """Merge versions into an environment."""
-    return parts.views.flat(
-        parts.environments.patch(name, versions, parts.stamp(caller)), parts.now_ms()
+    return deps.views.flat(
+        deps.environments.patch(name, versions, deps.stamp(caller)), deps.now_ms()
     )
 
 
@@ -151,13 +153,14 @@ def patch_env(caller: CurrentCaller, parts: Deps, name: str, versions: Flat) -> 
     responses=error_responses(404, 409),
 )
 def delete_env(
-    caller: CurrentCaller, parts: Deps, name: str, repository: Repository = None
+    caller: CurrentCaller, deps: Deps, name: str, repository: Repository = None
 ) -> PlainTextResponse:
-    """Delete an environment; from a repository's token: retire that repository's part of it."""
-    token_of = trusted_repository(caller, repository)
-    if token_of is None:
-        parts.environments.delete(name, parts.stamp(caller))
+    """Delete an environment; with a repository's token, retire only that repository's part."""
+    token_repository = trusted_repository(caller, repository)
+    if token_repository is None:
+        deps.environments.delete(name, deps.stamp(caller))
+        deps.outcome("delete", "deleted")
     else:
-        parts.environments.retire(name, token_of, parts.stamp(caller))
-    parts.outcome("delete", "retired" if token_of else "deleted")
+        deps.environments.retire(name, token_repository, deps.stamp(caller))
+        deps.outcome("delete", "retired")
     return PlainTextResponse("ok", 202)
