@@ -1,10 +1,12 @@
 """What roles may do, as AWS judges it, against what they are to be allowed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from gromit.core.doctor.findings import Finding, FindingStatus
+from gromit.core.doctor.installation import AwsIdentity
 from gromit.core.doctor.rights import (
     ControlPlanePart,
     Permission,
@@ -13,6 +15,20 @@ from gromit.core.doctor.rights import (
     default_role_name,
     expected_permissions,
     judge_permissions,
+    parse_roles,
+    resource_arns,
+)
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.errors import ConfigError
+from tests.fakes.installation import EXPECTED
+from tests.fakes.platform import PLATFORM
+
+IDENTITY = AwsIdentity("123456789012", "arn:aws:iam::123456789012:user/alice")
+CATALOGUE = Catalogue(
+    {
+        "gateway": Component(name="gateway", repository="tyk"),
+        "redis": Component(name="redis", image="redis:7"),
+    }
 )
 
 PLACES = ResourceArns(
@@ -169,3 +185,46 @@ def test_a_role_that_a_setting_names_has_to_be_there() -> None:
         for part in ControlPlanePart
     }
     assert {name for name, f in judged(**none).items() if f.state is FindingStatus.WRONG} == {"sow"}
+
+
+def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
+    arns = resource_arns(IDENTITY, PLATFORM, EXPECTED, CATALOGUE, "gromit-serve")
+    assert arns == ResourceArns(
+        table="arn:aws:dynamodb:eu-central-1:123456789012:table/environments",
+        index="arn:aws:dynamodb:eu-central-1:123456789012:table/environments/index/work",
+        states="arn:aws:s3:::states/env:/example/devenv",
+        no_state="arn:aws:s3:::states/devenv",
+        bucket="arn:aws:s3:::states",
+        namespace="arn:aws:servicediscovery:eu-central-1:123456789012:namespace/ns-1",
+        names="arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-example",
+        zone="arn:aws:route53:::hostedzone/Z1",
+        parameter="arn:aws:ssm:eu-central-1:123456789012:parameter/gromit/platform",
+        registries=("arn:aws:ecr:eu-central-1:123456789012:repository/tyk",),
+        logs="arn:aws:logs:eu-central-1:123456789012:log-group:/gromit/example:log-stream:example",
+        execution_role=PLATFORM.execution_role_arn,
+        serve_role="arn:aws:iam::123456789012:role/gromit-serve",
+        ca_key="arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000",
+    )
+
+
+def test_arns_follow_the_partition_the_registry_and_a_role_given_as_arn() -> None:
+    identity = AwsIdentity("123456789012", "arn:aws-cn:iam::123456789012:user/alice")
+    role = "arn:aws-cn:iam::123456789012:role/team/serve"
+    expected = replace(EXPECTED, registry_id="210987654321")
+    arns = resource_arns(identity, PLATFORM, expected, CATALOGUE, role)
+    assert arns.registries == ("arn:aws-cn:ecr:eu-central-1:210987654321:repository/tyk",)
+    assert (arns.serve_role, arns.bucket) == (role, "arn:aws-cn:s3:::states")
+
+
+def test_roles_are_read_from_the_setting() -> None:
+    assert parse_roles(()) == {}
+    assert parse_roles(("sow=my-sower", "reap=arn:aws:iam::1:role/a=b")) == {
+        ControlPlanePart.SOW: "my-sower",
+        ControlPlanePart.REAP: "arn:aws:iam::1:role/a=b",
+    }
+
+
+def test_a_role_of_an_unknown_part_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"doctor.roles names cook, waiter$") as caught:
+        parse_roles(("waiter=x", "sow=x", "cook=x"))
+    assert (caught.value.hint or "").startswith("parts are serve, sow, ")

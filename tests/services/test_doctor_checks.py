@@ -1,0 +1,304 @@
+"""Every check of an installation: in order, wrong, skipped and unreachable."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gromit.core.doctor.certificates import PemBundle
+from gromit.core.doctor.findings import Check, Finding, FindingStatus
+from gromit.core.doctor.installation import (
+    BucketFacts,
+    ExpectedInstallation,
+    RegistryFacts,
+    WorkspaceFacts,
+)
+from gromit.core.doctor.quotas import Quota, QuotaUsage
+from gromit.core.doctor.rights import ControlPlanePart
+from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Temporary
+from gromit.ports import InstallationFacts
+from gromit.services.doctor import Doctor, InstallationChecks
+from tests.fakes.installation import EXPECTED, HEALTHY, NOW, ROOT, FakeInstallation
+from tests.fakes.platform import PLATFORM
+
+CATALOGUE = Catalogue(
+    {
+        "gateway": Component(name="gateway", repository="tyk", port=80, public=True),
+        "worker": Component(name="worker", repository="tyk"),
+        "redis": Component(name="redis", image="redis:7"),
+    }
+)
+
+CA_KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gromit/ca-key-000000"
+WORKSPACES = (Check.STATE_BASE, Check.STATE_INFRA)
+PLATFORM_PARTS = {
+    Check.PLATFORM_VPC: "vpc_problems",
+    Check.PLATFORM_SUBNETS: "subnet_problems",
+    Check.PLATFORM_NAMESPACE: "namespace_problems",
+    Check.PLATFORM_FILES: "file_system_problems",
+    Check.PLATFORM_ROLE: "role_problems",
+}
+
+FACTS: Mapping[Check, str] = {
+    Check.IDENTITY: "identity",
+    Check.REGION: "region",
+    Check.KEY_PAIR: "has_key_pair",
+    Check.STATE_BUCKET: "state_bucket",
+    Check.STATE_BASE: "workspace",
+    Check.STATE_INFRA: "workspace",
+    Check.REGISTRY: "registry",
+    Check.TABLE: "table_lacks",
+    Check.PLATFORM: "platform",
+    **PLATFORM_PARTS,
+    Check.ZONE: "zone",
+    Check.DELEGATION: "name_servers",
+    Check.CERTIFICATE: "certificate",
+    Check.SERVE: "serve_identity",
+    Check.ROOT: "suspension",
+    Check.RIGHTS: "simulate_role",
+    Check.QUOTA: "quota_usages",
+}
+"""Fact that a check fails without. The account is judged by the fact of `identity`, a suspension by that of `root`."""
+
+
+def found(
+    facts: InstallationFacts, expected: ExpectedInstallation = EXPECTED
+) -> dict[Check, list[Finding]]:
+    """All findings of each check."""
+    checks = InstallationChecks(facts, expected, CATALOGUE, lambda: NOW + timedelta(days=1))
+    findings: dict[Check, list[Finding]] = {}
+    for finding in Doctor(checks.checks(), lambda _: None).examine():
+        findings.setdefault(finding.check, []).append(finding)
+    return findings
+
+
+def states(findings: Mapping[Check, list[Finding]]) -> dict[Check, set[FindingStatus]]:
+    return {check: {f.state for f in of} for check, of in findings.items()}
+
+
+def not_ok(findings: Mapping[Check, list[Finding]]) -> set[Check]:
+    return {check for check, of in states(findings).items() if of != {FindingStatus.OK}}
+
+
+def wrong(findings: Mapping[Check, list[Finding]]) -> set[Check]:
+    return {check for check, of in states(findings).items() if FindingStatus.WRONG in of}
+
+
+def test_every_check_of_a_healthy_installation_is_ok() -> None:
+    facts = FakeInstallation()
+    findings = found(facts)
+    assert list(findings) == list(Check)
+    assert not_ok(findings) == set()
+    assert set(facts.asked) == set(HEALTHY)
+
+
+def test_each_check_names_its_subject() -> None:
+    findings = found(FakeInstallation())
+    subjects = {check: [f.subject for f in of] for check, of in findings.items() if of[0].subject}
+    assert set(subjects.pop(Check.QUOTA)) == set(Quota) - {Quota.ACCESS_POINTS}
+    assert subjects == {
+        Check.KEY_PAIR: ["platform-team"],
+        Check.STATE_BUCKET: ["states"],
+        Check.STATE_BASE: ["base-prod"],
+        Check.STATE_INFRA: ["infra-prod"],
+        Check.REGISTRY: ["tyk"],
+        Check.TABLE: ["environments"],
+        Check.PLATFORM: ["/gromit/platform"],
+        Check.ZONE: ["Z1"],
+        Check.DELEGATION: ["dev.example.com"],
+        Check.CERTIFICATE: ["ca", "serve", "client"],
+        Check.SERVE: ["https://serve.internal"],
+        Check.ROOT: [ROOT],
+        Check.SUSPENSION: [ROOT],
+        Check.RIGHTS: list(ControlPlanePart),
+    }
+
+
+WRONG: list[tuple[Check, dict[str, Any]]] = [
+    (Check.KEY_PAIR, {"has_key_pair": False}),
+    (
+        Check.STATE_BUCKET,
+        {"state_bucket": BucketFacts(name="states", versioned=False, encrypted=True, closed=True)},
+    ),
+    (
+        Check.REGISTRY,
+        {"registry": RegistryFacts("tyk", exists=True, default_tag="master", has_default=False)},
+    ),
+    (Check.TABLE, {"table_lacks": ("index",)}),
+    (Check.PLATFORM, {"platform": replace(PLATFORM, region="us-east-1")}),
+    *((check, {fact: {"id-1": "does not exist"}}) for check, fact in PLATFORM_PARTS.items()),
+    (Check.ZONE, {"zone": replace(HEALTHY["zone"], private=True)}),
+    (Check.ZONE, {"domain": "elsewhere.example"}),
+    (Check.ZONE, {"domain": ConfigError("cluster.domain is not set", hint="set it")}),
+    (Check.DELEGATION, {"name_servers": frozenset()}),
+    (
+        Check.CERTIFICATE,
+        {"certificate": HEALTHY["certificate"] | {"client": PemBundle("client", "nonsense")}},
+    ),
+    (Check.SUSPENSION, {"suspension": "suspended by alice: maintenance"}),
+    (Check.RIGHTS, {"simulate_role": {("secretsmanager:GetSecretValue", CA_KEY): True}}),
+    (Check.QUOTA, {"quota_usages": HEALTHY["quota_usages"] | {Quota.VCPU: QuotaUsage(10, 9)}}),
+]
+
+
+@pytest.mark.parametrize(("check", "facts"), WRONG)
+def test_a_wrong_fact_is_a_finding_of_its_check_only(check: Check, facts: dict[str, Any]) -> None:
+    assert wrong(found(FakeInstallation(**facts))) == {check}
+
+
+@pytest.mark.parametrize("check", WORKSPACES)
+def test_a_workspace_that_runs_remotely_is_wrong(check: Check) -> None:
+    facts = FakeInstallation(workspace=WorkspaceFacts("", "remote", 7))
+    findings = found(facts)
+    assert wrong(findings) == set(WORKSPACES)
+    assert f"terraform/{check.value.removeprefix('state.')}" in findings[check][0].remedy
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (Check.ACCOUNT, {"account": "210987654321"}),
+        (Check.REGION, {"region": "us-east-1"}),
+        (Check.RIGHTS, {"roles": ("cook=somebody",)}),
+    ],
+)
+def test_a_value_that_differs_from_the_settings_is_wrong(
+    check: Check, expected: dict[str, Any]
+) -> None:
+    assert wrong(found(FakeInstallation(), replace(EXPECTED, **expected))) == {check}
+
+
+@pytest.mark.parametrize(
+    ("check", "expected", "seen"),
+    [
+        (Check.ACCOUNT, {"account": None}, "doctor.account is not set; this is 123456789012"),
+        (Check.REGION, {"region": None}, "doctor.region is not set; this is eu-central-1"),
+        (Check.KEY_PAIR, {"key_pair": None}, "doctor.key_pair is not set"),
+        (Check.STATE_BASE, {"base": None}, "not set: GROMIT_BASE"),
+        (Check.STATE_INFRA, {"infra": None}, "not set: GROMIT_INFRA"),
+        (Check.STATE_BASE, {"organization": ""}, "not set: TF_CLOUD_ORGANIZATION"),
+        (
+            Check.STATE_INFRA,
+            {"infra": None, "organization": "", "has_cloud_token": False},
+            "not set: GROMIT_INFRA, TF_CLOUD_ORGANIZATION, TF_API_TOKEN",
+        ),
+        (Check.ZONE, {"zone_id": None}, "cluster.zoneid is not set"),
+        (Check.DELEGATION, {"zone_id": None}, "cluster.zoneid is not set"),
+        (Check.SERVE, {"serve_url": None}, "serve.url is not set"),
+    ],
+)
+def test_a_check_without_its_setting_is_skipped_and_nothing_is_looked_up(
+    check: Check, expected: dict[str, Any], seen: str
+) -> None:
+    facts = FakeInstallation()
+    (finding,) = found(facts, replace(EXPECTED, **expected))[check]
+    assert (finding.state, finding.seen) == (FindingStatus.SKIPPED, seen)
+    if check is Check.KEY_PAIR:
+        assert "has_key_pair" not in facts.asked
+
+
+@pytest.mark.parametrize(
+    ("subject", "setting"), [("ca", "ca"), ("serve", "serve.cert"), ("client", "client.cert")]
+)
+def test_a_certificate_that_is_not_set_is_skipped(subject: str, setting: str) -> None:
+    others = {name: pem for name, pem in HEALTHY["certificate"].items() if name != subject}
+    findings = found(FakeInstallation(certificate=others))[Check.CERTIFICATE]
+    assert [(f.subject, f.seen) for f in findings if f.state is FindingStatus.SKIPPED] == [
+        (subject, f"{setting} is not set")
+    ]
+
+
+def test_a_config_root_on_another_machine_is_skipped() -> None:
+    facts = FakeInstallation(has_config_root=False)
+    findings = found(facts)
+    assert states(findings)[Check.ROOT] == {FindingStatus.SKIPPED}
+    assert findings[Check.SUSPENSION][0].seen == "needs what is not in order: root"
+    assert "suspension" not in facts.asked
+
+
+def test_a_control_plane_that_is_not_installed_is_skipped() -> None:
+    findings = found(FakeInstallation(simulate_role=None))
+    assert states(findings)[Check.RIGHTS] == {FindingStatus.SKIPPED}
+
+
+UNREACHABLE = Temporary("no answer", hint="try again later")
+
+
+@pytest.mark.parametrize(("check", "fact"), FACTS.items())
+def test_a_fact_that_cannot_be_looked_up_hides_no_other_finding(check: Check, fact: str) -> None:
+    findings = found(FakeInstallation(**{fact: UNREACHABLE}))
+    assert list(findings) == list(Check)
+    first = findings[check][0]
+    if check in {Check.RIGHTS, Check.QUOTA}:
+        assert (first.state, first.seen) == (FindingStatus.SKIPPED, "no answer")
+    else:
+        assert (first.state, first.seen, first.remedy) == (
+            FindingStatus.WRONG,
+            "no answer",
+            "try again later",
+        )
+
+
+def test_a_root_without_a_marker_is_wrong() -> None:
+    error = ConfigRootUnusable("no marker", hint="run `gromit root init`")
+    findings = found(FakeInstallation(suspension=error))
+    assert wrong(findings) == {Check.ROOT}
+    assert states(findings)[Check.SUSPENSION] == {FindingStatus.SKIPPED}
+
+
+def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
+    facts = FakeInstallation(identity=Denied("no credentials", hint="set some"))
+    findings = found(facts)
+    assert wrong(findings) == {Check.IDENTITY}
+    assert set(facts.asked) == {
+        "identity",
+        "workspace",
+        "certificate",
+        "serve_identity",
+        "has_config_root",
+        "suspension",
+    }
+
+
+def test_a_region_of_the_platform_is_compared_with_the_one_in_use() -> None:
+    findings = found(FakeInstallation(region="eu-west-1"), replace(EXPECTED, region="eu-west-1"))
+    assert wrong(findings) == {Check.PLATFORM}
+    assert {findings[check][0].seen for check in PLATFORM_PARTS} == {
+        "needs what is not in order: platform"
+    }
+
+
+def test_a_role_of_its_own_name_is_simulated() -> None:
+    facts = FakeInstallation()
+    findings = found(facts, replace(EXPECTED, roles=("sow=my-sower",)))
+    seen = {f.subject: f.seen for f in findings[Check.RIGHTS]}
+    assert seen["sow"].startswith("my-sower has its ")
+    assert seen["reap"].startswith("gromit-reap has its ")
+    assert seen["environments"].startswith(f"{PLATFORM.execution_role_arn} has its ")
+
+
+@pytest.mark.parametrize(
+    ("environments", "room"),
+    [(3, "at 5 environments"), (BackendError("serve is down"), "at 4 environments")],
+)
+def test_clusters_count_as_environments_if_serve_does_not_answer(
+    environments: object, room: str
+) -> None:
+    usages = dict.fromkeys(Quota, QuotaUsage(None, None)) | {
+        Quota.CLUSTERS: QuotaUsage(100, 2),
+        Quota.VCPU: QuotaUsage(2, 0.5),
+    }
+    facts = FakeInstallation(quota_usages=usages, environments=environments)
+    assert room in found(facts)[Check.QUOTA][0].seen
+
+
+def test_certificates_are_judged_at_the_given_time() -> None:
+    later = InstallationChecks(
+        FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW + timedelta(days=31)
+    )
+    findings = Doctor(later.checks(), lambda _: None).examine()
+    ended = {f.subject for f in findings if f.state is FindingStatus.WRONG}
+    assert ended == {"serve", "client"}
