@@ -73,7 +73,7 @@ def test_this_process_names_itself_and_lives() -> None:
     assert me == ProcessOwnerWatch(task=TASK).me()
     verdict = ProcessOwnerWatch().judge(found(me))
     assert (verdict.dead, verdict.lives) == (False, True)
-    assert "lives" in verdict.reason
+    assert "is alive" in verdict.reason
 
 
 def test_a_living_worker_is_not_dead(worker: subprocess.Popen[bytes]) -> None:
@@ -133,8 +133,8 @@ def test_what_works_under_another_lock_does_not_count(worker: subprocess.Popen[b
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"boot_id": "another"}, "cannot be seen from here"),
-        ({"pid_namespace": "pid:[1]"}, "cannot be seen from here"),
+        ({"boot_id": "another"}, "is not visible from here"),
+        ({"pid_namespace": "pid:[1]"}, "is not visible from here"),
         ({"user": "user:[1]:1"}, "another user"),
         ({"user": ""}, "another user"),
     ],
@@ -274,7 +274,7 @@ def test_a_proc_that_cannot_be_read_proves_nothing(proc: Path) -> None:
     (folder / "environ").mkdir()
     verdict = ProcessOwnerWatch(proc=proc).judge(found(DEAD))
     assert not verdict.dead
-    assert "cannot be looked for" in verdict.reason
+    assert "cannot be checked" in verdict.reason
 
 
 # ── ECS ──────────────────────────────────────────────────────────────────────────────────────────

@@ -700,7 +700,7 @@ def test_unlock_leaves_a_living_owner_alone_unless_forced(
 ) -> None:
     ours.take(ours.me)
     complaint = shell.fail("unlock", "app-test", "--yes")
-    assert f"its owner: process {os.getpid()} holds it and lives" in complaint
+    assert f"its owner: process {os.getpid()} holds it and is alive" in complaint
     assert "gromit: the lock on app-test is in use: its owner lives\n  hint: " in complaint
     assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
     assert shell.json("unlock", "app-test", "--yes", "--force")[0]["removed"] is True

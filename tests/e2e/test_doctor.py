@@ -61,7 +61,7 @@ def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
         str(check): {"ok"} for check in Check if check not in skipped
     }
     assert [states(found)[check] for check in skipped] == [{"skipped"}] * 2
-    assert "what has answered is not AWS" in found["rights"][""]["seen"]
+    assert "the response is not from AWS" in found["rights"][""]["seen"]
     assert found["registry"].keys() == {"alpha", "beta"}
     assert found["certificate"].keys() == {"ca", "serve", "client"}
     assert found["state.infra"]["infra-prod"]["seen"] == "state 5 with 12 resources"

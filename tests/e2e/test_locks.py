@@ -48,7 +48,7 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
     build = hasty.build("alpha", hasty.env("app"))
     asleep = fall_asleep_at(hasty, "sow", "before:Verify")
     hasty.until_phase(build.environment, "pending")
-    assert f"process {asleep.pid} holds it and lives" in refused(hasty, build)
+    assert f"process {asleep.pid} holds it and is alive" in refused(hasty, build)
     assert (
         f"gromit env unlock {build.environment}"
         in hasty.gromit("env", "get", build.environment).out

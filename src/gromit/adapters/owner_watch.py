@@ -1,7 +1,8 @@
-"""Who this process is, and whether the holder of a lock is dead: itself, and every process that works under its lock.
+"""Identity of this process, and proof that the owner of a lock has ended.
 
-Proof comes from the kernel (on the same machine) or from ECS (for a task); nothing is concluded from time, from silence, or from
-what cannot be seen. How survivors are found: `docs/adr/0002-survivors-are-found-by-lock-id.md`.
+An owner has ended only if no process works under its lock either. Proof comes from the kernel (on
+the same machine) or from ECS (for a task). Elapsed time, silence and what cannot be seen from here
+prove nothing. `docs/adr/0002-survivors-are-found-by-lock-id.md` describes how survivors are found.
 """
 
 import os
@@ -32,16 +33,16 @@ _METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessOwnerWatch:
-    """The port `OwnerWatch`, by /proc and ECS."""
+    """The port `OwnerWatch`, based on /proc and ECS."""
 
     ecs: "ECSClient | None" = None
-    """Asked for tasks that hold a lock; without it a lock of another task is never proven dead."""
+    """Client for tasks that own a lock; without it no owner in another task is proven dead."""
     task: str | None = None
-    """ARN of the ECS task that we run in (`own_task_arn`)."""
+    """ARN of the ECS task that this process runs in (`own_task_arn`)."""
     proc: Path = PROC
 
     def me(self) -> Owner:
-        """This process."""
+        """Return the identity of this process."""
         pid = os.getpid()
         return Owner(
             boot_id=(self.proc / "sys/kernel/random/boot_id").read_text().strip(),
@@ -54,39 +55,50 @@ class ProcessOwnerWatch:
         )
 
     def judge(self, found: FoundLock) -> Verdict:
-        """Whether the holder is proven dead; if not, what a person can do. Never raises for what it cannot find out."""
-        verdict = self._look(found)
+        """Add to an owner that is not proven dead what a person can do.
+
+        Raises nothing for facts that cannot be found out: they leave the owner not proven dead.
+        """
+        verdict = self._judge(found)
         if verdict.dead:
             return verdict
-        advice = f"if nobody works on it any more: `gromit env unlock {found.environment}`"
+        advice = f"if nothing uses the lock any more: `gromit env unlock {found.environment}`"
         return replace(verdict, reason=f"{verdict.reason}; {advice}")
 
-    def _look(self, found: FoundLock) -> Verdict:
+    def _judge(self, found: FoundLock) -> Verdict:
         owner, me = found.owner, self.me()
         if owner is None:
-            why = f"terraform itself or a person holds the lock ({found.who}, {found.operation or 'unknown'})"
+            holder = f"{found.who}, {found.operation or 'unknown'}"
+            why = f"terraform itself or a person holds the lock ({holder})"
             return Verdict(dead=False, reason=why)
         if (owner.boot_id, owner.pid_namespace) == (me.boot_id, me.pid_namespace):
-            return self._look_here(owner, me, found.id)
+            return self._judge_process(owner, me, found.id)
         if owner.ecs_task is not None:
-            return self._look_at_task(owner.ecs_task)
+            return self._judge_task(owner.ecs_task)
         return Verdict(
-            dead=False, reason=f"process {owner.pid} on {owner.host} cannot be seen from here"
+            dead=False, reason=f"process {owner.pid} on {owner.host} is not visible from here"
         )
 
-    def _look_here(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
+    def _judge_process(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
+        """Judge an owner on this machine and in this pid namespace."""
         try:
             if self._lives(owner):
                 return Verdict(
-                    dead=False, reason=f"process {owner.pid} holds it and lives", lives=True
+                    dead=False, reason=f"process {owner.pid} holds it and is alive", lives=True
                 )
+            # The environment of a process, and so the lock's id in it, is readable only to its
+            # user.
             if owner.user != me.user or not lock_id:
-                why = f"process {owner.pid} ran as another user, who alone can see what it left behind"
+                why = (
+                    f"process {owner.pid} ran as another user, "
+                    "and only that user can see what it left behind"
+                )
                 return Verdict(dead=False, reason=why)
-            # Twice: a process could have started another one behind our back, and ended before we came to it.
+            # Scan twice: during the first scan a process may start a child in a part of /proc that
+            # was already scanned, and end before the scan reaches it.
             survivor = self._survivor(owner, lock_id) or self._survivor(owner, lock_id)
         except OSError as error:
-            return Verdict(dead=False, reason=f"process {owner.pid} cannot be looked for: {error}")
+            return Verdict(dead=False, reason=f"process {owner.pid} cannot be checked: {error}")
         if survivor is not None:
             return replace(survivor, reason=f"process {owner.pid} is dead, but {survivor.reason}")
         return Verdict(
@@ -101,18 +113,19 @@ class ProcessOwnerWatch:
         return process.started == owner.started and not process.is_dead
 
     def _survivor(self, owner: Owner, lock_id: str) -> Verdict | None:
-        """That there is, or may be, a process that the dead owner left behind.
+        """Return a verdict about a process that the dead owner left behind, or may have; else None.
 
-        It carries the lock's id, is younger than the owner and of its user, which is ours. So a process of our user that is
-        younger and hides its environment may be one; what belongs to others is none.
+        A survivor has the lock's id in its environment, is younger than the owner, and runs as the
+        owner's user, which is ours. So a younger process of our user that hides its environment may
+        be a survivor; a process of another user is none.
         """
-        mark = f"{LOCK_VARIABLE}={lock_id}".encode()
+        lock_variable = f"{LOCK_VARIABLE}={lock_id}".encode()
         for folder in (entry for entry in self.proc.iterdir() if entry.name.isdecimal()):
             try:
                 process = read_stat(folder)
                 if process.is_dead or process.is_kernel_thread or process.started < owner.started:
                     continue
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                if lock_variable in (folder / "environ").read_bytes().split(b"\0"):
                     return Verdict(
                         dead=False,
                         reason=f"process {folder.name} still works under its lock",
@@ -128,12 +141,13 @@ class ProcessOwnerWatch:
                     )
         return None
 
-    def _look_at_task(self, arn: str) -> Verdict:
-        cluster = _cluster_of(arn)
+    def _judge_task(self, arn: str) -> Verdict:
+        """Judge an owner that is an ECS task."""
+        cluster = _cluster_arn(arn)
         if self.ecs is None or cluster is None:
-            return Verdict(dead=False, reason=f"the ECS task {arn} cannot be asked for")
+            return Verdict(dead=False, reason=f"the ECS task {arn} cannot be looked up")
         try:
-            with aws_errors(f"look for the ECS task {arn}"):
+            with aws_errors(f"describe the ECS task {arn}"):
                 answer = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])
         except GromitError as error:
             return Verdict(dead=False, reason=error.message)
@@ -142,7 +156,7 @@ class ProcessOwnerWatch:
         if states.get(arn) == "STOPPED":
             return Verdict(dead=True, reason=f"the ECS task {arn} has stopped")
         if arn in missing and not states:
-            return Verdict(dead=True, reason=f"the ECS task {arn} is gone, says its cluster")
+            return Verdict(dead=True, reason=f"the ECS task {arn} is gone from its cluster")
         why = f"the ECS task {arn} is {states.get(arn, 'unknown')}"
         return Verdict(dead=False, reason=why, lives=states.get(arn) == "RUNNING")
 
@@ -150,9 +164,10 @@ class ProcessOwnerWatch:
 def own_task_arn(
     environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep
 ) -> str | None:
-    """ARN of the ECS task that this process runs in, from the task's metadata endpoint; None outside of ECS.
+    """Return the ARN of the ECS task that this process runs in, from the task metadata endpoint.
 
-    None too if the endpoint does not answer: the lock of such a worker can be proven dead by /proc alone.
+    Return None outside ECS, and if the endpoint does not answer. Without its ARN, only /proc can
+    prove that this worker is dead.
     """
     address = environ.get(_METADATA)
     if not address:
@@ -167,15 +182,18 @@ def own_task_arn(
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a process runs as our user: the kernel gives its folder (unlike the files in it) to that one always."""
+    """Whether a process runs as our user, who then always owns its folder (not the files in it)."""
     try:
         return folder.stat().st_uid == os.getuid()
     except PROCESS_GONE:
         return False
 
 
-def _cluster_of(task_arn: str) -> str | None:
-    """ARN of the cluster of `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`; None for the old form without a cluster."""
+def _cluster_arn(task_arn: str) -> str | None:
+    """Return the cluster ARN of `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
+
+    The old form of a task's ARN has no cluster; return None.
+    """
     prefix, found, rest = task_arn.partition(":task/")
     cluster, slash, _ = rest.partition("/")
     return f"{prefix}:cluster/{cluster}" if found and slash else None

@@ -1,4 +1,4 @@
-"""Files that are for gromit's user alone: written whole or not at all, and read anew when they change."""
+"""Files that only gromit's user may read: written atomically, and read again when they change."""
 
 import fcntl
 import os
@@ -18,13 +18,16 @@ PRIVATE, PUBLIC, FOLDER = 0o600, 0o644, 0o700
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
-    """Replace a file by one rename, on disk before it is seen. Raises `ConfigError`."""
+    """Replace a file with one rename, after its data is on disk. Raises `ConfigError`."""
     with private_file_errors(f"write {path}"):
         commit(stage(path, data, mode=mode), path)
 
 
 def stage(path: Path, data: bytes, *, mode: int = PRIVATE, suffix: str | None = None) -> Path:
-    """Bring data to disk beside `path`, under its name with `suffix`, else under a name of its own; gives that place."""
+    """Write data to disk in the folder of `path` and return where.
+
+    The file is named like `path` with `suffix`; without one it gets a temporary name.
+    """
     staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with _open_folder(path.parent) as folder:
         write_new(folder, staged.name, data, mode=mode)
@@ -38,7 +41,7 @@ def stage(path: Path, data: bytes, *, mode: int = PRIVATE, suffix: str | None = 
 
 
 def commit(staged: Path, path: Path) -> Path:
-    """Give a staged file its name, and bring the folder to disk."""
+    """Rename a staged file to `path`, and flush the folder to disk."""
     staged.replace(path)
     with _open_folder(path.parent) as folder:
         os.fsync(folder)
@@ -56,7 +59,7 @@ def _open_folder(path: Path) -> Iterator[int]:
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path` for the length of a `with`; other processes wait."""
+    """Hold the lock file at `path` during the block; other processes wait."""
     with private_file_errors(f"lock {path}"):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
     try:
@@ -69,7 +72,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def private_file_errors(doing: str) -> Iterator[None]:
-    """Run a block of file work; what the system refuses comes out as `ConfigError` "cannot …"."""
+    """Turn an `OSError` of the block into a `ConfigError`: "cannot " and `doing`."""
     try:
         yield
     except OSError as error:
@@ -78,7 +81,11 @@ def private_file_errors(doing: str) -> Iterator[None]:
 
 
 class WatchedFile(Generic[T]):
-    """What a text file says now. It is parsed again only when it has changed; a fault is never bridged with an old value."""
+    """The parsed content of a text file that may change.
+
+    The file is parsed again only if it has changed. If it cannot be read, the old value is not
+    used.
+    """
 
     def __init__(
         self,
@@ -88,7 +95,7 @@ class WatchedFile(Generic[T]):
         *,
         hint: str = "check the path and its rights",
     ) -> None:
-        """`fault` with `hint` is raised when the file cannot be read; `parse` raises its own."""
+        """Raise `fault` with `hint` if the file cannot be read; `parse` raises its own errors."""
         self._path = path
         self._parse = parse
         self._fault = fault
@@ -96,7 +103,7 @@ class WatchedFile(Generic[T]):
         self._known: tuple[Signature, T] | None = None
 
     def value(self) -> T:
-        """The parsed file. Costs one stat while nothing has changed."""
+        """Return the parsed file. The cost is one `stat` while the file is unchanged."""
         try:
             signature = _signature(self._path.stat())
             if self._known is not None and self._known[0] == signature:

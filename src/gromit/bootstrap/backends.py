@@ -147,7 +147,8 @@ def terraform_runner(settings: "Settings", states: "S3StateBucket") -> "Terrafor
         grace=terraform_grace(settings.terraform),
     )
     return Terraform(
-        setup, SessionDeps(environ=os.environ, mask=log.mask, rescue=states.keep_errored)
+        setup,
+        SessionDeps(environ=os.environ, mask=log.mask, save_errored_state=states.keep_errored),
     )
 
 

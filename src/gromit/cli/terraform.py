@@ -40,4 +40,4 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     versions = {r: v["version"] for r, v in found["versions"].items()}
     stack = inspector.stack(found["name"], versions, found["redeploys"])
     with bootstrap.terraform_runner(settings, bootstrap.state_bucket(settings)) as runner:
-        return runner.by_hand(stack, arguments)
+        return runner.run_for_person(stack, arguments)

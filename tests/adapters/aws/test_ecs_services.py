@@ -222,5 +222,5 @@ def test_errors_of_aws_are_ours(
 ) -> None:
     with Stubber(world.client) as stub:
         stub.add_client_error("list_services", code, http_status_code=status)
-        with pytest.raises(raised, match=f"could not look at the services of app-test: {code}"):
+        with pytest.raises(raised, match=f"could not describe the services of app-test: {code}"):
             EcsServices(world.client).look("app-test")

@@ -93,9 +93,9 @@ def test_each_environment_has_a_folder_of_its_own_for_a_while(work: Path, stack:
 def test_an_unsaved_state_is_brought_to_safety(work: Path, stack: Path) -> None:
     run, safe = opened(work, stack), Safe()
     with run.environment(inputs("one")) as folder:
-        assert folder.rescue(safe) is None
+        assert folder.save_errored_state(safe) is None
         (folder.path / "errored.tfstate").write_bytes(b"state")
-        assert folder.rescue(safe) == "safe/one"
+        assert folder.save_errored_state(safe) == "safe/one"
     assert safe.kept == {"one": b"state"}
     assert not folder.path.exists()
     run.close()
@@ -108,7 +108,7 @@ def test_an_unsaved_state_that_cannot_be_brought_to_safety_stays_and_is_tried_ag
     with run.environment(inputs("one")) as folder:
         unsaved = folder.path / "errored.tfstate"
         unsaved.write_bytes(b"state")
-        assert folder.rescue(Safe(refuses=True)) == str(unsaved)
+        assert folder.save_errored_state(Safe(refuses=True)) == str(unsaved)
     run.close()
     assert unsaved.read_bytes() == b"state"
     remove_stale_runs(work, Safe(refuses=True))
@@ -202,7 +202,7 @@ def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_
     work: Path, stack: Path
 ) -> None:
     run = opened(work, stack)
-    run.keep_backend("secret_key = x")
+    run.write_backend("secret_key = x")
     (file,) = run.path.glob("*.tfbackend")
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("secret_key = x", 0o600)
     with run.environment(inputs("one")) as folder:
@@ -227,7 +227,7 @@ def test_a_work_folder_that_cannot_be_used_is_temporary(stack: Path, tmp_path: P
 def test_a_work_folder_that_others_may_write_to_is_refused(work: Path, stack: Path) -> None:
     work.mkdir()
     work.chmod(0o777)
-    with pytest.raises(ConfigError, match="others may write"):
+    with pytest.raises(ConfigError, match="other users can write"):
         opened(work, stack)
     assert list(work.iterdir()) == []
 

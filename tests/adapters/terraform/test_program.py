@@ -70,15 +70,15 @@ def test_what_was_asked_for_must_do(install: Install, tmp_path: Path, says: str,
 
 
 def test_what_was_asked_for_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is 'terraform-9', which is no program"):
+    with pytest.raises(ConfigError, match="is 'terraform-9', which is not a program"):
         choose_program("terraform-9", str(tmp_path), ask)
 
 
 def test_without_any_it_is_said_what_was_found(install: Install, tmp_path: Path) -> None:
     terraform = install("terraform", "Terraform v1.5.7")
     with pytest.raises(
-        ConfigError, match=f"no terraform that can be used: {terraform} is terraform 1.5.7: too old"
+        ConfigError, match=f"no usable terraform found: {terraform} is terraform 1.5.7: too old"
     ):
         choose_program("auto", str(tmp_path), ask, embedded="not_installed")
-    with pytest.raises(ConfigError, match=r"no terraform that can be used$"):
+    with pytest.raises(ConfigError, match=r"no usable terraform found$"):
         choose_program("embedded", "", ask, embedded="not_installed")

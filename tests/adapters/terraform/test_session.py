@@ -50,7 +50,7 @@ def session(tmp_path: Path) -> TerraformSession:
         SessionDeps(
             environ={"PATH": "/usr/bin:/bin"},
             mask=lambda text: text,
-            rescue=lambda _name, _state: "",
+            save_errored_state=lambda _name, _state: "",
         ),
     )
 

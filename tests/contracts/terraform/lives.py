@@ -97,7 +97,8 @@ def live(world: World, platform: Platform) -> Life:
         for lock in locks.values():
             world.bucket().unlock(lock)
         codes = pool.map(
-            lambda one: runner.by_hand(one, ["plan", "-detailed-exitcode", "-no-color"]), three
+            lambda one: runner.run_for_person(one, ["plan", "-detailed-exitcode", "-no-color"]),
+            three,
         )
         life.second_plans = dict(zip(life.names, codes, strict=True))
         locks = {one.name: world.lock(one.name) for one in three}

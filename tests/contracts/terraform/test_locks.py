@@ -62,7 +62,9 @@ def test_a_person_is_kept_out_by_our_lock_and_told_whose_it_is(
             runner.apply(bare(name), lock, lambda _line: None)
         before = world.bucket().head(name)
         assert (
-            runner.by_hand(bare(name, "quick", "more"), ["apply", "-auto-approve", "-no-color"])
+            runner.run_for_person(
+                bare(name, "quick", "more"), ["apply", "-auto-approve", "-no-color"]
+            )
             == 1
         )
     said = capfd.readouterr().err

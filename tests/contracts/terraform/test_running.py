@@ -148,7 +148,7 @@ def test_a_stack_that_gives_no_task_definitions_is_not_taken_for_applied(
     (other / "main.tf").write_text(text)
     with (
         world.runner(other) as runner,
-        pytest.raises(BackendError, match="gave no task definitions"),
+        pytest.raises(BackendError, match="returned no task definitions"),
     ):
         runner.apply(bare("silent"), world.lock("silent"), lambda _line: None)
 
@@ -162,7 +162,10 @@ def test_a_bucket_that_is_not_there_is_told_each_time(world: World) -> None:
 
 
 def test_nothing_is_begun_without_room_on_the_disk(world: World) -> None:
-    with world.runner(BARE, room=1 << 60) as runner, pytest.raises(Temporary, match="MiB are free"):
+    with (
+        world.runner(BARE, min_free_bytes=1 << 60) as runner,
+        pytest.raises(Temporary, match="MiB are free"),
+    ):
         runner.apply(bare("cramped"), world.lock("cramped"), lambda _line: None)
     assert world.bucket().head("cramped") is None
 
@@ -211,11 +214,11 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
     setup = world.setup(
         BARE, backend=Backend(bucket=bucket, region=REGION, extra=("use_path_style=true",))
     )
-    outside = SessionDeps(environ=world.cloud.environ, mask=mask, rescue=rescue)
+    outside = SessionDeps(environ=world.cloud.environ, mask=mask, save_errored_state=rescue)
     until_removed = replace(bare("unsaved"), components={"late": component(image=str(removed))})
     with (
         Terraform(setup, outside) as runner,
-        pytest.raises(TerraformFailed, match="could not be saved and lies in a safe place"),
+        pytest.raises(TerraformFailed, match="could not be saved and is in a safe place"),
     ):
         runner.apply(until_removed, world.lock("unsaved"), remove_the_bucket)
     assert managed(json.loads(kept["unsaved"])) == [
@@ -241,7 +244,7 @@ def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(
         world.runner(BARE, environ=environ, command="terraform") as runner,
         pytest.raises(ConfigError, match="too old"),
     ):
-        runner.by_hand(bare("passed-over"), ["version"])
+        runner.run_for_person(bare("passed-over"), ["version"])
     assert list((world.folder / "work").iterdir()) == []
 
 
@@ -262,13 +265,13 @@ def test_a_person_can_run_anything_on_an_environment(
     with world.runner(BARE) as runner:
         runner.apply(bare("shown"), lock, lambda _line: None)
         world.bucket().unlock(lock)
-        assert runner.by_hand(bare("shown"), ["state", "list"]) == 0
+        assert runner.run_for_person(bare("shown"), ["state", "list"]) == 0
         assert "terraform_data.first" in capfd.readouterr().out
         assert (
-            runner.by_hand(
+            runner.run_for_person(
                 bare("shown", "quick", "more"), ["plan", "-detailed-exitcode", "-no-color"]
             )
             == 2
         )
         assert "1 to add, 0 to change, 0 to destroy" in capfd.readouterr().out
-        assert runner.by_hand(bare("shown"), ["nonsense"]) == 1
+        assert runner.run_for_person(bare("shown"), ["nonsense"]) == 1

@@ -30,7 +30,7 @@ def main(action: str, text: str) -> int:
     )
     with world.runner(Path(settings["stack"])) as runner:
         if action == "hand":
-            return runner.by_hand(environment, settings["arguments"])
+            return runner.run_for_person(environment, settings["arguments"])
         lock = world.lock(environment.name)
         print(lock.id, flush=True)  # noqa: T201 - the test listens
         runner.apply(environment, lock, lambda line: print(line, flush=True))  # noqa: T201

@@ -96,7 +96,9 @@ class World:
     ) -> Terraform:
         """A runner in this world."""
         outside = SessionDeps(
-            environ=environ or self.cloud.environ, mask=mask, rescue=self.bucket().keep_errored
+            environ=environ or self.cloud.environ,
+            mask=mask,
+            save_errored_state=self.bucket().keep_errored,
         )
         return Terraform(self.setup(stack, **changes), outside)
 

@@ -1,7 +1,7 @@
-"""The one place where clients of AWS are made and where their errors become ours.
+"""Configuration of AWS clients, and translation of their errors into ours.
 
-Retries of AWS calls happen here and nowhere else: botocore's standard mode, three attempts a request (it backs off with jitter and
-keeps a retry quota, so that a fault does not multiply the load).
+AWS calls are retried only here: botocore's standard mode with three attempts a request. It backs
+off with jitter and keeps a retry quota, so that a failure does not multiply the load.
 """
 
 from collections.abc import Iterator
@@ -24,76 +24,79 @@ CLIENT = Config(
 
 _TEMPORARY = frozenset(
     {
-        "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
-        "ProvisionedThroughputExceededException", "RequestThrottled", "SlowDown", "PriorRequestNotComplete",
-        "InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServerException", "RequestTimeout",
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded",
+        "TooManyRequestsException", "ProvisionedThroughputExceededException", "RequestThrottled",
+        "SlowDown", "PriorRequestNotComplete", "InternalError", "InternalFailure",
+        "InternalServerError", "ServiceUnavailable", "ServerException", "RequestTimeout",
     }
 )  # fmt: skip
 _DENIED = frozenset(
     {
-        "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnrecognizedClientException",
-        "InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure",
+        "AccessDenied", "AccessDeniedException", "UnauthorizedOperation",
+        "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken",
+        "ExpiredTokenException", "SignatureDoesNotMatch", "AuthFailure",
     }
 )  # fmt: skip
 
 
 def new_session(region: str | None = None) -> boto3.Session:
-    """A session with credentials, region and `AWS_ENDPOINT_URL` as the SDK finds them; the region may be given.
+    """Return a session with the SDK's own credentials and settings; `region` overrides its region.
 
     Raises `ConfigError` for a profile that does not exist.
     """
     try:
         return boto3.Session(region_name=region)
-    except aws.BotoCoreError as error:  # a profile that is not there, or files that cannot be read
+    except aws.BotoCoreError as error:  # a missing profile, or files that cannot be read
         raise ConfigError(
-            f"the settings of AWS's SDK cannot be used: {error}",
+            f"cannot use the settings of the AWS SDK: {error}",
             hint="check AWS_PROFILE and the SDK's files",
         ) from error
 
 
 def error_code(error: aws.ClientError) -> str:
-    """AWS' own word for what went wrong, like `ThrottlingException`."""
+    """Return AWS's error code, such as `ThrottlingException`."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
-def _words(error: aws.ClientError) -> str:
-    """What AWS says of an error; of a page that some proxy has put in its place only that it is one."""
-    words = str(error.response.get("Error", {}).get("Message", ""))
-    return "a page of HTML, which is not AWS's" if words.lstrip().startswith("<") else words
+def _error_message(error: aws.ClientError) -> str:
+    """Return AWS's message; a page from a proxy in its place is not quoted."""
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return "a page of HTML, which is not AWS's" if message.lstrip().startswith("<") else message
 
 
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
-    """Run a block of AWS calls; what goes wrong in it comes out as `Temporary`, `Denied` or `BackendError`.
+    """Turn errors of AWS calls in the block into `Temporary`, `Denied` or `BackendError`.
 
-    `doing` completes the sentence "could not …", for example `read the table DeveloperEnvironments`.
+    `doing` completes the sentence "could not …": `read the table DeveloperEnvironments`.
     """
     try:
         yield
     except aws.ClientError as error:
         code = error_code(error)
-        message = f"could not {doing}: {code}: {_words(error)}".rstrip(": ")
+        message = f"could not {doing}: {code}: {_error_message(error)}".rstrip(": ")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _TEMPORARY or status >= 500:
-            raise Temporary(message, hint="AWS asks to try again later") from error
+            raise Temporary(message, hint="try again later") from error
         if code in _DENIED:
             raise Denied(
-                message, hint="check the rights of the role or user that gromit runs as"
+                message, hint="check the permissions of the role or user that gromit runs as"
             ) from error
         raise BackendError(message) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.NoRegionError) as error:
         raise Denied(
             f"could not {doing}: {error}",
-            hint="set the AWS SDK's own variables, or a role and AWS_REGION",
+            hint="set the AWS SDK's own variables, or use a role and set AWS_REGION",
         ) from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         raise Temporary(
-            f"could not {doing}: {error}", hint="AWS (or AWS_ENDPOINT_URL) cannot be reached"
+            f"could not {doing}: {error}",
+            hint="check the network, and AWS_ENDPOINT_URL if it is set",
         ) from error
-    except ResponseParserError as error:  # its text quotes the whole page
+    except ResponseParserError as error:  # its text quotes the whole response, so it is not shown
         raise BackendError(
-            f"could not {doing}: what has answered is not AWS",
-            hint="check AWS_ENDPOINT_URL, and proxies",
+            f"could not {doing}: the response is not from AWS",
+            hint="check AWS_ENDPOINT_URL and any proxy",
         ) from error
     except aws.BotoCoreError as error:
         raise BackendError(f"could not {doing}: {error}") from error

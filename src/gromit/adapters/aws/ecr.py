@@ -1,4 +1,4 @@
-"""Container registries of AWS: whether images exist, asked by exact tag. Nothing is ever listed."""
+"""Images in ECR, looked up by exact tag; nothing is listed."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,50 +15,53 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import BatchGetImageResponseTypeDef, ImageFailureTypeDef
 
 PER_CALL = 100
-"""Tags that one BatchGetImage takes."""
+"""Largest number of tags in one BatchGetImage."""
 
 _THREADS = 16
 _ABSENT = frozenset({"ImageNotFound", "ImageTagDoesNotMatchDigest", "InvalidImageTag"})
 _NAME = re.compile(r"(?=.{2,256}$)[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
-"""Roughly what ECR accepts as the name of a repository; one that it would refuse has no images."""
+"""Approximation of ECR's repository names; a repository with another name has no images."""
 
 
 class EcrImages:
-    """The port `ImageRegistry`, on the registries of one account (unset: the caller's own)."""
+    """The port `ImageRegistry` for one account's registries (None: the caller's own account)."""
 
     def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
         self._client = client
         self._registry_id = registry_id
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
-        """The digest of each (repository, tag) that exists: one call per repository and 100 tags, all at the same time."""
+        """Make one call for each repository and 100 of its tags, in parallel."""
         calls = _calls(images)
-        if len(calls) < 2:
-            return {found: digest for call in calls for found, digest in self._ask(*call).items()}
+        if len(calls) < 2:  # without threads
+            return _merge(self._look_up(*call) for call in calls)
         with ThreadPoolExecutor(min(_THREADS, len(calls)), thread_name_prefix="ecr") as pool:
-            answers = pool.map(lambda call: self._ask(*call), calls)
-            return {found: digest for answer in answers for found, digest in answer.items()}
+            return _merge(pool.map(lambda call: self._look_up(*call), calls))
 
-    def _ask(self, repository: str, tags: Sequence[str]) -> dict[Image, str]:
-        answer = self._get(repository, tags)
-        if answer is None:
+    def _look_up(self, repository: str, tags: Sequence[str]) -> dict[Image, str]:
+        response = self._get(repository, tags)
+        if response is None:
             return {}
         digests = [
             (i["imageId"].get("imageTag", ""), i["imageId"].get("imageDigest", ""))
-            for i in answer.get("images", [])
+            for i in response.get("images", [])
         ]
-        absent = {_absent(repository, f) for f in answer.get("failures", [])}
+        absent = {_absent(repository, f) for f in response.get("failures", [])}
         if len(tags) == 1:
             return {(repository, tags[0]): digests[0][1]} if digests else {}
         found = {(repository, tag): digest for tag, digest in digests if tag in tags}
-        # Two tags of one image may come back as one entry under one of them: the other one is asked for again, alone.
+        # ECR may return two tags of one image as one entry with one of the tags. The other tag is
+        # then neither found nor absent, and is looked up again alone.
         for tag in tags:
             if tag not in absent and (repository, tag) not in found:
-                found |= self._ask(repository, [tag])
+                found |= self._look_up(repository, [tag])
         return found
 
     def _get(self, repository: str, tags: Sequence[str]) -> "BatchGetImageResponseTypeDef | None":
-        """AWS' answer; None if there is no such repository. The media type is left open, so that an index is found as well."""
+        """Return ECR's response; None if the repository does not exist.
+
+        The media type is not restricted, so that image indexes are found as well.
+        """
         ids = [{"imageTag": tag} for tag in tags]
         registry = {"registryId": self._registry_id} if self._registry_id else {}
         with aws_errors(f"look up images of {repository}"):
@@ -73,23 +76,28 @@ class EcrImages:
 
 
 def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
-    """Images by repository, in parts that one call can take; what no registry could hold is left out."""
-    wanted: dict[str, list[str]] = {}
+    """Return repositories and tags, one item for each call; names that ECR would refuse are left out."""
+    by_repository: dict[str, list[str]] = {}
     for repository, tag in sorted(set(images)):
         if _NAME.fullmatch(repository) and is_tag(tag):
-            wanted.setdefault(repository, []).append(tag)
-    return [
-        (name, tags[at : at + PER_CALL])
-        for name, tags in wanted.items()
-        for at in range(0, len(tags), PER_CALL)
-    ]
+            by_repository.setdefault(repository, []).append(tag)
+    calls: list[tuple[str, Sequence[str]]] = []
+    for repository, tags in by_repository.items():
+        calls += [(repository, tags[at : at + PER_CALL]) for at in range(0, len(tags), PER_CALL)]
+    return calls
+
+
+def _merge(parts: Iterable[Mapping[Image, str]]) -> dict[Image, str]:
+    merged: dict[Image, str] = {}
+    for part in parts:
+        merged |= part
+    return merged
 
 
 def _absent(repository: str, failure: "ImageFailureTypeDef") -> str:
-    """The tag that a failure says does not exist. Raises `BackendError` for a failure that says something else."""
+    """Return the tag that does not exist. Raises `BackendError` for a failure of another kind."""
     tag = failure.get("imageId", {}).get("imageTag", "")
     if (code := failure.get("failureCode", "")) not in _ABSENT:
-        raise BackendError(
-            f"could not look up image {repository}:{tag}: {code}: {failure.get('failureReason', '')}"
-        )
+        reason = failure.get("failureReason", "")
+        raise BackendError(f"could not look up image {repository}:{tag}: {code}: {reason}")
     return tag

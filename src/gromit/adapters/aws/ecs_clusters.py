@@ -1,4 +1,4 @@
-"""The clusters of environments in ECS, as people look at them."""
+"""Clusters of environments in ECS, as shown to people."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC
@@ -21,12 +21,12 @@ class EcsClusters:
         self._client = client
 
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
-        """Those of the named clusters that are active, by name: a call for each 100. Raises `BackendError`."""
-        asked, found = sorted(names), []
+        """Return active clusters only, sorted by name: one call for 100. Raises `BackendError`."""
+        sorted_names, found = sorted(names), []
         with aws_errors("describe the clusters of environments"):
-            for at in range(0, len(asked), CLUSTERS_PER_CALL):
+            for at in range(0, len(sorted_names), CLUSTERS_PER_CALL):
                 found += self._client.describe_clusters(
-                    clusters=asked[at : at + CLUSTERS_PER_CALL]
+                    clusters=sorted_names[at : at + CLUSTERS_PER_CALL]
                 )["clusters"]
         return [
             ClusterState(
@@ -40,20 +40,20 @@ class EcsClusters:
         ]
 
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
-        """What has happened to services of a cluster, the newest first; ECS keeps a hundred for each. Raises `BackendError`."""
+        """Return at most the 100 events that ECS keeps for each service. Raises `BackendError`."""
         found = []
-        with aws_errors(f"look at the events of cluster {cluster}"):
+        with aws_errors(f"read the events of cluster {cluster}"):
             for at in range(0, len(services), SERVICES_PER_CALL):
-                answer = self._client.describe_services(
+                response = self._client.describe_services(
                     cluster=cluster, services=services[at : at + SERVICES_PER_CALL]
                 )
-                found += [
-                    (e["createdAt"], s["serviceName"], e["message"])
-                    for s in answer["services"]
-                    for e in s.get("events", [])
-                ]
+                for service in response["services"]:
+                    found += [
+                        (event["createdAt"], service["serviceName"], event["message"])
+                        for event in service.get("events", [])
+                    ]
         newest = sorted(found, reverse=True)[:limit]
         return [
-            ClusterEvent(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), service, text)
-            for at, service, text in newest
+            ClusterEvent(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), name, text)
+            for at, name, text in newest
         ]

@@ -1,4 +1,4 @@
-"""How the ECS services of an environment stand, and why one does not get on."""
+"""Rollout state of an environment's ECS services, and the reason why one does not settle."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,19 +17,22 @@ TASKS_PER_CALL = 100
 COMPLETED, IN_PROGRESS = "COMPLETED", "IN_PROGRESS"
 
 _LONGEST = 500
-_EVENTS_SEEN = 5
+_RECENT_EVENTS = 5
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 class EcsServices:
-    """The port `ServiceStates`: clusters are named like their environments, services like their components."""
+    """The port `ServiceStates`.
+
+    A cluster has the name of its environment, and a service the name of its component.
+    """
 
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
 
     def look(self, environment: str) -> Sequence[ServiceState]:
-        """All services of the environment's cluster, by component; empty if there is no such cluster, or it was deleted."""
-        with aws_errors(f"look at the services of {environment}"):
+        """Return the services sorted by component; none if the cluster was deleted."""
+        with aws_errors(f"describe the services of {environment}"):
             try:
                 services = [s for s in self._services(environment) if s.get("status") != "INACTIVE"]
                 return [
@@ -40,7 +43,7 @@ class EcsServices:
                 return []
 
     def restart(self, environment: str, component: str) -> None:
-        """Begin a new deployment of the same task definition: ECS never takes up one again that its circuit breaker gave up."""
+        """Force a new deployment: ECS does not retry one that its circuit breaker has stopped."""
         with aws_errors(f"restart {component} of {environment}"):
             self._client.update_service(
                 cluster=environment, service=component, forceNewDeployment=True
@@ -51,7 +54,7 @@ class EcsServices:
             cluster=cluster, PaginationConfig={"PageSize": 100}
         )
         found = [arn for page in pages for arn in page["serviceArns"]]
-        own = sorted({arn for arn in found if _is_of(cluster, arn)})
+        own = sorted({arn for arn in found if _is_in_cluster(cluster, arn)})
         for at in range(0, len(own), SERVICES_PER_CALL):
             yield from self._client.describe_services(
                 cluster=cluster, services=own[at : at + SERVICES_PER_CALL]
@@ -62,16 +65,17 @@ class EcsServices:
             (d for d in service.get("deployments", []) if d.get("status") == "PRIMARY"), None
         )
         definition = (primary or {}).get("taskDefinition") or service.get("taskDefinition", "")
-        rollout = (primary or {}).get("rolloutState") or _inferred(service)
+        rollout = (primary or {}).get("rolloutState") or _inferred_rollout(service)
+        reason = ""
+        if rollout != COMPLETED:
+            reason = self._reason(cluster, service, primary, definition)[:_LONGEST]
         return ServiceState(
             component=service["serviceName"],
             task_definition=definition,
             rollout=rollout,
             running=service.get("runningCount", 0),
             desired=service.get("desiredCount", 0),
-            reason=""
-            if rollout == COMPLETED
-            else self._reason(cluster, service, primary, definition)[:_LONGEST],
+            reason=reason,
         )
 
     def _reason(
@@ -81,32 +85,31 @@ class EcsServices:
         primary: "DeploymentTypeDef | None",
         definition: str,
     ) -> str:
-        """Why the service does not run: its newest stopped task's words, else ECS' own about the service, else nothing."""
+        """Return why the service does not run.
+
+        This is the reason of its newest stopped task, else a recent event of the service, else the
+        reason of its failed deployment, else nothing.
+        """
         stopped = [
             t
             for t in self._stopped(cluster, service["serviceName"])
             if t.get("taskDefinitionArn") == definition
         ]
         if stopped:
-            return _words(max(stopped, key=_end))
-        since = (primary or {}).get("createdAt", _BEFORE_ALL)
-        recent = [
-            e
-            for e in service.get("events", [])[:_EVENTS_SEEN]
-            if e.get("createdAt", since) >= since
-        ]
-        told = next(
-            (e["message"] for e in recent if "unable" in e["message"] or "failed" in e["message"]),
-            "",
-        )
-        return told or (
-            (primary or {}).get("rolloutStateReason", "")
-            if (primary or {}).get("rolloutState") == "FAILED"
-            else ""
-        )
+            return _stop_reason(max(stopped, key=_end))
+        deployment = primary or {}
+        since = deployment.get("createdAt", _BEFORE_ALL)
+        for event in service.get("events", [])[:_RECENT_EVENTS]:
+            message = event["message"]
+            is_trouble = "unable" in message or "failed" in message
+            if is_trouble and event.get("createdAt", since) >= since:
+                return message
+        if deployment.get("rolloutState") == "FAILED":
+            return deployment.get("rolloutStateReason", "")
+        return ""
 
     def _stopped(self, cluster: str, service: str) -> "Iterator[TaskTypeDef]":
-        """Stopped tasks of a service, as far back as ECS keeps them (about an hour)."""
+        """Yield the stopped tasks of a service; ECS keeps them for about an hour."""
         pages = self._client.get_paginator("list_tasks").paginate(
             cluster=cluster, serviceName=service, desiredStatus="STOPPED"
         )
@@ -122,30 +125,35 @@ class EcsServices:
             )
 
 
-def _is_of(cluster: str, service_arn: str) -> bool:
-    """Whether a service belongs to a cluster, by its ARN (`…:service/<cluster>/<service>`; before 2018 without the cluster)."""
+def _is_in_cluster(cluster: str, service_arn: str) -> bool:
+    """Whether a service belongs to a cluster, by its ARN: `…:service/<cluster>/<service>`.
+
+    The ARN of a service from before 2018 lacks the cluster; it is accepted.
+    """
     parts = service_arn.split("/")
     return len(parts) < 3 or parts[-2] == cluster
 
 
-def _inferred(service: "ServiceTypeDef") -> str:
-    """The rollout state where ECS gives none: completed when one deployment is left and all its tasks run."""
-    settled = service.get("runningCount", 0) == service.get("desiredCount", 0) and not service.get(
-        "pendingCount", 0
-    )
-    return COMPLETED if settled and len(service.get("deployments", [])) <= 1 else IN_PROGRESS
+def _inferred_rollout(service: "ServiceTypeDef") -> str:
+    """Return the rollout state if ECS gives none.
+
+    It is completed when one deployment is left and all its tasks run.
+    """
+    runs_all = service.get("runningCount", 0) == service.get("desiredCount", 0)
+    is_settled = runs_all and not service.get("pendingCount", 0)
+    return COMPLETED if is_settled and len(service.get("deployments", [])) <= 1 else IN_PROGRESS
 
 
 def _end(task: "TaskTypeDef") -> datetime:
     return task.get("stoppedAt") or task.get("stoppingAt") or task.get("createdAt") or _BEFORE_ALL
 
 
-def _words(task: "TaskTypeDef") -> str:
-    """What a stopped task says of its end: the task's reason, then those of its containers."""
+def _stop_reason(task: "TaskTypeDef") -> str:
+    """Return why a task stopped: its own reason, then those of its containers."""
     parts = [task.get("stoppedReason", "")]
     for container in task.get("containers", []):
-        end = f"exit code {container['exitCode']}" if "exitCode" in container else ""
-        why = "; ".join(part for part in (end, container.get("reason", "")) if part)
-        if why:
-            parts.append(f"{container.get('name', 'container')}: {why}")
+        exit_code = f"exit code {container['exitCode']}" if "exitCode" in container else ""
+        reason = "; ".join(part for part in (exit_code, container.get("reason", "")) if part)
+        if reason:
+            parts.append(f"{container.get('name', 'container')}: {reason}")
     return " | ".join(part for part in parts if part) or "a task stopped without a reason"

@@ -1,4 +1,7 @@
-"""What AWS still has of an environment: found by the names and tags that the stack gives, whatever any terraform state knows."""
+"""Resources that AWS still has of an environment, found without a terraform state.
+
+They are found by the names and tags that the stack gives them.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,18 +16,21 @@ if TYPE_CHECKING:
 
 
 class AwsOrphanFinder:
-    """The port `OrphanFinder`. Log groups, Cloud Map services, access points and task definitions are not looked for."""
+    """The port `OrphanFinder`.
+
+    It does not look for log groups, Cloud Map services, access points and task definitions.
+    """
 
     def __init__(self, ecs: "ECSClient", ec2: "EC2Client") -> None:
         self._ecs, self._ec2 = ecs, ec2
 
     def find(self, environment: str) -> Sequence[str]:
-        """Cluster, services and security groups, each by kind and name: a few calls. Raises `Denied` or `BackendError`."""
-        with aws_errors(f"look for what is left of {environment}"):
+        """Return kind and name of each resource. Raises `Denied` or `BackendError`."""
+        with aws_errors(f"find what is left of {environment}"):
             return [*self._cluster(environment), *sorted(self._groups(environment))]
 
     def _cluster(self, environment: str) -> Iterator[str]:
-        """A deleted cluster is still described for a while, as INACTIVE."""
+        # ECS still describes a deleted cluster for a while, as INACTIVE.
         found = self._ecs.describe_clusters(clusters=[environment])["clusters"]
         if any(c.get("status") != "INACTIVE" for c in found):
             yield f"cluster {environment}"

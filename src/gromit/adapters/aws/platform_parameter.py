@@ -1,4 +1,4 @@
-"""What environments are built on, from one SSM parameter: JSON of plain ids, written by terraform/infra."""
+"""The platform's ids from one SSM parameter: a JSON object that terraform/infra writes."""
 
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class PlatformParameter:
         self._name = name
 
     def read(self) -> Platform:
-        """The platform's ids. Raises `ConfigError` if they were never written, or naming what is wrong with them."""
+        """Read the parameter on each call, without a cache."""
         with aws_errors(f"read the parameter {self._name}"):
             try:
                 text = self._client.get_parameter(Name=self._name)["Parameter"].get("Value", "")
@@ -35,7 +35,10 @@ class PlatformParameter:
 
 
 def parse_platform(text: str, name: str) -> Platform:
-    """The platform that a JSON text holds; fields that we do not know are left alone. Raises `ConfigError`."""
+    """Return the platform in a JSON text; unknown fields are ignored.
+
+    Raises `ConfigError` that names the invalid or empty fields.
+    """
     try:
         platform = _PARSER.validate_json(text)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Script that starts terraform and guards it, run as `python -I child.py PARENT PROGRAM ARGUMENTS…`.
+"""Script that starts and guards terraform: `python -I child.py PARENT PROGRAM ARGUMENTS…`.
 
 The script forks. The child becomes terraform: it executes PROGRAM, or runs the embedded terraform
 if PROGRAM is `embedded`. The guard waits for it, and ends as it has ended.
@@ -21,7 +21,7 @@ import sys
 
 EMBEDDED = "embedded"
 ORPHANED = 125
-"""Exit code if the worker was dead before terraform started: nothing was done."""
+"""Exit code if the worker ended before terraform started: nothing was done."""
 
 _PR_SET_PDEATHSIG = 1
 _PARENT_DIED = signal.SIGUSR1
@@ -30,7 +30,7 @@ _FOR_TERRAFORM = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def main(parent: int, program: str, arguments: list[str]) -> int:
-    """Start terraform and wait for it. Gives its exit code, and ends by the signal that ended it."""
+    """Start terraform and wait for it; return its exit code, or end by the signal that ended it."""
     for number in _FOR_TERRAFORM:
         signal.signal(number, signal.SIG_IGN)
     # Blocked, they wait for `_guard`. None is lost, also if the worker dies before the fork.
@@ -54,7 +54,7 @@ def _become_terraform(guard: int, program: str, arguments: list[str]) -> int:
         return ORPHANED
     if program != EMBEDDED:
         try:
-            os.execv(program, [program, *arguments])  # noqa: S606 - no shell is what is wanted
+            os.execv(program, [program, *arguments])  # noqa: S606 - without a shell on purpose
         except OSError as error:
             sys.exit(f"Error: cannot run {program}: {error.strerror}")
     # A private name: the package's public API has no environment per run. A contract test holds it.
@@ -77,7 +77,7 @@ def _guard(terraform: int) -> int:
 
 
 def _end_alike(status: int) -> int:
-    """Give the exit code of an ended process, or end by the signal that ended it."""
+    """Return the exit code of an ended process, or end by the signal that ended it."""
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
@@ -92,7 +92,7 @@ def _end_alike(status: int) -> int:
 def _signal_at_death_of(parent: int, number: signal.Signals) -> bool:
     """Ask the kernel for a signal at the death of the thread that started this process.
 
-    False if the parent was dead before.
+    Return False if the parent has ended already: then no signal comes.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:

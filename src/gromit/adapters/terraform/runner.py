@@ -1,6 +1,7 @@
-"""Runs the packaged stack `stacks/devenv`: for workers under the environment's lock, which they hold, and for people by hand.
+"""Terraform runs of the packaged stack `stacks/devenv`, for workers and for people.
 
-One `init` serves all environments of a run, and `TF_WORKSPACE` alone says which one is meant: no `select`, `new` or `validate`.
+A worker holds the environment's lock itself. One `init` serves all environments of a run:
+`TF_WORKSPACE` alone selects the environment, without `select`, `new` or `validate`.
 """
 
 import time
@@ -28,10 +29,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Terraform:
-    """The port `TerraformRunner`. Methods may be called from several threads at once; close it when all is done."""
+    """The port `TerraformRunner`.
 
-    def __init__(self, setup: TerraformConfig, outside: SessionDeps) -> None:
-        self._session = TerraformSession(setup, outside)
+    Several threads may call its methods at once. Close it at the end.
+    """
+
+    def __init__(self, config: TerraformConfig, deps: SessionDeps) -> None:
+        self._session = TerraformSession(config, deps)
 
     def __enter__(self) -> Self:
         return self
@@ -45,25 +49,25 @@ class Terraform:
         self.close()
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
-        """Make the environment as given, under the lock that the caller holds.
-
-        Raises `TerraformFailed`, `Temporary` (no room, took too long) or `Suspended` (interrupted).
-        """
-        course = self._act(apply_arguments(), stack, lock, progress)
-        given = course.outputs.get("task_definitions")
-        if not isinstance(given, Mapping):
+        """Raise `Temporary` for a full disk or an exceeded time limit."""
+        summary = self._run(apply_arguments(), stack, lock, progress)
+        definitions = summary.outputs.get("task_definitions")
+        if not isinstance(definitions, Mapping):
             raise BackendError(
-                f"terraform apply of {stack.name} gave no task definitions",
-                hint="see terraform.overlay",
+                f"terraform apply of {stack.name} returned no task definitions",
+                hint="check the files in terraform.overlay",
             )
-        return StackOutput({str(component): str(arn) for component, arn in given.items()})
+        return StackOutput({str(component): str(arn) for component, arn in definitions.items()})
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
-        """Destroy all that the environment's state knows. Raises as `apply` does."""
-        self._act(destroy_arguments(), stack, lock, progress)
+        """Raise the same errors as `apply`."""
+        self._run(destroy_arguments(), stack, lock, progress)
 
-    def by_hand(self, stack: StackInput, arguments: Sequence[str]) -> int:
-        """Run any terraform command for one environment, on our terminal and under terraform's own lock; gives its exit code."""
+    def run_for_person(self, stack: StackInput, arguments: Sequence[str]) -> int:
+        """Run any terraform command for one environment on our terminal, and return its exit code.
+
+        Terraform takes the lock itself.
+        """
         session = self._session
         with session.opened() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             data_dir = str(folder.path / ".terraform")
@@ -74,23 +78,26 @@ class Terraform:
                 workspace=stack.name,
                 by_hand=True,
             )
-            code = run_interactive(session.launch(ready, tuple(arguments), call, folder.path))
-            kept = folder.rescue(session.outside.rescue)
+            code = run_interactive(session.process_spec(ready, tuple(arguments), call, folder.path))
+            kept = folder.save_errored_state(session.deps.save_errored_state)
         if kept is not None:
             raise TerraformFailed(
-                f"terraform could not save the state of {stack.name}: it lies in {kept}"
+                f"terraform could not save the state of {stack.name}: it is in {kept}"
             )
         return code
 
     def interrupt(self) -> None:
-        """Stop what runs, gently, and start nothing any more. Returns at once; what runs raises `Suspended` when it has ended."""
+        """Stop running terraforms gracefully and start no new ones.
+
+        Return at once. The stopped runs raise `Suspended` when they have ended.
+        """
         self._session.interrupted.set()
 
     def close(self) -> None:
-        """Remove what the run needed on disk. Nothing may run any more."""
+        """Remove the run's folder. No terraform may be running."""
         self._session.close()
 
-    def _act(
+    def _run(
         self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress
     ) -> RunSummary:
         session = self._session
@@ -102,20 +109,20 @@ class Terraform:
                 workspace=stack.name,
                 lock_id=lock.id,
             )
-            launch = session.launch(ready, arguments, call, folder.path)
+            spec = session.process_spec(ready, arguments, call, folder.path)
             started = time.monotonic()
-            done = session.follow(
-                f"terraform {arguments[0]} of {stack.name}", launch, session.setup.timeout, progress
+            result = session.follow(
+                f"terraform {arguments[0]} of {stack.name}", spec, session.config.timeout, progress
             )
-            kept = folder.rescue(session.outside.rescue)
+            kept = folder.save_errored_state(session.deps.save_errored_state)
         seconds = round(time.monotonic() - started, 1)
         _log.info(
             "terraform.ended",
             env=stack.name,
             action=arguments[0],
-            code=done.ended.code,
+            code=result.process.code,
             seconds=seconds,
         )
-        if done.ended.code != 0 or kept is not None:
-            raise session.failure(done, kept)
-        return done.course
+        if result.process.code != 0 or kept is not None:
+            raise session.failure(result, kept)
+        return result.summary

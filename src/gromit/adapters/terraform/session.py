@@ -1,4 +1,4 @@
-"""What one run of a worker prepares once for all its terraforms: the program, the provider, the folder, and one `init`."""
+"""Preparation of a run for all its terraforms: program, provider, folder and one `init`."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,56 +45,57 @@ DEVENV = Path(str(files("gromit"))).resolve() / "stacks" / "devenv"
 """The packaged stack."""
 
 _PREPARATION = timedelta(minutes=5)
-"""Limit for `init` and `version`, which a registry can hold up."""
-_ROOM_FOR_PROVIDER = 1 << 30
-"""The AWS provider of a registry has up to 800 MB unpacked; a mirror's is only linked to."""
+"""Time limit of `init` and `version`, which a slow registry can delay."""
+_PROVIDER_BYTES = 1 << 30
+"""Free space for a provider from a registry (AWS: up to 800 MB). A mirror's is only linked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerraformConfig:
-    """Plain settings."""
+    """Settings of a session."""
 
     backend: core.Backend
     cache: Path
-    """Folder of this user for what is unpacked once (`provider_mirror.user_cache`)."""
+    """This user's folder for unpacked providers (`provider_mirror.user_cache`)."""
     work: Path
-    """Folder for what a run needs while it lasts; on a local disk."""
+    """Folder for the folders of runs, on a local disk."""
     command: str = AUTO
     """`auto`, `embedded`, or a program."""
     mirror: Path | None = None
-    """Unpacked provider mirror; None: the embedded provider if it is installed, else the registry."""
+    """Unpacked provider mirror; None: the embedded provider if installed, else the registry."""
     overlay: Path | None = None
     """Folder of `*.tf` files that are added to the stack."""
     stack: Path = DEVENV
-    room: int = 64 << 20
-    """Bytes that must be free on the work folder's disk before anything is begun."""
+    min_free_bytes: int = 64 << 20
+    """Free space that the work folder's disk must have before a run starts."""
     timeout: timedelta = timedelta(minutes=20)
     grace: timedelta = timedelta(seconds=60)
-    """What an interrupted terraform gets to save its state and end; stopping one takes at most 10 s more than this."""
+    """Time for an interrupted terraform to save its state; stopping takes at most 10 s more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDeps:
-    """What is needed from around."""
+    """Environment variables, masking and state rescue that a session needs."""
 
     environ: Mapping[str, str]
     mask: Mask
-    rescue: SaveErroredState
+    save_errored_state: SaveErroredState
 
 
 @dataclass(frozen=True, slots=True)
 class TerraformResult:
-    """How a terraform ended and what it said."""
+    """End and output of one terraform process."""
 
-    what: str
+    action: str
+    """Command and environment, for messages."""
     limit: timedelta
-    ended: ProcessResult
-    course: RunSummary
+    process: ProcessResult
+    summary: RunSummary
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """What was prepared."""
+    """A run's folder and the program that runs in it."""
 
     folder: RunFolder
     program: str
@@ -102,29 +103,32 @@ class PreparedRun:
 
 @dataclass(slots=True)
 class _Prepared:
-    """What was prepared, and who uses it."""
+    """A prepared run with its reference count."""
 
     ready: PreparedRun
     parts: frozenset[Path]
-    """What must lie in its folder."""
+    """Files and folders that its folder must have."""
     is_initialised: bool = False
-    runs: int = 0
-    is_left: bool = False
-    """Whether another one has taken its place, so that the last run in it closes it."""
+    users: int = 0
+    """Number of terraforms that use the folder now."""
+    is_replaced: bool = False
+    """Whether another run has replaced it, so that its last user closes it."""
 
 
 class TerraformSession:
-    """The preparations and how to run with them. Methods may be called from several threads at once.
+    """A worker's prepared run, and the ways to run terraform in it. Its methods are thread-safe.
 
-    What is gone from the folder is prepared anew, in another one: terraforms that run in the old one are not disturbed, and it is
-    closed when the last of them has ended.
+    If part of the prepared folder disappears, the session prepares another folder. Terraforms in
+    the old folder go on, and the last one closes it.
     """
 
-    def __init__(self, setup: TerraformConfig, outside: SessionDeps) -> None:
-        self.setup = setup
-        self.outside = outside
+    def __init__(self, config: TerraformConfig, deps: SessionDeps) -> None:
+        self.config = config
+        self.deps = deps
         self.interrupted = Event()
-        self._secrets = core.secret_values(outside.environ, setup.backend)
+        self._secrets = core.secret_values(deps.environ, config.backend)
+        # `_preparing` is held during `init`, which takes minutes. The counts have a lock of their
+        # own, so that a terraform which ends meanwhile does not wait for it.
         self._preparing = Lock()
         self._counting = Lock()
         self._prepared: _Prepared | None = None
@@ -132,152 +136,172 @@ class TerraformSession:
 
     @contextmanager
     def opened(self) -> Iterator[PreparedRun]:
-        """The folder of this run for the time of the block: the stack is in it, the program chosen, `init` maybe still to come."""
+        """Hold the run's folder during the block: it has the stack and a chosen program.
+
+        `init` may not have run in it yet.
+        """
+        # Acquire before `_preparing` is released: otherwise another thread could replace the run in
+        # between and close the folder.
         with self._preparing:
-            prepared = self._whole()
-            self._begin(prepared)
+            prepared = self._current()
+            self._acquire(prepared)
         try:
             yield prepared.ready
         finally:
-            self._end(prepared)
+            self._release(prepared)
 
     @contextmanager
     def initialised(self) -> Iterator[PreparedRun]:
-        """The same after the one `init` in it, with room on its disk for an environment."""
+        """Hold the run's folder after `init`, with free space on its disk for an environment."""
+        # The first thread runs `init` while the others wait for `_preparing`.
         with self._preparing:
-            prepared = self._whole()
+            prepared = self._current()
             ready = prepared.ready
-            self._check_room(prepared)
+            self._check_free_space(prepared)
             if not prepared.is_initialised:
                 self.init(ready, ready.folder.template, str(ready.folder.data), own_lock=False)
-                prepared.parts, prepared.is_initialised = ready.folder.parts(), True
-            self._begin(prepared)
+                prepared.parts = ready.folder.parts()
+                prepared.is_initialised = True
+            self._acquire(prepared)
         try:
             yield ready
         finally:
-            self._end(prepared)
+            self._release(prepared)
 
     def init(self, ready: PreparedRun, path: Path, data_dir: str, *, own_lock: bool) -> None:
-        """Run `init` in `path`, a folder within the run's; without a workspace, as it refuses one that does not exist yet."""
-        call = core.TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
-        launch = self.launch(ready, core.init_arguments(own_lock=own_lock), call, path)
-        done = self.follow("terraform init", launch, _PREPARATION, lambda _line: None)
-        if done.ended.code != 0:
-            raise self.failure(done)
+        """Run `init` in `path`, a folder within the run's.
 
-    def launch(
+        `init` refuses a workspace that does not exist yet, so it runs without one.
+        """
+        call = core.TerraformCall(cli_config=str(ready.folder.cli_config), data_dir=data_dir)
+        spec = self.process_spec(ready, core.init_arguments(own_lock=own_lock), call, path)
+        result = self.follow("terraform init", spec, _PREPARATION, lambda _line: None)
+        if result.process.code != 0:
+            raise self.failure(result)
+
+    def process_spec(
         self, ready: PreparedRun, arguments: tuple[str, ...], call: core.TerraformCall, path: Path
     ) -> ProcessSpec:
-        """How terraform is started in `path`."""
+        """Return the process for a terraform call in `path`."""
         return ProcessSpec(
             program=ready.program,
             arguments=arguments,
-            environment=core.child_environment(self.outside.environ, call),
+            environment=core.child_environment(self.deps.environ, call),
             folder=path,
             keep_open=ready.folder.lock,
         )
 
     def follow(
-        self, what: str, launch: ProcessSpec, limit: timedelta, progress: Progress
+        self, action: str, spec: ProcessSpec, limit: timedelta, progress: Progress
     ) -> TerraformResult:
-        """Run terraform and listen to it; `progress` gets a line for each thing done."""
-        course = RunSummary()
+        """Run terraform and read its events; `progress` gets one line for each completed step."""
+        summary = RunSummary()
 
-        def take(line: str) -> None:
-            nonlocal course
+        def on_line(line: str) -> None:
+            nonlocal summary
             event = parse_event(line, self.mask)
-            course = fold_event(course, event)
-            if text := describe_event(event, course):
+            summary = fold_event(summary, event)
+            if text := describe_event(event, summary):
                 progress(text)
 
-        ended = run_process(launch, self._leash(limit), take)
-        return TerraformResult(what, limit, ended, course)
+        process = run_process(spec, self._stop_policy(limit), on_line)
+        return TerraformResult(action, limit, process, summary)
 
-    def failure(self, done: TerraformResult, kept: str | None = None) -> GromitError:
-        """The error for a terraform that did not end well; `kept` is where its unsaved state lies."""
-        lost = f"; its state could not be saved and lies in {kept}" if kept else ""
-        hint = (
-            f"compare it with the state in {self.setup.backend.bucket} before anything else is applied"
-            if kept
-            else None
-        )
-        cut: StopReason | None = done.ended.cut
-        match cut:
+    def failure(self, result: TerraformResult, kept: str | None = None) -> GromitError:
+        """Return the error of a failed terraform; `kept` is the place of its unsaved state."""
+        unsaved, hint = "", None
+        if kept:
+            unsaved = f"; its state could not be saved and is in {kept}"
+            hint = (
+                f"compare it with the state in {self.config.backend.bucket} before you apply again"
+            )
+        stopped: StopReason | None = result.process.stopped
+        match stopped:
             case "interrupt":
                 return Suspended(
-                    f"{done.what} was interrupted{lost}",
-                    hint=hint or "the next run takes it up again",
+                    f"{result.action} was interrupted{unsaved}",
+                    hint=hint or "the next run continues it",
                 )
             case "timeout":
-                text = f"{done.what} took longer than {done.limit} and was stopped{lost}"
-                return Temporary(
-                    text, hint=hint or "it is tried again; `sow.timeout` sets the limit"
-                )
+                text = f"{result.action} took longer than {result.limit} and was stopped{unsaved}"
+                return Temporary(text, hint=hint or "gromit retries; `sow.timeout` sets the limit")
             case None:
-                killed = (
-                    f"it was ended by signal {-done.ended.code}" if done.ended.code < 0 else None
+                return TerraformFailed(
+                    f"{result.action}: {self._failure_reason(result)}{unsaved}", hint=hint
                 )
-                reason = killed or failure_reason(done.course, done.ended.stderr, self.mask)
-                return TerraformFailed(f"{done.what}: {reason}{lost}", hint=hint)
 
     def mask(self, text: str) -> str:
-        """`text` without what looks like a secret, and without the secrets that terraform is given."""
+        """Return `text` without what looks like a secret, and without terraform's own secrets."""
         for value in self._secrets:
             text = text.replace(value, "***")
-        return self.outside.mask(text)
+        return self.deps.mask(text)
 
     def close(self) -> None:
-        """Remove the run's folder. Nothing may run any more."""
+        """Remove the run's folder. No terraform may be running."""
         with self._preparing:
             prepared, self._prepared = self._prepared, None
         if prepared is not None:
             prepared.ready.folder.close()
 
-    def _whole(self) -> _Prepared:
-        """What is prepared, made anew if some of it is gone."""
+    def _failure_reason(self, result: TerraformResult) -> str:
+        code = result.process.code
+        if code < 0:
+            return f"it was ended by signal {-code}"
+        return failure_reason(result.summary, result.process.stderr, self.mask)
+
+    def _current(self) -> _Prepared:
+        """Return the prepared run; prepare another one if part of its folder is gone."""
         if self.interrupted.is_set():
-            raise Suspended("terraform is not started any more", hint="this worker was told to end")
+            raise Suspended("terraform is not started any more", hint="this worker is stopping")
         old = self._prepared
         if old is not None and old.ready.folder.has(old.parts):
             return old
         if old is not None:
             _log.warning("run.folder_gone", path=str(old.ready.folder.path), hint=ELSEWHERE)
             self._prepared = None
-            self._leave(old)
+            self._drop(old)
         self._prepared = self._prepare()
         return self._prepared
 
-    def _begin(self, prepared: _Prepared) -> None:
+    # Reference count of a prepared run. Its folder may be closed only when the run is replaced and
+    # no terraform uses it. `_release` and `_drop` can meet at that moment, so each changes the
+    # count and decides under `_counting`: exactly one of them sees both conditions and closes the
+    # folder.
+
+    def _acquire(self, prepared: _Prepared) -> None:
         with self._counting:
-            prepared.runs += 1
+            prepared.users += 1
             self._in_use.add(prepared.ready.folder.path)
 
-    def _end(self, prepared: _Prepared) -> None:
+    def _release(self, prepared: _Prepared) -> None:
         with self._counting:
-            prepared.runs -= 1
-            is_over = prepared.runs == 0
-            if is_over:
+            prepared.users -= 1
+            is_unused = prepared.users == 0
+            if is_unused:
                 self._in_use.discard(prepared.ready.folder.path)
-            closes = is_over and prepared.is_left
-        if closes:
+            must_close = is_unused and prepared.is_replaced
+        if must_close:
             prepared.ready.folder.close()
 
-    def _leave(self, prepared: _Prepared) -> None:
+    def _drop(self, prepared: _Prepared) -> None:
+        """Mark a run as replaced."""
         with self._counting:
-            prepared.is_left = True
-            closes = prepared.runs == 0
-        if closes:
+            prepared.is_replaced = True
+            must_close = prepared.users == 0
+        if must_close:
             prepared.ready.folder.close()
 
     def _prepare(self) -> _Prepared:
+        # A folder in use is normally protected by its lock file, but that file may have been
+        # deleted with other old files. So the folders of this session are excluded by name as well.
         with self._counting:
-            in_use = frozenset(self._in_use)  # locked, too, as long as nobody has removed the lock
-        remove_stale_runs(self.setup.work, self.outside.rescue, in_use)
+            in_use = frozenset(self._in_use)
+        remove_stale_runs(self.config.work, self.deps.save_errored_state, in_use)
         mirror = self._mirror()
         config = core.cli_config(str(mirror) if mirror else None)
-        folder = new_run_folder(self.setup.work, self.setup.stack, self.setup.overlay, config)
+        folder = new_run_folder(self.config.work, self.config.stack, self.config.overlay, config)
         try:
-            folder.keep_backend(core.backend_file(self.setup.backend))
+            folder.write_backend(core.backend_file(self.config.backend))
             program = self._choose(folder)
             parts = folder.parts()
         except BaseException:
@@ -287,10 +311,10 @@ class TerraformSession:
         return _Prepared(PreparedRun(folder, program), parts)
 
     def _mirror(self) -> Path | None:
-        if self.setup.mirror is not None:
-            return self.setup.mirror.absolute()
+        if self.config.mirror is not None:
+            return self.config.mirror.absolute()
         bundle = provider_mirror.find_bundle()
-        return provider_mirror.ensure_unpacked(bundle, self.setup.cache) if bundle else None
+        return provider_mirror.ensure_unpacked(bundle, self.config.cache) if bundle else None
 
     def _choose(self, folder: RunFolder) -> str:
         call = core.TerraformCall(cli_config=str(folder.cli_config), data_dir=str(folder.data))
@@ -298,29 +322,32 @@ class TerraformSession:
         def ask(program: str) -> str:
             lines: list[str] = []
             run_process(
-                self.launch(PreparedRun(folder, program), ("version",), call, folder.path),
-                self._leash(_PREPARATION),
+                self.process_spec(PreparedRun(folder, program), ("version",), call, folder.path),
+                self._stop_policy(_PREPARATION),
                 lines.append,
             )
             return "\n".join(lines)
 
-        return choose_program(self.setup.command, self.outside.environ.get("PATH", ""), ask)
+        return choose_program(self.config.command, self.deps.environ.get("PATH", ""), ask)
 
-    def _leash(self, limit: timedelta) -> StopPolicy:
-        grace_s = self.setup.grace.total_seconds()
+    def _stop_policy(self, limit: timedelta) -> StopPolicy:
+        grace_s = self.config.grace.total_seconds()
         return StopPolicy(
             timeout_s=limit.total_seconds(), grace_s=grace_s, interrupted=self.interrupted
         )
 
-    def _check_room(self, prepared: _Prepared) -> None:
-        with work_folder_errors(self.setup.work):
+    def _check_free_space(self, prepared: _Prepared) -> None:
+        with work_folder_errors(self.config.work):
             free = prepared.ready.folder.free_bytes()
-        downloads = (
-            not prepared.is_initialised
-            and self.setup.mirror is None
-            and provider_mirror.find_bundle() is None
-        )
-        needed = self.setup.room + (_ROOM_FOR_PROVIDER if downloads else 0)
+        needed = self.config.min_free_bytes
+        if not prepared.is_initialised and self._downloads_provider():
+            needed += _PROVIDER_BYTES
         if free < needed:
-            text = f"only {free >> 20} MiB are free in {self.setup.work}, and terraform needs {needed >> 20}"
-            raise Temporary(text, hint="free some space; it is tried again")
+            raise Temporary(
+                f"only {free >> 20} MiB are free in {self.config.work}, "
+                f"and terraform needs {needed >> 20} MiB",
+                hint="free some space; gromit retries",
+            )
+
+    def _downloads_provider(self) -> bool:
+        return self.config.mirror is None and provider_mirror.find_bundle() is None
