@@ -14,6 +14,12 @@ from gromit.local.aws.emulator import Emulator
 
 REGION = "eu-central-1"
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}'
+ROW = {
+    "name": {"S": "app-test"},
+    "flags": {"M": {"on": {"BOOL": True}, "none": {"NULL": True}, "empty": {"M": {}}}},
+    "events": {"L": [{"M": {"at": {"N": "1"}}}, {"L": []}, {"SS": ["a", "b"]}, {"B": b"\x00"}]},
+}
+"""A row with values of all kinds, nested."""
 
 
 def client(url: str, service: str) -> Any:
@@ -71,6 +77,7 @@ def test_everything_that_environments_use_survives(saved: Path) -> None:
         _fill(emulator.url)
         before = _look(emulator.url)
     with Emulator(saved=saved) as emulator:
+        assert before["rows"] == [ROW]
         assert _look(emulator.url) == before
         # and it goes on working: references between backends have held
         ecs, url = client(emulator.url, "ecs"), emulator.url
@@ -111,10 +118,15 @@ def test_listeners_hear_of_changes_and_not_of_reads(saved: Path) -> None:
         ecs, s3 = client(emulator.url, "ecs"), client(emulator.url, "s3")
         ecs.list_clusters()
         s3.list_buckets()
+        client(emulator.url, "ec2").describe_vpcs()
+        client(emulator.url, "sts").get_caller_identity()
         assert heard == []
         ecs.create_cluster(clusterName="app-test")
         s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
         assert heard == ["changed", "changed"]
+        client(emulator.url, "ec2").create_vpc(CidrBlock="127.44.0.0/16")
+        client(emulator.url, "iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+        assert heard == ["changed"] * 4
 
 
 def _fill(url: str) -> None:
@@ -155,6 +167,13 @@ def _fill(url: str) -> None:
         s3.put_object(Bucket="states", Key="env:/app-test/devenv", Body=version)
     ecr.create_repository(repositoryName="tyk")
     ecr.put_image(repositoryName="tyk", imageManifest=MANIFEST, imageTag="master")
+    client(url, "dynamodb").create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client(url, "dynamodb").put_item(TableName="t", Item=ROW)
     client(url, "efs").create_file_system(CreationToken="config")
     client(url, "ssm").put_parameter(Name="/gromit/platform", Value="{}", Type="String")
     client(url, "iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}")
@@ -191,6 +210,7 @@ def _look(url: str) -> dict[str, Any]:
         "volumes": [
             v["FileSystemArn"] for v in client(url, "efs").describe_file_systems()["FileSystems"]
         ],
+        "rows": client(url, "dynamodb").scan(TableName="t")["Items"],
         "parameter": client(url, "ssm").get_parameter(Name="/gromit/platform")["Parameter"],
         "role": client(url, "iam").get_role(RoleName="execution")["Role"],
         "logs": client(url, "logs").describe_log_groups()["logGroups"],

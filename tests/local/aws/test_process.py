@@ -96,6 +96,24 @@ def test_saving_is_tried_again_after_it_could_not_be_done() -> None:
     saver.stop()
 
 
+def test_saving_a_large_state_leaves_most_of_the_time_to_requests() -> None:
+    """After a save of 100 s the next one is due in 900 s, however much changes."""
+    now, calls = [0.0], []
+
+    def save() -> None:
+        now[0] += 100
+        calls.append(now[0])
+
+    saver = DebouncedSaver(save, clock=lambda: now[0])
+    saver.start()
+    saver.changed()
+    eventually(lambda: calls)
+    saver.changed()
+    assert not threading.Event().wait(0.7)
+    assert calls == [100]
+    saver.stop()
+
+
 def _url(spec: EmulatorSpec) -> str:
     return f"http://127.0.0.1:{spec.port}"
 

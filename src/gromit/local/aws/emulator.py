@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -28,6 +29,9 @@ ACCOUNT = "123456789012"
 """The account that the emulator answers for, whatever the credentials."""
 
 _READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
+"""Beginnings of the names of actions that change nothing."""
+
+_FORM = "application/x-www-form-urlencoded"
 
 lock = threading.RLock()
 """Held by whoever reads or changes the emulator's inside. The emulator's state is one per process, so the lock is too."""
@@ -109,7 +113,7 @@ class Emulator:
 
 
 class _SerializingApp:
-    """A WSGI application that reads a request first, answers it under the lock, and tells whether it may have changed anything."""
+    """WSGI application that reads a request, answers it under the lock, and reports changes."""
 
     def __init__(self, application: Callable[..., Any], changed: Callable[[], None]) -> None:
         self._application, self._changed = application, changed
@@ -118,16 +122,18 @@ class _SerializingApp:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH")
+        body = environ["wsgi.input"].read(int(length)) if length else b""
         if length:
-            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(length)))
+            environ["wsgi.input"] = io.BytesIO(body)
+        # One request at a time: moto's conditional writes are not atomic when two meet.
         with lock:
             answer = self._application(environ, start_response)
-            body = list(answer)
+            content = list(answer)
             if hasattr(answer, "close"):
                 answer.close()
-        if not _only_reads(environ):
+        if not _only_reads(environ, body):
             self._changed()
-        return body
+        return content
 
 
 class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
@@ -135,6 +141,17 @@ class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyp
         """Requests to the emulator are not logged."""
 
 
-def _only_reads(environ: dict[str, Any]) -> bool:
-    action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} or action.startswith(_READING)
+def _only_reads(environ: dict[str, Any], body: bytes) -> bool:
+    """Whether the method or the action shows that a request changes nothing."""
+    return environ["REQUEST_METHOD"] in {"GET", "HEAD"} or _action(environ, body).startswith(
+        _READING
+    )
+
+
+def _action(environ: dict[str, Any], body: bytes) -> str:
+    """Name of the action: in a header with JSON protocols, in the form with query protocols."""
+    if target := environ.get("HTTP_X_AMZ_TARGET", ""):
+        return str(target).rpartition(".")[2]
+    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
+        return parse_qs(body.decode("ascii", "replace")).get("Action", [""])[0]
+    return ""

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,30 +24,38 @@ from gromit.local.aws.fargate import Fargate
 from gromit.local.aws.placement import Host
 from gromit.local.aws.spec import EmulatorSpec
 
-_PAUSE = 0.5
-"""Seconds between two savings of a state that goes on changing."""
+_SHORTEST_PAUSE = 0.5
+"""Shortest time in seconds between two saves of a state that keeps changing."""
+
+_PAUSE_PER_SECOND = 9.0
+"""Seconds of pause for each second that a save takes. Requests wait while the state is pickled, so
+saving takes at most a tenth of the time, whatever the size of the state.
+"""
 
 log = structlog.get_logger(__name__)
 
 
 class DebouncedSaver:
-    """Saves soon after every change, but not again and again."""
+    """Saves soon after a change, but spends at most a tenth of its time on it."""
 
-    def __init__(self, save: Callable[[], None]) -> None:
-        self._save = save
+    def __init__(
+        self, save: Callable[[], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._save, self._clock = save, clock
         self._dirty, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="saver", daemon=True)
+        self._pause = _SHORTEST_PAUSE
 
     def start(self) -> None:
         """Save from now on."""
         self._thread.start()
 
     def changed(self) -> None:
-        """Something has changed; returns at once."""
+        """Note that something has changed; return at once."""
         self._dirty.set()
 
     def stop(self) -> None:
-        """Save no more."""
+        """Stop saving, and wait for a save that is running."""
         self._stopped.set()
         self._dirty.set()
         self._thread.join()
@@ -54,14 +63,18 @@ class DebouncedSaver:
     def _run(self) -> None:
         while True:
             self._dirty.wait()
-            if self._stopped.wait(_PAUSE):
+            if self._stopped.wait(self._pause):
                 return
+            # Clear first: a change during the save may be missing from the file.
             self._dirty.clear()
+            began = self._clock()
             try:
                 self._save()
             except GromitError as error:
                 log.warning("state.not_saved", error=str(error), hint=error.hint)
                 self._dirty.set()
+            took = self._clock() - began
+            self._pause = max(_SHORTEST_PAUSE, took * _PAUSE_PER_SECOND)
 
 
 def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:

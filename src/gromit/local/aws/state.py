@@ -15,6 +15,7 @@ from typing import Any
 import moto
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.s3.models import s3_backends
 
 from gromit.errors import ConfigError
@@ -35,6 +36,8 @@ class _Pickler(pickle.Pickler):
         if isinstance(thing, dict) and type(thing).__module__.startswith("moto."):
             state = dict.copy(thing), thing.__dict__, getattr(thing, "default_factory", None)
             return _new, (type(thing),), state, None, None, _fill
+        if type(thing) is DynamoType:
+            return _value, (_tree(thing),)
         return NotImplemented
 
 
@@ -61,6 +64,30 @@ def _fill(thing: Any, state: tuple[dict[Any, Any], dict[str, Any], Any]) -> None
         thing.default_factory = factory
     dict.update(thing, items)
     thing.__dict__.update(attributes)
+
+
+def _tree(value: DynamoType) -> Any:
+    """A value of an item as built-in types, which pickle in half the time."""
+    match value.type:
+        case "M":
+            return {name: _tree(inner) for name, inner in value.value.items()}
+        case "L":
+            return [_tree(inner) for inner in value.value]
+        case kind:
+            return kind, value.value
+
+
+def _value(tree: Any) -> DynamoType:
+    """The value that `_tree` took apart."""
+    value = DynamoType.__new__(DynamoType)
+    match tree:
+        case dict():
+            value.type, value.value = "M", {name: _value(inner) for name, inner in tree.items()}
+        case list():
+            value.type, value.value = "L", [_value(inner) for inner in tree]
+        case _:
+            value.type, value.value = tree
+    return value
 
 
 def dump_state() -> bytes:

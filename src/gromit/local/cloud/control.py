@@ -11,7 +11,7 @@ from typing import Any
 
 from gromit.errors import BackendError
 from gromit.local.cloud import layout, network, processes
-from gromit.local.cloud.layout import CloudPaths
+from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.supervisor import read_supervisor_state, tether
 
 EchoFn = Callable[[str], None]
@@ -121,26 +121,37 @@ def is_up(place: CloudPaths, pid: int | None = None) -> bool:
 
 
 def status(place: CloudPaths) -> list[dict[str, Any]]:
-    """One row per part: state, pid, since when, restarts, address, log."""
-    record, facts = read_supervisor_state(place.processes), layout.read_state(place)
-    lives = record is not None and record.supervisor.alive()
-    schemes = {"aws": "http", "serve": "https", "gateway": "http"}
-    urls: dict[str, str] = {}
-    if facts is not None:
-        urls = {part: facts.url(part, scheme) for part, scheme in schemes.items()}
+    """Return one row for each part: state, pid, since when, restarts, address and log."""
+    record = read_supervisor_state(place.processes)
+    if record is None:
+        return []
+    addresses = _addresses(layout.read_state(place))
+    alive = record.supervisor.alive()
     return [
         {
             "part": part.name,
-            "state": part.state if lives else "down",
-            "pid": part.pid if lives else None,
+            # The record of a dead supervisor is out of date: its parts ended with it.
+            "state": part.state if alive else "down",
+            "pid": part.pid if alive else None,
             "since": part.since,
             "restarts": part.restarts,
             "last_exit": part.last_exit,
-            "address": urls.get(part.name),
+            "address": addresses.get(part.name),
             "log": str(place.logs / f"{part.name}.log"),
         }
-        for part in (record.parts if record else ())
+        for part in record.parts
     ]
+
+
+def _addresses(facts: CloudState | None) -> dict[str, str]:
+    """URLs of the parts that have one."""
+    if facts is None:
+        return {}
+    return {
+        "aws": facts.url("aws"),
+        "serve": facts.url("serve", "https"),
+        "gateway": facts.url("gateway"),
+    }
 
 
 def _lines(path: Path, start: int) -> list[str]:

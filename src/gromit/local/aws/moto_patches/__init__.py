@@ -14,6 +14,7 @@ from gromit.local.aws.moto_patches import (
     network,
     registry,
     services,
+    tables,
     tasks,
     volumes,
     zones,
@@ -54,6 +55,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     registry.use_manifest_digest,
     volumes.delete_policies,
     buckets.enforce_secure_transport,
+    tables.serialize_by_type,
 )
 """All mends, in the order in which they are made."""
 
