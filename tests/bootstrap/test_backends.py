@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gromit.bootstrap.backends import session, terraform_grace
+from gromit.bootstrap.backends import session
+from gromit.bootstrap.terraform import terraform_grace
 from gromit.config.load import load_settings
 from gromit.config.schema import TerraformSettings
 from gromit.errors import ConfigError

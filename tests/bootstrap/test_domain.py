@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gromit import bootstrap
-from gromit.bootstrap.backends import config_root, session, state_bucket, terraform_runner
+from gromit.bootstrap.backends import session, state_bucket
+from gromit.bootstrap.cluster import clusters
+from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.migrate import migration
-from gromit.bootstrap.workers import sower
+from gromit.bootstrap.sow import sower
+from gromit.bootstrap.terraform import terraform_runner
 from gromit.config.load import load_settings
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
@@ -44,13 +46,7 @@ def test_serve_tells_urls_in_it(emulator: Emulator, certificates: Certificates) 
 @pytest.mark.usefixtures("aws")
 def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
     with terraform_runner(SETTINGS, state_bucket(SETTINGS)) as terraform:
-        assert (
-            sower(SETTINGS, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain
-            == MEANT
-        )
-        assert (
-            sower(WITHOUT, config_root(SETTINGS, tmp_path), terraform, threading.Event()).domain
-            is None
-        )
-    assert bootstrap.clusters(SETTINGS).domain == MEANT
+        assert sower(SETTINGS, config_root(tmp_path), terraform, threading.Event()).domain == MEANT
+        assert sower(WITHOUT, config_root(tmp_path), terraform, threading.Event()).domain is None
+    assert clusters(SETTINGS).domain == MEANT
     assert migration(SETTINGS).domain == MEANT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gromit import bootstrap
+from gromit.bootstrap.backends import session
 from gromit.bootstrap.migrate import _waiting
 from gromit.cli import run
 from tests.web.serving import Emulator, emulator
@@ -28,9 +28,9 @@ def table(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for variable, value in {**emulator.environ, **own}.items():
         monkeypatch.setenv(variable, value)
     (tmp_path / "root").mkdir()
-    bootstrap.session.cache_clear()
+    session.cache_clear()
     yield name
-    bootstrap.session.cache_clear()
+    session.cache_clear()
 
 
 def _described(emulator: Emulator, name: str) -> Any:

@@ -15,7 +15,8 @@ import boto3
 import httpx2
 import pytest
 
-from gromit import bootstrap
+from gromit.bootstrap.backends import session
+from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.local.aws.emulator import Emulator
@@ -187,9 +188,9 @@ def world(
             "GROMIT_SERVE_HEALTH": "127.0.0.1:0",
         }
     ).settings
-    bootstrap.session.cache_clear()
-    serve = bootstrap.build_serve(settings)
-    bootstrap.session.cache_clear()
+    session.cache_clear()
+    serve = build_serve(settings)
+    session.cache_clear()
     context = ClientTls(certificates.of(Role.OPERATOR)).context
     with (
         serve.running(),

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import stamina
 
-from gromit import bootstrap
+from gromit.bootstrap.backends import owner_watch, session, state_bucket
+from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import run
 from gromit.config.load import load_settings
 from gromit.core.environments.locks import Owner
@@ -615,7 +616,7 @@ def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The state bucket, with a lock of a person on app-test."""
     for name, value in shell.serve.emulator.environ.items():
         monkeypatch.setenv(name, value)
-    bootstrap.session.cache_clear()
+    session.cache_clear()
     s3 = shell.serve.emulator.client("s3")
     s3.create_bucket(
         Bucket="terraform-state-dev", CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -635,7 +636,7 @@ def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for item in s3.list_objects_v2(Bucket="terraform-state-dev").get("Contents", []):
         s3.delete_object(Bucket="terraform-state-dev", Key=item["Key"])
     s3.delete_bucket(Bucket="terraform-state-dev")
-    bootstrap.session.cache_clear()
+    session.cache_clear()
 
 
 def _locks(s3: Any) -> list[str]:
@@ -648,7 +649,7 @@ def test_unlock_says_whose_lock_it_removes(shell: Shell, bucket: Any) -> None:
     assert run(["env", "unlock", "app-test", "--yes", "-o", "json"]) == 0
     result = shell.captured.readouterr()
     assert json.loads(result.out) == [
-        {"name": "app-test", "lock": "lock-1", "removed": True, "by": bootstrap.operator()}
+        {"name": "app-test", "lock": "lock-1", "removed": True, "by": operator()}
     ]
     assert (
         "its owner: terraform itself or a person holds the lock (alice@bastion, OperationTypeApply)"
@@ -692,7 +693,7 @@ class Ours:
 @pytest.fixture
 def ours(shell: Shell, bucket: Any) -> Ours:
     settings = load_settings(dict(os.environ)).settings
-    return Ours(bootstrap.state_bucket(settings), bootstrap.owner_watch(settings).me())
+    return Ours(state_bucket(settings), owner_watch().me())
 
 
 def test_unlock_leaves_a_living_owner_alone_unless_forced(
@@ -723,14 +724,14 @@ def test_unlock_removes_the_lock_of_a_dead_owner_and_logs_who_did(
     logged = json.loads(next(line for line in told.splitlines() if "lock.removed" in line))
     assert (logged["env"], logged["by"], logged["forced"]) == (
         "app-test",
-        bootstrap.operator(),
+        operator(),
         False,
     )
     assert _locks(bucket) == []
 
 
 def test_unlock_leaves_a_live_claim_alone_unless_forced(shell: Shell, bucket: Any) -> None:
-    shell.serve.clock.advance(ms=max(0, bootstrap.now_ms() - shell.serve.clock.now))
+    shell.serve.clock.advance(ms=max(0, now_ms() - shell.serve.clock.now))
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.claim("sow", holder="sower-7")
     complaint = shell.fail("unlock", "app-test", "--yes")
@@ -742,7 +743,7 @@ def test_unlock_leaves_a_live_claim_alone_unless_forced(shell: Shell, bucket: An
 
 
 def test_unlock_takes_no_notice_of_a_claim_that_has_run_out(shell: Shell, bucket: Any) -> None:
-    shell.serve.clock.advance(ms=bootstrap.now_ms() - shell.serve.clock.now - TTL_S * 1000 - 5000)
+    shell.serve.clock.advance(ms=now_ms() - shell.serve.clock.now - TTL_S * 1000 - 5000)
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.claim("sow", holder="sower-7")
     assert run(["env", "unlock", "app-test", "--yes"]) == 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gromit import bootstrap
 from gromit.adapters.config_tree.root import MARKER
+from gromit.bootstrap.backends import session
 from gromit.cli import run
 from tests.web.serving import Emulator, emulator
 
@@ -87,9 +87,9 @@ def earlier(
     }
     for variable, value in {**emulator.environ, **own}.items():
         monkeypatch.setenv(variable, value)
-    bootstrap.session.cache_clear()
+    session.cache_clear()
     yield Earlier(emulator, name, zone, tmp_path / "config")
-    bootstrap.session.cache_clear()
+    session.cache_clear()
 
 
 def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gromit import bootstrap
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
+from gromit.bootstrap.backends import session
 from gromit.cli import run
 from gromit.core.security.roles import Role
 from tests.fakes.platform import PLATFORM
@@ -66,7 +66,7 @@ def bench(
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    bootstrap.session.cache_clear()
+    session.cache_clear()
     ssm = serve.emulator.client("ssm")
     with suppress(ssm.exceptions.ParameterAlreadyExists):
         ssm.put_parameter(
@@ -75,7 +75,7 @@ def bench(
     serve.build("tyk", "app-test", "sha-that-was-pruned")
     init_root(tmp_path / "config")
     yield Bench(tmp_path / "config", tmp_path / "seen", capsys)
-    bootstrap.session.cache_clear()
+    session.cache_clear()
 
 
 def test_a_missing_image_and_a_suspended_root_are_not_in_the_way_of_looking(bench: Bench) -> None:

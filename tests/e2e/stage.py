@@ -13,7 +13,7 @@ import dns.query
 import dns.rdatatype
 import httpx2
 
-from gromit import bootstrap
+from gromit.bootstrap.clients import serve_client
 from gromit.config.load import load_settings
 from gromit.errors import NotFound
 from gromit.local.cloud import network, variables
@@ -144,7 +144,7 @@ class Stage:
     @cached_property
     def api(self) -> ServeClient:
         """A client of serve, with an operator's certificate."""
-        return bootstrap.serve_client(load_settings(self.person).settings)
+        return serve_client(load_settings(self.person).settings)
 
     def env(self, base: str) -> str:
         """The name of an environment of this test."""

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gromit import bootstrap, log
+from gromit import log
+from gromit.bootstrap.workers import WorkerCallbacks, workers
 from gromit.config.load import load_settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Work
@@ -78,10 +79,10 @@ def main(kind: Work, moment: Moment, root: Path) -> None:
     """One pass, of which one environment is worked on at a time."""
     settings = load_settings(os.environ).settings
     log.configure_logging(settings.log.level, settings.log.format)
-    reporting = bootstrap.WorkerCallbacks(
+    reporting = WorkerCallbacks(
         threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before
     )
-    crew = bootstrap.workers(settings, kind, root, reporting)
+    crew = workers(settings, kind, root, reporting)
     runner = crew.pool.runner
     if isinstance(runner.do, Reaper):
         crew.pool.runner = replace(runner, do=watched(runner.do, moment))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx2
 
-from gromit import bootstrap
+from gromit.bootstrap.gateway import gateway_server
+from gromit.bootstrap.tokens import build_tokens
 from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
@@ -71,10 +72,10 @@ def fronting(
             **(variables or {}),
         }
     ).settings
-    tokens = bootstrap.tokens(settings)
+    tokens = build_tokens(settings)
     if settings.gateway.oidc.audience is None:
         tokens.new(make_grant(["nothing"], list(TokenPermission)))  # so that there is a file
-    server = bootstrap.gateway_server(settings)
+    server = gateway_server(settings)
     with server.running():
         scheme = "http" if settings.gateway.cert is None else "https"
         verify = ssl.create_default_context(cafile=serve.certificates.ca)

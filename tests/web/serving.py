@@ -30,8 +30,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from fastapi import FastAPI
 
-from gromit import bootstrap
 from gromit.adapters.security.pki_files import PkiFiles
+from gromit.bootstrap.backends import session
+from gromit.bootstrap.pki import build_pki
+from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
@@ -119,7 +121,7 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         settings = load_settings({"GROMIT_PKI_DIR": str(folder), "HOME": str(folder)}).settings
-        self.pki = bootstrap.pki(settings)
+        self.pki = build_pki(settings)
         self.pki.init("test CA", 30)
         self.ca = str(folder / "ca.pem")
         self._count = 0
@@ -363,11 +365,11 @@ def serving(
     with pytest.MonkeyPatch.context() as patched:
         for name, value in emulator.environ.items():
             patched.setenv(name, value)
-        bootstrap.session.cache_clear()
+        session.cache_clear()
         try:
-            running = bootstrap.build_serve(settings, ticking)
+            running = build_serve(settings, ticking)
         finally:
-            bootstrap.session.cache_clear()
+            session.cache_clear()
     with running.running():
         serve = Serve(running, settings, ticking, emulator, certificates)
         try:

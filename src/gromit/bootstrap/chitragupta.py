@@ -1,31 +1,19 @@
-"""chitragupta, and what people see of clusters."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
+"""`gromit chitragupta`: what keeps the public DNS records."""
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import (
-    configured_catalogue,
-    record_store,
-    service_states,
-    session,
-    task_source,
-)
+from gromit.bootstrap.backends import record_store, task_source
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.clients import desired_environments
-from gromit.bootstrap.machine import domain, domain_if_set
-
-if TYPE_CHECKING:
-    from gromit.config.schema import Settings
-    from gromit.services.chitragupta import Chitragupta
-    from gromit.services.clusters import Clusters
-    from gromit.services.watching import WatchIntervals
+from gromit.bootstrap.machine import domain
+from gromit.config.schema import Settings
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.watching import WatchIntervals
 
 
-def build_chitragupta(settings: "Settings") -> "Chitragupta":
-    """chitragupta: what keeps the public records."""
-    from gromit.services.chitragupta import Chitragupta, DnsPolicy
-
+def build_chitragupta(settings: Settings) -> Chitragupta:
+    """Build chitragupta on the public zone of the settings."""
     known = configured_catalogue(settings)
     policy = DnsPolicy(
         domain=domain(settings),
@@ -43,31 +31,12 @@ def build_chitragupta(settings: "Settings") -> "Chitragupta":
     )
 
 
-def watch_intervals(settings: "Settings", stop: threading.Event) -> "WatchIntervals":
-    """How often a watching chitragupta passes."""
-    from gromit.services.watching import WatchIntervals
-
+def watch_intervals(settings: Settings, stop: threading.Event) -> WatchIntervals:
+    """Pauses of a watching chitragupta. A stop signal ends its rest."""
     dns = settings.dns
     return WatchIntervals(
         backstop_s=dns.backstop.total_seconds(),
         pause_s=min(dns.pause, dns.backstop).total_seconds(),
         rest=stop.wait,
         monotonic=time.monotonic,
-    )
-
-
-def clusters(settings: "Settings") -> "Clusters":
-    """The clusters of environments, for people to look at."""
-    from gromit.adapters.aws import client as aws
-    from gromit.adapters.aws.ecs_clusters import EcsClusters
-    from gromit.services.clusters import Clusters
-
-    known = configured_catalogue(settings)
-    return Clusters(
-        wanted=lambda: desired_environments(settings).wanted(),
-        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
-        services=service_states(settings),
-        tasks=task_source(known),
-        catalogue=known,
-        domain=domain_if_set(settings),
     )

@@ -1,23 +1,16 @@
 """Clients of serve."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
-from typing import TYPE_CHECKING
+import httpx2
+import stamina.instrumentation
 
 from gromit.bootstrap.machine import require_setting
+from gromit.config.schema import Settings
+from gromit.web.clients.serve import TIMEOUT, ServeChanges, ServeClient, ServeEnvironments
+from gromit.web.tls import CertificateFiles, ClientTls
 
-if TYPE_CHECKING:
-    from gromit.config.schema import Settings
-    from gromit.web.clients.serve import ServeChanges, ServeClient, ServeEnvironments
 
-
-def serve_client(settings: "Settings") -> "ServeClient":
+def serve_client(settings: Settings) -> ServeClient:
     """The client of serve, with the client certificate of the settings."""
-    import httpx2
-    import stamina.instrumentation
-
-    from gromit.web.clients.serve import TIMEOUT, ServeClient
-    from gromit.web.tls import CertificateFiles, ClientTls
-
     url = require_setting(settings.serve.url, "serve.url")
     key = require_setting(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(
@@ -40,7 +33,7 @@ def serve_client(settings: "Settings") -> "ServeClient":
     return ServeClient(http)
 
 
-def worker_settings(settings: "Settings") -> "Settings":
+def worker_settings(settings: Settings) -> Settings:
     """The settings of a worker: its own certificate, where there is one, is what its clients show.
 
     Raises `ConfigError` for a certificate without its key, and for a key without its certificate.
@@ -55,15 +48,11 @@ def worker_settings(settings: "Settings") -> "Settings":
     return settings.model_copy(update={"client": settings.client.model_copy(update=shown)})
 
 
-def desired_environments(settings: "Settings") -> "ServeEnvironments":
+def desired_environments(settings: Settings) -> ServeEnvironments:
     """What serve says of all environments."""
-    from gromit.web.clients.serve import ServeEnvironments
-
     return ServeEnvironments(serve_client(settings))
 
 
-def change_feed(settings: "Settings") -> "ServeChanges":
+def change_feed(settings: Settings) -> ServeChanges:
     """What serve announces."""
-    from gromit.web.clients.serve import ServeChanges
-
     return ServeChanges(serve_client(settings))

@@ -1,24 +1,19 @@
 """The doctor of an installation on AWS."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import configured_catalogue
+from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.doctor_facts import ComposedFacts
+from gromit.config.schema import Settings
+from gromit.core.doctor.installation import ExpectedInstallation
+from gromit.core.doctor.quota_findings import QuotaThresholds
+from gromit.ports import Progress
+from gromit.services.doctor import Doctor, InstallationChecks
 
-if TYPE_CHECKING:
-    from gromit.config.schema import Settings
-    from gromit.core.doctor.installation import ExpectedInstallation
-    from gromit.ports import Progress
-    from gromit.services.doctor import Doctor
 
-
-def doctor(settings: "Settings", progress: "Progress") -> "Doctor":
+def build_doctor(settings: Settings, progress: Progress) -> Doctor:
     """The doctor of an installation on AWS. Nothing is looked up before it runs."""
-    from gromit.bootstrap.doctor_facts import ComposedFacts
-    from gromit.services.doctor import Doctor, InstallationChecks
-
     expected = _expected(settings)
     facts = ComposedFacts(settings, expected)
     checks = InstallationChecks(
@@ -27,10 +22,7 @@ def doctor(settings: "Settings", progress: "Progress") -> "Doctor":
     return Doctor(checks.checks(), progress)
 
 
-def _expected(settings: "Settings") -> "ExpectedInstallation":
-    from gromit.core.doctor.installation import ExpectedInstallation
-    from gromit.core.doctor.quota_findings import QuotaThresholds
-
+def _expected(settings: Settings) -> ExpectedInstallation:
     own = settings.doctor
     return ExpectedInstallation(
         account=own.account,

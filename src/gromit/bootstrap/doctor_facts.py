@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from gromit.adapters.doctor.dns_lookup import get_name_servers
 from gromit.adapters.doctor.facts import AwsFacts
-from gromit.bootstrap.backends import config_root, session
+from gromit.bootstrap.backends import session
 from gromit.bootstrap.clients import desired_environments, serve_client
+from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
 from gromit.config.schema import Settings
 from gromit.core.doctor.certificates import PemBundle
@@ -69,7 +70,7 @@ class ComposedFacts(AwsFacts):
 
     def suspension(self) -> str | None:
         """Suspension in the config tree."""
-        found = config_root(self._settings, self._settings.root).suspension()
+        found = config_root(self._settings.root).suspension()
         return None if found is None else str(found)
 
     def environments(self) -> int:

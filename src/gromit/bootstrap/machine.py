@@ -1,21 +1,17 @@
 """What is read of the machine itself: clock, user, cores, settings that must be there."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
+import getpass
 import os
+import socket
 import time
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from gromit.config.schema import Settings
 from gromit.core.names import normalize_dns_name
 from gromit.core.time import Millis
 from gromit.errors import ConfigError
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from gromit.config.schema import Settings
-    from gromit.core.environments.history import ChangeContext
-
 
 T = TypeVar("T")
 
@@ -32,9 +28,6 @@ def now_ms() -> Millis:
 
 def operator() -> str:
     """Who runs this process, for reasons and audits: `alice@bastion`."""
-    import getpass
-    import socket
-
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
@@ -72,7 +65,7 @@ def _group_limit(name: str) -> str:
         return ""
 
 
-def to_ms(length: "timedelta") -> int:
+def to_ms(length: timedelta) -> int:
     """A length of time in whole milliseconds."""
     return int(length.total_seconds() * 1000)
 
@@ -87,18 +80,11 @@ def require_setting(value: T | None, setting: str) -> T:
     return value
 
 
-def change_context(what: str) -> "ChangeContext":
-    """A stamp for a change that a person makes with a command."""
-    from gromit.core.environments.history import ChangeContext
-
-    return ChangeContext(f"{what}:{operator()}", now_ms())
-
-
-def domain(settings: "Settings") -> str:
+def domain(settings: Settings) -> str:
     """The domain of public names, lower case, without the last dot."""
     return normalize_dns_name(require_setting(settings.cluster.domain, "cluster.domain"))
 
 
-def domain_if_set(settings: "Settings") -> str | None:
+def domain_if_set(settings: Settings) -> str | None:
     """The same; None where no domain is set, so that nothing has a public name."""
     return domain(settings) if settings.cluster.domain else None

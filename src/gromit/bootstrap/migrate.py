@@ -1,28 +1,27 @@
 """Taking over from the earlier system."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import configured_catalogue, record_store, session
-from gromit.bootstrap.machine import domain_if_set, to_ms
-
-if TYPE_CHECKING:
-    from gromit.adapters.aws.dynamodb_table import TableSetup
-    from gromit.config.schema import Settings
-    from gromit.ports import Progress
-    from gromit.services.migration import Migration, MigrationResult
+from gromit.adapters.aws import client as aws
+from gromit.adapters.aws.dynamodb import DynamoStore
+from gromit.adapters.aws.dynamodb_table import TableSetup
+from gromit.adapters.config_tree.root import MARKER, init_root
+from gromit.bootstrap.backends import record_store, session
+from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.machine import domain_if_set, now_ms, operator, to_ms
+from gromit.config.schema import Settings
+from gromit.core.environments.history import ChangeContext
+from gromit.ports import Progress
+from gromit.services.migration import Migration, MigrationResult
 
 
 def prepare_table(
-    settings: "Settings", progress: "Progress", *, dry_run: bool
-) -> "list[MigrationResult]":
+    settings: Settings, progress: Progress, *, dry_run: bool
+) -> list[MigrationResult]:
     """Give the table what it lacks, or make it if there is none; or only say what would be done."""
-    from gromit.services.migration import MigrationResult
-
     table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
     missing = table.lacks()
     if missing == ["table"]:
@@ -54,15 +53,12 @@ def prepare_table(
     ]
 
 
-def _table(settings: "Settings", pause: Callable[[float], object]) -> "TableSetup":
-    from gromit.adapters.aws import client as aws
-    from gromit.adapters.aws.dynamodb_table import TableSetup
-
+def _table(settings: Settings, pause: Callable[[float], object]) -> TableSetup:
     return TableSetup(session().client("dynamodb", config=aws.CLIENT), settings.tablename, pause)
 
 
 def _waiting(
-    table: str, progress: "Progress", sleep: Callable[[float], object]
+    table: str, progress: Progress, sleep: Callable[[float], object]
 ) -> Callable[[float], None]:
     """A pause that tells how long the table's index has been waited for, in seconds."""
     waited = 0.0
@@ -76,11 +72,8 @@ def _waiting(
     return pause
 
 
-def prepare_config_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]":
+def prepare_config_root(root: Path, *, dry_run: bool) -> list[MigrationResult]:
     """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
-    from gromit.adapters.config_tree.root import MARKER, init_root
-    from gromit.services.migration import MigrationResult
-
     if not root.is_dir():
         return [
             MigrationResult(
@@ -102,12 +95,8 @@ def prepare_config_root(root: Path, *, dry_run: bool) -> "list[MigrationResult]"
     ]
 
 
-def migration(settings: "Settings") -> "Migration":
+def migration(settings: Settings) -> Migration:
     """What takes rows and records over; rows only where there is a table, records only where a zone is set."""
-    from gromit.adapters.aws import client as aws
-    from gromit.adapters.aws.dynamodb import DynamoStore
-    from gromit.services.migration import Migration
-
     is_there = _table(settings, time.sleep).lacks() != ["table"]
     return Migration(
         store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename)
@@ -120,3 +109,8 @@ def migration(settings: "Settings") -> "Migration":
         grace_ms=to_ms(settings.reap.grace),
         new_id=lambda: uuid.uuid4().hex,
     )
+
+
+def change_context(what: str) -> ChangeContext:
+    """A stamp for a change that a person makes with a command."""
+    return ChangeContext(f"{what}:{operator()}", now_ms())

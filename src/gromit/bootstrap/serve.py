@@ -1,37 +1,35 @@
 """`gromit serve`: the API, and health and metrics on an address of their own."""
-# ruff: noqa: PLC0415 - each builder imports what it wires when it is called, so that a command pays only for its own parts
 
 import random
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from gromit.bootstrap.backends import configured_catalogue, environment_store, image_registry
+from gromit import log
+from gromit.adapters.aws.dynamodb import DynamoStore
+from gromit.adapters.security.pki_files import DenyListFile
+from gromit.bootstrap.backends import environment_store, image_registry
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
+from gromit.config.schema import Settings
+from gromit.core.security.roles import Role
 from gromit.core.time import Millis
+from gromit.services.environments import EnvironmentPolicy, Environments
+from gromit.services.leases import LeasePolicy, Leases
+from gromit.services.ledger import Ledger
+from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
+from gromit.web.api.app import build_app
+from gromit.web.api.changes import ChangeHub
+from gromit.web.api.metrics import Metrics
+from gromit.web.api.views import EnvironmentViews
+from gromit.web.server.health import health_app
+from gromit.web.server.server import Listener, Server
+from gromit.web.server.tls import ServerTls
+from gromit.web.tls import CertificateFiles
 
-if TYPE_CHECKING:
-    from gromit.adapters.aws.dynamodb import DynamoStore
-    from gromit.config.schema import Settings
-    from gromit.web.api.admission import ApiDeps
-    from gromit.web.api.changes import ChangeHub
-    from gromit.web.api.metrics import Metrics
-    from gromit.web.server.server import Server
 
-
-def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "Server":
+def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
     """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
-    from gromit.adapters.security.pki_files import DenyListFile
-    from gromit.core.security.roles import Role
-    from gromit.web.api.app import build_app
-    from gromit.web.api.changes import ChangeHub
-    from gromit.web.api.metrics import Metrics
-    from gromit.web.server.health import health_app
-    from gromit.web.server.server import Listener, Server
-    from gromit.web.server.tls import ServerTls
-    from gromit.web.tls import CertificateFiles
-
     serve = settings.serve
     key = require_setting(serve.key, "serve.key").get_secret_value()
     tls = ServerTls(
@@ -51,16 +49,7 @@ def build_serve(settings: "Settings", clock: Callable[[], Millis] = now_ms) -> "
     )
 
 
-def _parts(
-    settings: "Settings", store: "DynamoStore", changes: "ChangeHub", metrics: "Metrics"
-) -> "ApiDeps":
-    from gromit import log
-    from gromit.services.environments import EnvironmentPolicy, Environments
-    from gromit.services.leases import LeasePolicy, Leases
-    from gromit.services.ledger import Ledger
-    from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
-    from gromit.web.api.views import EnvironmentViews
-
+def _parts(settings: Settings, store: DynamoStore, changes: ChangeHub, metrics: Metrics) -> ApiDeps:
     ledger, shown = Ledger(store, changes), configured_catalogue(settings)
     terms = LeasePolicy(
         to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max)

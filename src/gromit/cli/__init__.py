@@ -11,11 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gromit.errors import ConfigError, ConfigRootUnusable, GromitError, InvalidInput, Suspended
+
+if TYPE_CHECKING:
+    from gromit.config.load import LoadedSettings
+    from gromit.config.schema import Settings
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serve", "the mTLS API of environments, only writer of their table"),
@@ -61,7 +65,7 @@ class CliContext:
     """Least severe level that is logged if nobody has said anything about it."""
 
     @cached_property
-    def loaded(self) -> Any:
+    def loaded(self) -> "LoadedSettings":
         """Settings and their origins; logging is set up on the way."""
         from gromit import log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
         from gromit.config.load import load_settings  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
@@ -72,8 +76,8 @@ class CliContext:
         return loaded
 
     @property
-    def settings(self) -> Any:
-        """The settings alone (a `Settings` of `gromit.config.schema`)."""
+    def settings(self) -> "Settings":
+        """The settings alone."""
         return self.loaded.settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import Catalogue, Component
@@ -63,7 +63,7 @@ def check(run: CliContext, file: Path | None) -> None:
 
 def _load(run: CliContext, file: Path | None) -> Catalogue:
     settings = run.settings
-    return bootstrap.configured_catalogue(
+    return configured_catalogue(
         settings.model_copy(update={"catalogue": file}) if file else settings
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.cluster import clusters
 from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli
 from gromit.cli.dns_pass import dns_pass_options
 from gromit.cli.dns_pass import expose as expose_records
@@ -50,7 +50,7 @@ def expose(
 @pass_cli
 def list_(run: CliContext) -> None:
     """List the clusters of environments."""
-    found = bootstrap.clusters(run.settings).overview()
+    found = clusters(run.settings).overview()
     print_rows(
         [{**asdict(o.state), "urls": o.urls} for o in found],
         _OVERVIEW,
@@ -64,7 +64,7 @@ def list_(run: CliContext) -> None:
 @pass_cli
 def show_(run: CliContext, name: str) -> None:
     """Show the services of one cluster, where they answer, and what has happened to them."""
-    found = bootstrap.clusters(run.settings).detail(name)
+    found = clusters(run.settings).detail(name)
     services = [{**asdict(s.state), "addresses": s.addresses, "url": s.url} for s in found.services]
     events = [asdict(e) for e in found.events]
     if run.output == "json":

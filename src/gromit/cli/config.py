@@ -7,6 +7,10 @@ from typing import Any
 import click
 
 from gromit.cli import CliContext, Group, pass_cli, render
+from gromit.config.fields import fields
+from gromit.core.stack.terraform import is_secret_setting
+from gromit.core.time import format_duration
+from gromit.log import mask
 
 _COLUMNS = ("setting", "value", "origin", "description")
 
@@ -20,8 +24,6 @@ def config() -> None:
 @pass_cli
 def show(run: CliContext) -> None:
     """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
-    from gromit.config.fields import fields  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
-
     rows = [
         {
             "setting": doc.path,
@@ -37,9 +39,6 @@ def show(run: CliContext) -> None:
 
 def _masked(value: Any, *, secret: bool) -> Any:
     """A value as it may be seen and, but for secrets, could be written in a config file."""
-    from gromit.core.time import format_duration  # noqa: PLC0415 - as above
-    from gromit.log import mask  # noqa: PLC0415 - as above
-
     match value:
         case None | bool() | int():
             return value
@@ -57,8 +56,5 @@ def _masked(value: Any, *, secret: bool) -> Any:
 
 def _pair(item: Any) -> str:
     """An item of a list; the value of a `key=value` is masked if its key speaks of a secret."""
-    from gromit.core.stack.terraform import is_secret_setting  # noqa: PLC0415 - as above
-    from gromit.log import mask  # noqa: PLC0415 - as above
-
     key, equals, _ = str(item).partition("=")
     return f"{key}=***" if equals and is_secret_setting(key) else mask(str(item))

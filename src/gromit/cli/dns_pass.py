@@ -5,17 +5,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.chitragupta import build_chitragupta, watch_intervals
+from gromit.bootstrap.clients import change_feed
+from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from gromit.services.chitragupta import PassResult
+from gromit.services.chitragupta import PassResult
 
 _COLUMNS = ("action", "name", "type", "values", "why")
 _ACTIONS = (
@@ -49,14 +49,14 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
             hint="force a single pass, after looking at its plan",
         )
     settings = run.settings
-    keeper, check = bootstrap.build_chitragupta(settings), _guard(run, root)
+    keeper, check = build_chitragupta(settings), _guard(run, root)
     if watch:
         with _stopping() as stop:
             keeper.watch(
-                bootstrap.change_feed(settings),
+                change_feed(settings),
                 check,
                 stop,
-                bootstrap.watch_intervals(settings, stop),
+                watch_intervals(settings, stop),
             )
         return 0
     if dry_run:
@@ -75,7 +75,7 @@ def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
     """What forbids a pass: the suspension file of the root that was given, or set; without one, nothing does."""
     if root is None and "root" not in run.loaded.origins:
         return lambda: None
-    check: Callable[[], None] = bootstrap.config_root(run.settings, root or run.settings.root).check
+    check: Callable[[], None] = config_root(root or run.settings.root).check
     return check
 
 
@@ -94,7 +94,7 @@ def _stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _show(run: CliContext, found: "PassResult") -> None:
+def _show(run: CliContext, found: PassResult) -> None:
     rows = [
         {
             "action": action,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 import structlog
 
-from gromit import bootstrap
+from gromit.bootstrap.doctor import build_doctor
 from gromit.cli import FAILED, PARTLY, CliContext, Group, LongRunningCommand, pass_cli
 from gromit.cli.render import print_rows
 from gromit.core.doctor.findings import Finding, Health, overall_health
@@ -26,7 +26,7 @@ def doctor() -> None:
 @pass_cli
 def aws(run: CliContext) -> int:
     """Look at an installation on AWS, before or after it is made. Ends with 0 if nothing is wrong, with 4 if something is."""
-    findings = bootstrap.doctor(run.settings, _report).examine()
+    findings = build_doctor(run.settings, _report).examine()
     print_rows([_row(f) for f in findings], _COLUMNS, run.output)
     return _EXIT[overall_health(findings)]
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.clients import change_feed, serve_client
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import read_versions, show_environment, summary
@@ -27,9 +27,7 @@ from gromit.errors import (
     RolloutFailed,
     Temporary,
 )
-
-if TYPE_CHECKING:
-    from gromit.web.clients.serve import ServeClient
+from gromit.web.clients.serve import ServeClient
 
 POLL_S = 5.0
 """Look at an environment this often even if nothing was announced."""
@@ -269,7 +267,7 @@ env.add_command(unlock)
 def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
     """The environment now and after each change of it, for so many seconds; one that does not exist counts as gone."""
     until = time.monotonic() + seconds if seconds is not None else None
-    with closing(bootstrap.change_feed(run.settings)) as feed:
+    with closing(change_feed(run.settings)) as feed:
         while True:
             try:
                 yield _serve(run).get(f"/v1/environments/{_in_path(name)}")
@@ -283,13 +281,11 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
             feed.wait(left)
 
 
-def _serve(run: CliContext) -> "ServeClient":
+def _serve(run: CliContext) -> ServeClient:
     """The client of serve: one for all of a command's requests, closed when the command ends."""
     context = click.get_current_context()
     if __name__ not in context.meta:
-        context.meta[__name__] = context.with_resource(
-            closing(bootstrap.serve_client(run.settings))
-        )
+        context.meta[__name__] = context.with_resource(closing(serve_client(run.settings)))
     client: ServeClient = context.meta[__name__]
     return client
 

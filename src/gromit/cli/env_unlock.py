@@ -7,13 +7,15 @@ from typing import Any
 import click
 import structlog
 
-from gromit import bootstrap
+from gromit.bootstrap.clients import serve_client
+from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
 from gromit.core.environments.locks import FoundLock
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.core.time import parse_iso
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, TrustError
+from gromit.ports import OwnerWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -34,12 +36,15 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
 
     What is known of its owner, and what serve says of the environment, is shown first.
     """
+    # boto3 is slow to import, and no other command of this group needs it.
+    from gromit.bootstrap.backends import owner_watch, state_bucket  # noqa: PLC0415
+
     name = name if is_environment_name(name) else parse_ref(name).environment
-    bucket, by = bootstrap.state_bucket(run.settings), bootstrap.operator()
+    bucket, by = state_bucket(run.settings), operator()
     found = bucket.find_lock(name)
     if found is None:
         raise NotFound(f"there is no lock on {name}")
-    at_work = list(_at_work(run, found))
+    at_work = list(_at_work(run, found, owner_watch()))
     if at_work and not force:
         raise Conflict(
             f"the lock on {name} is in use: {'; '.join(at_work)}",
@@ -61,13 +66,13 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     )
 
 
-def _at_work(run: CliContext, found: FoundLock) -> Iterator[str]:
+def _at_work(run: CliContext, found: FoundLock, owners: OwnerWatch) -> Iterator[str]:
     """Tell whose lock it is, what its owner does and what serve says; gives what proves that somebody is at work."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
     _report(
         f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})"
     )
-    verdict = bootstrap.owner_watch(run.settings).judge(found)
+    verdict = owners.judge(found)
     _report(f"its owner: {verdict.reason}")
     if verdict.lives:
         yield "its owner lives"
@@ -80,7 +85,7 @@ def _at_work(run: CliContext, found: FoundLock) -> Iterator[str]:
 def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
     """The live claim that serve shows, if any, and serve's view in words. A serve that cannot be asked forbids nothing."""
     try:
-        with closing(bootstrap.serve_client(run.settings)) as serve:
+        with closing(serve_client(run.settings)) as serve:
             seen: dict[str, Any] = serve.get(f"/v1/environments/{name}")
     except NotFound:
         return None, f"there is no environment {name}"
@@ -88,7 +93,7 @@ def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
         return None, f"cannot be asked: {error.message}"
     if not (lease := seen["lease"]):
         return None, f"{name} is {seen['phase']}, and no worker has it"
-    if parse_iso(lease["until"]) <= bootstrap.now_ms():
+    if parse_iso(lease["until"]) <= now_ms():
         return None, f"{name} is {seen['phase']}; {lease['holder']} had it until {lease['until']}"
     live = f"that {lease['holder']} has it until {lease['until']}"
     return live, f"{name} is {seen['phase']}; {lease['holder']} has it until {lease['until']}"

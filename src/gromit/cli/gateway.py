@@ -2,7 +2,7 @@
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.gateway import gateway_server
 from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
 
@@ -10,4 +10,4 @@ from gromit.cli import CliContext, LongRunningCommand, pass_cli
 @pass_cli
 def gateway(run: CliContext) -> None:
     """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""
-    bootstrap.gateway_server(run.settings).run()
+    gateway_server(run.settings).run()

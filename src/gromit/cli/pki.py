@@ -1,19 +1,17 @@
 """`gromit pki`: our own CA and the certificates of servers, workers and people."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.pki import build_pki, key_store
 from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli, render
+from gromit.core.security.certificates import LeafRequest
+from gromit.core.security.roles import Role
 from gromit.errors import ConfigError, InvalidInput
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gromit.core.security.certificates import LeafRequest
-    from gromit.services.pki import RenewalResult
+from gromit.services.pki import RenewalResult
 
 ROLES = ("gateway", "worker", "operator", "viewer", "server")
 _COLUMNS = ("name", "role", "serial", "not_after", "state")
@@ -59,8 +57,8 @@ def init(
         raise InvalidInput(
             "--key-out and --secret exclude each other", hint="the key lies in one place"
         )
-    serial = bootstrap.pki(run.settings).init(
-        name, days or settings.ca_days, bootstrap.key_store(key_out, secret)
+    serial = build_pki(run.settings).init(
+        name, days or settings.ca_days, key_store(key_out, secret)
     )
     _show(
         run,
@@ -99,7 +97,7 @@ def issue(
     """Issue a certificate with a new key."""
     settings = run.settings.pki
     wanted = _leaf(name, role, san, days or settings.leaf_days)
-    authority = bootstrap.pki(run.settings)
+    authority = build_pki(run.settings)
     authority.check(wanted)
     issued = authority.issue(
         wanted, _password(p12_password_file) if p12 or p12_password_file else None
@@ -135,12 +133,10 @@ def renew(
     if bool(names) == every:
         raise InvalidInput("say which certificates to renew", hint="give names, or --all")
     password = _password(p12_password_file) if p12_password_file else None
-    _show_renewals(
-        run, bootstrap.pki(run.settings).renew(names, force=force, p12_password=password)
-    )
+    _show_renewals(run, build_pki(run.settings).renew(names, force=force, p12_password=password))
 
 
-def _show_renewals(run: CliContext, done: "Sequence[RenewalResult]") -> None:
+def _show_renewals(run: CliContext, done: Sequence[RenewalResult]) -> None:
     rows = [
         {
             "name": each.name,
@@ -174,7 +170,7 @@ def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
     days = run.settings.pki.leaf_days
     wanted = [_parsed(text, days) for text in leaves]
     parts = {leaf.name: part for part, leaf in wanted if part}
-    done = bootstrap.pki(run.settings).ensure([leaf for _, leaf in wanted], parts)
+    done = build_pki(run.settings).ensure([leaf for _, leaf in wanted], parts)
     _show_renewals(run, done)
 
 
@@ -183,7 +179,7 @@ def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
 @pass_cli
 def revoke(run: CliContext, which: str) -> None:
     """Put a certificate, or all of a name, on the deny list. Servers obey it with their next request."""
-    revoked = bootstrap.pki(run.settings).revoke(which)
+    revoked = build_pki(run.settings).revoke(which)
     rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
     render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
     if run.settings.serve.denylist is None:
@@ -207,21 +203,18 @@ def list_(run: CliContext) -> None:
             "state": str(standing),
             "sans": list(line.sans),
         }
-        for line, standing in bootstrap.pki(run.settings).list()
+        for line, standing in build_pki(run.settings).list()
     ]
     render.print_rows(rows, _COLUMNS, run.output, empty="nothing was issued")
 
 
-def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> "LeafRequest":
-    from gromit.core.security.certificates import LeafRequest  # noqa: PLC0415 - cryptography is slow to import, and --help needs none
-    from gromit.core.security.roles import Role  # noqa: PLC0415 - as above
-
+def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> LeafRequest:
     return LeafRequest(
         name=name, kind="server" if role == "server" else Role(role), sans=sans, days=days
     )
 
 
-def _parsed(text: str, days: int) -> "tuple[str, LeafRequest]":
+def _parsed(text: str, days: int) -> tuple[str, LeafRequest]:
     """The part, empty if none is said, and the certificate."""
     where, _, said = text.partition("=")
     part, slash, name = where.rpartition("/")

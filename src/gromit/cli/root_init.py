@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from gromit.adapters.config_tree.root import init_root
 from gromit.cli import CliContext, Group, pass_cli, render
 
 
@@ -20,8 +21,6 @@ def init(run: CliContext, path: Path) -> None:
 
     Do this on the mounted volume: the mark is how workers see that the volume is there.
     """
-    from gromit.adapters.config_tree.root import init_root  # noqa: PLC0415 - only what is called is imported
-
     made = init_root(path)
     if run.output == "json":
         render.print_json({"root": str(path), "made": made})

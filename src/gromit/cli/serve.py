@@ -2,7 +2,7 @@
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.serve import build_serve
 from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
 
@@ -10,4 +10,4 @@ from gromit.cli import CliContext, LongRunningCommand, pass_cli
 @pass_cli
 def serve(run: CliContext) -> None:
     """The mTLS API of environments, and the only writer of their table."""
-    bootstrap.build_serve(run.settings).run()
+    build_serve(run.settings).run()

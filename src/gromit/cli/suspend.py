@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 import structlog
 
-from gromit import bootstrap
+from gromit.adapters.config_tree.suspension import Suspension
+from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli, render
 from gromit.core.time import iso
 from gromit.errors import InvalidInput
@@ -25,13 +27,11 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
 
     ROOT is the config root; the setting `root` unless given.
     """
-    from gromit.adapters.config_tree.suspension import Suspension  # noqa: PLC0415 - only what is called is imported
-
     if not reason.strip():
         raise InvalidInput("the reason is empty", hint="say in a few words what others should know")
-    suspension = Suspension(reason.strip(), by=bootstrap.operator(), at=iso(bootstrap.now_ms()))
+    suspension = Suspension(reason.strip(), by=operator(), at=iso(now_ms()))
     root = root or run.settings.root
-    bootstrap.config_root(run.settings, root).suspend(suspension)
+    config_root(root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
     if run.output == "json":
         render.print_json(
@@ -53,7 +53,7 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
 def resume(run: CliContext, root: Path | None, reason: str) -> None:
     """Let processing go on. ROOT is the config root; the setting `root` unless given."""
     root = root or run.settings.root
-    ended, by = bootstrap.config_root(run.settings, root).resume(), bootstrap.operator()
+    ended, by = config_root(root).resume(), operator()
     reason = " ".join(reason.split())
     if ended is not None:
         _log.info("processing.resumed", root=str(root), reason=reason, by=by, was=str(ended))

@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.backends import state_bucket
+from gromit.bootstrap.clients import serve_client
+from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.terraform import build_inspector, terraform_runner
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.core.environments.environment import Phase
 from gromit.core.names import parse_ref
@@ -29,15 +32,15 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     Config files are left as they lie. An image or config root that is missing is told of, and does not stop it.
     """
     settings = run.settings
-    with closing(bootstrap.serve_client(settings)) as serve:
+    with closing(serve_client(settings)) as serve:
         found = serve.get(f"/v1/environments/{quote(parse_ref(name).leaf, safe='')}")
     if found["phase"] == Phase.GONE:
         raise NotFound(
             f"environment {found['name']} is gone", hint="nothing of it is left for terraform"
         )
-    tree = bootstrap.config_root(settings, root or settings.root)
-    inspector = bootstrap.inspector(settings, tree, lambda line: click.echo(line, err=True))
+    tree = config_root(root or settings.root)
+    inspector = build_inspector(settings, tree, lambda line: click.echo(line, err=True))
     versions = {r: v["version"] for r, v in found["versions"].items()}
     stack = inspector.stack(found["name"], versions, found["redeploys"])
-    with bootstrap.terraform_runner(settings, bootstrap.state_bucket(settings)) as runner:
+    with terraform_runner(settings, state_bucket(settings)) as runner:
         return runner.run_for_person(stack, arguments)

@@ -1,8 +1,10 @@
 """`gromit token`: what repositories show to the gateway."""
 
+from datetime import timedelta
+
 import click
 
-from gromit import bootstrap
+from gromit.bootstrap.tokens import build_tokens
 from gromit.cli import CliContext, Group, pass_cli, render
 from gromit.core.security.tokens import TokenEntry, TokenPermission, make_grant
 from gromit.core.time import iso, parse_duration
@@ -48,8 +50,6 @@ def new(
     expires: str | None,
 ) -> None:
     """Make a token and print it, this once: it is not kept and cannot be shown again."""
-    from datetime import timedelta  # noqa: PLC0415 - only what is called is imported
-
     try:
         life = None if expires is None else parse_duration(expires)
     except OverflowError:
@@ -58,7 +58,7 @@ def new(
         raise InvalidInput(
             f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h"
         )
-    made, entry = bootstrap.tokens(run.settings).new(
+    made, entry = build_tokens(run.settings).new(
         make_grant(repos, map(TokenPermission, verbs)), label=label, life=life
     )
     if run.output == "json":
@@ -72,7 +72,7 @@ def new(
 @pass_cli
 def list_(run: CliContext) -> None:
     """List all tokens: what each may do, never the token itself."""
-    rows = [_row(entry, counts=counts) for entry, counts in bootstrap.tokens(run.settings).list()]
+    rows = [_row(entry, counts=counts) for entry, counts in build_tokens(run.settings).list()]
     render.print_rows(rows, _COLUMNS, run.output, empty="there is no token")
 
 
@@ -81,7 +81,7 @@ def list_(run: CliContext) -> None:
 @pass_cli
 def revoke(run: CliContext, token_id: str) -> None:
     """Forget the token ID: the gateway refuses it from its next request on."""
-    gone = bootstrap.tokens(run.settings).revoke(token_id)
+    gone = build_tokens(run.settings).revoke(token_id)
     if run.output == "json":
         render.print_json({"revoked": gone.id})
     else:

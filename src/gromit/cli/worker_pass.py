@@ -6,24 +6,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import structlog
 
-from gromit import bootstrap
+from gromit.bootstrap.clients import change_feed, serve_client, worker_settings
+from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.machine import now_ms
+from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, workers
 from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
+from gromit.config.schema import Settings
 from gromit.core.environments.environment import Phase, Work
 from gromit.core.environments.plans import EnvironmentSummary, plan
 from gromit.core.environments.protocol import RunEnding
 from gromit.core.time import parse_iso
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
-
-if TYPE_CHECKING:
-    from gromit.config.schema import Settings
-    from gromit.ports import Progress
-    from gromit.services.workers import RunResult
+from gromit.ports import Progress
+from gromit.services.workers import RunResult
 
 log = structlog.get_logger(__name__)
 
@@ -49,13 +50,13 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
     """One pass, a watch, or the plan of a pass. Gives the exit code."""
     if watch and dry_run:
         raise InvalidInput("--watch and --dry-run exclude each other")
-    settings = bootstrap.worker_settings(run.settings)
+    settings = worker_settings(run.settings)
     if dry_run:
         return _show_plan(run, settings, kind, root or settings.root)
-    stop, outcomes = threading.Event(), list["RunResult"]()
+    stop, outcomes = threading.Event(), list[RunResult]()
     quiet = watch or not sys.stderr.isatty()
 
-    def done(outcome: "RunResult") -> None:
+    def done(outcome: RunResult) -> None:
         if not watch:
             outcomes.append(outcome)
         if not quiet:
@@ -65,21 +66,21 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
                 err=True,
             )
 
-    crew = bootstrap.workers(
+    crew = workers(
         settings,
         kind,
         root or settings.root,
-        bootstrap.WorkerCallbacks(stop, _progress(quiet=quiet), done),
+        WorkerCallbacks(stop, _progress(quiet=quiet), done),
     )
     with closing(crew), _stopping(stop, crew.interrupt):
         if watch:
-            crew.pool.watch(bootstrap.change_feed(settings), settings.sow.backstop.total_seconds())
+            crew.pool.watch(change_feed(settings), settings.sow.backstop.total_seconds())
             return 0
         _pass(run, crew, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
 
 
-def _pass(run: CliContext, crew: bootstrap.RunningPool, outcomes: "list[RunResult]") -> None:
+def _pass(run: CliContext, crew: RunningPool, outcomes: list[RunResult]) -> None:
     """One pass, and what came of it; also if it was halted, but then nothing else may say that nothing was due."""
     try:
         crew.pool.once()
@@ -90,8 +91,8 @@ def _pass(run: CliContext, crew: bootstrap.RunningPool, outcomes: "list[RunResul
     _show_outcomes(run, outcomes)
 
 
-def _progress(*, quiet: bool) -> "Callable[[str], Progress]":
-    def of(name: str) -> "Progress":
+def _progress(*, quiet: bool) -> Callable[[str], Progress]:
+    def of(name: str) -> Progress:
         if quiet:
             return lambda text: log.info("run.progress", env=name, text=text)
         return lambda text: click.echo(f"{name}: {text}", err=True)
@@ -115,7 +116,7 @@ def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[
             signal.signal(number, handler)
 
 
-def _show_outcomes(run: CliContext, outcomes: "list[RunResult]") -> None:
+def _show_outcomes(run: CliContext, outcomes: list[RunResult]) -> None:
     rows = [
         {
             "name": o.name,
@@ -128,7 +129,7 @@ def _show_outcomes(run: CliContext, outcomes: "list[RunResult]") -> None:
     print_rows(rows, ("name", "ending", "seconds", "problem"), run.output, empty="nothing was due")
 
 
-def _exit_code(outcomes: "list[RunResult]") -> int:
+def _exit_code(outcomes: list[RunResult]) -> int:
     """By how each environment has ended: the last of its runs counts."""
     good = [o.ending in _GOOD for o in {o.name: o for o in outcomes}.values()]
     if all(good):
@@ -136,10 +137,10 @@ def _exit_code(outcomes: "list[RunResult]") -> int:
     return PARTLY if any(good) else FAILED
 
 
-def _show_plan(run: CliContext, settings: "Settings", kind: Work, root: Path) -> int:
-    _report_what_halts(settings, root)
-    now = bootstrap.now_ms()
-    with closing(bootstrap.serve_client(settings)) as serve:
+def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> int:
+    _report_what_halts(root)
+    now = now_ms()
+    with closing(serve_client(settings)) as serve:
         environments = [_plan_input(e, now) for e in serve.pages()]
     items = plan(kind, environments, settings.reap.limit if kind is Work.REAP else None)
     print_rows(
@@ -151,10 +152,10 @@ def _show_plan(run: CliContext, settings: "Settings", kind: Work, root: Path) ->
     return 0
 
 
-def _report_what_halts(settings: "Settings", root: Path) -> None:
+def _report_what_halts(root: Path) -> None:
     """Say on standard error why nothing of a plan would begin now, if that is so."""
     try:
-        bootstrap.config_root(settings, root).check()
+        config_root(root).check()
     except (Suspended, ConfigRootUnusable) as error:
         click.echo(f"nothing would begin now: {error.message}", err=True)
         click.echo(f"  hint: {error.hint}", err=True)

@@ -27,7 +27,7 @@ from starlette.responses import (
 )
 from structlog.testing import capture_logs
 
-from gromit import bootstrap
+from gromit.bootstrap.tokens import build_tokens
 from gromit.config.load import load_settings
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
@@ -494,7 +494,7 @@ def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_la
 ) -> None:
     environ = {"HOME": "/nonexistent", "GROMIT_GATEWAY_TOKENS": str(tmp_path / "tokens.json")}
     on = {"GROMIT_GATEWAY_OIDC_AUDIENCE": AUDIENCE, "GROMIT_GATEWAY_OIDC_OWNERS": OWNER}
-    tokens = bootstrap.tokens(load_settings({**environ, **on}).settings)
+    tokens = build_tokens(load_settings({**environ, **on}).settings)
     assert tokens.recognise("gromit_x") is None
     token, entry = tokens.new(make_grant(["tyk"], [TokenPermission.NEWBUILD]))
     assert (found := tokens.recognise(token)) is not None
@@ -502,7 +502,7 @@ def test_a_gateway_with_oidc_needs_no_file_of_tokens_and_takes_one_that_comes_la
     (tmp_path / "tokens.json").unlink()
     assert tokens.recognise(token) is None
     with pytest.raises(ConfigError, match="cannot read"):
-        bootstrap.tokens(load_settings(environ).settings).recognise(token)
+        build_tokens(load_settings(environ).settings).recognise(token)
 
 
 def test_the_log_names_repository_and_run_and_never_holds_the_token(street: Street) -> None:

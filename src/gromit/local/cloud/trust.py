@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from gromit.adapters.config_tree.root import init_root
 from gromit.adapters.private_files import write_atomically
-from gromit.bootstrap import gateway
+from gromit.bootstrap.pki import build_pki
+from gromit.bootstrap.tokens import build_tokens
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings
 from gromit.core.security.certificates import LeafRequest
@@ -50,12 +51,12 @@ def new_token(place: CloudPaths, environ: Mapping[str, str], repository: str, la
     """Make a token of the cloud's gateway, for one repository or, with `*`, for all of them."""
     with _failing_as("token new"):
         grant = make_grant([repository], [TokenPermission.NEWBUILD, TokenPermission.DELETE])
-        token, _ = gateway.tokens(_settings(place, environ)).new(grant, label=label)
+        token, _ = build_tokens(_settings(place, environ)).new(grant, label=label)
     return token
 
 
 def _make_certificates(place: CloudPaths, settings: Settings) -> None:
-    authority = gateway.pki(settings)
+    authority = build_pki(settings)
     if place.certificate("ca").exists():
         with _failing_as("pki renew"):
             authority.renew(())

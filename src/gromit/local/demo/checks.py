@@ -12,9 +12,9 @@ import dns.exception
 import dns.resolver
 import httpx2
 
-from gromit import bootstrap
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.config_tree.folder import config_hash
+from gromit.bootstrap.clients import serve_client
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Component
 from gromit.errors import BackendError, NotFound
@@ -41,9 +41,7 @@ class CloudProbe:
     def __init__(self, place: CloudPaths, facts: CloudState) -> None:
         self._place, self._facts = place, facts
         self._account = emulated_account(facts)
-        self._serve = bootstrap.serve_client(
-            load_settings(variables.user_variables(place, facts)).settings
-        )
+        self._serve = serve_client(load_settings(variables.user_variables(place, facts)).settings)
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers, self._resolver.port = ["127.0.0.1"], facts.ports["dns"]
 
