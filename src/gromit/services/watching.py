@@ -1,4 +1,4 @@
-"""The watch loop of chitragupta and of the workers: steps after announcements, and at the backstop."""
+"""Watch loop of chitragupta and the workers: steps after announcements, and at the backstop."""
 
 import threading
 from collections import deque

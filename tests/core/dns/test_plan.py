@@ -68,7 +68,7 @@ def test_a_further_record_of_an_environment_of_ours_is_created_alone() -> None:
 def test_an_environment_with_a_record_of_somebody_else_gets_none_and_no_ownership() -> None:
     changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [a(TYK, "9.9.9.9")], DOMAIN, UP)
     assert done(changes) == {"blocked": [DASHBOARD, TYK]}
-    assert "somebody else" in changes.blocked[0][1]
+    assert "it is not gromit's" in changes.blocked[0][1]
 
 
 def test_an_ownership_record_of_somebody_else_keeps_us_out() -> None:
@@ -145,7 +145,7 @@ def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Rec
     [
         ({"app-test": False}, "environment app-test is gone", ()),
         ({"app-test": True}, "no task of it runs", (TYK,)),
-        ({}, "nobody knows environment app-test", (TYK,)),
+        ({}, "environment app-test is unknown", (TYK,)),
     ],
 )
 def test_what_is_ours_and_not_desired_goes(

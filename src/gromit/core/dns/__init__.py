@@ -1,1 +1,1 @@
-"""Public DNS records: the ones that should exist, and the changes that lead there."""
+"""Public DNS records: the desired ones, and the changes that lead to them."""

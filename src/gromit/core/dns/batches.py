@@ -1,7 +1,8 @@
-"""Cutting changes of a zone into batches that Route53 accepts.
+"""Batches of zone changes that Route53 accepts.
 
-Limits of one request, from AWS's page of Route53 quotas: 1,000 `ResourceRecord` elements and 32,000 characters in `Value` elements,
-where those of an UPSERT count twice. A batch is made wholly or not at all, so what belongs together goes into one batch.
+Limits of one request, from AWS's page of Route53 quotas: 1,000 `ResourceRecord` elements and 32,000
+characters in `Value` elements; an UPSERT counts twice. Route53 applies a batch as a whole or not at
+all, so changes that depend on each other go into one batch.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -17,7 +18,7 @@ _OWNER_DELETE = 1
 
 
 class Action(StrEnum):
-    """What is done to a record, in Route53's words."""
+    """Action on a record, as Route53 calls it."""
 
     DELETE = "DELETE"
     CREATE = "CREATE"
@@ -33,12 +34,12 @@ class Change:
 
     @property
     def elements(self) -> int:
-        """How many `ResourceRecord` elements it counts as."""
+        """Number of `ResourceRecord` elements, as the limit counts them."""
         return len(self.record.values) * self._weight
 
     @property
     def characters(self) -> int:
-        """How many characters in `Value` elements it counts as."""
+        """Number of characters in `Value` elements, as the limit counts them."""
         return sum(map(len, self.record.values)) * self._weight
 
     @property
@@ -48,35 +49,36 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentChanges:
-    """Changes of one environment that go into the same batch.
+    """Changes of one environment in one batch.
 
-    An environment whose changes fit into no batch has several, in batches that follow each other: the ownership record comes in the
-    first or goes in the last. When one of them was refused, the rest must not be sent.
+    If the changes exceed one batch, there are several of these, in later batches. The ownership
+    record is created in the first or deleted in the last. If one of them is refused, the rest must
+    not be sent.
     """
 
     environment: str
-    """Its domain, `<env>.<domain>`."""
+    """Domain of the environment, `<env>.<domain>`."""
     changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PackedBatches:
-    """Batches, to be sent in this order, and what fits into none."""
+    """Batches, to be sent in this order, and the changes that exceed a batch."""
 
     batches: tuple[tuple[EnvironmentChanges, ...], ...]
     oversize: tuple[Change, ...] = ()
 
 
 def pack_batches(changes: ZoneChanges) -> PackedBatches:
-    """Changes in as few batches as first fit finds; deletes stand before all else."""
+    """Pack changes into few batches (first fit), the deletes of an environment first."""
     bins: list[_Bin] = []
     oversize: list[Change] = []
     for environment, every in _by_environment(changes):
         lost = [c for c in every if not _fits([c])]
-        keep_owner = any(c.action is Action.DELETE for c in lost)
-        group = [
-            c for c in every if c not in lost and not (keep_owner and _rank(c)[0] == _OWNER_DELETE)
-        ]
+        group = [c for c in every if c not in lost]
+        # A record that cannot be deleted stays ours, so its ownership record stays as well.
+        if any(c.action is Action.DELETE for c in lost):
+            group = [c for c in group if _rank(c)[0] != _OWNER_DELETE]
         oversize += lost
         first = 0
         for part in _parts(environment, group):
@@ -105,7 +107,7 @@ class _Bin:
 
 
 def _put(part: EnvironmentChanges, bins: list[_Bin], first: int) -> int:
-    """Put a part into the first bin, from number `first` on, that takes it; gives that bin's number."""
+    """Put a part into the first bin with room, from number `first` on. Return the bin's number."""
     for number in range(first, len(bins)):
         if bins[number].takes(part):
             bins[number].add(part)
@@ -150,10 +152,14 @@ def _environment(change: Change) -> str:
 
 
 def _rank(change: Change) -> tuple[int, str]:
-    """Address records go before their ownership record, which comes before the address records that it covers."""
+    """Rank of a change within its environment.
+
+    Deletes come first, the ownership record last of them. Then the ownership record is created,
+    before the address records that it covers.
+    """
     owner = change.record.name.startswith(f"{OWNER_LABEL}.")
     match change.action:
         case Action.DELETE:
-            return _OWNER_DELETE if owner else 0, change.record.name
+            return (_OWNER_DELETE if owner else 0), change.record.name
         case Action.CREATE | Action.UPSERT:
-            return 2 if owner else 3, change.record.name
+            return (2 if owner else 3), change.record.name

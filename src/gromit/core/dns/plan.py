@@ -1,10 +1,11 @@
-"""chitragupta's decisions: which public records there should be, and what has to change.
+"""DNS plan of chitragupta: the desired public records, and the changes that lead to them.
 
-A component of a wanted environment has one record, `<component>.<env>.<domain>`, with the addresses of all its running tasks.
-What is ours is known by one TXT record per environment, `_gromit.<env>.<domain>`: it declares every plain address record of that
-shape below the environment's name to be gromit's. A record without it is somebody else's, and is never touched.
+Each component of an environment has one record, `<component>.<env>.<domain>`, with the addresses of
+all its running tasks. One TXT record per environment, `_gromit.<env>.<domain>`, is its ownership
+record: it marks all plain address records of that form below the environment's name as gromit's.
+Records without it belong to others and are never changed.
 
-Values are in the form of zone files, as Route53 keeps them: a text stands in quotation marks.
+Values have the form of zone files, as Route53 stores them: texts are in quotation marks.
 """
 
 import re
@@ -35,58 +36,60 @@ class PublicTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskListing:
-    """What a look at the running public tasks gave."""
+    """Running public tasks that a listing found."""
 
     tasks: tuple[PublicTask, ...]
     complete: bool
-    """False if a part of the listing failed or was cut short: nothing may be deleted because of it."""
+    """False if a part of the listing failed or was cut short; then nothing may be deleted."""
     reason: str = ""
+    """Why the listing is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """One record set: all values of a name and type."""
+    """Record set: all values of a name and type."""
 
     name: str
-    """Fully qualified, lower case, without the last dot."""
+    """Fully qualified, lower case, without the trailing dot."""
     type: str
     ttl: int
+    """Seconds."""
     values: frozenset[str]
     routing: str = ""
-    """How the zone chooses among several records of that name (`alias`, `weighted` …); empty for a plain one, as ours all are."""
+    """Routing policy of the zone (`alias`, `weighted` …); empty for a plain record, like ours."""
 
 
 RecordWithReason = tuple[tuple[RecordSet, str], ...]
-"""Records, each with why."""
+"""Records, each with the reason for its change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneChanges:
-    """What to write, and why: for each record `(record, reason)`."""
+    """Changes of a zone, and the records that are not changed although they differ."""
 
     creates: RecordWithReason = ()
-    """Records that are not there: the zone is to refuse them if somebody was quicker."""
+    """New records. The zone refuses them if another process was faster."""
     upserts: RecordWithReason = ()
-    """Records of ours with new values."""
+    """Our records, with new values."""
     deletes: RecordWithReason = ()
-    """Records of ours, exactly as they are."""
+    """Our records, exactly as they are now."""
     left_alone: RecordWithReason = ()
-    """Records as they are that stay so although no running task accounts for them."""
+    """Records kept although no running task backs them, as they are now."""
     blocked: RecordWithReason = ()
-    """Records as they should be that cannot be written because of somebody else's."""
+    """Desired records that cannot be written because of records of others."""
     unexplained: tuple[str, ...] = ()
-    """Names of address records among `deletes` for which no row says that their environment is gone."""
+    """Names of address records in `deletes` without a row that says their environment is gone."""
     ours: int = 0
-    """How many address records of ours there are before the change."""
+    """Number of our address records before the change."""
 
     def __bool__(self) -> bool:
         return bool(self.creates or self.upserts or self.deletes)
 
 
 def normalize_name(text: str) -> str:
-    r"""A name as records are compared by: lower case, no last dot, Route53's octal escapes (`\052`) decoded.
+    r"""Return a name in the form for comparison: lower case, no trailing dot.
 
-    An escaped dot stays escaped: it is not the border of two labels.
+    Route53's octal escapes (`\052`) are decoded, but for a dot: an escaped one separates no labels.
     """
 
     def decode(found: re.Match[str]) -> str:
@@ -97,7 +100,7 @@ def normalize_name(text: str) -> str:
 
 
 def owner_record(environment: str, domain: str) -> RecordSet:
-    """The record that declares an environment's public names to be gromit's."""
+    """Ownership record of an environment."""
     value = f'"heritage=gromit,environment={environment}"'
     return RecordSet(
         public_name(OWNER_LABEL, environment, domain), "TXT", OWNER_TTL, frozenset({value})
@@ -105,19 +108,21 @@ def owner_record(environment: str, domain: str) -> RecordSet:
 
 
 def environment_for_name(name: str, domain: str) -> str | None:
-    """The environment whose public name this could be, its ownership record included; None for every other name."""
+    """Environment that a public name or ownership record can belong to; None for other names."""
     head = name.removesuffix(f".{domain}")
     label, dot, environment = head.partition(".")
     if head == name or not dot or not is_environment_name(environment):
         return None
-    usable = label == OWNER_LABEL or (COMPONENT_NAME.fullmatch(label) and "--" not in label)
-    return environment if usable else None
+    is_component = COMPONENT_NAME.fullmatch(label) and "--" not in label
+    if label == OWNER_LABEL or is_component:
+        return environment
+    return None
 
 
 def desired_records(
     tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]
 ) -> tuple[RecordSet, ...]:
-    """The records there should be for running tasks: of environments that are wanted up, and of no other cluster."""
+    """Records for the running tasks of the `wanted` environments, and of no other cluster."""
     addresses: defaultdict[str, set[str]] = defaultdict(set)
     for task in tasks:
         if wanted.get(task.environment):
@@ -134,80 +139,96 @@ def plan(
     wanted: Mapping[str, bool],
     incomplete: str = "",
 ) -> ZoneChanges:
-    """What has to change in the zone so that our part of it is as desired.
+    """Changes that bring gromit's records in a zone to the desired ones.
 
-    For each name `<component>.<env>.<domain>`, where *ours* means that the environment has its ownership record, *nobody's* that
-    it has neither that nor any plain address record of such a name, and *theirs* everything else:
+    `incomplete` is the reason why the listing of tasks is incomplete ("" if it is complete).
 
-    | desired | record there         | the environment is | row says | done                                              |
-    |---------|----------------------|--------------------|----------|---------------------------------------------------|
-    | yes     | none                 | ours               | wanted   | create                                            |
-    | yes     | none                 | nobody's           | wanted   | create, together with the ownership record        |
-    | yes     | none, or any         | theirs             | wanted   | blocked: none of the environment's names is written |
-    | yes     | the same             | ours               | wanted   | nothing                                           |
-    | yes     | other values         | ours               | wanted   | upsert (without losing an address if incomplete)  |
-    | yes     | CNAME, alias, routed | ours, nobody's     | wanted   | blocked: that name alone                          |
-    | no      | plain address        | ours               | gone     | delete                                            |
-    | no      | plain address        | ours               | wanted   | delete, unexplained: no task of it runs           |
-    | no      | plain address        | ours               | nothing  | delete, unexplained: nobody knows the environment |
-    | no      | plain address        | ours               | any      | left alone while the listing is `incomplete`      |
-    | no      | plain address        | theirs             | any      | left alone                                        |
-    | no      | anything else        | any                | any      | not looked at                                     |
+    The decision for each name `<component>.<env>.<domain>` depends on the owner of the environment's
+    names. *Ours*: the ownership record exists. *Free*: neither it nor any plain address record of
+    the environment exists. *Theirs*: everything else.
 
-    The ownership record goes with the last address record. `incomplete` says why the listing of tasks is not whole ("" if it is).
+    | desired | existing record      | owner      | row    | change                                  |
+    |---------|----------------------|------------|--------|-----------------------------------------|
+    | yes     | none                 | ours       | wanted | create                                  |
+    | yes     | none                 | free       | wanted | create, with the ownership record       |
+    | yes     | none, or any         | theirs     | wanted | blocked: all names of the environment   |
+    | yes     | the same             | ours       | wanted | none                                    |
+    | yes     | other values         | ours       | wanted | upsert (incomplete: keep all addresses) |
+    | yes     | CNAME, alias, routed | ours, free | wanted | blocked: this name only                 |
+    | no      | plain address        | ours       | gone   | delete                                  |
+    | no      | plain address        | ours       | wanted | delete, unexplained: no task runs       |
+    | no      | plain address        | ours       | none   | delete, unexplained: unknown            |
+    | no      | plain address        | ours       | any    | left alone while incomplete             |
+    | no      | plain address        | theirs     | any    | left alone                              |
+    | no      | anything else        | any        | any    | ignored                                 |
+
+    The ownership record is deleted with the last address record.
     """
-    asked = tuple(desired)
-    shares = _shares(asked, actual, domain)
-    return _joined(
-        [*_misnamed(asked, domain), *(_plan_share(s, wanted, incomplete) for s in shares)]
-    )
+    records = tuple(desired)
+    parts = _misnamed(records, domain)
+    for environment in _by_environment(records, actual, domain):
+        parts.append(_plan_environment(environment, wanted, incomplete))
+    return _joined(parts)
 
 
 def enforce_delete_limits(changes: ZoneChanges, percent: int, free: int) -> None:
-    """Raise `UnsafePlan` if more than `free` deletes, and more than `percent` of our address records, are unexplained."""
+    """Limit the unexplained deletes of a plan.
+
+    Raises `UnsafePlan` if there are more than `free`, and more than `percent` of our records.
+    """
     count = len(changes.unexplained)
     if count <= free or count * 100 <= percent * changes.ours:
         return
+    named = ", ".join(changes.unexplained[:_NAMED])
     more = f" and {count - _NAMED} more" if count > _NAMED else ""
     raise UnsafePlan(
-        f"{count} of {changes.ours} public records would be deleted though no row says that their environments are gone: "
-        + ", ".join(changes.unexplained[:_NAMED])
-        + more,
-        hint="look whether serve lists all environments and their tasks run; --force deletes the records nevertheless",
+        f"{count} of {changes.ours} public records would be deleted"
+        f" although no row says that their environments are gone: {named}{more}",
+        hint="check that serve lists all environments and that their tasks run;"
+        " --force deletes the records anyway",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _EnvironmentRecords:
-    """What concerns one environment."""
+    """Desired and existing records of one environment."""
 
     name: str
     owner: RecordSet
+    """Ownership record that the environment has or would get."""
     desired: Mapping[str, RecordSet]
     plain: Mapping[str, RecordSet]
-    """Plain address records of its names: ours, if it is."""
-    obstacles: Mapping[str, RecordSet]
-    """What makes a plain address record of that name impossible."""
-    marks: tuple[RecordSet, ...]
-    """What there is under the name of the ownership record."""
+    """Plain address records of its names: ours if it is ours."""
+    blockers: Mapping[str, RecordSet]
+    """Records that exclude a plain address record of the same name."""
+    ownership_records: tuple[RecordSet, ...]
+    """Existing records with the name of the ownership record."""
 
     @property
-    def owned(self) -> bool:
-        return [replace(mark, ttl=OWNER_TTL) for mark in self.marks] == [self.owner]
+    def is_ours(self) -> bool:
+        """Whether exactly the ownership record exists, with any TTL."""
+        existing = [replace(record, ttl=OWNER_TTL) for record in self.ownership_records]
+        return existing == [self.owner]
 
     @property
     def forbidden(self) -> str:
-        """Why nothing of the environment may be touched; empty if it is ours or nobody's."""
-        if self.owned or not (self.marks or self.plain):
+        """Why no record may be changed; empty if the environment is ours or free."""
+        if self.is_ours:
             return ""
-        if self.marks:
-            return f"{self.owner.name} is there, and is not gromit's"
-        return f"{min(self.plain)} is there without {self.owner.name}: somebody else's (`gromit migrate` takes over)"
+        if self.ownership_records:
+            return f"{self.owner.name} exists and is not gromit's"
+        if self.plain:
+            return (
+                f"{min(self.plain)} exists without {self.owner.name}, so it is not gromit's"
+                " (`gromit migrate` takes it over)"
+            )
+        return ""
 
 
-def _shares(
+def _by_environment(
     desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str
 ) -> list[_EnvironmentRecords]:
+    """Group records by environment. Records with other names are left out."""
     wanted: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
     found: defaultdict[str, list[RecordSet]] = defaultdict(list)
     for record in desired:
@@ -216,96 +237,103 @@ def _shares(
     for record in actual:
         if environment := environment_for_name(record.name, domain):
             found[environment].append(record)
-    return [_share(e, domain, wanted[e], found[e]) for e in sorted(wanted.keys() | found.keys())]
+    names = sorted(wanted.keys() | found.keys())
+    return [_environment_records(name, domain, wanted[name], found[name]) for name in names]
 
 
-def _share(
+def _environment_records(
     environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]
 ) -> _EnvironmentRecords:
     owner = owner_record(environment, domain)
     plain: dict[str, RecordSet] = {}
-    obstacles: dict[str, RecordSet] = {}
-    marks = []
+    blockers: dict[str, RecordSet] = {}
+    ownership_records = []
     for record in found:
         if record.name == owner.name:
+            # Other types do not exclude a TXT record, and say nothing about ownership.
             if record.type in {"TXT", "CNAME"}:
-                marks.append(record)
+                ownership_records.append(record)
         elif record.type == "A" and not record.routing:
             plain[record.name] = record
         elif record.type in {"A", "CNAME"}:
-            obstacles[record.name] = record
-    return _EnvironmentRecords(environment, owner, desired, plain, obstacles, tuple(marks))
+            blockers[record.name] = record
+    return _EnvironmentRecords(
+        environment, owner, desired, plain, blockers, tuple(ownership_records)
+    )
 
 
-def _plan_share(
-    share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+def _plan_environment(
+    records: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
 ) -> ZoneChanges:
-    if reason := share.forbidden:
-        blocked = tuple((r, reason) for _, r in sorted(share.desired.items()))
-        left = tuple(
-            (r, reason) for name, r in sorted(share.plain.items()) if name not in share.desired
+    if reason := records.forbidden:
+        return ZoneChanges(
+            blocked=tuple((r, reason) for _, r in sorted(records.desired.items())),
+            left_alone=tuple((r, reason) for r in _stale(records)),
         )
-        return ZoneChanges(blocked=blocked, left_alone=left)
-    writes, removals = _writes(share, incomplete), _removals(share, wanted, incomplete)
-    stays = bool(writes.creates) or len(share.plain) > len(removals.deletes)
-    marks, deletes = writes.creates, removals.deletes
-    if writes.creates and not share.owned:
-        marks = ((share.owner, f"first record of {share.name}"), *marks)
-    if share.owned and not stays and not incomplete:
-        deletes = (*deletes, (share.marks[0], f"no record of {share.name} is left"))
+    writes, removals = _writes(records, incomplete), _removals(records, wanted, incomplete)
+    creates, deletes = writes.creates, removals.deletes
+    # The first record brings the ownership record along, in front of it.
+    if creates and not records.is_ours:
+        creates = ((records.owner, f"first record of {records.name}"), *creates)
+    # The last record takes the ownership record along. An incomplete listing proves no last one.
+    keeps_records = bool(creates) or len(records.plain) > len(deletes)
+    if records.is_ours and not keeps_records and not incomplete:
+        last = (records.ownership_records[0], f"no record of {records.name} is left")
+        deletes = (*deletes, last)
     return ZoneChanges(
-        creates=marks,
+        creates=creates,
         upserts=writes.upserts,
         deletes=deletes,
         left_alone=removals.left_alone,
         blocked=writes.blocked,
         unexplained=removals.unexplained,
-        ours=len(share.plain),
+        ours=len(records.plain),
     )
 
 
-def _writes(share: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
+def _stale(records: _EnvironmentRecords) -> list[RecordSet]:
+    """Plain address records that are not desired, by name."""
+    return [r for name, r in sorted(records.plain.items()) if name not in records.desired]
+
+
+def _writes(records: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
     creates, upserts, blocked = [], [], []
-    for name, want in sorted(share.desired.items()):
-        have = share.plain.get(name)
-        if obstacle := share.obstacles.get(name):
-            blocked.append(
-                (
-                    want,
-                    f"a record of type {obstacle.type} {obstacle.routing}".rstrip()
-                    + " stands there",
-                )
-            )
-        elif have is None:
-            creates.append((want, "runs at " + _list(want.values)))
+    for name, new in sorted(records.desired.items()):
+        old = records.plain.get(name)
+        if blocker := records.blockers.get(name):
+            kind = f"{blocker.type} {blocker.routing}".rstrip()
+            blocked.append((new, f"a record of type {kind} exists"))
+        elif old is None:
+            creates.append((new, f"runs at {_list(new.values)}"))
         else:
-            new = RecordSet(name, "A", want.ttl, want.values | have.values) if incomplete else want
-            if new != have:
-                upserts.append((new, _difference(have, new)))
+            # A task that the listing missed may still use an old address: keep all of them.
+            values = new.values | old.values if incomplete else new.values
+            changed = replace(new, values=values)
+            if changed != old:
+                upserts.append((changed, _difference(old, changed)))
     return ZoneChanges(creates=tuple(creates), upserts=tuple(upserts), blocked=tuple(blocked))
 
 
 def _removals(
-    share: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+    records: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
 ) -> ZoneChanges:
-    row = wanted.get(share.name)
-    stale = [r for name, r in sorted(share.plain.items()) if name not in share.desired]
+    stale = _stale(records)
     if incomplete:
-        return ZoneChanges(
-            left_alone=tuple(
-                (r, f"not deleted, for the listing is not whole: {incomplete}") for r in stale
-            )
-        )
-    why = {
+        reason = f"not deleted, because the listing of tasks is incomplete: {incomplete}"
+        return ZoneChanges(left_alone=tuple((r, reason) for r in stale))
+    row = wanted.get(records.name)
+    reasons = {
         True: "no task of it runs",
-        False: f"environment {share.name} is gone",
-        None: f"nobody knows environment {share.name}",
+        False: f"environment {records.name} is gone",
+        None: f"environment {records.name} is unknown",
     }
+    # Deletes that a row explains do not count towards the limit.
     unexplained = () if row is False else tuple(r.name for r in stale)
-    return ZoneChanges(deletes=tuple((r, why[row]) for r in stale), unexplained=unexplained)
+    return ZoneChanges(deletes=tuple((r, reasons[row]) for r in stale), unexplained=unexplained)
 
 
 def _misnamed(desired: Iterable[RecordSet], domain: str) -> list[ZoneChanges]:
+    """Block desired records whose name has no valid component and environment."""
     reason = "neither component nor environment may be called so"
     return [
         ZoneChanges(blocked=((r, reason),))
@@ -327,12 +355,14 @@ def _joined(parts: Iterable[ZoneChanges]) -> ZoneChanges:
     )
 
 
-def _difference(have: RecordSet, new: RecordSet) -> str:
-    parts = [
-        *(["now also " + _list(new.values - have.values)] if new.values - have.values else []),
-        *(["no longer " + _list(have.values - new.values)] if have.values - new.values else []),
-        *([f"ttl {new.ttl} instead of {have.ttl}"] if new.ttl != have.ttl else []),
-    ]
+def _difference(old: RecordSet, new: RecordSet) -> str:
+    parts = []
+    if added := new.values - old.values:
+        parts.append(f"now also {_list(added)}")
+    if removed := old.values - new.values:
+        parts.append(f"no longer {_list(removed)}")
+    if new.ttl != old.ttl:
+        parts.append(f"ttl {new.ttl} instead of {old.ttl}")
     return ", ".join(parts)
 
 

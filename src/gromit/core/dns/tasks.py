@@ -1,7 +1,8 @@
-"""Which running tasks count for the public records, when two sources tell of them.
+"""Running tasks, merged from the listing of network interfaces and from ECS.
 
-The network interfaces of all tasks are seen at once and cheaply, but they do not say whether a task runs; ECS says so, but only
-for one cluster at a time. So the interfaces are looked at every time, and ECS is asked where something would change.
+Listing the network interfaces of all tasks is cheap, but does not say whether a task runs. ECS says
+so, for one cluster per call. So each pass lists the interfaces, and asks ECS only about
+environments whose records would change.
 """
 
 from collections import defaultdict
@@ -12,50 +13,54 @@ from gromit.core.stack.addresses import public_name
 
 
 def unconfirmed(
-    seen: TaskListing,
+    listing: TaskListing,
     changes: ZoneChanges,
     domain: str,
     wanted: Mapping[str, bool],
     components: frozenset[str],
 ) -> frozenset[str]:
-    """Wanted environments about which ECS itself has to be asked before anything is written.
+    """Wanted environments whose running tasks ECS has to confirm before a change.
 
-    Network interfaces alone do not tell a task that runs from one that starts or stops, and can lag behind or lack their tags. So
-    ECS is asked wherever a record would change and, if all interfaces were seen, where a public component has none. So a world
-    in which everything runs and nothing changes asks nothing.
+    A network interface does not show whether its task runs, starts or stops, and it can lag behind
+    or lack its tags. So ECS has to confirm every environment with a changed record. If the listing
+    is complete, it also has to confirm those where a public component has no interface. Without a
+    change and a missing component, the result is empty.
     """
     touched = {
         environment_for_name(r.name, domain)
         for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)
     }
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for task in seen.tasks:
+    for task in listing.tasks:
         found[task.environment].add(task.component)
-    lacking = {e for e in wanted if components - found[e]} if seen.complete else set()
-    return frozenset(e for e, up in wanted.items() if up and e in touched | lacking)
+    doubtful = touched
+    if listing.complete:
+        doubtful = touched | {e for e in wanted if components - found[e]}
+    return frozenset(e for e, is_wanted in wanted.items() if is_wanted and e in doubtful)
 
 
 def merge_listings(
-    seen: TaskListing,
+    listing: TaskListing,
     confirmed: TaskListing,
     asked: frozenset[str],
     published: frozenset[str],
     domain: str,
 ) -> TaskListing:
-    """The listing that counts, after ECS was asked about the environments `asked`.
+    """Merge the listing of interfaces with the tasks that ECS confirmed.
 
-    There, tasks that ECS confirms as running count. A component of which none runs keeps what has an interface if its name is
-    already `published`: such a task starts or stops, the address is still ours, and a name that vanishes meanwhile would be
-    remembered as missing by resolvers for minutes. A name that was never published waits for the first running task.
+    In the environments `asked`, only confirmed tasks count, with one exception. If ECS confirms no
+    task of a component, keep the addresses of its interfaces while its name is already `published`:
+    such a task starts or stops, the address is still ours, and resolvers would cache a missing name
+    for minutes. A name that was never published waits for the first running task.
     """
     running = {(t.environment, t.component) for t in confirmed.tasks}
 
-    def holds(task: PublicTask) -> bool:
+    def is_kept(task: PublicTask) -> bool:
         if task.environment not in asked:
             return True
         name = public_name(task.component, task.environment, domain)
         return (task.environment, task.component) not in running and name in published
 
-    kept = tuple(t for t in seen.tasks if holds(t))
-    reason = "; ".join(r for r in (seen.reason, confirmed.reason) if r)
-    return TaskListing((*kept, *confirmed.tasks), seen.complete and confirmed.complete, reason)
+    kept = tuple(t for t in listing.tasks if is_kept(t))
+    reason = "; ".join(r for r in (listing.reason, confirmed.reason) if r)
+    return TaskListing((*kept, *confirmed.tasks), listing.complete and confirmed.complete, reason)
