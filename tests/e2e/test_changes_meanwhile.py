@@ -33,7 +33,7 @@ def test_a_build_that_comes_while_its_environment_is_sown_is_deployed_afterwards
     sow.ended(0)
     assert [e["code"] for e in sow.events("terraform.ended", env=name, action="apply")] == [0, 0]
     assert [kind for kind, _ in stage.history(name)] == ["created", "build", "sown", "sown"]
-    assert stage.history(name)[2] == ("sown", "something newer is wanted already")
+    assert stage.history(name)[2] == ("sown", "a newer generation is desired already")
     assert (stage.phase(name), stage.lock(name)) == ("ready", None)
     assert stage.running("alpha", name) == newer.sha
 

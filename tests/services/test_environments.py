@@ -793,7 +793,7 @@ def test_a_retirement_whose_answer_was_lost_is_no_error(registry: Registry) -> N
 def test_a_row_of_the_earlier_system_says_what_to_do(registry: Registry) -> None:
     registry.store.put({"name": "app-test", "state": "new", "tyk": "x"})
     for attempt in (registry.report, lambda: registry.environments.get("app-test")):
-        with pytest.raises(Conflict, match="earlier system"):
+        with pytest.raises(Conflict, match="from gromit v1"):
             attempt()
 
 

@@ -1,4 +1,4 @@
-"""An environment as its row tells it."""
+"""Environments, parsed from their rows."""
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_a_first_build_makes_this_environment() -> None:
     assert environment.reported == {"tyk"}
 
 
-def test_a_claim_and_a_failure_are_told_whole() -> None:
+def test_a_claim_and_a_failure_are_parsed_completely() -> None:
     row = after(born(), work.claim(Work.SOW, Claimant("w1", "n1", "arn:task"), BORN, TTL))
     assert parse_environment(row).lease == Lease("w1", BORN + 1, BORN + TTL, 1, "n1", "arn:task")
     environment = parse_environment(failed(row, now_ms=BORN + 5))
@@ -127,8 +127,8 @@ def test_a_reported_version_counts_more_than_a_fallback() -> None:
     assert parse_environment(row).reported == {"tyk", "tyk-pump"}
 
 
-def test_a_row_of_the_earlier_system_is_not_taken_for_one_of_ours() -> None:
-    with pytest.raises(Conflict, match="earlier system"):
+def test_a_row_of_gromit_v1_is_not_taken_for_one_of_ours() -> None:
+    with pytest.raises(Conflict, match="from gromit v1"):
         parse_environment({"name": "app-test", "state": "new", "tyk": "sha"})
 
 
@@ -136,7 +136,7 @@ def test_a_row_of_the_earlier_system_is_not_taken_for_one_of_ours() -> None:
 
 
 def trusted_by_the_next(row: dict[str, object]) -> str | None:
-    """The hash that the next claimant is given, long after all leases."""
+    """Return the hash that the next claimant gets, long after all leases."""
     late = BORN + 1_000_000_000
     return parse_environment(
         claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)

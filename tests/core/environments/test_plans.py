@@ -31,30 +31,40 @@ def standing(
 @pytest.mark.parametrize(
     ("kind", "environment", "action", "why"),
     [
-        (Work.SOW, standing(), "sow", "generation 3 is wanted, nothing was made yet"),
-        (Work.SOW, standing(observed=2), "sow", "generation 3 is wanted, generation 2 was made"),
+        (Work.SOW, standing(), "sow", "generation 3 is desired, none was applied yet"),
+        (
+            Work.SOW,
+            standing(observed=2),
+            "sow",
+            "generation 3 is desired, generation 2 was applied",
+        ),
         (
             Work.SOW,
             standing(phase=Phase.FAILED),
             "sow",
-            "generation 3 is wanted, nothing was made yet",
+            "generation 3 is desired, none was applied yet",
         ),
         (
             Work.SOW,
             standing(phase=Phase.FAILED, due_in_s=30.4),
             "none",
-            "its last 2 tries failed; the next is in 30 s",
+            "2 attempts failed; the next is in 30 s",
         ),
         (Work.SOW, standing(phase=Phase.SOWING), "none", "w is working on it"),
         (Work.SOW, standing(phase=Phase.REAPING), "none", "w is working on it"),
-        (Work.SOW, standing(phase=Phase.READY), "none", "generation 3 runs as wanted"),
-        (Work.SOW, standing(phase=Phase.DELETING), "none", "it is deleted: reap's to do"),
+        (Work.SOW, standing(phase=Phase.READY), "none", "generation 3 is up to date"),
+        (Work.SOW, standing(phase=Phase.DELETING), "none", "it is deleted, which is work of reap"),
         (Work.SOW, standing(phase=Phase.GONE), "none", "it is gone"),
-        (Work.REAP, standing(), "none", "it is wanted"),
-        (Work.REAP, standing(phase=Phase.READY), "none", "it is wanted"),
-        (Work.REAP, standing(phase=Phase.FAILED), "none", "it is wanted"),
+        (Work.REAP, standing(), "none", "it is desired"),
+        (Work.REAP, standing(phase=Phase.READY), "none", "it is desired"),
+        (Work.REAP, standing(phase=Phase.FAILED), "none", "it is desired"),
         (Work.REAP, standing(phase=Phase.SOWING), "none", "w is working on it"),
-        (Work.REAP, standing(phase=Phase.DELETING), "reap", "it is deleted, and its grace is over"),
+        (
+            Work.REAP,
+            standing(phase=Phase.DELETING),
+            "reap",
+            "it is deleted, and its grace period is over",
+        ),
         (
             Work.REAP,
             standing(phase=Phase.DELETING, due_in_s=60),
@@ -84,7 +94,9 @@ def test_the_longest_due_comes_first_and_what_is_left_alone_last() -> None:
 def test_what_is_beyond_the_limit_is_left_alone_and_says_so() -> None:
     items = plan(Work.REAP, [standing(n, Phase.DELETING) for n in ("c", "a", "b")], 2)
     assert [(i.name, i.action) for i in items] == [("a", "reap"), ("b", "reap"), ("c", "none")]
-    assert items[2].why == "it is deleted, and its grace is over; but one run does at most 2"
+    assert (
+        items[2].why == "it is deleted, and its grace period is over; but one pass does at most 2"
+    )
 
 
 standings = st.builds(

@@ -47,7 +47,7 @@ FOUND = FoundLock(
     environment="e", id="2", etag="y", who="w", operation="sow", created="", owner=None
 )
 PROBLEM = Problem("terraform", "no")
-TAKEN = Problem(LOCKED, "somebody else took over the left lock first")
+TAKEN = Problem(LOCKED, "another worker replaced the stale lock first")
 
 TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
     (AcquireLock(), Locked(LOCK), Verify(LOCK)),
@@ -130,7 +130,7 @@ def test_an_answer_that_a_step_cannot_give_is_refused() -> None:
     for step, answer in itertools.product(STEPS, ANSWERS):
         if (type(step), type(answer)) not in known:
             refused += 1
-            with pytest.raises(TypeError, match="is no answer"):
+            with pytest.raises(TypeError, match="is no result"):
                 next_step(step, answer)
     assert refused == len(STEPS) * len(ANSWERS) - sum(
         type(s) in map(type, STEPS) for s, _, _ in TABLE
@@ -138,7 +138,7 @@ def test_an_answer_that_a_step_cannot_give_is_refused() -> None:
 
 
 def test_nothing_comes_after_the_end() -> None:
-    with pytest.raises(TypeError, match="after the end"):
+    with pytest.raises(TypeError, match="follows EndRun"):
         next_step(EndRun(RunEnding.DONE), StepDone())
 
 

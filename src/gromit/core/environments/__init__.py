@@ -1,1 +1,1 @@
-"""An environment as a row: what is wanted, what was made, and the rules of every change between them."""
+"""Environments as rows: their desired and observed state, and the rules of every change."""

@@ -1,4 +1,4 @@
-"""Claims on environments: as a worker asks for one, as he holds it, and what shows that it is still his."""
+"""Claims on environments: their request, their content, and the fence that proves them current."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gromit.core.environments.rows import Condition, Equals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One environment, held by this worker until the lease ends."""
+    """One environment that this worker holds until its lease ends."""
 
     name: str
     kind: Work
@@ -18,27 +18,27 @@ class Claim:
     nonce: str
     epoch: int
     generation: int
-    """The generation to be made true."""
+    """The generation to apply."""
     want: Want
     versions: Mapping[str, str]
-    """By repository."""
+    """Version of each repository."""
     redeploys: Mapping[str, str]
-    """By component."""
+    """Redeployment mark of each component."""
     spec_hash: str | None
-    """Hash of what runs, if that is known for certain."""
+    """Spec hash of what runs; None if it is not known for certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoWork:
-    """There is nothing to do now."""
+    """There is no work now."""
 
     retry_s: float | None
-    """When there will be, if that is known."""
+    """Seconds until the next work is due; None if none is scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimStatus:
-    """What serve says of a claim that is still valid."""
+    """Desired state of an environment whose claim is still valid."""
 
     generation: int
     want: Want
@@ -46,31 +46,32 @@ class ClaimStatus:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """A worker that asks for work."""
+    """A worker that requests work."""
 
     holder: str
     nonce: str
-    """Made anew for each claim: a request sent again is known by it."""
+    """Random and new for each claim; it identifies a repeated request."""
     task: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What shows that a claim is still the valid one."""
+    """Token that proves a claim is current."""
 
     holder: str
     epoch: int
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """Hold as long as nobody else has claimed the row since."""
+        """Return the conditions that hold until another claim, or the end of this one."""
         return (Equals(Attribute.HOLDER, self.holder), Equals(Attribute.EPOCH, self.epoch))
 
 
 def backoff_ms(attempts: int, first_ms: int, longest_ms: int, jitter: float) -> int:
-    """Pause after the given number of earlier failures in a row: doubled each time, capped, then 50 to 100 % of it.
+    """Return the pause after a number of consecutive failures, in milliseconds.
 
-    `jitter` is a random number from 0 to 1; without it environments that failed together would come back together.
+    It doubles with each failure up to `longest_ms`; then 50 to 100 % of it is taken. `jitter`, a
+    random number from 0 to 1, spreads the retries of environments that failed at the same time.
     """
     full = min(first_ms * 2 ** min(attempts, 30), longest_ms)
     return int(full * (0.5 + jitter / 2))

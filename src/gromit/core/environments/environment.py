@@ -1,4 +1,7 @@
-"""An environment as its row tells it: what is wanted, what was made true, who works on it. Phases are derived, never stored."""
+"""An environment, parsed from its row: desired state, observed state, and the claim on it.
+
+Phases are derived, never stored.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,21 +22,21 @@ from gromit.errors import Conflict
 
 
 class Want(StrEnum):
-    """What clients want of an environment."""
+    """Desired existence of an environment."""
 
     UP = "up"
     GONE = "gone"
 
 
 class Work(StrEnum):
-    """The work that a row asks for: the partition of the sparse index."""
+    """Kind of work that a row needs; the partition key of the sparse index."""
 
     SOW = "sow"
     REAP = "reap"
 
 
 class Phase(StrEnum):
-    """Where an environment is on its way."""
+    """Derived status of an environment."""
 
     PENDING = "pending"
     SOWING = "sowing"
@@ -54,11 +57,11 @@ WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
         Phase.REAPING: "deleted",
     }
 )
-"""Phases as the old wire calls them. A tombstone (`gone`) does not appear there."""
+"""Names of the phases on the flat interface of gromit v1, which shows no tombstones (`gone`)."""
 
 
 class Source(StrEnum):
-    """Why a repository has the version that it has."""
+    """Origin of a repository's version."""
 
     REPORTED = "reported"
     BRANCH = "branch"
@@ -67,7 +70,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryVersion:
-    """What one repository contributes, and why."""
+    """Version that one repository contributes, and its origin."""
 
     version: str
     source: Source
@@ -81,17 +84,17 @@ class Lease:
 
     holder: str
     epoch: int
-    """+1 for every claim: the fencing token."""
+    """Fencing token: +1 for every claim."""
     until_ms: int
     claimed: int
-    """The generation being made true."""
+    """Generation that the worker claimed."""
     claim_id: str
     task: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last failure, until something succeeds or changes."""
+    """The last failure, kept until the next success or change."""
 
     kind: str
     message: str
@@ -100,7 +103,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """Something that happened to an environment."""
+    """One event in the history of an environment."""
 
     at_ms: int
     actor: str
@@ -108,8 +111,13 @@ class HistoryEvent:
     text: str
 
     def to_row(self) -> dict[str, Any]:
-        """As it lies in the row."""
+        """Return the event as the row stores it."""
         return {"at": self.at_ms, "actor": self.actor, "kind": self.kind, "text": self.text}
+
+    @classmethod
+    def from_row(cls, event: Mapping[str, Any]) -> "HistoryEvent":
+        """Return the event that a row stores."""
+        return cls(event["at"], event["actor"], event["kind"], event["text"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +130,11 @@ class Environment:
     generation: int
     observed: int
     versions: Mapping[str, RepositoryVersion]
-    """By repository: reported ones, and the fallbacks that were found when it was last asked for anything."""
+    """By repository: reported versions, and the fallbacks found at the last request."""
     sequences: Mapping[str, int]
+    """By repository: the greatest reported build sequence."""
     redeploys: Mapping[str, str]
+    """By component: the mark of its last redeployment."""
     protected: bool
     created_ms: int
     changed_ms: int
@@ -135,11 +145,11 @@ class Environment:
     lease: Lease | None
     epoch: int
     infra: bool
-    """Whether resources of it may exist."""
+    """Whether the environment may have resources."""
     spec_hash: str | None
-    """Hash of what was made true last."""
+    """Spec hash of the last successful apply."""
     hash_epoch: int | None
-    """The claim that did it."""
+    """Epoch of the claim that applied it."""
     gone_ms: int | None
     revision: int
     events: tuple[HistoryEvent, ...]
@@ -148,7 +158,7 @@ class Environment:
 
     @property
     def reported(self) -> frozenset[str]:
-        """Repositories that have reported a version."""
+        """Return the repositories that have a reported version."""
         return frozenset(r for r, v in self.versions.items() if v.source is Source.REPORTED)
 
     def has_reported(self, repository: str, version: str) -> bool:
@@ -158,14 +168,15 @@ class Environment:
 
     @property
     def trusted_hash(self) -> str | None:
-        """For the holder of the claim: the hash of what runs, if the claim before his ended well.
+        """Return the spec hash of what runs; None unless the previous claim ended cleanly.
 
-        A run that was killed, interrupted or failed may have changed something: then nothing is known of what runs.
+        It is meant for the holder of the current claim. A run that was killed, interrupted or
+        failed may have changed something, so after it the hash is not trusted.
         """
         return self.spec_hash if self.hash_epoch == self.epoch - 1 else None
 
     def phase(self, now_ms: int) -> Phase:
-        """The phase at an instant.
+        """Return the phase at an instant.
 
         | want | gone_ms | lease valid | observed = generation | attempts | phase    |
         |------|---------|-------------|-----------------------|----------|----------|
@@ -195,14 +206,14 @@ def is_v1_row(row: Row) -> bool:
 
 
 def parse_environment(row: Row) -> Environment:
-    """The environment that a row holds.
+    """Parse a row.
 
-    Raises `Conflict` for a flat row of the earlier system, which `gromit migrate` has to read first.
+    Raises `Conflict` for a flat row of gromit v1, which `gromit migrate` must convert first.
     """
     if is_v1_row(row):
         raise Conflict(
-            f"the row of {row.get(Attribute.NAME)} is one of the earlier system",
-            hint="run `gromit migrate` once; it loses nothing",
+            f"the row of {row.get(Attribute.NAME)} is from gromit v1",
+            hint="run `gromit migrate --apply` once; no data is lost",
         )
     return Environment(
         name=row[Attribute.NAME],
@@ -227,10 +238,7 @@ def parse_environment(row: Row) -> Environment:
         hash_epoch=row.get(Attribute.HASH_EPOCH),
         gone_ms=row.get(Attribute.GONE_AT),
         revision=row[Attribute.REVISION],
-        events=tuple(
-            HistoryEvent(e["at"], e["actor"], e["kind"], e["text"])
-            for e in row.get(Attribute.EVENTS, [])
-        ),
+        events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
         row=row,
     )
 

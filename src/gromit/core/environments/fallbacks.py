@@ -1,4 +1,7 @@
-"""What repositories without a reported version contribute to an environment: their branch's image, or their default branch's."""
+"""Fallbacks: versions of repositories that have not reported a build.
+
+A fallback is the image of the same branch if it exists, else the one of the default branch.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,25 +14,25 @@ from gromit.core.environments.rows import Condition, Equals, Row
 
 @dataclass(frozen=True, slots=True)
 class FallbackUpdate:
-    """Fallbacks that are others now than those in the row."""
+    """Fallback versions that differ from the stored ones."""
 
     fallbacks: Mapping[str, RepositoryVersion]
     revision: int
-    """Of the row that was looked at: a retirement meanwhile must not be undone."""
+    """Revision of the row that was read, so that a retirement since then is not undone."""
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """Hold as long as the row is the one that was looked at."""
+        """Return the condition that the row has not changed; none if there is nothing to update."""
         return (Equals(Attribute.REVISION, self.revision),) if self.fallbacks else ()
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What changes in the row."""
+        """Return the attributes that change."""
         return fallback_attributes(self.fallbacks)
 
 
 def follows_branch(row: Row, repository: str) -> bool:
-    """Whether a repository without a reported version contributes its branch's tag where there is one: until it is retired."""
+    """Whether a fallback may be the image of the same branch, which is so until it is retired."""
     return not row.get(FALLBACK + repository, {}).get("retired", False)
 
 
@@ -37,10 +40,13 @@ NO_FALLBACK_UPDATE = FallbackUpdate({}, 0)
 
 
 def fallback_attributes(fallbacks: Mapping[str, RepositoryVersion]) -> dict[str, Any]:
-    """How fallbacks stand in a row."""
+    """Return the row attributes of fallbacks."""
     return {FALLBACK + r: {"tag": v.version, "source": v.source} for r, v in fallbacks.items()}
 
 
 def retired_fallback(repository: str, default_tag: str) -> dict[str, Any]:
-    """How the fallback of a repository stands there whose branch is gone, whatever its registry still holds."""
+    """Return the row attributes of a retired repository: pinned to its default tag.
+
+    Images of the deleted branch that are still in the registry do not count.
+    """
     return {FALLBACK + repository: {"tag": default_tag, "source": Source.DEFAULT, "retired": True}}

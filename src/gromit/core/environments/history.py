@@ -1,4 +1,4 @@
-"""The history of an environment: who changed it and when, and how many events a row keeps."""
+"""History of an environment: the actor and time of each change, and the limits of a row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,32 +8,35 @@ from gromit.core.environments.environment import HistoryEvent
 from gromit.core.environments.rows import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
 
 HISTORY_MAX = 60
-"""Events a row may hold before it is cut back; mostly of some 150 bytes, they stay below 40 KB of an item's 400."""
-HISTORY_KEPT = 30
-EVENT_TEXT_MAX = 400
-"""Characters of an event's text; what went wrong last is also kept whole, once."""
-TOMBSTONE_MS = 30 * 86_400_000
-"""A tombstone stays for 30 days, so that a late report of an old build cannot bring an environment back."""
+"""Events that a row may have before it is truncated.
 
+Most have some 150 bytes, so that they take less than 40 KB of an item's 400.
+"""
+HISTORY_KEPT = 30
+"""Newest events that truncation keeps."""
+EVENT_TEXT_MAX = 400
+"""Characters of an event's text. The row keeps the last failure in full besides."""
+TOMBSTONE_MS = 30 * 86_400_000
+"""A tombstone stays for 30 days, so that a late report of an old build revives nothing."""
 
 ROOM = AnyOf((NotExists(Attribute.EVENTS), ShorterThan(Attribute.EVENTS, HISTORY_MAX)))
-"""Condition that the row has room for one more event."""
+"""Condition that the history has room for one more event."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeContext:
-    """Who asked for a change, and when."""
+    """Actor and time of a change."""
 
     actor: str
     now_ms: int
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
-        """An event of this change, as it lies in the row."""
+        """Return an event of this change as the row stores it."""
         return HistoryEvent(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
 
 
 def truncate_history(before: Row) -> RowWrite:
-    """Keep only the newest events, in a write of its own, so that every other write can just append."""
+    """Keep only the newest events. As a write of its own it lets every other write just append."""
     return RowWrite(
         conditions=(Equals(Attribute.REVISION, before[Attribute.REVISION]),),
         sets={Attribute.EVENTS: list(before[Attribute.EVENTS])[-HISTORY_KEPT:]},

@@ -1,7 +1,7 @@
-"""Who holds the terraform lock of an environment, and what proves that he is dead.
+"""Terraform locks of environments, their owners, and the verdict on whether an owner is dead.
 
-The lock is terraform's own `<state>.tflock` object. Ours carries, in terraform's free `Info` field, what a later worker needs to
-prove that its owner has died; time passing proves nothing.
+The lock is Terraform's own `<state>.tflock` object. Ours identify their owner in Terraform's free
+`Info` field, so that a later worker can prove the owner dead. The age of a lock proves nothing.
 """
 
 from dataclasses import dataclass
@@ -9,36 +9,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """A worker process, named so that it cannot be taken for another one."""
+    """Unique identity of a worker process."""
 
     boot_id: str
-    """The kernel's boot id: the same only on the same machine since the same start."""
+    """The kernel's boot id, which is unique to one boot of one machine."""
     pid_namespace: str
-    """Pids mean something only within one (`pid:[4026531836]`)."""
+    """Namespace within which pids are unique, such as `pid:[4026531836]`."""
     pid: int
     started: int
-    """Start time of the process in clock ticks since boot: pids are used again, pairs of both are not."""
+    """Start time in clock ticks since boot. A pid is reused, but not with the same start time."""
     host: str
     """Host name, for people."""
     ecs_task: str | None = None
-    """ARN of the ECS task it runs in, if it does."""
+    """ARN of the ECS task that the process runs in; None outside of ECS."""
     user: str = ""
-    """User namespace and user id (`user:[4026531837]:1000`): only the same user can see all that it started. Empty: not known."""
+    """User namespace and user id, such as `user:[4026531837]:1000`; empty if unknown.
+
+    Only the same user can see all processes that this one started.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """A lock that we hold."""
+    """A lock that this process holds."""
 
     environment: str
     id: str
-    """Also in the environment of every process that terraform starts, so that survivors are found."""
+    """Also in the environment of every process that Terraform starts, to find survivors."""
     etag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundLock:
-    """A lock that is there already."""
+    """A lock that exists already."""
 
     environment: str
     id: str
@@ -47,14 +50,17 @@ class FoundLock:
     operation: str
     created: str
     owner: Owner | None
-    """None for a lock that terraform itself, or a person, took."""
+    """None for a lock that Terraform itself or a person acquired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an owner is proven dead, and the proof or what is missing."""
+    """Whether an owner is proven dead, with the proof, or what it lacks."""
 
     dead: bool
     reason: str
     lives: bool = False
-    """Whether it, or a process that it left behind, is proven to work. Neither dead nor alive: that cannot be told."""
+    """Whether the owner, or a process that it started, is proven to run.
+
+    If neither `dead` nor `lives` is set, the state of the owner is unknown.
+    """

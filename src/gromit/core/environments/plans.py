@@ -1,4 +1,4 @@
-"""What sow and reap would do, and why: for every environment, also for those that are left alone. Shown by `--dry-run`."""
+"""Plan of sow and reap: the action for every environment, and its reason. `--dry-run` shows it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from gromit.core.environments.work import is_claimable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSummary:
-    """What the plan needs to know of one environment."""
+    """Facts about one environment that decide its action."""
 
     name: str
     phase: Phase
     generation: int
     observed: int
     due_in_s: float
-    """Seconds until its work is due; negative if it is."""
+    """Seconds until its work is due; negative if it is overdue."""
     protected: bool
     attempts: int
     holder: str | None
@@ -24,7 +24,7 @@ class EnvironmentSummary:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """One line of a plan."""
+    """Action for one environment."""
 
     name: str
     action: str
@@ -35,32 +35,34 @@ class PlannedAction:
 def plan(
     kind: Work, environments: Iterable[EnvironmentSummary], limit: int | None
 ) -> list[PlannedAction]:
-    """One item for each environment, those to be worked on first, in the order in which they are due.
+    """Return one action for each environment: those with work first, each group by due time.
 
-    | phase            | sow                          | reap                                        |
-    |------------------|------------------------------|---------------------------------------------|
-    | pending          | sow                          | none: it is wanted                          |
-    | failed           | sow when due                 | none: it is wanted                          |
-    | sowing, reaping  | none: somebody works on it   | none: somebody works on it                  |
-    | ready            | none: it runs as wanted      | none: it is wanted                          |
-    | deleting         | none: reap's                 | reap when the grace is over, not protected  |
+    | phase            | sow                          | reap                                     |
+    |------------------|------------------------------|------------------------------------------|
+    | pending          | sow                          | none: desired                            |
+    | failed           | sow when due                 | none: desired                            |
+    | sowing, reaping  | none: a worker has it        | none: a worker has it                    |
+    | ready            | none: it is up to date       | none: desired                            |
+    | deleting         | none: work of reap           | reap after the grace, if not protected   |
+
+    Actions beyond `limit` become `none`, because one pass does at most that many.
     """
     ordered = sorted(environments, key=lambda e: (e.due_in_s, e.name))
     items = [_item(kind, e) for e in ordered]
     chosen = [i for i in items if i.action != "none"]
-    beyond = (
-        [
-            PlannedAction(i.name, "none", f"{i.why}; but one run does at most {limit}")
-            for i in chosen[limit:]
-        ]
-        if limit
-        else []
-    )
-    return [*chosen[: limit or None], *beyond, *(i for i in items if i.action == "none")]
+    idle = [i for i in items if i.action == "none"]
+    if not limit:
+        return [*chosen, *idle]
+    over_limit = [_over_limit(i, limit) for i in chosen[limit:]]
+    return [*chosen[:limit], *over_limit, *idle]
+
+
+def _over_limit(item: PlannedAction, limit: int) -> PlannedAction:
+    return PlannedAction(item.name, "none", f"{item.why}; but one pass does at most {limit}")
 
 
 def _item(kind: Work, e: EnvironmentSummary) -> PlannedAction:
-    # The rule of a claim decides; the rest only finds the words.
+    # The rule of a claim decides; the functions below only find the reason.
     if is_claimable(kind, e.phase, due=e.due_in_s <= 0, protected=e.protected):
         return PlannedAction(e.name, kind, _why_work(kind, e))
     return PlannedAction(e.name, "none", _why_none(kind, e))
@@ -68,9 +70,9 @@ def _item(kind: Work, e: EnvironmentSummary) -> PlannedAction:
 
 def _why_work(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
-        return "it is deleted, and its grace is over"
-    made = f"generation {e.observed} was made" if e.observed else "nothing was made yet"
-    return f"generation {e.generation} is wanted, {made}"
+        return "it is deleted, and its grace period is over"
+    observed = f"generation {e.observed} was applied" if e.observed else "none was applied yet"
+    return f"generation {e.generation} is desired, {observed}"
 
 
 def _why_none(kind: Work, e: EnvironmentSummary) -> str:
@@ -87,15 +89,16 @@ def _why_none(kind: Work, e: EnvironmentSummary) -> str:
 
 def _why_not_sown(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
-        return "it is wanted"
+        return "it is desired"
     if e.phase is Phase.READY:
-        return f"generation {e.generation} runs as wanted"
-    return f"its last {e.attempts} tries failed; the next is in {e.due_in_s:.0f} s"
+        return f"generation {e.generation} is up to date"
+    attempts = "1 attempt" if e.attempts == 1 else f"{e.attempts} attempts"
+    return f"{attempts} failed; the next is in {e.due_in_s:.0f} s"
 
 
 def _why_not_reaped(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.SOW:
-        return "it is deleted: reap's to do"
+        return "it is deleted, which is work of reap"
     if e.protected:
         return "it is protected"
     return f"it is deleted, but a build can revive it for {e.due_in_s:.0f} s"

@@ -1,10 +1,11 @@
-"""The one order in which a worker may act, as a table: what comes after each step, given its answer.
+"""Protocol of a worker's run, as a table: the next step for each step and its result.
 
-    claim ─▶ take the terraform lock ourselves ─▶ verify the claim while holding it ─▶ act ─▶ report ─▶ unlock
+    claim ─▶ acquire the Terraform lock ─▶ verify the claim ─▶ execute ─▶ report ─▶ unlock
 
-A lease alone is not enough: a worker that is paused after its claim, and wakes when somebody newer has finished, would act on what
-is old. A lock is only ever taken from an owner who is proven dead. `next_step` is all there is of the protocol: the workers walk
-it (`services/runs.py`), and the model check and the crash tests walk the very same table.
+A lease alone is not enough. A worker that is paused after its claim, and resumes when a newer one
+has finished, would apply an old desired state. A lock is replaced only if its owner is proven dead.
+`next_step` is the whole protocol: the workers (`services/runs.py`), the model check and the crash
+tests all use this table.
 """
 
 from dataclasses import dataclass
@@ -15,21 +16,21 @@ from gromit.core.environments.locks import FoundLock, Lock
 
 
 class RunEnding(StrEnum):
-    """How a run ended."""
+    """Outcome of a run."""
 
     DONE = "done"
     FAILED = "failed"
     FENCED = "fenced"
-    """Somebody else holds the claim; nothing was changed by us after he got it."""
+    """Another worker has the claim; this one changed nothing since."""
     SUPERSEDED = "superseded"
-    """Something newer is wanted; the claim was given back, to be claimed anew."""
+    """The desired state is newer; the claim was released, so that it can be claimed again."""
     STOPPED = "stopped"
-    """Processing was suspended, or this worker was told to end."""
+    """Processing was suspended, or this worker was asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something did not work: a stable kind, and a sentence."""
+    """Reason for a failure: a stable kind, and a sentence."""
 
     kind: str
     message: str
@@ -40,19 +41,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class AcquireLock:
-    """Put our lock beside the state, if none is there."""
+    """Write our lock beside the state, if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOwner:
-    """See whether the owner of a lock that is there is proven dead."""
+    """Check whether the owner of an existing lock is proven dead."""
 
     found: FoundLock
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceLock:
-    """Take over a dead owner's lock, if it is still that very one."""
+    """Replace a dead owner's lock, if it has not changed."""
 
     found: FoundLock
 
@@ -66,14 +67,14 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Make it true. The only step that changes the environment."""
+    """Apply the claim. The only step that changes the environment."""
 
     lock: Lock
 
 
 @dataclass(frozen=True, slots=True)
 class ReportDone:
-    """Tell serve that it was made true."""
+    """Report success to serve."""
 
     lock: Lock
     spec_hash: str
@@ -81,7 +82,7 @@ class ReportDone:
 
 @dataclass(frozen=True, slots=True)
 class ReportFailure:
-    """Tell serve that it did not work."""
+    """Report a failure to serve."""
 
     lock: Lock | None
     problem: Problem
@@ -125,19 +126,19 @@ ProtocolStep = (
     | EndRun
 )
 
-# ── answers ───────────────────────────────────────────────────────────────────────────────────────
+# ── results ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """We hold the lock."""
+    """This worker has the lock."""
 
     lock: Lock
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyLocked:
-    """A lock is there already."""
+    """A lock exists already."""
 
     found: FoundLock
 
@@ -149,51 +150,51 @@ class OwnerDead:
 
 @dataclass(frozen=True, slots=True)
 class OwnerNotProvenDead:
-    """The owner lives, or nothing proves that he does not."""
+    """The owner lives, or nothing proves it dead."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LostRace:
-    """Somebody else replaced the dead owner's lock first."""
+    """Another worker replaced the dead owner's lock first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCurrent:
-    """The claim is valid, and nothing newer is wanted."""
+    """The claim is valid, and its generation is the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewerDesired:
-    """The claim is valid, but something newer is wanted."""
+    """The claim is valid, but there is a newer generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimLost:
-    """The claim is no longer ours."""
+    """The claim is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """It was made true."""
+    """The claim was applied."""
 
     spec_hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """The step did what it says."""
+    """The step succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """Processing is suspended, or this worker is to end: nothing new may begin."""
+    """Processing is suspended, or this worker must stop: no new work may begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """The step did not work."""
+    """The step failed."""
 
     problem: Problem
 
@@ -214,28 +215,28 @@ StepResult = (
 )
 
 LOCKED = "locked"
-"""Kind of the problem that a lock is held by somebody who may live."""
+"""Kind of the problem that the owner of a lock is not proven dead."""
 
 
-def next_step(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
-    """What comes after `step`. Raises `TypeError` for an answer that the step cannot give."""
+def next_step(step: ProtocolStep, result: StepResult) -> ProtocolStep:
+    """Return the step after `step`. Raises `TypeError` for a result that the step cannot have."""
     match step:
         case AcquireLock() | CheckOwner() | ReplaceLock():
-            return _locking(step, answer)
+            return _locking(step, result)
         case Verify(lock):
-            return _verified(lock, answer)
+            return _verified(lock, result)
         case Execute(lock):
-            return _acted(lock, answer)
+            return _executed(lock, result)
         case ReportDone(lock, _):
-            return _reported(lock, answer)
+            return _reported(lock, result)
         case ReportFailure() | ReleaseClaim() | Unlock() | EndRun():
-            return _closing(step, answer)
+            return _closing(step, result)
         case _:
             assert_never(step)
 
 
-def _locking(step: AcquireLock | CheckOwner | ReplaceLock, answer: StepResult) -> ProtocolStep:
-    match step, answer:
+def _locking(step: AcquireLock | CheckOwner | ReplaceLock, result: StepResult) -> ProtocolStep:
+    match step, result:
         case ((AcquireLock() | ReplaceLock()), Locked(lock)):
             return Verify(lock)
         case AcquireLock(), AlreadyLocked(found):
@@ -246,16 +247,16 @@ def _locking(step: AcquireLock | CheckOwner | ReplaceLock, answer: StepResult) -
             return ReportFailure(None, Problem(LOCKED, reason))
         case ReplaceLock(), LostRace():
             return ReportFailure(
-                None, Problem(LOCKED, "somebody else took over the left lock first")
+                None, Problem(LOCKED, "another worker replaced the stale lock first")
             )
         case _, StepFailed(problem):
             return ReportFailure(None, problem)
         case _:
-            raise TypeError(f"{answer} is no answer to {step}")
+            raise TypeError(f"{result} is no result of {step}")
 
 
-def _verified(lock: Lock, answer: StepResult) -> ProtocolStep:
-    match answer:
+def _verified(lock: Lock, result: StepResult) -> ProtocolStep:
+    match result:
         case ClaimCurrent():
             return Execute(lock)
         case NewerDesired():
@@ -264,16 +265,15 @@ def _verified(lock: Lock, answer: StepResult) -> ProtocolStep:
             return ReleaseClaim(lock, RunEnding.STOPPED)
         case ClaimLost():
             return Unlock(lock, RunEnding.FENCED)
-        case StepFailed(
-            problem
-        ):  # serve did not answer: whether the claim is valid is not known, so nothing is done
+        case StepFailed(problem):
+            # serve did not result. The claim may be invalid, so nothing is applied.
             return Unlock(lock, RunEnding.FAILED, problem)
         case _:
-            raise TypeError(f"{answer} is no answer to a verification")
+            raise TypeError(f"{result} is no result of a verification")
 
 
-def _acted(lock: Lock, answer: StepResult) -> ProtocolStep:
-    match answer:
+def _executed(lock: Lock, result: StepResult) -> ProtocolStep:
+    match result:
         case Applied(spec_hash):
             return ReportDone(lock, spec_hash)
         case StepFailed(problem):
@@ -281,40 +281,36 @@ def _acted(lock: Lock, answer: StepResult) -> ProtocolStep:
         case Stopping():
             return ReleaseClaim(lock, RunEnding.STOPPED)
         case _:
-            raise TypeError(f"{answer} is no answer to an act")
+            raise TypeError(f"{result} is no result of an execution")
 
 
-def _reported(lock: Lock, answer: StepResult) -> ProtocolStep:
-    match answer:
+def _reported(lock: Lock, result: StepResult) -> ProtocolStep:
+    match result:
         case StepDone():
             return Unlock(lock, RunEnding.DONE)
         case ClaimLost():
             return Unlock(lock, RunEnding.FENCED)
-        case StepFailed(
-            problem
-        ):  # it was made true, but nobody knows: the lease ends, and the next run finds nothing to change
+        case StepFailed(problem):
+            # Applied, but serve does not know. The lease ends, and the next run has nothing to do.
             return Unlock(lock, RunEnding.FAILED, problem)
         case _:
-            raise TypeError(f"{answer} is no answer to a report")
+            raise TypeError(f"{result} is no result of a report")
 
 
 def _closing(
-    step: ReportFailure | ReleaseClaim | Unlock | EndRun, answer: StepResult
+    step: ReportFailure | ReleaseClaim | Unlock | EndRun, result: StepResult
 ) -> ProtocolStep:
-    """The last steps go on whatever the answer: what serve does not hear of ends with the lease."""
+    """Continue with any result: if serve does not receive a report, the lease ends the claim."""
     match step:
         case ReportFailure(lock, problem):
-            return _end(
-                lock,
-                RunEnding.FENCED if isinstance(answer, ClaimLost) else RunEnding.FAILED,
-                problem,
-            )
+            is_lost = isinstance(result, ClaimLost)
+            return _end(lock, RunEnding.FENCED if is_lost else RunEnding.FAILED, problem)
         case ReleaseClaim(lock, ending):
             return _end(lock, ending)
         case Unlock(_, ending, problem):
             return EndRun(ending, problem)
         case EndRun():
-            raise TypeError("nothing comes after the end")
+            raise TypeError("no step follows EndRun")
         case _:
             assert_never(step)
 

@@ -1,7 +1,8 @@
-"""Writes to a row as values: conditions and changes that any store can carry out in one step.
+"""Writes to a row as values: conditions and changes that a store applies in one step.
 
-Every transition of an environment is such a write (`wanted` and `work` beside this). The DynamoDB adapter compiles it to one
-conditional UpdateItem, `apply_write` does the same on a plain mapping; a contract test holds the two together.
+Every transition of an environment is such a write (modules `wanted` and `work`). The DynamoDB
+adapter compiles it to one conditional UpdateItem, and `apply_write` applies it to a plain mapping.
+A contract test verifies that both do the same.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 Row = Mapping[str, Any]
-"""Attribute to value: strings, whole numbers, booleans, and lists or mappings of them."""
+"""Attribute to value: strings, integers, booleans, and lists or mappings of them."""
 
 Scalar = str | int | bool
 
@@ -54,7 +55,7 @@ class LessThan:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """The attribute exists and is the number or less."""
+    """The attribute exists and is at most the number."""
 
     attribute: str
     value: int
@@ -70,7 +71,7 @@ class AttributesEqual:
 
 @dataclass(frozen=True, slots=True)
 class AttributeGreater:
-    """Both attributes exist and the first is the greater one."""
+    """Both attributes exist and the first is greater."""
 
     attribute: str
     other: str
@@ -115,41 +116,41 @@ Condition = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowWrite:
-    """One conditional change of one row. An attribute may stand in one of the parts only."""
+    """One conditional change of one row. Each attribute may be in only one of the changes."""
 
     conditions: tuple[Condition, ...]
-    """All must hold, else nothing is changed."""
+    """All must hold; otherwise nothing changes."""
     sets: Mapping[str, Any] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
-    """Attribute to the attribute whose value, before this write, it gets; that one must exist."""
+    """Target to source attribute. The source must exist; its value before the write is copied."""
     increments: Mapping[str, int] = field(default_factory=dict)
-    """Attribute to what is added to it; a missing one counts as 0."""
+    """Attribute to the number to add; a missing attribute counts as 0."""
     appends: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    """Attribute to items added at the end of its list; a missing one counts as empty."""
+    """Attribute to the items to append to its list; a missing attribute counts as empty."""
     removes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class WriteAccepted:
-    """The write was carried out."""
+    """The write was applied."""
 
     row: Row
-    """The row after it."""
+    """The row after the write."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRefused:
-    """A condition did not hold; nothing was changed."""
+    """A condition did not hold, so nothing changed."""
 
     row: Row | None
-    """The row as it is; None if there is none."""
+    """The current row; None if there is none."""
 
 
 WriteResult = WriteAccepted | WriteRefused
 
 
 def apply_write(write: RowWrite, row: Row | None, key: Mapping[str, str]) -> WriteResult:
-    """The outcome of `write` on `row` (None: there is none, `key` is its primary key)."""
+    """Apply a write to a row; None is a missing row, of which `key` is the primary key."""
     before: Row = row if row is not None else {}
     if not all(evaluate(c, before) for c in write.conditions):
         return WriteRefused(row)

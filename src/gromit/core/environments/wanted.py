@@ -1,7 +1,7 @@
-"""Changes of what clients want, as conditional writes.
+"""Changes of the desired state as conditional writes.
 
-Every accepted change adds 1 to `generation` and schedules the work
-that makes it true. The module `work` draws the life of an environment as a whole.
+Every accepted change adds 1 to `generation` and schedules the work that applies it. The module
+`work` has a diagram of all transitions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,11 +40,12 @@ from gromit.core.environments.work import schedule_work
 from gromit.core.names import Ref
 
 _LIVE: tuple[Condition, ...] = (Exists(Attribute.GENERATION), NotExists(Attribute.GONE_AT))
+"""Conditions that the row exists and is not a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a repository reports."""
+    """A build that a repository reported."""
 
     repository: str
     ref: Ref
@@ -54,39 +55,40 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class NewIncarnation:
-    """What a new incarnation starts with."""
+    """Initial values of a new incarnation."""
 
     incarnation: str
     protected: bool
     fallbacks: Mapping[str, RepositoryVersion]
 
 
-def report(build: Build, stamp: ChangeContext, moved: FallbackUpdate | None = None) -> RowWrite:
-    """A build for an environment that exists: accepted if it says something new and is not older than what is known."""
-    moved = moved or NO_FALLBACK_UPDATE
+def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = None) -> RowWrite:
+    """Record a build of an existing environment.
+
+    The row refuses a version that it has already, an older sequence, and another ref.
+    """
+    update = update or NO_FALLBACK_UPDATE
     repository = build.repository
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
-    unheard = AnyOf(
+    is_new = AnyOf(
         (NotExists(version), NotEquals(version, build.version), Equals(Attribute.WANT, Want.GONE))
     )
-    not_older = (
-        [AnyOf((NotExists(sequence), LessThan(sequence, build.sequence)))]
-        if build.sequence is not None
-        else []
-    )
+    not_older: tuple[Condition, ...] = ()
+    if build.sequence is not None:
+        not_older = (AnyOf((NotExists(sequence), LessThan(sequence, build.sequence))),)
     same_ref = AnyOf(
         (Equals(Attribute.WANT, Want.GONE), NotExists(ref), Equals(ref, build.ref.full))
     )
-    return _wanted_up(
+    return _desired_up(
         stamp,
-        conditions=(*_LIVE, unheard, same_ref, *not_older, *moved.conditions),
-        sets={**_reported(build), **moved.attributes},
+        conditions=(*_LIVE, is_new, same_ref, *not_older, *update.conditions),
+        sets={**build_attributes(build), **update.attributes},
         event=stamp.event("build", f"{repository} reported {build.version} of {build.ref.full}"),
     )
 
 
 def record_sequence(build: Build) -> RowWrite:
-    """Remember the sequence of a build that says nothing new otherwise, so that older ones stay refused."""
+    """Record the sequence of a repeated version, so that older builds stay refused."""
     sequence = SEQUENCE + build.repository
     newer = AnyOf((NotExists(sequence), LessThan(sequence, build.sequence or 0)))
     return RowWrite(
@@ -97,7 +99,10 @@ def record_sequence(build: Build) -> RowWrite:
 
 
 def record_ref(build: Build) -> RowWrite:
-    """Remember of which ref a version is that was given without one, so that a second ref of the repository is refused."""
+    """Record the ref of a version that was set without one (PUT, PATCH).
+
+    From then on a second ref of the same repository is refused.
+    """
     version, ref = VERSION + build.repository, REF + build.repository
     return RowWrite(
         conditions=(*_LIVE, Equals(version, build.version), NotExists(ref)),
@@ -106,19 +111,22 @@ def record_ref(build: Build) -> RowWrite:
     )
 
 
-def renew_fallbacks(moved: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
-    """Take what repositories without a reported version contribute from where it is now."""
-    listed = ", ".join(f"{r}={v.version}" for r, v in sorted(moved.fallbacks.items()))
-    return _wanted_up(
+def renew_fallbacks(update: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
+    """Set fallbacks to the versions that the registry has now."""
+    listed = ", ".join(f"{r}={v.version}" for r, v in sorted(update.fallbacks.items()))
+    return _desired_up(
         stamp,
-        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), *moved.conditions),
-        sets=moved.attributes,
-        event=stamp.event("changed", f"fallbacks looked up anew: {listed}"),
+        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), *update.conditions),
+        sets=update.attributes,
+        event=stamp.event("changed", f"fallbacks looked up again: {listed}"),
     )
 
 
 def retry_now(stamp: ChangeContext) -> RowWrite:
-    """Make a failed environment due at once: people run a job again in order to retry. It waits for a worker, no longer failed."""
+    """Make a failed environment due at once, because a job that is run again asks for a retry.
+
+    It is pending afterwards, until a worker claims it.
+    """
     return RowWrite(
         conditions=(
             *_LIVE,
@@ -130,40 +138,40 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
         ),
         sets={Attribute.DUE: stamp.now_ms},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("retry", "asked to try again at once"),)},
+        appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
         removes=frozenset({Attribute.ATTEMPTS}),
     )
 
 
 def create_incarnation(
     before: Row | None,
-    birth: NewIncarnation,
+    new: NewIncarnation,
     reported: Mapping[str, Any],
     stamp: ChangeContext,
     text: str,
 ) -> RowWrite:
-    """A new incarnation: where there is no row, or in place of a tombstone (`before`).
+    """Create an incarnation, where there is no row or in place of a tombstone (`before`).
 
-    `reported` holds the attributes of reported versions (`reported_attributes`).
+    `reported` has the attributes of reported versions (`reported_attributes`).
     """
     sets = {
-        **fallback_attributes(birth.fallbacks),
+        **fallback_attributes(new.fallbacks),
         **reported,
-        Attribute.INCARNATION: birth.incarnation,
-        Attribute.PROTECTED: birth.protected,
+        Attribute.INCARNATION: new.incarnation,
+        Attribute.PROTECTED: new.protected,
         Attribute.CREATED: stamp.now_ms,
         Attribute.OBSERVED: 0,
         Attribute.INFRA: False,
     }
     if before is None:
-        # epochs never repeat, not even after a tombstone has expired: they start at the time of birth
-        return _wanted_up(
+        # Epochs start at the current time, so that none repeats after a tombstone has expired.
+        return _desired_up(
             stamp,
             conditions=(NotExists(Attribute.NAME),),
             sets={**sets, Attribute.EPOCH: stamp.now_ms},
             event=stamp.event("created", text),
         )
-    write = _wanted_up(
+    write = _desired_up(
         stamp,
         conditions=(
             Exists(Attribute.GONE_AT),
@@ -181,9 +189,9 @@ def replace_versions(
     fallbacks: Mapping[str, RepositoryVersion],
     stamp: ChangeContext,
 ) -> RowWrite:
-    """PUT on an environment that exists: these versions are reported and no others."""
+    """Replace all reported versions of an existing environment (PUT)."""
     sets = {**fallback_attributes(fallbacks), **reported}
-    write = _wanted_up(
+    write = _desired_up(
         stamp,
         conditions=(*_LIVE, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets=sets,
@@ -193,14 +201,14 @@ def replace_versions(
 
 
 def merge_versions(reported: Mapping[str, Any], stamp: ChangeContext) -> RowWrite:
-    """PATCH: these versions are reported too, of no ref."""
+    """Add reported versions, which have no ref (PATCH)."""
     event = stamp.event("changed", "versions set: " + _listed(reported))
-    write = _wanted_up(stamp, conditions=_LIVE, sets=reported, event=event)
+    write = _desired_up(stamp, conditions=_LIVE, sets=reported, event=event)
     return _also_removing(write, {REF + a.removeprefix(VERSION) for a in reported})
 
 
 def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
-    """Nobody wants it any more: due for reaping after the grace, in which a build revives it."""
+    """Delete an environment: it is due for reaping after its grace, in which a build revives it."""
     return RowWrite(
         conditions=(
             *_LIVE,
@@ -220,8 +228,8 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
 
 
 def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext) -> RowWrite:
-    """One repository's branch is gone: its component falls back to the default branch."""
-    write = _wanted_up(
+    """Retire a repository whose branch was deleted: it falls back to the default branch."""
+    write = _desired_up(
         stamp,
         conditions=(
             *_LIVE,
@@ -239,7 +247,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
 def retire_last_repository(
     before: Row, repository: str, default_tag: str, stamp: ChangeContext, grace_ms: int
 ) -> RowWrite:
-    """The branch of the last reported repository is gone: the environment is deleted."""
+    """Retire the last reported repository, which deletes the environment."""
     write = delete(
         stamp, grace_ms, f"the branch of {repository}, the last one that had it, is gone"
     )
@@ -252,7 +260,7 @@ def retire_last_repository(
 
 
 def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
-    """Refuse deletion from now on, or allow it again."""
+    """Refuse deletion, or allow it again."""
     return RowWrite(
         conditions=(
             *_LIVE,
@@ -267,45 +275,53 @@ def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
 
 
 def redeploy(
-    components: Iterable[str], mark: str, stamp: ChangeContext, moved: FallbackUpdate | None = None
+    components: Iterable[str], mark: str, stamp: ChangeContext, update: FallbackUpdate | None = None
 ) -> RowWrite:
-    """Roll the given components over even if nothing else has changed; edited config files arrive with it.
+    """Redeploy components even if nothing else changed, which picks up edited config files.
 
-    The same `mark` again, as from a client that got no answer, is refused.
+    A repeated `mark`, as from a client that received no answer, is refused.
     """
-    names, moved = sorted(components), moved or NO_FALLBACK_UPDATE
-    unheard = AnyOf(
-        tuple(
-            unmarked
-            for c in names
-            for unmarked in (NotExists(REDEPLOY + c), NotEquals(REDEPLOY + c, mark))
-        )
-    )
-    return _wanted_up(
+    names, update = sorted(components), update or NO_FALLBACK_UPDATE
+    unmarked: list[Condition] = []
+    for name in names:
+        unmarked += [NotExists(REDEPLOY + name), NotEquals(REDEPLOY + name, mark)]
+    return _desired_up(
         stamp,
-        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), unheard, *moved.conditions),
-        sets={**{REDEPLOY + c: mark for c in names}, **moved.attributes},
+        conditions=(
+            *_LIVE,
+            Equals(Attribute.WANT, Want.UP),
+            AnyOf(tuple(unmarked)),
+            *update.conditions,
+        ),
+        sets={**{REDEPLOY + c: mark for c in names}, **update.attributes},
         event=stamp.event("redeploy", ", ".join(names)),
     )
 
 
 def reported_attributes(versions: Mapping[str, str]) -> dict[str, Any]:
-    """The attributes of versions given without a ref, as PUT and PATCH do."""
+    """Return the attributes of versions without a ref, as PUT and PATCH set them."""
     return {VERSION + r: v for r, v in versions.items()}
 
 
 def build_attributes(build: Build) -> dict[str, Any]:
-    """The attributes of a reported build."""
-    return _reported(build)
+    """Return the attributes of a reported build."""
+    sets: dict[str, Any] = {
+        VERSION + build.repository: build.version,
+        REF + build.repository: build.ref.full,
+    }
+    if build.sequence is not None:
+        sets[SEQUENCE + build.repository] = build.sequence
+    return sets
 
 
-def _wanted_up(
+def _desired_up(
     stamp: ChangeContext,
     *,
     conditions: tuple[Condition, ...],
     sets: Mapping[str, Any],
     event: dict[str, Any] | None,
 ) -> RowWrite:
+    """Return a write that leaves the environment up, with new work and a new generation."""
     room: tuple[Condition, ...] = (ROOM,) if event else ()
     return RowWrite(
         conditions=(*conditions, *room),
@@ -325,17 +341,6 @@ def _also_removing(write: RowWrite, attributes: Iterable[str]) -> RowWrite:
     return replace(write, removes=write.removes | frozenset(attributes))
 
 
-def _reported(build: Build) -> dict[str, Any]:
-    sets: dict[str, Any] = {
-        VERSION + build.repository: build.version,
-        REF + build.repository: build.ref.full,
-    }
-    if build.sequence is not None:
-        sets[SEQUENCE + build.repository] = build.sequence
-    return sets
-
-
 def _listed(reported: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(f"{a.removeprefix(VERSION)}={v}" for a, v in sorted(reported.items())) or "none"
-    )
+    versions = [f"{a.removeprefix(VERSION)}={v}" for a, v in sorted(reported.items())]
+    return ", ".join(versions) or "none"

@@ -1,13 +1,14 @@
-"""The life of an environment as conditional writes: who may change a row, when, and into what.
+"""Transitions of an environment as conditional writes: claims, renewals and outcomes.
 
     (none, gone) ──build──▶ pending ──claim──▶ sowing ──done, generation = claimed──▶ ready
-                              ▲  ▲               │ │└──done, generation > claimed──▶ pending or deleting
+                              ▲  ▲               │ │└─done, generation > claimed─▶ pending, deleting
                  build ───────┘  └─ lease ends ──┘ └──fail──▶ failed ──(due)──▶ pending
     up ──delete──▶ deleting ──claim──▶ reaping ──done, generation = claimed──▶ gone (tombstone)
-                                          └──done, generation > claimed──▶ pending, nothing of it observed
+                                          └──done, generation > claimed──▶ pending, observed 0
 
-Every accepted change of what is wanted adds 1 to `generation`; a worker makes one generation true and says which. A worker whose
-lease ran out is known by its epoch and can change nothing. Nothing here reads a clock: instants and lengths are milliseconds.
+Every accepted change of the desired state adds 1 to `generation`. A worker applies one generation
+and reports which. A worker that lost its claim has an old epoch and can change nothing.
+Nothing here reads a clock: instants and durations are arguments, in milliseconds.
 """
 
 from collections.abc import Mapping
@@ -36,14 +37,17 @@ from gromit.core.environments.rows import (
 
 
 def schedule_work(kind: Work, at_ms: int) -> dict[str, Any]:
-    """The attributes of work that is to be done from an instant on; what fails is due later, but asked for `since` then."""
+    """Return the attributes of work that is due from an instant on.
+
+    A failure postpones `due`, but not `since`.
+    """
     return {Attribute.WORK: kind, Attribute.DUE: at_ms, Attribute.SINCE: at_ms}
 
 
 def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> bool:
-    """Whether a worker that asks for this kind of work now may be given the environment.
+    """Whether a worker can claim the environment now for this kind of work.
 
-    `claim` writes the same rule as conditions on the row; a property test holds the two together.
+    `claim` has the same rule as conditions on the row; a property test verifies that they agree.
     """
     if kind is Work.SOW:
         return due and phase in {Phase.PENDING, Phase.FAILED}
@@ -51,7 +55,7 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
 
 
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
-    """Take work that `is_claimable`."""
+    """Claim work that `is_claimable`, under a new epoch."""
     free = AnyOf((NotExists(Attribute.HOLDER), LessThan(Attribute.LEASE_UNTIL, now_ms)))
     common = (
         NotExists(Attribute.GONE_AT),
@@ -59,12 +63,12 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
         AtMost(Attribute.DUE, now_ms),
         free,
     )
-    wanted: tuple[Condition, ...] = (
+    desired: tuple[Condition, ...] = (
         Equals(Attribute.WANT, Want.GONE),
         Equals(Attribute.PROTECTED, value=False),
     )
     if kind is Work.SOW:
-        wanted = (
+        desired = (
             Equals(Attribute.WANT, Want.UP),
             AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
         )
@@ -78,7 +82,7 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     if kind is Work.SOW:
         sets[Attribute.INFRA] = True
     return RowWrite(
-        conditions=(*common, *wanted),
+        conditions=(*common, *desired),
         sets=sets,
         copies={Attribute.CLAIMED: Attribute.GENERATION},
         increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},
@@ -87,19 +91,19 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
 
 
 def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
-    """Keep a claim; also how a worker verifies it while it holds the terraform lock."""
+    """Extend a lease. A worker also verifies its claim this way, under the Terraform lock."""
     return RowWrite(conditions=fence.conditions, sets={Attribute.LEASE_UNTIL: now_ms + ttl_ms})
 
 
 def release(fence: Fence) -> RowWrite:
-    """Give a claim back without an outcome; the work stays due."""
+    """Release a claim without an outcome; the work stays due."""
     return RowWrite(
         conditions=fence.conditions, increments={Attribute.REVISION: 1}, removes=LEASE_ATTRIBUTES
     )
 
 
 def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
-    """The claimed generation runs, and nothing newer is wanted."""
+    """Record that the claimed generation runs, and that it is the newest."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -120,7 +124,7 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
 
 
 def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
-    """The claimed generation runs, but something newer is wanted: the work stays due."""
+    """Record that the claimed generation runs, but is no longer the newest: the work stays due."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -134,13 +138,13 @@ def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeCo
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("sown", "something newer is wanted already"),)},
+        appends={Attribute.EVENTS: (stamp.event("sown", "a newer generation is desired already"),)},
         removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES,
     )
 
 
 def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
-    """Nothing of it is left: a tombstone remains, which keeps the build sequences."""
+    """Record that nothing is left: the row becomes a tombstone, which keeps the build sequences."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -163,7 +167,7 @@ def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
 
 
 def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
-    """Everything was destroyed, but it is wanted again: the row stays and nothing counts as observed."""
+    """Record that everything was destroyed, but is desired again: no generation is observed."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -177,7 +181,7 @@ def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrit
             Attribute.CHANGED: stamp.now_ms,
         },
         increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("reaped", "and wanted again"),)},
+        appends={Attribute.EVENTS: (stamp.event("reaped", "and desired again"),)},
         removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.SPEC_HASH},
     )
 
@@ -185,7 +189,7 @@ def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrit
 def failed(
     fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext
 ) -> RowWrite:
-    """It did not work; try again after `retry_ms`. Only while nothing newer is wanted."""
+    """Record a failure of the newest generation; the next attempt is due after `retry_ms`."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -207,7 +211,7 @@ def failed(
 
 
 def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeContext) -> RowWrite:
-    """It did not work, but something newer is wanted anyway: the work stays due as the change has set it."""
+    """Record a failure of a superseded generation: the work stays due as the change has set it."""
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -220,7 +224,8 @@ def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeCon
         appends={
             Attribute.EVENTS: (
                 stamp.event(
-                    "failed", f"{failure['kind']}: {failure['message']}; something newer is wanted"
+                    "failed",
+                    f"{failure['kind']}: {failure['message']}; a newer generation is desired",
                 ),
             )
         },
