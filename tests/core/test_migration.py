@@ -1,4 +1,4 @@
-"""What `gromit migrate` makes of rows and records that the earlier system left."""
+"""What `gromit migrate` makes of rows and records of gromit v1."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -84,7 +84,7 @@ def test_each_state_becomes_the_phase_that_means_the_same(
     assert environment.generation == 1
     assert environment.infra, "there may be resources of it"
     assert [(e.kind, e.text) for e in environment.events] == [
-        ("migrated", f"was {state} in the earlier system")
+        ("migrated", f"was {state} in gromit v1")
     ]
 
 
@@ -145,15 +145,15 @@ def test_a_repository_may_be_called_like_an_attribute_of_ours(repository: str) -
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ({"name": "Feature_X", "state": "new"}, "its name cannot be one of an environment"),
-        ({"name": "noprocess", "state": "new"}, "its name cannot be one of an environment"),
-        ({"name": "app-test"}, "its state None is none that the earlier system knew"),
+        ({"name": "Feature_X", "state": "new"}, "its name is not valid for an environment"),
+        ({"name": "noprocess", "state": "new"}, "its name is not valid for an environment"),
+        ({"name": "app-test"}, "its state None is not one of gromit v1"),
         ({"name": "app-test", "state": "sown"}, "its state 'sown'"),
         ({"name": "app-test", "state": ["new"]}, "its state ['new']"),
-        ({"name": "app-test", "state": "new", "tyk": ""}, "tyk has no usable version"),
-        ({"name": "app-test", "state": "new", "tyk": 5}, "tyk has no usable version"),
-        ({"name": "app-test", "state": "new", "tyk": "a b"}, "tyk has no usable version"),
-        ({"name": "app-test", "state": "new", "tyk": None}, "tyk has no usable version"),
+        ({"name": "app-test", "state": "new", "tyk": ""}, "tyk has no valid version"),
+        ({"name": "app-test", "state": "new", "tyk": 5}, "tyk has no valid version"),
+        ({"name": "app-test", "state": "new", "tyk": "a b"}, "tyk has no valid version"),
+        ({"name": "app-test", "state": "new", "tyk": None}, "tyk has no valid version"),
     ],
 )
 def test_what_is_not_understood_is_left_alone_with_a_reason(row: Row, why: str) -> None:
@@ -252,7 +252,7 @@ def test_what_is_ours_already_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        (a("tyk.nobody"), "there is no row of that environment"),
+        (a("tyk.nobody"), "that environment has no row"),
     ],
 )
 def test_records_without_a_row_are_left_alone(record: RecordSet, why: str) -> None:
@@ -276,7 +276,7 @@ def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(
     assert step == [
         SkippedItem(
             f"tyk.app.{DOMAIN}",
-            f"there is also {other.type} {other.name}, which may be somebody else's",
+            f"there is also {other.type} {other.name}, which may belong to someone else",
         )
     ]
 

@@ -50,7 +50,7 @@ class Interrupted(MemoryStore):
 
 @dataclass
 class World:
-    """A table and a zone as the earlier system left them."""
+    """A table and a zone as gromit v1 left them."""
 
     store: Interrupted = field(default_factory=Interrupted)
     zone: FakeZone | None = field(default_factory=lambda: FakeZone.of(*RECORDS))
@@ -168,7 +168,7 @@ def test_a_zone_that_refuses_leaves_the_rows_done_and_the_next_run_goes_on() -> 
 def test_without_a_zone_records_are_not_looked_at_and_that_is_said() -> None:
     world = World(zone=None, domain=None)
     assert {what for what, _ in told(world.run())} == {"row"}
-    assert any("public records are not looked at" in line for line in world.said)
+    assert any("public records are not checked" in line for line in world.said)
 
 
 def test_without_a_table_there_are_no_rows_and_no_record_is_taken_over() -> None:

@@ -1,4 +1,4 @@
-"""What `gromit migrate` does to a table and a zone as the earlier system left them: a plan, with a reason for everything."""
+"""Plan of `gromit migrate` for a table and a zone of gromit v1, with a reason for each step."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from gromit.core.names import is_environment_name, is_tag
 from gromit.core.stack.catalogue import Catalogue
 
 STATES = frozenset({"new", "processed", "deleted"})
-"""What the earlier system wrote into `state`. `processed` means that it had been made true."""
+"""Values of `state` in gromit v1. `processed` means that the environment was applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowMigration:
-    """One flat row, and the write that makes it a row of ours."""
+    """One flat row, and the write that converts it."""
 
     name: str
     write: RowWrite
@@ -27,7 +27,7 @@ class RowMigration:
 
 @dataclass(frozen=True, slots=True)
 class RecordMigration:
-    """Existing public records of an environment, and the TXT record that makes them ours."""
+    """Ownership record that makes the existing public records of an environment gromit's."""
 
     owner: RecordSet
     why: str
@@ -35,7 +35,7 @@ class RecordMigration:
 
 @dataclass(frozen=True, slots=True)
 class SkippedItem:
-    """What is not touched, and what a person may do about it."""
+    """Row or record that is left unchanged, and what a person can do about it."""
 
     name: str
     why: str
@@ -43,7 +43,7 @@ class SkippedItem:
 
 @dataclass(frozen=True, slots=True)
 class MigrationDefaults:
-    """What a new row needs to know."""
+    """Values that a converted row needs besides its own."""
 
     catalogue: Catalogue
     stamp: ChangeContext
@@ -53,15 +53,14 @@ class MigrationDefaults:
 
 
 def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem | None:
-    """What to do with a row of the table; None for one that is ours already.
+    """Plan the migration of one row; None for one that gromit wrote.
 
     | flat row                  | becomes                                                      |
     |---------------------------|--------------------------------------------------------------|
-    | state `new`               | wanted, nothing observed: pending                            |
-    | state `processed`         | wanted, generation 1 observed: ready                         |
-    | state `deleted`           | gone is wanted, reaped after the grace                       |
-    | … of a protected name     | wanted, nothing observed: the earlier system deleted by      |
-    |                           | mistake, too                                                 |
+    | state `new`               | up, observed generation 0: pending                           |
+    | state `processed`         | up, observed generation 1: ready                             |
+    | state `deleted`           | gone, reaped after the grace period                          |
+    | … of a protected name     | up, observed generation 0: gromit v1 also deleted by mistake |
     | a default branch's tag    | the fallback of that repository                              |
     | the environment's name    | the fallback of that repository: its branch's tag            |
     | any other version         | reported by that repository                                  |
@@ -72,27 +71,25 @@ def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem |
     if not is_environment_name(name):
         return SkippedItem(
             name,
-            "its name cannot be one of an environment: report a build of that branch, and delete this row by hand",
+            "its name is not valid for an environment: report a build of that branch,"
+            " and delete this row manually",
         )
     if not isinstance(state, str) or state not in STATES:
-        return SkippedItem(name, f"its state {state!r} is none that the earlier system knew")
+        return SkippedItem(name, f"its state {state!r} is not one of gromit v1")
     versions = {a: v for a, v in row.items() if a not in {Attribute.NAME, "state"}}
-    strange = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
-    if strange:
-        return SkippedItem(
-            name, f"{strange[0]} has no usable version: mend or remove that attribute"
-        )
-    kept = state == "deleted" and terms.protected
-    but = ", but its name is protected: it is kept, and made if it is not there" if kept else ""
-    return RowMigration(
-        name, _conversion(name, state, versions, terms), f"was {state} in the earlier system{but}"
-    )
+    invalid = sorted(a for a, v in versions.items() if not isinstance(v, str) or not is_tag(v))
+    if invalid:
+        return SkippedItem(name, f"{invalid[0]} has no valid version: fix or remove that attribute")
+    why = f"was {state} in gromit v1"
+    if state == "deleted" and terms.protected:
+        why += ", but its name is protected: it is kept, and created if it does not exist"
+    return RowMigration(name, _conversion(name, state, versions, terms), why)
 
 
 def _conversion(
     name: str, state: str, versions: Mapping[str, str], terms: MigrationDefaults
 ) -> RowWrite:
-    """The write of a flat row: refused if the earlier system has changed anything in it since it was looked at."""
+    """Return the write that converts a flat row, if gromit v1 has not changed it since the read."""
     gone, finished = state == "deleted" and not terms.protected, state == "processed"
     now_ms = terms.stamp.now_ms
     scheduled = schedule_work(Work.SOW, now_ms)
@@ -111,7 +108,7 @@ def _conversion(
         Attribute.PROTECTED: terms.protected,
         Attribute.CREATED: now_ms,
         Attribute.CHANGED: now_ms,
-        Attribute.EVENTS: [terms.stamp.event("migrated", f"was {state} in the earlier system")],
+        Attribute.EVENTS: [terms.stamp.event("migrated", f"was {state} in gromit v1")],
     }
     same = [Equals(repository, version) for repository, version in versions.items()]
     no_more = [
@@ -127,7 +124,10 @@ def _conversion(
 def plan_records(
     rows: Mapping[str, bool], records: Iterable[RecordSet], catalogue: Catalogue, domain: str
 ) -> list[RecordMigration | SkippedItem]:
-    """Which environments' existing records become ours. `rows`: every environment that has a row, True if it is wanted up."""
+    """Plan the ownership records of environments that have public records already.
+
+    `rows` has every environment with a row: True if its desired state is up.
+    """
     public = {c.name for c in catalogue.components.values() if c.public}
     found: dict[str, set[str]] = {}
     for record in records:
@@ -155,10 +155,11 @@ def _take_over(
     if f"TXT {owner.name}" in kinds or not ours:
         return None
     if name not in rows:
-        return SkippedItem(f"{ours[0]}.{name}.{domain}", "there is no row of that environment")
+        return SkippedItem(f"{ours[0]}.{name}.{domain}", "that environment has no row")
     if others:
         return SkippedItem(
-            f"{ours[0]}.{name}.{domain}", f"there is also {others[0]}, which may be somebody else's"
+            f"{ours[0]}.{name}.{domain}",
+            f"there is also {others[0]}, which may belong to someone else",
         )
     return RecordMigration(owner, f"takes over {', '.join(ours)}")
 

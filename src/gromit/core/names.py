@@ -1,7 +1,8 @@
-"""How refs, repositories and versions from outside become names that are safe everywhere.
+"""Conversion of refs, repositories and versions from clients into names that are safe everywhere.
 
-An environment's name is a DNS label, an ECS cluster, a Cloud Map service suffix, an S3 key part and a folder at once, so it is
-made here, once, by a pure function. The rules are the wire contract's; examples are in `docs/reference/names.md`.
+An environment's name is a DNS label, an ECS cluster, a Cloud Map service suffix, part of an S3 key
+and a folder, so a single pure function makes it. The rules are part of the wire contract; examples
+are in `docs/reference/names.md`.
 """
 
 import hashlib
@@ -16,7 +17,11 @@ from gromit.errors import InvalidInput
 EnvironmentName = NewType("EnvironmentName", str)
 
 RESERVED = frozenset({"noprocess", "default", "internal", "base", "infra", "www"})
-"""Names that mean something else: the suspension file, ECS' default cluster, the shared namespace, our stacks, the zone's www."""
+"""Names with another meaning.
+
+They are the suspension file, ECS' default cluster, the shared namespace, our stacks, and the www
+of the zone.
+"""
 
 WORK_INDEX = "work"
 """Index of the table that lists due work, named for its key."""
@@ -34,51 +39,51 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch or tag as a repository reported it."""
+    """A branch or tag that a repository reported."""
 
     full: str
-    """What was reported, decoded, without `refs/heads/`: two builds are of the same ref if these are equal."""
+    """The decoded ref without `refs/heads/`. Two builds are of the same ref if these are equal."""
     leaf: str
-    """Its last path element: what the release workflows use as image tag."""
+    """The last path element, which the release workflows use as image tag."""
     environment: EnvironmentName
-    """The environment it belongs to."""
+    """Name of the environment that the ref belongs to."""
 
 
 def parse_ref(text: str) -> Ref:
-    """The ref in `text`: `app-test`, `refs/heads/integration/app-test`, or either one URL-encoded.
+    """Parse a ref: `app-test`, `refs/heads/integration/app-test`, or either one URL-encoded.
 
-    Raises `InvalidInput` where no usable name comes out of it.
+    Raises `InvalidInput` if it yields no usable name.
     """
-    decoded = unquote(_printable(text, "ref")).strip(
-        " "
-    )  # not other white space: branches may begin and end with it
+    # Strip only blanks: branches may begin and end with other white space.
+    decoded = unquote(_printable(text, "ref")).strip(" ")
     full = _printable(decoded, "ref").removeprefix("refs/heads/").strip("/")
     leaf = full.rsplit("/", 1)[-1]
     return Ref(full=full, leaf=leaf, environment=environment_name(leaf))
 
 
-def environment_name(last: str) -> EnvironmentName:
-    """The environment's name for the last element of a ref.
+def environment_name(leaf: str) -> EnvironmentName:
+    """Return the environment's name for the last path element of a ref.
 
-    Dots and case are declared equal (`release-3.1.0` is `release-310`, `App-Test` is `app-test`). What is a fitting name then is
-    kept; anything else gets a readable stem and 12 hex digits of its SHA-256, so that no two different refs ever meet.
-    Raises `InvalidInput` if nothing readable is left.
+    Dots and case do not count: `release-3.1.0` is `release-310`, `App-Test` is `app-test`. If the
+    result is a valid name without a hash at its end, it is kept. Anything else gets a readable stem and 12 hex digits of its
+    SHA-256, so that no two different refs share a name.
+    Raises `InvalidInput` if no readable character is left.
     """
-    essence = last.replace(".", "").lower()
-    if _is_plain(essence):
-        return EnvironmentName(essence)
-    stem = _OTHER.sub("-", essence).strip("-")[:_CUT].rstrip("-")
+    normalized = leaf.replace(".", "").lower()
+    if _is_plain(normalized):
+        return EnvironmentName(normalized)
+    stem = _OTHER.sub("-", normalized).strip("-")[:_CUT].rstrip("-")
     if not stem:
         raise InvalidInput(
-            f"ref {last!r} yields no usable environment name",
+            f"ref {leaf!r} yields no usable environment name",
             hint="use a branch whose last path element has at least one letter a-z or digit",
         )
-    digest = hashlib.sha256(essence.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(normalized.encode()).hexdigest()[:12]
     return EnvironmentName(f"{stem}-{digest}")
 
 
 def is_environment_name(text: str) -> bool:
-    """Whether `text` is a name that `environment_name` can give, so that it is safe in paths, keys and labels."""
+    """Whether `environment_name` can return this text, which makes it safe in paths and keys."""
     return (
         len(text) <= NAME_MAX
         and _PLAIN.fullmatch(text) is not None
@@ -88,7 +93,11 @@ def is_environment_name(text: str) -> bool:
 
 
 def parse_repository(text: str) -> str:
-    """The repository's own name: `tyk-pump` of `tyk-pump`, `TykTechnologies/tyk-pump` or `TykTechnologies%2Ftyk-pump`."""
+    """Return the repository's own name.
+
+    It is `tyk-pump` for `tyk-pump`, `TykTechnologies/tyk-pump` and `TykTechnologies%2Ftyk-pump`.
+    Raises `InvalidInput` if it is not valid.
+    """
     name = unquote(_printable(text, "repo")).strip(" ").strip("/").rsplit("/", 1)[-1]
     if not _REPOSITORY.fullmatch(name):
         raise InvalidInput(
@@ -98,11 +107,12 @@ def parse_repository(text: str) -> str:
 
 
 def parse_version(text: str) -> str:
-    """A version as an image tag: 1 to 128 letters, digits, `_`, `.` and `-`, as registries accept it."""
+    """Return a version if it is an image tag that registries accept; else raise `InvalidInput`."""
     if not _TAG.fullmatch(text):
         raise InvalidInput(
             f"version {text[:140]!r} is not an image tag",
-            hint="a tag has 1 to 128 letters, digits, '_', '.' or '-', and starts with a letter, a digit or '_'",
+            hint="a tag has 1 to 128 letters, digits, '_', '.' or '-',"
+            " and starts with a letter, a digit or '_'",
         )
     return text
 
@@ -113,12 +123,12 @@ def normalize_dns_name(text: str) -> str:
 
 
 def is_tag(text: str) -> bool:
-    """Whether a registry could hold an image under this tag."""
+    """Whether a registry accepts this as the tag of an image."""
     return _TAG.fullmatch(text) is not None
 
 
-def _is_plain(essence: str) -> bool:
-    return is_environment_name(essence) and not _HASHED_END.search(essence)
+def _is_plain(normalized: str) -> bool:
+    return is_environment_name(normalized) and not _HASHED_END.search(normalized)
 
 
 def _printable(text: str, what: str) -> str:
@@ -130,11 +140,10 @@ def _printable(text: str, what: str) -> str:
         )
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
         raise InvalidInput(
-            f"{what} {text!r} holds control characters", hint=f"send the plain {what}"
+            f"{what} {text!r} contains control characters", hint=f"send the plain {what}"
         )
-    if (
-        "\ufffd" in text
-    ):  # what decoding makes of every byte that is not UTF-8: different refs would become one
+    # Decoding replaces every byte that is not UTF-8 by this, so that different refs would be equal.
+    if "\ufffd" in text:
         raise InvalidInput(
             f"{what} {text!r} is not UTF-8", hint=f"send the {what} in UTF-8, or URL-encoded UTF-8"
         )

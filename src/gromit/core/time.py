@@ -1,6 +1,6 @@
-"""Time as gromit keeps it: whole milliseconds since 1970 (UTC), taken from one clock and always handed in.
+"""Instants as integer milliseconds since 1970 in UTC, and durations as people write them.
 
-And lengths of time as people write them.
+Functions get the time as an argument; only one clock is read.
 """
 
 import re
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NewType
 
 Millis = NewType("Millis", int)
-"""An instant, or a length of time, in milliseconds."""
+"""An instant or a duration in milliseconds."""
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
@@ -16,17 +16,20 @@ _DURATION = re.compile(
 
 
 def iso(at_ms: int) -> str:
-    """An instant as people and programs read it: `2026-01-31T08:15:00Z`."""
+    """Return an instant in ISO 8601, such as `2026-01-31T08:15:00Z`."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_iso(text: str) -> Millis:
-    """The instant that `iso` has written."""
+    """Return the instant in a text that `iso` returned."""
     return Millis(int(datetime.fromisoformat(text).timestamp() * 1000))
 
 
 def parse_duration(value: object) -> object:
-    """Seconds as a number, or `90s`, `37m`, `1h30m`, `2d`; anything else is left for the validator to refuse."""
+    """Parse a duration: a number of seconds, or a text such as `90s`, `37m`, `1h30m` or `2d`.
+
+    Return anything else unchanged, for the validator to refuse.
+    """
     try:
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
             return timedelta(seconds=float(value))
@@ -39,7 +42,7 @@ def parse_duration(value: object) -> object:
 
 
 def format_duration(value: timedelta) -> str:
-    """A length of time in the form that `parse_duration` reads, like `1h30m`."""
+    """Return a duration in the form that `parse_duration` accepts, such as `1h30m`."""
     seconds = value.total_seconds()
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

@@ -1,4 +1,4 @@
-"""`gromit migrate`: takes rows and records over from the earlier system. It may be repeated; what is done is passed over."""
+"""Migration of rows and records from gromit v1. Idempotent: it skips what is done already."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class MigrationResult:
-    """One line of what migration does, or leaves alone."""
+    """Result for one row or record."""
 
     what: str
     name: str
@@ -30,12 +30,12 @@ class MigrationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """Everything that has to be done once."""
+    """Migrates all rows and records."""
 
     store: EnvironmentStore | None
-    """None: there is no table yet, so no row is taken over."""
+    """None if there is no table yet, and so no row to migrate."""
     zone: RecordStore | None
-    """None: no zone is set, so no record is taken over."""
+    """None if no zone is set: records are not migrated."""
     catalogue: Catalogue
     domain: str | None
     protected: tuple[str, ...]
@@ -45,24 +45,27 @@ class Migration:
     def run(
         self, stamp: ChangeContext, progress: Progress, *, dry_run: bool
     ) -> list[MigrationResult]:
-        """Do it, or only say what would be done."""
+        """Migrate rows, then records, or only report what would be done.
+
+        Raises `Conflict` if a row changes during the migration.
+        """
         lines = []
         known: dict[str, bool] = {}
         for row in self._rows():
-            step = migration.plan_row(row, self._terms(row, stamp))
+            step = migration.plan_row(row, self._defaults(row, stamp))
             if not isinstance(step, SkippedItem):
                 known[str(row[Attribute.NAME])] = _is_wanted(row, step)
             if step is not None:
                 lines.append(self._row(step, dry_run=dry_run))
                 progress(f"row {lines[-1].name}: {lines[-1].action}")
         if self.zone is None:
-            progress("no zone is set (cluster.zoneid): public records are not looked at")
+            progress("no zone is set (`cluster.zoneid`): public records are not checked")
         lines += [
             self._record(record, progress, dry_run=dry_run) for record in self._records(known)
         ]
         return lines
 
-    def _terms(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
+    def _defaults(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
         protected = any(
             fnmatchcase(str(row.get(Attribute.NAME, "")), pattern) for pattern in self.protected
         )
@@ -89,7 +92,8 @@ class Migration:
         ):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
-                hint="stop the earlier system's tasks, and run `gromit migrate` again: what is done stays done",
+                hint="stop the tasks of gromit v1, then run `gromit migrate` again;"
+                " rows that are converted already are skipped",
             )
         return MigrationResult(
             "row", step.name, "would convert" if dry_run else "converted", step.why
