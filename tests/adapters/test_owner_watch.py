@@ -1,4 +1,4 @@
-"""Who we are, and who is dead: judged on real processes, and on a made-up /proc where a real one cannot be had."""
+"""Identity and death of owners, with real processes, or a made-up /proc where needed."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from gromit.core.environments.locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
 LOCK = str(uuid.uuid4())
-"""Of this test process alone: others of these tests run beside it, and every process of the machine is looked at."""
+"""Unique to this test process: other tests run in parallel, and all processes are scanned."""
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/internal/0a1b2c"
 CLUSTER = "arn:aws:ecs:eu-central-1:123456789012:cluster/internal"
 UNREADABLE = Path("/proc/sys/vm/compact_memory")  # write-only even for root
@@ -40,7 +40,7 @@ def found(owner: Owner | None, **changes: Any) -> FoundLock:
 
 
 def started(**environ: str) -> subprocess.Popen[bytes]:
-    """A process that waits for its end; its environment is its own as soon as it runs."""
+    """Start a process that waits, and return when it runs with its own environment."""
     argv = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **environ}
@@ -176,7 +176,7 @@ DEAD = Owner(
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
-    """A /proc with this process in it and nobody else."""
+    """A /proc with only this process."""
     (tmp_path / "sys/kernel/random").mkdir(parents=True)
     (tmp_path / "sys/kernel/random/boot_id").write_text("boot\n")
     (tmp_path / "self/ns").mkdir(parents=True)
@@ -357,7 +357,7 @@ class _Metadata(BaseHTTPRequestHandler):
         )
 
     def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture

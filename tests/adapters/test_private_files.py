@@ -1,4 +1,4 @@
-"""Private files are whole, private, and followed when they change."""
+"""Private files: atomic, private, and read again when they change."""
 
 import os
 import subprocess
@@ -48,7 +48,8 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
     lock, order = tmp_path / "lock", tmp_path / "order"
     script = (
-        "import sys; from pathlib import Path; from gromit.adapters.private_files import file_lock\n"
+        "import sys; from pathlib import Path\n"
+        "from gromit.adapters.private_files import file_lock\n"
         "print('up', flush=True)\n"
         "with file_lock(Path(sys.argv[1])):\n    open(sys.argv[2], 'a').write('other')\n"
     )
@@ -65,7 +66,7 @@ def test_only_one_process_holds_a_lock(tmp_path: Path) -> None:
 
 
 class TestWatchedFile:
-    """Reading a file that others change."""
+    """A file that other processes change."""
 
     def test_it_is_parsed_once_while_nothing_changes(self, tmp_path: Path) -> None:
         path, seen = tmp_path / "f", list[str]()
@@ -107,7 +108,7 @@ class TestWatchedFile:
         with pytest.raises(ConfigError, match="not text"):
             WatchedFile(path, str).value()
 
-    def test_what_cannot_be_parsed_stays_an_error_until_it_is_mended(self, tmp_path: Path) -> None:
+    def test_what_cannot_be_parsed_stays_an_error_until_it_is_fixed(self, tmp_path: Path) -> None:
         path = tmp_path / "f"
         path.write_text("1")
         watched = WatchedFile(path, int)

@@ -40,7 +40,7 @@ def test_a_dry_run_says_that_processing_is_suspended_and_shows_the_plan(
     assert run([command, str(root), "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert (
-        "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: `gromit resume"
+        "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: run `gromit resume"
         in shown.err
     )
     assert "app-test" in shown.out

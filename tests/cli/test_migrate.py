@@ -182,7 +182,9 @@ def test_the_wrong_zone_is_noticed_before_a_record_is_written(
     monkeypatch.setenv("GROMIT_CLUSTER_DOMAIN", "dev.example.org")
     earlier.put("app", state="processed", tyk="sha-1")
     assert run(["migrate"]) == 2
-    assert f"zone {earlier.zone} is of {DOMAIN}, not of dev.example.org" in capsys.readouterr().err
+    assert (
+        f"zone {earlier.zone} is for {DOMAIN}, not for dev.example.org" in capsys.readouterr().err
+    )
 
 
 def _order(lines: list[dict[str, Any]], name: str) -> int:

@@ -280,8 +280,7 @@ def test_what_is_no_root_cannot_be_suspended(gromit: Gromit, tmp_path: Path) -> 
     for command in (("suspend", "--reason", "x"), ("resume",)):
         done = gromit(command[0], str(tmp_path), *command[1:], code=78)
         assert (
-            f"hint: is the volume mounted? A new one is made one by `gromit root init {tmp_path}`"
-            in done.stderr
+            f"hint: mount the volume; `gromit root init {tmp_path}` marks a new root" in done.stderr
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -96,5 +96,5 @@ def test_a_root_that_is_not_there_is_not_in_the_way_of_looking(bench: Bench) -> 
     (bench.root / ".gromit-root").unlink()
     components, told = bench.plan()
     assert "gromit.config" not in components["tyk"]["labels"]
-    assert "is no config root" in told
+    assert "is not a config root" in told
     assert list(bench.root.iterdir()) == []

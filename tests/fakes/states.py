@@ -56,7 +56,7 @@ class FakeStates:
         self._called("delete")
         head = self.heads.get(environment)
         if head is not None and head.resources:
-            raise Conflict(f"the state of {environment} still holds {head.resources} resources")
+            raise Conflict(f"the state of {environment} still has {head.resources} resources")
         self.heads.pop(environment, None)
 
     def _put(self, environment: str, owner: Owner, operation: str) -> Lock:

@@ -126,7 +126,7 @@ def test_an_environment_that_something_is_left_of_is_not_done(
 
 
 def test_a_state_that_cannot_be_removed_keeps_the_config(world: World) -> None:
-    world.states.faults["delete"] = [Conflict("the state still holds 1 resources")]
+    world.states.faults["delete"] = [Conflict("the state still has 1 resources")]
     with pytest.raises(Conflict):
         world.run()
     assert world.root.text(NAME, "tyk", "tyk.conf") is not None

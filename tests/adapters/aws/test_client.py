@@ -1,4 +1,4 @@
-"""AWS's errors as ours."""
+"""Translation of AWS's errors into ours."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -32,7 +32,7 @@ def failing(code: str, message: str, status: int = 400) -> ClientError:
         ),
     ],
 )
-def test_what_aws_says_is_told_with_what_was_done(
+def test_the_message_of_aws_is_reported_with_the_operation(
     error: ClientError, kind: type[GromitError], message: str
 ) -> None:
     with pytest.raises(kind) as raised, aws_errors("look"):

@@ -1,4 +1,4 @@
-"""What the adapter asks of ECR, and what it makes of odd answers."""
+"""Requests of the adapter to ECR, and its treatment of unusual responses."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def client() -> "Iterator[ECRClient]":
 
 
 def _calls(client: "ECRClient") -> list[tuple[str, int]]:
-    """Will hold operation and number of images of every call that is made."""
+    """Collects the operation and the number of images of every call."""
     made: list[tuple[str, int]] = []
 
     def note(params: dict[str, list[object]], model: object, **_: object) -> None:

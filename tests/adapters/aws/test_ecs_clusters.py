@@ -38,7 +38,7 @@ def put_event(cluster: str, service: str, minute: int, message: str) -> None:
     )
 
 
-def test_clusters_are_told_with_their_services_and_tasks(laws: Laws) -> None:
+def test_clusters_are_returned_with_their_services_and_tasks(laws: Laws) -> None:
     fleet = Fleet(laws.free)
     fleet.run("app", "tyk", count=2)
     fleet.run("app", "dash")
@@ -80,9 +80,7 @@ def test_services_are_described_ten_at_a_time(laws: Laws) -> None:
 @pytest.mark.parametrize(
     ("code", "error"), [("ThrottlingException", Temporary), ("AccessDeniedException", Denied)]
 )
-def test_what_goes_wrong_is_told_in_our_words(
-    laws: Laws, code: str, error: type[Exception]
-) -> None:
+def test_errors_of_aws_are_translated(laws: Laws, code: str, error: type[Exception]) -> None:
     laws.fail("ecs.DescribeClusters", code)
     with pytest.raises(error):
         look(laws).clusters(["app"])

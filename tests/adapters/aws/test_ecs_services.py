@@ -1,4 +1,4 @@
-"""What the adapter reads out of ECS' answers."""
+"""Service states that the adapter derives from responses of ECS."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -101,7 +101,7 @@ def test_a_service_that_still_has_an_old_deployment_is_not_inferred_to_be_comple
 
 
 def _stubbed(world: EcsWorld, service: dict[str, Any], *tasks: dict[str, Any]) -> str:
-    """The reason that a service has by these answers of ECS."""
+    """Return the reason of a service for these responses of ECS."""
     arn = "arn:aws:ecs:eu-central-1:123456789012:service/app-test/tyk"
     with Stubber(world.client) as stub:
         stub.add_response("list_services", {"serviceArns": [arn]})

@@ -1,4 +1,4 @@
-"""Public tasks: from interfaces alone, and from ECS where those do not tell enough."""
+"""Public tasks, from interfaces alone and from ECS."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ CLUSTERS, TASKS, DETAILS = "ecs.DescribeClusters", "ecs.ListTasks", "ecs.Describ
 
 
 class Scene:
-    """A fleet under AWS's laws, and the adapter that looks at it."""
+    """A fleet under AWS's rules, and the adapter that reads it."""
 
     def __init__(self, laws: Laws, catalogue: Catalogue = CATALOGUE) -> None:
         self.laws = laws
@@ -86,7 +86,7 @@ def test_an_interface_without_tags_of_ecs_is_left_out(scene: Scene) -> None:
     assert scene.tasks.public_tasks() == whole()
 
 
-def test_interfaces_come_a_thousand_at_a_time_and_a_missing_page_is_told(scene: Scene) -> None:
+def test_interfaces_come_a_thousand_at_a_time_and_a_missing_page_is_reported(scene: Scene) -> None:
     scene.fleet.bare_interfaces(["app"] * 1001)
     assert len(scene.tasks.public_tasks().tasks) == 1001
     assert scene.laws.calls == {INTERFACES: 2}
@@ -105,7 +105,7 @@ def test_missing_rights_are_raised(scene: Scene) -> None:
 # ── from ECS ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_ecs_tells_running_tasks_of_the_environments_asked_about_and_no_other(scene: Scene) -> None:
+def test_ecs_gives_running_tasks_of_the_environments_asked_for_and_no_others(scene: Scene) -> None:
     (tyk,) = scene.fleet.run("app", "tyk")
     scene.fleet.run("app-2", "tyk")
     assert scene.tasks.running_tasks({"app"}) == whole(("app", "tyk", tyk))

@@ -1,4 +1,4 @@
-"""What the platform parameter may hold."""
+"""Valid and invalid contents of the platform parameter."""
 
 import json
 from collections.abc import Mapping

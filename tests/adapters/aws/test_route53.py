@@ -1,4 +1,4 @@
-"""The zone in Route53: whole listings, batches within the limits, patience, and poison kept apart."""
+"""The zone in Route53: complete listings, batches within limits, retries and refused changes."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ LIST, CHANGE = "route53.ListResourceRecordSets", "route53.ChangeResourceRecordSe
 
 
 class Scene:
-    """A zone under AWS's laws, the adapter before it, and what it said."""
+    """A zone under AWS's rules, the adapter for it, and its progress lines."""
 
     def __init__(self, laws: Laws, domain: str = DOMAIN) -> None:
         self.laws = laws
@@ -82,7 +82,7 @@ def because(records: Iterable[RecordSet]) -> RecordWithReason:
 def test_the_zone_is_read_whole_in_pages_of_three_hundred(scene: Scene, count: int) -> None:
     scene.put(*(plain(f"tyk.e{n}.{DOMAIN}") for n in range(count)))
     assert len(scene.zone.records()) == count
-    assert scene.laws.calls == {LIST: -(-(count + 2) // 300)}  # the zone has two records of its own
+    assert scene.laws.calls == {LIST: -(-(count + 2) // 300)}  # the zone itself has two records
 
 
 def test_names_and_kinds_are_read_in_one_form(scene: Scene) -> None:
@@ -103,7 +103,7 @@ def test_names_and_kinds_are_read_in_one_form(scene: Scene) -> None:
     assert {r.routing for r in found.values()} == {"", "alias", "set blue", "health check"}
 
 
-def test_only_what_lies_below_our_domain_is_given() -> None:
+def test_only_records_below_our_domain_are_returned() -> None:
     with governed() as laws:
         scene = Scene(laws, f"sub.{DOMAIN}")
         scene.put(
@@ -114,7 +114,7 @@ def test_only_what_lies_below_our_domain_is_given() -> None:
 
 @pytest.mark.parametrize("domain", ["prod.example.com", "example.com", "notdev.example.com"])
 def test_a_domain_that_is_not_the_zones_is_a_wrong_setting(scene: Scene, domain: str) -> None:
-    with pytest.raises(ConfigError, match=rf"is of {DOMAIN}, not of {domain}"):
+    with pytest.raises(ConfigError, match=rf"is for {DOMAIN}, not for {domain}"):
         scene.adapter(scene.zone_id, domain).records()
 
 
@@ -173,7 +173,7 @@ def test_many_changes_go_in_as_few_requests_as_the_limits_allow(
 
 
 class Traffic:
-    """The requests that change a zone, as they are on the wire: when each was sent and answered, and how many at once."""
+    """Change requests of a zone on the wire: times of each, and the largest number at once."""
 
     def __init__(self, laws: Laws, client: Any) -> None:
         self.spans: list[tuple[float, float]] = []
@@ -193,7 +193,7 @@ class Traffic:
             self.most = max(self.most, len(self._under_way))
             if self.most > 1:
                 self._two.set()
-        self._two.wait(0.1)  # there is time for a second one, which must not come
+        self._two.wait(0.1)  # enough time for a second request, which must not come
 
     def _answered(self, **_: Any) -> None:
         with self._counting:
@@ -203,7 +203,7 @@ class Traffic:
 def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pace(
     scene: Scene,
 ) -> None:
-    """As reap's workers do, each of which retires the records of its environment."""
+    """Reap's workers do that: each one retires the records of its environment."""
     client = scene.laws.client("route53", CLIENT)
     traffic = Traffic(scene.laws, client)
     zone = Route53Zone(client, scene.zone_id, DOMAIN, scene.laws.clock)
@@ -221,7 +221,7 @@ def test_however_many_threads_write_one_request_is_in_flight_and_all_keep_the_pa
     assert traffic.most == 1
     assert len(traffic.spans) == 8 + 2
     pauses = [after[0] - before[1] for before, after in pairwise(traffic.spans)]
-    assert min(pauses) >= MIN_INTERVAL_S - 1e-9, pauses  # less by the rounding of sums, and no more
+    assert min(pauses) >= MIN_INTERVAL_S - 1e-9, pauses  # sums are rounded
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_request_that_is_put_off_is_sent_again_after_growing_pauses(
     assert scene.laws.attempts[CHANGE] == 4
 
 
-def test_patience_has_an_end(scene: Scene) -> None:
+def test_retries_have_an_end(scene: Scene) -> None:
     scene.laws.fail(CHANGE, "PriorRequestNotComplete", times=99)
     with pytest.raises(Temporary, match="PriorRequestNotComplete"):
         scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
@@ -248,7 +248,7 @@ def test_patience_has_an_end(scene: Scene) -> None:
 def test_a_request_that_had_its_effect_but_no_answer_is_refused_when_sent_again(
     scene: Scene,
 ) -> None:
-    """So that the caller looks again, and finds it done."""
+    """The caller then reads the zone again and finds the change."""
     scene.laws.fail(CHANGE, "timeout", after=True)
     with pytest.raises(BackendError, match="already exists"):
         scene.apply(ZoneChanges(creates=because([owner(1), record(1)])))
@@ -256,7 +256,7 @@ def test_a_request_that_had_its_effect_but_no_answer_is_refused_when_sent_again(
 
 
 def poisoned(scene: Scene, guilty: Sequence[int], of: int) -> BackendError:
-    """Write many environments, of which some have a record already."""
+    """Write many environments, some of which have a record already."""
     scene.put(*(plain(f"tyk.e{n}.{DOMAIN}", "9.9.9.9") for n in guilty))
     with pytest.raises(BackendError) as raised:
         scene.apply(

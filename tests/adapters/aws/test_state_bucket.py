@@ -177,14 +177,15 @@ def test_a_foreign_or_garbled_lock_is_a_lock_without_an_owner(
     put(s3, lock_key("app-test"), body)
     theirs = found(bucket.lock("app-test", OWNER, "apply"))
     assert theirs.owner is None
-    assert theirs.who == "somebody unknown"
+    assert theirs.who == "unknown"
     assert bucket.unlock(theirs), "what a person orders to be released is released"
 
 
 def test_terraforms_own_lock_is_understood(s3: "S3Client", bucket: S3StateBucket) -> None:
     body = {
-        "ID": "0e5a", "Operation": "OperationTypeApply", "Info": "", "Who": "jane@laptop", "Version": "1.11.4",
-        "Created": "2026-01-31T08:00:00.5Z", "Path": "terraform-state-dev/env:/app-test/devenv",
+        "ID": "0e5a", "Operation": "OperationTypeApply", "Info": "", "Who": "jane@laptop",
+        "Version": "1.11.4", "Created": "2026-01-31T08:00:00.5Z",
+        "Path": "terraform-state-dev/env:/app-test/devenv",
     }  # fmt: skip
     put(s3, lock_key("app-test"), body)
     theirs = found(bucket.find_lock("app-test"))
@@ -213,7 +214,7 @@ def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(
     s3: "S3Client", bucket: S3StateBucket, body: bytes
 ) -> None:
     put(s3, state_key("app-test"), body)
-    with pytest.raises(BackendError, match="app-test is not understood"):
+    with pytest.raises(BackendError, match="app-test is not a terraform state"):
         bucket.head("app-test")
     with pytest.raises(BackendError):
         bucket.delete("app-test")
@@ -222,7 +223,7 @@ def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(
 
 def test_only_a_state_without_resources_is_deleted(s3: "S3Client", bucket: S3StateBucket) -> None:
     put(s3, state_key("app-test"), STATE)
-    with pytest.raises(Conflict, match="still holds 3 resources"):
+    with pytest.raises(Conflict, match="still has 3 resources"):
         bucket.delete("app-test")
     put(s3, state_key("app-test"), STATE | {"resources": []})
     bucket.delete("app-test")
@@ -270,7 +271,7 @@ def test_an_unsaved_state_is_put_beside_the_real_one(s3: "S3Client", bucket: S3S
 
 
 def test_a_put_that_was_sent_twice_is_still_our_lock(s3: "S3Client", bucket: S3StateBucket) -> None:
-    """The answer to the first was lost, so the SDK sends it again and is refused because of what the first one wrote."""
+    """The first response is lost, so the SDK sends the put again, and the first put refuses it."""
     sent: list[bytes] = []
 
     def lose_the_answer(params: dict[str, Any], **_: Any) -> None:
@@ -301,7 +302,7 @@ def test_a_lock_that_changes_hands_all_the_time_is_given_up_for_now(
     put(s3, "spare", b"{}")
     s3.meta.events.register("before-send.s3.GetObject", away)
     s3.meta.events.register("before-call.s3.PutObject", back)
-    with pytest.raises(Temporary, match="keeps changing hands"):
+    with pytest.raises(Temporary, match="keeps changing its owner"):
         bucket.lock("app-test", OWNER, "apply")
 
 

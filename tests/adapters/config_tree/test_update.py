@@ -1,4 +1,4 @@
-"""Config folders: what people write is kept, what gromit wrote follows its template, however often it is interrupted."""
+"""Config folders keep people's files and follow templates, however often they are interrupted."""
 
 import errno
 import hashlib
@@ -32,7 +32,7 @@ def folder(root: Path) -> Path:
 
 
 def _render(root: Path, **files: str) -> str:
-    """Render one component's files (`tyk_conf` is `tyk.conf`); gives its hash."""
+    """Render one component's files (`tyk_conf` is `tyk.conf`), and return its hash."""
     return ConfigTree(root).render(
         "app-test", {"tyk": {name.replace("_", "."): text for name, text in files.items()}}
     )["tyk"]
@@ -43,7 +43,7 @@ def _files(folder: Path) -> Mapping[str, str]:
 
 
 def _hash(**files: bytes) -> str:
-    """The folder hash by its definition, written down a second time."""
+    """Compute the folder hash by its definition, independently of the product."""
     total = hashlib.sha256()
     for name, content in sorted(files.items()):
         total.update(
@@ -75,7 +75,7 @@ def test_rendering_the_same_again_touches_nothing(root: Path, folder: Path) -> N
     ] == before
 
 
-def test_a_file_that_nobody_touched_follows_its_template(root: Path, folder: Path) -> None:
+def test_an_untouched_file_follows_its_template(root: Path, folder: Path) -> None:
     first = _render(root, tyk_conf="1")
     assert _render(root, tyk_conf="2") != first
     assert _files(folder) == {"tyk.conf": "2"}
@@ -199,14 +199,14 @@ def test_with_an_unreadable_note_everything_that_differs_is_kept(
     assert _files(folder) == {"a": "mine", "b": "3"}
 
 
-@pytest.mark.parametrize("lies", ["1", "2"])
+@pytest.mark.parametrize("on_disk", ["1", "2"])
 def test_a_run_that_was_killed_between_its_note_and_its_file_is_not_taken_for_an_edit(
-    root: Path, folder: Path, lies: str
+    root: Path, folder: Path, on_disk: str
 ) -> None:
     _render(root, a="1")
     hashes = [hashlib.sha256(text).hexdigest() for text in (b"1", b"2")]
     (folder / ".gromit.json").write_text(json.dumps({"rendered": {"a": hashes}}))
-    (folder / "a").write_text(lies)
+    (folder / "a").write_text(on_disk)
     _render(root, a="3")
     assert _files(folder) == {"a": "3"}
 
@@ -218,7 +218,8 @@ from gromit.adapters.config_tree.root import ConfigTree
 tree = ConfigTree(Path(sys.argv[1]))
 print("begun", flush=True)
 for number in range(10**6):
-    tree.render("app-test", {"tyk": {"a": f"{number} " * 200, "b": f"{number}"}, "pump": {"c": f"{number}"}})
+    tyk = {"a": f"{number} " * 200, "b": f"{number}"}
+    tree.render("app-test", {"tyk": tyk, "pump": {"c": f"{number}"}})
 """
 
 
@@ -242,7 +243,7 @@ def test_killed_at_any_moment_the_next_run_ends_with_whole_files_and_takes_none_
 
 
 class _Disk:
-    """Writes like `os.write`, until it has taken `room` bytes; then fails with `error`."""
+    """Writes like `os.write` up to `room` bytes, and then fails with `error`."""
 
     def __init__(self, room: int, error: int) -> None:
         self._room = room
@@ -324,9 +325,11 @@ for files in ({"a": "2" * 500_000}, {"a": "2", "b": "2" * 500_000}):
     try:
         tree.render("app-test", {"tyk": files})
     except GromitError as error:
-        print(">", error.code, (root / "app-test/tyk/a").read_text(), sorted(p.name for p in (root / "app-test/tyk").iterdir()))
+        tyk = root / "app-test/tyk"
+        print(">", error.code, (tyk / "a").read_text(), sorted(p.name for p in tyk.iterdir()))
 os.system(f"mount -o remount,ro {root}")
-for attempt in (lambda: tree.render("app-test", {"tyk": {"a": "3"}}), lambda: tree.remove("app-test")):
+render = lambda: tree.render("app-test", {"tyk": {"a": "3"}})
+for attempt in (render, lambda: tree.remove("app-test")):
     try:
         attempt()
     except GromitError as error:
@@ -350,8 +353,8 @@ def test_a_really_full_and_a_really_read_only_disk(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     unchanged = "temporary 1 ['.gromit.json', 'a']"
-    told = [line.removeprefix("> ") for line in run.stdout.splitlines() if line.startswith("> ")]
-    assert told == [
+    lines = [line.removeprefix("> ") for line in run.stdout.splitlines() if line.startswith("> ")]
+    assert lines == [
         unchanged,
         unchanged,
         "root_unusable 1",

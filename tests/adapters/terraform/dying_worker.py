@@ -1,4 +1,4 @@
-"""A worker of several threads that starts a terraform by the guard, and a terraform that counts its interrupts.
+"""A worker with threads that starts a terraform through the guard, and one that counts interrupts.
 
 `python dying_worker.py worker CHILD THREADS FOLDER` and `python dying_worker.py count FOLDER`.
 """

@@ -18,7 +18,7 @@ from tests.waiting import wait_for
 
 
 class Safe:
-    """Keeps what is brought to it, in the place of the bucket."""
+    """Stores states in the place of the bucket."""
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.kept: dict[str, bytes] = {}
@@ -130,7 +130,7 @@ def test_a_run_is_in_use_while_a_process_of_it_lives(work: Path, stack: Path) ->
     run = opened(work, stack)
     argv = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=(run.lock,)) as survivor:
-        os.close(run.lock)  # as the death of its worker would
+        os.close(run.lock)  # as at the death of its worker
         remove_stale_runs(work, Safe())
         assert run.template.exists()
         survivor.kill()
@@ -140,7 +140,8 @@ def test_a_run_is_in_use_while_a_process_of_it_lives(work: Path, stack: Path) ->
 
 def test_what_a_killed_worker_left_is_swept(work: Path, stack: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from gromit.adapters.terraform.folder import new_run_folder\n"
+        "import sys; from pathlib import Path\n"
+        "from gromit.adapters.terraform.folder import new_run_folder\n"
         "run = new_run_folder(Path(sys.argv[1]), Path(sys.argv[2]), None, '')\n"
         'with run.environment(\'{"name": "one"}\') as folder:\n'
         "    (folder.path / 'errored.tfstate').write_text('state')\n"
@@ -171,7 +172,7 @@ sys.addaudithook(strike)
 run = new_run_folder(Path(sys.argv[1]), Path(sys.argv[2]), None, "")
 sys.exit(0 if run.template.exists() else 1)
 """
-"""A worker that signals itself when it has made its folder, and not locked it yet."""
+"""A worker that signals itself after it has created its folder and before it has locked it."""
 
 
 def struck(work: Path, stack: Path, number: str) -> "subprocess.Popen[bytes]":
@@ -193,7 +194,7 @@ def test_a_run_that_is_just_being_made_is_not_swept(work: Path, stack: Path) -> 
         assert os.WIFSTOPPED(os.waitpid(worker.pid, os.WUNTRACED)[1])
         sweeping = pool.submit(remove_stale_runs, work, Safe())
         with suppress(TimeoutError):
-            sweeping.result(0.5)  # time enough to sweep, if it does not wait for its turn
+            sweeping.result(0.5)  # enough time to remove it, if it does not wait
         worker.send_signal(signal.SIGCONT)
         assert worker.wait(60) == 0
 
@@ -213,7 +214,7 @@ def test_the_backends_settings_are_for_their_owner_alone_and_no_environment_has_
 
 def test_what_is_no_run_is_left_alone(work: Path) -> None:
     work.mkdir()
-    (work / "run-notes").write_text("somebody's")
+    (work / "run-notes").write_text("a person's")
     remove_stale_runs(work, Safe())
     assert (work / "run-notes").exists()
 

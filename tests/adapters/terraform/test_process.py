@@ -1,4 +1,4 @@
-"""A process on a leash: real ones, of the shell, in the place of terraform."""
+"""Real processes of the shell in the place of terraform, run and stopped."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ SHELL = "/bin/sh"
 
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[int]:
-    """The descriptor that a process holds while it lives."""
+    """The descriptor that a process holds open while it lives."""
     descriptor = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     yield descriptor
     os.close(descriptor)
@@ -50,7 +50,7 @@ def shell(tmp_path: Path, held: int) -> Callable[..., ProcessSpec]:
     return launch
 
 
-def leash(**limits: float) -> StopPolicy:
+def policy(**limits: float) -> StopPolicy:
     return StopPolicy(
         interrupted=Event(), **{"timeout_s": 60.0, "grace_s": 20.0, "last_s": 0.3, **limits}
     )
@@ -58,7 +58,7 @@ def leash(**limits: float) -> StopPolicy:
 
 def ran(launch: ProcessSpec, limits: StopPolicy | None = None) -> tuple[ProcessResult, list[str]]:
     lines: list[str] = []
-    return run_process(launch, limits or leash(), lines.append), lines
+    return run_process(launch, limits or policy(), lines.append), lines
 
 
 def has_open(pid: int, path: Path) -> bool:
@@ -79,7 +79,7 @@ def test_lines_come_while_it_runs(shell: Callable[..., ProcessSpec], tmp_path: P
         (tmp_path / line).touch()
 
     ended = run_process(
-        shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), leash(), take
+        shell("echo first; until [ -e first ]; do sleep 0.05; done; echo second"), policy(), take
     )
     assert (ended.code, lines) == (0, ["first", "second"])
 
@@ -111,14 +111,14 @@ def test_it_holds_the_descriptor_open_while_it_lives(
     seen: list[bool] = []
     run_process(
         shell("echo $$; sleep 0.2"),
-        leash(),
+        policy(),
         lambda line: seen.append(has_open(int(line), tmp_path / "lock")),
     )
     assert seen == [True]
 
 
 def test_an_interrupted_one_gets_its_grace(shell: Callable[..., ProcessSpec]) -> None:
-    limits, lines = leash(), list[str]()
+    limits, lines = policy(), list[str]()
 
     def take(line: str) -> None:
         lines.append(line)
@@ -135,7 +135,7 @@ def test_an_interrupted_one_gets_its_grace(shell: Callable[..., ProcessSpec]) ->
 
 def test_one_that_takes_too_long_is_interrupted(shell: Callable[..., ProcessSpec]) -> None:
     ended, lines = ran(
-        shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5)
+        shell("trap 'echo saved; exit 1' INT; while :; do sleep 0.05; done"), policy(timeout_s=0.5)
     )
     assert lines == ["saved"]
     assert ended == ProcessResult(1, "", "timeout")
@@ -147,14 +147,14 @@ def test_the_second_interrupt_ends_one_that_takes_its_time(
     script = (
         "n=0; trap 'n=$((n+1)); echo $n; [ $n = 2 ] && exit 1' INT; while :; do sleep 0.05; done"
     )
-    ended, lines = ran(shell(script), leash(timeout_s=0.5, grace_s=0.3, last_s=20.0))
+    ended, lines = ran(shell(script), policy(timeout_s=0.5, grace_s=0.3, last_s=20.0))
     assert lines == ["1", "2"]
     assert ended.code == 1
 
 
 def test_a_stubborn_one_is_killed_at_last(shell: Callable[..., ProcessSpec]) -> None:
     ended, _ = ran(
-        shell("trap '' INT; while :; do sleep 0.05; done"), leash(timeout_s=0.5, grace_s=0.3)
+        shell("trap '' INT; while :; do sleep 0.05; done"), policy(timeout_s=0.5, grace_s=0.3)
     )
     assert ended == ProcessResult(-signal.SIGKILL, "", "timeout")
 
@@ -183,9 +183,10 @@ def test_a_listener_that_fails_does_not_cost_the_state(
     with pytest.raises(ValueError, match="ready"):
         run_process(
             shell(
-                "trap 'echo more; touch saved; exit 0' INT; echo ready; while :; do sleep 0.05; done"
+                "trap 'echo more; touch saved; exit 0' INT; echo ready; "
+                "while :; do sleep 0.05; done"
             ),
-            leash(),
+            policy(),
             fail,
         )
     assert (tmp_path / "saved").exists()
@@ -194,14 +195,14 @@ def test_a_listener_that_fails_does_not_cost_the_state(
 def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
     shell: Callable[..., ProcessSpec], tmp_path: Path
 ) -> None:
-    """As one does that a shell has put in the background; and threads may block signals."""
+    """A worker that a shell starts in the background does, and threads may block signals."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     ended: list[ProcessResult] = []
 
     def work() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         script = "trap 'touch saved; exit 0' INT; while :; do sleep 0.05; done"
-        ended.append(run_process(shell(script), leash(timeout_s=0.5), lambda _line: None))
+        ended.append(run_process(shell(script), policy(timeout_s=0.5), lambda _line: None))
 
     try:
         thread = Thread(target=work)
@@ -214,7 +215,7 @@ def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
 
 
 def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
-    """It asks for its parent after it has asked for the signal at the parent's death, so that no moment is left between."""
+    """The check of the parent follows the request for the signal, so there is no gap."""
     script = str(Path(terraform_child.__file__))
     another = os.getppid()
     argv = [

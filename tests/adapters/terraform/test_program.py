@@ -1,4 +1,4 @@
-"""Which terraform is run. The programs are scripts that say they are one."""
+"""Choice of the terraform to run. The programs are scripts that print a version."""
 
 from collections.abc import Callable
 from pathlib import Path

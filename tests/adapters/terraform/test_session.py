@@ -1,4 +1,4 @@
-"""What a run tells its terraforms, seen by a program in terraform's place."""
+"""Arguments and variables of a run's terraforms, seen by a program in terraform's place."""
 
 from pathlib import Path
 

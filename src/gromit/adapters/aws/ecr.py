@@ -76,7 +76,7 @@ class EcrImages:
 
 
 def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
-    """Return repositories and tags, one item for each call; names that ECR would refuse are left out."""
+    """Return repository and tags of each call, without names that ECR would refuse."""
     by_repository: dict[str, list[str]] = {}
     for repository, tag in sorted(set(images)):
         if _NAME.fullmatch(repository) and is_tag(tag):

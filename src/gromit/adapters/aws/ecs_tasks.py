@@ -1,12 +1,15 @@
-"""Public tasks of all environments, from their network interfaces, and from ECS itself where those do not tell enough.
+"""Public tasks of all environments, from their network interfaces and from ECS.
 
-ECS tags the interface of a service's task with `aws:ecs:clusterName` and `aws:ecs:serviceName` if the service has managed tags on.
-Nobody else can set tags that begin with `aws:`, so they prove whose the interface is; clusters are named like environments, and
-services like components. One call gives a thousand interfaces with their public addresses, which no other API knows.
+ECS tags the interface of a service's task with `aws:ecs:clusterName` and `aws:ecs:serviceName` if
+the service has managed tags on. Only AWS can set tags that begin with `aws:`, so they prove which
+service the interface belongs to. A cluster has the name of its environment, and a service the name
+of its component. One call returns a thousand interfaces with their public addresses, which no other
+API returns.
 
-What interfaces alone cannot tell is whether a task runs: from when it is attached, while the image is still pulled, until the task
-has stopped, an interface is `in-use`. Nor does AWS's documentation promise those tags. So `public_tasks` gives what may be running,
-and `running_tasks` asks ECS; `core.dns_tasks` decides when that is needed.
+Interfaces do not show whether a task runs: an interface is `in-use` from the moment it is attached,
+while the image is still pulled, until the task has stopped. AWS's documentation does not promise
+the tags either. So `public_tasks` returns the tasks that may be running, and `running_tasks` asks
+ECS; `core.dns.tasks` decides when that is needed.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,11 +30,11 @@ if TYPE_CHECKING:
 CLUSTER_TAG, SERVICE_TAG = "aws:ecs:clusterName", "aws:ecs:serviceName"
 
 INTERFACES_PER_PAGE = 1000
-"""Most interfaces of one answer."""
+"""Largest number of interfaces in one response."""
 VALUES_PER_FILTER = 200
-"""Most values of one filter."""
+"""Largest number of values in one filter."""
 PER_CALL = 100
-"""Most clusters of one DescribeClusters, and tasks of one ListTasks or DescribeTasks."""
+"""Largest number of clusters or tasks in a DescribeClusters, ListTasks or DescribeTasks."""
 
 _OURS: "Sequence[FilterTypeDef]" = (
     {"Name": "tag-key", "Values": [CLUSTER_TAG]},
@@ -41,7 +44,7 @@ _OURS: "Sequence[FilterTypeDef]" = (
 
 
 class EcsTasks:
-    """The port `TaskSource`, for the public components of a catalogue."""
+    """The port `TaskSource` for the public components of a catalogue."""
 
     def __init__(self, ec2: "EC2Client", ecs: "ECSClient", catalogue: Catalogue) -> None:
         self._ec2 = ec2
@@ -49,33 +52,34 @@ class EcsTasks:
         self._public = frozenset(c.name for c in catalogue.components.values() if c.public)
 
     def public_tasks(self) -> TaskListing:
-        """Tasks with a public address, as their interfaces tell: a call for each 1000. Raises `Denied` or `BackendError`."""
+        """Read the interfaces: one call for 1000. Raises `Denied` or `BackendError`."""
         found: list[PublicTask] = []
         reasons: list[str] = []
-        with _noted(reasons), aws_errors("list the network interfaces of tasks"):
+        with _collect_temporary(reasons), aws_errors("list the network interfaces of tasks"):
             for interface in self._interfaces(_OURS):
                 tags = {t["Key"]: t["Value"] for t in interface.get("TagSet", [])}
                 found += self._task(interface, tags.get(CLUSTER_TAG), tags.get(SERVICE_TAG))
         return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
-        """Running tasks with a public address, as ECS tells of a few environments.
+        """Ask ECS, then EC2 for the addresses.
 
-        One call for each 100 environments, two for each 100 running tasks of one, and one for each 200 public tasks.
-        Environments without a cluster have no tasks. Raises `Denied` or `BackendError`.
+        This takes one call for 100 environments, two for 100 running tasks of an environment, and
+        one for 200 public tasks. Raises `Denied` or `BackendError`.
         """
-        homes: dict[str, tuple[str, str]] = {}
+        owners: dict[str, tuple[str, str]] = {}
         found: list[PublicTask] = []
         reasons: list[str] = []
-        with _noted(reasons):
-            for environment in self._busy(sorted(environments)):
-                homes |= self._running(environment)
-        with _noted(reasons), aws_errors("look up the addresses of tasks"):
-            for ids in _chunks(sorted(homes), VALUES_PER_FILTER):
-                for interface in self._interfaces(
-                    [{"Name": "network-interface-id", "Values": [*ids]}]
-                ):
-                    found += self._task(interface, *homes[interface["NetworkInterfaceId"]])
+        with _collect_temporary(reasons):
+            for environment in self._with_running_tasks(sorted(environments)):
+                owners |= self._interface_owners(environment)
+        with _collect_temporary(reasons), aws_errors("look up the addresses of tasks"):
+            for ids in _chunks(sorted(owners), VALUES_PER_FILTER):
+                filters: Sequence[FilterTypeDef] = [
+                    {"Name": "network-interface-id", "Values": [*ids]}
+                ]
+                for interface in self._interfaces(filters):
+                    found += self._task(interface, *owners[interface["NetworkInterfaceId"]])
         return TaskListing(tuple(found), not reasons, "; ".join(reasons))
 
     def _interfaces(
@@ -94,8 +98,8 @@ class EcsTasks:
         if address and cluster and service in self._public:
             yield PublicTask(cluster, service, address)
 
-    def _busy(self, environments: Sequence[str]) -> Iterator[str]:
-        """Those environments whose cluster is there and has a running task."""
+    def _with_running_tasks(self, environments: Sequence[str]) -> Iterator[str]:
+        """Yield the environments that have a cluster with a running task."""
         for names in _chunks(environments if self._public else (), PER_CALL):
             with aws_errors("describe the clusters of environments"):
                 clusters = self._ecs.describe_clusters(clusters=[*names])["clusters"]
@@ -105,43 +109,42 @@ class EcsTasks:
                 if c.get("status") == "ACTIVE" and c.get("runningTasksCount")
             )
 
-    def _running(self, environment: str) -> Mapping[str, tuple[str, str]]:
-        """Interface id to environment and component, for all running tasks of public components."""
-        with aws_errors(f"look at the tasks of {environment}"):
+    def _interface_owners(self, environment: str) -> Mapping[str, tuple[str, str]]:
+        """Map interface ids of running public tasks to environment and component."""
+        with aws_errors(f"describe the tasks of {environment}"):
             try:
                 pages = self._ecs.get_paginator("list_tasks").paginate(
                     cluster=environment, PaginationConfig={"PageSize": PER_CALL}
                 )
                 arns = [arn for page in pages for arn in page["taskArns"]]
-                tasks = [
-                    t for part in _chunks(arns, PER_CALL) for t in self._describe(environment, part)
-                ]
+                tasks: list[TaskTypeDef] = []
+                for part in _chunks(arns, PER_CALL):
+                    tasks += self._describe(environment, part)
             except self._ecs.exceptions.ClusterNotFoundException:
                 return {}
-        homes = ((t.get("group", "").removeprefix("service:"), t) for t in tasks)
-        return {
-            i: (environment, name)
-            for name, t in homes
-            if name in self._public and _runs(t)
-            for i in _interface_ids(t)
-        }
+        owners: dict[str, tuple[str, str]] = {}
+        for task in tasks:
+            component = task.get("group", "").removeprefix("service:")
+            if component in self._public and _is_running(task):
+                owners |= dict.fromkeys(_interface_ids(task), (environment, component))
+        return owners
 
     def _describe(self, environment: str, arns: Sequence[str]) -> "Iterable[TaskTypeDef]":
-        """Tasks that have gone meanwhile are missing from the answer."""
+        """Return those of the tasks that still exist."""
         return self._ecs.describe_tasks(cluster=environment, tasks=arns)["tasks"]
 
 
 @contextmanager
-def _noted(reasons: list[str]) -> Iterator[None]:
-    """What passes breaks the listing off, and is noted; what was found so far counts."""
+def _collect_temporary(reasons: list[str]) -> Iterator[None]:
+    """End the block at a temporary error and keep its message, so that earlier results count."""
     try:
         yield
     except Temporary as error:
         reasons.append(error.message)
 
 
-def _runs(task: "TaskTypeDef") -> bool:
-    """Whether a task runs and is meant to go on: one that is being stopped has another desired status at once."""
+def _is_running(task: "TaskTypeDef") -> bool:
+    """Whether a task runs and should go on: the desired status changes as soon as it is stopped."""
     return task.get("lastStatus") == task.get("desiredStatus") == "RUNNING"
 
 

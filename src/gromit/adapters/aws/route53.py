@@ -1,9 +1,10 @@
-"""The public zone in Route53: read whole, written in batches within its limits.
+"""The public zone in Route53: read completely, and written in batches within its limits.
 
-However many threads write, one request that changes the zone is in flight at a time, and at most five a second are sent: Route53
-refuses a change while it works on another one of the same zone, and its rate is the account's. What another process sends is not
-seen here; it is what the patience is for. The SDK's own retries are off for this client (`CLIENT`), so that ours do not multiply
-with them: a zone that still works on a request before ours wants more patience than three attempts.
+At most one change request is in flight at a time, whatever the number of threads, and at most five
+a second are sent. Route53 refuses a change while it works on another one of the same zone, and its
+rate limit counts for the whole account. Requests of other processes are not known here; the retries
+with backoff cover them. A zone that is busy with an earlier request needs more than three attempts.
+So the SDK's own retries are off for this client (`CLIENT`), and do not multiply with ours.
 """
 
 import math
@@ -35,34 +36,34 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CLIENT = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""The configuration of clients for this adapter."""
+"""Configuration of this adapter's client."""
 
 PAGE = 300
-"""Most record sets that Route53 gives in one answer."""
+"""Largest number of record sets in one response of Route53."""
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
-"""Pauses before the second to seventh attempt of a request that Route53 puts off (throttled, prior request not complete)."""
+"""Pauses before the second to seventh attempt of a request that Route53 refuses temporarily."""
 MIN_INTERVAL_S = 0.2
-"""Shortest time from the end of one request that changes the zone to the next one, whoever of this process sends it."""
+"""Shortest time between the end of a change request and the start of the next, in all threads."""
 
-_NAMED = 5
-_WORDS = {Action.CREATE: "created", Action.UPSERT: "updated", Action.DELETE: "deleted"}
-_Answer = TypeVar("_Answer")
+_REFUSALS_SHOWN = 5
+_PAST_TENSE = {Action.CREATE: "created", Action.UPSERT: "updated", Action.DELETE: "deleted"}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How time passes, in seconds."""
+    """Source of time and pauses, in seconds."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
-    """Should spread its pauses a little."""
+    """Should add a little jitter."""
 
 
 class Route53Zone:
-    """The port `RecordStore`. One object may be used by many threads: they take turns."""
+    """The port `RecordStore`. Several threads may use one object; their changes take turns."""
 
     def __init__(self, client: "Route53Client", zone_id: str, domain: str, clock: Timing) -> None:
-        """`domain` is the zone's name, or lies below it."""
+        """`domain` is the zone's name or a name below it."""
         self._client = client
         self._zone_id = zone_id
         self._domain = domain
@@ -71,25 +72,28 @@ class Route53Zone:
         self._next_s = -math.inf
 
     def records(self) -> Sequence[RecordSet]:
-        """Every record set below the domain. Raises if a page is missing, and `ConfigError` if zone and domain do not match."""
+        """Raise `BackendError` for a missing page, `ConfigError` for a zone of another domain."""
         found = [_record(s) for page in self._pages() for s in page["ResourceRecordSets"]]
         apex = next((r.name for r in found if r.type == "SOA"), self._domain)
         if not f".{self._domain}".endswith(f".{apex}"):
             raise ConfigError(
-                f"zone {self._zone_id} is of {apex}, not of {self._domain}",
-                hint="cluster.domain has to be the name of the zone cluster.zoneid, or lie below it",
+                f"zone {self._zone_id} is for {apex}, not for {self._domain}",
+                hint="set cluster.domain to the name of the zone cluster.zoneid, or one below it",
             )
         return [r for r in found if r.name.endswith(f".{self._domain}")]
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
-        """Write the changes. What Route53 refuses is narrowed down to single environments; everything else is written.
+        """Write what Route53 accepts: a refused batch is narrowed down to single environments.
 
-        Raises `BackendError` naming what was refused and why; `Temporary` or `Denied` at once, before what remains.
+        Raises `BackendError` with the reason of each refusal after everything else is written, and
+        `Temporary` or `Denied` at once.
         """
         packed = pack_batches(changes)
         refused = [(c.record.name, "too many values for one request") for c in packed.oversize]
         failed: dict[str, str] = {}
         for batch in packed.batches:
+            # A later batch may have more changes of a refused environment: skip them, and report
+            # them with the same reason.
             parts = [p for p in batch if p.environment not in failed]
             refused += [(_names(p), failed[p.environment]) for p in batch if p not in parts]
             for part, reason in self._send(parts, progress):
@@ -104,7 +108,7 @@ class Route53Zone:
             "MaxItems": str(PAGE),
         }
         while True:
-            page = self._patiently(partial(self._page, request))
+            page = self._retry(partial(self._page, request))
             yield page
             if not page["IsTruncated"]:
                 return
@@ -116,28 +120,32 @@ class Route53Zone:
             }
             if identifier := page.get("NextRecordIdentifier"):
                 following["StartRecordIdentifier"] = identifier
+            # Without progress the loop would not end, and a partial listing would look complete.
             if not following["StartRecordName"] or following == request:
                 raise BackendError(
-                    f"the listing of zone {self._zone_id} was cut short", hint="nothing was changed"
+                    f"the listing of zone {self._zone_id} is incomplete", hint="nothing was changed"
                 )
             request = following
 
     def _page(
         self, request: "ListResourceRecordSetsRequestTypeDef"
     ) -> "ListResourceRecordSetsResponseTypeDef":
-        with self._translated("list the records"):
+        with self._zone_errors("list the records"):
             return self._client.list_resource_record_sets(**request)
 
     def _send(
         self, parts: Sequence[EnvironmentChanges], progress: Progress
     ) -> list[tuple[EnvironmentChanges, str]]:
-        """Send parts as one batch; one that is refused is halved until the guilty stand alone. Gives those, with the reason."""
+        """Send parts as one batch, and halve a refused batch until each refusal is of one part.
+
+        Return the refused parts with Route53's reasons.
+        """
         if not parts:
             return []
-        every = [c for p in parts for c in p.changes]
-        reason = self._patiently(partial(self._change, every))
+        changes = [c for p in parts for c in p.changes]
+        reason = self._retry(partial(self._change, changes))
         if not reason:
-            _report(every, progress)
+            _report(changes, progress)
             return []
         if len(parts) == 1:
             return [(parts[0], reason)]
@@ -145,9 +153,9 @@ class Route53Zone:
         return [*self._send(parts[:half], progress), *self._send(parts[half:], progress)]
 
     def _change(self, changes: Iterable[Change]) -> str:
-        """One request; gives why Route53 refuses what is in it, or an empty text if all of it is done."""
+        """Send one request; return the reason if Route53 refuses it, or an empty text."""
         refusals = self._client.exceptions.InvalidChangeBatch, self._client.exceptions.InvalidInput
-        with self._alone(), self._translated("change the records"):
+        with self._turn_to_write(), self._zone_errors("change the records"):
             try:
                 self._client.change_resource_record_sets(
                     HostedZoneId=self._zone_id,
@@ -158,9 +166,13 @@ class Route53Zone:
         return ""
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """The turn of one request that changes the zone, in its pace. It is given up while a request that was put off waits."""
+    def _turn_to_write(self) -> Iterator[None]:
+        """Hold this process's turn for one change request, and keep the interval to the last one.
+
+        A request that waits for its retry does not hold the turn.
+        """
         with self._turn:
+            # The clock may end a pause early, so check again.
             while (now_s := self._clock.monotonic()) < self._next_s:
                 self._clock.sleep(self._next_s - now_s)
             try:
@@ -168,7 +180,7 @@ class Route53Zone:
             finally:
                 self._next_s = self._clock.monotonic() + MIN_INTERVAL_S
 
-    def _patiently(self, request: Callable[[], _Answer]) -> _Answer:
+    def _retry(self, request: Callable[[], _T]) -> _T:
         for pause_s in BACKOFF_S:
             try:
                 return request()
@@ -178,7 +190,7 @@ class Route53Zone:
         return request()
 
     @contextmanager
-    def _translated(self, doing: str) -> Iterator[None]:
+    def _zone_errors(self, doing: str) -> Iterator[None]:
         with aws.aws_errors(f"{doing} of zone {self._zone_id}"):
             try:
                 yield
@@ -189,10 +201,11 @@ class Route53Zone:
                 ) from error
 
     def _not_written(self, refused: Sequence[tuple[str, str]]) -> BackendError:
-        named = "; ".join(f"{names}: {reason}" for names, reason in refused[:_NAMED])
-        more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+        shown = [f"{names}: {reason}" for names, reason in refused[:_REFUSALS_SHOWN]]
+        if (more := len(refused) - len(shown)) > 0:
+            shown.append(f"and {more} more")
         return BackendError(
-            f"zone {self._zone_id} refused {named}{more}",
+            f"zone {self._zone_id} refused {'; '.join(shown)}",
             hint="everything else was written; the next pass tries these again",
         )
 
@@ -239,7 +252,7 @@ def _report(changes: Iterable[Change], progress: Progress) -> None:
             type=change.record.type,
             values=values,
         )
-        progress(f"{_WORDS[change.action]} {change.record.name} {values}")
+        progress(f"{_PAST_TENSE[change.action]} {change.record.name} {values}")
 
 
 def _names(part: EnvironmentChanges) -> str:

@@ -1,8 +1,10 @@
-"""States of environments in S3, and terraform's own lock beside each: an object that exists while somebody works.
+"""States of environments in S3, each with terraform's own lock: an object that exists during work.
 
-Its body is terraform's, so that terraform's messages name the holder and people can read it; what proves a worker's death later
-(`core.locks.Owner`) is JSON in the field `Info`, which terraform leaves to whoever locks. Every change of a lock is one
-conditional request: `If-None-Match: *` takes it, `If-Match` replaces or releases exactly the lock that was looked at.
+The lock has terraform's format, so that terraform's messages name the holder and people can read
+it. Its field `Info`, which terraform does not use, holds the owner
+(`core.environments.locks.Owner`) as JSON; that later proves a worker's death. Every change of a
+lock is one conditional request: `If-None-Match: *` takes it, and `If-Match` replaces or releases
+exactly the lock that was read.
 """
 
 import json
@@ -32,7 +34,7 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3StateBucket:
-    """The port `StateBucket` on a bucket."""
+    """The port `StateBucket`."""
 
     client: "S3Client"
     bucket: str
@@ -40,29 +42,30 @@ class S3StateBucket:
     """`user@host`, as terraform names the holder of a lock."""
     now: Callable[[], datetime]
     new_id: Callable[[], str]
-    """Gives an id that was never given before."""
+    """Returns a unique id."""
 
     def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
-        """Take the lock, or say who has it. Raises `Temporary` if it keeps changing hands."""
+        """Raise `Temporary` if other owners take and release the lock all the time."""
         for _ in range(_TRIES):
-            answer = self._put_lock(environment, owner, operation, IfNoneMatch="*")
-            if answer is not None:
-                return answer
+            lock = self._put_lock(environment, owner, operation, IfNoneMatch="*")
+            if lock is not None:
+                return lock
+            # The lock existed at the put and was released before it could be read: try again.
         raise Temporary(
-            f"the lock of {environment} keeps changing hands",
-            hint="try again when the others have done",
+            f"the lock of {environment} keeps changing its owner",
+            hint="try again when the other operations have ended",
         )
 
     def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
-        """Put our lock in the place of `found`; None if it is not there any more."""
-        answer = self._put_lock(found.environment, owner, operation, IfMatch=found.etag)
-        if not isinstance(answer, Lock):
+        """Return None if the lock is gone or another one."""
+        lock = self._put_lock(found.environment, owner, operation, IfMatch=found.etag)
+        if not isinstance(lock, Lock):
             return None
         _log.warning("lock.replaced", env=found.environment, left_by=found.who, lock=found.id)
-        return answer
+        return lock
 
     def unlock(self, lock: Lock | FoundLock) -> bool:
-        """Delete exactly this lock; False if it was gone or is another one by now."""
+        """Return False if the lock is gone or another one."""
         with aws_errors(f"release the lock of {lock.environment}"):
             try:
                 self.client.delete_object(
@@ -75,37 +78,37 @@ class S3StateBucket:
         return True
 
     def find_lock(self, environment: str) -> FoundLock | None:
-        """The lock that lies on the state, whoever took it; a body that is no lock's is a lock without an owner."""
+        """Return any owner's lock; an object that is not in the lock format has no owner."""
         found = self._get(lock_key(environment), f"read the lock of {environment}")
         if found is None:
             return None
         body, etag = found
-        lock = _parsed(body)
+        lock = _parse_object(body)
         return FoundLock(
             environment=environment,
             id=_text(lock, "ID"),
             etag=etag,
-            who=_text(lock, "Who") or "somebody unknown",
+            who=_text(lock, "Who") or "unknown",
             operation=_text(lock, "Operation"),
             created=_text(lock, "Created"),
             owner=_owner(_text(lock, "Info")),
         )
 
     def head(self, environment: str) -> StateHead | None:
-        """How many managed resources the state holds; None if there is none."""
+        """Count only managed resources, not data sources."""
         found = self._state(environment)
         return found[0] if found else None
 
     def delete(self, environment: str) -> None:
-        """Remove the state if it holds no resource, and is still the one that was looked at; else `Conflict`."""
+        """Raise `Conflict` also if the state changed after it was checked."""
         found = self._state(environment)
         if found is None:
             return
         head, etag = found
         if head.resources:
             raise Conflict(
-                f"the state of {environment} still holds {head.resources} resources",
-                hint=f"`gromit terraform {environment} -- state list` shows them; reap destroys them first",
+                f"the state of {environment} still has {head.resources} resources",
+                hint=f"run `gromit terraform {environment} -- state list`; reap destroys them",
             )
         with aws_errors(f"delete the state of {environment}"):
             try:
@@ -120,7 +123,10 @@ class S3StateBucket:
                 raise
 
     def keep_errored(self, environment: str, state: bytes) -> str:
-        """Put a state that terraform could not save beside the real one; gives where. For people: nothing reads it by itself."""
+        """Store a state that terraform could not save beside the real one, and return its URL.
+
+        Only people use it: nothing reads it automatically.
+        """
         key = f"{state_key(environment)}.errored-{self.now():%Y%m%dT%H%M%S.%fZ}"
         with aws_errors(f"keep the unsaved state of {environment}"):
             self.client.put_object(
@@ -132,23 +138,24 @@ class S3StateBucket:
     def _put_lock(
         self, environment: str, owner: Owner, operation: str, **condition: Any
     ) -> Lock | FoundLock | None:
-        """Ours, or the one in our way; None if the condition did not hold and yet there is none.
+        """Return our lock, or the existing one; None if the condition failed and no lock exists.
 
-        A put that the SDK sent again, because the answer was lost, finds our own lock in its way: its id tells.
+        If the response of a put is lost, the SDK sends the put again and finds our own lock. The id
+        shows that it is ours.
         """
         lock_id = self.new_id()
         body = json.dumps(self._body(lock_id, environment, owner, operation)).encode()
         key = lock_key(environment)
         with aws_errors(f"lock the state of {environment}"):
             try:
-                answer = self.client.put_object(
+                response = self.client.put_object(
                     Bucket=self.bucket,
                     Key=key,
                     Body=body,
                     ContentType="application/json",
                     **condition,
                 )
-                return Lock(environment=environment, id=lock_id, etag=answer["ETag"])
+                return Lock(environment=environment, id=lock_id, etag=response["ETag"])
             except ClientError as error:
                 if error_code(error) not in _LOST | _ABSENT:
                     raise
@@ -175,13 +182,13 @@ class S3StateBucket:
         if found is None:
             return None
         body, etag = found
-        return _head(environment, _parsed(body)), etag
+        return _head(environment, _parse_object(body)), etag
 
     def _get(self, key: str, doing: str) -> tuple[bytes, str] | None:
         with aws_errors(doing):
             try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=key)
-                return answer["Body"].read(), answer["ETag"]
+                response = self.client.get_object(Bucket=self.bucket, Key=key)
+                return response["Body"].read(), response["ETag"]
             except ClientError as error:
                 if error_code(error) in _ABSENT:
                     return None
@@ -189,12 +196,12 @@ class S3StateBucket:
 
 
 def lock_key(environment: str) -> str:
-    """Key of the lock on it: terraform's `use_lockfile` puts it there."""
+    """Return the key of an environment's lock, as terraform's `use_lockfile` names it."""
     return f"{state_key(environment)}.tflock"
 
 
-def _parsed(body: bytes) -> Mapping[str, Any]:
-    """The JSON object in a body; an empty one if it holds something else."""
+def _parse_object(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object in a body; an empty one for any other content."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -208,29 +215,28 @@ def _text(value: Mapping[str, Any], key: str) -> str:
 
 
 def _owner(info: str) -> Owner | None:
-    """The owner in a lock of ours; None if there is none, or one of a form that we cannot judge by."""
-    value = _parsed(info.encode(errors="replace"))
+    """Return the owner in a lock of ours; None for another lock, and for an invalid owner."""
+    value = _parse_object(info.encode(errors="replace"))
     try:
         owner = Owner(**value)
     except TypeError:
         return None
-    numbers, texts = (
-        (owner.pid, owner.started),
-        [getattr(owner, f.name) for f in fields(owner) if f.name not in {"pid", "started"}],
-    )
-    sound = all(type(n) is int for n in numbers) and all(
-        isinstance(t, str) or t is None for t in texts
-    )
-    return owner if sound else None
+    # A dataclass does not check the types of its fields.
+    texts = [getattr(owner, f.name) for f in fields(owner) if f.name not in {"pid", "started"}]
+    if not all(type(number) is int for number in (owner.pid, owner.started)):
+        return None
+    if not all(isinstance(text, str) or text is None for text in texts):
+        return None
+    return owner
 
 
 def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
-    """Raises `BackendError` if it is no state: nothing may be concluded from it, least of all that it is empty."""
+    """Count the resources. Raises `BackendError` for any other content: it must not seem empty."""
     serial, lineage, resources = state.get("serial"), state.get("lineage"), state.get("resources")
     if not (isinstance(serial, int) and isinstance(lineage, str) and isinstance(resources, list)):
         raise BackendError(
-            f"the state of {environment} is not understood",
-            hint="look at the object's earlier versions, or `gromit terraform` for what terraform says of it",
+            f"the state of {environment} is not a terraform state",
+            hint="check the object's earlier versions, or read the state with `gromit terraform`",
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
     return StateHead(sum(len(r.get("instances") or [None]) for r in managed))

@@ -1,8 +1,8 @@
-"""One folder of the config tree, held open: every name is looked up in that very folder, and links are never followed.
+"""One folder of the config tree, held open: names are looked up in it, and links are not followed.
 
-So a folder that is swapped for a link between two steps cannot lead out of the tree. Nor can a name: the system would look up an
-absolute one, or one with `..`, elsewhere; therefore every operation refuses what is not plainly one name. This module knows nothing
-of environments, templates or edits.
+So a folder that is replaced by a link between two steps cannot lead out of the tree. Neither can a
+name: every operation refuses absolute paths, `..` and anything else that is not one plain name.
+This module knows nothing of environments, templates or edits.
 """
 
 import errno
@@ -22,45 +22,45 @@ from gromit.core.stack import config_files
 from gromit.errors import ConfigRootUnusable, Conflict, Denied, InvalidInput, Temporary
 
 TEMPORARY = f"{config_files.BOOKKEEPING}-tmp-"
-"""Files being written have names that begin so."""
+"""Prefix of the names of files that are being written."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_MOVED = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY, errno.ESTALE})
-_ODD = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EEXIST})
+_CHANGED = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EBUSY, errno.ESTALE})
+_WRONG_TYPE = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EEXIST})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM})
 
 
 @contextmanager
 def config_tree_errors(path: Path) -> Iterator[None]:
-    """Run a block of file operations at or below `path`; what goes wrong in it comes out as one of our errors."""
+    """Turn an `OSError` of file operations at or below `path` into one of our errors."""
     try:
         yield
     except OSError as error:
-        why = error.strerror or str(error)
+        reason = error.strerror or str(error)
         if error.errno in _FULL:
             raise Temporary(
-                f"no room to write {path}: {why}",
-                hint="free space on the config volume; it is tried again",
+                f"no space to write {path}: {reason}",
+                hint="free space on the config volume; gromit retries",
             ) from error
-        if error.errno in _MOVED:
+        if error.errno in _CHANGED:
             raise Temporary(
-                f"{path} changed while it was worked on: {why}", hint="it is tried again"
+                f"{path} was changed by another process: {reason}", hint="gromit retries"
             ) from error
-        if error.errno in _ODD:
+        if error.errno in _WRONG_TYPE:
             raise Conflict(
-                f"{path} is not what it should be: {why}",
-                hint="remove the link, file or folder that lies there",
+                f"{path} has the wrong file type: {reason}",
+                hint="remove the link, file or folder at this path",
             ) from error
         if error.errno in _FORBIDDEN:
             raise Denied(
-                f"{path} may not be used: {why}",
-                hint="give the user that gromit runs as its rights back",
+                f"no permission to use {path}: {reason}",
+                hint="give the permissions back to the user that gromit runs as",
             ) from error
         raise ConfigRootUnusable(
-            f"{path} cannot be used: {why}", hint="check the mount of the config volume"
+            f"cannot use {path}: {reason}", hint="check the mount of the config volume"
         ) from error
 
 
@@ -70,7 +70,7 @@ class SafeFolder:
 
     fd: int
     path: Path
-    """Where it was when it was opened: for messages only."""
+    """Its path when it was opened, for messages only."""
     write: Writer = os.write
 
     def __enter__(self) -> Self:
@@ -85,60 +85,64 @@ class SafeFolder:
         os.close(self.fd)
 
     def child(self, name: str, *, make: bool = False) -> "SafeFolder":
-        """The folder `name` in this one, made if asked for (readable by everyone, as containers run as anybody)."""
-        _one(name)
-        made = False
+        """Open the folder `name` in this one, and create it first if `make` is set.
+
+        All users can read a new folder, because containers run as various users.
+        """
+        _plain_name(name)
+        created = False
         if make:
             with suppress(FileExistsError):
                 os.mkdir(name, 0o755, dir_fd=self.fd)
-                made = True
+                created = True
         child = SafeFolder(
             os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd), self.path / name, self.write
         )
-        if made:
-            os.fchmod(child.fd, 0o755)
+        if created:
+            os.fchmod(child.fd, 0o755)  # whatever the umask is
             os.fsync(self.fd)
         return child
 
     def names(self) -> list[str]:
-        """All names in the folder, sorted."""
+        """Return all names in the folder, sorted."""
         with os.scandir(self.fd) as entries:
             return sorted(entry.name for entry in entries)
 
     def mode(self, name: str) -> int | None:
-        """The mode of what lies under a name, itself, not what a link points to; None for nothing."""
+        """Return the mode of the file, folder or link itself; None if the name does not exist."""
         try:
-            return os.stat(_one(name), dir_fd=self.fd, follow_symlinks=False).st_mode
+            return os.stat(_plain_name(name), dir_fd=self.fd, follow_symlinks=False).st_mode
         except FileNotFoundError:
             return None
 
     def read(self, name: str) -> bytes | None:
-        """The content of a regular file; None if there is none, or something else lies there."""
-        return _read(_one(name), self.fd)
+        """Return the content of a regular file; None if there is no regular file of this name."""
+        return _read(_plain_name(name), self.fd)
 
     def hash_of(self, name: str) -> str | None:
-        """The hash of a file as it lies, `NO_FILE` for something else, None for nothing."""
+        """Return a file's hash, `NO_FILE` for a folder or link, None if the name does not exist."""
         content = self.read(name)
         if content is not None:
             return config_files.file_hash(content)
         return None if self.mode(name) is None else config_files.NO_FILE
 
     def stage(self, content: bytes) -> str:
-        """Write a new file under a name of its own, down to the disk; gives that name."""
+        """Write a new file to disk under a temporary name, and return the name."""
         name = TEMPORARY + secrets.token_hex(8)
         write_new(self.fd, name, content, mode=0o644, write=self.write)
         return name
 
     def put(self, staged: str, name: str) -> None:
-        """Give a staged file its real name, in one step."""
-        os.rename(_one(staged), _one(name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        """Rename a staged file to its real name, atomically."""
+        os.rename(_plain_name(staged), _plain_name(name), src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def put_new(self, staged: str, name: str) -> None:
-        """As `put`, but never over something: raises `FileExistsError`."""
+        """Rename like `put`, but raise `FileExistsError` if the name exists."""
+        # A rename would replace an existing file; creating a link does not.
         try:
             os.link(
-                _one(staged),
-                _one(name),
+                _plain_name(staged),
+                _plain_name(name),
                 src_dir_fd=self.fd,
                 dst_dir_fd=self.fd,
                 follow_symlinks=False,
@@ -147,23 +151,29 @@ class SafeFolder:
             self.remove(staged)
 
     def remove(self, name: str) -> None:
-        """Remove a file or link, if it is there."""
+        """Remove a file or link, if it exists."""
         with suppress(FileNotFoundError):
-            os.unlink(_one(name), dir_fd=self.fd)
+            os.unlink(_plain_name(name), dir_fd=self.fd)
 
     def remove_folder(self, name: str, *, filled: bool = False) -> None:
-        """Remove the folder `name`: an empty one, or, if asked for, with all that lies in it; links in it are not followed."""
+        """Remove the empty folder `name`; with `filled`, also one with content.
+
+        Links in it are not followed.
+        """
         if filled:
-            shutil.rmtree(_one(name), dir_fd=self.fd)
+            shutil.rmtree(_plain_name(name), dir_fd=self.fd)
         else:
-            os.rmdir(_one(name), dir_fd=self.fd)
+            os.rmdir(_plain_name(name), dir_fd=self.fd)
 
     def sync(self) -> None:
-        """Bring names down to the disk."""
+        """Flush the folder's names to disk."""
         os.fsync(self.fd)
 
     def hash(self) -> str:
-        """The folder's hash (`core.config_files.folder_hash`), with all files that people put there, in subfolders too."""
+        """Return the folder's hash (`core.stack.config_files.folder_hash`).
+
+        It includes the files that people added, also in subfolders.
+        """
         return config_files.folder_hash(self._files())
 
     def _files(self) -> Iterator[tuple[bytes, bytes]]:
@@ -179,14 +189,17 @@ class SafeFolder:
 
 
 def open_folder(path: Path, write: Writer = os.write) -> SafeFolder:
-    """Open a folder that the operator named; here, and only here, links are followed. Raises `OSError`."""
+    """Open a folder that the operator named. Raises `OSError`.
+
+    This is the only place where links are followed.
+    """
     return SafeFolder(os.open(path, _FOLDER), path, write)
 
 
 def config_hash(path: Path) -> str:
-    """The hash of the config folder at `path`, as `gromit.config` labels have it; what is not there hashes like an empty folder.
+    """Return the hash of the config folder at `path`, as in the label `gromit.config`.
 
-    Its definition is `core.config_files.folder_hash`.
+    A missing folder has the hash of an empty one. `core.stack.config_files.folder_hash` defines it.
     """
     with config_tree_errors(path):
         try:
@@ -197,14 +210,16 @@ def config_hash(path: Path) -> str:
             return folder.hash()
 
 
-def _one(name: str) -> str:
-    """The name, if it is plainly one name in a folder. Raises `InvalidInput`."""
+def _plain_name(name: str) -> str:
+    """Return the name if it is one plain name in a folder. Raises `InvalidInput`."""
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
         raise InvalidInput(f"{name!r} is not the name of a file or folder")
     return name
 
 
 def _read(name: str, folder: int) -> bytes | None:
+    # Check the type before opening, as opening a device may have side effects, and again
+    # afterwards, as the file may have been replaced in between.
     try:
         if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
             return None

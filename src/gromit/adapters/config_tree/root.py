@@ -1,7 +1,8 @@
-"""The config tree on disk: `<root>/<environment>/<component>/<file>`, below a root that says that it is the right one.
+"""The config tree on disk, `<root>/<environment>/<component>/<file>`, below a root with a marker.
 
-The root carries a marker, so that a volume which is not mounted stops the work instead of filling the container's own disk, and
-while a regular file `noprocess` lies in it nothing new is started. Whatever is not clearly in order stops the work too.
+Without the marker no work is done: if the volume is not mounted, gromit does not fill the
+container's own disk. While the root has a regular file `noprocess`, no work starts. If the root is
+in any unclear state, no work is done either.
 """
 
 import os
@@ -26,15 +27,15 @@ MARKER = ".gromit-root"
 """Regular file in every config root."""
 
 _MARKER_TEXT = b"This is a config root of gromit. Without this file nothing is processed.\n"
-_LONGEST_NOTE = 64 * 1024
+_SUSPENSION_MAX_BYTES = 64 * 1024
 
 _log = structlog.get_logger(__name__)
 
 
 class ConfigTree:
-    """The ports `ConfigRoot` and `ConfigHashes`, and the suspension of it.
+    """The ports `ConfigRoot` and `ConfigHashes`, and the suspension of all processing.
 
-    Several environments may be worked on at once, each by one worker.
+    Several workers may use the tree at once, each for another environment.
     """
 
     def __init__(self, root: Path, *, write: Writer = os.write) -> None:
@@ -42,44 +43,47 @@ class ConfigTree:
         self._write = write
 
     def check(self) -> None:
-        """Raise `Suspended` or `ConfigRootUnusable` unless work may go on."""
+        """Read the suspension each time, without a cache."""
         if (found := self.suspension()) is not None:
             raise Suspended(
-                f"processing is {found}", hint=f"`gromit resume {self._root}` lets it go on"
+                f"processing is {found}",
+                hint=f"run `gromit resume {self._root}` to continue processing",
             )
 
     def suspension(self) -> Suspension | None:
-        """The suspension in force, if any. Raises `ConfigRootUnusable` if that cannot be told."""
+        """Return the current suspension, if any. Raises `ConfigRootUnusable` if it is unclear."""
         with self._opened() as root, self._fails_closed():
             mode = root.mode(suspension.FILE)
             if mode is None:
                 return None
             if not stat.S_ISREG(mode):
                 raise ConfigRootUnusable(
-                    f"{self._root / suspension.FILE} is not a regular file, so it is unclear whether work may go on",
-                    hint="remove it; `gromit suspend` writes a proper one",
+                    f"{self._root / suspension.FILE} is not a regular file, "
+                    "so the suspension is unclear",
+                    hint="remove it; `gromit suspend` writes a valid one",
                 )
-            return suspension.parse_suspension(_read_note(root))
+            return suspension.parse_suspension(_read_suspension(root))
 
-    def suspend(self, wanted: Suspension) -> None:
-        """Stop all processing. Raises `Conflict` if somebody has already done so: their reason stands."""
+    def suspend(self, new: Suspension) -> None:
+        """Stop all processing. Raises `Conflict` if it is suspended already."""
         if (found := self.suspension()) is not None:
             raise Conflict(
                 f"processing is already {found}",
-                hint=f"`gromit resume {self._root}` first, if that is over",
+                hint=f"if that suspension is over, run `gromit resume {self._root}` first",
             )
         with self._opened() as root, self._fails_closed():
+            # Another operator may have suspended since the check above; keep the first reason.
             try:
-                root.put_new(root.stage(suspension.dump(wanted)), suspension.FILE)
+                root.put_new(root.stage(suspension.dump(new)), suspension.FILE)
             except FileExistsError as error:
                 raise Conflict(
-                    "processing was suspended by somebody else just now",
-                    hint="see what they say, then decide",
+                    "another operator has just suspended processing",
+                    hint="run `gromit suspend` again to see the reason",
                 ) from error
             root.sync()
 
     def resume(self) -> Suspension | None:
-        """Let processing go on; gives the suspension that is over, if there was one."""
+        """Continue processing, and return the suspension that ends, if there was one."""
         found = self.suspension()
         if found is not None:
             with self._opened() as root, self._fails_closed():
@@ -88,10 +92,9 @@ class ConfigTree:
         return found
 
     def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-        """Bring component -> file -> text onto disk, keeping what people edited; gives each component's folder hash.
+        """Write all new files under temporary names first, so that a full disk changes no file.
 
-        New content is written beside the old first, so that a full disk is noticed before a file has changed. Folders of components
-        that `files` does not know lose what nobody touched.
+        Folders of components that are not in `files` lose the files that nothing but gromit wrote.
         """
         _check_names(environment, files)
         with (
@@ -104,18 +107,18 @@ class ConfigTree:
                 name: stack.enter_context(home.child(name, make=True)) for name in sorted(files)
             }
             updates = [plan_update(folder, files[name]) for name, folder in folders.items()]
-            left = _left_behind(home, files, stack)
-            updates += left.values()
+            obsolete = _obsolete_folders(home, files, stack)
+            updates += obsolete.values()
             for update in updates:
                 update.stage(stack)
             for update in updates:
                 update.finish()
-            for name, update in left.items():
-                _drop_if_empty(home, name, update.folder)
+            for name, update in obsolete.items():
+                _remove_if_empty(home, name, update.folder)
             return {name: folder.hash() for name, folder in folders.items()}
 
     def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
-        """The hash of each component's folder as it lies; those without a folder are not in it. Writes nothing."""
+        """Hash the folders in the tree, also while it is suspended."""
         _check_names(environment, {name: {} for name in components})
         with (
             self._opened() as root,
@@ -129,7 +132,7 @@ class ConfigTree:
             return {name: stack.enter_context(home.child(name)).hash() for name in present}
 
     def remove(self, environment: str) -> None:
-        """Remove the environment's folder with all that lies in it, if it is there."""
+        """Remove the folder with all files in it, those of people included."""
         _check_names(environment, {})
         path = self._root / environment
         with self._opened() as root, config_tree_errors(path):
@@ -137,16 +140,14 @@ class ConfigTree:
             if mode is None:
                 return
             if not stat.S_ISDIR(mode):
-                raise Conflict(
-                    f"{path} is not a folder", hint="look what it is, and remove it by hand"
-                )
+                raise Conflict(f"{path} is not a folder", hint="check what it is, and remove it")
             root.remove_folder(environment, filled=True)
             root.sync()
             _log.info("config.environment_removed", path=str(path))
 
     @contextmanager
     def _opened(self) -> Iterator[SafeFolder]:
-        """The root, held open, after a look at its marker."""
+        """Hold the root open during the block, after a check of its marker."""
         with self._fails_closed():
             root = open_folder(self._root, self._write)
         with root:
@@ -154,25 +155,28 @@ class ConfigTree:
                 marker = root.mode(MARKER)
             if marker is None or not stat.S_ISREG(marker):
                 raise ConfigRootUnusable(
-                    f"{self._root} is no config root: it has no file {MARKER}",
-                    hint=f"is the volume mounted? A new one is made one by `gromit root init {self._root}`",
+                    f"{self._root} is not a config root: it has no file {MARKER}",
+                    hint=f"mount the volume; `gromit root init {self._root}` marks a new root",
                 )
             yield root
 
     @contextmanager
     def _fails_closed(self) -> Iterator[None]:
-        """Whatever is wrong with the root itself makes it unusable."""
+        """Turn any `OSError` about the root itself into `ConfigRootUnusable`."""
         try:
             yield
         except OSError as error:
             raise ConfigRootUnusable(
-                f"config root {self._root} cannot be used: {error.strerror}",
-                hint=f"check the mount; `gromit root init {self._root}` makes a new one",
+                f"cannot use config root {self._root}: {error.strerror}",
+                hint=f"check the mount; `gromit root init {self._root}` creates a new root",
             ) from error
 
 
 def init_root(path: Path) -> bool:
-    """Make `path` a config root, with its folder if need be; False if it was one before. Raises `ConfigRootUnusable`."""
+    """Make `path` a config root, and create its folder if it is missing.
+
+    Return False if it was a config root before. Raises `ConfigRootUnusable`.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with open_folder(path) as root:
@@ -180,7 +184,7 @@ def init_root(path: Path) -> bool:
             if mode is not None and not stat.S_ISREG(mode):
                 raise ConfigRootUnusable(
                     f"{path / MARKER} is not a regular file",
-                    hint="look what it is, and remove it by hand",
+                    hint="check what it is, and remove it",
                 )
             if mode is None:
                 root.put(root.stage(_MARKER_TEXT), MARKER)
@@ -188,13 +192,13 @@ def init_root(path: Path) -> bool:
             return mode is None
     except OSError as error:
         raise ConfigRootUnusable(
-            f"{path} cannot be made a config root: {error.strerror}",
-            hint="give a folder on the config volume",
+            f"cannot make {path} a config root: {error.strerror}",
+            hint="name a folder on the config volume",
         ) from error
 
 
 def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse whatever is not a name of ours; `SafeFolder` refuses once more what would lead out of the tree."""
+    """Refuse invalid names; `SafeFolder` also refuses names that would lead out of the tree."""
     if not is_environment_name(environment):
         raise InvalidInput(f"{environment!r} is not the name of an environment")
     for component, texts in files.items():
@@ -207,30 +211,30 @@ def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> No
                 )
 
 
-def _left_behind(
+def _obsolete_folders(
     home: SafeFolder, files: Mapping[str, object], stack: ExitStack
 ) -> dict[str, FolderUpdate]:
-    """Folders that gromit once filled for components which are no more."""
-    left = {}
+    """Plan the update of folders that gromit filled for components that no longer exist."""
+    obsolete = {}
     for name in home.names():
         mode = home.mode(name)
         if name in files or mode is None or not stat.S_ISDIR(mode):
             continue
         folder = stack.enter_context(home.child(name))
         if read_manifest(folder) is not None:
-            left[name] = plan_update(folder, {})
-    return left
+            obsolete[name] = plan_update(folder, {})
+    return obsolete
 
 
-def _drop_if_empty(home: SafeFolder, name: str, folder: SafeFolder) -> None:
-    """Remove a folder in which nothing is left but gromit's own note."""
+def _remove_if_empty(home: SafeFolder, name: str, folder: SafeFolder) -> None:
+    """Remove a folder that has no file but gromit's manifest."""
     if folder.names() in ([], [MANIFEST]):
         folder.remove(MANIFEST)
         home.remove_folder(name)
 
 
-def _read_note(root: SafeFolder) -> bytes:
+def _read_suspension(root: SafeFolder) -> bytes:
     try:
-        return (root.read(suspension.FILE) or b"")[:_LONGEST_NOTE]
+        return (root.read(suspension.FILE) or b"")[:_SUSPENSION_MAX_BYTES]
     except PermissionError:
-        return b"a reason that may not be read"
+        return b"a reason that gromit has no permission to read"

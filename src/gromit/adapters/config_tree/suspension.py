@@ -1,23 +1,24 @@
-"""What the suspension file `noprocess` says: who stopped all processing, when and why."""
+"""The suspension file `noprocess`: who stopped all processing, when and why."""
 
 import json
 import unicodedata
 from dataclasses import asdict, dataclass
+from typing import Any
 
 FILE = "noprocess"
-"""Name of the file in the config root. While a regular file of this name exists, nothing new is started."""
+"""Name of the file in the config root. While a regular file of this name exists, no work starts."""
 
 _LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """An operator's stop."""
+    """An operator's stop of all processing."""
 
     reason: str
     by: str = ""
     at: str = ""
-    """When, as ISO 8601."""
+    """Time, in ISO 8601."""
 
     def __str__(self) -> str:
         who = f" by {self.by}" if self.by else ""
@@ -26,12 +27,15 @@ class Suspension:
 
 
 def dump(suspension: Suspension) -> bytes:
-    """The file's content."""
+    """Return the file's content."""
     return json.dumps(asdict(suspension), indent=1).encode() + b"\n"
 
 
 def parse_suspension(content: bytes) -> Suspension:
-    """What a file says: our JSON, or whatever a person wrote (`echo upgrading mongo > /config/noprocess`), or nothing at all."""
+    """Return the suspension in a file: our JSON, or any text, or nothing.
+
+    A person may write plain text: `echo upgrading mongo > /config/noprocess`.
+    """
     text = content.decode(errors="replace")
     try:
         tree = json.loads(text)
@@ -40,14 +44,17 @@ def parse_suspension(content: bytes) -> Suspension:
     if not isinstance(tree, dict):
         return Suspension(_plain(text))
     return Suspension(
-        *(_plain(str(tree.get(key) or tree.get(other) or "")) for key, other in _KEYS)
+        reason=_value(tree, "reason", "why"),
+        by=_value(tree, "by", "who"),
+        at=_value(tree, "at", "when"),
     )
 
 
-_KEYS = (("reason", "why"), ("by", "who"), ("at", "when"))
+def _value(tree: dict[str, Any], key: str, other_key: str) -> str:
+    return _plain(str(tree.get(key) or tree.get(other_key) or ""))
 
 
 def _plain(text: str) -> str:
-    """One line without control characters, as it goes into messages and logs."""
+    """Return the text as one line without control characters, for messages and logs."""
     words = " ".join(text.split())
     return "".join(c for c in words if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})[:_LONGEST]
