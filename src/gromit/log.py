@@ -1,4 +1,7 @@
-"""Logs: named events with data, on standard error, JSON unless a person watches. Results never go here."""
+"""Logs: named events with data on standard error, as JSON or, on a terminal, as text.
+
+Results of commands go to standard output, never here.
+"""
 
 import logging
 import re
@@ -17,7 +20,11 @@ LEVELS = {
     "error": logging.ERROR,
 }
 _LONGEST = 2000
+"""Characters of one value."""
 _LONGEST_TRACE = 20_000
+"""Characters of a traceback: its last ones."""
+_NOISY = ("botocore", "boto3", "urllib3", "httpcore", "httpx2", "httpcore2", "uvicorn.access")
+"""Loggers of libraries whose lines below warning are not shown."""
 
 _SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
@@ -28,24 +35,22 @@ _SECRETS = re.compile(
 
 
 def mask(text: str) -> str:
-    """`text` without what looks like a key or token: private keys, AWS keys, GitHub and gromit tokens, JWTs."""
+    """Return `text` with secrets replaced by `***`.
+
+    Secrets are private keys, AWS keys, GitHub and gromit tokens, and JWTs.
+    """
     return _SECRETS.sub("***", text)
 
 
 def configure_logging(level: str, form: str) -> None:
-    """Route all logs of this process, those of libraries too, through one pipeline to standard error."""
-    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    """Send all logs of this process, also those of libraries, to standard error."""
+    is_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _clean,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if text
-        else structlog.processors.JSONRenderer(default=str)
-    )
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -60,7 +65,7 @@ def configure_logging(level: str, form: str) -> None:
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         _clean,
-        renderer,
+        _renderer(is_text=is_text),
     ]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
@@ -68,31 +73,29 @@ def configure_logging(level: str, form: str) -> None:
     logging.addLevelName(TRACE, "TRACE")
     logging.root.handlers = [handler]
     set_level(level)
-    for noisy in (
-        "botocore",
-        "boto3",
-        "urllib3",
-        "httpcore",
-        "httpx2",
-        "httpcore2",
-        "uvicorn.access",
-    ):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def set_level(level: str) -> None:
-    """Change what is written from now on: trace, debug, info, warn or error."""
+    """Set the level: trace, debug, info, warn or error."""
     logging.root.setLevel(LEVELS[level])
 
 
 def get_level() -> str:
-    """The level in force."""
+    """Return the present level."""
     current = logging.root.level
     return next((name for name, number in LEVELS.items() if number == current), "info")
 
 
+def _renderer(*, is_text: bool) -> structlog.typing.Processor:
+    if is_text:
+        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.JSONRenderer(default=str)
+
+
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask every value; called once more for the traceback, which is text only at the end."""
+    """Mask every value. Runs twice: a traceback becomes text only at the end of the pipeline."""
     for key, value in event.items():
         if key == "exception":
             event[key] = mask(str(value))[-_LONGEST_TRACE:]

@@ -29,6 +29,12 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "docs/reference/cli.md",
         "docs/reference/settings.md",
     ),
+    "web": (
+        "src/gromit/web/**/*.py",
+        "src/gromit/errors.py",
+        "src/gromit/log.py",
+        "tests/web/**/*.py",
+    ),
     "terraform": (
         "terraform/**/*.md",
         "terraform/**/*.tf",
@@ -38,7 +44,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 """Texts that belong together, as patterns of paths. A page that is made from the source belongs to it."""
 
-CHECKED = ("pages", "tooling")
+CHECKED = ("pages", "tooling", "web")
 """Scopes that follow the rules. To check another one, add it here."""
 
 WORDS: Mapping[str, str] = {

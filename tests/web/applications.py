@@ -8,7 +8,7 @@ from gromit.web.server.limits import Receive, Scope, Send
 
 
 async def answer(send: Send, status: int, body: bytes) -> None:
-    """A plain answer."""
+    """Answer in plain text."""
     await send(
         {
             "type": "http.response.start",
@@ -20,7 +20,7 @@ async def answer(send: Send, status: int, body: bytes) -> None:
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with what it was sent and by whom, as JSON."""
+    """Answer with the request and its peer as JSON."""
     assert scope["type"] == "http"
     message = await receive()
     peer = peer_certificate(scope)
@@ -35,7 +35,7 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def flood(scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends for ever, until the client is gone."""
+    """Send without end, until the client is gone."""
     assert scope["type"] == "http"
     await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -21,7 +21,7 @@ from tests.web.serving import Serve
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A gateway, and its tokens."""
+    """A gateway and its tokens."""
 
     http: httpx2.Client
     tokens: Tokens
@@ -39,7 +39,7 @@ class Front:
         return self.tokens.new(make_grant(repositories, verbs), life=life)[0]
 
     def build(self, token: str, repo: str, ref: str, sha: str) -> httpx2.Response:
-        """As curl does it in the workflows: JSON, said to be a form."""
+        """Send a request as curl does in the workflows: JSON with a form's Content-Type."""
         headers = {"Authorization": token, "Content-Type": "application/x-www-form-urlencoded"}
         body = json.dumps({"repo": repo, "ref": ref, "sha": sha})
         return self.http.post("/gromit/newbuild", content=body, headers=headers)
@@ -58,7 +58,10 @@ def fronting(
     *,
     role: Role = Role.GATEWAY,
 ) -> Iterator[Front]:
-    """A gateway with a certificate of that role, and settings as the variables say; with GROMIT_GATEWAY_CERT it serves TLS."""
+    """Run a gateway with a certificate of a role, and with settings from the variables.
+
+    It serves TLS if GROMIT_GATEWAY_CERT is set.
+    """
     own = serve.certificates.of(role)
     settings = load_settings(
         {
@@ -74,7 +77,7 @@ def fronting(
     ).settings
     tokens = build_tokens(settings)
     if settings.gateway.oidc.audience is None:
-        tokens.new(make_grant(["nothing"], list(TokenPermission)))  # so that there is a file
+        tokens.new(make_grant(["nothing"], list(TokenPermission)))  # creates the file
     server = gateway_server(settings)
     with server.running():
         scheme = "http" if settings.gateway.cert is None else "https"

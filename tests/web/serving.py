@@ -1,7 +1,7 @@
-"""`gromit serve` as it is in production, for tests: real mutual TLS, certificates of our own CA, DynamoDB and ECR of the emulator.
+"""`gromit serve` as in production, for tests: mutual TLS, a CA, and an emulated DynamoDB and ECR.
 
-The emulator is a process of its own, because its state is one per process and other tests reset theirs. The clock of serve is ours:
-it stands still unless a test lets time pass.
+The emulator is a separate process, because its state is one per process and other tests reset
+theirs. The clock of serve does not move unless a test moves it.
 """
 
 import json
@@ -44,7 +44,7 @@ from gromit.web.tls import CertificateFiles, ClientTls
 
 REGION = "eu-central-1"
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
-"""Those of the shipped catalogue."""
+"""Repositories of the shipped catalogue."""
 DEFAULTS = dict.fromkeys(REPOSITORIES, "master")
 GRACE_S = 3600
 TTL_S = 90
@@ -52,10 +52,10 @@ TTL_S = 90
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _EMULATOR = """
 import os, sys, threading
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server import werkzeug_app
 from werkzeug.serving import make_server
 
-class Quiet(MotoRequestHandler):
+class Quiet(werkzeug_app.MotoRequestHandler):
     def log(self, *_args, **_kwargs):
         pass
 
@@ -64,8 +64,9 @@ def live_as_long_as_the_test():
     os._exit(0)
 
 threading.Thread(target=live_as_long_as_the_test, daemon=True).start()
-# one request at a time: moto's conditional writes are not atomic otherwise, as those of AWS are
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), request_handler=Quiet)
+# One request at a time: otherwise moto's conditional writes are not atomic, as AWS's are.
+app = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+server = make_server("127.0.0.1", 0, app, request_handler=Quiet)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
@@ -73,7 +74,7 @@ server.serve_forever()
 
 @dataclass(slots=True)
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that tests move."""
 
     now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
@@ -86,13 +87,13 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """AWS at an address of loopback."""
+    """AWS on a loopback address."""
 
     url: str
     process: subprocess.Popen[str]
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the emulator."""
         self.process.kill()
         self.process.wait()
 
@@ -116,7 +117,7 @@ class Emulator:
 
 
 class Certificates:
-    """A CA of the product, and what it has issued."""
+    """A CA of the product, and its certificates."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -127,7 +128,7 @@ class Certificates:
         self._count = 0
 
     def issue(self, kind: Kind, *sans: str) -> tuple[CertificateFiles, str]:
-        """A new certificate and its serial."""
+        """Issue a certificate; return it and its serial."""
         self._count += 1
         name = f"{kind}-{self._count}"
         issued = self.pki.issue(LeafRequest(name=name, kind=kind, sans=sans, days=2))
@@ -136,7 +137,7 @@ class Certificates:
         ), issued.serial
 
     def without_role(self, *uris: str) -> CertificateFiles:
-        """A client certificate of our CA as another tool would make it: with no role in it, or with what `uris` say."""
+        """Issue a client certificate as another tool would: without a role, or with `uris`."""
         ca = x509.load_pem_x509_certificate(Path(self.ca).read_bytes())
         authority = PkiFiles(self.folder).authority()
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
@@ -158,13 +159,13 @@ class Certificates:
 
     @cache  # noqa: B019 - lives as long as the session
     def of(self, role: Role) -> CertificateFiles:
-        """The certificate of a role that most tests use."""
+        """Return the certificate of a role that most tests use."""
         return self.issue(role)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """A running serve and how to reach and look into it."""
+    """A running serve, its clients and its table."""
 
     server: Server
     settings: Settings
@@ -188,7 +189,7 @@ class Serve:
         return app
 
     def client(self, who: Role | CertificateFiles = Role.OPERATOR) -> httpx2.Client:
-        """A client with the certificate of a role, or with any certificate; connections are kept."""
+        """Return a client with the certificate of a role, or with any certificate."""
         if who not in self.clients:
             self.clients[who] = httpx2.Client(
                 base_url=self.url, verify=self.context(who), timeout=10, trust_env=False
@@ -208,12 +209,12 @@ class Serve:
         who: Role | CertificateFiles = Role.OPERATOR,
         **more: Any,
     ) -> httpx2.Response:
-        """One request; a body that is not bytes is sent as JSON."""
+        """Send one request; a body that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else _json(body)
         return self.client(who).request(method, path, content=content, **more)
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON at a path that must be there."""
+        """Return the JSON at a path, which must exist."""
         answer = self.send("GET", path, who=Role.VIEWER, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -228,7 +229,7 @@ class Serve:
         return flat
 
     def claim(self, kind: str, holder: str = "w1", nonce: str | None = None) -> dict[str, Any]:
-        """Claim work that must be there."""
+        """Claim work, which must be due."""
         body = {"kind": kind, "holder": holder, "nonce": nonce or secrets.token_hex(8)}
         answer = self.send("POST", "/v1/claims", body, Role.WORKER)
         assert answer.status_code == 200, answer.text
@@ -246,22 +247,22 @@ class Serve:
         )
 
     def work_off(self, kind: str) -> str:
-        """Claim the oldest work of a kind and do it; gives the environment's name."""
+        """Claim the oldest work of a kind and report success; return the environment's name."""
         claim = self.claim(kind)
         answer = self.outcome(claim, "done")
         assert answer.status_code == 200, answer.text
         return str(claim["name"])
 
     def state(self, name: str) -> str:
-        """The state of an environment on the old wire; `gone` for one that does not exist there."""
+        """Return an environment's state on the old wire; `gone` if it does not exist there."""
         answer = self.send("GET", f"/env/{name}", who=Role.VIEWER)
         return str(answer.json()["state"]) if answer.status_code == 200 else "gone"
 
-    # ── what lies in the table ────────────────────────────────────────────────────────────────────
+    # ── the table ────────────────────────────────────────────────────────────────────────────────
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """The whole table as it lies in DynamoDB."""
+        """The whole table in DynamoDB."""
         read = TypeDeserializer().deserialize
         answer = self.dynamodb.scan(TableName=self.settings.tablename, ConsistentRead=True)
         assert "LastEvaluatedKey" not in answer
@@ -272,12 +273,12 @@ class Serve:
         return _client(self.emulator, "dynamodb")
 
     def put_row(self, **attributes: str) -> None:
-        """A flat row, as the earlier system wrote it."""
+        """Put a flat row, as gromit v1 wrote it."""
         item = {k: {"S": v} for k, v in attributes.items()}
         self.dynamodb.put_item(TableName=self.settings.tablename, Item=item)
 
     def put_environment(self, name: str, *, gone: bool = False) -> None:
-        """The row of an environment as serve writes it, put by hand where many are needed: builds take their time."""
+        """Put an environment's row as serve writes it; faster than reporting many builds."""
         numbers = {
             "generation": 1,
             "observed": 0,
@@ -320,7 +321,7 @@ class Serve:
 
 
 def flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:
-    """A flat environment of the shipped catalogue; `_` in a repository's name stands for `-`."""
+    """Return a flat environment of the shipped catalogue; `_` in a name means `-`."""
     return {
         "name": name,
         "state": state,
@@ -330,7 +331,7 @@ def flat(name: str, state: str = "new", **versions: str) -> dict[str, str]:
 
 
 def from_token(repository: str) -> dict[str, Any]:
-    """What the gateway adds to a request with a token of this repository."""
+    """Return the headers that the gateway adds for a token of this repository."""
     return {"who": Role.GATEWAY, "headers": {"X-Gromit-Repository": repository}}
 
 
@@ -347,7 +348,7 @@ def _client(emulator: Emulator, service: str) -> Any:
 def serving(
     emulator: Emulator, certificates: Certificates, clock: Clock | None = None, **variables: str
 ) -> Iterator[Serve]:
-    """A serve with a table of its own, and settings as the variables say."""
+    """Run a serve with its own table, and with settings from the variables."""
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     environ = {
         "HOME": "/nonexistent",
@@ -381,7 +382,7 @@ def serving(
 
 @contextmanager
 def emulated() -> Iterator[Emulator]:
-    """An emulator of AWS in a process of its own."""
+    """Run an emulated AWS in a separate process."""
     child = subprocess.Popen(
         [sys.executable, "-c", _EMULATOR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -396,7 +397,7 @@ def emulated() -> Iterator[Emulator]:
 
 
 def eventually(look: Callable[[], Any], *, within: float = 10.0) -> Any:
-    """The first true answer of `look`; fails with its last answer when the time is over."""
+    """Return the first true answer of `look`; fail with its last one after the timeout."""
     deadline, pause = time.monotonic() + within, threading.Event()
     while not (answer := look()):
         assert time.monotonic() < deadline, f"still {answer!r} after {within} s"

@@ -1,4 +1,4 @@
-"""Bad input of every kind is refused with a word on what is wrong, and changes nothing."""
+"""Invalid input of every kind is refused with the reason, and changes nothing."""
 
 import json
 from collections.abc import Callable
@@ -30,12 +30,12 @@ ROUTES: tuple[tuple[str, str, Role], ...] = (
     ("POST", "/v1/claims/app-test/done", Role.WORKER),
     ("POST", "/v1/claims/app-test/fail", Role.WORKER),
 )
-"""Every route that reads a body."""
+"""All routes that read a body."""
 
 
 @pytest.fixture
 def refused(serve: Serve) -> Callable[[bytes, int, str], None]:
-    """Sends a body to every route and holds the answers and the table against what is expected."""
+    """Return a check that sends a body to every route and checks responses and table."""
     serve.build("tyk", "app-test", "sha-gw")
     serve.claim("sow")
     before = serve.rows
@@ -123,7 +123,7 @@ def test_a_body_of_unsaid_length_over_the_limit_is_refused(serve: Serve) -> None
 
     try:
         answer = serve.client().post("/newbuild", content=parts())
-    except httpx2.WriteError:  # it was cut while we still wrote
+    except httpx2.WriteError:  # the server closed it while the body was sent
         return
     assert (answer.status_code, answer.json()) == (
         413,
@@ -155,8 +155,9 @@ def test_a_build_of_wrong_types_or_characters_is_refused_by_its_key(serve: Serve
 
 
 VERSIONS = [
-    "latest;id", "$(id)", "`id`", "a b", " a", "a ", "../x", "a/b", ".hidden", "-flag", "--help", "a\\b", 'a"b', "a'b", "a,b",
-    "{x}", "${var.x}", "%{if}", "<x>", "é", "a:b", "a@sha256:00", "x" * 129, "\u202ea", "\uff21", "a%41",
+    "latest;id", "$(id)", "`id`", "a b", " a", "a ", "../x", "a/b", ".hidden", "-flag", "--help",
+    "a\\b", 'a"b', "a'b", "a,b", "{x}", "${var.x}", "%{if}", "<x>", "é", "a:b", "a@sha256:00",
+    "x" * 129, "\u202ea", "\uff21", "a%41",
 ]  # fmt: skip
 
 
@@ -317,9 +318,10 @@ def test_bodies_under_v1_are_strict(serve: Serve) -> None:
 
 
 FILTERS = [
-        ("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("limit=1e2", "limit"), ("want=both", "want"),
-        ("phase=happy", "'happy'"), ("phase=ready,,failed", "''"), ("phase=Ready", "'Ready'"), ("colour=red", "colour"),
-        ("repository=a%20b", "repo 'a b'"), (f"cursor={'x' * 256}", "cursor"), ("prefix=a&prefix=b&x=1", "x"),
+    ("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("limit=1e2", "limit"),
+    ("want=both", "want"), ("phase=happy", "'happy'"), ("phase=ready,,failed", "''"),
+    ("phase=Ready", "'Ready'"), ("colour=red", "colour"), ("repository=a%20b", "repo 'a b'"),
+    (f"cursor={'x' * 256}", "cursor"), ("prefix=a&prefix=b&x=1", "x"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Role, route and verb: the whole cross product over real mutual TLS, and what becomes of certificates that name no role."""
+"""Every role on every route over real mutual TLS, and certificates that name no role."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
-NOBODY: frozenset[Role] = frozenset()
+NO_ROLE: frozenset[Role] = frozenset()
 ANYBODY = frozenset(Role)
 OPERATOR = frozenset({Role.OPERATOR})
 REPORTERS = frozenset({Role.OPERATOR, Role.GATEWAY})
@@ -42,7 +42,10 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/claims/{name}/done"): WORKER,
     ("POST", "/v1/claims/{name}/fail"): WORKER,
 }
-"""Decided here by hand, from the wire contract and the page on trust; a route that is not in it fails the tests."""
+"""Roles per route, written from the wire contract and the page on trust.
+
+A route that is missing here fails the tests.
+"""
 
 ROLES = [*Role, None]
 
@@ -83,7 +86,7 @@ def test_who_may_send_what_where(serve: Serve, roleless: httpx2.Client, role: Ro
     wrong = []
     for template in sorted({path for _, path in _declared(serve)}):
         for verb in VERBS:
-            allowed = EXPECTED.get((verb, template), NOBODY)
+            allowed = EXPECTED.get((verb, template), NO_ROLE)
             status, text = _status(client, verb, template, level)
             if (verb, template) not in EXPECTED:
                 expected = status == 405
@@ -102,7 +105,7 @@ def test_who_may_send_what_where(serve: Serve, roleless: httpx2.Client, role: Ro
 
 
 @pytest.mark.parametrize("role", ROLES, ids=[*Role, "no role"])
-def test_paths_that_are_no_routes_tell_nobody_anything(
+def test_paths_that_are_no_routes_reveal_nothing(
     serve: Serve, roleless: httpx2.Client, role: Role | None
 ) -> None:
     client = serve.client(role) if role else roleless
@@ -154,7 +157,7 @@ def test_a_foreign_uri_beside_the_role_does_not_matter(
 
 @pytest.fixture(scope="module")
 def lenient(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
-    """A serve that takes certificates without a role for a gateway's."""
+    """A serve that gives certificates without a role the role gateway."""
     with serving(emulator, certificates, GROMIT_SERVE_DEFAULT_ROLE="gateway") as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, serve answers as its own description says, and never with a fault of its own."""
+"""Whatever a client sends, serve answers as its OpenAPI document says, and never with a bug."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ CHECKS = [
 ]
 EXAMPLES = 8
 STREAM = "/v1/changes"
-"""Answers for ever; `test_changes` reads it."""
+"""Never ends; `test_changes` tests it."""
 
 NO_BODY = {
     "/loglevel/{level}",
@@ -45,7 +45,7 @@ BODIES = [
     if method in {"POST", "PUT", "PATCH"} and path not in NO_BODY
 ]
 NAMES = st.sampled_from([None, "app-test", "Feature_X", "release-3.1.0", "nowhere"])
-"""Names that stand for something, in place of those that are drawn."""
+"""Existing names, in place of generated ones."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def _sent(serve: Serve, case: Any, role: Role) -> httpx2.Response:
 
 
 def _made_meaningful(case: Any, name: str | None) -> None:
-    """Let some of what was drawn name things that exist: chance alone never does."""
+    """Replace some generated values with existing names: generated ones never match."""
     if name is None:
         return
     if "name" in (case.path_parameters or {}):
@@ -106,7 +106,7 @@ def _hold(serve: Serve, operation: Any, mode: GenerationMode) -> None:
     def holds(case: Any, name: str | None) -> None:
         _made_meaningful(case, name)
         answer = _sent(serve, case, _role(operation.path, operation.method.upper()))
-        # 404 and 405: what was drawn as a parameter made it another path
+        # 404 and 405: a generated parameter turned it into another path
         assert answer.status_code in explicit | {404, 405}, answer.text
         case.validate_response(answer, checks=CHECKS)
 

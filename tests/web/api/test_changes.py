@@ -70,7 +70,7 @@ def test_a_name_cannot_break_out_of_its_event() -> None:
     assert json.loads(line.removeprefix("data: "))["name"].startswith("x")
 
 
-def test_a_slow_watcher_keeps_what_fits_and_holds_up_nobody() -> None:
+def test_a_slow_watcher_keeps_what_fits_and_delays_no_other() -> None:
     async def scene() -> list[str]:
         changes = ChangeHub()
         slow = changes.stream()
@@ -143,7 +143,7 @@ def _watching(serve: Serve, role: Role = Role.VIEWER) -> Iterator[Iterator[str]]
         yield (line.removeprefix("data: ") for line in lines if line.startswith("data: "))
 
 
-def test_each_change_is_told_within_a_second(serve: Serve) -> None:
+def test_each_change_is_announced_within_a_second(serve: Serve) -> None:
     with _watching(serve) as events:
         started = time.monotonic()
         serve.build("tyk", "app-test", "sha-1")
@@ -165,12 +165,12 @@ def test_each_change_is_told_within_a_second(serve: Serve) -> None:
         )
         heard = [json.loads(next(events))["kind"] for _ in range(13)]
     assert heard == [
-        "build", "claimed", "failed", "retry", "claimed", "sown", "changed", "replaced", "redeploy", "protected", "protected",
-        "claimed", "released",
+        "build", "claimed", "failed", "retry", "claimed", "sown", "changed",
+        "replaced", "redeploy", "protected", "protected", "claimed", "released",
     ]  # fmt: skip
 
 
-def test_what_changes_nothing_is_not_told(serve: Serve) -> None:
+def test_what_changes_nothing_is_not_announced(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     with _watching(serve) as events:
         serve.build("tyk", "app-test", "sha")

@@ -1,4 +1,4 @@
-"""The worker protocol over HTTP: claims, renewals and outcomes, and what becomes of requests that are sent twice."""
+"""The worker protocol over HTTP: claims, renewals, results and repeated requests."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +16,7 @@ def _ask(serve: Serve, kind: str = "sow", **more: str) -> Any:
     return serve.send("POST", "/v1/claims", body, Role.WORKER)
 
 
-def test_a_claim_tells_a_worker_all_that_it_needs(serve: Serve) -> None:
+def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.build("tyk-pump", "app-test", "sha-pump")
     answer = _ask(serve, task="arn:aws:ecs:eu-central-1:1:task/internal/0")
@@ -110,7 +110,7 @@ def test_renewing_keeps_a_claim(serve: Serve) -> None:
         assert _ask(serve).status_code == 204
 
 
-def test_renewing_tells_of_what_is_newly_wanted(serve: Serve) -> None:
+def test_renewing_returns_a_new_desired_state(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha")
     claim = serve.claim("sow")
     serve.build("tyk", "app-test", "sha-2")
@@ -151,7 +151,7 @@ def test_a_worker_that_is_late_but_alone_may_still_report(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("what", ["renew", "release", "done", "fail"])
-def test_nobody_can_act_on_what_he_has_not_claimed(serve: Serve, what: str) -> None:
+def test_a_worker_cannot_act_on_what_it_has_not_claimed(serve: Serve, what: str) -> None:
     serve.build("tyk", "app-test", "sha")
     claim = serve.claim("sow")
     before = serve.rows
@@ -213,7 +213,7 @@ def test_a_failure_may_be_sent_again_and_counts_once(serve: Serve) -> None:
     assert serve.get("/v1/environments/app-test")["attempts"] == 1
 
 
-def test_failures_wait_longer_each_time_and_hold_up_nobody(serve: Serve) -> None:
+def test_failures_wait_longer_each_time_and_delay_no_other(serve: Serve) -> None:
     serve.build("tyk", "app-bad", "sha")
     for attempt in range(4):
         assert serve.outcome(serve.claim("sow"), "fail", message=f"no {attempt}").status_code == 200

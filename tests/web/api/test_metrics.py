@@ -1,4 +1,4 @@
-"""Counters and readiness, as they are scraped without a certificate from the second address."""
+"""Counters and readiness, scraped without a certificate from the second address."""
 
 import re
 
@@ -16,7 +16,7 @@ from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, emulated, 
 
 
 def _value(serve: Serve, name: str, **labels: str) -> float | None:
-    """The value of a metric with exactly these labels; None if there is none."""
+    """Return the value of a metric with exactly these labels; None if there is none."""
     for line in httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text.splitlines():
         match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
         if (
@@ -79,7 +79,7 @@ def test_what_is_refused_is_not_counted(emulator: Emulator, certificates: Certif
         )
 
 
-def test_the_age_of_undone_work_is_told(serve: Serve) -> None:
+def test_the_age_of_unfinished_work_is_exported(serve: Serve) -> None:
     def age(kind: str) -> float | None:
         return _value(serve, "gromit_oldest_work_age_seconds", kind=kind)
 
@@ -153,12 +153,12 @@ def test_an_emulator_that_is_gone_is_a_temporary_fault(certificates: Certificate
 
 
 @pytest.mark.parametrize("path", ["/env/app-test", "/v1/environments", "/newbuild", "/loglevel"])
-def test_the_address_without_certificates_tells_nothing_else(serve: Serve, path: str) -> None:
+def test_the_address_without_certificates_offers_nothing_else(serve: Serve, path: str) -> None:
     assert httpx2.get(serve.health_url + path, trust_env=False).status_code == 404
 
 
 class Waiting(MemoryStore):
-    """A table in which the oldest sowing has waited a minute and a half, and that says nothing of reaping."""
+    """A table whose oldest sow work has waited for 90 s, and which fails for reap."""
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         if kind == "sow":

@@ -1,4 +1,4 @@
-"""The richer interface under /v1: listings, builds with a sequence, histories, and what operators may do."""
+"""The interface under /v1: listings, ordered builds, histories and requests of operators."""
 
 import json
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _names(listing: Any) -> set[str]:
 
 
 def _pages(serve: Serve, **query: Any) -> Iterator[list[str]]:
-    """The names on each page of a list."""
+    """Return the names on each page of a listing."""
     cursor: dict[str, str] = {}
     while True:
         page = serve.get("/v1/environments", **query, **cursor)
@@ -441,7 +441,7 @@ def test_nothing_can_be_done_with_what_is_deleted(serve: Serve, what: str) -> No
 # ── histories ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_history_tells_what_happened_when_and_by_whom(serve: Serve) -> None:
+def test_a_history_shows_what_happened_when_and_by_whom(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
     serve.clock.advance(s=1)
     serve.build("tyk-pump", "app-test", "sha-2")

@@ -30,8 +30,10 @@ VIEWS = EnvironmentViews(
 )
 
 BASE: Row = {
-    "name": "app-test", "incarnation": "i", "want": "up", "generation": 2, "observed": 1, "epoch": 9, "revision": 4,
-    "created": NOW, "changed": NOW, "work": "sow", "due": NOW, "v#gw": "sha-gw", "r#gw": "f/app-test", "s#gw": 3,
+    "name": "app-test", "incarnation": "i", "want": "up",
+    "generation": 2, "observed": 1, "epoch": 9, "revision": 4,
+    "created": NOW, "changed": NOW, "work": "sow", "due": NOW,
+    "v#gw": "sha-gw", "r#gw": "f/app-test", "s#gw": 3,
     "d#pump": {"tag": "app-test", "source": "branch"},
 }  # fmt: skip
 LEASE = {"holder": "w", "lease_until": NOW + 1, "claimed": 2, "claim_id": "n"}
@@ -97,7 +99,7 @@ def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
     assert VIEWS.detail(_environment(want="gone", gone_at=NOW), NOW).urls == {}
 
 
-def test_the_hash_of_what_runs_is_told_only_if_the_claim_before_ended_well() -> None:
+def test_the_hash_of_what_runs_is_known_only_if_the_previous_claim_ended_cleanly() -> None:
     assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=8), 1).spec_hash == "h"
     assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=7), 1).spec_hash is None
 

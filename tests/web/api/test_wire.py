@@ -25,7 +25,7 @@ def test_the_health_check_says_ok_as_text(serve: Serve) -> None:
 
 @pytest.fixture
 def loglevel(serve: Serve) -> Iterator[Serve]:
-    """A serve whose log level is put back afterwards."""
+    """A serve whose log level is restored afterwards."""
     before = serve.get("/loglevel")["level"]
     yield serve
     assert serve.send("PUT", f"/loglevel/{before}").status_code == 200
@@ -122,10 +122,10 @@ def test_curl_as_the_workflows_call_it(
 ) -> None:
     identity = serve.certificates.of(Role.OPERATOR)
     trust = ["--cacert", serve.certificates.ca, "--cert", identity.cert, "--key", identity.key]
+    curl = ["curl", "-q", "-fsSLv", "--noproxy", "*", *trust, *arguments, "-w", "\n%{http_code}"]
     done = subprocess.run(
-        ["curl", "-q", "-fsSLv", "--noproxy", "*", *trust, *arguments, "-w", "\n%{http_code}", serve.url + path],
-        capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
+        [*curl, serve.url + path], capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "content-type: application/x-www-form-urlencoded" in done.stderr.lower()
     body, _, code = done.stdout.rpartition("\n")
@@ -484,7 +484,7 @@ def test_a_build_within_the_grace_revives_all_that_was_reported(serve: Serve) ->
     )
 
 
-def test_a_build_after_the_reaping_begins_anew(serve: Serve) -> None:
+def test_a_build_after_the_reaping_starts_again(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-gw")
     serve.send("DELETE", "/env/app-test")
     serve.clock.advance(s=GRACE_S)

@@ -1,4 +1,4 @@
-"""The wire contract where several repositories meet: tokens, versions that nobody reported, and faults that are not kept."""
+"""The wire contract for several repositories: tokens, fallbacks, and faults that are not kept."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +94,7 @@ def test_a_repository_that_the_gateway_garbled_does_not_pass_for_an_operators_re
     assert serve.rows == before
 
 
-# ── versions that nobody reported ─────────────────────────────────────────────────────────────────
+# ── versions without a report ─────────────────────────────────────────────────────────────────────
 
 
 def test_a_repository_that_reported_nothing_gets_the_tag_of_the_same_branch(serve: Serve) -> None:
@@ -128,7 +128,8 @@ def test_each_component_has_its_own_default(
 ) -> None:
     catalogue = tmp_path / "catalogue.yaml"
     catalogue.write_text(
-        "extends: tyk\ncomponents:\n  - {name: portal, repository: portal, default_tag: main, port: 80}\n",
+        "extends: tyk\ncomponents:\n"
+        "  - {name: portal, repository: portal, default_tag: main, port: 80}\n",
         encoding="utf-8",
     )
     with serving(emulator, certificates, GROMIT_CATALOGUE=str(catalogue)) as serve:
@@ -143,7 +144,7 @@ def test_each_component_has_its_own_default(
 
 @pytest.fixture(scope="module")
 def selecting(emulator: Emulator, certificates: Certificates) -> Iterator[Serve]:
-    """A serve whose repositories are two of the catalogue and one that it does not know."""
+    """A serve with two repositories of the catalogue and one that is not in it."""
     with serving(
         emulator,
         certificates,
@@ -181,7 +182,7 @@ def test_a_repository_in_neither_is_refused(selecting: Serve) -> None:
     assert selecting.rows == {}
 
 
-# ── what the earlier system left ──────────────────────────────────────────────────────────────────
+# ── rows of gromit v1 ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_row_of_the_earlier_system_is_neither_changed_nor_misread(serve: Serve) -> None:

@@ -40,7 +40,7 @@ from tests.fakes.upstream import StandIn
 from tests.web.serving import GRACE_S, Certificates, Emulator, Serve, eventually, serving
 
 Behaviour = Callable[[socket.socket], None]
-"""What a server does with a connection once it has read the head of a request."""
+"""Reaction of a server after it has read the head of a request."""
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def _no_pauses() -> Iterator[None]:
 
 @dataclass
 class Broken:
-    """A server that treats each connection as the next of its behaviours says, and later ones as the last says."""
+    """A server with one behaviour per connection; the last one serves all later connections."""
 
     behaviours: list[Behaviour]
     requests: list[bytes] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Broken:
 
 
 def _read(connection: socket.socket) -> bytes:
-    """One request with its body."""
+    """Read one request with its body."""
     request = b""
     while b"\r\n\r\n" not in request and (more := connection.recv(4096)):
         request += more
@@ -117,7 +117,7 @@ def _answering(status: int, body: bytes, *headers: str) -> Behaviour:
 
 
 def _hanging_up(_connection: socket.socket) -> None:
-    """Ends the connection without a word."""
+    """End the connection without a response."""
 
 
 def _silent(connection: socket.socket) -> None:
@@ -171,7 +171,7 @@ def test_a_fault_that_stays_is_temporary_and_says_what_it_is(fault: str) -> None
         assert len(server.requests) == ATTEMPTS
 
 
-def test_nobody_there_is_temporary_and_says_what_to_check() -> None:
+def test_an_unreachable_serve_is_temporary_and_says_what_to_check() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     client = ServeClient(httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
@@ -186,7 +186,7 @@ def test_a_body_is_sent_again_whole() -> None:
         assert [b'"nonce": "n-1"' in r for r in server.requests] == [True, True]
 
 
-# ── answers that stand ────────────────────────────────────────────────────────────────────────────
+# ── final answers ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_body_is_sent_again_whole() -> None:
         (304, BackendError),
     ],
 )
-def test_an_answer_that_stands_is_not_asked_for_again(status: int, kind: type[GromitError]) -> None:
+def test_a_final_answer_is_not_requested_again(status: int, kind: type[GromitError]) -> None:
     body = b"" if status == 304 else b'{"error":"no, because","code":"x","hint":"do that"}'
     with _broken(_answering(status, body, "Location: http://127.0.0.1:1/")) as server:
         with pytest.raises(kind) as caught:
@@ -258,14 +258,14 @@ def test_a_server_of_another_ca_is_not_talked_to(
     ],
     ids=["foreign", "expired"],
 )
-def test_whose_certificate_is_refused_is_told_so(
+def test_a_refused_certificate_is_reported(
     tmp_path: Path, made: Callable[[TestCa], Files], alert: str
 ) -> None:
     ca = TestCa(tmp_path / "ca")
-    files, stand_in = made(ca), StandIn(ca)
-    with stand_in.running():
+    files, fake = made(ca), StandIn(ca)
+    with fake.running():
         context = ClientTls(CertificateFiles(files.cert, files.key, str(ca.path))).context
-        with httpx2.Client(base_url=stand_in.url, verify=context, trust_env=False) as http:
+        with httpx2.Client(base_url=fake.url, verify=context, trust_env=False) as http:
             for ask in (
                 lambda: ServeClient(http).get("/loglevel"),
                 lambda: _listen(ServeClient(http)),
@@ -304,7 +304,7 @@ def test_errors_of_serve_come_out_as_what_they_are(serve: Serve) -> None:
         client.get("/v1/environments", limit="0")
 
 
-# ── what stands on it ─────────────────────────────────────────────────────────────────────────────
+# ── users of the client ───────────────────────────────────────────────────────────────────────────
 
 
 def test_all_pages_are_read(serve: Serve) -> None:

@@ -1,4 +1,4 @@
-"""Workspaces of Terraform Cloud, asked of a server on loopback; the token is in no message."""
+"""Workspaces of a Terraform Cloud on loopback; no message contains the token."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -95,7 +95,10 @@ def test_what_it_answers_instead_is_said(
         b"{}",
         b'{"data": []}',
         b'{"data": {"id": "x", "attributes": {"resource-count": 1, "serial": 1}}}',
-        b'{"data": {"id": "x", "attributes": {"execution-mode": "local", "resource-count": 1, "serial": "x"}}}',
+        (
+            b'{"data": {"id": "x", "attributes":'
+            b' {"execution-mode": "local", "resource-count": 1, "serial": "x"}}}'
+        ),
     ],
 )
 def test_what_is_not_terraform_cloud_is_said(server: TerraformCloudServer, body: bytes) -> None:

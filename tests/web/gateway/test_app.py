@@ -38,7 +38,7 @@ REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
 
 
 class House:
-    """A gateway, its tokens, and the stand-in behind it."""
+    """A gateway, its tokens, and a fake serve behind it."""
 
     def __init__(
         self, folder: Path, *, rate: int = 1000, timeout_s: float = 20, issuer: Issuer | None = None
@@ -72,7 +72,10 @@ class House:
     def open(
         self, *, url: str = "", role: Role = Role.GATEWAY, files: Files | None = None
     ) -> Iterator["House"]:
-        """The whole house for the length of a `with`; `url` is another place for serve, `files` another certificate."""
+        """Run gateway and serve during a `with`.
+
+        `url` is another address of serve, `files` another certificate.
+        """
         files = files or self.ca.leaf("gateway", role)
         with ExitStack() as stack:
             stack.enter_context(self.serve.running())
@@ -132,21 +135,21 @@ class House:
 @pytest.fixture(scope="module")
 def open_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("house"))
-    house.token("nothing")  # so that there is a file
+    house.token("nothing")  # creates the file
     with house.open():
         yield house
 
 
 @pytest.fixture
 def house(open_house: House) -> House:
-    """A house for all tests of this module, with nothing seen and nothing left to answer."""
+    """A house for all tests of this module, without recorded requests and prepared answers."""
     open_house.serve.seen.clear()
     open_house.serve.answers.clear()
     return open_house
 
 
 class TestPassingOn:
-    """What goes through, and in which form."""
+    """Requests that are forwarded, and their form."""
 
     def test_a_build_arrives_as_the_json_that_was_read_with_our_certificate(
         self, house: House
@@ -248,7 +251,7 @@ class TestPassingOn:
         assert passed.headers["content-type"] == "application/json"
         assert passed.headers.get("retry-after") == answer.headers.get("retry-after")
 
-    def test_health_needs_no_token_and_asks_nobody(self, house: House) -> None:
+    def test_health_needs_no_token_and_no_serve(self, house: House) -> None:
         answer = house.call("GET", "/healthcheck")
         assert (answer.status_code, answer.text) == (200, "OK")
         assert house.serve.seen == []
@@ -287,7 +290,7 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
 
 
 class TestWhoMay:
-    """Who is let in, and for whom a token speaks."""
+    """Tokens, and the repositories that they are good for."""
 
     def test_without_a_known_token_nothing_goes_through(self, house: House) -> None:
         token = house.token("tyk")
@@ -312,9 +315,8 @@ class TestWhoMay:
         token = house.token("tyk")
         head = f"authorization: {token}\r\nauthorization: {token}\r\n"
         with connection(house.address) as stream:
-            stream.sendall(
-                f"DELETE /gromit/env/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n".encode()
-            )
+            request = "DELETE /gromit/env/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+            stream.sendall(f"{request}{head}\r\n".encode())
             assert read_all(stream).startswith(b"HTTP/1.1 401 ")
 
     def test_an_expired_token_is_unknown(self, house: House) -> None:
@@ -329,7 +331,7 @@ class TestWhoMay:
         house.tokens.revoke(entry.id)
         assert house.newbuild(token).status_code == 401
 
-    def test_while_tokens_cannot_be_read_nobody_is_let_in(self, house: House) -> None:
+    def test_while_tokens_cannot_be_read_no_request_is_let_in(self, house: House) -> None:
         token = house.token("tyk")
         good = house.book.read_text()
         house.book.write_text("{")
@@ -442,7 +444,7 @@ BAD_BODIES: dict[str, bytes] = {
 
 
 class TestBadInput:
-    """What is refused before anybody else sees it."""
+    """Requests that the gateway refuses itself."""
 
     @pytest.mark.parametrize("case", BAD_BODIES)
     def test_a_body_that_is_not_a_build_is_refused_with_the_reason(
@@ -512,29 +514,33 @@ class TestBadInput:
             "TRACE /gromit/newbuild",
         ],
     )
-    def test_a_request_line_of_another_form_reaches_nobody(self, house: House, line: str) -> None:
+    def test_a_request_line_of_another_form_is_not_forwarded(self, house: House, line: str) -> None:
         body = json.dumps(BUILD)
-        head = f"{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {house.token('tyk')}\r\n"
+        token = house.token("tyk")
+        head = f"{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {token}\r\n"
         with connection(house.address) as stream:
             stream.sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
             assert read_all(stream).split(b" ")[1] in {b"400", b"404", b"405"}
         assert house.serve.seen == []
 
-    def test_a_second_request_hidden_in_a_body_reaches_nobody(self, house: House) -> None:
+    def test_a_second_request_hidden_in_a_body_is_not_forwarded(self, house: House) -> None:
         token = house.token("tyk")
         hidden = f"DELETE /gromit/env/master HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n\r\n"
         body = json.dumps(BUILD)
+        short = f"content-length: {len(body)}\r\n"
+        long = f"content-length: {len(body) + len(hidden)}\r\n"
+        chunked = "transfer-encoding: chunked\r\n"
+        chunks = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
         smuggling = [
-            f"content-length: {len(body)}\r\ntransfer-encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\n\r\n{hidden}",
-            f"transfer-encoding: chunked\r\ncontent-length: {len(body) + len(hidden)}\r\n\r\n0\r\n\r\n{hidden}",
-            f"content-length: {len(body)}\r\ncontent-length: {len(body) + len(hidden)}\r\n\r\n{body}{hidden}",
-            f"transfer-encoding : chunked\r\ncontent-length: {len(body)}\r\n\r\n{body}{hidden}",
+            f"{short}{chunked}\r\n{chunks}{hidden}",
+            f"{chunked}{long}\r\n0\r\n\r\n{hidden}",
+            f"{short}{long}\r\n{body}{hidden}",
+            f"transfer-encoding : chunked\r\n{short}\r\n{body}{hidden}",
         ]
+        head = f"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n"
         for text in smuggling:
             with connection(house.address) as stream:
-                stream.sendall(
-                    f"POST /gromit/newbuild HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\n{text}".encode()
-                )
+                stream.sendall(f"{head}{text}".encode())
                 answer = read_all(stream)
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert answer.count(b"HTTP/1.1 ") == 1
@@ -542,9 +548,9 @@ class TestBadInput:
 
 
 class TestUpstreamFaults:
-    """serve is away, slow, or not serve."""
+    """A serve that is away, slow, or not serve."""
 
-    def test_nobody_there_is_502(self, tmp_path: Path) -> None:
+    def test_an_unreachable_serve_is_502(self, tmp_path: Path) -> None:
         house = House(tmp_path)
         token = house.token("tyk")
         with house.open(url="https://127.0.0.1:9"):
@@ -568,7 +574,7 @@ class TestUpstreamFaults:
             )
             assert house.newbuild(token).status_code == 200
 
-    def test_somebody_with_another_certificate_is_502_and_gets_no_request(
+    def test_a_server_with_another_certificate_is_502_and_gets_no_request(
         self, tmp_path: Path
     ) -> None:
         house, other = House(tmp_path), StandIn(TestCa(tmp_path / "other", "other"))
@@ -590,9 +596,9 @@ class TestUpstreamFaults:
             capture_logs() as logs,
         ):
             assert house.newbuild(token).status_code == 502
-        (told,) = [entry for entry in logs if entry["event"] == "gateway.upstream_failed"]
-        assert alert in told["error"]
-        assert told["hint"] == REFUSED
+        (failure,) = [entry for entry in logs if entry["event"] == "gateway.upstream_failed"]
+        assert alert in failure["error"]
+        assert failure["hint"] == REFUSED
 
     def test_what_breaks_otherwise_is_not_put_down_to_the_certificate(self, tmp_path: Path) -> None:
         house = House(tmp_path)
@@ -607,8 +613,10 @@ class TestUpstreamFaults:
             assert house.newbuild(token).status_code == 502
         with house.open(url="https://127.0.0.1:9"), capture_logs() as more:
             assert house.newbuild(token).status_code == 502
-        told = [entry for entry in [*logs, *more] if entry["event"] == "gateway.upstream_failed"]
-        assert [entry["hint"] for entry in told] == [None, None]
+        failures = [
+            entry for entry in [*logs, *more] if entry["event"] == "gateway.upstream_failed"
+        ]
+        assert [entry["hint"] for entry in failures] == [None, None]
 
     @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
     def test_a_redirect_is_not_followed(self, house: House, status: int) -> None:
@@ -725,7 +733,7 @@ def test_the_access_log_names_the_token_and_never_holds_it(house: House) -> None
     assert token not in repr(logs)
 
 
-def test_the_access_log_has_every_request_whoever_has_answered_it(house: House) -> None:
+def test_the_access_log_has_every_request_also_those_that_a_limit_refused(house: House) -> None:
     token = house.token("tyk")
     with (
         capture_logs() as logs,

@@ -1,4 +1,4 @@
-"""Jobs of GitHub Actions at the gateway: a real issuer of ours, real signatures, and a real mutual-TLS server behind."""
+"""Jobs of GitHub Actions at the gateway, with a running issuer, signatures and mutual TLS."""
 
 import asyncio
 import base64
@@ -85,7 +85,7 @@ class Street:
 def _street(folder: Path, *, rate: int = 1000) -> Iterator[Street]:
     with Issuer().running() as issuer:
         house = House(folder, issuer=issuer, rate=rate)
-        house.token("nothing")  # so that there is a file
+        house.token("nothing")  # creates the file
         with house.open():
             yield Street(issuer, house)
 
@@ -98,7 +98,7 @@ def shared_street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
 
 @pytest.fixture
 def street(shared_street: Street) -> Street:
-    """A street for all tests that change neither keys nor time, with nothing seen."""
+    """A street for all tests that change neither keys nor time, without recorded requests."""
     shared_street.house.serve.seen.clear()
     shared_street.house.now += 60_000  # a full bucket again
     shared_street.issuer.looks = 0
@@ -107,13 +107,13 @@ def street(shared_street: Street) -> Street:
 
 @pytest.fixture
 def new_street(tmp_path: Path) -> Iterator[Street]:
-    """A street whose gateway has not looked at the issuer's keys yet."""
+    """A street whose gateway has not fetched the issuer's keys yet."""
     with _street(tmp_path) as street:
         yield street
 
 
 class TestWhatAJobMayDo:
-    """A genuine token, and what it opens."""
+    """Genuine tokens, and what they are good for."""
 
     def test_a_build_of_the_job_arrives_with_its_repository(self, street: Street) -> None:
         answer = street.newbuild(street.token())
@@ -138,7 +138,7 @@ class TestWhatAJobMayDo:
         assert reason in answer.json()["error"]
         assert street.arrived == []
 
-    def test_a_deletion_retires_the_part_of_its_own_repository_whatever_the_claims_and_the_client_say_of_others(
+    def test_a_deletion_retires_only_its_own_repository_whatever_the_request_says(
         self, street: Street
     ) -> None:
         token = street.token("delete")
@@ -200,7 +200,7 @@ class TestWhatAJobMayDo:
 
 
 def _with_public_key_as_secret(issuer: Issuer, claims: dict[str, Any]) -> str:
-    """HS256, with what everybody knows as the shared secret: the classic confusion."""
+    """HS256 with the public key as the shared secret: the classic confusion."""
     pem = (
         rsa_key("key-1").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )
@@ -262,8 +262,8 @@ FORGED: dict[str, tuple[Forge, str]] = {
     ),
     "a longer hash": (lambda i, c: i.token(c, algorithm="RS512"), "not signed with RS256"),
     "an elliptic curve": (_elliptic, "not signed with RS256"),
-    "somebody's own key": (lambda i, c: i.token(c, key=rsa_key("mine")), "signature is wrong"),
-    "somebody's own key inside": (_with_its_own_key_inside, "signature is wrong"),
+    "another key": (lambda i, c: i.token(c, key=rsa_key("mine")), "signature is wrong"),
+    "another key inside": (_with_its_own_key_inside, "signature is wrong"),
     "claims changed afterwards": (_changed_afterwards, "signature is wrong"),
     "an unknown key": (
         lambda i, c: i.token(c, key=rsa_key("mine"), kid="key-9"),
@@ -275,7 +275,7 @@ FORGED: dict[str, tuple[Forge, str]] = {
         lambda i, c: i.token(c, crit=["b64"], b64=True),
         "not a JWT",
     ),
-    "claims twice": (_claims_twice, "cannot be understood"),
+    "claims twice": (_claims_twice, "cannot be parsed"),
     "another issuer": (
         lambda i, c: i.token({**c, "iss": "https://token.actions.githubusercontent.com"}),
         "another issuer",
@@ -320,7 +320,7 @@ def test_a_huge_token_is_refused_unread(street: Street, length: int, status: int
 
 
 class TestKeys:
-    """The issuer's keys: had when needed, kept for their time, and never asked for too often."""
+    """The issuer's keys: fetched on demand, cached for their time, never fetched too often."""
 
     def test_they_are_fetched_once_for_many_requests(self, new_street: Street) -> None:
         token = new_street.token()
@@ -342,7 +342,7 @@ class TestKeys:
         assert new_street.newbuild(old).status_code != 200
         assert new_street.issuer.looks == 2
 
-    def test_unknown_keys_make_nobody_ask_again_and_again(self, new_street: Street) -> None:
+    def test_unknown_keys_do_not_cause_more_fetches(self, new_street: Street) -> None:
         assert new_street.newbuild(new_street.token()).status_code == 200
         new_street.house.now += 1
         strange = [
@@ -352,7 +352,7 @@ class TestKeys:
         refused = [new_street.newbuild(token) for token in strange]
         assert {answer.status_code for answer in refused} == {
             503
-        }  # nobody looks now: it might be a new key of the issuer
+        }  # not fetched now: it might be a new key of the issuer
         assert {answer.headers["retry-after"] for answer in refused} == {"5"}
         assert new_street.issuer.looks == 1
         assert new_street.newbuild(new_street.token()).status_code == 200
@@ -360,7 +360,7 @@ class TestKeys:
         assert [new_street.newbuild(token).status_code for token in strange[:2]] == [401, 401]
         assert new_street.issuer.looks == 2
 
-    def test_they_are_looked_up_anew_after_an_hour(self, new_street: Street) -> None:
+    def test_they_are_fetched_again_after_an_hour(self, new_street: Street) -> None:
         assert new_street.newbuild(new_street.token()).status_code == 200
         new_street.issuer.keys.clear()
         new_street.issuer.keys.append(public_jwk("key-1", rsa_key("mine")))
@@ -369,7 +369,7 @@ class TestKeys:
         new_street.house.now += 1
         assert new_street.newbuild(new_street.token()).status_code == 401
 
-    def test_an_issuer_that_is_away_is_bridged_for_a_day_and_then_nobody_gets_in(
+    def test_an_issuer_that_is_away_is_bridged_for_a_day_and_then_no_token_is_accepted(
         self, new_street: Street
     ) -> None:
         assert new_street.newbuild(new_street.token()).status_code == 200
@@ -379,7 +379,7 @@ class TestKeys:
         new_street.house.now += 1
         answer = new_street.newbuild(new_street.token())
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-        assert "keys cannot be had" in answer.json()["error"]
+        assert "keys cannot be fetched" in answer.json()["error"]
         new_street.issuer.answers.clear()
         new_street.house.now += PAUSE_MS
         assert new_street.newbuild(new_street.token()).status_code == 200
@@ -460,7 +460,7 @@ class TestKeys:
         "https://x:y",
     ],
 )
-def test_keys_are_fetched_where_nobody_can_exchange_them(url: str) -> None:
+def test_keys_are_fetched_only_where_they_cannot_be_replaced(url: str) -> None:
     with pytest.raises(ConfigError, match="cannot be fetched safely"):
         keys_url(url, None)
 
@@ -478,7 +478,7 @@ def test_keys_are_fetched_where_nobody_can_exchange_them(url: str) -> None:
         ("http://127.0.0.1:80", None, "http://127.0.0.1:80/.well-known/jwks"),
     ],
 )
-def test_keys_lie_below_the_issuer_unless_a_setting_says_where(
+def test_keys_are_below_the_issuer_unless_a_setting_says_where(
     issuer: str, keys: str | None, url: str
 ) -> None:
     assert keys_url(issuer, keys) == url

@@ -1,6 +1,6 @@
-"""Accepting ends loudly, and outlives a shortage.
+"""Accepting fails with an error, and survives a lack of file descriptors.
 
-Handshakes and crowds are held by `test_tls` and `test_server`.
+`test_tls` and `test_server` test handshakes and many connections.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Rates, and bodies as the application gets them."""
+"""Rate limits, and bodies as the application gets them."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from gromit.web.server.limits import BodyLimit, Message, RateLimit, Receive, Sco
 
 
 class TestRateLimit:
-    """So many requests a minute for each key."""
+    """A number of requests per minute for each key."""
 
     def test_a_full_minute_may_be_used_at_once_and_then_it_trickles(self) -> None:
         limit = RateLimit(60)
@@ -41,7 +41,7 @@ class TestRateLimit:
         assert passed <= rate + now * rate / 60_000 + 1e-6
 
     @given(st.integers(1, 500), st.integers(0, 10**12))
-    def test_who_waits_as_long_as_told_is_let_in(self, rate: int, start: int) -> None:
+    def test_a_client_that_waits_as_requested_is_let_in(self, rate: int, start: int) -> None:
         limit = RateLimit(rate)
         for _ in range(rate):
             assert limit.wait_ms("a", Millis(start)) == 0
@@ -75,7 +75,7 @@ def _run(
 
 
 class TestBodyLimit:
-    """The application sees whole bodies only."""
+    """The application gets only complete bodies."""
 
     @pytest.mark.parametrize("pieces", [[b""], [b"12345"], [b"1", b"", b"2345"]])
     def test_it_gets_the_whole_body_at_once_and_then_hears_of_the_end(
@@ -105,7 +105,7 @@ class TestBodyLimit:
         assert bodies == []
         assert [m.get("status") for m in sent] == [413, None]
 
-    def test_a_client_that_goes_away_reaches_nobody(self) -> None:
+    def test_a_client_that_goes_away_does_not_reach_the_application(self) -> None:
         assert _run([{"type": "http.request", "body": b"1", "more_body": True}], []) == ([], [])
 
     def test_other_kinds_of_scopes_pass(self) -> None:

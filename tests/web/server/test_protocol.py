@@ -1,4 +1,4 @@
-"""What one connection may send, and how fast: byte by byte over real sockets."""
+"""Limits of one connection in size and time, byte by byte over real sockets."""
 
 import json
 import socket
@@ -44,7 +44,7 @@ def _exchange(address: str, data: bytes) -> bytes:
 
 
 class TestSlowClients:
-    """Everybody gets so much time and no more."""
+    """Every step of a request has a deadline."""
 
     def test_a_client_that_sends_nothing_is_cut_without_a_word(self) -> None:
         before = _cuts("head")
@@ -104,7 +104,7 @@ class TestSlowClients:
             assert _status(read_answer(stream)) == 200
             assert read_all(stream) == b""
 
-    def test_an_answer_that_nobody_reads_is_cut(self) -> None:
+    def test_an_answer_that_is_not_read_is_cut(self) -> None:
         before = _cuts("unread")
         with _serving(QUICK, flood) as address, connection(address) as stream:
             stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -119,7 +119,7 @@ class TestSlowClients:
 
 
 class TestSizes:
-    """Headers and bodies have an end."""
+    """Headers and bodies have a maximum size."""
 
     def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(self) -> None:
         head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
@@ -155,7 +155,7 @@ class TestSizes:
             )
         assert (_status(inside), _status(beyond)) == (200, 413)
 
-    def test_somebody_who_goes_on_sending_is_cut(self) -> None:
+    def test_a_client_that_goes_on_sending_is_cut(self) -> None:
         before = _cuts("body")
         with _serving(ROOMY) as address, connection(address) as stream:
             stream.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n")

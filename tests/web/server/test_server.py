@@ -1,4 +1,4 @@
-"""A running server: whom it knows, what it survives, how it ends."""
+"""A running server: certificates, overload and shutdown."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 class House:
-    """A server with mutual TLS, a clock that the test moves, and a deny list."""
+    """A server with mutual TLS, a clock that the test sets, and a deny list."""
 
     def __init__(
         self, folder: Path, *, limits: ClientLimits | None = None, refresh_s: float = 60
@@ -66,18 +66,18 @@ def _status(stream: socket.socket) -> int:
 
 
 class TestPeers:
-    """The certificate is looked at again for each request."""
+    """The certificate is checked for each request."""
 
     def test_one_that_is_revoked_while_connected_is_refused_with_its_next_request(
         self, tmp_path: Path
     ) -> None:
         house = House(tmp_path)
         alice, bob = house.ca.leaf("alice", Role.OPERATOR), house.ca.leaf("bob", Role.OPERATOR)
-        with house.server.running(), house.client(alice) as hers, house.client(bob) as his:
-            assert (_status(hers), _status(his)) == (200, 200)
+        with house.server.running(), house.client(alice) as alices, house.client(bob) as bobs:
+            assert (_status(alices), _status(bobs)) == (200, 200)
             house.denylist.write_text(f"{alice.serial}\n")
-            assert (_status(hers), _status(his)) == (403, 200)
-            assert read_all(hers) == b""
+            assert (_status(alices), _status(bobs)) == (403, 200)
+            assert read_all(alices) == b""
             with house.client(alice) as again:
                 again.sendall(GET)
                 answer = read_answer(again)
@@ -85,7 +85,7 @@ class TestPeers:
             "error": f"certificate {alice.serial} was revoked"
         }
 
-    def test_nobody_is_let_in_while_the_deny_list_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_no_client_is_let_in_while_the_deny_list_cannot_be_read(self, tmp_path: Path) -> None:
         house = House(tmp_path)
         with house.server.running(), house.client(house.ca.leaf("alice", Role.OPERATOR)) as stream:
             assert _status(stream) == 200
@@ -111,17 +111,17 @@ class TestPeers:
     def test_open_connections_of_revoked_certificates_are_cut(self, tmp_path: Path) -> None:
         house = House(tmp_path, refresh_s=0.02)
         alice, bob = house.ca.leaf("alice", Role.OPERATOR), house.ca.leaf("bob", Role.OPERATOR)
-        with house.server.running(), house.client(alice) as hers, house.client(bob) as his:
-            assert (_status(hers), _status(his)) == (200, 200)
+        with house.server.running(), house.client(alice) as alices, house.client(bob) as bobs:
+            assert (_status(alices), _status(bobs)) == (200, 200)
             house.denylist.write_text(f"{alice.serial} # left\n")
-            assert read_all(hers) == b""
-            assert _status(his) == 200
+            assert read_all(alices) == b""
+            assert _status(bobs) == 200
 
 
 class TestCrowds:
     """Many connections, honest and not."""
 
-    def test_half_open_handshakes_end_and_keep_nobody_out(self, tmp_path: Path) -> None:
+    def test_half_open_handshakes_end_and_keep_no_client_out(self, tmp_path: Path) -> None:
         house = House(tmp_path, limits=ClientLimits(handshake_s=1.0, handshakes=20, connections=5))
         alice = house.ca.leaf("alice", Role.VIEWER)
         failed = {reason: HANDSHAKES_FAILED.labels(reason) for reason in ("displaced", "timeout")}
@@ -158,7 +158,7 @@ class TestCrowds:
 
 
 class TestListeners:
-    """Several addresses, and what is wrong with some."""
+    """Several addresses, and faults of some."""
 
     def test_two_listeners_live_in_one_server(self, tmp_path: Path) -> None:
         ca, registry = TestCa(tmp_path), CollectorRegistry()
@@ -187,20 +187,20 @@ class TestListeners:
         assert "gromit_tls_handshakes_failed" in metrics
         assert "process_open_fds" in metrics
 
-    def test_what_is_told_regularly_is_told_at_once_and_again_until_the_end(self) -> None:
-        told, third = [0], threading.Event()
+    def test_the_periodic_call_runs_at_once_and_again_until_the_end(self) -> None:
+        calls, third = [0], threading.Event()
 
-        def tell() -> None:
-            told[0] += 1
-            if told[0] >= 3:
+        def periodic() -> None:
+            calls[0] += 1
+            if calls[0] >= 3:
                 third.set()
 
         server = Server(
-            Listener(health_app(CollectorRegistry(), lambda: None, tell, 0.01), "127.0.0.1:0")
+            Listener(health_app(CollectorRegistry(), lambda: None, periodic, 0.01), "127.0.0.1:0")
         )
         with server.running():
             assert third.wait(30)
-        assert told[0] >= 3
+        assert calls[0] >= 3
 
     def test_an_address_that_is_taken_is_named(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -274,7 +274,7 @@ def _process(grace_s: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 class TestStopping:
-    """Signals, to a process of its own."""
+    """Signals to a separate process."""
 
     @pytest.mark.parametrize(
         ("number", "code", "rest"), [(signal.SIGTERM, 0, "clean\n"), (signal.SIGINT, 130, "")]

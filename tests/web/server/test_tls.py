@@ -1,4 +1,4 @@
-"""Which certificates are let in, and how contexts follow their files: with real handshakes."""
+"""Accepted certificates, and contexts that follow their files: with real handshakes."""
 
 import json
 import secrets
@@ -98,7 +98,7 @@ def _weak(ca: TestCa) -> Files:
 
 
 def _by_a_leaf(ca: TestCa) -> Files:
-    """A certificate made with the key of a leaf, with that leaf as its chain."""
+    """Return a certificate signed with a leaf's key, with that leaf as its chain."""
     issuer = ca.leaf("middle", Role.OPERATOR)
     middle = x509.load_pem_x509_certificate(Path(issuer.cert).read_bytes())
     forged, key = TestCa(ca.folder / "forged"), new_key()
@@ -112,7 +112,7 @@ def _by_a_leaf(ca: TestCa) -> Files:
 
 
 def _by_an_intermediate(ca: TestCa) -> Files:
-    """A certificate of a CA below ours: its path is longer than ours allows."""
+    """Return a certificate of a CA below ours: its path is longer than ours allows."""
     key, name = new_key(), "below"
     below = certificates.make_ca(key, name=name, serial=5, now=now(), days=2)
     signed = (
@@ -168,7 +168,7 @@ STRANGERS: dict[str, tuple[Callable[[TestCa], Files | None], str]] = {
 
 
 class TestHandshake:
-    """The matrix of who gets through."""
+    """The matrix of accepted certificates."""
 
     @pytest.mark.parametrize("kind", list(Role))
     def test_a_certificate_of_our_ca_is_let_in_and_named_to_the_application(
@@ -202,7 +202,7 @@ class TestHandshake:
             ("expired", "CERTIFICATE_EXPIRED"),
         ],
     )
-    def test_a_client_that_is_refused_is_told_why(
+    def test_a_refused_client_learns_the_reason(
         self, ca: TestCa, stranger: str, alert: str
     ) -> None:
         files = STRANGERS[stranger][0](ca)
@@ -385,7 +385,7 @@ class TestReload:
                 assert not tls.refresh()
                 assert _peer(address, context)["name"] == "alice"
             key.write_bytes(good)
-            assert not tls.refresh()  # it is what it was
+            assert not tls.refresh()  # unchanged
             cert.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
             assert not tls.refresh()
             assert _peer(address, context)["name"] == "alice"
@@ -450,7 +450,7 @@ class TestPem:
         assert "PRIVATE" not in repr(identity)
         assert "PRIVATE" not in repr(identity.read())
 
-    def test_an_encrypted_key_is_refused_and_nobody_is_asked(self, ca: TestCa) -> None:
+    def test_an_encrypted_key_is_refused_without_a_prompt(self, ca: TestCa) -> None:
         from cryptography.hazmat.primitives.serialization import BestAvailableEncryption  # noqa: PLC0415 - for this test alone
 
         key = new_key()

@@ -25,7 +25,7 @@ class ErrorBody:
     code: str | None = None
     """For programs; only under /v1."""
     hint: str | None = None
-    """How to fix it; only under /v1."""
+    """Remedy, for people; only under /v1."""
 
 
 _CONTENT = {"application/json": {"schema": TypeAdapter(ErrorBody).json_schema()}}

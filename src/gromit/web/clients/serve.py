@@ -1,4 +1,4 @@
-"""The client of serve that workers and the command line use: mTLS, clear errors, and retries of what may be repeated."""
+"""Client of serve for workers and the command line: mTLS, clear errors and retries."""
 
 import json
 import socket
@@ -33,9 +33,11 @@ TIMEOUT = httpx2.Timeout(15, connect=5)
 ATTEMPTS = 4
 ATTEMPTS_FOR_S = 20.0
 PAGE = 500
-"""As many rows as serve reads at once: a smaller page would make it read rows twice."""
+"""Page size of serve's reads; with a smaller page serve would read rows twice."""
 RECONNECT_S = 1.0
+"""Pause before a broken stream is opened again."""
 DATA = "data: "
+"""Prefix of an announcement in a stream."""
 _BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 _ERRORS: Mapping[int, type[GromitError]] = {
@@ -53,10 +55,10 @@ _ERRORS: Mapping[int, type[GromitError]] = {
 
 
 class ServeClient:
-    """Calls to serve. Every request may be sent again without harm, but not always without a trace.
+    """Requests to serve. Every request may be repeated safely.
 
-    Claims and outcomes carry a nonce. The others say what shall be; a PUT or PATCH sent again raises the generation once more,
-    which costs another pass over an environment that is as wanted already.
+    Claims and results carry a nonce. Other requests state the desired result. A repeated PUT or
+    PATCH raises the generation again, which costs one more pass over an unchanged environment.
     """
 
     def __init__(self, http: httpx2.Client) -> None:
@@ -69,7 +71,7 @@ class ServeClient:
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
     ) -> httpx2.Response:
-        """One request, repeated while serve cannot be reached. Raises the error that serve's answer stands for."""
+        """Send a request, again while serve cannot be reached. Raises the error of the response."""
         for attempt in stamina.retry_context(
             on=Temporary, attempts=ATTEMPTS, timeout=ATTEMPTS_FOR_S, wait_max=4.0
         ):
@@ -78,22 +80,22 @@ class ServeClient:
         raise AssertionError("stamina ends with a result or an error")
 
     def get(self, path: str, **query: str) -> Any:
-        """The JSON at a path."""
+        """Return the JSON at a path."""
         return response_json(self.call("GET", path, None, **query))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON that answers a POST."""
+        """Send a POST request and return the JSON of its response."""
         return response_json(self.call("POST", path, body))
 
     def pages(self, **query: str) -> Iterator[dict[str, Any]]:
-        """All environments that fit a filter; a row that cannot be understood is logged."""
+        """Yield all environments that match a filter; log names of rows that cannot be parsed."""
         for page in self.listing(**query):
             if page["unreadable"]:
                 log.warning("environments.unreadable", names=page["unreadable"])
             yield from page["environments"]
 
     def listing(self, **query: str) -> Iterator[dict[str, Any]]:
-        """The pages of a listing as serve gives them."""
+        """Yield the pages of a listing as serve returns them."""
         cursor: str | None = None
         while True:
             more = {"cursor": cursor} if cursor else {}
@@ -104,16 +106,17 @@ class ServeClient:
                 return
 
     def caller(self) -> ServeIdentity:
-        """Whom serve takes us for; that it answers at all is the other half of it."""
+        """Return name and role that serve sees in our certificate."""
         found = self.get("/v1/whoami")
         try:
             return ServeIdentity(str(self._http.base_url), str(found["name"]), str(found["role"]))
         except (KeyError, TypeError):
-            raise BackendError(f"what {self._http.base_url} sent is not who we are") from None
+            message = f"{self._http.base_url} did not return a name and a role"
+            raise BackendError(message) from None
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[str]]:
-        """The lines of an SSE stream: announcements begin with `DATA`, all others are signs of life."""
+        """Yield lines of an SSE stream: `DATA` begins an announcement, others are heartbeats."""
         with self._answer(
             self._http.build_request("GET", path, timeout=httpx2.Timeout(45, connect=5))
         ) as answer:
@@ -139,7 +142,7 @@ class ServeClient:
 
     @contextmanager
     def _answer(self, request: httpx2.Request) -> Iterator[httpx2.Response]:
-        """An answer whose body is still to be read."""
+        """Yield a response whose body is not read yet."""
         with _translated(self._http, is_answered=False):
             answer = self._http.send(request, stream=True)
         with closing(answer), _translated(self._http, is_answered=True):
@@ -147,12 +150,12 @@ class ServeClient:
 
 
 def response_json(answer: httpx2.Response) -> Any:
-    """The JSON of an answer. Raises `BackendError` if it is something else: then it is not serve that has answered."""
+    """Return the JSON of a response. Raises `BackendError` if it is not JSON, so not from serve."""
     try:
         return answer.json()
     except ValueError:
         hint = "check that GROMIT_SERVE_URL is the address of `gromit serve`"
-        raise BackendError(f"what {answer.url} sent is not JSON", hint=hint) from None
+        raise BackendError(f"the response of {answer.url} is not JSON", hint=hint) from None
 
 
 class ServeQueue:
@@ -164,7 +167,7 @@ class ServeQueue:
         self._task = task
 
     def claim(self, kind: Work) -> Claim | NoWork:
-        """The oldest due work of a kind."""
+        """Claim the oldest due work of a kind."""
         nonce = uuid.uuid4().hex
         task = {"task": self._task} if self._task else {}
         answer = self._client.call(
@@ -188,7 +191,7 @@ class ServeQueue:
         )
 
     def renew(self, claim: Claim) -> ClaimStatus:
-        """Keep a claim."""
+        """Extend a claim."""
         found = response_json(self._post(claim, "renew"))
         return ClaimStatus(found["generation"], Want(found["want"]))
 
@@ -197,17 +200,17 @@ class ServeQueue:
         self._post(claim, "release")
 
     def done(self, claim: Claim, spec_hash: str) -> None:
-        """The claimed generation was made true."""
+        """Report success."""
         self._post(claim, "done", kind=claim.kind, nonce=claim.nonce, spec_hash=spec_hash)
 
     def failed(self, claim: Claim, problem: Problem) -> None:
-        """It did not work."""
+        """Report a failure."""
         self._post(claim, "fail", error_kind=problem.kind, message=problem.message[:2000])
 
-    def _post(self, claim: Claim, what: str, **more: Any) -> httpx2.Response:
+    def _post(self, claim: Claim, action: str, **more: Any) -> httpx2.Response:
         return self._client.call(
             "POST",
-            f"/v1/claims/{claim.name}/{what}",
+            f"/v1/claims/{claim.name}/{action}",
             {"holder": claim.holder, "epoch": claim.epoch, **more},
         )
 
@@ -219,23 +222,26 @@ class ServeEnvironments:
         self._client = client
 
     def wanted(self) -> Mapping[str, bool]:
-        """Every environment that has a row: True if it is wanted up. Raises `BackendError` for a row that is not understood."""
+        """Return every environment with a row: True if it should be up.
+
+        Raises `BackendError` for a row that cannot be parsed.
+        """
         found: dict[str, bool] = {}
         for page in self._client.listing(phase="all"):
             if page["unreadable"]:
                 names = ", ".join(page["unreadable"])
                 raise BackendError(
-                    f"serve cannot understand the rows of {names}",
-                    hint="mend or remove these rows in the table",
+                    f"serve cannot parse the rows of {names}",
+                    hint="fix or remove these rows in the table",
                 )
             found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
         return found
 
 
 class ServeChanges:
-    """The port `ChangeFeed`: follows the stream of changes in a thread of its own, from the first `wait` on.
+    """The port `ChangeFeed`: follows the stream of changes in a thread, from the first `wait` on.
 
-    The client is for the stream alone; the thread closes it.
+    The client is used for the stream only; the thread closes it.
     """
 
     def __init__(self, client: ServeClient) -> None:
@@ -245,36 +251,37 @@ class ServeChanges:
         self._thread: threading.Thread | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Wait for an announcement, at most so many seconds; True if there was one."""
+        """Wait for an announcement, at most `seconds`; True if there was one."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._follow, name="changes", daemon=True)
             self._thread.start()
-        heard = self._announced.wait(seconds)
-        if heard:
+        is_announced = self._announced.wait(seconds)
+        if is_announced:
+            # Before the caller reads: a later change ends the next wait at once.
             self._announced.clear()
-        return heard
+        return is_announced
 
     def close(self) -> None:
-        """Follow no longer: the thread ends with the next sign of life from serve, 15 s from now at the latest."""
+        """Stop following: the thread ends with serve's next heartbeat, within 15 s."""
         self._closed.set()
 
     def _follow(self) -> None:
-        told = ""
+        reported = ""
         with closing(self._client):
             while not self._closed.is_set():
                 try:
                     self._listen()
                 except GromitError as error:
-                    if error.message != told:
+                    if error.message != reported:  # once per reason
                         log.warning("changes.interrupted", reason=error.message, hint=error.hint)
-                    told = error.message
+                    reported = error.message
                 else:
-                    told = ""
+                    reported = ""
                 self._closed.wait(RECONNECT_S)
 
     def _listen(self) -> None:
         with self._client.stream("/v1/changes") as lines:
-            self._announced.set()  # whatever happened before we listened
+            self._announced.set()  # something may have changed before the stream was open
             for line in lines:
                 if self._closed.is_set():
                     return
@@ -283,26 +290,29 @@ class ServeChanges:
 
 
 def new_worker_id() -> str:
-    """A name for this worker that no other one has."""
+    """Return a unique name for this worker."""
     return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager
 def _translated(http: httpx2.Client, *, is_answered: bool) -> Iterator[None]:
-    """Turn what httpx raises into our errors; `is_answered` tells whether serve has begun to answer."""
+    """Translate errors of httpx into ours; `is_answered`: serve has begun its response."""
     try:
         yield
     except httpx2.TimeoutException as error:
         raise Temporary(f"serve at {http.base_url} did not answer in time") from error
     except httpx2.ConnectError as error:
-        hint = "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate (GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
+        hint = (
+            "check GROMIT_SERVE_URL, GROMIT_CA and the client certificate "
+            "(GROMIT_CLIENT_CERT, GROMIT_CLIENT_KEY)"
+        )
         raise Temporary(
             f"could not connect to serve at {http.base_url}: {error}", hint=hint
         ) from error
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        told = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
+        refused = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
         raise Temporary(
-            f"the connection to serve at {http.base_url} broke: {error}", hint=told
+            f"the connection to serve at {http.base_url} broke: {error}", hint=refused
         ) from error
 
 

@@ -1,6 +1,7 @@
-"""The access log of the gateway: one line for each request, whoever has answered it.
+"""Access log of the gateway: one line per request, also for requests that a limit refused.
 
-It lies around everything else, the limit of bodies included, and never says what could be a token: neither headers nor queries.
+It wraps all other layers, the body limit included. It never logs headers or queries, because they
+may contain a token.
 """
 
 from collections.abc import Callable
@@ -14,23 +15,23 @@ from gromit.web.server.limits import App, Message, Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
 
-_VISIT = "visit"
+_KEY = "request_info"
 _SHOWN = 200
-"""Characters of a path; refs are longer but rarely."""
+"""Characters of a path that are logged; refs are rarely longer."""
 
 
 @dataclass(slots=True)
 class RequestInfo:
-    """What the routes tell the log of a request; filled in as far as it gets."""
+    """Facts that the routes add to the log line of a request, as they learn them."""
 
     verb: TokenPermission | None = None
     token: str | None = None
-    """The name of a token; it opens nothing."""
+    """Name of the token; it is no secret."""
     repository: str | None = None
 
 
 class AccessLog:
-    """Logs every request to `app` but good answers to those who ask for its health, which balancers do all the time."""
+    """Logs every request to `app`, except successful health checks: load balancers repeat them."""
 
     def __init__(self, app: App, now_ms: Callable[[], Millis]) -> None:
         self._app = app
@@ -41,27 +42,27 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, visit = self._now_ms(), request_info(scope)
-        status: int | None = None  # of a client that is gone before its request was whole
+        started, info = self._now_ms(), request_info(scope)
+        status: int | None = None  # stays so if the client leaves before its request is complete
 
-        async def note(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, note)
+            await self._app(scope, receive, record_status)
         except Exception:
-            status = status or 500  # as the server answers then
+            status = status or 500  # the server answers 500 then
             raise
         finally:
             if (scope["path"], status) != ("/healthcheck", 200):
                 log.info(
                     "gateway.request",
-                    token=visit.token,
-                    repository=visit.repository,
-                    verb=visit.verb and str(visit.verb),
+                    token=info.token,
+                    repository=info.repository,
+                    verb=info.verb and str(info.verb),
                     method=scope["method"],
                     path=scope["raw_path"].decode("ascii", "backslashreplace")[:_SHOWN],
                     status=status,
@@ -71,8 +72,8 @@ class AccessLog:
 
 
 def request_info(scope: Scope) -> RequestInfo:
-    """What is known of a request."""
+    """Return the facts about a request; the same object for all layers."""
     state = scope.setdefault("state", {})
-    visit = state.setdefault(_VISIT, RequestInfo())
-    assert isinstance(visit, RequestInfo)  # noqa: S101 - nobody else uses this key
-    return visit
+    info = state.setdefault(_KEY, RequestInfo())
+    assert isinstance(info, RequestInfo)  # noqa: S101 - no other code uses this key
+    return info

@@ -1,16 +1,17 @@
-"""The gateway: a token of a repository comes in, a request with our client certificate goes out. It keeps nothing.
+"""The gateway: accepts requests with a repository's token, and sends them on to serve over mTLS.
 
     POST   /gromit/newbuild      {"repo", "ref", "sha"}      → serve's POST /newbuild
     DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
-    GET    /healthcheck                                      answered here, without a token
+    GET    /healthcheck                                      answered here, needs no token
 
-A token is one of ours, or (where that is set up) the OIDC token of a job of GitHub Actions, which is good for that job's repository
-and build alone.
+A token is one that gromit issued or, if configured, the OIDC token of a GitHub Actions job. The
+latter is good only for that job's repository and build.
 
-Nothing of a client's request is passed on as it came: neither headers nor path nor bytes of the body. What is passed on is the JSON
-that was read, and the repository that the token belongs to.
+The gateway stores nothing, and forwards nothing of a request unread: neither headers nor the path
+nor the bytes of the body. It sends the JSON that it parsed, and the repository of the token.
 """
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,23 +46,23 @@ RETRY_AFTER_S = 5
 
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
-    """What the gateway is made of."""
+    """Objects that the gateway's routes use."""
 
     recognise: Callable[[str], TokenEntry | None]
-    """The token in an Authorization header. Raises `ConfigError` if nobody can tell."""
+    """Find the token of an Authorization header. Raises `ConfigError` if tokens are unreadable."""
     upstream: Upstream
     rate: RateLimit
     now_ms: Callable[[], Millis]
     jobs: JobTokenVerifier | None = None
-    """Who knows OIDC tokens; None: they are not taken."""
+    """Verifier of OIDC tokens; None: they are not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedRequest:
-    """Who has been let in."""
+    """Token of an accepted request, and what it may do."""
 
     name: str
-    """For logs; it opens nothing."""
+    """For logs; it is no secret."""
     rate_key: str
     grant: Grant
     job: GithubJob | None = None
@@ -70,16 +71,16 @@ class AuthorizedRequest:
 RouteAction = Callable[[Request, AuthorizedRequest, TokenPermission], Awaitable[UpstreamResponse]]
 
 
-def build_gateway(parts: GatewayDeps) -> Starlette:
-    """The application, with all its routes."""
-    gateway = _Gateway(parts)
+def build_gateway(deps: GatewayDeps) -> Starlette:
+    """Build the application with all its routes."""
+    gateway = _Gateway(deps)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await parts.upstream.close()
-        if parts.jobs is not None:
-            await parts.jobs.close()
+        await deps.upstream.close()
+        if deps.jobs is not None:
+            await deps.jobs.close()
 
     routes = [
         Route("/healthcheck", _healthcheck, methods=["GET"]),
@@ -96,101 +97,97 @@ def build_gateway(parts: GatewayDeps) -> Starlette:
 
 
 def with_access_log(now_ms: Callable[[], Millis]) -> Callable[[App], App]:
-    """What is put around the gateway and all its limits: the access log."""
+    """Return the layer around the gateway and all its limits: the access log."""
     return lambda app: AccessLog(app, now_ms)
 
 
 class _Gateway:
-    def __init__(self, parts: GatewayDeps) -> None:
-        self._parts = parts
+    def __init__(self, deps: GatewayDeps) -> None:
+        self._deps = deps
 
     async def newbuild(self, request: Request) -> Response:
-        """A release workflow reports a build."""
-        return await self._answered(request, TokenPermission.NEWBUILD, self._newbuild)
+        """Report a build, for a release workflow."""
+        return await self._respond(request, TokenPermission.NEWBUILD, self._newbuild)
 
     async def delete(self, request: Request) -> Response:
-        """A branch was deleted."""
-        return await self._answered(request, TokenPermission.DELETE, self._delete)
+        """Report a deleted branch."""
+        return await self._respond(request, TokenPermission.DELETE, self._delete)
 
-    async def _answered(
-        self, request: Request, verb: TokenPermission, act: RouteAction
-    ) -> Response:
-        """Let a request in, and do it."""
-        visit = request_info(request.scope)
-        visit.verb = verb
+    async def _respond(self, request: Request, verb: TokenPermission, act: RouteAction) -> Response:
+        """Check token, rate and permission of a request, then run its action."""
+        info = request_info(request.scope)
+        info.verb = verb
         try:
-            visitor = await self._visitor(_authorization(request))
-            if isinstance(visitor, InvalidToken):
-                return _refusal(401, visitor.reason, {"WWW-Authenticate": "Bearer"})
-            visit.token = visitor.name
-            wait_ms = self._parts.rate.wait_ms(visitor.rate_key, self._parts.now_ms())
+            authorized = await self._authorize(_authorization(request))
+            if isinstance(authorized, InvalidToken):
+                return _refusal(401, authorized.reason, {"WWW-Authenticate": "Bearer"})
+            info.token = authorized.name
+            # The limit comes before the permission: a token that may do nothing is bounded, too.
+            wait_ms = self._deps.rate.wait_ms(authorized.rate_key, self._deps.now_ms())
             if wait_ms:
-                return _refusal(
-                    429,
-                    "too many requests with this token",
-                    {"Retry-After": str(-(-wait_ms // 1000))},
-                )
-            _check_verb(visitor, verb)
-            return _passed_on(await act(request, visitor, verb))
+                retry_after = {"Retry-After": str(math.ceil(wait_ms / 1000))}
+                return _refusal(429, "too many requests with this token", retry_after)
+            _check_verb(authorized, verb)
+            return _forwarded(await act(request, authorized, verb))
         except GromitError as error:
-            return _refused(error)
+            return _error_response(error)
 
-    async def _visitor(self, authorization: str) -> AuthorizedRequest | InvalidToken:
-        jwt = None if self._parts.jobs is None else oidc.bearer_jwt(authorization)
-        if self._parts.jobs is not None and jwt is not None:
-            job = await self._parts.jobs.recognise(jwt)
-            if isinstance(job, InvalidToken):
-                return InvalidToken(f"no valid token: {job.reason}")
-            return AuthorizedRequest(
-                f"{job.full_name} run {job.run}", job.full_name, job.grant, job
-            )
-        entry = self._parts.recognise(authorization)
-        return (
-            InvalidToken("no valid token")
-            if entry is None
-            else AuthorizedRequest(entry.id, entry.id, entry.grant)
-        )
+    async def _authorize(self, authorization: str) -> AuthorizedRequest | InvalidToken:
+        jobs = self._deps.jobs
+        jwt = None if jobs is None else oidc.bearer_jwt(authorization)
+        if jobs is not None and jwt is not None:
+            return await _authorize_job(jobs, jwt)
+        entry = self._deps.recognise(authorization)
+        if entry is None:
+            return InvalidToken("no valid token")
+        return AuthorizedRequest(entry.id, entry.id, entry.grant)
 
     async def _newbuild(
-        self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission
+        self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
     ) -> UpstreamResponse:
-        visit, body = (
-            request_info(request.scope),
-            validate_model(NewBuild, parse_object(await request.body())),
-        )
-        visit.repository = _allowed(visitor.grant, parse_repository(body.repo), verb)
-        if visitor.job is not None:
-            oidc.require_build_of_job(visitor.job, repo=body.repo, ref=body.ref, sha=body.sha)
-        build = {"repo": visit.repository, "ref": body.ref, "sha": body.sha}
-        return await self._parts.upstream.send("POST", "/newbuild", visit.repository, build)
+        info = request_info(request.scope)
+        body = validate_model(NewBuild, parse_object(await request.body()))
+        info.repository = _allowed(authorized.grant, parse_repository(body.repo), verb)
+        if authorized.job is not None:
+            oidc.require_build_of_job(authorized.job, repo=body.repo, ref=body.ref, sha=body.sha)
+        build = {"repo": info.repository, "ref": body.ref, "sha": body.sha}
+        return await self._deps.upstream.send("POST", "/newbuild", info.repository, build)
 
     async def _delete(
-        self, request: Request, visitor: AuthorizedRequest, verb: TokenPermission
+        self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
     ) -> UpstreamResponse:
-        visit, name = request_info(request.scope), _environment(request.path_params["name"])
-        spoken_for = _spoken_for(request, visitor.grant)
-        if spoken_for is not None:
-            visit.repository = _allowed(visitor.grant, spoken_for, verb)
-        return await self._parts.upstream.send(
-            "DELETE", f"/env/{quote(name, safe='')}", visit.repository
+        info = request_info(request.scope)
+        name = _environment(request.path_params["name"])
+        retired = _retired_repository(request, authorized.grant)
+        if retired is not None:
+            info.repository = _allowed(authorized.grant, retired, verb)
+        return await self._deps.upstream.send(
+            "DELETE", f"/env/{quote(name, safe='')}", info.repository
         )
+
+
+async def _authorize_job(jobs: JobTokenVerifier, jwt: str) -> AuthorizedRequest | InvalidToken:
+    job = await jobs.recognise(jwt)
+    if isinstance(job, InvalidToken):
+        return InvalidToken(f"no valid token: {job.reason}")
+    return AuthorizedRequest(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
 
 
 def _authorization(request: Request) -> str:
-    """The Authorization header; two of them are none."""
+    """Return the Authorization header; several of them count as none."""
     values = request.headers.getlist("authorization")
     return values[0] if len(values) == 1 else ""
 
 
-def _check_verb(visitor: AuthorizedRequest, verb: TokenPermission) -> None:
-    if verb not in visitor.grant.verbs:
-        of = "" if visitor.job is None else f": it is of the event {visitor.job.event}"
-        hint = (
-            None
-            if visitor.job is None
-            else "the event delete retires branches, and all others report builds"
-        )
-        raise TrustError(f"this token is not good for {verb}{of}", hint=hint)
+def _check_verb(authorized: AuthorizedRequest, verb: TokenPermission) -> None:
+    if verb in authorized.grant.verbs:
+        return
+    if authorized.job is None:
+        raise TrustError(f"this token is not good for {verb}")
+    raise TrustError(
+        f"this token is not good for {verb}: it is of the event {authorized.job.event}",
+        hint="the event delete retires branches; all other events report builds",
+    )
 
 
 def _allowed(grant: Grant, repository: str, verb: TokenPermission) -> str:
@@ -200,17 +197,21 @@ def _allowed(grant: Grant, repository: str, verb: TokenPermission) -> str:
 
 
 def _environment(name: str) -> str:
-    """A name or ref in a path, if it means an environment and nothing else. Raises `InvalidInput`."""
+    """Return a usable name or ref in a path. Raises `InvalidInput`.
+
+    Empty and dot segments are refused: a server could resolve them to another path.
+    """
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise InvalidInput("the path names no environment", hint="send DELETE /gromit/env/NAME")
     parse_ref(name)
     return name
 
 
-def _spoken_for(request: Request, grant: Grant) -> str | None:
-    """The repository whose part is to be retired: the token's only one, else the one that the client names.
+def _retired_repository(request: Request, grant: Grant) -> str | None:
+    """Return the repository that lost its branch: the token's only one, or that in the request.
 
-    None for a token that is good for every repository where none is named: then all parts go, and the environment with them.
+    None if a token for every repository comes without a name: then the whole environment is
+    deleted. Raises `InvalidInput` if the repository is ambiguous.
     """
     only = grant.only_repository()
     if only is not None:
@@ -229,19 +230,20 @@ def _named(request: Request) -> list[str]:
 
 def _unclear() -> NoReturn:
     raise InvalidInput(
-        "this token is good for several repositories, and it is not clear which one has lost the branch",
+        "this token is good for several repositories, "
+        "and the request does not say which one lost the branch",
         hint=f"add ?repo=NAME to the address, or the header {REPOSITORY_HEADER}: NAME, once",
     )
 
 
-def _passed_on(answer: UpstreamResponse) -> Response:
+def _forwarded(answer: UpstreamResponse) -> Response:
     headers = {"Content-Type": answer.content_type}
     if answer.retry_after is not None:
         headers["Retry-After"] = answer.retry_after
     return Response(answer.body, answer.status, headers)
 
 
-def _refused(error: GromitError) -> Response:
+def _error_response(error: GromitError) -> Response:
     text = f"{error.message}: {error.hint}" if error.hint else error.message
     match error:
         case InvalidInput():
@@ -251,7 +253,7 @@ def _refused(error: GromitError) -> Response:
         case ConfigError():
             log.critical("gateway.tokens_unreadable", error=error.message, hint=error.hint)
             return _refusal(
-                503, "tokens cannot be checked just now", {"Retry-After": str(RETRY_AFTER_S)}
+                503, "tokens cannot be checked now", {"Retry-After": str(RETRY_AFTER_S)}
             )
         case Temporary():
             return _refusal(503, text, {"Retry-After": str(RETRY_AFTER_S)})

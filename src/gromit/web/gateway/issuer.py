@@ -1,7 +1,8 @@
-"""The public keys of an issuer of OIDC tokens (RFC 7517), fetched when they are needed.
+"""Public keys of an issuer of OIDC tokens (RFC 7517), fetched on demand.
 
-Keys are kept, looked up anew after an hour or for a key that is not among them, and never more often than every ten seconds,
-whatever clients send. If the issuer cannot be reached, what was fetched serves for a day; then nobody can tell good from bad.
+Keys are cached and fetched again after an hour, or if a token names an unknown key, but never more
+often than every ten seconds, whatever clients send. If the issuer cannot be reached, cached keys
+serve for a day. After that no token can be verified.
 """
 
 import asyncio
@@ -21,18 +22,21 @@ from gromit.web.bodies import parse_object
 log = structlog.get_logger(__name__)
 
 ALGORITHM = "RS256"
-"""The one that GitHub signs with; no other is ever accepted."""
+"""The algorithm of GitHub's signatures; no other is accepted."""
 FRESH_MS = 3_600_000
+"""Age up to which keys are used without asking the issuer."""
 KEPT_MS = 24 * 3_600_000
+"""Age up to which keys are used while the issuer cannot be reached."""
 PAUSE_MS = 10_000
+"""Shortest interval of two fetches."""
 FETCH_S = 5.0
 ANSWER_BYTES = 256 * 1024
 KEY_BITS = 2048
-"""Shorter keys of RSA are not taken, as RFC 7518 demands."""
+"""Minimum length of an RSA key (RFC 7518)."""
 
 
 class IssuerKeyCache:
-    """The keys of one issuer."""
+    """Keys of one issuer."""
 
     def __init__(self, http: httpx2.AsyncClient, url: str, now_ms: Callable[[], Millis]) -> None:
         """`http` comes from `issuer_client`, `url` from `keys_url`."""
@@ -49,18 +53,24 @@ class IssuerKeyCache:
         await self._http.aclose()
 
     async def find(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that id; None if the issuer has none. Raises `Temporary` if that cannot be told just now."""
+        """Return the key with this id; None if the issuer has no such key.
+
+        Raises `Temporary` if the issuer cannot be asked now.
+        """
         if kid in self._keys and self._age_ms() < FRESH_MS:
             return self._keys[kid]
         asked_ms = self._now_ms()
-        async with self._fetching:  # those who wait here see what the first of them has fetched
-            if (kid not in self._keys or self._age_ms() >= FRESH_MS) and self._may_try():
+        async with self._fetching:
+            # Another request may have fetched the keys while this one waited for the lock.
+            is_needed = kid not in self._keys or self._age_ms() >= FRESH_MS
+            if is_needed and self._may_try():
                 await self._refresh()
         if kid in self._keys and self._age_ms() < KEPT_MS:
             return self._keys[kid]
+        # Only keys fetched after the question prove that the issuer does not have this one.
         if self._fetched_ms is None or self._fetched_ms < asked_ms:
             raise Temporary(
-                "the issuer's keys cannot be had just now", hint="send the request again"
+                "the issuer's keys cannot be fetched now", hint="send the request again"
             )
         return None
 
@@ -91,12 +101,12 @@ class IssuerKeyCache:
             async for piece in answer.aiter_raw():
                 body += piece
                 if len(body) > ANSWER_BYTES:
-                    raise Temporary(f"an answer beyond {ANSWER_BYTES} bytes")
+                    raise Temporary(f"response of more than {ANSWER_BYTES} bytes")
         return bytes(body)
 
 
 def issuer_client() -> httpx2.AsyncClient:
-    """A client for an issuer: what the system trusts, no redirect, no proxy."""
+    """Return a client for an issuer: it trusts the system's CAs, and uses no redirect or proxy."""
     return httpx2.AsyncClient(
         transport=httpx2.AsyncHTTPTransport(trust_env=False, retries=1),
         timeout=httpx2.Timeout(FETCH_S),
@@ -106,34 +116,34 @@ def issuer_client() -> httpx2.AsyncClient:
 
 
 def keys_url(issuer: str, keys: str | None) -> str:
-    """Where an issuer's keys lie. Raises `ConfigError` unless nobody on the way could put his own in their place."""
+    """Return the address of an issuer's keys.
+
+    Raises `ConfigError` unless it is HTTPS or on loopback: anyone between could replace the keys.
+    """
     url = keys or f"{issuer.rstrip('/')}/.well-known/jwks"
     try:
         parts = httpx2.URL(url)
     except httpx2.InvalidURL:
         parts = httpx2.URL()
-    if not parts.host or not (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host))
-    ):
+    is_local = parts.scheme == "http" and is_loopback(parts.host)
+    if not parts.host or not (parts.scheme == "https" or is_local):
         hint = "gateway.oidc.issuer and gateway.oidc.keys are https:// addresses"
         raise ConfigError(f"the issuer's keys cannot be fetched safely from {url!r}", hint=hint)
     return url
 
 
 def _usable(body: bytes) -> Iterator[tuple[str, jwt.PyJWK]]:
-    """The keys in a JWKS that may sign tokens; others are passed over. Raises `InvalidInput` if there is none."""
+    """Yield the usable keys of a JWKS with their ids. Raises `InvalidInput` if there are none."""
     found = parse_object(body).get("keys")
-    keys = (
-        [key for entry in found if (key := _key(entry)) is not None]
-        if isinstance(found, list)
-        else []
-    )
+    entries = found if isinstance(found, list) else []
+    keys = [key for entry in entries if (key := _key(entry)) is not None]
     if not keys:
-        raise InvalidInput("the issuer's answer holds no key that could be used")
+        raise InvalidInput("the issuer's response contains no usable key")
     yield from keys
 
 
 def _key(entry: Any) -> tuple[str, jwt.PyJWK] | None:
+    """Return id and key of a JWKS entry; None unless it is an RSA key for signatures."""
     match entry:
         case {"kty": "RSA", "kid": str(kid), "n": str(n), "e": str(e)}:
             if entry.get("use", "sig") != "sig" or entry.get("alg", ALGORITHM) != ALGORITHM:
@@ -144,6 +154,6 @@ def _key(entry: Any) -> tuple[str, jwt.PyJWK] | None:
         key = jwt.PyJWK({"kty": "RSA", "n": n, "e": e}, ALGORITHM)
     except (jwt.PyJWTError, ValueError):
         return None
-    return (
-        (kid, key) if isinstance(key.key, RSAPublicKey) and key.key.key_size >= KEY_BITS else None
-    )
+    if not isinstance(key.key, RSAPublicKey) or key.key.key_size < KEY_BITS:
+        return None
+    return kid, key

@@ -1,7 +1,8 @@
-"""OIDC tokens of GitHub Actions: is one genuine, and whose is it? What its claims mean is decided in `core/security/oidc.py`.
+"""Verifies OIDC tokens of GitHub Actions; `core/security/oidc.py` decides what the claims mean.
 
-No used token is remembered: a job sends the same one again when an answer got lost. Whoever has stolen one can for some minutes say
-what its job could, and no more: that one build of that one branch, or, in an event `delete`, that a branch is gone.
+A token may be used twice: a job repeats its request after a lost response. A stolen token therefore
+works for some minutes, but only for what its job could do: report one build of one branch or, in an
+event `delete`, the deletion of a branch.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ _KID_MAX = 200
 
 
 class JobTokenVerifier:
-    """The tokens of one issuer's jobs."""
+    """Verifier of the tokens of one issuer's jobs."""
 
     def __init__(
         self, keys: IssuerKeyCache, terms: OidcPolicy, now_ms: Callable[[], Millis]
@@ -37,9 +38,10 @@ class JobTokenVerifier:
         await self._keys.close()
 
     async def recognise(self, token: str) -> GithubJob | InvalidToken:
-        """The job that a token speaks for, or why it speaks for none.
+        """Return the job of a token, or the reason why the token is invalid.
 
-        Raises `TrustError` for a job that has no business here, `Temporary` if the issuer's keys cannot be had.
+        Raises `TrustError` if the job's owner is not ours, and `Temporary` if the issuer's keys
+        cannot be fetched.
         """
         found = await self._recognise(token)
         if isinstance(found, InvalidToken):
@@ -58,17 +60,18 @@ class JobTokenVerifier:
         if key is None:
             return InvalidToken("it is signed with a key that the issuer does not have")
         claims = self._claims(token, key)
-        return (
-            claims
-            if isinstance(claims, InvalidToken)
-            else judge_claims(claims, self._terms, self._now_ms())
-        )
+        if isinstance(claims, InvalidToken):
+            return claims
+        return judge_claims(claims, self._terms, self._now_ms())
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any] | InvalidToken:
-        """The claims of a token that this key has signed. Times, issuer and audience are judged later, by our own clock."""
+        """Return the claims of a token after checking its signature.
+
+        `judge_claims` checks times, issuer and audience later, against our own clock.
+        """
         try:
             return parse_object(self._jws.decode(token, key, algorithms=[ALGORITHM]))
         except jwt.PyJWTError:
             return InvalidToken("its signature is wrong")
         except InvalidInput:
-            return InvalidToken("its claims cannot be understood")
+            return InvalidToken("its claims cannot be parsed")

@@ -1,4 +1,7 @@
-"""serve, as the gateway reaches it: one fixed address, our own headers alone, no redirect, no proxy, and an end to everything."""
+"""Client of serve for the gateway: one fixed address, only its own headers, no redirect or proxy.
+
+Times and sizes are bounded.
+"""
 
 import asyncio
 import json
@@ -19,17 +22,17 @@ from gromit.web.tls import REFUSED, ClientTls
 log = structlog.get_logger(__name__)
 
 ANSWER_BYTES = 1024 * 1024
-"""Far beyond any answer of serve to a gateway."""
+"""Far more than any response of serve to a gateway."""
 CONNECT_S = 5.0
 _BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError, ssl.SSLError)
-"""How a connection breaks; an alert of TLS comes through httpx as it is."""
+"""Errors of a broken connection; httpx does not wrap a TLS alert."""
 KEEPALIVE_S = 4.0
-"""Shorter than serve keeps idle connections, so that none is used that serve is just about to close."""
+"""Shorter than the idle time of serve, so that no connection is used while serve closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """What serve has answered, or what is said in its place."""
+    """Response of serve, or the error that replaces it."""
 
     status: int
     body: bytes
@@ -38,10 +41,10 @@ class UpstreamResponse:
 
 
 class Upstream:
-    """The client of a gateway."""
+    """Client of serve."""
 
     def __init__(self, http: httpx2.AsyncClient, timeout: timedelta) -> None:
-        """`http` comes from `upstream_client`; `timeout` bounds one request as a whole."""
+        """`http` comes from `upstream_client`; `timeout` bounds a whole request."""
         self._http = http
         self._timeout_s = timeout.total_seconds()
 
@@ -52,9 +55,9 @@ class Upstream:
     async def send(
         self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None
     ) -> UpstreamResponse:
-        """One request, vouching for `repository` (None: for all of them). It is sent once: only connecting is tried again.
+        """Send a request once for `repository` (None: for all of them); only connecting is retried.
 
-        502 and 504 stand for a serve that cannot be reached, answers nonsense, or is too slow.
+        Return 502 if serve cannot be reached or its response is unusable, 504 if it is too slow.
         """
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         if repository is not None:
@@ -70,15 +73,18 @@ class Upstream:
                 return await _read(answer)
         except (TimeoutError, httpx2.TimeoutException):
             log.warning("gateway.upstream_slow", method=method, seconds=self._timeout_s)
-            return _instead(504, "serve did not answer in time")
+            return _error(504, "serve did not answer in time")
         except (httpx2.HTTPError, ssl.SSLError) as error:
             hint = REFUSED if isinstance(error, _BROKEN) and not is_answered else None
             log.warning("gateway.upstream_failed", method=method, error=repr(error), hint=hint)
-            return _instead(502, "serve cannot be reached")
+            return _error(502, "serve cannot be reached")
 
 
 def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
-    """A client of the serve at `url`, whose certificate follows its files. Raises `ConfigError` unless that is HTTPS."""
+    """Return a client of the serve at `url`; its certificate follows its files.
+
+    Raises `ConfigError` unless `url` is HTTPS.
+    """
 
     async def renew(_request: httpx2.Request) -> None:
         tls.refresh()
@@ -99,20 +105,23 @@ def upstream_client(url: str, tls: ClientTls) -> httpx2.AsyncClient:
 
 
 def _https(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, odd = (
-            parts.hostname or "",
-            parts.port == 0 or parts.username or parts.query or parts.fragment,
-        )
-    except ValueError:
-        parts, host, odd = urlsplit(""), "", True
-    if parts.scheme != "https" or not (is_dns_name(host) or ":" in host) or odd:
-        hint = (
-            "write it like https://serve.internal: the gateway speaks to serve in mutual TLS alone"
-        )
+    if not _is_https_address(url):
+        hint = "write it like https://serve.internal: the gateway reaches serve by mutual TLS only"
         raise ConfigError(f"serve.url {url!r} is not the address of serve", hint=hint)
     return url
+
+
+def _is_https_address(url: str) -> bool:
+    """Whether a URL has a host, and nothing that a base address does not have."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    has_more = port == 0 or parts.username or parts.query or parts.fragment
+    is_host = is_dns_name(host) or ":" in host  # an IPv6 address has colons
+    return parts.scheme == "https" and is_host and not has_more
 
 
 async def _read(answer: httpx2.Response) -> UpstreamResponse:
@@ -120,16 +129,18 @@ async def _read(answer: httpx2.Response) -> UpstreamResponse:
     async for piece in answer.aiter_raw():
         body += piece
         if len(body) > ANSWER_BYTES:
-            log.warning("gateway.upstream_failed", error=f"an answer beyond {ANSWER_BYTES} bytes")
-            return _instead(502, "serve has answered too much")
+            log.warning(
+                "gateway.upstream_failed", error=f"response of more than {ANSWER_BYTES} bytes"
+            )
+            return _error(502, "the response of serve is too long")
     if not 200 <= answer.status_code < 300 and not 400 <= answer.status_code < 600:
         log.warning("gateway.upstream_failed", error=f"status {answer.status_code}")
-        return _instead(502, "what has answered is not serve")
+        return _error(502, "the server at serve.url is not serve")
     content_type = answer.headers.get("content-type", "application/octet-stream")
     return UpstreamResponse(
         answer.status_code, bytes(body), content_type, answer.headers.get("retry-after")
     )
 
 
-def _instead(status: int, error: str) -> UpstreamResponse:
+def _error(status: int, error: str) -> UpstreamResponse:
     return UpstreamResponse(status, json.dumps({"error": error}).encode(), "application/json")

@@ -1,8 +1,8 @@
-"""Takes connections from one listening socket and brings them through the TLS handshake.
+"""Accepts connections on one listening socket and completes their TLS handshakes.
 
-Each handshake is a task of its own with a deadline; it is logged and counted when it fails. With too many under way the oldest
-is cut: half-open connections of strangers cannot keep an honest client out, because his handshake takes milliseconds. A client that
-is refused is told by TLS's own alert.
+Each handshake is a task with a deadline. A failed one is logged and counted. If too many are in
+progress, the oldest is cut: half-open connections of strangers cannot keep an honest client out,
+because an honest handshake takes milliseconds. A refused client gets a TLS alert.
 """
 
 import asyncio
@@ -21,22 +21,24 @@ from gromit.web.server.tls import TLS_ALERT, ServerTls
 
 log = structlog.get_logger(__name__)
 
-HANDSHAKES_FAILED = Counter(
-    "gromit_tls_handshakes_failed", "TLS handshakes that failed", ["reason"]
-)
+HANDSHAKES_FAILED = Counter("gromit_tls_handshakes_failed", "Failed TLS handshakes", ["reason"])
 REFUSED = Counter("gromit_connections_refused", "Connections beyond the limit of a listener")
 
 _QUIET_S = 1.0
-"""The same complaint is logged at most this often; what was left out is counted in the next one."""
+"""Shortest interval of equal log lines; the next line counts those that were left out."""
 _NO_SOCKET = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
-"""Errors after which accepting makes no sense any more; all others (accept(2) lists them) are those of one connection, or pass."""
+"""Errors that end accepting; all others of accept(2) concern one connection, or pass."""
 _PAUSE_S = 0.2
+"""Pause after an error that may last for some time, such as a lack of file descriptors."""
 _SHUTDOWN_S = 1.0
-"""Idle clients do not answer our goodbye; a stopping server does not wait longer for it."""
+"""Longest wait for a client to answer the end of a connection; idle clients never do."""
 
 
 class Acceptor:
-    """Accepts on one socket until it is closed; `make` gives the protocol of a connection, `connections` are those open."""
+    """Accepts connections on one socket until it is closed.
+
+    `make` returns the protocol of a connection; `connections` are the open ones.
+    """
 
     def __init__(
         self,
@@ -53,16 +55,16 @@ class Acceptor:
         self._limits = limits
         self._connections = connections
         self._pending: dict[asyncio.Task[None], None] = {}
-        self._said: dict[str, tuple[float, int]] = {}
+        self._logged: dict[str, tuple[float, int]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def open(self, on_end: Callable[[], None]) -> None:
-        """Begin to accept; `on_end` is called when that has come to an end, whatever the reason."""
+        """Begin to accept; `on_end` is called when accepting ends, for any reason."""
         self._task = asyncio.get_running_loop().create_task(self._accept())
         self._task.add_done_callback(lambda _: on_end())
 
     async def close(self) -> None:
-        """Accept no more, and drop the handshakes under way. Raises what has ended the accepting before, if anything."""
+        """Stop accepting and drop unfinished handshakes. Raises the error that ended accepting."""
         tasks = [*([self._task] if self._task else []), *self._pending]
         for task in tasks:
             task.cancel()
@@ -79,63 +81,65 @@ class Acceptor:
             except OSError as error:
                 if error.errno in _NO_SOCKET:
                     raise
-                self._say("connection.not_accepted", error.strerror or str(error))
+                self._warn("connection.not_accepted", error.strerror or str(error))
+                # An aborted connection is gone; any other error may come at once again.
                 await asyncio.sleep(0 if error.errno == errno.ECONNABORTED else _PAUSE_S)
                 continue
             if len(self._connections) >= self._limits.connections:
                 REFUSED.inc()
-                self._say("connection.refused", "too many connections", client=address)
+                self._warn("connection.refused", "too many connections", client=address)
                 connection.close()
                 continue
             self._begin(connection, address)
 
     def _begin(self, connection: socket.socket, address: Any) -> None:
         if len(self._pending) >= self._limits.handshakes:
-            next(iter(self._pending)).cancel()
+            next(iter(self._pending)).cancel()  # the oldest: a dict keeps its order
         task = asyncio.get_running_loop().create_task(self._handshake(connection, address))
         self._pending[task] = None
         task.add_done_callback(lambda done: self._pending.pop(done, None))
 
     async def _handshake(self, connection: socket.socket, address: Any) -> None:
-        loop, farewell = asyncio.get_running_loop(), _AlertSender(connection)
-        TLS_ALERT.set(farewell)  # of this task's own context
-        secured: dict[str, Any] = (
-            {
-                "ssl": self._tls.context,
-                "ssl_handshake_timeout": self._limits.handshake_s,
-                "ssl_shutdown_timeout": _SHUTDOWN_S,
-            }
-            if self._tls
-            else {}
-        )
+        loop, alert_sender = asyncio.get_running_loop(), _AlertSender(connection)
+        TLS_ALERT.set(alert_sender)  # only in the context of this task
         try:
-            await loop.connect_accepted_socket(self._make, connection, **secured)
+            await loop.connect_accepted_socket(self._make, connection, **self._tls_options())
         except asyncio.CancelledError:
             connection.close()
             HANDSHAKES_FAILED.labels("displaced").inc()
-            self._say("tls.handshake_failed", "displaced", client=address)
+            self._warn("tls.handshake_failed", "displaced", client=address)
         except OSError as error:  # ssl.SSLError is one, too
             connection.close()
             reason = _reason(error)
             HANDSHAKES_FAILED.labels(reason).inc()
-            self._say("tls.handshake_failed", reason, client=address, error=str(error))
-            await farewell.linger()
+            self._warn("tls.handshake_failed", reason, client=address, error=str(error))
+            await alert_sender.linger()
 
-    def _say(self, event: str, reason: str, **data: Any) -> None:
+    def _tls_options(self) -> dict[str, Any]:
+        if self._tls is None:
+            return {}
+        return {
+            "ssl": self._tls.context,
+            "ssl_handshake_timeout": self._limits.handshake_s,
+            "ssl_shutdown_timeout": _SHUTDOWN_S,
+        }
+
+    def _warn(self, event: str, reason: str, **data: Any) -> None:
         key = f"{event} {reason}"
         now = asyncio.get_running_loop().time()
-        last, left_out = self._said.get(key, (now - _QUIET_S, 0))
+        last, left_out = self._logged.get(key, (now - _QUIET_S, 0))
         if now - last < _QUIET_S:
-            self._said[key] = (last, left_out + 1)
+            self._logged[key] = (last, left_out + 1)
             return
-        self._said[key] = (now, 0)
+        self._logged[key] = (now, 0)
         log.warning(event, reason=reason, left_out=left_out, **data)
 
 
 class _AlertSender:
-    """Sends the alert of a failed handshake, and sees to it that it arrives.
+    """Sends the alert of a failed handshake, and makes sure that it arrives.
 
-    A connection that is closed before all that its client had sent was read is reset, and what was still under way to it is lost.
+    A connection that is closed before all of the client's data was read is reset, and the alert may
+    be lost. So a duplicate of the socket stays open until the client has closed its side.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -143,13 +147,13 @@ class _AlertSender:
         self._kept: socket.socket | None = None
 
     def __call__(self, alert: bytes) -> None:
-        """Send the alert; from now on the connection is kept open beside the event loop, which closes it."""
-        with suppress(OSError):  # the client is gone, or takes nothing: then it is not told
+        """Send the alert; keep the connection open although the event loop closes its socket."""
+        with suppress(OSError):  # the client is gone or reads nothing: then it gets no alert
             self._connection.send(alert)
             self._kept = self._connection.dup()
 
     async def linger(self) -> None:
-        """Close when the client has, or after a while."""
+        """Close after the client did, or after a second."""
         if self._kept is None:
             return
         loop = asyncio.get_running_loop()
@@ -161,6 +165,7 @@ class _AlertSender:
 
 
 def _reason(error: OSError) -> str:
+    """Return the kind of a failed handshake, for metrics and logs."""
     match error:
         case ssl.SSLCertVerificationError():
             return "certificate"

@@ -1,7 +1,6 @@
-"""Who a request comes from, and the checks of its certificate that a handshake alone cannot do.
+"""Check of the client's certificate on each request.
 
-A connection may outlive its certificate, and a certificate may be revoked while connections with it are open: so both are
-checked for each request.
+The handshake is not enough: a certificate may expire or be revoked while its connection is open.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class PeerCertificateMiddleware:
-    """Lets requests of valid certificates through to `app`; answers 403 to others, 503 while nobody can tell."""
+    """Passes requests with a valid certificate on to `app`, and answers 403 to others.
+
+    It answers 503 while the deny list cannot be read.
+    """
 
     def __init__(self, app: App, denylist: DenyList | None, now_ms: Callable[[], Millis]) -> None:
         self._app = app
@@ -35,12 +37,8 @@ class PeerCertificateMiddleware:
             fault = rejection(peer, self._denylist, self._now_ms())
         except TrustError as error:
             log.critical("tls.denylist_unreadable", error=error.message, hint=error.hint)
-            await answer_error(
-                send,
-                503,
-                "it cannot be told whether your certificate was revoked",
-                {"retry-after": "5"},
-            )
+            message = "the server cannot check whether your certificate was revoked"
+            await answer_error(send, 503, message, {"retry-after": "5"})
             return
         if fault:
             log.warning("tls.peer_refused", peer=peer.name, serial=peer.serial, reason=fault)
@@ -52,7 +50,10 @@ class PeerCertificateMiddleware:
 
 
 def rejection(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
-    """What is wrong with a peer's certificate by now, if anything. Raises `TrustError` if the deny list cannot be read."""
+    """Return why a peer's certificate is no longer valid; None if it is.
+
+    Raises `TrustError` if the deny list cannot be read.
+    """
     if now >= peer.expires_ms:
         return "has expired"
     if denylist is not None and denylist.denies(peer.serial):
@@ -61,7 +62,7 @@ def rejection(peer: Peer, denylist: DenyList | None, now: Millis) -> str | None:
 
 
 def peer_certificate(scope: Scope) -> Peer | None:
-    """Whom the client's certificate names; None on a listener that asks for none."""
+    """Return the identity in the client's certificate; None if the listener asks for none."""
     state: dict[str, Any] = scope.get("state", {})
     peer = state.get("peer")
     return peer if isinstance(peer, Peer) else None

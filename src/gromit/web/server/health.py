@@ -1,4 +1,4 @@
-"""What is answered without a certificate, on an address of its own: that the process lives, whether it is ready, its metrics."""
+"""Health and metrics of a process, on a separate address without certificates."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,19 +11,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 LOG_INTERVAL_S = 60.0
-"""How often what is told regularly is told: the finest that a metric of CloudWatch is."""
+"""Interval of the periodic log lines; CloudWatch metrics have one-minute resolution."""
 
 
 def health_app(
     registry: CollectorRegistry,
     not_ready: Callable[[], str | None],
-    tell: Callable[[], None] | None = None,
-    tell_s: float = LOG_INTERVAL_S,
+    periodic: Callable[[], None] | None = None,
+    interval_s: float = LOG_INTERVAL_S,
 ) -> Starlette:
-    """`/healthcheck` (lives), `/readyz` (503 with the reason that `not_ready` gives) and `/metrics`.
+    """Build an application with `/healthcheck`, `/readyz` and `/metrics`.
 
-    The metrics are those of `registry`, then those of the process: memory, files, connections, failed handshakes.
-    While it serves, `tell` is called at once and then every `tell_s` seconds, in a thread.
+    `/healthcheck` answers 200 while the process lives, and `/readyz` answers 503 with the reason
+    that `not_ready` returns. The metrics are those of `registry`, then those of the process:
+    memory, files, connections, failed handshakes. While the application runs, it calls `periodic`
+    at once and then every `interval_s` seconds, in a thread.
     """
 
     def healthcheck(_request: Request) -> Response:
@@ -39,14 +41,14 @@ def health_app(
         )
 
     @asynccontextmanager
-    async def telling(_app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_regularly(tell, tell_s)) if tell else None
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_repeat(periodic, interval_s)) if periodic else None
         yield
         if task:
             task.cancel()
 
     return Starlette(
-        lifespan=telling,
+        lifespan=lifespan,
         routes=[
             Route("/healthcheck", healthcheck),
             Route("/readyz", readyz),
@@ -55,7 +57,7 @@ def health_app(
     )
 
 
-async def _regularly(tell: Callable[[], None], seconds: float) -> None:
+async def _repeat(call: Callable[[], None], seconds: float) -> None:
     while True:
-        await asyncio.to_thread(tell)
+        await asyncio.to_thread(call)
         await asyncio.sleep(seconds)

@@ -1,7 +1,7 @@
-"""What clients may take: sizes and times of requests, bodies, and requests a minute.
+"""Limits for clients: sizes and times of requests, and requests per minute.
 
-The whole body is read before the application is called, so that a slow or oversized one costs no worker and no handler ever sees
-half of it.
+The server reads the whole body before it calls the application. So a slow or oversized body
+occupies no worker thread, and no handler ever sees half of one.
 """
 
 import json
@@ -20,24 +20,24 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
-    """How much of a server one client may use. Times are in seconds, sizes in bytes."""
+    """Limits of one listener. Times are in seconds, sizes in bytes."""
 
     handshake_s: float = 5.0
     head_s: float = 10.0
-    """From the first byte of a request (or the handshake) to the end of its headers."""
+    """Time from the first byte of a request (or the handshake) to the end of its headers."""
     body_s: float = 10.0
     idle_s: int = 30
     write_s: float = 30.0
-    """How long a client may leave an answer unread."""
+    """Time for which a client may leave a response unread."""
     head_bytes: int = 32 * 1024
     body_bytes: int = 64 * 1024
     connections: int = 256
     handshakes: int = 512
-    """Handshakes under way; with more, the oldest one is cut, because an honest one is over in milliseconds."""
+    """Handshakes in progress. Beyond that the oldest is cut: an honest one takes milliseconds."""
 
 
 class BodyLimit:
-    """Hands `app` requests with their whole body; answers 413 for a longer one."""
+    """Passes requests on to `app` with their whole body; answers 413 to a longer body."""
 
     def __init__(self, app: App, max_bytes: int) -> None:
         self._app = app
@@ -69,7 +69,7 @@ class BodyLimit:
 
 
 class RateLimit:
-    """A token bucket for each key: `per_minute` requests, and as many at once after a quiet minute."""
+    """Token bucket per key: `per_minute` requests, in one burst after a quiet minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_ms = per_minute / 60_000
@@ -77,7 +77,7 @@ class RateLimit:
         self._buckets: dict[str, tuple[float, Millis]] = {}
 
     def wait_ms(self, key: str, now: Millis) -> int:
-        """0 if the request may be made (and is counted); else the milliseconds until one may be."""
+        """Return 0 and count the request if it is allowed, else the milliseconds until one is."""
         level, at = self._buckets.get(key, (self._size, now))
         level = min(self._size, level + max(0, now - at) * self._per_ms)
         if level < 1:
@@ -90,7 +90,7 @@ class RateLimit:
 async def answer_error(
     send: Send, status: int, error: str, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Answer `{"error": …}` from below the application."""
+    """Answer `{"error": …}` from a layer around the application."""
     body = json.dumps({"error": error}).encode()
     fields = {
         "content-type": "application/json",
@@ -103,6 +103,7 @@ async def answer_error(
 
 
 def _declared_length(scope: Scope) -> int:
+    """Return the Content-Length header; 0 without one."""
     for name, value in scope["headers"]:
         if name == b"content-length":
             return int(value)
@@ -110,6 +111,7 @@ def _declared_length(scope: Scope) -> int:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that yields a body that was already read, then what follows it."""
     rest = [body]
 
     async def replay() -> Message:

@@ -1,8 +1,8 @@
-"""One connection: uvicorn's HTTP protocol with the peer's certificate in each request, and with deadlines.
+"""One connection: uvicorn's HTTP protocol with limits and with the peer in each request.
 
-uvicorn fills no TLS extension of ASGI and bounds neither headers nor the time they take, so its protocol is extended here. The
-names of it that are used are private (`app_state`, `send_400_response`, the parser's callbacks): its version is pinned, and
-`tests/web/test_server.py` holds them by real handshakes.
+uvicorn does not fill ASGI's TLS extension and limits neither the size nor the time of headers, so
+this module extends its protocol. It uses private names (`app_state`, `send_400_response`, the
+callbacks of the parser): the version is pinned, and `tests/web/server` tests real connections.
 """
 
 import asyncio
@@ -29,17 +29,17 @@ log = structlog.get_logger(__name__)
 
 CUT = Counter(
     "gromit_connections_cut",
-    "Connections that were ended because they took too much or too long",
+    "Connections closed because they exceeded a limit of size or time",
     ["reason"],
 )
 DISCARDED_BYTES = 1024 * 1024
-"""Of a body that has been refused, so much is still read before the connection is cut: the client should see the answer."""
+"""Bytes of a refused body that are still read, so that the client gets the response."""
 
 Identify = Callable[[bytes], Peer]
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """A connection that may take only so much, and whose requests know their peer (`scope["state"]["peer"]`)."""
+    """A connection within `limits`; its requests have their peer in `scope["state"]["peer"]`."""
 
     def __init__(
         self,
@@ -62,97 +62,92 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it likewise
-        """Learn who the peer is; from now on the first request is due."""
+        """Identify the peer, and start the deadline of the first request."""
         super().connection_made(transport)
         connection = transport.get_extra_info("ssl_object")
         try:
-            self.peer = self._peer_of(connection)
+            self.peer = self._peer_certificate(connection)
         except TrustError as error:
-            self.cut("certificate", detail=error.message)
+            self.close_connection("certificate", detail=error.message)
         self.app_state = {**self.app_state, "peer": self.peer}
         self._start_timer("head", self._limits.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget all deadlines."""
+        """Cancel all deadlines."""
         self._stop_timer()
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, as long as headers stay within their size."""
+        """Feed the parser; refuse headers that exceed their size."""
         if self.transport.is_closing():
             return
         if self._in_head:
             self._head_bytes += len(data)
-            if self._deadline is None:
+            if self._deadline is None:  # the first bytes after an idle time
                 self._start_timer("head", self._limits.head_s)
         super().data_received(data)
-        if (
-            self._in_head
-            and self._head_bytes > self._limits.head_bytes
-            and not self.transport.is_closing()
-        ):
+        # The parser has already refused a request if the transport is closing.
+        is_too_long = self._in_head and self._head_bytes > self._limits.head_bytes
+        if is_too_long and not self.transport.is_closing():
             self._refuse(431, self._too_long())
 
     def on_headers_complete(self) -> None:
-        """Start a request if it asks for a path of ours; from now on its body is due."""
+        """Start a request for a path of this server, and the deadline of its body."""
         if not self.url.startswith(b"/"):
-            self._abandon(400, "only paths are answered: no absolute URL, no tunnel")
+            self._abandon(400, "the target must be a path: no absolute URL, no tunnel")
         if self.parser.get_http_version() not in {"1.0", "1.1"}:
-            self._abandon(400, "this version of HTTP is not spoken")
-        if (
-            len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-            > self._limits.head_bytes
-        ):
+            self._abandon(400, "this version of HTTP is not supported")
+        # `data_received` counts reads, and one read may contain a whole request.
+        header_bytes = sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.url) + header_bytes > self._limits.head_bytes:
             self._abandon(431, self._too_long())
         self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
         self._start_timer("body", self._limits.body_s)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count what is sent even after it was refused."""
+        """Count the bytes of the body, also after its refusal."""
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.body_bytes + DISCARDED_BYTES:
-            self.cut("body")
+            self.close_connection("body")
             return
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole: nothing is due until the next one begins."""
+        """End the deadline of a complete request; the next one starts with its first byte."""
         self._in_head = True
         self._stop_timer()
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read: it has some time to go on."""
+        """Give a client that does not read some time to continue."""
         super().pause_writing()
-        self._unread = self.loop.call_later(self._limits.write_s, self.cut, "unread")
+        self._unread = self.loop.call_later(self._limits.write_s, self.close_connection, "unread")
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Cancel the deadline of a client that reads again."""
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refused: in JSON, as everything else."""
+        """Answer a request that the parser refused, in JSON like all errors."""
         self._refuse(*(self._refusal or (400, msg.rstrip(".").lower())))
 
-    def cut(self, reason: str, *, detail: str | None = None) -> None:
-        """End the connection at once."""
-        CUT.labels(reason).inc()
-        log.warning(
-            "connection.cut",
-            reason=reason,
-            client=self.client,
-            peer=self.peer and self.peer.name,
-            detail=detail,
-        )
+    def close_connection(self, reason: str, *, detail: str | None = None) -> None:
+        """Close the connection at once; count and log it."""
+        self._record_cut(reason, detail=detail)
         self.transport.abort()
 
-    def _peer_of(self, connection: ssl.SSLObject | None) -> Peer | None:
+    def _record_cut(self, reason: str, *, detail: str | None = None) -> None:
+        CUT.labels(reason).inc()
+        peer = self.peer and self.peer.name
+        log.warning("connection.cut", reason=reason, client=self.client, peer=peer, detail=detail)
+
+    def _peer_certificate(self, connection: ssl.SSLObject | None) -> Peer | None:
         if connection is None or self._identify is None:
             return None
         der = connection.getpeercert(binary_form=True)
@@ -160,36 +155,38 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_timer(self, reason: str, seconds: float) -> None:
         self._stop_timer()
-        self._deadline = self.loop.call_later(seconds, self._too_slow, reason)
+        self._deadline = self.loop.call_later(seconds, self._on_deadline, reason)
 
     def _stop_timer(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _too_slow(self, reason: str) -> None:
-        silent = reason == "head" and not self._head_bytes
+    def _on_deadline(self, reason: str) -> None:
+        # No 408 to a client that sent nothing, nor into the middle of another response.
+        is_silent = reason == "head" and not self._head_bytes
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
-        answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if silent or answering or self.transport.is_closing():
-            self.cut(reason)
+        is_answering = cycle is not None and cycle.response_started and not cycle.response_complete
+        if is_silent or is_answering or self.transport.is_closing():
+            self.close_connection(reason)
             return
-        CUT.labels(reason).inc()
-        log.warning(
-            "connection.cut", reason=reason, client=self.client, peer=self.peer and self.peer.name
-        )
+        self._record_cut(reason)
         self._refuse(408, f"the {reason} of the request took too long")
 
     def _too_long(self) -> str:
         return f"the headers are longer than {self._limits.head_bytes} bytes"
 
     def _abandon(self, status: int, error: str) -> NoReturn:
-        """Stop parsing from within a callback of the parser; `send_400_response` is called next, and gives this answer."""
+        """Stop the parser from one of its callbacks; `send_400_response` then sends this answer."""
         self._refusal = (status, error)
         raise ValueError(error)
 
     def _refuse(self, status: int, error: str) -> None:
         body = json.dumps({"error": error}).encode()
-        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
-        self.transport.write(STATUS_LINE[status] + head + body)
+        head = (
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()

@@ -1,10 +1,11 @@
-"""Serves ASGI applications on one or several addresses of one process, with or without mutual TLS.
+"""Serves ASGI applications on one or more addresses of one process, with or without mutual TLS.
 
-    server = Server(Listener(api, "0.0.0.0:443", tls), Listener(health, "127.0.0.1:8080"), on_stop=changes.close)
-    server.run()        # until SIGTERM or SIGINT; what is under way is finished first
+    listeners = Listener(api, "0.0.0.0:443", tls), Listener(health, "127.0.0.1:8080")
+    server = Server(*listeners, on_stop=changes.close)
+    server.run()        # until SIGTERM or SIGINT; open requests are finished first
 
-Connections are accepted here and not by the event loop's own server, because that one counts neither handshakes that failed nor
-those that never end. A request finds its client by `gate.peer_certificate(scope)`.
+This module accepts connections itself, because the event loop's own server does not count
+handshakes that fail or never end. `gate.peer_certificate(scope)` is the client of a request.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ from gromit.web.server.accept import Acceptor
 from gromit.web.server.gate import PeerCertificateMiddleware, rejection
 from gromit.web.server.limits import App, BodyLimit, ClientLimits
 from gromit.web.server.protocol import LimitedHttpProtocol
-from gromit.web.server.tls import ServerTls
+from gromit.web.server.tls import DenyList, ServerTls
 
 log = structlog.get_logger(__name__)
 
 REFRESH_S = 2.0
-"""How often certificates are looked at, and open connections held against the deny list."""
+"""Interval of reading certificate files and of checking open connections."""
 BACKLOG = 1024
 
 
@@ -42,18 +43,18 @@ def _now_ms() -> Millis:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An application and the `host:port` where it is served; `tls` None is plain HTTP."""
+    """An application and its `host:port`; `tls` None is plain HTTP."""
 
     app: App
     listen: str
     tls: ServerTls | None = None
     limits: ClientLimits = ClientLimits()  # noqa: RUF009 - frozen
     around: Callable[[App], App] = lambda app: app
-    """Sees every request, those that are refused before the application included."""
+    """Outermost layer: it sees every request, also those that a limit refuses."""
 
 
 class Server:
-    """Listeners that live and end together."""
+    """Listeners that start and stop together."""
 
     def __init__(
         self,
@@ -63,7 +64,10 @@ class Server:
         refresh_s: float = REFRESH_S,
         now_ms: Callable[[], Millis] = _now_ms,
     ) -> None:
-        """`on_stop` is called once when the server begins to stop; requests that then take longer than `grace_s` are cut."""
+        """`on_stop` is called once when the server begins to stop.
+
+        Requests that then take longer than `grace_s` are cut.
+        """
         self._listeners = listeners
         self._on_stop = on_stop
         self._grace_s = grace_s
@@ -79,17 +83,20 @@ class Server:
         self._interrupted = False
 
     def bind(self) -> None:
-        """Take the addresses. Raises `ConfigError` for one that cannot be had. `run` does it, too, if it was not done."""
+        """Bind the addresses; `run` does it otherwise. Raises `ConfigError`."""
         if not self._sockets:
             self._sockets = _bound([listener.listen for listener in self._listeners])
 
     def address(self, index: int = 0) -> str:
-        """`host:port` of a bound listener: with the real port where 0 was asked for."""
+        """Return `host:port` of a bound listener, with the real port if 0 was requested."""
         host, port = self._sockets[index].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def run(self) -> None:
-        """Serve until `stop`, SIGTERM or SIGINT (then with `KeyboardInterrupt`, after a clean end)."""
+        """Serve until `stop`, SIGTERM or SIGINT.
+
+        Raises `KeyboardInterrupt` after a clean end by SIGINT.
+        """
         self.bind()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
@@ -99,13 +106,13 @@ class Server:
     def stop(self) -> None:
         """Begin to stop; from any thread, at any time."""
         with self._lock:
-            self._stop_asked = True
+            self._stop_asked = True  # `run` may not have started yet
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._begin_stop)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Serve in a thread of its own for the length of a `with`; the server answers when its body begins."""
+        """Serve in a separate thread during a `with`; the server answers when the body begins."""
         self.bind()
         failures: list[BaseException] = []
 
@@ -158,15 +165,15 @@ class Server:
                 loop.add_signal_handler(number, self._on_signal, number)
         with self._lock:
             self._loop = loop
-            asked = self._stop_asked
-        if loop is not None and asked:
+            is_stopped = self._stop_asked
+        if loop is not None and is_stopped:  # `stop` came before the loop was known
             self._begin_stop()
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._interrupted = number is signal.SIGINT
         if self._stopping is not None and self._stopping.is_set():
             for service in self._services:
-                service.force_exit = True  # asked twice: wait for nothing
+                service.force_exit = True  # the second signal: wait for nothing
         self._begin_stop()
 
     def _begin_stop(self) -> None:
@@ -186,7 +193,7 @@ class Server:
 
 
 class _Service(uvicorn.Server):
-    """One listener: uvicorn's server without its sockets and signals, which are ours."""
+    """One listener: uvicorn's server without its handling of sockets and signals."""
 
     def __init__(
         self,
@@ -225,20 +232,18 @@ class _Service(uvicorn.Server):
         )
 
     async def open(self, on_end: Callable[[], None]) -> None:
-        """Start the application, then accept; `on_end` is called when that ends."""
+        """Start the application, then accept; `on_end` is called when accepting ends."""
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
-            raise BackendError(
-                "the application did not start", hint="its log, just above, has the reason"
-            )
+            raise BackendError("the application did not start", hint="the log above has the reason")
         await self.on_tick(0)
         self.started = True
         self._acceptor.open(on_end)
 
     async def close(self) -> None:
-        """Accept no more, let requests end within the grace, stop the application."""
+        """Stop accepting, let requests end within the grace period, and stop the application."""
         try:
             await self._acceptor.close()
         finally:
@@ -248,19 +253,24 @@ class _Service(uvicorn.Server):
                 connection.transport.abort()
 
     async def refresh(self) -> None:
-        """Follow certificate files; cut connections whose certificate has expired or was revoked."""
+        """Load changed certificate files; close connections with an invalid certificate."""
         tls = self._listener.tls
         if tls is None:
             return
         await asyncio.to_thread(tls.refresh)
         for connection in self._guarded():
-            with suppress(
-                TrustError
-            ):  # the gate refuses every request while the list cannot be read
-                if connection.peer and (
-                    fault := rejection(connection.peer, tls.denylist, self._now_ms())
-                ):
-                    connection.cut("certificate", detail=fault)
+            # While the deny list cannot be read, the gate refuses every request.
+            with suppress(TrustError):
+                self._close_if_rejected(connection, tls.denylist)
+
+    def _close_if_rejected(
+        self, connection: LimitedHttpProtocol, denylist: DenyList | None
+    ) -> None:
+        if connection.peer is None:
+            return
+        fault = rejection(connection.peer, denylist, self._now_ms())
+        if fault:
+            connection.close_connection("certificate", detail=fault)
 
     def _connection(self) -> LimitedHttpProtocol:
         tls = self._listener.tls
@@ -282,9 +292,12 @@ def _bound(addresses: Sequence[str]) -> list[socket.socket]:
         try:
             sockets.append(_listening(address))
         except (OSError, ValueError) as error:
-            for taken in sockets:
-                taken.close()
-            hint = "give an address of this machine with a free port; ports below 1024 may need a right"
+            for bound in sockets:
+                bound.close()
+            hint = (
+                "use an address of this machine with a free port; "
+                "ports below 1024 may need a capability"
+            )
             raise ConfigError(f"cannot listen on {address}: {error}", hint=hint) from None
     return sockets
 
@@ -294,9 +307,8 @@ def _listening(address: str) -> socket.socket:
     number = int(port)
     if number not in range(65536):
         raise ValueError("a port is between 0 and 65535")
-    family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)[
-        0
-    ]
+    found = socket.getaddrinfo(host.strip("[]"), number, type=socket.SOCK_STREAM)
+    family, _, _, _, where = found[0]
     listening = socket.create_server(where[:2], family=family, backlog=BACKLOG)
     listening.settimeout(0)
     return listening
