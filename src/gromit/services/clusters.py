@@ -1,4 +1,4 @@
-"""What runs: the clusters of environments, for people to look at."""
+"""Views of the running clusters of environments, for people."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,27 +16,27 @@ EVENTS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class ClusterOverview:
-    """One cluster among others."""
+    """Summary of one cluster."""
 
     state: ClusterState
     urls: Mapping[str, str]
-    """Component to URL; empty where no task runs."""
+    """Component to URL; empty if no task runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """One service, with where it answers."""
+    """One service, with its addresses."""
 
     state: ServiceState
     addresses: tuple[str, ...]
     """Public addresses of its running tasks."""
     url: str | None
-    """None for a component that is not public, or where no domain is set."""
+    """None if the component is not public, or no domain is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterDetail:
-    """One cluster in full."""
+    """All details of one cluster."""
 
     state: ClusterState
     services: tuple[ServiceView, ...]
@@ -45,10 +45,10 @@ class ClusterDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clusters:
-    """Looks at the clusters of environments."""
+    """Shows the clusters of environments."""
 
     wanted: Callable[[], Mapping[str, bool]]
-    """What serve says; asked only where all clusters are looked at."""
+    """Environments that serve knows; called only for the overview."""
     clusters: ClusterSource
     services: ServiceStates
     tasks: TaskSource
@@ -56,20 +56,16 @@ class Clusters:
     domain: str | None
 
     def overview(self) -> Sequence[ClusterOverview]:
-        """The clusters of all environments that serve knows, as far as they exist."""
-        found = self.clusters.clusters(self.wanted())
-        return [
-            ClusterOverview(c, urls(self.catalogue, c.name, self.domain) if c.running else {})
-            for c in found
-        ]
+        """Existing clusters of all environments that serve knows."""
+        return [self._summary(state) for state in self.clusters.clusters(self.wanted())]
 
     def detail(self, name: str) -> ClusterDetail:
-        """One cluster. Raises `NotFound`."""
+        """Details of one cluster. Raises `NotFound`."""
         state = next(iter(self.clusters.clusters([name])), None)
         if state is None:
             raise NotFound(
                 f"there is no cluster {name}",
-                hint="`gromit cluster list` shows those of environments",
+                hint="run `gromit cluster list` to see those of environments",
             )
         addresses: defaultdict[str, list[str]] = defaultdict(list)
         for task in self.tasks.running_tasks([name]).tasks:
@@ -81,3 +77,8 @@ class Clusters:
         )
         events = self.clusters.events(name, [s.state.component for s in services], EVENTS_SHOWN)
         return ClusterDetail(state, services, events)
+
+    def _summary(self, state: ClusterState) -> ClusterOverview:
+        if not state.running:
+            return ClusterOverview(state, {})
+        return ClusterOverview(state, urls(self.catalogue, state.name, self.domain))

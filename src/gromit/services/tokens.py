@@ -1,4 +1,4 @@
-"""Tokens of repositories: make one, list them, revoke one, recognise one."""
+"""Tokens of repositories: create, list, revoke and recognise them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LONGEST_LIFE = timedelta(days=3660)
 
 @dataclass(frozen=True, slots=True)
 class TokenInputs:
-    """Where time and randomness come from."""
+    """Sources of time and randomness."""
 
     now_ms: Callable[[], Millis]
     secret: Callable[[], bytes]
@@ -27,23 +27,26 @@ class TokenInputs:
 
 
 class Tokens:
-    """The tokens of one book."""
+    """Tokens in one store."""
 
-    def __init__(self, book: TokenStore, sources: TokenInputs) -> None:
-        self._book = book
+    def __init__(self, store: TokenStore, sources: TokenInputs) -> None:
+        self._store = store
         self._sources = sources
 
     def new(
         self, grant: Grant, *, label: str = "", life: timedelta | None = None
     ) -> tuple[str, TokenEntry]:
-        """A new token, which is in nobody's hands but the caller's, and what is kept of it. Raises `InvalidInput`."""
+        """Create a token. Return it with its stored entry.
+
+        Only the caller has the token: it cannot be shown again. Raises `InvalidInput`.
+        """
         if life is not None and not timedelta(0) < life <= LONGEST_LIFE:
             raise InvalidInput(
-                "a token cannot live so long or so short",
-                hint=f"between a second and {LONGEST_LIFE.days} days",
+                "the lifetime of a token is too long or too short",
+                hint=f"use a lifetime between a second and {LONGEST_LIFE.days} days",
             )
         token, now = tokens.format_token(self._sources.secret()), self._sources.now_ms()
-        with self._book.changing() as entries:
+        with self._store.changing() as entries:
             entry = TokenEntry(
                 id=self._free_id(entries),
                 hash=tokens.hash_token(token),
@@ -52,7 +55,7 @@ class Tokens:
                 expires_ms=None if life is None else Millis(now + int(life.total_seconds() * 1000)),
                 label=tokens.check_label(label),
             )
-            self._book.write((*entries, entry))
+            self._store.write((*entries, entry))
         log.info(
             "token.made",
             token=entry.id,
@@ -62,31 +65,32 @@ class Tokens:
         return token, entry
 
     def list(self) -> list[tuple[TokenEntry, bool]]:
-        """Every token, and whether it still counts."""
+        """List all tokens, each with whether it is still valid."""
         now = self._sources.now_ms()
-        with self._book.changing() as entries:
+        with self._store.changing() as entries:
             return [(entry, not entry.expired(now)) for entry in entries]
 
     def revoke(self, token_id: str) -> TokenEntry:
-        """Forget a token: it counts no longer with the next request. Raises `NotFound`."""
-        with self._book.changing() as entries:
+        """Delete a token: it is refused from the next request on. Raises `NotFound`."""
+        with self._store.changing() as entries:
             gone = next((entry for entry in entries if entry.id == token_id), None)
             if gone is None:
                 raise NotFound(
-                    f"there is no token {token_id!r}", hint="see `gromit token list` for the ids"
+                    f"there is no token {token_id!r}", hint="run `gromit token list` to see the ids"
                 )
-            self._book.write([entry for entry in entries if entry is not gone])
+            self._store.write([entry for entry in entries if entry is not gone])
         log.info("token.revoked", token=gone.id)
         return gone
 
     def recognise(self, authorization: str) -> TokenEntry | None:
-        """The token in an Authorization header, if it is known and has not expired. Raises `ConfigError` if nobody can tell."""
+        """Find the valid token in an Authorization header; None if it is unknown or has expired.
+
+        Raises `ConfigError` if the tokens cannot be read.
+        """
         token = tokens.bearer_token(authorization)
-        return (
-            None
-            if token is None
-            else tokens.find_entry(self._book.entries(), token, self._sources.now_ms())
-        )
+        if token is None:
+            return None
+        return tokens.find_entry(self._store.entries(), token, self._sources.now_ms())
 
     def _free_id(self, entries: Sequence[TokenEntry]) -> str:
         taken = {entry.id for entry in entries}

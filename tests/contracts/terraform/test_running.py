@@ -25,7 +25,7 @@ def test_people_see_what_is_done_while_it_is_done(world: World) -> None:
     lines: list[str] = []
     with world.runner(BARE) as runner:
         runner.apply(bare("seen"), world.lock("seen"), lines.append)
-    assert lines[0] == "2 to make, 0 to change, 0 to destroy"
+    assert lines[0] == "2 to create, 0 to change, 0 to destroy"
     assert lines[1].startswith("terraform_data.first: created (")
     assert lines[-1].endswith("[2/2]")
 
@@ -179,7 +179,7 @@ def test_destroy_empties_the_state_so_that_it_may_be_deleted(world: World) -> No
     head = world.bucket().head("passing")
     assert head is not None
     assert head.resources == 0
-    assert lines[0] == "0 to make, 0 to change, 2 to destroy"
+    assert lines[0] == "0 to create, 0 to change, 2 to destroy"
     world.bucket().delete("passing")
     assert world.bucket().head("passing") is None
 

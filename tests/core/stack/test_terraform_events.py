@@ -179,7 +179,7 @@ def test_the_summary_after_an_apply_is_not_another_plan() -> None:
 def test_people_are_told_what_is_ahead_and_what_went_wrong() -> None:
     assert (
         describe_event(parse_event(PLAN, unmasked), RunSummary())
-        == "2 to make, 1 to change, 1 to destroy"
+        == "2 to create, 1 to change, 1 to destroy"
     )
     assert (
         describe_event(parse_event(ERRORED, unmasked), RunSummary())

@@ -1,7 +1,7 @@
-"""Certificates of our own CA: what they say, when they are due, and the list of revoked ones.
+"""Certificates of gromit's own CA: their content, their status, and the deny list.
 
-Keys, serials and the time are arguments. A CA may sign nothing but leaves (path length 0); a leaf is for a server or for a client
-and says which, and a client's carries its role in a URI SAN.
+Keys, serials and the time are arguments. A CA can sign leaves only (path length 0). A leaf is for a
+server or for a client; a client's has its role in a URI SAN.
 """
 
 import ipaddress
@@ -24,9 +24,9 @@ Key = ec.EllipticCurvePrivateKey
 Kind = Role | Literal["server"]
 
 SKEW = timedelta(minutes=5)
-"""Certificates are valid from so long before they are made: clocks differ."""
+"""Time before its issue from which a certificate is valid, because clocks differ."""
 SERIAL_BITS = 159
-"""Random bits of a serial: positive and at most 20 octets, as RFC 5280 asks (section 4.1.2.2)."""
+"""Random bits of a serial: positive and at most 20 octets (RFC 5280, section 4.1.2.2)."""
 CA_NAME = "ca"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
@@ -36,20 +36,20 @@ _DUE_AFTER = 2 / 3
 
 
 class CertificateStatus(StrEnum):
-    """How a certificate that was issued stands."""
+    """Status of an issued certificate."""
 
     VALID = "valid"
     DUE = "due"
-    """Past two thirds of its life: to be renewed."""
+    """Past two thirds of its lifetime, so it should be renewed."""
     EXPIRED = "expired"
     REVOKED = "revoked"
     REPLACED = "replaced"
-    """A newer one of the same name was issued; it is still accepted until it ends."""
+    """A newer one of the same name exists; this one is accepted until it expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
-    """A CA that can sign."""
+    """Certificate and key of a CA."""
 
     certificate: x509.Certificate
     key: Key
@@ -57,17 +57,19 @@ class CertificateAuthority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafRequest:
-    """What a certificate is to say."""
+    """Content of a certificate to issue."""
 
     name: str
     kind: Kind
     sans: tuple[str, ...] = ()
+    """DNS names and IP addresses besides `name`."""
     days: int
+    """Lifetime in days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedCertificate:
-    """One line of the index: what was issued."""
+    """Issued certificate, as one line of the index."""
 
     name: str
     kind: Kind
@@ -79,28 +81,28 @@ class IssuedCertificate:
 
 
 def check_name(name: str) -> str:
-    """`name`, if files may be called so and it is a DNS name: lower-case letters, digits, `-`, `.`. Raises `InvalidInput`."""
-    if (
-        not _NAME.fullmatch(name)
-        or not is_dns_name(name)
-        or name == CA_NAME
-        or name.endswith("-key")
-    ):
+    """Return `name` if it can name files and is a DNS name: lower-case letters, digits, `-`, `.`.
+
+    Raises `InvalidInput` for other names.
+    """
+    is_reserved = name == CA_NAME or name.endswith("-key")  # files of the CA, and of keys
+    if is_reserved or not _NAME.fullmatch(name) or not is_dns_name(name):
         raise InvalidInput(
             f"{name!r} cannot name a certificate",
-            hint="use up to 63 lower-case letters, digits, '-' and '.', not 'ca' and no '-key' at the end",
+            hint="use up to 63 lower-case letters, digits, '-' and '.';"
+            " neither the name 'ca' nor '-key' at the end",
         )
     return name
 
 
 def is_dns_name(text: str) -> bool:
-    """Whether `text` can be a DNS name in a certificate; its first label may be `*`."""
+    """Whether `text` is a DNS name for a certificate. The first label may be `*`."""
     labels = text.removeprefix("*.").split(".")
     return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def make_ca(key: Key, *, name: str, serial: int, now: datetime, days: int) -> CertificateAuthority:
-    """A self-signed CA whose path length is 0."""
+    """Create a self-signed CA with path length 0."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = _usage(key_cert_sign=True, crl_sign=True)
     certificate = (
@@ -122,19 +124,17 @@ def issue(
     serial: int,
     now: datetime,
 ) -> x509.Certificate:
-    """A certificate for `key`, which ends with the CA at the latest. Raises `InvalidInput` or `TrustError` (the CA is over)."""
+    """Issue a certificate for `key` that expires no later than the CA.
+
+    Raises `InvalidInput`, or `TrustError` if the CA has expired.
+    """
     ca_end = authority.certificate.not_valid_after_utc
     if now >= ca_end:
         raise TrustError(
             f"the CA expired on {ca_end:%Y-%m-%d}",
-            hint="make a new one in another folder and distribute it",
+            hint="create a new CA in another folder and distribute it",
         )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, check_name(request.name))])
-    purpose = (
-        ExtendedKeyUsageOID.SERVER_AUTH
-        if request.kind == "server"
-        else ExtendedKeyUsageOID.CLIENT_AUTH
-    )
     issuer_key = x509.SubjectKeyIdentifier.from_public_key(authority.key.public_key())
     return (
         _builder(subject, authority.certificate.subject, key, serial)
@@ -142,7 +142,7 @@ def issue(
         .not_valid_after(min(now + timedelta(days=request.days), ca_end))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([_purpose(request.kind)]), critical=False)
         .add_extension(x509.SubjectAlternativeName(_alternative_names(request)), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key),
@@ -153,7 +153,7 @@ def issue(
 
 
 def index_line(request: LeafRequest, certificate: x509.Certificate) -> IssuedCertificate:
-    """What the index keeps of a certificate."""
+    """Index line of a certificate."""
     return IssuedCertificate(
         name=request.name,
         kind=request.kind,
@@ -166,12 +166,12 @@ def index_line(request: LeafRequest, certificate: x509.Certificate) -> IssuedCer
 
 
 def is_due(line: IssuedCertificate, now: datetime) -> bool:
-    """Whether two thirds of its life are over."""
+    """Whether a certificate is past two thirds of its lifetime."""
     return now >= line.not_before + (line.not_after - line.not_before) * _DUE_AFTER
 
 
 def newest_by_name(index: Iterable[IssuedCertificate]) -> Mapping[str, IssuedCertificate]:
-    """The certificate that each name has now: the last one issued."""
+    """Name to its newest certificate: the last one issued."""
     return {line.name: line for line in index}
 
 
@@ -181,27 +181,29 @@ def certificate_status(
     denied: Container[str],
     now: datetime,
 ) -> CertificateStatus:
-    """How one certificate of the index stands; `latest` is what `newest_by_name` gives."""
+    """Status of a certificate of the index. `latest` is the result of `newest_by_name`."""
     if line.serial in denied:
         return CertificateStatus.REVOKED
     if now >= line.not_after:
         return CertificateStatus.EXPIRED
     if latest[line.name] != line:
         return CertificateStatus.REPLACED
-    return CertificateStatus.DUE if is_due(line, now) else CertificateStatus.VALID
+    if is_due(line, now):
+        return CertificateStatus.DUE
+    return CertificateStatus.VALID
 
 
 def reason_to_issue(
     request: LeafRequest, line: IssuedCertificate | None, denied: Container[str], now: datetime
 ) -> str | None:
-    """Why a certificate that there has to be is to be issued now; None if the one that there is serves.
+    """Reason to (re)issue a declared certificate; None if the current one is good.
 
-    | the newest one            | reason  |
-    |---------------------------|---------|
-    | there is none             | missing |
-    | is on the deny list       | revoked |
-    | says another role or SANs | changed |
-    | is past 2/3 of its life   | due     |
+    | newest certificate          | reason  |
+    |-----------------------------|---------|
+    | none                        | missing |
+    | on the deny list            | revoked |
+    | has another role or SANs    | changed |
+    | past 2/3 of its lifetime    | due     |
     """
     if line is None:
         return "missing"
@@ -213,12 +215,15 @@ def reason_to_issue(
 
 
 def days_left(end: datetime, now: datetime) -> int:
-    """Whole days until `end`; negative once it is over."""
+    """Whole days until `end`; negative after it."""
     return (end - now) // timedelta(days=1)
 
 
 def parse_serial(text: str) -> str:
-    """A serial as we write it: hex, lower case, no leading zeros; `0x` and colons are taken off. Raises `InvalidInput`."""
+    """Normalize a serial: hex in lower case, without leading zeros, `0x` and colons.
+
+    Raises `InvalidInput` if `text` is not hex.
+    """
     digits = text.strip().lower().removeprefix("0x").replace(":", "")
     if not _HEX.fullmatch(digits):
         raise InvalidInput(
@@ -228,7 +233,10 @@ def parse_serial(text: str) -> str:
 
 
 def parse_denylist(text: str) -> frozenset[str]:
-    """The serials of a deny list: one a line, `#` begins a comment. Raises `TrustError` naming a line that is none."""
+    """Parse the serials of a deny list: one a line, `#` begins a comment.
+
+    Raises `TrustError` with the number of an invalid line.
+    """
     serials = set()
     for number, line in enumerate(text.splitlines(), 1):
         if content := line.split("#", 1)[0].strip():
@@ -237,7 +245,7 @@ def parse_denylist(text: str) -> frozenset[str]:
             except InvalidInput as error:
                 raise TrustError(
                     f"line {number} of the deny list: {error.message}",
-                    hint="mend or remove that line",
+                    hint="fix or remove that line",
                 ) from None
     return frozenset(serials)
 
@@ -272,11 +280,18 @@ def _usage(
     )
 
 
+def _purpose(kind: Kind) -> x509.ObjectIdentifier:
+    if kind == "server":
+        return ExtendedKeyUsageOID.SERVER_AUTH
+    return ExtendedKeyUsageOID.CLIENT_AUTH
+
+
 def _alternative_names(request: LeafRequest) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = []
     if isinstance(request.kind, Role):
         names.append(x509.UniformResourceIdentifier(role_uri(request.kind)))
-    return names + [_general_name(text) for text in dict.fromkeys((request.name, *request.sans))]
+    unique = dict.fromkeys((request.name, *request.sans))
+    return names + [_general_name(text) for text in unique]
 
 
 def _general_name(text: str) -> x509.GeneralName:

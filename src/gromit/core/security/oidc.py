@@ -1,14 +1,15 @@
-"""Jobs of GitHub Actions: what the claims of their OIDC tokens say, and what such a job may do here.
+"""Claims of the OIDC tokens of GitHub Actions jobs, and the permissions of such a job.
 
-The claims come from a token whose signature was verified before (`web/gateway/job_tokens.py`). A token that is not for us, or
-has expired, is `InvalidToken`; a valid token of a job that may do nothing here is a `TrustError`.
+`web/gateway/job_tokens.py` has verified the signature before. A token that is for another audience
+or has expired is an `InvalidToken`; a valid token of a job without permissions raises `TrustError`.
 
-    event          is good for   its build is of       its sha is
-    delete         delete        -                     -
-    pull_request   newbuild      claim `head_ref`      not told: claim `sha` is the merge with the base, not the head
-    any other      newbuild      claim `ref`           claim `sha`
+    event          permission    ref of the build    sha of the build
+    delete         delete        -                   -
+    pull_request   newbuild      claim `head_ref`    unknown: claim `sha` is the merge with the base
+    any other      newbuild      claim `ref`         claim `sha`
 
-The event `delete` runs the workflow as it is on the default branch. No other one may retire, so no branch can retire another.
+GitHub runs the workflow of the default branch on the event `delete`. No other event may retire a
+branch, so no branch can retire another one.
 """
 
 import math
@@ -22,11 +23,11 @@ from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
 
 LONGEST = 8192
-"""Characters of a token; those of GitHub have about 2000."""
+"""Largest length of a token, in characters; GitHub's have about 2000."""
 LEEWAY_S = 30
-"""Seconds by which our clock and the issuer's may differ."""
+"""Largest difference between our clock and the issuer's, in seconds."""
 CLAIM_MAX = 1024
-"""Characters of a claim that we read; a ref has up to 255 bytes."""
+"""Largest length of a claim, in characters; a ref has up to 255 bytes."""
 
 Claims = Mapping[str, object]
 
@@ -35,38 +36,38 @@ _BRANCHES_AND_TAGS = ("refs/heads/", "refs/tags/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcPolicy:
-    """Whose tokens are taken."""
+    """Rules for accepted tokens."""
 
     issuer: str
     """Claim `iss`."""
     audience: str
-    """Claim `aud`: the gateway's own URL, so that no token made for somebody else opens it."""
+    """Claim `aud`: the gateway's own URL, so that tokens for other audiences are refused."""
     owners: frozenset[str]
-    """Owners of repositories: numeric ids, and lower-case names."""
+    """Accepted owners of repositories: numeric ids, and lower-case names."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidToken:
-    """A token that opens nothing, and why."""
+    """Refused token, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GithubJob:
-    """A job of GitHub Actions, as the issuer vouches for it."""
+    """Job of GitHub Actions, as the issuer certifies it."""
 
     owner: str
     repository: str
-    """Its own name, without the owner."""
+    """Name without the owner."""
     event: str
-    """What has started its workflow."""
+    """Event that started its workflow."""
     run: str
-    """Id of the run, for logs."""
+    """Id of the workflow run, for logs."""
     ref: str | None
-    """The branch or tag that it may report a build of; None if it may report none."""
+    """Branch or tag whose builds it may report; None if it may report none."""
     sha: str | None
-    """The commit of that build; None where the issuer does not say."""
+    """Commit of its build; None if the issuer does not say."""
     grant: Grant
 
     @property
@@ -76,22 +77,30 @@ class GithubJob:
 
 
 def bearer_jwt(authorization: str) -> str | None:
-    """The JWT in an Authorization header; None if it holds something else. Tokens of ours have no dot."""
+    """JWT of an Authorization header; None for other values.
+
+    gromit's own tokens contain no dot.
+    """
     token = bearer_value(authorization)
-    return token if token.count(".") == 2 and len(token) <= LONGEST and " " not in token else None
+    if token.count(".") == 2 and len(token) <= LONGEST and " " not in token:
+        return token
+    return None
 
 
 def oidc_policy(issuer: str, audience: str, owners: tuple[str, ...]) -> OidcPolicy:
-    """Terms with owners as people write them. An owner of digits alone is an id, never a name."""
+    """Policy with owners as people write them. An owner of digits only is an id, never a name."""
     return OidcPolicy(
         issuer=issuer, audience=audience, owners=frozenset(owner.lower() for owner in owners)
     )
 
 
 def judge_claims(claims: Claims, terms: OidcPolicy, now: Millis) -> GithubJob | InvalidToken:
-    """The job that a token speaks for. Raises `TrustError` if its repository belongs to none of our owners."""
+    """Return the job of a token, or why the token is refused.
+
+    Raises `TrustError` if the repository belongs to no accepted owner.
+    """
     if claims.get("iss") != terms.issuer:
-        return InvalidToken("another issuer has made it")
+        return InvalidToken("it has another issuer")
     if claims.get("aud") != terms.audience:
         return InvalidToken(f"it was made for another audience: ask for {terms.audience}")
     if reason := _untimely(claims, now):
@@ -109,7 +118,10 @@ def judge_claims(claims: Claims, terms: OidcPolicy, now: Millis) -> GithubJob | 
 
 
 def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> None:
-    """Raise `TrustError` unless a build is the one that the job has made; `repo` is known to be of that name."""
+    """Raise `TrustError` unless the job made the build.
+
+    The caller has checked the name of `repo` already; here its owner counts.
+    """
     owner = unquote(repo).strip(" ").strip("/").rpartition("/")[0]
     if owner and owner.lower() != job.owner.lower():
         raise TrustError(f"this token is of a job of {job.full_name}, and not of {owner}")
@@ -125,7 +137,8 @@ def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> No
         )
     if job.sha is not None and sha != job.sha:
         raise TrustError(
-            f"this token is of a job on commit {job.sha}, and the build is said to be of another one",
+            f"this token is of a job on commit {job.sha},"
+            " and the build is said to be of another one",
             hint="send that sha",
         )
 
@@ -147,13 +160,12 @@ def _untimely(claims: Claims, now: Millis) -> str | None:
 
 def _seconds(claims: Claims, name: str) -> float | None:
     value = claims.get(name)
-    known = (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) < 1e12
-    )
-    return float(value) if known and isinstance(value, int | float) else None
+    # A bool is an int in Python, and no time.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not math.isfinite(value) or abs(value) >= 1e12:
+        return None
+    return float(value)
 
 
 def _job(claims: Claims) -> GithubJob:
@@ -161,18 +173,22 @@ def _job(claims: Claims) -> GithubJob:
     if not slash or owner != _text(claims, "repository_owner") or parse_repository(name) != name:
         raise InvalidInput("its claims repository and repository_owner do not belong together")
     event = _text(claims, "event_name")
-    pull = event == "pull_request"
-    ref = _text(claims, "head_ref" if pull else "ref")
-    retires = event == "delete"
-    unnamed = not pull and not ref.startswith(_BRANCHES_AND_TAGS)
+    is_pull = event == "pull_request"
+    is_delete = event == "delete"
+    ref: str | None = _text(claims, "head_ref" if is_pull else "ref")
+    # A pull request names its branch without a prefix. Other refs name no branch or tag.
+    is_named = is_pull or str(ref).startswith(_BRANCHES_AND_TAGS)
+    if is_delete or not is_named:
+        ref = None
+    permission = TokenPermission.DELETE if is_delete else TokenPermission.NEWBUILD
     return GithubJob(
         owner=owner,
         repository=name,
         event=event,
         run=_text(claims, "run_id"),
-        ref=None if retires or unnamed else ref,
-        sha=None if retires or pull else _text(claims, "sha"),
-        grant=make_grant([name], [TokenPermission.DELETE if retires else TokenPermission.NEWBUILD]),
+        ref=ref,
+        sha=None if is_delete or is_pull else _text(claims, "sha"),
+        grant=make_grant([name], [permission]),
     )
 
 
@@ -185,11 +201,12 @@ def _text(claims: Claims, name: str) -> str:
 
 def _is_ours(claims: Claims, owner: str, terms: OidcPolicy) -> bool:
     number = claims.get("repository_owner_id")
-    return (isinstance(number, str) and number in terms.owners) or (
-        not owner.isdigit() and owner.lower() in terms.owners
-    )
+    if isinstance(number, str) and number in terms.owners:
+        return True
+    # An owner of digits only in the policy is an id, so a name of digits never matches it.
+    return not owner.isdigit() and owner.lower() in terms.owners
 
 
 def _full(ref: str) -> str:
-    """A ref as GitHub has it, in the form in which two reported ones are compared; it is never URL-encoded."""
+    """Comparable form of a ref from GitHub, which is never URL-encoded."""
     return parse_ref(ref.replace("%", "%25")).full

@@ -1,6 +1,7 @@
-"""Who may do what at `gromit serve`: the role in a certificate, and the admission table.
+"""Authorization at `gromit serve`: the role in a certificate, and the admission table.
 
-A certificate names its role in a URI SAN, `gromit://role/worker`. The table is data; what is not in it is refused.
+A certificate names its role in a URI SAN, `gromit://role/worker`. Requests that match no row of the
+table are refused.
 
     method and route                                    gateway  worker  operator  viewer
     GET, HEAD  anything                                    x        x        x        x
@@ -19,11 +20,11 @@ from enum import StrEnum
 from gromit.errors import TrustError
 
 ROLE_URI = "gromit://role/"
-"""What the URI SAN of a role begins with."""
+"""Prefix of the URI SAN of a role."""
 
 
 class Role(StrEnum):
-    """What the holder of a certificate is to serve."""
+    """Role of a certificate's holder."""
 
     GATEWAY = "gateway"
     WORKER = "worker"
@@ -33,11 +34,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may send these methods to this route."""
+    """Roles that may send some methods to a route."""
 
     methods: frozenset[str]
     route: str
-    """A route with `{}` for each parameter; with `/**` at its end it stands for the route and all below it."""
+    """Route with `{}` for each parameter. `/**` at its end adds all routes below it."""
     roles: frozenset[Role]
 
 
@@ -56,20 +57,20 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
     _rule("POST PUT PATCH DELETE", "/v1/**", Role.OPERATOR),
 )
-"""The first rule that fits a request decides."""
+"""Rules. The first one that matches a request decides."""
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 def role_uri(role: Role) -> str:
-    """The URI SAN that gives a certificate this role."""
+    """URI SAN of a role."""
     return f"{ROLE_URI}{role}"
 
 
 def find_role(uris: Iterable[str]) -> Role | None:
-    """The role that a certificate's URI SANs name; None if they name none.
+    """Find the role in the URI SANs of a certificate; None if they name none.
 
-    Raises `TrustError` for an unknown role or for two: such a certificate must not fall back to a default role.
+    Raises `TrustError` for an unknown role and for two roles, which must not get a default role.
     """
     named = {uri.removeprefix(ROLE_URI) for uri in uris if uri.startswith(ROLE_URI)}
     if not named:
@@ -77,18 +78,18 @@ def find_role(uris: Iterable[str]) -> Role | None:
     if len(named) > 1 or not named <= set(Role):
         raise TrustError(
             f"certificate names the role {' and '.join(sorted(named))}",
-            hint="it must name exactly one known role",
+            hint="issue a certificate with exactly one known role",
         )
     return Role(named.pop())
 
 
 def is_allowed(role: Role | None, method: str, route_template: str) -> bool:
-    """Whether `role` may send `method` to the route (`/env/{name}`, as it is declared, not as it was requested)."""
+    """Whether `role` may send `method` to a route as declared (`/env/{name}`), not as requested."""
     route = _PARAMETER.sub("{}", route_template)
-    rule = next(
-        (r for r in ADMISSION if method.upper() in r.methods and _fits(r.route, route)), None
-    )
-    return rule is not None and role in rule.roles
+    for rule in ADMISSION:
+        if method.upper() in rule.methods and _fits(rule.route, route):
+            return role in rule.roles
+    return False
 
 
 def _fits(pattern: str, route: str) -> bool:

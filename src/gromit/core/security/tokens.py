@@ -1,7 +1,7 @@
-"""Tokens of repositories: what one may do, and how a presented one is found.
+"""Tokens of repositories: their grants, and the lookup of a presented token.
 
-A token is 256 random bits and is never kept: only its SHA-256 is. With so much chance in it a plain hash cannot be searched, so no
-slow one is needed.
+A token has 256 random bits. Only its SHA-256 is stored: with 256 bits of entropy a plain hash
+cannot be brute-forced, so a slow hash is not needed.
 """
 
 import base64
@@ -16,17 +16,17 @@ from gromit.core.time import Millis
 from gromit.errors import InvalidInput
 
 PREFIX = "gromit_"
-"""Logs mask everything that begins like this (`log.mask`)."""
+"""Prefix of a token; logs mask all words with it (`log.mask`)."""
 SECRET_BYTES = 32
 EVERY = "*"
-"""Stands for all repositories; it must be asked for by name."""
+"""Grants all repositories; a grant must name it explicitly."""
 LABEL_MAX = 100
 LONGEST = 200
-"""Characters of a presented token; a longer one is none of ours."""
+"""Largest length of a presented token, in characters; gromit's are never longer."""
 
 
 class TokenPermission(StrEnum):
-    """What a token may be good for."""
+    """Permission of a token."""
 
     NEWBUILD = "newbuild"
     DELETE = "delete"
@@ -34,38 +34,34 @@ class TokenPermission(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token allows."""
+    """Repositories and permissions of a token."""
 
     repositories: tuple[str, ...]
     """Sorted names, or `*` alone."""
     verbs: tuple[TokenPermission, ...]
 
     def allows(self, repository: str, verb: TokenPermission) -> bool:
-        """Whether this may be done for that repository."""
-        return verb in self.verbs and (
-            self.repositories == (EVERY,) or repository in self.repositories
-        )
+        """Whether the grant includes `verb` for `repository`."""
+        return verb in self.verbs and (self.is_for_every or repository in self.repositories)
 
     @property
     def is_for_every(self) -> bool:
-        """Whether it is good for every repository, those to come included."""
+        """Whether it covers all repositories, future ones included."""
         return self.repositories == (EVERY,)
 
     def only_repository(self) -> str | None:
-        """The repository, if it is good for exactly one."""
-        return (
-            self.repositories[0]
-            if len(self.repositories) == 1 and self.repositories != (EVERY,)
-            else None
-        )
+        """Return the repository if the grant is for exactly one, else None."""
+        if len(self.repositories) == 1 and not self.is_for_every:
+            return self.repositories[0]
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenEntry:
-    """What is kept of a token."""
+    """Stored part of a token."""
 
     id: str
-    """For people and logs; it opens nothing."""
+    """Id for people and logs; it grants no access."""
     hash: str
     """SHA-256 of the token, in hex."""
     grant: Grant
@@ -74,12 +70,15 @@ class TokenEntry:
     label: str = ""
 
     def expired(self, now: Millis) -> bool:
-        """Whether it no longer counts."""
+        """Whether the token has expired at `now`."""
         return self.expires_ms is not None and now >= self.expires_ms
 
 
 def make_grant(repositories: Iterable[str], verbs: Iterable[TokenPermission]) -> Grant:
-    """A grant for repositories as they are on the wire (`owner/name` or `name`). Raises `InvalidInput`."""
+    """Create a grant. Repositories have the form of the wire: `owner/name` or `name`.
+
+    Raises `InvalidInput`.
+    """
     named = {EVERY if text == EVERY else parse_repository(text) for text in repositories}
     allowed = tuple(sorted(set(verbs)))
     if not named or not allowed:
@@ -94,7 +93,7 @@ def make_grant(repositories: Iterable[str], verbs: Iterable[TokenPermission]) ->
 
 
 def check_label(text: str) -> str:
-    """`text`, if it can be shown in a table. Raises `InvalidInput`."""
+    """Return `text` if it fits into a table. Raises `InvalidInput`."""
     if len(text) > LABEL_MAX or not text.isprintable():
         raise InvalidInput(
             "the label is too long or not printable",
@@ -104,38 +103,42 @@ def check_label(text: str) -> str:
 
 
 def format_token(secret: bytes) -> str:
-    """The token for 32 random bytes: `gromit_` and 43 letters, digits, `-` and `_`."""
+    """Format 32 random bytes as a token: `gromit_` and 43 letters, digits, `-` and `_`."""
     if len(secret) != SECRET_BYTES:
-        raise ValueError(f"a token is made of {SECRET_BYTES} bytes")
+        raise ValueError(f"a token needs {SECRET_BYTES} bytes")
     return PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
 
 
 def hash_token(token: str) -> str:
-    """What is kept of a token."""
+    """SHA-256 of a token in hex."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def bearer_value(authorization: str) -> str:
-    """What an Authorization header holds, bare or after `Bearer`."""
+    """Value of an Authorization header, bare or after `Bearer`."""
     text = authorization.strip()
     scheme, space, rest = text.partition(" ")
-    return rest.strip() if space and scheme.lower() == "bearer" else text
+    if space and scheme.lower() == "bearer":
+        return rest.strip()
+    return text
 
 
 def bearer_token(authorization: str) -> str | None:
-    """The token in an Authorization header, bare or after `Bearer`; None if it cannot be one."""
+    """Token of an Authorization header, bare or after `Bearer`; None if it cannot be one."""
     token = bearer_value(authorization)
-    return token if token and len(token) <= LONGEST and " " not in token else None
+    if token and len(token) <= LONGEST and " " not in token:
+        return token
+    return None
 
 
 def find_entry(entries: Iterable[TokenEntry], token: str, now: Millis) -> TokenEntry | None:
-    """The entry of a presented token, if there is one that has not expired.
-
-    Every entry is compared, in constant time: how long it takes says nothing about what is there.
-    """
-    wanted = hash_token(token)
+    """Find the entry of a presented token; None if there is none, or it has expired."""
+    presented = hash_token(token)
     found = None
+    # Compare all entries, each in constant time, so that the duration reveals nothing about them.
     for entry in entries:
-        if hmac.compare_digest(entry.hash, wanted):
+        if hmac.compare_digest(entry.hash, presented):
             found = entry
-    return None if found is None or found.expired(now) else found
+    if found is None or found.expired(now):
+        return None
+    return found

@@ -1,1 +1,1 @@
-"""What an environment is made of: the catalogue, config files, inputs of terraform, and what its output means."""
+"""Stack of an environment: its catalogue, its inputs and outputs, and the runs of terraform."""

@@ -1,26 +1,26 @@
-"""The clusters of environments, as people look at them."""
+"""Clusters of environments, as shown to people."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """How one cluster stands."""
+    """Status of one cluster."""
 
     name: str
     services: int
-    """Active services."""
+    """Number of active services."""
     running: int
-    """Tasks that run."""
+    """Number of running tasks."""
     pending: int
-    """Tasks that start."""
+    """Number of starting tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterEvent:
-    """Something that ECS says has happened to a service."""
+    """Event of a service, as ECS reports it."""
 
     at: str
-    """When, as ISO 8601."""
+    """Time in ISO 8601."""
     service: str
     message: str

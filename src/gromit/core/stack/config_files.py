@@ -1,7 +1,7 @@
-"""The config files of an environment: their text from the catalogue's templates, and what may be written over what lies there.
+"""Config files of an environment: rendering of templates, and rules for existing files.
 
-Pure: no file is read or written here. Rendering depends on its arguments alone (no clock, no chance), because the hash of what lies
-in a folder decides whether a component is rolled over.
+Nothing here reads or writes a file. Rendering depends on its arguments only (no clock, no
+randomness), because a changed hash of a config folder starts a rollout of its component.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ from gromit.core.stack.contract import Platform
 from gromit.errors import ConfigError
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""A name of a config file: no folder in it, not hidden, safe on every file system."""
+"""Name of a config file: without a folder, not hidden, safe on every file system."""
 
 BOOKKEEPING = ".gromit"
-"""Names that begin so are gromit's own: never a config file, and not part of a folder's hash."""
+"""Prefix of gromit's own files, which are no config files and not part of a folder's hash."""
 
 NO_FILE = "not a file"
-"""Stands for the hash of a link, folder or device that lies where a file belongs: equal to no hash."""
+"""Replaces the hash of a link, folder or device in the place of a file; equal to no hash."""
 
 _TEMPLATE = "<template>"
 _HINT = "templates know env, domain, peers, versions and platform (docs/reference/catalogue.md)"
 
 
 def _sandbox() -> ImmutableSandboxedEnvironment:
-    """Jinja2 without access to Python, without silent gaps, and without chance (`lipsum`, `random`)."""
+    """Jinja2 without access to Python, undefined values and randomness (`lipsum`, `random`)."""
     made = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -47,30 +47,31 @@ _JINJA = _sandbox()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateVariables:
-    """What templates may use."""
+    """Variables of templates."""
 
     env: str
     """Name of the environment."""
     domain: str | None
-    """Domain of public names; a template that uses it where none is set is an error."""
+    """Domain of public names; if None, a template that uses it fails."""
     peers: Mapping[str, str]
-    """Component to its internal name, `redis.app-test.internal`."""
+    """Component to internal name, `redis.app-test.internal`."""
     versions: Mapping[str, str]
     """Repository to version."""
     platform: Platform
 
 
 def internal_names(catalogue: Catalogue, environment: str) -> Mapping[str, str]:
-    """The name under which each component of an environment is found from inside: `redis.app-test.internal`."""
+    """Component to internal name: `redis.app-test.internal`."""
     return {name: internal_name(name, environment) for name in catalogue.components}
 
 
 def render_files(
     catalogue: Catalogue, variables: TemplateVariables
 ) -> Mapping[str, Mapping[str, str]]:
-    """Component to file to text, for every component that has a config folder, be it empty.
+    """Render the templates of all components with a config folder: component to file to text.
 
-    Raises `ConfigError` naming component, file and line of a template that cannot be rendered.
+    The folder can be empty. Raises `ConfigError` that names the component, the file and the line of
+    a template that cannot be rendered.
     """
     return {
         name: {file: _render(component, file, variables) for file in sorted(component.templates)}
@@ -80,7 +81,7 @@ def render_files(
 
 
 def check_syntax(component: str, file: str, text: str) -> None:
-    """Raise `ConfigError` naming component, file and line if the text is no template."""
+    """Raise `ConfigError` with component, file and line if `text` is not a valid template."""
     try:
         _JINJA.parse(text)
     except TemplateSyntaxError as error:
@@ -88,7 +89,7 @@ def check_syntax(component: str, file: str, text: str) -> None:
 
 
 def sample_variables(catalogue: Catalogue) -> TemplateVariables:
-    """Made-up variables of the right shape, with which `catalogue check` tries every template."""
+    """Sample variables of the right types, with which `catalogue check` tries all templates."""
     platform = Platform(
         vpc_id="vpc-0",
         vpc_cidr="10.0.0.0/16",
@@ -112,7 +113,7 @@ def sample_variables(catalogue: Catalogue) -> TemplateVariables:
 
 
 class FileAction(StrEnum):
-    """What to do with one file."""
+    """Action on one config file."""
 
     WRITE = "write"
     KEEP = "keep"
@@ -123,33 +124,36 @@ class FileAction(StrEnum):
 def decide_file_action(
     rendered: Collection[str], present: str | None, wanted: str | None
 ) -> FileAction:
-    """What to do with a file: a person's work is never overwritten, everything else follows the template.
+    """Decide on a file: keep the work of a person, else follow the template.
 
-    `rendered`: hashes of what gromit may have put there (two, if it was stopped between noting and writing).
-    `present`: hash of what lies there, `NO_FILE` for something else than a file, None for nothing.
-    `wanted`: hash of the new text, None if no template makes this file any more.
+    `rendered`: hashes of the content that gromit may have written. There are two if gromit was
+    stopped between recording a hash and writing the file.
+    `present`: hash of the existing file, `NO_FILE` for anything but a file, None for nothing.
+    `wanted`: hash of the new text, None if no template renders this file any longer.
 
-    | rendered | present | wanted | step      | because                                                   |
-    |----------|---------|--------|-----------|-----------------------------------------------------------|
-    | -        | -       | A      | write     | new                                                       |
-    | A        | A       | A      | unchanged |                                                           |
-    | A        | A       | B      | write     | nobody touched it: it follows its template                |
-    | A        | X       | A or B | keep      | a person edited it                                        |
-    | A        | B       | B      | unchanged | edited into just what is wanted                           |
-    | A B      | A or B  | C      | write     | we were stopped half-way; either one is ours              |
-    | A        | -       | A or B | write     | a person removed it: that is how one gets the template's  |
-    | -        | A       | A      | unchanged | was there before us, and is right                         |
-    | -        | X       | A      | keep      | was there before us                                       |
-    | A        | A       | -      | remove    | its template is gone, and nobody touched it               |
-    | A or -   | X       | -      | keep      | a person's own file                                       |
-    | A        | -       | -      | unchanged | gone already                                              |
+    | rendered | present | wanted | action    | reason                                         |
+    |----------|---------|--------|-----------|------------------------------------------------|
+    | -        | -       | A      | write     | new                                            |
+    | A        | A       | A      | unchanged |                                                |
+    | A        | A       | B      | write     | not edited: it follows its template            |
+    | A        | X       | A or B | keep      | a person edited it                             |
+    | A        | B       | B      | unchanged | a person's edit equals the new text            |
+    | A B      | A or B  | C      | write     | gromit was stopped half-way; both are gromit's |
+    | A        | -       | A or B | write     | a person removed it to get the template's text |
+    | -        | A       | A      | unchanged | existed before gromit, and is right            |
+    | -        | X       | A      | keep      | existed before gromit                          |
+    | A        | A       | -      | remove    | its template is gone, and it was not edited    |
+    | A or -   | X       | -      | keep      | a person's own file                            |
+    | A        | -       | -      | unchanged | already gone                                   |
     """
     if present == wanted:
         return FileAction.UNCHANGED
     # A person's own file is never touched.
     if present is not None and present not in rendered:
         return FileAction.KEEP
-    return FileAction.REMOVE if wanted is None else FileAction.WRITE
+    if wanted is None:
+        return FileAction.REMOVE
+    return FileAction.WRITE
 
 
 def file_hash(content: bytes) -> str:
@@ -158,10 +162,11 @@ def file_hash(content: bytes) -> str:
 
 
 def folder_hash(files: Iterable[tuple[bytes, bytes]]) -> str:
-    """The hash of a config folder, from each regular file's path (relative, with `/`, in UTF-8) and content; in hex.
+    """Hash of a config folder in hex, from the path and the content of each regular file.
 
-    SHA-256 over, for each file in byte order of its path: the path, a NUL byte, the length of the content as 8 bytes (big endian),
-    the content. Links, and whatever lies under a name that begins with `.gromit`, are left out by the caller.
+    Paths are relative, with `/`, in UTF-8. The hash is SHA-256 over these bytes of each file, in
+    byte order of the paths: the path, a NUL byte, the length of the content as 8 bytes (big
+    endian), the content. The caller leaves out links, and all names that begin with `.gromit`.
     """
     total = hashlib.sha256()
     for path, content in sorted(files):
@@ -171,33 +176,32 @@ def folder_hash(files: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def _render(component: Component, file: str, variables: TemplateVariables) -> str:
-    known = {
+    known: dict[str, object] = {
         "env": variables.env,
         "peers": variables.peers,
         "versions": variables.versions,
         "platform": variables.platform,
-        **({} if variables.domain is None else {"domain": variables.domain}),
     }
+    # An undefined domain fails with its name; None would be rendered as text.
+    if variables.domain is not None:
+        known["domain"] = variables.domain
     try:
         text = _JINJA.from_string(component.templates[file]).render(known)
         text.encode()  # half of a surrogate pair could not be written to a file
     except TemplateSyntaxError as error:
-        raise _broken(
-            component.name, file, error.lineno, error.message or "syntax error"
-        ) from error
+        reason = error.message or "syntax error"
+        raise _broken(component.name, file, error.lineno, reason) from error
     except TemplateError as error:
-        raise _broken(
-            component.name, file, _line(error), error.message or type(error).__name__
-        ) from error
-    except Exception as error:  # a template can raise whatever the values it touches raise
-        raise _broken(
-            component.name, file, _line(error), f"{type(error).__name__}: {error}"
-        ) from error
+        reason = error.message or type(error).__name__
+        raise _broken(component.name, file, _line(error), reason) from error
+    except Exception as error:  # a template can raise whatever its values raise
+        reason = f"{type(error).__name__}: {error}"
+        raise _broken(component.name, file, _line(error), reason) from error
     return text
 
 
 def _line(error: Exception) -> int:
-    """The template's line in which an error arose; 0 if Jinja2 does not say."""
+    """Line of the template that raised an error; 0 if unknown."""
     frame, line = error.__traceback__, 0
     while frame is not None:
         if frame.tb_frame.f_code.co_filename == _TEMPLATE:

@@ -1,6 +1,6 @@
-"""How terraform is called: versions, arguments, environment and inputs. Runs nothing.
+"""Calls of terraform: versions, arguments, environment and inputs. Runs nothing.
 
-This is the one owner of all `TF_*` variables: none of them comes through from outside, whatever it is called.
+Only this module sets `TF_*` variables; gromit passes none of its own environment on.
 """
 
 import json
@@ -15,19 +15,26 @@ from gromit.errors import ConfigError
 Product = Literal["terraform", "opentofu"]
 
 LOCK_VARIABLE = "GROMIT_LOCK_ID"
-"""Variable that every process under a lock carries: terraform hands it on to its provider, so survivors are found by it."""
+"""Variable of every process under a lock.
+
+Terraform passes it on to its providers, so it identifies processes that outlived their parent.
+"""
 
 INPUTS_FILE = "terraform.tfvars.json"
 BACKEND_FILE = "devenv.s3.tfbackend"
-"""Settings of the backend, beside the folders that terraform runs in: not in its arguments, which everybody may read."""
+"""File of backend settings, next to the folders that terraform runs in.
+
+They are no arguments, because every user can read the arguments of a process.
+"""
 STATE_KEY = "devenv"
-"""Key of the state in the stack's backend block; an object of a workspace: see `state_key`."""
+"""Key of the state in the stack's backend block; `state_key` gives the object of a workspace."""
 
 _OLDEST: Mapping[Product, tuple[int, int]] = {"terraform": (1, 11), "opentofu": (1, 10)}
 _VERSION = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 
 _PASSED = re.compile(
-    r"AWS_\w+|PATH|HOME|USER|TMPDIR|TERM|LANG|SSL_CERT_(?:FILE|DIR)|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy"
+    r"AWS_\w+|PATH|HOME|USER|TMPDIR|TERM|LANG|SSL_CERT_(?:FILE|DIR)"
+    r"|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy"
 )
 _SECRET = re.compile(r"AWS_\w*(?:SECRET|TOKEN)\w*")
 _OURS = frozenset({"bucket", "key", "workspace_key_prefix", "use_lockfile", "dynamodb_table"})
@@ -42,14 +49,14 @@ def state_key(environment: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolVersion:
-    """Which program it is, and how old."""
+    """Product and version of a terraform program."""
 
     product: Product
     numbers: tuple[int, int, int]
 
     @property
     def is_new_enough(self) -> bool:
-        """Whether it locks states in S3 by itself: terraform from 1.11, OpenTofu from 1.10."""
+        """Whether it can lock states in S3: terraform from 1.11, OpenTofu from 1.10."""
         return self.numbers[:2] >= _OLDEST[self.product]
 
     def __str__(self) -> str:
@@ -57,7 +64,7 @@ class ToolVersion:
 
 
 def parse_tool_version(text: str) -> ToolVersion | None:
-    """The version in the output of `terraform version` or `tofu version`; None if there is none in it."""
+    """Find the version in the output of `terraform version` or `tofu version`; None without one."""
     match = _VERSION.search(text)
     if match is None:
         return None
@@ -67,14 +74,14 @@ def parse_tool_version(text: str) -> ToolVersion | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Where the states lie."""
+    """S3 backend of the Terraform states."""
 
     bucket: str
     region: str
     extra: tuple[str, ...] = ()
-    """Further `key=value` settings of the S3 backend, for example `use_path_style=true`; a region here is the bucket's.
+    """More `key=value` settings of the S3 backend, for example `use_path_style=true`.
 
-    They may hold secrets, so no error quotes more of them than their names.
+    A region among them is the bucket's. They may contain secrets, so errors quote only their names.
     """
 
     def __post_init__(self) -> None:
@@ -84,12 +91,13 @@ class Backend:
                 shown = repr(name.strip()) if found else "no ="
                 raise ConfigError(
                     f"setting {number} of terraform.backend has {shown}",
-                    hint=f"give key=value settings of the S3 backend other than {', '.join(sorted(_OURS))}",
+                    hint="give key=value settings of the S3 backend other than "
+                    + ", ".join(sorted(_OURS)),
                 )
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """All settings by name, but for the lock."""
+        """All settings by name, without the lock."""
         further = (setting.partition("=") for setting in self.extra)
         return {
             "region": self.region,
@@ -99,7 +107,7 @@ class Backend:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values among the settings that must never be shown."""
+        """Values of settings that must never be shown."""
         return tuple(
             value
             for name, value in self.settings.items()
@@ -108,12 +116,16 @@ class Backend:
 
 
 def is_secret_setting(name: str) -> bool:
-    """Whether the value of a backend's setting of this name is never shown: too many are hidden rather than one too few."""
+    """Whether a backend setting of this name may be a secret. Prefers false alarms to leaks."""
     return _SECRET_SETTING.search(name) is not None
 
 
 def backend_file(backend: Backend) -> str:
-    """Text of `BACKEND_FILE`. Lists and maps are given as terraform writes them; all else is text, which it converts."""
+    """Text of `BACKEND_FILE`.
+
+    Lists and maps are copied in terraform's own notation. Other values are texts, which terraform
+    converts.
+    """
     return "".join(f"{name} = {_expression(value)}\n" for name, value in backend.settings.items())
 
 
@@ -124,42 +136,46 @@ def _expression(value: str) -> str:
 
 
 def init_arguments(*, own_lock: bool) -> tuple[str, ...]:
-    """`init` against the backend of `BACKEND_FILE`; `own_lock` False if the caller holds the environment's lock.
+    """Arguments of `init` with the backend of `BACKEND_FILE`.
 
-    Terraform locks a new workspace to create its state, whatever `-lock` says later: so it must be told here. The file's path is
-    relative, as one with a `=` in it would be taken for a setting.
+    `own_lock` is False if the caller holds the environment's lock. It has to be said here, because
+    terraform locks a new workspace to create its state, whatever `-lock` says later.
     """
+    # The path is relative: terraform takes a path that contains `=` for a setting.
     lock = f"-backend-config=use_lockfile={str(own_lock).lower()}"
     return ("init", "-input=false", "-no-color", f"-backend-config=../{BACKEND_FILE}", lock)
 
 
 def apply_arguments() -> tuple[str, ...]:
-    """`apply` under the caller's lock, speaking JSON."""
+    """Arguments of `apply` under the caller's lock, with JSON output."""
     return ("apply", "-input=false", "-auto-approve", "-lock=false", "-json")
 
 
 def destroy_arguments() -> tuple[str, ...]:
-    """`destroy` under the caller's lock, speaking JSON."""
+    """Arguments of `destroy` under the caller's lock, with JSON output."""
     return ("destroy", "-input=false", "-auto-approve", "-lock=false", "-json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerraformCall:
-    """What one run of terraform is told through its environment."""
+    """Parameters of one terraform process that its environment variables carry."""
 
     cli_config: str
-    """Path of the CLI configuration file: ours, never the user's."""
+    """Path of gromit's CLI configuration file, never the user's."""
     data_dir: str
     workspace: str | None = None
-    """The environment; None for what concerns none of them (`init`, `version`)."""
+    """Name of the environment; None for `init` and `version`, which need none."""
     lock_id: str | None = None
-    """The lock that it runs under."""
+    """Id of the lock that the run holds."""
     by_hand: bool = False
-    """A person sits before it: terraform may ask, and explains itself."""
+    """Whether a person runs it, so that terraform may ask and explain."""
 
 
 def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[str, str]:
-    """All variables of a terraform process: what AWS, TLS and proxies need of those outside, and ours. No other `TF_*`."""
+    """Environment of a terraform process: variables for AWS, TLS and proxies, and gromit's own.
+
+    No other `TF_*` variable gets through.
+    """
     ours = {
         "TF_CLI_CONFIG_FILE": call.cli_config,
         "TF_DATA_DIR": call.data_dir,
@@ -175,25 +191,31 @@ def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[s
 
 
 def secret_values(environment: Mapping[str, str], backend: Backend) -> tuple[str, ...]:
-    """Values that terraform is given and must never show, the longest first, so that none is left half replaced."""
-    found = {
-        value for name, value in environment.items() if _SECRET.fullmatch(name) and len(value) >= 8
-    } | {*backend.secrets}
+    """Values that terraform gets and must never show.
+
+    The longest come first, so that masking leaves no part of one that contains another.
+    """
+    found = set(backend.secrets)
+    for name, value in environment.items():
+        if _SECRET.fullmatch(name) and len(value) >= 8:
+            found.add(value)
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
 
 def cli_config(mirror: str | None) -> str:
-    """Text of a CLI configuration file: providers come from the mirror's folder alone, or from the registry if there is none.
+    """Text of a CLI configuration file.
 
-    No plugin cache: several `init` at once would stumble over each other in it.
+    Providers come from the folder `mirror`, or from the registry if it is None. There is no plugin
+    cache, because concurrent runs of `init` would interfere in it.
     """
     if mirror is None:
         return "provider_installation {\n  direct {}\n}\n"
-    return f"provider_installation {{\n  filesystem_mirror {{\n    path = {json.dumps(mirror)}\n  }}\n}}\n"
+    block = f"  filesystem_mirror {{\n    path = {json.dumps(mirror)}\n  }}\n"
+    return f"provider_installation {{\n{block}}}\n"
 
 
 def inputs_json(stack: StackInput) -> str:
-    """The stack's inputs as the text of `terraform.tfvars.json`: values can only ever be values in it."""
+    """Stack inputs as text of `terraform.tfvars.json`, where terraform evaluates no value."""
     return json.dumps(_plain(stack), indent=2, sort_keys=True)
 
 

@@ -1,6 +1,7 @@
-"""What terraform says: its `-json` stream as events, what they add up to, and lines for people.
+"""Events of terraform's `-json` output, the summary of a run, and lines for people.
 
-The stream is a foreign format that grows with each release, so every line is an event, if only `UnparsedLine`.
+The format grows with each release of terraform, so unknown lines are events as well:
+`UnparsedLine`.
 """
 
 import json
@@ -10,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 Mask = Callable[[str], str]
-"""Takes what must not be shown out of a text."""
+"""Remove secrets from a text."""
 
 LONGEST = 1000
-"""Characters of an error that are kept: messages go into rows and events."""
+"""Largest length of an error, in characters: messages go into rows and events."""
 
 _STRAYS = 100
 _ADDRESS = re.compile(r'(?:module\.component\["([^"]+)"\]\.)?(.+)')
@@ -23,7 +24,7 @@ _DID = {"create": "created", "update": "changed", "delete": "destroyed", "read":
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """How much there is to do (`plan`), or was done (`apply`, `destroy`)."""
+    """Number of changes that are planned (`plan`) or done (`apply`, `destroy`)."""
 
     operation: str
     add: int
@@ -33,7 +34,7 @@ class ChangeSummary:
 
 @dataclass(frozen=True, slots=True)
 class ResourceApplied:
-    """One resource was made, changed or destroyed."""
+    """A resource was created, changed or destroyed."""
 
     address: str
     action: str
@@ -42,7 +43,7 @@ class ResourceApplied:
 
 @dataclass(frozen=True, slots=True)
 class ResourceErrored:
-    """One resource could not be made, changed or destroyed; an `Diagnostic` says why."""
+    """A resource could not be created, changed or destroyed; a `Diagnostic` says why."""
 
     address: str
     action: str
@@ -50,7 +51,7 @@ class ResourceErrored:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error or a warning."""
+    """Error or warning of terraform."""
 
     is_error: bool
     summary: str
@@ -59,21 +60,20 @@ class Diagnostic:
 
     def __str__(self) -> str:
         text = ": ".join(part for part in (self.summary, self.detail) if part)
-        return (
-            text[:LONGEST] + (f" ({short_address(self.address)})" if self.address else "")
-        ).strip()
+        place = f" ({short_address(self.address)})" if self.address else ""
+        return (text[:LONGEST] + place).strip()
 
 
 @dataclass(frozen=True, slots=True)
 class StackOutputs:
-    """Values of the stack's outputs that are not marked sensitive."""
+    """Values of the stack's outputs, without sensitive ones."""
 
     values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class UnparsedLine:
-    """Anything that changes nothing for us; `text`, as it came, if it was no JSON at all."""
+    """Line without a meaning for gromit; `text` is the original line if it is not JSON."""
 
     text: str = ""
 
@@ -85,19 +85,24 @@ TerraformEvent = (
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What a run has said so far."""
+    """Summary of the events of a run."""
 
     planned: int = 0
+    """Number of planned changes."""
     done: int = 0
+    """Number of resources applied."""
     error: Diagnostic | None = None
-    """The first error: those after it are mostly its consequences."""
+    """First error; later ones are mostly its consequences."""
     outputs: Mapping[str, object] = field(default_factory=dict)
     stray: tuple[str, ...] = ()
-    """The first lines that were no JSON: how terraform fails before it starts to speak JSON."""
+    """First lines that are not JSON: errors from before terraform starts its JSON output."""
 
 
 def parse_event(line: str, mask: Mask) -> TerraformEvent:
-    """One line of the stream, secrets masked. `failure_reason` masks the text of an `UnparsedLine` as a whole. Never raises."""
+    """Parse one line of the output and mask its secrets. Never raises.
+
+    The text of an `UnparsedLine` is not masked: `failure_reason` masks all such lines together.
+    """
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
@@ -105,11 +110,13 @@ def parse_event(line: str, mask: Mask) -> TerraformEvent:
     if not isinstance(message, dict):
         return UnparsedLine(line)
     kind = _text(message, "type")
-    return _PARSERS[kind](message, mask) if kind in _PARSERS else UnparsedLine()
+    if kind not in _PARSERS:
+        return UnparsedLine()
+    return _PARSERS[kind](message, mask)
 
 
 def fold_event(course: RunSummary, event: TerraformEvent) -> RunSummary:
-    """The course of a run after one more event."""
+    """Return the summary of a run after one more event."""
     match event:
         case ChangeSummary(operation="plan"):
             return replace(course, planned=event.add + event.change + event.remove)
@@ -128,20 +135,23 @@ def fold_event(course: RunSummary, event: TerraformEvent) -> RunSummary:
 
 
 def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
-    """One line about an event for people, given the course after it; None for what is not worth one.
+    """Describe an event in one line for people, with the `course` after it.
 
-    `aws_ecs_service.this tyk: created (3s) [12/42]`
+    An example is `aws_ecs_service.this tyk: created (3s) [12/42]`. Return None for events that
+    people need not see.
     """
     match event:
         case ChangeSummary(operation="plan"):
-            return f"{event.add} to make, {event.change} to change, {event.remove} to destroy"
+            return f"{event.add} to create, {event.change} to change, {event.remove} to destroy"
         case ResourceApplied():
             did = _DID.get(event.action, event.action)
-            return f"{short_address(event.address)}: {did} ({event.seconds}s) [{course.done}/{course.planned}]"
+            count = f"[{course.done}/{course.planned}]"
+            return f"{short_address(event.address)}: {did} ({event.seconds}s) {count}"
         case ResourceErrored():
             return f"{short_address(event.address)}: not {_DID.get(event.action, event.action)}"
         case Diagnostic():
-            return f"{'error' if event.is_error else 'warning'}: {event}"
+            severity = "error" if event.is_error else "warning"
+            return f"{severity}: {event}"
         case ChangeSummary() | StackOutputs() | UnparsedLine():
             return None
         case _:
@@ -149,7 +159,10 @@ def describe_event(event: TerraformEvent, course: RunSummary) -> str | None:
 
 
 def short_address(address: str) -> str:
-    """A resource's address for people: `aws_ecs_service.this tyk` for `module.component["tyk"].aws_ecs_service.this`."""
+    """Shorten a resource's address for people.
+
+    `module.component["tyk"].aws_ecs_service.this` becomes `aws_ecs_service.this tyk`.
+    """
     match = _ADDRESS.fullmatch(address)
     if match is None or match[1] is None:
         return address
@@ -157,7 +170,10 @@ def short_address(address: str) -> str:
 
 
 def failure_reason(course: RunSummary, stderr: str, mask: Mask) -> str:
-    """Why a run failed, in one line: its first error, else what it wrote instead of JSON or on standard error."""
+    """Reason of a failed run in one line.
+
+    It is the first error event, else standard error, else the lines that are not JSON.
+    """
     if course.error is not None:
         return str(course.error)
     return (
@@ -168,7 +184,10 @@ def failure_reason(course: RunSummary, stderr: str, mask: Mask) -> str:
 
 
 def error_without_frame(text: str, mask: Mask) -> str:
-    """The error in what terraform writes for people: from the first `Error:` on, without its frame; else all of it."""
+    """Extract the error from terraform's output for people, in one line and without its frame.
+
+    It starts after the first `Error:`; without one, it is all of the text.
+    """
     plain = _FRAME.sub("", mask(text))
     _, found, rest = plain.partition("Error: ")
     return " ".join((rest if found else plain).split())[:LONGEST]
@@ -184,19 +203,19 @@ def _summary(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     )
 
 
-def _done(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
+def _applied(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     hook = _part(message, "hook")
     return ResourceApplied(
         mask(_address(hook)), _text(hook, "action"), _count(hook, "elapsed_seconds")
     )
 
 
-def _undone(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
+def _errored(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     hook = _part(message, "hook")
     return ResourceErrored(mask(_address(hook)), _text(hook, "action"))
 
 
-def _alarm(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
+def _diagnostic(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
     diagnostic = _part(message, "diagnostic")
     summary, detail, address = (
         " ".join(mask(_text(diagnostic, key)).split()) for key in ("summary", "detail", "address")
@@ -206,20 +225,18 @@ def _alarm(message: Mapping[str, Any], mask: Mask) -> TerraformEvent:
 
 def _outputs(message: Mapping[str, Any], _mask: Mask) -> TerraformEvent:
     outputs = _part(message, "outputs").items()
-    return StackOutputs(
-        {
-            n: o["value"]
-            for n, o in outputs
-            if isinstance(o, dict) and "value" in o and not o.get("sensitive")
-        }
-    )
+    return StackOutputs({name: output["value"] for name, output in outputs if _is_public(output)})
+
+
+def _is_public(output: object) -> bool:
+    return isinstance(output, dict) and "value" in output and not output.get("sensitive")
 
 
 _PARSERS: Mapping[str, Callable[[Mapping[str, Any], Mask], TerraformEvent]] = {
     "change_summary": _summary,
-    "apply_complete": _done,
-    "apply_errored": _undone,
-    "diagnostic": _alarm,
+    "apply_complete": _applied,
+    "apply_errored": _errored,
+    "diagnostic": _diagnostic,
     "outputs": _outputs,
 }
 
