@@ -129,11 +129,11 @@ class StateBucket(Protocol):
 class OwnerWatch(Protocol):
     """Who we are, and whether somebody else is dead."""
 
-    def me(self) -> Owner:
+    def identify(self) -> Owner:
         """This process."""
         ...
 
-    def judge(self, found: FoundLock) -> Verdict:
+    def check_owner(self, found: FoundLock) -> Verdict:
         """Whether the holder of a lock is proven dead: itself and every process that works under its lock."""
         ...
 
@@ -153,7 +153,7 @@ class TerraformRunner(Protocol):
 class ServiceStates(Protocol):
     """How the services of an environment stand."""
 
-    def look(self, environment: str) -> Sequence[ServiceState]:
+    def describe(self, environment: str) -> Sequence[ServiceState]:
         """All services of the environment's cluster; empty if there is no such cluster."""
         ...
 

@@ -57,7 +57,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 def owner_of(process: subprocess.Popen[bytes]) -> Owner:
     stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return replace(ProcessOwnerWatch().me(), pid=process.pid, started=int(stat[19]))
+    return replace(ProcessOwnerWatch().identify(), pid=process.pid, started=int(stat[19]))
 
 
 @pytest.fixture
@@ -68,27 +68,27 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_this_process_names_itself_and_lives() -> None:
-    me = ProcessOwnerWatch(task=TASK).me()
+    me = ProcessOwnerWatch(task=TASK).identify()
     assert (me.pid, me.ecs_task) == (os.getpid(), TASK)
-    assert me == ProcessOwnerWatch(task=TASK).me()
-    verdict = ProcessOwnerWatch().judge(found(me))
+    assert me == ProcessOwnerWatch(task=TASK).identify()
+    verdict = ProcessOwnerWatch().check_owner(found(me))
     assert (verdict.dead, verdict.lives) == (False, True)
     assert "is alive" in verdict.reason
 
 
 def test_a_living_worker_is_not_dead(worker: subprocess.Popen[bytes]) -> None:
-    assert not ProcessOwnerWatch().judge(found(owner_of(worker))).dead
+    assert not ProcessOwnerWatch().check_owner(found(owner_of(worker))).dead
 
 
 def test_a_worker_of_another_user_is_seen_to_live(worker: subprocess.Popen[bytes]) -> None:
-    verdict = ProcessOwnerWatch().judge(found(replace(owner_of(worker), user="user:[1]:1")))
+    verdict = ProcessOwnerWatch().check_owner(found(replace(owner_of(worker), user="user:[1]:1")))
     assert (verdict.dead, verdict.lives) == (False, True)
 
 
 def test_a_killed_worker_is_dead_with_the_proof_named(worker: subprocess.Popen[bytes]) -> None:
     owner = owner_of(worker)
     ended(worker)
-    verdict = ProcessOwnerWatch().judge(found(owner))
+    verdict = ProcessOwnerWatch().check_owner(found(owner))
     assert (verdict.dead, verdict.lives) == (True, False)
     assert verdict.reason == f"process {worker.pid} is dead, and no process works under its lock"
 
@@ -100,12 +100,12 @@ def test_a_zombie_is_dead(worker: subprocess.Popen[bytes]) -> None:
         "a zombie",
         lambda: Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z",
     )
-    assert ProcessOwnerWatch().judge(found(owner)).dead
+    assert ProcessOwnerWatch().check_owner(found(owner)).dead
 
 
 def test_a_pid_that_is_used_again_is_not_the_worker() -> None:
-    me = ProcessOwnerWatch().me()
-    assert ProcessOwnerWatch().judge(found(replace(me, started=me.started - 1))).dead
+    me = ProcessOwnerWatch().identify()
+    assert ProcessOwnerWatch().check_owner(found(replace(me, started=me.started - 1))).dead
 
 
 def test_a_dead_worker_whose_terraform_goes_on_is_not_dead_yet(
@@ -114,18 +114,18 @@ def test_a_dead_worker_whose_terraform_goes_on_is_not_dead_yet(
     owner = owner_of(worker)
     survivor = started(GROMIT_LOCK_ID=LOCK)
     ended(worker)
-    verdict = ProcessOwnerWatch().judge(found(owner))
+    verdict = ProcessOwnerWatch().check_owner(found(owner))
     assert (verdict.dead, verdict.lives) == (False, True)
     assert f"process {survivor.pid} still works under its lock" in verdict.reason
     ended(survivor)
-    assert ProcessOwnerWatch().judge(found(owner)).dead
+    assert ProcessOwnerWatch().check_owner(found(owner)).dead
 
 
 def test_what_works_under_another_lock_does_not_count(worker: subprocess.Popen[bytes]) -> None:
     owner = owner_of(worker)
     other = started(GROMIT_LOCK_ID=f"{LOCK}-of-another")
     ended(worker)
-    verdict = ProcessOwnerWatch().judge(found(owner))
+    verdict = ProcessOwnerWatch().check_owner(found(owner))
     ended(other)
     assert verdict.dead
 
@@ -144,14 +144,14 @@ def test_what_cannot_be_seen_is_not_proven(
 ) -> None:
     owner = replace(owner_of(worker), **changes)  # type: ignore[arg-type]  # the changed fields are strings
     ended(worker)
-    verdict = ProcessOwnerWatch().judge(found(owner))
+    verdict = ProcessOwnerWatch().check_owner(found(owner))
     assert (verdict.dead, verdict.lives) == (False, False)
     assert why in verdict.reason
     assert "`gromit env unlock app-test`" in verdict.reason
 
 
 def test_the_lock_of_terraform_or_a_person_is_never_broken() -> None:
-    verdict = ProcessOwnerWatch().judge(found(None, who="jane@laptop"))
+    verdict = ProcessOwnerWatch().check_owner(found(None, who="jane@laptop"))
     assert not verdict.dead
     assert "jane@laptop" in verdict.reason
 
@@ -159,7 +159,7 @@ def test_the_lock_of_terraform_or_a_person_is_never_broken() -> None:
 def test_a_lock_without_an_id_is_never_broken(worker: subprocess.Popen[bytes]) -> None:
     owner = owner_of(worker)
     ended(worker)
-    assert not ProcessOwnerWatch().judge(found(owner, id="")).dead
+    assert not ProcessOwnerWatch().check_owner(found(owner, id="")).dead
 
 
 # ── a made-up /proc ──────────────────────────────────────────────────────────────────────────────
@@ -206,7 +206,7 @@ def process(
 
 
 def judged(proc: Path) -> bool:
-    return ProcessOwnerWatch(proc=proc).judge(found(DEAD)).dead
+    return ProcessOwnerWatch(proc=proc).check_owner(found(DEAD)).dead
 
 
 def test_in_an_empty_machine_the_owner_is_dead(proc: Path) -> None:
@@ -237,7 +237,7 @@ def hide(folder: Path) -> None:
 
 def test_a_younger_process_of_ours_that_hides_its_environment_may_be_a_survivor(proc: Path) -> None:
     hide(process(proc, 100))
-    verdict = ProcessOwnerWatch(proc=proc).judge(found(DEAD))
+    verdict = ProcessOwnerWatch(proc=proc).check_owner(found(DEAD))
     assert not verdict.dead
     assert "process 100 hides whether it works under its lock" in verdict.reason
 
@@ -272,7 +272,7 @@ def test_a_proc_that_cannot_be_read_proves_nothing(proc: Path) -> None:
     folder = process(proc, 100)
     (folder / "environ").unlink()
     (folder / "environ").mkdir()
-    verdict = ProcessOwnerWatch(proc=proc).judge(found(DEAD))
+    verdict = ProcessOwnerWatch(proc=proc).check_owner(found(DEAD))
     assert not verdict.dead
     assert "cannot be checked" in verdict.reason
 
@@ -293,7 +293,7 @@ def verdict_of_ecs(
             stub.add_client_error("describe_tasks", error)
         else:
             stub.add_response("describe_tasks", answer, {"cluster": CLUSTER, "tasks": [TASK]})
-        verdict = ProcessOwnerWatch(ecs=ecs).judge(found(ELSEWHERE))
+        verdict = ProcessOwnerWatch(ecs=ecs).check_owner(found(ELSEWHERE))
         stub.assert_no_pending_responses()
     return verdict
 
@@ -339,13 +339,13 @@ def test_an_ecs_that_does_not_answer_the_question_proves_nothing(
 
 
 def test_a_task_cannot_be_asked_for_without_ecs_or_a_cluster_in_its_name() -> None:
-    assert not ProcessOwnerWatch().judge(found(ELSEWHERE)).dead
+    assert not ProcessOwnerWatch().check_owner(found(ELSEWHERE)).dead
     old = replace(ELSEWHERE, ecs_task="arn:aws:ecs:eu-central-1:123456789012:task/0a1b2c")
     ecs = boto3.client(
         "ecs", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
     with Stubber(ecs):
-        assert not ProcessOwnerWatch(ecs=ecs).judge(found(old)).dead
+        assert not ProcessOwnerWatch(ecs=ecs).check_owner(found(old)).dead
 
 
 class _Metadata(BaseHTTPRequestHandler):

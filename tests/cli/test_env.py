@@ -693,7 +693,7 @@ class Ours:
 @pytest.fixture
 def ours(shell: Shell, bucket: Any) -> Ours:
     settings = load_settings(dict(os.environ)).settings
-    return Ours(state_bucket(settings), owner_watch().me())
+    return Ours(state_bucket(settings), owner_watch().identify())
 
 
 def test_unlock_leaves_a_living_owner_alone_unless_forced(

@@ -100,13 +100,13 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 def test_an_environment_without_a_cluster_has_no_services(world: World) -> None:
-    assert list(world.services.look("nowhere")) == []
+    assert list(world.services.describe("nowhere")) == []
 
 
 def test_services_are_given_by_component_with_what_they_run(world: World) -> None:
     gateway = world.serve("app-test", "tyk", "COMPLETED", 1)
     pump = world.serve("app-test", "pump", "IN_PROGRESS", 0)
-    assert list(world.services.look("app-test")) == [
+    assert list(world.services.describe("app-test")) == [
         ServiceState(
             component="pump", task_definition=pump, rollout="IN_PROGRESS", running=0, desired=1
         ),
@@ -119,7 +119,7 @@ def test_services_are_given_by_component_with_what_they_run(world: World) -> Non
 def test_a_failed_service_says_why(world: World) -> None:
     definition = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
     world.fail("app-test", "tyk", definition, "Essential container in task exited")
-    (state,) = world.services.look("app-test")
+    (state,) = world.services.describe("app-test")
     assert (state.rollout, state.task_definition) == ("FAILED", definition)
     assert state.reason.startswith("Essential container in task exited")
 
@@ -128,7 +128,7 @@ def test_a_newer_definition_takes_the_place_of_the_older_with_its_failure(world:
     older = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
     world.fail("app-test", "tyk", older, "the old one's end")
     newer = world.serve("app-test", "tyk", "IN_PROGRESS", 0)
-    (state,) = world.services.look("app-test")
+    (state,) = world.services.describe("app-test")
     assert (state.task_definition, state.reason) == (newer, "")
 
 
@@ -139,15 +139,15 @@ def test_other_environments_are_not_seen_even_if_named_alike(world: World, other
     world.serve(other, "more", "COMPLETED", 1)
     world.fail(other, "tyk", foreign, "not ours")
     assert [
-        (s.component, s.task_definition, s.reason) for s in world.services.look("app-test")
+        (s.component, s.task_definition, s.reason) for s in world.services.describe("app-test")
     ] == [("tyk", definition, "")]
-    assert [s.component for s in world.services.look(other)] == ["more", "tyk"]
+    assert [s.component for s in world.services.describe(other)] == ["more", "tyk"]
 
 
 def test_a_cluster_that_was_deleted_has_no_services(world: World) -> None:
     world.serve("app-test", "tyk", "COMPLETED", 1)
     world.drop("app-test")
-    assert list(world.services.look("app-test")) == []
+    assert list(world.services.describe("app-test")) == []
 
 
 def test_a_failed_service_that_is_restarted_is_in_progress_again_on_the_same_definition(
@@ -157,6 +157,6 @@ def test_a_failed_service_that_is_restarted_is_in_progress_again_on_the_same_def
     other = world.serve("app-test", "pump", "FAILED", 0)
     world.fail("app-test", "tyk", definition, "Essential container in task exited")
     world.services.restart("app-test", "tyk")
-    pump, tyk = world.services.look("app-test")
+    pump, tyk = world.services.describe("app-test")
     assert (tyk.rollout, tyk.task_definition) == ("IN_PROGRESS", definition)
     assert (pump.rollout, pump.task_definition) == ("FAILED", other)

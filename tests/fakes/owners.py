@@ -15,11 +15,11 @@ class FakeOwners:
         self._me = me or owner(1)
         self.dead: set[Owner] = set()
 
-    def me(self) -> Owner:
+    def identify(self) -> Owner:
         """This process."""
         return self._me
 
-    def judge(self, found: FoundLock) -> Verdict:
+    def check_owner(self, found: FoundLock) -> Verdict:
         """Dead, if a test has said so."""
         if found.owner in self.dead:
             return Verdict(dead=True, reason="the process is dead")

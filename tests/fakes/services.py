@@ -25,7 +25,7 @@ class FakeServices:
         """Let there be no such cluster."""
         self._states.pop(environment, None)
 
-    def look(self, environment: str) -> Sequence[ServiceState]:
+    def describe(self, environment: str) -> Sequence[ServiceState]:
         """All services of the environment, by component."""
         return [state for _, state in sorted(self._states.get(environment, {}).items())]
 

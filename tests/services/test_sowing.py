@@ -96,7 +96,7 @@ class World:
         return self.sow(a_claim(NAME, spec_hash=spec_hash, versions=versions), LOCK, self._progress)
 
     def state(self, component: str) -> ServiceState:
-        return next(s for s in self.services.look(NAME) if s.component == component)
+        return next(s for s in self.services.describe(NAME) if s.component == component)
 
     def _progress(self, text: str) -> None:
         self.lines.append(text)
@@ -116,7 +116,7 @@ def world() -> World:
 def test_an_environment_is_made_under_the_lock_that_is_held(world: World) -> None:
     assert world.run()
     assert world.terraform.locks == [LOCK]
-    assert {s.component: s.rollout for s in world.services.look(NAME)} == {
+    assert {s.component: s.rollout for s in world.services.describe(NAME)} == {
         "pump": "COMPLETED",
         "tyk": "COMPLETED",
     }
@@ -133,7 +133,7 @@ def test_a_missing_image_is_named_and_leaves_everything_as_it_is(world: World) -
     with pytest.raises(InvalidInput, match="there is no image tyk:unpushed in the registry"):
         world.run(tyk="unpushed")
     assert world.root.text(NAME, "pump", "pump.conf") is None
-    assert (world.terraform.applied, world.terraform.locks, world.services.look(NAME)) == (
+    assert (world.terraform.applied, world.terraform.locks, world.services.describe(NAME)) == (
         [],
         [],
         [],
@@ -227,7 +227,7 @@ def test_services_that_take_their_time_are_waited_for(world: World) -> None:
 
     def get_on() -> bool:
         if world.clock >= 60:
-            world.services.put(NAME, *(completed(s) for s in world.services.look(NAME)))
+            world.services.put(NAME, *(completed(s) for s in world.services.describe(NAME)))
         return False
 
     world.on_pause = get_on

@@ -41,7 +41,7 @@ class ProcessOwnerWatch:
     """ARN of the ECS task that this process runs in (`own_task_arn`)."""
     proc: Path = PROC
 
-    def me(self) -> Owner:
+    def identify(self) -> Owner:
         """Return the identity of this process."""
         pid = os.getpid()
         return Owner(
@@ -54,33 +54,33 @@ class ProcessOwnerWatch:
             user=f"{(self.proc / 'self/ns/user').readlink()}:{os.getuid()}",
         )
 
-    def judge(self, found: FoundLock) -> Verdict:
+    def check_owner(self, found: FoundLock) -> Verdict:
         """Add to an owner that is not proven dead what a person can do.
 
         Raises nothing for facts that cannot be found out: they leave the owner not proven dead.
         """
-        verdict = self._judge(found)
+        verdict = self._check(found)
         if verdict.dead:
             return verdict
         advice = f"if nothing uses the lock any more: `gromit env unlock {found.environment}`"
         return replace(verdict, reason=f"{verdict.reason}; {advice}")
 
-    def _judge(self, found: FoundLock) -> Verdict:
-        owner, me = found.owner, self.me()
+    def _check(self, found: FoundLock) -> Verdict:
+        owner, me = found.owner, self.identify()
         if owner is None:
             holder = f"{found.who}, {found.operation or 'unknown'}"
             why = f"terraform itself or a person holds the lock ({holder})"
             return Verdict(dead=False, reason=why)
         if (owner.boot_id, owner.pid_namespace) == (me.boot_id, me.pid_namespace):
-            return self._judge_process(owner, me, found.id)
+            return self._check_process(owner, me, found.id)
         if owner.ecs_task is not None:
-            return self._judge_task(owner.ecs_task)
+            return self._check_task(owner.ecs_task)
         return Verdict(
             dead=False, reason=f"process {owner.pid} on {owner.host} is not visible from here"
         )
 
-    def _judge_process(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
-        """Judge an owner on this machine and in this pid namespace."""
+    def _check_process(self, owner: Owner, me: Owner, lock_id: str) -> Verdict:
+        """Check an owner on this machine and in this pid namespace."""
         try:
             if self._lives(owner):
                 return Verdict(
@@ -141,8 +141,8 @@ class ProcessOwnerWatch:
                     )
         return None
 
-    def _judge_task(self, arn: str) -> Verdict:
-        """Judge an owner that is an ECS task."""
+    def _check_task(self, arn: str) -> Verdict:
+        """Check an owner that is an ECS task."""
         cluster = _cluster_arn(arn)
         if self.ecs is None or cluster is None:
             return Verdict(dead=False, reason=f"the ECS task {arn} cannot be looked up")

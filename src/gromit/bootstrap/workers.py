@@ -56,7 +56,7 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
         else reaper(settings, tree, terraform, states)
     )
     runner = Runner(
-        queue=ServeQueue(serve_client(settings), new_worker_id(), owners.me().ecs_task),
+        queue=ServeQueue(serve_client(settings), new_worker_id(), owners.identify().ecs_task),
         states=states,
         owners=owners,
         guard=tree.check,

@@ -72,7 +72,7 @@ def _at_work(run: CliContext, found: FoundLock, owners: OwnerWatch) -> Iterator[
     _report(
         f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})"
     )
-    verdict = owners.judge(found)
+    verdict = owners.check_owner(found)
     _report(f"its owner: {verdict.reason}")
     if verdict.lives:
         yield "its owner lives"

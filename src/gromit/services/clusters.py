@@ -73,7 +73,7 @@ class Clusters:
         places = urls(self.catalogue, name, self.domain)
         services = tuple(
             ServiceView(s, tuple(sorted(addresses[s.component])), places.get(s.component))
-            for s in self.services.look(name)
+            for s in self.services.describe(name)
         )
         events = self.clusters.events(name, [s.state.component for s in services], EVENTS_SHOWN)
         return ClusterDetail(state, services, events)

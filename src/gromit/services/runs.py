@@ -173,18 +173,18 @@ class Runner:
         match step:
             case AcquireLock():
                 with self._held.taking(claim.name) as hold:
-                    taken = self.states.lock(claim.name, self.owners.me(), claim.kind)
+                    taken = self.states.lock(claim.name, self.owners.identify(), claim.kind)
                     if isinstance(taken, FoundLock):
                         return AlreadyLocked(taken)
                     hold(taken)
                 return Locked(taken)
             case CheckOwner(found):
-                verdict = self._unconfirmed(found) or self.owners.judge(found)
+                verdict = self._unconfirmed(found) or self.owners.check_owner(found)
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
                 return OwnerDead() if verdict.dead else OwnerNotProvenDead(verdict.reason)
             case ReplaceLock(found):
                 with self._held.taking(claim.name) as hold:
-                    replaced = self.states.replace_lock(found, self.owners.me(), claim.kind)
+                    replaced = self.states.replace_lock(found, self.owners.identify(), claim.kind)
                     if replaced is None:
                         return LostRace()
                     hold(replaced)
@@ -200,7 +200,7 @@ class Runner:
         """
         # A lock that another run of ours is acquiring is not abandoned, whichever of the two runs
         # has the newer claim.
-        if found.owner != self.owners.me() or self._held.might_hold(found):
+        if found.owner != self.owners.identify() or self._held.might_hold(found):
             return None
         return Verdict(
             dead=True,

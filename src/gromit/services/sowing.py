@@ -110,7 +110,7 @@ class Sower:
         """Return the component and task definition of each service whose deployment failed."""
         return {
             (s.component, s.task_definition)
-            for s in self.services.look(name)
+            for s in self.services.describe(name)
             if s.rollout == "FAILED"
         }
 
@@ -137,7 +137,7 @@ class Sower:
         """
         until = self.patience.monotonic() + self.patience.settle_s
         while True:
-            states = {s.component: s for s in self.services.look(name)}
+            states = {s.component: s for s in self.services.describe(name)}
             failed = [
                 s
                 for c, s in states.items()

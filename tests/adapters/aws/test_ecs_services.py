@@ -31,7 +31,7 @@ def test_many_services_are_described_ten_at_a_time(world: EcsWorld) -> None:
         sizes.append(len(params["services"]))
 
     world.client.meta.events.register("provide-client-params.ecs.DescribeServices", note)
-    assert [s.component for s in EcsServices(world.client).look("app-test")] == names
+    assert [s.component for s in EcsServices(world.client).describe("app-test")] == names
     assert sizes == [10, 10, 3]
 
 
@@ -43,7 +43,7 @@ def test_a_settled_environment_costs_two_calls(world: EcsWorld) -> None:
         made.append(model.name)
 
     world.client.meta.events.register("before-call.ecs.*", note)
-    EcsServices(world.client).look("app-test")
+    EcsServices(world.client).describe("app-test")
     assert made == ["ListServices", "DescribeServices"]
 
 
@@ -57,7 +57,7 @@ def test_the_reason_has_the_tasks_words_and_its_containers(world: EcsWorld) -> N
         "Essential container in task exited",
         (137, "OutOfMemoryError: killed"),
     )
-    (state,) = EcsServices(world.client).look("app-test")
+    (state,) = EcsServices(world.client).describe("app-test")
     assert (
         state.reason
         == "Essential container in task exited | tyk: exit code 137; OutOfMemoryError: killed"
@@ -69,7 +69,7 @@ def test_a_completed_service_has_no_reason_whatever_stopped_before(world: EcsWor
     world.serve("app-test", "tyk", definition, "IN_PROGRESS", 0)
     world.stop_task("app-test", "tyk", definition, "stopped once")
     world.serve("app-test", "tyk", definition, "COMPLETED", 1)
-    (state,) = EcsServices(world.client).look("app-test")
+    (state,) = EcsServices(world.client).describe("app-test")
     assert state.reason == ""
 
 
@@ -77,7 +77,7 @@ def test_another_services_tasks_are_no_reason(world: EcsWorld) -> None:
     definition = world.define("app-test", "tyk")
     world.serve("app-test", "tyk", definition, "IN_PROGRESS", 0)
     world.stop_task("app-test", "pump", definition, "the pump's end")
-    (state,) = EcsServices(world.client).look("app-test")
+    (state,) = EcsServices(world.client).describe("app-test")
     assert state.reason == ""
 
 
@@ -86,7 +86,7 @@ def test_where_ecs_gives_no_rollout_state_it_is_inferred(
     world: EcsWorld, running: int, rollout: str
 ) -> None:
     world.serve("app-test", "tyk", world.define("app-test", "tyk"), None, running)
-    (state,) = EcsServices(world.client).look("app-test")
+    (state,) = EcsServices(world.client).describe("app-test")
     assert state.rollout == rollout
 
 
@@ -96,7 +96,7 @@ def test_a_service_that_still_has_an_old_deployment_is_not_inferred_to_be_comple
     world.serve("app-test", "tyk", world.define("app-test", "tyk"), None, 1)
     service = world.backend.services["app-test:tyk"]
     service.deployments.append({**service.deployments[0], "status": "ACTIVE"})
-    (state,) = EcsServices(world.client).look("app-test")
+    (state,) = EcsServices(world.client).describe("app-test")
     assert state.rollout == "IN_PROGRESS"
 
 
@@ -119,7 +119,7 @@ def _stubbed(world: EcsWorld, service: dict[str, Any], *tasks: dict[str, Any]) -
                 "describe_tasks",
                 {"tasks": [{"group": "service:tyk", "lastStatus": "STOPPED", **t} for t in tasks]},
             )
-        (state,) = EcsServices(world.client).look("app-test")
+        (state,) = EcsServices(world.client).describe("app-test")
         stub.assert_no_pending_responses()
         return state.reason
 
@@ -206,7 +206,7 @@ def test_a_cluster_that_goes_away_while_it_is_looked_at_has_no_services(world: E
             {"serviceArns": ["arn:aws:ecs:eu-central-1:123456789012:service/app-test/tyk"]},
         )
         stub.add_client_error("describe_services", "ClusterNotFoundException", http_status_code=400)
-        assert EcsServices(world.client).look("app-test") == []
+        assert EcsServices(world.client).describe("app-test") == []
 
 
 @pytest.mark.parametrize(
@@ -223,4 +223,4 @@ def test_errors_of_aws_are_ours(
     with Stubber(world.client) as stub:
         stub.add_client_error("list_services", code, http_status_code=status)
         with pytest.raises(raised, match=f"could not describe the services of app-test: {code}"):
-            EcsServices(world.client).look("app-test")
+            EcsServices(world.client).describe("app-test")

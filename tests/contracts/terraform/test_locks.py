@@ -18,7 +18,7 @@ pytestmark = pytest.mark.terraform
 
 
 def test_of_many_who_want_the_lock_one_gets_it(world: World) -> None:
-    bucket, me = world.bucket(), ProcessOwnerWatch().me()
+    bucket, me = world.bucket(), ProcessOwnerWatch().identify()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: bucket.lock("race", me, "apply"), range(16)))
     taken = [answer for answer in answers if isinstance(answer, Lock)]
@@ -27,7 +27,7 @@ def test_of_many_who_want_the_lock_one_gets_it(world: World) -> None:
 
 
 def test_of_many_who_want_to_replace_a_lock_one_does(world: World) -> None:
-    bucket, me = world.bucket(), ProcessOwnerWatch().me()
+    bucket, me = world.bucket(), ProcessOwnerWatch().identify()
     world.lock("left")
     left = bucket.find_lock("left")
     assert left is not None
@@ -104,15 +104,15 @@ def test_we_are_kept_out_by_a_person_whose_lock_is_never_judged_dead(
     world: World, person: tuple[StackInput, subprocess.Popen[str]]
 ) -> None:
     environment, process = person
-    theirs = world.bucket().lock(environment.name, ProcessOwnerWatch().me(), "apply")
+    theirs = world.bucket().lock(environment.name, ProcessOwnerWatch().identify(), "apply")
     assert isinstance(theirs, FoundLock)
     assert theirs.owner is None
-    assert not ProcessOwnerWatch().judge(theirs).dead
+    assert not ProcessOwnerWatch().check_owner(theirs).dead
     said, _ = process.communicate("yes\n", timeout=60)
     assert process.returncode == 0, said
     assert "Apply complete!" in said
     assert isinstance(
-        world.bucket().lock(environment.name, ProcessOwnerWatch().me(), "apply"), Lock
+        world.bucket().lock(environment.name, ProcessOwnerWatch().identify(), "apply"), Lock
     )
     assert len(managed(world.state(environment.name))) == 2
     world.cloud.s3.delete_object(

@@ -110,16 +110,16 @@ def test_its_lock_is_taken_over_when_its_terraform_has_ended_and_not_before(
     process, lock_id = worker
     watch = ProcessOwnerWatch()
     left = found_lock(world, "orphaned")
-    assert "lives" in watch.judge(left).reason
+    assert "is alive" in watch.check_owner(left).reason
     terraform = terraform_of(lock_id)
     os.kill(terraform, signal.SIGSTOP)
     kill(process)
-    verdict = watch.judge(left)
+    verdict = watch.check_owner(left)
     assert not verdict.dead
     assert "still works under its lock" in verdict.reason
     os.kill(terraform, signal.SIGCONT)
-    wait_for("proof", lambda: watch.judge(left).dead)
-    lock = world.bucket().replace_lock(left, watch.me(), "apply")
+    wait_for("proof", lambda: watch.check_owner(left).dead)
+    lock = world.bucket().replace_lock(left, watch.identify(), "apply")
     assert lock is not None
     with world.runner(BARE) as runner:
         runner.apply(bare("orphaned"), lock, lambda _line: None)
@@ -134,4 +134,4 @@ def test_without_the_id_of_a_lock_nothing_is_concluded(
     process, _ = worker
     left = found_lock(world, "orphaned")
     kill(process)
-    assert not ProcessOwnerWatch().judge(replace(left, id="")).dead
+    assert not ProcessOwnerWatch().check_owner(replace(left, id="")).dead

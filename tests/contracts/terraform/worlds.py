@@ -104,7 +104,7 @@ class World:
 
     def lock(self, environment: str) -> Lock:
         """The environment's lock, taken by this process."""
-        taken = self.bucket().lock(environment, ProcessOwnerWatch().me(), "apply")
+        taken = self.bucket().lock(environment, ProcessOwnerWatch().identify(), "apply")
         assert isinstance(taken, Lock), taken
         return taken
 

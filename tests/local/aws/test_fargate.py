@@ -319,11 +319,11 @@ def test_a_deployment_that_was_given_up_runs_when_it_is_restarted_and_its_task_c
     definition = world.definition(config="/app-test/tyk")
     world.serve(definition)
     services = EcsServices(world.ecs)
-    eventually(lambda: [s.rollout for s in services.look("app-test")] == ["FAILED"])
+    eventually(lambda: [s.rollout for s in services.describe("app-test")] == ["FAILED"])
     (world.root / "app-test" / "tyk").mkdir(parents=True)
     services.restart("app-test", "tyk")
     eventually(world.settled)
-    (state,) = services.look("app-test")
+    (state,) = services.describe("app-test")
     assert (state.rollout, state.task_definition, state.running) == ("COMPLETED", definition, 1)
 
 

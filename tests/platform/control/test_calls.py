@@ -124,7 +124,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         runner.apply(
             replace(first, components={"redis": replace(redis, image="redis:8")}), lock, _silent
         )
-        EcsServices(cloud.client("ecs")).look(env)
+        EcsServices(cloud.client("ecs")).describe(env)
         bucket.find_lock(env)
         bucket.unlock(lock)
         recorder.who = "reap"

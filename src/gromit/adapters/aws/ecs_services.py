@@ -30,7 +30,7 @@ class EcsServices:
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
 
-    def look(self, environment: str) -> Sequence[ServiceState]:
+    def describe(self, environment: str) -> Sequence[ServiceState]:
         """Return the services sorted by component; none if the cluster was deleted."""
         with aws_errors(f"describe the services of {environment}"):
             try:

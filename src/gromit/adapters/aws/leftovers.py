@@ -34,7 +34,9 @@ class AwsOrphanFinder:
         found = self._ecs.describe_clusters(clusters=[environment])["clusters"]
         if any(c.get("status") != "INACTIVE" for c in found):
             yield f"cluster {environment}"
-            yield from (f"service {s.component}" for s in EcsServices(self._ecs).look(environment))
+            yield from (
+                f"service {s.component}" for s in EcsServices(self._ecs).describe(environment)
+            )
 
     def _groups(self, environment: str) -> Iterator[str]:
         tags: Sequence[FilterTypeDef] = [
