@@ -1,6 +1,6 @@
-"""What the services need of the outside world, named by role.
+"""Ports: what the services need from outside, named by role.
 
-Adapters and fakes implement these; nothing is inherited.
+Adapters and fakes implement these protocols without inheriting from them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gromit.core.doctor.certificates import PemBundle
 
 Progress = Callable[[str], None]
-"""Called with one short line, secrets masked, whenever something visible happens."""
+"""Called with one short line of progress, secrets masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,57 +41,65 @@ class DueRows:
 
     names: tuple[str, ...]
     oldest_ms: int | None
-    """Since when the first of them has been due."""
+    """Instant since which the first of them is due."""
     next_ms: int | None
-    """If there are none now: when the next one is due."""
+    """Instant at which the next one is due, if none is due now."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """A part of all rows."""
+    """One page of all rows."""
 
     rows: tuple[Row, ...]
     last: str | None
-    """Where the next part begins; None if this was the last."""
+    """Where the next page begins; None if this was the last."""
 
 
 class EnvironmentStore(Protocol):
     """The table of environments. Only serve writes it."""
 
     def read(self, name: str) -> Row | None:
-        """The row of an environment, if there is one."""
+        """Return the row of an environment, strongly consistent; None if there is none."""
         ...
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
-        """Carry out a write if its conditions hold, in one step."""
+        """Apply a write atomically if its conditions hold; a refusal has the current row."""
         ...
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
-        """Rows with due work of a kind that nobody holds, oldest first; before them, the one that `claim_id` holds already."""
+        """Return rows with due work of a kind and without a valid lease, oldest first.
+
+        The row that `claim_id` has claimed already comes before them: the answer to that claim
+        was lost.
+        """
         ...
 
     def undone_since(self, kind: str) -> int | None:
-        """Since when (milliseconds) the oldest work of a kind waits to be done, also if it has failed or somebody is at it."""
+        """Return the instant since which the oldest work of a kind is unfinished.
+
+        None if there is no work.
+        Work that failed, or that a worker has claimed, counts too.
+        """
         ...
 
     def page(self, after: str | None, limit: int) -> RowPage:
-        """Rows in no particular order, at most `limit`, from behind the name `after`."""
+        """Return at most `limit` rows behind the name `after`, in no particular order."""
         ...
 
 
 class Announcer(Protocol):
-    """Tells whoever watches that an environment has changed."""
+    """Announces changes of environments to watchers."""
 
     def announce(self, name: str, kind: str) -> None:
-        """Never blocks and never raises."""
+        """Announce a change. Never blocks and never raises."""
         ...
 
 
 class ImageRegistry(Protocol):
-    """Container registries, asked by exact tag."""
+    """Container registries, queried by exact tag."""
 
     def digests(self, images: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
-        """The digest of each (repository, tag) that exists; those that do not are absent from the answer.
+        """Return the digest of each (repository, tag) that exists, without those that do not.
 
         A repository that does not exist has no images. Raises `Temporary` or `Denied`.
         """
@@ -99,124 +107,136 @@ class ImageRegistry(Protocol):
 
 
 class StateBucket(Protocol):
-    """Terraform states of environments, and terraform's own lock on each."""
+    """Terraform states of environments, and Terraform's own lock on each."""
 
     def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
-        """Take the lock, or say who has it. One conditional put."""
+        """Acquire the lock, or return the one that exists. One conditional put."""
         ...
 
     def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
-        """Take over a lock whose owner is proven dead, if it is still that very lock (one put with If-Match)."""
+        """Replace a lock whose owner is proven dead; None if it changed. One put with If-Match."""
         ...
 
     def unlock(self, lock: Lock | FoundLock) -> bool:
-        """Release the lock, if it is still that very one (delete with If-Match); False if it was not."""
+        """Release the lock; False if it changed. One delete with If-Match."""
         ...
 
     def find_lock(self, environment: str) -> FoundLock | None:
-        """The lock that lies on an environment's state, if any."""
+        """Return the lock of an environment's state; None if it is not locked."""
         ...
 
     def head(self, environment: str) -> StateHead | None:
-        """The size of the state; None if there is none."""
+        """Return the size of the state; None if there is none."""
         ...
 
     def delete(self, environment: str) -> None:
-        """Remove the state object; it must hold no resource. Raises `Conflict` if it does."""
+        """Delete the state object. Raises `Conflict` if it contains a resource."""
         ...
 
 
 class OwnerWatch(Protocol):
-    """Who we are, and whether somebody else is dead."""
+    """Identity of this process, and verdicts on owners of locks."""
 
     def identify(self) -> Owner:
-        """This process."""
+        """Return the identity of this process."""
         ...
 
     def check_owner(self, found: FoundLock) -> Verdict:
-        """Whether the holder of a lock is proven dead: itself and every process that works under its lock."""
+        """Return whether an owner is proven dead, with every process that works under its lock."""
         ...
 
 
 class TerraformRunner(Protocol):
-    """Runs the devenv stack. The caller holds the environment's lock; terraform itself takes none."""
+    """Runs the devenv stack. The caller holds the environment's lock; Terraform acquires none."""
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
-        """Make the environment as given. Raises `TerraformFailed`, `Temporary` or `Suspended` (interrupted)."""
+        """Apply the stack. Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted."""
         ...
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
-        """Destroy everything the environment's state knows."""
+        """Destroy everything in the environment's state. Raises like `apply`."""
         ...
 
 
 class ServiceStates(Protocol):
-    """How the services of an environment stand."""
+    """Status of the ECS services of an environment."""
 
     def describe(self, environment: str) -> Sequence[ServiceState]:
-        """All services of the environment's cluster; empty if there is no such cluster."""
+        """Return all services of the environment's cluster; none if there is no such cluster."""
         ...
 
     def restart(self, environment: str, component: str) -> None:
-        """Begin a new deployment of what a service already is to run, as of one that has failed."""
+        """Start a new deployment of a service's current task definition, after one that failed."""
         ...
 
 
 class OrphanFinder(Protocol):
-    """What there is of environments outside of terraform's states."""
+    """Resources of environments that Terraform's states do not contain."""
 
     def find(self, environment: str) -> Sequence[str]:
-        """The environment's cluster, its services and its security groups, each named for a person; empty if nothing exists."""
+        """Return the environment's cluster, services and security groups; empty if none exists.
+
+        Each is described for a person.
+        """
         ...
 
 
 class PlatformSource(Protocol):
-    """What environments are built on."""
+    """Shared ids that environments use."""
 
     def read(self) -> Platform:
-        """The platform's ids. Raises `ConfigError` if they were never written or are not understood."""
+        """Return the platform's ids. Raises `ConfigError` if they are missing or not valid."""
         ...
 
 
 class ConfigRoot(Protocol):
-    """The tree of config files: `<root>/<environment>/<component>/<file>`."""
+    """The config tree: `<root>/<environment>/<component>/<file>`."""
 
     def check(self) -> None:
-        """Raise `Suspended` or `ConfigRootUnusable` unless work may go on. Cheap: called before each poll, claim and act."""
+        """Raise `Suspended` or `ConfigRootUnusable` if work must not continue.
+
+        Cheap, because it is called before each poll, claim and execution.
+        """
         ...
 
     def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-        """Bring component -> file -> text onto disk, keeping what people edited.
+        """Write component -> file -> text to disk, and keep files that people edited.
 
-        Gives, for each component, the hash of its folder as it lies afterwards (files that people added included).
+        Return the hash of each component's folder afterwards, including files that people added.
         """
         ...
 
     def remove(self, environment: str) -> None:
-        """Remove the environment's folder, if it is there."""
+        """Remove the environment's folder, if it exists."""
         ...
 
 
 class ConfigHashes(Protocol):
-    """The tree of config files, for whoever only looks at it."""
+    """The config tree, for readers."""
 
     def hashes(self, environment: str, components: Collection[str]) -> Mapping[str, str]:
-        """The hash of each component's folder as it lies; those without a folder are not in it.
+        """Return the hash of each component's folder, without components that have no folder.
 
-        Writes nothing, and takes no notice of a suspension. Raises `ConfigRootUnusable`.
+        Writes nothing, and ignores a suspension. Raises `ConfigRootUnusable`.
         """
         ...
 
 
 class TaskSource(Protocol):
-    """Public tasks, for their addresses."""
+    """Public tasks and their addresses."""
 
     def public_tasks(self) -> TaskListing:
-        """All tasks of public components of all environments that have a public address: running, starting or stopping."""
+        """Return all tasks of public components that have a public address.
+
+        Tasks of all environments count, whether they run, start or stop.
+        """
         ...
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
-        """Those tasks of a few environments that run, as ECS itself says; an environment without a cluster has none."""
+        """Return the tasks of a few environments that ECS reports as running.
+
+        An environment without a cluster has none.
+        """
         ...
 
 
@@ -224,79 +244,94 @@ class RecordStore(Protocol):
     """The public zone."""
 
     def records(self) -> Sequence[RecordSet]:
-        """Every record of the zone below our domain. Raises if the listing is not whole."""
+        """Return every record below our domain. Raises if the listing is incomplete."""
         ...
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
-        """Write the changes in batches within the zone's limits. Raises `BackendError` naming what was not written."""
+        """Write the changes in batches within the zone's limits.
+
+        Raises `BackendError` that names what was not written.
+        """
         ...
 
 
 class ClusterSource(Protocol):
-    """The clusters of environments, for people to look at."""
+    """Clusters of environments, for people to inspect."""
 
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
-        """Those of the named clusters that exist."""
+        """Return the clusters that exist among the named ones."""
         ...
 
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
-        """What has happened to services of a cluster, the newest first."""
+        """Return events of a cluster's services, newest first."""
         ...
 
 
 class DesiredEnvironments(Protocol):
-    """What serve says of all environments."""
+    """Desired state of all environments, from serve."""
 
     def wanted(self) -> Mapping[str, bool]:
-        """Every environment that has a row, tombstones included: True if it is wanted up. Raises if serve did not say all."""
+        """Return every environment that has a row, tombstones included: True if it is desired up.
+
+        Raises if the answer of serve is incomplete.
+        """
         ...
 
 
 class ChangeFeed(Protocol):
-    """Announcements of serve that something has changed."""
+    """Announcements of changes from serve."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait for an announcement, at most so many seconds; True if there was one. Never raises: a cut feed reconnects."""
+        """Wait for an announcement, at most the given number of seconds; True if there was one.
+
+        Never raises: a broken feed reconnects.
+        """
         ...
 
 
 class WorkQueue(Protocol):
-    """Work from serve, one claim at a time. Every call may raise `Temporary`; what a claim no longer allows raises `Conflict`."""
+    """Work from serve, one claim at a time.
+
+    Every call may raise `Temporary`. A call with a claim that is no longer valid raises `Conflict`.
+    """
 
     def claim(self, kind: Work) -> Claim | NoWork:
-        """The oldest due work of a kind."""
+        """Claim the oldest due work of a kind."""
         ...
 
     def renew(self, claim: Claim) -> ClaimStatus:
-        """Keep a claim, and hear what is wanted by now."""
+        """Extend the lease of a claim, and return the current desired state."""
         ...
 
     def release(self, claim: Claim) -> None:
-        """Give a claim back without an outcome."""
+        """Release a claim without an outcome."""
         ...
 
     def done(self, claim: Claim, spec_hash: str) -> None:
-        """The claimed generation was made true."""
+        """Report that the claimed generation was applied."""
         ...
 
     def failed(self, claim: Claim, problem: Problem) -> None:
-        """It did not work."""
+        """Report a failure."""
         ...
 
 
 class TokenStore(Protocol):
-    """Where the hashes of tokens are kept."""
+    """Storage of token hashes."""
 
     def entries(self) -> Sequence[TokenEntry]:
-        """All tokens as they are now; cheap while nothing changes. Raises `ConfigError` if they cannot be read."""
+        """Return all current tokens; cheap while nothing changes.
+
+        Raises `ConfigError` if they cannot be read.
+        """
         ...
 
     def changing(self) -> AbstractContextManager[Sequence[TokenEntry]]:
-        """All tokens, while nobody else changes them; none if there never was one."""
+        """Yield all tokens under an exclusive lock; none if no token was ever created."""
         ...
 
     def write(self, entries: Sequence[TokenEntry]) -> None:
-        """Replace all tokens, within `changing`."""
+        """Replace all tokens. Only within `changing`."""
         ...
 
 

@@ -71,8 +71,8 @@ class EmulatedInstallation:
     def _table(self) -> None:
         table = TableSetup(self.session.client("dynamodb"), EXPECTED.table, lambda _: None)
         table.ensure()
-        for part in set(PARTS) & set(table.lacks()):
-            table.give(part)
+        for part in set(PARTS) & set(table.missing()):
+            table.add(part)
 
     def _platform(self) -> Platform:
         ec2, discovery = self.session.client("ec2"), self.session.client("servicediscovery")

@@ -91,7 +91,7 @@ def test_the_table_lacks_nothing_that_gromit_wants_of_it(ground: Ground) -> None
     def pause(_seconds: float) -> None:
         raise AssertionError("there was something to wait for")
 
-    assert TableSetup(ground.client("dynamodb"), "DeveloperEnvironments", pause).lacks() == []
+    assert TableSetup(ground.client("dynamodb"), "DeveloperEnvironments", pause).missing() == []
 
 
 def test_gromit_reads_the_platform_as_it_was_made(ground: Ground) -> None:

@@ -23,7 +23,7 @@ def prepare_table(
 ) -> list[MigrationResult]:
     """Give the table what it lacks, or make it if there is none; or only say what would be done."""
     table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
-    missing = table.lacks()
+    missing = table.missing()
     if missing == ["table"]:
         if not dry_run:
             progress(f"making table {settings.tablename}")
@@ -41,7 +41,7 @@ def prepare_table(
             f"adding {part} to table {settings.tablename}"
             + ("; this may take minutes" if part == "index" else "")
         )
-        table.give(part)
+        table.add(part)
     return [
         MigrationResult(
             "table",
@@ -97,7 +97,7 @@ def prepare_config_root(root: Path, *, dry_run: bool) -> list[MigrationResult]:
 
 def migration(settings: Settings) -> Migration:
     """What takes rows and records over; rows only where there is a table, records only where a zone is set."""
-    is_there = _table(settings, time.sleep).lacks() != ["table"]
+    is_there = _table(settings, time.sleep).missing() != ["table"]
     return Migration(
         store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename)
         if is_there

@@ -65,8 +65,8 @@ def environment_name(leaf: str) -> EnvironmentName:
     """Return the environment's name for the last path element of a ref.
 
     Dots and case do not count: `release-3.1.0` is `release-310`, `App-Test` is `app-test`. If the
-    result is a valid name without a hash at its end, it is kept. Anything else gets a readable stem and 12 hex digits of its
-    SHA-256, so that no two different refs share a name.
+    result is a valid name without a hash at its end, it is kept. Anything else gets a readable
+    stem and 12 hex digits of its SHA-256, so that no two different refs share a name.
     Raises `InvalidInput` if no readable character is left.
     """
     normalized = leaf.replace(".", "").lower()

@@ -74,11 +74,11 @@ def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(
         TableName=earlier, Item={"name": {"S": "app"}, "state": {"S": "new"}, "tyk": {"S": "sha"}}
     )
     table = TableSetup(client, earlier, no_pause)
-    assert table.lacks() == NEEDED
+    assert table.missing() == NEEDED
     for part in NEEDED:
-        assert part in table.lacks()
-        table.give(part)
-        assert part not in table.lacks()
+        assert part in table.missing()
+        table.add(part)
+        assert part not in table.missing()
     assert client.get_item(TableName=earlier, Key={"name": {"S": "app"}})["Item"]["tyk"] == {
         "S": "sha"
     }
@@ -87,7 +87,7 @@ def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(
 def test_the_index_that_was_added_serves_looking_for_work(
     client: "DynamoDBClient", earlier: str
 ) -> None:
-    TableSetup(client, earlier, no_pause).give("index")
+    TableSetup(client, earlier, no_pause).add("index")
     store = DynamoStore(client, earlier)
     store.write("app", RowWrite(conditions=(NotExists("gone_at"),), sets={"work": "sow", "due": 5}))
     store.write("other", RowWrite(conditions=(NotExists("gone_at"),), sets={"want": "up"}))
@@ -103,7 +103,7 @@ def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(
         "provisioned",
         ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 3},
     )
-    TableSetup(client, "provisioned", no_pause).give("index")
+    TableSetup(client, "provisioned", no_pause).add("index")
     (index,) = client.describe_table(TableName="provisioned")["Table"]["GlobalSecondaryIndexes"]
     assert (
         index["ProvisionedThroughput"]["ReadCapacityUnits"],
@@ -113,9 +113,9 @@ def test_an_index_of_a_provisioned_table_has_the_tables_own_throughput(
 
 def test_a_table_that_was_made_lacks_nothing_and_is_made_once(client: "DynamoDBClient") -> None:
     table = TableSetup(client, "environments", no_pause)
-    assert table.lacks() == ["table"]
+    assert table.missing() == ["table"]
     assert table.ensure()
-    assert table.lacks() == []
+    assert table.missing() == []
     assert not table.ensure()
     described = client.describe_table(TableName="environments")["Table"]
     assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -131,22 +131,22 @@ def test_serve_does_not_make_the_index_of_an_existing_table(
     ) as caught:
         TableSetup(client, earlier, no_pause).ensure()
     assert "gromit migrate --apply" in (caught.value.hint or "")
-    assert TableSetup(client, earlier, no_pause).lacks() == NEEDED
+    assert TableSetup(client, earlier, no_pause).missing() == NEEDED
 
 
 def test_serve_gives_an_existing_table_what_costs_nothing(
     client: "DynamoDBClient", earlier: str
 ) -> None:
     table = TableSetup(client, earlier, no_pause)
-    table.give("index")
+    table.add("index")
     assert not table.ensure()
-    assert table.lacks() == []
+    assert table.missing() == []
 
 
 def test_another_programs_table_is_refused(client: "DynamoDBClient") -> None:
     make(client, "other", key="id")
     with pytest.raises(Conflict, match="table other has another key than `name`"):
-        TableSetup(client, "other", no_pause).lacks()
+        TableSetup(client, "other", no_pause).missing()
 
 
 def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
@@ -157,14 +157,14 @@ def test_another_index_of_our_name_is_refused(client: "DynamoDBClient") -> None:
     }
     make(client, "other", GlobalSecondaryIndexes=[index])
     with pytest.raises(Conflict, match=f"another index named {WORK_INDEX}"):
-        TableSetup(client, "other", no_pause).lacks()
+        TableSetup(client, "other", no_pause).missing()
 
 
 def test_a_missing_table_is_given_nothing(client: "DynamoDBClient") -> None:
-    with pytest.raises(BackendError, match="could not give table nowhere its index"):
-        TableSetup(client, "nowhere", no_pause).give("index")
+    with pytest.raises(BackendError, match="could not add index to table nowhere"):
+        TableSetup(client, "nowhere", no_pause).add("index")
     with pytest.raises(NotFound, match="there is no table nowhere"):
-        TableSetup(client, "nowhere", no_pause).give("table")
+        TableSetup(client, "nowhere", no_pause).add("table")
 
 
 # ── an index takes its time, which the emulator does not ──────────────────────────────────────────
@@ -228,7 +228,7 @@ def test_an_index_is_waited_for_until_it_can_be_used(
     say(stubber, described(None))
     expect_index(stubber)
     say(stubber, described("CREATING"), described("CREATING"), described("ACTIVE"))
-    TableSetup(client, "environments", waited.append).give("index")
+    TableSetup(client, "environments", waited.append).add("index")
     assert waited == [POLL_S, POLL_S]
     stubber.assert_no_pending_responses()
 
@@ -242,15 +242,15 @@ def test_an_index_that_takes_too_long_is_to_be_waited_for_again(
     expect_index(stubber)
     say(stubber, *[described("CREATING")] * (int(TIMEOUT_S / POLL_S) + 1))
     table = TableSetup(client, "environments", waited.append)
-    with pytest.raises(Temporary, match="still being made"):
-        table.give("index")
+    with pytest.raises(Temporary, match="still being created"):
+        table.add("index")
     assert sum(waited) == TIMEOUT_S
 
     say(stubber, described("CREATING"))
     say_rest(stubber)
-    assert table.lacks() == ["index"], "it cannot be used yet"
+    assert table.missing() == ["index"], "it cannot be used yet"
     say(stubber, described("CREATING"), described("CREATING"), described("ACTIVE"))
-    table.give("index")
+    table.add("index")
     stubber.assert_no_pending_responses()
 
 

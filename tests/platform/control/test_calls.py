@@ -173,7 +173,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     get_bucket(client("s3"), ground["state_bucket"])
     has_registry(client("ecr"), "tyk", None)
     EcrImages(client("ecr")).digests([("tyk", "master")])
-    TableSetup(client("dynamodb"), ground["table_name"], lambda _s: None).lacks()
+    TableSetup(client("dynamodb"), ground["table_name"], lambda _s: None).missing()
     get_zone(client("route53"), ground["zone_id"])
     for problems, service in (
         (aws_platform.vpc_problems, "ec2"),

@@ -1,9 +1,10 @@
-"""The table of environments: `core.rows.Write` compiled to single conditional UpdateItem calls.
+"""The table of environments: each `RowWrite` compiled to one conditional UpdateItem call.
 
-One item an environment, key `name`. The sparse index `work` (key `work`, sorted by `due`) holds only rows with work to do, so the
-cost of looking for work does not depend on how many environments there are; it carries `lease_until`, so that what somebody holds
-is skipped without an attempt to claim it, `claim_id`, so that a claim which is asked for again is found, and `since`, so that
-work which fails again and again is seen.
+Each environment is one item with the key `name`. The sparse index `work` (key `work`, sorted by
+`due`) has only the rows with work, so the cost of finding work does not depend on the number of
+environments. Its projection serves three purposes: `lease_until` skips claimed rows without an
+attempt to claim them, `claim_id` finds a claim whose answer was lost, and `since` shows work that
+fails repeatedly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ class DynamoStore:
         self._table = table
 
     def read(self, name: str) -> Row | None:
-        """The row of an environment, strongly consistent. One call."""
+        """See the port. One call."""
         with aws_errors(f"read {name} in table {self._table}"):
             answer = self._client.get_item(
                 TableName=self._table, Key={KEY: {"S": name}}, ConsistentRead=True
@@ -63,12 +64,12 @@ class DynamoStore:
         return _row(answer.get("Item"))
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
-        """Carry a write out, if its conditions hold. One call; a refusal brings the row as it is."""
+        """See the port. One call, also if it is refused."""
         expression = _Expression()
         update, condition = expression.update(write), expression.condition(AllOf(write.conditions))
-        values: dict[str, Any] = (
-            {"ExpressionAttributeValues": expression.values} if expression.values else {}
-        )  # never empty
+        values: dict[str, Any] = {}
+        if expression.values:  # DynamoDB refuses an empty mapping
+            values = {"ExpressionAttributeValues": expression.values}
         with aws_errors(f"write {name} in table {self._table}"):
             try:
                 answer = self._client.update_item(
@@ -90,10 +91,7 @@ class DynamoStore:
         return WriteAccepted(row if row is not None else {})
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
-        """Names of rows with due work that nobody holds, oldest first; if there are none, when the next one is due.
-
-        What `claim_id` holds already comes before them: the claim was made, but its answer was lost.
-        """
+        """See the port. One query; a second one for the next due time if nothing is due."""
         due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
         oldest, following = (
@@ -105,11 +103,12 @@ class DynamoStore:
         return DueRows(tuple(str(r[KEY]) for r in held_first), oldest, following)
 
     def undone_since(self, kind: str) -> int | None:
-        """Since when the oldest work of a kind waits to be done, also if it has failed or somebody is at it. Reads all of its kind.
+        """See the port. Reads all work of the kind.
 
-        An index that an earlier version made does not hold `since`: there, what has failed counts from its next try on.
+        An index that an older version created lacks `since`. There `due` counts, which is later
+        after a failure.
         """
-        with aws_errors(f"look for undone work in table {self._table}"):
+        with aws_errors(f"find unfinished work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=WORK_INDEX,
@@ -121,7 +120,7 @@ class DynamoStore:
         return min((r.get(Attribute.SINCE, r[Attribute.DUE]) for r in rows), default=None)
 
     def page(self, after: str | None, limit: int) -> RowPage:
-        """Rows in no particular order, at most `limit`, from behind the name `after`."""
+        """See the port. One scan."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
         with aws_errors(f"list the rows of table {self._table}"):
             answer = self._client.scan(
@@ -135,10 +134,11 @@ class DynamoStore:
     ) -> Sequence[Row]:
         if chosen.expression:
             more: dict[str, Any] = {"FilterExpression": chosen.expression}
-        else:  # without a filter, what is read is what is given: so no more is read than wanted
+        else:
+            # Without a filter all rows that are read are returned, so read no more than needed.
             more = {"PaginationConfig": {"PageSize": limit}}
         found: list[Row] = []
-        with aws_errors(f"look for work in table {self._table}"):
+        with aws_errors(f"find work in table {self._table}"):
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=WORK_INDEX,
@@ -164,7 +164,7 @@ class DynamoStore:
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """Which rows of the index are wanted."""
+    """Filter of a query on the index."""
 
     expression: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
@@ -175,7 +175,7 @@ _EVERY = _Filter()
 
 
 def _free(claim_id: str | None) -> _Filter:
-    """Rows that nobody holds, and the one that this claim holds."""
+    """Return the filter of rows without a valid lease, and of the row with this claim."""
     free = _Filter(
         "attribute_not_exists(#lease) OR #lease < :now", {"#lease": Attribute.LEASE_UNTIL}
     )
@@ -187,7 +187,7 @@ def _free(claim_id: str | None) -> _Filter:
 
 @dataclass(slots=True)
 class _Expression:
-    """Placeholders for names and values while a write is compiled."""
+    """Expression under construction: placeholders of names and values."""
 
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -249,7 +249,7 @@ class _Expression:
                 assert_never(condition)
 
     def _joined(self, word: str, conditions: tuple[Condition, ...]) -> str:
-        """Parentheses only around what needs them: DynamoDB refuses those that are redundant."""
+        """Join conditions. DynamoDB refuses redundant parentheses, so a single one gets none."""
         parts = [self.condition(c) for c in conditions]
         return parts[0] if len(parts) == 1 else "(" + word.join(parts) + ")"
 

@@ -1,4 +1,4 @@
-"""The table itself: making it, and bringing one that exists, perhaps as the earlier system left it, to what gromit needs."""
+"""Setup of the table: creation, and completion of an existing one, perhaps of gromit v1."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     )
 
 EXPIRY = Attribute.EXPIRE_AT
-"""The attribute by which DynamoDB removes tombstones; in seconds since 1970."""
+"""Attribute by which DynamoDB removes tombstones, in seconds since 1970."""
 POLL_S = 5.0
 TIMEOUT_S = 1800.0
-"""An index on a table of some thousand small rows is made in minutes."""
+"""Longest wait for an index. With a few thousand small rows it is built within minutes."""
 
 
 _ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
@@ -36,7 +36,7 @@ _ATTRIBUTES: "list[AttributeDefinitionTypeDef]" = [
 
 
 class TableSetup:
-    """What a table lacks, and how it gets it."""
+    """Finds and adds what a table lacks."""
 
     def __init__(
         self, client: "DynamoDBClient", name: str, pause: Callable[[float], object]
@@ -45,12 +45,12 @@ class TableSetup:
         self._name = name
         self._pause = pause
 
-    def lacks(self) -> list[str]:
-        """What is missing, of `table`, `index`, `expiry` and `recovery`.
+    def missing(self) -> list[str]:
+        """Return what is missing of `table`, `index`, `expiry` and `recovery`.
 
-        Raises `Conflict` for a table whose key is another one, or whose index of our name is.
+        Raises `Conflict` for a table with another key, or with another index of this name.
         """
-        with aws_errors(f"look at table {self._name}"):
+        with aws_errors(f"describe table {self._name}"):
             try:
                 table = self._client.describe_table(TableName=self._name)["Table"]
             except self._client.exceptions.ResourceNotFoundException:
@@ -64,7 +64,7 @@ class TableSetup:
             if index is not None and index.get("KeySchema") != work_index()["KeySchema"]:
                 raise Conflict(
                     f"table {self._name} has another index named {WORK_INDEX}",
-                    hint="remove that index, and run this again",
+                    hint="remove that index, then run this again",
                 )
             expiry = self._client.describe_time_to_live(TableName=self._name)[
                 "TimeToLiveDescription"
@@ -72,39 +72,42 @@ class TableSetup:
             backups = self._client.describe_continuous_backups(TableName=self._name)[
                 "ContinuousBackupsDescription"
             ]
-        recovery = backups.get("PointInTimeRecoveryDescription", {}).get(
-            "PointInTimeRecoveryStatus"
-        )
-        return [
-            *([] if index is not None and _is_usable(index, table) else ["index"]),
-            *([] if expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"} else ["expiry"]),
-            *([] if recovery == "ENABLED" else ["recovery"]),
-        ]
+        recovery = backups.get("PointInTimeRecoveryDescription", {})
+        complete = {
+            "index": index is not None and _is_usable(index, table),
+            "expiry": expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"},
+            "recovery": recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
+        }
+        return [part for part, is_there in complete.items() if not is_there]
 
     def ensure(self) -> bool:
-        """Make the table if there is none, with index, expiry and recovery; True if it was made.
+        """Create the table with index, expiry and recovery if it does not exist; True if created.
 
-        An existing one gets what costs nothing to add. Raises `ConfigError` if its index is missing: making that is `migrate`'s.
+        An existing table gets what is free to add. Raises `ConfigError` if its index is missing,
+        because only `gromit migrate` adds that.
         """
-        missing = self.lacks()
-        made = missing == ["table"]
-        if made:
+        missing = self.missing()
+        created = missing == ["table"]
+        if created:
             self._create()
             missing = ["expiry", "recovery"]
         if missing:
-            self._wait()  # another serve may be making it at this moment
+            self._wait()  # another serve may be creating the table at this moment
         if "index" in missing:
             raise ConfigError(
                 f"table {self._name} lacks the index {WORK_INDEX}",
                 hint="`gromit migrate --apply` adds it",
             )
         for part in missing:
-            self.give(part)
-        return made
+            self.add(part)
+        return created
 
-    def give(self, part: str) -> None:
-        """Add one missing part; returns when it is there. Raises `Temporary` for an index that takes too long."""
-        with aws_errors(f"give table {self._name} its {part}"):
+    def add(self, part: str) -> None:
+        """Add one missing part and wait until it is usable.
+
+        Raises `Temporary` for an index that takes longer than `TIMEOUT_S`.
+        """
+        with aws_errors(f"add {part} to table {self._name}"):
             match part:
                 case "index":
                     self._add_index()
@@ -121,12 +124,13 @@ class TableSetup:
                 case _:
                     raise NotFound(
                         f"there is no table {self._name}",
-                        hint="`gromit serve` makes it; or check GROMIT_TABLENAME",
+                        hint="run `gromit serve`, which creates it, or check GROMIT_TABLENAME",
                     )
 
     def _create(self) -> None:
-        made_by_another = suppress(self._client.exceptions.ResourceInUseException)
-        with aws_errors(f"make table {self._name}"), made_by_another:
+        # Another serve may create the table at the same time.
+        already_created = suppress(self._client.exceptions.ResourceInUseException)
+        with aws_errors(f"create table {self._name}"), already_created:
             self._client.create_table(
                 TableName=self._name,
                 BillingMode="PAY_PER_REQUEST",
@@ -141,7 +145,7 @@ class TableSetup:
 
     def _add_index(self) -> None:
         table = self._client.describe_table(TableName=self._name)["Table"]
-        if _index_of(table) is None:  # else an earlier call has begun it
+        if _index_of(table) is None:  # otherwise an earlier call has started it
             self._client.update_table(
                 TableName=self._name,
                 AttributeDefinitions=_ATTRIBUTES,
@@ -151,7 +155,7 @@ class TableSetup:
         while not self._has_index():
             if waited >= TIMEOUT_S:
                 raise Temporary(
-                    f"the index of table {self._name} is still being made",
+                    f"the index of table {self._name} is still being created",
                     hint="run `gromit migrate` again later",
                 )
             self._pause(POLL_S)
@@ -173,12 +177,12 @@ def _index_of(table: "TableDescriptionTypeDef") -> "GlobalSecondaryIndexDescript
 def _is_usable(
     index: "GlobalSecondaryIndexDescriptionTypeDef", table: "TableDescriptionTypeDef"
 ) -> bool:
-    """Whether an index is, or will be as soon as its table is: those that are made together are there together."""
+    """Whether an index is usable, or becomes so together with a table that is being created."""
     return index.get("IndexStatus", "ACTIVE") == "ACTIVE" or table.get("TableStatus") == "CREATING"
 
 
 def _provisioned(table: "TableDescriptionTypeDef") -> "ProvisionedThroughputTypeDef | None":
-    """The throughput that an index needs on a table that is not billed by request: the table's own."""
+    """Return the table's own throughput for its index; None if the table is billed per request."""
     if table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST":
         return None
     own = table.get("ProvisionedThroughput", {})
@@ -189,7 +193,7 @@ def _provisioned(table: "TableDescriptionTypeDef") -> "ProvisionedThroughputType
 
 
 def work_index() -> "GlobalSecondaryIndexTypeDef":
-    """The definition of the sparse index."""
+    """Return the definition of the sparse index."""
     return {
         "IndexName": WORK_INDEX,
         "KeySchema": [

@@ -74,7 +74,7 @@ class AwsFacts:
 
     def table_lacks(self) -> Collection[str]:
         """Parts that the table lacks."""
-        return TableSetup(self._client("dynamodb"), self._expected.table, time.sleep).lacks()
+        return TableSetup(self._client("dynamodb"), self._expected.table, time.sleep).missing()
 
     def platform(self) -> Platform:
         """Ids that the platform parameter holds."""

@@ -207,7 +207,7 @@ def judge_registry(registry: RegistryFacts) -> Finding:
 
 
 def judge_table(name: str, lacks: Collection[str]) -> Finding:
-    """Whether the table has key, index, expiry and recovery; `lacks` is what `TableSetup.lacks` gives."""
+    """Whether the table has key, index, expiry and recovery; `lacks` is the result of `TableSetup.missing`."""
     if "table" in lacks:
         return wrong(
             Check.TABLE, "there is no such table", f"{_INFRA}; or `gromit serve` makes one", name
