@@ -74,7 +74,7 @@ class EnvironmentStore(Protocol):
         """
         ...
 
-    def undone_since(self, kind: str) -> int | None:
+    def oldest_unfinished(self, kind: str) -> int | None:
         """Return the instant since which the oldest work of a kind is unfinished.
 
         None if there is no work.

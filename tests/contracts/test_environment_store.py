@@ -300,15 +300,15 @@ def test_what_a_claim_holds_already_comes_first_for_that_claim(store: Environmen
 def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoever_holds_it(
     store: EnvironmentStore,
 ) -> None:
-    assert store.undone_since("sow") is None
+    assert store.oldest_unfinished("sow") is None
     put(store, "later", work="sow", due=900, since=40)
     put(store, "failing", work="sow", due=9000, since=30)
     put(store, "gone", work="reap", due=10, since=10)
-    assert (store.undone_since("sow"), store.undone_since("reap")) == (30, 10)
+    assert (store.oldest_unfinished("sow"), store.oldest_unfinished("reap")) == (30, 10)
     put(store, "held", work="sow", due=20, since=20, holder="w", lease_until=10**9)
-    assert store.undone_since("sow") == 20
+    assert store.oldest_unfinished("sow") == 20
     put(store, "of an earlier version", work="sow", due=5)
-    assert store.undone_since("sow") == 5
+    assert store.oldest_unfinished("sow") == 5
 
 
 def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:

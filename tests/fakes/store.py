@@ -63,7 +63,7 @@ class MemoryStore:
             min(upcoming, default=None),
         )
 
-    def undone_since(self, kind: str) -> int | None:
+    def oldest_unfinished(self, kind: str) -> int | None:
         """Since when the oldest work of a kind waits to be done."""
         return min(
             (r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind),

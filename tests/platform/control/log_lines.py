@@ -56,7 +56,7 @@ def _serve() -> None:
         ) -> DueRows:
             return DueRows(("app-test",), now_ms - int(WAITING_S * 1000), None)
 
-        def undone_since(self, _kind: str) -> int | None:
+        def oldest_unfinished(self, _kind: str) -> int | None:
             return now - int(UNDONE_S * 1000)
 
     now = Millis(1_000_000_000)

@@ -165,7 +165,7 @@ class Waiting(MemoryStore):
             return DueRows(("app-test",), now_ms - 90_000, None)
         raise Temporary(f"not now: {limit} {claim_id}")
 
-    def undone_since(self, kind: str) -> int | None:
+    def oldest_unfinished(self, kind: str) -> int | None:
         return 400_000 if kind == "sow" else None
 
 

@@ -102,7 +102,7 @@ class DynamoStore:
         )
         return DueRows(tuple(str(r[KEY]) for r in held_first), oldest, following)
 
-    def undone_since(self, kind: str) -> int | None:
+    def oldest_unfinished(self, kind: str) -> int | None:
         """See the port. Reads all work of the kind.
 
         An index that an older version created lacks `since`. There `due` counts, which is later

@@ -97,7 +97,7 @@ class _UnfinishedWorkCollector(Collector):
 def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:
     """Return the ages of the oldest work. Raises what the store raises."""
     due_since = store.due(kind, now, 1).oldest_ms
-    unfinished_since = store.undone_since(kind)
+    unfinished_since = store.oldest_unfinished(kind)
     return _WorkAges(_seconds_since(due_since, now), _seconds_since(unfinished_since, now))
 
 
