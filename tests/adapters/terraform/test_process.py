@@ -90,6 +90,24 @@ def test_much_output_holds_nothing_up(shell: Callable[..., ProcessSpec]) -> None
     assert len(ended.stderr) == 64 * 1024
 
 
+def test_a_line_without_an_end_is_cut_and_takes_no_more_time_than_others(
+    shell: Callable[..., ProcessSpec],
+) -> None:
+    """Joining the parts of such a line again with each of them would take hours."""
+    ended, lines = ran(shell("head -c 200000000 /dev/zero | tr '\\0' x; echo; echo next"))
+    assert (ended.code, lines[0] == "x" * (4 << 20), lines[1:]) == (0, True, ["next"])
+
+
+def test_a_long_line_is_whole(shell: Callable[..., ProcessSpec]) -> None:
+    _, lines = ran(shell("head -c 3000000 /dev/zero | tr '\\0' x; printf '\\n\\nlast'"))
+    assert [len(line) for line in lines] == [3_000_000, 0, 4]
+
+
+def test_endless_output_does_not_hide_a_timeout(shell: Callable[..., ProcessSpec]) -> None:
+    ended, lines = ran(shell("while :; do echo y; done"), leash(timeout_s=0.5))
+    assert (ended.stop_reason, set(lines)) == ("timeout", {"y"})
+
+
 def test_it_sees_the_environment_it_is_given_and_no_other(
     shell: Callable[..., ProcessSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:

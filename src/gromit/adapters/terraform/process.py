@@ -27,6 +27,11 @@ _log = structlog.get_logger(__name__)
 EMBEDDED = terraform_child.EMBEDDED
 _POLL_MS = 100
 _STDERR_MAX = 64 * 1024
+_CHUNK = 64 * 1024
+_READ_MAX = 16 * _CHUNK
+"""Bytes read between two looks at the process."""
+_LINE_MAX = 4 * 1024 * 1024
+"""Bytes kept of a line. The longest line of terraform, its outputs, has some 100 KB."""
 
 StopReason = Literal["timeout", "interrupt"]
 
@@ -74,6 +79,33 @@ class ProcessResult:
     """Reason for which the worker stopped it; None if it ended by itself."""
 
 
+class _Lines:
+    """Split a stream into lines. Of a longer line than `_LINE_MAX` the first part is kept."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """Yield the lines that end in this chunk."""
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            self._keep(end)
+            yield self.rest()
+        self._keep(rest)
+
+    def rest(self) -> str:
+        """Return the line that has no end yet, and begin another one."""
+        line = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        return line.decode(errors="replace")
+
+    def _keep(self, part: bytes) -> None:
+        part = part[: _LINE_MAX - self._size]
+        self._parts.append(part)
+        self._size += len(part)
+
+
 class _Child:
     def __init__(
         self,
@@ -87,7 +119,7 @@ class _Child:
         self._poll = select.poll()
         self._poll.register(pidfd, select.POLLIN)
         self._offset = 0
-        self._rest = b""
+        self._lines = _Lines()
 
     def has_ended(self) -> bool:
         """Pass on new output, and wait up to 0.1 s for the process to end.
@@ -106,14 +138,17 @@ class _Child:
         return os.pread(self._err, _STDERR_MAX, 0).decode(errors="replace")
 
     def _read(self, *, last: bool) -> None:
-        while chunk := os.pread(self._out, 1 << 16, self._offset):
+        end = os.fstat(self._out).st_size
+        if not last:
+            # The rest waits, so that endless output does not hide a timeout or an interrupt.
+            end = min(end, self._offset + _READ_MAX)
+        while self._offset < end:
+            chunk = os.pread(self._out, min(_CHUNK, end - self._offset), self._offset)
             self._offset += len(chunk)
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            for line in lines:
-                self.on_line(line.decode(errors="replace"))
-        if last and self._rest:
-            rest, self._rest = self._rest, b""
-            self.on_line(rest.decode(errors="replace"))
+            for line in self._lines.feed(chunk):
+                self.on_line(line)
+        if last and (rest := self._lines.rest()):
+            self.on_line(rest)
 
 
 def run_process(
