@@ -104,8 +104,8 @@ def test_a_long_line_is_whole(shell: Callable[..., ProcessSpec]) -> None:
 
 
 def test_endless_output_does_not_hide_a_timeout(shell: Callable[..., ProcessSpec]) -> None:
-    ended, lines = ran(shell("while :; do echo y; done"), leash(timeout_s=0.5))
-    assert (ended.stop_reason, set(lines)) == ("timeout", {"y"})
+    ended, lines = ran(shell("while :; do echo y; done"), policy(timeout_s=0.5))
+    assert (ended.stopped, set(lines)) == ("timeout", {"y"})
 
 
 def test_it_sees_the_environment_it_is_given_and_no_other(
