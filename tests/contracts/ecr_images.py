@@ -12,7 +12,10 @@ _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def push(client: "ECRClient", repository: str, tag: str, content: str) -> str:
-    """Put an image with one layer of `content` under a tag, making the repository if need be; gives its digest."""
+    """Push an image with one layer of `content` under a tag, and return its digest.
+
+    A missing repository is created.
+    """
     with suppress(client.exceptions.RepositoryAlreadyExistsException):
         client.create_repository(repositoryName=repository)
     layer = {

@@ -26,7 +26,7 @@ class EcsWorld:
         return get_backend("ecs")[DEFAULT_ACCOUNT_ID][REGION]
 
     def define(self, environment: str, component: str) -> str:
-        """Register a further revision of a task definition; gives its ARN."""
+        """Register another revision of a task definition, and return its ARN."""
         answer = self.client.register_task_definition(
             family=f"{environment}-{component}",
             networkMode="awsvpc",
@@ -45,7 +45,7 @@ class EcsWorld:
         rollout: str | None = "COMPLETED",
         running: int = 1,
     ) -> None:
-        """Let a service run so many tasks of a definition, one being wanted, with this state of its only deployment."""
+        """Let a service run tasks of a definition in one deployment with this rollout state."""
         self.client.create_cluster(clusterName=environment)
         key = f"{environment}:{component}"
         if key not in self.backend.services:
@@ -78,7 +78,7 @@ class EcsWorld:
         reason: str,
         container: tuple[int, str] | None = None,
     ) -> None:
-        """Let a task of a service have stopped just now, its container with this exit code and reason."""
+        """Add a task that has just stopped, with exit code and reason of its container."""
         answer = self.client.run_task(
             cluster=environment,
             taskDefinition=definition,

@@ -17,11 +17,11 @@ class World(Protocol):
     root: ConfigRoot
 
     def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
-        """What a person does: write a file, or (None) remove it."""
+        """Write a file as a person, or remove it (None)."""
         ...
 
     def text(self, environment: str, component: str, file: str) -> str | None:
-        """A file as it lies."""
+        """Return the content of a file."""
         ...
 
     def suspend(self) -> None:
@@ -29,7 +29,7 @@ class World(Protocol):
         ...
 
     def unmount(self) -> None:
-        """Take the volume away."""
+        """Unmount the volume."""
         ...
 
 
@@ -125,8 +125,8 @@ def test_files_of_templates_and_components_that_are_gone_go_unless_edited(world:
     world.root.render("app-test", {"tyk": {"a": "1", "b": "1"}, "pump": {"a": "1", "b": "1"}})
     world.edit("app-test", "pump", "b", "mine")
     world.root.render("app-test", {"tyk": {"a": "1"}})
-    lie = {(c, f): world.text("app-test", c, f) for c in ("tyk", "pump") for f in ("a", "b")}
-    assert lie == {
+    texts = {(c, f): world.text("app-test", c, f) for c in ("tyk", "pump") for f in ("a", "b")}
+    assert texts == {
         ("tyk", "a"): "1",
         ("tyk", "b"): None,
         ("pump", "a"): None,
@@ -134,7 +134,7 @@ def test_files_of_templates_and_components_that_are_gone_go_unless_edited(world:
     }
 
 
-def test_a_removed_environment_starts_anew(world: World) -> None:
+def test_a_removed_environment_starts_again(world: World) -> None:
     first = world.root.render("app-test", {"tyk": {"a": "1"}})
     world.edit("app-test", "tyk", "a", "mine")
     world.root.remove("app-test")

@@ -14,12 +14,12 @@ from tests.fakes.images import FakeImages
 
 
 class World(Protocol):
-    """A registry into which one can push."""
+    """A registry that tests can push to."""
 
     registry: ImageRegistry
 
     def push(self, repository: str, tag: str, content: str) -> str:
-        """Put an image under a tag; gives its digest."""
+        """Push an image under a tag, and return its digest."""
         ...
 
 

@@ -14,24 +14,24 @@ from tests.fakes.leftovers import FakeOrphanFinder
 
 
 class World(Protocol):
-    """Environments that something can be left of."""
+    """Environments that may leave resources behind."""
 
     leftovers: OrphanFinder
 
     def cluster(self, environment: str) -> None:
-        """Make a cluster."""
+        """Create a cluster."""
         ...
 
     def service(self, environment: str, component: str) -> None:
-        """Make a service, in a cluster that there is or not."""
+        """Create a service, whether its cluster exists or not."""
         ...
 
     def group(self, environment: str) -> str:
-        """Make a security group as the stack does; gives its id."""
+        """Create a security group like the stack, and return its id."""
         ...
 
     def destroy(self, environment: str) -> None:
-        """Remove all of it."""
+        """Remove all resources."""
         ...
 
 
@@ -76,7 +76,7 @@ class _Aws:
         return self.tagged(env=environment, managed="gromit")
 
     def tagged(self, **tags: str) -> str:
-        """A security group with these tags."""
+        """Create a security group with these tags."""
         name = "-".join(tags.values()) or "untagged"
         group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)[
             "GroupId"
@@ -151,6 +151,6 @@ def test_security_groups_of_other_makers_are_not_ours(monkeypatch: pytest.Monkey
     with mock_aws():
         world = _Aws()
         world.tagged(env="app-test")
-        world.tagged(env="app-test", managed="somebody")
+        world.tagged(env="app-test", managed="another")
         world.tagged(managed="gromit")
         assert list(world.leftovers.find("app-test")) == []

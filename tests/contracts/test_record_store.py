@@ -1,4 +1,4 @@
-"""What holds for the zone in Route53 and for the fake alike, so that tests on the fake mean something."""
+"""The port `RecordStore`: the fake, and the zone in Route53."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -49,7 +49,7 @@ def write(
     upserts: Iterable[RecordSet] = (),
     deletes: Iterable[RecordSet] = (),
 ) -> str:
-    """Gives the refusal, or an empty text."""
+    """Return the refusal, or an empty text."""
     try:
         store.apply(
             ZoneChanges(

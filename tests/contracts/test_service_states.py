@@ -20,11 +20,11 @@ class World(Protocol):
     services: ServiceStates
 
     def serve(self, environment: str, component: str, rollout: str, running: int) -> str:
-        """Let a service run a new task definition, with this rollout state; gives the definition."""
+        """Run a new task definition with this rollout state, and return it."""
         ...
 
     def fail(self, environment: str, component: str, definition: str, reason: str) -> None:
-        """Let a service have failed because a task stopped."""
+        """Let a service fail because a task stopped."""
         ...
 
     def drop(self, environment: str) -> None:
@@ -93,7 +93,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         yield _Fake()
         return
-    apply_patches()  # the stock emulator begins no deployment when it is told to
+    apply_patches()  # the stock emulator starts no deployment on request
     with mock_aws():
         yield _Ecs()
     remove_patches()

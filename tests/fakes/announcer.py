@@ -2,11 +2,11 @@
 
 
 class FakeAnnouncer:
-    """The port `Announcer`: notes what was announced."""
+    """The port `Announcer`: records announcements."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
 
     def announce(self, name: str, kind: str) -> None:
-        """Note it."""
+        """Record an announcement."""
         self.heard.append((name, kind))

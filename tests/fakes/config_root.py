@@ -1,4 +1,4 @@
-"""A config tree in memory, which keeps edits as the real one does."""
+"""A config tree in memory, which keeps edits like the real one."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ _Folder = dict[str, bytes]
 
 
 class FakeConfigRoot:
-    """The port `ConfigRoot`. `edit` is what a person does; `fault` is raised by the next checks while it is set."""
+    """The port `ConfigRoot`. `edit` acts as a person; each check raises `fault` while it is set."""
 
     def __init__(self) -> None:
         self.fault: GromitError | None = None
@@ -20,7 +20,7 @@ class FakeConfigRoot:
         self._rendered: dict[str, dict[str, dict[str, str]]] = {}
 
     def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
-        """Write a file as a person would; None removes it."""
+        """Write a file as a person; None removes it."""
         folder = self._folders.setdefault(environment, {}).setdefault(component, {})
         if text is None:
             del folder[file]
@@ -28,7 +28,7 @@ class FakeConfigRoot:
             folder[file] = text.encode()
 
     def text(self, environment: str, component: str, file: str) -> str | None:
-        """A file as it lies."""
+        """Return the content of a file."""
         content = self._folders.get(environment, {}).get(component, {}).get(file)
         return None if content is None else content.decode()
 
@@ -38,7 +38,7 @@ class FakeConfigRoot:
             raise self.fault
 
     def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-        """As the port says; like the real tree it refuses to write below an unusable root."""
+        """Refuse to write below an unusable root, like the real tree."""
         self.check()
         folders = self._folders.setdefault(environment, {})
         rendered = self._rendered.setdefault(environment, {})
@@ -59,7 +59,7 @@ class FakeConfigRoot:
         }
 
     def remove(self, environment: str) -> None:
-        """Forget the environment."""
+        """Remove the environment."""
         self._folders.pop(environment, None)
         self._rendered.pop(environment, None)
 

@@ -1,4 +1,4 @@
-"""A zone, running tasks, what serve says, and its announcements, all in memory."""
+"""A zone, running tasks, serve's environments and its announcements, all in memory."""
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,15 +11,18 @@ from gromit.ports import Progress
 
 @dataclass
 class FakeZone:
-    """A `RecordStore` as strict as Route53: what is there cannot be created, and only what is there exactly can be deleted."""
+    """A `RecordStore` as strict as Route53.
+
+    An existing record cannot be created, and only an exactly equal record can be deleted.
+    """
 
     content: dict[tuple[str, str, str], RecordSet] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
-    """Names that it will not write, whatever is sent."""
+    """Names that it always refuses to write."""
     failures: list[Exception] = field(default_factory=list)
-    """Raised by the next calls of `apply`, one each, before anything is done."""
+    """Errors that the next calls of `apply` raise before any change, one each."""
     before_apply: list[Callable[[], None]] = field(default_factory=list)
-    """Called once each before the next calls of `apply`: somebody else is quicker."""
+    """Called before the next calls of `apply`, one each: another process is faster."""
     batches: int = 0
 
     @classmethod
@@ -28,11 +31,11 @@ class FakeZone:
         return cls({_key(r): r for r in records})
 
     def records(self) -> Sequence[RecordSet]:
-        """Everything in it."""
+        """Return all records."""
         return tuple(self.content.values())
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
-        """Write what can be written; name the rest."""
+        """Write what can be written, and name the rest."""
         if self.before_apply:
             self.before_apply.pop(0)()
         if self.failures:
@@ -52,18 +55,18 @@ class FakeZone:
         progress("written")
 
     def values(self, name: str, kind: str = "A") -> set[str]:
-        """The values of a plain record; empty if it is not there."""
+        """Return the values of a plain record; empty if it does not exist."""
         record = self.content.get((name, kind, ""))
         return set(record.values) if record else set()
 
     def names(self, kind: str = "A") -> set[str]:
-        """The names of all records of a type."""
+        """Return the names of all records of a type."""
         return {r.name for r in self.content.values() if r.type == kind}
 
     def _apply_one(
         self, *, deletes: list[RecordSet], creates: list[RecordSet], upserts: list[RecordSet]
     ) -> list[str]:
-        """The changes of one environment, wholly or not at all; gives what stands in the way."""
+        """Apply all changes of one environment or none; return the obstacles."""
         bad = [r.name for r in (*deletes, *creates, *upserts) if r.name in self.refused]
         bad += [r.name for r in deletes if self.content.get(_key(r)) != r]
         bad += [r.name for r in creates if _key(r) in self.content]
@@ -76,7 +79,7 @@ class FakeZone:
 
 @dataclass
 class FakeTasks:
-    """A `TaskSource`: what has a network interface, and what of it runs."""
+    """A `TaskSource`: tasks with a network interface, and those that run."""
 
     seen: list[PublicTask] = field(default_factory=list)
     not_running: set[PublicTask] = field(default_factory=set)
@@ -84,17 +87,17 @@ class FakeTasks:
     untagged: list[PublicTask] = field(default_factory=list)
     """Running tasks that only ECS knows."""
     reason: str = ""
-    """Why looking at the interfaces breaks off; empty if it does not."""
+    """Reason why the listing of interfaces is incomplete; empty if it is complete."""
     confirm_reason: str = ""
-    """Why asking ECS breaks off."""
+    """Reason why the listing of ECS is incomplete."""
     asked: list[frozenset[str]] = field(default_factory=list)
 
     def public_tasks(self) -> TaskListing:
-        """Every task with an interface."""
+        """Return every task with an interface."""
         return TaskListing(tuple(self.seen), not self.reason, self.reason)
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
-        """The tasks of these environments that run."""
+        """Return the running tasks of these environments."""
         self.asked.append(frozenset(environments))
         running = [
             t
@@ -110,14 +113,14 @@ class FakeTasks:
 
 @dataclass
 class FakeEnvironments:
-    """What serve says."""
+    """The environments of serve."""
 
     rows: dict[str, bool] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
-    """Raised by the next calls, one each."""
+    """Errors that the next calls raise, one each."""
 
     def wanted(self) -> Mapping[str, bool]:
-        """Every environment that has a row."""
+        """Return every environment that has a row."""
         if self.failures:
             raise self.failures.pop(0)
         return dict(self.rows)
@@ -125,11 +128,11 @@ class FakeEnvironments:
 
 @dataclass
 class FakeFeed:
-    """A `ChangeFeed` that never really waits: it plays a script, and then tells the watch to stop."""
+    """A `ChangeFeed` that does not wait: it runs a script, and then stops the watch."""
 
     stop: threading.Event
     script: list[Callable[[], bool]] = field(default_factory=list)
-    """Called in turn by `wait`; gives whether there was an announcement."""
+    """Called in turn by `wait`; each returns whether there was an announcement."""
     waited: list[float] = field(default_factory=list)
 
     def monotonic(self) -> float:
@@ -137,7 +140,7 @@ class FakeFeed:
         return sum(self.waited)
 
     def wait(self, seconds: float) -> bool:
-        """Note the seconds, and play the next step."""
+        """Record the seconds, and run the next step."""
         self.waited.append(seconds)
         if self.script:
             return self.script.pop(0)()
@@ -146,7 +149,7 @@ class FakeFeed:
 
 
 def records_of(*tasks: PublicTask, domain: str, ttl: int = 10) -> tuple[RecordSet, ...]:
-    """The records that these tasks call for, all their environments being wanted."""
+    """Return the desired records of these tasks, if all their environments exist."""
     return desired_records(tasks, domain, ttl, {t.environment: True for t in tasks})
 
 

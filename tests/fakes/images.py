@@ -7,7 +7,7 @@ from gromit.core.stack.component_inputs import Image
 
 
 class FakeImages:
-    """The port `ImageRegistry`: holds what was pushed."""
+    """The port `ImageRegistry`: contains the images that tests push."""
 
     def __init__(self, *images: Image) -> None:
         self._digests: dict[Image, str] = {}
@@ -16,17 +16,17 @@ class FakeImages:
             self.push(repository, tag)
 
     def push(self, repository: str, tag: str, content: str | None = None) -> str:
-        """Put an image under a tag, moving the tag if it is there; gives its digest."""
+        """Push an image under a tag, moving an existing tag, and return its digest."""
         digest = "sha256:" + hashlib.sha256((content or f"{repository}:{tag}").encode()).hexdigest()
         self._digests[repository, tag] = digest
         return digest
 
     def remove(self, repository: str, tag: str) -> None:
-        """Let a tag be gone, as when it has expired."""
+        """Remove a tag, as if it had expired."""
         del self._digests[repository, tag]
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
-        """The digest of each image that was pushed; raises `problem` if there is one."""
+        """Return the digest of each pushed image; raise `problem` if it is set."""
         if self.problem:
             raise self.problem
         return {image: self._digests[image] for image in images if image in self._digests}

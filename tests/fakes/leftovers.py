@@ -1,14 +1,14 @@
-"""What is left of environments, in memory."""
+"""Remaining resources of environments, in memory."""
 
 from collections.abc import Sequence
 
 
 class FakeOrphanFinder:
-    """The port `OrphanFinder`: finds what a test has put."""
+    """The port `OrphanFinder`: returns what a test has added."""
 
     def __init__(self) -> None:
         self.left: dict[str, list[str]] = {}
 
     def find(self, environment: str) -> Sequence[str]:
-        """What a test has put."""
+        """Return what a test has added."""
         return list(self.left.get(environment, []))

@@ -1,10 +1,10 @@
-"""Processes that hold locks, in memory."""
+"""Owners of locks, in memory."""
 
 from gromit.core.environments.locks import FoundLock, Owner, Verdict
 
 
 def owner(number: int, host: str = "here") -> Owner:
-    """A worker process; different numbers are different processes."""
+    """Return a worker process; different numbers are different processes."""
     return Owner(boot_id="boot", pid_namespace="pid:[1]", pid=number, started=number, host=host)
 
 
@@ -16,11 +16,11 @@ class FakeOwners:
         self.dead: set[Owner] = set()
 
     def identify(self) -> Owner:
-        """This process."""
+        """Return this process."""
         return self._me
 
     def check_owner(self, found: FoundLock) -> Verdict:
-        """Dead, if a test has said so."""
+        """Report an owner as dead if it is in `dead`."""
         if found.owner in self.dead:
             return Verdict(dead=True, reason="the process is dead")
         return Verdict(dead=False, reason=f"{found.who} lives")

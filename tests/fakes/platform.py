@@ -14,17 +14,17 @@ PLATFORM = Platform(
     registry="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
     region="eu-central-1",
 )
-"""A platform as tests need one; use `dataclasses.replace` to differ."""
+"""Platform for tests; use `dataclasses.replace` for another one."""
 
 
 class FakePlatform:
-    """The port `PlatformSource`: gives what it was made with, None for a platform that was never written."""
+    """The port `PlatformSource` for a given platform; None means that it was never written."""
 
     def __init__(self, platform: Platform | None = PLATFORM) -> None:
         self.platform = platform
 
     def read(self) -> Platform:
-        """The platform."""
+        """Return the platform."""
         if self.platform is None:
             raise ConfigError("there is no platform", hint="write one")
         return self.platform

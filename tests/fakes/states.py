@@ -8,25 +8,25 @@ from gromit.errors import Conflict, GromitError
 
 
 class FakeStates:
-    """The port `StateBucket`. `faults` are raised by the next calls of a method, one each, before it does anything."""
+    """The port `StateBucket`. Each call of a method first raises the next of its `faults`."""
 
     def __init__(self) -> None:
         self.locks: dict[str, FoundLock] = {}
         self.heads: dict[str, StateHead] = {}
         self.faults: dict[str, list[GromitError | TypeError]] = {}
         self.unheard: list[GromitError] = []
-        """Raised by the next calls that put a lock, one each, after they have put it."""
+        """Errors that the next calls raise after they have put a lock, one each."""
         self.calls: list[str] = []
         self._numbers = itertools.count(1)
 
     def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
-        """Take the lock, or say who has it."""
+        """Take the lock, or return the existing one."""
         self._called("lock")
         found = self.locks.get(environment)
         return found or self._put(environment, owner, operation)
 
     def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
-        """Take the place of `found`, if it is still there."""
+        """Replace `found` if it has not changed."""
         self._called("replace_lock")
         if self.locks.get(found.environment) != found:
             return None
@@ -42,17 +42,17 @@ class FakeStates:
         return True
 
     def find_lock(self, environment: str) -> FoundLock | None:
-        """The lock of an environment, if there is one."""
+        """Return the lock of an environment, if there is one."""
         self._called("find_lock")
         return self.locks.get(environment)
 
     def head(self, environment: str) -> StateHead | None:
-        """The head of a state, as a test has put it."""
+        """Return the head of a state that a test has set."""
         self._called("head")
         return self.heads.get(environment)
 
     def delete(self, environment: str) -> None:
-        """Remove a state that holds nothing."""
+        """Remove a state without resources."""
         self._called("delete")
         head = self.heads.get(environment)
         if head is not None and head.resources:

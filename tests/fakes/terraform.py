@@ -1,4 +1,4 @@
-"""Terraform in memory: what it applies stands in a `FakeServices` and a `FakeStates` at once."""
+"""Terraform in memory: an apply changes a `FakeServices` and a `FakeStates` at once."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FakeTerraform:
-    """The port `TerraformRunner`. `faults` are raised by the next calls, one each, before anything is changed."""
+    """The port `TerraformRunner`. Each call first raises the next of `faults`."""
 
     def __init__(self, services: FakeServices, states: FakeStates) -> None:
         self._services, self._states = services, states
@@ -25,10 +25,10 @@ class FakeTerraform:
         self.locks: list[Lock] = []
         self._definitions: dict[str, dict[str, str]] = {}
         self.rolled_out: Callable[[ServiceState], ServiceState] = lambda state: state
-        """What becomes of a service that was applied; by default it runs at once."""
+        """State of a service after an apply; by default it runs at once."""
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
-        """Make the environment: new task definitions for what has changed, and not a touch for what has not."""
+        """Apply: changed components get new task definitions, and the others stay as they are."""
         self._called(lock)
         before = next(
             (past.components for past in reversed(self.applied) if past.name == stack.name), {}
@@ -47,7 +47,7 @@ class FakeTerraform:
         return StackOutput(dict(definitions))
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
-        """Destroy what the state knows."""
+        """Destroy the resources in the state."""
         self._called(lock)
         self.destroyed.append(stack.name)
         self._services.drop(stack.name)

@@ -1,6 +1,6 @@
-"""An emulated AWS in a process of its own, with what environments stand on: tests in this process cannot reset it.
+"""An emulated AWS with a platform, in its own process, where other tests cannot reset it.
 
-As a program it serves until its standard input ends, so that it never outlives the tests.
+As a program it serves until its standard input ends, so it never outlives the tests.
 """
 
 import json
@@ -28,13 +28,13 @@ _SERVICES = ("ec2", "ecs", "efs", "iam", "sts", "servicediscovery", "cloudwatchl
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Where the emulator listens."""
+    """Address of the emulator."""
 
     url: str
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What a worker's environment holds, credentials included, and things that must not reach terraform."""
+        """Variables of a worker with credentials, and some that must not reach terraform."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
@@ -44,30 +44,31 @@ class Cloud:
             "AWS_SECRET_ACCESS_KEY": _KEY,
             "TF_CLI_ARGS_apply": "-refresh=false -target=nothing.at_all",
             "TF_DATA_DIR": "/nonexistent",
-            "TF_VAR_name": "somebody-else",
+            "TF_VAR_name": "another",
         }
 
     def client(self, service: str) -> Any:
-        """A client of one service."""
+        """Return a client of one service."""
         return self._session().client(service, endpoint_url=self.url)  # type: ignore[call-overload]
 
     @property
     def s3(self) -> "S3Client":
-        """A client of S3."""
+        """Return a client of S3."""
         return self._session().client("s3", endpoint_url=self.url)
 
     def overlay(self, folder: Path) -> Path:
-        """A folder with the provider's endpoints, as 3.39 takes them from its configuration alone."""
+        """Create an overlay with the endpoints: provider 3.39 reads no variables for them."""
         folder.mkdir(exist_ok=True)
         endpoints = "\n".join(f'    {service} = "{self.url}"' for service in _SERVICES)
         (folder / "endpoints_override.tf").write_text(
-            'provider "aws" {\n  skip_credentials_validation = true\n  skip_metadata_api_check = true\n'
+            'provider "aws" {\n  skip_credentials_validation = true\n'
+            "  skip_metadata_api_check = true\n"
             f"  endpoints {{\n{endpoints}\n  }}\n}}\n"
         )
         return folder
 
     def platform(self) -> Platform:
-        """A VPC with everything that environments are built on."""
+        """Create a VPC with everything that environments need."""
         ec2, role = self.client("ec2"), {"Version": "2012-10-17", "Statement": []}
         vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -104,7 +105,7 @@ class Cloud:
 
 @contextmanager
 def running_cloud() -> Iterator[Cloud]:
-    """An emulator with a bucket for states, for the time of the block."""
+    """Run an emulator with a bucket for states during the block."""
     argv = [sys.executable, __file__]
     environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Worlds for the contract tests: the emulator once a session, and every terraform there is."""
+"""Worlds of the contract tests: one emulator for the session, and every available terraform."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def embedded_mirror(cache: Path) -> Path:
 
 @pytest.fixture
 def world(cloud: Cloud, cache: Path, tmp_path: Path) -> World:
-    """The embedded terraform with no provider at all: for the bare stack."""
+    """The embedded terraform without a provider, for the bare stack."""
     empty = tmp_path / "no-providers"
     empty.mkdir()
     return World(cloud, "embedded", empty, tmp_path, cache)
@@ -53,7 +53,10 @@ ENGINES = [
     pytest.param(("terraform", "mirror"), id="path-mirror", marks=pytest.mark.long),
     pytest.param(("tofu", "embedded"), id="tofu-3.39", marks=pytest.mark.long),
 ]
-"""Programs and providers: a program of the PATH, and a mirror named by `GROMIT_TEST_MIRROR`, only where there is one."""
+"""Yield programs and providers.
+
+    A program on the PATH and the mirror in `GROMIT_TEST_MIRROR` are used only if they exist.
+    """
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -1,6 +1,6 @@
-"""The life of three environments in one VPC and namespace, watched from outside: what the tests of `test_environments` look at.
+"""The life of three environments in one VPC and namespace, for the tests of `test_environments`.
 
-It takes half a minute with one provider, so it is lived once and all that was seen is kept.
+It takes half a minute with one provider, so it happens once and the observations are kept.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ DIGEST = "sha256:" + "1" * 64
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One environment as AWS shows it."""
+    """Resources of one environment in AWS."""
 
     services: Mapping[str, Mapping[str, Any]]
     definitions: Mapping[str, Mapping[str, Any]]
     leftovers: tuple[str, ...]
-    """What reap finds before it lets a row go."""
+    """Resources that reap finds before it removes a row."""
     groups: Mapping[str, Mapping[str, Any]]
     log_groups: tuple[str, ...]
     access_points: Mapping[str, Mapping[str, Any]]
@@ -36,7 +36,7 @@ class Sight:
 
 @dataclass(slots=True)
 class Life:
-    """All that was seen."""
+    """All observations."""
 
     names: tuple[str, str, str]
     outputs: Mapping[str, StackOutput] = field(default_factory=dict)
@@ -49,11 +49,11 @@ class Life:
     left: Mapping[str, int] = field(default_factory=dict)
     """Resources in each state at the end."""
     orphan: tuple[int, int] = (0, 0)
-    """Of an environment whose worker was killed: security groups that exist, and that its state knows."""
+    """Security groups that exist, and those in the state, after a worker was killed."""
 
 
 def environments(world: World, platform: Platform) -> tuple[StackInput, StackInput, StackInput]:
-    """Three, with names that were a trouble if they were merely joined: `x` + `y-web` is not `x-y` + `web`."""
+    """Return three environments with ambiguous joins: `x` + `y-web`, `x-y` + `web`."""
     engine = world.folder.name
     full = component(
         image=f"{platform.registry}/tyk@{DIGEST}",
@@ -82,7 +82,7 @@ def environments(world: World, platform: Platform) -> tuple[StackInput, StackInp
 
 
 def live(world: World, platform: Platform) -> Life:
-    """Make the three at once, plan again, change the second, destroy all; beside them, kill the worker of a fourth."""
+    """Create all at once, plan again, change the second, destroy all; kill a worker."""
     three = environments(world, platform)
     life = Life((three[0].name, three[1].name, three[2].name))
     with world.runner() as runner, ThreadPoolExecutor(4) as pool:
@@ -117,7 +117,7 @@ def live(world: World, platform: Platform) -> Life:
 
 
 def look(world: World, environment: str) -> Sight:
-    """What AWS has of an environment, found by the names it must have."""
+    """Find the resources of an environment in AWS by their names."""
     ecs, ec2, efs = (world.cloud.client(s) for s in ("ecs", "ec2", "efs"))
     clusters = ecs.describe_clusters(clusters=[environment])["clusters"]
     services: dict[str, Any] = {}
@@ -167,7 +167,7 @@ def _newer(given: ComponentInput) -> ComponentInput:
 
 
 def _orphan(world: World, platform: Platform) -> tuple[int, int]:
-    """Kill a worker in the middle of an apply with the real provider, and wait for what becomes of its terraform."""
+    """Kill a worker during an apply with the real provider, and wait for its terraform to end."""
     stack = StackInput(
         name=f"orphan-{world.folder.name}", platform=platform, components={"redis": component()}
     )

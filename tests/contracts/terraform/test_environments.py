@@ -1,4 +1,4 @@
-"""The packaged stack, applied by every terraform and provider there is: what three environments in one VPC look like."""
+"""The packaged stack with every available terraform and provider: three environments in a VPC."""
 
 import pytest
 
@@ -7,8 +7,11 @@ from tests.contracts.terraform.lives import DIGEST, SECRET, Life, Sight, live
 from tests.contracts.terraform.worlds import World
 
 pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900), pytest.mark.xdist_group("life")]
-"""All look at one life, so they stay on one process. It takes half a minute with one provider, and up to three with a newer one
-on a busy machine."""
+"""All tests use one life, so they run in one process.
+
+The life takes half a minute with one provider, and up to three minutes with a newer one on a busy
+machine.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""One lock: ours and terraform's own keep each other out."""
+"""One lock: gromit's and terraform's own exclude each other."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def test_a_new_workspace_is_applied_under_our_lock(world: World) -> None:
 
 
 @pytest.mark.parametrize(("name", "is_new"), [("held-new", True), ("held-old", False)])
-def test_a_person_is_kept_out_by_our_lock_and_told_whose_it_is(
+def test_a_person_is_kept_out_by_our_lock_which_names_its_owner(
     world: World, capfd: pytest.CaptureFixture[str], name: str, *, is_new: bool
 ) -> None:
     lock = world.lock(name)
@@ -77,7 +77,7 @@ def test_a_person_is_kept_out_by_our_lock_and_told_whose_it_is(
 
 @pytest.fixture
 def person(world: World) -> Iterator[tuple[StackInput, subprocess.Popen[str]]]:
-    """Somebody whose `terraform apply` waits for a yes."""
+    """A person whose `terraform apply` waits for a yes."""
     environment = bare("by-hand")
     with world.spawn(
         "hand",
@@ -123,11 +123,11 @@ def test_we_are_kept_out_by_a_person_whose_lock_is_never_judged_dead(
     )
 
 
-def test_a_person_who_changes_his_mind_leaves_no_lock(
+def test_a_person_who_declines_leaves_no_lock(
     world: World, person: tuple[StackInput, subprocess.Popen[str]]
 ) -> None:
     environment, process = person
-    os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does to the terminal's foreground group
+    os.killpg(process.pid, signal.SIGINT)  # like Ctrl-C in the terminal's foreground group
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert world.bucket().find_lock(environment.name) is None

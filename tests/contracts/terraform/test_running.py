@@ -1,4 +1,4 @@
-"""Applies, failures and tidiness, with a real terraform on a stack without a provider."""
+"""Applies, failures and clean-up, with a real terraform on a stack without a provider."""
 
 import json
 import shutil
@@ -30,8 +30,8 @@ def test_people_see_what_is_done_while_it_is_done(world: World) -> None:
     assert lines[-1].endswith("[2/2]")
 
 
-def test_what_somebody_has_set_for_terraform_changes_nothing(world: World) -> None:
-    """The world's environment holds `TF_CLI_ARGS_apply`, `TF_DATA_DIR` and `TF_VAR_name`."""
+def test_what_a_person_has_set_for_terraform_changes_nothing(world: World) -> None:
+    """The world's environment has `TF_CLI_ARGS_apply`, `TF_DATA_DIR` and `TF_VAR_name`."""
     assert {"TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_VAR_name"} <= world.cloud.environ.keys()
     with world.runner(BARE) as runner:
         runner.apply(bare("named"), world.lock("named"), lambda _line: None)
@@ -59,8 +59,8 @@ def test_many_environments_at_once_keep_to_themselves(world: World) -> None:
 @pytest.mark.parametrize(
     "part", [".", "template", "template/main.tf", "data", "data/terraform.tfstate"]
 )
-def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_anew(world: World, part: str) -> None:
-    """As by what removes old temporary files."""
+def test_what_is_gone_from_the_folder_of_a_watch_is_prepared_again(world: World, part: str) -> None:
+    """A cleaner of old temporary files does that."""
     name = f"again-{sum(part.encode())}"
     lock = world.lock(name)
     with world.runner(BARE) as runner:
@@ -105,14 +105,14 @@ def test_an_environment_that_runs_keeps_its_folder_while_another_one_is_prepared
 
 
 def remove(path: Path) -> None:
-    """A file, or a folder with all in it."""
+    """Remove a file, or a folder with its content."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink()
 
 
-def test_a_failure_is_told_with_its_address_and_without_secrets(world: World) -> None:
+def test_a_failure_is_reported_with_its_address_and_without_secrets(world: World) -> None:
     lines: list[str] = []
     with world.runner(BARE) as runner, pytest.raises(TerraformFailed) as failed:
         runner.apply(bare("failing", "bad"), world.lock("failing"), lines.append)
@@ -127,7 +127,7 @@ def test_a_failure_is_told_with_its_address_and_without_secrets(world: World) ->
     ], "a partly made one is known"
 
 
-def test_the_secrets_that_terraform_is_given_are_never_told(world: World) -> None:
+def test_the_secrets_that_terraform_is_given_are_never_shown(world: World) -> None:
     lines: list[str] = []
     with world.runner(BARE) as runner, pytest.raises(TerraformFailed) as failed:
         runner.apply(bare("leaking", "leak"), world.lock("leaking"), lines.append)
@@ -153,7 +153,7 @@ def test_a_stack_that_gives_no_task_definitions_is_not_taken_for_applied(
         runner.apply(bare("silent"), world.lock("silent"), lambda _line: None)
 
 
-def test_a_bucket_that_is_not_there_is_told_each_time(world: World) -> None:
+def test_a_bucket_that_does_not_exist_is_reported_each_time(world: World) -> None:
     backend = Backend(bucket="not-there", region=REGION, extra=("use_path_style=true",))
     with world.runner(BARE, backend=backend) as runner:
         for _ in range(2):
@@ -161,7 +161,7 @@ def test_a_bucket_that_is_not_there_is_told_each_time(world: World) -> None:
                 runner.apply(bare("lost"), world.lock(f"lost-{_}"), lambda _line: None)
 
 
-def test_nothing_is_begun_without_room_on_the_disk(world: World) -> None:
+def test_nothing_starts_without_free_space_on_the_disk(world: World) -> None:
     with (
         world.runner(BARE, min_free_bytes=1 << 60) as runner,
         pytest.raises(Temporary, match="MiB are free"),
@@ -185,7 +185,7 @@ def test_destroy_empties_the_state_so_that_it_may_be_deleted(world: World) -> No
 
 
 def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
-    """The bucket goes away in the middle; what terraform leaves behind then is brought to safety, and said."""
+    """The bucket disappears during the apply; the unsaved state is stored and named."""
     bucket, kept = "goes-away", dict[str, bytes]()
     world.cloud.s3.create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_saved_is_kept(world: World) -> None:
             world.cloud.s3.delete_object(Bucket=bucket, Key=found["Key"])
         try:
             world.cloud.s3.delete_bucket(Bucket=bucket)
-        except ClientError:  # terraform has just written its state once more
+        except ClientError:  # terraform has just written its state again
             return False
         return True
 
@@ -251,7 +251,7 @@ def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(
 def test_the_embedded_provider_is_found_without_a_setting(
     world: World, embedded_mirror: Path
 ) -> None:
-    """It is the mirror that the fixture has unpacked into the same cache."""
+    """The fixture has unpacked this mirror into the same cache."""
     with world.runner(BARE, mirror=None) as runner:
         runner.apply(bare("unset"), world.lock("unset"), lambda _line: None)
         (config,) = (world.folder / "work").glob("run-*/terraform.rc")

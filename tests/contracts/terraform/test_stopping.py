@@ -1,4 +1,4 @@
-"""A worker that has to stop, or is killed, never leaves a terraform behind, and loses nothing that was made."""
+"""A worker that stops or is killed leaves no terraform behind, and loses no created resource."""
 
 import os
 import signal
@@ -71,7 +71,7 @@ def test_a_terraform_that_is_killed_is_a_failure_and_leaves_nothing(world: World
 
 @pytest.fixture
 def worker(world: World) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A worker in the middle of an apply, and the id of its lock."""
+    """A worker during an apply, and the id of its lock."""
     lock_id = ""
     with world.spawn("apply", BARE, bare("orphaned", "slow")) as process:
         try:

@@ -1,6 +1,6 @@
-"""A worker in a process of its own: takes the lock and applies, or lets a person's terraform run on standard input and output.
+"""A worker in its own process: it takes the lock and applies, or runs a person's terraform.
 
-`python -m tests.contracts.terraform.worker apply|hand SETTINGS`; it prints a line for each thing that happens.
+Run `python -m tests.contracts.terraform.worker apply|hand SETTINGS`. It prints each event.
 """
 
 import json
@@ -13,7 +13,7 @@ from tests.contracts.terraform.worlds import World
 
 
 def main(action: str, text: str) -> int:
-    """Do it; the settings are JSON."""
+    """Run one action with settings in JSON."""
     settings = json.loads(text)
     mirror = Path(settings["mirror"]) if settings["mirror"] else None
     world = World(

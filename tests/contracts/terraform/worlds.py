@@ -1,4 +1,4 @@
-"""What the contract tests are made of: terraforms, stacks, runners, workers and hands."""
+"""Parts of the contract tests: terraforms, stacks, runners, workers and people."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from gromit.log import mask
 from tests.contracts.terraform.cloud import BUCKET, REGION, Cloud
 
 BARE = Path(__file__).with_name("bare")
-"""A stack with the real one's inputs and output that needs no provider: quick, and slow on demand."""
+"""A stack without a provider, with the real one's inputs and output; slow on demand."""
 
 PLATFORM = Platform(
     vpc_id="vpc-1",
@@ -40,7 +40,7 @@ PLATFORM = Platform(
 
 
 def component(**changes: Any) -> ComponentInput:
-    """A small public component, with the given changes."""
+    """Return a small public component with the given changes."""
     plain = ComponentInput(
         image="redis:7",
         port=6379,
@@ -67,7 +67,7 @@ class World:
     cache: Path
 
     def bucket(self) -> S3StateBucket:
-        """The states of environments."""
+        """Return the bucket of states."""
         return S3StateBucket(
             client=self.cloud.s3,
             bucket=BUCKET,
@@ -77,7 +77,7 @@ class World:
         )
 
     def setup(self, stack: Path = DEVENV, **changes: Any) -> TerraformConfig:
-        """Settings of a runner."""
+        """Return the settings of a runner."""
         backend = Backend(bucket=BUCKET, region=REGION, extra=("use_path_style=true",))
         overlay = self.cloud.overlay(self.folder / "overlay") if stack == DEVENV else None
         plain = TerraformConfig(
@@ -94,7 +94,7 @@ class World:
     def runner(
         self, stack: Path = DEVENV, *, environ: Mapping[str, str] | None = None, **changes: Any
     ) -> Terraform:
-        """A runner in this world."""
+        """Create a runner in this world."""
         outside = SessionDeps(
             environ=environ or self.cloud.environ,
             mask=mask,
@@ -103,13 +103,13 @@ class World:
         return Terraform(self.setup(stack, **changes), outside)
 
     def lock(self, environment: str) -> Lock:
-        """The environment's lock, taken by this process."""
+        """Take the environment's lock."""
         taken = self.bucket().lock(environment, ProcessOwnerWatch().identify(), "apply")
         assert isinstance(taken, Lock), taken
         return taken
 
     def state(self, environment: str) -> Mapping[str, Any]:
-        """The environment's state as it lies in the bucket."""
+        """Return the environment's state in the bucket."""
         body = self.cloud.s3.get_object(Bucket=BUCKET, Key=state_key(environment))["Body"].read()
         state = json.loads(body)
         assert isinstance(state, dict)
@@ -118,7 +118,7 @@ class World:
     def spawn(
         self, action: str, stack: Path, environment: StackInput, *arguments: str, **pipes: Any
     ) -> subprocess.Popen[str]:
-        """A process of its own that works on an environment: see `worker.py`."""
+        """Start a process that works on an environment (`worker.py`)."""
         settings = {
             "url": self.cloud.url,
             "command": self.command,
@@ -143,14 +143,17 @@ class World:
 
 
 def bare(name: str, *components: str) -> StackInput:
-    """An environment of the bare stack; what is called `slow…` takes a minute to make, `bad…` fails, `leak…` tells a secret."""
+    """Return an environment of the bare stack.
+
+    A component `slow…` takes a minute to create, `bad…` fails, and `leak…` prints a secret.
+    """
     return StackInput(
         name=name, platform=PLATFORM, components={n: component() for n in components or ("quick",)}
     )
 
 
 def managed(state: Mapping[str, Any]) -> list[str]:
-    """Types and names of the resources in a state."""
+    """Return types and names of the resources in a state."""
     return sorted(
         f"{r['type']}.{r['name']}"
         for r in state["resources"]
@@ -160,7 +163,7 @@ def managed(state: Mapping[str, Any]) -> list[str]:
 
 
 def under(lock_id: str) -> list[int]:
-    """Processes that work under a lock (zombies have no environment any more)."""
+    """Return the processes that work under a lock; zombies have no environment."""
     found = []
     for folder in Path("/proc").iterdir():
         try:
@@ -174,19 +177,19 @@ def under(lock_id: str) -> list[int]:
 
 
 def terraform_of(lock_id: str) -> int:
-    """The terraform that works under a lock: what its guard, the leader of its session, started."""
+    """Return the terraform under a lock: the child of its guard, which leads the session."""
     guard = next(pid for pid in under(lock_id) if os.getsid(pid) == pid)
     return next(pid for pid in under(lock_id) if read_stat(PROC / str(pid)).parent == guard)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """End a process that a test has started, as the kernel ends one that is out of memory."""
+    """Kill a process of a test, like the kernel when memory runs out."""
     process.send_signal(signal.SIGKILL)
     process.wait(30)
 
 
 def found_lock(world: World, environment: str) -> FoundLock:
-    """The lock that lies on an environment."""
+    """Return the lock of an environment."""
     found = world.bucket().find_lock(environment)
     assert found is not None
     return found

@@ -29,9 +29,9 @@ _POLL_MS = 100
 _STDERR_MAX = 64 * 1024
 _CHUNK = 64 * 1024
 _READ_MAX = 16 * _CHUNK
-"""Bytes read between two looks at the process."""
+"""Largest number of bytes read between two checks of the process."""
 _LINE_MAX = 4 * 1024 * 1024
-"""Bytes kept of a line. The longest line of terraform, its outputs, has some 100 KB."""
+"""Largest number of bytes kept of a line. The longest one of terraform, its outputs, has 100 KB."""
 
 StopReason = Literal["timeout", "interrupt"]
 
@@ -80,7 +80,7 @@ class ProcessResult:
 
 
 class _Lines:
-    """Split a stream into lines. Of a longer line than `_LINE_MAX` the first part is kept."""
+    """Splits a stream into lines. A line longer than `_LINE_MAX` is cut to its first part."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -95,7 +95,7 @@ class _Lines:
         self._keep(rest)
 
     def rest(self) -> str:
-        """Return the line that has no end yet, and begin another one."""
+        """Return the unfinished line, and start a new one."""
         line = b"".join(self._parts)
         self._parts, self._size = [], 0
         return line.decode(errors="replace")
