@@ -52,7 +52,7 @@ class RowPage:
 
     rows: tuple[Row, ...]
     last: str | None
-    """Where the next page begins; None if this was the last."""
+    """Name after which the next page begins; None if this was the last."""
 
 
 class EnvironmentStore(Protocol):

@@ -1,4 +1,4 @@
-"""The table of environments: the fake in memory and DynamoDB do the same, in one call an operation."""
+"""The table of environments: fake and DynamoDB do the same, with one call per operation."""
 
 import uuid
 from collections import Counter
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 
 def no_pause(_seconds: float) -> None:
-    """The emulator makes indexes at once."""
+    """Do not wait: the emulator creates indexes at once."""
 
 
 @dataclass(frozen=True)
 class Dynamo:
-    """A table of its own in the emulator, and what was asked of it."""
+    """A table in the emulator, and the calls to it."""
 
     client: "DynamoDBClient"
     name: str
@@ -134,7 +134,7 @@ condition: st.SearchStrategy[Condition] = st.recursive(
 
 @st.composite
 def writes(draw: st.DrawFn) -> RowWrite:
-    """Any write that says something; a copied attribute is demanded, as the port wants it."""
+    """Return any write that changes something; a copied attribute must exist, as in the port."""
     part = {
         a: draw(st.sampled_from(["", "sets", "increments", "copies", "appends", "removes"]))
         for a in ATTRIBUTES
@@ -272,7 +272,7 @@ def test_without_due_work_it_is_said_when_there_will_be_some(store: EnvironmentS
     assert store.due("sow", 40, 5).names == ("b",)
 
 
-def test_what_somebody_holds_is_skipped_until_his_lease_is_over(store: EnvironmentStore) -> None:
+def test_a_claimed_row_is_skipped_until_its_lease_is_over(store: EnvironmentStore) -> None:
     put(store, "a", work="sow", due=10, holder="w", lease_until=100)
     put(store, "b", work="sow", due=20)
     assert store.due("sow", 99, 5).names == ("b",)
@@ -297,7 +297,7 @@ def test_what_a_claim_holds_already_comes_first_for_that_claim(store: Environmen
     assert store.due("sow", 100, 5).names == ("older",)
 
 
-def test_work_is_undone_since_it_was_asked_for_however_often_it_failed_and_whoever_holds_it(
+def test_work_is_undone_since_it_was_asked_for_even_if_it_failed_or_is_claimed(
     store: EnvironmentStore,
 ) -> None:
     assert store.oldest_unfinished("sow") is None

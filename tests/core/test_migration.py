@@ -1,4 +1,4 @@
-"""What `gromit migrate` makes of rows and records of gromit v1."""
+"""Plans of `gromit migrate` for rows and records of gromit v1."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +52,7 @@ def terms(*, protected: bool = False) -> MigrationDefaults:
 
 
 def converted(row: Row, *, protected: bool = False) -> dict[str, Any]:
-    """The row after the step that is planned for it."""
+    """Return the row after the step that is planned for it."""
     step = plan_row(row, terms(protected=protected))
     assert isinstance(step, RowMigration)
     outcome = apply_write(step.write, row, {"name": row["name"]})
@@ -114,7 +114,7 @@ def test_another_repositorys_default_branch_is_a_version_like_any_other() -> Non
     }
 
 
-def test_a_repository_that_nobody_knows_any_more_keeps_its_version() -> None:
+def test_a_repository_that_is_no_longer_known_keeps_its_version() -> None:
     assert parse_environment(converted(flat(portal="sha-9"))).versions == {
         "portal": RepositoryVersion("sha-9", Source.REPORTED)
     }
@@ -126,7 +126,7 @@ def test_what_is_protected_by_its_name_becomes_so() -> None:
 
 
 def test_what_is_protected_by_its_name_is_kept_even_if_the_earlier_system_had_deleted_it() -> None:
-    """Its workflow for deleted branches deleted the default branch's environment."""
+    """In gromit v1, the workflow for deleted branches deleted the default branch's environment."""
     kept = parse_environment(converted(flat("master", "deleted"), protected=True))
     assert (kept.want, kept.work, kept.due_ms, kept.protected) == (Want.UP, Work.SOW, NOW, True)
     assert kept.observed < kept.generation
@@ -252,7 +252,7 @@ def test_what_is_ours_already_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        (a("tyk.nobody"), "that environment has no row"),
+        (a("tyk.unknown"), "that environment has no row"),
     ],
 )
 def test_records_without_a_row_are_left_alone(record: RecordSet, why: str) -> None:
@@ -269,7 +269,7 @@ def test_records_without_a_row_are_left_alone(record: RecordSet, why: str) -> No
         RecordSet(f"tyk.app.{DOMAIN}", "AAAA", 60, frozenset({"::1"})),
     ],
 )
-def test_an_environment_with_records_that_may_be_somebody_elses_is_left_alone(
+def test_an_environment_with_records_that_may_belong_to_someone_else_is_left_alone(
     other: RecordSet,
 ) -> None:
     step = planned(a("tyk.app"), other)

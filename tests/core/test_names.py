@@ -1,4 +1,4 @@
-"""What clients send becomes names that are safe everywhere, and no two refs meet in one."""
+"""Input of clients becomes names that are safe everywhere, and no two refs share one."""
 
 import hashlib
 import random
@@ -25,14 +25,14 @@ from gromit.core.names import (
 from gromit.errors import InvalidInput
 
 
-def essence(last: str) -> str:
-    """What of a ref's last element counts: dots and case are declared equal."""
-    return last.replace(".", "").lower()
+def normalized(leaf: str) -> str:
+    """Return a ref's last element without dots and case, which do not count."""
+    return leaf.replace(".", "").lower()
 
 
-def marked(stem: str, last: str) -> str:
-    """The name of what is no name by itself."""
-    return f"{stem}-{hashlib.sha256(essence(last).encode()).hexdigest()[:12]}"
+def marked(stem: str, leaf: str) -> str:
+    """Return the name of a ref that is not a valid name itself."""
+    return f"{stem}-{hashlib.sha256(normalized(leaf).encode()).hexdigest()[:12]}"
 
 
 # ── refs ──────────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +180,7 @@ def test_any_ref_gives_a_name_that_is_legal_everywhere_or_is_refused(text: str) 
     assert parse_ref(text).environment == name
     assert _DNS_LABEL.fullmatch(name)
     assert len(name) <= NAME_MAX
-    assert "--" not in name  # our own separator, and what punycode begins with
+    assert "--" not in name  # our own separator, and the start of punycode
     assert _ECS_CLUSTER.fullmatch(name)
     assert _LOG_GROUP.fullmatch(f"/gromit/{name}")
     group = f"gromit--{name}--{LONGEST_COMPONENT}"
@@ -190,7 +190,7 @@ def test_any_ref_gives_a_name_that_is_legal_everywhere_or_is_refused(text: str) 
     assert _S3_KEY.fullmatch(f"env:/{name}/devenv")
     assert "/" not in name
     assert name not in {".", "..", ""}
-    assert quote(name, safe="") == name  # what terraform demands of a workspace
+    assert quote(name, safe="") == name  # terraform requires this of a workspace
     assert name not in RESERVED
     assert is_environment_name(name)
 
@@ -201,12 +201,12 @@ def test_a_name_made_from_a_ref_is_itself_or_marked(text: str) -> None:
         ref = parse_ref(text)
     except InvalidInput:
         return
-    if ref.environment == essence(ref.leaf):
+    if ref.environment == normalized(ref.leaf):
         assert environment_name(ref.environment) == ref.environment
     else:
         assert re.search(r"-[0-9a-f]{12}$", ref.environment)
         again = environment_name(ref.environment)
-        assert again != ref.environment  # nobody reaches a marked name by calling his branch so
+        assert again != ref.environment  # no branch gets a marked name by having it as its own
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
@@ -216,12 +216,12 @@ def test_two_refs_meet_only_if_they_are_declared_equal(one: str, other: str) -> 
     except InvalidInput:
         return
     assert (first.environment == second.environment) == (
-        essence(first.leaf) == essence(second.leaf)
+        normalized(first.leaf) == normalized(second.leaf)
     )
 
 
 def _many_refs(rng: random.Random) -> set[str]:
-    """A hundred thousand last elements: random ones, and those that are nearly each other."""
+    """Return a hundred thousand last elements: random ones, and similar ones."""
     alphabets = [
         "ab-",
         "abc0123456789-_.",
@@ -252,13 +252,13 @@ def test_of_a_hundred_thousand_refs_no_two_meet() -> None:
     made = _many_refs(rng)
     names: dict[str, str] = {}
     for generation in range(2):
-        for last in made:
+        for leaf in made:
             try:
-                name = environment_name(last)
+                name = environment_name(leaf)
             except InvalidInput:
                 continue
-            assert names.setdefault(name, essence(last)) == essence(last)
-        # second round: branches that are called like the names of the first one, and near them
+            assert names.setdefault(name, normalized(leaf)) == normalized(leaf)
+        # second round: branches with the names of the first round, and similar ones
         marked_names = sorted(n for n in names if re.search(r"-[0-9a-f]{12}$", n))
         made = (
             {*marked_names, *(n + "0" for n in marked_names), *(n[:-1] for n in marked_names)}

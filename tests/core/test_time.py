@@ -1,4 +1,4 @@
-"""Instants in milliseconds, and as people read them."""
+"""Instants in milliseconds, and in ISO 8601."""
 
 from hypothesis import given
 from hypothesis import strategies as st

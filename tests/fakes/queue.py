@@ -20,7 +20,7 @@ def a_claim(
     spec_hash: str | None = None,
     versions: dict[str, str] | None = None,
 ) -> Claim:
-    """A claim as serve gives them."""
+    """Return a claim as serve does."""
     return Claim(
         name=name,
         kind=kind,
@@ -37,25 +37,25 @@ def a_claim(
 
 @dataclass
 class FakeQueue:
-    """The port `WorkQueue`: gives out what a test has put, once, and notes what it is told."""
+    """The port `WorkQueue`: hands out the work of a test once, and records reports."""
 
     work: deque[Claim | NoWork | GromitError] = field(default_factory=deque)
     """Answers to the next claims; after them there is no work."""
     newest: dict[str, int] = field(default_factory=dict)
-    """Generation that is wanted by now, by environment; without an entry the claimed one."""
+    """Newest generation of each environment; without an entry, the claimed one."""
     faults: dict[str, list[GromitError]] = field(default_factory=dict)
     """Raised by the next calls of a method, one each."""
     asked: list[Work] = field(default_factory=list)
-    """The kinds of work that were asked for."""
-    told: list[tuple[str, str, str]] = field(default_factory=list)
-    """What was reported: method, environment, hash or problem."""
+    """Kinds of work that were requested."""
+    reported: list[tuple[str, str, str]] = field(default_factory=list)
+    """Reports: method, environment, hash or problem."""
     renewals: int = 0
     on_renew: Callable[[int], None] = lambda _: None
     """Called within each renewal, with its number; may raise."""
     _changing: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self, kind: Work) -> Claim | NoWork:
-        """The next answer."""
+        """Return the next answer."""
         self._fault("claim")
         with self._changing:
             self.asked.append(kind)
@@ -65,7 +65,7 @@ class FakeQueue:
         return answer
 
     def renew(self, claim: Claim) -> ClaimStatus:
-        """What is wanted by now."""
+        """Return the newest generation."""
         self._fault("renew")
         with self._changing:
             self.renewals += 1
@@ -73,21 +73,21 @@ class FakeQueue:
         return ClaimStatus(self.newest.get(claim.name, claim.generation), claim.want)
 
     def release(self, claim: Claim) -> None:
-        """Note it."""
-        self._tell("release", claim, "")
+        """Record the report."""
+        self._report("release", claim, "")
 
     def done(self, claim: Claim, spec_hash: str) -> None:
-        """Note it."""
-        self._tell("done", claim, spec_hash)
+        """Record the report."""
+        self._report("done", claim, spec_hash)
 
     def failed(self, claim: Claim, problem: Problem) -> None:
-        """Note it."""
-        self._tell("failed", claim, f"{problem.kind}: {problem.message}")
+        """Record the report."""
+        self._report("failed", claim, f"{problem.kind}: {problem.message}")
 
-    def _tell(self, method: str, claim: Claim, what: str) -> None:
+    def _report(self, method: str, claim: Claim, what: str) -> None:
         self._fault(method)
         with self._changing:
-            self.told.append((method, claim.name, what))
+            self.reported.append((method, claim.name, what))
 
     def _fault(self, method: str) -> None:
         with self._changing:

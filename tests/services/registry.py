@@ -1,4 +1,4 @@
-"""The registry of environments on a table in memory, with a clock that tests move."""
+"""Registry of environments on a table in memory, with a clock that tests set."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,28 +32,31 @@ CATALOGUE = Catalogue(
 
 
 class CountingImages(FakeImages):
-    """A registry that counts how often it is asked."""
+    """A registry that records its queries."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[frozenset[Image]] = []
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
-        """As the fake does it, counted."""
+        """Answer as the fake does, and record the query."""
         wanted = frozenset(images)
         self.asked.append(wanted)
         return super().digests(wanted)
 
 
 class MeddledStore(MemoryStore):
-    """A table in which somebody else is quicker: each of `meddling` is called once, before the next write that is asked for."""
+    """A table in which other requests are faster.
+
+    Each function in `meddling` is called once, before the next write.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.meddling: list[Callable[[], object]] = []
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
-        """The write, after what somebody else did."""
+        """Apply a write, after another request."""
         if self.meddling:
             self.meddling.pop(0)()
         return super().write(name, write)
@@ -82,7 +85,7 @@ class Registry:
         )
 
     def stamp(self, actor: str = "ci") -> ChangeContext:
-        """A change now."""
+        """Return the context of a change now."""
         return ChangeContext(actor, self.now_ms)
 
     def report(
@@ -92,17 +95,17 @@ class Registry:
         ref: str = "app-test",
         sequence: int | None = None,
     ) -> tuple[BuildResult, Environment]:
-        """A build, reported now."""
+        """Report a build now."""
         return self.environments.report(
             Build(repository, parse_ref(ref), version, sequence), self.stamp()
         )
 
     def versions(self, name: str = "app-test") -> dict[str, str]:
-        """What an environment consists of."""
+        """Return the version of each repository."""
         return {r: v.version for r, v in self.environments.inspect(name).versions.items()}
 
     def phase(self, name: str = "app-test") -> Phase:
-        """Where an environment is now."""
+        """Return the current phase of an environment."""
         return self.environments.inspect(name).phase(self.now_ms)
 
     def _new_id(self) -> str:

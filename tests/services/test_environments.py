@@ -1,4 +1,4 @@
-"""What clients ask of environments, and what comes of it."""
+"""Requests of clients, and their results."""
 
 from collections.abc import Callable
 
@@ -400,7 +400,7 @@ def test_another_ref_may_start_the_new_incarnation(registry: Registry) -> None:
 
 
 def test_two_first_builds_at_once_are_both_in_the_environment(registry: Registry) -> None:
-    # after the first write is refused because there is no row, another repository is quicker
+    # The first write is refused because there is no row; then another repository is faster.
     registry.store.meddling = [lambda: None, lambda: registry.report("tyk-pump", "p-1")]
     assert registry.report("tyk", "sha-1")[0] is BuildResult.ACCEPTED
     assert (registry.versions()["tyk"], registry.versions()["tyk-pump"]) == ("sha-1", "p-1")
@@ -428,7 +428,7 @@ def test_a_tombstone_that_another_build_replaces_at_once_takes_both(registry: Re
 
 
 def busy(registry: Registry) -> None:
-    """Let somebody change the row before each of the next writes."""
+    """Change the row before each of the next writes."""
 
     def meddle() -> None:
         row = dict(registry.store.read("app-test") or {})
@@ -634,7 +634,9 @@ def test_with_the_last_part_the_environment_is_deleted_after_its_grace(registry:
     registry.environments.retire("app-test", "tyk", registry.stamp())
     environment = registry.environments.get("app-test")
     assert (environment.want, environment.due_ms) == (Want.GONE, registry.now_ms + GRACE_MS)
-    registry.environments.retire("app-test", "tyk", registry.stamp())  # a second time: nothing
+    registry.environments.retire(
+        "app-test", "tyk", registry.stamp()
+    )  # a second time changes nothing
     assert registry.environments.get("app-test").generation == environment.generation
 
 
@@ -661,7 +663,8 @@ def test_the_deletion_of_a_branch_that_was_refused_leaves_the_one_that_has_the_n
         registry.report(version="sha-2", ref="hotfix/x")
     with pytest.raises(
         TrustError,
-        match=r"tyk has no reported version of '(hotfix/)?x' in x: its version there is of 'feature/x'",
+        match=r"tyk has no reported version of '(hotfix/)?x' in x:"
+        r" its version there is of 'feature/x'",
     ):
         registry.environments.retire(ref, "tyk", registry.stamp())
     assert registry.environments.get("x").want is Want.UP
@@ -763,7 +766,7 @@ def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_syste
     assert not first.unreadable
 
 
-def test_a_row_that_somebody_broke_is_named_and_hides_no_other(registry: Registry) -> None:
+def test_a_row_that_was_damaged_is_named_and_hides_no_other(registry: Registry) -> None:
     registry.report(ref="a")
     registry.report(ref="b")
     registry.store.put({k: v for k, v in (registry.store.read("a") or {}).items() if k != "want"})

@@ -1,4 +1,7 @@
-"""The inputs of a stack for a person who looks: what a sower would make of it, but nothing is written and nothing is in the way."""
+"""Read-only inputs of a stack: equal to those of a sower, although nothing is written.
+
+Missing images and config files, and a suspension, are no obstacle.
+"""
 
 import os
 from dataclasses import dataclass, field
@@ -73,7 +76,7 @@ class World:
 
     @property
     def files(self) -> dict[str, bytes | None]:
-        """Everything below the root."""
+        """Return all files and folders below the root."""
         found = [
             Path(where) / name
             for where, folders, files in os.walk(self.path)

@@ -1,4 +1,4 @@
-"""Claims, renewals and outcomes: what may be sent again, and what is refused."""
+"""Claims, renewals and outcomes: repeated requests, and refused ones."""
 
 from collections.abc import Callable
 
@@ -68,7 +68,7 @@ def test_without_work_it_is_said_when_there_will_be_some(registry: Registry) -> 
     ) == NoWorkAvailable(registry.now_ms + GRACE_MS)
 
 
-def test_a_claim_tells_what_to_make_and_how_long_it_holds(registry: Registry) -> None:
+def test_a_claim_has_the_desired_state_and_its_expiry(registry: Registry) -> None:
     registry.report()
     registry.report(version="sha-2")
     lease = claimed(registry, "w7", "n7").lease
@@ -115,14 +115,14 @@ def test_a_claim_sent_again_is_the_same_claim(registry: Registry) -> None:
 
 
 def test_a_claim_sent_again_within_its_own_race_is_the_same_claim(registry: Registry) -> None:
-    # the table's own client sends a write again whose answer it has lost: the second one is refused
+    # The DynamoDB client repeats a write whose answer was lost; the second one is refused.
     registry.report()
     first: list[Environment] = []
     registry.store.meddling = [lambda: first.append(claimed(registry))]
     assert claimed(registry) == first[0]
 
 
-def test_a_claim_sent_again_after_somebody_else_took_it_over_is_a_new_one(
+def test_a_claim_sent_again_after_another_worker_took_it_over_is_a_new_one(
     registry: Registry,
 ) -> None:
     registry.report(ref="a")
@@ -145,7 +145,7 @@ def test_two_workers_never_hold_the_same_environment(registry: Registry) -> None
 # ── renewals and releases ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_renewed_claim_holds_on_and_tells_what_is_wanted_by_now(registry: Registry) -> None:
+def test_a_renewed_claim_stays_valid_and_has_the_current_desired_state(registry: Registry) -> None:
     registry.report()
     fence = fence_of(claimed(registry))
     registry.report(version="sha-2")
@@ -161,7 +161,7 @@ def test_a_renewed_claim_holds_on_and_tells_what_is_wanted_by_now(registry: Regi
     assert len(registry.announcer.heard) == heard
 
 
-def test_a_claim_that_is_over_but_nobody_elses_can_be_renewed(registry: Registry) -> None:
+def test_a_claim_that_is_over_but_not_claimed_again_can_be_renewed(registry: Registry) -> None:
     registry.report()
     fence = fence_of(claimed(registry))
     registry.now_ms += 10 * TTL_MS
@@ -188,7 +188,7 @@ REPORTS: dict[str, Report] = {
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_who_lost_his_claim_is_told_who_holds_it_and_changes_nothing(
+def test_a_lost_claim_changes_nothing_and_the_error_names_its_new_holder(
     registry: Registry, name: str
 ) -> None:
     registry.report()
@@ -249,7 +249,7 @@ def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Reg
     assert gone.phase(registry.now_ms) is Phase.GONE
 
 
-def test_a_build_while_its_environment_is_reaped_makes_it_anew(registry: Registry) -> None:
+def test_a_build_while_its_environment_is_reaped_makes_it_again(registry: Registry) -> None:
     registry.report()
     registry.leases.sown("app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp())
     registry.environments.delete("app-test", registry.stamp())

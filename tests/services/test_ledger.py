@@ -1,4 +1,4 @@
-"""All writing goes through the ledger: histories stay bounded, and what was accepted is announced."""
+"""Writes through the ledger: histories stay bounded, and accepted changes are announced."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A migration: what is done, what is only said, and what a change in the middle of it does."""
+"""A migration, its dry run, and its reaction to a concurrent change."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -33,17 +33,17 @@ FLAT = (
 )
 RECORDS = tuple(
     RecordSet(f"tyk.{e}.{DOMAIN}", "A", 60, frozenset({"9.9.9.9"}))
-    for e in ("app", "old", "Odd".lower(), "nobody")
+    for e in ("app", "old", "Odd".lower(), "unknown")
 )
 
 
 class Interrupted(MemoryStore):
-    """A table in which somebody changes something before a write."""
+    """A table in which another request makes a change before a write."""
 
     before_write: Callable[[str], None] = staticmethod(lambda _name: None)
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
-        """Let it happen, then carry the write out."""
+        """Make the change, then apply the write."""
         self.before_write(name)
         return super().write(name, write)
 
@@ -79,7 +79,7 @@ class World:
         return {r["name"]: r for r in self.store.page(None, 10_000).rows}
 
 
-def told(lines: list[MigrationResult]) -> dict[tuple[str, str], str]:
+def actions(lines: list[MigrationResult]) -> dict[tuple[str, str], str]:
     return {(line.what, line.name): line.action for line in lines}
 
 
@@ -87,7 +87,7 @@ def test_a_dry_run_says_everything_and_changes_nothing() -> None:
     world = World()
     assert world.zone is not None
     before, records = dict(world.rows), world.zone.records()
-    assert told(world.run(dry_run=True)) == {
+    assert actions(world.run(dry_run=True)) == {
         ("row", "app"): "would convert",
         ("row", "master"): "would convert",
         ("row", "old"): "would convert",
@@ -95,7 +95,7 @@ def test_a_dry_run_says_everything_and_changes_nothing() -> None:
         ("record", f"_gromit.app.{DOMAIN}"): "would write",
         ("record", f"_gromit.old.{DOMAIN}"): "would write",
         ("record", f"tyk.odd.{DOMAIN}"): "left alone",
-        ("record", f"tyk.nobody.{DOMAIN}"): "left alone",
+        ("record", f"tyk.unknown.{DOMAIN}"): "left alone",
     }
     assert (world.rows, world.zone.records(), world.zone.batches, world.store.writes) == (
         before,
@@ -108,7 +108,7 @@ def test_a_dry_run_says_everything_and_changes_nothing() -> None:
 def test_everything_is_done_once() -> None:
     world = World()
     assert world.zone is not None
-    said = told(world.run())
+    said = actions(world.run())
     assert {action for (what, _), action in said.items() if what == "row"} == {
         "converted",
         "left alone",
@@ -124,7 +124,7 @@ def test_everything_is_done_once() -> None:
     )
 
     rows, writes, batches = dict(world.rows), world.store.writes, world.zone.batches
-    assert set(told(world.run()).values()) == {"left alone"}
+    assert set(actions(world.run()).values()) == {"left alone"}
     assert (world.rows, world.store.writes, world.zone.batches) == (rows, writes, batches)
 
 
@@ -167,14 +167,14 @@ def test_a_zone_that_refuses_leaves_the_rows_done_and_the_next_run_goes_on() -> 
 
 def test_without_a_zone_records_are_not_looked_at_and_that_is_said() -> None:
     world = World(zone=None, domain=None)
-    assert {what for what, _ in told(world.run())} == {"row"}
+    assert {what for what, _ in actions(world.run())} == {"row"}
     assert any("public records are not checked" in line for line in world.said)
 
 
 def test_without_a_table_there_are_no_rows_and_no_record_is_taken_over() -> None:
     world = World()
     assert world.zone is not None
-    assert set(told(world.run(table=False)).values()) == {"left alone"}
+    assert set(actions(world.run(table=False)).values()) == {"left alone"}
     assert (world.store.writes, world.zone.batches) == (0, 0)
 
 

@@ -1,4 +1,4 @@
-"""How an environment is taken down, and that no row vanishes over what is left of it."""
+"""Reaping of an environment; its row stays while any resource of it is left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
 
 @dataclass
 class World:
-    """A reaper with fakes around it, and an environment that has a state and a config folder."""
+    """A reaper whose ports are fakes, and an environment with a state and a config folder."""
 
     states: FakeStates = field(default_factory=FakeStates)
     leftovers: FakeOrphanFinder = field(default_factory=FakeOrphanFinder)

@@ -1,4 +1,7 @@
-"""Whatever clients ask and workers suffer: nothing accepted is lost, who lost his claim changes nothing, and all becomes well."""
+"""Random requests of clients and faults of workers.
+
+No accepted change is lost, a lost claim changes nothing, and every desired state is reached.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +29,7 @@ REFS = {name: (name, f"other/{name}") for name in NAMES}
 
 @dataclass
 class Wanted:
-    """What clients have asked of one environment, as they would say it themselves."""
+    """Desired state of one environment, as its clients see it."""
 
     state: str = "none"
     """`none`, `up`, `deleted` or `gone`."""
@@ -38,7 +41,7 @@ class Wanted:
     def expects(
         self, repository: str, version: str, ref: str, sequence: int | None
     ) -> BuildResult | type[GromitError]:
-        """What the next report leads to."""
+        """Return the expected result of the next report."""
         if self.state == "up" and self.refs.get(repository, ref) != ref:
             return Conflict
         same = self.reported.get(repository) == version
@@ -48,7 +51,7 @@ class Wanted:
         return BuildResult.DUPLICATE if self.state == "up" and same else BuildResult.ACCEPTED
 
     def report(self, repository: str, version: str, ref: str, sequence: int | None) -> None:
-        """An accepted report."""
+        """Record an accepted report."""
         if self.state in {"none", "gone"}:
             self.reported, self.refs, self.protected = {}, {}, False
         self.state = "up"
@@ -57,21 +60,21 @@ class Wanted:
             self.sequences[repository] = sequence
 
     def hear_again(self, repository: str, ref: str, sequence: int | None) -> None:
-        """A report of what is so already: only its ref and its sequence can be new."""
+        """Record a repeated report: only its ref and its sequence can be new."""
         if sequence is None or sequence >= self.sequences.get(repository, 0):
             self.refs.setdefault(repository, ref)
         if sequence is not None:
             self.sequences[repository] = max(sequence, self.sequences.get(repository, 0))
 
     def versions(self) -> dict[str, str]:
-        """What it consists of."""
+        """Return the desired versions."""
         defaults = {r: CATALOGUE.default_tag(r) for r in CATALOGUE.repositories}
         return {**defaults, **self.reported}
 
 
 @dataclass(eq=False)
 class Worker:
-    """A worker with a claim: it may be paused for as long as it likes."""
+    """A worker with a claim. It may be paused for any time."""
 
     name: str
     kind: Work
@@ -91,14 +94,17 @@ class Worker:
 
 
 class Life(RuleBasedStateMachine):
-    """Two environments, two repositories, two sowers and a reaper that go in the order of the protocol, one step at a time."""
+    """Two environments, two repositories, two sowers and a reaper.
+
+    The workers follow the protocol, one step at a time.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.registry = Registry(protected=(), grace_ms=0, retry_ms=0)
         self.wanted = {name: Wanted() for name in NAMES}
         self.deployed: dict[str, dict[str, str] | str] = {}
-        """What runs; `half` while, or after, somebody was interrupted."""
+        """Versions that run; `half` during an execution, and after an interrupted one."""
         self.locks: dict[str, Worker] = {}
         self.workers: list[Worker | None] = [None] * len(KINDS)
         self.serial = 0
@@ -212,7 +218,7 @@ class Life(RuleBasedStateMachine):
         self.registry.now_ms += TTL_MS + 1
 
     def whole_pass(self, kind: Work) -> None:
-        """A worker that nothing happens to does all that is due."""
+        """Do all due work with a worker that has no faults."""
         for _ in range(2 * len(NAMES)):
             worker = self._claim(kind)
             if worker is None:
@@ -222,13 +228,16 @@ class Life(RuleBasedStateMachine):
 
     @rule(slot=slots, steps=steps, times=st.sampled_from([1, 1, 2]))
     def go_on(self, slot: int, steps: int, times: int) -> None:
-        """A worker takes its next steps."""
+        """Let a worker take its next steps."""
         self.registry.now_ms += 1
         for _ in range(steps):
             self._step(slot, times)
 
     def _step(self, slot: int, times: int) -> None:
-        """It claims, locks and verifies, acts, or reports (twice if an answer was lost): whatever comes next."""
+        """Take the next step: claim, lock and verify, execute, or report.
+
+        The report is sent twice if an answer was lost.
+        """
         worker = self.workers[slot]
         if worker is None:
             self.workers[slot] = self._claim(KINDS[slot])
@@ -240,15 +249,15 @@ class Life(RuleBasedStateMachine):
         elif not self._lock_and_verify(worker):
             self.workers[slot] = None
 
-    @rule(slot=slots, how=st.sampled_from(["at once", "half way", "told to stop"]))
+    @rule(slot=slots, how=st.sampled_from(["at once", "half way", "asked to stop"]))
     def break_off(self, slot: int, how: str) -> None:
-        """What a worker does breaks off, and it says so."""
+        """Interrupt a worker, which reports that."""
         worker = self.workers[slot]
         if worker is None or worker.has_acted:
             return
         if worker.has_lock and how != "at once":
             self.deployed[worker.claim.name] = "half"
-        if how == "told to stop":
+        if how == "asked to stop":
             self._settle(
                 worker, lambda: self.registry.leases.release(worker.claim.name, worker.fence)
             )
@@ -258,7 +267,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(slot=slots, half=st.booleans())
     def die(self, slot: int, half: bool) -> None:
-        """A worker is killed; whoever proves it takes its lock."""
+        """Kill a worker. Its lock becomes free, as if another worker had proven it dead."""
         worker, self.workers[slot] = self.workers[slot], None
         if worker and worker.has_lock:
             if half and not worker.has_acted:
@@ -297,7 +306,7 @@ class Life(RuleBasedStateMachine):
                 assert name not in self.deployed
 
     def teardown(self) -> None:
-        """When nothing more is wanted and nothing more breaks, all is as wanted after a few passes."""
+        """Without further requests and faults, a few passes reach every desired state."""
         for holder in list(self.locks.values()):
             self._finish(holder)
         for kind in (*Work, *Work):
@@ -323,7 +332,7 @@ class Life(RuleBasedStateMachine):
         )
 
     def _lock_and_verify(self, worker: Worker) -> bool:
-        """Take the lock, then see whether the claim is still valid and nothing newer is wanted."""
+        """Acquire the lock, then verify that the claim is valid and its generation the newest."""
         name = worker.claim.name
         if name in self.locks:
             self._settle(worker, lambda: self._failed(worker))
@@ -368,7 +377,7 @@ class Life(RuleBasedStateMachine):
         self._settle(worker, lambda: self._done(worker))
 
     def _settle(self, worker: Worker, report: Callable[[], object], times: int = 1) -> None:
-        """Report, and release the lock; a report that is refused has changed nothing."""
+        """Report and release the lock; assert that a refused report changed nothing."""
         name = worker.claim.name
         before = self.registry.store.read(name)
         is_ours = before is not None and (before.get("holder"), before["epoch"]) == (
@@ -393,13 +402,13 @@ def _hash(versions: dict[str, str]) -> str:
 
 
 class TestLife(Life.TestCase):  # type: ignore[misc, valid-type] # made by hypothesis
-    """Some lives."""
+    """A short exploration."""
 
     settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
 @pytest.mark.long
 class TestLongLife(Life.TestCase):  # type: ignore[misc, valid-type] # made by hypothesis
-    """Many lives."""
+    """A long exploration."""
 
     settings = settings(max_examples=2000, stateful_step_count=40, deadline=None)

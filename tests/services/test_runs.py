@@ -1,4 +1,4 @@
-"""A run walks the table; each executor turns what happens into the right answer."""
+"""A run executes the table, and each step returns the right result."""
 
 import threading
 from collections.abc import Callable
@@ -26,11 +26,11 @@ from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
 
 PATIENCE_S = 10.0
-"""Longest wait for something that another thread does; nothing takes that long unless it is broken."""
+"""Longest wait for another thread. Nothing takes this long unless it is broken."""
 
 
 class World:
-    """A runner with fakes all around it."""
+    """A runner whose ports are fakes."""
 
     def __init__(
         self,
@@ -77,13 +77,13 @@ def raising(error: Exception) -> WorkFunction:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, at most `PATIENCE_S`."""
+    """Wait until a condition holds, at most `PATIENCE_S`."""
     tick = threading.Event()
     for _ in range(int(PATIENCE_S / 0.002)):
         if condition():
             return
         tick.wait(0.002)
-    raise AssertionError("it did not come to be")
+    raise AssertionError("the condition was not met in time")
 
 
 # ── the whole way ─────────────────────────────────────────────────────────────────────────────────
@@ -93,12 +93,12 @@ def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
     world = World()
     assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"]
-    assert world.queue.told == [("done", "app-test", "hash")]
+    assert world.queue.reported == [("done", "app-test", "hash")]
     assert world.states.calls == ["lock", "unlock"]
     assert world.states.locks == {}
 
 
-def test_the_act_is_given_the_lock_that_lies_on_the_state() -> None:
+def test_the_execution_gets_the_lock_of_the_state() -> None:
     seen: list[bool] = []
 
     def do(claim: Claim, lock: Lock, progress: Progress) -> str:
@@ -141,11 +141,11 @@ def test_the_lock_of_an_owner_who_may_live_is_left_alone_and_the_reason_reported
     world.states.lock("app-test", owner(2), "sow")
     before = dict(world.states.locks)
     assert world.run() == EndRun(RunEnding.FAILED, Problem("locked", "someone@here lives"))
-    assert world.queue.told == [("failed", "app-test", "locked: someone@here lives")]
+    assert world.queue.reported == [("failed", "app-test", "locked: someone@here lives")]
     assert (world.states.locks, world.acts) == (before, [])
 
 
-def test_a_dead_owners_lock_is_somebody_elses_if_he_was_quicker() -> None:
+def test_another_worker_may_replace_a_dead_owners_lock_first() -> None:
     world = World()
     world.states.lock("app-test", owner(2), "sow")
     world.owners.dead.add(owner(2))
@@ -169,7 +169,7 @@ def test_a_lock_that_cannot_be_taken_is_a_failure_without_an_act(method: str) ->
         world.owners.dead.add(owner(2))
     world.states.faults[method] = [Temporary("S3 is slow", hint="wait")]
     assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "S3 is slow (wait)"))
-    assert (world.queue.told, world.acts) == (
+    assert (world.queue.reported, world.acts) == (
         [("failed", "app-test", "temporary: S3 is slow (wait)")],
         [],
     )
@@ -189,7 +189,7 @@ def test_a_lock_that_cannot_be_released_is_released_when_it_is_tried_again() -> 
     assert len(world.states.calls) == calls
 
 
-def test_a_lock_that_somebody_else_took_over_is_not_released_when_it_is_tried_again() -> None:
+def test_a_lock_that_another_worker_replaced_is_not_released_when_it_is_tried_again() -> None:
     world = World()
     world.states.faults["unlock"] = [Temporary("S3 is slow")]
     world.run()
@@ -253,7 +253,7 @@ def test_a_lock_that_a_process_like_this_one_left_unheard_is_for_the_watch_to_ju
 
 
 class HesitantStates(FakeStates):
-    """A bucket that keeps the answer to the first put back until it is let go."""
+    """A bucket that delays the answer to the first put until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -268,7 +268,8 @@ class HesitantStates(FakeStates):
 
 
 def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_from_it() -> None:
-    # an old run of this process, whose claim is no longer valid, meets the put of its newer one before that one has heard of it
+    # An old run of this process, whose claim is no longer valid, finds the lock of its newer run
+    # before that one has received the answer to its put.
     states = HesitantStates()
     holds: list[bool] = []
 
@@ -306,14 +307,14 @@ def test_without_a_valid_claim_nothing_is_done_or_reported() -> None:
     world = World()
     world.queue.faults["renew"] = [Conflict("no longer yours")]
     assert world.run() == EndRun(RunEnding.FENCED)
-    assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
+    assert (world.acts, world.queue.reported, world.states.locks) == ([], [], {})
 
 
 def test_a_claim_that_something_newer_has_overtaken_is_given_back() -> None:
     world = World()
     world.queue.newest["app-test"] = 2
     assert world.run() == EndRun(RunEnding.SUPERSEDED)
-    assert (world.acts, world.queue.told, world.states.locks) == (
+    assert (world.acts, world.queue.reported, world.states.locks) == (
         [],
         [("release", "app-test", "")],
         {},
@@ -327,7 +328,7 @@ def test_a_claim_is_given_back_if_processing_is_halted_before_the_act(halt: Grom
     world = World()
     world.halts = [halt]
     assert world.run() == EndRun(RunEnding.STOPPED)
-    assert (world.acts, world.queue.told, world.states.locks) == (
+    assert (world.acts, world.queue.reported, world.states.locks) == (
         [],
         [("release", "app-test", "")],
         {},
@@ -339,7 +340,7 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
     world = World()
     world.queue.faults["renew"] = [Temporary("serve does not answer")]
     assert world.run() == EndRun(RunEnding.FAILED, Problem("temporary", "serve does not answer"))
-    assert (world.acts, world.queue.told, world.states.locks) == ([], [], {})
+    assert (world.acts, world.queue.reported, world.states.locks) == ([], [], {})
 
 
 # ── the act and its report ────────────────────────────────────────────────────────────────────────
@@ -349,8 +350,8 @@ def test_without_an_answer_of_serve_nothing_is_done() -> None:
     ("error", "problem"),
     [
         (
-            TerraformFailed("no such subnet", hint="mend it"),
-            Problem("terraform", "no such subnet (mend it)"),
+            TerraformFailed("no such subnet", hint="fix it"),
+            Problem("terraform", "no such subnet (fix it)"),
         ),
         (InvalidInput("there is no image tyk:1"), Problem("invalid", "there is no image tyk:1")),
         (Temporary("throttled"), Problem("temporary", "throttled")),
@@ -363,14 +364,14 @@ def test_what_goes_wrong_in_the_act_is_reported_with_its_kind_and_remedy(
 ) -> None:
     world = World(raising(error))
     assert world.run() == EndRun(RunEnding.FAILED, problem)
-    assert world.queue.told == [("failed", "app-test", f"{problem.kind}: {problem.message}")]
+    assert world.queue.reported == [("failed", "app-test", f"{problem.kind}: {problem.message}")]
     assert world.states.locks == {}
 
 
-def test_an_act_that_was_told_to_end_gives_the_claim_back() -> None:
-    world = World(raising(Suspended("told to end")))
+def test_an_act_that_was_asked_to_stop_gives_the_claim_back() -> None:
+    world = World(raising(Suspended("asked to stop")))
     assert world.run() == EndRun(RunEnding.STOPPED)
-    assert (world.queue.told, world.states.locks) == ([("release", "app-test", "")], {})
+    assert (world.queue.reported, world.states.locks) == ([("release", "app-test", "")], {})
 
 
 def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
@@ -378,7 +379,7 @@ def test_a_bug_in_the_act_is_reported_without_its_text() -> None:
     finish = world.run()
     assert finish.ending is RunEnding.FAILED
     assert finish.problem == Problem("bug", "KeyError in gromit; see the worker's log")
-    assert (len(world.queue.told), world.states.locks) == (1, {})
+    assert (len(world.queue.reported), world.states.locks) == (1, {})
 
 
 def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
@@ -386,7 +387,7 @@ def test_a_bug_outside_the_act_is_a_failure_of_this_environment_alone() -> None:
     world.states.faults["lock"] = [TypeError("a bug")]
     finish = world.run()
     assert (finish.ending, finish.problem and finish.problem.kind) == (RunEnding.FAILED, "bug")
-    assert world.queue.told == [
+    assert world.queue.reported == [
         ("failed", "app-test", "bug: TypeError in gromit; see the worker's log")
     ]
 
@@ -429,11 +430,11 @@ def test_the_lock_is_released_even_if_serve_does_not_hear_the_outcome(
 
 
 class Killed(Exception):
-    """The process ends here."""
+    """The process is killed here."""
 
 
 @pytest.mark.parametrize("point", ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"])
-def test_the_failpoints_lie_before_every_step(point: str) -> None:
+def test_the_failpoints_are_before_every_step(point: str) -> None:
     world = World()
 
     def strike(step: ProtocolStep) -> None:
@@ -447,7 +448,7 @@ def test_the_failpoints_lie_before_every_step(point: str) -> None:
     reached = order.index(point)
     assert bool(world.states.locks) == (reached > 0)
     assert bool(world.acts) == (reached > 2)
-    assert bool(world.queue.told) == (reached > 3)
+    assert bool(world.queue.reported) == (reached > 3)
 
 
 def is_renewing() -> bool:
@@ -512,7 +513,7 @@ def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(
     def on_renew(_number: int) -> None:
         if is_renewing():
             renewing.set()
-            wait_for(lambda: bool(world.queue.told))
+            wait_for(lambda: bool(world.queue.reported))
             raise Conflict("no longer yours")
 
     def do(claim: Claim, lock: Lock, progress: Progress) -> str:
@@ -523,12 +524,12 @@ def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(
     world.queue.on_renew = on_renew
     with capture_logs() as logs:
         world.run()
-    assert [told for told, _, _ in world.queue.told] == [method]
+    assert [reported for reported, _, _ in world.queue.reported] == [method]
     assert "claim.lost" not in {entry["event"] for entry in logs}
     assert world.queue.renewals == 2  # the crossing one, and the verification
 
 
-def test_a_claim_that_is_lost_before_the_report_is_told() -> None:
+def test_a_claim_that_is_lost_before_the_report_is_logged() -> None:
     def on_renew(_number: int) -> None:
         if is_renewing():
             raise Conflict("no longer yours")

@@ -1,4 +1,4 @@
-"""How an environment is made as wanted, and what becomes of a rollout that failed."""
+"""Sowing of an environment, and recovery from a failed rollout."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -53,13 +53,13 @@ def in_progress(state: ServiceState) -> ServiceState:
 def only(
     component: str, fate: Callable[[ServiceState], ServiceState]
 ) -> Callable[[ServiceState], ServiceState]:
-    """That fate for one component; the others run at once."""
+    """Return this fate for one component; the others run at once."""
     return lambda state: fate(state) if state.component == component else state
 
 
 @dataclass
 class World:
-    """A sower with fakes around it, and a clock that its pauses move."""
+    """A sower whose ports are fakes, with a clock that its pauses advance."""
 
     services: FakeServices = field(default_factory=FakeServices)
     states: FakeStates = field(default_factory=FakeStates)
@@ -73,9 +73,9 @@ class World:
     fingerprint: str = "stack-1"
     clock: float = 0.0
     on_pause: Callable[[], bool] = lambda: False
-    """Called within each pause; True: this worker is to end."""
+    """Called within each pause; True if this worker must stop."""
     after_apply: Callable[[], None] = lambda: None
-    """Called when terraform has applied, before the sower looks at the services."""
+    """Called after the apply, before the sower checks the services."""
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -160,7 +160,7 @@ def test_an_unusable_root_stops_the_work_before_terraform(world: World) -> None:
     assert world.terraform.applied == []
 
 
-def test_the_stack_is_given_the_wanted_versions_and_the_config_files_lie_there(
+def test_the_stack_is_given_the_wanted_versions_and_the_config_files_are_there(
     world: World,
 ) -> None:
     world.run(tyk="new")
@@ -214,7 +214,7 @@ def test_a_service_that_does_not_exist_in_time_is_named(world: World) -> None:
 
 
 def test_a_service_that_was_rolled_back_does_not_count_as_running(world: World) -> None:
-    # the circuit breaker puts the earlier task definition back: COMPLETED, but not what was wanted
+    # The circuit breaker rolls back to the earlier task definition: COMPLETED, but not desired.
     world.terraform.rolled_out = only(
         "tyk", lambda state: replace(state, task_definition="the earlier one")
     )
@@ -235,7 +235,7 @@ def test_services_that_take_their_time_are_waited_for(world: World) -> None:
     assert world.clock == 60
 
 
-def test_a_rollout_that_fails_is_told_with_its_reason(world: World) -> None:
+def test_a_rollout_that_fails_is_reported_with_its_reason(world: World) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     with pytest.raises(RolloutFailed, match="tyk: exit code 1"):
         world.run()
@@ -257,7 +257,7 @@ def test_a_failed_rollout_gets_a_new_deployment_when_it_is_tried_again_with_noth
     assert "tyk had failed: starting a new deployment" in world.lines
 
 
-def test_a_failed_rollout_that_fails_again_is_told_again_and_tried_again(world: World) -> None:
+def test_a_failed_rollout_that_fails_again_is_reported_again_and_tried_again(world: World) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     world.services.after_restart = broken
     for times in range(3):
@@ -303,7 +303,7 @@ def test_a_service_that_fails_only_now_is_not_started_again_with_one_that_had_fa
     assert world.services.restarted == [(NAME, "tyk")]
 
 
-def test_a_build_that_fails_after_another_that_failed_is_told_at_once(world: World) -> None:
+def test_a_build_that_fails_after_another_that_failed_is_reported_at_once(world: World) -> None:
     world.terraform.rolled_out = only("tyk", broken)
     for build in ("master", "new"):
         with pytest.raises(RolloutFailed):

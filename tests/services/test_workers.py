@@ -263,7 +263,7 @@ def test_a_run_that_is_killed_does_not_take_the_others_with_it() -> None:
     crew.give("a", "killed")
     with pytest.raises(Killed):
         crew.workers().once()
-    assert crew.queue.told == [("done", "a", "hash")]
+    assert crew.queue.reported == [("done", "a", "hash")]
     assert set(crew.states.locks) == {"killed"}
 
 

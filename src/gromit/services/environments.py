@@ -52,7 +52,7 @@ class EnvironmentPage:
     unreadable: list[str]
     """Names of rows that cannot be parsed, for example after a manual edit."""
     last: str | None
-    """Where the next page begins; None if this was the last."""
+    """Name after which the next page begins; None if this was the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The table itself, in the emulator: made, looked at, and brought to what gromit needs."""
+"""Setup of the table in the emulator: creation, check and completion."""
 
 import uuid
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ NEEDED = ["index", "expiry", "recovery"]
 
 
 def no_pause(_seconds: float) -> None:
-    """The emulator does everything at once."""
+    """Do not wait: the emulator does everything at once."""
 
 
 def new_client() -> "DynamoDBClient":
@@ -42,7 +42,7 @@ def client() -> "Iterator[DynamoDBClient]":
 
 @pytest.fixture(params=["by request", "provisioned"])
 def earlier(request: pytest.FixtureRequest, client: "DynamoDBClient") -> str:
-    """A table as the earlier system left it: nothing but its key."""
+    """Return a table of gromit v1, which has nothing but its key."""
     name = f"environments-{uuid.uuid4().hex}"
     billing: Any = {"BillingMode": "PAY_PER_REQUEST"}
     if request.param == "provisioned":
@@ -196,7 +196,7 @@ def described(status: str | None, table: str = "ACTIVE") -> dict[str, Any]:
 
 
 def say(stubber: Stubber, *answers: dict[str, Any]) -> None:
-    """What looks at the table show, one after the other."""
+    """Return the answers to consecutive descriptions of the table."""
     for answer in answers:
         stubber.add_response("describe_table", answer, {"TableName": "environments"})
 
@@ -254,7 +254,7 @@ def test_an_index_that_takes_too_long_is_to_be_waited_for_again(
     stubber.assert_no_pending_responses()
 
 
-def test_a_table_that_somebody_else_is_making_is_waited_for(
+def test_a_table_that_another_process_creates_is_waited_for(
     stubbed: tuple["DynamoDBClient", Stubber],
 ) -> None:
     client, stubber = stubbed

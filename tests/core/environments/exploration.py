@@ -1,4 +1,4 @@
-"""Visits every state of a small world, and says what is wrong with it."""
+"""Exploration of every state of a small world, and a report of its faults."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
@@ -9,42 +9,45 @@ State = TypeVar("State", bound=Hashable)
 
 
 class Move(NamedTuple, Generic[State]):
-    """Something that may happen next."""
+    """One possible next event."""
 
     label: str
     after: State
     is_calm: bool
-    """Neither a fault nor a new wish: it still happens when faults have ceased."""
+    """Neither a fault nor a new request: it still happens when faults have ceased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[State]):
-    """What is to be found out."""
+    """Start, moves and rules of an exploration."""
 
     start: State
     moves: Callable[[State], Iterable[Move[State]]]
     complaint: Callable[[State], str | None]
-    """The invariant that a state breaks."""
+    """Returns the invariant that a state breaks."""
     is_settled: Callable[[State], bool]
-    """Whether all is as wanted, and nothing is left to do."""
+    """Whether the desired state is reached, and no work is left."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What an exploration has found."""
+    """Result of an exploration."""
 
     states: int = 0
     moves: int = 0
     crashes: int = 0
     broken: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Each broken invariant, and a shortest way there."""
+    """Each broken invariant, with a shortest way to it."""
     stuck: int = 0
-    """States from which nothing leads to a settled one, even if faults cease and nothing new is wanted."""
+    """States that cannot reach a settled one, even without further faults and requests."""
     way_to_a_stuck_one: tuple[str, ...] = ()
 
 
 def explore(question: Question[State], until: str = "") -> Findings:
-    """Visit every state that can be reached; if `until` names an invariant, only until that one is broken."""
+    """Visit every state that can be reached.
+
+    If `until` names an invariant, stop when it is broken.
+    """
     findings = Findings()
     numbers, todo = {question.start: 0}, deque([question.start])
     came_from, calm_before, settled = [(0, "")], [list[int]()], [0]

@@ -1,4 +1,4 @@
-"""Rows in every phase, as the writes of the core make them."""
+"""Rows in every phase, made by the writes of the core."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,22 +21,22 @@ FALLBACKS = {r: RepositoryVersion("master", Source.DEFAULT) for r in REPOSITORIE
 def build(
     repository: str = "tyk", version: str = "sha-1", sequence: int | None = None, ref: str = NAME
 ) -> Build:
-    """A report of a build."""
+    """Return a build."""
     return Build(repository, parse_ref(ref), version, sequence)
 
 
 def stamp(now_ms: int = BORN, actor: str = "ci") -> ChangeContext:
-    """Somebody's change at an instant."""
+    """Return the context of a change at an instant."""
     return ChangeContext(actor, now_ms)
 
 
 def outcome(row: Row | None, write: RowWrite) -> WriteResult:
-    """What becomes of a write."""
+    """Return the result of a write."""
     return apply_write(write, row, {"name": NAME})
 
 
 def after(row: Row | None, *writes: RowWrite) -> dict[str, Any]:
-    """The row after writes that must all be accepted."""
+    """Return the row after writes that must all be accepted."""
     for write in writes:
         result = outcome(row, write)
         assert isinstance(result, WriteAccepted), (write, row)
@@ -47,14 +47,14 @@ def after(row: Row | None, *writes: RowWrite) -> dict[str, Any]:
 def birth(
     *, protected: bool = False, fallbacks: Mapping[str, RepositoryVersion] | None = None
 ) -> NewIncarnation:
-    """What a new incarnation starts with."""
+    """Return the initial values of a new incarnation."""
     return NewIncarnation("one", protected, FALLBACKS if fallbacks is None else fallbacks)
 
 
 def born(
     reported: Build | None = None, *, protected: bool = False, now_ms: int = BORN
 ) -> dict[str, Any]:
-    """A row that a first build has made."""
+    """Return a row that a first build has created."""
     reported = reported or build()
     attributes = wanted.build_attributes(reported)
     return after(
@@ -68,29 +68,29 @@ def born(
 def claim(
     row: Row, kind: Work = Work.SOW, holder: str = "w1", now_ms: int = BORN, nonce: str = "n1"
 ) -> dict[str, Any]:
-    """The row after a claim."""
+    """Return the row after a claim."""
     return after(row, work.claim(kind, Claimant(holder, nonce), now_ms, TTL))
 
 
 def fence_of(row: Row) -> Fence:
-    """What the holder of a row shows."""
+    """Return the fence of the worker that holds a row."""
     return Fence(row["holder"], row["epoch"])
 
 
 def sown(row: Row, spec_hash: str = "h1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:
-    """The row after its holder has made it true."""
+    """Return the row after a success of its worker."""
     return after(row, work.sown(fence_of(row), nonce, spec_hash, stamp(now_ms)))
 
 
 def failed(row: Row, retry_ms: int = 30_000, now_ms: int = BORN) -> dict[str, Any]:
-    """The row after its holder has failed."""
+    """Return the row after a failure of its worker."""
     what = {"kind": "terraform", "message": "no"}
     return after(row, work.failed(fence_of(row), what, retry_ms, stamp(now_ms)))
 
 
 def deleted(row: Row, grace_ms: int = GRACE, now_ms: int = BORN) -> dict[str, Any]:
-    """The row after a deletion."""
-    return after(row, wanted.delete(stamp(now_ms), grace_ms, "asked to"))
+    """Return the row after a deletion."""
+    return after(row, wanted.delete(stamp(now_ms), grace_ms, "requested"))
 
 
 def _gone() -> dict[str, Any]:
@@ -110,7 +110,10 @@ _PHASES: Mapping[Phase, Callable[[], dict[str, Any]]] = {
 
 
 def in_phase(phase: Phase) -> dict[str, Any]:
-    """A row in a phase at the instant `BORN`; work of it that is not held is due, but for a failure."""
+    """Return a row in a phase at the instant `BORN`.
+
+    Its work is due unless it is claimed, or has failed.
+    """
     return _PHASES[phase]()
 
 
@@ -118,9 +121,9 @@ def in_phase(phase: Phase) -> dict[str, Any]:
 
 SECOND = 1000
 PAUSES = (0, SECOND, TTL, TTL + SECOND, 30_000, GRACE)
-"""Whole seconds, because serve shows instants in whole seconds."""
+"""Multiples of a second, because serve shows instants in whole seconds."""
 Change = Callable[[Row, int], tuple[RowWrite, ...]]
-"""Writes that a client or a worker may try, the second one if the first is refused."""
+"""Writes that a client or a worker may try: each one if those before it are refused."""
 
 
 def _outcome_of(kind: str) -> Change:
@@ -155,7 +158,7 @@ _CHANGES: Mapping[str, Change] = {
             row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"
         ),
     ),
-    "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "asked to"),),
+    "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "requested"),),
     "protect": lambda row, now_ms: (
         wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),
     ),
@@ -165,7 +168,7 @@ _CHANGES: Mapping[str, Change] = {
     "retry": lambda _, now_ms: (wanted.retry_now(stamp(now_ms)),),
     "claim-sow": _claims(Work.SOW),
     "claim-reap": _claims(Work.REAP),
-    # What no write does: an operator edits the table.
+    # No write does this: an operator edits the table.
     "edit": lambda row, _: (RowWrite(conditions=(), sets={"protected": not row["protected"]}),),
     **{kind: _outcome_of(kind) for kind in ("renew", "release", "sown", "reaped", "failed")},
 }
@@ -173,7 +176,7 @@ _CHANGES: Mapping[str, Change] = {
 
 @st.composite
 def lives(draw: st.DrawFn) -> dict[str, Any]:
-    """A row of any phase after random changes of it, with pauses between them."""
+    """Return a row of any phase after random changes, with pauses between them."""
     row, now_ms = in_phase(draw(st.sampled_from(Phase))), BORN
     for change in draw(st.lists(st.sampled_from(sorted(_CHANGES)), max_size=6)):
         now_ms += draw(st.sampled_from(PAUSES))
@@ -190,6 +193,6 @@ def _first_accepted(row: dict[str, Any], writes: tuple[RowWrite, ...]) -> dict[s
 
 
 def instants(row: Row) -> list[int]:
-    """Instants around those at which something about a row changes."""
+    """Return the instants around those at which the status of a row changes."""
     turns = (row["changed"], row.get("due", BORN), row.get("lease_until", BORN))
     return sorted({turn + near for turn in turns for near in (-SECOND, 0, SECOND)})

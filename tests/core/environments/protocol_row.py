@@ -1,7 +1,8 @@
-"""The one row of the protocol's world: what of it can make a difference, and the product's own writes to it.
+"""The row of the protocol's world: its relevant attributes, and the product's own writes to it.
 
-Nothing decides by more than is kept here: an epoch is the row's or an older one, a lease may be over at any time, so it always is,
-and all work is due. So rows that differ in anything else are one.
+No decision depends on more than is kept here. An epoch is the row's or an older one. A lease can
+end at any time, so it always has ended, and all work is due. Rows that differ in anything else are
+one.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,24 +32,27 @@ _KEPT = frozenset(
 
 
 class Claim(NamedTuple):
-    """What a worker was told when it claimed."""
+    """Content of a worker's claim."""
 
     kind: str
     generation: int
     version: str
     trusted_hash: str | None
     is_last: bool
-    """Whether nobody has claimed since."""
+    """Whether no other worker has claimed since."""
 
     @property
     def fence(self) -> Fence:
-        """What it shows with its reports. An epoch belongs to one claim, so that one name does for all workers."""
+        """Return the fence of its reports.
+
+        An epoch belongs to one claim, so that one name is enough for all workers.
+        """
         return Fence(WORKER.holder, EPOCH if self.is_last else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """What workers write about what they made: as the product has it, unless a test breaks it."""
+    """Writes of successful workers: those of the product, unless a test breaks one."""
 
     sown: Callable[[Fence], tuple[RowWrite, ...]] = lambda fence: (
         work.sown(fence, "nonce", "?", STAMP),
@@ -62,12 +66,12 @@ class Writes:
 
 @cache
 def environment(row: FrozenRow) -> Environment:
-    """The row, parsed."""
+    """Parse a row."""
     return parse_environment(_thaw(row))
 
 
 def version(row: FrozenRow) -> str:
-    """The version that is wanted."""
+    """Return the desired version."""
     return environment(row).versions[REPOSITORY].version
 
 
@@ -76,7 +80,7 @@ def version(row: FrozenRow) -> str:
 
 @cache
 def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
-    """The row after a build; None if it says nothing new."""
+    """Return the row after a build; None if it is not new."""
     build = Build(REPOSITORY, parse_ref("e"), version)
     if row is not None and environment(row).gone_ms is None:
         return _written(row, wanted.report(build, STAMP))
@@ -89,8 +93,8 @@ def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
 
 @cache
 def deleted(row: FrozenRow | None) -> FrozenRow | None:
-    """The row after a deletion whose grace is over at once."""
-    return _written(row, wanted.delete(STAMP, 0, "asked to"))
+    """Return the row after a deletion without a grace period."""
+    return _written(row, wanted.delete(STAMP, 0, "requested"))
 
 
 # ── what workers do ───────────────────────────────────────────────────────────────────────────────
@@ -98,44 +102,44 @@ def deleted(row: FrozenRow | None) -> FrozenRow | None:
 
 @cache
 def claimed(row: FrozenRow | None, kind: Work) -> FrozenRow | None:
-    """The row after a claim."""
-    return _told(row, work.claim(kind, WORKER, NOW, 1))
+    """Return the row after a claim."""
+    return _written_by_worker(row, work.claim(kind, WORKER, NOW, 1))
 
 
 @cache
 def renewed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
-    """The row after a renewal."""
-    return _told(row, work.renew(claim.fence, NOW, 1))
+    """Return the row after a renewal."""
+    return _written_by_worker(row, work.renew(claim.fence, NOW, 1))
 
 
 @cache
 def released(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
-    """The row after a claim was given back."""
-    return _told(row, work.release(claim.fence))
+    """Return the row after the release of a claim."""
+    return _written_by_worker(row, work.release(claim.fence))
 
 
 @cache
 def failed(row: FrozenRow | None, claim: Claim) -> FrozenRow | None:
-    """The row after a failure, due again at once."""
+    """Return the row after a failure, due again at once."""
     fence = claim.fence
-    return _told(
+    return _written_by_worker(
         row, work.failed(fence, FAILURE, 0, STAMP), work.failed_superseded(fence, FAILURE, STAMP)
     )
 
 
 @cache
 def done(row: FrozenRow | None, claim: Claim, writes: Writes) -> FrozenRow | None:
-    """The row after a success; what was sown is known by its version."""
+    """Return the row after a success, with the version as its spec hash."""
     if claim.kind == Work.REAP:
-        return _told(row, *writes.reaped(claim.fence))
-    after = _told(row, *writes.sown(claim.fence))
+        return _written_by_worker(row, *writes.reaped(claim.fence))
+    after = _written_by_worker(row, *writes.sown(claim.fence))
     if after is None:
         return None
     return tuple((a, claim.version if a == "spec_hash" else v) for a, v in after)
 
 
-def _told(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
-    """As `_written`, for workers: they can never change what clients want."""
+def _written_by_worker(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
+    """Do as `_written`, and assert that a worker never changes the desired state."""
     after = _written(row, *writes)
     if row is not None and after is not None:
         assert [dict(after)[a] for a in _WANTED] == [dict(row)[a] for a in _WANTED]
@@ -143,7 +147,7 @@ def _told(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
 
 
 def _written(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
-    """The row after the first write that it accepts; None if it accepts none."""
+    """Return the row after the first write that it accepts; None if it accepts none."""
     for write in writes:
         outcome = apply_write(write, None if row is None else _thaw(row), {"name": "e"})
         if isinstance(outcome, WriteAccepted):
@@ -152,7 +156,7 @@ def _written(row: FrozenRow | None, *writes: RowWrite) -> FrozenRow | None:
 
 
 def _thaw(row: FrozenRow) -> dict[str, Any]:
-    """The row as the writes know it."""
+    """Return the row with the attributes that the writes need."""
     thawed = {
         "name": "e",
         "incarnation": "i",
@@ -171,7 +175,10 @@ def _thaw(row: FrozenRow) -> dict[str, Any]:
 
 
 def _frozen(row: Mapping[str, Any]) -> FrozenRow:
-    """What of a row can make a difference; its epoch becomes `EPOCH`, and the hash's epoch moves with it."""
+    """Return the relevant attributes of a row.
+
+    Its epoch becomes `EPOCH`, and the epoch of the hash moves with it.
+    """
     kept = {a: v.value if isinstance(v, StrEnum) else v for a, v in row.items() if a in _KEPT}
     if "hash_epoch" in kept:
         age = row["epoch"] - kept["hash_epoch"]

@@ -1,11 +1,13 @@
-"""A small world in which workers walk the protocol's own table on one environment.
+"""A small world in which workers execute the protocol's own table on one environment.
 
-One row, one terraform lock, what is deployed, and some workers that are all alike. Whoever may do something does it at any time:
-clients report builds and delete, workers claim and take their next step, steps fail, workers die. The steps come from
-`core.protocol.next_step` (or a table broken on purpose), the row changes by the writes of `core.lifecycle`.
+It has one row, one Terraform lock, one deployment, and some interchangeable workers. Every possible
+event happens at any time: clients report builds and delete, workers claim and take their next step,
+steps fail, workers crash. The steps come from `protocol.next_step`, or from a table that a test
+breaks on purpose; the row changes by the writes of `wanted` and `work`.
 
-States that can make no difference are one: a lock is the one that lies there or an earlier one; what is half applied is no version;
-the first version is called a. Endings and problems are for people, and left out.
+States without a relevant difference are one: a lock is the present one or an earlier one, a partial
+apply has no version, the first version is called a. Endings and problems are for people, and left
+out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +77,7 @@ WAS_THERE = FoundLock(
 
 
 class Deployed(NamedTuple):
-    """What terraform has made of the environment."""
+    """Actual state of the environment, after Terraform."""
 
     version: str | None
     is_whole: bool
@@ -86,19 +88,22 @@ NOTHING, HALF = Deployed(None, is_whole=True), Deployed(None, is_whole=False)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Worker:
-    """A worker process. Made by `worker` alone, so that equal ones are one and the same."""
+    """A worker process. Only `worker` creates them, so that equal ones are identical."""
 
     step: ProtocolStep | None
     claim: Claim | None
     is_acting: bool
     left: str
-    """What it has to do with a lock that lies there and that no run of it holds: `unreleased` if it could not release it, and
-    tries again; `unheard` if it has put it without hearing so."""
+    """Relation to an existing lock that no run of this worker holds.
+
+    `unreleased`: it could not release the lock, and tries again. `unheard`: it wrote the lock, but
+    received no answer.
+    """
     number: int
 
     @property
     def owns_the_lock(self) -> bool:
-        """Whether the lock that lies there is this worker's."""
+        """Whether the existing lock belongs to this worker."""
         return bool(self.left) or getattr(self.step, "lock", None) == OURS
 
 
@@ -112,7 +117,7 @@ def worker(
     is_acting: bool = False,
     left: str = "",
 ) -> Worker:
-    """The worker that stands so. Of its claim it keeps what the further steps look at."""
+    """Return the worker in this state, with those parts of its claim that further steps use."""
     match step:
         case ReportFailure() | ReleaseClaim() if claim:
             claim = Claim("", 0, "", None, claim.is_last)
@@ -130,7 +135,7 @@ IDLE = worker()
 
 
 class World(NamedTuple):
-    """A state. Workers are in a fixed order, so that exchanging two of them is no other state."""
+    """A state. Workers have a fixed order, so that swapping two of them is the same state."""
 
     events: int
     row: FrozenRow | None
@@ -142,7 +147,7 @@ class World(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is checked: as the product has it, unless a test breaks something."""
+    """Rules to check: those of the product, unless a test breaks one."""
 
     table: Callable[[ProtocolStep, StepResult], ProtocolStep] = protocol.next_step
     trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
@@ -154,7 +159,7 @@ class Rules:
 def explore(
     events: int, workers: int, rules: Rules | None = None, until: str = ""
 ) -> exploration.Findings:
-    """Every state of the world after at most so many wishes of clients (`exploration.explore`)."""
+    """Explore every state of the world after at most `events` requests of clients."""
     start = World(events, None, NOTHING, "free", (IDLE,) * workers)
     return exploration.explore(
         Question(start, Possibilities(rules or Rules()).of, complaint, is_settled), until
@@ -165,26 +170,24 @@ def explore(
 
 
 def complaint(world: World) -> str | None:
-    """The invariant that a state breaks."""
+    """Return the invariant that a state breaks; None if it breaks none."""
     acting = [w for w in world.workers if w.is_acting]
     if len(acting) > 1:
         return "I1: two act at once"
     if acting and not acting[0].owns_the_lock:
-        return "I1: somebody acts without the lock"
+        return "I1: a worker acts without the lock"
     return _complaint_of_the_row(world, is_acting=bool(acting))
 
 
 def _complaint_of_the_row(world: World, *, is_acting: bool) -> str | None:
     if world.row is None:
-        return (
-            None
-            if world.deployed == NOTHING
-            else "I5: its tombstone is gone, but something is deployed"
-        )
+        if world.deployed == NOTHING:
+            return None
+        return "I5: its tombstone is gone, but something is deployed"
     found = environment(world.row)
     match found.phase(NOW):
         case Phase.GONE if found.want is not Want.GONE:
-            return "I2: gone, but it is wanted"
+            return "I2: gone, but it is desired"
         case Phase.GONE if is_acting or world.deployed != NOTHING:
             return "I5: gone, but something is deployed"
         case Phase.READY if world.deployed != Deployed(version(world.row), is_whole=True):
@@ -194,7 +197,10 @@ def _complaint_of_the_row(world: World, *, is_acting: bool) -> str | None:
 
 
 def is_settled(world: World) -> bool:
-    """Whether all is as wanted, and nothing is left to do. A lock may lie there that the next run will take over."""
+    """Whether the desired state is reached, and no work is left.
+
+    A lock may be left that the next run would replace.
+    """
     if any(w.step is not None or w.left == "unreleased" for w in world.workers):
         return False
     return world.row is None or environment(world.row).phase(NOW) in {Phase.GONE, Phase.READY}
@@ -205,19 +211,19 @@ def is_settled(world: World) -> bool:
 
 @dataclass(frozen=True)
 class Possibilities:
-    """The moves out of every state."""
+    """Moves out of every state."""
 
     rules: Rules
 
     def of(self, world: World) -> Iterator[Move[World]]:
-        """Everything that may happen next."""
-        yield from self._wishes(world)
+        """Yield everything that can happen next."""
+        yield from self._requests(world)
         if world.row and environment(world.row).gone_ms is not None:
             workers = in_order(map(outdated, world.workers))
             yield Move("a tombstone ends", world._replace(row=None, workers=workers), is_calm=True)
         for i, each in enumerate(world.workers):
             if i and world.workers[i - 1] is each:
-                continue  # the same for its twin
+                continue  # an identical worker has the same moves
             if each.left == "unreleased" and self.rules.releases_left_locks:
                 yield became("release a left lock", world, i, overtaken(each), lock="free")
             if each.step is None:
@@ -228,13 +234,13 @@ class Possibilities:
                 left = world._replace(lock="dead") if each.owns_the_lock else world
                 yield became("crash", left, i, IDLE, is_calm=False)
 
-    def _wishes(self, world: World) -> Iterator[Move[World]]:
+    def _requests(self, world: World) -> Iterator[Move[World]]:
         if world.events:
             versions = "a" if world.deployed == NOTHING and world.row is None else "ab"
-            wishes = {f"build {v}": built(world.row, v) for v in versions} | {
+            requests = {f"build {v}": built(world.row, v) for v in versions} | {
                 "delete": deleted(world.row)
             }
-            for label, row in wishes.items():
+            for label, row in requests.items():
                 if row is not None:
                     yield Move(
                         label, world._replace(events=world.events - 1, row=row), is_calm=False
@@ -263,7 +269,7 @@ class Possibilities:
     def _steps(
         self, world: World, i: int, each: Worker, step: ProtocolStep
     ) -> Iterator[Move[World]]:
-        """The step's answers: the true one, and faults."""
+        """Yield the results of a step: the true one, and faults."""
         match step:
             case AcquireLock() | CheckOwner() | ReplaceLock():
                 yield from self._locking(world, i, each, step)
@@ -298,7 +304,7 @@ class Possibilities:
                 if found == WAS_THERE or is_dead:
                     yield self._answer(world, i, OwnerDead())
                 if found == WAS_THERE or not is_dead:
-                    yield self._answer(world, i, OwnerNotProvenDead("he lives"))
+                    yield self._answer(world, i, OwnerNotProvenDead("it lives"))
             case ReplaceLock(found) if found == THERE:
                 yield from self._putting(world, i)
             case ReplaceLock():
@@ -349,14 +355,16 @@ class Possibilities:
             yield self._answer(world, i, ClaimLost())
         else:
             yield self._answer(world._replace(row=row), i, StepDone())
-            yield self._answer(
-                world._replace(row=row), i, TROUBLE, is_calm=False
-            )  # written, but the answer was lost
+            # Written, but the answer was lost.
+            yield self._answer(world._replace(row=row), i, TROUBLE, is_calm=False)
 
     def _answer(
         self, world: World, i: int, answer: StepResult, *, lock: str = "", is_calm: bool = True
     ) -> Move[World]:
-        """The worker's step is answered, and the table says what comes next; `lock`: what becomes of the lock."""
+        """Answer a worker's step, after which the table decides the next one.
+
+        `lock` is the new state of the lock; empty if it does not change.
+        """
         each = world.workers[i]
         label, after = self._after(each, answer, left="" if lock else each.left)
         return became(label, world, i, after, lock=lock, is_calm=is_calm)
@@ -372,7 +380,7 @@ class Possibilities:
 def became(
     label: str, world: World, i: int, after: Worker, *, lock: str = "", is_calm: bool = True
 ) -> Move[World]:
-    """The world after worker `i` has become `after`; a change of the lock overtakes the others."""
+    """Return the world with worker `i` replaced; a change of the lock affects the others."""
     workers = tuple(map(overtaken, world.workers)) if lock else world.workers
     workers = in_order((*workers[:i], after, *workers[i + 1 :]))
     return Move(
@@ -381,20 +389,20 @@ def became(
 
 
 def in_order(workers: Iterable[Worker]) -> tuple[Worker, ...]:
-    """The workers in the order that all states keep."""
+    """Return the workers in the order that all states have."""
     return tuple(sorted(workers, key=attrgetter("number")))
 
 
 @cache
 def outdated(each: Worker) -> Worker:
-    """A worker after somebody else's claim."""
+    """Return a worker after the claim of another one."""
     claim = each.claim._replace(is_last=False) if each.claim else None
     return worker(each.step, claim, is_acting=each.is_acting, left=each.left)
 
 
 @cache
 def overtaken(each: Worker) -> Worker:
-    """A worker after a change of the lock: what it knows of it is not there any more."""
+    """Return a worker after a change of the lock, of which it knows only the earlier one."""
     step = each.step
     match step:
         case CheckOwner():
@@ -411,7 +419,7 @@ def overtaken(each: Worker) -> Worker:
 
 
 def plain(step: ProtocolStep) -> ProtocolStep | None:
-    """A step without what is only for people; None at the end."""
+    """Return a step without its texts for people; None at the end."""
     match step:
         case ReportFailure(lock, _):
             return ReportFailure(lock, TROUBLE.problem)

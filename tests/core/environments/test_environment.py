@@ -181,9 +181,7 @@ def test_the_hash_is_not_trusted_after_a_reaping_that_was_overtaken_or_killed() 
     assert "spec_hash" not in done
 
 
-def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_reap_has_seen_it() -> (
-    None
-):
+def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_reaping() -> None:
     row = after(deleted(sown(claim(born()), "h1")), wanted.report(build(), stamp()))
     assert trusted_by_the_next(row) == "h1"
 

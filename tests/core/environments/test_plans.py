@@ -1,4 +1,4 @@
-"""What sow and reap would do, and why: for every environment."""
+"""Plans of sow and reap: action and reason for every environment."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,7 @@
-"""The protocol: its table row by row, and that no way through it breaks an environment or leaves it for ever undone."""
+"""The protocol: each row of its table, and every way through it.
+
+No way breaks an environment, or leaves its work unfinished for ever.
+"""
 
 import dataclasses
 import itertools
@@ -56,8 +59,8 @@ TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
     (CheckOwner(FOUND), OwnerDead(), ReplaceLock(FOUND)),
     (
         CheckOwner(FOUND),
-        OwnerNotProvenDead("he lives"),
-        ReportFailure(None, Problem(LOCKED, "he lives")),
+        OwnerNotProvenDead("it lives"),
+        ReportFailure(None, Problem(LOCKED, "it lives")),
     ),
     (CheckOwner(FOUND), StepFailed(PROBLEM), ReportFailure(None, PROBLEM)),
     (ReplaceLock(FOUND), Locked(LOCK), Verify(LOCK)),
@@ -198,7 +201,7 @@ def acting_without_the_lock(step: ProtocolStep, answer: StepResult) -> ProtocolS
 
 
 def whatever_is_wanted_by_now(write: RowWrite) -> tuple[RowWrite, ...]:
-    """A write that is accepted although something newer is wanted."""
+    """Return a write that is accepted although a newer generation is desired."""
     kept = tuple(
         c
         for c in write.conditions

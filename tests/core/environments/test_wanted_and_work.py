@@ -1,4 +1,4 @@
-"""The life of an environment: which change is accepted in which phase, and what it leaves."""
+"""Transitions of an environment: the changes that each phase accepts, and their results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from tests.core.environments.lives import (
 
 UP = (Phase.PENDING, Phase.SOWING, Phase.READY, Phase.FAILED)
 LATER = BORN + 30_000
-"""When a failure is due again; every lease of the examples is still valid."""
+"""Instant at which a failure is due again. Every lease of the examples is still valid."""
 
 P, S, R, F, D, X = (
     Phase.PENDING,
@@ -54,7 +54,7 @@ P, S, R, F, D, X = (
 
 @dataclass(frozen=True)
 class Transition:
-    """A change, and the phase that it leads to out of each phase in which it is accepted."""
+    """A change, and the phase after it for each phase that accepts it."""
 
     write: Callable[[Row], RowWrite]
     leads_to: dict[Phase, Phase]
@@ -134,7 +134,7 @@ TRANSITIONS = {
         ),
         {S: F, X: D},
     ),
-    "a success of somebody else": Transition(
+    "a success of another worker": Transition(
         lambda row: work.sown(Fence("w2", row["epoch"]), "n2", "h", stamp(LATER)), {}
     ),
     "a success of an earlier claim": Transition(
@@ -237,7 +237,7 @@ def test_a_deletion_while_sowing_leads_to_reaping() -> None:
     assert environment.infra is True
 
 
-def test_a_build_while_reaping_makes_everything_anew() -> None:
+def test_a_build_while_reaping_makes_everything_again() -> None:
     row = after(in_phase(Phase.REAPING), wanted.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
     assert outcome(row, work.reaped(fence, "n1", stamp(LATER))) == WriteRefused(row)
@@ -296,7 +296,7 @@ def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
     assert environment.lease is not None
 
 
-def test_another_try_is_due_now_and_pauses_begin_anew() -> None:
+def test_another_try_is_due_now_and_pauses_start_over() -> None:
     before = in_phase(Phase.FAILED)
     row = parse_environment(after(before, wanted.retry_now(stamp(BORN + 1))))
     assert (row.due_ms, row.attempts, row.failure) == (
@@ -494,7 +494,7 @@ def test_a_claim_takes_the_newest_generation_under_a_new_epoch() -> None:
     assert (row["epoch"], row["infra"]) == (before["epoch"] + 1, True)
 
 
-def test_somebody_else_claims_only_when_the_lease_is_over() -> None:
+def test_another_worker_claims_only_when_the_lease_is_over() -> None:
     row = claim(born())
     write = work.claim(Work.SOW, Claimant("w2", "n2"), BORN + TTL, TTL)
     assert outcome(row, write) == WriteRefused(row)
@@ -554,7 +554,7 @@ def test_a_worker_never_changes_what_is_wanted(name: str, kind: Work, overtaken:
         assert result.row[attribute] == row[attribute]
 
 
-def test_a_lease_that_is_over_but_nobody_elses_may_still_report() -> None:
+def test_a_lease_that_is_over_but_not_claimed_again_may_still_report() -> None:
     row = claim(born())
     assert (
         parse_environment(sown(row, now_ms=BORN + 10 * TTL)).phase(BORN + 10 * TTL) is Phase.READY
@@ -570,7 +570,7 @@ def test_a_failure_backs_off_and_counts() -> None:
     assert environment.failure.at_ms == BORN + 40_000
 
 
-def test_a_failure_of_what_nobody_wants_any_more_does_not_delay_what_is_wanted() -> None:
+def test_a_failure_of_a_superseded_generation_does_not_delay_the_newest() -> None:
     row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
     failure = {"kind": "k", "message": "m"}
     assert outcome(row, work.failed(fence_of(row), failure, 1, stamp(LATER))) == WriteRefused(row)
