@@ -11,7 +11,7 @@ GROMIT = (sys.executable, "-m", "gromit")
 
 
 def variables() -> dict[str, str]:
-    """Environment of a reader's shell, without other installations and without `.venv` on the PATH."""
+    """Return variables of a reader's shell, without other installations and `.venv` on the PATH."""
     foreign = ("AWS_", "GROMIT_", "TF_", "XDG_", "VIRTUAL_ENV")
     own = str(Path(sys.executable).parent)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}

@@ -232,8 +232,9 @@ def _is_local(path: Path) -> bool:
 
 def _table(found: Mapping[str, Event], meanings: Mapping[str, str]) -> str:
     if strange := sorted(found.keys() ^ meanings.keys()):
+        names = ", ".join(strange)
         raise ValueError(
-            f"logged, or described in tests/docs/events_reference.py, but not both: {', '.join(strange)}"
+            f"logged, or described in tests/docs/events_reference.py, but not both: {names}"
         )
     return "".join(
         ["| event | level | keys | meaning |\n|---|---|---|---|\n", *_rows(found, meanings)]

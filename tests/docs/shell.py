@@ -79,7 +79,7 @@ class Shell:
         self._output = output
 
     def follow(self, page: Path, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Run all steps of a page. Fail with the output of a command that fails or prints something else.
+        """Run all steps of a page. Fail if a command fails or prints something else.
 
         `meanwhile` is called after each command and stands for what others do.
         """
@@ -94,7 +94,7 @@ class Shell:
             meanwhile()
 
     def run(self, command: str, *, apart: bool = False) -> tuple[int, str]:
-        """Return exit code and output of a command. A failure ends the shell, unless it runs `apart`."""
+        """Return exit code and output of a command. A failure ends the shell unless run `apart`."""
         group = f"set +e; (set -e\n{command}\n)" if apart else f"set -e; {{\n{command}\n}}"
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None

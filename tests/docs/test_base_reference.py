@@ -1,4 +1,4 @@
-"""The reference of `terraform/base`: its outputs, push permissions, and the images that are kept."""
+"""The reference of `terraform/base`: outputs, push permissions, and the images that are kept."""
 
 import re
 

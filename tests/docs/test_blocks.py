@@ -109,5 +109,9 @@ def test_a_block_is_repeated_only_if_it_says_so(tmp_path: Path) -> None:
 
 
 def test_tables_are_read_by_their_first_column() -> None:
-    text = "# A\n\n## B\n\nwords\n\n| `c` | d |\n|---|---|\n| `e\\|f` | g |\n| h | i |\n\n| other | table |\n"
+    text = (
+        "# A\n\n## B\n\nwords\n\n"
+        "| `c` | d |\n|---|---|\n| `e\\|f` | g |\n| h | i |\n\n"
+        "| other | table |\n"
+    )
     assert table(text, "## B") == {"e|f": ["g"], "h": ["i"]}

@@ -52,7 +52,7 @@ def test_every_exit_code_is_there() -> None:
 
 
 def test_every_kind_of_failure_that_is_no_code_is_there() -> None:
-    """`Problem(kind, …)` takes an error's code, the constant LOCKED, or a text. The page lists the last two."""
+    """`Problem(kind, …)` takes an error's code, LOCKED, or a text. The page lists the last two."""
     given = [
         node.args[0]
         for path in SOURCE.rglob("*.py")

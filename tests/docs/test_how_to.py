@@ -14,15 +14,18 @@ PAGES = sorted(page for page in (DOCS / "how-to").glob("*.md") if page.name != "
 """Pages for an existing cloud; the page that creates one has a test of its own."""
 
 _APP_TEST = """
-gromit env get app-test >/dev/null 2>&1 || gromit local push tyk app-test --sha 1a2b3c --dir "$CLOUD"
+gromit env get app-test >/dev/null 2>&1 ||
+  gromit local push tyk app-test --sha 1a2b3c --dir "$CLOUD"
 gromit env wait app-test --timeout 3m
 """
 _LOCK = """
 python - <<'END'
 import boto3, json
-lock = {"ID": "6b8f5a52-3c1d-4f7e-9a20-1d2c3b4a5e6f", "Operation": "OperationTypeApply", "Info": "", "Who": "alice@laptop",
-        "Version": "1.11.4", "Created": "2026-11-23T09:12:44Z", "Path": "terraform-state-dev/env:/locked-test/devenv"}
-boto3.client("s3").put_object(Bucket="terraform-state-dev", Key="env:/locked-test/devenv.tflock", Body=json.dumps(lock))
+bucket, key = "terraform-state-dev", "env:/locked-test/devenv"
+lock = {"ID": "6b8f5a52-3c1d-4f7e-9a20-1d2c3b4a5e6f", "Operation": "OperationTypeApply", "Info": "",
+        "Who": "alice@laptop", "Version": "1.11.4", "Created": "2026-11-23T09:12:44Z",
+        "Path": f"{bucket}/{key}"}
+boto3.client("s3").put_object(Bucket=bucket, Key=f"{key}.tflock", Body=json.dumps(lock))
 END
 gromit local push tyk locked-test --sha 3c4d5e --dir "$CLOUD"
 """
@@ -30,7 +33,8 @@ _FLAT_ROW = """
 python - <<'END'
 import boto3
 row = {"name": "old-test", "state": "processed", "tyk": "1a2b3c", "tyk-analytics": "master"}
-boto3.client("dynamodb").put_item(TableName="DeveloperEnvironments", Item={key: {"S": value} for key, value in row.items()})
+item = {key: {"S": value} for key, value in row.items()}
+boto3.client("dynamodb").put_item(TableName="DeveloperEnvironments", Item=item)
 END
 """
 
@@ -46,7 +50,7 @@ BEFORE: Mapping[str, str] = {
     + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
     "run-terraform-by-hand.md": _APP_TEST,
 }
-"""Preparation of a page. Each has a build of its own, because a tag that is pushed again is a change."""
+"""Preparation of a page. Each has its own build, because a tag that is pushed again is a change."""
 
 pytestmark = [
     pytest.mark.long,
@@ -79,8 +83,8 @@ def test_a_how_to_works_as_it_is_written(page: Path, cloud: Path, tmp_path: Path
         "CHECKOUT": str(ROOT),
     }
     with shell(tmp_path, tmp_path / "printed", environ) as bash:
-        prepared = f'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n{BEFORE.get(page.name, "")}'
-        code, printed = bash.run(prepared)
+        setup = 'export PATH="$TOOLS:$PATH"\neval "$(gromit local env --dir "$CLOUD")"\n'
+        code, printed = bash.run(setup + BEFORE.get(page.name, ""))
         assert code == 0, printed
         bash.follow(page)
 

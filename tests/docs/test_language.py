@@ -1,4 +1,4 @@
-"""Words that gromit does not use: the glossary has a better one for each of them (docs/reference/glossary.md)."""
+"""Words that gromit does not use; docs/reference/glossary.md has a better one for each."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "src/gromit/stacks/**/*.tf",
     ),
 }
-"""Texts that belong together, as patterns of paths. A page that is made from the source belongs to it."""
+"""Texts that belong together, as patterns of paths. A generated page belongs to its source."""
 
 CHECKED = ("pages", "tooling", "web")
 """Scopes that follow the rules. To check another one, add it here."""
@@ -117,7 +117,8 @@ def faults(text: str, *, is_python: bool = False) -> Iterator[str]:
         yield f"line {_line(own, found)}: {found[0]!r}, better: {better}"
     if is_python:
         for found in _OPENING.finditer(own):
-            yield f"line {_line(own, found)}: a docstring starts with a verb or a noun, not with {found[0].split()[0]!r}"
+            rule = "a docstring starts with a verb or a noun"
+            yield f"line {_line(own, found)}: {rule}, not with {found[0].split()[0]!r}"
 
 
 def _line(text: str, found: re.Match[str]) -> int:
@@ -125,7 +126,7 @@ def _line(text: str, found: re.Match[str]) -> int:
 
 
 def files(scopes: tuple[str, ...]) -> list[Path]:
-    """Return all files of scopes, except this one. A file belongs to the last scope that names it."""
+    """Return all files of scopes but this one. A file belongs to the last scope that names it."""
     owner = {
         path: scope
         for scope, patterns in SCOPES.items()

@@ -44,7 +44,10 @@ def test_every_page_is_in_the_index_or_in_a_folder_that_is() -> None:
 
 
 def test_links_and_anchors_are_found_where_readers_see_them() -> None:
-    text = "# A `b` (c)\n\n[x](#a-b-c) [`y`](y.md) `[z](no)`\n[a]: a.md\n\n```\n[in a block](no)\n# no\n```\n## A b c\n"
+    text = (
+        "# A `b` (c)\n\n[x](#a-b-c) [`y`](y.md) `[z](no)`\n[a]: a.md\n\n"
+        "```\n[in a block](no)\n# no\n```\n## A b c\n"
+    )
     assert [(link.target, link.line) for link in links(text)] == [
         ("#a-b-c", 3),
         ("y.md", 3),

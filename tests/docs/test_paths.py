@@ -20,7 +20,7 @@ _SPAN = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
 
 
 def paths(text: str) -> Iterator[str]:
-    """Code spans of a page that are paths in the tree, seen from the repository or from the package."""
+    """Yield code spans of a page that are paths, from the repository or from the package."""
     for path in _SPAN.findall(text):
         first, slash, _ = path.partition("/")
         if slash and first in TREE:

@@ -188,8 +188,6 @@ def test_the_room_to_ask_for_holds_as_many_environments_as_the_page_says() -> No
     shipped = catalogue_file.load_catalogue(None, None)
     assert each == per_environment(shipped)[Quota.VCPU]
     assert (asked - own) // each == held
-    assert (
-        f"--service-code {CODES[Quota.VCPU][0]} --quota-code {CODES[Quota.VCPU][1]} --desired-value {asked}"
-        in page
-    )
+    service, quota = CODES[Quota.VCPU]
+    assert f"--service-code {service} --quota-code {quota} --desired-value {asked}" in page
     assert f"may run {DEFAULT_LIMITS[Quota.VCPU].limit} vCPU" in page

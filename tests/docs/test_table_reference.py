@@ -1,4 +1,4 @@
-"""The reference of the table lists what the code writes and reads: attributes and their types, index, phases, events."""
+"""The reference of the table lists all attributes, the index, phases and events of the code."""
 
 import ast
 import inspect
@@ -243,9 +243,10 @@ def test_keys_and_settings_are_those_of_a_fresh_table(made: dict[str, Any]) -> N
     (key,), (work, due) = made["KeySchema"], index["KeySchema"]
     shown = {name: row[0] for name, row in table(TEXT, "## Keys and settings").items()}
     assert (work["KeyType"], due["KeyType"]) == ("HASH", "RANGE")
+    sort = f"sorted by `due` ({types['due']})"
     assert shown == {
         "key": f"`{key['AttributeName']}` ({types[key['AttributeName']]})",
-        "index": f"`{index['IndexName']}`: key `{work['AttributeName']}` ({types['work']}), sorted by `due` ({types['due']})",
+        "index": f"`{index['IndexName']}`: key `{work['AttributeName']}` ({types['work']}), {sort}",
         "index projection": ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"])
         + ", and the keys",
         "expiry (TTL)": f"`{made['expiry']['AttributeName']}`",

@@ -1,1 +1,1 @@
-"""The whole system against real processes: an emulated AWS, serve, and the commands that people and schedules run."""
+"""End-to-end tests with separate processes: an emulated AWS, serve and the commands."""

@@ -1,8 +1,9 @@
-"""The ground once for each pytest process, and an installation of its own for each test.
+"""One ground per pytest process, and one installation per test.
 
-Tests of one process follow each other, so what is everybody's (the config root, the emulated AWS) is one test's at a time; rows,
-records and leases are its own altogether. With `pytest -n 2` each worker has a ground, and two tests run at once: most of their
-time they wait for AWS, which the emulator lets terraform's provider do as on AWS.
+Tests of one process run one after the other, so only one test at a time uses what they share: the
+config root and the emulated AWS. Rows, records and leases belong to one test. With `pytest -n 2`
+each worker has its own ground, and two tests run at once. Most of their time they wait for AWS, as
+the emulator lets terraform's provider wait like AWS does.
 """
 
 import itertools
@@ -25,7 +26,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 @pytest.fixture
 def install(ground: Ground) -> Iterator[Callable[..., Stage]]:
-    """Makes an installation with the given settings; its serve is not started."""
+    """Return a function that makes an installation with settings; its serve is not started."""
     with ExitStack() as ends:
         yield lambda **settings: ends.enter_context(
             installation(ground, f"t{next(_NUMBERS)}", settings)
@@ -34,7 +35,7 @@ def install(ground: Ground) -> Iterator[Callable[..., Stage]]:
 
 @pytest.fixture
 def stage(install: Callable[..., Stage]) -> Stage:
-    """An installation as a local cloud has it, with serve."""
+    """An installation like that of a local cloud, with serve."""
     made = install()
     made.serve()
     return made

@@ -1,4 +1,4 @@
-"""The emulated AWS that all end-to-end tests of one pytest process stand on: the parts of a local cloud, without its workers."""
+"""The emulated AWS of one pytest process: the parts of a local cloud without its workers."""
 
 import os
 import threading
@@ -21,23 +21,22 @@ _START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """AWS with a platform, a config root, certificates and the simulated Fargate; neither serve nor workers."""
+    """AWS with a platform and a simulated Fargate, a config root and certificates; no processes."""
 
     place: CloudPaths
     facts: CloudState
     environ: Mapping[str, str]
-    """What processes are told besides, and nothing of the settings of whoever runs the tests."""
+    """Variables of processes, without the settings of the person who runs the tests."""
 
 
 @contextmanager
 def emulated_aws(folder: Path) -> Iterator[Ground]:
-    """The ground, for the time of the block. Nothing of it outlives the block, nor the process."""
+    """Run the ground during the block. Nothing of it outlives the block or the process."""
     place = cloud.folder(folder)
     for path in (place.root, place.logs, place.root / "gromit"):
         path.mkdir(parents=True, exist_ok=True)
-    (place.root / "gromit" / "config.yaml").write_text(
-        "{}\n"
-    )  # found before the one in somebody's home
+    # This one is found before a config file in the home of the person who runs the tests.
+    (place.root / "gromit" / "config.yaml").write_text("{}\n")
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_", "TF_"))}
     environ |= {
         "XDG_CONFIG_HOME": str(place.root),
@@ -71,7 +70,7 @@ def emulated_aws(folder: Path) -> Iterator[Ground]:
 
 
 def free_ports(*names: str) -> dict[str, int]:
-    """Ports for parts of a cloud, by name."""
+    """Return free ports by name."""
     ports: dict[str, int] = {}
     for name in names:
         ports[name] = network.free_port(taken=ports.values())

@@ -1,4 +1,4 @@
-"""Processes of a test: started on a tether, listened to, and gone when the test is over."""
+"""Processes of a test: they end with the test, and the test reads their output."""
 
 import importlib.util
 import json
@@ -15,13 +15,13 @@ from tests.waiting import wait_for
 
 
 class Process:
-    """One that goes on beside the test."""
+    """A process that runs beside the test."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
         self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.popen = subprocess.Popen(
-                [sys.executable, "-S", "-I", _tether(), str(os.getpid()), *command],
+                [sys.executable, "-S", "-I", _die_with_parent(), str(os.getpid()), *command],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=err,
@@ -32,21 +32,21 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self.popen.pid
 
     @property
     def out(self) -> str:
-        """What it has written on standard output so far."""
+        """Standard output up to now."""
         return self._out.read_text(errors="replace")
 
     @property
     def err(self) -> str:
-        """What it has written on standard error so far."""
+        """Standard error up to now."""
         return self._err.read_text(errors="replace")
 
     def events(self, name: str, **fields: object) -> list[dict[str, Any]]:
-        """The lines of its log of one event, with these fields."""
+        """Return the log lines of one event with these fields."""
         return [
             e for e in logged(self.err) if e.get("event") == name and fields.items() <= e.items()
         ]
@@ -58,40 +58,40 @@ class Process:
         self.popen.stdin.flush()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, and nobody else."""
+        """Send a signal to this process only."""
         self.popen.send_signal(number)
 
     def until_logged(self, event: str, seconds: float = 120, **fields: object) -> dict[str, Any]:
-        """Wait for a line of its log; gives the first one. Fails if it ends before."""
+        """Wait for a log line and return the first one. Fails if the process ends before."""
         self._until(f"{event} {fields or ''}", lambda: bool(self.events(event, **fields)), seconds)
         return self.events(event, **fields)[0]
 
     def until_made(self, environment: str) -> None:
-        """Wait until its terraform has made something of an environment: for ten more seconds it then makes the cluster."""
+        """Wait until its terraform has created a resource; the cluster takes ten more seconds."""
         self._until(f"an apply of {environment}", lambda: self._made(environment), 120)
 
     def _made(self, environment: str) -> bool:
         return any(": created" in e["text"] for e in self.events("run.progress", env=environment))
 
     def until_said(self, text: str, seconds: float = 120) -> None:
-        """Wait for a text on its standard output. Fails if it ends before."""
+        """Wait for a text on its standard output. Fails if the process ends before."""
         self._until(repr(text), lambda: text in self.out, seconds)
 
     def until_stopped(self, seconds: float = 120) -> None:
-        """Wait until it has been stopped (SIGSTOP)."""
+        """Wait until the process is stopped (SIGSTOP)."""
         self._until("its stop", lambda: _state(self.pid) == "T", seconds)
 
     def ended(self, code: int, seconds: float = 150) -> "Process":
-        """Wait for its end with this exit code (minus a signal's number)."""
+        """Wait for the end with this exit code (negative: a signal's number)."""
         try:
             found = self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it has not ended within {seconds} s\n{self._told()}") from None
-        assert found == code, f"exit code {found}\n{self._told()}"
+            raise AssertionError(f"it has not ended within {seconds} s\n{self._output()}") from None
+        assert found == code, f"exit code {found}\n{self._output()}"
         return self
 
     def close(self) -> None:
-        """Make it end, and whatever it has started."""
+        """Kill the process and its descendants."""
         below = descendants(self.pid) if self.popen.poll() is None else []
         own = [self._who] if self._who else []
         _kill([*own, *below])
@@ -104,25 +104,25 @@ class Process:
             over = self.popen.poll() is not None
             holds = bool(condition())
             assert holds or not over, (
-                f"ended with {self.popen.returncode} before {what}\n{self._told()}"
+                f"ended with {self.popen.returncode} before {what}\n{self._output()}"
             )
             return holds
 
         wait_for(what, ready, seconds)
 
-    def _told(self) -> str:
+    def _output(self) -> str:
         return f"stdout: {self.out[-2000:]}\nstderr: {self.err[-6000:]}"
 
 
 def logged(text: str) -> list[dict[str, Any]]:
-    """The lines of a log in JSON; others are passed over."""
+    """Return the JSON lines of a log; other lines are skipped."""
     found = []
     for line in text.splitlines():
         if line.startswith("{"):
             try:
                 found.append(json.loads(line))
             except ValueError:
-                continue  # its end is still being written
+                continue  # the line is still being written
     return found
 
 
@@ -139,7 +139,7 @@ def _state(pid: int) -> str:
         return "-"
 
 
-def _tether() -> str:
+def _die_with_parent() -> str:
     found = importlib.util.find_spec("gromit.local.cloud.die_with_parent")
     assert found is not None
     assert found.origin is not None

@@ -1,4 +1,4 @@
-"""One test's own installation on the shared ground: a table, a zone, a serve, and a shell in which gromit is called."""
+"""Installation of one test on the shared ground: a table, a zone, a serve, and commands."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ PUBLIC, PRIVATE = 8181, 8182
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build that was reported."""
+    """A reported build."""
 
     environment: str
     sha: str
@@ -41,7 +41,10 @@ class Build:
 
 @dataclass
 class Stage:
-    """What a test works with. Names of environments are its own too: those of other tests stand on the same AWS."""
+    """The installation of one test.
+
+    Names of environments are unique to the test, because all tests of a process share one AWS.
+    """
 
     ground: Ground
     facts: CloudState
@@ -59,7 +62,7 @@ class Stage:
 
     @property
     def worker(self) -> dict[str, str]:
-        """What a worker is told."""
+        """Variables of a worker."""
         return {
             **variables.worker_variables(self.ground.environ, self.ground.place, self.facts),
             **self._own,
@@ -67,7 +70,7 @@ class Stage:
 
     @property
     def person(self) -> dict[str, str]:
-        """What an operator's shell holds."""
+        """Variables of an operator's shell."""
         return {
             **self.worker,
             **variables.user_variables(self.ground.place, self.facts),
@@ -76,7 +79,7 @@ class Stage:
 
     @property
     def server(self) -> dict[str, str]:
-        """What serve is told."""
+        """Variables of serve."""
         return {
             **variables.serve_variables(self.ground.environ, self.ground.place, self.facts),
             **self._own,
@@ -91,22 +94,22 @@ class Stage:
             **self.settings,
         }
 
-    def work(self, command: str, *arguments: str, code: int = 0, **told: str) -> "Ran":
-        """One pass of `sow`, `reap` or `chitragupta` on the config root."""
+    def work(self, command: str, *arguments: str, code: int = 0, **overrides: str) -> "Ran":
+        """Run one pass of `sow`, `reap` or `chitragupta` on the config root."""
         return self._run(
-            [command, self.root, *arguments, "-o", "json"], code, {**self.worker, **told}
+            [command, self.root, *arguments, "-o", "json"], code, {**self.worker, **overrides}
         )
 
-    def gromit(self, *arguments: str, code: int = 0, **told: str) -> "Ran":
-        """A command of an operator."""
-        return self._run(arguments, code, {**self.person, **told})
+    def gromit(self, *arguments: str, code: int = 0, **overrides: str) -> "Ran":
+        """Run a command of an operator."""
+        return self._run(arguments, code, {**self.person, **overrides})
 
-    def start(self, *arguments: str, **told: str) -> Process:
-        """A worker that goes on beside the test: `sow`, for example."""
-        return self.launch([*GROMIT, *arguments], {**self.worker, **told})
+    def start(self, *arguments: str, **overrides: str) -> Process:
+        """Start a worker that runs beside the test, for example `sow`."""
+        return self.launch([*GROMIT, *arguments], {**self.worker, **overrides})
 
     def launch(self, command: list[str], environ: Mapping[str, str]) -> Process:
-        """Any program; it ends with the test."""
+        """Start a program, which ends with the test."""
         process = Process(
             command, environ, self.ground.place.logs / f"{self.name}-{len(self.processes)}"
         )
@@ -123,16 +126,15 @@ class Stage:
             check=False,
             stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == code, (
-            f"exit code {done.returncode}\nstdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
-        )
+        output = f"stdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
+        assert done.returncode == code, f"exit code {done.returncode}\n{output}"
         return Ran(done.stdout, done.stderr)
 
     # ── serve ──
 
-    def serve(self, **told: str) -> Process:
+    def serve(self, **overrides: str) -> Process:
         """Start serve, and wait until it is ready."""
-        process = self.launch([*GROMIT, "serve"], {**self.server, **told})
+        process = self.launch([*GROMIT, "serve"], {**self.server, **overrides})
 
         def ready() -> bool:
             assert process.popen.poll() is None, process.err
@@ -147,7 +149,7 @@ class Stage:
         return serve_client(load_settings(self.person).settings)
 
     def env(self, base: str) -> str:
-        """The name of an environment of this test."""
+        """Return the name of an environment of this test."""
         return f"{base}-{self.name}"
 
     def push(self, repository: str, environment: str, sha: str | None = None) -> Build:
@@ -156,7 +158,7 @@ class Stage:
         return Build(pushed["environment"], pushed["sha"], pushed["digest"])
 
     def report(self, repository: str, environment: str, sha: str) -> dict[str, Any]:
-        """Report a build; gives the flat environment."""
+        """Report a build; return the flat environment."""
         body = {"repo": repository, "ref": f"refs/heads/{environment}", "sha": sha}
         answer: dict[str, Any] = self.api.post("/newbuild", body)
         return answer
@@ -168,23 +170,23 @@ class Stage:
         return build
 
     def delete(self, environment: str) -> None:
-        """Say that nobody wants an environment any more."""
+        """Delete an environment."""
         self.api.call("DELETE", f"/env/{environment}")
 
     def look(self, environment: str) -> dict[str, Any]:
-        """What serve says of an environment."""
+        """Return serve's view of an environment."""
         found: dict[str, Any] = self.api.get(f"/v1/environments/{environment}")
         return found
 
     def phase(self, environment: str) -> str:
-        """Its phase; `nothing` if there was never such an environment."""
+        """Return its phase; `nothing` if there was never such an environment."""
         try:
             return str(self.look(environment)["phase"])
         except NotFound:
             return "nothing"
 
     def history(self, environment: str) -> list[tuple[str, str]]:
-        """Kind and text of everything that happened to it."""
+        """Return kind and text of its events."""
         events = self.api.get(f"/v1/environments/{environment}/events")["events"]
         return [(e["kind"], e["text"]) for e in events]
 
@@ -199,7 +201,7 @@ class Stage:
         return emulated_account(self.facts).client(service)
 
     def services(self, environment: str) -> list[str]:
-        """The ECS services of an environment that are not gone."""
+        """Return the ECS services of an environment that are not gone."""
         ecs = self.client("ecs")
         arns = ecs.list_clusters()["clusterArns"]
         if not any(arn.endswith(f"/{environment}") for arn in arns):
@@ -208,33 +210,27 @@ class Stage:
         return sorted(arn.rpartition("/")[2] for arn in found)
 
     def state(self, environment: str) -> dict[str, Any] | None:
-        """Terraform's state; None if there is none."""
+        """Return terraform's state; None if there is none."""
         return self._object(f"env:/{environment}/devenv")
 
     def lock(self, environment: str) -> dict[str, Any] | None:
-        """The lock on it; None if there is none."""
+        """Return the lock of the state; None if there is none."""
         return self._object(f"env:/{environment}/devenv.tflock")
 
     def resources(self, environment: str) -> int:
-        """How many resources the state knows."""
-        return len(
-            [
-                r
-                for r in (self.state(environment) or {}).get("resources", [])
-                if r["mode"] == "managed"
-            ]
-        )
+        """Return the number of resources in the state."""
+        resources = (self.state(environment) or {}).get("resources", [])
+        return len([r for r in resources if r["mode"] == "managed"])
 
     def config_folder(self, environment: str) -> bool:
         """Whether there are config files."""
         return (self.ground.place.config / environment).exists()
 
     def records(self, environment: str | None = None) -> dict[str, list[str]]:
-        """Names and values of the public records, A and TXT, of one environment or of all."""
-        sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.facts.zone_id)[
-            "ResourceRecordSets"
-        ]
-        ours = [s for s in sets if s["Type"] in {"A", "TXT"}]
+        """Return names and values of the A and TXT records of one environment, or of all."""
+        route53 = self.client("route53")
+        found = route53.list_resource_record_sets(HostedZoneId=self.facts.zone_id)
+        ours = [s for s in found["ResourceRecordSets"] if s["Type"] in {"A", "TXT"}]
         end = f".{environment}.{self.facts.domain}." if environment else f".{self.facts.domain}."
         return {
             s["Name"].rstrip("."): [r["Value"] for r in s["ResourceRecords"]]
@@ -245,27 +241,24 @@ class Stage:
     # ── what runs ──
 
     def ask(self, component: str, environment: str, *, public: bool = False) -> dict[str, Any]:
-        """What a component answers at its internal name, or at its public one, as the DNS server resolves it."""
+        """Return the response of a component at its internal or public name."""
         name = f"{component}.{environment}.{self.facts.domain if public else 'internal'}"
         (address,) = self.resolve(name)
-        answer = httpx2.get(
-            f"http://{address}:{PUBLIC if component == 'alpha' else PRIVATE}/",
-            timeout=10,
-            trust_env=False,
-        )
+        port = PUBLIC if component == "alpha" else PRIVATE
+        answer = httpx2.get(f"http://{address}:{port}/", timeout=10, trust_env=False)
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()
         assert (said["component"], said["environment"]) == (component, environment)
         return said
 
     def resolve(self, name: str) -> list[str]:
-        """The addresses of a name; none if it does not exist."""
+        """Return the addresses of a name; none if it does not exist."""
         query = dns.message.make_query(name, dns.rdatatype.A)
         answer = dns.query.udp(query, "127.0.0.1", port=self.facts.ports["dns"], timeout=10)
         return [item.address for rrset in answer.answer for item in rrset]
 
     def running(self, component: str, environment: str, *, public: bool = False) -> str:
-        """The version of a component that answers."""
+        """Return the version of a component that answers."""
         return str(self.ask(component, environment, public=public)["version"])
 
     def _object(self, key: str) -> dict[str, Any] | None:
@@ -280,32 +273,30 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended."""
+    """Output of a command."""
 
     out: str
     err: str
 
     @property
     def json(self) -> Any:
-        """Its result, asked for with `-o json`."""
+        """Result of a command that was run with `-o json`."""
         return json.loads(self.out)
 
     @property
     def endings(self) -> dict[str, str]:
-        """How the runs of a pass ended, by environment (the last one of each)."""
+        """Endings of the runs of a pass, by environment (the last one of each)."""
         return {row["name"]: row["ending"] for row in self.json}
 
 
 @contextmanager
 def installation(ground: Ground, name: str, settings: Mapping[str, str]) -> Iterator[Stage]:
-    """An installation for the time of the block; no process of it is left. Its serve is not started."""
+    """Yield an installation; its processes end with the block. Its serve is not started."""
     domain = f"{name}.gromit.test"
     aws = ground.facts
-    zone = (
-        emulated_account(aws)
-        .client("route53")
-        .create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"]
-    )
+    route53 = emulated_account(aws).client("route53")
+    created = route53.create_hosted_zone(Name=domain, CallerReference=name)
+    zone = created["HostedZone"]["Id"]
     ports = dict(aws.ports)
     for part in ("serve", "health", "gateway"):
         ports[part] = network.free_port(taken=ports.values())

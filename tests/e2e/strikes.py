@@ -1,4 +1,4 @@
-"""Starting workers that something happens to (`struck`)."""
+"""Starts workers that are killed or stopped at a chosen moment (`struck`)."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ _ONE_AT_A_TIME = {"GROMIT_SOW_PARALLEL": "1"}
 
 
 def kill_at(stage: Stage, kind: str, moments: tuple[str, ...]) -> dict[str, str]:
-    """Let workers be killed, each at its moment and with a claim of its own; gives moment to environment."""
+    """Kill workers, each at its moment and with its own claim; return the environment by moment."""
     workers = [_worker(stage, kind, moment, signal.SIGKILL) for moment in moments]
     for worker in workers:
         worker.until_said("ready")
@@ -20,12 +20,12 @@ def kill_at(stage: Stage, kind: str, moments: tuple[str, ...]) -> dict[str, str]
     for moment, worker in zip(moments, workers, strict=True):
         worker.ended(-signal.SIGKILL)
         found[moment] = worker.out.split()[-1]
-    assert len(set(found.values())) == len(moments), "each had an environment of its own"
+    assert len(set(found.values())) == len(moments), "each had its own environment"
     return found
 
 
 def fall_asleep_at(stage: Stage, kind: str, moment: str) -> Process:
-    """A worker that stops at its moment, as if its machine slept; SIGCONT wakes it."""
+    """Return a worker that stops at its moment, as if its machine slept; SIGCONT wakes it."""
     worker = _worker(stage, kind, moment, signal.SIGSTOP)
     worker.until_said("ready")
     worker.say("go\n")

@@ -1,8 +1,9 @@
-"""A worker that something happens to at a chosen moment: it kills itself, or stops as if its machine slept.
+"""A worker that kills itself, or stops as if its machine slept, at a chosen moment.
 
-`python -m tests.e2e.struck sow|reap MOMENT SIGNAL ROOT`, with the settings of a worker in its environment. MOMENT is
-`before:STEP`, a step of the protocol, or `after:CALL`, one of the calls by which the reaper does its work. It writes `ready` when
-all is prepared, begins when it reads a line, and writes a line before the signal: the name of the environment.
+Usage: `python -m tests.e2e.struck sow|reap MOMENT SIGNAL ROOT`, with a worker's settings in the
+environment. MOMENT is `before:STEP` with a step of the protocol, or `after:CALL` with one of the
+reaper's calls. The program writes `ready` when it is prepared and starts when it reads a line.
+Before the signal it writes a line with the name of the environment.
 """
 
 import os
@@ -23,7 +24,7 @@ from gromit.services.reaping import Reaper
 
 
 class Moment:
-    """When the signal comes, and for which environment."""
+    """Moment of the signal, and the environment of the claim."""
 
     def __init__(self, text: str, number: signal.Signals) -> None:
         self._when, _, self._what = text.partition(":")
@@ -31,13 +32,13 @@ class Moment:
         self._name = ""
 
     def before(self, claim: Claim, step: ProtocolStep) -> None:
-        """Called before each step."""
+        """Strike before a step if this is the moment."""
         self._name = claim.name
         if (self._when, self._what) == ("before", type(step).__name__):
             self._strike()
 
     def after(self, call: str, function: Any) -> Any:
-        """The function, followed by the signal if this is the moment."""
+        """Return the function, followed by the signal if this is the moment."""
 
         def called(*arguments: Any) -> Any:
             result = function(*arguments)
@@ -48,13 +49,13 @@ class Moment:
         return called
 
     def _strike(self) -> None:
-        print(f"struck {self._name}", flush=True)  # noqa: T201 - the test listens
-        # to this very thread: a process of several threads goes on for a moment after it has sent itself a SIGSTOP
+        print(f"struck {self._name}", flush=True)  # noqa: T201 - the test reads it
+        # To this thread: after a SIGSTOP to the process, its threads run on for a moment.
         signal.pthread_kill(threading.get_ident(), self._number)
 
 
 class Watched:
-    """A port of which one method is followed by the moment."""
+    """A port with one method that the signal may follow."""
 
     def __init__(self, port: Any, method: str, moment: Moment) -> None:
         self._port, self._method, self._moment = port, method, moment
@@ -65,7 +66,7 @@ class Watched:
 
 
 def watched(reaper: Reaper, moment: Moment) -> Reaper:
-    """The reaper, with each of its calls that change something watched."""
+    """Return the reaper with all of its changing calls watched."""
     return replace(
         reaper,
         retire_records=moment.after("retire_records", reaper.retire_records),
@@ -76,20 +77,20 @@ def watched(reaper: Reaper, moment: Moment) -> Reaper:
 
 
 def main(kind: Work, moment: Moment, root: Path) -> None:
-    """One pass, of which one environment is worked on at a time."""
+    """Run one pass, one environment at a time."""
     settings = load_settings(os.environ).settings
     log.configure_logging(settings.log.level, settings.log.format)
-    reporting = WorkerCallbacks(
+    callbacks = WorkerCallbacks(
         threading.Event(), lambda _name: lambda _text: None, lambda _outcome: None, moment.before
     )
-    crew = workers(settings, kind, root, reporting)
-    runner = crew.pool.runner
+    running = workers(settings, kind, root, callbacks)
+    runner = running.pool.runner
     if isinstance(runner.do, Reaper):
-        crew.pool.runner = replace(runner, do=watched(runner.do, moment))
-    print("ready", flush=True)  # noqa: T201 - the test listens
+        running.pool.runner = replace(runner, do=watched(runner.do, moment))
+    print("ready", flush=True)  # noqa: T201 - the test reads it
     sys.stdin.readline()
-    crew.pool.once()
-    crew.close()
+    running.pool.once()
+    running.close()
 
 
 if __name__ == "__main__":

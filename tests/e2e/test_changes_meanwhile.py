@@ -1,4 +1,4 @@
-"""What is wanted changes while a worker is at it, or serve goes away: nothing is lost."""
+"""The desired state changes during a run, or serve goes away: nothing is lost."""
 
 import signal
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 
 def in_the_middle_of_an_apply(stage: Stage, environment: str) -> Process:
-    """A sow whose terraform has made the first resources of an environment, and waits for its cluster."""
+    """Start a sow, and return when its terraform waits for the cluster of an environment."""
     sow = stage.start("sow", stage.root)
     sow.until_made(environment)
     assert stage.phase(environment) == "sowing"
@@ -46,7 +46,7 @@ def test_a_delete_that_comes_while_its_environment_is_sown_leads_to_its_reaping(
     sow = in_the_middle_of_an_apply(stage, name)
     stage.delete(name)
     assert stage.phase(name) == "reaping", "its lease is the sower's still"
-    assert stage.work("reap").json == [], "nobody else takes what is held"
+    assert stage.work("reap").json == [], "no other worker takes claimed work"
     sow.ended(0)
     assert stage.phase(name) == "deleting"
     assert stage.services(name) == ["alpha", "beta"]
@@ -82,7 +82,7 @@ def test_a_build_that_comes_while_its_environment_is_destroyed_is_deployed_after
     assert stage.running("alpha", name) == newer.sha
 
 
-def test_a_serve_that_is_killed_while_an_environment_is_sown_is_told_of_it_when_it_is_back(
+def test_a_serve_that_is_killed_while_an_environment_is_sown_gets_the_result_when_it_is_back(
     stage: Stage,
 ) -> None:
     name = stage.env("app")

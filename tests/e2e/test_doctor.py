@@ -1,4 +1,4 @@
-"""`gromit doctor aws` on the emulated AWS: a sound installation, and one in which everything is wrong at once."""
+"""`gromit doctor aws` on the emulated AWS: a healthy installation, and one full of faults."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Findings = dict[str, dict[str, dict[str, Any]]]
 
 
 def findings(ran: Ran) -> Findings:
-    """Check to subject to the line."""
+    """Return findings by check and subject."""
     found: Findings = {}
     for line in ran.json:
         assert line["seen"]
@@ -36,14 +36,14 @@ def states(found: Findings) -> dict[str, set[str]]:
 
 
 def events(ran: Ran) -> list[dict[str, Any]]:
-    """Every line of the log; that there is nothing else on standard error is part of what is tested."""
+    """Return all lines of the log; anything else on standard error fails."""
     return [json.loads(line) for line in ran.err.splitlines()]
 
 
 def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
     emulated_account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
     with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
-        told: Any = {
+        overrides: Any = {
             "GROMIT_BASE": "base-prod",
             "GROMIT_INFRA": "infra-prod",
             "TF_CLOUD_ORGANIZATION": ORGANIZATION,
@@ -52,10 +52,10 @@ def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
             "GROMIT_DOCTOR_KEY_PAIR": stage.name,
         }
         server = {name: stage.server[name] for name in ("GROMIT_SERVE_CERT", "GROMIT_SERVE_KEY")}
-        ran = stage.gromit("doctor", "aws", "-o", "json", **(told | server))
+        ran = stage.gromit("doctor", "aws", "-o", "json", **(overrides | server))
         assert len(cloud.asked) == 4
     found = findings(ran)
-    # the emulator has no policy simulation and few quotas: these are skipped, and say why
+    # The emulator has no policy simulation and few quotas: these checks are skipped with a reason.
     skipped = {str(Check.RIGHTS), str(Check.QUOTA)}
     assert {check: state for check, state in states(found).items() if check not in skipped} == {
         str(check): {"ok"} for check in Check if check not in skipped
@@ -103,8 +103,8 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
     found = findings(ran)
     wrong = {check for check, state in states(found).items() if "wrong" in state}
     assert wrong == {
-        "account", "region", "key_pair", "zone.delegation", "state.bucket", "state.base", "registry", "table", "platform", "serve",
-        "certificate", "suspension",
+        "account", "region", "key_pair", "zone.delegation", "state.bucket", "state.base",
+        "registry", "table", "platform", "serve", "certificate", "suspension",
     }  # fmt: skip
     assert found["certificate"]["client"]["state"] == "wrong"
     assert found["platform.vpc"][""]["seen"] == "needs what is not in order: platform"

@@ -1,4 +1,4 @@
-"""One environment fails: the others are made, people learn why, and may have it tried again at once."""
+"""One environment fails: others still run, people see the reason, and can retry at once."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 @pytest.fixture
 def patient(install: Callable[..., Stage]) -> Stage:
-    """An installation that does not try again by itself before the test is over."""
+    """An installation that does not retry before the test is over."""
     stage = install(GROMIT_SOW_RETRY="1h")
     stage.serve()
     return stage
 
 
-def test_a_missing_image_is_named_and_holds_up_nobody_else(patient: Stage) -> None:
+def test_a_missing_image_is_named_and_delays_no_other(patient: Stage) -> None:
     bad, good = patient.env("bad"), patient.env("good")
     patient.report("alpha", bad, "nowhere")
     assert patient.work("sow", code=1).endings == {bad: "failed"}, "all that there was has failed"
@@ -49,7 +49,7 @@ def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_unt
     name = patient.env("app")
     build = patient.build("alpha", name)
     sow = patient.start("sow", patient.root)
-    sow.until_made(name)  # its image has been looked up: now it vanishes
+    sow.until_made(name)  # its image was found before; now it is deleted
     patient.client("ecr").batch_delete_image(
         repositoryName="alpha", imageIds=[{"imageTag": build.sha}, {"imageTag": name}]
     )

@@ -1,4 +1,4 @@
-"""A worker that is told to end in the middle of its work ends soon, and loses nothing."""
+"""A worker that gets a signal during a run ends soon and loses nothing."""
 
 import signal
 

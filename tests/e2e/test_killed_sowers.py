@@ -1,4 +1,4 @@
-"""A sow that is killed, whenever that happens: one more run, and everything is as wanted."""
+"""A sow is killed at any moment: one more run reaches the desired state."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(
 
     newer = stage.build(
         "beta", at["Unlock"]
-    )  # what was killed after its report has left nothing but its lock: it needs work
+    )  # The one killed after its report left only its lock, so it needs new work.
     wait_for(
         "the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds), 30
     )

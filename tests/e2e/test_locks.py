@@ -1,4 +1,4 @@
-"""A lock is taken from the dead alone: never from who lives, never from a person, never because time has passed."""
+"""gromit removes only locks of dead owners: none of a living one, of a person, or by age."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 @pytest.fixture
 def hasty(install: Callable[..., Stage]) -> Stage:
-    """An installation where a lease is over after two seconds."""
+    """An installation whose leases expire after two seconds."""
     stage = install(GROMIT_LEASE_TTL="2s", GROMIT_LEASE_RENEW="0.5s", GROMIT_SOW_RETRY="1h")
     stage.serve()
     return stage
 
 
 def refused(stage: Stage, build: Build) -> str:
-    """Let sow try, which must not work; gives what is said of it to people."""
+    """Run sow, which must fail; return the message for people."""
     before = stage.lock(build.environment)
     sow = stage.work("sow", code=1)
     assert sow.endings == {build.environment: "failed"}
@@ -39,7 +39,7 @@ def refused(stage: Stage, build: Build) -> str:
 
 
 def again(stage: Stage, build: Build) -> None:
-    """Report the same build again, as people do who re-run a job."""
+    """Report the same build again, as a repeated CI job does."""
     stage.report("alpha", build.environment, build.sha)
     assert stage.history(build.environment)[-1][0] == "retry"
 
@@ -74,7 +74,7 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
 
 
 def at_the_question(stage: Stage, build: Build) -> Process:
-    """A person's terraform that has the lock, and asks whether it shall apply its plan."""
+    """Start a person's terraform that has the lock and asks for approval of its plan."""
     person = stage.launch([*GROMIT, "terraform", build.environment, "--", "apply"], stage.person)
     person.until_said("Enter a value:")
     return person
@@ -94,7 +94,7 @@ def test_a_lock_of_a_persons_terraform_is_never_taken(hasty: Stage) -> None:
     os.killpg(person.pid, signal.SIGKILL)
     person.ended(-signal.SIGKILL)
     again(hasty, build)
-    assert "person holds the lock" in refused(hasty, build), "nothing tells whether he is dead"
+    assert "person holds the lock" in refused(hasty, build), "nothing proves that it is dead"
     hasty.gromit("env", "unlock", build.environment, "--yes")
     again(hasty, build)
     assert hasty.work("sow").endings == {build.environment: "done"}

@@ -1,4 +1,4 @@
-"""Taking over from the earlier system: `gromit migrate` on a table and a zone as it left them, and the work goes on."""
+"""`gromit migrate` on a table and a zone of gromit v1, after which work continues."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 @pytest.fixture
 def stage(install: Callable[..., Stage]) -> Iterator[Stage]:
-    """An installation with nothing but what the earlier system has left: no serve, and a root without its marker."""
+    """An installation with the data of gromit v1 only: no serve, and a root without a marker."""
     stage = install()
     marker = stage.ground.place.config / ".gromit-root"
     text = marker.read_bytes()
@@ -28,7 +28,7 @@ def stage(install: Callable[..., Stage]) -> Iterator[Stage]:
 
 
 def put(stage: Stage, name: str, state: str, **versions: str) -> None:
-    """A flat row."""
+    """Put a flat row."""
     item = {
         attribute: {"S": value}
         for attribute, value in {"name": name, "state": state, **versions}.items()
@@ -37,7 +37,7 @@ def put(stage: Stage, name: str, state: str, **versions: str) -> None:
 
 
 def record(stage: Stage, name: str, kind: str, value: str) -> None:
-    """A record of the zone."""
+    """Put a record into the zone."""
     entry = {
         "Name": f"{name}.{stage.facts.domain}",
         "Type": kind,
@@ -51,7 +51,7 @@ def record(stage: Stage, name: str, kind: str, value: str) -> None:
 
 
 def everything(stage: Stage) -> Any:
-    """Table, rows and zone, as they are."""
+    """Return the table, its rows and the zone."""
     dynamodb, zone = stage.client("dynamodb"), stage.client("route53")
     table = dynamodb.describe_table(TableName=stage.name)["Table"]
     rows = sorted(dynamodb.scan(TableName=stage.name)["Items"], key=lambda item: str(item["name"]))
@@ -67,7 +67,7 @@ def everything(stage: Stage) -> Any:
 
 
 def migrated(stage: Stage, *arguments: str) -> dict[tuple[str, str], str]:
-    """What `gromit migrate` says: kind and name to what was done."""
+    """Return the results of `gromit migrate` by kind and name."""
     lines = stage.gromit("migrate", *arguments, "-o", "json").json
     return {
         (
@@ -95,7 +95,7 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
         put(stage, name, **row)
     record(stage, f"alpha.{done}", "A", "192.0.2.1")
     record(stage, f"alpha.{gone}", "A", "192.0.2.2")
-    record(stage, "alpha.nobody", "A", "192.0.2.3")
+    record(stage, "alpha.unknown", "A", "192.0.2.3")
     record(stage, "www", "CNAME", "elsewhere.example.com")
     before = everything(stage)
 
@@ -118,7 +118,7 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
     assert {name: action for (what, name), action in planned.items() if what == "record"} == {
         f"_gromit.{done}.{domain}": "would write",
         f"_gromit.{gone}.{domain}": "would write",
-        f"alpha.nobody.{domain}": "left alone",
+        f"alpha.unknown.{domain}": "left alone",
     }
 
     applied = migrated(stage, "--apply")
@@ -143,7 +143,7 @@ def test_an_installation_of_the_earlier_system_is_taken_over_and_goes_on(stage: 
     stage.work("chitragupta")
     assert stage.running("alpha", new, public=True) == build.sha
     records = stage.records()
-    assert records[f"alpha.nobody.{domain}"] == ["192.0.2.3"], "somebody else's"
+    assert records[f"alpha.unknown.{domain}"] == ["192.0.2.3"], "another owner's"
     assert f"alpha.{gone}.{domain}" not in records, "reaped"
     assert f"alpha.{done}.{domain}" not in records, "ours now, and nothing of it runs"
     assert {r["Name"] for r in everything(stage)[3]} >= {f"www.{domain}."}

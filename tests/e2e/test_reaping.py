@@ -1,4 +1,4 @@
-"""What is no longer wanted goes: in the order that is safe, whatever kills the reaper, and nothing that is protected."""
+"""Environments are destroyed in a safe order, even if reap is killed; protected ones stay."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cloud, pytest.mark.terraform]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is there of an environment."""
+    """Remains of an environment."""
 
     records: bool
     services: bool
@@ -36,7 +36,10 @@ MOMENTS = {
     "after:remove": Left(records=False, services=False, state=False, config=False, lock=True),
     "before:ReportDone": Left(records=False, services=False, state=False, config=False, lock=True),
 }
-"""When a reaper is killed, and what is left of the environment then. It is the order DNS, resources, state, config."""
+"""Moments at which reap is killed, and what then remains.
+
+The order is DNS, resources, state, config.
+"""
 
 
 def left(stage: Stage, name: str) -> Left:
@@ -81,7 +84,7 @@ def test_a_lock_that_a_reaper_left_after_its_work_is_recovered_by_who_comes_next
     stage.delete(name)
     kill_at(stage, "reap", ("before:Unlock",))
     assert (stage.phase(name), stage.lock(name) is None) == ("gone", False), (
-        "nobody comes back for it"
+        "no other worker takes it over"
     )
     stage.build("alpha", name)
     stage.delete(name)
@@ -123,11 +126,12 @@ def test_what_is_protected_is_neither_deleted_nor_reaped(stage: Stage) -> None:
     stage.build("alpha", app)
     stage.gromit("env", "protect", app)
     stage.gromit("env", "delete", app, code=1)
-    # a row as no version of serve writes it: gone is wanted of what is protected
+    # No version of serve writes such a row: a protected environment that is to be destroyed.
     table.update_item(
         TableName=stage.name,
         Key={"name": {"S": app}},
-        UpdateExpression="SET want = :gone, #work = :reap, due = :now, generation = generation + :one",
+        UpdateExpression="SET want = :gone, #work = :reap, due = :now, "
+        "generation = generation + :one",
         ExpressionAttributeNames={"#work": "work"},
         ExpressionAttributeValues={
             ":gone": {"S": "gone"},
@@ -157,5 +161,5 @@ def test_a_run_destroys_only_so_many(install: Callable[..., Stage]) -> None:
 
 
 def plan(stage: Stage, command: str) -> dict[str, dict[str, Any]]:
-    """What a dry run says of each environment."""
+    """Return the planned action of each environment in a dry run."""
     return {row["name"]: row for row in stage.work(command, "--dry-run").json}

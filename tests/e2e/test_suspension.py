@@ -1,4 +1,7 @@
-"""`gromit suspend` stops everything within a second; what has begun is finished; `gromit resume` lets it go on."""
+"""`gromit suspend` stops new work within a second, and `gromit resume` continues it.
+
+Work that has begun is finished.
+"""
 
 import time
 from collections.abc import Iterator
@@ -37,7 +40,9 @@ def test_a_single_pass_does_nothing_while_processing_is_suspended(stage: Stage) 
 
 
 @pytest.mark.long
-def test_a_watch_finishes_what_runs_begins_nothing_new_and_goes_on_when_told(stage: Stage) -> None:
+def test_a_watch_finishes_what_runs_begins_nothing_new_and_continues_after_resume(
+    stage: Stage,
+) -> None:
     running, later = stage.env("running"), stage.env("later")
     first = stage.build("alpha", running)
     watches = {worker: stage.start(worker, stage.root, "--watch") for worker in WORKERS}

@@ -1,4 +1,4 @@
-"""Two workers at once on the same work."""
+"""Two workers on the same work at once."""
 
 from collections import Counter
 
@@ -43,7 +43,7 @@ def test_two_sows_on_ten_environments_apply_each_once_and_all_answer_and_stay_wh
 
 
 def tasks(stage: Stage, environment: str) -> dict[str, str]:
-    """The task that answers for each component, at the names that others reach it by."""
+    """Return the task that answers for each component at its internal name."""
     public = {"alpha": stage.ask("alpha", environment, public=True)["task"]}
     inside = {
         component: stage.ask(component, environment)["task"] for component in ("alpha", "beta")

@@ -1,7 +1,8 @@
-"""Builds stages of a Dockerfile without containers: each in a folder, its commands run by this machine's shell and Python.
+"""Builds stages of a Dockerfile without containers, with this machine's shell and Python.
 
-A path of the container (`/opt/gromit`) becomes one in the stage's folder. What this cannot show: that the base image is as we
-think, and what only root may do; such commands are skipped, and the test says which these are.
+Each stage has a folder; a path of the container (`/opt/gromit`) becomes one in that folder. This
+cannot show the contents of the base image or what only root may do. Such commands are skipped, and
+the test lists them.
 """
 
 import os
@@ -17,26 +18,29 @@ from pathlib import Path
 from tests.image.dockerfile import ROOT, Dockerfile, Instruction, Stage
 
 _OURS = re.compile(r"(?<![\w.:/}])/(?=(?:build|dist|opt|requirements|src|state)\b)")
-"""Where an absolute path begins that the Dockerfile itself makes."""
+"""Beginnings of absolute paths that the Dockerfile creates."""
 _OF_ROOT = re.compile(r"\b(groupadd|useradd|install --directory --owner)\b")
 _LIMIT_S = 400
 
 
 @dataclass
 class Builder:
-    """Builds in `folder`, from the project's own tree; `arguments` are the build's, as with `--build-arg`."""
+    """Builds the project's tree in `folder`; `arguments` are like those of `--build-arg`."""
 
     dockerfile: Dockerfile
     folder: Path
     arguments: Mapping[str, str] = field(default_factory=dict)
     base: Path | None = None
-    """Folder of the base image's Python and pip; None: made anew."""
+    """Folder of the base image's Python and pip; None: it is created."""
     python: str = sys.executable
     skipped: list[str] = field(default_factory=list)
     printed: str = ""
 
     def build(self, name: str) -> Path:
-        """The folder of a stage, built with all that it is copied from. Raises `AssertionError` with what a failed command said."""
+        """Build a stage and all that it copies from; return its folder.
+
+        Raises `AssertionError` with the output of a failed command.
+        """
         place = self.folder / name
         if not place.exists():
             place.mkdir(parents=True)
@@ -47,7 +51,7 @@ class Builder:
         return place
 
     def _base_path(self) -> str:
-        """The PATH of the base image: one Python with pip, and the system's commands."""
+        """Return the PATH of the base image: one Python with pip, and the system's commands."""
         if self.base is None:
             subprocess.run(
                 [self.python, "-m", "venv", str(self.folder / "base")], check=True, timeout=_LIMIT_S
@@ -75,7 +79,7 @@ class Builder:
             case "RUN":
                 self._run(each, state)
             case _:
-                pass  # the rest says how the image is run
+                pass  # all others describe how the image is run
 
     def _copy(self, each: Instruction, state: "_State") -> None:
         *sources, to = each.words
@@ -124,7 +128,7 @@ class Builder:
 
 
 class _State:
-    """Where a build of a stage stands."""
+    """State of a stage's build."""
 
     def __init__(self, place: Path, path: str) -> None:
         self.place = place
@@ -132,12 +136,12 @@ class _State:
         self.variables = {"PATH": path}
 
     def inside(self, text: str) -> str:
-        """`text` with the container's paths in the stage's folder."""
+        """Return `text` with the container's paths moved into the stage's folder."""
         return _OURS.sub(f"{self.place}/", text)
 
 
 def is_sent(path: str, rules: str = (ROOT / ".dockerignore").read_text(encoding="utf-8")) -> bool:
-    """Whether a path of the tree is part of the build's context: the last rule of `.dockerignore` that fits decides."""
+    """Whether a path is part of the build context: the last matching rule of `.dockerignore`."""
     sent = True
     for rule in (
         line.strip() for line in rules.splitlines() if line.strip() and not line.startswith("#")

@@ -1,4 +1,7 @@
-"""A Dockerfile as values: stages with their instructions. As much of the format as ours uses; what it does not know it refuses."""
+"""A Dockerfile as values: stages with their instructions.
+
+It supports only the syntax that our Dockerfile uses, and refuses everything else.
+"""
 
 import json
 import re
@@ -36,7 +39,7 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """The text as words: those of its JSON form, or as a shell splits them."""
+        """Words of the text: from its JSON form, or as a shell splits them."""
         value: list[str] = (
             json.loads(self.text) if self.text.startswith("[") else shlex.split(self.text)
         )
@@ -45,42 +48,42 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What stands between one FROM and the next."""
+    """Instructions between one FROM and the next."""
 
     name: str
     base: str
     instructions: tuple[Instruction, ...]
 
     def all(self, word: str) -> list[Instruction]:
-        """Its instructions of one kind."""
+        """Return the instructions of one kind."""
         return [each for each in self.instructions if each.word == word]
 
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """The arguments before the first stage, and the stages by name, in order."""
+    """Arguments before the first stage, and the stages by name, in order."""
 
     arguments: Mapping[str, str]
     stages: Mapping[str, Stage]
 
     @property
     def last(self) -> Stage:
-        """The stage that is built if no other is asked for."""
+        """Stage that is built by default."""
         return list(self.stages.values())[-1]
 
     def line_of(self, stage: Stage) -> list[Stage]:
-        """A stage and those of ours that it stands on, the lowest first."""
+        """Return a stage and our stages below it, the lowest first."""
         below = self.stages.get(stage.base)
         return [*(self.line_of(below) if below else []), stage]
 
 
 def read(path: Path = ROOT / "Dockerfile") -> Dockerfile:
-    """The Dockerfile at `path`. Raises `ValueError` for what this does not know."""
+    """Return the Dockerfile at `path`. Raises `ValueError` for unknown syntax."""
     return parse(path.read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> Dockerfile:
-    """A Dockerfile's text as values. Raises `ValueError` for what this does not know."""
+    """Parse the text of a Dockerfile. Raises `ValueError` for unknown syntax."""
     arguments: dict[str, str] = {}
     stages: dict[str, Stage] = {}
     parts: list[Instruction] = []
@@ -126,7 +129,7 @@ def _instruction(line: str, number: int) -> Instruction:
 def _pair(instruction: Instruction) -> tuple[str, str]:
     if instruction.word != "ARG" or "=" not in instruction.text:
         raise ValueError(
-            f"line {instruction.line}: only an ARG with a value may stand before the first stage"
+            f"line {instruction.line}: only an ARG with a value is allowed before the first stage"
         )
     name, _, value = instruction.text.partition("=")
     return name, value

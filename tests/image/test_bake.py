@@ -1,4 +1,4 @@
-"""Baking terraform and its provider in: archives from a server of this machine, right ones and wrong ones."""
+"""Baking terraform and its provider into the image, with correct and wrong archives."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ from tests.image.dockerfile import read
 
 VERSION = "9.8.7"
 OUR_BASE = Path(sys.executable).parent
-"""Commands of the base image; the stage needs no more of it than a Python."""
+"""Commands of the base image; the stage needs only a Python."""
 PROGRAM = f"terraform-provider-aws_v{VERSION}_x5"
 PLACE = f"registry.terraform.io/hashicorp/aws/{VERSION}/linux_amd64"
 
@@ -32,7 +32,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder that is served, and its address."""
+    """A folder served over HTTP, and its address."""
     folder = tmp_path / "site"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
@@ -46,7 +46,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _archive(path: Path, **files: str) -> str:
-    """Make a zip; gives its hash as a publisher's list of checksums has it."""
+    """Make a zip; return its hash as in a publisher's list of checksums."""
     with ZipFile(path, "w") as made:
         for name, text in files.items():
             made.writestr(name, text)
@@ -279,7 +279,7 @@ def test_the_hash_of_the_provider_is_that_of_the_one_which_the_tests_apply_with(
 
 
 def _checked(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The image's own check, as it runs in there."""
+    """Run the image's own check."""
     script = Path(bake.__file__).with_name("self_check.py")
     command = [sys.executable, str(script)]
     path = {"PATH": "/usr/bin:/bin"}

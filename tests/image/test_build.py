@@ -1,4 +1,4 @@
-"""What is shipped: built as the Dockerfile and the release build it, complete, and running in an environment of its own."""
+"""The wheel and source archive: complete, and they run in an empty environment."""
 
 import json
 import os
@@ -22,7 +22,8 @@ BIN = Path(sys.executable).parent
 SOURCE = ROOT / "src"
 _IMPORT_ALL = """
 import importlib, json, pkgutil, sys, gromit
-names = [m.name for m in pkgutil.walk_packages(gromit.__path__, "gromit.") if not m.name.startswith("gromit.local")]
+found = pkgutil.walk_packages(gromit.__path__, "gromit.")
+names = [m.name for m in found if not m.name.startswith("gromit.local")]
 for name in names:
     if not name.endswith("__main__"):
         importlib.import_module(name)
@@ -32,7 +33,7 @@ print(json.dumps(sorted(names)))
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheel and source archive, made as the release makes them."""
+    """Wheel and source archive, built as in a release."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     done = subprocess.run(
@@ -44,7 +45,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Commands of an environment with the pins of a server and the wheel, and nothing else."""
+    """Commands of an environment with only the pins of a server and the wheel."""
     folder = tmp_path_factory.mktemp("server")
     python = str(folder / "bin/python")
     for arguments in (
@@ -82,7 +83,7 @@ def _wheel(folder: Path) -> Path:
 
 
 def _files(folder: Path) -> set[str]:
-    """The files below a folder, without what programs leave in it."""
+    """Return the files below a folder, without files that programs leave there."""
     found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     return {
         str(path)
@@ -172,7 +173,7 @@ def test_a_server_says_what_the_local_cloud_would_need(server: Path) -> None:
     assert "pip install 'gromit[local]'" in done.stderr
 
 
-@pytest.mark.long  # GROMIT_TEST_PYTHON may name a Python of the image's version
+@pytest.mark.long  # GROMIT_TEST_PYTHON can name a Python of the image's version
 def test_the_stages_of_the_image_build_as_they_are_written(tmp_path: Path) -> None:
     builder = Builder(read(), tmp_path, python=os.environ.get("GROMIT_TEST_PYTHON", sys.executable))
     gromit = builder.build("server-packages") / "opt/gromit/bin/gromit"
@@ -211,7 +212,7 @@ def test_the_steps_of_the_release_run_as_they_are_written(tmp_path: Path) -> Non
 
 
 def _assert_complete(bill: dict[str, object]) -> None:
-    """A bill of materials names each pin of a server with a hash, and gromit as what they are for."""
+    """Check that a bill of materials names each pin with a hash, and gromit as their user."""
     pinned = set(
         re.findall(
             r"^([a-z0-9-]+)(?:\[.+?\])?==(\S+)",

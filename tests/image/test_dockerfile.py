@@ -1,4 +1,4 @@
-"""The Dockerfile, by a linter and by our own rules: what is trusted, who runs, and that nothing unknown gets in."""
+"""The Dockerfile, checked by a linter and by our own rules: trust, user, and build context."""
 
 import re
 import subprocess
@@ -14,11 +14,11 @@ DOCKERFILE = read()
 STAGES = DOCKERFILE.stages.values()
 RUNS = [each for stage in STAGES for each in stage.all("RUN")]
 IMAGES = ("server", "local")
-"""Stages that are run; the others are what these are made of."""
+"""Stages that are run; the others only build parts of them."""
 
 
 def _effective(image: str, word: str) -> Instruction:
-    """The instruction that counts in an image: the last one on the way to it."""
+    """Return the instruction that counts in an image: the last one of its stages."""
     return [
         each for stage in DOCKERFILE.line_of(DOCKERFILE.stages[image]) for each in stage.all(word)
     ][-1]
@@ -112,7 +112,8 @@ def test_nothing_else_is_sent_to_the_build(path: str) -> None:
 
 def test_a_dockerfile_is_read_as_it_is_meant() -> None:
     found = parse(
-        'ARG A=1\n\nFROM b:${A} AS c\n# no\nRUN d \\\n  # neither\n  && e\nCOPY --from=x f /g\nCMD ["h", "i"]\nFROM c AS j\n'
+        "ARG A=1\n\nFROM b:${A} AS c\n# no\nRUN d \\\n  # neither\n  && e\n"
+        'COPY --from=x f /g\nCMD ["h", "i"]\nFROM c AS j\n'
     )
     run, copy, command = found.stages["c"].instructions
     assert (found.arguments, found.last.base, run.text, run.line) == (

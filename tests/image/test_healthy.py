@@ -1,4 +1,4 @@
-"""The image's health check, asked about real processes."""
+"""The image's health check with real processes."""
 
 import os
 import subprocess
@@ -19,16 +19,15 @@ from tests.cli.test_gateway import House
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """What a gateway needs."""
+    """Files, a token and settings of a gateway."""
     made = House(tmp_path)
-    made.variables["http_proxy"] = made.variables["https_proxy"] = (
-        "http://127.0.0.1:9"  # nobody is there: it is not to be asked
-    )
+    # Nothing listens on this proxy: a check that uses it fails.
+    made.variables["http_proxy"] = made.variables["https_proxy"] = "http://127.0.0.1:9"
     return made
 
 
 def check(pid: int, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The health check, with the variables of the container."""
+    """Run the health check with the variables of the container."""
     command = [sys.executable, healthy.__file__, str(pid)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GROMIT_")}
     return subprocess.run(
@@ -38,7 +37,7 @@ def check(pid: int, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def process(*words: str) -> Iterator[int]:
-    """A process with these words on its command line, which does nothing; gives its id."""
+    """Run an idle process with these words on its command line; yield its id."""
     with subprocess.Popen(["sh", "-c", "read line", *words], stdin=subprocess.PIPE) as waiting:
         try:
             yield waiting.pid

@@ -1,4 +1,4 @@
-"""The pins: one version of a package in all of them, so that what is built and run is what was tested."""
+"""The pins: one version of a package in all files, so that tested versions are built and run."""
 
 import re
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from tests.image.dockerfile import ROOT
 PINS = ROOT / "requirements"
 FILES = sorted(PINS.glob("*.txt"))
 APART = PINS / "checkov.txt"
-"""Of an environment of its own, which nothing of ours runs in."""
+"""Pins of a separate environment, in which no code of ours runs."""
 _PIN = re.compile(
-    r"^([a-z0-9-]+(?:\[[a-z0-9,-]+\])?)==(\S+)(?: ; [^\\]+?)? \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)",
+    r"^([a-z0-9-]+(?:\[[a-z0-9,-]+\])?)==(\S+)(?: ; [^\\]+?)? \\\n"
+    r"((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)",
     re.MULTILINE,
 )
 
 
 def _pins(path: Path) -> Mapping[str, tuple[str, str]]:
-    """Package to version and hashes."""
+    """Return version and hashes by package."""
     found = _PIN.finditer(path.read_text(encoding="utf-8"))
     return {match[1].partition("[")[0]: (match[2], match[3]) for match in found}
 

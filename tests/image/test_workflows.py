@@ -1,6 +1,6 @@
-"""Workflows, actions and the compose file: by their official schemas, by a linter for attacks, and by our own rules.
+"""Workflows, actions and the compose file: checked by schemas, a security linter and our own rules.
 
-A rule is a function from a workflow to what is wrong with it, so that each is also shown to find something.
+A rule is a function that yields the faults of a workflow, so tests can show that it finds some.
 """
 
 import re
@@ -28,19 +28,19 @@ _PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 
 
 def unpinned(tree: Tree) -> Iterator[str]:
-    """Actions of others that are not pinned to a commit."""
+    """Yield third-party actions that are not pinned to a commit."""
     called = [step["uses"] for step in steps(dict(tree)) if "uses" in step]
     called += [job["uses"] for job in tree.get("jobs", {}).values() if "uses" in job]
     yield from (use for use in called if not use.startswith("./") and not _PINNED.fullmatch(use))
 
 
 def injected(tree: Tree) -> Iterator[str]:
-    """Shell scripts that GitHub writes values into: whoever names a branch would write the script."""
+    """Yield shell scripts with values from GitHub: the name of a branch could change the script."""
     yield from (step["run"] for step in steps(dict(tree)) if "${{" in step.get("run", ""))
 
 
 def unlimited(tree: Tree) -> Iterator[str]:
-    """Jobs that may run for the six hours that GitHub gives, and those that say nothing of their rights."""
+    """Yield jobs without a timeout (GitHub's is six hours) and jobs without permissions."""
     for name, job in tree.get("jobs", {}).items():
         if "uses" not in job and "timeout-minutes" not in job:
             yield f"{name} has no timeout"
@@ -51,7 +51,7 @@ def unlimited(tree: Tree) -> Iterator[str]:
 
 
 def careless(tree: Tree) -> Iterator[str]:
-    """Checkouts that leave the token in the tree, triggers with the rights of the base and the code of a fork, moving machines."""
+    """Yield checkouts that keep the token, triggers that run a fork's code, and moving runners."""
     for step in steps(dict(tree)):
         if (
             step.get("uses", "").startswith("actions/checkout@")
@@ -130,7 +130,11 @@ def test_the_linter_for_attacks_would_find_one(tmp_path: Path) -> None:
 _GOOD = """
 permissions: {}
 jobs:
-  a: {runs-on: ubuntu-24.04, timeout-minutes: 1, permissions: {contents: read}, steps: [{run: "echo $A"}]}
+  a:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 1
+    permissions: {contents: read}
+    steps: [{run: "echo $A"}]
 """
 
 
@@ -140,8 +144,8 @@ jobs:
         (unpinned, ('run: "echo $A"', "uses: actions/checkout@v6")),
         (unpinned, ('run: "echo $A"', "uses: actions/checkout@8e8c483")),
         (injected, ("echo $A", "echo ${{ github.ref }}")),
-        (unlimited, (", timeout-minutes: 1", "")),
-        (unlimited, (", permissions: {contents: read}", "")),
+        (unlimited, ("    timeout-minutes: 1\n", "")),
+        (unlimited, ("    permissions: {contents: read}\n", "")),
         (unlimited, ("{contents: read}", "write-all")),
         (unlimited, ("\npermissions: {}\n", "")),
         (careless, ("24.04", "latest")),

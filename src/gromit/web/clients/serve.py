@@ -216,7 +216,7 @@ class ServeQueue:
 
 
 class ServeEnvironments:
-    """The port `WantedEnvironments`."""
+    """The port `DesiredEnvironments`."""
 
     def __init__(self, client: ServeClient) -> None:
         self._client = client

@@ -26,10 +26,10 @@ class JobTokenVerifier:
     """Verifier of the tokens of one issuer's jobs."""
 
     def __init__(
-        self, keys: IssuerKeyCache, terms: OidcPolicy, now_ms: Callable[[], Millis]
+        self, keys: IssuerKeyCache, policy: OidcPolicy, now_ms: Callable[[], Millis]
     ) -> None:
         self._keys = keys
-        self._terms = terms
+        self._policy = policy
         self._now_ms = now_ms
         self._jws = jwt.PyJWS(algorithms=[ALGORITHM])
 
@@ -62,7 +62,7 @@ class JobTokenVerifier:
         claims = self._claims(token, key)
         if isinstance(claims, InvalidToken):
             return claims
-        return judge_claims(claims, self._terms, self._now_ms())
+        return judge_claims(claims, self._policy, self._now_ms())
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any] | InvalidToken:
         """Return the claims of a token after checking its signature.
