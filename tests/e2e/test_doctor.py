@@ -40,7 +40,7 @@ def events(ran: Ran) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.err.splitlines()]
 
 
-def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
+def test_a_healthy_installation_has_nothing_wrong(stage: Stage) -> None:
     emulated_account(stage.facts).client("ec2").create_key_pair(KeyName=stage.name)
     with terraform_cloud(TOKEN, base_prod=3, infra_prod=5) as cloud:
         overrides: Any = {
@@ -66,13 +66,13 @@ def test_a_sound_installation_has_nothing_wrong(stage: Stage) -> None:
     assert found["certificate"].keys() == {"ca", "serve", "client"}
     assert found["state.infra"]["infra-prod"]["seen"] == "state 5 with 12 resources"
     assert next(iter(found["quota"].values()))["seen"].startswith(
-        "next wall: Fargate On-Demand vCPU at "
+        "tightest quota: Fargate On-Demand vCPU: enough for "
     )
     assert TOKEN not in ran.out + ran.err
     assert {line["event"] for line in events(ran)} == {"doctor.looking"}
 
 
-def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
+def test_everything_wrong_is_a_finding_with_a_remedy(stage: Stage) -> None:
     stage.gromit("suspend", stage.root, "--reason", "a test of the doctor")
     try:
         silent = f"127.0.0.1:{network.free_port()}"
@@ -107,7 +107,7 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
         "registry", "table", "platform", "serve", "certificate", "suspension",
     }  # fmt: skip
     assert found["certificate"]["client"]["state"] == "wrong"
-    assert found["platform.vpc"][""]["seen"] == "needs what is not in order: platform"
+    assert found["platform.vpc"][""]["seen"] == "depends on checks that are not ok: platform"
     assert "a test of the doctor" in found["suspension"][stage.root]["seen"]
     assert found["registry"]["tyk"]["seen"] == "there is no registry of this name"
     logged = [
@@ -133,12 +133,12 @@ def test_everything_wrong_is_a_line_with_its_remedy(stage: Stage) -> None:
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
         pytest.param(
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
-            "could not ask AWS who we are",
+            "could not get the identity of the AWS credentials",
             marks=pytest.mark.long,
         ),
     ],
 )
-def test_without_an_identity_aws_is_not_asked_and_the_rest_is_looked_at(
+def test_without_an_identity_the_checks_outside_aws_still_run(
     stage: Stage, change: dict[str, str], seen: str
 ) -> None:
     found = findings(
@@ -146,11 +146,11 @@ def test_without_an_identity_aws_is_not_asked_and_the_rest_is_looked_at(
     )
     assert seen in found["identity"][""]["seen"]
     assert {check for check, state in states(found).items() if "wrong" in state} == {"identity"}
-    assert found["table"][stage.name]["seen"] == "needs what is not in order: identity"
+    assert found["table"][stage.name]["seen"] == "depends on checks that are not ok: identity"
     assert states(found)["serve"] == {"ok"}
 
 
-def test_people_in_a_bare_shell_get_a_table_of_what_is_not_set(tmp_path: Path) -> None:
+def test_a_bare_shell_gets_a_table_of_the_settings_that_are_not_set(tmp_path: Path) -> None:
     bare = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -170,7 +170,7 @@ def test_people_in_a_bare_shell_get_a_table_of_what_is_not_set(tmp_path: Path) -
 
 
 @pytest.mark.long
-def test_a_role_of_a_part_that_there_is_not_is_said(install: Callable[..., Stage]) -> None:
+def test_a_role_of_an_unknown_part_is_reported(install: Callable[..., Stage]) -> None:
     found = findings(
         install().gromit(
             "doctor",

@@ -101,11 +101,11 @@ HEALTHY: Mapping[str, Any] = {
     "quota_usages": {q: QuotaUsage(limit.limit, 0) for q, limit in DEFAULT_LIMITS.items()},
     "environments": 0,
 }
-"""Fact of each method of the port. `simulate_role` holds answers that differ from the expected ones."""
+"""Fact of each method of the port. `simulate_role` has only answers that are not as expected."""
 
 
 class FakeInstallation:
-    """The port `InstallationFacts`: returns the facts of a test, and raises those that are errors."""
+    """The port `InstallationFacts`: returns the facts of a test, or raises those that are errors."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = {**HEALTHY, **facts}

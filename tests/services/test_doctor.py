@@ -1,4 +1,4 @@
-"""The doctor makes all examinations, whatever happens in one of them."""
+"""The doctor runs all checks, whatever happens in one of them."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,28 +10,28 @@ from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.errors import BackendError, ConfigError, Denied, NotFound, Temporary
 from gromit.services.doctor import Doctor, DoctorCheck
 
-WALL = QuotaHeadroom(
-    quota=Quota.VCPU, limit=6, used=3, per_environment=1, environments=6, told=True
+HEADROOM = QuotaHeadroom(
+    quota=Quota.VCPU, limit=6, used=3, per_environment=1, environments=6, from_aws=True
 )
 
 
 def raising(error: Exception) -> Callable[[], Sequence[Finding]]:
-    def look() -> Sequence[Finding]:
+    def run() -> Sequence[Finding]:
         raise error
 
-    return look
+    return run
 
 
 def unreached() -> Sequence[Finding]:
-    raise AssertionError("this must not be looked at")
+    raise AssertionError("this check must not run")
 
 
-def examined(*examinations: DoctorCheck) -> list[Finding]:
-    return Doctor(examinations, lambda _: None).examine()
+def run_all(*checks: DoctorCheck) -> list[Finding]:
+    return Doctor(checks, lambda _: None).run_checks()
 
 
-def sound(check: Check) -> DoctorCheck:
-    return DoctorCheck(check=check, look=lambda: [ok(check, "fine")])
+def passing(check: Check) -> DoctorCheck:
+    return DoctorCheck(check=check, run=lambda: [ok(check, "fine")])
 
 
 @pytest.mark.parametrize(
@@ -42,23 +42,23 @@ def sound(check: Check) -> DoctorCheck:
         Denied("no", hint="make it"),
     ],
 )
-def test_an_error_is_a_finding_and_the_rest_is_looked_at(error: NotFound) -> None:
-    found = examined(
-        DoctorCheck(check=Check.TABLE, subject="t", look=raising(error)), sound(Check.ZONE)
+def test_an_error_is_a_finding_and_the_other_checks_run(error: NotFound) -> None:
+    found = run_all(
+        DoctorCheck(check=Check.TABLE, subject="t", run=raising(error)), passing(Check.ZONE)
     )
     assert found == [wrong(Check.TABLE, error.message, "make it", "t"), ok(Check.ZONE, "fine")]
 
 
-def test_every_wrong_line_has_a_remedy_also_without_a_hint() -> None:
-    (found,) = examined(DoctorCheck(check=Check.TABLE, look=raising(NotFound("gone"))))
+def test_every_wrong_finding_has_a_remedy_even_without_a_hint() -> None:
+    (found,) = run_all(DoctorCheck(check=Check.TABLE, run=raising(NotFound("gone"))))
     assert found.remedy
 
 
-def test_a_bug_in_a_look_is_a_finding_with_its_traceback_in_the_log() -> None:
+def test_a_bug_in_a_check_is_a_finding_with_its_traceback_in_the_log() -> None:
     with capture_logs() as logs:
-        found = examined(
-            DoctorCheck(check=Check.TABLE, look=raising(ZeroDivisionError("canary"))),
-            sound(Check.ZONE),
+        found = run_all(
+            DoctorCheck(check=Check.TABLE, run=raising(ZeroDivisionError("canary"))),
+            passing(Check.ZONE),
         )
     assert [f.state for f in found] == [FindingStatus.WRONG, FindingStatus.OK]
     assert "bug" in found[0].remedy
@@ -68,15 +68,15 @@ def test_a_bug_in_a_look_is_a_finding_with_its_traceback_in_the_log() -> None:
 @pytest.mark.parametrize(
     "error", [Denied("not allowed"), Temporary("silent"), BackendError("strange")]
 )
-def test_an_excused_look_is_skipped_if_the_backend_does_not_answer(error: BackendError) -> None:
-    found = examined(DoctorCheck(check=Check.RIGHTS, look=raising(error), excused=True))
+def test_an_optional_check_is_skipped_if_the_backend_does_not_answer(error: BackendError) -> None:
+    found = run_all(DoctorCheck(check=Check.RIGHTS, run=raising(error), optional=True))
     assert found == [skipped(Check.RIGHTS, error.message)]
 
 
-def test_an_excused_look_is_not_excused_from_wrong_settings() -> None:
-    (found,) = examined(
+def test_an_optional_check_still_reports_wrong_settings() -> None:
+    (found,) = run_all(
         DoctorCheck(
-            check=Check.RIGHTS, look=raising(ConfigError("nonsense", hint="x")), excused=True
+            check=Check.RIGHTS, run=raising(ConfigError("nonsense", hint="x")), optional=True
         )
     )
     assert found.state is FindingStatus.WRONG
@@ -85,52 +85,52 @@ def test_an_excused_look_is_not_excused_from_wrong_settings() -> None:
 @pytest.mark.parametrize(
     "first",
     [
-        DoctorCheck(check=Check.IDENTITY, look=raising(Denied("no credentials"))),
-        DoctorCheck(check=Check.IDENTITY, look=lambda: [skipped(Check.IDENTITY, "x")]),
+        DoctorCheck(check=Check.IDENTITY, run=raising(Denied("no credentials"))),
+        DoctorCheck(check=Check.IDENTITY, run=lambda: [skipped(Check.IDENTITY, "x")]),
         DoctorCheck(
             check=Check.IDENTITY,
-            look=lambda: [ok(Check.IDENTITY, "x"), wrong(Check.IDENTITY, "x", "y")],
+            run=lambda: [ok(Check.IDENTITY, "x"), wrong(Check.IDENTITY, "x", "y")],
         ),
-        sound(Check.REGION),
+        passing(Check.REGION),
     ],
 )
-def test_what_needs_another_is_not_looked_at_without_it(first: DoctorCheck) -> None:
-    needy = DoctorCheck(check=Check.TABLE, subject="t", look=unreached, needs=(Check.IDENTITY,))
-    assert examined(first, needy)[-1] == skipped(
-        Check.TABLE, "needs what is not in order: identity", "t"
+def test_a_check_is_skipped_without_the_one_it_needs(first: DoctorCheck) -> None:
+    dependent = DoctorCheck(check=Check.TABLE, subject="t", run=unreached, needs=(Check.IDENTITY,))
+    assert run_all(first, dependent)[-1] == skipped(
+        Check.TABLE, "depends on checks that are not ok: identity", "t"
     )
 
 
-def test_what_is_needed_and_sound_does_not_block() -> None:
-    needy = DoctorCheck(
-        check=Check.TABLE, look=lambda: [ok(Check.TABLE, "fine")], needs=(Check.IDENTITY,)
+def test_a_check_runs_if_the_one_it_needs_is_ok() -> None:
+    dependent = DoctorCheck(
+        check=Check.TABLE, run=lambda: [ok(Check.TABLE, "fine")], needs=(Check.IDENTITY,)
     )
-    assert examined(sound(Check.IDENTITY), needy)[-1].state is FindingStatus.OK
+    assert run_all(passing(Check.IDENTITY), dependent)[-1].state is FindingStatus.OK
 
 
-def test_each_look_is_announced() -> None:
-    told: list[str] = []
+def test_each_check_is_announced() -> None:
+    progress: list[str] = []
     Doctor(
-        [sound(Check.IDENTITY), DoctorCheck(check=Check.REGISTRY, subject="tyk", look=list)],
-        told.append,
-    ).examine()
-    assert told == ["looking at identity", "looking at registry tyk"]
+        [passing(Check.IDENTITY), DoctorCheck(check=Check.REGISTRY, subject="tyk", run=list)],
+        progress.append,
+    ).run_checks()
+    assert progress == ["checking identity", "checking registry tyk"]
 
 
-def test_quotas_and_wrong_lines_are_logged_for_alarms() -> None:
+def test_quotas_and_wrong_findings_are_logged_for_alarms() -> None:
     near = Finding(
         check=Check.QUOTA,
         subject="fargate.vcpu",
         state=FindingStatus.WRONG,
-        seen="near",
+        observed="near",
         remedy="ask",
-        wall=WALL,
+        headroom=HEADROOM,
     )
     with capture_logs() as logs:
-        examined(
+        run_all(
             DoctorCheck(
                 check=Check.QUOTA,
-                look=lambda: [near, skipped(Check.QUOTA, "x"), ok(Check.QUOTA, "y")],
+                run=lambda: [near, skipped(Check.QUOTA, "x"), ok(Check.QUOTA, "y")],
             )
         )
     assert logs == [

@@ -61,7 +61,7 @@ FACTS: Mapping[Check, str] = {
     Check.RIGHTS: "simulate_role",
     Check.QUOTA: "quota_usages",
 }
-"""Fact that a check fails without. The account is judged by the fact of `identity`, a suspension by that of `root`."""
+"""Fact of each check. The account needs that of `identity`, a suspension that of `root`."""
 
 
 def found(
@@ -70,7 +70,7 @@ def found(
     """All findings of each check."""
     checks = InstallationChecks(facts, expected, CATALOGUE, lambda: NOW + timedelta(days=1))
     findings: dict[Check, list[Finding]] = {}
-    for finding in Doctor(checks.checks(), lambda _: None).examine():
+    for finding in Doctor(checks.checks(), lambda _: None).run_checks():
         findings.setdefault(finding.check, []).append(finding)
     return findings
 
@@ -162,7 +162,7 @@ def test_a_workspace_that_runs_remotely_is_wrong(check: Check) -> None:
     [
         (Check.ACCOUNT, {"account": "210987654321"}),
         (Check.REGION, {"region": "us-east-1"}),
-        (Check.RIGHTS, {"roles": ("cook=somebody",)}),
+        (Check.RIGHTS, {"roles": ("cook=other",)}),
     ],
 )
 def test_a_value_that_differs_from_the_settings_is_wrong(
@@ -172,10 +172,14 @@ def test_a_value_that_differs_from_the_settings_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("check", "expected", "seen"),
+    ("check", "expected", "observed"),
     [
-        (Check.ACCOUNT, {"account": None}, "doctor.account is not set; this is 123456789012"),
-        (Check.REGION, {"region": None}, "doctor.region is not set; this is eu-central-1"),
+        (
+            Check.ACCOUNT,
+            {"account": None},
+            "doctor.account is not set; the account is 123456789012",
+        ),
+        (Check.REGION, {"region": None}, "doctor.region is not set; the region is eu-central-1"),
         (Check.KEY_PAIR, {"key_pair": None}, "doctor.key_pair is not set"),
         (Check.STATE_BASE, {"base": None}, "not set: GROMIT_BASE"),
         (Check.STATE_INFRA, {"infra": None}, "not set: GROMIT_INFRA"),
@@ -191,11 +195,11 @@ def test_a_value_that_differs_from_the_settings_is_wrong(
     ],
 )
 def test_a_check_without_its_setting_is_skipped_and_nothing_is_looked_up(
-    check: Check, expected: dict[str, Any], seen: str
+    check: Check, expected: dict[str, Any], observed: str
 ) -> None:
     facts = FakeInstallation()
     (finding,) = found(facts, replace(EXPECTED, **expected))[check]
-    assert (finding.state, finding.seen) == (FindingStatus.SKIPPED, seen)
+    assert (finding.state, finding.observed) == (FindingStatus.SKIPPED, observed)
     if check is Check.KEY_PAIR:
         assert "has_key_pair" not in facts.asked
 
@@ -206,7 +210,7 @@ def test_a_check_without_its_setting_is_skipped_and_nothing_is_looked_up(
 def test_a_certificate_that_is_not_set_is_skipped(subject: str, setting: str) -> None:
     others = {name: pem for name, pem in HEALTHY["certificate"].items() if name != subject}
     findings = found(FakeInstallation(certificate=others))[Check.CERTIFICATE]
-    assert [(f.subject, f.seen) for f in findings if f.state is FindingStatus.SKIPPED] == [
+    assert [(f.subject, f.observed) for f in findings if f.state is FindingStatus.SKIPPED] == [
         (subject, f"{setting} is not set")
     ]
 
@@ -215,7 +219,7 @@ def test_a_config_root_on_another_machine_is_skipped() -> None:
     facts = FakeInstallation(has_config_root=False)
     findings = found(facts)
     assert states(findings)[Check.ROOT] == {FindingStatus.SKIPPED}
-    assert findings[Check.SUSPENSION][0].seen == "needs what is not in order: root"
+    assert findings[Check.SUSPENSION][0].observed == "depends on checks that are not ok: root"
     assert "suspension" not in facts.asked
 
 
@@ -233,9 +237,9 @@ def test_a_fact_that_cannot_be_looked_up_hides_no_other_finding(check: Check, fa
     assert list(findings) == list(Check)
     first = findings[check][0]
     if check in {Check.RIGHTS, Check.QUOTA}:
-        assert (first.state, first.seen) == (FindingStatus.SKIPPED, "no answer")
+        assert (first.state, first.observed) == (FindingStatus.SKIPPED, "no answer")
     else:
-        assert (first.state, first.seen, first.remedy) == (
+        assert (first.state, first.observed, first.remedy) == (
             FindingStatus.WRONG,
             "no answer",
             "try again later",
@@ -266,23 +270,26 @@ def test_without_an_identity_aws_is_asked_for_nothing_else() -> None:
 def test_a_region_of_the_platform_is_compared_with_the_one_in_use() -> None:
     findings = found(FakeInstallation(region="eu-west-1"), replace(EXPECTED, region="eu-west-1"))
     assert wrong(findings) == {Check.PLATFORM}
-    assert {findings[check][0].seen for check in PLATFORM_PARTS} == {
-        "needs what is not in order: platform"
+    assert {findings[check][0].observed for check in PLATFORM_PARTS} == {
+        "depends on checks that are not ok: platform"
     }
 
 
 def test_a_role_of_its_own_name_is_simulated() -> None:
     facts = FakeInstallation()
     findings = found(facts, replace(EXPECTED, roles=("sow=my-sower",)))
-    seen = {f.subject: f.seen for f in findings[Check.RIGHTS]}
-    assert seen["sow"].startswith("my-sower has its ")
-    assert seen["reap"].startswith("gromit-reap has its ")
-    assert seen["environments"].startswith(f"{PLATFORM.execution_role_arn} has its ")
+    observed = {f.subject: f.observed for f in findings[Check.RIGHTS]}
+    assert observed["sow"].startswith("my-sower: all ")
+    assert observed["reap"].startswith("gromit-reap: all ")
+    assert observed["environments"].startswith(f"{PLATFORM.execution_role_arn}: all ")
 
 
 @pytest.mark.parametrize(
     ("environments", "room"),
-    [(3, "at 5 environments"), (BackendError("serve is down"), "at 4 environments")],
+    [
+        (3, "enough for 5 environments"),
+        (BackendError("serve is down"), "enough for 4 environments"),
+    ],
 )
 def test_clusters_count_as_environments_if_serve_does_not_answer(
     environments: object, room: str
@@ -292,13 +299,13 @@ def test_clusters_count_as_environments_if_serve_does_not_answer(
         Quota.VCPU: QuotaUsage(2, 0.5),
     }
     facts = FakeInstallation(quota_usages=usages, environments=environments)
-    assert room in found(facts)[Check.QUOTA][0].seen
+    assert room in found(facts)[Check.QUOTA][0].observed
 
 
 def test_certificates_are_judged_at_the_given_time() -> None:
     later = InstallationChecks(
         FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW + timedelta(days=31)
     )
-    findings = Doctor(later.checks(), lambda _: None).examine()
+    findings = Doctor(later.checks(), lambda _: None).run_checks()
     ended = {f.subject for f in findings if f.state is FindingStatus.WRONG}
     assert ended == {"serve", "client"}

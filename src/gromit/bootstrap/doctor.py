@@ -1,4 +1,4 @@
-"""The doctor of an installation on AWS."""
+"""Composition of `gromit doctor aws`."""
 
 import os
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from gromit.services.doctor import Doctor, InstallationChecks
 
 
 def build_doctor(settings: Settings, progress: Progress) -> Doctor:
-    """The doctor of an installation on AWS. Nothing is looked up before it runs."""
+    """Build the doctor of an installation on AWS. It looks nothing up before it runs."""
     expected = _expected(settings)
     facts = ComposedFacts(settings, expected)
     checks = InstallationChecks(
@@ -23,11 +23,11 @@ def build_doctor(settings: Settings, progress: Progress) -> Doctor:
 
 
 def _expected(settings: Settings) -> ExpectedInstallation:
-    own = settings.doctor
+    doctor_settings = settings.doctor
     return ExpectedInstallation(
-        account=own.account,
-        region=own.region,
-        key_pair=own.key_pair,
+        account=doctor_settings.account,
+        region=doctor_settings.region,
+        key_pair=doctor_settings.key_pair,
         state_bucket=settings.state.bucket,
         base=settings.base,
         infra=settings.infra,
@@ -39,6 +39,6 @@ def _expected(settings: Settings) -> ExpectedInstallation:
         zone_id=settings.cluster.zoneid,
         serve_url=settings.serve.url,
         root=str(settings.root),
-        roles=own.roles,
-        quotas=QuotaThresholds(own.quota_percent, own.environments),
+        roles=doctor_settings.roles,
+        quotas=QuotaThresholds(doctor_settings.quota_percent, doctor_settings.environments),
     )

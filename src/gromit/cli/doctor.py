@@ -1,4 +1,4 @@
-"""`gromit doctor`: looks at an installation, and says of each thing how it stands and how to mend it."""
+"""`gromit doctor`: check an installation and suggest fixes."""
 
 import sys
 from dataclasses import asdict
@@ -10,23 +10,27 @@ from gromit.bootstrap.doctor import build_doctor
 from gromit.cli import FAILED, PARTLY, CliContext, Group, LongRunningCommand, pass_cli
 from gromit.cli.render import print_rows
 from gromit.core.doctor.findings import Finding, Health, overall_health
+from gromit.core.doctor.quotas import QuotaHeadroom
 
 log = structlog.get_logger(__name__)
 
 _COLUMNS = ("check", "subject", "state", "seen", "remedy")
-_EXIT = {Health.SOUND: 0, Health.AILING: PARTLY, Health.BROKEN: FAILED}
+_EXIT = {Health.HEALTHY: 0, Health.DEGRADED: PARTLY, Health.BROKEN: FAILED}
 
 
 @click.group(cls=Group)
 def doctor() -> None:
-    """Look at an installation; nothing is changed."""
+    """Check an installation. Nothing is changed."""
 
 
 @doctor.command(cls=LongRunningCommand)
 @pass_cli
 def aws(run: CliContext) -> int:
-    """Look at an installation on AWS, before or after it is made. Ends with 0 if nothing is wrong, with 4 if something is."""
-    findings = build_doctor(run.settings, _report).examine()
+    """Check an installation on AWS, before or after you create it.
+
+    Exits with 0 if nothing is wrong, with 4 if something is, and with 1 if nothing is in order.
+    """
+    findings = build_doctor(run.settings, _report).run_checks()
     print_rows([_row(f) for f in findings], _COLUMNS, run.output)
     return _EXIT[overall_health(findings)]
 
@@ -39,6 +43,18 @@ def _report(text: str) -> None:
 
 
 def _row(finding: Finding) -> dict[str, object]:
-    wall = finding.wall
-    figures = {**asdict(wall), "percent": wall.percent} if wall else None
-    return {**asdict(finding), "wall": figures}
+    """Row of a table, or object of the JSON, whose field names are public."""
+    return {
+        "check": finding.check,
+        "subject": finding.subject,
+        "state": finding.state,
+        "seen": finding.observed,
+        "remedy": finding.remedy,
+        "wall": _figures(finding.headroom) if finding.headroom else None,
+    }
+
+
+def _figures(headroom: QuotaHeadroom) -> dict[str, object]:
+    figures = asdict(headroom)
+    figures["told"] = figures.pop("from_aws")
+    return {**figures, "percent": headroom.percent}

@@ -50,97 +50,90 @@ CheckFunction = Callable[[], Sequence[Finding]]
 _Ids = Callable[[Platform], Sequence[str]]
 _Problems = Callable[[], Mapping[str, str]]
 
-_UNKNOWN = "see what the message names"
+_NO_HINT = "fix what the message names"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorCheck:
-    """One look: facts from outside, judged by the core."""
+    """One check: a function that looks facts up and lets the core judge them."""
 
     check: Check
     subject: str = ""
-    look: CheckFunction
-    """May raise any `GromitError`: then that is what is wrong."""
+    run: CheckFunction
+    """Returns findings. A `GromitError` that it raises becomes a finding."""
     needs: tuple[Check, ...] = ()
-    """Without these in order there is nothing to look at."""
-    excused: bool = False
-    """A backend that does not answer, or refuses, is no fault of the installation: the check is skipped."""
+    """Checks that must be ok; otherwise this one is skipped."""
+    optional: bool = False
+    """Whether the check is skipped, not wrong, if a backend does not answer or denies access."""
 
 
 class Doctor:
-    """Makes all examinations, in order."""
+    """Runs checks in order."""
 
-    def __init__(self, examinations: Sequence[DoctorCheck], tell: Progress) -> None:
-        self._examinations = examinations
-        self._tell = tell
+    def __init__(self, checks: Sequence[DoctorCheck], progress: Progress) -> None:
+        self._checks = checks
+        self._progress = progress
 
-    def examine(self) -> list[Finding]:
-        """All findings. What is wrong, and every quota that AWS has told, is logged for alarms."""
-        found: list[Finding] = []
-        for examination in self._examinations:
-            self._tell(f"looking at {examination.check} {examination.subject}".rstrip())
-            new = _blocked(examination, found) or _run_check(examination)
+    def run_checks(self) -> list[Finding]:
+        """Return all findings. Wrong ones, and figures of quotas, are logged for alarms."""
+        findings: list[Finding] = []
+        for check in self._checks:
+            self._progress(f"checking {check.check} {check.subject}".rstrip())
+            new = _blocked(check, findings) or _run_check(check)
             for finding in new:
-                _record(finding)
-            found += new
-        return found
+                _log_finding(finding)
+            findings += new
+        return findings
 
 
-def _blocked(examination: DoctorCheck, found: Sequence[Finding]) -> list[Finding]:
-    """The finding that an examination cannot be made for want of another; empty if it can."""
-    sound = {f.check for f in found if f.state is FindingStatus.OK} - {
-        f.check for f in found if f.state is FindingStatus.WRONG
-    }
-    missing = [need for need in examination.needs if need not in sound]
+def _blocked(check: DoctorCheck, findings: Sequence[Finding]) -> list[Finding]:
+    """Skip a check that needs others which are not ok; empty if it can run."""
+    are_ok = {f.check for f in findings if f.state is FindingStatus.OK}
+    are_wrong = {f.check for f in findings if f.state is FindingStatus.WRONG}
+    # a check with several subjects counts as ok only if none of them is wrong
+    missing = [need for need in check.needs if need not in are_ok - are_wrong]
     if not missing:
         return []
-    return [
-        skipped(
-            examination.check,
-            f"needs what is not in order: {', '.join(missing)}",
-            examination.subject,
-        )
-    ]
+    reason = f"depends on checks that are not ok: {', '.join(missing)}"
+    return [skipped(check.check, reason, check.subject)]
 
 
-def _run_check(examination: DoctorCheck) -> list[Finding]:
+def _run_check(check: DoctorCheck) -> list[Finding]:
     try:
-        return list(examination.look())
+        return list(check.run())
     except GromitError as error:
-        if examination.excused and isinstance(error, BackendError):
-            return [skipped(examination.check, error.message, examination.subject)]
-        return [
-            wrong(examination.check, error.message, error.hint or _UNKNOWN, examination.subject)
-        ]
-    except Exception:  # a fault of our own must not hide what the other looks would find
-        log.exception("doctor.bug", check=str(examination.check))
-        remedy = "this is a bug in gromit; please report it with the lines of the log"
-        return [wrong(examination.check, "the look itself has failed", remedy, examination.subject)]
+        if check.optional and isinstance(error, BackendError):
+            return [skipped(check.check, error.message, check.subject)]
+        return [wrong(check.check, error.message, error.hint or _NO_HINT, check.subject)]
+    except Exception:  # a bug of ours must not hide the findings of other checks
+        log.exception("doctor.bug", check=str(check.check))
+        remedy = "this is a bug in gromit; please report it with its lines of the log"
+        return [wrong(check.check, "the check itself failed", remedy, check.subject)]
 
 
-def _record(finding: Finding) -> None:
-    if finding.wall is not None:
-        wall = finding.wall
+def _log_finding(finding: Finding) -> None:
+    if finding.headroom is not None:
+        headroom = finding.headroom
         log.info(
             "doctor.quota",
-            quota=str(wall.quota),
-            used=wall.used,
-            limit=wall.limit,
-            percent=wall.percent,
-            environments=wall.environments,
+            quota=str(headroom.quota),
+            used=headroom.used,
+            limit=headroom.limit,
+            percent=headroom.percent,
+            environments=headroom.environments,
         )
     if finding.state is FindingStatus.WRONG:
         log.warning(
             "doctor.finding",
             check=str(finding.check),
             subject=finding.subject,
-            seen=finding.seen,
+            seen=finding.observed,
             remedy=finding.remedy,
         )
 
 
 class InstallationChecks:
-    """The checks of an installation on AWS: facts from outside, judged by the core."""
+    """All checks of an installation on AWS, in order. The core judges the facts."""
 
     def __init__(
         self,
@@ -158,7 +151,7 @@ class InstallationChecks:
         """All checks in their order. Nothing is looked up before they run."""
         expected, root = self._expected, self._expected.root
         return [
-            DoctorCheck(check=Check.IDENTITY, look=self._identity),
+            DoctorCheck(check=Check.IDENTITY, run=self._identity),
             _on_aws(Check.ACCOUNT, self._account),
             _on_aws(Check.REGION, self._region),
             _on_aws(Check.KEY_PAIR, self._key_pair, subject=expected.key_pair or ""),
@@ -171,10 +164,10 @@ class InstallationChecks:
             *self._platform_checks(),
             *self._zone_checks(),
             *self._certificate_checks(),
-            DoctorCheck(check=Check.SERVE, look=self._serve, subject=expected.serve_url or ""),
-            DoctorCheck(check=Check.ROOT, look=self._root, subject=root),
+            DoctorCheck(check=Check.SERVE, run=self._serve, subject=expected.serve_url or ""),
+            DoctorCheck(check=Check.ROOT, run=self._root, subject=root),
             DoctorCheck(
-                check=Check.SUSPENSION, look=self._suspension, needs=(Check.ROOT,), subject=root
+                check=Check.SUSPENSION, run=self._suspension, needs=(Check.ROOT,), subject=root
             ),
             _on_aws(Check.RIGHTS, self._rights, Check.PLATFORM, Check.ZONE, optional=True),
             _on_aws(Check.QUOTA, self._quotas, optional=True),
@@ -199,8 +192,8 @@ class InstallationChecks:
         return [judge_bucket(self._facts.state_bucket())]
 
     def _workspace_check(self, check: Check, name: str | None, variable: str) -> DoctorCheck:
-        look = partial(self._workspace, check, name, variable)
-        return DoctorCheck(check=check, look=look, subject=name or "")
+        run = partial(self._workspace, check, name, variable)
+        return DoctorCheck(check=check, run=run, subject=name or "")
 
     def _workspace(self, check: Check, name: str | None, variable: str) -> list[Finding]:
         required = {
@@ -251,7 +244,7 @@ class InstallationChecks:
         zone_id = self._expected.zone_id
         if zone_id is None:
             for check in (Check.ZONE, Check.DELEGATION):
-                yield DoctorCheck(check=check, look=partial(_unset, check, "cluster.zoneid"))
+                yield DoctorCheck(check=check, run=partial(_unset, check, "cluster.zoneid"))
             return
         yield _on_aws(Check.ZONE, partial(self._zone, zone_id), subject=zone_id)
         yield _on_aws(Check.DELEGATION, partial(self._delegation, zone_id), Check.ZONE)
@@ -265,8 +258,8 @@ class InstallationChecks:
 
     def _certificate_checks(self) -> Iterator[DoctorCheck]:
         for subject, setting in (("ca", "ca"), ("serve", "serve.cert"), ("client", "client.cert")):
-            look = partial(self._certificate, subject, setting)
-            yield DoctorCheck(check=Check.CERTIFICATE, look=look, subject=subject)
+            run = partial(self._certificate, subject, setting)
+            yield DoctorCheck(check=Check.CERTIFICATE, run=run, subject=subject)
 
     def _certificate(self, subject: str, setting: str) -> list[Finding]:
         bundle = self._facts.certificate(subject)
@@ -282,7 +275,7 @@ class InstallationChecks:
     def _root(self) -> list[Finding]:
         root = self._expected.root
         if not self._facts.has_config_root():
-            reason = "it is not on this machine: look from where the config volume is mounted"
+            reason = "not on this machine; run the doctor where the config volume is mounted"
             return [skipped(Check.ROOT, reason, root)]
         self._facts.suspension()  # raises if the root has no marker
         return [ok(Check.ROOT, "mounted, with its marker", root)]
@@ -290,9 +283,14 @@ class InstallationChecks:
     def _suspension(self) -> list[Finding]:
         root, suspension = self._expected.root, self._facts.suspension()
         if suspension is None:
-            return [ok(Check.SUSPENSION, "processing goes on", root)]
+            return [ok(Check.SUSPENSION, "processing is not suspended", root)]
         return [
-            wrong(Check.SUSPENSION, suspension, f"`gromit resume {root}`, if that is over", root)
+            wrong(
+                Check.SUSPENSION,
+                suspension,
+                f"run `gromit resume {root}` if the reason no longer applies",
+                root,
+            )
         ]
 
     def _rights(self) -> list[Finding]:
@@ -321,10 +319,10 @@ class InstallationChecks:
 
 
 def _on_aws(
-    check: Check, look: CheckFunction, *needs: Check, subject: str = "", optional: bool = False
+    check: Check, run: CheckFunction, *needs: Check, subject: str = "", optional: bool = False
 ) -> DoctorCheck:
     return DoctorCheck(
-        check=check, look=look, needs=(Check.IDENTITY, *needs), subject=subject, excused=optional
+        check=check, run=run, needs=(Check.IDENTITY, *needs), subject=subject, optional=optional
     )
 
 

@@ -1,4 +1,4 @@
-"""Looks at what stands in the account, in the emulator; and what refuses to be looked at."""
+"""Facts about an account in the emulator, and denied calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 
 @pytest.fixture(scope="module")
 def kept() -> boto3.Session:
-    """It reads what it knows of AWS's services once."""
+    """One session for all tests: it reads the descriptions of AWS's services once."""
     return boto3.Session("test", "test", region_name="eu-central-1")
 
 
@@ -48,7 +48,7 @@ def close(s3: Any, *blocks: str) -> None:
     )
 
 
-def test_who_we_are(session: boto3.Session) -> None:
+def test_the_identity_of_the_credentials(session: boto3.Session) -> None:
     found = get_identity(session.client("sts"))
     assert (found.account, found.arn.startswith("arn:aws:sts::123456789012:")) == (
         "123456789012",
@@ -83,7 +83,7 @@ def test_versioning_that_was_suspended_is_none(s3: Any) -> None:
     assert not get_bucket(s3, "states").versioned
 
 
-def test_a_bucket_that_is_not_there(s3: Any) -> None:
+def test_a_bucket_that_does_not_exist(s3: Any) -> None:
     with pytest.raises(NotFound, match="there is no bucket absent"):
         get_bucket(s3, "absent")
 
@@ -91,9 +91,7 @@ def test_a_bucket_that_is_not_there(s3: Any) -> None:
 @pytest.mark.parametrize(
     "operation", ["get_bucket_versioning", "get_bucket_encryption", "get_public_access_block"]
 )
-def test_a_bucket_that_may_not_be_looked_at_is_not_taken_for_a_bad_one(
-    s3: Any, operation: str
-) -> None:
+def test_a_denied_call_does_not_count_as_an_unprotected_bucket(s3: Any, operation: str) -> None:
     with Stubber(s3) as stub:
         answers: dict[str, Any] = {
             "get_bucket_versioning": {"Status": "Enabled"},
@@ -162,6 +160,6 @@ def test_a_public_zone_has_name_servers_and_a_private_one_none(session: boto3.Se
     assert (private.name_servers, private.private) == (frozenset(), True)
 
 
-def test_a_zone_that_is_not_there(session: boto3.Session) -> None:
+def test_a_zone_that_does_not_exist(session: boto3.Session) -> None:
     with pytest.raises(NotFound, match="there is no zone Z1"):
         get_zone(session.client("route53"), "Z1")

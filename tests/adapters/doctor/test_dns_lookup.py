@@ -1,4 +1,4 @@
-"""Who serves a domain, asked of a real DNS server on loopback."""
+"""Name servers of a domain, from a real DNS server on loopback."""
 
 import socket
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_name_servers_are_plain_names(resolver: str) -> None:
 
 
 @pytest.mark.parametrize("domain", ["bare.example.com", "absent.example.com"])
-def test_a_domain_that_nobody_serves_has_none(resolver: str, domain: str) -> None:
+def test_a_domain_without_name_servers_has_none(resolver: str, domain: str) -> None:
     assert get_name_servers(domain, resolver) == frozenset()
 
 
@@ -45,7 +45,9 @@ def test_a_resolver_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatc
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(Temporary, match=f"{address} does not say who serves dev.example.com"):
+        with pytest.raises(
+            Temporary, match=f"{address} returns no name servers of dev.example.com"
+        ):
             get_name_servers("dev.example.com", address)
 
 

@@ -1,4 +1,4 @@
-"""Whether what a platform names exists: in the emulator, whole and with each thing missing or wrong."""
+"""Resources of a platform in the emulator: all in order, and each one missing or wrong."""
 
 import ipaddress
 from collections.abc import Callable, Iterator
@@ -10,22 +10,22 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from gromit.adapters.doctor import platform as looks
+from gromit.adapters.doctor import platform as parts
 from gromit.core.stack.contract import Platform
 from gromit.errors import Denied
 from tests.fakes.platform import PLATFORM
 
-LOOKS: dict[str, Callable[[Any, Platform], looks.ProblemsById]] = {
-    "ec2": looks.vpc_problems,
-    "servicediscovery": looks.namespace_problems,
-    "efs": looks.file_system_problems,
-    "iam": looks.role_problems,
+CHECKS: dict[str, Callable[[Any, Platform], parts.ProblemsById]] = {
+    "ec2": parts.vpc_problems,
+    "servicediscovery": parts.namespace_problems,
+    "efs": parts.file_system_problems,
+    "iam": parts.role_problems,
 }
 
 
 @pytest.fixture(scope="module")
 def kept() -> boto3.Session:
-    """It reads what it knows of AWS's services once."""
+    """One session for all tests: it reads the descriptions of AWS's services once."""
     return boto3.Session("test", "test", region_name="eu-central-1")
 
 
@@ -37,7 +37,7 @@ def session(kept: boto3.Session) -> Iterator[boto3.Session]:
 
 @pytest.fixture
 def platform(session: boto3.Session) -> Platform:
-    """A platform all of whose parts exist."""
+    """A platform with all its resources."""
     ec2, discovery = session.client("ec2"), session.client("servicediscovery")
     vpc = ec2.create_vpc(CidrBlock="10.91.0.0/16")["Vpc"]["VpcId"]
     blocks = [str(b) for b in ipaddress.ip_network("10.91.0.0/16").subnets(new_prefix=20)][:3]
@@ -63,8 +63,8 @@ def platform(session: boto3.Session) -> Platform:
 
 def test_a_whole_platform_has_no_problems(session: boto3.Session, platform: Platform) -> None:
     clients: Any = session.client
-    assert [look(clients(service), platform) for service, look in LOOKS.items()] == [{}] * 4
-    assert looks.subnet_problems(session.client("ec2"), platform) == {}
+    assert [check(clients(service), platform) for service, check in CHECKS.items()] == [{}] * 4
+    assert parts.subnet_problems(session.client("ec2"), platform) == {}
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_a_whole_platform_has_no_problems(session: boto3.Session, platform: Plat
         ("iam", {"execution_role_arn": "arn:aws:iam::123456789012:role/absent"}),
     ],
 )
-def test_what_is_missing_is_named(
+def test_a_missing_resource_is_named(
     session: boto3.Session, platform: Platform, service: str, change: Any
 ) -> None:
     clients: Any = session.client
-    assert LOOKS[service](clients(service), replace(platform, **change)) == dict.fromkeys(
+    assert CHECKS[service](clients(service), replace(platform, **change)) == dict.fromkeys(
         change.values(), "does not exist"
     )
 
 
 def test_a_vpc_of_another_range_is_wrong(session: boto3.Session, platform: Platform) -> None:
-    found = looks.vpc_problems(session.client("ec2"), replace(platform, vpc_cidr="10.92.0.0/16"))
+    found = parts.vpc_problems(session.client("ec2"), replace(platform, vpc_cidr="10.92.0.0/16"))
     assert found == {platform.vpc_id: "has 10.91.0.0/16, not 10.92.0.0/16"}
 
 
@@ -95,12 +95,12 @@ def test_subnets_that_are_missing_or_elsewhere_are_named(
 ) -> None:
     ec2 = session.client("ec2")
     other = ec2.create_vpc(CidrBlock="10.92.0.0/16")["Vpc"]["VpcId"]
-    strange = ec2.create_subnet(VpcId=other, CidrBlock="10.92.0.0/20")["Subnet"]["SubnetId"]
-    found = looks.subnet_problems(
-        ec2, replace(platform, private_subnets=(strange, "subnet-00000000"))
+    misplaced = ec2.create_subnet(VpcId=other, CidrBlock="10.92.0.0/20")["Subnet"]["SubnetId"]
+    found = parts.subnet_problems(
+        ec2, replace(platform, private_subnets=(misplaced, "subnet-00000000"))
     )
     assert found == {
-        strange: f"is in {other}, not in {platform.vpc_id}",
+        misplaced: f"is in {other}, not in {platform.vpc_id}",
         "subnet-00000000": "does not exist",
     }
 
@@ -109,7 +109,7 @@ def test_a_namespace_without_dns_is_wrong(session: boto3.Session, platform: Plat
     discovery = session.client("servicediscovery")
     discovery.create_http_namespace(Name="http")
     http = next(n["Id"] for n in discovery.list_namespaces()["Namespaces"] if n["Name"] == "http")
-    assert looks.namespace_problems(discovery, replace(platform, namespace_id=http)) == {
+    assert parts.namespace_problems(discovery, replace(platform, namespace_id=http)) == {
         http: "is HTTP, not DNS_PRIVATE"
     }
 
@@ -119,14 +119,14 @@ def test_a_file_system_that_is_not_encrypted_is_wrong(
 ) -> None:
     efs = session.client("efs")
     plain = efs.create_file_system(CreationToken="plain")["FileSystemId"]
-    assert looks.file_system_problems(efs, replace(platform, file_system_id=plain)) == {
+    assert parts.file_system_problems(efs, replace(platform, file_system_id=plain)) == {
         plain: "is not encrypted"
     }
 
 
 def test_a_role_of_another_path_is_wrong(session: boto3.Session, platform: Platform) -> None:
     named = "arn:aws:iam::123456789012:role/execution"
-    found = looks.role_problems(session.client("iam"), replace(platform, execution_role_arn=named))
+    found = parts.role_problems(session.client("iam"), replace(platform, execution_role_arn=named))
     assert found == {named: "is arn:aws:iam::123456789012:role/gromit/execution"}
 
 
@@ -139,7 +139,7 @@ def test_a_role_of_another_path_is_wrong(session: boto3.Session, platform: Platf
         ("iam", "get_role"),
     ],
 )
-def test_what_may_not_be_looked_at_is_not_taken_for_missing(
+def test_a_denied_call_does_not_count_as_missing(
     session: boto3.Session, service: str, operation: str
 ) -> None:
     clients: Any = session.client
@@ -147,4 +147,4 @@ def test_what_may_not_be_looked_at_is_not_taken_for_missing(
     with Stubber(client) as stub:
         stub.add_client_error(operation, "AccessDeniedException", http_status_code=403)
         with pytest.raises(Denied):
-            LOOKS[service](client, PLATFORM)
+            CHECKS[service](client, PLATFORM)

@@ -1,4 +1,4 @@
-"""Limits and use: counted in the emulator, and by answers as AWS gives them where the emulator has none."""
+"""Limits and usage: counted in the emulator, or stubbed where the emulator has no answer."""
 
 import uuid
 from collections.abc import Iterator
@@ -39,12 +39,12 @@ VCPU = {
         "MetricStatisticRecommendation": "Maximum",
     },
 }
-"""A quota with a metric of its use, as Service Quotas describes it."""
+"""A quota with a usage metric, as Service Quotas describes it."""
 
 
 @pytest.fixture(scope="module")
 def kept() -> boto3.Session:
-    """It reads what it knows of AWS's services once."""
+    """One session for all tests: it reads the descriptions of AWS's services once."""
     return boto3.Session("test", "test", region_name="eu-central-1")
 
 
@@ -60,7 +60,7 @@ def usage(clients: QuotaClients, quota: Quota, counted: CountedResources = NOTHI
 
 
 def counted(clients: QuotaClients, quota: Quota, where: CountedResources = NOTHING) -> float | None:
-    """The use alone: the emulator has few limits."""
+    """Usage only: the emulator has few limits."""
     with Stubber(clients.quotas) as stub:
         named = "list_service_quotas" if quota in NAMED else "get_service_quota"
         stub.add_client_error(named, "AccessDeniedException", http_status_code=400)
@@ -133,7 +133,7 @@ def test_a_quota_without_a_known_code_is_found_by_its_name(clients: QuotaClients
         assert usage(clients, Quota.ACCESS_POINTS).limit == 10_000
         stub.add_response("list_service_quotas", {"Quotas": []}, asked)
         found = usage(clients, Quota.ACCESS_POINTS)
-    assert (found.limit, "lists no access points" in found.problem) == (None, True)
+    assert (found.limit, "has no quota of elasticfilesystem" in found.problem) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_instances_of_the_namespace_are_summed_up(clients: QuotaClients) -> None
         assert usage(clients, Quota.INSTANCES, CountedResources("ns-1", None, None)).used is None
 
 
-def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients) -> None:
+def test_route53_reports_the_record_limit_of_a_zone(clients: QuotaClients) -> None:
     asked = {"HostedZoneId": "Z1", "Type": "MAX_RRSETS_BY_ZONE"}
     with Stubber(clients.route53) as stub:
         said = {"Limit": {"Type": "MAX_RRSETS_BY_ZONE", "Value": 10_000}, "Count": 42}
@@ -202,7 +202,7 @@ def test_the_zone_says_itself_how_many_records_it_may_have(clients: QuotaClients
     assert found == QuotaUsage(None, None, "AccessDenied")
 
 
-def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(
+def test_a_service_that_denies_is_called_once_and_usage_is_still_counted(
     clients: QuotaClients,
 ) -> None:
     clients.ecs.create_cluster(clusterName="one")
@@ -222,17 +222,16 @@ def test_one_that_refuses_is_asked_once_and_the_counts_are_made_all_the_same(
     assert found[Quota.CLUSTERS].used == 1
 
 
-def test_one_that_is_not_aws_is_said_in_words(clients: QuotaClients) -> None:
-    """There is no code of AWS's then."""
+def test_a_reason_without_a_code_of_aws_is_the_message(clients: QuotaClients) -> None:
     with Stubber(clients.quotas) as stub:
         stub.add_response("list_service_quotas", {"Quotas": []})
         assert (
             usage(clients, Quota.ACCESS_POINTS).problem
-            == "Service Quotas lists no access points of elasticfilesystem"
+            == "Service Quotas has no quota of elasticfilesystem for access points"
         )
 
 
-def test_the_emulator_is_told_from_aws_by_what_it_does_not_say(clients: QuotaClients) -> None:
-    """It has no default quotas: what is then skipped here is what AWS answers there."""
+def test_the_emulator_has_no_default_quotas(clients: QuotaClients) -> None:
+    """Quotas that are skipped on the emulator are those that AWS answers."""
     with pytest.raises(NotImplementedError):
         clients.quotas.get_aws_default_service_quota(ServiceCode="fargate", QuotaCode="L-3032A538")

@@ -1,4 +1,4 @@
-"""AWS's judgement of rights, by answers as AWS gives them: the emulator has none."""
+"""Simulated permissions, with stubbed answers: the emulator has no simulation."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ def stub(iam: "IAMClient") -> Iterator[Stubber]:
 
 
 def asked(right: Permission, **more: str) -> dict[str, Any]:
-    """What is sent for one right; the context is how gromit's own requests are made."""
+    """Request for one permission; its context is that of gromit's own requests."""
     return {
         "PolicySourceArn": ARN,
         "ActionNames": list(right.actions),
@@ -88,7 +88,7 @@ def test_each_action_on_each_resource_is_judged(iam: "IAMClient", stub: Stubber)
     }
 
 
-def test_an_answer_of_several_pages_is_read_whole(iam: "IAMClient", stub: Stubber) -> None:
+def test_all_pages_of_an_answer_are_read(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_response("get_role", ROLE)
     stub.add_response(
         "simulate_principal_policy",
@@ -102,15 +102,15 @@ def test_an_answer_of_several_pages_is_read_whole(iam: "IAMClient", stub: Stubbe
     }
 
 
-def test_a_role_that_is_not_there_is_none(iam: "IAMClient", stub: Stubber) -> None:
+def test_a_role_that_does_not_exist_is_none(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_client_error("get_role", "NoSuchEntity", http_status_code=404)
     assert simulate(iam, "gromit-sow", [STATES]) is None
 
 
-def test_without_the_right_to_ask_it_says_so(iam: "IAMClient", stub: Stubber) -> None:
+def test_a_caller_that_is_denied_the_simulation_raises(iam: "IAMClient", stub: Stubber) -> None:
     stub.add_response("get_role", ROLE)
     stub.add_client_error(
         "simulate_principal_policy", "AccessDenied", "not authorized", http_status_code=403
     )
-    with pytest.raises(Denied, match="ask what role gromit-sow may do"):
+    with pytest.raises(Denied, match="simulate the permissions of role gromit-sow"):
         simulate(iam, "gromit-sow", [STATES])

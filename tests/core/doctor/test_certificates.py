@@ -1,4 +1,4 @@
-"""How certificates stand."""
+"""Findings about certificates."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -46,7 +46,7 @@ KEY = new_key()
 
 
 def leaf(kind: Kind, authority: CertificateAuthority = CA) -> str:
-    request = LeafRequest(name="somebody", kind=kind, days=DAYS)
+    request = LeafRequest(name="alice", kind=kind, days=DAYS)
     return (
         issue(authority, request, KEY.public_key(), serial=3, now=NOW)
         .public_bytes(Encoding.PEM)
@@ -54,15 +54,18 @@ def leaf(kind: Kind, authority: CertificateAuthority = CA) -> str:
     )
 
 
-def judged(papers: PemBundle, days: float = 1) -> Finding:
-    found = judge_certificate(papers, NOW + timedelta(days=days))
-    assert (found.subject, bool(found.remedy)) == (papers.whose, found.state is FindingStatus.WRONG)
-    assert "PRIVATE" not in repr(papers) + repr(found)
+def judged(bundle: PemBundle, days: float = 1) -> Finding:
+    found = judge_certificate(bundle, NOW + timedelta(days=days))
+    assert (found.subject, bool(found.remedy)) == (
+        bundle.subject,
+        found.state is FindingStatus.WRONG,
+    )
+    assert "PRIVATE" not in repr(bundle) + repr(found)
     return found
 
 
 @pytest.mark.parametrize(
-    "papers",
+    "bundle",
     [
         PemBundle("ca", text(CA), None, text(CA)),
         PemBundle("serve", leaf("server"), pem(KEY), text(CA)),
@@ -70,47 +73,53 @@ def judged(papers: PemBundle, days: float = 1) -> Finding:
         PemBundle("client", leaf(Role.WORKER) + text(CA), pem(KEY), None),
     ],
 )
-def test_good_papers_say_for_how_long(papers: PemBundle) -> None:
-    found = judged(papers)
+def test_a_good_certificate_shows_its_remaining_days(bundle: PemBundle) -> None:
+    found = judged(bundle)
     assert found.state is FindingStatus.OK
-    assert f"good for {999 if papers.whose == 'ca' else 29} days" in found.seen
+    assert f"valid for {999 if bundle.subject == 'ca' else 29} days" in found.observed
 
 
 @pytest.mark.parametrize(
-    ("papers", "seen"),
+    ("bundle", "seen"),
     [
         (PemBundle("client", "nonsense"), "cannot be read"),
         (PemBundle("client", leaf(Role.WORKER), None, "nonsense"), "cannot be read"),
-        (PemBundle("client", leaf(Role.WORKER), None, text(OTHER)), "was not issued by the CA"),
-        (PemBundle("client", leaf(Role.WORKER), pem(new_key()), text(CA)), "the key does not fit"),
-        (PemBundle("client", leaf(Role.WORKER), "nonsense", text(CA)), "the key does not fit"),
+        (PemBundle("client", leaf(Role.WORKER), None, text(OTHER)), "not issued by the CA"),
+        (
+            PemBundle("client", leaf(Role.WORKER), pem(new_key()), text(CA)),
+            "private key does not match",
+        ),
+        (
+            PemBundle("client", leaf(Role.WORKER), "nonsense", text(CA)),
+            "private key does not match",
+        ),
         (
             PemBundle("client", leaf(Role.WORKER), pem(KEY, b"password"), text(CA)),
-            "the key does not fit",
+            "private key does not match",
         ),
-        (PemBundle("client", leaf("server"), pem(KEY), text(CA)), "it is not for a client"),
-        (PemBundle("serve", leaf(Role.WORKER), pem(KEY), text(CA)), "it is not for a server"),
-        (PemBundle("ca", leaf("server"), None, None), "it is no certificate of a CA"),
+        (PemBundle("client", leaf("server"), pem(KEY), text(CA)), "not a client certificate"),
+        (PemBundle("serve", leaf(Role.WORKER), pem(KEY), text(CA)), "not a server certificate"),
+        (PemBundle("ca", leaf("server"), None, None), "not a CA certificate"),
     ],
 )
-def test_what_is_wrong_is_said(papers: PemBundle, seen: str) -> None:
-    found = judged(papers)
+def test_the_first_fault_is_reported(bundle: PemBundle, seen: str) -> None:
+    found = judged(bundle)
     assert found.state is FindingStatus.WRONG
-    assert seen in found.seen
+    assert seen in found.observed
 
 
 @pytest.mark.parametrize(
     ("days", "state", "seen"),
     [
         (-1, FindingStatus.WRONG, "not valid before"),
-        (20, FindingStatus.OK, "good for 10 days"),  # due, but the next renewal is still to come
-        (24.9, FindingStatus.OK, "good for 5 days"),
-        (25.1, FindingStatus.WRONG, "not being renewed: good for 4 days"),
-        (30, FindingStatus.WRONG, "it ended on 2026-07-01"),
+        (20, FindingStatus.OK, "valid for 10 days"),  # due, but the next renewal is still to come
+        (24.9, FindingStatus.OK, "valid for 5 days"),
+        (25.1, FindingStatus.WRONG, "not being renewed: valid for 4 days"),
+        (30, FindingStatus.WRONG, "expired on 2026-07-01"),
     ],
 )
 def test_a_certificate_that_is_not_renewed_is_wrong_before_it_ends(
     days: float, state: FindingStatus, seen: str
 ) -> None:
     found = judged(PemBundle("client", leaf(Role.WORKER), pem(KEY), text(CA)), days)
-    assert (found.state, seen in found.seen) == (state, True)
+    assert (found.state, seen in found.observed) == (state, True)

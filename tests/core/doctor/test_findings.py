@@ -1,4 +1,4 @@
-"""What all findings come to."""
+"""Findings and their summary."""
 
 import pytest
 
@@ -20,11 +20,11 @@ OK, WRONG, SKIPPED = ok(Check.TABLE, "x"), wrong(Check.TABLE, "x", "y"), skipped
 @pytest.mark.parametrize(
     ("findings", "expected"),
     [
-        ([], Health.SOUND),
-        ([OK], Health.SOUND),
-        ([OK, SKIPPED], Health.SOUND),
-        ([SKIPPED], Health.SOUND),
-        ([OK, WRONG], Health.AILING),
+        ([], Health.HEALTHY),
+        ([OK], Health.HEALTHY),
+        ([OK, SKIPPED], Health.HEALTHY),
+        ([SKIPPED], Health.HEALTHY),
+        ([OK, WRONG], Health.DEGRADED),
         ([WRONG], Health.BROKEN),
         ([WRONG, SKIPPED], Health.BROKEN),
     ],

@@ -1,4 +1,4 @@
-"""Facts of an installation, judged."""
+"""Findings about the facts of an installation."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ ME = i.AwsIdentity("123456789012", "arn:aws:iam::123456789012:user/me")
 
 
 def is_ok(finding: Finding) -> bool:
-    assert finding.seen
+    assert finding.observed
     assert (finding.state is FindingStatus.WRONG) is bool(finding.remedy)
     return finding.state is FindingStatus.OK
 
@@ -30,7 +30,7 @@ def is_ok(finding: Finding) -> bool:
 )
 def test_the_account(expected: str | None, state: FindingStatus) -> None:
     found = i.judge_account(ME, expected)
-    assert (found.state, "123456789012" in found.seen) == (state, True)
+    assert (found.state, "123456789012" in found.observed) == (state, True)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_the_key_pair(exists: bool) -> None:
 def test_the_bucket_of_states(bucket: i.BucketFacts, lacks: str) -> None:
     found = i.judge_bucket(bucket)
     assert is_ok(found) is not bool(lacks)
-    assert lacks in found.seen
+    assert lacks in found.observed
 
 
-def test_a_workspace_without_a_state_is_to_be_applied() -> None:
+def test_a_workspace_without_a_state_must_be_applied() -> None:
     assert is_ok(i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", "local", 7, 12)))
     found = i.judge_workspace(Check.STATE_INFRA, i.WorkspaceFacts("infra-prod", "local", None))
     assert (found.check, found.subject, found.remedy) == (
@@ -85,23 +85,26 @@ def test_a_workspace_whose_runs_are_executed_elsewhere_is_wrong(
 ) -> None:
     found = i.judge_workspace(Check.STATE_BASE, i.WorkspaceFacts("base-prod", mode, serial, 12))
     assert not is_ok(found)
-    assert (found.subject, found.seen) == ("base-prod", f"its execution mode is {mode}, not local")
+    assert (found.subject, found.observed) == (
+        "base-prod",
+        f"its execution mode is {mode}, not local",
+    )
     assert "execution mode to Local" in found.remedy
     assert "terraform/base with TF_FORCE_LOCAL_BACKEND=1" in found.remedy
 
 
 @pytest.mark.parametrize(
-    ("exists", "has_default", "seen"),
+    ("exists", "has_default", "observed"),
     [
         (True, True, "has master"),
         (True, False, "no image tyk:master"),
         (False, False, "no registry"),
     ],
 )
-def test_a_registry(exists: bool, has_default: bool, seen: str) -> None:
+def test_a_registry(exists: bool, has_default: bool, observed: str) -> None:
     found = i.judge_registry(i.RegistryFacts("tyk", exists, "master", has_default))
     assert is_ok(found) is has_default
-    assert (found.subject, seen in found.seen) == ("tyk", True)
+    assert (found.subject, observed in found.observed) == ("tyk", True)
 
 
 @pytest.mark.parametrize(
@@ -115,61 +118,61 @@ def test_the_table(lacks: list[str], remedy: str) -> None:
 
 
 def test_ids_that_do_not_exist_are_named() -> None:
-    assert i.judge_ids(Check.PLATFORM_VPC, ["vpc-1"], {}).seen == "vpc-1 exists"
-    assert i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {}).seen == "all 2 exist"
+    assert i.judge_ids(Check.PLATFORM_VPC, ["vpc-1"], {}).observed == "vpc-1 exists"
+    assert i.judge_ids(Check.PLATFORM_SUBNETS, ["a", "b"], {}).observed == "all 2 exist"
     found = i.judge_ids(
         Check.PLATFORM_SUBNETS,
         ["a", "b"],
         {"a": "does not exist", "b": "is in vpc-2, not in vpc-1"},
     )
     assert not is_ok(found)
-    assert found.seen == "a does not exist; b is in vpc-2, not in vpc-1"
+    assert found.observed == "a does not exist; b is in vpc-2, not in vpc-1"
 
 
 def test_a_platform_of_another_region_is_wrong() -> None:
     assert is_ok(i.judge_platform(PLATFORM, "/p", PLATFORM.region))
     assert (
-        "speaks of eu-central-1, and stands in eu-west-1"
-        in i.judge_platform(PLATFORM, "/p", "eu-west-1").seen
+        "names eu-central-1, but is stored in eu-west-1"
+        in i.judge_platform(PLATFORM, "/p", "eu-west-1").observed
     )
 
 
 @pytest.mark.parametrize(
-    ("zone", "domain", "seen"),
+    ("zone", "domain", "observed"),
     [
         (ZONE, "dev.example.com", ""),
         (ZONE, "branches.dev.example.com", ""),
-        (ZONE, "example.com", "it is of dev.example.com, not of example.com"),
-        (ZONE, "xdev.example.com", "it is of dev.example.com"),
+        (ZONE, "example.com", "the zone is dev.example.com, not example.com"),
+        (ZONE, "xdev.example.com", "the zone is dev.example.com"),
         (replace(ZONE, private=True), "dev.example.com", "is private"),
     ],
 )
-def test_the_zone(zone: i.ZoneFacts, domain: str, seen: str) -> None:
+def test_the_zone(zone: i.ZoneFacts, domain: str, observed: str) -> None:
     found = i.judge_zone(zone, domain)
-    assert is_ok(found) is not bool(seen)
-    assert seen in found.seen
+    assert is_ok(found) is not bool(observed)
+    assert observed in found.observed
 
 
 @pytest.mark.parametrize(
-    ("answered", "seen"),
+    ("answered", "observed"),
     [
-        (SERVERS, "DNS answers with the zone's 2 name servers"),
-        ({"NS-1.awsdns-1.com.", "ns-2.AWSDNS-2.net"}, "DNS answers with the zone's 2 name servers"),
-        (set(), "it is not delegated"),
+        (SERVERS, "DNS returns the zone's 2 name servers"),
+        ({"NS-1.awsdns-1.com.", "ns-2.AWSDNS-2.net"}, "DNS returns the zone's 2 name servers"),
+        (set(), "not delegated"),
         ({"ns-1.awsdns-1.com"}, "DNS lacks ns-2.awsdns-2.net"),
-        (SERVERS | {"ns.old.example"}, "DNS names ns.old.example"),
+        (SERVERS | {"ns.old.example"}, "DNS returns ns.old.example"),
     ],
 )
-def test_the_delegation(answered: set[str], seen: str) -> None:
+def test_the_delegation(answered: set[str], observed: str) -> None:
     found = i.judge_delegation(ZONE, answered)
-    assert is_ok(found) is seen.startswith("DNS answers")
-    assert seen in found.seen
+    assert is_ok(found) is observed.startswith("DNS returns the zone")
+    assert observed in found.observed
     assert all(server in found.remedy for server in SERVERS) or is_ok(found)
 
 
-def test_serve_says_who_we_are() -> None:
+def test_serve_identifies_the_caller() -> None:
     found = i.judge_serve_identity(i.ServeIdentity("https://serve.internal", "alice", "operator"))
-    assert (found.subject, found.seen) == (
+    assert (found.subject, found.observed) == (
         "https://serve.internal",
-        "answers; we are alice, operator",
+        "answers; the caller is alice, operator",
     )

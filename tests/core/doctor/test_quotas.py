@@ -1,4 +1,4 @@
-"""Where AWS's quotas end, in environments."""
+"""Headroom of AWS's quotas, in environments."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -46,7 +46,7 @@ usages = st.dictionaries(st.sampled_from(list(Quota)), st.builds(QuotaUsage, lim
 
 
 def at(found: tuple[QuotaHeadroom, ...]) -> dict[Quota, int]:
-    return {wall.quota: wall.environments for wall in found}
+    return {headroom.quota: headroom.environments for headroom in found}
 
 
 def test_the_shipped_environment_costs_what_its_stack_makes() -> None:
@@ -74,7 +74,7 @@ def test_a_new_account_ends_at_six_environments_of_one_vcpu() -> None:
     ]
 
 
-def test_what_others_use_brings_a_wall_nearer() -> None:
+def test_usage_by_others_reduces_the_headroom() -> None:
     found = quota_headrooms({Quota.VCPU: QuotaUsage(6, 3.5)}, per_environment(FOUR), 2)
     assert (found[0].environments, found[0].percent) == (
         4,
@@ -82,7 +82,7 @@ def test_what_others_use_brings_a_wall_nearer() -> None:
     )  # 1.5 of the 3.5 are not of our two environments
 
 
-def test_a_wall_that_is_reached_stands_at_what_there_is() -> None:
+def test_an_exhausted_quota_allows_the_existing_environments() -> None:
     assert (
         quota_headrooms({Quota.VCPU: QuotaUsage(6, 7)}, per_environment(FOUR), 9)[0].environments
         == 9
@@ -94,62 +94,65 @@ def test_a_wall_that_is_reached_stands_at_what_there_is() -> None:
     [(0, 0, 100), (10, 0, 0), (10, 9.99, 99), (10, 10, 100), (10, 30, 300)],
 )
 def test_percent_is_rounded_down(limit: float, used: float, percent: int) -> None:
-    (wall,) = quota_headrooms(
+    (headroom,) = quota_headrooms(
         {Quota.CLUSTERS: QuotaUsage(limit, used)}, {Quota.CLUSTERS: Fraction(1)}, 0
     )
-    assert wall.percent == percent
+    assert headroom.percent == percent
 
 
-def test_quarters_of_a_core_are_reckoned_exactly() -> None:
+def test_quarters_of_a_core_are_computed_exactly() -> None:
     costs = {Quota.VCPU: Fraction(3 * 256, 1024)}
     assert quota_headrooms({Quota.VCPU: QuotaUsage(2.25, 0.0)}, costs, 0)[0].environments == 3
 
 
 @given(usages, catalogues, st.integers(0, 1000))
-def test_at_a_wall_one_more_does_not_fit_and_one_less_does(
-    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
+def test_one_more_environment_than_allowed_does_not_fit(
+    reported: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
 ) -> None:
     costs = per_environment(catalogue)
-    for wall in quota_headrooms(told, costs, environments):
-        usage, each = told.get(wall.quota, QuotaUsage(None, None)), costs[wall.quota]
-        limit = Fraction(DEFAULT_LIMITS[wall.quota].limit if usage.limit is None else usage.limit)
+    for headroom in quota_headrooms(reported, costs, environments):
+        usage, each = reported.get(headroom.quota, QuotaUsage(None, None)), costs[headroom.quota]
+        limit = Fraction(
+            DEFAULT_LIMITS[headroom.quota].limit if usage.limit is None else usage.limit
+        )
         used = each * environments if usage.used is None else Fraction(usage.used)
-        room = wall.environments - environments
+        room = headroom.environments - environments
         assert room >= 0
         assert used + (room + 1) * each > limit
         assert used + room * each <= limit or room == 0
-        assert wall.told is (usage.limit is not None)
+        assert headroom.from_aws is (usage.limit is not None)
 
 
 @given(usages, catalogues, st.integers(0, 1000))
-def test_every_quota_that_costs_something_is_told_once_the_nearest_first(
-    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
+def test_every_needed_quota_is_listed_once_the_tightest_first(
+    reported: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int
 ) -> None:
     costs = per_environment(catalogue)
-    found = quota_headrooms(told, costs, environments)
+    found = quota_headrooms(reported, costs, environments)
     assert {w.quota for w in found} == {q for q, each in costs.items() if each}
     assert len(found) == len({w.quota for w in found})
     assert [w.environments for w in found] == sorted(w.environments for w in found)
 
 
 @given(usages, catalogues, components, st.integers(0, 1000))
-def test_a_further_component_moves_no_wall_away(
-    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, more: Component, environments: int
+def test_a_further_component_never_increases_the_headroom(
+    reported: Mapping[Quota, QuotaUsage], catalogue: Catalogue, more: Component, environments: int
 ) -> None:
-    before = at(quota_headrooms(told, per_environment(catalogue), environments))
+    before = at(quota_headrooms(reported, per_environment(catalogue), environments))
     grown = Catalogue({**catalogue.components, "more": more})
-    after = at(quota_headrooms(told, per_environment(grown), environments))
-    assert all(after[quota] <= stood for quota, stood in before.items())
+    after = at(quota_headrooms(reported, per_environment(grown), environments))
+    assert all(after[quota] <= number for quota, number in before.items())
 
 
 @given(usages, catalogues, st.integers(0, 1000), st.integers(1, 1000))
-def test_a_higher_limit_brings_no_wall_nearer(
-    told: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int, more: int
+def test_a_higher_limit_never_reduces_the_headroom(
+    reported: Mapping[Quota, QuotaUsage], catalogue: Catalogue, environments: int, more: int
 ) -> None:
     raised = {
-        q: QuotaUsage(None if u.limit is None else u.limit + more, u.used) for q, u in told.items()
+        q: QuotaUsage(None if u.limit is None else u.limit + more, u.used)
+        for q, u in reported.items()
     }
     before, after = (
-        at(quota_headrooms(u, per_environment(catalogue), environments)) for u in (told, raised)
+        at(quota_headrooms(u, per_environment(catalogue), environments)) for u in (reported, raised)
     )
-    assert all(after[quota] >= stood for quota, stood in before.items())
+    assert all(after[quota] >= number for quota, number in before.items())

@@ -1,4 +1,4 @@
-"""What roles may do, as AWS judges it, against what they are to be allowed."""
+"""Simulated permissions of roles, compared with the expected ones."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,14 +31,14 @@ CATALOGUE = Catalogue(
     }
 )
 
-PLACES = ResourceArns(
+ARNS = ResourceArns(
     table="table",
     index="table/index",
     states="states",
-    no_state="no-state",
+    default_state="default-state",
     bucket="bucket",
     namespace="namespace",
-    names="names",
+    service="service",
     zone="zone",
     parameter="parameter",
     registries=("tyk", "tyk-pump"),
@@ -55,7 +55,7 @@ def answers(
     judge: Callable[[Permission, str], bool] = lambda right, _: right.allowed,
 ) -> SimulatedRole:
     judged = {
-        (a, r.resource): judge(r, a) for r in expected_permissions(part, PLACES) for a in r.actions
+        (a, r.resource): judge(r, a) for r in expected_permissions(part, ARNS) for a in r.actions
     }
     return SimulatedRole(ROLES[part], named=False, allowed=judged)
 
@@ -64,24 +64,24 @@ def judged(**changed: SimulatedRole) -> dict[str, Finding]:
     everyone = {part: answers(part) for part in ControlPlanePart} | {
         ControlPlanePart(name): answer for name, answer in changed.items()
     }
-    return {f.subject: f for f in judge_permissions(everyone, PLACES)}
+    return {f.subject: f for f in judge_permissions(everyone, ARNS)}
 
 
-def test_roles_with_exactly_their_rights_are_in_order() -> None:
+def test_roles_with_exactly_their_permissions_are_ok() -> None:
     assert {f.state for f in judged().values()} == {FindingStatus.OK}
 
 
-def test_only_serve_is_to_write_the_table() -> None:
+def test_only_serve_must_write_the_table() -> None:
     writers = {
         p
         for p in ControlPlanePart
-        for r in expected_permissions(p, PLACES)
+        for r in expected_permissions(p, ARNS)
         if r.allowed and r.resource == "table" and "dynamodb:UpdateItem" in r.actions
     }
     refused = {
         p
         for p in ControlPlanePart
-        for r in expected_permissions(p, PLACES)
+        for r in expected_permissions(p, ARNS)
         if not r.allowed and r.resource == "table"
     }
     assert (writers, refused) == (
@@ -90,12 +90,12 @@ def test_only_serve_is_to_write_the_table() -> None:
     )
 
 
-def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
+def test_permissions_of_terraform_are_simulated_where_it_runs() -> None:
     wanted = {
-        ("s3:GetObject", "no-state"),
+        ("s3:GetObject", "default-state"),
         ("s3:ListBucket", "bucket"),
         ("servicediscovery:CreateService", "namespace"),
-        ("servicediscovery:CreateService", "names"),
+        ("servicediscovery:CreateService", "service"),
         *(
             (f"servicediscovery:{action}", "*")
             for action in ("ListTagsForResource", "TagResource", "UntagResource")
@@ -104,7 +104,7 @@ def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
     allowed = {
         part: {
             (a, r.resource)
-            for r in expected_permissions(part, PLACES)
+            for r in expected_permissions(part, ARNS)
             if r.allowed
             for a in r.actions
         }
@@ -121,39 +121,39 @@ def test_what_terraform_asks_for_is_asked_about_where_it_runs() -> None:
 
 
 @pytest.mark.parametrize("part", ControlPlanePart)
-def test_nobody_is_to_read_the_key_of_the_ca(part: ControlPlanePart) -> None:
+def test_no_part_must_read_the_key_of_the_ca(part: ControlPlanePart) -> None:
     assert [
-        (r.actions, r.allowed) for r in expected_permissions(part, PLACES) if r.resource == "ca-key"
+        (r.actions, r.allowed) for r in expected_permissions(part, ARNS) if r.resource == "ca-key"
     ] == [(("secretsmanager:GetSecretValue",), False)]
 
 
 @pytest.mark.parametrize("part", ControlPlanePart)
-def test_a_role_that_may_everything_is_wrong(part: ControlPlanePart) -> None:
+def test_a_role_that_is_allowed_everything_is_wrong(part: ControlPlanePart) -> None:
     found = judged(**{part: answers(part, lambda *_: True)})[part]
     refused = [
         (a, r.resource)
-        for r in expected_permissions(part, PLACES)
+        for r in expected_permissions(part, ARNS)
         if not r.allowed
         for a in r.actions
     ]
-    assert (found.state, "may what it must not: " in found.seen) == (FindingStatus.WRONG, True)
+    assert (found.state, "must not have " in found.observed) == (FindingStatus.WRONG, True)
     assert refused
 
 
-def test_a_right_that_is_missing_or_too_much_is_named() -> None:
+def test_a_missing_or_surplus_permission_is_named() -> None:
     found = judged(
         sow=answers(
             ControlPlanePart.SOW,
             lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"}),
         )
     )
-    assert found["sow"].seen == (
-        "gromit-sow may not s3:PutObject on states; it may what it must not: dynamodb:PutItem on table"
+    assert found["sow"].observed == (
+        "gromit-sow lacks s3:PutObject on states; must not have dynamodb:PutItem on table"
     )
     assert [name for name, f in found.items() if f.state is FindingStatus.WRONG] == ["sow"]
 
 
-def test_what_aws_did_not_judge_counts_as_refused() -> None:
+def test_an_action_without_a_result_counts_as_denied() -> None:
     found = judged(
         gateway=SimulatedRole("g", named=False, allowed={}),
         sow=SimulatedRole("s", named=False, allowed={}),
@@ -163,7 +163,7 @@ def test_what_aws_did_not_judge_counts_as_refused() -> None:
 
 def test_one_missing_role_among_others_is_wrong() -> None:
     found = judged(reap=SimulatedRole("gromit-reap", named=False, allowed=None))["reap"]
-    assert (found.state, found.seen) == (FindingStatus.WRONG, "there is no role gromit-reap")
+    assert (found.state, found.observed) == (FindingStatus.WRONG, "there is no role gromit-reap")
 
 
 def test_without_any_role_of_the_control_plane_it_is_not_installed() -> None:
@@ -179,7 +179,7 @@ def test_without_any_role_of_the_control_plane_it_is_not_installed() -> None:
     assert found["environments"].state is FindingStatus.OK
 
 
-def test_a_role_that_a_setting_names_has_to_be_there() -> None:
+def test_a_role_that_a_setting_names_must_exist() -> None:
     none = {
         part: SimulatedRole("mine", named=part is ControlPlanePart.SOW, allowed=None)
         for part in ControlPlanePart
@@ -193,10 +193,10 @@ def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
         table="arn:aws:dynamodb:eu-central-1:123456789012:table/environments",
         index="arn:aws:dynamodb:eu-central-1:123456789012:table/environments/index/work",
         states="arn:aws:s3:::states/env:/example/devenv",
-        no_state="arn:aws:s3:::states/devenv",
+        default_state="arn:aws:s3:::states/devenv",
         bucket="arn:aws:s3:::states",
         namespace="arn:aws:servicediscovery:eu-central-1:123456789012:namespace/ns-1",
-        names="arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-example",
+        service="arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-example",
         zone="arn:aws:route53:::hostedzone/Z1",
         parameter="arn:aws:ssm:eu-central-1:123456789012:parameter/gromit/platform",
         registries=("arn:aws:ecr:eu-central-1:123456789012:repository/tyk",),

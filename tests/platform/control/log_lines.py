@@ -117,12 +117,14 @@ def _pki() -> None:
 
 
 def _doctor() -> None:
-    """A look at one quota, most of which is used."""
-    wall = QuotaHeadroom(
-        quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, told=True
+    """Log the check of one quota that is nearly used up."""
+    headroom = QuotaHeadroom(
+        quota=Quota.VCPU, limit=6.0, used=5.5, per_environment=1.0, environments=5, from_aws=True
     )
-    finding = Finding(check=Check.QUOTA, state=FindingStatus.OK, seen="nearly full", wall=wall)
-    Doctor([DoctorCheck(check=Check.QUOTA, look=lambda: [finding])], lambda _: None).examine()
+    finding = Finding(
+        check=Check.QUOTA, state=FindingStatus.OK, observed="nearly full", headroom=headroom
+    )
+    Doctor([DoctorCheck(check=Check.QUOTA, run=lambda: [finding])], lambda _: None).run_checks()
 
 
 PARTS: Mapping[str, Callable[[], None]] = {

@@ -1,4 +1,4 @@
-"""Looks at what stands in the account: who we are, key pairs, the bucket of states, registries, the zone. Nothing is changed."""
+"""Facts about the account: identity, key pairs, bucket of states, registries, zone. Read-only."""
 
 from typing import TYPE_CHECKING
 
@@ -23,15 +23,18 @@ _NOT_CLOSED = "NoSuchPublicAccessBlockConfiguration"
 
 
 def get_identity(sts: "STSClient") -> AwsIdentity:
-    """Who AWS says we are. No right is needed for that. Raises `Denied` without credentials."""
-    with aws_errors("ask AWS who we are"):
+    """Get the identity of the credentials, which needs no permission.
+
+    Raises `Denied` without credentials.
+    """
+    with aws_errors("get the identity of the AWS credentials"):
         answer = sts.get_caller_identity()
     return AwsIdentity(answer["Account"], answer["Arn"])
 
 
 def has_key_pair(ec2: "EC2Client", name: str) -> bool:
-    """Whether EC2 has a key pair of this name in our region."""
-    with aws_errors(f"look at key pair {name}"):
+    """Whether EC2 has a key pair of this name in the client's region."""
+    with aws_errors(f"describe key pair {name}"):
         try:
             return bool(ec2.describe_key_pairs(KeyNames=[name])["KeyPairs"])
         except ClientError as error:
@@ -41,15 +44,15 @@ def has_key_pair(ec2: "EC2Client", name: str) -> bool:
 
 
 def get_bucket(s3: "S3Client", name: str) -> BucketFacts:
-    """How the bucket of states is kept. Raises `NotFound`."""
-    with aws_errors(f"look at bucket {name}"):
+    """Get the protection of the bucket of states. Raises `NotFound`."""
+    with aws_errors(f"describe bucket {name}"):
         try:
             versioned = s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled"
         except ClientError as error:
             if error_code(error) != "NoSuchBucket":
                 raise
             raise NotFound(
-                f"there is no bucket {name}", hint="terraform/base makes it; state.bucket names it"
+                f"there is no bucket {name}", hint="apply terraform/base, or correct state.bucket"
             ) from error
         return BucketFacts(
             name=name,
@@ -60,27 +63,30 @@ def get_bucket(s3: "S3Client", name: str) -> BucketFacts:
 
 
 def has_registry(ecr: "ECRClient", repository: str, registry_id: str | None) -> bool:
-    """Whether there is a registry for the images of a repository."""
-    with aws_errors(f"look at registry {repository}"):
+    """Whether there is a registry for the images of a repository.
+
+    False also for a name that no registry can have.
+    """
+    with aws_errors(f"describe registry {repository}"):
         try:
             if registry_id is None:
-                return bool(ecr.describe_repositories(repositoryNames=[repository])["repositories"])
-            return bool(
-                ecr.describe_repositories(repositoryNames=[repository], registryId=registry_id)[
-                    "repositories"
-                ]
-            )
+                found = ecr.describe_repositories(repositoryNames=[repository])
+            else:
+                found = ecr.describe_repositories(
+                    repositoryNames=[repository], registryId=registry_id
+                )
         except (
             ecr.exceptions.RepositoryNotFoundException,
             ecr.exceptions.InvalidParameterException,
             ParamValidationError,
         ):
-            return False  # the others for a name that no registry can have
+            return False  # the last two are raised for a name that no registry can have
+        return bool(found["repositories"])
 
 
 def get_zone(route53: "Route53Client", zone_id: str) -> ZoneFacts:
-    """The zone, with the name servers that Route53 gave it; a private one has none. Raises `NotFound`."""
-    with aws_errors(f"look at zone {zone_id}"):
+    """Get a zone with its name servers; a private zone has none. Raises `NotFound`."""
+    with aws_errors(f"describe zone {zone_id}"):
         try:
             answer = route53.get_hosted_zone(Id=zone_id)
         except (route53.exceptions.NoSuchHostedZone, route53.exceptions.InvalidInput) as error:

@@ -1,4 +1,7 @@
-"""Asks DNS which name servers a domain has. The one place that knows the DNS library, besides the local cloud's own server."""
+"""Lookup of a domain's name servers.
+
+Only this module and the local cloud's own server use the DNS library.
+"""
 
 import socket
 
@@ -10,14 +13,15 @@ from gromit.core.names import normalize_dns_name
 from gromit.errors import Temporary
 
 TIMEOUT_S = 5.0
-"""Seconds for a question, with all its repetitions."""
+"""Seconds for a query with all its retries."""
 
 
 def get_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]:
-    """The NS records of a domain, as `resolver` (`address:port`; None: this machine's own) answers; empty if there are none.
+    """Look up the NS records of a domain; empty if there are none.
 
-    A resolver goes down from the root, so what it answers is where the parent zone sends everybody.
-    Raises `Temporary` if nobody answers, or those who should know it do not.
+    `resolver` is `address:port`; None: this machine's resolver. A resolver starts at the root, so
+    its answer shows where the parent zone sends everyone.
+    Raises `Temporary` if the resolver does not answer, or the domain's servers do not answer it.
     """
     try:
         answer = _resolver(resolver).resolve(
@@ -26,12 +30,14 @@ def get_name_servers(domain: str, resolver: str | None = None) -> frozenset[str]
     except dns.resolver.NXDOMAIN:
         return frozenset()
     except (dns.exception.DNSException, OSError) as error:
-        where = resolver or "the resolver of this machine"
+        where = resolver or "this machine's resolver"
         hint = (
-            "check doctor.resolver, or /etc/resolv.conf; if others are resolved, "
-            "the name servers of the domain's parent are wrong"
+            "check doctor.resolver or /etc/resolv.conf; if other domains resolve, "
+            "the parent zone names wrong name servers"
         )
-        raise Temporary(f"{where} does not say who serves {domain}: {error}", hint=hint) from error
+        raise Temporary(
+            f"{where} returns no name servers of {domain}: {error}", hint=hint
+        ) from error
     return frozenset(normalize_dns_name(str(record.target)) for record in answer.rrset or ())
 
 
@@ -39,7 +45,8 @@ def _resolver(address: str | None) -> dns.resolver.Resolver:
     if address is None:
         return dns.resolver.Resolver()
     host, _, port = address.rpartition(":")
-    made = dns.resolver.Resolver(configure=False)
+    resolver = dns.resolver.Resolver(configure=False)
     found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
-    made.nameservers, made.port = [str(each[4][0]) for each in found], int(port)
-    return made
+    resolver.nameservers = [str(info[4][0]) for info in found]
+    resolver.port = int(port)
+    return resolver

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class AwsFacts:
-    """The part of the port `InstallationFacts` that AWS answers. Makes its clients when first used."""
+    """AWS's part of the port `InstallationFacts`. Each client is made when first used."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
-"""What AWS allows this account, and how much of it is used: Service Quotas, Route53, CloudWatch, and counts of what there is.
+"""Limit and usage of quotas, from Service Quotas, Route53, CloudWatch and counted resources.
 
-A limit comes from where AWS keeps it; use is counted, or read from CloudWatch where only AWS can count it (vCPU). What AWS does not
-say, or may not be asked, is None: one quota never keeps the others from being told.
+Service Quotas has the limits, Route53 that of a zone. Usage is counted, or read from CloudWatch
+where only AWS can count it (vCPU). A value that AWS does not report, or denies, is None. A failure
+of one quota never prevents the others.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,20 +36,20 @@ CODES: Mapping[Quota, tuple[str, str]] = {
     Quota.INSTANCES: ("AWSCloudMap", "L-D95E8A57"),
     Quota.CLUSTERS: ("ecs", "L-21C621EB"),
 }
-"""Service and code of each in Service Quotas."""
+"""Service and code of each quota in Service Quotas."""
 NAMED: Mapping[Quota, tuple[str, str]] = {
     Quota.ACCESS_POINTS: ("elasticfilesystem", "access points")
 }
-"""Those whose code is not documented: service, and what their name contains."""
+"""Quotas without a documented code: service, and words that their name contains."""
 
 METRIC_WINDOW = timedelta(hours=1)
-"""Use is the highest figure in so long a time: it is published every five minutes."""
+"""Time over which the highest value counts as usage; AWS publishes one every five minutes."""
 _PERIOD_S = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaClients:
-    """Who is asked."""
+    """Clients of all services that limit or count something."""
 
     quotas: "ServiceQuotasClient"
     metrics: "CloudWatchClient"
@@ -60,7 +61,7 @@ class QuotaClients:
 
     @classmethod
     def of(cls, client: Callable[[str], Any]) -> Self:
-        """All of them, each made by `client` from the name of its service."""
+        """Make all clients with `client`, which takes the name of a service."""
         return cls(
             quotas=client("service-quotas"),
             metrics=client("cloudwatch"),
@@ -74,7 +75,7 @@ class QuotaClients:
 
 @dataclass(frozen=True, slots=True)
 class CountedResources:
-    """What is counted in: None where it is not known, so that nothing can be counted there."""
+    """Ids of resources to count in; None if unknown, then nothing is counted there."""
 
     namespace_id: str | None
     file_system_id: str | None
@@ -82,88 +83,85 @@ class CountedResources:
 
 
 class AwsQuotas:
-    """Limits and use of all quotas."""
+    """Limits and usage of all quotas."""
 
     def __init__(
         self, clients: QuotaClients, counted: CountedResources, now: Callable[[], datetime]
     ) -> None:
-        self._ask = clients
-        self._in = counted
+        self._clients = clients
+        self._counted = counted
         self._now = now
-        self._silent = ""
-        """Why Service Quotas does not answer, once that is known: it is not asked again for each quota."""
+        self._failure = ""
+        """Reason why Service Quotas does not answer, so that it is not called for every quota."""
 
     def usages(self) -> Mapping[Quota, QuotaUsage]:
-        """What AWS says of each quota."""
+        """Limit and usage of each quota."""
         return {quota: self._usage(quota) for quota in Quota}
 
     def _usage(self, quota: Quota) -> QuotaUsage:
         if quota is Quota.RECORDS:
             return self._records()
-        found, problem = _or_why(lambda: self._find(quota))
-        used, _ = _or_why(
-            lambda: self._measure(found) if quota is Quota.VCPU else self._count(quota)
-        )
+        found, problem = _result_or_reason(lambda: self._find(quota))
+        if quota is Quota.VCPU:
+            used, _ = _result_or_reason(lambda: self._measure(found))
+        else:
+            used, _ = _result_or_reason(lambda: self._count(quota))
         return QuotaUsage(found.get("Value") if found else None, used, problem)
 
     def _find(self, quota: Quota) -> "ServiceQuotaTypeDef":
-        """The quota as it is applied to the account, else as it is by default."""
-        if self._silent:
-            raise BackendError(self._silent)
+        """Find the quota that applies to the account, or its default."""
+        if self._failure:
+            raise BackendError(self._failure)
         try:
-            return (
-                self._find_by_name(*NAMED[quota])
-                if quota in NAMED
-                else self._find_by_code(*CODES[quota])
-            )
+            if quota in NAMED:
+                return self._find_by_name(*NAMED[quota])
+            return self._find_by_code(*CODES[quota])
         except (Temporary, Denied) as error:
-            self._silent = _briefly(error)
+            self._failure = _short_reason(error)
             raise
 
     def _find_by_code(self, service: str, code: str) -> "ServiceQuotaTypeDef":
         with aws_errors(f"look up the quota {service} {code}"):
+            quotas = self._clients.quotas
             try:
-                return self._ask.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)[
+                return quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]
+            except quotas.exceptions.NoSuchResourceException:  # the account has no value of its own
+                return quotas.get_aws_default_service_quota(ServiceCode=service, QuotaCode=code)[
                     "Quota"
                 ]
-            except self._ask.quotas.exceptions.NoSuchResourceException:
-                return self._ask.quotas.get_aws_default_service_quota(
-                    ServiceCode=service, QuotaCode=code
-                )["Quota"]
 
     def _find_by_name(self, service: str, words: str) -> "ServiceQuotaTypeDef":
-        with aws_errors(f"look for the quota of {words} among those of {service}"):
-            for page in self._ask.quotas.get_paginator("list_service_quotas").paginate(
-                ServiceCode=service
-            ):
+        with aws_errors(f"list the quotas of {service}, for {words}"):
+            paginator = self._clients.quotas.get_paginator("list_service_quotas")
+            for page in paginator.paginate(ServiceCode=service):
                 for quota in page["Quotas"]:
                     if words in quota.get("QuotaName", "").lower():
                         return quota
-        raise BackendError(f"Service Quotas lists no {words} of {service}")
+        raise BackendError(f"Service Quotas has no quota of {service} for {words}")
 
     def _records(self) -> QuotaUsage:
-        zone = self._in.zone_id
+        zone = self._counted.zone_id
         if zone is None:
             return QuotaUsage(None, None, "cluster.zoneid is not set")
 
-        def look() -> QuotaUsage:
-            with aws_errors(f"look up how many records zone {zone} may have"):
-                answer = self._ask.route53.get_hosted_zone_limit(
+        def limit() -> QuotaUsage:
+            with aws_errors(f"get the record limit of zone {zone}"):
+                answer = self._clients.route53.get_hosted_zone_limit(
                     HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE"
                 )
             return QuotaUsage(answer["Limit"]["Value"], answer["Count"])
 
-        found, problem = _or_why(look)
+        found, problem = _result_or_reason(limit)
         return found or QuotaUsage(None, None, problem)
 
     def _measure(self, quota: "ServiceQuotaTypeDef | None") -> float | None:
-        """The highest recent figure of the metric that Service Quotas names for a quota; None if there is none."""
+        """Highest recent value of a quota's metric; None without a metric or a value."""
         metric = (quota or {}).get("UsageMetric", {})
         if not metric.get("MetricName"):
             return None
         end = self._now()
-        with aws_errors(f"look up the metric {metric['MetricName']}"):
-            points = self._ask.metrics.get_metric_statistics(
+        with aws_errors(f"get the metric {metric['MetricName']}"):
+            points = self._clients.metrics.get_metric_statistics(
                 Namespace=metric.get("MetricNamespace", "AWS/Usage"),
                 MetricName=metric["MetricName"],
                 Dimensions=[
@@ -181,28 +179,28 @@ class AwsQuotas:
         with aws_errors(f"count {quota}"):
             match quota:
                 case Quota.GROUPS:
-                    return _length(self._ask.ec2, "describe_security_groups", "SecurityGroups")
+                    return _length(self._clients.ec2, "describe_security_groups", "SecurityGroups")
                 case Quota.INTERFACES:
                     return _length(
-                        self._ask.ec2, "describe_network_interfaces", "NetworkInterfaces"
+                        self._clients.ec2, "describe_network_interfaces", "NetworkInterfaces"
                     )
                 case Quota.CLUSTERS:
-                    return _length(self._ask.ecs, "list_clusters", "clusterArns")
-                case Quota.ACCESS_POINTS if self._in.file_system_id:
+                    return _length(self._clients.ecs, "list_clusters", "clusterArns")
+                case Quota.ACCESS_POINTS if self._counted.file_system_id:
                     return _length(
-                        self._ask.efs,
+                        self._clients.efs,
                         "describe_access_points",
                         "AccessPoints",
-                        FileSystemId=self._in.file_system_id,
+                        FileSystemId=self._counted.file_system_id,
                     )
-                case Quota.INSTANCES if self._in.namespace_id:
-                    return self._count_instances(self._in.namespace_id)
+                case Quota.INSTANCES if self._counted.namespace_id:
+                    return self._count_instances(self._counted.namespace_id)
                 case _:
                     return None
 
     def _count_instances(self, namespace_id: str) -> float | None:
-        """Instances of all services of the namespace; None if a service does not say how many it has."""
-        pages = self._ask.discovery.get_paginator("list_services").paginate(
+        """Instances of all services of the namespace; None if a service reports no count."""
+        pages = self._clients.discovery.get_paginator("list_services").paginate(
             Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace_id], "Condition": "EQ"}]
         )
         counts = [service.get("InstanceCount") for page in pages for service in page["Services"]]
@@ -211,20 +209,20 @@ class AwsQuotas:
 
 
 def _length(client: Any, operation: str, key: str, **arguments: str) -> float:
-    """How many things a listing has, page by page."""
+    """Number of items on all pages of a listing."""
     return sum(len(page[key]) for page in client.get_paginator(operation).paginate(**arguments))
 
 
-def _or_why(look: Callable[[], Any]) -> tuple[Any, str]:
-    """What a look gives; or None, and why it gives nothing."""
+def _result_or_reason(call: Callable[[], Any]) -> tuple[Any, str]:
+    """Result of a call and an empty reason, or None and the reason of its failure."""
     try:
-        return look(), ""
+        return call(), ""
     except BackendError as error:
         log.debug("doctor.untold", reason=error.message)
-        return None, _briefly(error)
+        return None, _short_reason(error)
 
 
-def _briefly(error: BackendError) -> str:
-    """AWS's own code where it has answered with one, like `AccessDeniedException`: its sentence would be in every line."""
+def _short_reason(error: BackendError) -> str:
+    """AWS's error code, such as `AccessDeniedException`; the whole message if there is none."""
     cause = error.__cause__
     return error_code(cause) if isinstance(cause, ClientError) else error.message

@@ -1,4 +1,4 @@
-"""AWS's own judgement of what a role may do: iam:SimulatePrincipalPolicy. Nothing that is asked about is done."""
+"""Simulation of a role's permissions with iam:SimulatePrincipalPolicy. No action is carried out."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -34,33 +34,38 @@ CONTEXT: "list[ContextEntryTypeDef]" = [
         "ContextKeyType": "stringList",
     },
 ]
-"""How gromit's requests are made: without that, policies with conditions would seem to refuse them."""
+"""Context of gromit's requests. Without it, policies with conditions would deny them."""
 
 
 def simulate(
-    iam: "IAMClient", role: str, rights: Iterable[Permission]
+    iam: "IAMClient", role: str, permissions: Iterable[Permission]
 ) -> Mapping[tuple[str, str], bool] | None:
-    """(action, resource) to whether the role (name or ARN) is allowed it; None if there is no such role.
+    """Simulate actions of a role (name or ARN): (action, resource) to whether it is allowed.
 
-    One call for each resource. Raises `Denied` without the right to ask.
+    None if there is no such role. Makes one call for each permission. Raises `Denied` if the caller
+    is not allowed to simulate.
     """
-    with aws_errors(f"ask what role {role} may do"):
+    with aws_errors(f"simulate the permissions of role {role}"):
         try:
             arn = iam.get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]["Arn"]
         except iam.exceptions.NoSuchEntityException:
             return None
-        return {pair: allowed for right in rights for pair, allowed in _answers(iam, arn, right)}
+        results: dict[tuple[str, str], bool] = {}
+        for permission in permissions:
+            results.update(_results(iam, arn, permission))
+        return results
 
 
-def _answers(
-    iam: "IAMClient", arn: str, right: Permission
+def _results(
+    iam: "IAMClient", arn: str, permission: Permission
 ) -> Iterable[tuple[tuple[str, str], bool]]:
     pages = iam.get_paginator("simulate_principal_policy").paginate(
         PolicySourceArn=arn,
-        ActionNames=list(right.actions),
-        ResourceArns=[right.resource],
+        ActionNames=list(permission.actions),
+        ResourceArns=[permission.resource],
         ContextEntries=CONTEXT,
     )
     for page in pages:
         for result in page.get("EvaluationResults", []):
-            yield (result["EvalActionName"], right.resource), result["EvalDecision"] == "allowed"
+            allowed = result["EvalDecision"] == "allowed"
+            yield (result["EvalActionName"], permission.resource), allowed

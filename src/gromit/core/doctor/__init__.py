@@ -1,1 +1,1 @@
-"""What the doctor looks at, and the rules that turn facts into findings."""
+"""The doctor's facts, and the rules that turn them into findings."""

@@ -1,4 +1,4 @@
-"""What the doctor finds: one line for each thing that was looked at, with what is to be done about it."""
+"""Findings of the doctor: the result of a check, with a remedy if something is wrong."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from gromit.core.doctor.quotas import QuotaHeadroom
 
 
 class Check(StrEnum):
-    """What is looked at. The names are stable: alarms and scripts may rely on them (docs/reference/doctor.md)."""
+    """Everything that the doctor checks.
+
+    The names are stable: alarms and scripts may rely on them (docs/reference/doctor.md).
+    """
 
     IDENTITY = "identity"
     ACCOUNT = "account"
@@ -36,71 +39,79 @@ class Check(StrEnum):
 
 
 class FindingStatus(StrEnum):
-    """How a thing stands."""
+    """Result of a check."""
 
     OK = "ok"
     WRONG = "wrong"
     SKIPPED = "skipped"
-    """It was not looked at, or cannot be judged; why is said."""
+    """Not checked, or nothing to compare with; the finding gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line."""
+    """One result of a check: status, observation and remedy."""
 
     check: Check
     subject: str = ""
-    """Which of several, like the name of a repository."""
+    """Object of the check, if there are several, such as the name of a repository."""
     state: FindingStatus
-    seen: str
-    """What was seen, or why nothing was."""
+    observed: str
+    """Observation of the doctor, or the reason for skipping the check."""
     remedy: str = ""
-    """What to do, where something is wrong."""
-    wall: QuotaHeadroom | None = None
-    """The figures of a quota that AWS has told."""
+    """Instruction to fix it; empty unless something is wrong."""
+    headroom: QuotaHeadroom | None = None
+    """Figures of a quota whose limit AWS reported."""
 
 
 _LONGEST = 300
-"""Characters of a sentence; errors of others may be whole pages."""
+"""Characters of an observation; other programs' errors may fill pages."""
 
 
 def sentence(text: str) -> str:
-    """A text in one line, and not too long for one."""
+    """Put a text on one line and truncate it."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
-def ok(check: Check, seen: str, subject: str = "") -> Finding:
-    """A thing in order."""
-    return Finding(check=check, subject=subject, state=FindingStatus.OK, seen=sentence(seen))
-
-
-def wrong(check: Check, seen: str, remedy: str, subject: str = "") -> Finding:
-    """A thing that is to be mended."""
+def ok(check: Check, observed: str, subject: str = "") -> Finding:
+    """Finding that something is in order."""
     return Finding(
-        check=check, subject=subject, state=FindingStatus.WRONG, seen=sentence(seen), remedy=remedy
+        check=check, subject=subject, state=FindingStatus.OK, observed=sentence(observed)
     )
 
 
-def skipped(check: Check, why: str, subject: str = "") -> Finding:
-    """A thing that was not looked at."""
-    return Finding(check=check, subject=subject, state=FindingStatus.SKIPPED, seen=sentence(why))
+def wrong(check: Check, observed: str, remedy: str, subject: str = "") -> Finding:
+    """Finding that something needs a fix."""
+    return Finding(
+        check=check,
+        subject=subject,
+        state=FindingStatus.WRONG,
+        observed=sentence(observed),
+        remedy=remedy,
+    )
+
+
+def skipped(check: Check, reason: str, subject: str = "") -> Finding:
+    """Finding that something was not checked."""
+    return Finding(
+        check=check, subject=subject, state=FindingStatus.SKIPPED, observed=sentence(reason)
+    )
 
 
 class Health(StrEnum):
-    """All findings together."""
+    """Summary of all findings."""
 
-    SOUND = "sound"
+    HEALTHY = "healthy"
     """Nothing is wrong."""
-    AILING = "ailing"
-    """Some things are wrong, others in order."""
+    DEGRADED = "degraded"
+    """Some findings are wrong, others are ok."""
     BROKEN = "broken"
-    """Whatever could be judged is wrong."""
+    """At least one finding is wrong and none is ok."""
 
 
 def overall_health(findings: Iterable[Finding]) -> Health:
-    """What the findings come to; those that were skipped do not count."""
+    """Summarize findings; skipped ones do not count."""
     states = {f.state for f in findings}
     if FindingStatus.WRONG not in states:
-        return Health.SOUND
-    return Health.AILING if FindingStatus.OK in states else Health.BROKEN
+        return Health.HEALTHY
+    return Health.DEGRADED if FindingStatus.OK in states else Health.BROKEN

@@ -1,7 +1,7 @@
-"""What an installation on AWS has to be: facts that were looked up, and the judgement of each.
+"""Facts about an installation on AWS, and their judgement.
 
-Values in, findings out. A thing that is missing altogether is a fact like others (None, or absent); what could not be looked at
-does not come here.
+Values in, findings out. A missing resource is a fact (None, or absent). A fact that could not be
+looked up does not get here.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,8 +12,8 @@ from gromit.core.doctor.quota_findings import QuotaThresholds
 from gromit.core.names import normalize_dns_name
 from gromit.core.stack.contract import Platform
 
-_BASE = "terraform/base makes it: apply it"
-_INFRA = "terraform/infra makes it: apply it"
+_BASE = "apply terraform/base"
+_INFRA = "apply terraform/infra"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ExpectedInstallation:
 
 @dataclass(frozen=True, slots=True)
 class AwsIdentity:
-    """Who AWS says we are."""
+    """Identity of the AWS credentials."""
 
     account: str
     arn: str
@@ -56,24 +56,24 @@ class AwsIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketFacts:
-    """The bucket of states."""
+    """Protection of the bucket of states."""
 
     name: str
     versioned: bool
     encrypted: bool
     closed: bool
-    """All four blocks of public access are on."""
+    """Whether all four blocks of public access are on."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryFacts:
-    """The registry of one repository."""
+    """Registry of one repository."""
 
     repository: str
     exists: bool
     default_tag: str
     has_default: bool
-    """There is an image with the tag of the default branch."""
+    """Whether there is an image with the tag of the default branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class WorkspaceFacts:
 
     name: str
     execution_mode: str
-    """Where its runs are executed: `local`, `remote` or `agent`."""
+    """Place where its runs are executed: `local`, `remote` or `agent`."""
     serial: int | None
-    """Of its current state; None: nothing was ever applied."""
+    """Serial of its current state; None if nothing was ever applied."""
     resources: int = 0
 
 
@@ -100,7 +100,7 @@ class ZoneFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServeIdentity:
-    """Whom serve takes us for."""
+    """Name and role that serve gives the caller, with serve's URL."""
 
     url: str
     name: str
@@ -108,170 +108,158 @@ class ServeIdentity:
 
 
 def judge_account(identity: AwsIdentity, expected: str | None) -> Finding:
-    """Whether it is the account that is meant."""
+    """Whether the account is the expected one."""
     if expected is None:
-        return skipped(Check.ACCOUNT, f"doctor.account is not set; this is {identity.account}")
+        reason = f"doctor.account is not set; the account is {identity.account}"
+        return skipped(Check.ACCOUNT, reason)
     if identity.account != expected:
-        remedy = f"use credentials of account {expected}, or mend doctor.account"
-        return wrong(Check.ACCOUNT, f"this is account {identity.account}, not {expected}", remedy)
+        return wrong(
+            Check.ACCOUNT,
+            f"the account is {identity.account}, not {expected}",
+            f"use credentials of account {expected}, or correct doctor.account",
+        )
     return ok(Check.ACCOUNT, identity.account)
 
 
 def judge_region(region: str, expected: str | None) -> Finding:
-    """Whether it is the region that is meant."""
+    """Whether the region is the expected one."""
     if expected is None:
-        return skipped(Check.REGION, f"doctor.region is not set; this is {region}")
+        return skipped(Check.REGION, f"doctor.region is not set; the region is {region}")
     if region != expected:
         return wrong(
             Check.REGION,
-            f"this is {region}, not {expected}",
-            f"set AWS_REGION={expected}, or mend doctor.region",
+            f"the region is {region}, not {expected}",
+            f"set AWS_REGION={expected}, or correct doctor.region",
         )
     return ok(Check.REGION, region)
 
 
 def judge_key_pair(name: str, *, exists: bool) -> Finding:
-    """Whether the bastion can be made with the key pair that it is to have."""
-    if not exists:
-        remedy = (
-            "import or make it in EC2, or name one that `aws ec2 describe-key-pairs` lists "
-            "as bastion.key_pair of terraform/infra"
-        )
-        return wrong(
-            Check.KEY_PAIR, "EC2 has no key pair of this name in this region", remedy, name
-        )
-    return ok(Check.KEY_PAIR, "EC2 has it", name)
+    """Whether the bastion's key pair exists."""
+    if exists:
+        return ok(Check.KEY_PAIR, "exists in EC2", name)
+    return wrong(
+        Check.KEY_PAIR,
+        "EC2 has no key pair of this name in this region",
+        "create or import it in EC2, or set bastion.key_pair of terraform/infra to a name "
+        "that `aws ec2 describe-key-pairs` lists",
+        name,
+    )
 
 
 def judge_bucket(bucket: BucketFacts) -> Finding:
-    """Whether states are kept safely."""
-    kept = {
+    """Whether the bucket protects states from loss and from the public."""
+    protection = {
         "versioning": bucket.versioned,
         "encryption": bucket.encrypted,
         "the block of public access": bucket.closed,
     }
-    if lacks := [what for what, is_so in kept.items() if not is_so]:
-        return wrong(
-            Check.STATE_BUCKET,
-            f"{bucket.name} lacks {', '.join(lacks)}",
-            "terraform/base gives it: apply it",
-            bucket.name,
-        )
+    if missing := [name for name, is_on in protection.items() if not is_on]:
+        observed = f"{bucket.name} lacks {', '.join(missing)}"
+        return wrong(Check.STATE_BUCKET, observed, _BASE, bucket.name)
     return ok(Check.STATE_BUCKET, "versioned, encrypted, closed to the public", bucket.name)
 
 
 def judge_workspace(check: Check, workspace: WorkspaceFacts) -> Finding:
-    """Whether runs of a workspace are executed where they can be, and something was applied in it.
+    """Whether a workspace runs locally and has been applied.
 
-    A run that is executed elsewhere has neither the modules and the catalogue beside its root nor credentials of AWS.
+    A remote run has neither the modules and the catalogue beside its root nor AWS credentials.
     """
     root = "base" if check is Check.STATE_BASE else "infra"
     if workspace.execution_mode != "local":
-        remedy = (
-            f"set its execution mode to Local (Settings, General); until then apply "
-            f"terraform/{root} with TF_FORCE_LOCAL_BACKEND=1"
-        )
         return wrong(
             check,
             f"its execution mode is {workspace.execution_mode}, not local",
-            remedy,
+            f"set its execution mode to Local (Settings, General); until then apply "
+            f"terraform/{root} with TF_FORCE_LOCAL_BACKEND=1",
             workspace.name,
         )
     if workspace.serial is None:
-        return wrong(
-            check,
-            "it can be read, and nothing was ever applied there",
-            f"apply terraform/{root}",
-            workspace.name,
-        )
-    return ok(
-        check, f"state {workspace.serial} with {workspace.resources} resources", workspace.name
-    )
+        observed = "readable, but never applied"
+        return wrong(check, observed, f"apply terraform/{root}", workspace.name)
+    observed = f"state {workspace.serial} with {workspace.resources} resources"
+    return ok(check, observed, workspace.name)
 
 
 def judge_registry(registry: RegistryFacts) -> Finding:
-    """Whether environments can take the default branch of a repository from its registry."""
+    """Whether the registry of a repository has an image of the default branch."""
+    repository = registry.repository
     if not registry.exists:
-        return wrong(
-            Check.REGISTRY, "there is no registry of this name", _BASE, registry.repository
-        )
+        return wrong(Check.REGISTRY, "there is no registry of this name", _BASE, repository)
     if not registry.has_default:
-        seen = f"there is no image {registry.repository}:{registry.default_tag}"
         return wrong(
             Check.REGISTRY,
-            seen,
+            f"there is no image {repository}:{registry.default_tag}",
             "push a build of the default branch: every environment needs it",
-            registry.repository,
+            repository,
         )
-    return ok(Check.REGISTRY, f"has {registry.default_tag}", registry.repository)
+    return ok(Check.REGISTRY, f"has {registry.default_tag}", repository)
 
 
 def judge_table(name: str, lacks: Collection[str]) -> Finding:
-    """Whether the table has key, index, expiry and recovery; `lacks` is the result of `TableSetup.missing`."""
+    """Whether the table has its key, index, expiry and recovery; `lacks` names the missing ones.
+
+    `lacks` contains `table` if there is no such table.
+    """
     if "table" in lacks:
-        return wrong(
-            Check.TABLE, "there is no such table", f"{_INFRA}; or `gromit serve` makes one", name
-        )
+        remedy = f"{_INFRA}; or start `gromit serve`, which creates it"
+        return wrong(Check.TABLE, "there is no such table", remedy, name)
     if lacks:
-        return wrong(
-            Check.TABLE, f"it lacks {', '.join(lacks)}", "`gromit migrate --apply` adds it", name
-        )
-    return ok(Check.TABLE, "key, index, expiry and recovery are there", name)
+        observed = f"the table lacks {', '.join(lacks)}"
+        return wrong(Check.TABLE, observed, "run `gromit migrate --apply`", name)
+    return ok(Check.TABLE, "has its key, index, expiry and recovery", name)
 
 
-def judge_ids(check: Check, wanted: Collection[str], problems: Mapping[str, str]) -> Finding:
-    """Whether what the platform parameter names exists; `problems` has what is wrong with each that is not as it should be."""
+def judge_ids(check: Check, ids: Collection[str], problems: Mapping[str, str]) -> Finding:
+    """Whether resources of the platform parameter are in order; `problems` has those that are not.
+
+    Every id in `problems` comes with its problem, such as `does not exist`.
+    """
     if problems:
-        seen = "; ".join(f"{thing} {problem}" for thing, problem in problems.items())
-        return wrong(check, seen, "apply terraform/infra anew: it writes the parameter")
-    return ok(
-        check, f"{next(iter(wanted))} exists" if len(wanted) == 1 else f"all {len(wanted)} exist"
-    )
+        observed = "; ".join(f"{id_} {problem}" for id_, problem in problems.items())
+        return wrong(check, observed, f"{_INFRA} again: it writes the parameter")
+    observed = f"{next(iter(ids))} exists" if len(ids) == 1 else f"all {len(ids)} exist"
+    return ok(check, observed)
 
 
 def judge_platform(platform: Platform, name: str, region: str) -> Finding:
-    """Whether the parameter speaks of the region in which it stands."""
+    """Whether the platform parameter names the region that it is stored in."""
     if platform.region != region:
-        seen = f"it speaks of {platform.region}, and stands in {region}"
-        return wrong(Check.PLATFORM, seen, "apply terraform/infra in the right region", name)
-    return ok(Check.PLATFORM, f"can be read, whole, and is of {platform.region}", name)
+        observed = f"names {platform.region}, but is stored in {region}"
+        return wrong(Check.PLATFORM, observed, f"{_INFRA} in the right region", name)
+    return ok(Check.PLATFORM, f"readable and complete, for {platform.region}", name)
 
 
 def judge_zone(zone: ZoneFacts, domain: str) -> Finding:
-    """Whether public names can stand in the zone."""
+    """Whether the zone is public and can hold records of the domain."""
     if zone.private:
-        return wrong(
-            Check.ZONE, f"{zone.name} is private", "set cluster.zoneid to the public zone", zone.id
-        )
+        remedy = "set cluster.zoneid to the public zone"
+        return wrong(Check.ZONE, f"{zone.name} is private", remedy, zone.id)
     if not f".{domain}".endswith(f".{zone.name}"):
-        remedy = "cluster.domain has to be the name of the zone cluster.zoneid, or lie below it"
-        return wrong(Check.ZONE, f"it is of {zone.name}, not of {domain}", remedy, zone.id)
+        remedy = f"set cluster.domain to {zone.name} or a name below it, or correct cluster.zoneid"
+        return wrong(Check.ZONE, f"the zone is {zone.name}, not {domain}", remedy, zone.id)
     return ok(Check.ZONE, f"{zone.name}, public", zone.id)
 
 
 def judge_delegation(zone: ZoneFacts, answered: Collection[str]) -> Finding:
-    """Whether the world is sent to the zone's own name servers for it."""
-    found, wanted = {normalize_dns_name(name) for name in answered}, zone.name_servers
-    remedy = f"give {zone.name} these NS records in its parent's zone: {' '.join(sorted(wanted))}"
+    """Whether DNS returns exactly the name servers of the zone."""
+    found, expected = {normalize_dns_name(name) for name in answered}, zone.name_servers
+    remedy = f"create these NS records for {zone.name} in its parent zone: "
+    remedy += " ".join(sorted(expected))
     if not found:
-        return wrong(
-            Check.DELEGATION,
-            "DNS knows no name servers for it: it is not delegated",
-            remedy,
-            zone.name,
-        )
-    if found != wanted:
-        strange = (
-            f"names {' '.join(sorted(found - wanted))}"
-            if found - wanted
-            else f"lacks {' '.join(sorted(wanted - found))}"
-        )
-        return wrong(Check.DELEGATION, f"DNS {strange}", remedy, zone.name)
-    return ok(
-        Check.DELEGATION, f"DNS answers with the zone's {len(wanted)} name servers", zone.name
-    )
+        observed = "not delegated: DNS returns no name servers"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    if foreign := found - expected:
+        observed = f"DNS returns {' '.join(sorted(foreign))}"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    if missing := expected - found:
+        observed = f"DNS lacks {' '.join(sorted(missing))}"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    observed = f"DNS returns the zone's {len(expected)} name servers"
+    return ok(Check.DELEGATION, observed, zone.name)
 
 
-def judge_serve_identity(caller: ServeIdentity) -> Finding:
-    """That serve answers, and as whom it knows us."""
-    return ok(Check.SERVE, f"answers; we are {caller.name}, {caller.role}", caller.url)
+def judge_serve_identity(identity: ServeIdentity) -> Finding:
+    """Report that serve answers, and the identity that it gives the caller."""
+    observed = f"answers; the caller is {identity.name}, {identity.role}"
+    return ok(Check.SERVE, observed, identity.url)

@@ -1,4 +1,4 @@
-"""The quotas as the doctor tells them: the nearest wall first."""
+"""Findings about quotas: the tightest quota first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,56 +9,77 @@ from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, Quot
 
 @dataclass(frozen=True, slots=True)
 class QuotaThresholds:
-    """When a wall is too near."""
+    """Thresholds at which a quota is reported as wrong."""
 
     percent: int
-    """So much of a quota may be used."""
+    """Usage from which on a quota is wrong, in percent."""
     environments: int | None
-    """So many environments have to fit; None: those that exist."""
+    """Number of environments that every quota must allow; None: not checked."""
 
 
 def judge_quotas(
-    walls: Sequence[QuotaHeadroom], usages: Mapping[Quota, QuotaUsage], wanted: QuotaThresholds
+    headrooms: Sequence[QuotaHeadroom],
+    usages: Mapping[Quota, QuotaUsage],
+    thresholds: QuotaThresholds,
 ) -> list[Finding]:
-    """One finding for each wall, in the order given. A limit that AWS has not told is the usual one, and nothing is wrong by it."""
+    """One finding for each quota, in the given order.
+
+    A quota is skipped if AWS did not report its limit: the default limit raises no alarm.
+    """
     return [
-        _judge(w, usages.get(w.quota, QuotaUsage(None, None)), wanted, first=w is walls[0])
-        for w in walls
+        _judge(
+            headroom,
+            usages.get(headroom.quota, QuotaUsage(None, None)),
+            thresholds,
+            is_first=headroom is headrooms[0],
+        )
+        for headroom in headrooms
     ]
 
 
 def _judge(
-    wall: QuotaHeadroom, usage: QuotaUsage, wanted: QuotaThresholds, *, first: bool
+    headroom: QuotaHeadroom, usage: QuotaUsage, thresholds: QuotaThresholds, *, is_first: bool
 ) -> Finding:
-    title = DEFAULT_LIMITS[wall.quota].title
-    where = f"{'next wall: ' if first else ''}{title} at {wall.environments} environments"
-    if not wall.told:
-        why = f": {usage.problem}" if usage.problem else ""
+    title = DEFAULT_LIMITS[headroom.quota].title
+    prefix = "tightest quota: " if is_first else ""
+    room = f"{prefix}{title}: enough for {_environments(headroom.environments)}"
+    if not headroom.from_aws:
+        reason = f": {usage.problem}" if usage.problem else ""
         return skipped(
             Check.QUOTA,
-            f"{where}, if the limit is AWS's usual {wall.limit:g} (not told{why})",
-            wall.quota,
+            f"{room} at AWS's default limit of {headroom.limit:g} (limit not reported{reason})",
+            headroom.quota,
         )
-    seen = f"{where}: {wall.used:g} of {wall.limit:g} used ({wall.percent} %), {wall.per_environment:g} an environment"
-    near = wall.percent >= wanted.percent or (
-        wanted.environments is not None and wall.environments < wanted.environments
-    )
+    is_close = _is_close(headroom, thresholds)
+    amount = _missing_amount(headroom, thresholds)
     return Finding(
         check=Check.QUOTA,
-        subject=wall.quota,
-        state=FindingStatus.WRONG if near else FindingStatus.OK,
-        seen=seen,
-        remedy=f"ask AWS for more {title}{_by_how_much(wall, wanted)}, or let environments go"
-        if near
-        else "",
-        wall=wall,
+        subject=headroom.quota,
+        state=FindingStatus.WRONG if is_close else FindingStatus.OK,
+        observed=f"{room}, {_figures(headroom)}",
+        remedy=f"request more {title} from AWS{amount}, or delete environments" if is_close else "",
+        headroom=headroom,
     )
 
 
-def _by_how_much(wall: QuotaHeadroom, wanted: QuotaThresholds) -> str:
-    missing = (wanted.environments or 0) - wall.environments
-    return (
-        f" ({missing} environments more are {missing * wall.per_environment:g})"
-        if missing > 0
-        else ""
-    )
+def _is_close(headroom: QuotaHeadroom, thresholds: QuotaThresholds) -> bool:
+    if headroom.percent >= thresholds.percent:
+        return True
+    return thresholds.environments is not None and headroom.environments < thresholds.environments
+
+
+def _figures(headroom: QuotaHeadroom) -> str:
+    used = f"{headroom.used:g} of {headroom.limit:g} used ({headroom.percent} %)"
+    return f"{used}, {headroom.per_environment:g} per environment"
+
+
+def _missing_amount(headroom: QuotaHeadroom, thresholds: QuotaThresholds) -> str:
+    """Amount to request, in brackets; empty if all required environments fit."""
+    missing = (thresholds.environments or 0) - headroom.environments
+    if missing <= 0:
+        return ""
+    return f" ({missing * headroom.per_environment:g} more for {_environments(missing)})"
+
+
+def _environments(count: int) -> str:
+    return "1 environment" if count == 1 else f"{count} environments"

@@ -1,17 +1,19 @@
-"""AWS's quotas against the number of environments: where the next wall is, and how many environments stand before it.
+"""AWS quotas: the number of environments that each one allows, the tightest quota first.
 
-    quota                 an environment takes                                 AWS's usual limit
-    Fargate vCPU          the cpu of all components                            6 (a new account)
-    security groups       one a component                                      2,500 a region
-    network interfaces    one a task, so one a component                       5,000 a region
-    Cloud Map instances   one a task, all in the one namespace                 2,000 a namespace
-    EFS access points     one a component with config files                    10,000 a file system
-    records of the zone   one a public component, and the mark of ownership    10,000 a zone
-    ECS clusters          one                                                  10,000 a region
+    quota                an environment needs                            AWS's default limit
+    Fargate vCPU         the CPU of all components                       6 (a new account)
+    security groups      one for each component                          2,500 per region
+    network interfaces   one for each task, so one for each component    5,000 per region
+    Cloud Map instances  one for each task, all in the same namespace    2,000 per namespace
+    EFS access points    one for each component with config files        10,000 per file system
+    records of the zone  one for each public component, and one more     10,000 per zone
+    ECS clusters         one                                             10,000 per region
 
-Task definitions are no wall: AWS limits the revisions of a family (1,000,000), not the families, and their registration only by
-rate (one a second). Services of a namespace are limited by nothing but the records of its zone, as many as instances.
-The figures count environments at rest: while a component is rolled over, its task is there twice.
+The additional record marks the names as gromit's.
+Task definitions need no check: AWS limits the revisions of a family (1,000,000) and the rate of
+registration (one per second), but not the number of families. Services of a namespace are limited
+only by the records of its zone, to the same number as instances.
+The figures describe environments at rest: a rollout briefly runs two tasks of a component.
 """
 
 from collections.abc import Mapping
@@ -24,7 +26,7 @@ from gromit.core.stack.catalogue import Catalogue
 
 
 class Quota(StrEnum):
-    """A limit that grows near with every environment. The names are stable, and stand in logs."""
+    """A limit that every environment brings closer. The names are stable and appear in logs."""
 
     VCPU = "fargate.vcpu"
     GROUPS = "vpc.security_groups"
@@ -37,7 +39,7 @@ class Quota(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DefaultLimit:
-    """What AWS gives an account that has asked for nothing, and what it calls that."""
+    """Limit of an account without increases, and AWS's name for the quota."""
 
     title: str
     limit: int
@@ -52,42 +54,45 @@ DEFAULT_LIMITS: Mapping[Quota, DefaultLimit] = {
     Quota.RECORDS: DefaultLimit("records of the public zone", 10_000),
     Quota.CLUSTERS: DefaultLimit("ECS clusters", 10_000),
 }
-"""The lowest figures that AWS documents: many accounts get more without asking, and none gets less than it is told here."""
+"""The lowest limits that AWS documents. Many accounts get more without a request, and none less."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """What AWS says of one quota."""
+    """Limit and usage of a quota, as AWS reports them."""
 
     limit: float | None
-    """How much is allowed; None if AWS did not say."""
+    """Limit of this account; None if AWS did not report it."""
     used: float | None
-    """How much is in use, by whomever; None if AWS did not say: then it is reckoned from the environments."""
+    """Current usage by anything in the account; None if unknown.
+
+    An unknown usage is estimated from the environments.
+    """
     problem: str = ""
-    """Why AWS did not say."""
+    """Reason why AWS did not report the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaHeadroom:
-    """Where one quota ends."""
+    """Distance to a quota."""
 
     quota: Quota
     limit: float
     used: float
     per_environment: float
     environments: int
-    """As many exist when nothing more fits: those that exist now, and those for which there is room."""
-    told: bool
-    """AWS has said the limit of this account; else it is the usual one."""
+    """Number of environments at which this quota is exhausted, existing ones included."""
+    from_aws: bool
+    """Whether AWS reported the limit of this account; otherwise it is the default limit."""
 
     @property
     def percent(self) -> int:
-        """How much of it is used; 100 also for a limit of nothing."""
+        """Usage in percent of the limit, rounded down; 100 for a limit of zero."""
         return floor(100 * self.used / self.limit) if self.limit > 0 else 100
 
 
 def per_environment(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
-    """What one environment takes of each quota, by the table above."""
+    """Need of one environment for each quota, by the table above."""
     components = catalogue.components.values()
     each = Fraction(len(components))
     return {
@@ -104,20 +109,22 @@ def per_environment(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
 def quota_headrooms(
     usages: Mapping[Quota, QuotaUsage], costs: Mapping[Quota, Fraction], environments: int
 ) -> tuple[QuotaHeadroom, ...]:
-    """All walls, the nearest first; a quota of which an environment takes nothing is none.
+    """Headroom of every quota that an environment needs, the tightest quota first.
 
-    `environments` are those that exist. The shipped catalogue in a new account, where nothing runs: 6 vCPU are four environments of
-    1.5 each, and the next wall is that of 2,000 Cloud Map instances, 333 environments of six.
+    `environments` is the number of existing ones. Example: the shipped catalogue in a new account
+    where nothing runs. 6 vCPU allow four environments of 1.5 each. The second quota is that of
+    2,000 Cloud Map instances, which allows 333 environments of six.
     """
-    found = [
-        _wall(q, usages.get(q, QuotaUsage(None, None)), costs[q], environments)
-        for q in Quota
-        if costs.get(q)
+    headrooms = [
+        _headroom(quota, usages.get(quota, QuotaUsage(None, None)), costs[quota], environments)
+        for quota in Quota
+        if costs.get(quota)
     ]
-    return tuple(sorted(found, key=lambda w: (w.environments, list(Quota).index(w.quota))))
+    order = list(Quota)
+    return tuple(sorted(headrooms, key=lambda h: (h.environments, order.index(h.quota))))
 
 
-def _wall(quota: Quota, usage: QuotaUsage, each: Fraction, environments: int) -> QuotaHeadroom:
+def _headroom(quota: Quota, usage: QuotaUsage, each: Fraction, environments: int) -> QuotaHeadroom:
     limit = Fraction(DEFAULT_LIMITS[quota].limit if usage.limit is None else usage.limit)
     used = each * environments if usage.used is None else Fraction(usage.used)
     return QuotaHeadroom(
@@ -126,5 +133,5 @@ def _wall(quota: Quota, usage: QuotaUsage, each: Fraction, environments: int) ->
         used=float(used),
         per_environment=float(each),
         environments=environments + max(0, floor((limit - used) / each)),
-        told=usage.limit is not None,
+        from_aws=usage.limit is not None,
     )

@@ -1,16 +1,20 @@
-"""What the role of each part may do and, as much, what it may not: the figures that the doctor compares AWS's own judgement with.
+"""Permissions that the role of each part must and must not have, compared with AWS's simulation.
 
-part          may                                                          may not
-serve         read and write the table; see images                         touch states or records, pass the environments' role
-sow           what terraform asks for; see images; read the platform;      write the table; pass a role of the control plane
-              pass the environments' role
-reap          what terraform asks for; read the platform                   write the table
-chitragupta   see interfaces; read and change the zone's records           write the table, read states, pass roles
-gateway       nothing                                                      write the table, read states, change records
-environments  pull images, write logs                                      read the table or states, change records
+part          must be allowed to                             must not be allowed to
+serve         read and write the table; list images          access states or records;
+                                                             pass the environments' role
+sow           do what terraform needs; list images; read     write the table;
+              the platform; pass the environments' role      pass serve's role
+reap          do what terraform needs; read the platform     write the table; pass serve's role
+chitragupta   list interfaces; read and change the           write the table; access states;
+              zone's records                                 pass roles
+gateway       nothing                                        write the table; access states
+                                                             or records
+environments  pull images; write logs                        access the table, states or records
 
-None of them may read the key of the CA. What terraform asks for is far more than is asked about here: states, the name that `init`
-looks for, and Cloud Map, whose actions on tags know no resources, are what a policy that looks right gets wrong.
+None of them may read the key of the CA. Terraform needs far more than is simulated here. The
+simulated part is what a plausible policy gets wrong: states, the name that `init` looks up, and
+Cloud Map, whose tag actions know no resources.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +31,7 @@ from gromit.errors import ConfigError
 
 
 class ControlPlanePart(StrEnum):
-    """Whose role it is."""
+    """Part of the control plane that has a role of its own, and the environments."""
 
     SERVE = "serve"
     SOW = "sow"
@@ -39,31 +43,34 @@ class ControlPlanePart(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceArns:
-    """ARNs of what rights are about."""
+    """ARNs of the resources that permissions are simulated on."""
 
     table: str
     index: str
     states: str
-    no_state: str
-    """The state of the workspace `default`, which never is: to be told so, terraform must be allowed to look."""
+    default_state: str
+    """State of workspace `default`. It never exists, but init must be allowed to read it.
+
+    A denial (403) makes init fail; an absence (404) does not.
+    """
     bucket: str
     namespace: str
-    names: str
-    """A name in Cloud Map, of some environment."""
+    service: str
+    """Cloud Map service of some environment."""
     zone: str
     parameter: str
     registries: tuple[str, ...]
     logs: str
-    """A log stream of some environment."""
+    """Log stream of some environment."""
     execution_role: str
     serve_role: str
     ca_key: str
-    """A secret with the name of the CA's key; its ending is not the real one, so that nothing but a wildcard allows it."""
+    """Secret with the name of the CA's key and another suffix: only a wildcard allows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Some actions on one resource, and whether a part is to be allowed them."""
+    """Actions on one resource, and whether a part must or must not be allowed them."""
 
     actions: tuple[str, ...]
     resource: str
@@ -72,33 +79,33 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRole:
-    """What AWS says of one role."""
+    """Simulation of one role."""
 
     role: str
     """Name or ARN."""
     named: bool
-    """A setting names the role; else its name is the usual one."""
+    """Whether a setting names the role; otherwise it has its default name."""
     allowed: Mapping[tuple[str, str], bool] | None
-    """(action, resource) to AWS's judgement; None: there is no such role."""
+    """(action, resource) to whether AWS allows it; None if there is no such role."""
 
 
 _WRITE = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
 _OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
 _CHANGE = ("route53:ChangeResourceRecordSets",)
 _PASS = ("iam:PassRole",)
-_NAMES_TAGS = tuple(
+_TAG_SERVICES = tuple(
     f"servicediscovery:{action}"
     for action in ("ListTagsForResource", "TagResource", "UntagResource")
 )
 
 
-def expected_permissions(part: ControlPlanePart, places: ResourceArns) -> tuple[Permission, ...]:
-    """What is to be asked about a part."""
-    may, may_not = _TABLE[part](places)
-    may_not = [*may_not, (("secretsmanager:GetSecretValue",), places.ca_key)]
+def expected_permissions(part: ControlPlanePart, arns: ResourceArns) -> tuple[Permission, ...]:
+    """All permissions to simulate for a part, by the table above."""
+    allowed, denied = _TABLE[part](arns)
+    denied = [*denied, (("secretsmanager:GetSecretValue",), arns.ca_key)]
     return (
-        *(Permission(a, r, allowed=True) for a, r in may),
-        *(Permission(a, r, allowed=False) for a, r in may_not),
+        *(Permission(actions, resource, allowed=True) for actions, resource in allowed),
+        *(Permission(actions, resource, allowed=False) for actions, resource in denied),
     )
 
 
@@ -123,10 +130,10 @@ def resource_arns(
         table=table,
         index=f"{table}/index/{WORK_INDEX}",
         states=f"{bucket}/{state_key('example')}",
-        no_state=f"{bucket}/{STATE_KEY}",
+        default_state=f"{bucket}/{STATE_KEY}",
         bucket=bucket,
         namespace=f"{here % 'servicediscovery'}:namespace/{platform.namespace_id}",
-        names=f"{here % 'servicediscovery'}:service/srv-example",
+        service=f"{here % 'servicediscovery'}:service/srv-example",
         zone=f"arn:{partition}:route53:::hostedzone/{expected.zone_id}",
         parameter=f"{here % 'ssm'}:parameter/{expected.platform.lstrip('/')}",
         registries=tuple(f"{registry}/{repository}" for repository in repositories),
@@ -149,120 +156,133 @@ def parse_roles(pairs: Iterable[str]) -> Mapping[ControlPlanePart, str]:
 
 
 def default_role_name(part: ControlPlanePart) -> str:
-    """The name of a part's role where no setting says another."""
+    """Name of a part's role unless `doctor.roles` sets another."""
     return f"gromit-{part}"
 
 
 def judge_permissions(
-    answers: Mapping[ControlPlanePart, SimulatedRole], places: ResourceArns
+    roles: Mapping[ControlPlanePart, SimulatedRole], arns: ResourceArns
 ) -> list[Finding]:
-    """One finding for each part. If there is none of the control plane's usual roles, it is not installed in this account."""
+    """One finding for each part.
+
+    If none of the control plane's roles exists, it is not installed in this account, and nothing is
+    wrong.
+    """
     installed = any(
-        a.allowed is not None
-        for part, a in answers.items()
+        role.allowed is not None
+        for part, role in roles.items()
         if part is not ControlPlanePart.ENVIRONMENTS
     )
-    return [_judge(part, answer, places, installed=installed) for part, answer in answers.items()]
+    return [_judge(part, role, arns, installed=installed) for part, role in roles.items()]
 
 
 def _judge(
-    part: ControlPlanePart, answer: SimulatedRole, places: ResourceArns, *, installed: bool
+    part: ControlPlanePart, role: SimulatedRole, arns: ResourceArns, *, installed: bool
 ) -> Finding:
-    if answer.allowed is None:
-        seen = f"there is no role {answer.role}"
-        if installed or answer.named:
-            return wrong(
-                Check.RIGHTS, seen, "apply terraform/infra, or name it in doctor.roles", part
-            )
-        return skipped(
-            Check.RIGHTS, f"{seen}, nor a role of another part: name them in doctor.roles", part
-        )
-    lacks = _different(answer.allowed, expected_permissions(part, places), allowed=True)
-    surplus = _different(answer.allowed, expected_permissions(part, places), allowed=False)
-    if not lacks and not surplus:
-        return ok(
-            Check.RIGHTS, f"{answer.role} has its {len(answer.allowed)} rights and refusals", part
-        )
-    told = [f"may not {', '.join(lacks)}"] if lacks else []
-    told += [f"may what it must not: {', '.join(surplus)}"] if surplus else []
-    return wrong(
-        Check.RIGHTS,
-        f"{answer.role} {'; it '.join(told)}",
-        "apply terraform/infra: it has the policies",
-        part,
-    )
+    if role.allowed is None:
+        return _judge_missing(part, role, installed=installed)
+    permissions = expected_permissions(part, arns)
+    missing = _deviations(role.allowed, permissions, allowed=True)
+    surplus = _deviations(role.allowed, permissions, allowed=False)
+    if not missing and not surplus:
+        count = len(role.allowed)
+        return ok(Check.RIGHTS, f"{role.role}: all {count} simulated actions as expected", part)
+    faults = []
+    if missing:
+        faults.append(f"lacks {', '.join(missing)}")
+    if surplus:
+        faults.append(f"must not have {', '.join(surplus)}")
+    remedy = "apply terraform/infra, which sets the policies"
+    return wrong(Check.RIGHTS, f"{role.role} {'; '.join(faults)}", remedy, part)
 
 
-def _different(
-    answers: Mapping[tuple[str, str], bool], wanted: Iterable[Permission], *, allowed: bool
+def _judge_missing(part: ControlPlanePart, role: SimulatedRole, *, installed: bool) -> Finding:
+    observed = f"there is no role {role.role}"
+    if installed or role.named:
+        remedy = "apply terraform/infra, or set the role in doctor.roles"
+        return wrong(Check.RIGHTS, observed, remedy, part)
+    reason = f"{observed}, nor a role of another part; set their names in doctor.roles"
+    return skipped(Check.RIGHTS, reason, part)
+
+
+def _deviations(
+    simulated: Mapping[tuple[str, str], bool], permissions: Iterable[Permission], *, allowed: bool
 ) -> list[str]:
-    """What AWS judges otherwise than it is wanted; what it did not judge counts as refused."""
-    asked = [(action, r.resource) for r in wanted if r.allowed is allowed for action in r.actions]
+    """Actions that AWS judges otherwise than expected; one without a result counts as denied."""
+    actions = [
+        (action, permission.resource)
+        for permission in permissions
+        if permission.allowed is allowed
+        for action in permission.actions
+    ]
     return [
         f"{action} on {resource}"
-        for action, resource in asked
-        if answers.get((action, resource), False) is not allowed
+        for action, resource in actions
+        if simulated.get((action, resource), False) is not allowed
     ]
 
 
 _Pairs = list[tuple[tuple[str, ...], str]]
+"""Actions, each with its resource."""
 
 
-def _serve(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
+def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
-    may: _Pairs = [(use, at.table), (("dynamodb:Query",), at.index)]
-    may += [(("ecr:BatchGetImage",), r) for r in at.registries]
-    return may, [(_OBJECTS, at.states), (_CHANGE, at.zone), (_PASS, at.execution_role)]
+    allowed: _Pairs = [(use, arns.table), (("dynamodb:Query",), arns.index)]
+    allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
+    return allowed, [(_OBJECTS, arns.states), (_CHANGE, arns.zone), (_PASS, arns.execution_role)]
 
 
-def _sow(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    may = [*_terraform(at), (("ssm:GetParameter",), at.parameter), (_PASS, at.execution_role)]
-    may += [(("ecr:BatchGetImage",), r) for r in at.registries]
-    return may, [(_WRITE, at.table), (_PASS, at.serve_role)]
-
-
-def _reap(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    return [*_terraform(at), (("ssm:GetParameter",), at.parameter)], [
-        (_WRITE, at.table),
-        (_PASS, at.serve_role),
+def _sow(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    allowed = [
+        *_terraform(arns),
+        (("ssm:GetParameter",), arns.parameter),
+        (_PASS, arns.execution_role),
     ]
+    allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
+    return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
 
 
-def _terraform(at: ResourceArns) -> _Pairs:
-    named: _Pairs = [
-        (("servicediscovery:CreateService",), place) for place in (at.namespace, at.names)
+def _reap(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    allowed = [*_terraform(arns), (("ssm:GetParameter",), arns.parameter)]
+    return allowed, [(_WRITE, arns.table), (_PASS, arns.serve_role)]
+
+
+def _terraform(arns: ResourceArns) -> _Pairs:
+    create: _Pairs = [
+        (("servicediscovery:CreateService",), arn) for arn in (arns.namespace, arns.service)
     ]
     return [
-        (_OBJECTS, at.states),
-        (("s3:GetObject",), at.no_state),
-        (("s3:ListBucket",), at.bucket),
-        (_NAMES_TAGS, "*"),
-        *named,
+        (_OBJECTS, arns.states),
+        (("s3:GetObject",), arns.default_state),
+        (("s3:ListBucket",), arns.bucket),
+        (_TAG_SERVICES, "*"),
+        *create,
     ]
 
 
-def _chitragupta(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    may: _Pairs = [
-        (("route53:ListResourceRecordSets", *_CHANGE), at.zone),
+def _chitragupta(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    allowed: _Pairs = [
+        (("route53:ListResourceRecordSets", *_CHANGE), arns.zone),
         (("ec2:DescribeNetworkInterfaces",), "*"),
     ]
-    return may, [(_WRITE, at.table), (_OBJECTS, at.states), (_PASS, at.execution_role)]
+    return allowed, [(_WRITE, arns.table), (_OBJECTS, arns.states), (_PASS, arns.execution_role)]
 
 
-def _gateway(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    return [], [(_WRITE, at.table), (_OBJECTS, at.states), (_CHANGE, at.zone)]
+def _gateway(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    return [], [(_WRITE, arns.table), (_OBJECTS, arns.states), (_CHANGE, arns.zone)]
 
 
-def _environments(at: ResourceArns) -> tuple[_Pairs, _Pairs]:
-    may: _Pairs = [
+def _environments(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
+    allowed: _Pairs = [
         (("ecr:GetAuthorizationToken",), "*"),
-        (("logs:CreateLogStream", "logs:PutLogEvents"), at.logs),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), arns.logs),
     ]
-    may += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in at.registries]
-    return may, [
-        (("dynamodb:GetItem", *_WRITE), at.table),
-        (_OBJECTS, at.states),
-        (_CHANGE, at.zone),
+    allowed += [(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), r) for r in arns.registries]
+    return allowed, [
+        (("dynamodb:GetItem", *_WRITE), arns.table),
+        (_OBJECTS, arns.states),
+        (_CHANGE, arns.zone),
     ]
 
 
