@@ -35,6 +35,19 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "src/gromit/log.py",
         "tests/web/**/*.py",
     ),
+    "adapters": (
+        "src/gromit/documents.py",
+        "src/gromit/adapters/*.py",
+        "src/gromit/adapters/aws/*.py",
+        "src/gromit/adapters/config_tree/*.py",
+        "src/gromit/adapters/terraform/*.py",
+        "tests/adapters/*.py",
+        "tests/adapters/aws/*.py",
+        "tests/adapters/config_tree/*.py",
+        "tests/adapters/terraform/*.py",
+        "tests/contracts/**/*.py",
+        "tests/test_documents.py",
+    ),
     "terraform": (
         "terraform/**/*.md",
         "terraform/**/*.tf",
@@ -44,7 +57,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 """Texts that belong together, as patterns of paths. A generated page belongs to its source."""
 
-CHECKED = ("pages", "tooling", "web")
+CHECKED = ("pages", "tooling", "web", "adapters")
 """Scopes that follow the rules. To check another one, add it here."""
 
 WORDS: Mapping[str, str] = {
