@@ -75,9 +75,8 @@ class EnvironmentStore(Protocol):
         ...
 
     def oldest_unfinished(self, kind: str) -> int | None:
-        """Return the instant since which the oldest work of a kind is unfinished.
+        """Return the instant since which the oldest work of a kind is unfinished, if there is work.
 
-        None if there is no work.
         Work that failed, or that a worker has claimed, counts too.
         """
         ...

@@ -110,12 +110,13 @@ def _conversion(
         Attribute.CHANGED: now_ms,
         Attribute.EVENTS: [terms.stamp.event("migrated", f"was {state} in gromit v1")],
     }
+    # A task of gromit v1 may still write: the row must have the same state and versions as when it
+    # was read, and no others.
     same = [Equals(repository, version) for repository, version in versions.items()]
-    no_more = [
-        NotExists(repository) for repository in sorted(terms.catalogue.repositories - set(versions))
-    ]
+    others = sorted(terms.catalogue.repositories - set(versions))
+    no_others = [NotExists(repository) for repository in others]
     return RowWrite(
-        conditions=(NotExists(Attribute.GENERATION), Equals("state", state), *same, *no_more),
+        conditions=(NotExists(Attribute.GENERATION), Equals("state", state), *same, *no_others),
         sets=sets,
         removes=frozenset({"state", *versions}) - set(sets),
     )
@@ -133,23 +134,21 @@ def plan_records(
     for record in records:
         environment = environment_for_name(record.name, domain)
         if environment is not None:
-            label = record.name.removesuffix(f".{environment}.{domain}")
-            kind = (
-                label
-                if record.type == "A" and not record.routing and label in public
-                else f"{record.type} {record.name}"
-            )
+            component = record.name.removesuffix(f".{environment}.{domain}")
+            is_ours = record.type == "A" and not record.routing and component in public
+            kind = component if is_ours else f"{record.type} {record.name}"
             found.setdefault(environment, set()).add(kind)
-    return [
-        step
-        for name in sorted(found)
-        if (step := _take_over(name, found[name], public, rows, domain))
-    ]
+    steps = [_take_over(name, found[name], public, rows, domain) for name in sorted(found)]
+    return [step for step in steps if step is not None]
 
 
 def _take_over(
     name: str, kinds: set[str], public: set[str], rows: Mapping[str, bool], domain: str
 ) -> RecordMigration | SkippedItem | None:
+    """Plan the ownership record of one environment; None if it has one, or needs none.
+
+    `kinds` has the component of each record that gromit v1 wrote, and type and name of the others.
+    """
     owner = owner_record(name, domain)
     ours, others = sorted(kinds & public), sorted(kinds - public)
     if f"TXT {owner.name}" in kinds or not ours:

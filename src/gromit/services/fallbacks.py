@@ -51,9 +51,9 @@ class FallbackLookup:
             return FallbackUpdate({}, environment.revision)
         reported = environment.reported | ({build.repository} if build else set())
         others = self.catalogue.repositories - reported
-        asked = frozenset(r for r in others if follows_branch(environment.row, r))
+        following = frozenset(r for r in others if follows_branch(environment.row, r))
         try:
-            found = self.find(asked, leaf, environment.name)
+            found = self.find(following, leaf, environment.name)
         except BackendError as error:
             log.warning("fallbacks.kept", env=environment.name, reason=error.message)
             found = {}

@@ -49,21 +49,19 @@ class Migration:
 
         Raises `Conflict` if a row changes during the migration.
         """
-        lines = []
+        results = []
         known: dict[str, bool] = {}
         for row in self._rows():
             step = migration.plan_row(row, self._defaults(row, stamp))
             if not isinstance(step, SkippedItem):
-                known[str(row[Attribute.NAME])] = _is_wanted(row, step)
+                known[str(row[Attribute.NAME])] = _is_up(row, step)
             if step is not None:
-                lines.append(self._row(step, dry_run=dry_run))
-                progress(f"row {lines[-1].name}: {lines[-1].action}")
+                results.append(self._row(step, dry_run=dry_run))
+                progress(f"row {results[-1].name}: {results[-1].action}")
         if self.zone is None:
             progress("no zone is set (`cluster.zoneid`): public records are not checked")
-        lines += [
-            self._record(record, progress, dry_run=dry_run) for record in self._records(known)
-        ]
-        return lines
+        records = self._records(known)
+        return [*results, *(self._record(r, progress, dry_run=dry_run) for r in records)]
 
     def _defaults(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
         protected = any(
@@ -85,19 +83,15 @@ class Migration:
     def _row(self, step: RowMigration | SkippedItem, *, dry_run: bool) -> MigrationResult:
         if isinstance(step, SkippedItem):
             return MigrationResult("row", step.name, "left alone", step.why)
-        if (
-            not dry_run
-            and self.store is not None
-            and isinstance(self.store.write(step.name, step.write), WriteRefused)
-        ):
+        if dry_run or self.store is None:
+            return MigrationResult("row", step.name, "would convert", step.why)
+        if isinstance(self.store.write(step.name, step.write), WriteRefused):
             raise Conflict(
                 f"the row of {step.name} has changed during the migration",
                 hint="stop the tasks of gromit v1, then run `gromit migrate` again;"
                 " rows that are converted already are skipped",
             )
-        return MigrationResult(
-            "row", step.name, "would convert" if dry_run else "converted", step.why
-        )
+        return MigrationResult("row", step.name, "converted", step.why)
 
     def _records(self, known: Mapping[str, bool]) -> list[RecordMigration | SkippedItem]:
         if self.zone is None or self.domain is None:
@@ -109,12 +103,13 @@ class Migration:
     ) -> MigrationResult:
         if isinstance(step, SkippedItem):
             return MigrationResult("record", step.name, "left alone", step.why)
-        if not dry_run and self.zone is not None:
-            self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
-        return MigrationResult(
-            "record", step.owner.name, "would write" if dry_run else "written", step.why
-        )
+        if dry_run or self.zone is None:
+            return MigrationResult("record", step.owner.name, "would write", step.why)
+        self.zone.apply(ZoneChanges(creates=((step.owner, step.why),)), progress)
+        return MigrationResult("record", step.owner.name, "written", step.why)
 
 
-def _is_wanted(row: Row, step: RowMigration | None) -> bool:
-    return str(step.write.sets[Attribute.WANT] if step else row[Attribute.WANT]) == Want.UP
+def _is_up(row: Row, step: RowMigration | None) -> bool:
+    """Whether the desired state is up, after the conversion of a flat row."""
+    attributes = step.write.sets if step else row
+    return str(attributes[Attribute.WANT]) == Want.UP
