@@ -48,6 +48,37 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "tests/contracts/**/*.py",
         "tests/test_documents.py",
     ),
+    "environments": (
+        "src/gromit/core/environments/*.py",
+        "src/gromit/core/migration.py",
+        "src/gromit/core/names.py",
+        "src/gromit/core/time.py",
+        "src/gromit/ports.py",
+        "src/gromit/services/environments.py",
+        "src/gromit/services/fallbacks.py",
+        "src/gromit/services/inspection.py",
+        "src/gromit/services/leases.py",
+        "src/gromit/services/ledger.py",
+        "src/gromit/services/migration.py",
+        "src/gromit/services/reaping.py",
+        "src/gromit/services/runs.py",
+        "src/gromit/services/sowing.py",
+        "src/gromit/adapters/aws/dynamodb*.py",
+        "tests/core/environments/*.py",
+        "tests/core/*.py",
+        "tests/services/registry.py",
+        "tests/services/test_environments.py",
+        "tests/services/test_inspection.py",
+        "tests/services/test_leases.py",
+        "tests/services/test_ledger.py",
+        "tests/services/test_migration.py",
+        "tests/services/test_reaping.py",
+        "tests/services/test_registry.py",
+        "tests/services/test_runs.py",
+        "tests/services/test_sowing.py",
+        "tests/adapters/aws/test_dynamodb*.py",
+        "tests/contracts/test_environment_store.py",
+    ),
     "terraform": (
         "terraform/**/*.md",
         "terraform/**/*.tf",
@@ -57,7 +88,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 """Texts that belong together, as patterns of paths. A generated page belongs to its source."""
 
-CHECKED = ("pages", "tooling", "web", "adapters")
+CHECKED = ("pages", "tooling", "web", "adapters", "environments")
 """Scopes that follow the rules. To check another one, add it here."""
 
 WORDS: Mapping[str, str] = {
