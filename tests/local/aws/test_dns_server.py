@@ -1,4 +1,4 @@
-"""The DNS server: what it says of names that there are, were, and never were."""
+"""The DNS server: answers for names that exist, no longer exist, and never existed."""
 
 import socket
 import threading
@@ -28,7 +28,7 @@ TYK = "tyk.app-test.dev.gromit.test"
 
 
 class FixedNames:
-    """Names that are what the test says."""
+    """Record sets that the test chooses."""
 
     def __init__(self, *records: ZoneRecord) -> None:
         self._records = [SOA, *records]
@@ -76,8 +76,8 @@ def test_text_records_are_given(server: DnsServer) -> None:
     [
         ("nowhere.app-test.dev.gromit.test", "A", dns.rcode.NXDOMAIN),
         ("example.org", "A", dns.rcode.NXDOMAIN),
-        ("app-test.dev.gromit.test", "A", dns.rcode.NOERROR),  # nothing there itself, but below it
-        (TYK, "TXT", dns.rcode.NOERROR),  # it is there, of another type
+        ("app-test.dev.gromit.test", "A", dns.rcode.NOERROR),  # it has only names below it
+        (TYK, "TXT", dns.rcode.NOERROR),  # it has only another type
     ],
 )
 def test_what_is_not_there_is_denied(server: DnsServer, name: str, kind: str, code: int) -> None:

@@ -1,4 +1,4 @@
-"""The emulator: a mended AWS on loopback that keeps its state."""
+"""The emulator: a patched moto on loopback that keeps its state."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,10 @@ from gromit.errors import ConfigError
 from gromit.local.aws.emulator import Emulator
 
 REGION = "eu-central-1"
-MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}'
+MANIFEST = (
+    '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",'
+    ' "config": {}, "layers": []}'
+)
 ROW = {
     "name": {"S": "app-test"},
     "flags": {"M": {"on": {"BOOL": True}, "none": {"NULL": True}, "empty": {"M": {}}}},
@@ -79,7 +82,7 @@ def test_everything_that_environments_use_survives(saved: Path) -> None:
     with Emulator(saved=saved) as emulator:
         assert before["rows"] == [ROW]
         assert _look(emulator.url) == before
-        # and it goes on working: references between backends have held
+        # It still works: references between backends have survived.
         ecs, url = client(emulator.url, "ecs"), emulator.url
         ecs.stop_task(cluster="app-test", task=ecs.list_tasks(cluster="app-test")["taskArns"][0])
         assert client(url, "ec2").describe_network_interfaces()["NetworkInterfaces"] == []

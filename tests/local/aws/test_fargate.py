@@ -1,4 +1,4 @@
-"""The Fargate simulator: services of the emulator become real processes on real addresses, and fail as they would on AWS."""
+"""The Fargate simulator: services become processes on real addresses, and fail as on AWS."""
 
 import ipaddress
 import json
@@ -25,7 +25,7 @@ Ranges = tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]
 
 
 class World:
-    """An emulator with a simulator in it, and a platform to put services on."""
+    """An emulator with a simulator, and a platform for services."""
 
     def __init__(self, folder: Path, ranges: Ranges) -> None:
         self.root = folder / "config"
@@ -38,8 +38,8 @@ class World:
     def up(self) -> None:
         self.emulator = Emulator(saved=self._saved)
         self.emulator.start()
-        ground = Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
-        self.fargate = Fargate(ground, self._changed)
+        host = Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
+        self.fargate = Fargate(host, self._changed)
         self.emulator.on_change(self.fargate.wake)
         self.fargate.start()
         self.ecs = client(self.emulator.url, "ecs")
@@ -269,7 +269,7 @@ def test_a_new_definition_rolls_the_service_over_without_a_moment_unserved(world
     assert len(world.registered()) == len(world.interfaces()) == 1
 
 
-def test_forcing_a_deployment_reads_the_config_anew(world: World) -> None:
+def test_forcing_a_deployment_reads_the_config_again(world: World) -> None:
     folder = world.root / "app-test" / "tyk"
     folder.mkdir(parents=True)
     world.serve(world.definition(config="/app-test/tyk"))
@@ -304,7 +304,7 @@ def test_an_image_that_is_not_in_the_registry_fails_the_deployment_and_keeps_the
         assert task["stoppedReason"].endswith(f"{REGISTRY}/tyk:nowhere: not found")
         assert task["stopCode"] == "TaskFailedToStart"
     assert get(world.addresses()[1], PORT)["version"] == "master"
-    # the image arrives, and the next deployment succeeds
+    # The image is pushed, and the next deployment succeeds.
     world.ecs.update_service(
         cluster="app-test",
         service="tyk",
@@ -367,7 +367,7 @@ def test_a_task_whose_process_dies_is_replaced(world: World) -> None:
     assert get(world.addresses()[1], PORT)["version"] == "master"
 
 
-def test_a_task_that_somebody_stops_is_replaced(world: World) -> None:
+def test_a_task_that_is_stopped_by_a_client_is_replaced(world: World) -> None:
     world.serve(world.definition())
     eventually(world.settled)
     first, (private, _) = world.tasks()[0]["taskArn"], world.addresses()
@@ -454,7 +454,7 @@ def test_one_service_that_cannot_be_placed_does_not_hold_up_another(world: World
 
 
 def processes(address: str) -> list[int]:
-    """The pids of simulated containers that were given an address."""
+    """Pids of the simulated containers that have an address."""
     found: list[int] = []
 
     def matches(line: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The process that is the emulated AWS: one state, one simulator, one DNS server, and nothing left of it."""
+"""The process of the emulated AWS: one state, one simulator, one DNS server, and no leftovers."""
 
 import os
 import signal
@@ -121,12 +121,12 @@ def _url(spec: EmulatorSpec) -> str:
 def _answers(spec: EmulatorSpec) -> bool:
     try:
         return bool(client(_url(spec), "sts").get_caller_identity()["Account"])
-    except Exception:  # noqa: BLE001 - it does not listen yet, in whatever way
+    except Exception:  # noqa: BLE001 - any error means that it does not listen yet
         return False
 
 
 def _saved(spec: EmulatorSpec, task: str) -> bool:
-    """Whether the state on disk is one that knows the task, not an earlier one."""
+    """Whether the state on disk contains the task."""
     state = Path(spec.state)
     return state.exists() and task.encode() in state.read_bytes()
 

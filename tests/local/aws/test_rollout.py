@@ -1,4 +1,4 @@
-"""What the scheduler does next: the table, and that following it leads to what is wanted."""
+"""The scheduler's next actions: its table, and that following it reaches the desired state."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +117,7 @@ def test_following_the_moves_leads_to_what_is_wanted(
 
 
 def _follow(was: Deployment, step: RolloutActions, *, launch: int = 0) -> Deployment:
-    """One round later: what was starting runs, what was stopping has stopped."""
+    """Return the deployment one round later: starting tasks run, stopping ones have stopped."""
     kept = [
         TaskView(t.name, STOPPING if t.name in step.stop else RUNNING)
         for t in was.tasks

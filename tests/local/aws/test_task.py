@@ -1,4 +1,4 @@
-"""The simulated container: what it answers, what it hashes, and that it dies with its parent."""
+"""The simulated container: its answers, its config hash, and that it dies with its parent."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""The emulated AWS of a local cloud: API, Fargate, DNS."""
+"""The emulated AWS of a local cloud: API, Fargate and DNS."""

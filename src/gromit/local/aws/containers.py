@@ -1,6 +1,7 @@
-"""Simulated containers: starting, watching and ending their processes. Knows nothing of ECS.
+"""Processes of simulated containers: start, watch and end them. This module knows nothing of ECS.
 
-One thread owns them: Linux counts the thread that started a child as its parent, and the children die with it.
+One thread owns them: Linux counts the thread that started a child as its parent, and the children
+die with it.
 """
 
 import json
@@ -18,19 +19,20 @@ from typing import IO
 _PROGRAM = Path(__file__).with_name("task.py")
 _READY = "ready"
 _LONGEST = 400
+"""Characters that are kept of a container's output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What a container process is told."""
+    """Settings of a container process."""
 
     says: dict[str, str]
-    """What `GET /` answers, besides the hash of the config."""
+    """Answer to `GET /`, besides the hash of the config."""
     addresses: tuple[str, ...]
     port: int | None
-    """The port it listens on, on all its addresses; without one it only runs."""
+    """Port on all its addresses; None for a container that does not listen."""
     config: str | None
-    """The folder that an image would see as its config, read once."""
+    """Folder that an image would see as its config, read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class ContainerExited:
 
     name: str
     code: int
-    """Exit code as a container has it: 128 + signal for one that was killed."""
+    """Exit code of a container: 128 + signal if it was killed."""
     words: str
-    """What it said of its end."""
+    """Its output, without the line that it is ready."""
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class _Running:
 
 
 class Containers:
-    """The container processes of one emulator, by name."""
+    """Container processes of one emulator, by name."""
 
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}
@@ -74,7 +76,7 @@ class Containers:
 
     @property
     def names(self) -> list[str]:
-        """Containers whose process has not ended yet."""
+        """Names of the containers that have not exited yet."""
         return list(self._running)
 
     def start(self, name: str, spec: ContainerSpec) -> None:
@@ -95,28 +97,33 @@ class Containers:
         self._selector.register(stream, selectors.EVENT_READ, name)
 
     def stop(self, name: str, *, at_once: bool = False) -> None:
-        """Ask a container to end, or make it; `ContainerExited` follows. Nothing happens if it has ended."""
+        """Send SIGTERM to a container, or SIGKILL if `at_once`; `ContainerExited` follows.
+
+        Do nothing if the container has exited.
+        """
         if name in self._running:
             self._running[name].process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
 
     def wake(self) -> None:
-        """Let `wait` return now; the one method that any thread may call, also after the end."""
-        with self._lock, suppress(BlockingIOError):  # a full pipe wakes as well
+        """Make `wait` return now. Any thread may call this method, even after `close`."""
+        # A full pipe wakes `wait` as well.
+        with self._lock, suppress(BlockingIOError):
+            # After `close`, the number of the pipe may belong to another file.
             if not self._closed:
                 os.write(self._awake, b"!")
 
     def wait(self, seconds: float | None) -> list[ContainerReady | ContainerExited]:
-        """What has happened, as soon as something has; nothing after so many seconds, or when woken."""
-        happened: list[ContainerReady | ContainerExited] = []
+        """Wait for events and return them; return none after `seconds` or after `wake`."""
+        events: list[ContainerReady | ContainerExited] = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
                 os.read(self._waker, 4096)
             else:
-                happened += self._read(key.data)
-        return happened
+                events += self._read(key.data)
+        return events
 
     def close(self) -> None:
-        """End all containers at once, and wait until they have."""
+        """Kill all containers, and wait until they have exited."""
         for container in self._running.values():
             container.process.kill()
         for container in self._running.values():
@@ -134,13 +141,12 @@ class Containers:
         stream = _stdout(container.process)
         part = os.read(stream.fileno(), 4096)
         if part:
-            ready_before = container.said.startswith(_READY)
+            was_ready = container.said.startswith(_READY)
             container.said = (container.said + part.decode(errors="replace"))[:_LONGEST]
-            return (
-                [ContainerReady(name)]
-                if container.said.startswith(_READY) and not ready_before
-                else []
-            )
+            if container.said.startswith(_READY) and not was_ready:
+                return [ContainerReady(name)]
+            return []
+        # An empty read means that the process has closed its output, which it does at its end.
         self._selector.unregister(stream)
         stream.close()
         code = container.process.wait()

@@ -1,7 +1,8 @@
-"""The DNS server of a local cloud: public names from the emulated Route53 zones, `.internal` names from the emulated Cloud Map.
+"""DNS server of a local cloud.
 
-It looks into the emulator of this process for every query, so an answer is never older than the query; it asks nobody else, and
-says of every other name that it does not exist.
+Public names come from the emulated Route53 zones, `.internal` names from the emulated Cloud Map.
+Each query reads the emulator of this process, so an answer is never out of date. The server asks no
+other server: all other names do not exist.
 """
 
 import selectors
@@ -27,103 +28,82 @@ from gromit.core.names import normalize_dns_name
 from gromit.local.aws import emulator
 
 _PLAIN_UDP = 512
-"""Bytes of an answer over UDP if the client did not say that it takes more."""
+"""Largest response in bytes over UDP, unless the client accepts more."""
 
 _MULTIVALUE = 8
-"""Most addresses that Cloud Map puts into one answer."""
+"""Largest number of addresses that Cloud Map returns in one response."""
 
 _PATIENCE = 5.0
-"""Seconds that a TCP client may be silent."""
+"""Seconds that a TCP client may stay silent."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneRecord:
-    """All values of one name and type, in the form of a zone file."""
+    """All values of one name and type, in the format of a zone file."""
 
     name: str
-    """Lower case, without the last dot."""
+    """Name in lower case, without the trailing dot."""
     type: str
     ttl: int
     values: tuple[str, ...]
 
 
 class RecordSource(Protocol):
-    """What there is to answer from."""
+    """Source of the record sets that the server answers from."""
 
     def record_sets(self) -> list[ZoneRecord]:
-        """All record sets, SOA records of the zones included."""
+        """Return all record sets, including the SOA records of the zones."""
         ...
 
 
 class EmulatedRecords:
-    """The names in the emulator of this process."""
+    """Names in the emulator of this process."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account, self._region = account, region
 
     def record_sets(self) -> list[ZoneRecord]:
-        """Public zones as they are; Cloud Map services that have instances."""
+        """Return the record sets of public zones, and Cloud Map services that have instances."""
         with emulator.lock:
             return [*self._public(), *self._internal()]
 
     def _public(self) -> list[ZoneRecord]:
-        zones = route53_backends[self._account]["aws"].zones.values()
-        return [
-            ZoneRecord(
-                normalize_dns_name(r.name),
-                r.type,
-                int(r.ttl or 0),
-                tuple(_value(v) for v in r.records),
-            )
-            for zone in zones
-            if not zone.private_zone
-            for r in zone.rrsets
-            if r.records
-        ]
+        found = []
+        for zone in route53_backends[self._account]["aws"].zones.values():
+            if not zone.private_zone:
+                found += [_zone_record(record) for record in zone.rrsets if record.records]
+        return found
 
     def _internal(self) -> list[ZoneRecord]:
         discovery = servicediscovery_backends[self._account][self._region]
         found = []
         for service in discovery.services.values():
             namespace = discovery.namespaces.get(service.namespace_id)
-            addresses = [
-                i.attributes.get("AWS_INSTANCE_IPV4")
-                for i in service.instances
-                if i.health_status == "HEALTHY"
-            ]
-            ttl = next(
-                (
-                    int(r["TTL"])
-                    for r in (service.dns_config or {}).get("DnsRecords", [])
-                    if r["Type"] == "A"
-                ),
-                None,
-            )
-            if namespace and ttl is not None and any(addresses):
-                values = tuple(a for a in addresses if a)[:_MULTIVALUE]
-                found.append(
-                    ZoneRecord(
-                        normalize_dns_name(f"{service.name}.{namespace.name}"), "A", ttl, values
-                    )
-                )
+            values = _healthy_addresses(service)[:_MULTIVALUE]
+            ttl = _ttl(service)
+            if namespace and ttl is not None and values:
+                name = normalize_dns_name(f"{service.name}.{namespace.name}")
+                found.append(ZoneRecord(name, "A", ttl, tuple(values)))
         return found
 
 
 def answer_query(query: Any, names: RecordSource) -> Any:
-    """The answer to a query (both `dns.message.Message`)."""
+    """Return the response to a query (both `dns.message.Message`)."""
     response = dns.message.make_response(query)
     response.flags |= dns.flags.AA
-    if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
-        response.set_rcode(
-            dns.rcode.NOTIMP if query.opcode() != dns.opcode.QUERY else dns.rcode.FORMERR
-        )
+    if query.opcode() != dns.opcode.QUERY:
+        response.set_rcode(dns.rcode.NOTIMP)
+        return response
+    if len(query.question) != 1:
+        response.set_rcode(dns.rcode.FORMERR)
         return response
     question, records = query.question[0], names.record_sets()
     name, kind = normalize_dns_name(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
     response.answer = [_rrset(r) for r in records if r.name == name and kind in {r.type, "ANY"}]
     if not response.answer:
+        # A name that has only other types, or names below it, exists: the answer is empty.
         exists = any(r.name == name or r.name.endswith(f".{name}") for r in records)
         response.set_rcode(dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN)
         response.authority = [
@@ -133,7 +113,7 @@ def answer_query(query: Any, names: RecordSource) -> Any:
 
 
 class DnsServer:
-    """Answers on UDP and TCP, on one port."""
+    """DNS server on UDP and TCP, on one port."""
 
     def __init__(self, names: RecordSource, host: str = "127.0.0.1", port: int = 0) -> None:
         self._names = names
@@ -145,12 +125,12 @@ class DnsServer:
         self._thread = threading.Thread(target=self._run, name="dns", daemon=True)
 
     def start(self) -> Self:
-        """Answer from now on."""
+        """Start answering."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._stop.send(b"!")
         self._thread.join()
         for thing in (self._tcp, self._udp, self._stop, self._stopped):
@@ -191,7 +171,7 @@ class DnsServer:
                 return
 
     def _reply(self, wire: bytes, *, udp: bool) -> bytes | None:
-        """The reply on the wire; None to what is no query."""
+        """Return the reply on the wire; None if `wire` is not a query."""
         try:
             query = dns.message.from_wire(wire)
             if query.flags & dns.flags.QR:
@@ -205,9 +185,10 @@ class DnsServer:
 
 
 def _wire(response: Any, query: Any, *, udp: bool) -> bytes:
-    """A response as it is sent; over UDP only its head, if it is too large for the client."""
+    """Return a response in wire format; over UDP only its header if it exceeds the limit."""
+    largest = max(_PLAIN_UDP, query.payload) if udp else 65535
     try:
-        return bytes(response.to_wire(max_size=max(_PLAIN_UDP, query.payload) if udp else 65535))
+        return bytes(response.to_wire(max_size=largest))
     except dns.exception.TooBig:
         short = dns.message.make_response(query)
         short.flags |= dns.flags.AA | dns.flags.TC
@@ -215,7 +196,10 @@ def _wire(response: Any, query: Any, *, udp: bool) -> bytes:
 
 
 def _rrset(record: ZoneRecord) -> Any:
-    """A record set for the wire; names in its values are whole, as Route53 takes them, also without a last dot."""
+    """Return a record set for the wire.
+
+    Names in its values are absolute even without a trailing dot, as in Route53.
+    """
     return dns.rrset.from_text_list(
         f"{record.name}.",
         record.ttl,
@@ -227,6 +211,26 @@ def _rrset(record: ZoneRecord) -> Any:
     )
 
 
-def _value(record: str | dict[str, str]) -> str:
-    """A value as moto has it: plain if it came by a change, in a mapping if moto made it with the zone."""
-    return record if isinstance(record, str) else record["Value"]
+def _zone_record(record: Any) -> ZoneRecord:
+    """Return moto's record set as a `ZoneRecord`."""
+    values = tuple(_value(value) for value in record.records)
+    name = normalize_dns_name(record.name)
+    return ZoneRecord(name, record.type, int(record.ttl or 0), values)
+
+
+def _value(value: str | dict[str, str]) -> str:
+    """Return a value of moto's: text after a change, a mapping if moto made it with the zone."""
+    return value if isinstance(value, str) else value["Value"]
+
+
+def _healthy_addresses(service: Any) -> list[str]:
+    """Addresses of the healthy instances of a Cloud Map service."""
+    healthy = [i for i in service.instances if i.health_status == "HEALTHY"]
+    addresses = [instance.attributes.get("AWS_INSTANCE_IPV4") for instance in healthy]
+    return [address for address in addresses if address]
+
+
+def _ttl(service: Any) -> int | None:
+    """TTL of the A records of a Cloud Map service in seconds; None if it has no A records."""
+    records = (service.dns_config or {}).get("DnsRecords", [])
+    return next((int(record["TTL"]) for record in records if record["Type"] == "A"), None)

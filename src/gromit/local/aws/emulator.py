@@ -1,7 +1,8 @@
-"""The AWS emulator: a mended moto behind a loopback address, one request at a time, with a state that can be kept.
+"""The AWS emulator: a patched moto on a loopback address, with a state that can be saved.
 
-AWS's conditional writes are atomic, and moto's are not when two requests meet in it; so requests take turns, and whatever else
-works on the emulator's inside (the Fargate simulator, the saving of the state) takes `lock` as well.
+AWS's conditional writes are atomic. Moto's are not if it handles two requests at once, so it
+handles one at a time. Other code that uses the emulator's internals (the Fargate simulator, saving
+the state) takes `lock` as well.
 """
 
 import io
@@ -26,7 +27,7 @@ from gromit.local.aws import state
 from gromit.local.aws.moto_patches import apply_patches
 
 ACCOUNT = "123456789012"
-"""The account that the emulator answers for, whatever the credentials."""
+"""The account of the emulator, for any credentials."""
 
 _READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
 """Beginnings of the names of actions that change nothing."""
@@ -34,13 +35,13 @@ _READING = ("Describe", "List", "Get", "BatchGet", "Query", "Scan", "Discover")
 _FORM = "application/x-www-form-urlencoded"
 
 lock = threading.RLock()
-"""Held by whoever reads or changes the emulator's inside. The emulator's state is one per process, so the lock is too."""
+"""Held while a thread uses the emulator's internals. State and lock exist once per process."""
 
 
 class Emulator:
     """AWS on a loopback address, in this process.
 
-    There is one state per process: a second emulator in it, and moto's own `mock_aws`, share and reset it.
+    A process has one state: a second emulator and moto's own `mock_aws` share and reset it.
     """
 
     def __init__(
@@ -53,15 +54,21 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """What `AWS_ENDPOINT_URL` has to be; the port is known once it is started."""
+        """Value for `AWS_ENDPOINT_URL`; the port is known after `start`."""
         return f"http://{self._host}:{self._server.server_port if self._server else self._port}"
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every request that may have changed something; it must return at once."""
+        """Call `listener` after each request that may have changed something.
+
+        It must return at once.
+        """
         self._listeners.append(listener)
 
     def start(self) -> Self:
-        """Mend moto, load the saved state or begin with an empty one, and listen. Raises `OSError` if the port is taken."""
+        """Patch moto, load the saved state or start empty, and listen.
+
+        Raises `OSError` if the port is in use.
+        """
         apply_patches()
         with lock:
             BackendDict.reset()
@@ -81,14 +88,15 @@ class Emulator:
         return self
 
     def save(self) -> None:
-        """Write the state to where it was loaded from. Raises `ConfigError` if there is no room."""
+        """Write the state to its file. Raises `ConfigError` if the disk is full."""
         if self._saved is not None:
+            # Requests wait only while the state is pickled, not while it is written.
             with lock:
                 content = state.dump_state()
             write_atomically(self._saved, content)
 
     def stop(self) -> None:
-        """Stop listening, and save."""
+        """Stop listening, and save the state."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()

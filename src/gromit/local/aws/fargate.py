@@ -1,8 +1,9 @@
-"""The Fargate simulator: ECS services of the emulator get tasks, and each task a real process on real addresses.
+"""The Fargate simulator: runs the tasks of the emulator's ECS services as processes.
 
-It works inside the emulator, under its lock, in one thread that sleeps until something happens: a request that changed something, a
-container that listens or has ended, a retry that is due. What to do for a service is decided in `rollout`, how a task runs in
-`placement`; this module does it.
+Each task is a real process on real addresses. The simulator works inside the emulator, under its
+lock, in one thread. The thread sleeps until a request has changed something, a container listens or
+has exited, or a retry is due. `rollout` decides what to do for a service, `placement` how a task
+runs; this module does it.
 """
 
 import threading
@@ -25,69 +26,76 @@ from gromit.local.aws.rollout import Deployment, RolloutActions, TaskStage, Task
 
 _STAGES = {"RUNNING": TaskStage.RUNNING, "STOPPING": TaskStage.STOPPING}
 _KEPT = 3600
-"""Seconds that stopped tasks stay listed."""
+"""Seconds for which a stopped task stays in listings."""
 
 _EVENTS = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-"""Seconds before a failed task is tried again; they double with each failure."""
+"""Pause in seconds before a failed task starts again; it doubles with each failure."""
 
 _HEALTHY = 10.0
-"""Seconds after which a task counts as one that runs."""
+"""Seconds after which a running task counts as healthy."""
 
 _PATIENCE = 2.0
-"""Seconds that a container has to end by itself."""
+"""Seconds between SIGTERM and SIGKILL for a container."""
 
 log = structlog.get_logger(__name__)
 
 
 class Fargate:
-    """Runs the tasks of all ECS services of one account and region of the emulator in this process."""
+    """Runs the tasks of all ECS services in one account and region of the emulator."""
 
-    def __init__(self, ground: Host, changed: Callable[[], None]) -> None:
-        self._ground, self._changed = ground, changed
+    def __init__(self, host: Host, changed: Callable[[], None]) -> None:
+        self._host, self._changed = host, changed
         self._containers = Containers()
         self._thread = threading.Thread(target=self._run, name="fargate", daemon=True)
         self._stopped = False
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._kill_at: dict[str, float] = {}
-        self._why: dict[str, str] = {}
+        self._stop_reasons: dict[str, str] = {}
 
     def start(self) -> None:
-        """Start the tasks that the state says should run, and go on from there."""
+        """Start the tasks that run according to the state, and keep simulating."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Something may have changed; returns at once."""
+        """Note that something may have changed; return at once."""
         self._containers.wake()
 
     def stop(self) -> None:
-        """End all containers. The state still says that the tasks run: the next simulator starts them again."""
+        """End all containers.
+
+        In the state their tasks still run, so the next simulator starts them again.
+        """
         self._stopped = True
         self._containers.wake()
         self._thread.join()
 
     def _run(self) -> None:
-        happened: list[ContainerReady | ContainerExited] = []
+        events: list[ContainerReady | ContainerExited] = []
         try:
             with emulator.lock:
                 self._match_tasks()
             while not self._stopped:
                 with emulator.lock:
-                    pause = self._step(happened)
-                happened = self._containers.wait(pause)
+                    pause = self._step(events)
+                # Without the lock: requests must not wait for containers.
+                events = self._containers.wait(pause)
         finally:
             self._containers.close()
 
-    def _step(self, happened: list[ContainerReady | ContainerExited]) -> float | None:
-        """Take in what happened, then do what every service needs; gives the seconds until something is due."""
-        tasks = {t.id: t for cluster in self._ecs.tasks.values() for t in cluster.values()}
-        for event in happened:
-            self._take_in(event, tasks.get(event.name))
+    def _step(self, events: list[ContainerReady | ContainerExited]) -> float | None:
+        """Handle events, then schedule every service.
+
+        Return the seconds until something is due; None if nothing is.
+        """
+        tasks = {task.id: task for task in self._tasks()}
+        for event in events:
+            self._handle(event, tasks.get(event.name))
         for service in list(self._ecs.services.values()):
             try:
-                self._serve(service)
-            except Exception:  # one service that cannot be worked on must not stop the others
+                self._schedule(service)
+            except Exception:  # one broken service must not stop the others
                 log.exception("fargate.service_failed", service=service.arn)
         self._match_tasks()
         self._match_containers()
@@ -95,17 +103,22 @@ class Fargate:
 
     @property
     def _ecs(self) -> Any:
-        return ecs_backends[self._ground.account][self._ground.region]
+        return ecs_backends[self._host.account][self._host.region]
 
-    # ── what containers say ──
+    def _tasks(self) -> list[Task]:
+        """All tasks of all clusters."""
+        return [task for tasks in self._ecs.tasks.values() for task in tasks.values()]
 
-    def _take_in(self, event: ContainerReady | ContainerExited, task: Task | None) -> None:
+    # ── events of containers ──
+
+    def _handle(self, event: ContainerReady | ContainerExited, task: Task | None) -> None:
         self._kill_at.pop(event.name, None)
         if task is None:
             return
         self._changed()
         service = self._service_of(task)
-        if task.last_status == "STOPPED":  # by StopTask, which knows nothing of Cloud Map
+        if task.last_status == "STOPPED":
+            # The client called StopTask, and moto's StopTask does not change Cloud Map.
             if service:
                 deregister(service, task)
         elif isinstance(event, ContainerExited):
@@ -118,13 +131,14 @@ class Fargate:
         healthy = ran and (utcnow() - task.started_at).total_seconds() > _HEALTHY
         for container in task.containers:
             container.exitCode, container.reason = event.code, event.words or None
-        asked = task.desired_status == "STOPPED"
+        requested = task.desired_status == "STOPPED"
         reason, code = ("Essential container in task exited", "EssentialContainerExited")
-        if asked:
-            reason, code = self._why.pop(task.id, "Task stopped"), "ServiceSchedulerInitiated"
+        if requested:
+            reason = self._stop_reasons.pop(task.id, "Task stopped")
+            code = "ServiceSchedulerInitiated"
         if service:
             deregister(service, task)
-            if not asked:
+            if not requested:
                 self._count_failure(service, task, fresh=healthy)
         mark_stopped(task, reason, code)
 
@@ -132,42 +146,46 @@ class Fargate:
         deployment = _deployment(service, task.started_by)
         if not deployment.get("succeeded"):
             deployment["failedTasks"] = deployment.get("failedTasks", 0) + 1
-        count = self._failures[service.arn] = 1 if fresh else self._failures.get(service.arn, 0) + 1
-        self._not_before[service.arn] = time.monotonic() + min(
-            _FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE
-        )
+        # The first failure after a healthy run starts the backoff again.
+        count = 1 if fresh else self._failures.get(service.arn, 0) + 1
+        self._failures[service.arn] = count
+        pause = min(_FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE)
+        self._not_before[service.arn] = time.monotonic() + pause
 
-    # ── what services need ──
+    # ── scheduling of services ──
 
-    def _serve(self, service: Service) -> None:
+    def _schedule(self, service: Service) -> None:
         live = running_tasks(self._ecs, service)
         if not service.deployments or (service.status == "INACTIVE" and not live):
             return
         primary, *older = (_view(d, live) for d in service.deployments)
-        moves = next_actions(
+        actions = next_actions(
             service.desired_count,
             primary,
             older,
             active=service.status == "ACTIVE",
             breaker=has_circuit_breaker(service),
         )
-        for name in moves.stop:
+        for name in actions.stop:
             self._stop_task(service, next(t for t in live if t.id == name))
         if time.monotonic() >= self._not_before.get(service.arn, 0):
-            for _ in range(moves.launch):
+            for _ in range(actions.launch):
                 self._launch(service)
-        self._write(service, moves)
+        self._update(service, actions)
 
     def _launch(self, service: Service) -> None:
-        """Start one task of the PRIMARY deployment; one that cannot start is STOPPED at once, and says why."""
+        """Start one task of the PRIMARY deployment.
+
+        A task that cannot start is STOPPED at once, with the reason.
+        """
         definition = self._ecs.describe_task_definition(service.task_definition)
         cluster = self._ecs.clusters[service.cluster_name]
         tasks = self._ecs.tasks.setdefault(cluster.name, {})
         network = deepcopy(service.network_configuration)
+        # Moto takes the first subnet. Rotate them, so that tasks spread over all.
         subnets = network["awsvpcConfiguration"]["subnets"]
-        network["awsvpcConfiguration"]["subnets"] = (
-            subnets[len(tasks) % len(subnets) :] + subnets[: len(tasks) % len(subnets)]
-        )
+        first = len(tasks) % len(subnets)
+        network["awsvpcConfiguration"]["subnets"] = subnets[first:] + subnets[:first]
         task = Task(
             cluster,
             definition,
@@ -189,10 +207,9 @@ class Fargate:
     def _start_container(self, task: Task) -> None:
         task.last_status = "PENDING"
         try:
-            give_public_address(task, self._ground)
-            spec = plan_container(
-                task, self._ecs.describe_task_definition(task.task_definition_arn), self._ground
-            )
+            give_public_address(task, self._host)
+            definition = self._ecs.describe_task_definition(task.task_definition_arn)
+            spec = plan_container(task, definition, self._host)
         except TaskCannotStart as error:
             service = self._service_of(task)
             if service:
@@ -204,7 +221,8 @@ class Fargate:
 
     def _stop_task(self, service: Service, task: Task) -> None:
         task.last_status, task.desired_status = "STOPPING", "STOPPED"
-        self._why[task.id] = f"Scaling activity initiated by (deployment {task.started_by})"
+        reason = f"Scaling activity initiated by (deployment {task.started_by})"
+        self._stop_reasons[task.id] = reason
         deregister(service, task)
         _add_event(service, f"has stopped 1 running tasks: (task {task.id}).")
         self._stop_container(task.id)
@@ -214,35 +232,36 @@ class Fargate:
         self._kill_at[name] = time.monotonic() + _PATIENCE
         self._containers.stop(name)
 
-    def _write(self, service: Service, moves: RolloutActions) -> None:
-        """Bring the service's and its deployments' numbers and states up to date."""
+    def _update(self, service: Service, actions: RolloutActions) -> None:
+        """Update the counts and states of the service and its deployments."""
         live = running_tasks(self._ecs, service)
-        service.deployments[:] = [d for d in service.deployments if d["id"] not in moves.forget]
+        service.deployments[:] = [d for d in service.deployments if d["id"] not in actions.forget]
         for deployment in service.deployments:
             view = _view(deployment, live)
-            deployment["runningCount"], deployment["pendingCount"] = (
-                view.count(TaskStage.RUNNING),
-                view.count(TaskStage.STARTING),
-            )
+            deployment["runningCount"] = view.count(TaskStage.RUNNING)
+            deployment["pendingCount"] = view.count(TaskStage.STARTING)
         service.running_count = sum(t.last_status == "RUNNING" for t in live)
         service.pending_count = sum(t.last_status == "PENDING" for t in live)
         primary = service.deployments[0]
-        if moves.rollout != primary["rolloutState"]:
+        if actions.rollout != primary["rolloutState"]:
             primary.update(
-                rolloutState=moves.rollout,
-                rolloutStateReason=_rollout_reason(primary["id"], moves.rollout),
+                rolloutState=actions.rollout,
+                rolloutStateReason=_rollout_reason(primary["id"], actions.rollout),
             )
             primary["updatedAt"] = utcnow()
-            _add_event(service, _rollout_event(primary["id"], moves.rollout))
+            _add_event(service, _rollout_event(primary["id"], actions.rollout))
             self._changed()
         if service.status == "DRAINING" and not live:
             service.status = "INACTIVE"
             self._changed()
 
-    # ── containers and tasks brought together ──
+    # ── tasks and their containers ──
 
     def _match_tasks(self) -> None:
-        """Give every task that has not stopped its container; end those that were stopping without one; forget old ones."""
+        """Give each task that should run a container, and remove old stopped tasks.
+
+        A task that was stopping and has no container is stopped.
+        """
         now = utcnow()
         for tasks in self._ecs.tasks.values():
             for arn, task in list(tasks.items()):
@@ -252,17 +271,13 @@ class Fargate:
                 elif task.id not in self._containers and task.desired_status == "RUNNING":
                     self._start_container(task)
                 elif task.id not in self._containers:
+                    # Stopping, and its container ended with an earlier simulator.
                     self._end(self._service_of(task), task, ContainerExited(task.id, 0, ""))
 
     def _match_containers(self) -> None:
-        """Stop containers whose task has stopped or is gone, and kill those that do not end."""
+        """Stop containers without a running task, and kill those that do not exit in time."""
         now = time.monotonic()
-        live = {
-            t.id
-            for tasks in self._ecs.tasks.values()
-            for t in tasks.values()
-            if t.last_status != "STOPPED"
-        }
+        live = {task.id for task in self._tasks() if task.last_status != "STOPPED"}
         for name in self._containers.names:
             if name not in live and name not in self._kill_at:
                 self._stop_container(name)
@@ -316,7 +331,7 @@ def _rollout_event(name: str, state: str) -> str:
 
 
 def _add_event(service: Service, message: str) -> None:
-    """Add to the service's events, newest first."""
+    """Add an event to the service, newest first."""
     number = f"{len(service.events)}-{time.monotonic_ns()}"
     service.events.insert(
         0, {"id": number, "createdAt": utcnow(), "message": f"(service {service.name}) {message}"}

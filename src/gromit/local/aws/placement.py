@@ -1,4 +1,7 @@
-"""What a task of ECS becomes on this machine: image, config folder, port and addresses; or why it cannot start, in AWS's words."""
+"""Placement of an ECS task on this machine: image, config folder, port and addresses.
+
+If a task cannot start, the reason is AWS's text.
+"""
 
 import ipaddress
 import re
@@ -21,22 +24,25 @@ _ECR = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What tasks are placed on."""
+    """The machine and network that tasks run on."""
 
     account: str
     region: str
     config_root: Path | None
-    """The folder that stands for the root of every EFS file system; without one, tasks that mount one cannot start."""
+    """Folder that is the root of every EFS file system; without it, tasks with a mount fail."""
     public: ipaddress.IPv4Network
-    """Where public addresses come from."""
+    """Range of public addresses."""
 
 
 class TaskCannotStart(Exception):
     """A task cannot start; the message is the `stoppedReason`."""
 
 
-def plan_container(task: Task, definition: TaskDefinition, ground: Host) -> ContainerSpec:
-    """The container process of a task. Raises `TaskCannotStart` for a missing image or config folder."""
+def plan_container(task: Task, definition: TaskDefinition, host: Host) -> ContainerSpec:
+    """Return the container process of a task.
+
+    Raises `TaskCannotStart` if the image or the config folder is missing.
+    """
     container = definition.container_definitions[0]
     _check_image(container["image"])
     interface = next(iter(interfaces(task)), None)
@@ -57,36 +63,41 @@ def plan_container(task: Task, definition: TaskDefinition, ground: Host) -> Cont
         says=says,
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
-        config=_config_folder(container, definition, ground),
+        config=_config_folder(container, definition, host),
     )
 
 
-def give_public_address(task: Task, ground: Host) -> None:
-    """Give a task that is to have a public address one of this machine; one that it has already, it keeps."""
-    enis = ec2_backends[ground.account][ground.region].enis
+def give_public_address(task: Task, host: Host) -> None:
+    """Replace the public address of a task by one of this machine, unless it has one already."""
+    enis = ec2_backends[host.account][host.region].enis
     for interface in interfaces(task):
-        if interface.public_ip and ipaddress.ip_address(interface.public_ip) not in ground.public:
+        if interface.public_ip and ipaddress.ip_address(interface.public_ip) not in host.public:
             taken = {eni.public_ip for eni in enis.values()}
             vpc = interface.ec2_backend.get_vpc(interface.vpc_id)
             vpc.last_public = interface.public_ip = next_address(
-                ground.public, taken, getattr(vpc, "last_public", None)
+                host.public, taken, getattr(vpc, "last_public", None)
             )
 
 
 def _check_image(image: str) -> None:
-    """Images of our own registry must be in it; those of others are taken to exist."""
+    """Raise `TaskCannotStart` if the emulated registry lacks an image.
+
+    Images of other registries count as existing.
+    """
     match = _ECR.fullmatch(image)
     if match is None:
         return
     repository = ecr_backends[match["account"]][match["region"]].repositories.get(match["name"])
     rest = match["rest"] or ":latest"
-    tag, digest = (None, rest[1:]) if rest.startswith("@") else (rest[1:], None)
     images = repository.images if repository else []
-    if not any(tag in i.image_tags if tag else i.get_image_digest() == digest for i in images):
-        tried = "pull image manifest has been retried 1 time(s)"
-        raise TaskCannotStart(
-            f"CannotPullContainerError: {tried}: failed to resolve ref {image}: {image}: not found"
-        )
+    if rest.startswith("@"):
+        exists = any(i.get_image_digest() == rest[1:] for i in images)
+    else:
+        exists = any(rest[1:] in i.image_tags for i in images)
+    if not exists:
+        retried = "pull image manifest has been retried 1 time(s)"
+        problem = f"failed to resolve ref {image}: {image}: not found"
+        raise TaskCannotStart(f"CannotPullContainerError: {retried}: {problem}")
 
 
 def _version(image: str) -> str:
@@ -94,10 +105,8 @@ def _version(image: str) -> str:
     return name.partition("@")[2] or name.partition(":")[2] or "latest"
 
 
-def _config_folder(
-    container: dict[str, Any], definition: TaskDefinition, ground: Host
-) -> str | None:
-    """Where a container's first mounted EFS volume lies on this machine; None if it mounts none."""
+def _config_folder(container: dict[str, Any], definition: TaskDefinition, host: Host) -> str | None:
+    """Return the folder of a container's first mounted EFS volume; None if it mounts none."""
     mounted = [m["sourceVolume"] for m in container.get("mountPoints") or []]
     volumes = [
         v["efsVolumeConfiguration"]
@@ -109,19 +118,17 @@ def _config_folder(
     access_point = volumes[0].get("authorizationConfig", {}).get("accessPointId")
     path = volumes[0].get("rootDirectory", "/")
     if access_point:
-        found = efs_backends[ground.account][ground.region].access_points.get(access_point)
+        found = efs_backends[host.account][host.region].access_points.get(access_point)
         if found is None:
-            raise TaskCannotStart(_unmountable(f"access point {access_point} does not exist"))
+            raise TaskCannotStart(_mount_error(f"access point {access_point} does not exist"))
         path = found.root_directory["Path"]
-    folder = None if ground.config_root is None else ground.config_root / path.lstrip("/")
+    folder = None if host.config_root is None else host.config_root / path.lstrip("/")
     if folder is None or not folder.is_dir():
-        raise TaskCannotStart(
-            _unmountable(
-                f"mounting {path} failed, reason given by server: No such file or directory"
-            )
-        )
+        reason = "reason given by server: No such file or directory"
+        raise TaskCannotStart(_mount_error(f"mounting {path} failed, {reason}"))
     return str(folder)
 
 
-def _unmountable(why: str) -> str:
-    return f"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: {why}"
+def _mount_error(reason: str) -> str:
+    step = "failed to invoke EFS utils commands to set up EFS volumes"
+    return f"ResourceInitializationError: {step}: {reason}"

@@ -1,7 +1,7 @@
-"""The process `aws` of a local cloud: the emulator, the Fargate simulator and the DNS server, with a state that is kept.
+"""The process `aws` of a local cloud: the emulator, the Fargate simulator and the DNS server.
 
-Run as `python -m gromit.local.aws.process SPEC`, SPEC being the JSON of `aws_spec.Spec`. SIGTERM saves, and ends it and every
-simulated task.
+Run as `python -m gromit.local.aws.process SPEC`, where SPEC is the JSON of `spec.EmulatorSpec`.
+SIGTERM saves the state, and ends the process and every simulated task.
 """
 
 import ipaddress
@@ -78,15 +78,15 @@ class DebouncedSaver:
 
 
 def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
-    """Be the emulated AWS until `stop` is set."""
+    """Run the emulated AWS until `stop` is set."""
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     emulator = Emulator(port=spec.port, saved=Path(spec.state))
     saver = DebouncedSaver(emulator.save)
     public = ipaddress.IPv4Network(spec.public)
-    ground = Host(
+    host = Host(
         account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public
     )
-    fargate = Fargate(ground, saver.changed)
+    fargate = Fargate(host, saver.changed)
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
     dns = DnsServer(EmulatedRecords(ACCOUNT, spec.region), port=spec.dns_port)
@@ -103,7 +103,7 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
 
 
 def main() -> None:
-    """Run what the first argument says until SIGTERM or SIGINT."""
+    """Run the emulated AWS of the first argument until SIGTERM or SIGINT."""
     logs.configure_logging("info", "auto")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

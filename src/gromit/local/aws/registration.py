@@ -1,4 +1,4 @@
-"""Tasks of ECS services in Cloud Map: under which names their private addresses are found."""
+"""Registration of ECS tasks in Cloud Map: the names that their private addresses have."""
 
 from moto.ecs.models import Service, Task
 from moto.servicediscovery.models import servicediscovery_backends
@@ -7,8 +7,9 @@ from gromit.local.aws.moto_patches.tasks import interfaces
 
 
 def register(service: Service, task: Task) -> None:
-    """Put the task's private address under the service's names in Cloud Map."""
+    """Register the task's private address under the service's names in Cloud Map."""
     discovery = servicediscovery_backends[task._account_id][task.region_name]
+    family = task.task_definition_arn.rsplit("/", 1)[-1].partition(":")[0]
     for interface in interfaces(task):
         attributes = {
             "AWS_INSTANCE_IPV4": interface.private_ip_address,
@@ -17,9 +18,7 @@ def register(service: Service, task: Task) -> None:
             "REGION": task.region_name,
             "ECS_CLUSTER_NAME": task.cluster_name,
             "ECS_SERVICE_NAME": service.name,
-            "ECS_TASK_DEFINITION_FAMILY": task.task_definition_arn.rsplit("/", 1)[-1].partition(
-                ":"
-            )[0],
+            "ECS_TASK_DEFINITION_FAMILY": family,
         }
         for name in _registries(service):
             known = discovery.services.get(name)
@@ -28,7 +27,7 @@ def register(service: Service, task: Task) -> None:
 
 
 def deregister(service: Service, task: Task) -> None:
-    """Take the task's address away; nothing happens if it is not there."""
+    """Deregister the task's address, if it is registered."""
     discovery = servicediscovery_backends[task._account_id][task.region_name]
     for name in _registries(service):
         known = discovery.services.get(name)

@@ -1,4 +1,8 @@
-"""What the process `aws` is told: apart from it, as the emulator takes two seconds to import, and its starters need none of it."""
+"""Settings of the process `aws`.
+
+They have a module of their own: the emulator takes two seconds to import, and the process that
+starts `aws` does not need it.
+"""
 
 import json
 import sys
@@ -7,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorSpec:
-    """What the process is told."""
+    """Settings of the process `aws`, passed as JSON."""
 
     region: str
     port: int
@@ -15,9 +19,9 @@ class EmulatorSpec:
     state: str
     config_root: str
     public: str
-    """The network that public addresses come from."""
+    """Range of public addresses."""
 
     @property
     def command(self) -> tuple[str, ...]:
-        """How the process is started."""
+        """Command line of the process."""
         return (sys.executable, "-m", "gromit.local.aws.process", json.dumps(asdict(self)))

@@ -1,6 +1,7 @@
-"""The emulator's state on disk: every backend, pickled together, so that references between them hold.
+"""The emulator's state on disk: all backends in one pickle, so that their references survive.
 
-The file is read only by the local cloud that wrote it, in its own folder, and belongs to its user alone: a pickle is a program.
+A pickle is a program. Only the local cloud that wrote the file reads it, in its own folder, and
+only its user has access.
 """
 
 import io
@@ -26,7 +27,10 @@ _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles what moto made unpicklable: locks (as new ones: nobody holds one between two requests), a lambda, its own dicts."""
+    """Pickler for the parts of moto that cannot be pickled: locks, a lambda and its own dicts.
+
+    Locks are pickled as new ones, as nothing holds a lock between two requests.
+    """
 
     def reducer_override(self, thing: Any) -> Any:
         if isinstance(thing, _LOCKS):
@@ -58,7 +62,10 @@ def _new(kind: Any) -> Any:
 
 
 def _fill(thing: Any, state: tuple[dict[Any, Any], dict[str, Any], Any]) -> None:
-    """Fill a dict of moto's own class past its `__setitem__`, which may do more than set (S3's adds a version)."""
+    """Fill a dict of one of moto's classes without its `__setitem__`.
+
+    That may do more than set an item: S3's adds a version.
+    """
     items, attributes, factory = state
     if isinstance(thing, defaultdict):
         thing.default_factory = factory
@@ -91,12 +98,11 @@ def _value(tree: Any) -> DynamoType:
 
 
 def dump_state() -> bytes:
-    """All that the emulator holds. The caller holds the emulator's lock."""
-    backends: dict[tuple[str, str, str], Any] = {
-        (service.service_name, account, region): backend
-        for service in BackendDict._instances
-        for account, region, backend in service.iter_backends()
-    }
+    """Return the emulator's whole state. The caller holds the emulator's lock."""
+    backends: dict[tuple[str, str, str], Any] = {}
+    for service in BackendDict._instances:
+        for account, region, backend in service.iter_backends():
+            backends[service.service_name, account, region] = backend
     buffer = io.BytesIO()
     _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(
         (_FORMAT, backends, dict(s3_backends.bucket_accounts))
@@ -105,10 +111,14 @@ def dump_state() -> bytes:
 
 
 def load_state(path: Path) -> None:
-    """Put back what `dump_state` gave. Raises `ConfigError` if another version of the emulator wrote it, or it is damaged."""
-    hint = f"remove {path} to begin with an empty cloud"
+    """Restore the state that `dump_state` returned.
+
+    Raises `ConfigError` if another version of the emulator wrote the file, or it is damaged.
+    """
+    hint = f"Remove {path} to start with an empty cloud."
     try:
-        form, backends, buckets = pickle.loads(path.read_bytes())  # noqa: S301 - our own file, see the module's first lines
+        # Our own file: see the module's docstring.
+        form, backends, buckets = pickle.loads(path.read_bytes())  # noqa: S301
     except (
         pickle.UnpicklingError,
         EOFError,

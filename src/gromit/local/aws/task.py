@@ -1,11 +1,11 @@
-"""One simulated container: a process of its own that stands in for what an image would run.
+"""One simulated container: a process that replaces the program of an image.
 
 Run as `python -S -I task.py SPEC`, where SPEC is the JSON of `containers.ContainerSpec`. With these
-flags it cannot import gromit, and it imports little else, so it starts within hundredths of a second.
-It reads its config folder once, like a container at its start. Then it listens on its addresses, writes
-`ready` to standard output, and answers `GET /` with a description of itself. It ends when the process
-that started it ends; for that it repeats the call of `prctl` that `local/cloud/die_with_parent.py` and
-`adapters/terraform/child.py` make.
+flags it cannot import gromit, and it imports little else, so it starts within hundredths of a
+second. It reads its config folder once, like a container at its start. Then it listens on its
+addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. It
+ends when the process that started it ends; for that it repeats the call of `prctl` that
+`local/cloud/die_with_parent.py` and `adapters/terraform/child.py` make.
 """
 
 import _thread
@@ -20,24 +20,25 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _LARGEST_REQUEST = 65536
 _PATIENCE = 10.0
-"""Seconds that a client may be silent."""
+"""Seconds that a client may stay silent."""
 
 _STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when `parent` ends; end at once if that has happened already."""
+    """Make the kernel kill this process when `parent` ends; end at once if it has ended already."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def config_hash(folder: str) -> str:
-    """SHA-256 (hex) of all regular files below `folder`; raises `OSError` where it cannot be read.
+    """Return the SHA-256 (hex) of all regular files below `folder`.
 
-    Defined as in `core.config_files.folder_hash` (a test compares them), and written anew because importing that takes longer than
-    all else here: for each file in byte order of its relative path, the path, a NUL, the length in 8 bytes, the content.
-    Links, and names that begin with `.gromit`, are left out.
+    For each file, in byte order of its relative path, hash the path, a NUL, the length in 8 bytes
+    and the content. Omit links, and names that begin with `.gromit`. This repeats
+    `core.stack.config_files.folder_hash`, whose import takes longer than all else here; a test
+    compares them. Raises `OSError` if a file cannot be read.
     """
     found: list[tuple[bytes, bytes]] = []
     _collect(os.fsencode(folder), b"", found)
@@ -55,12 +56,13 @@ def _collect(folder: bytes, prefix: bytes, found: list[tuple[bytes, bytes]]) -> 
             if entry.is_dir(follow_symlinks=False):
                 _collect(entry.path, prefix + entry.name + b"/", found)
             elif entry.is_file(follow_symlinks=False):
-                with open(entry.path, "rb") as file:  # noqa: PTH123 - pathlib takes longer to import than all else here
+                # pathlib takes longer to import than all else here.
+                with open(entry.path, "rb") as file:  # noqa: PTH123
                     found.append((prefix + entry.name, file.read()))
 
 
 def answer_request(request: bytes, body: bytes) -> bytes:
-    """The HTTP answer to the head of a request: `body` for `GET /`, an error for anything else."""
+    """Return the HTTP response to a request's header: `body` for `GET /`, otherwise an error."""
     words = request.split(b"\r\n", 1)[0].split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/"):
         return _response(400, b'{"error": "not HTTP"}\n')
@@ -68,13 +70,20 @@ def answer_request(request: bytes, body: bytes) -> bytes:
         return _response(405, b'{"error": "only GET"}\n')
     if words[1].split(b"?", 1)[0] != b"/":
         return _response(404, b'{"error": "only /"}\n')
-    full = _response(200, body)
-    return full.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n" if words[0] == b"HEAD" else full
+    response = _response(200, body)
+    if words[0] == b"HEAD":
+        return response.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n"
+    return response
 
 
 def _response(status: int, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"Connection: close\r\n\r\n" + body
+    lines = (
+        f"HTTP/1.1 {status} {_STATUS[status]}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 def _serve(connection: socket.socket, body: bytes) -> None:
@@ -100,16 +109,13 @@ def _accept(listener: socket.socket, body: bytes) -> None:
 
 
 def main() -> None:
-    """Be the container that the first argument describes, until killed."""
+    """Run as the container that the first argument describes, until killed."""
     spec = json.loads(sys.argv[1])
     die_with_parent(spec["parent"])
     try:
         config = config_hash(spec["config"]) if spec["config"] else None
-        listeners = [
-            socket.create_server((address, spec["port"]))
-            for address in spec["addresses"]
-            if spec["port"]
-        ]
+        addresses = spec["addresses"] if spec["port"] else []
+        listeners = [socket.create_server((address, spec["port"])) for address in addresses]
     except OSError as error:
         sys.stdout.write(f"{error}\n")
         sys.exit(1)

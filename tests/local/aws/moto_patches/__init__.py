@@ -1,1 +1,1 @@
-"""Each mend: the stock emulator lacks it, the mended one has it."""
+"""Each patch: the stock emulator lacks the behaviour, the patched one has it."""

@@ -1,4 +1,4 @@
-"""A stock emulator and a mended one, side by side."""
+"""Observations on a stock emulator and on a patched one."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Cloud:
-    """Clients of an empty emulator, and the things that most tests begin with."""
+    """Clients of an empty emulator, and the resources that most tests need."""
 
     def __init__(self) -> None:
         self.ecs: Any = boto3.client("ecs", REGION)
@@ -24,7 +24,7 @@ class Cloud:
         self.discovery: Any = boto3.client("servicediscovery", REGION)
 
     def subnet(self, cidr: str = "127.44.0.0/16") -> str:
-        """A subnet in a VPC of its own, with DNS host names."""
+        """Create a subnet in its own VPC, with DNS host names."""
         vpc = self.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr.replace("/16", "/20"))[
@@ -33,7 +33,7 @@ class Cloud:
         return subnet
 
     def definition(self, family: str = "app", **container: object) -> str:
-        """A task definition for Fargate."""
+        """Register a task definition for Fargate."""
         answer = self.ecs.register_task_definition(
             family=family,
             networkMode="awsvpc",
@@ -46,7 +46,7 @@ class Cloud:
         return arn
 
     def network(self, subnet: str, *, public: bool = False, **more: object) -> dict[str, Any]:
-        """A network configuration with a security group of its own."""
+        """Return a network configuration with its own security group."""
         vpc = self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
         name = f"sg{len(self.ec2.describe_security_groups()['SecurityGroups'])}"
         group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)[
@@ -63,7 +63,7 @@ class Cloud:
         }
 
     def service(self, cluster: str = "app-test", name: str = "tyk", **more: Any) -> dict[str, Any]:
-        """A service that wants one task."""
+        """Create a service with a desired count of one."""
         settings = {
             "taskDefinition": self.definition(),
             "desiredCount": 1,
@@ -78,7 +78,7 @@ class Cloud:
         return service
 
     def task(self, cluster: str = "app-test", **more: Any) -> dict[str, Any]:
-        """A task on Fargate."""
+        """Run a task on Fargate."""
         settings = {"taskDefinition": self.definition(), "launchType": "FARGATE", **more}
         if "networkConfiguration" not in settings:
             settings["networkConfiguration"] = self.network(self.subnet())
@@ -86,7 +86,7 @@ class Cloud:
         return task
 
     def interface(self, task: dict[str, Any]) -> dict[str, Any]:
-        """The network interface of a task."""
+        """Return the network interface of a task."""
         details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
         found = self.ec2.describe_network_interfaces(
             NetworkInterfaceIds=[details["networkInterfaceId"]]
@@ -96,7 +96,7 @@ class Cloud:
 
 
 def outcome(call: Callable[..., Any], **arguments: Any) -> str:
-    """`done`, or AWS's code of the error."""
+    """Return `done`, or AWS's error code."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -109,8 +109,9 @@ Both = Callable[[Callable[[Cloud], T]], tuple[T, T]]
 
 @pytest.fixture
 def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both[Any]]:
-    """What an observation gives on a stock emulator, and what on a mended one, each empty at first."""
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # half the time of an empty emulator
+    """Results of an observation on a stock emulator and on a patched one, both empty at first."""
+    # Loading the images takes half the time of an empty emulator.
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
     def observe(look: Callable[[Cloud], Any]) -> tuple[Any, Any]:
         remove_patches()
@@ -118,8 +119,8 @@ def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both[Any]]:
             stock = look(Cloud())
         apply_patches()
         with mock_aws():
-            mended = look(Cloud())
-        return _plain(stock), _plain(mended)
+            patched = look(Cloud())
+        return _plain(stock), _plain(patched)
 
     yield observe
     remove_patches()

@@ -1,4 +1,4 @@
-"""Mends of S3."""
+"""Patches of S3."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ def policy(*statements: object) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def test_a_policy_that_wants_tls_lets_who_comes_by_tls_pass_and_refuses_what_else_it_names(
+def test_a_policy_that_wants_tls_allows_requests_over_tls_and_refuses_what_else_it_names(
     both: Both[Any],
 ) -> None:
     def look(_cloud: Cloud) -> Any:
@@ -37,6 +37,6 @@ def test_a_policy_that_wants_tls_lets_who_comes_by_tls_pass_and_refuses_what_els
             ]
         return found
 
-    stock, mended = both(look)
-    assert stock != mended
-    assert mended == ["done", "done", "done", "403"]
+    stock, patched = both(look)
+    assert stock != patched
+    assert patched == ["done", "done", "done", "403"]

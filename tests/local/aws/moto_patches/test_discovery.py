@@ -1,4 +1,4 @@
-"""Mends of Cloud Map."""
+"""Patches of Cloud Map."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ def test_a_service_with_instances_stays(both: Both[Any]) -> None:
             outcome(cloud.discovery.delete_service, Id=service),
         )
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == ["done", "done", "done"]
-    assert mended == ["ResourceInUse", "done", "ServiceNotFound"]
+    assert patched == ["ResourceInUse", "done", "ServiceNotFound"]
 
 
 def test_a_namespace_is_known_from_the_dns_config_too(both: Both[Any]) -> None:

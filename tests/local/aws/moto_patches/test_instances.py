@@ -1,4 +1,4 @@
-"""Mends of EC2's instances."""
+"""Patches of EC2 instances."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.local.aws.moto_patches.conftest import Both, Cloud, outcome
 
 
 def launched(cloud: Cloud, *, public: bool = False, **more: object) -> tuple[dict[str, Any], str]:
-    """An instance whose network interface was described in full, and its security group."""
+    """Run an instance with a full specification of its interface; return it and its group."""
     subnet = cloud.subnet()
     vpc = cloud.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
     group = cloud.ec2.create_security_group(GroupName="host", Description="host", VpcId=vpc)[
@@ -48,12 +48,14 @@ def test_only_an_interface_with_a_public_address_has_an_association(
     assert both(look) == (True, public)
 
 
-@pytest.mark.parametrize(("told", "leaves"), [({}, []), ({"DeleteOnTermination": False}, [True])])
-def test_an_interface_goes_with_its_instance_unless_told_otherwise(
-    both: Both[Any], told: dict[str, bool], leaves: list[bool]
+@pytest.mark.parametrize(
+    ("options", "leaves"), [({}, []), ({"DeleteOnTermination": False}, [True])]
+)
+def test_an_interface_is_deleted_with_its_instance_by_default(
+    both: Both[Any], options: dict[str, bool], leaves: list[bool]
 ) -> None:
     def look(cloud: Cloud) -> Any:
-        instance, group = launched(cloud, **told)
+        instance, group = launched(cloud, **options)
         cloud.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
         mine = [{"Name": "group-id", "Values": [group]}]
         return [
@@ -71,7 +73,7 @@ def test_no_instance_starts_with_a_key_pair_that_is_not_there(both: Both[Any]) -
         run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": cloud.subnet()}
         return [
             outcome(cloud.ec2.run_instances, KeyName=name, **run)
-            for name in ("nobody's", "platform")
+            for name in ("unknown", "platform")
         ]
 
     assert both(look) == (["done", "done"], ["InvalidKeyPair.NotFound", "done"])

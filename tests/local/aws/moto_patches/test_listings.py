@@ -1,4 +1,4 @@
-"""Mends of ECS listings."""
+"""Patches of ECS listings."""
 
 from typing import Any
 
@@ -28,9 +28,9 @@ def test_clusters_come_in_pages_of_at_most_100(both: Both[Any]) -> None:
         ]
         return pages, outcome(cloud.ecs.list_clusters, maxResults=101)
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [[130], "done"]
-    assert mended == [[100, 30], "InvalidParameterException"]
+    assert patched == [[100, 30], "InvalidParameterException"]
 
 
 def test_services_are_listed_for_exactly_the_cluster_ten_a_page(both: Both[Any]) -> None:

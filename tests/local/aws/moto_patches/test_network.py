@@ -1,4 +1,4 @@
-"""Mends of EC2."""
+"""Patches of EC2."""
 
 import itertools
 from typing import Any
@@ -41,9 +41,9 @@ def test_interfaces_are_found_by_what_aws_made_of_them(both: Both[Any], name: st
             return "NotImplementedError"
         return [f["NetworkInterfaceId"] for f in found] == [wanted["NetworkInterfaceId"]]
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock in {False, "NotImplementedError"}
-    assert mended is True
+    assert patched is True
 
 
 def test_interfaces_come_in_pages(both: Both[Any]) -> None:
@@ -70,9 +70,9 @@ def test_interfaces_come_in_pages(both: Both[Any]) -> None:
         ]
         return [len(page) for page in pages], refused
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [[12], ["done", "done"]]
-    assert mended == [[5, 5, 2], ["InvalidParameterValue", "InvalidParameterCombination"]]
+    assert patched == [[5, 5, 2], ["InvalidParameterValue", "InvalidParameterCombination"]]
 
 
 def test_a_security_group_in_use_stays(both: Both[Any]) -> None:
@@ -85,12 +85,12 @@ def test_a_security_group_in_use_stays(both: Both[Any]) -> None:
         cloud.ecs.stop_task(cluster="app-test", task=task)
         return used, outcome(cloud.ec2.delete_security_group, GroupId=group)
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == ["done", "InvalidGroup.NotFound"]
-    assert mended == ["DependencyViolation", "done"]
+    assert patched == ["DependencyViolation", "done"]
 
 
-def test_nobody_sets_tags_of_aws(both: Both[Any]) -> None:
+def test_users_cannot_set_tags_of_aws(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         subnet = cloud.subnet()
         tag = {"Key": "aws:ecs:clusterName", "Value": "app-test"}

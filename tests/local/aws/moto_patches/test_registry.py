@@ -1,4 +1,4 @@
-"""Mends of ECR."""
+"""Patches of ECR."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def test_a_digest_is_that_of_the_manifest(both: Both[Any]) -> None:
         ]
         return [a["images"][0]["imageId"]["imageDigest"] for a in answers]
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     expected = [f"sha256:{hashlib.sha256(m.encode()).hexdigest()}" for m in MANIFESTS]
     assert stock != expected
-    assert mended == expected
+    assert patched == expected

@@ -1,4 +1,4 @@
-"""Mends of ECS services and clusters."""
+"""Patches of ECS services and clusters."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.local.aws.moto_patches.conftest import Both, Cloud, outcome
 
 
-def test_create_service_remembers_its_flags(both: Both[Any]) -> None:
+def test_create_service_keeps_its_flags(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         cloud.service(
@@ -18,9 +18,9 @@ def test_create_service_remembers_its_flags(both: Both[Any]) -> None:
         service = cloud.ecs.describe_services(cluster="app-test", services=["tyk"])["services"][0]
         return service.get("enableECSManagedTags"), service.get("availabilityZoneRebalancing")
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [None, None]
-    assert mended == [True, "DISABLED"]
+    assert patched == [True, "DISABLED"]
 
 
 def test_a_service_has_the_grace_that_it_was_made_with_until_another_is_given(
@@ -38,7 +38,7 @@ def test_a_service_has_the_grace_that_it_was_made_with_until_another_is_given(
     assert both(look) == ([None, None, 90], [60, None, 90])
 
 
-def test_availability_zones_are_rebalanced_unless_told_otherwise(both: Both[Any]) -> None:
+def test_availability_zones_are_rebalanced_by_default(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         return cloud.service().get("availabilityZoneRebalancing")
@@ -68,9 +68,9 @@ def test_a_new_task_definition_or_force_starts_a_deployment(both: Both[Any], for
         ]
         return [service["taskDefinition"] == wanted, *rows]
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [False, ["PRIMARY", "IN_PROGRESS", force]]
-    assert mended == [True, ["PRIMARY", "IN_PROGRESS", True], ["ACTIVE", "IN_PROGRESS", force]]
+    assert patched == [True, ["PRIMARY", "IN_PROGRESS", True], ["ACTIVE", "IN_PROGRESS", force]]
 
 
 def test_an_update_that_changes_nothing_starts_no_deployment(both: Both[Any]) -> None:
@@ -98,9 +98,9 @@ def test_a_changed_count_claims_no_running_tasks(both: Both[Any]) -> None:
             service["deployments"][0]["desiredCount"],
         )
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [3, 0, 1]
-    assert mended == [0, 3, 3]
+    assert patched == [0, 3, 3]
 
 
 def test_a_service_name_is_used_once(both: Both[Any]) -> None:
@@ -112,7 +112,7 @@ def test_a_service_name_is_used_once(both: Both[Any]) -> None:
     assert both(look) == ("done", "InvalidParameterException")
 
 
-def test_a_draining_service_cannot_be_created_anew(both: Both[Any]) -> None:
+def test_a_draining_service_cannot_be_created_again(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")
         cloud.service()
@@ -165,9 +165,9 @@ def test_a_cluster_with_services_or_tasks_is_not_deleted(both: Both[Any]) -> Non
             outcome(cloud.ecs.delete_cluster, cluster=name) for name in ("served", "busy", "idle")
         ]
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == ["done", "done", "done"]
-    assert mended == ["ClusterContainsServicesException", "ClusterContainsTasksException", "done"]
+    assert patched == ["ClusterContainsServicesException", "ClusterContainsTasksException", "done"]
 
 
 def test_a_cluster_counts_what_it_holds(both: Both[Any]) -> None:

@@ -55,7 +55,7 @@ class Calls:
 
 
 def table() -> Any:
-    """A client of an emulator with the empty table `t`."""
+    """Return a client of an emulator that has the empty table `t`."""
     dynamodb: Any = boto3.client("dynamodb", REGION)
     dynamodb.create_table(
         TableName="t",

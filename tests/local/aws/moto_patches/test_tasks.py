@@ -1,4 +1,4 @@
-"""Mends of ECS tasks and their interfaces."""
+"""Patches of ECS tasks and their interfaces."""
 
 import ipaddress
 from typing import Any
@@ -50,9 +50,9 @@ def test_a_task_is_not_aged_by_being_described(both: Both[Any]) -> None:
         ]
         return sorted(set(seen))
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert "STOPPED" in stock
-    assert mended == ["RUNNING"]
+    assert patched == ["RUNNING"]
 
 
 def test_a_task_has_an_address_of_its_subnet_and_a_public_one_if_asked_for(both: Both[Any]) -> None:
@@ -78,9 +78,9 @@ def test_a_task_has_an_address_of_its_subnet_and_a_public_one_if_asked_for(both:
             )
         return rows
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [[False, True, False, False], [False, True, False, False]]
-    assert mended == [[True, True, True, True], [True, True, False, True]]
+    assert patched == [[True, True, True, True], [True, True, False, True]]
 
 
 def test_addresses_do_not_come_back_at_once(both: Both[Any]) -> None:
@@ -111,10 +111,10 @@ def test_interfaces_carry_the_managed_tags(both: Both[Any]) -> None:
         ]
         return [{t["Key"]: t["Value"] for t in cloud.interface(task)["TagSet"]} for task in tasks]
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == [{}, {}, {}]
     cluster = {"aws:ecs:clusterName": "app-test"}
-    assert mended == [{**cluster, "aws:ecs:serviceName": "tyk"}, {}, cluster]
+    assert patched == [{**cluster, "aws:ecs:serviceName": "tyk"}, {}, cluster]
 
 
 def test_a_stopped_task_says_why_and_has_no_interface(both: Both[Any]) -> None:
@@ -132,9 +132,9 @@ def test_a_stopped_task_says_why_and_has_no_interface(both: Both[Any]) -> None:
             kept,
         )
 
-    stock, mended = both(look)
+    stock, patched = both(look)
     assert stock == ["STOPPED", "enough", None, False, "done"]
-    assert mended == [
+    assert patched == [
         "STOPPED",
         "enough",
         "UserInitiated",

@@ -1,4 +1,4 @@
-"""Mends of EFS."""
+"""Patches of EFS."""
 
 import json
 from typing import Any
@@ -23,6 +23,6 @@ def test_a_policy_of_a_file_system_can_be_taken_away(both: Both[Any]) -> None:
         gone = outcome(efs.describe_file_system_policy, FileSystemId=volume)
         return gone, outcome(efs.delete_file_system_policy, FileSystemId="fs-00000000")
 
-    stock, mended = both(look)
-    assert stock != mended
-    assert mended == ["PolicyNotFound", "FileSystemNotFound"]
+    stock, patched = both(look)
+    assert stock != patched
+    assert patched == ["PolicyNotFound", "FileSystemNotFound"]

@@ -1,4 +1,4 @@
-"""Mends of Route53."""
+"""Patches of Route53."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ def change(
 
 
 class Zone:
-    """A zone of an emulator, with a record that sorts behind all others."""
+    """A zone with a record that sorts after all others."""
 
     def __init__(self) -> None:
         self.route53: Any = boto3.client("route53", REGION)
@@ -106,6 +106,6 @@ REFUSED = "InvalidChangeBatch"
 def test_batches_are_made_wholly_or_not_at_all_by_what_is_there(
     both: Both[Any], story: Story, as_aws: Any
 ) -> None:
-    stock, mended = both(lambda _cloud: story(Zone()))
+    stock, patched = both(lambda _cloud: story(Zone()))
     assert stock != as_aws
-    assert mended == as_aws
+    assert patched == as_aws

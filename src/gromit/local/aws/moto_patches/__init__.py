@@ -1,7 +1,8 @@
-"""Mends of the AWS emulator: where moto does not do what AWS does, and gromit would notice.
+"""Patches of the AWS emulator for behaviour of AWS that moto lacks and gromit depends on.
 
-Each mend is one function whose docstring names AWS's behaviour; its test fails once the stock emulator has it too, so that no mend
-outlives its need. They reach into the emulator, which is therefore pinned exactly.
+Each patch is one function, and its docstring states AWS's behaviour. Its test fails once stock moto
+behaves the same way, so no patch stays longer than needed. Patches change moto's internals, so
+moto's version is pinned exactly.
 """
 
 from collections.abc import Callable
@@ -57,21 +58,21 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     buckets.enforce_secure_transport,
     tables.serialize_by_type,
 )
-"""All mends, in the order in which they are made."""
+"""All patches, in the order in which they are applied."""
 
-_made: list[Patches] = []
+_applied: list[Patches] = []
 
 
 def apply_patches() -> None:
-    """Mend the emulator in this process, once."""
-    if not _made:
-        mending = Patches()
-        for mend in PATCHES:
-            mend(mending)
-        _made.append(mending)
+    """Patch the emulator in this process, once."""
+    if not _applied:
+        patches = Patches()
+        for apply_patch in PATCHES:
+            apply_patch(patches)
+        _applied.append(patches)
 
 
 def remove_patches() -> None:
-    """Put the stock emulator back."""
-    while _made:
-        _made.pop().undo()
+    """Restore the stock emulator."""
+    while _applied:
+        _applied.pop().undo()

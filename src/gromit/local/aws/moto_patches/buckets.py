@@ -1,4 +1,4 @@
-"""S3: the policies of buckets."""
+"""S3: bucket policies."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,10 +10,11 @@ from moto.s3.models import FakeBucket
 from gromit.local.aws.moto_patches.patches import Patches
 
 
-def enforce_secure_transport(mending: Patches) -> None:
-    """AWS refuses by a statement about `aws:SecureTransport` what comes without TLS, and nothing else.
+def enforce_secure_transport(patches: Patches) -> None:
+    """AWS applies a statement about `aws:SecureTransport` only to requests without TLS.
 
-    The emulator stands for endpoints of AWS that are reached by TLS; the stock one refuses everything that such a statement names.
+    The emulator replaces endpoints that clients reach over TLS. The stock emulator refuses
+    everything that such a statement names.
     """
 
     def get_permission(stock: Callable[..., Any], bucket: Any, action: str, resource: str) -> Any:
@@ -21,20 +22,17 @@ def enforce_secure_transport(mending: Patches) -> None:
             return stock(bucket, action, resource)
         document = json.loads(bucket.policy)
         found = document["Statement"]
-        statements = [
-            s
-            for s in (found if isinstance(found, list) else [found])
-            if not _is_about_clear_text(s)
-        ]
+        if not isinstance(found, list):
+            found = [found]
+        statements = [s for s in found if not _is_about_clear_text(s)]
         if not statements:
             return PermissionResult.NEUTRAL
-        return IAMPolicy(json.dumps({**document, "Statement": statements})).is_action_permitted(
-            action, resource
-        )
+        policy = IAMPolicy(json.dumps({**document, "Statement": statements}))
+        return policy.is_action_permitted(action, resource)
 
-    mending.replace(FakeBucket, "get_permission", get_permission)
+    patches.replace(FakeBucket, "get_permission", get_permission)
 
 
 def _is_about_clear_text(statement: Mapping[str, Any]) -> bool:
-    asked = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
-    return asked in ("false", ["false"])
+    condition = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+    return condition in ("false", ["false"])

@@ -12,19 +12,22 @@ from gromit.local.aws.moto_patches.patches import Patches
 _ASSOCIATION = "NetworkInterfaces.InstanceNetworkInterface.Association"
 
 
-def show_instance_security_groups(mending: Patches) -> None:
-    """AWS shows an instance's security groups also where they were given for its network interface."""
+def show_instance_security_groups(patches: Patches) -> None:
+    """AWS shows security groups of an instance that were given for its network interface."""
 
     def prepare(stock: Callable[..., Any], instance: Any, *args: Any, **kwargs: Any) -> None:
         stock(instance, *args, **kwargs)
         if not instance.security_groups and 0 in instance.nics:
             instance.security_groups = list(instance.nics[0].group_set)
 
-    mending.replace(Instance, "prep_nics", prepare)
+    patches.replace(Instance, "prep_nics", prepare)
 
 
-def delete_instance_interfaces(mending: Patches) -> None:
-    """AWS deletes the interface that it made for an instance together with it, unless `DeleteOnTermination` says otherwise."""
+def delete_instance_interfaces(patches: Patches) -> None:
+    """AWS deletes the interface that it created for an instance together with the instance.
+
+    `DeleteOnTermination: false` keeps the interface.
+    """
 
     def prepare(
         stock: Callable[..., Any],
@@ -33,7 +36,7 @@ def delete_instance_interfaces(mending: Patches) -> None:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        brought = {spec.get("NetworkInterfaceId") for spec in nic_spec}
+        existing = {spec.get("NetworkInterfaceId") for spec in nic_spec}
         kept = {
             int(spec["DeviceIndex"])
             for spec in nic_spec
@@ -41,32 +44,31 @@ def delete_instance_interfaces(mending: Patches) -> None:
         }
         stock(instance, nic_spec, *args, **kwargs)
         for index, interface in instance.nics.items():
-            if interface.id not in brought and index not in kept:
+            if interface.id not in existing and index not in kept:
                 interface.delete_on_termination = True
 
-    mending.replace(Instance, "prep_nics", prepare)
+    patches.replace(Instance, "prep_nics", prepare)
 
 
-def omit_missing_association(mending: Patches) -> None:
-    """AWS says nothing of an association for an instance's interface that has no public address."""
+def omit_missing_association(patches: Patches) -> None:
+    """AWS omits the association of an instance's interface that has no public address."""
 
     def describe(stock: Callable[..., Any], response: Any) -> Any:
-        stock_ways = response.RESPONSE_KEY_PATH_TO_TRANSFORMER
         response.RESPONSE_KEY_PATH_TO_TRANSFORMER = {
-            **stock_ways,
+            **response.RESPONSE_KEY_PATH_TO_TRANSFORMER,
             _ASSOCIATION: return_if_not_empty,
         }
         return stock(response)
 
-    mending.replace(InstanceResponse, "describe_instances", describe)
+    patches.replace(InstanceResponse, "describe_instances", describe)
 
 
-def require_key_pair(mending: Patches) -> None:
-    """AWS starts no instance with a key pair that is not there."""
+def require_key_pair(patches: Patches) -> None:
+    """AWS refuses to start an instance with a key pair that does not exist."""
 
     def run(stock: Callable[..., Any], backend: Any, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("key_name"):
             backend.describe_key_pairs(key_names=[kwargs["key_name"]])  # raises if there is none
         return stock(backend, *args, **kwargs)
 
-    mending.replace(InstanceBackend, "run_instances", run)
+    patches.replace(InstanceBackend, "run_instances", run)

@@ -1,4 +1,4 @@
-"""ECS listings: pages, states and filters as AWS has them."""
+"""ECS listings: pages, states and filters."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
@@ -12,21 +12,24 @@ from moto.ecs.responses import EC2ContainerServiceResponse as Response
 from gromit.local.aws.moto_patches.patches import Patches
 
 PAGE = 100
-"""Largest page of ListClusters, ListServices and ListTasks, and most tasks of one DescribeTasks."""
+"""Largest page of ListClusters, ListServices and ListTasks; most tasks in one DescribeTasks."""
 
 
-def paginate_clusters(mending: Patches) -> None:
-    """AWS lists the clusters that are ACTIVE, at most 100 a page."""
+def paginate_clusters(patches: Patches) -> None:
+    """AWS lists ACTIVE clusters only, at most 100 on a page."""
 
     def list_clusters(_stock: Callable[..., Any], response: Any) -> ActionResult:
         active = (c.arn for c in response.ecs_backend.clusters.values() if c.status == "ACTIVE")
         return _page(response, "clusterArns", active, PAGE)
 
-    mending.replace(Response, "list_clusters", list_clusters)
+    patches.replace(Response, "list_clusters", list_clusters)
 
 
-def paginate_services(mending: Patches) -> None:
-    """AWS lists the ACTIVE services of exactly the named cluster, 10 a page unless `maxResults` (at most 100) says otherwise."""
+def paginate_services(patches: Patches) -> None:
+    """AWS lists the ACTIVE services of exactly the named cluster.
+
+    A page holds 10 services, or `maxResults` (at most 100).
+    """
 
     def list_services(
         _stock: Callable[..., Any],
@@ -47,60 +50,59 @@ def paginate_services(mending: Patches) -> None:
     def respond(stock: Callable[..., Any], response: Any) -> ActionResult:
         return _page(response, "serviceArns", stock(response).result["serviceArns"], 10)
 
-    mending.replace(Backend, "list_services", list_services)
-    mending.replace(Response, "list_services", respond)
+    patches.replace(Backend, "list_services", list_services)
+    patches.replace(Response, "list_services", respond)
 
 
-def paginate_tasks(mending: Patches) -> None:
-    """AWS lists the tasks of exactly the named cluster and service whose desired status is RUNNING unless asked for STOPPED."""
+def paginate_tasks(patches: Patches) -> None:
+    """AWS lists the tasks of exactly the named cluster and service.
+
+    Their desired status is RUNNING, unless the request asks for STOPPED.
+    """
 
     def list_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:
         backend = response.ecs_backend
         cluster = backend._get_cluster(response._get_param("cluster", "default")).name
-        service = response._get_param("serviceName")
-        group = (
-            f"service:{backend._get_service(cluster, service.split('/')[-1]).name}"
-            if service
-            else None
-        )
+        group = None
+        if service := response._get_param("serviceName"):
+            group = f"service:{backend._get_service(cluster, service.split('/')[-1]).name}"
         status = response._get_param("desiredStatus", "RUNNING")
-        asked = set(stock(response).result["taskArns"])
+        stock_arns = set(stock(response).result["taskArns"])
         found = (
             t.task_arn
             for t in backend.tasks.get(cluster, {}).values()
-            if t.task_arn in asked and t.desired_status == status and group in {None, t.group}
+            if t.task_arn in stock_arns and t.desired_status == status and group in {None, t.group}
         )
         return _page(response, "taskArns", found, PAGE)
 
-    mending.replace(Response, "list_tasks", list_tasks)
+    patches.replace(Response, "list_tasks", list_tasks)
 
 
-def report_missing_tasks(mending: Patches) -> None:
-    """AWS describes at most 100 tasks of the named cluster, and names those that are not there as failures, MISSING."""
+def report_missing_tasks(patches: Patches) -> None:
+    """AWS describes at most 100 tasks of the named cluster, and reports others as MISSING."""
 
     def describe_tasks(stock: Callable[..., Any], response: Any) -> ActionResult:
-        wanted = response._get_param("tasks", [])
-        if len(wanted) > PAGE:
+        requested = response._get_param("tasks", [])
+        if len(requested) > PAGE:
             raise InvalidParameterException("Tasks cannot be empty or more than 100.")
         backend = response.ecs_backend
         cluster = backend._get_cluster(response._get_param("cluster", "default"))
-        there = {
+        known = {
             arn.rsplit("/", 1)[-1]: task
             for arn, task in backend.tasks.get(cluster.name, {}).items()
         }
         stock(response)
-        names = [name.rsplit("/", 1)[-1] for name in wanted]
+        names = [name.rsplit("/", 1)[-1] for name in requested]
         prefix = cluster.arn.replace(":cluster/", ":task/")
+        missing = [name for name in names if name not in known]
         return ActionResult(
             {
-                "tasks": [there[n] for n in names if n in there],
-                "failures": [
-                    {"arn": f"{prefix}/{n}", "reason": "MISSING"} for n in names if n not in there
-                ],
+                "tasks": [known[name] for name in names if name in known],
+                "failures": [{"arn": f"{prefix}/{n}", "reason": "MISSING"} for n in missing],
             }
         )
 
-    mending.replace(Response, "describe_tasks", describe_tasks)
+    patches.replace(Response, "describe_tasks", describe_tasks)
 
 
 def _page(response: Any, key: str, arns: Iterable[str], default: int) -> ActionResult:
@@ -109,5 +111,6 @@ def _page(response: Any, key: str, arns: Iterable[str], default: int) -> ActionR
         raise InvalidParameterException(f"maxResults must be between 1 and {PAGE}.")
     start = bisect_right(ordered, response._get_param("nextToken") or "")
     page = ordered[start : start + size]
-    more = start + size < len(ordered)
-    return ActionResult({key: page, **({"nextToken": page[-1]} if more else {})})
+    if start + size < len(ordered):
+        return ActionResult({key: page, "nextToken": page[-1]})
+    return ActionResult({key: page})

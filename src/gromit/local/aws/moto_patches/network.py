@@ -16,17 +16,17 @@ from gromit.local.aws.moto_patches.patches import Patches
 _SMALLEST_PAGE, _LARGEST_PAGE = 5, 1000
 
 
-def omit_private_dns_name(mending: Patches) -> None:
-    """AWS makes interfaces in a VPC without DNS host names too; they have no private DNS name."""
+def omit_private_dns_name(patches: Patches) -> None:
+    """AWS creates interfaces in a VPC without DNS host names too, without a private DNS name."""
 
     def start(stock: Callable[..., Any], interface: Any, *args: Any, **kwargs: Any) -> None:
         interface.private_dns_name = None
         stock(interface, *args, **kwargs)
 
-    mending.replace(NetworkInterface, "__init__", start)
+    patches.replace(NetworkInterface, "__init__", start)
 
 
-def support_interface_filters(mending: Patches) -> None:
+def support_interface_filters(patches: Patches) -> None:
     """AWS filters interfaces by `requester-managed` and `association.public-ip` as well."""
 
     def get_filter_value(
@@ -40,17 +40,18 @@ def support_interface_filters(mending: Patches) -> None:
             case _:
                 return stock(interface, filter_name, method_name)
 
-    mending.replace(NetworkInterface, "get_filter_value", get_filter_value)
+    patches.replace(NetworkInterface, "get_filter_value", get_filter_value)
 
 
-def paginate_interfaces(mending: Patches) -> None:
-    """AWS gives DescribeNetworkInterfaces in pages of `MaxResults` (5 to 1000), which may not come with interface ids."""
+def paginate_interfaces(patches: Patches) -> None:
+    """AWS pages DescribeNetworkInterfaces by `MaxResults` (5 to 1000).
+
+    `MaxResults` and interface ids exclude each other.
+    """
 
     def describe(stock: Callable[..., Any], response: Any) -> ActionResult:
-        found, size = (
-            stock(response).result["NetworkInterfaces"],
-            response._get_int_param("MaxResults"),
-        )
+        found = stock(response).result["NetworkInterfaces"]
+        size = response._get_int_param("MaxResults")
         if size is None:
             return ActionResult({"NetworkInterfaces": found})
         if not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
@@ -62,18 +63,18 @@ def paginate_interfaces(mending: Patches) -> None:
                 "InvalidParameterCombination",
                 "The parameter NetworkInterfaceIds cannot be used with MaxResults",
             )
-        ordered, token = (
-            sorted(found, key=lambda eni: str(eni.id)),
-            response._get_param("NextToken") or "",
-        )
+        token = response._get_param("NextToken") or ""
+        ordered = sorted(found, key=lambda eni: str(eni.id))
         rest = [eni for eni in ordered if eni.id > token]
-        more = {"NextToken": rest[size - 1].id} if len(rest) > size else {}
-        return ActionResult({"NetworkInterfaces": rest[:size], **more})
+        page = {"NetworkInterfaces": rest[:size]}
+        if len(rest) > size:
+            page["NextToken"] = rest[size - 1].id
+        return ActionResult(page)
 
-    mending.replace(ElasticNetworkInterfaces, "describe_network_interfaces", describe)
+    patches.replace(ElasticNetworkInterfaces, "describe_network_interfaces", describe)
 
 
-def refuse_deleting_used_groups(mending: Patches) -> None:
+def refuse_deleting_used_groups(patches: Patches) -> None:
     """AWS refuses to delete a security group that a network interface uses."""
 
     def delete(stock: Callable[..., Any], backend: Any, vpc_id: str | None, group_id: str) -> Any:
@@ -81,31 +82,33 @@ def refuse_deleting_used_groups(mending: Patches) -> None:
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         return stock(backend, vpc_id, group_id)
 
-    mending.replace(SecurityGroupBackend, "_delete_security_group", delete)
+    patches.replace(SecurityGroupBackend, "_delete_security_group", delete)
 
 
-def refuse_reserved_tags(mending: Patches) -> None:
-    """AWS refuses tags that begin with `aws:` from its users: so those prove who made a thing."""
+def refuse_reserved_tags(patches: Patches) -> None:
+    """AWS refuses tags from its users that begin with `aws:`, so these prove what created it."""
 
     def create_tags(stock: Callable[..., Any], response: Any) -> Any:
-        if any(
-            str(tag["Key"]).lower().startswith("aws:") for tag in response._get_param("Tags", [])
-        ):
+        keys = [str(tag["Key"]).lower() for tag in response._get_param("Tags", [])]
+        if any(key.startswith("aws:") for key in keys):
             raise EC2ClientError(
                 "InvalidParameterValue",
                 "Tag keys starting with 'aws:' are reserved for internal use",
             )
         return stock(response)
 
-    mending.replace(TagResponse, "create_tags", create_tags)
+    patches.replace(TagResponse, "create_tags", create_tags)
 
 
-def delete_gateway_interfaces(mending: Patches) -> None:
-    """AWS deletes the interface of a NAT gateway together with it: it keeps no security group and no VPC from being deleted."""
+def delete_gateway_interfaces(patches: Patches) -> None:
+    """AWS deletes the interface of a NAT gateway together with the gateway.
+
+    A leftover interface would block the deletion of its security group and VPC.
+    """
 
     def delete_nat_gateway(stock: Callable[..., Any], backend: Any, nat_gateway_id: str) -> Any:
         gateway = stock(backend, nat_gateway_id)
         backend.enis.pop(gateway._eni.id, None)
         return gateway
 
-    mending.replace(NatGatewayBackend, "delete_nat_gateway", delete_nat_gateway)
+    patches.replace(NatGatewayBackend, "delete_nat_gateway", delete_nat_gateway)

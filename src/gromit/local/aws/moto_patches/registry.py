@@ -9,10 +9,10 @@ from moto.ecr.models import Image
 from gromit.local.aws.moto_patches.patches import Patches
 
 
-def use_manifest_digest(mending: Patches) -> None:
-    """AWS's digest of an image is the SHA-256 of its manifest: different manifests differ, and a moved tag is seen."""
+def use_manifest_digest(patches: Patches) -> None:
+    """AWS's digest of an image is the SHA-256 of its manifest, so a moved tag is visible."""
 
     def create_digest(_stock: Callable[..., Any], image: Any) -> None:
         image._image_digest = "sha256:" + hashlib.sha256(image.image_manifest.encode()).hexdigest()
 
-    mending.replace(Image, "_create_digest", create_digest)
+    patches.replace(Image, "_create_digest", create_digest)

@@ -1,4 +1,4 @@
-"""ECS services and clusters: what CreateService, UpdateService, DeleteService and DeleteCluster do in AWS."""
+"""ECS services and clusters: CreateService, UpdateService, DeleteService and DeleteCluster."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +19,15 @@ _ROLLED_BY = (
     "service_registries",
     "load_balancers",
 )
+"""Attributes of a service that start a new deployment when they change."""
 
 
-def keep_service_flags(mending: Patches) -> None:
-    """AWS gives back flags, grace and `availabilityZoneRebalancing` (by default ENABLED) as CreateService set them.
+def keep_service_flags(patches: Patches) -> None:
+    """AWS returns flags, grace period and `availabilityZoneRebalancing` as CreateService set them.
 
-    The deployment circuit breaker is kept for the scheduler as well, unseen: DescribeServices of the emulator has no
-    `deploymentConfiguration`, and terraform then keeps its own.
+    The default of `availabilityZoneRebalancing` is ENABLED. The scheduler also needs the deployment
+    circuit breaker. DescribeServices of the emulator does not return `deploymentConfiguration`, and
+    terraform then keeps its own.
     """
 
     def create_service(stock: Callable[..., Any], response: Any) -> Any:
@@ -41,11 +43,11 @@ def keep_service_flags(mending: Patches) -> None:
         _remember_breaker(service, response._get_param("deploymentConfiguration"))
         return result
 
-    mending.replace(Response, "create_service", create_service)
+    patches.replace(Response, "create_service", create_service)
 
 
-def make_creation_idempotent(mending: Patches) -> None:
-    """AWS refuses CreateService for a name in use, and CreateCluster for a name in use gives the cluster that is there."""
+def make_creation_idempotent(patches: Patches) -> None:
+    """AWS refuses CreateService for a name in use; CreateCluster returns the existing cluster."""
 
     def create_service(
         stock: Callable[..., Any],
@@ -66,49 +68,47 @@ def make_creation_idempotent(mending: Patches) -> None:
         stock: Callable[..., Any], backend: Any, cluster_name: str, *args: Any, **kwargs: Any
     ) -> Any:
         existing = backend.clusters.get(cluster_name)
-        return (
-            existing
-            if existing and existing.status == "ACTIVE"
-            else stock(backend, cluster_name, *args, **kwargs)
-        )
+        if existing and existing.status == "ACTIVE":
+            return existing
+        return stock(backend, cluster_name, *args, **kwargs)
 
-    mending.replace(Backend, "create_service", create_service)
-    mending.replace(Backend, "create_cluster", create_cluster)
+    patches.replace(Backend, "create_service", create_service)
+    patches.replace(Backend, "create_cluster", create_cluster)
 
 
-def roll_deployments(mending: Patches) -> None:
-    """AWS answers an UpdateService that changes what tasks run with a new PRIMARY deployment, IN_PROGRESS; the old one is ACTIVE.
+def roll_deployments(patches: Patches) -> None:
+    """AWS starts a new PRIMARY deployment, IN_PROGRESS, if UpdateService changes what tasks run.
 
-    A changed desired count belongs to the PRIMARY deployment and claims no running task; `taskDefinition` is always the full ARN.
+    The old deployment becomes ACTIVE. A changed desired count applies to the PRIMARY deployment and
+    does not change the number of running tasks. `taskDefinition` is always the full ARN.
     """
 
     def update_service(stock: Callable[..., Any], backend: Any, properties: dict[str, Any]) -> Any:
         service = backend._get_service(
             properties.get("cluster", "default"), properties["service"].split("/")[-1]
         )
-        before, running = (
-            {name: getattr(service, name) for name in _ROLLED_BY},
-            service.running_count,
-        )
+        before = {name: getattr(service, name) for name in _ROLLED_BY}
+        running = service.running_count
         forced = bool(properties.pop("force_new_deployment", False))
         _remember_breaker(service, properties.pop("deployment_configuration", None))
         service = stock(backend, properties)
         service.task_definition = backend.describe_task_definition(service.task_definition).arn
-        service.running_count, service.pending_count = (
-            running,
-            max(0, service.desired_count - running),
-        )
+        service.running_count = running
+        service.pending_count = max(0, service.desired_count - running)
         if forced or any(getattr(service, name) != value for name, value in before.items()):
             _start_deployment(service)
         elif service.deployments:
             service.deployments[0]["desiredCount"] = service.desired_count
         return service
 
-    mending.replace(Backend, "update_service", update_service)
+    patches.replace(Backend, "update_service", update_service)
 
 
-def drain_deleted_services(mending: Patches) -> None:
-    """AWS keeps a deleted service DRAINING while it still has running tasks; then it is INACTIVE, with nothing desired."""
+def drain_deleted_services(patches: Patches) -> None:
+    """AWS keeps a deleted service DRAINING while it has running tasks, then INACTIVE.
+
+    Its desired count is 0.
+    """
 
     def delete_service(
         stock: Callable[..., Any],
@@ -122,11 +122,11 @@ def drain_deleted_services(mending: Patches) -> None:
         service.status = "DRAINING" if running_tasks(backend, service) else "INACTIVE"
         return service
 
-    mending.replace(Backend, "delete_service", delete_service)
+    patches.replace(Backend, "delete_service", delete_service)
 
 
-def refuse_deleting_busy_clusters(mending: Patches) -> None:
-    """AWS refuses DeleteCluster while the cluster has services that are not INACTIVE, or running tasks."""
+def refuse_deleting_busy_clusters(patches: Patches) -> None:
+    """AWS refuses DeleteCluster while a service is not INACTIVE or a task runs."""
 
     def delete_cluster(stock: Callable[..., Any], backend: Any, cluster_str: str) -> Any:
         name = backend._get_cluster(cluster_str).name
@@ -144,11 +144,11 @@ def refuse_deleting_busy_clusters(mending: Patches) -> None:
             )
         return stock(backend, cluster_str)
 
-    mending.replace(Backend, "delete_cluster", delete_cluster)
+    patches.replace(Backend, "delete_cluster", delete_cluster)
 
 
-def count_tasks(mending: Patches) -> None:
-    """AWS counts a cluster's active services, running and pending tasks as they are."""
+def count_tasks(patches: Patches) -> None:
+    """AWS counts a cluster's active services, running tasks and pending tasks correctly."""
 
     def describe_clusters(stock: Callable[..., Any], backend: Any, cluster_names: list[str]) -> Any:
         clusters, failures = stock(backend, cluster_names)
@@ -164,7 +164,7 @@ def count_tasks(mending: Patches) -> None:
             )
         return clusters, failures
 
-    mending.replace(Backend, "describe_clusters", describe_clusters)
+    patches.replace(Backend, "describe_clusters", describe_clusters)
 
 
 def running_tasks(backend: Backend, service: Service) -> list[Task]:
@@ -187,7 +187,7 @@ def _start_deployment(service: Service) -> None:
     now, identity = utcnow(), f"ecs-svc/{mock_random.randint(0, 32**12)}"
     for old in service.deployments:
         old["status"] = "ACTIVE"
-    fresh = {
+    primary = {
         **service.deployments[0],
         "id": identity,
         "status": "PRIMARY",
@@ -200,8 +200,8 @@ def _start_deployment(service: Service) -> None:
         "pendingCount": service.desired_count,
         "runningCount": 0,
         "failedTasks": 0,
-        "succeeded": False,  # for the scheduler: whether a task of it has ever run
+        "succeeded": False,  # for the scheduler: whether one of its tasks has ever run
         "rolloutState": "IN_PROGRESS",
         "rolloutStateReason": f"ECS deployment {identity} in progress.",
     }
-    service.deployments.insert(0, fresh)
+    service.deployments.insert(0, primary)

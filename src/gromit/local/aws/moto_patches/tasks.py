@@ -1,4 +1,4 @@
-"""ECS tasks and their network interfaces, as Fargate makes them."""
+"""ECS tasks and their network interfaces, as Fargate creates them."""
 
 import ipaddress
 from collections.abc import Callable, Container
@@ -18,11 +18,14 @@ from gromit.local.aws.moto_patches.patches import Patches
 
 _NEVER = {"progression": "manual", "times": 10**9}
 _FIRST_USABLE = 4
-"""AWS keeps the first four addresses of a subnet, and the last one."""
+"""AWS reserves the first four addresses of a subnet, and the last one."""
 
 
-def accept_tasks_without_groups(mending: Patches) -> None:
-    """AWS runs a task without security groups (the VPC's default is used) and containers without a memory limit of their own."""
+def accept_tasks_without_groups(patches: Patches) -> None:
+    """AWS runs tasks without security groups, and containers without a memory limit.
+
+    Such a task uses the VPC's default security group.
+    """
 
     def requirements(stock: Callable[..., Any], definition: Any) -> Any:
         limited = [{"memory": 0, **c} for c in definition.container_definitions]
@@ -38,24 +41,25 @@ def accept_tasks_without_groups(mending: Patches) -> None:
         configuration["awsvpcConfiguration"].setdefault("securityGroups", [])
         return stock(service, configuration)
 
-    mending.replace(Backend, "_calculate_task_resource_requirements", requirements)
-    mending.replace(Task, "__init__", start)
-    mending.replace(Service, "_validate_network", validate)
+    patches.replace(Backend, "_calculate_task_resource_requirements", requirements)
+    patches.replace(Task, "__init__", start)
+    patches.replace(Service, "_validate_network", validate)
 
 
-def do_not_age_tasks(mending: Patches) -> None:
-    """AWS does not age a task because somebody describes it."""
+def do_not_age_tasks(patches: Patches) -> None:
+    """AWS does not advance the state of a task because a client describes it."""
 
     def transition(stock: Callable[..., Any], manager: Any, model_name: str) -> Any:
         return _NEVER if model_name == "ecs::task" else stock(manager, model_name)
 
-    mending.replace(type(state_manager), "get_transition", transition)
+    patches.replace(type(state_manager), "get_transition", transition)
 
 
-def assign_task_addresses(mending: Patches) -> None:
-    """AWS gives a task's interface an address of its subnet, and a public one if `assignPublicIp` is ENABLED.
+def assign_task_addresses(patches: Patches) -> None:
+    """AWS gives a task's interface an address of its subnet, and a public one if requested.
 
-    It also says when a task was made, and names no exit code of a container that has not ended.
+    `assignPublicIp: ENABLED` requests it. AWS also returns the creation time of a task, and no exit
+    code for a container that has not ended.
     """
 
     def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
@@ -79,16 +83,20 @@ def assign_task_addresses(mending: Patches) -> None:
             for detail in attachment["details"]:
                 detail["value"] = shown.get(detail["name"], detail["value"])
 
-    mending.replace(Task, "__init__", start)
+    patches.replace(Task, "__init__", start)
 
 
-def tag_interfaces(mending: Patches) -> None:
-    """AWS tags interfaces of tasks with managed tags: `aws:ecs:clusterName` and, where a service runs it, `aws:ecs:serviceName`."""
+def tag_interfaces(patches: Patches) -> None:
+    """AWS tags the interfaces of tasks with managed tags.
+
+    These are `aws:ecs:clusterName` and, for a task of a service, `aws:ecs:serviceName`.
+    """
 
     def run_task(stock: Callable[..., Any], response: Any) -> Any:
         result = stock(response)
-        for task in result.result["tasks"] if response._get_param("enableECSManagedTags") else []:
-            _tag(task, {"aws:ecs:clusterName": task.cluster_name})
+        if response._get_param("enableECSManagedTags"):
+            for task in result.result["tasks"]:
+                _tag(task, {"aws:ecs:clusterName": task.cluster_name})
         return result
 
     def start(stock: Callable[..., Any], task: Any, *args: Any, **kwargs: Any) -> None:
@@ -102,12 +110,12 @@ def tag_interfaces(mending: Patches) -> None:
                 {"aws:ecs:clusterName": task.cluster_name, "aws:ecs:serviceName": service.name},
             )
 
-    mending.replace(Response, "run_task", run_task)
-    mending.replace(Task, "__init__", start)
+    patches.replace(Response, "run_task", run_task)
+    patches.replace(Task, "__init__", start)
 
 
-def remove_stopped_interfaces(mending: Patches) -> None:
-    """AWS removes the interface of a task that has stopped, and says when and on whose request it stopped."""
+def remove_stopped_interfaces(patches: Patches) -> None:
+    """AWS removes the interface of a stopped task, and returns when and why the task stopped."""
 
     def stop_task(
         stock: Callable[..., Any], backend: Any, cluster_str: str, task_str: str, reason: str
@@ -116,23 +124,19 @@ def remove_stopped_interfaces(mending: Patches) -> None:
         mark_stopped(task, reason or "Task stopped by user", "UserInitiated")
         return task
 
-    mending.replace(Backend, "stop_task", stop_task)
+    patches.replace(Backend, "stop_task", stop_task)
 
 
 def interfaces(task: Task) -> list[NetworkInterface]:
-    """The network interfaces that a task has now."""
-    ids = [
-        d["value"]
-        for a in task.attachments
-        for d in a["details"]
-        if d["name"] == "networkInterfaceId"
-    ]
+    """Return the network interfaces that a task has now."""
+    details = [detail for attachment in task.attachments for detail in attachment["details"]]
+    ids = [detail["value"] for detail in details if detail["name"] == "networkInterfaceId"]
     enis = ec2_backends[task._account_id][task.region_name].enis
     return [enis[i] for i in ids if i in enis]
 
 
 def mark_stopped(task: Task, reason: str, code: str) -> None:
-    """Make a task STOPPED, with AWS's reason and stop code, and remove its interface."""
+    """Mark a task as STOPPED, with AWS's reason and stop code, and remove its interface."""
     task.last_status = task.desired_status = "STOPPED"
     task.stopped_reason, task.stop_code, task.stopped_at = reason, code, utcnow()
     for container in task.containers:
@@ -143,9 +147,10 @@ def mark_stopped(task: Task, reason: str, code: str) -> None:
 
 
 def next_free_address(subnet: Subnet) -> str:
-    """The next free address of a subnet; addresses come round only after all others, so that none is soon another's.
+    """Return the next free address of a subnet.
 
-    Raises `OverflowError` if there is none.
+    An address is used again only after all others, so that clients with old DNS answers do not
+    reach another task. Raises `OverflowError` if no address is free.
     """
     taken = {
         eni.private_ip_address
@@ -159,13 +164,14 @@ def next_free_address(subnet: Subnet) -> str:
 
 
 def next_address(network: ipaddress.IPv4Network, taken: Container[str], last: str | None) -> str:
-    """The first address after `last` that is not taken, going round; the first four and the last of a network are AWS's own."""
+    """Return the first address after `last` that is not taken, wrapping around.
+
+    AWS reserves the first four addresses and the last one. Raises `OverflowError` if all are taken.
+    """
     usable = network.num_addresses - _FIRST_USABLE - 1
-    start = (
-        int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE
-        if last
-        else -1
-    )
+    start = -1
+    if last:
+        start = int(ipaddress.IPv4Address(last)) - int(network.network_address) - _FIRST_USABLE
     for step in range(1, usable + 1):
         address = str(network[(start + step) % usable + _FIRST_USABLE])
         if address not in taken:

@@ -1,4 +1,4 @@
-"""Route53: changes of a zone."""
+"""Route53: changes of record sets."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +13,12 @@ _CHARACTERS = 32_000
 _Key = tuple[str, str, str | None]
 
 
-def apply_batches_atomically(mending: Patches) -> None:
-    """AWS makes a batch of changes wholly or not at all, and by what is in the zone now.
+def apply_batches_atomically(patches: Patches) -> None:
+    """AWS applies a batch of changes completely or not at all, against the zone's current content.
 
-    It refuses to create what is there, and to delete what is not there exactly so, and batches with more than 32,000 characters in
-    values, where those of an UPSERT count twice. (Stock moto goes by a journal of all changes that were ever made.)
+    It refuses to create an existing record set, to delete one that differs or does not exist, and
+    batches with more than 32,000 characters in values; those of an UPSERT count twice. (Stock moto
+    checks against a journal of all changes ever made.)
     """
 
     def change(
@@ -35,34 +36,36 @@ def apply_batches_atomically(mending: Patches) -> None:
             zone.rrsets = before
             raise
 
-    mending.replace(Route53Backend, "change_resource_record_sets", change)
+    patches.replace(Route53Backend, "change_resource_record_sets", change)
 
 
 def _faults(zone: FakeZone, changes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    there = {_key(r.name, r.type, r.set_identifier): r for r in zone.rrsets}
+    current = {_key(r.name, r.type, r.set_identifier): r for r in zone.rrsets}
     for change in changes:
-        wanted = change["ResourceRecordSet"]
-        key = _key(wanted["Name"], wanted["Type"], wanted.get("SetIdentifier"))
-        found, name = there.get(key), f"[name='{key[0]}.', type='{key[1]}']"
-        if change["Action"] == "CREATE" and found is not None:
-            yield f"Tried to create resource record set {name} but it already exists"
-        if change["Action"] == "DELETE" and found is None:
-            yield f"Tried to delete resource record set {name} but it was not found"
-        if change["Action"] == "DELETE" and found is not None and not _is_exactly(found, wanted):
-            yield f"Tried to delete resource record set {name} but the values provided do not match the current values"
+        given = change["ResourceRecordSet"]
+        key = _key(given["Name"], given["Type"], given.get("SetIdentifier"))
+        found, name = current.get(key), f"[name='{key[0]}.', type='{key[1]}']"
+        match change["Action"]:
+            case "CREATE" if found is not None:
+                yield f"Tried to create resource record set {name} but it already exists"
+            case "DELETE" if found is None:
+                yield f"Tried to delete resource record set {name} but it was not found"
+            case "DELETE" if not _is_exactly(found, given):
+                problem = "the values provided do not match the current values"
+                yield f"Tried to delete resource record set {name} but {problem}"
 
 
-def _is_exactly(found: Any, wanted: Mapping[str, Any]) -> bool:
-    values = sorted(r["Value"] for r in wanted.get("ResourceRecords") or [])
-    return sorted(found.records or []) == values and str(found.ttl) == str(wanted.get("TTL"))
+def _is_exactly(found: Any, given: Mapping[str, Any]) -> bool:
+    values = sorted(r["Value"] for r in given.get("ResourceRecords") or [])
+    return sorted(found.records or []) == values and str(found.ttl) == str(given.get("TTL"))
 
 
 def _too_long(changes: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    total = sum(
-        len(r["Value"]) * (2 if c["Action"] == "UPSERT" else 1)
-        for c in changes
-        for r in c["ResourceRecordSet"].get("ResourceRecords") or []
-    )
+    total = 0
+    for change in changes:
+        records = change["ResourceRecordSet"].get("ResourceRecords") or []
+        weight = 2 if change["Action"] == "UPSERT" else 1
+        total += weight * sum(len(record["Value"]) for record in records)
     if total > _CHARACTERS:
         yield f"Number of characters {total} in values is more than {_CHARACTERS}"
 
@@ -72,7 +75,7 @@ def _key(name: str, kind: str, identifier: str | None) -> _Key:
 
 
 def _journal(changes: Iterable[Mapping[str, Any]]) -> ChangeList:
-    """A journal by which stock moto allows these changes, which have been found allowed."""
+    """Return a journal that makes stock moto accept these changes, which are already checked."""
     journal = ChangeList()
     for change in changes:
         if change["Action"] == "DELETE":
