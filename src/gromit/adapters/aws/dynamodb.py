@@ -94,13 +94,10 @@ class DynamoStore:
         """See the port. One query; a second one for the next due time if nothing is due."""
         due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
-        oldest, following = (
-            int(rows[0][Attribute.DUE]) if rows else None for rows in (due, upcoming)
-        )
-        held_first = sorted(
-            due, key=lambda r: claim_id is None or r.get(Attribute.CLAIM_ID) != claim_id
-        )
-        return DueRows(tuple(str(r[KEY]) for r in held_first), oldest, following)
+        claimed = [r for r in due if _has_claim(r, claim_id)]
+        others = [r for r in due if not _has_claim(r, claim_id)]
+        names = tuple(str(r[KEY]) for r in (*claimed, *others))
+        return DueRows(names, _first_due(due), _first_due(upcoming))
 
     def oldest_unfinished(self, kind: str) -> int | None:
         """See the port. Reads all work of the kind.
@@ -160,6 +157,14 @@ class DynamoStore:
                 if len(found) >= limit:
                     break
         return found[:limit]
+
+
+def _has_claim(row: Row, claim_id: str | None) -> bool:
+    return claim_id is not None and row.get(Attribute.CLAIM_ID) == claim_id
+
+
+def _first_due(rows: Sequence[Row]) -> int | None:
+    return int(rows[0][Attribute.DUE]) if rows else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Names of a row's attributes, each defined once.
 
 Writes, parsing, the index and the expiry of the table take their names from here. A new attribute
-needs a name here, its field in `environment.py`, and the writes that set it.
+needs its name here, a field in `environment.py`, and the writes that change it.
 """
 
 from collections.abc import Iterable

@@ -266,7 +266,7 @@ def _verified(lock: Lock, result: StepResult) -> ProtocolStep:
         case ClaimLost():
             return Unlock(lock, RunEnding.FENCED)
         case StepFailed(problem):
-            # serve did not result. The claim may be invalid, so nothing is applied.
+            # serve did not answer. The claim may be invalid, so nothing is applied.
             return Unlock(lock, RunEnding.FAILED, problem)
         case _:
             raise TypeError(f"{result} is no result of a verification")
