@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Settings of all tests."""
 
 import logging
 from collections.abc import Iterator
@@ -7,12 +7,14 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-# How long an example takes depends on the machine and on what else runs there: what is too slow shows in the suite's own time.
+# The time of an example depends on the load of the machine. A slow test shows in the duration of
+# the suite.
 settings.register_profile(
     "gromit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("gromit")
-# Servers that other tests keep running in this process log, too: never to standard output, which commands print results to.
+# Servers of other tests in this process log, too: never to standard output, where commands print
+# their results.
 structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger
 )
@@ -20,7 +22,7 @@ structlog.configure(
 
 @pytest.fixture(autouse=True)
 def logs_as_before() -> Iterator[None]:
-    """A command that a test calls in this process routes all logs anew: give back what was."""
+    """Restore the log configuration, which commands in this process replace."""
     handlers, level, routed = logging.root.handlers[:], logging.root.level, structlog.get_config()
     yield
     logging.root.handlers[:] = handlers

@@ -1,4 +1,4 @@
-"""Waiting for a real condition, for a bounded time."""
+"""Waits for a real condition with a time limit."""
 
 from collections.abc import Callable
 from threading import Event
@@ -6,7 +6,7 @@ from time import monotonic
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until something is so; fails if it does not become so in time."""
+    """Wait until a condition holds; fail after the time limit."""
     deadline, pause = monotonic() + seconds, Event()
     while not condition():
         assert monotonic() < deadline, f"{what}: not within {seconds} s"

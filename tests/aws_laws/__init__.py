@@ -1,1 +1,1 @@
-"""AWS as the emulator does not play it: rates, faults, and an exact count of what is asked of it."""
+"""Behaviour of AWS that the emulator lacks: rate limits, faults, and an exact count of calls."""

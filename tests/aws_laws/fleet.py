@@ -1,4 +1,4 @@
-"""Services, tasks and interfaces in the emulator, as gromit's environments have them on Fargate."""
+"""Services, tasks and interfaces in the emulator, like those of environments on Fargate."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from tests.aws_laws.laws import REGION
 
 
 def address_of(number: int) -> str:
-    """The public address of the interface of this number."""
+    """Return the public address of the interface with this number."""
     return f"52.0.{number >> 8}.{number & 255}"
 
 
 class Fleet:
-    """A VPC with a wide subnet, and whatever is started in it."""
+    """A VPC with a large subnet, and tasks and interfaces in it."""
 
     def __init__(self, client: Callable[[str], Any]) -> None:
-        """`client` gives clients of the emulator, which has to live in this process."""
+        """`client` creates clients of the emulator, which must run in this process."""
         self.ecs, self.ec2 = client("ecs"), client("ec2")
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.subnet: str = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/16")["Subnet"][
@@ -43,7 +43,10 @@ class Fleet:
         public: bool = True,
         tagged: bool = True,
     ) -> list[str]:
-        """Run tasks of a service, which is made on the way; gives their public addresses, or private ones if they have no other."""
+        """Create a service and run its tasks.
+
+        Return their public addresses, or the private ones of tasks without a public address.
+        """
         self.ecs.create_cluster(clusterName=environment)
         network = {
             "awsvpcConfiguration": {
@@ -79,7 +82,7 @@ class Fleet:
     def set_status(
         self, environment: str, address: str, *, last: str = "RUNNING", desired: str = "RUNNING"
     ) -> None:
-        """Let ECS say this of the task at a public address."""
+        """Set what ECS returns for the task at a public address."""
         for task in get_backend("ecs")[DEFAULT_ACCOUNT_ID][REGION].tasks[environment].values():
             shown = self.ecs.describe_tasks(cluster=environment, tasks=[task.task_arn])["tasks"]
             if shown and self._address(shown[0]) == address:
@@ -93,7 +96,7 @@ class Fleet:
             self.ecs.stop_task(cluster=environment, task=arn)
 
     def bare_interfaces(self, environments: Sequence[str], service: str = "tyk") -> None:
-        """A tagged interface with a public address for each, made quickly and without tasks."""
+        """Create a tagged interface with a public address for each, quickly and without tasks."""
         ec2 = get_backend("ec2")[DEFAULT_ACCOUNT_ID][REGION]
         for number, environment in enumerate(environments):
             private = f"10.0.{number >> 8}.{number & 255}"
@@ -104,7 +107,7 @@ class Fleet:
             eni.public_ip = address_of(number)
 
     def interface(self, address: str) -> Any:
-        """The emulator's own object of the interface with a public address."""
+        """Return the emulator's own object of the interface with a public address."""
         enis = get_backend("ec2")[DEFAULT_ACCOUNT_ID][REGION].enis.values()
         return next(e for e in enis if e.public_ip == address)
 

@@ -1,6 +1,7 @@
-"""A gate before the emulator in this process: it counts calls, grants them at AWS's rates on a virtual clock, and injects faults.
+"""A gate before the emulator: it counts calls, limits their rate, and injects faults.
 
-Pages, sizes of calls and the like are kept by the emulator itself, as mended (`gromit.local.aws.moto_patches`).
+Rate limits are AWS's, on a virtual clock. The emulator itself, with
+`gromit.local.aws.moto_patches`, limits pages and sizes of calls.
 """
 
 import io
@@ -28,18 +29,18 @@ from gromit.local.aws.moto_patches import apply_patches, remove_patches
 
 REGION = "eu-central-1"
 LATENCY_S = 0.05
-_LOADER = Loader()  # keeps the descriptions of services, which take long to read
+_LOADER = Loader()  # keeps the service descriptions, which load slowly
 ONE_TRY = aws.CLIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
 @dataclass
 class Bucket:
-    """A token bucket: so many calls at once, and so many more a second."""
+    """A token bucket: a number of calls at once, and a rate per second."""
 
     burst: float
     refill: float
     operations: frozenset[str]
-    """Like `route53.ListResourceRecordSets`; empty for all of the service it is kept under."""
+    """An operation, such as `route53.ListResourceRecordSets`; empty for all of its service."""
     tokens: float = field(init=False)
     at_s: float = 0.0
 
@@ -47,7 +48,7 @@ class Bucket:
         self.tokens = self.burst
 
     def take(self, now_s: float) -> bool:
-        """Whether a call is granted now."""
+        """Whether a call is allowed now."""
         self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.refill)
         self.at_s = now_s
         if self.tokens < 1:
@@ -57,7 +58,7 @@ class Bucket:
 
 
 def rates() -> Mapping[str, list[Bucket]]:
-    """AWS's published rates of what gromit reads and writes for public records, full at first."""
+    """Return AWS's published rates of the calls for public records; the buckets start full."""
     return {
         "route53": [Bucket(50, 10, frozenset())],
         "ecs": [
@@ -71,56 +72,59 @@ def rates() -> Mapping[str, list[Bucket]]:
 
 @dataclass
 class Fault:
-    """What happens to the next calls of an operation."""
+    """A fault of the next calls of an operation."""
 
     operation: str
     code: str
     """AWS's error code, or `timeout`."""
     times: int = 1
     skip: int = 0
-    """Calls that are let through before."""
+    """Number of calls that pass first."""
     after: bool = False
-    """Whether the call has its effect, though the answer is lost."""
+    """Whether the call has its effect, and only the response is lost."""
 
 
 @dataclass
 class Laws:
-    """The gate. Clients made by `client` go through it; `free` ones do not, and are for setting the scene."""
+    """The gate. Clients from `client` go through it; those from `free` bypass it."""
 
     clock_s: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
-    """What the SDK was asked to do, retries not counted."""
+    """Number of calls of the SDK, without retries."""
     attempts: Counter[str] = field(default_factory=Counter)
-    """Requests on the wire."""
+    """Number of requests on the wire."""
     throttled: int = 0
     slept: list[float] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     buckets: Mapping[str, list[Bucket]] = field(default_factory=rates)
     meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What happens just before the next call of an operation."""
+    """Called just before the next call of an operation."""
     _passing: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass."""
+        """Advance the virtual clock."""
         self.slept.append(seconds)
         self._pass(seconds)
 
     @property
     def clock(self) -> Timing:
-        """The virtual clock, for those who need one."""
+        """The virtual clock, for adapters that need one."""
         return Timing(lambda: self.clock_s, self.sleep)
 
     def client(self, service: str, config: Config = ONE_TRY) -> Any:
-        """A client under these laws. It tries once unless told otherwise: the SDK's own pauses are real ones."""
+        """Return a client behind the gate.
+
+        It tries once by default, because the SDK's own pauses are real ones.
+        """
         session = _session()
         session.events.unregister("before-send", botocore_stubber)
         session.events.register("before-call", self._called)
-        gate: Any = self._sent  # the stubs say that handlers give nothing
+        gate: Any = self._sent  # by the stubs, handlers return nothing
         session.events.register("before-send", gate)
         return session.client(service, config=config)  # type: ignore[call-overload]
 
     def free(self, service: str) -> Any:
-        """A client that no law holds, and nobody counts."""
+        """Return a client without limits, faults and counts."""
         return _session().client(service)  # type: ignore[call-overload]
 
     def fail(
@@ -184,7 +188,7 @@ class Laws:
 
 @contextmanager
 def governed() -> Iterator[Laws]:
-    """An empty, mended emulator under AWS's laws."""
+    """Run an empty, patched emulator under AWS's rules."""
     apply_patches()
     try:
         with mock_aws():
@@ -208,9 +212,11 @@ def _error(operation: str, url: str, code: str) -> AWSResponse:
     status = 503 if code.startswith(("Service", "Internal")) else 400
     match operation.partition(".")[0]:
         case "route53":
-            body = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>law</Message></Error></ErrorResponse>"
+            body = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>law</Message></Error>"
+            body = f"<ErrorResponse>{body}</ErrorResponse>"
         case "ec2":
-            body = f"<Response><Errors><Error><Code>{code}</Code><Message>law</Message></Error></Errors></Response>"
+            body = f"<Error><Code>{code}</Code><Message>law</Message></Error>"
+            body = f"<Response><Errors>{body}</Errors></Response>"
         case _:
             body = json.dumps({"__type": code, "message": "law"})
     return AWSResponse(url, status, HTTPHeaders(), _Raw(body.encode()))

@@ -1,7 +1,8 @@
-"""What chitragupta may cost: exact numbers of calls, and bounds on virtual time at AWS's rates.
+"""Cost of chitragupta: exact numbers of calls, and bounds on virtual time at AWS's rates.
 
-The formulas: a pass costs ceil(interfaces / 1000) calls of EC2 and ceil(record sets / 300) of Route53, and one change for each full
-batch. Where something would change, ECS is asked too: ceil(environments / 100) calls, and two for each environment with tasks.
+A pass takes ceil(interfaces / 1000) calls of EC2, ceil(record sets / 300) calls of Route53, and one
+change for each full batch. Before a change it also asks ECS: ceil(environments / 100) calls, and
+two for each environment with tasks.
 """
 
 import math
@@ -30,7 +31,7 @@ CLUSTERS, TASKS, DETAILS = "ecs.DescribeClusters", "ecs.ListTasks", "ecs.Describ
 
 
 class Scene:
-    """The real adapters under AWS's laws; only serve is a fake."""
+    """The real adapters under AWS's rules; only serve is a fake."""
 
     def __init__(self, laws: Laws) -> None:
         self.laws = laws
@@ -54,7 +55,7 @@ class Scene:
         )
 
     def run(self) -> dict[str, int]:
-        """One pass; gives the calls it made."""
+        """Run one pass, and return its calls."""
         self.laws.calls.clear()
         self.keeper.run(lambda _line: None)
         return dict(self.laws.calls)
@@ -63,7 +64,7 @@ class Scene:
         return {r.name for r in self.keeper.zone.records() if r.type == "A"}
 
     def publish(self, environments: int, *, running: bool = True) -> None:
-        """Environments that serve calls wanted, each with a record and, if they are running, the interface of a task."""
+        """Create environments of serve with a record each, and an interface if they run."""
         names = [f"e{n}" for n in range(environments)]
         self.wanted.rows |= dict.fromkeys(names, True)
         tasks = [PublicTask(e, "tyk", address_of(n)) for n, e in enumerate(names)]

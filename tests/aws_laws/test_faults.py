@@ -1,7 +1,7 @@
-"""Every single fault of AWS during a pass of chitragupta: nothing wrong is done, and the next pass ends as if nothing had been.
+"""Every single fault of AWS in a pass of chitragupta: no wrong change, and the next pass recovers.
 
-The world needs all there is: an environment to publish, one that has moved, one that is gone, one whose name is somebody else's,
-and one in which nothing is to change.
+The world has all cases: an environment to publish, one with a new address, one that is gone, one
+with a name that another party owns, and one without a change.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ CALLS = (
     ("route53.ListResourceRecordSets", "Throttling", 1),
     ("route53.ChangeResourceRecordSets", "PriorRequestNotComplete", 1),
 )
-"""Each operation of a pass in that world, a fault it may have, and how often it is called."""
+"""Operations of a pass in that world, each with a possible fault and its number of calls."""
 
 
 class Scene:
-    """That world."""
+    """World with all cases."""
 
     def __init__(self, laws: Laws) -> None:
         self.laws = laws
@@ -94,7 +94,7 @@ class Scene:
 
     @property
     def expected(self) -> set[RecordSet]:
-        """What a pass without a fault leads to."""
+        """Records after a pass without a fault."""
         up = ("new", "moved", "same")
         return {
             THEIRS,
@@ -103,7 +103,7 @@ class Scene:
         }
 
     def run(self) -> str:
-        """One pass; gives what went wrong."""
+        """Run one pass, and return its error."""
         try:
             self.keeper.run(lambda _line: None)
         except BackendError as error:
@@ -130,18 +130,19 @@ def values(records: set[RecordSet]) -> set[tuple[str, str, str]]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """One fault: of which call, and whether it happens once or from then on."""
+    """One fault: its call, and whether it happens once or from then on."""
 
     operation: str
     code: str
     number: int
-    """Calls of the operation that are let through before."""
+    """Number of calls of the operation that pass first."""
     times: int
     after: bool = False
 
     def __str__(self) -> str:
         often = "once" if self.times == 1 else "always"
-        return f"{self.operation}-{self.code}-{'after' if self.after else 'before'}-{self.number}-{often}"
+        effect = "after" if self.after else "before"
+        return f"{self.operation}-{self.code}-{effect}-{self.number}-{often}"
 
 
 SCHEDULES = [
@@ -178,7 +179,7 @@ def test_after_any_fault_nothing_is_wrong_and_the_next_pass_ends_as_expected(
         values(before) | values(scene.expected),
     )
     assert right <= values(now), "what was right is gone"
-    assert values(now) <= allowed, "something is there that was not, and that nobody wants"
+    assert values(now) <= allowed, "a new record is not desired"
     assert THEIRS in now
     assert {r for r in now if r.name == f"tyk.moved.{DOMAIN}"} != set(), (
         "a name that is wanted has vanished"
@@ -186,7 +187,7 @@ def test_after_any_fault_nothing_is_wrong_and_the_next_pass_ends_as_expected(
     for environment in ("new", "moved", "gone"):
         named = {r.type for r in now if r.name.endswith(f".{environment}.{DOMAIN}")}
         assert named in (set(), {"A", "TXT"}), (
-            "a record stands without its ownership record, or the other way round"
+            "a record is without its ownership record, or the other way round"
         )
     scene.laws.faults.clear()
     assert scene.run() == ""

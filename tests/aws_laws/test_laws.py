@@ -1,4 +1,4 @@
-"""The gate keeps its laws: otherwise what is measured behind it means nothing."""
+"""The gate keeps its limits, so that measurements behind it are valid."""
 
 from typing import Any
 
