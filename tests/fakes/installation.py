@@ -105,7 +105,7 @@ HEALTHY: Mapping[str, Any] = {
 
 
 class FakeInstallation:
-    """The port `InstallationFacts`: returns the facts of a test, or raises those that are errors."""
+    """The port `InstallationFacts`: returns the facts of a test, and raises errors among them."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = {**HEALTHY, **facts}

@@ -44,12 +44,12 @@ def stub(iam: "IAMClient") -> Iterator[Stubber]:
         made.assert_no_pending_responses()
 
 
-def asked(right: Permission, **more: str) -> dict[str, Any]:
+def asked(permission: Permission, **more: str) -> dict[str, Any]:
     """Request for one permission; its context is that of gromit's own requests."""
     return {
         "PolicySourceArn": ARN,
-        "ActionNames": list(right.actions),
-        "ResourceArns": [right.resource],
+        "ActionNames": list(permission.actions),
+        "ResourceArns": [permission.resource],
         "ContextEntries": ANY,
         **more,
     }

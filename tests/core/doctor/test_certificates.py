@@ -80,7 +80,7 @@ def test_a_good_certificate_shows_its_remaining_days(bundle: PemBundle) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bundle", "seen"),
+    ("bundle", "observed"),
     [
         (PemBundle("client", "nonsense"), "cannot be read"),
         (PemBundle("client", leaf(Role.WORKER), None, "nonsense"), "cannot be read"),
@@ -102,14 +102,14 @@ def test_a_good_certificate_shows_its_remaining_days(bundle: PemBundle) -> None:
         (PemBundle("ca", leaf("server"), None, None), "not a CA certificate"),
     ],
 )
-def test_the_first_fault_is_reported(bundle: PemBundle, seen: str) -> None:
+def test_the_first_fault_is_reported(bundle: PemBundle, observed: str) -> None:
     found = judged(bundle)
     assert found.state is FindingStatus.WRONG
-    assert seen in found.observed
+    assert observed in found.observed
 
 
 @pytest.mark.parametrize(
-    ("days", "state", "seen"),
+    ("days", "state", "observed"),
     [
         (-1, FindingStatus.WRONG, "not valid before"),
         (20, FindingStatus.OK, "valid for 10 days"),  # due, but the next renewal is still to come
@@ -119,7 +119,7 @@ def test_the_first_fault_is_reported(bundle: PemBundle, seen: str) -> None:
     ],
 )
 def test_a_certificate_that_is_not_renewed_is_wrong_before_it_ends(
-    days: float, state: FindingStatus, seen: str
+    days: float, state: FindingStatus, observed: str
 ) -> None:
     found = judged(PemBundle("client", leaf(Role.WORKER), pem(KEY), text(CA)), days)
-    assert (found.state, seen in found.observed) == (state, True)
+    assert (found.state, observed in found.observed) == (state, True)

@@ -52,7 +52,7 @@ ROLES = {part: default_role_name(part) for part in ControlPlanePart}
 
 def answers(
     part: ControlPlanePart,
-    judge: Callable[[Permission, str], bool] = lambda right, _: right.allowed,
+    judge: Callable[[Permission, str], bool] = lambda permission, _: permission.allowed,
 ) -> SimulatedRole:
     judged = {
         (a, r.resource): judge(r, a) for r in expected_permissions(part, ARNS) for a in r.actions
@@ -61,10 +61,10 @@ def answers(
 
 
 def judged(**changed: SimulatedRole) -> dict[str, Finding]:
-    everyone = {part: answers(part) for part in ControlPlanePart} | {
+    roles = {part: answers(part) for part in ControlPlanePart} | {
         ControlPlanePart(name): answer for name, answer in changed.items()
     }
-    return {f.subject: f for f in judge_permissions(everyone, ARNS)}
+    return {f.subject: f for f in judge_permissions(roles, ARNS)}
 
 
 def test_roles_with_exactly_their_permissions_are_ok() -> None:
@@ -91,7 +91,7 @@ def test_only_serve_must_write_the_table() -> None:
 
 
 def test_permissions_of_terraform_are_simulated_where_it_runs() -> None:
-    wanted = {
+    of_terraform = {
         ("s3:GetObject", "default-state"),
         ("s3:ListBucket", "bucket"),
         ("servicediscovery:CreateService", "namespace"),
@@ -110,11 +110,11 @@ def test_permissions_of_terraform_are_simulated_where_it_runs() -> None:
         }
         for part in ControlPlanePart
     }
-    assert {part for part in ControlPlanePart if wanted <= allowed[part]} == {
+    assert {part for part in ControlPlanePart if of_terraform <= allowed[part]} == {
         ControlPlanePart.SOW,
         ControlPlanePart.REAP,
     }
-    assert {part for part in ControlPlanePart if wanted & allowed[part]} == {
+    assert {part for part in ControlPlanePart if of_terraform & allowed[part]} == {
         ControlPlanePart.SOW,
         ControlPlanePart.REAP,
     }
@@ -144,7 +144,9 @@ def test_a_missing_or_surplus_permission_is_named() -> None:
     found = judged(
         sow=answers(
             ControlPlanePart.SOW,
-            lambda right, action: right.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"}),
+            lambda permission, action: (
+                permission.allowed ^ (action in {"s3:PutObject", "dynamodb:PutItem"})
+            ),
         )
     )
     assert found["sow"].observed == (
