@@ -21,8 +21,7 @@ from gromit.core.doctor.installation import (
     WorkspaceFacts,
     ZoneFacts,
 )
-from gromit.core.doctor.quota_findings import QuotaThresholds
-from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaUsage
+from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaThresholds, QuotaUsage
 from gromit.core.doctor.rights import Permission
 from gromit.core.security.certificates import Kind, LeafRequest, issue, make_ca
 from gromit.core.security.roles import Role

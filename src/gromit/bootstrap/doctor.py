@@ -7,7 +7,7 @@ from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.doctor_facts import ComposedFacts
 from gromit.config.schema import Settings
 from gromit.core.doctor.installation import ExpectedInstallation
-from gromit.core.doctor.quota_findings import QuotaThresholds
+from gromit.core.doctor.quotas import QuotaThresholds
 from gromit.ports import Progress
 from gromit.services.doctor import Doctor, InstallationChecks
 

@@ -11,9 +11,10 @@ from functools import partial
 import structlog
 
 from gromit.core.doctor.certificates import judge_certificate
-from gromit.core.doctor.findings import Check, Finding, FindingStatus, ok, skipped, wrong
-from gromit.core.doctor.installation import (
-    ExpectedInstallation,
+from gromit.core.doctor.findings import (
+    Check,
+    Finding,
+    FindingStatus,
     judge_account,
     judge_bucket,
     judge_delegation,
@@ -26,7 +27,11 @@ from gromit.core.doctor.installation import (
     judge_table,
     judge_workspace,
     judge_zone,
+    ok,
+    skipped,
+    wrong,
 )
+from gromit.core.doctor.installation import ExpectedInstallation
 from gromit.core.doctor.quota_findings import judge_quotas
 from gromit.core.doctor.quotas import Quota, per_environment, quota_headrooms
 from gromit.core.doctor.rights import (

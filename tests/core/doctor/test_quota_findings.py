@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 from gromit.core.doctor.findings import Finding, FindingStatus
-from gromit.core.doctor.quota_findings import QuotaThresholds, judge_quotas
-from gromit.core.doctor.quotas import Quota, QuotaUsage, quota_headrooms
+from gromit.core.doctor.quota_findings import judge_quotas
+from gromit.core.doctor.quotas import Quota, QuotaThresholds, QuotaUsage, quota_headrooms
 
 COSTS = {Quota.VCPU: Fraction(1), Quota.GROUPS: Fraction(4)}
 

@@ -1,10 +1,26 @@
-"""Findings of the doctor: the result of a check, with a remedy if something is wrong."""
+"""Findings of the doctor: the checks, their results, and the judgement of facts.
 
-from collections.abc import Iterable
+Facts in, findings out. A check with rules of its own has a module: certificates, rights, quotas.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gromit.core.doctor.installation import (
+    AwsIdentity,
+    BucketFacts,
+    RegistryFacts,
+    ServeIdentity,
+    WorkspaceFacts,
+    ZoneFacts,
+)
 from gromit.core.doctor.quotas import QuotaHeadroom
+from gromit.core.names import normalize_dns_name
+from gromit.core.stack.contract import Platform
+
+_BASE = "apply terraform/base"
+_INFRA = "apply terraform/infra"
 
 
 class Check(StrEnum):
@@ -115,3 +131,161 @@ def overall_health(findings: Iterable[Finding]) -> Health:
     if FindingStatus.WRONG not in states:
         return Health.HEALTHY
     return Health.DEGRADED if FindingStatus.OK in states else Health.BROKEN
+
+
+def judge_account(identity: AwsIdentity, expected: str | None) -> Finding:
+    """Whether the account is the expected one."""
+    if expected is None:
+        reason = f"doctor.account is not set; the account is {identity.account}"
+        return skipped(Check.ACCOUNT, reason)
+    if identity.account != expected:
+        return wrong(
+            Check.ACCOUNT,
+            f"the account is {identity.account}, not {expected}",
+            f"use credentials of account {expected}, or correct doctor.account",
+        )
+    return ok(Check.ACCOUNT, identity.account)
+
+
+def judge_region(region: str, expected: str | None) -> Finding:
+    """Whether the region is the expected one."""
+    if expected is None:
+        return skipped(Check.REGION, f"doctor.region is not set; the region is {region}")
+    if region != expected:
+        return wrong(
+            Check.REGION,
+            f"the region is {region}, not {expected}",
+            f"set AWS_REGION={expected}, or correct doctor.region",
+        )
+    return ok(Check.REGION, region)
+
+
+def judge_key_pair(name: str, *, exists: bool) -> Finding:
+    """Whether the bastion's key pair exists."""
+    if exists:
+        return ok(Check.KEY_PAIR, "exists in EC2", name)
+    return wrong(
+        Check.KEY_PAIR,
+        "EC2 has no key pair of this name in this region",
+        "create or import it in EC2, or set bastion.key_pair of terraform/infra to a name "
+        "that `aws ec2 describe-key-pairs` lists",
+        name,
+    )
+
+
+def judge_bucket(bucket: BucketFacts) -> Finding:
+    """Whether the bucket protects states from loss and from the public."""
+    protection = {
+        "versioning": bucket.versioned,
+        "encryption": bucket.encrypted,
+        "the block of public access": bucket.closed,
+    }
+    if missing := [name for name, is_on in protection.items() if not is_on]:
+        observed = f"{bucket.name} lacks {', '.join(missing)}"
+        return wrong(Check.STATE_BUCKET, observed, _BASE, bucket.name)
+    return ok(Check.STATE_BUCKET, "versioned, encrypted, closed to the public", bucket.name)
+
+
+def judge_workspace(check: Check, workspace: WorkspaceFacts) -> Finding:
+    """Whether a workspace runs locally and has been applied.
+
+    A remote run has neither the modules and the catalogue beside its root nor AWS credentials.
+    """
+    root = "base" if check is Check.STATE_BASE else "infra"
+    if workspace.execution_mode != "local":
+        return wrong(
+            check,
+            f"its execution mode is {workspace.execution_mode}, not local",
+            f"set its execution mode to Local (Settings, General); until then apply "
+            f"terraform/{root} with TF_FORCE_LOCAL_BACKEND=1",
+            workspace.name,
+        )
+    if workspace.serial is None:
+        observed = "readable, but never applied"
+        return wrong(check, observed, f"apply terraform/{root}", workspace.name)
+    observed = f"state {workspace.serial} with {workspace.resources} resources"
+    return ok(check, observed, workspace.name)
+
+
+def judge_registry(registry: RegistryFacts) -> Finding:
+    """Whether the registry of a repository has an image of the default branch."""
+    repository = registry.repository
+    if not registry.exists:
+        return wrong(Check.REGISTRY, "there is no registry of this name", _BASE, repository)
+    if not registry.has_default:
+        return wrong(
+            Check.REGISTRY,
+            f"there is no image {repository}:{registry.default_tag}",
+            "push a build of the default branch: every environment needs it",
+            repository,
+        )
+    return ok(Check.REGISTRY, f"has {registry.default_tag}", repository)
+
+
+def judge_table(name: str, lacks: Collection[str]) -> Finding:
+    """Whether the table has its key, index, expiry and recovery; `lacks` names the missing ones.
+
+    `lacks` contains `table` if there is no such table.
+    """
+    if "table" in lacks:
+        remedy = f"{_INFRA}; or start `gromit serve`, which creates it"
+        return wrong(Check.TABLE, "there is no such table", remedy, name)
+    if lacks:
+        observed = f"the table lacks {', '.join(lacks)}"
+        return wrong(Check.TABLE, observed, "run `gromit migrate --apply`", name)
+    return ok(Check.TABLE, "has its key, index, expiry and recovery", name)
+
+
+def judge_ids(check: Check, ids: Collection[str], problems: Mapping[str, str]) -> Finding:
+    """Whether resources of the platform parameter are in order; `problems` has those that are not.
+
+    Every id in `problems` comes with its problem, such as `does not exist`.
+    """
+    if problems:
+        observed = "; ".join(f"{id_} {problem}" for id_, problem in problems.items())
+        return wrong(check, observed, f"{_INFRA} again: it writes the parameter")
+    observed = f"{next(iter(ids))} exists" if len(ids) == 1 else f"all {len(ids)} exist"
+    return ok(check, observed)
+
+
+def judge_platform(platform: Platform, name: str, region: str) -> Finding:
+    """Whether the platform parameter names the region that it is stored in."""
+    if platform.region != region:
+        observed = f"names {platform.region}, but is stored in {region}"
+        return wrong(Check.PLATFORM, observed, f"{_INFRA} in the right region", name)
+    return ok(Check.PLATFORM, f"readable and complete, for {platform.region}", name)
+
+
+def judge_zone(zone: ZoneFacts, domain: str) -> Finding:
+    """Whether the zone is public and can hold records of the domain."""
+    if zone.private:
+        remedy = "set cluster.zoneid to the public zone"
+        return wrong(Check.ZONE, f"{zone.name} is private", remedy, zone.id)
+    if not f".{domain}".endswith(f".{zone.name}"):
+        remedy = f"set cluster.domain to {zone.name} or a name below it, or correct cluster.zoneid"
+        return wrong(Check.ZONE, f"the zone is {zone.name}, not {domain}", remedy, zone.id)
+    return ok(Check.ZONE, f"{zone.name}, public", zone.id)
+
+
+def judge_delegation(zone: ZoneFacts, answered: Collection[str]) -> Finding:
+    """Whether DNS returns exactly the name servers of the zone."""
+    found, expected = {normalize_dns_name(name) for name in answered}, zone.name_servers
+    remedy = f"create these NS records for {zone.name} in its parent zone: "
+    remedy += " ".join(sorted(expected))
+    if not found:
+        observed = "not delegated: DNS returns no name servers"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    if foreign := found - expected:
+        observed = f"DNS returns {' '.join(sorted(foreign))}"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    if missing := expected - found:
+        observed = f"DNS lacks {' '.join(sorted(missing))}"
+        return wrong(Check.DELEGATION, observed, remedy, zone.name)
+    observed = f"DNS returns the zone's {len(expected)} name servers"
+    return ok(Check.DELEGATION, observed, zone.name)
+
+
+def judge_serve_identity(identity: ServeIdentity) -> Finding:
+    """Report that serve answers, and the identity that it gives the caller."""
+    observed = f"answers; the caller is {identity.name}, {identity.role}"
+    return ok(Check.SERVE, observed, identity.url)

@@ -1,20 +1,15 @@
 """Findings about quotas: the tightest quota first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gromit.core.doctor.findings import Check, Finding, FindingStatus, skipped
-from gromit.core.doctor.quotas import DEFAULT_LIMITS, Quota, QuotaHeadroom, QuotaUsage
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaThresholds:
-    """Thresholds at which a quota is reported as wrong."""
-
-    percent: int
-    """Usage from which on a quota is wrong, in percent."""
-    environments: int | None
-    """Number of environments that every quota must allow; None: not checked."""
+from gromit.core.doctor.quotas import (
+    DEFAULT_LIMITS,
+    Quota,
+    QuotaHeadroom,
+    QuotaThresholds,
+    QuotaUsage,
+)
 
 
 def judge_quotas(

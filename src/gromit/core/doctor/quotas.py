@@ -91,6 +91,16 @@ class QuotaHeadroom:
         return floor(100 * self.used / self.limit) if self.limit > 0 else 100
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaThresholds:
+    """Thresholds at which a quota is reported as wrong."""
+
+    percent: int
+    """Usage from which on a quota is wrong, in percent."""
+    environments: int | None
+    """Number of environments that every quota must allow; None: not checked."""
+
+
 def per_environment(catalogue: Catalogue) -> Mapping[Quota, Fraction]:
     """Need of one environment for each quota, by the table above."""
     components = catalogue.components.values()
