@@ -60,11 +60,9 @@ class EnvironmentStore(Protocol):
 
     def read(self, name: str) -> Row | None:
         """Return the row of an environment, strongly consistent; None if there is none."""
-        ...
 
     def write(self, name: str, write: RowWrite) -> WriteResult:
         """Apply a write atomically if its conditions hold; a refusal has the current row."""
-        ...
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Return rows with due work of a kind and without a valid lease, oldest first.
@@ -72,18 +70,15 @@ class EnvironmentStore(Protocol):
         The row that `claim_id` has claimed already comes before them: the answer to that claim
         was lost.
         """
-        ...
 
     def oldest_unfinished(self, kind: str) -> int | None:
         """Return the instant since which the oldest work of a kind is unfinished, if there is work.
 
         Work that failed, or that a worker has claimed, counts too.
         """
-        ...
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """Return at most `limit` rows behind the name `after`, in no particular order."""
-        ...
 
 
 class Announcer(Protocol):
@@ -91,7 +86,6 @@ class Announcer(Protocol):
 
     def announce(self, name: str, kind: str) -> None:
         """Announce a change. Never blocks and never raises."""
-        ...
 
 
 class ImageRegistry(Protocol):
@@ -102,7 +96,6 @@ class ImageRegistry(Protocol):
 
         A repository that does not exist has no images. Raises `Temporary` or `Denied`.
         """
-        ...
 
 
 class StateBucket(Protocol):
@@ -110,27 +103,21 @@ class StateBucket(Protocol):
 
     def lock(self, environment: str, owner: Owner, operation: str) -> Lock | FoundLock:
         """Acquire the lock, or return the one that exists. One conditional put."""
-        ...
 
     def replace_lock(self, found: FoundLock, owner: Owner, operation: str) -> Lock | None:
         """Replace a lock whose owner is proven dead; None if it changed. One put with If-Match."""
-        ...
 
     def unlock(self, lock: Lock | FoundLock) -> bool:
         """Release the lock; False if it changed. One delete with If-Match."""
-        ...
 
     def find_lock(self, environment: str) -> FoundLock | None:
         """Return the lock of an environment's state; None if it is not locked."""
-        ...
 
     def head(self, environment: str) -> StateHead | None:
         """Return the size of the state; None if there is none."""
-        ...
 
     def delete(self, environment: str) -> None:
         """Delete the state object. Raises `Conflict` if it contains a resource."""
-        ...
 
 
 class OwnerWatch(Protocol):
@@ -138,11 +125,9 @@ class OwnerWatch(Protocol):
 
     def identify(self) -> Owner:
         """Return the identity of this process."""
-        ...
 
     def check_owner(self, found: FoundLock) -> Verdict:
         """Return whether an owner is proven dead, with every process that works under its lock."""
-        ...
 
 
 class TerraformRunner(Protocol):
@@ -150,11 +135,9 @@ class TerraformRunner(Protocol):
 
     def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
         """Apply the stack. Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted."""
-        ...
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy everything in the environment's state. Raises like `apply`."""
-        ...
 
 
 class ServiceStates(Protocol):
@@ -162,11 +145,9 @@ class ServiceStates(Protocol):
 
     def describe(self, environment: str) -> Sequence[ServiceState]:
         """Return all services of the environment's cluster; none if there is no such cluster."""
-        ...
 
     def restart(self, environment: str, component: str) -> None:
         """Start a new deployment of a service's current task definition, after one that failed."""
-        ...
 
 
 class OrphanFinder(Protocol):
@@ -177,7 +158,6 @@ class OrphanFinder(Protocol):
 
         Each is described for a person.
         """
-        ...
 
 
 class PlatformSource(Protocol):
@@ -185,7 +165,6 @@ class PlatformSource(Protocol):
 
     def read(self) -> Platform:
         """Return the platform's ids. Raises `ConfigError` if they are missing or not valid."""
-        ...
 
 
 class ConfigRoot(Protocol):
@@ -196,18 +175,15 @@ class ConfigRoot(Protocol):
 
         Cheap, because it is called before each poll, claim and execution.
         """
-        ...
 
     def render(self, environment: str, files: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
         """Write component -> file -> text to disk, and keep files that people edited.
 
         Return the hash of each component's folder afterwards, including files that people added.
         """
-        ...
 
     def remove(self, environment: str) -> None:
         """Remove the environment's folder, if it exists."""
-        ...
 
 
 class ConfigHashes(Protocol):
@@ -218,7 +194,6 @@ class ConfigHashes(Protocol):
 
         Writes nothing, and ignores a suspension. Raises `ConfigRootUnusable`.
         """
-        ...
 
 
 class TaskSource(Protocol):
@@ -229,14 +204,12 @@ class TaskSource(Protocol):
 
         Tasks of all environments count, whether they run, start or stop.
         """
-        ...
 
     def running_tasks(self, environments: Collection[str]) -> TaskListing:
         """Return the tasks of a few environments that ECS reports as running.
 
         An environment without a cluster has none.
         """
-        ...
 
 
 class RecordStore(Protocol):
@@ -244,14 +217,12 @@ class RecordStore(Protocol):
 
     def records(self) -> Sequence[RecordSet]:
         """Return every record below our domain. Raises if the listing is incomplete."""
-        ...
 
     def apply(self, changes: ZoneChanges, progress: Progress) -> None:
         """Write the changes in batches within the zone's limits.
 
         Raises `BackendError` that names what was not written.
         """
-        ...
 
 
 class ClusterSource(Protocol):
@@ -259,11 +230,9 @@ class ClusterSource(Protocol):
 
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         """Return the clusters that exist among the named ones."""
-        ...
 
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
         """Return events of a cluster's services, newest first."""
-        ...
 
 
 class DesiredEnvironments(Protocol):
@@ -274,7 +243,6 @@ class DesiredEnvironments(Protocol):
 
         Raises if the answer of serve is incomplete.
         """
-        ...
 
 
 class ChangeFeed(Protocol):
@@ -285,7 +253,6 @@ class ChangeFeed(Protocol):
 
         Never raises: a broken feed reconnects.
         """
-        ...
 
 
 class WorkQueue(Protocol):
@@ -296,23 +263,18 @@ class WorkQueue(Protocol):
 
     def claim(self, kind: Work) -> Claim | NoWork:
         """Claim the oldest due work of a kind."""
-        ...
 
     def renew(self, claim: Claim) -> ClaimStatus:
         """Extend the lease of a claim, and return the current desired state."""
-        ...
 
     def release(self, claim: Claim) -> None:
         """Release a claim without an outcome."""
-        ...
 
     def done(self, claim: Claim, spec_hash: str) -> None:
         """Report that the claimed generation was applied."""
-        ...
 
     def failed(self, claim: Claim, problem: Problem) -> None:
         """Report a failure."""
-        ...
 
 
 class TokenStore(Protocol):
@@ -323,15 +285,12 @@ class TokenStore(Protocol):
 
         Raises `ConfigError` if they cannot be read.
         """
-        ...
 
     def changing(self) -> AbstractContextManager[Sequence[TokenEntry]]:
         """Yield all tokens under an exclusive lock; none if no token was ever created."""
-        ...
 
     def write(self, entries: Sequence[TokenEntry]) -> None:
         """Replace all tokens. Only within `changing`."""
-        ...
 
 
 class InstallationFacts(Protocol):
