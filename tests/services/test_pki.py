@@ -1,4 +1,4 @@
-"""The life of certificates in a folder: made, renewed, revoked, found."""
+"""Certificates in a folder: created, renewed, revoked and found."""
 
 import itertools
 import json
@@ -39,7 +39,7 @@ SERVE = LeafRequest(name="serve", kind="server", sans=("127.0.0.1",), days=30)
 
 
 class Desk:
-    """A CA with a clock that the test moves."""
+    """CA with a clock that the test sets."""
 
     def __init__(self, folder: Path, make_key: Callable[[], Key] = new_key) -> None:
         self.now = START
@@ -139,13 +139,13 @@ def test_a_name_has_one_certificate_until_it_ends_or_is_revoked(desk: Desk) -> N
 
 def test_files_that_the_index_does_not_know_are_not_overwritten(desk: Desk) -> None:
     (desk.folder / "alice.pem").write_text("precious")
-    with pytest.raises(Conflict, match="does not know"):
+    with pytest.raises(Conflict, match="no certificate in the index"):
         desk.pki.issue(ALICE)
     assert (desk.folder / "alice.pem").read_text() == "precious"
 
 
 class TestRenewal:
-    """New certificates for old names."""
+    """New certificates for existing names."""
 
     def test_only_what_is_past_two_thirds_of_its_life_is_renewed(self, desk: Desk) -> None:
         desk.pki.issue(ALICE)
@@ -235,10 +235,10 @@ class TestRevocation:
         assert desk.files.denylist.read_text() == text
 
     def test_what_people_wrote_in_the_list_is_kept(self, desk: Desk) -> None:
-        desk.files.denylist.write_text("# by hand\nbeef # stolen laptop")
+        desk.files.denylist.write_text("# my own list\nbeef # stolen laptop")
         serial = desk.pki.issue(ALICE).serial
         desk.pki.revoke("alice")
-        assert desk.files.denylist.read_text().startswith("# by hand\nbeef # stolen laptop\n")
+        assert desk.files.denylist.read_text().startswith("# my own list\nbeef # stolen laptop\n")
         assert desk.files.denied() == {"beef", serial}
 
     def test_what_was_never_issued_cannot_be_revoked(self, desk: Desk) -> None:
@@ -259,7 +259,7 @@ class TestRevocation:
 
 
 class TestServersDenyList:
-    """As servers ask it."""
+    """The deny list of a server."""
 
     def test_it_follows_its_file(self, tmp_path: Path) -> None:
         path = tmp_path / "denylist"
@@ -283,7 +283,7 @@ class _Crash(Exception):
 
 
 class TestCrashes:
-    """What a crash leaves, and what the next command makes of it."""
+    """States after a crash, and their repair by the next command."""
 
     def test_both_staged_files_are_put_in_place(self, desk: Desk) -> None:
         desk.pki.issue(ALICE)
@@ -326,7 +326,7 @@ class TestCrashes:
         assert [line.serial for line in pki.revoke("alice")] == ["63"]
 
     def _stage_next(self, desk: Desk) -> None:
-        """The state right after both files of a renewal were brought to disk."""
+        """Create the state right after both files of a renewal were written."""
         other = Desk(desk.folder.parent / "other")
         other.pki.init("test", 365)
         other.pki.issue(ALICE)
@@ -349,13 +349,13 @@ def test_a_damaged_ca_is_said(desk: Desk) -> None:
         desk.pki.issue(ALICE)
 
 
-# ── a key that is kept elsewhere, and certificates that there have to be ──────────────────────────────
+# ── a key outside the folder, and declared certificates ──────────────────────────────────────────
 
 LEAVES = (SERVE, ALICE)
 
 
 class Drawer:
-    """A place for the key of a CA."""
+    """Fake store for the key of a CA."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -367,7 +367,7 @@ class Drawer:
 
 
 class Office(Desk):
-    """A CA whose key lies in a drawer."""
+    """CA with its key in a fake store."""
 
     def __init__(self, folder: Path, text: str) -> None:
         super().__init__(folder)
@@ -461,7 +461,10 @@ def test_a_part_finds_its_own_keys_in_its_folder_and_nobody_elses(office: Office
 
 
 def test_another_process_finds_where_a_part_has_its_files(office: Office, drawer: Drawer) -> None:
-    """A person on the bastion tells nothing of parts: what is renewed stays where it is, and each part hears who is revoked."""
+    """A person on the bastion names no parts.
+
+    Renewed certificates stay in their folders, and each part gets the new deny list.
+    """
     office.pki.ensure(LEAVES, {"serve": "front", "alice": "back"})
     person = Office(office.folder, drawer.text)
     (renewal,) = person.pki.renew(["serve"], force=True)
@@ -493,9 +496,7 @@ def test_files_move_when_their_part_gets_a_folder_and_nothing_is_issued_for_it(
     assert ((front / "serve.pem").read_bytes(), (front / "serve-key.pem").read_bytes()) == before
     assert (front / "serve.p12").read_bytes() == b"old"
     assert not list(office.folder.glob("serve*"))
-    (front / "serve.pem").rename(
-        office.folder / "serve.pem"
-    )  # as a move that was cut short leaves it
+    (front / "serve.pem").rename(office.folder / "serve.pem")  # as after an interrupted move
     again = Office(office.folder, drawer.text)
     assert [done.reason for done in again.pki.ensure([SERVE], {"serve": "front"})] == ["valid"]
     assert (front / "serve.pem").read_bytes() == before[0]
@@ -531,7 +532,7 @@ def test_a_name_that_comes_twice_and_a_key_of_another_ca_are_refused(
     office.ensure()
     other = Drawer()
     Desk(tmp_path / "other").pki.init("other", 365, other)
-    with pytest.raises(ConfigError, match="not that of the CA"):
+    with pytest.raises(ConfigError, match="does not belong to the CA"):
         Office(office.folder, other.text).ensure()
     with pytest.raises(ConfigError, match="cannot be read") as caught:
         Office(office.folder, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n").ensure()
@@ -556,7 +557,7 @@ def test_a_spoilt_certificate_of_the_ca_is_named(office: Office) -> None:
 def test_foreign_files_are_never_overwritten(office: Office) -> None:
     office.folder.mkdir(mode=0o700)
     (office.folder / "serve.pem").write_text("somebody's")
-    with pytest.raises(Conflict, match="does not know"):
+    with pytest.raises(Conflict, match="no certificate in the index"):
         office.ensure()
 
 

@@ -1,6 +1,6 @@
-"""Our own CA: make it, issue, renew and revoke certificates, and say how they stand."""
+"""gromit's own CA: create it, issue, renew, revoke and list certificates."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,25 +27,26 @@ REMOVED = frozenset({CertificateStatus.EXPIRED, CertificateStatus.REVOKED})
 
 
 class PkiFolder(Protocol):
-    """Where the CA and what it issued are kept.
+    """Folder of the CA and of the certificates it issued.
 
-    It stands here and not in `ports` because it names types of cryptography, which no other command should have to import.
+    This port is not in `ports`, because it needs types of cryptography, which other commands should
+    not import.
     """
 
     def changing(self) -> AbstractContextManager[None]:
-        """Keep others from changing anything for the length of a `with`."""
+        """Lock the folder for changes within a `with` block."""
         ...
 
     def arrange(self, parts: Mapping[str, str]) -> None:
-        """Let the files of each name lie in the folder of a part from now on; those that lie elsewhere are moved there."""
+        """Assign names to folders of parts. Files of a name that are elsewhere are moved."""
         ...
 
     def folder_of(self, name: str) -> Path:
-        """Where the files of a name lie, or will."""
+        """Folder of the files of a name, existing or not."""
         ...
 
     def create_ca(self, authority: CertificateAuthority) -> None:
-        """Keep a new CA. Raises `Conflict` if there is one."""
+        """Store a new CA. Raises `Conflict` if there is one."""
         ...
 
     def check_no_ca(self) -> None:
@@ -53,39 +54,39 @@ class PkiFolder(Protocol):
         ...
 
     def publish_ca(self, certificate: Certificate) -> None:
-        """See to it that the CA's certificate is there for all to read, for each part in its own folder."""
+        """Write the CA's certificate, readable for all, and a copy into the folder of each part."""
         ...
 
     def authority(self) -> CertificateAuthority:
-        """The CA. Raises `NotFound`."""
+        """Read the CA. Raises `NotFound`."""
         ...
 
     def index(self) -> Sequence[IssuedCertificate]:
-        """Everything that was issued, in order."""
+        """All issued certificates, in order."""
         ...
 
     def append(self, line: IssuedCertificate) -> None:
-        """Add to the index."""
+        """Append a certificate to the index."""
         ...
 
     def has_files(self, name: str) -> bool:
-        """Whether files of that name are there."""
+        """Whether a name has a certificate or a key file."""
         ...
 
     def has_pair(self, name: str) -> bool:
-        """Whether both the certificate and the key of that name are there."""
+        """Whether a name has both a certificate and a key file."""
         ...
 
     def has_p12(self, name: str) -> bool:
-        """Whether the name has a PKCS#12 file."""
+        """Whether a name has a PKCS#12 file."""
         ...
 
     def write_leaf(self, name: str, certificate: Certificate, key: Key) -> None:
-        """Replace a name's certificate and key."""
+        """Replace the certificate and the key of a name."""
         ...
 
     def write_p12(self, name: str, certificate: Certificate, key: Key, password: str) -> None:
-        """Replace a name's PKCS#12 file."""
+        """Replace the PKCS#12 file of a name."""
         ...
 
     def denied(self) -> frozenset[str]:
@@ -98,16 +99,16 @@ class PkiFolder(Protocol):
 
 
 class KeyStore(Protocol):
-    """Where the key of a new CA goes, if it is not to lie in the folder."""
+    """Store for the key of a new CA outside the folder."""
 
     def put(self, authority: CertificateAuthority) -> None:
-        """Keep it. Raises `Conflict` if something is there already."""
+        """Store the key. Raises `Conflict` if there is one already."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PkiInputs:
-    """Where time and randomness come from."""
+    """Sources of time and randomness."""
 
     now: Callable[[], datetime]
     serial: Callable[[], int]
@@ -116,24 +117,25 @@ class PkiInputs:
 
 @dataclass(frozen=True, slots=True)
 class RenewalResult:
-    """What became of one name."""
+    """Result of renewing one certificate."""
 
     name: str
     renewed: IssuedCertificate | None
+    """New certificate; None if the old one stays."""
     reason: str
 
 
 class Pki:
-    """The CA of one folder."""
+    """CA in one folder."""
 
     def __init__(self, folder: PkiFolder, sources: PkiInputs) -> None:
         self._folder = folder
         self._sources = sources
 
     def init(self, name: str, days: int, vault: KeyStore | None = None) -> str:
-        """Make the CA; gives its serial. With a `vault` its key goes there and not into the folder.
+        """Create the CA. Return its serial. Its key goes to `vault` if given, else into the folder.
 
-        Raises `Conflict` if there is a CA in either: it is never overwritten.
+        Raises `Conflict` if either has a CA, which is never overwritten.
         """
         with self._folder.changing():
             key, serial, now = self._sources.new_key(), self._sources.serial(), self._sources.now()
@@ -148,23 +150,23 @@ class Pki:
         return format(serial, "x")
 
     def check(self, request: LeafRequest) -> None:
-        """Raise what `issue` would raise, before anybody is asked for a password."""
+        """Raise the errors of `issue` in advance, before a person is asked for a password."""
         certificates.check_name(request.name)
         self._folder.authority()
         last = certificates.newest_by_name(self._folder.index()).get(request.name)
-        if last is not None and self._standing(last) not in REMOVED:
+        if last is not None and self._status(last) not in REMOVED:
             raise Conflict(
                 f"{request.name} has a certificate",
-                hint=f"renew it, or revoke it first: {last.serial}",
+                hint=f"renew it, or revoke {last.serial} first",
             )
-        if last is None and self._folder.has_files(request.name):
-            raise Conflict(
-                f"files of {request.name} are there that the index does not know",
-                hint="move them away",
-            )
+        if last is None:
+            self._check_no_files(request.name)
 
     def issue(self, request: LeafRequest, p12_password: str | None = None) -> IssuedCertificate:
-        """Issue a certificate under a new name, or one whose last certificate has expired or was revoked."""
+        """Issue a certificate for a new name, or one with only expired or revoked certificates.
+
+        Raises `InvalidInput`, `Conflict`, or `NotFound` without a CA.
+        """
         with self._folder.changing():
             self.check(request)
             return self._sign(request, p12_password)
@@ -172,9 +174,10 @@ class Pki:
     def renew(
         self, names: Sequence[str], *, force: bool = False, p12_password: str | None = None
     ) -> list[RenewalResult]:
-        """New key and certificate for each name (all names if none is given) that is past two thirds of its life, or forced.
+        """Renew the certificates that are past two thirds of their lifetime, or all with `force`.
 
-        Raises `NotFound` or `Conflict` for a named certificate that was never issued or was revoked.
+        `names` limits it to some names; each renewal makes a new key. Raises `NotFound` for a given
+        name without a certificate, `Conflict` for one whose certificate was revoked.
         """
         with self._folder.changing():
             latest = certificates.newest_by_name(self._folder.index())
@@ -186,41 +189,34 @@ class Pki:
     def ensure(
         self, leaves: Sequence[LeafRequest], parts: Mapping[str, str] | None = None
     ) -> list[RenewalResult]:
-        """See to it that each of these certificates is there, says what is asked for, and is not near its end.
+        """Issue missing, revoked or changed certificates, and renew those that are due. Idempotent.
 
-        Those that `parts` names lie in the folder of that part, with the CA's certificate and the deny list, and with nobody else's
-        key. Whatever is right stays as it is, so that it can be called at any time.
+        `parts` maps names to parts. The folder of a part holds its certificates and keys, the CA's
+        certificate and the deny list, and no key of other parts.
 
-        Raises `InvalidInput` for a name that comes twice, or cannot be one.
+        Raises `InvalidInput` for a duplicate or invalid name.
         """
+        parts = parts or {}
         names = [leaf.name for leaf in leaves]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InvalidInput(
-                f"{', '.join(twice)}: asked for twice",
-                hint="give each name one role and all its SANs at once",
-            )
-        for name in (*names, *(parts or {}).values()):
-            certificates.check_name(name)
+        _check_names(names, parts.values())
         with self._folder.changing():
             authority = self._folder.authority()
-            self._folder.arrange(parts or {})
+            self._folder.arrange(parts)
             self._folder.publish_ca(authority.certificate)
-            latest, denied = (
-                certificates.newest_by_name(self._folder.index()),
-                self._folder.denied(),
-            )
+            latest = certificates.newest_by_name(self._folder.index())
+            denied = self._folder.denied()
             done = [self._ensure(leaf, latest.get(leaf.name), denied) for leaf in leaves]
             latest = certificates.newest_by_name(self._folder.index())
-        now = self._sources.now()
-        ends = {CA_NAME: authority.certificate.not_valid_after_utc} | {
-            name: latest[name].not_after for name in names
-        }
-        for name, end in ends.items():
-            log.info("pki.standing", name=name, days=certificates.days_left(end, now))
+        ends = {CA_NAME: authority.certificate.not_valid_after_utc}
+        ends |= {name: latest[name].not_after for name in names}
+        self._log_days_left(ends)
         return done
 
     def revoke(self, which: str) -> list[IssuedCertificate]:
-        """Put a serial, or every certificate of a name that has not ended, on the deny list; gives those added."""
+        """Revoke the certificate with a serial, or all unexpired ones of a name.
+
+        Return those that were not on the deny list before. Raises `NotFound`.
+        """
         with self._folder.changing():
             index, denied, now = self._folder.index(), self._folder.denied(), self._sources.now()
             found = [line for line in index if which == line.name and now < line.not_after]
@@ -228,42 +224,51 @@ class Pki:
                 found = [line for line in index if line.serial == _as_serial(which)]
             if not found:
                 raise NotFound(
-                    f"no certificate {which!r} was issued here, or it has ended",
-                    hint="see `gromit pki list`",
+                    f"no certificate {which!r} was issued here, or it has expired",
+                    hint="run `gromit pki list`",
                 )
             added = [line for line in found if line.serial not in denied]
             if added:
+                date = f"{now:%Y-%m-%d}"
                 self._folder.deny(
-                    {
-                        line.serial: f"{line.name} {line.kind}, revoked {now:%Y-%m-%d}"
-                        for line in added
-                    }
+                    {line.serial: f"{line.name} {line.kind}, revoked {date}" for line in added}
                 )
         for line in added:
             log.info("pki.revoked", name=line.name, serial=line.serial)
         return added
 
     def folder_of(self, name: str) -> Path:
-        """Where the files of a name lie."""
+        """Folder of the files of a name."""
         return self._folder.folder_of(name)
 
     def list(self) -> list[tuple[IssuedCertificate, CertificateStatus]]:
-        """Everything that was issued, newest last, and how it stands."""
+        """List all issued certificates with their status, the newest last."""
         index, denied, now = self._folder.index(), self._folder.denied(), self._sources.now()
         latest = certificates.newest_by_name(index)
         return [
             (line, certificates.certificate_status(line, latest, denied, now)) for line in index
         ]
 
-    def _standing(self, line: IssuedCertificate) -> CertificateStatus:
+    def _log_days_left(self, ends: Mapping[str, datetime]) -> None:
+        now = self._sources.now()
+        for name, end in ends.items():
+            log.info("pki.standing", name=name, days=certificates.days_left(end, now))
+
+    def _check_no_files(self, name: str) -> None:
+        if self._folder.has_files(name):
+            raise Conflict(
+                f"{name} has files but no certificate in the index", hint="move the files away"
+            )
+
+    def _status(self, line: IssuedCertificate) -> CertificateStatus:
         return certificates.certificate_status(
             line, {line.name: line}, self._folder.denied(), self._sources.now()
         )
 
     def _check_renewable(self, name: str, line: IssuedCertificate | None) -> None:
         if line is None:
-            raise NotFound(f"no certificate {name!r} was issued here", hint="see `gromit pki list`")
-        if self._standing(line) is CertificateStatus.REVOKED:
+            raise NotFound(f"no certificate {name!r} was issued here", hint="run `gromit pki list`")
+        if self._status(line) is CertificateStatus.REVOKED:
             raise Conflict(
                 f"the certificate of {name} was revoked",
                 hint=f"issue a new one: gromit pki issue --name {name} …",
@@ -272,34 +277,29 @@ class Pki:
     def _renew(
         self, line: IssuedCertificate, p12_password: str | None, *, force: bool
     ) -> RenewalResult:
-        if self._standing(line) is CertificateStatus.REVOKED:
+        if self._status(line) is CertificateStatus.REVOKED:
             return RenewalResult(line.name, None, "revoked")
         if not force and not certificates.is_due(line, self._sources.now()):
             return RenewalResult(line.name, None, "not due")
         has_p12 = self._folder.has_p12(line.name)
         request = LeafRequest(name=line.name, kind=line.kind, sans=line.sans, days=line.days)
         renewed = self._sign(request, p12_password if has_p12 else None)
-        outdated = has_p12 and p12_password is None
-        return RenewalResult(
-            line.name, renewed, "renewed; its .p12 is still the old one" if outdated else "renewed"
-        )
+        reason = "renewed"
+        if has_p12 and p12_password is None:
+            reason = "renewed; its .p12 is still the old one"
+        return RenewalResult(line.name, renewed, reason)
 
     def _ensure(
         self, leaf: LeafRequest, line: IssuedCertificate | None, denied: Container[str]
     ) -> RenewalResult:
-        if line is None and self._folder.has_files(leaf.name):
-            raise Conflict(
-                f"files of {leaf.name} are there that the index does not know",
-                hint="move them away",
-            )
+        if line is None:
+            self._check_no_files(leaf.name)
         reason = certificates.reason_to_issue(leaf, line, denied, self._sources.now())
         if reason is None and not self._folder.has_pair(leaf.name):
             reason = "its files are gone"
-        return (
-            RenewalResult(leaf.name, self._sign(leaf, None), reason)
-            if reason
-            else RenewalResult(leaf.name, None, "valid")
-        )
+        if reason is None:
+            return RenewalResult(leaf.name, None, "valid")
+        return RenewalResult(leaf.name, self._sign(leaf, None), reason)
 
     def _sign(self, request: LeafRequest, p12_password: str | None) -> IssuedCertificate:
         key, authority = self._sources.new_key(), self._folder.authority()
@@ -311,6 +311,7 @@ class Pki:
             now=self._sources.now(),
         )
         line = certificates.index_line(request, certificate)
+        # The index comes first, so that a crash leaves no certificate that it does not know.
         self._folder.append(line)
         self._folder.write_leaf(request.name, certificate, key)
         if p12_password is not None:
@@ -323,6 +324,17 @@ class Pki:
             not_after=line.not_after.isoformat(),
         )
         return line
+
+
+def _check_names(names: Sequence[str], folders: Iterable[str]) -> None:
+    """Raise `InvalidInput` for a duplicate name, and for names that cannot name files."""
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidInput(
+            f"{', '.join(duplicates)}: asked for twice",
+            hint="give each name one role and all its SANs at once",
+        )
+    for name in (*names, *folders):
+        certificates.check_name(name)
 
 
 def _as_serial(text: str) -> str | None:

@@ -1,6 +1,6 @@
-"""The key of the CA where it does not lie in the CA's folder: as PEM text, in a file of its own, or in Secrets Manager.
+"""Key of the CA outside its folder: as PEM text, in a separate file, or in Secrets Manager.
 
-The text holds the certificate too, so that whoever has it can fill an empty folder: both parts of one CA never get apart.
+The text also contains the CA's certificate, so that it is enough to fill an empty folder.
 """
 
 import os
@@ -22,18 +22,21 @@ from gromit.adapters.private_files import private_file_errors as file_work
 from gromit.core.security.certificates import CertificateAuthority, Key
 from gromit.errors import ConfigError, Conflict, NotFound
 
-_HINT = "it is what `gromit pki init` gave away with --key-out or --secret: a private key and the CA's certificate, as PEM"
+_HINT = (
+    "use the PEM text that `gromit pki init` wrote with --key-out or --secret:"
+    " a private key and the CA's certificate"
+)
 _CURRENT = "AWSCURRENT"
 
 
 def render(authority: CertificateAuthority) -> str:
-    """Key and certificate of a CA as one PEM text."""
+    """Render the key and the certificate of a CA as one PEM text."""
     key = authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return (key + authority.certificate.public_bytes(Encoding.PEM)).decode()
 
 
 def parse_key(pem: bytes) -> Key:
-    """The key in a PEM text. Raises `ValueError` or `TypeError` if there is none that a CA of ours has."""
+    """Parse the key in a PEM text. Raises `ValueError` or `TypeError` unless it is an EC key."""
     key = load_pem_private_key(pem, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("its key is not an elliptic curve key")
@@ -41,40 +44,43 @@ def parse_key(pem: bytes) -> Key:
 
 
 def parse_ca_pem(pem: str) -> tuple[Key, x509.Certificate | None]:
-    """The key and, if it is there, the certificate. Raises `ConfigError` that shows nothing of the text."""
+    """Parse the key and, if present, the certificate.
+
+    Raises `ConfigError` that contains no part of the text.
+    """
     try:
         key = parse_key(pem.encode())
-        certificate = (
-            x509.load_pem_x509_certificate(pem.encode()) if "BEGIN CERTIFICATE" in pem else None
-        )
+        certificate = None
+        if "BEGIN CERTIFICATE" in pem:
+            certificate = x509.load_pem_x509_certificate(pem.encode())
     except (ValueError, TypeError):
         raise ConfigError("the key of the CA (pki.ca_key) cannot be read", hint=_HINT) from None
     return key, certificate
 
 
 def key_matches_certificate(key: Key, certificate: x509.Certificate) -> bool:
-    """Whether the certificate is that of the key."""
+    """Whether a certificate belongs to a key."""
     return key.public_key() == certificate.public_key()
 
 
 class KeyFile:
-    """A new file, for its owner alone."""
+    """New file for the key, which only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def put(self, authority: CertificateAuthority) -> None:
-        """Write the file. Raises `Conflict` if there is one, `ConfigError` if it cannot be written."""
+        """Write the file. Raises `Conflict` if it exists, `ConfigError` if it cannot be written."""
         try:
             with file_work(f"write {self._path}"):
-                handle = os.open(
-                    self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE
-                )
+                # O_EXCL: of two processes, only one creates the file.
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                handle = os.open(self._path, flags, PRIVATE)
         except ConfigError as error:
             if isinstance(error.__cause__, FileExistsError):
                 raise Conflict(
                     f"{self._path} exists",
-                    hint="name a file that does not: a key is never overwritten",
+                    hint="name a file that does not exist; a key is never overwritten",
                 ) from None
             raise
         with file_work(f"write {self._path}"), os.fdopen(handle, "w", encoding="ascii") as file:
@@ -84,21 +90,24 @@ class KeyFile:
 
 
 class KeySecret:
-    """A secret of Secrets Manager that exists and has no value yet."""
+    """Existing secret of Secrets Manager that has no value yet."""
 
     def __init__(self, client: Any, name: str) -> None:
-        """`client` is one of Secrets Manager, `name` the secret's name or ARN."""
+        """Use a client of Secrets Manager; `name` is the name or ARN of the secret."""
         self._client = client
         self._name = name
 
     def put(self, authority: CertificateAuthority) -> None:
-        """Give it its value. Raises `NotFound`, `Conflict` if it has one, `Denied`, `Temporary` or `BackendError`."""
-        with aws_errors(f"look at the secret {self._name}"):
+        """Write the value of the secret.
+
+        Raises `NotFound`, `Conflict` if it has a value, `Denied`, `Temporary` or `BackendError`.
+        """
+        with aws_errors(f"describe the secret {self._name}"):
             versions = self._describe().get("VersionIdsToStages", {})
         if any(_CURRENT in stages for stages in versions.values()):
             raise Conflict(
                 f"the secret {self._name} has a value",
-                hint="it holds the key of a CA, which is never overwritten",
+                hint="use another secret; the key of a CA is never overwritten",
             )
         with aws_errors(f"write the secret {self._name}"):
             self._client.put_secret_value(SecretId=self._name, SecretString=render(authority))
@@ -107,7 +116,7 @@ class KeySecret:
         try:
             found: dict[str, Any] = self._client.describe_secret(SecretId=self._name)
         except self._client.exceptions.ResourceNotFoundException as error:
-            hint = "terraform/base makes it; its ARN is the output `ca_key_secret_arn`"
+            hint = "create it with terraform/base; its ARN is the output `ca_key_secret_arn`"
             raise NotFound(
                 f"there is no secret {self._name} ({error_code(error)})", hint=hint
             ) from None

@@ -1,16 +1,18 @@
-"""The folder of the CA: its key, what it issued, and the list of revoked serials.
+"""Folder of the CA: its key, the certificates it issued, and the deny list.
 
-    ca.pem ca-key.pem           the CA; its key is not here where the setting `pki.ca_key` says it
-    NAME.pem NAME-key.pem       the newest certificate of a name, and its key
-    NAME.p12                    both and the CA, for browsers, under a password
-    index.json                  everything that was issued, in order
+    ca.pem ca-key.pem           the CA; without its key if the setting `pki.ca_key` gives it
+    NAME.pem NAME-key.pem       newest certificate of a name, and its key
+    NAME.p12                    both and the CA's certificate, for browsers, with a password
+    index.json                  all issued certificates, in order
     denylist                    revoked serials, if settings name no other file
-    PART/NAME.pem …             the same of the names that a part of an installation holds, with copies of ca.pem and denylist
+    PART/NAME.pem …             the same for the names of a part of an installation,
+                                with copies of ca.pem and denylist
 
-A part can be shown its folder alone, so that nobody who breaks into it finds the keys of the others.
+A part can be given its own folder only, so that an attacker who takes it over finds no other keys.
 
-A certificate and its key are two files: both are brought to disk as `NAME….new` first and then renamed, the key before the
-certificate. A crash in between is finished by the next command; a reader that meets the pair half-way sees that it does not fit.
+A certificate and its key are two files. Both are written as `NAME….new` and synced first, and then
+renamed, the key before the certificate. The next command finishes this after a crash. A reader that
+finds only one of them renamed sees that they do not match.
 """
 
 import json
@@ -55,12 +57,15 @@ NEW = ".new"
 
 
 class PkiFiles:
-    """The port `PkiFolder`, on a folder that only gromit's user can enter."""
+    """Implementation of `PkiFolder` in a folder that only gromit's user can enter."""
 
     def __init__(
         self, folder: Path, denylist: Path | None = None, ca_key: str | None = None
     ) -> None:
-        """`denylist` is by default a file of the folder; `ca_key` is the key as PEM text, if it is not in the folder."""
+        """Use `folder`, with the deny list in it unless `denylist` names another file.
+
+        `ca_key` is the CA's key as PEM text; None if it is in the folder.
+        """
         self._folder = folder
         self._ca_key = ca_key
         self.denylist = denylist or folder / "denylist"
@@ -68,36 +73,38 @@ class PkiFiles:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Keep other processes out, and finish what one of them left half done."""
-        with private_file_errors(f"make the folder {self._folder}"):
+        """Lock the folder, and finish the change that a crashed process left unfinished."""
+        with private_file_errors(f"create the folder {self._folder}"):
             self._folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
             if self._folder.stat().st_mode & 0o077:
                 raise ConfigError(
                     f"{self._folder} is open to others",
-                    hint=f"chmod 700 {self._folder}, if it is for the CA alone",
+                    hint=f"run `chmod 700 {self._folder}` if it contains only the CA",
                 )
         with file_lock(self._folder / ".lock"):
             self._finish()
             yield
 
     def arrange(self, parts: Mapping[str, str]) -> None:
-        """Let the files of each name lie in the folder of a part from now on; those that lie elsewhere are moved there."""
+        """Assign names to folders of parts. Files of a name that are elsewhere are moved."""
         for name, part in parts.items():
             after = self._folder / part
-            with private_file_errors(f"make the folder {after}, with the files of {name}"):
+            with private_file_errors(f"create the folder {after}, with the files of {name}"):
                 after.mkdir(mode=FOLDER, exist_ok=True)
                 for file in (f"{name}-key.pem", f"{name}.pem", f"{name}.p12"):
-                    found = [
-                        before / file
-                        for before in (self._folder, *self._parts())
-                        if (before / file).exists()
-                    ]
-                    if found and not (after / file).exists():
-                        commit(found[0], after / file)
+                    self._move(file, after)
             self._arranged[name] = after
 
+    def _move(self, file: str, after: Path) -> None:
+        """Move a file to the folder `after`, unless that has it already."""
+        found = [
+            before / file for before in (self._folder, *self._parts()) if (before / file).exists()
+        ]
+        if found and not (after / file).exists():
+            commit(found[0], after / file)
+
     def folder_of(self, name: str) -> Path:
-        """Where the files of a name lie, or will: where they are found, unless it has been arranged."""
+        """Folder of the files of a name: as arranged, else where they are, else the CA's."""
         found = (
             part
             for part in self._parts()
@@ -106,7 +113,7 @@ class PkiFiles:
         return self._arranged.get(name) or next(found, self._folder)
 
     def create_ca(self, authority: CertificateAuthority) -> None:
-        """Keep a new CA. Raises `Conflict` if there is one."""
+        """Write a new CA and an empty deny list. Raises `Conflict` if there is a CA."""
         self.check_no_ca()
         self._write_pair(CA_NAME, authority.certificate, authority.key)
         self._begin_denylist()
@@ -116,25 +123,25 @@ class PkiFiles:
         if self._cert(CA_NAME).exists() or self._key(CA_NAME).exists():
             raise Conflict(
                 f"there is a CA in {self._folder}",
-                hint="choose another folder; certificates of a lost CA are void",
+                hint="choose another folder; without its CA, a certificate is worthless",
             )
 
     def publish_ca(self, certificate: x509.Certificate) -> None:
-        """See to it that the CA's certificate is in the folder and in those of the parts, and a deny list."""
+        """Write the CA's certificate and the deny list, and copies for each part."""
         if not self._cert(CA_NAME).exists():
             write_atomically(
                 self._cert(CA_NAME), certificate.public_bytes(Encoding.PEM), mode=PUBLIC
             )
         self._begin_denylist()
-        self._hand_out()
+        self._copy_to_parts()
 
     def authority(self) -> CertificateAuthority:
-        """The CA. Raises `NotFound`."""
+        """Read the CA. Raises `NotFound`, or `ConfigError` if its files are invalid."""
         if self._ca_key is not None:
             return self._authority_by(self._ca_key)
         if not self._cert(CA_NAME).exists():
             raise NotFound(
-                f"there is no CA in {self._folder}", hint="make one with `gromit pki init`"
+                f"there is no CA in {self._folder}", hint="create one with `gromit pki init`"
             )
         with private_file_errors(f"read the CA in {self._folder}"):
             certificate, key = self._cert(CA_NAME).read_bytes(), self._key(CA_NAME).read_bytes()
@@ -146,7 +153,7 @@ class PkiFiles:
             ) from None
 
     def index(self) -> Sequence[IssuedCertificate]:
-        """Everything that was issued, in order."""
+        """All issued certificates, in order. Raises `ConfigError` if the index is invalid."""
         path = self._folder / "index.json"
         if not path.exists():
             return ()
@@ -156,34 +163,34 @@ class PkiFiles:
             return tuple(_issued(line) for line in json.loads(text)["issued"])
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
-                f"{path} cannot be understood: {error!r}", hint="restore it from a copy"
+                f"{path} cannot be understood: {error!r}", hint="restore it from a backup"
             ) from None
 
     def append(self, line: IssuedCertificate) -> None:
-        """Note that a certificate is issued. Done before its files are written, so that none exists unknown."""
+        """Append a certificate to the index."""
         lines = [_json_of(each) for each in (*self.index(), line)]
         write_atomically(
             self._folder / "index.json", json.dumps({"issued": lines}, indent=1).encode()
         )
 
     def has_files(self, name: str) -> bool:
-        """Whether files of that name are there."""
+        """Whether a name has a certificate or a key file."""
         return self._cert(name).exists() or self._key(name).exists()
 
     def has_pair(self, name: str) -> bool:
-        """Whether both files of that name are there."""
+        """Whether a name has both a certificate and a key file."""
         return self._cert(name).exists() and self._key(name).exists()
 
     def has_p12(self, name: str) -> bool:
-        """Whether the name has a PKCS#12 file."""
+        """Whether a name has a PKCS#12 file."""
         return self._path(name, ".p12").exists()
 
     def write_leaf(self, name: str, certificate: x509.Certificate, key: Key) -> None:
-        """Replace a name's certificate and key."""
+        """Replace the certificate and the key of a name."""
         self._write_pair(name, certificate, key)
 
     def write_p12(self, name: str, certificate: x509.Certificate, key: Key, password: str) -> None:
-        """Replace a name's PKCS#12 file."""
+        """Replace the PKCS#12 file of a name."""
         encryption = BestAvailableEncryption(password.encode())
         chain = [self.authority().certificate]
         data = pkcs12.serialize_key_and_certificates(
@@ -192,23 +199,27 @@ class PkiFiles:
         write_atomically(self._path(name, ".p12"), data)
 
     def denied(self) -> frozenset[str]:
-        """Revoked serials; empty if the list was never begun. Raises `TrustError` or `ConfigError`."""
+        """Revoked serials; empty without a list. Raises `TrustError` or `ConfigError`."""
         if not self.denylist.exists():
             return frozenset()
         with private_file_errors(f"read {self.denylist}"):
             return parse_denylist(self.denylist.read_text("utf-8"))
 
     def deny(self, remarks: Mapping[str, str]) -> None:
-        """Add serials, each with a remark, to the deny list; what is in it stays as it is."""
+        """Append serials to the deny list, each with a remark. Existing lines stay unchanged."""
         with private_file_errors(f"read {self.denylist}"):
             text = self.denylist.read_text("utf-8") if self.denylist.exists() else ""
-        text += "" if not text or text.endswith("\n") else "\n"
+        if text and not text.endswith("\n"):
+            text += "\n"
         text += "".join(f"{serial}  # {remark}\n" for serial, remark in remarks.items())
         write_atomically(self.denylist, text.encode(), mode=PUBLIC)
-        self._hand_out()
+        self._copy_to_parts()
 
     def _authority_by(self, pem: str) -> CertificateAuthority:
-        """The CA whose key comes from outside; the folder's certificate must be that of the key, if there is one."""
+        """Read the CA with a key from outside the folder.
+
+        If the folder has a certificate, the key must belong to it.
+        """
         key, certificate = parse_ca_pem(pem)
         path = self._cert(CA_NAME)
         if path.exists():
@@ -223,12 +234,12 @@ class PkiFiles:
         if certificate is None:
             raise NotFound(
                 f"there is no CA in {self._folder}",
-                hint="pki.ca_key has its key alone: put its ca.pem into the folder",
+                hint="pki.ca_key contains only the key: put ca.pem into the folder",
             )
         if not key_matches_certificate(key, certificate):
             raise ConfigError(
-                f"the key of pki.ca_key is not that of the CA in {self._folder}",
-                hint="give the key of that CA; for a new CA use a new folder",
+                f"the key of pki.ca_key does not belong to the CA in {self._folder}",
+                hint="set the key of that CA; for a new CA use a new folder",
             )
         return CertificateAuthority(certificate, key)
 
@@ -241,7 +252,7 @@ class PkiFiles:
             )
 
     def _parts(self) -> list[Path]:
-        """Folders of parts: those that hold a copy of the CA's certificate, or are about to."""
+        """Folders of parts: those with a copy of the CA's certificate, and newly arranged ones."""
         found = {
             path.parent
             for path in self._folder.glob(f"*/{CA_NAME}.pem")
@@ -249,8 +260,8 @@ class PkiFiles:
         }
         return sorted(found | set(self._arranged.values()))
 
-    def _hand_out(self) -> None:
-        """Give each part what all need to know: whom to trust, and whom no longer. What is right stays as it is."""
+    def _copy_to_parts(self) -> None:
+        """Copy the CA's certificate and the deny list to each part, unless the copy is equal."""
         for part in self._parts():
             for source, name in (
                 (self._cert(CA_NAME), f"{CA_NAME}.pem"),
@@ -259,13 +270,14 @@ class PkiFiles:
                 copy = part / name
                 with private_file_errors(f"read {source} and {copy}"):
                     text = source.read_bytes()
-                    is_right = copy.exists() and copy.read_bytes() == text
-                if not is_right:
+                    is_current = copy.exists() and copy.read_bytes() == text
+                if not is_current:
                     write_atomically(copy, text, mode=PUBLIC)
 
     def _write_pair(self, name: str, certificate: x509.Certificate, key: Key) -> None:
         with private_file_errors(f"write the certificate {name} in {self.folder_of(name)}"):
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            # Both files are on disk before the first rename, so a crash can always be finished.
             new_key = stage(self._key(name), pem, suffix=NEW)
             new_cert = stage(
                 self._cert(name), certificate.public_bytes(Encoding.PEM), mode=PUBLIC, suffix=NEW
@@ -274,7 +286,7 @@ class PkiFiles:
             commit(new_cert, self._cert(name))
 
     def _finish(self) -> None:
-        """Complete or drop a pair that a crash left half renamed: it is complete once both files were on disk."""
+        """Complete a pair that a crash left half renamed, or drop it if it was half written."""
         for folder in (self._folder, *self._parts()):
             with private_file_errors(f"finish an interrupted change in {folder}"):
                 _finish_in(folder)
@@ -287,29 +299,35 @@ class PkiFiles:
 
     def _path(self, name: str, end: str) -> Path:
         if "/" in name or name.startswith("."):
-            raise ValueError(name)  # names are checked long before; this is the last net
-        return (self._folder if name == CA_NAME else self.folder_of(name)) / f"{name}{end}"
+            raise ValueError(name)  # callers have checked the name; this is only a safeguard
+        folder = self._folder if name == CA_NAME else self.folder_of(name)
+        return folder / f"{name}{end}"
 
 
 def _finish_in(folder: Path) -> None:
+    # A new key with its new certificate: both were written, and none was renamed yet.
     for new_key in folder.glob(f"*-key.pem{NEW}"):
         old_key = new_key.with_name(new_key.name.removesuffix(NEW))
         if new_key.with_name(f"{old_key.name.removesuffix('-key.pem')}.pem{NEW}").exists():
             commit(new_key, old_key)
         else:
             new_key.unlink()
+    # A new certificate alone: its key has been renamed already.
     for new_cert in folder.glob(f"*.pem{NEW}"):
         commit(new_cert, new_cert.with_name(new_cert.name.removesuffix(NEW)))
 
 
 class DenyListFile:
-    """The deny list as a server asks it: per request, read anew when it changes, and nobody passes if it cannot be read."""
+    """Deny list for a server, which asks it for each request.
+
+    It is read again when it has changed. If it cannot be read, no certificate is accepted.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = WatchedFile(path, parse_denylist, TrustError)
 
     def denies(self, serial: str) -> bool:
-        """Whether the certificate is revoked. Raises `TrustError`."""
+        """Whether a serial is revoked. Raises `TrustError` if the list cannot be read."""
         return serial in self._file.value()
 
 

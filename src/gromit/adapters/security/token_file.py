@@ -1,4 +1,7 @@
-"""The file of tokens: their hashes and what each allows. It opens nothing, but is kept private all the same."""
+"""File with the hashes and grants of tokens.
+
+It grants no access, but is private all the same.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,25 +21,27 @@ from gromit.errors import ConfigError, InvalidInput
 
 
 class TokenFile:
-    """The port `TokenStore`."""
+    """Implementation of `TokenStore` in one file."""
 
     def __init__(self, path: Path, *, may_be_absent: bool = False) -> None:
-        """With `may_be_absent` a file that is not there holds no token; else that is a fault."""
+        """Use the file `path`. If it is missing, fail unless `may_be_absent`."""
         self._path = path
         self._may_be_absent = may_be_absent
         self._watched = WatchedFile(
             path,
             self._parse,
-            hint="make the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS",
+            hint="create the first token with `gromit token new`, or set GROMIT_GATEWAY_TOKENS",
         )
 
     def entries(self) -> Sequence[TokenEntry]:
-        """All tokens, read anew when the file has changed. Raises `ConfigError` if that cannot be done."""
-        return self._stored() if self._may_be_absent else self._watched.value()
+        """All tokens; the file is read again when it has changed. Raises `ConfigError`."""
+        if self._may_be_absent:
+            return self._stored()
+        return self._watched.value()
 
     @contextmanager
     def changing(self) -> Iterator[Sequence[TokenEntry]]:
-        """All tokens (none if there is no file yet), while nobody else changes them."""
+        """Lock the file and return all tokens; none if there is no file yet."""
         with file_lock(self._path.with_name(f".{self._path.name}.lock")):
             yield self._stored()
 
@@ -46,15 +51,15 @@ class TokenFile:
         write_atomically(self._path, text.encode())
 
     def _stored(self) -> Sequence[TokenEntry]:
-        with private_file_errors(f"look at {self._path}"):
-            there = self._path.exists()
-        return self._watched.value() if there else ()
+        with private_file_errors(f"read {self._path}"):
+            exists = self._path.exists()
+        return self._watched.value() if exists else ()
 
     def _parse(self, text: str) -> tuple[TokenEntry, ...]:
         try:
             return tuple(_entry(line) for line in json.loads(text)["tokens"])
         except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
-            hint = "restore it from a copy; a token that is lost is made anew"
+            hint = "restore it from a backup, or create the tokens again"
             raise ConfigError(f"{self._path} cannot be understood: {error!r}", hint=hint) from None
 
 

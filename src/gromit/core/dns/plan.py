@@ -143,24 +143,24 @@ def plan(
 
     `incomplete` is the reason why the listing of tasks is incomplete ("" if it is complete).
 
-    The decision for each name `<component>.<env>.<domain>` depends on the owner of the environment's
-    names. *Ours*: the ownership record exists. *Free*: neither it nor any plain address record of
-    the environment exists. *Theirs*: everything else.
+    The decision for each name `<component>.<env>.<domain>` depends on the owner of the
+    environment's names. *Ours*: the ownership record exists. *Free*: neither it nor any plain
+    address record of the environment exists. *Theirs*: everything else.
 
-    | desired | existing record      | owner      | row    | change                                  |
-    |---------|----------------------|------------|--------|-----------------------------------------|
-    | yes     | none                 | ours       | wanted | create                                  |
-    | yes     | none                 | free       | wanted | create, with the ownership record       |
-    | yes     | none, or any         | theirs     | wanted | blocked: all names of the environment   |
-    | yes     | the same             | ours       | wanted | none                                    |
-    | yes     | other values         | ours       | wanted | upsert (incomplete: keep all addresses) |
-    | yes     | CNAME, alias, routed | ours, free | wanted | blocked: this name only                 |
-    | no      | plain address        | ours       | gone   | delete                                  |
-    | no      | plain address        | ours       | wanted | delete, unexplained: no task runs       |
-    | no      | plain address        | ours       | none   | delete, unexplained: unknown            |
-    | no      | plain address        | ours       | any    | left alone while incomplete             |
-    | no      | plain address        | theirs     | any    | left alone                              |
-    | no      | anything else        | any        | any    | ignored                                 |
+    | desired | existing record      | owner      | row    | change                                |
+    |---------|----------------------|------------|--------|---------------------------------------|
+    | yes     | none                 | ours       | wanted | create                                |
+    | yes     | none                 | free       | wanted | create, with the ownership record     |
+    | yes     | none, or any         | theirs     | wanted | blocked: all names of the environment |
+    | yes     | the same             | ours       | wanted | none                                  |
+    | yes     | other values         | ours       | wanted | upsert; incomplete: keep all values   |
+    | yes     | CNAME, alias, routed | ours, free | wanted | blocked: this name only               |
+    | no      | plain address        | ours       | gone   | delete                                |
+    | no      | plain address        | ours       | wanted | delete, unexplained: no task runs     |
+    | no      | plain address        | ours       | none   | delete, unexplained: unknown          |
+    | no      | plain address        | ours       | any    | left alone while incomplete           |
+    | no      | plain address        | theirs     | any    | left alone                            |
+    | no      | anything else        | any        | any    | ignored                               |
 
     The ownership record is deleted with the last address record.
     """
