@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from cryptography import x509
 
 from gromit.errors import ConfigError
 
@@ -70,6 +69,7 @@ class ClientTls:
             material = self._identity.read()
             if material == self._material:
                 return False
+            serial = certificate_serial(material.cert)
             # Try the new files in a context of their own: a half-loaded one would be broken.
             self._build(material)
             load_material(self.context, material)
@@ -78,7 +78,7 @@ class ClientTls:
             self._fault = error.message
             return False
         self._material, self._fault = material, ""
-        log_reload(material)
+        log.info("tls.reloaded", serial=serial)
         return True
 
     def _build(self, material: PemMaterial) -> ssl.SSLContext:
@@ -115,23 +115,33 @@ def read_pem(value: str, what: str) -> str:
     return text
 
 
-def first_certificate(text: str) -> x509.Certificate:
-    """Return the first certificate of a PEM chain: the leaf. Raises `ValueError`."""
-    return x509.load_pem_x509_certificate(text.encode())
+def certificate_serial(text: str) -> str:
+    """Return the serial of a chain's first certificate, in hex. Raises `ConfigError`."""
+    # Imported here because it takes a tenth of a command's start, and few commands live so long
+    # that a certificate changes.
+    from cryptography import x509  # noqa: PLC0415
+
+    try:
+        return format(x509.load_pem_x509_certificate(text.encode()).serial_number, "x")
+    except ValueError as error:
+        raise pair_error(error) from None
+
+
+def pair_error(reason: object) -> ConfigError:
+    """Return the error of a certificate and key that cannot be used together."""
+    return ConfigError(
+        f"certificate and private key do not fit together ({reason})",
+        hint="give a certificate and the key it was issued for, both as PEM",
+    )
 
 
 def load_material(context: ssl.SSLContext, material: PemMaterial) -> None:
     """Load the pair and the CA into a context. Raises `ConfigError` if they are not usable."""
     try:
-        first_certificate(material.cert)
         with _as_file(material.cert) as cert, _as_file(material.key) as key:
             context.load_cert_chain(cert, key, password=_refuse_password)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = error.reason if isinstance(error, ssl.SSLError) else error
-        raise ConfigError(
-            f"certificate and private key do not fit together ({reason})",
-            hint="give a certificate and the key it was issued for, both as PEM",
-        ) from None
+        raise pair_error(getattr(error, "reason", None) or error) from None
     if material.ca:
         try:
             context.load_verify_locations(cadata=material.ca)
@@ -140,12 +150,6 @@ def load_material(context: ssl.SSLContext, material: PemMaterial) -> None:
                 f"the CA certificate cannot be used: {error}",
                 hint="give the CA's certificate as PEM",
             ) from None
-
-
-def log_reload(material: PemMaterial) -> None:
-    """Log that new files are in use."""
-    serial = first_certificate(material.cert).serial_number
-    log.info("tls.reloaded", serial=format(serial, "x"))
 
 
 def log_reload_failure(error: ConfigError, last: str) -> None:

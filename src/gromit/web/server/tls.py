@@ -23,10 +23,9 @@ from gromit.errors import ConfigError, TrustError
 from gromit.web.tls import (
     CertificateFiles,
     PemMaterial,
-    first_certificate,
     load_material,
-    log_reload,
     log_reload_failure,
+    pair_error,
 )
 
 log = structlog.get_logger(__name__)
@@ -119,11 +118,11 @@ class ServerTls:
         self._default_role = default_role
         self._tls_min = tls_min
         self._material = identity.read()
-        self._newest = self._build(self._material)
+        self._newest, leaf = self._build(self._material)
         self._fault = ""
         self.context = self._build_front(self._material)
         self.context.sni_callback = self._hand_over
-        _export_expiry(self._material)
+        EXPIRES.set(leaf.not_valid_after_utc.timestamp())
 
     def refresh(self) -> bool:
         """Load changed files; return True if usable new files were loaded."""
@@ -131,14 +130,14 @@ class ServerTls:
             material = self._identity.read()
             if material == self._material:
                 return False
-            self._newest = self._build(material)
+            self._newest, leaf = self._build(material)
         except ConfigError as error:
             log_reload_failure(error, self._fault)
             self._fault = error.message
             return False
         self._material, self._fault = material, ""
-        _export_expiry(material)
-        log_reload(material)
+        EXPIRES.set(leaf.not_valid_after_utc.timestamp())
+        log.info("tls.reloaded", serial=format(leaf.serial_number, "x"))
         return True
 
     def peer(self, der: bytes) -> Peer:
@@ -161,10 +160,15 @@ class ServerTls:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def _build(self, material: PemMaterial) -> ssl.SSLContext:
+    def _build(self, material: PemMaterial) -> tuple[ssl.SSLContext, x509.Certificate]:
+        """Return a context of the files, and their certificate. Raises `ConfigError`."""
+        try:
+            leaf = x509.load_pem_x509_certificate(material.cert.encode())
+        except ValueError as error:
+            raise pair_error(error) from None
         context = self._build_front(material)
         load_material(context, material)
-        return context
+        return context, leaf
 
 
 def read_peer(der: bytes, default_role: Role | None = None) -> Peer:
@@ -198,7 +202,3 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[s
         return [], []
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     return uris, names.get_values_for_type(x509.DNSName)
-
-
-def _export_expiry(material: PemMaterial) -> None:
-    EXPIRES.set(first_certificate(material.cert).not_valid_after_utc.timestamp())
