@@ -68,7 +68,7 @@ class World:
             root=self.tree,
             terraform=FakeTerraform(services, FakeStates()),
             services=services,
-            patience=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
+            policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 
     def labels(self, component: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ class World:
             root=self.root,
             terraform=self.terraform,
             services=self.services,
-            patience=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
+            policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
 
     def run(self, *, spec_hash: str | None = None, **versions: str) -> str:

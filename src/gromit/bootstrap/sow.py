@@ -17,7 +17,7 @@ def sower(
     settings: Settings, tree: ConfigTree, terraform: Terraform, stop: threading.Event
 ) -> Sower:
     """Worker function that applies the stack of one environment."""
-    patience = SettlePolicy(
+    policy = SettlePolicy(
         settings.sow.settle.total_seconds(),
         settings.sow.settle_poll.total_seconds(),
         time.monotonic,
@@ -32,5 +32,5 @@ def sower(
         root=tree,
         terraform=terraform,
         services=service_states(),
-        patience=patience,
+        policy=policy,
     )

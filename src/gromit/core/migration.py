@@ -52,7 +52,7 @@ class MigrationDefaults:
     protected: bool
 
 
-def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem | None:
+def plan_row(row: Row, defaults: MigrationDefaults) -> RowMigration | SkippedItem | None:
     """Plan the migration of one row; None for one that gromit wrote.
 
     | flat row                  | becomes                                                      |
@@ -81,39 +81,39 @@ def plan_row(row: Row, terms: MigrationDefaults) -> RowMigration | SkippedItem |
     if invalid:
         return SkippedItem(name, f"{invalid[0]} has no valid version: fix or remove that attribute")
     why = f"was {state} in gromit v1"
-    if state == "deleted" and terms.protected:
+    if state == "deleted" and defaults.protected:
         why += ", but its name is protected: it is kept, and created if it does not exist"
-    return RowMigration(name, _conversion(name, state, versions, terms), why)
+    return RowMigration(name, _conversion(name, state, versions, defaults), why)
 
 
 def _conversion(
-    name: str, state: str, versions: Mapping[str, str], terms: MigrationDefaults
+    name: str, state: str, versions: Mapping[str, str], defaults: MigrationDefaults
 ) -> RowWrite:
     """Return the write that converts a flat row, if gromit v1 has not changed it since the read."""
-    gone, finished = state == "deleted" and not terms.protected, state == "processed"
-    now_ms = terms.stamp.now_ms
+    gone, finished = state == "deleted" and not defaults.protected, state == "processed"
+    now_ms = defaults.stamp.now_ms
     scheduled = schedule_work(Work.SOW, now_ms)
     if gone:
-        scheduled = schedule_work(Work.REAP, now_ms + terms.grace_ms)
+        scheduled = schedule_work(Work.REAP, now_ms + defaults.grace_ms)
     sets = {
-        **_attributes(name, versions, terms.catalogue),
+        **_attributes(name, versions, defaults.catalogue),
         **({} if finished else scheduled),
-        Attribute.INCARNATION: terms.incarnation,
+        Attribute.INCARNATION: defaults.incarnation,
         Attribute.WANT: Want.GONE if gone else Want.UP,
         Attribute.GENERATION: 1,
         Attribute.OBSERVED: 1 if finished else 0,
         Attribute.EPOCH: now_ms,
         Attribute.REVISION: 1,
         Attribute.INFRA: True,
-        Attribute.PROTECTED: terms.protected,
+        Attribute.PROTECTED: defaults.protected,
         Attribute.CREATED: now_ms,
         Attribute.CHANGED: now_ms,
-        Attribute.EVENTS: [terms.stamp.event("migrated", f"was {state} in gromit v1")],
+        Attribute.EVENTS: [defaults.stamp.event("migrated", f"was {state} in gromit v1")],
     }
     # A task of gromit v1 may still write: the row must have the same state and versions as when it
     # was read, and no others.
     same = [Equals(repository, version) for repository, version in versions.items()]
-    others = sorted(terms.catalogue.repositories - set(versions))
+    others = sorted(defaults.catalogue.repositories - set(versions))
     no_others = [NotExists(repository) for repository in others]
     return RowWrite(
         conditions=(NotExists(Attribute.GENERATION), Equals("state", state), *same, *no_others),

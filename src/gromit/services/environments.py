@@ -164,16 +164,18 @@ class Environments:
 
     # ── flat interface of gromit v1 ───────────────────────────────────────────────────────────────
 
-    def put(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
+    def put(
+        self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
+    ) -> Environment:
         """Create an environment with these versions, or replace its versions.
 
         The other repositories get their fallbacks.
         """
         self._check_versions(versions)
-        name = self._name(asked)
+        name = self._name(name_or_ref)
         reported = wanted.reported_attributes(versions)
         others = self.catalogue.repositories - set(versions)
-        fallbacks = self._fallbacks.find(others, parse_ref(asked).leaf, name)
+        fallbacks = self._fallbacks.find(others, parse_ref(name_or_ref).leaf, name)
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
             if before is None or before.gone_ms is not None:
@@ -187,40 +189,43 @@ class Environments:
                 return parse_environment(outcome.row)
         raise contention_error(name)
 
-    def patch(self, asked: str, versions: Mapping[str, str], stamp: ChangeContext) -> Environment:
+    def patch(
+        self, name_or_ref: str, versions: Mapping[str, str], stamp: ChangeContext
+    ) -> Environment:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
-        name = self._name(asked)
+        name = self._name(name_or_ref)
         write = wanted.merge_versions(wanted.reported_attributes(versions), stamp)
-        return self._require_live(asked, self.ledger.write(name, write, "changed"))
+        return self._require_live(name_or_ref, self.ledger.write(name, write, "changed"))
 
-    def delete(self, asked: str, stamp: ChangeContext) -> None:
+    def delete(self, name_or_ref: str, stamp: ChangeContext) -> None:
         """Delete an environment; one that is deleted already stays as it is.
 
         Raises `Conflict` if it is protected.
         """
-        name = self._name(asked)
+        name = self._name(name_or_ref)
         write = wanted.delete(stamp, self.policy.grace_ms, "requested")
         outcome = self.ledger.write(name, write, "deleted")
         if isinstance(outcome, WriteAccepted):
             return
         # Refused, and yet up: only protection is left as the reason.
-        if self._require_live(asked, outcome).want is Want.UP:
+        if self._require_live(name_or_ref, outcome).want is Want.UP:
             raise _is_protected(name)
 
-    def retire(self, asked: str, repository: str, stamp: ChangeContext) -> None:
+    def retire(self, name_or_ref: str, repository: str, stamp: ChangeContext) -> None:
         """Record that a repository's branch was deleted. The last one deletes the environment.
 
-        `asked` is the environment's name, or the branch's ref. Raises `TrustError` if the
-        repository has no reported version here, or one of another branch with the same name, and
-        `Conflict` if the environment is protected.
+        `name_or_ref` is the environment's name, or the ref of the branch. Raises `TrustError` if
+        the repository has no reported version here, or one of another branch with the same name,
+        and `Conflict` if the environment is protected.
         """
-        name, tag = self._name(asked), self.catalogue.default_tag(repository)
+        name, tag = self._name(name_or_ref), self.catalogue.default_tag(repository)
         for attempt in range(ATTEMPTS):
-            environment = self._require(asked, self.ledger.find(name))
-            _check_ref(environment, repository, asked)
+            environment = self._require(name_or_ref, self.ledger.find(name))
+            _check_ref(environment, repository, name_or_ref)
             is_reported = repository in environment.reported
-            # After the first attempt this may be our own write, if its answer was lost.
+            # A deleted environment stays as it is. After the first attempt the version may be
+            # missing because our own write succeeded and its answer was lost.
             if environment.want is Want.GONE or (attempt and not is_reported):
                 return
             if not is_reported:
@@ -239,17 +244,17 @@ class Environments:
                 return
         raise contention_error(name)
 
-    def get(self, asked: str) -> Environment:
+    def get(self, name_or_ref: str) -> Environment:
         """Return an environment that is not gone. Raises `NotFound`."""
-        return self._require(asked, self.ledger.find(self._name(asked)))
+        return self._require(name_or_ref, self.ledger.find(self._name(name_or_ref)))
 
     # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
 
-    def inspect(self, asked: str) -> Environment:
+    def inspect(self, name_or_ref: str) -> Environment:
         """Return an environment, or the tombstone of one. Raises `NotFound`."""
-        environment = self.ledger.find(self._name(asked))
+        environment = self.ledger.find(self._name(name_or_ref))
         if environment is None:
-            raise _not_found(asked)
+            raise _not_found(name_or_ref)
         return environment
 
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
@@ -265,26 +270,26 @@ class Environments:
                 unreadable.append(str(row[Attribute.NAME]))
         return EnvironmentPage(found, unreadable, page.last)
 
-    def protect(self, asked: str, *, protected: bool, stamp: ChangeContext) -> Environment:
+    def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
         write = wanted.protect(protected=protected, stamp=stamp)
-        outcome = self.ledger.write(self._name(asked), write, "protected")
-        environment = self._require_live(asked, outcome)
+        outcome = self.ledger.write(self._name(name_or_ref), write, "protected")
+        environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:
             raise _is_deleted(environment.name)
         return environment
 
     def redeploy(
-        self, asked: str, component: str | None, stamp: ChangeContext, mark: str | None = None
+        self, name_or_ref: str, component: str | None, stamp: ChangeContext, mark: str | None = None
     ) -> Environment:
         """Redeploy one component, or all, with the images that the fallbacks have now.
 
         A repeated call with the same `mark` (default: the time) changes nothing.
         """
         components = self._components(component)
-        name, mark = self._name(asked), mark or str(stamp.now_ms)
+        name, mark = self._name(name_or_ref), mark or str(stamp.now_ms)
         for _ in range(ATTEMPTS):
-            environment = self._require(asked, self.ledger.find(name))
+            environment = self._require(name_or_ref, self.ledger.find(name))
             if environment.want is Want.GONE:
                 raise _is_deleted(environment.name)
             if all(environment.redeploys.get(c) == mark for c in components):
@@ -304,24 +309,25 @@ class Environments:
     def _fallbacks(self) -> FallbackLookup:
         return FallbackLookup(self.images, self.catalogue)
 
-    def _name(self, asked: str) -> EnvironmentName:
-        """Return `asked` unchanged if such a row exists, else the name it maps to as a ref.
+    def _name(self, name_or_ref: str) -> EnvironmentName:
+        """Return `name_or_ref` unchanged if such a row exists, else the name it maps to as a ref.
 
         The two differ only for invalid names, and for names that end in a hash.
         """
-        mapped = parse_ref(asked).environment
-        if mapped != asked and is_environment_name(asked) and self.ledger.read(asked) is not None:
-            return EnvironmentName(asked)
+        mapped = parse_ref(name_or_ref).environment
+        could_be_name = mapped != name_or_ref and is_environment_name(name_or_ref)
+        if could_be_name and self.ledger.read(name_or_ref) is not None:
+            return EnvironmentName(name_or_ref)
         return mapped
 
-    def _require(self, asked: str, environment: Environment | None) -> Environment:
+    def _require(self, name_or_ref: str, environment: Environment | None) -> Environment:
         if environment is None or environment.gone_ms is not None:
-            raise _not_found(asked)
+            raise _not_found(name_or_ref)
         return environment
 
-    def _require_live(self, asked: str, outcome: WriteResult) -> Environment:
+    def _require_live(self, name_or_ref: str, outcome: WriteResult) -> Environment:
         row = outcome.row
-        return self._require(asked, parse_environment(row) if row is not None else None)
+        return self._require(name_or_ref, parse_environment(row) if row is not None else None)
 
     def _components(self, component: str | None) -> list[str]:
         if component is None:
@@ -341,13 +347,13 @@ class Environments:
             self.catalogue.require(repository)
 
 
-def _check_ref(environment: Environment, repository: str, asked: str) -> None:
+def _check_ref(environment: Environment, repository: str, name_or_ref: str) -> None:
     """Raise `TrustError` if a full ref is not the one that the repository's version is of."""
     if repository not in environment.reported:
         return
-    ref, held = parse_ref(asked).full, environment.versions[repository].ref
+    ref, held = parse_ref(name_or_ref).full, environment.versions[repository].ref
     # A name without a slash may be the environment's name, which says nothing about the ref.
-    is_full_ref = "/" in unquote(asked).strip("/")
+    is_full_ref = "/" in unquote(name_or_ref).strip("/")
     if held is not None and held != ref and is_full_ref:
         raise TrustError(
             f"{repository} has no reported version of {ref!r} in {environment.name}:"
@@ -364,8 +370,10 @@ def _other_ref(name: str, build: Build, known: str) -> Conflict:
     )
 
 
-def _not_found(asked: str) -> NotFound:
-    return NotFound(f"could not find env {asked}", hint="`gromit env list` shows all environments")
+def _not_found(name_or_ref: str) -> NotFound:
+    return NotFound(
+        f"could not find env {name_or_ref}", hint="`gromit env list` shows all environments"
+    )
 
 
 def _is_deleted(name: str) -> Conflict:

@@ -47,14 +47,14 @@ class Leases:
     """Hands out work and records its outcomes."""
 
     ledger: Ledger
-    terms: LeasePolicy
+    policy: LeasePolicy
     jitter: Callable[[], float]
     """Random numbers from 0 to 1."""
 
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
         """Claim the oldest due work of a kind for a worker."""
         due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
-        write = work.claim(kind, claimant, now_ms, self.terms.ttl_ms)
+        write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
         # The same request again, because its answer was lost: the row has its nonce already.
         repeated = Equals(Attribute.CLAIM_ID, claimant.nonce)
         for name in due.names:
@@ -74,7 +74,7 @@ class Leases:
         The ledger is passed over: a renewal changes nothing that watchers or the log need.
         """
         # An expired lease may be renewed too: only another claim, which changes the epoch, ends it.
-        outcome = self.ledger.store.write(name, work.renew(fence, now_ms, self.terms.ttl_ms))
+        outcome = self.ledger.store.write(name, work.renew(fence, now_ms, self.policy.ttl_ms))
         return self._require_held(name, outcome)
 
     def release(self, name: str, fence: Fence) -> Environment:
@@ -104,7 +104,7 @@ class Leases:
         """Record a failure. The next attempt is due after a backoff that doubles with each one."""
         environment = self.ledger.find(name)
         attempts = environment.attempts if environment else 0
-        pause = backoff_ms(attempts, self.terms.retry_ms, self.terms.retry_max_ms, self.jitter())
+        pause = backoff_ms(attempts, self.policy.retry_ms, self.policy.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms)
         what = {"kind": failure.kind, "message": failure.message}
         writes = (

@@ -60,20 +60,20 @@ class HeldLocks:
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
-        self._taking: list[str] = []
+        self._acquiring: list[str] = []
         self._changing = threading.Lock()
 
     @contextmanager
-    def taking(self, environment: str) -> Iterator[Callable[[Lock], None]]:
+    def acquiring(self, environment: str) -> Iterator[Callable[[Lock], None]]:
         """Mark an environment's lock as being acquired; call the result with the acquired lock."""
         with self._changing:
-            self._taking.append(environment)
+            self._acquiring.append(environment)
         try:
             yield self._add
         finally:
             # A held lock was added before this, so that at no instant it counts as neither.
             with self._changing:
-                self._taking.remove(environment)
+                self._acquiring.remove(environment)
 
     def _add(self, lock: Lock) -> None:
         with self._changing:
@@ -87,7 +87,7 @@ class HeldLocks:
     def might_hold(self, found: FoundLock) -> bool:
         """Whether a run holds this lock, or might hold it although it has no answer yet."""
         with self._changing:
-            return found.id in self._ids or found.environment in self._taking
+            return found.id in self._ids or found.environment in self._acquiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Runner:
     def _lock(self, step: AcquireLock | CheckOwner | ReplaceLock, claim: Claim) -> StepResult:
         match step:
             case AcquireLock():
-                with self._held.taking(claim.name) as hold:
+                with self._held.acquiring(claim.name) as hold:
                     taken = self.states.lock(claim.name, self.owners.identify(), claim.kind)
                     if isinstance(taken, FoundLock):
                         return AlreadyLocked(taken)
@@ -183,7 +183,7 @@ class Runner:
                 log.info("lock.judged", dead=verdict.dead, reason=verdict.reason, who=found.who)
                 return OwnerDead() if verdict.dead else OwnerNotProvenDead(verdict.reason)
             case ReplaceLock(found):
-                with self._held.taking(claim.name) as hold:
+                with self._held.acquiring(claim.name) as hold:
                     replaced = self.states.replace_lock(found, self.owners.identify(), claim.kind)
                     if replaced is None:
                         return LostRace()

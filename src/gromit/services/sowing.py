@@ -54,7 +54,7 @@ class Sower:
     root: ConfigRoot
     terraform: TerraformRunner
     services: ServiceStates
-    patience: SettlePolicy
+    policy: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
         """Bring the claimed environment to its desired state; return the spec hash of what runs.
@@ -135,7 +135,7 @@ class Sower:
         Terraform ends long before the circuit breaker notices a failed deployment, so it must be
         detected here. Raises `RolloutFailed`, and `Suspended` if this worker must stop.
         """
-        until = self.patience.monotonic() + self.patience.settle_s
+        until = self.policy.monotonic() + self.policy.settle_s
         while True:
             states = {s.component: s for s in self.services.describe(name)}
             failed = [
@@ -153,14 +153,14 @@ class Sower:
             )
             if not unsettled:
                 return
-            if self.patience.monotonic() >= until:
+            if self.policy.monotonic() >= until:
                 late = _describe([states[c] for c in unsettled if c in states])
                 raise RolloutFailed(
-                    f"not running after {self.patience.settle_s:.0f} s:"
+                    f"not running after {self.policy.settle_s:.0f} s:"
                     f" {late or ', '.join(unsettled)}",
                     hint="check the component's log group, or increase `sow.settle`",
                 )
-            if self.patience.pause(self.patience.poll_s):
+            if self.policy.pause(self.policy.poll_s):
                 raise Suspended("this worker was asked to stop while services were settling")
 
 

@@ -166,4 +166,4 @@ def _retry_after(next_ms: int | None, now_ms: int) -> dict[str, str] | None:
 
 
 def _claim(deps: ApiDeps, environment: Environment) -> ClaimView:
-    return deps.views.claim(environment, deps.leases.terms.ttl_ms)
+    return deps.views.claim(environment, deps.leases.policy.ttl_ms)
