@@ -117,6 +117,22 @@ def test_each_check_names_its_subject() -> None:
     }
 
 
+def test_each_check_runs_only_if_those_that_it_needs_are_ok() -> None:
+    checks = InstallationChecks(FakeInstallation(), EXPECTED, CATALOGUE, lambda: NOW).checks()
+    outside_aws = {Check.CERTIFICATE, Check.SERVE, Check.ROOT, *WORKSPACES}
+    aws = set(Check) - outside_aws - {Check.IDENTITY, Check.SUSPENSION}
+    further = {
+        **{check: {Check.PLATFORM} for check in PLATFORM_PARTS},
+        Check.DELEGATION: {Check.ZONE},
+        Check.RIGHTS: {Check.PLATFORM, Check.ZONE},
+    }
+    assert {c.check: set(c.needs) for c in checks if c.needs} == {
+        **{check: {Check.IDENTITY} | further.get(check, set()) for check in aws},
+        Check.SUSPENSION: {Check.ROOT},
+    }
+    assert {c.check for c in checks if c.optional} == {Check.RIGHTS, Check.QUOTA}
+
+
 WRONG: list[tuple[Check, dict[str, Any]]] = [
     (Check.KEY_PAIR, {"has_key_pair": False}),
     (

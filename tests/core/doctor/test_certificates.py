@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.x509.oid import NameOID
 
 from gromit.core.doctor.certificates import PemBundle, judge_certificate
 from gromit.core.doctor.findings import Finding, FindingStatus
@@ -52,6 +55,20 @@ def leaf(kind: Kind, authority: CertificateAuthority = CA) -> str:
         .public_bytes(Encoding.PEM)
         .decode()
     )
+
+
+def without_extensions() -> str:
+    """A certificate for `KEY` that says nothing about its purpose."""
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example")])
+    builder = x509.CertificateBuilder(
+        issuer_name=name,
+        subject_name=name,
+        public_key=KEY.public_key(),
+        serial_number=4,
+        not_valid_before=NOW,
+        not_valid_after=NOW + timedelta(days=DAYS),
+    )
+    return builder.sign(KEY, SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def judged(bundle: PemBundle, days: float = 1) -> Finding:
@@ -100,6 +117,8 @@ def test_a_good_certificate_shows_its_remaining_days(bundle: PemBundle) -> None:
         (PemBundle("client", leaf("server"), pem(KEY), text(CA)), "not a client certificate"),
         (PemBundle("serve", leaf(Role.WORKER), pem(KEY), text(CA)), "not a server certificate"),
         (PemBundle("ca", leaf("server"), None, None), "not a CA certificate"),
+        (PemBundle("ca", without_extensions()), "unnamed: not a CA certificate"),
+        (PemBundle("client", without_extensions()), "unnamed: not a client certificate"),
     ],
 )
 def test_the_first_fault_is_reported(bundle: PemBundle, observed: str) -> None:
