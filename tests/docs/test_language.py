@@ -90,6 +90,30 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "tests/adapters/aws/test_dynamodb*.py",
         "tests/contracts/test_environment_store.py",
     ),
+    "stack, DNS and security": (
+        "src/gromit/core/dns/*.py",
+        "src/gromit/core/security/*.py",
+        "src/gromit/core/stack/*.py",
+        "src/gromit/services/chitragupta.py",
+        "src/gromit/services/clusters.py",
+        "src/gromit/services/pki.py",
+        "src/gromit/services/tokens.py",
+        "src/gromit/services/watching.py",
+        "src/gromit/services/workers.py",
+        "src/gromit/adapters/catalogue/*.py",
+        "src/gromit/adapters/security/*.py",
+        "tests/core/dns/*.py",
+        "tests/core/security/*.py",
+        "tests/core/stack/*.py",
+        "tests/services/test_chitragupta.py",
+        "tests/services/test_clusters.py",
+        "tests/services/test_pki.py",
+        "tests/services/test_tokens.py",
+        "tests/services/test_watching.py",
+        "tests/services/test_workers.py",
+        "tests/adapters/catalogue/*.py",
+        "tests/fakes/dns.py",
+    ),
     "terraform": (
         "terraform/**/*.md",
         "terraform/**/*.tf",
@@ -99,7 +123,15 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 }
 """Texts that belong together, as patterns of paths. A generated page belongs to its source."""
 
-CHECKED = ("pages", "tooling", "doctor", "web", "adapters", "environments")
+CHECKED = (
+    "pages",
+    "tooling",
+    "doctor",
+    "web",
+    "adapters",
+    "environments",
+    "stack, DNS and security",
+)
 """Scopes that follow the rules. To check another one, add it here."""
 
 WORDS: Mapping[str, str] = {

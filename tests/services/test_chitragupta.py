@@ -1,4 +1,4 @@
-"""One pass of chitragupta, retiring an environment, and the watch."""
+"""Passes of chitragupta, deletion of an environment's records, and the watch."""
 
 import threading
 from collections.abc import Callable
@@ -28,7 +28,7 @@ APP = (PublicTask("app", "tyk", "1.1.1.1"), PublicTask("app", "dash", "2.2.2.2")
 
 
 def silent(_line: str) -> None:
-    """Show nothing."""
+    """Show no progress."""
 
 
 def allowed() -> None:
@@ -37,7 +37,7 @@ def allowed() -> None:
 
 @dataclass
 class World:
-    """A chitragupta among fakes, with one environment that runs and is published."""
+    """Chitragupta with fakes, and one environment that runs and is published."""
 
     zone: FakeZone = field(
         default_factory=lambda: FakeZone.of(OWNER, *records_of(*APP, domain=DOMAIN))
@@ -148,7 +148,7 @@ def test_looking_gives_the_changes_that_a_pass_then_makes() -> None:
     assert world.keeper.run(silent) == found
 
 
-def test_a_name_in_somebody_elses_hands_makes_a_pass_partly_done() -> None:
+def test_a_foreign_record_makes_a_pass_partial() -> None:
     world = World(zone=FakeZone.of(*records_of(APP[0], domain=DOMAIN)))
     found = world.keeper.run(silent)
     assert found.is_partial

@@ -1,4 +1,4 @@
-"""What people are shown of what runs."""
+"""Views of clusters for people."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +36,7 @@ URL = "http://tyk.app.dev.example.com:8181"
 
 @dataclass
 class FakeClusters:
-    """The port `ClusterSource`."""
+    """Implementation of `ClusterSource` in memory."""
 
     states: Sequence[ClusterState] = (APP, IDLE)
     asked: list[tuple[str, ...]] = field(default_factory=list)

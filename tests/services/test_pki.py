@@ -207,7 +207,7 @@ class TestRenewal:
 class TestRevocation:
     """The deny list."""
 
-    def test_a_name_stands_for_all_its_living_certificates(self, desk: Desk) -> None:
+    def test_a_name_revokes_all_its_unexpired_certificates(self, desk: Desk) -> None:
         desk.pki.issue(LeafRequest(name="alice", kind=Role.OPERATOR, days=1))
         desk.now += timedelta(days=2)
         ended = desk.pki.list()[0][0].serial
@@ -218,7 +218,7 @@ class TestRevocation:
         denied = DenyListFile(desk.files.denylist)
         assert [denied.denies(serial) for serial in (ended, first, second)] == [False, True, True]
 
-    def test_a_serial_stands_for_itself(self, desk: Desk) -> None:
+    def test_a_serial_revokes_one_certificate(self, desk: Desk) -> None:
         first = desk.pki.issue(ALICE).serial
         desk.pki.renew(["alice"], force=True)
         assert [line.serial for line in desk.pki.revoke(f"0x{first.upper()}")] == [first]
@@ -269,7 +269,7 @@ class TestServersDenyList:
         path.write_text("ab\ncd\n")
         assert denylist.denies("cd")
 
-    def test_nobody_passes_while_it_cannot_be_read(self, tmp_path: Path) -> None:
+    def test_no_certificate_passes_while_it_cannot_be_read(self, tmp_path: Path) -> None:
         denylist = DenyListFile(tmp_path / "missing")
         with pytest.raises(TrustError):
             denylist.denies("ab")
@@ -381,7 +381,7 @@ class Office(Desk):
 
 @pytest.fixture
 def drawer(tmp_path: Path) -> Drawer:
-    drawer, desk = Drawer(), Desk(tmp_path / "workplace")
+    drawer, desk = Drawer(), Desk(tmp_path / "workstation")
     desk.pki.init("test", 365, drawer)
     assert {p.name for p in desk.folder.iterdir()} == {"ca.pem", "denylist", ".lock"}
     return drawer
@@ -397,7 +397,7 @@ def test_an_empty_folder_is_filled_by_the_key_alone_and_never_holds_it(
 ) -> None:
     assert office.ensure() == {"serve": "missing", "alice": "missing"}
     assert (office.folder / "ca.pem").read_bytes() == (
-        tmp_path / "workplace" / "ca.pem"
+        tmp_path / "workstation" / "ca.pem"
     ).read_bytes()
     assert office.pair_fits("serve")
     assert not (office.folder / "ca-key.pem").exists()
@@ -434,7 +434,7 @@ def test_what_is_due_revoked_changed_or_gone_is_issued_again(office: Office) -> 
     assert office.ensure(more) == {"serve": "due"}
 
 
-def test_a_part_finds_its_own_keys_in_its_folder_and_nobody_elses(office: Office) -> None:
+def test_a_part_finds_its_own_keys_in_its_folder_and_no_others(office: Office) -> None:
     office.pki.ensure(LEAVES, {"serve": "front"})
     assert {p.name for p in (office.folder / "front").iterdir()} == {
         "serve.pem",
@@ -556,7 +556,7 @@ def test_a_spoilt_certificate_of_the_ca_is_named(office: Office) -> None:
 
 def test_foreign_files_are_never_overwritten(office: Office) -> None:
     office.folder.mkdir(mode=0o700)
-    (office.folder / "serve.pem").write_text("somebody's")
+    (office.folder / "serve.pem").write_text("foreign")
     with pytest.raises(Conflict, match="no certificate in the index"):
         office.ensure()
 
@@ -571,8 +571,8 @@ def test_a_full_drawer_leaves_no_ca_behind(tmp_path: Path, drawer: Drawer) -> No
         desk.pki.init("third", 365, Drawer())
 
 
-def test_the_days_that_are_left_are_told_for_alarms(office: Office) -> None:
+def test_the_days_left_are_logged_for_alarms(office: Office) -> None:
     with capture_logs() as lines:
         office.ensure()
-    told = {line["name"]: line["days"] for line in lines if line["event"] == "pki.standing"}
-    assert told == {"ca": 365, "serve": 30, "alice": 30}
+    days_left = {line["name"]: line["days"] for line in lines if line["event"] == "pki.standing"}
+    assert days_left == {"ca": 365, "serve": 30, "alice": 30}

@@ -1,4 +1,4 @@
-"""Tokens from their making to their end, in a real file."""
+"""Creation, use and end of tokens, in a real file."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ START = 1_770_000_000_000
 
 
 class Desk:
-    """Tokens with a clock that the test moves."""
+    """Tokens with a clock that the test sets."""
 
     def __init__(self, path: Path, ids: tuple[str, ...] = ()) -> None:
         self.now = START
@@ -66,7 +66,7 @@ def test_an_expired_token_is_refused_but_still_listed(desk: Desk) -> None:
     assert desk.tokens.list() == [(entry, False)]
 
 
-def test_a_revoked_token_is_refused_at_once_by_whoever_has_the_file_open(desk: Desk) -> None:
+def test_a_revoked_token_is_refused_at_once_by_all_readers_of_the_file(desk: Desk) -> None:
     token, entry = desk.tokens.new(GRANT)
     kept, _ = desk.tokens.new(GRANT)
     other = Desk(desk.path)
@@ -89,13 +89,13 @@ def test_a_life_that_makes_no_sense_is_refused(desk: Desk, life: timedelta) -> N
     assert not desk.path.exists()
 
 
-def test_without_a_file_there_are_no_tokens_and_nobody_is_recognised(desk: Desk) -> None:
+def test_without_a_file_there_are_no_tokens_and_none_is_recognised(desk: Desk) -> None:
     assert desk.tokens.list() == []
     with pytest.raises(ConfigError, match="cannot read"):
         desk.tokens.recognise("gromit_x")
 
 
-def test_a_file_that_goes_bad_recognises_nobody(desk: Desk) -> None:
+def test_a_file_that_becomes_invalid_recognises_no_token(desk: Desk) -> None:
     token, _ = desk.tokens.new(GRANT)
     assert desk.works(token)
     good = desk.path.read_text()

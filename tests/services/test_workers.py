@@ -1,4 +1,4 @@
-"""Many runs at once: bounded, independent of each other, and stopped at a word."""
+"""Worker pool: concurrent runs that are limited, independent, and stopped by a signal."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ PATIENCE_S = 10.0
 
 @dataclass
 class Crew:
-    """Workers with fakes around them; `act` is what they do."""
+    """Worker pool with fakes; `act` is the work of a run."""
 
     act: Callable[[str], None] = lambda _: None
     bounds: WorkerLimits = field(default_factory=lambda: WorkerLimits(parallel=2))
@@ -43,7 +43,7 @@ class Crew:
     stop: threading.Event = field(default_factory=threading.Event)
     outcomes: list[RunResult] = field(default_factory=list)
     halts: list[GromitError | None] = field(default_factory=list)
-    """Raised by the next looks at the suspension file, one each; None for one that finds nothing."""
+    """Results of the next checks of the suspension file: an error, or None for no suspension."""
     clock: list[float] = field(default_factory=lambda: [0.0])
     before: Callable[[Claim, ProtocolStep], None] = lambda _claim, _step: None
     shown: list[tuple[str, str]] = field(default_factory=list)
@@ -117,7 +117,7 @@ def test_a_pass_with_nothing_to_do_asks_once() -> None:
 
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_as_many_runs_as_allowed_go_on_at_once_and_never_more(parallel: int) -> None:
-    everybody = threading.Barrier(parallel, timeout=PATIENCE_S)
+    all_running = threading.Barrier(parallel, timeout=PATIENCE_S)
     counting, most, running = threading.Lock(), 0, 0
 
     def act(_name: str) -> None:
@@ -125,7 +125,7 @@ def test_as_many_runs_as_allowed_go_on_at_once_and_never_more(parallel: int) -> 
         with counting:
             running += 1
             most = max(most, running)
-        everybody.wait()  # passes only if so many are here at once
+        all_running.wait()  # returns only if `parallel` runs are here at once
         with counting:
             running -= 1
 
@@ -171,7 +171,7 @@ def test_no_more_runs_begin_than_the_limit_allows_and_the_rest_is_not_claimed() 
     assert (len(crew.outcomes), len(crew.queue.work)) == (3, 2)
 
 
-def test_an_outcome_tells_how_long_it_took() -> None:
+def test_a_result_contains_the_duration_of_the_run() -> None:
     crew = Crew(bounds=WorkerLimits(parallel=1))
 
     def act(_name: str) -> None:
@@ -243,7 +243,7 @@ def test_a_pass_ends_what_has_begun_when_serve_is_gone() -> None:
     assert crew.endings == all_done("a")
 
 
-def test_a_pass_that_is_told_to_stop_claims_no_more() -> None:
+def test_a_stopped_pass_claims_no_more() -> None:
     crew = Crew(bounds=WorkerLimits(parallel=1))
     crew.act = lambda _name: crew.stop.set()
     crew.give("a", "b", "c")
@@ -278,7 +278,7 @@ def test_locks_that_had_to_be_left_are_released_with_the_next_look_for_work() ->
 # ── watching ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_watch_works_on_what_is_announced_and_stops_when_told() -> None:
+def test_a_watch_works_on_what_is_announced_and_stops_on_the_signal() -> None:
     crew = Crew()
 
     def announce(name: str) -> Callable[[], bool]:
@@ -302,7 +302,7 @@ def test_an_announcement_leads_to_a_look_at_once_and_silence_to_none() -> None:
 
 
 class PassingFeed:
-    """A silent feed that lets time pass, and stops the crew at an instant."""
+    """Silent feed that advances the clock, and stops the pool at an instant."""
 
     def __init__(self, crew: Crew, until: float) -> None:
         self._crew, self._until = crew, until
@@ -402,7 +402,7 @@ def test_a_watch_ends_when_serve_does_not_trust_it_but_ends_its_runs_first() -> 
     assert crew.states.locks == {}
 
 
-def test_a_watch_that_is_told_to_stop_ends_its_runs_and_begins_none() -> None:
+def test_a_stopped_watch_ends_its_runs_and_begins_none() -> None:
     crew = Crew(bounds=WorkerLimits(parallel=2))
 
     def act(_name: str) -> None:
@@ -417,26 +417,26 @@ def test_a_watch_that_is_told_to_stop_ends_its_runs_and_begins_none() -> None:
     assert set(crew.endings) == {"a"}
 
 
-def test_outcomes_are_told_while_a_watch_has_nothing_else_to_do() -> None:
+def test_results_are_reported_while_a_watch_has_nothing_else_to_do() -> None:
     crew = Crew()
     acted = threading.Event()
     crew.act = lambda _name: acted.set()
     crew.give("a")
-    told_before_the_end: list[int] = []
+    reported_before_the_end: list[int] = []
 
     class Feed:
         def wait(self, _seconds: float) -> bool:
             acted.wait(PATIENCE_S)
-            told_before_the_end.append(len(crew.outcomes))
-            if told_before_the_end[-1] or len(told_before_the_end) > 10_000:
+            reported_before_the_end.append(len(crew.outcomes))
+            if reported_before_the_end[-1] or len(reported_before_the_end) > 10_000:
                 crew.stop.set()
             return False
 
     crew.workers().watch(Feed(), 60.0)
-    assert told_before_the_end[-1] == 1
+    assert reported_before_the_end[-1] == 1
 
 
-# ── what is told for alarms ───────────────────────────────────────────────────────────────────────────
+# ── log lines for alarms ──────────────────────────────────────────────────────────────────────────
 
 
 def _passed(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -460,7 +460,7 @@ def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() 
 
 
 def test_a_watch_says_that_it_has_passed_but_not_for_every_announcement() -> None:
-    """Looks at 0, 1, 2 … 130 s: told at 0, 60 and 120."""
+    """Claims at 0, 1, 2 … 130 s; logged at 0, 60 and 120 s."""
     crew = Crew()
 
     class Restless(FakeFeed):

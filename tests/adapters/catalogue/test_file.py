@@ -44,9 +44,7 @@ def test_the_shipped_catalogue_is_the_tyk_stack() -> None:
     assert not any(c.secrets for c in found.values())
 
 
-def test_every_shipped_template_belongs_to_a_component_and_every_command_names_a_rendered_file() -> (
-    None
-):
+def test_shipped_templates_have_a_component_and_commands_name_rendered_files() -> None:
     found = catalogue_file.load_catalogue().components
     folders = {p.name for p in (SHIPPED.parent / "templates").iterdir()}
     assert folders == {name for name, c in found.items() if c.templates}
@@ -189,7 +187,7 @@ def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes
     assert Component(name=key, repository="portal").name == key, "a component is no key there"
 
 
-def test_a_secret_that_stands_there_instead_of_its_arn_is_not_repeated(tmp_path: Path) -> None:
+def test_a_secret_in_place_of_its_arn_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="secrets: LICENCE must be the ARN") as caught:
         _entry(tmp_path, "repository: p, secrets: {LICENCE: hunter2}")
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"

@@ -1,4 +1,4 @@
-"""Batches: never beyond Route53's limits, nothing lost, and never a record without its ownership record."""
+"""Batches: within Route53's limits, complete, and no record without its ownership record."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ def record(environment: int, component: int, values: int = 1) -> RecordSet:
 
 
 def long_record(environment: int, component: int, characters: int) -> RecordSet:
-    """A record of one value, so long that it fills a batch before its elements do."""
+    """A record with one long value, which exhausts the characters of a batch first."""
     return RecordSet(
         f"c{component}.e{environment}.{DOMAIN}", "A", 10, frozenset({"x" * characters})
     )
@@ -40,7 +40,7 @@ def owner(environment: int) -> RecordSet:
 
 
 def weight(changes: Iterable[Change]) -> tuple[int, int]:
-    """Elements and characters by AWS's own words, written anew."""
+    """Count elements and characters by AWS's rules, independently of the code."""
     elements = characters = 0
     for change in changes:
         for value in change.record.values:
@@ -143,7 +143,7 @@ def test_ownership_stays_when_a_record_of_the_environment_cannot_be_deleted() ->
 
 
 def any_record(environment: int, component: int) -> st.SearchStrategy[RecordSet]:
-    """Few values, many values, or a long one: up to and beyond both limits."""
+    """Few values, many values, or a long one, up to and beyond both limits."""
     addresses = st.one_of(st.integers(1, 3), st.integers(1, 1200)).map(
         lambda n: record(environment, component, n)
     )
@@ -193,7 +193,7 @@ def test_every_change_is_in_exactly_one_batch_or_named(every: ZoneChanges) -> No
 
 
 @given(changes())
-def test_after_no_batch_does_a_record_stand_without_its_ownership(every: ZoneChanges) -> None:
+def test_after_no_batch_is_a_record_without_its_ownership(every: ZoneChanges) -> None:
     packed = pack_batches(every)
     there = {r.name for r, _ in (*every.deletes, *every.upserts)}
     for batch in packed.batches:

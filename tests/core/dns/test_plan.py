@@ -1,4 +1,4 @@
-"""What chitragupta decides: the table of `plan` row by row, its properties, names, and the limit on deletes."""
+"""DNS plan: each row of its table, its properties, names, and the limit on deletes."""
 
 import string
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def a(name: str, *values: str, ttl: int = 10, routing: str = "") -> RecordSet:
 
 
 def done(changes: ZoneChanges) -> dict[str, list[str]]:
-    """What is done to which names."""
+    """Kind of change to the names of its records."""
     parts = ("creates", "upserts", "deletes", "left_alone", "blocked")
     return {
         part: [r.name for r, _ in getattr(changes, part)]
@@ -65,13 +65,13 @@ def test_a_further_record_of_an_environment_of_ours_is_created_alone() -> None:
     assert done(changes) == {"creates": [DASHBOARD]}
 
 
-def test_an_environment_with_a_record_of_somebody_else_gets_none_and_no_ownership() -> None:
+def test_an_environment_with_a_foreign_record_gets_none_and_no_ownership() -> None:
     changes = plan([a(TYK, "1.1.1.1"), a(DASHBOARD, "2.2.2.2")], [a(TYK, "9.9.9.9")], DOMAIN, UP)
     assert done(changes) == {"blocked": [DASHBOARD, TYK]}
     assert "it is not gromit's" in changes.blocked[0][1]
 
 
-def test_an_ownership_record_of_somebody_else_keeps_us_out() -> None:
+def test_a_foreign_ownership_record_keeps_us_out() -> None:
     theirs = replace(OWNER, values=frozenset({'"heritage=external-dns"'}))
     assert done(plan([a(TYK, "1.1.1.1")], [theirs], DOMAIN, UP)) == {"blocked": [TYK]}
     assert done(plan([], [theirs, a(TYK, "1.1.1.1")], DOMAIN, {"app-test": False})) == {
@@ -194,10 +194,10 @@ def test_a_desired_name_of_a_wrong_shape_is_blocked_with_a_reason() -> None:
     )
 
 
-# ── what is desired ───────────────────────────────────────────────────────────────────────────────
+# ── desired records ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_addresses_of_a_component_stand_in_one_record() -> None:
+def test_all_addresses_of_a_component_are_in_one_record() -> None:
     tasks = [
         PublicTask("app-test", "tyk", "1.1.1.1"),
         PublicTask("app-test", "tyk", "1.1.1.2"),
@@ -319,7 +319,7 @@ def foreign_records(draw: st.DrawFn) -> RecordSet:
 
 @dataclass(frozen=True)
 class World:
-    """Running tasks, a zone in which some environments are ours, and what serve says."""
+    """Running tasks, a zone where some environments are ours, and the environments of serve."""
 
     tasks: tuple[PublicTask, ...]
     records: tuple[RecordSet, ...]
@@ -363,7 +363,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def in_force(world: World) -> frozenset[str]:
-    """Environments whose ownership record stands alone: a foreign record of the same name makes it doubtful."""
+    """Environments with an ownership record and no other record of that name."""
     marks = [
         r for r in world.records if r.name.startswith("_gromit.") and r.type in {"TXT", "CNAME"}
     ]
@@ -388,7 +388,7 @@ def test_planning_again_after_the_change_finds_nothing(world: World) -> None:
 
 
 @given(worlds())
-def test_after_the_change_every_desired_record_stands_or_is_blocked(world: World) -> None:
+def test_after_the_change_every_desired_record_exists_or_is_blocked(world: World) -> None:
     changes = world.plan()
     after = FakeZone.of(*apply(changes, world.records))
     blocked = {r.name for r, _ in changes.blocked}
@@ -415,7 +415,7 @@ def test_what_is_not_ours_is_never_touched(world: World) -> None:
 
 
 @given(worlds())
-def test_a_new_record_never_stands_without_its_ownership_record(world: World) -> None:
+def test_a_new_record_never_exists_without_its_ownership_record(world: World) -> None:
     changes = world.plan()
     after = FakeZone.of(*apply(changes, world.records))
     for record, _ in (*changes.creates, *changes.upserts):

@@ -1,4 +1,4 @@
-"""When ECS is asked, and whose word counts then."""
+"""Environments that ECS has to confirm, and the merge of both listings."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def change(name: str) -> tuple[tuple[RecordSet, str], ...]:
     return ((RecordSet(name, "A", 10, frozenset({"1.1.1.1"})), "because"),)
 
 
-def test_nobody_is_asked_about_an_environment_that_runs_as_published() -> None:
+def test_ecs_is_not_asked_about_an_environment_that_runs_as_published() -> None:
     assert unconfirmed(WHOLE, ZoneChanges(), DOMAIN, {"app": True}, COMPONENTS) == frozenset()
 
 

@@ -1,4 +1,4 @@
-"""What certificates say, when they are due, and the deny list."""
+"""Content and status of certificates, and the deny list."""
 
 from datetime import UTC, datetime, timedelta
 from typing import get_args
@@ -83,7 +83,7 @@ def test_only_clients_carry_a_role(authority: CertificateAuthority, kind: Kind) 
     assert names.get_values_for_type(x509.DNSName) == ["sow"]
 
 
-def test_names_and_addresses_are_told_apart(authority: CertificateAuthority) -> None:
+def test_names_and_addresses_are_distinguished(authority: CertificateAuthority) -> None:
     leaf = _leaf(
         authority, "server", sans=("serve.internal", "10.0.0.1", "::1", "*.dev.example.com", "sow")
     )
@@ -170,7 +170,7 @@ def test_a_certificate_is_due_after_two_thirds_of_its_life() -> None:
     assert certificates.is_due(_line(), NOW + timedelta(days=20))
 
 
-def test_how_certificates_stand() -> None:
+def test_status_of_certificates() -> None:
     old, new, gone, revoked = (
         _line(serial="1"),
         _line(serial="2"),

@@ -1,4 +1,4 @@
-"""What the claims of a job's token allow, as a table of claims and answers."""
+"""Claims of a job's token, with the permissions that follow from them."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def _job(**more: Any) -> GithubJob:
 
 
 class TestWhatAJobMayDo:
-    """From event and claims to grant, ref and sha."""
+    """Grant, ref and sha of an event and its claims."""
 
     @pytest.mark.parametrize(
         "event",
@@ -51,7 +51,7 @@ class TestWhatAJobMayDo:
             SHA,
         )
 
-    def test_a_pull_request_may_report_its_head_whose_commit_the_issuer_does_not_tell(self) -> None:
+    def test_a_pull_request_may_report_its_head_whose_commit_the_issuer_does_not_know(self) -> None:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="feature/app-test")
         assert (job.ref, job.sha, job.grant.verbs) == (
             "feature/app-test",
@@ -79,7 +79,7 @@ class TestWhatAJobMayDo:
 
 
 class TestWhoseTokensAreTaken:
-    """Owners."""
+    """Owners whose repositories may report."""
 
     @pytest.mark.parametrize("owner", [OWNER_ID, OWNER, OWNER.upper(), OWNER.lower()])
     def test_an_owner_is_listed_by_id_or_by_name_in_any_case(self, owner: str) -> None:
@@ -113,7 +113,7 @@ class TestWhoseTokensAreTaken:
 
 
 class TestTime:
-    """A token counts from nbf and iat to exp, give or take the leeway."""
+    """A token is valid from nbf and iat to exp, with the leeway at both ends."""
 
     @pytest.mark.parametrize(
         ("late_s", "good"),
@@ -174,9 +174,9 @@ class TestTime:
     ],
 )
 def test_a_token_whose_claims_do_not_fit_is_invalid(more: dict[str, Any], reason: str) -> None:
-    told = claims_of(now=NOW_S) | {"iss": ISSUER} | more
+    claims = claims_of(now=NOW_S) | {"iss": ISSUER} | more
     found = judge_claims(
-        {k: v for k, v in told.items() if v is not None},
+        {k: v for k, v in claims.items() if v is not None},
         oidc_policy(ISSUER, AUDIENCE, (OWNER_ID, "stranger")),
         NOW,
     )
@@ -185,7 +185,7 @@ def test_a_token_whose_claims_do_not_fit_is_invalid(more: dict[str, Any], reason
 
 
 class TestAgreement:
-    """What is reported must be what the job has built."""
+    """A reported build must be the one that the job made."""
 
     @pytest.mark.parametrize(
         "repo", ["tyk", f"{OWNER}/tyk", f"{OWNER.lower()}/tyk", f"{OWNER}%2Ftyk"]
@@ -237,7 +237,7 @@ class TestAgreement:
 
 
 class TestPresented:
-    """Which tokens are of a job."""
+    """Recognition of a job's token in an Authorization header."""
 
     @pytest.mark.parametrize("header", ["a.b.c", "Bearer a.b.c", "bearer  a.b.c ", "a..", "B.b.c"])
     def test_three_parts_are_a_jwt(self, header: str) -> None:

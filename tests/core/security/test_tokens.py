@@ -1,4 +1,4 @@
-"""What tokens allow, and how a presented one is found."""
+"""Grants of tokens, and the lookup of a presented one."""
 
 import hmac
 import itertools
@@ -112,7 +112,7 @@ def test_a_header_holds_the_token_bare_or_as_bearer(header: str, token: str | No
     assert tokens.bearer_token(header) == token
 
 
-def test_a_token_is_found_wherever_it_stands() -> None:
+def test_a_token_is_found_at_every_position() -> None:
     entries = [_entry(f"token{n}", n) for n in range(5)]
     assert [
         e and e.id for e in (tokens.find_entry(entries, f"token{n}", Millis(0)) for n in range(6))
@@ -139,7 +139,7 @@ def test_the_hash_itself_opens_nothing() -> None:
 
 
 class CountingDigests:
-    """Stands in for the module `hmac`, and counts what is compared."""
+    """Replacement of the module `hmac` that records the comparisons."""
 
     def __init__(self) -> None:
         self.compared: list[tuple[str, str]] = []
@@ -149,7 +149,7 @@ class CountingDigests:
         return hmac.compare_digest(left, right)
 
 
-def test_every_entry_is_compared_in_constant_time_wherever_the_token_stands(
+def test_every_entry_is_compared_in_constant_time_at_every_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     digests = CountingDigests()

@@ -1,4 +1,4 @@
-"""What components are called, and where they answer."""
+"""Names and URLs of components."""
 
 from gromit.core.stack.addresses import internal_name, public_name, urls
 from gromit.core.stack.catalogue import Catalogue, Component

@@ -1,4 +1,4 @@
-"""From versions to the inputs of the stack."""
+"""Inputs of the stack, from versions and images."""
 
 from collections.abc import Mapping
 from dataclasses import replace

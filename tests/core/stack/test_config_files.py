@@ -1,4 +1,4 @@
-"""Rendering, and who owns a file."""
+"""Rendering of config files, and the rules for existing files."""
 
 import hashlib
 import json
@@ -88,9 +88,7 @@ def test_a_template_that_needs_a_domain_says_so_where_none_is_set() -> None:
         _rendered("{{ domain }}", domain=None)
 
 
-def test_the_shipped_configs_are_json_for_every_selection_of_repositories_and_without_a_domain() -> (
-    None
-):
+def test_shipped_configs_are_json_for_every_selection_of_repositories_and_without_domain() -> None:
     whole = catalogue_file.load_catalogue()
     repositories = sorted(whole.repositories)
     for chosen in [c for n in range(len(repositories) + 1) for c in combinations(repositories, n)]:

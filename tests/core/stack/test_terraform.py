@@ -1,4 +1,4 @@
-"""How terraform is called."""
+"""Arguments, environment and inputs of terraform."""
 
 import json
 import re
@@ -89,7 +89,7 @@ def test_a_version_reads_like_one() -> None:
     assert str(ToolVersion("opentofu", (1, 9, 1))) == "opentofu 1.9.1"
 
 
-def test_init_leaves_the_lock_to_whoever_holds_it() -> None:
+def test_init_leaves_the_lock_to_its_holder() -> None:
     assert init_arguments(own_lock=False) == (
         "init",
         "-input=false",
@@ -142,7 +142,7 @@ def test_backend_settings_are_text_except_for_lists_and_maps() -> None:
         ),
     ],
 )
-def test_where_states_lie_is_not_for_further_settings_and_no_value_is_quoted(setting: str) -> None:
+def test_settings_cannot_move_the_states_and_no_value_is_quoted(setting: str) -> None:
     with pytest.raises(
         ConfigError, match=re.escape("setting 2 of terraform.backend has")
     ) as refused:

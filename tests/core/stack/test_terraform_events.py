@@ -1,4 +1,4 @@
-"""What terraform says, and what it adds up to. The lines are of Terraform 1.15."""
+"""Events and summaries of terraform's output. The lines are from Terraform 1.15."""
 
 import json
 from functools import reduce
@@ -176,7 +176,7 @@ def test_the_summary_after_an_apply_is_not_another_plan() -> None:
     assert describe_event(parse_event(applied, unmasked), course(PLAN)) is None
 
 
-def test_people_are_told_what_is_ahead_and_what_went_wrong() -> None:
+def test_people_see_the_planned_changes_and_the_errors() -> None:
     assert (
         describe_event(parse_event(PLAN, unmasked), RunSummary())
         == "2 to create, 1 to change, 1 to destroy"
