@@ -31,9 +31,8 @@ def test_one_more_run_after_a_kill_at_each_step_makes_everything_as_wanted(
     assert {step for step in STEPS if stage.services(at[step])} == APPLIED
     before = {step: stage.ask("alpha", at[step])["task"] for step in APPLIED}
 
-    newer = stage.build(
-        "beta", at["Unlock"]
-    )  # The one killed after its report left only its lock, so it needs new work.
+    # The one killed after its report left only its lock, so it needs new work.
+    newer = stage.build("beta", at["Unlock"])
     wait_for(
         "the end of all leases", lambda: all(stage.phase(name) == "pending" for name in builds), 30
     )

@@ -182,9 +182,8 @@ def test_what_was_done_is_remembered_for_the_next_claim(serve: Serve) -> None:
     claim = serve.claim("sow")
     assert (claim["spec_hash"], claim["observed"], claim["generation"]) == ("hash-1", 1, 2)
     assert serve.outcome(claim, "release").status_code == 200
-    assert (
-        serve.claim("sow")["spec_hash"] is None
-    )  # a run that was broken off may have changed something
+    # A run that was broken off may have changed something.
+    assert serve.claim("sow")["spec_hash"] is None
 
 
 @pytest.mark.parametrize("kind", ["sow", "reap"])

@@ -21,11 +21,11 @@ from cryptography.x509.oid import NameOID
 from gromit.core.security import certificates
 from gromit.core.security.certificates import Kind
 from gromit.core.security.roles import Role
-from gromit.errors import ConfigError, TrustError
+from gromit.errors import TrustError
 from gromit.web.server.accept import HANDSHAKES_FAILED
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import EXPIRES, ServerTls, read_peer
-from gromit.web.tls import CertificateFiles, ClientTls, read_pem
+from gromit.web.tls import CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, key_pem, new_key, now
 from tests.fakes.clients import connection, read_all, read_answer, tls_context, wait_for
 from tests.web.applications import mirror
@@ -416,61 +416,15 @@ def test_the_metrics_say_when_our_certificate_ends(ca: TestCa) -> None:
     assert 8 * 24 * 3600 < EXPIRES._value.get() - now().timestamp() <= 9 * 24 * 3600
 
 
-class TestPem:
-    """PEM text or a path."""
-
-    def test_text_is_taken_as_it_is_and_a_path_is_read(self, ca: TestCa) -> None:
-        files = ca.leaf("serve", "server")
-        texts = CertificateFiles(
-            Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text()
-        )
-        assert texts.read() == CertificateFiles(files.cert, files.key, files.ca).read()
-        client = ca.leaf("alice", Role.VIEWER)
-        with _serving(ServerTls(texts)) as address:
-            assert _peer(address, tls_context(client, client.ca))["name"] == "alice"
-
-    def test_what_is_neither_is_refused_without_being_quoted_at_length(
-        self, tmp_path: Path
-    ) -> None:
-        with pytest.raises(ConfigError, match=r"cannot read the private key .*missing"):
-            read_pem(str(tmp_path / "missing"), "private key")
-        (tmp_path / "empty").touch()
-        with pytest.raises(ConfigError, match="not PEM"):
-            read_pem(str(tmp_path / "empty"), "certificate")
-        (tmp_path / "binary").write_bytes(b"\xff\x00")
-        with pytest.raises(ConfigError, match="not PEM"):
-            read_pem(str(tmp_path / "binary"), "certificate")
-        with pytest.raises(ConfigError) as caught:
-            read_pem("MHcCAQEEI" * 200, "private key")
-        assert "MHcCAQ" not in str(caught.value)
-
-    def test_a_key_is_in_no_repr(self, ca: TestCa) -> None:
-        files = ca.leaf("serve", "server")
-        identity = CertificateFiles(files.cert, Path(files.key).read_text(), None)
-        assert "PRIVATE" not in repr(identity)
-        assert "PRIVATE" not in repr(identity.read())
-
-    def test_an_encrypted_key_is_refused_without_a_prompt(self, ca: TestCa) -> None:
-        from cryptography.hazmat.primitives.serialization import BestAvailableEncryption  # noqa: PLC0415 - for this test alone
-
-        key = new_key()
-        request = certificates.LeafRequest(name="x", kind="server", days=1)
-        leaf = certificates.issue(ca.authority, request, key.public_key(), serial=3, now=now())
-        files = ca.write("x", leaf, key)
-        Path(files.key).write_bytes(
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame"))
-        )
-        with pytest.raises(ConfigError, match="encrypted"):
-            ServerTls(CertificateFiles(files.cert, files.key, files.ca))
-
-    @pytest.mark.parametrize(
-        "text",
-        ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN RUBBISH"],
+def test_text_is_taken_as_it_is_and_a_path_is_read(ca: TestCa) -> None:
+    files = ca.leaf("serve", "server")
+    texts = CertificateFiles(
+        Path(files.cert).read_text(), Path(files.key).read_text(), ca.path.read_text()
     )
-    def test_a_ca_that_is_no_certificate_is_refused(self, ca: TestCa, text: str) -> None:
-        files = ca.leaf("serve", "server")
-        with pytest.raises(ConfigError, match="CA certificate"):
-            ServerTls(CertificateFiles(files.cert, files.key, text))
+    assert texts.read() == CertificateFiles(files.cert, files.key, files.ca).read()
+    client = ca.leaf("alice", Role.VIEWER)
+    with _serving(ServerTls(texts)) as address:
+        assert _peer(address, tls_context(client, client.ca))["name"] == "alice"
 
 
 def test_a_certificate_that_is_not_understood_is_not_trusted() -> None:
