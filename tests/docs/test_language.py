@@ -46,6 +46,10 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "src/gromit/log.py",
         "tests/web/**/*.py",
     ),
+    "suites": (
+        "tests/e2e/**/*.py",
+        "tests/image/*.py",
+    ),
     "adapters": (
         "src/gromit/documents.py",
         "src/gromit/adapters/*.py",
@@ -128,6 +132,7 @@ CHECKED = (
     "tooling",
     "doctor",
     "web",
+    "suites",
     "adapters",
     "environments",
     "stack, DNS and security",

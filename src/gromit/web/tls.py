@@ -117,8 +117,8 @@ def read_pem(value: str, what: str) -> str:
 
 def certificate_serial(text: str) -> str:
     """Return the serial of a chain's first certificate, in hex. Raises `ConfigError`."""
-    # Imported here because it takes a tenth of a command's start, and few commands live so long
-    # that a certificate changes.
+    # Imported here because it takes a tenth of a command's start, and few commands run until a
+    # certificate changes.
     from cryptography import x509  # noqa: PLC0415
 
     try:
