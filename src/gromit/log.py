@@ -1,15 +1,18 @@
 """Logs: named events with data on standard error, as JSON or, on a terminal, as text.
 
-Results of commands go to standard output, never here.
+Results of commands go to standard output, never here. structlog takes a third of a short command's start, so it is
+imported with the first line that is written.
 """
 
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Callable, MutableMapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 TRACE = 5
 LEVELS = {
@@ -42,39 +45,110 @@ def mask(text: str) -> str:
     return _SECRETS.sub("***", text)
 
 
+class Logger:
+    """A structlog logger that is made when it first writes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        import structlog  # noqa: PLC0415 - see the module
+
+        _pipeline.apply()
+        return getattr(structlog.get_logger(self._name), method)
+
+
+def get_logger(name: str) -> Logger:
+    """Return the logger of a module. Modules that short commands import take it, not structlog's."""
+    return Logger(name)
+
+
 def configure_logging(level: str, form: str) -> None:
     """Send all logs of this process, also those of libraries, to standard error."""
     is_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _clean,
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
     handler = logging.StreamHandler(sys.stderr)
-    finish: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        _clean,
-        _renderer(is_text=is_text),
-    ]
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=finish)
-    )
+    handler.setFormatter(_Formatter(text=is_text))
     logging.addLevelName(TRACE, "TRACE")
     logging.root.handlers = [handler]
     set_level(level)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    _pipeline.pending = _configure_structlog
+    if "structlog" in sys.modules:
+        _pipeline.apply()
+
+
+class _Pipeline:
+    """The configuration of structlog that still has to be applied."""
+
+    pending: Callable[[], None] | None = None
+
+    def apply(self) -> None:
+        """Apply it, if there is one."""
+        pending = self.pending
+        if pending:
+            pending()  # two threads may do so at once; the second changes nothing
+            self.pending = None
+
+
+class _Formatter(logging.Formatter):
+    """Formats records through structlog, which the first of them imports."""
+
+    def __init__(self, *, text: bool) -> None:
+        super().__init__()
+        self._text = text
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return self._formatter.format(record)
+
+    @cached_property
+    def _formatter(self) -> logging.Formatter:
+        import structlog  # noqa: PLC0415 - see the module
+
+        renderer: Processor = structlog.processors.JSONRenderer(default=str)
+        if self._text:
+            renderer = structlog.dev.ConsoleRenderer(
+                exception_formatter=structlog.dev.plain_traceback
+            )
+        finish: list[Processor] = [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _clean,
+            renderer,
+        ]
+        return structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared_processors(), processors=finish
+        )
+
+
+def _configure_structlog() -> None:
+    import structlog  # noqa: PLC0415 - see the module
+
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+def _shared_processors() -> "list[Processor]":
+    """Processors of our own events and of libraries' records."""
+    import structlog  # noqa: PLC0415 - see the module
+
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _clean,
+    ]
+
+
+_pipeline = _Pipeline()
 
 
 def set_level(level: str) -> None:
@@ -86,12 +160,6 @@ def get_level() -> str:
     """Return the present level."""
     current = logging.root.level
     return next((name for name, number in LEVELS.items() if number == current), "info")
-
-
-def _renderer(*, is_text: bool) -> structlog.typing.Processor:
-    if is_text:
-        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    return structlog.processors.JSONRenderer(default=str)
 
 
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

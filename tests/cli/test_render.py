@@ -13,6 +13,8 @@ from typing import Any
 import click
 import pytest
 
+from gromit.cli import render, terminal
+
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 FULL = f"tyk={COMMIT}"
 ERROR = (
@@ -132,3 +134,24 @@ def test_several_urls_in_a_cell_are_folded_between_them() -> None:
         [{"name": "app-test", "services": 7, "urls": urls}], ("name", "services", "urls"), width=80
     )
     assert [line.split()[-1] for line in lines[1:]] == urls
+
+
+@pytest.mark.parametrize("cell", ["", "plain", "two words  and blanks ", "x" * 200, "[bold]no[/]"])
+def test_a_pipe_gets_the_table_that_rich_would_print(
+    cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [["app-test", cell, "-"], ["a", "b", "sha-1"]]
+    terminal.print_table(cells, ("name", "note", "version"), ("NAME", "NOTE", "VERSION"))
+    assert (
+        capsys.readouterr().out == f"{render.plain_table([['NAME', 'NOTE', 'VERSION'], *cells])}\n"
+    )
+
+
+def test_a_wide_character_keeps_its_two_columns_on_a_pipe() -> None:
+    head, _, row = shown(
+        [{"name": "a", "text": "日本"}, {"name": "日本語", "text": "b"}],
+        ("name", "text"),
+        width=None,
+    )
+    assert head.index("TEXT") == 8
+    assert row == "日本語  b"

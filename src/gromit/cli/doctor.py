@@ -4,15 +4,15 @@ import sys
 from dataclasses import asdict
 
 import click
-import structlog
 
 from gromit.bootstrap.doctor import build_doctor
 from gromit.cli import FAILED, PARTLY, CliContext, Group, LongRunningCommand, pass_cli
 from gromit.cli.render import print_rows
 from gromit.core.doctor.findings import Finding, Health, overall_health
 from gromit.core.doctor.quotas import QuotaHeadroom
+from gromit.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _COLUMNS = ("check", "subject", "state", "seen", "remedy")
 _EXIT = {Health.HEALTHY: 0, Health.DEGRADED: PARTLY, Health.BROKEN: FAILED}

@@ -1,23 +1,22 @@
 """`gromit env unlock`: removes a left-behind lock, after everybody who may know was asked whether its owner still works."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import click
-import structlog
 
 from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
-from gromit.core.environments.locks import FoundLock
+from gromit.core.environments.locks import FoundLock, Verdict
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.core.time import parse_iso
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, TrustError
-from gromit.ports import OwnerWatch
+from gromit.log import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @click.command(cls=Command)
@@ -44,7 +43,7 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     found = bucket.find_lock(name)
     if found is None:
         raise NotFound(f"there is no lock on {name}")
-    at_work = list(_at_work(run, found, owner_watch()))
+    at_work = list(_at_work(run, found, owner_watch().check_owner))
     if at_work and not force:
         raise Conflict(
             f"the lock on {name} is in use: {'; '.join(at_work)}",
@@ -66,13 +65,15 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     )
 
 
-def _at_work(run: CliContext, found: FoundLock, owners: OwnerWatch) -> Iterator[str]:
+def _at_work(
+    run: CliContext, found: FoundLock, check_owner: Callable[[FoundLock], Verdict]
+) -> Iterator[str]:
     """Tell whose lock it is, what its owner does and what serve says; gives what proves that somebody is at work."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
     _report(
         f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})"
     )
-    verdict = owners.check_owner(found)
+    verdict = check_owner(found)
     _report(f"its owner: {verdict.reason}")
     if verdict.lives:
         yield "its owner lives"

@@ -6,7 +6,7 @@ from typing import IO, Any
 import click
 
 from gromit.cli import CliContext
-from gromit.cli.render import console, print_json, print_rows
+from gromit.cli.render import print_json, print_rows
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import InvalidInput
 
@@ -47,6 +47,9 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
     if "generation" not in found:
         click.echo(f"{found['name']} is gone")
         return
+    # rich is slow to import, and JSON needs none of it.
+    from gromit.cli.terminal import console  # noqa: PLC0415
+
     out = console()
     for key in (
         "name",

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import structlog
 
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.bootstrap.config_root import config_root
@@ -12,8 +11,9 @@ from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli, render
 from gromit.core.time import iso
 from gromit.errors import InvalidInput
+from gromit.log import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _root = click.argument("root", required=False, type=click.Path(path_type=Path))
 
@@ -30,7 +30,8 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
     if not reason.strip():
         raise InvalidInput("the reason is empty", hint="say in a few words what others should know")
     suspension = Suspension(reason.strip(), by=operator(), at=iso(now_ms()))
-    root = root or run.settings.root
+    settings = run.settings  # also with ROOT: wrong settings are reported, and logging is set up
+    root = root or settings.root
     config_root(root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
     if run.output == "json":
@@ -52,7 +53,8 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
 @pass_cli
 def resume(run: CliContext, root: Path | None, reason: str) -> None:
     """Let processing go on. ROOT is the config root; the setting `root` unless given."""
-    root = root or run.settings.root
+    settings = run.settings  # also with ROOT: wrong settings are reported, and logging is set up
+    root = root or settings.root
     ended, by = config_root(root).resume(), operator()
     reason = " ".join(reason.split())
     if ended is not None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 from gromit.bootstrap.clients import change_feed, serve_client, worker_settings
 from gromit.bootstrap.config_root import config_root
@@ -23,10 +22,11 @@ from gromit.core.environments.plans import EnvironmentSummary, plan
 from gromit.core.environments.protocol import RunEnding
 from gromit.core.time import parse_iso
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
+from gromit.log import get_logger
 from gromit.ports import Progress
 from gromit.services.workers import RunResult
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _GOOD = frozenset({RunEnding.DONE, RunEnding.SUPERSEDED, RunEnding.FENCED})
 

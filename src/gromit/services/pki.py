@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-import structlog
 from cryptography.x509 import Certificate
 
 from gromit.core.security import certificates
@@ -20,8 +19,9 @@ from gromit.core.security.certificates import (
     LeafRequest,
 )
 from gromit.errors import Conflict, InvalidInput, NotFound
+from gromit.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 REMOVED = frozenset({CertificateStatus.EXPIRED, CertificateStatus.REVOKED})
 

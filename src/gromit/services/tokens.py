@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-
 from gromit.core.security import tokens
 from gromit.core.security.tokens import Grant, TokenEntry
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, NotFound
+from gromit.log import get_logger
 from gromit.ports import TokenStore
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LONGEST_LIFE = timedelta(days=3660)
 

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from gromit.errors import ConfigError
+from gromit.log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 REFUSED = (
     "serve may have refused the client certificate: "

@@ -5,13 +5,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from gromit.adapters.catalogue.entry import CatalogueEntry, parse_entry, to_component
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME, check_syntax
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError
+from gromit.log import get_logger
 
 SHIPPED = Path(str(files("gromit"))) / "catalogue" / "tyk.yaml"
 """Catalogue of the Tyk stack, part of the package."""
@@ -22,7 +21,7 @@ FILE_KEYS = ("extends", "components")
 TEMPLATES = "templates"
 SUFFIX = ".j2"
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def load_catalogue(

@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import structlog
-
 from gromit.adapters.atomic_files import Writer
 from gromit.adapters.config_tree import suspension
 from gromit.adapters.config_tree.folder import SafeFolder, config_tree_errors, open_folder
@@ -22,6 +20,7 @@ from gromit.core.names import is_environment_name
 from gromit.core.stack.catalogue import COMPONENT_NAME
 from gromit.core.stack.config_files import FILE_NAME
 from gromit.errors import ConfigRootUnusable, Conflict, InvalidInput, Suspended
+from gromit.log import get_logger
 
 MARKER = ".gromit-root"
 """Regular file in every config root."""
@@ -29,7 +28,7 @@ MARKER = ".gromit-root"
 _MARKER_TEXT = b"This is a config root of gromit. Without this file nothing is processed.\n"
 _SUSPENSION_MAX_BYTES = 64 * 1024
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class ConfigTree:

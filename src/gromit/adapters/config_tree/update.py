@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-import structlog
-
 from gromit.adapters.config_tree.folder import TEMPORARY, SafeFolder
 from gromit.core.stack.config_files import (
     BOOKKEEPING,
@@ -21,10 +19,11 @@ from gromit.core.stack.config_files import (
     decide_file_action,
     file_hash,
 )
+from gromit.log import get_logger
 
 MANIFEST = f"{BOOKKEEPING}.json"
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 Rendered = Mapping[str, frozenset[str]]
 """File to the hashes of the content that gromit wrote, or was about to write."""

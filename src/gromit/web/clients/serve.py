@@ -6,13 +6,11 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import stamina
-import structlog
 
-from gromit.core.doctor.installation import ServeIdentity
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.protocol import Problem
@@ -25,9 +23,13 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
+from gromit.log import get_logger
 from gromit.web.tls import REFUSED
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from gromit.core.doctor.installation import ServeIdentity
+
+log = get_logger(__name__)
 
 TIMEOUT = httpx2.Timeout(15, connect=5)
 ATTEMPTS = 4
@@ -105,8 +107,11 @@ class ServeClient:
             if cursor is None:
                 return
 
-    def caller(self) -> ServeIdentity:
+    def caller(self) -> "ServeIdentity":
         """Return name and role that serve sees in our certificate."""
+        # Only the doctor asks; the other clients start without its rules.
+        from gromit.core.doctor.installation import ServeIdentity  # noqa: PLC0415
+
         found = self.get("/v1/whoami")
         try:
             return ServeIdentity(str(self._http.base_url), str(found["name"]), str(found["role"]))

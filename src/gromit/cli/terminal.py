@@ -1,0 +1,106 @@
+"""Tables and lines for terminals, made with rich."""
+
+import re
+from collections.abc import Sequence
+
+import click
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+UNBROKEN = frozenset({"name", "environment", "url", "urls", "address", "addresses", "at"})
+"""Columns whose words are copied into other commands: they are never broken."""
+
+_FOLDED = 24
+"""A longer word of another column may be broken.
+
+A timestamp, or a version with its repository, is shorter.
+"""
+
+_GAP = 2
+"""Blanks between two columns."""
+
+_COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
+_SHORT = 8
+"""Hexadecimal digits of a shortened commit id."""
+
+
+def console() -> Console:
+    """Return the console of results: as wide as the terminal, and unbounded on a pipe.
+
+    So programs never read a cut line.
+    """
+    probe = Console(highlight=False)
+    return probe if probe.is_terminal else Console(highlight=False, width=1000, no_color=True)
+
+
+def print_table(cells: list[list[str]], columns: Sequence[str], heads: Sequence[str]) -> None:
+    """Print cells as a table that fits the terminal.
+
+    If the terminal is too narrow, full commit ids are shortened and words are folded. If a word
+    that has to be copied would still be broken, each row is printed as lines of its own.
+    """
+    out, gaps = console(), _GAP * (len(columns) - 1)
+    if not out.is_terminal:
+        out.width = sum(_widths(cells, heads)) + gaps
+    room, whole = out.width - gaps, cells
+    if sum(_widths(cells, heads)) > room:
+        cells = [[_with_short_commits(cell) for cell in row] for row in cells]
+    least = [_least(*each) for each in zip(columns, heads, *cells, strict=True)]
+    widths = _fitted(_widths(cells, heads), least, room)
+    if widths is None:
+        _print_records(whole, columns)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head, width in zip(heads, widths, strict=True):
+        table.add_column(head, width=width, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    with out.capture() as captured:
+        out.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _with_short_commits(cell: str) -> str:
+    return _COMMIT.sub(lambda found: f"{found[0][:_SHORT]}…", cell)
+
+
+def _print_records(cells: list[list[str]], columns: Sequence[str]) -> None:
+    """Print each cell on a line of its own, unbroken.
+
+    Where a terminal wraps such a line, what is copied from it is still whole.
+    """
+    names = [column.replace("_", " ") for column in columns]
+    margin = max(map(len, names))
+    records = (
+        "\n".join(f"{name:<{margin}}  {cell}" for name, cell in zip(names, row, strict=True))
+        for row in cells
+    )
+    click.echo("\n\n".join(records))
+
+
+def _widths(cells: list[list[str]], heads: Sequence[str]) -> list[int]:
+    """Return the width of each column if nothing is folded."""
+    return [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
+
+
+def _least(column: str, head: str, *cells: str) -> int:
+    """Return the least width of a column.
+
+    It is folded between words, and within long words that may be broken.
+    """
+    longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+    return max(cell_len(head), longest if column in UNBROKEN else min(longest, _FOLDED))
+
+
+def _fitted(natural: list[int], least: list[int], room: int) -> list[int] | None:
+    """Narrow columns until they fit into `room`, the widest first; None if they cannot fit."""
+    widths = list(natural)
+    while sum(widths) > room:
+        spare = [width - bound for width, bound in zip(widths, least, strict=True)]
+        if max(spare) <= 0:
+            return None
+        widest = max(range(len(widths)), key=lambda at: (spare[at] > 0, widths[at]))
+        widths[widest] -= 1
+    return widths

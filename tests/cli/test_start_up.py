@@ -1,0 +1,133 @@
+"""What short commands import: each module costs every call of them a millisecond or more."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from gromit.bootstrap.pki import build_pki
+from gromit.config.load import load_settings
+from gromit.core.security.certificates import LeafRequest
+from gromit.core.security.roles import Role
+
+RUN = (
+    "import sys; from gromit.cli import run; code = run(sys.argv[1:]); "
+    "sys.stderr.write('|'.join(sys.modules)); sys.exit(code)"
+)
+SERVERS = ("prometheus_client", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "jwt")
+AWS = ("boto3", "botocore", "gromit.adapters", "gromit.services")
+LOCAL = ("moto", "flask", "dns", "gromit.local")
+OUTPUT = ("structlog", "rich", "pygments", "attr")
+"""Only a log line or a terminal needs them."""
+NEVER = (
+    *SERVERS,
+    *AWS,
+    *LOCAL,
+    *OUTPUT,
+    "cryptography",
+    "jinja2",
+    "gromit.core.doctor",
+    "gromit.core.dns",
+)
+SETTINGS = ("pydantic", "yaml", "gromit.config")
+CLIENT = ("httpx2", "stamina", "gromit.web", "gromit.bootstrap")
+ENVIRONMENT: Mapping[str, Any] = {
+    "name": "app",
+    "phase": "ready",
+    "versions": {"tyk": {"version": "sha-1", "source": "reported"}},
+    "protected": False,
+    "changed": "2026-11-24T18:33:43Z",
+    "error": None,
+}
+
+
+class _Listing(BaseHTTPRequestHandler):
+    """Answers each request with a page of one environment."""
+
+    def do_GET(self) -> None:
+        page = {"environments": [ENVIRONMENT], "next": None, "unreadable": []}
+        body = json.dumps(page).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Address of a server that lists one environment."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Listing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def credentials(tmp_path: Path) -> Mapping[str, str]:
+    """Variables that name an operator's certificate."""
+    folder = tmp_path / "pki"
+    authority = build_pki(load_settings({"GROMIT_PKI_DIR": str(folder)}).settings)
+    authority.init("test", 1)
+    authority.issue(LeafRequest(name="alice", kind=Role.OPERATOR, days=1))
+    return {
+        "GROMIT_CA": str(folder / "ca.pem"),
+        "GROMIT_CLIENT_CERT": str(folder / "alice.pem"),
+        "GROMIT_CLIENT_KEY": str(folder / "alice-key.pem"),
+    }
+
+
+def _run(*arguments: str, home: Path, **variables: str) -> tuple[str, frozenset[str]]:
+    """Output of a command, and the modules that its process has imported."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_", "COV"))}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        env={**ours, "HOME": str(home), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-1000:]
+    return done.stdout, frozenset(done.stderr.splitlines()[-1].split("|"))
+
+
+def _found(modules: frozenset[str], unwanted: tuple[str, ...]) -> list[str]:
+    return sorted(m for m in modules if any(m == u or m.startswith(f"{u}.") for u in unwanted))
+
+
+def test_help_imports_click_alone(tmp_path: Path) -> None:
+    output, modules = _run("--help", home=tmp_path)
+    assert "catalogue" in output
+    assert _found(modules, (*NEVER, *SETTINGS, *CLIENT)) == []
+
+
+def test_config_show_imports_settings_and_no_client(tmp_path: Path) -> None:
+    output, modules = _run("config", "show", home=tmp_path)
+    assert "serve.url" in output
+    assert _found(modules, (*NEVER, *CLIENT)) == []
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_env_list_imports_a_client_and_no_server(
+    url: str, credentials: Mapping[str, str], output: str, tmp_path: Path
+) -> None:
+    text, modules = _run(
+        "env", "list", "-o", output, home=tmp_path, GROMIT_SERVE_URL=url, **credentials
+    )
+    assert "2026-11-24T18:33:43Z" in text
+    assert _found(modules, NEVER) == []
+
+
+def test_a_command_on_aws_shows_that_these_modules_would_be_found(tmp_path: Path) -> None:
+    _, modules = _run("cluster", "--help", home=tmp_path)
+    assert _found(modules, ("boto3",)) != []
