@@ -65,7 +65,8 @@ class NewIncarnation:
 def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = None) -> RowWrite:
     """Record a build of an existing environment.
 
-    The row refuses a version that it has already, an older sequence, and another ref.
+    The row refuses a sequence that is not greater. Unless it is deleted, it also refuses the
+    version that it has already, and another ref of the repository.
     """
     update = update or NO_FALLBACK_UPDATE
     repository = build.repository
