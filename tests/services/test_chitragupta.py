@@ -143,7 +143,7 @@ def test_what_is_new_is_published_even_when_the_tasks_were_not_seen_whole() -> N
 
 def test_looking_gives_the_changes_that_a_pass_then_makes() -> None:
     world = World(wanted=FakeEnvironments({"app": False}))
-    found = world.keeper.look()
+    found = world.keeper.preview()
     assert world.zone.names() == {TYK, DASH}
     assert world.keeper.run(silent) == found
 
@@ -168,7 +168,7 @@ def test_a_mass_of_unexplained_deletes_is_refused_and_nothing_is_written() -> No
         world.keeper.run(silent)
     assert len(zone.names()) == 11
     with pytest.raises(UnsafePlan):
-        world.keeper.check(world.keeper.look())
+        world.keeper.check(world.keeper.preview())
 
 
 def test_force_lifts_the_limit() -> None:

@@ -60,7 +60,7 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
             )
         return 0
     if dry_run:
-        found = keeper.look()
+        found = keeper.preview()
         _show(run, found)
         if not force:
             keeper.check(found)

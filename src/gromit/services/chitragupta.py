@@ -76,7 +76,7 @@ class Chitragupta:
     zone: RecordStore
     policy: DnsPolicy
 
-    def look(self) -> PassResult:
+    def preview(self) -> PassResult:
         """Return what a pass would change now. Write nothing.
 
         Raises `BackendError` if serve or the zone does not answer in full.
@@ -105,7 +105,7 @@ class Chitragupta:
         """
 
         def checked_plan() -> PassResult:
-            found = self.look()
+            found = self.preview()
             if not force:
                 self.check(found)
             return found

@@ -64,8 +64,10 @@ class WorkerPool:
     """Called with each result as soon as the run ends."""
     _running: set[Future[RunResult]] = field(default_factory=set)
     _begun: dict[str, float] = field(default_factory=dict)
+    """Environment to the instant of its first run within the window."""
     _is_limited: bool = False
     _passed: float | None = None
+    """Instant of the last `work.passed` of a watch."""
 
     def once(self) -> None:
         """Work until nothing is due, and finish all runs.
@@ -94,38 +96,41 @@ class WorkerPool:
         they last, and retried every second.
         """
         halts = NewReasons()
+        with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
+            loop = self._loop(feed, backstop_s, halts)
+            loop.run(lambda: self._step(pool, halts, backstop_s))
+            self._drain()
 
+    def _loop(self, feed: ChangeFeed, backstop_s: float, halts: NewReasons) -> WatchLoop:
         def report(error: GromitError, _failures: int) -> None:
             for reason in halts.update([error.message]):
                 log.warning("work.halted", kind=self.kind, reason=reason, hint=error.hint)
 
-        with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
+        return WatchLoop(
+            feed=feed,
+            stop=self.stop,
+            intervals=WatchIntervals(
+                backstop_s=backstop_s, rest=self.stop.wait, monotonic=self.monotonic
+            ),
+            retried=(Suspended, ConfigRootUnusable, BackendError),
+            report=report,
+            retry_s=RETRY_S,
+            recheck_s=RECHECK_S,
+            between=lambda: self._collect(block=False),
+        )
 
-            def step() -> float:
-                self._collect(block=False)
-                if self._is_full():
-                    self._collect(block=True)
-                    return 0.0
-                pause = self._next(pool)
-                halts.update([])
-                if pause is None:
-                    return 0.0
-                self._log_passed(backstop_s)
-                return pause.retry_s or math.inf
-
-            WatchLoop(
-                feed=feed,
-                stop=self.stop,
-                intervals=WatchIntervals(
-                    backstop_s=backstop_s, rest=self.stop.wait, monotonic=self.monotonic
-                ),
-                retried=(Suspended, ConfigRootUnusable, BackendError),
-                report=report,
-                retry_s=RETRY_S,
-                recheck_s=RECHECK_S,
-                between=lambda: self._collect(block=False),
-            ).run(step)
-            self._drain()
+    def _step(self, pool: ThreadPoolExecutor, halts: NewReasons, backstop_s: float) -> float:
+        """Begin one run if possible. Return the longest wait before the next step, in seconds."""
+        self._collect(block=False)
+        if self._is_full():
+            self._collect(block=True)
+            return 0.0
+        pause = self._next(pool)
+        halts.update([])
+        if pause is None:
+            return 0.0
+        self._log_passed(backstop_s)
+        return pause.retry_s or math.inf
 
     def _is_full(self) -> bool:
         return len(self._running) >= self.bounds.parallel
@@ -148,8 +153,8 @@ class WorkerPool:
                 self._begun.setdefault(claim.name, self.monotonic())
                 self._running.add(pool.submit(self._run, claim))
                 return None
-            case NoWork() as nothing:
-                return nothing
+            case NoWork() as no_work:
+                return no_work
 
     def _is_at_limit(self) -> bool:
         """Whether the limit of the window is reached. Log once when it becomes so."""

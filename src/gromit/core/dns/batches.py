@@ -73,9 +73,9 @@ def pack_batches(changes: ZoneChanges) -> PackedBatches:
     """Pack changes into few batches (first fit), the deletes of an environment first."""
     bins: list[_Bin] = []
     oversize: list[Change] = []
-    for environment, every in _by_environment(changes):
-        lost = [c for c in every if not _fits([c])]
-        group = [c for c in every if c not in lost]
+    for environment, its_changes in _by_environment(changes):
+        lost = [c for c in its_changes if not _fits([c])]
+        group = [c for c in its_changes if c not in lost]
         # A record that cannot be deleted stays ours, so its ownership record stays as well.
         if any(c.action is Action.DELETE for c in lost):
             group = [c for c in group if _rank(c)[0] != _OWNER_DELETE]
@@ -138,12 +138,12 @@ def _fits(changes: Collection[Change]) -> bool:
 
 
 def _by_environment(changes: ZoneChanges) -> Iterator[tuple[str, list[Change]]]:
-    every = [
+    all_changes = [
         *(Change(Action.DELETE, r) for r, _ in changes.deletes),
         *(Change(Action.CREATE, r) for r, _ in changes.creates),
         *(Change(Action.UPSERT, r) for r, _ in changes.upserts),
     ]
-    for environment, group in groupby(sorted(every, key=_environment), key=_environment):
+    for environment, group in groupby(sorted(all_changes, key=_environment), key=_environment):
         yield environment, sorted(group, key=_rank)
 
 

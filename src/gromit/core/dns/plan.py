@@ -141,7 +141,9 @@ def plan(
 ) -> ZoneChanges:
     """Changes that bring gromit's records in a zone to the desired ones.
 
-    `incomplete` is the reason why the listing of tasks is incomplete ("" if it is complete).
+    `wanted` has an entry for each environment that serve knows: True if it should run, False if it
+    is to be, or has been, destroyed. `incomplete` says why the listing of tasks is incomplete ("" if
+    it is complete).
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
     environment's names. *Ours*: the ownership record exists. *Free*: neither it nor any plain
@@ -229,16 +231,18 @@ def _by_environment(
     desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str
 ) -> list[_EnvironmentRecords]:
     """Group records by environment. Records with other names are left out."""
-    wanted: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
-    found: defaultdict[str, list[RecordSet]] = defaultdict(list)
+    desired_by_name: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
+    existing: defaultdict[str, list[RecordSet]] = defaultdict(list)
     for record in desired:
         if environment := environment_for_name(record.name, domain):
-            wanted[environment][record.name] = record
+            desired_by_name[environment][record.name] = record
     for record in actual:
         if environment := environment_for_name(record.name, domain):
-            found[environment].append(record)
-    names = sorted(wanted.keys() | found.keys())
-    return [_environment_records(name, domain, wanted[name], found[name]) for name in names]
+            existing[environment].append(record)
+    return [
+        _environment_records(name, domain, desired_by_name[name], existing[name])
+        for name in sorted(desired_by_name.keys() | existing.keys())
+    ]
 
 
 def _environment_records(
@@ -343,15 +347,15 @@ def _misnamed(desired: Iterable[RecordSet], domain: str) -> list[ZoneChanges]:
 
 
 def _joined(parts: Iterable[ZoneChanges]) -> ZoneChanges:
-    every = tuple(parts)
+    changes = tuple(parts)
     return ZoneChanges(
-        creates=tuple(c for p in every for c in p.creates),
-        upserts=tuple(c for p in every for c in p.upserts),
-        deletes=tuple(c for p in every for c in p.deletes),
-        left_alone=tuple(c for p in every for c in p.left_alone),
-        blocked=tuple(c for p in every for c in p.blocked),
-        unexplained=tuple(n for p in every for n in p.unexplained),
-        ours=sum(p.ours for p in every),
+        creates=tuple(c for p in changes for c in p.creates),
+        upserts=tuple(c for p in changes for c in p.upserts),
+        deletes=tuple(c for p in changes for c in p.deletes),
+        left_alone=tuple(c for p in changes for c in p.left_alone),
+        blocked=tuple(c for p in changes for c in p.blocked),
+        unexplained=tuple(n for p in changes for n in p.unexplained),
+        ours=sum(p.ours for p in changes),
     )
 
 

@@ -211,7 +211,9 @@ def reason_to_issue(
         return "revoked"
     if (line.kind, line.sans) != (request.kind, request.sans):
         return "changed"
-    return "due" if is_due(line, now) else None
+    if is_due(line, now):
+        return "due"
+    return None
 
 
 def days_left(end: datetime, now: datetime) -> int:
