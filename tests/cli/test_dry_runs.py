@@ -52,7 +52,7 @@ def test_a_dry_run_says_that_the_root_is_not_usable(
 ) -> None:
     assert run([command, str(root / "elsewhere"), "--dry-run"]) == 0
     shown = capsys.readouterr()
-    assert "nothing would begin now: config root" in shown.err
+    assert "nothing would begin now: cannot use config root" in shown.err
     assert "app-test" in shown.out
 
 
