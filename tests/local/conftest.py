@@ -1,4 +1,4 @@
-"""What tests of the local cloud share: free loopback ranges, clients, and waiting for a condition."""
+"""Helpers for tests of the local cloud: free loopback ranges, clients, waiting for a condition."""
 
 import fcntl
 import ipaddress
@@ -18,7 +18,7 @@ REGION = "eu-central-1"
 
 
 def eventually(look: Callable[[], T], *, within: float = 15.0) -> T:
-    """The first true answer of `look`; fails with its last answer when the time is over."""
+    """Return the first true answer of `look`; fail with its last answer after `within` seconds."""
     deadline, pause = time.monotonic() + within, threading.Event()
     while not (answer := look()):
         assert time.monotonic() < deadline, f"still {answer!r} after {within} s"
@@ -27,7 +27,7 @@ def eventually(look: Callable[[], T], *, within: float = 15.0) -> T:
 
 
 def client(url: str, service: str) -> Any:
-    """A client of the emulator at `url`."""
+    """Return a client of the emulator at `url`."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name=REGION,
@@ -38,7 +38,7 @@ def client(url: str, service: str) -> Any:
 
 
 def get(address: str, port: int, path: str = "/") -> dict[str, Any]:
-    """What a simulated container says."""
+    """Return the answer of a simulated container."""
     answer = httpx2.get(f"http://{address}:{port}{path}", timeout=5, trust_env=False)
     assert answer.status_code == 200, answer.text
     said: dict[str, Any] = json.loads(answer.text)
@@ -49,7 +49,7 @@ def get(address: str, port: int, path: str = "/") -> dict[str, Any]:
 def ranges(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
-    """Two /16 of 127/8 that no other test has, also with several workers."""
+    """Two /16 networks in 127/8 that no other test uses, even with several workers."""
     folder = tmp_path_factory.getbasetemp().parent
     for number in range(0, 60, 2):
         with Path(folder / f"range-{number}").open("w") as file:

@@ -1,4 +1,4 @@
-"""A terminal's screen, as far as progress needs one: it shows what is left of a stream with cursor movements."""
+"""A terminal's screen: shows the result of a stream with the cursor movements of progress."""
 
 import re
 
@@ -6,7 +6,10 @@ _TOKEN = re.compile(r"\x1b\[(?P<args>[?\d;]*)(?P<verb>[A-Za-z])|(?P<char>[^\x1b]
 
 
 class Screen:
-    """Lines of so many columns that never scroll away. Raises `ValueError` for a movement that it does not know."""
+    """Lines of a fixed width that never scroll away.
+
+    Raises `ValueError` for an unknown cursor movement.
+    """
 
     def __init__(self, columns: int) -> None:
         self._columns = columns
@@ -15,7 +18,7 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """What is seen."""
+        """Visible lines."""
         return ["".join(row).rstrip() for row in self._rows]
 
     def write(self, stream: str) -> None:
@@ -38,7 +41,9 @@ class Screen:
             case "\n":
                 self._row, self._column = self._row + 1, 0
             case _:
-                if self._column == self._columns:  # a full line is left only when more comes
+                if (
+                    self._column == self._columns
+                ):  # the cursor leaves a full line only for the next character
                     self._row, self._column = self._row + 1, 0
                 row = self._current()
                 row.extend(" " * (self._column + 1 - len(row)))
@@ -52,7 +57,7 @@ class Screen:
                 self._row = max(0, self._row - int(args or 1))
             case "K", "2":
                 self._current().clear()
-            case ("m", _) | ("l" | "h", "?25"):  # colours, and whether the cursor is seen
+            case ("m", _) | ("l" | "h", "?25"):  # colours and visibility of the cursor
                 pass
             case _:
                 raise ValueError(f"not understood: {args}{verb}")

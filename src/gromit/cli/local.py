@@ -1,4 +1,4 @@
-"""`gromit local`: the whole system on this machine."""
+"""`gromit local`: gromit and an emulated AWS on this machine."""
 # ruff: noqa: PLC0415 - the local cloud is an extra: its libraries may not be there, and take long to import
 
 import os
@@ -26,26 +26,26 @@ _folder = click.option(
     show_default=True,
     help="Folder of the cloud.",
 )
-_UP = "`gromit local up` brings it up; --dir names its folder"
+_UP = "Run `gromit local up` to bring it up; --dir names its folder."
 _PORTS = ("aws", "dns", "serve", "health", "gateway")
 
 
 def _port_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name in reversed(_PORTS):
-        text = f"Port of {name}; without it, the former or a free one."
+        text = f"Port of {name}; by default the former one, or a free one."
         command = click.option(f"--{name}-port", type=click.IntRange(1, 65535), help=text)(command)
     return command
 
 
 @click.group(cls=Group)
 def local() -> None:
-    """The whole system on this machine, without an AWS account. Linux only."""
+    """Run gromit and an emulated AWS on this machine. Linux only; needs no AWS account."""
     if missing := next(
         (name for name in ("moto", "flask", "dns") if find_spec(name) is None), None
     ):
         raise ConfigError(
             f"the local cloud needs the Python package {missing}",
-            hint="pip install 'gromit[local]'",
+            hint="Run `pip install 'gromit[local]'`.",
         )
 
 
@@ -53,7 +53,8 @@ def local() -> None:
 @_folder
 @click.option("--detach", is_flag=True, help="Return when it is up, and leave it running.")
 @click.option(
-    "--domain", help="Domain of public names; dev.gromit.test if not given when the cloud is made."
+    "--domain",
+    help="Domain of public names, for a new cloud; by default dev.gromit.test.",
 )
 @_port_options
 @pass_cli
@@ -62,27 +63,27 @@ def up(
 ) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
-    What it held before is there again, and its GROMIT_CATALOGUE and GROMIT_REPOS are as before unless they are set.
+    The cloud keeps its former content. GROMIT_CATALOGUE and GROMIT_REPOS keep their former values
+    unless they are set.
     """
     from gromit.local.cloud import control
     from gromit.local.cloud.layout import require_state
 
     place, _ = control.folder(folder), run.settings
-    wanted = {name.removesuffix("_port"): port for name, port in ports.items() if port}
+    given = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
         from gromit.local.cloud import cloud
 
-        cloud.run_cloud(place, cloud.CloudOptions(domain=domain, ports=wanted), os.environ, _say)
+        cloud.run_cloud(place, cloud.CloudOptions(domain=domain, ports=given), os.environ, _say)
         return
     started = not control.is_up(place)
     if started:
-        options = [text for name, port in wanted.items() for text in (f"--{name}-port", str(port))]
-        control.detach(
-            place,
-            ["--dir", str(place.root), *(["--domain", domain] if domain else []), *options],
-            os.environ,
-            _say,
-        )
+        arguments = ["--dir", str(place.root)]
+        if domain:
+            arguments += ["--domain", domain]
+        for name, port in given.items():
+            arguments += [f"--{name}-port", str(port)]
+        control.detach(place, arguments, os.environ, _say)
     else:
         _say(f"the local cloud in {place.root} is up already")
     if run.output == "json":
@@ -100,16 +101,15 @@ def up(
 @_folder
 @pass_cli
 def down(run: CliContext, folder: Path) -> None:
-    """Bring the cloud down. What it holds is kept; no process is left."""
+    """Bring the cloud down, and keep its content. No process is left."""
     from gromit.local.cloud import control
 
     place = control.folder(folder)
     was_up = control.down(place, _say)
-    _say(
-        f"the local cloud in {place.root} is down"
-        if was_up
-        else f"no local cloud was up in {place.root}"
-    )
+    if was_up:
+        _say(f"the local cloud in {place.root} is down")
+    else:
+        _say(f"no local cloud was up in {place.root}")
     if run.output == "json":
         print_json({"folder": str(place.root), "was_up": was_up})
 
@@ -118,7 +118,7 @@ def down(run: CliContext, folder: Path) -> None:
 @_folder
 @pass_cli
 def status(run: CliContext, folder: Path) -> int:
-    """How the parts are. The exit code is 0 only if all run, and the cloud is up."""
+    """Show the status of the parts. The exit code is 0 only if all run and the cloud is up."""
     from gromit.core.time import iso
     from gromit.local.cloud import control
 
@@ -145,22 +145,23 @@ def status(run: CliContext, folder: Path) -> int:
 def env(run: CliContext, folder: Path) -> None:
     """Print shell exports for the cloud.
 
-    After `eval "$(gromit local env)"` every gromit command and the AWS CLI work on it: as an operator, but sow and
-    reap as a worker. What the shell holds of another installation, for example a profile of AWS, is unset.
+    After `eval "$(gromit local env)"` every gromit command and the AWS CLI use the cloud. Commands
+    run as an operator, but sow and reap as a worker. Variables of another installation, for example
+    an AWS profile, are unset.
     """
     from gromit.local.cloud import control, variables
     from gromit.local.cloud.layout import require_state
 
     place = _place(folder)
-    told = variables.user_variables(place, require_state(place))
+    exports = variables.user_variables(place, require_state(place))
     if not control.is_up(place):
-        _say(
-            f"gromit: the local cloud in {place.root} is down: nothing answers before it is up\n  hint: {_UP}"
-        )
+        # A warning only: the exports are valid as soon as the cloud is up.
+        _say(f"gromit: the local cloud in {place.root} is down, so nothing answers")
+        _say(f"  hint: {_UP}")
     if run.output == "json":
-        print_json(told)
+        print_json(exports)
     else:
-        click.echo(variables.shell_exports(told, os.environ), nl=False)
+        click.echo(variables.shell_exports(exports, os.environ), nl=False)
 
 
 @local.command()
@@ -168,16 +169,16 @@ def env(run: CliContext, folder: Path) -> None:
 @_folder
 @pass_cli
 def urls(run: CliContext, environment: str | None, folder: Path) -> None:
-    """Public names, addresses and curl lines.
+    """List public names, addresses and curl commands.
 
-    Stock curl cannot be told to ask the cloud's DNS server; the lines give it the address.
+    Stock curl cannot use the cloud's DNS server, so the commands contain the address.
     """
     from gromit.local.cloud import parts as assembly
     from gromit.local.demo import release
 
-    _, facts = run.settings, _facts_of_one_up(folder)
-    wanted = environment_name(environment) if environment else None
-    found = release.addresses(facts, assembly.cloud_catalogue(facts), wanted)
+    _, facts = run.settings, _running_cloud(folder)
+    name = environment_name(environment) if environment else None
+    found = release.addresses(facts, assembly.cloud_catalogue(facts), name)
     rows = [
         {
             "environment": a.environment,
@@ -196,21 +197,21 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
 @local.command()
 @click.argument("repo")
 @click.argument("ref")
-@click.option("--sha", help="Version of the build, an image tag; a random one if not given.")
-@click.option("--no-report", is_flag=True, help="Only push the image.")
+@click.option("--sha", help="Version of the build, an image tag; by default a random one.")
+@click.option("--no-report", is_flag=True, help="Push the image, but do not report the build.")
 @_folder
 @pass_cli
 def push(
     run: CliContext, repo: str, ref: str, *, sha: str | None, no_report: bool, folder: Path
 ) -> None:
-    """Push an image and report its build.
+    """Push an image and report its build through the gateway.
 
-    That is what a release workflow of REPO does for the branch REF. The build is reported through the gateway.
+    A release workflow of REPO does the same for the branch REF.
     """
     from gromit.local.cloud import parts as assembly
     from gromit.local.demo import release
 
-    place, facts = _place(folder), _facts_of_one_up(folder)
+    place, facts = _place(folder), _running_cloud(folder)
     if not no_report:
         assembly.cloud_catalogue(facts).require(parse_repository(repo))
     build = release.push(facts, repo, ref, sha)
@@ -227,20 +228,23 @@ def push(
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of a cloud that is not up; a fresh one if not given, removed if all went well.",
+    help="Folder of a cloud that is not up; by default a temporary one, removed after a success.",
 )
 @pass_cli
 def demo(run: CliContext, folder: Path | None) -> None:
-    """The tour of the product, every step verified.
+    """Take a tour of the product that verifies each step.
 
-    Two repositories report builds of a branch, its environment comes up, a newer build comes, the branch goes.
+    Two repositories report builds of a branch, its environment starts, one reports a newer build,
+    and the branch is deleted.
     """
     from gromit.local.demo import tour
     from gromit.local.demo.progress import display
 
-    _ = run.settings  # logs are set up, and wrong settings said, before minutes have passed
+    # Configure logging and report invalid settings now, not after minutes.
+    _ = run.settings
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # the cloud goes down then, too
+        # As after Ctrl-C, the cloud goes down.
+        signal.signal(number, signal.default_int_handler)
     outcome = tour.run_demo(folder, os.environ, display())
     rows = [
         {"step": s.name, "seconds": round(s.seconds, 1), "verified": s.verified, "seen": s.detail}
@@ -262,8 +266,11 @@ def _place(folder: Path) -> "CloudPaths":
     return control.folder(folder)
 
 
-def _facts_of_one_up(folder: Path) -> "CloudState":
-    """The facts of a cloud that is up. Raises `Conflict` if it is not, and `NotFound` if it has never been."""
+def _running_cloud(folder: Path) -> "CloudState":
+    """Return the state of a cloud that is up.
+
+    Raises `Conflict` if the cloud is down, and `NotFound` if there is none.
+    """
     from gromit.local.cloud import control
     from gromit.local.cloud.layout import require_state
 

@@ -1,4 +1,4 @@
-"""The local cloud: the whole system on one machine.
+"""The local cloud: gromit and an emulated AWS on one machine.
 
-Nothing outside this package, but its command, knows that it exists.
+Outside this package, only its command uses it.
 """

@@ -51,7 +51,7 @@ def test_it_answers_on_a_port_of_its_own_until_it_is_stopped(saved: Path) -> Non
         assert probe.connect_ex(address) != 0
 
 
-def test_it_is_mended(saved: Path) -> None:
+def test_it_is_patched(saved: Path) -> None:
     with Emulator() as emulator:
         ecs = client(emulator.url, "ecs")
         ecs.create_cluster(clusterName="gone")

@@ -1,4 +1,4 @@
-"""Local clouds as their users have them: real processes, brought up and down by the real command."""
+"""Local clouds as users run them: real processes, brought up and down by the real command."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.docs.shell import shell
 from tests.local.conftest import eventually
 
 pytestmark = [pytest.mark.cloud, pytest.mark.terraform, pytest.mark.xdist_group("cloud")]
-"""They share one cloud, and so one process."""
+"""The tests share one cloud, so they run in one process."""
 
 PARTS = ["aws", "serve", "gateway", "sow", "reap", "chitragupta"]
 
@@ -37,7 +37,7 @@ def clean() -> dict[str, str]:
 
 
 def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> str:
-    """What a command prints on standard output."""
+    """Run a command; return its standard output."""
     done = subprocess.run(
         [sys.executable, "-m", "gromit", *arguments],
         env=clean() | (variables or {}),
@@ -51,7 +51,7 @@ def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int =
 
 
 def complaint(*arguments: str, code: int = 1) -> list[str]:
-    """The lines that a command writes to standard error."""
+    """Run a command; return the lines of its standard error."""
     command = [sys.executable, "-m", "gromit", *arguments]
     done = subprocess.run(
         command, env=clean(), capture_output=True, text=True, check=False, timeout=200
@@ -67,7 +67,7 @@ def local(
     variables: dict[str, str] | None = None,
     code: int = 0,
 ) -> Any:
-    """What a command of `gromit local` gives, as JSON where it gives any."""
+    """Run a command of `gromit local`; return its JSON, or None if it prints none."""
     said = gromit(
         "local",
         verb,
@@ -128,9 +128,9 @@ def test_the_demo_leaves_a_cloud_that_is_up_alone(up: CloudPaths) -> None:
 
 
 def test_with_its_exports_every_command_works_as_an_operator(up: CloudPaths) -> None:
-    told = local(up, "env")
-    assert json.loads(gromit("env", "list", "-o", "json", variables=told)) == []
-    assert gromit("token", "list", "-o", "json", variables=told)
+    exports = local(up, "env")
+    assert json.loads(gromit("env", "list", "-o", "json", variables=exports)) == []
+    assert gromit("token", "list", "-o", "json", variables=exports)
     names = {
         "GROMIT_SERVE_URL",
         "GROMIT_CA",
@@ -145,21 +145,21 @@ def test_with_its_exports_every_command_works_as_an_operator(up: CloudPaths) -> 
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     }
-    assert names <= told.keys()
+    assert names <= exports.keys()
     for file in (up.token, up.key("operator"), up.tokens, up.state):
         assert file.stat().st_mode & 0o077 == 0
 
 
 def test_with_its_exports_the_workers_commands_work_too(up: CloudPaths) -> None:
-    told = local(up, "env")
+    exports = local(up, "env")
     for part in ("sow", "reap"):
         assert (
-            json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=told))
+            json.loads(gromit(part, str(up.config), "--dry-run", "-o", "json", variables=exports))
             == []
         )
-        assert gromit(part, str(up.config), variables=told) == "nothing was due\n"
+        assert gromit(part, str(up.config), variables=exports) == "nothing was due\n"
     as_operator = {
-        name: value for name, value in told.items() if not name.startswith("GROMIT_WORKER_")
+        name: value for name, value in exports.items() if not name.startswith("GROMIT_WORKER_")
     }
     gromit("sow", str(up.config), variables=as_operator, code=1)
 
@@ -167,13 +167,13 @@ def test_with_its_exports_the_workers_commands_work_too(up: CloudPaths) -> None:
 def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_wanted(
     up: CloudPaths,
 ) -> None:
-    told = local(up, "env")
-    gromit("suspend", str(up.config), "--reason", "only look", variables=told)
+    exports = local(up, "env")
+    gromit("suspend", str(up.config), "--reason", "only look", variables=exports)
     quiet = local(up, "push", "tyk-pump", "app-test", "--no-report")
     assert (quiet["environment"], quiet["reported"]) == ("app-test", False)
-    gromit("env", "get", "app-test", variables=told, code=1)
+    gromit("env", "get", "app-test", variables=exports, code=1)
     loud = local(up, "push", "TykTechnologies/tyk", "refs/heads/feature/app-test", "--sha", "sha-1")
-    # the image that was pushed under the branch's name without a report is what tyk-pump falls back to
+    # tyk-pump falls back to the image that was pushed under the branch's name without a report.
     assert loud["answer"] == {
         "name": "app-test",
         "state": "new",
@@ -184,23 +184,23 @@ def test_a_build_pushed_without_a_report_changes_nothing_and_a_reported_one_is_w
         "tyk-sink": "master",
     }
     assert local(up, "urls") == []
-    gromit("env", "delete", "app-test", variables=told)
-    gromit("resume", str(up.config), "--reason", "looked", variables=told)
-    gromit("env", "wait", "app-test", "--for", "gone", variables=told)
+    gromit("env", "delete", "app-test", variables=exports)
+    gromit("resume", str(up.config), "--reason", "looked", variables=exports)
+    gromit("env", "wait", "app-test", "--for", "gone", variables=exports)
 
 
 def test_a_plan_of_the_shipped_catalogues_environment_is_empty_once_it_is_made(
     up: CloudPaths,
 ) -> None:
-    told = local(up, "env")
+    exports = local(up, "env")
     local(up, "push", "tyk", "plan-test")
-    gromit("env", "wait", "plan-test", variables=told)
+    gromit("env", "wait", "plan-test", variables=exports)
     said = gromit(
-        "terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=told
+        "terraform", "plan-test", "--", "plan", "-detailed-exitcode", "-no-color", variables=exports
     )
     assert "No changes." in said
-    gromit("env", "delete", "plan-test", variables=told)
-    gromit("env", "wait", "plan-test", "--for", "gone", variables=told)
+    gromit("env", "delete", "plan-test", variables=exports)
+    gromit("env", "wait", "plan-test", "--for", "gone", variables=exports)
 
 
 def test_a_build_of_an_unknown_repository_is_refused_before_anything_is_pushed(
@@ -231,7 +231,7 @@ def test_a_worker_that_is_killed_is_started_again(up: CloudPaths) -> None:
 
 
 def use_the_local_cloud() -> list[str]:
-    """The commands of README for a local cloud."""
+    """Return the README's commands for a local cloud."""
     section = (
         (ROOT / "README.md")
         .read_text(encoding="utf-8")
@@ -291,8 +291,8 @@ def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(
     up: CloudPaths, tmp_path: Path
 ) -> None:
     other = CloudPaths(tmp_path / "cloud")
-    told = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
-    (tmp_path / "catalogue.yaml").write_text(told)
+    text = "extends: tyk\ncomponents: [{name: portal, repository: portal}]\n"
+    (tmp_path / "catalogue.yaml").write_text(text)
     named = {"GROMIT_CATALOGUE": os.path.relpath(tmp_path / "catalogue.yaml")}
     local(other, "up", "--detach", "--domain", "other.test", variables=named)
     one, two = require_state(up), require_state(other)
@@ -302,11 +302,11 @@ def test_a_second_cloud_runs_beside_the_first_comes_back_and_leaves_nothing(
     token = other.token.read_text()
     killed = everything(other)
     assert len(killed) > len(PARTS)
-    # a supervisor that is killed takes all with it, and what the cloud was is there again
+    # All processes of a killed supervisor end, and the next start restores the cloud.
     record(other).supervisor.signal(signal.SIGKILL)
     local(other, "up", "--detach")
     assert wait_for_exit(killed, 0) == []
-    # also what its environments consist of, though nobody has said it again
+    # It also restores the catalogue, without the variable.
     shown = json.loads(gromit("catalogue", "show", "-o", "json", variables=local(other, "env")))
     assert "portal" in [row["component"] for row in shown]
     assert local(other, "push", "portal", "app-test")["reported"]
@@ -333,7 +333,7 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
             "local", "up", "--detach", "--dir", str(tmp_path), "--dns-port", port
         )
     assert error == f"gromit: the local cloud did not come up: port {port} for dns is in use"
-    assert hint == "  hint: give another one, or none"
+    assert hint == "  hint: Choose another port, or omit the option."
     assert [line for line in said if "gromit: " in line] == []
 
 

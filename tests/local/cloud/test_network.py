@@ -28,7 +28,10 @@ def test_a_range_can_be_had_again_once_it_was_given_back() -> None:
 
 
 def test_another_process_is_kept_out_too_and_its_end_frees_the_range() -> None:
-    script = "from gromit.local.cloud import network; c = network.claim_ranges('x'); print(c.ranges.vpc, flush=True); input()"
+    script = (
+        "from gromit.local.cloud import network; c = network.claim_ranges('x');"
+        " print(c.ranges.vpc, flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

@@ -1,4 +1,4 @@
-"""The platform that environments of a local cloud stand on."""
+"""The platform that environments of a local cloud need."""
 
 import ipaddress
 from collections.abc import Iterator

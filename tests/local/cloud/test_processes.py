@@ -1,4 +1,4 @@
-"""Processes by identity, and their ends."""
+"""Processes by identity, and their termination."""
 
 import os
 import signal
@@ -9,12 +9,13 @@ from gromit.local.cloud.processes import ProcessId, descendants, process_id, ter
 from tests.local.conftest import eventually
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print(flush=True); time.sleep(60)"]
-STUBBORN = [
-    sys.executable,
-    "-S",
-    "-c",
-    "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
-]
+IGNORE_SIGTERM = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(flush=True)
+time.sleep(60)
+"""
+STUBBORN = [sys.executable, "-S", "-c", IGNORE_SIGTERM]
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -59,10 +60,10 @@ def test_descendants_are_children_and_their_children() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         assert parent.stdout
-        grandchild = eventually(lambda: [int(word) for word in parent.stdout.readline().split()])[0]  # type: ignore[union-attr]
+        line = parent.stdout.readline
+        grandchild = eventually(lambda: [int(word) for word in line().split()])[0]
         assert {parent.pid, grandchild} <= {p.pid for p in descendants(os.getpid())}
-        found = descendants(
-            parent.pid
-        )  # not all of ours: other tests have processes that they go on using
+        # Not all descendants of this process: other tests still use theirs.
+        found = descendants(parent.pid)
         assert [p.pid for p in found] == [grandchild]
         assert terminate(found, 5) == []

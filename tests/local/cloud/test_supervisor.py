@@ -1,4 +1,4 @@
-"""The supervisor: order, restarts, and that nothing is left behind. Stand-ins for the product's processes are real ones."""
+"""The supervisor: order, restarts, and no leftovers. Real processes replace the product's."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def part(
 
 
 class Cloud:
-    """A supervisor with parts in a thread of its own, as `gromit local up` has it in a process of its own."""
+    """A supervisor with parts in its own thread; `gromit local up` runs it in its own process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.record = folder, folder / "processes.json"
@@ -87,7 +87,7 @@ def cloud(tmp_path: Path) -> Cloud:
     return Cloud(tmp_path)
 
 
-def test_parts_run_with_logs_of_their_own_and_end_when_told(cloud: Cloud) -> None:
+def test_parts_run_with_logs_of_their_own_and_end_on_request(cloud: Cloud) -> None:
     with cloud.of([part("serve")], [part("sow"), part("reap")]):
         processes = [cloud.process(name) for name in ("serve", "sow", "reap")]
         eventually(lambda: all("up" in cloud.log(name) for name in ("serve", "sow", "reap")))
@@ -122,7 +122,10 @@ def test_a_part_that_ends_again_and_again_is_started_ever_more_rarely(cloud: Clo
 
 def test_parts_that_depend_on_another_wait_for_it(cloud: Cloud) -> None:
     flag = cloud.folder / "flag"
-    slow = f"import pathlib, time; time.sleep(.5); pathlib.Path({str(flag)!r}).touch(); time.sleep(600)"
+    slow = (
+        "import pathlib, time; time.sleep(.5);"
+        f" pathlib.Path({str(flag)!r}).touch(); time.sleep(600)"
+    )
     check = f"import pathlib; print(pathlib.Path({str(flag)!r}).exists(), flush=True)\n{WORKER}"
     with cloud.of([part("aws", slow, ready=flag.exists)], [part("serve", check)]):
         eventually(lambda: "True" in cloud.log("serve"))
@@ -156,7 +159,8 @@ terminate_on_signals(stop)
 supervisor = Supervisor(folder / "processes.json", folder, stop, alone=True)
 ready = lambda: "up" in (folder / "sow.log").read_text()
 command = [sys.executable, "-S", "-c", sys.argv[2]]
-supervisor.start([ManagedProcess(name="sow", command=command, variables=dict(os.environ), ready=ready)], 10)
+sow = ManagedProcess(name="sow", command=command, variables=dict(os.environ), ready=ready)
+supervisor.start([sow], 10)
 supervisor.mark_ready()
 supervisor.watch()
 supervisor.stop()
@@ -164,7 +168,7 @@ supervisor.stop()
 
 
 def alone(cloud: Cloud, script: str) -> subprocess.Popen[bytes]:
-    """A supervisor in a process of its own, ready."""
+    """Start a supervisor in its own process, and wait until it is ready."""
     process = subprocess.Popen([sys.executable, "-c", ALONE, str(cloud.folder), script])
     eventually(lambda: (found := read_supervisor_state(cloud.record)) is not None and found.ready)
     return process
@@ -173,7 +177,8 @@ def alone(cloud: Cloud, script: str) -> subprocess.Popen[bytes]:
 def test_what_a_part_leaves_behind_ends_too(cloud: Cloud) -> None:
     script = (
         "import subprocess, sys, time\n"
-        "p = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+        "command = [sys.executable, '-S', '-c', 'import time; time.sleep(600)']\n"
+        "p = subprocess.Popen(command, start_new_session=True)\n"
         "print('up', p.pid, flush=True); time.sleep(600)\n"
     )
     with alone(cloud, script) as supervisor:

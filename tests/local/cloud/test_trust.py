@@ -1,4 +1,4 @@
-"""Trust of a local cloud: made once, kept, for its user alone, and without another process."""
+"""Trust of a local cloud: made once, kept, private to its user, and without another process."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ FOREIGN = {"GROMIT_PKI_DIR": "/nowhere", "GROMIT_PKI_CA_KEY": "another installat
 
 @pytest.fixture
 def place(tmp_path: Path) -> CloudPaths:
-    """An empty folder with the cloud's config file."""
+    """A folder that contains only the cloud's config file."""
     place = CloudPaths(tmp_path)
     place.settings.write_text("{}\n")
     return place
@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> CloudPaths:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The commands of all processes that this one tries to start."""
+    """Commands of the processes that the test tries to start; none of them starts."""
     commands: list[object] = []
 
     def refuse(command: object, *_args: object, **_kwargs: object) -> None:

@@ -1,4 +1,4 @@
-"""What the parts of a cloud and its users are told."""
+"""Environment variables of a cloud's parts and users."""
 
 import ipaddress
 import json
@@ -52,24 +52,24 @@ def place(tmp_path: Path) -> CloudPaths:
 )
 def test_nothing_of_another_installation_reaches_the_parts(make: object, place: CloudPaths) -> None:
     assert callable(make)
-    told = make(USERS, place, FACTS)
-    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "TF_LOG"} & told.keys()
-    assert told["GROMIT_SERVE_URL"] == "https://127.0.0.1:1003"
-    assert told["GROMIT_CLUSTER_ZONEID"] == "Z1"
-    assert (told["PATH"], told["HOME"], told["GROMIT_TERRAFORM_MIRROR"]) == (
+    environ = make(USERS, place, FACTS)
+    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "TF_LOG"} & environ.keys()
+    assert environ["GROMIT_SERVE_URL"] == "https://127.0.0.1:1003"
+    assert environ["GROMIT_CLUSTER_ZONEID"] == "Z1"
+    assert (environ["PATH"], environ["HOME"], environ["GROMIT_TERRAFORM_MIRROR"]) == (
         "/bin",
         "/home/me",
         "/mirror",
     )
-    load_settings(told)
+    load_settings(environ)
 
 
 def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
     place: CloudPaths,
 ) -> None:
     known = {doc.variable for doc in fields()}
-    told = [variables.user_variables(place, FACTS), variables.command_variables({}, place)]
-    told += [
+    environ = [variables.user_variables(place, FACTS), variables.command_variables({}, place)]
+    environ += [
         make({}, place, FACTS)
         for make in (
             variables.serve_variables,
@@ -77,11 +77,11 @@ def test_every_variable_is_a_setting_of_the_product_or_one_that_the_issue_names(
             variables.worker_variables,
         )
     ]
-    ours = {name for each in told for name in each if name.startswith("GROMIT_")}
+    ours = {name for each in environ for name in each if name.startswith("GROMIT_")}
     assert ours - known == {"GROMIT_GATEWAY_URL", "GROMIT_TOKEN", "GROMIT_DNS"}
 
 
-def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_polled(
+def test_nothing_waits_for_a_grace_period_and_users_may_choose_how_services_are_polled(
     place: CloudPaths,
 ) -> None:
     for make in (variables.serve_variables, variables.worker_variables):
@@ -91,21 +91,21 @@ def test_nobody_waits_for_a_grace_here_but_a_user_may_choose_how_services_are_po
 
 
 def test_a_shell_reads_the_exports_as_they_are(place: CloudPaths) -> None:
-    told = variables.user_variables(place, FACTS)
-    script = variables.shell_exports(told, {}) + "".join(
-        f'printf "%s\\0" "${name}"\n' for name in told
+    environ = variables.user_variables(place, FACTS)
+    script = variables.shell_exports(environ, {}) + "".join(
+        f'printf "%s\\0" "${name}"\n' for name in environ
     )
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, text=True, env={})
-    assert done.stdout.split("\0")[:-1] == list(told.values())
-    assert told["GROMIT_TOKEN"] == "gromit_secret"
-    assert told["GROMIT_DNS"] == "127.0.0.1:1002"
-    assert told["GROMIT_CLIENT_CERT"] == str(place.pki / "operator.pem")
+    assert done.stdout.split("\0")[:-1] == list(environ.values())
+    assert environ["GROMIT_TOKEN"] == "gromit_secret"
+    assert environ["GROMIT_DNS"] == "127.0.0.1:1002"
+    assert environ["GROMIT_CLIENT_CERT"] == str(place.pki / "operator.pem")
 
 
 def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays(
     place: CloudPaths,
 ) -> None:
-    told = variables.user_variables(place, FACTS)
+    environ = variables.user_variables(place, FACTS)
     before = {
         **USERS,
         "AWS_SESSION_TOKEN": "theirs",
@@ -116,7 +116,7 @@ def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays
         "GROMIT_REPOS": "theirs",
     }
     done = subprocess.run(
-        ["sh", "-c", f"{variables.shell_exports(told, before)}env -0"],
+        ["sh", "-c", f"{variables.shell_exports(environ, before)}env -0"],
         env=before,
         capture_output=True,
         check=True,
@@ -126,14 +126,14 @@ def test_a_shell_keeps_nothing_of_another_installation_and_what_is_not_one_stays
     assert {
         k: v for k, v in after.items() if k.startswith(("AWS_", "GROMIT_")) and k.isidentifier()
     } == {
-        **told,
+        **environ,
         "GROMIT_SOW_SETTLE_POLL": "1s",
         "GROMIT_TERRAFORM_MIRROR": "/mirror",
     }
     assert (after["HOME"], after["TF_LOG"]) == ("/home/me", "trace")
 
 
-def test_a_user_is_told_the_settings_of_the_parts(place: CloudPaths) -> None:
+def test_users_get_the_settings_of_the_parts(place: CloudPaths) -> None:
     facts = replace(FACTS, catalogue="/mine/catalogue.yaml", repositories="tyk,portal")
     users = load_settings(variables.user_variables(place, facts)).settings
     for make in (

@@ -1,4 +1,4 @@
-"""The demo is the proof of the product: it passes, fails when it should, and leaves nothing."""
+"""The demo proves the product: it passes, fails when it should, and leaves nothing behind."""
 
 import fcntl
 import json
@@ -98,7 +98,10 @@ def test_however_it_is_ended_its_cloud_goes_down(tmp_path: Path, number: signal.
 
 
 class Overtaken(PlainProgress):
-    """A display in whose first moment somebody else's cloud comes up: its lock, and a process as its supervisor."""
+    """Display that starts another cloud when the first step begins.
+
+    That cloud consists of the lock, and of a process as its supervisor.
+    """
 
     def __init__(self, place: CloudPaths, other: ProcessId, lock: IO[bytes]) -> None:
         super().__init__(Console(stderr=True))
@@ -127,9 +130,9 @@ def test_a_cloud_that_came_up_a_moment_earlier_is_left_alone(tmp_path: Path) -> 
     assert "is up already" in outcome.error.message
 
 
-def test_patience_ends_and_says_what_is_still_wrong(tmp_path: Path) -> None:
-    tour = DemoTour(CloudPaths(tmp_path), {}, StepLog(display()), patience=0)
+def test_waiting_times_out_and_reports_what_is_still_wrong(tmp_path: Path) -> None:
+    tour = DemoTour(CloudPaths(tmp_path), {}, StepLog(display()), timeout_s=0)
     answers = iter(["not yet", "", ""])
     with pytest.raises(BackendError, match="after 0 s, not yet"):
-        tour.until(lambda: next(answers))
-    tour.until(lambda: next(answers))
+        tour.wait_until(lambda: next(answers))
+    tour.wait_until(lambda: next(answers))

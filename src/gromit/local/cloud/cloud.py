@@ -1,6 +1,7 @@
-"""A local cloud as a whole: brought up in a folder, kept running, looked at, and brought down again.
+"""A local cloud as a whole: bring it up in a folder, keep it running, and bring it down.
 
-Certificates, the token and the config root are made by the product's own commands, and its parts are the product's own processes.
+The product's own use cases make its certificates, token and config root, and its parts are the
+product's own processes.
 """
 
 import fcntl
@@ -26,7 +27,10 @@ __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 PORTS = ("aws", "dns", "serve", "health", "gateway")
 
 _ENDING = 90.0
-"""Seconds that the parts of a former supervisor have to end; an interrupted terraform takes up to 60."""
+"""Seconds that parts of a former supervisor have to end.
+
+An interrupted terraform takes up to 60 of them.
+"""
 
 _START = 60.0
 """Seconds that a part may take to be ready."""
@@ -34,29 +38,30 @@ _START = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudOptions:
-    """What can be chosen for a cloud; domain and region only when it is made."""
+    """Options of a cloud; domain and region apply only to a new one."""
 
     domain: str | None = None
     region: str | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
-    """Ports, by the names of `PORTS`; the others are the former ones, or free ones."""
+    """Ports by the names of `PORTS`; for the others, the former or free ones."""
 
 
 def run_cloud(
-    place: CloudPaths, wishes: CloudOptions, environ: Mapping[str, str], say: EchoFn
+    place: CloudPaths, options: CloudOptions, environ: Mapping[str, str], say: EchoFn
 ) -> None:
-    """Bring a cloud up and keep it up until SIGINT or SIGTERM, then down. Raises `Conflict` if it is up already.
+    """Bring a cloud up, keep it up until SIGINT or SIGTERM, and bring it down.
 
-    This process must have no children of its own: all that are left at the end are ended.
+    This process must have no other children: at the end all children are terminated. Raises
+    `Conflict` if the cloud is up already.
     """
     network.require_linux()
     stop = threading.Event()
     terminate_on_signals(stop)
-    for made in (place.root, place.logs):
-        made.mkdir(parents=True, exist_ok=True)
+    for path in (place.root, place.logs):
+        path.mkdir(parents=True, exist_ok=True)
     with _alone_in(place), closing(_claim(place)) as claim:
         _wait_for_former(place)
-        facts = _facts(place, wishes, claim.ranges, environ, say)
+        facts = _facts(place, options, claim.ranges, environ, say)
         environ = {**environ, **variables.components(facts)}
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
@@ -80,13 +85,16 @@ def _alone_in(place: CloudPaths) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                f"the local cloud in {place.root} is up already", hint="see `gromit local status`"
+                f"the local cloud in {place.root} is up already", hint="Run `gromit local status`."
             ) from error
         yield
 
 
 def _wait_for_former(place: CloudPaths) -> None:
-    """Wait until the parts of a supervisor that was killed have ended: they are told to, and may still write."""
+    """Terminate the parts of a killed supervisor, and wait until they have ended.
+
+    Until then they may still write to the folder.
+    """
     record = read_supervisor_state(place.processes)
     if record is not None:
         processes.terminate(record.processes, _ENDING)
@@ -94,51 +102,61 @@ def _wait_for_former(place: CloudPaths) -> None:
 
 def _claim(place: CloudPaths) -> network.RangeReservation:
     facts = layout.read_state(place)
-    return (
-        network.claim_ranges(str(place.root))
-        if facts is None
-        else network.reclaim_ranges(facts.ranges)
-    )
+    if facts is None:
+        return network.claim_ranges(str(place.root))
+    return network.reclaim_ranges(facts.ranges)
 
 
 def _facts(
     place: CloudPaths,
-    wishes: CloudOptions,
+    options: CloudOptions,
     ranges: network.Ranges,
     environ: Mapping[str, str],
     say: EchoFn,
 ) -> CloudState:
-    """The facts as they were, or new ones, with ports that are free now."""
-    domain, region = wishes.domain or "dev.gromit.test", wishes.region or "eu-central-1"
+    """Return the state of the former start, or a new one, with ports that are free now."""
+    domain, region = options.domain or "dev.gromit.test", options.region or "eu-central-1"
     facts = layout.read_state(place) or CloudState(domain=domain, region=region, ranges=ranges)
-    if wishes.domain not in {None, facts.domain} or wishes.region not in {None, facts.region}:
+    if options.domain not in {None, facts.domain} or options.region not in {None, facts.region}:
         had = f"domain {facts.domain} and region {facts.region}"
-        raise Conflict(f"the cloud in {place.root} has {had}", hint="begin anew in another folder")
+        raise Conflict(
+            f"the cloud in {place.root} has {had}", hint="Make a new one in another folder."
+        )
     facts = _with_components(facts, environ, say)
-    ports: dict[str, int] = {}
-    for name in PORTS:
-        wanted = wishes.ports.get(name)
-        port = network.free_port(wanted or facts.ports.get(name), taken=ports.values())
-        if wanted and port != wanted:
-            raise Conflict(f"port {wanted} for {name} is in use", hint="give another one, or none")
-        ports[name] = port
-    facts = replace(facts, ports=ports)
+    facts = replace(facts, ports=_ports(options.ports, facts.ports))
     layout.write_state(place, facts)
     return facts
 
 
-def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn) -> CloudState:
-    """With what the variables say of components, as far as they are set, also if to nothing; else as it was.
+def _ports(requested: Mapping[str, int], former: Mapping[str, int]) -> dict[str, int]:
+    """Return a free port for each name. Raises `Conflict` if a requested one is in use."""
+    ports: dict[str, int] = {}
+    for name in PORTS:
+        preferred = requested.get(name)
+        port = network.free_port(preferred or former.get(name), taken=ports.values())
+        if preferred and port != preferred:
+            raise Conflict(
+                f"port {preferred} for {name} is in use",
+                hint="Choose another port, or omit the option.",
+            )
+        ports[name] = port
+    return ports
 
-    Raises `ConfigError` for a catalogue that is not good.
+
+def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn) -> CloudState:
+    """Return the state with the catalogue settings of the environment (empty counts).
+
+    Settings that are not in the environment stay as stored. Raises `ConfigError` for an invalid
+    catalogue.
     """
-    kept = variables.components(facts)
-    for name, value in kept.items():
+    stored = variables.components(facts)
+    for name, value in stored.items():
         if value and name not in environ:
-            say(f"{name}={value}, as before; `{name}= gromit local up` does without")
-    catalogue, repositories = ({**kept, **environ}[name] for name in kept)
+            say(f"{name}={value}, as before; `{name}= gromit local up` unsets it")
+    catalogue, repositories = ({**stored, **environ}[name] for name in stored)
     if catalogue:
-        catalogue = os.path.abspath(catalogue)  # noqa: PTH100 - as the user typed it, links and all
+        # Unlike Path.resolve, this keeps links.
+        catalogue = os.path.abspath(catalogue)  # noqa: PTH100
     facts = replace(facts, catalogue=catalogue or "", repositories=repositories)
     assembly.cloud_catalogue(facts)
     return facts
@@ -147,7 +165,7 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn)
 def _assemble(
     place: CloudPaths, facts: CloudState, environ: Mapping[str, str], parts: Supervisor, say: EchoFn
 ) -> None:
-    """Start the parts in order, and make what they need on the way."""
+    """Start the parts in order, and make what each of them needs before."""
     first = CloudParts(place, facts, environ)
     first.write_files()
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,7 @@
-"""Looking at a local cloud, and having it go up and down, from another process than its own. Quick to import."""
+"""Control of a local cloud from another process: bring it up and down, and show its status.
+
+This module is quick to import.
+"""
 
 import os
 import signal
@@ -12,23 +15,24 @@ from typing import Any
 from gromit.errors import BackendError
 from gromit.local.cloud import layout, network, processes
 from gromit.local.cloud.layout import CloudPaths, CloudState
-from gromit.local.cloud.supervisor import read_supervisor_state, tether
+from gromit.local.cloud.supervisor import die_with_parent, read_supervisor_state
 
 EchoFn = Callable[[str], None]
-"""Called with one short line whenever something visible happens."""
+"""Called with one short line for each visible event."""
 
 _UP = (sys.executable, "-m", "gromit", "local", "up")
 
 _ERROR, _HINT = "gromit: ", "  hint: "
-"""How the lines of an error begin."""
+"""Beginnings of the lines of an error."""
 
 _DOWN = 180.0
-"""Seconds that a whole cloud may take to go down by itself."""
+"""Seconds that a cloud may take to go down after SIGTERM."""
 
 
 def folder(path: Path) -> CloudPaths:
-    """The layout of a cloud in `path`, which may be relative."""
-    return CloudPaths(Path(os.path.abspath(path)))  # noqa: PTH100 - resolve() would follow links, and the path is shown to people
+    """Return the paths of a cloud in `path`, which may be relative."""
+    # Unlike Path.resolve, this keeps links: people see the path that they gave.
+    return CloudPaths(Path(os.path.abspath(path)))  # noqa: PTH100
 
 
 def detach(
@@ -39,10 +43,10 @@ def detach(
     *,
     tied: bool = False,
 ) -> None:
-    """Have another process run `gromit local up ARGUMENTS`, and wait until the cloud is ready.
+    """Run `gromit local up ARGUMENTS` in another process, and wait until the cloud is ready.
 
-    If `tied`, the cloud goes down when this process ends, however it does.
-    Raises `BackendError` with the error of that process if the cloud is not to be.
+    If `tied`, the cloud goes down when this process ends, however it ends. Raises `BackendError`
+    with the error of that process if the cloud does not come up.
     """
     network.require_linux()
     place.logs.mkdir(parents=True, exist_ok=True)
@@ -50,7 +54,7 @@ def detach(
     before = output.stat().st_size if output.exists() else 0
     with output.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*(tether() if tied else ()), *_UP, *arguments],
+            [*(die_with_parent() if tied else ()), *_UP, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -63,9 +67,8 @@ def detach(
             ready = is_up(place, process.pid)
             lines = _lines(output, before)
             for line in lines[said:]:
-                if not line.startswith(
-                    (_ERROR, _HINT)
-                ):  # it is about to end, and they are raised then
+                # Lines of an error are raised below, when the process has ended.
+                if not line.startswith((_ERROR, _HINT)):
                     say(line)
             said = len(lines)
             if ready:
@@ -75,23 +78,25 @@ def detach(
         process.terminate()
         process.wait()
         raise
-    why, hint = error_tail(_lines(output, before))
-    raise BackendError(f"the local cloud did not come up: {why}", hint=hint or f"see {place.logs}")
+    reason, hint = error_tail(_lines(output, before))
+    raise BackendError(
+        f"the local cloud did not come up: {reason}", hint=hint or f"See {place.logs}."
+    )
 
 
 def error_tail(lines: Sequence[str]) -> tuple[str, str | None]:
-    """Of what a command of the product wrote before it failed: its error, and the hint of it; else the last lines."""
-    at = next((n for n in reversed(range(len(lines))) if lines[n].startswith(_ERROR)), None)
-    if at is None:
+    """Return the last error and its hint in the output of a command; else the last three lines."""
+    errors = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+    if not errors:
         return " | ".join(lines[-3:]), None
-    hint = next(
-        (line.removeprefix(_HINT) for line in lines[at + 1 :] if line.startswith(_HINT)), None
-    )
-    return lines[at].removeprefix(_ERROR), hint
+    last = errors[-1]
+    hints = [line for line in lines[last + 1 :] if line.startswith(_HINT)]
+    hint = hints[0].removeprefix(_HINT) if hints else None
+    return lines[last].removeprefix(_ERROR), hint
 
 
 def down(place: CloudPaths, say: EchoFn) -> bool:
-    """Bring a cloud down, so that no process of it is left; False if it was not up."""
+    """Bring a cloud down, with all its processes; return False if it was not up."""
     record = read_supervisor_state(place.processes)
     if record is None:
         return False
@@ -100,17 +105,17 @@ def down(place: CloudPaths, say: EchoFn) -> bool:
         say("asking the cloud to go down")
         record.supervisor.signal(signal.SIGTERM)
         if processes.wait_for_exit([record.supervisor], _DOWN):
-            say("it does not; making it")
-            processes.terminate(
-                [*processes.descendants(record.supervisor.pid), record.supervisor], 1
-            )
+            say("it did not go down in time; killing it")
+            below = processes.descendants(record.supervisor.pid)
+            processes.terminate([*below, record.supervisor], 1)
+    # A killed supervisor may leave parts, which its last record names.
     left = read_supervisor_state(place.processes) or record
     processes.terminate(left.processes, 10)
     return was_up
 
 
 def is_up(place: CloudPaths, pid: int | None = None) -> bool:
-    """Whether a cloud is up and ready (and run by the process `pid`, if given)."""
+    """Whether a cloud is up and ready, and run by the process `pid` if given."""
     record = read_supervisor_state(place.processes)
     return (
         record is not None
@@ -155,7 +160,7 @@ def _addresses(facts: CloudState | None) -> dict[str, str]:
 
 
 def _lines(path: Path, start: int) -> list[str]:
-    """The whole lines of a file from byte `start` on."""
+    """Return the complete lines of a file from byte `start` on."""
     with path.open("rb") as file:
         file.seek(start)
         return [line.decode(errors="replace") for line in file.read().split(b"\n")[:-1] if line]

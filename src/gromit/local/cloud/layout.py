@@ -1,4 +1,4 @@
-"""The folder of a local cloud: where everything lies in it, and the facts that outlive a restart."""
+"""The folder of a local cloud: its paths, and the state that survives a restart."""
 
 import ipaddress
 import json
@@ -22,12 +22,12 @@ class CloudPaths:
 
     @property
     def facts(self) -> Path:
-        """What outlives a restart."""
+        """State of the cloud, which survives a restart."""
         return self.root / "cloud.json"
 
     @property
     def processes(self) -> Path:
-        """Which processes belong to the cloud, and how they are."""
+        """The cloud's processes and their status."""
         return self.root / "processes.json"
 
     @property
@@ -37,7 +37,7 @@ class CloudPaths:
 
     @property
     def state(self) -> Path:
-        """What the emulator holds."""
+        """State of the emulator."""
         return self.root / "aws.state"
 
     @property
@@ -52,7 +52,7 @@ class CloudPaths:
 
     @property
     def pki(self) -> Path:
-        """The cloud's own CA and what it issued."""
+        """The cloud's own CA and its certificates."""
         return self.root / "pki"
 
     @property
@@ -62,12 +62,12 @@ class CloudPaths:
 
     @property
     def token(self) -> Path:
-        """The token that is good for every repository, in the clear, for this user alone."""
+        """Token for all repositories in plain text, readable by this user only."""
         return self.root / "token"
 
     @property
     def overlay(self) -> Path:
-        """What is added to the terraform stack: the provider's endpoints."""
+        """Files added to the terraform stack: the provider's endpoints."""
         return self.root / "overlay"
 
     @property
@@ -77,21 +77,21 @@ class CloudPaths:
 
     @property
     def terraform(self) -> Path:
-        """Where terraform runs."""
+        """Folder that terraform runs in."""
         return self.root / "terraform"
 
     def certificate(self, name: str) -> Path:
-        """The certificate of `ca`, or of somebody."""
+        """Return the path of the certificate of `ca` or a holder."""
         return self.pki / f"{name}.pem"
 
     def key(self, name: str) -> Path:
-        """Somebody's private key."""
+        """Return the path of the private key of `ca` or a holder."""
         return self.pki / f"{name}-key.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudState:
-    """What a local cloud is, from its first start on."""
+    """State of a local cloud, from its first start on."""
 
     domain: str
     region: str
@@ -101,24 +101,28 @@ class CloudState:
     zone_id: str = ""
     account_id: str = ""
     catalogue: str = ""
-    """Absolute path of the catalogue file (`GROMIT_CATALOGUE`); empty: the shipped one."""
+    """Absolute path of the catalogue file (`GROMIT_CATALOGUE`); empty for the shipped one."""
     repositories: str = ""
-    """What it is cut to (`GROMIT_REPOS`); empty: all of it."""
+    """Repositories that it is limited to (`GROMIT_REPOS`); empty for all."""
 
     def url(self, name: str, scheme: str = "http") -> str:
-        """Where one of the cloud's parts answers."""
+        """Return the URL of one of the cloud's parts."""
         return f"{scheme}://127.0.0.1:{self.ports[name]}"
 
 
-def read_state(layout: CloudPaths) -> CloudState | None:
-    """The facts of a cloud; None if there was never one in the folder. Raises `ConfigError` if they cannot be understood."""
+def read_state(place: CloudPaths) -> CloudState | None:
+    """Return the state of a cloud; None if the folder never had one.
+
+    Raises `ConfigError` if the state cannot be read.
+    """
     try:
-        return _parse(json.loads(layout.facts.read_text()))
+        return _parse(json.loads(place.facts.read_text()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"cannot read {layout.facts}: {error}", hint="remove the folder to begin anew"
+            f"cannot read {place.facts}: {error}",
+            hint=f"Remove {place.root} to start with a new cloud.",
         ) from error
 
 
@@ -137,19 +141,19 @@ def _parse(tree: Any) -> CloudState:
     )
 
 
-def require_state(layout: CloudPaths) -> CloudState:
-    """The facts of a cloud that has been up. Raises `NotFound` if there was none."""
-    facts = read_state(layout)
+def require_state(place: CloudPaths) -> CloudState:
+    """Return the state of a cloud that has been up. Raises `NotFound` if there is none."""
+    facts = read_state(place)
     if facts is None or not facts.zone_id:
         raise NotFound(
-            f"there is no local cloud in {layout.root}",
-            hint="`gromit local up` makes one; --dir names its folder",
+            f"there is no local cloud in {place.root}",
+            hint="Run `gromit local up` to make one; --dir names its folder.",
         )
     return facts
 
 
-def write_state(layout: CloudPaths, facts: CloudState) -> None:
-    """Keep the facts."""
+def write_state(place: CloudPaths, facts: CloudState) -> None:
+    """Write the state of a cloud."""
     tree = {
         "format": _FORMAT,
         "domain": facts.domain,
@@ -162,4 +166,4 @@ def write_state(layout: CloudPaths, facts: CloudState) -> None:
         "catalogue": facts.catalogue,
         "repositories": facts.repositories,
     }
-    write_atomically(layout.facts, json.dumps(tree, indent=1).encode() + b"\n")
+    write_atomically(place.facts, json.dumps(tree, indent=1).encode() + b"\n")

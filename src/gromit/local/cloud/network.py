@@ -1,7 +1,8 @@
-"""Which addresses of 127/8 belong to a local cloud: a /16 as its VPC, and a /16 that public addresses come from.
+"""Addresses of a local cloud in 127/8: a /16 as its VPC, and a /16 for public addresses.
 
-Linux lets any process listen on any address of 127/8, so the ranges of two clouds must not meet. A range is claimed by binding one
-socket on one of its addresses, which the kernel allows to one process only, whoever's it is, and undoes when that process ends.
+On Linux any process can listen on any address of 127/8, so the ranges of two clouds must not
+overlap. To claim a range, a process binds a socket to one of its addresses. The kernel allows that
+to one process of all users, and releases the address when the process ends.
 """
 
 import hashlib
@@ -19,17 +20,23 @@ from typing import Self
 from gromit.errors import ConfigError, Conflict
 
 _FIRST, _LAST = 8, 127
-"""127.0 to 127.15 are left alone (127.0.0.1, resolvers on 127.0.0.53, Debian's 127.0.1.1); 127.255 is for broadcasts."""
+"""Half of the first and last second octet.
+
+127.0 to 127.15 are not used (127.0.0.1, resolvers on 127.0.0.53, Debian's 127.0.1.1), nor is
+127.255 (broadcasts).
+"""
 
 _PORT = 43961
-"""UDP port of the claiming socket; nothing is ever sent to it."""
+"""UDP port of the claiming socket, which never receives anything."""
 
 _PORTS = range(20000, 32768)
-"""Where free ports are drawn from: below those that Linux gives to outgoing connections (`ip_local_port_range`, 32768 and up), so
-that none of these takes one between the look and its use."""
+"""Range of free ports, below those of outgoing connections (`ip_local_port_range`, from 32768).
+
+So no outgoing connection can take a port between the check and its use.
+"""
 
 _DRAWS = 100
-"""How many ports are looked at before it is said that none is free."""
+"""Number of ports to try before giving up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +48,14 @@ class Ranges:
 
 
 class RangeReservation:
-    """Ranges that are ours until `close`, or until this process ends."""
+    """Ranges that this process holds until `close`, or until it ends."""
 
     def __init__(self, ranges: Ranges, sockets: tuple[socket.socket, ...]) -> None:
         self.ranges = ranges
         self._sockets = sockets
 
     def close(self) -> None:
-        """Give the ranges back."""
+        """Release the ranges."""
         for claimed in self._sockets:
             claimed.close()
 
@@ -65,39 +72,48 @@ class RangeReservation:
 
 
 def require_linux(platform: str = sys.platform) -> None:
-    """Raise `ConfigError` where a local cloud cannot be."""
+    """Raise `ConfigError` if this is not Linux."""
     if platform != "linux":
         raise ConfigError(
             f"a local cloud needs Linux, this is {platform}",
-            hint="only Linux listens on all of 127.0.0.0/8; run it in a Linux container or virtual machine",
+            hint="Run it in a Linux container or virtual machine:"
+            " only Linux listens on all of 127.0.0.0/8.",
         )
 
 
 def claim_ranges(seed: str) -> RangeReservation:
-    """Claim ranges that nobody has, tried in an order that depends on `seed`. Raises `Conflict` if all are taken."""
+    """Claim free ranges, tried in an order that depends on `seed`.
+
+    Raises `Conflict` if all are taken.
+    """
     for ranges in _candidates(seed):
         with suppress(OSError):
             return _bind(ranges)
     raise Conflict(
-        "all address ranges are taken by other local clouds", hint="bring one of them down"
+        "all address ranges are taken by other local clouds",
+        hint="Run `gromit local down` for one of them.",
     )
 
 
 def reclaim_ranges(ranges: Ranges) -> RangeReservation:
-    """Claim the ranges that a cloud had before. Raises `Conflict` if another one has taken them meanwhile."""
+    """Claim the former ranges of a cloud. Raises `Conflict` if another cloud has taken them."""
     try:
         return _bind(ranges)
     except OSError as error:
         raise Conflict(
             f"the addresses {ranges.vpc} and {ranges.public} of this local cloud are in use",
-            hint="it is up already, or another cloud has them: bring that one down, or begin anew in another folder",
+            hint="It is up already, or another cloud uses them:"
+            " bring that one down, or make a new cloud in another folder.",
         ) from error
 
 
 def free_port(
     preferred: int | None = None, *, taken: Collection[int] = (), host: str = "127.0.0.1"
 ) -> int:
-    """A port that nobody listens on, over TCP and UDP, and that is not `taken`: the preferred one if it is such a one."""
+    """Return a port that is not `taken` and free on TCP and UDP, the preferred one if possible.
+
+    Raises `Conflict` if no port is free.
+    """
     drawn = (secrets.choice(_PORTS) for _ in range(_DRAWS))
     for port in drawn if preferred is None else itertools.chain([preferred], drawn):
         with (
@@ -109,7 +125,7 @@ def free_port(
             if port not in taken:
                 return port
     raise Conflict(
-        f"there is no free port on {host}", hint="something on this machine listens on all of them"
+        f"there is no free port on {host}", hint="Stop a program that listens on many ports."
     )
 
 

@@ -1,6 +1,7 @@
-"""What terraform's stack gets besides its own files, so that the AWS provider talks to the emulator.
+"""Additional file of the terraform stack that points the AWS provider to the emulator.
 
-Providers from 5 on honour `AWS_ENDPOINT_URL`; 3.39 does not, and wants every endpoint by name. The names stand in all versions.
+The provider honours `AWS_ENDPOINT_URL` from version 5 on. Version 3.39 does not, and needs every
+endpoint by name. These names exist in all versions.
 """
 
 from pathlib import Path

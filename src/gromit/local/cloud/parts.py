@@ -1,4 +1,4 @@
-"""What a local cloud is assembled of: the processes it has, and what the product's own commands make for them."""
+"""The processes of a local cloud, with their command lines, variables and readiness."""
 
 import socket
 import sys
@@ -21,12 +21,12 @@ from gromit.local.cloud.platform import EmulatedAccount
 from gromit.local.cloud.supervisor import ManagedProcess
 
 GROMIT = (sys.executable, "-m", "gromit")
-"""Begins every command line of the product."""
+"""Beginning of every command line of the product."""
 
 WORKERS = ("sow", "reap", "chitragupta")
 
 _TERRAFORM = 90.0
-"""Seconds that a worker may take to end: an interrupted terraform has 60 of them."""
+"""Seconds that a worker may take to end; an interrupted terraform has 60 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class CloudParts:
     """The environment of the user who brings the cloud up."""
 
     def write_files(self) -> None:
-        """Write the config file of the processes, and what terraform gets besides its stack."""
+        """Write the config file of the processes, and the overlay of the terraform stack."""
         write_atomically(
-            self.place.settings, b"{} # the parts of this cloud are told everything by variables\n"
+            self.place.settings, b"{} # variables hold all settings of this cloud's parts\n"
         )
         write_overlay(self.place.overlay, self.facts.url("aws"))
 
     def aws(self) -> ManagedProcess:
-        """The emulated AWS."""
+        """Return the process of the emulated AWS."""
         facts, place = self.facts, self.place
         spec = EmulatorSpec(
             region=facts.region,
@@ -56,16 +56,15 @@ class CloudParts:
             config_root=str(place.config),
             public=str(facts.ranges.public),
         )
-        told = variables.command_variables(self.environ, place)
         return ManagedProcess(
             name="aws",
             command=spec.command,
-            variables=told,
+            variables=variables.command_variables(self.environ, place),
             ready=lambda: _listens(facts.ports["aws"]),
         )
 
     def serve(self) -> ManagedProcess:
-        """`gromit serve`."""
+        """Return the process of `gromit serve`."""
         facts = self.facts
         return self._part(
             "serve",
@@ -74,28 +73,29 @@ class CloudParts:
         )
 
     def others(self) -> list[ManagedProcess]:
-        """The gateway and the workers, which need serve."""
+        """Return the gateway and the workers, which need serve."""
         facts, place = self.facts, self.place
-        front = self._part(
+        gateway = self._part(
             "gateway",
             variables.gateway_variables(self.environ, place, facts),
             lambda: _listens(facts.ports["gateway"]),
         )
-        told = variables.worker_variables(self.environ, place, facts)
+        environ = variables.worker_variables(self.environ, place, facts)
         workers = [
-            self._part(name, told, lambda: True, "--watch", str(place.config)) for name in WORKERS
+            self._part(name, environ, lambda: True, "--watch", str(place.config))
+            for name in WORKERS
         ]
-        return [front, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
+        return [gateway, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
 
     def _part(
-        self, name: str, told: Mapping[str, str], ready: Callable[[], bool], *arguments: str
+        self, name: str, environ: Mapping[str, str], ready: Callable[[], bool], *arguments: str
     ) -> ManagedProcess:
         command = [*GROMIT, name, *arguments, "--conf", str(self.place.settings)]
-        return ManagedProcess(name=name, command=command, variables=told, ready=ready)
+        return ManagedProcess(name=name, command=command, variables=environ, ready=ready)
 
 
 def emulated_account(facts: CloudState) -> EmulatedAccount:
-    """The emulated AWS account."""
+    """Return the emulated AWS account."""
     session = boto3.Session(
         variables.LOCAL_CREDENTIAL, variables.LOCAL_CREDENTIAL, region_name=facts.region
     )
@@ -103,13 +103,12 @@ def emulated_account(facts: CloudState) -> EmulatedAccount:
 
 
 def cloud_catalogue(facts: CloudState) -> Catalogue:
-    """What the cloud's environments consist of. Raises `ConfigError` if its catalogue is not good."""
-    repositories = (
-        load_settings(variables.components(facts)).settings.repos if facts.repositories else None
-    )
-    return catalogue_file.load_catalogue(
-        Path(facts.catalogue) if facts.catalogue else None, repositories
-    )
+    """Return the catalogue of the cloud's environments. Raises `ConfigError` if it is invalid."""
+    path = Path(facts.catalogue) if facts.catalogue else None
+    repositories = None
+    if facts.repositories:
+        repositories = load_settings(variables.components(facts)).settings.repos
+    return catalogue_file.load_catalogue(path, repositories)
 
 
 def _listens(port: int) -> bool:
@@ -118,10 +117,8 @@ def _listens(port: int) -> bool:
 
 
 def _is_ready(facts: CloudState) -> bool:
+    url = f"{facts.url('health')}/readyz"
     try:
-        return (
-            httpx2.get(f"{facts.url('health')}/readyz", timeout=5, trust_env=False).status_code
-            == 200
-        )
+        return httpx2.get(url, timeout=5, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False

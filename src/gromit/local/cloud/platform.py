@@ -1,9 +1,10 @@
-"""What environments stand on, made in the emulated account by SDK calls: what `terraform/base` and `terraform/infra` make on AWS.
+"""The platform in the emulated account: what `terraform/base` and `terraform/infra` make on AWS.
 
-Everything is looked for before it is made, so it can be called again at each start.
+SDK calls make it. They create only what does not exist yet, so each start can repeat them.
 """
 
 import hashlib
+import itertools
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -33,13 +34,13 @@ _PUBLIC = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 @dataclass(frozen=True, slots=True)
 class EmulatedAccount:
-    """An AWS account: a session, and where its services answer."""
+    """An AWS account: a session, and the URL of its services."""
 
     session: boto3.Session
     url: str
 
     def client(self, service: str) -> Any:
-        """A client of one service."""
+        """Return a client of one service."""
         make: Callable[..., Any] = self.session.client
         return make(service, endpoint_url=self.url, config=_CLIENT)
 
@@ -51,7 +52,7 @@ class EmulatedAccount:
 
 @dataclass(frozen=True, slots=True)
 class PlatformIds:
-    """What was made, or found."""
+    """Ids of the platform."""
 
     platform: Platform
     zone_id: str
@@ -61,7 +62,11 @@ class PlatformIds:
 def make_platform(
     account: EmulatedAccount, ranges: Ranges, domain: str, catalogue: Catalogue
 ) -> PlatformIds:
-    """VPC, subnets, namespace, file system, role, registries with default images, bucket, zone, and the parameter naming them."""
+    """Make the platform, and return its ids.
+
+    It consists of VPC, subnets, namespace, file system, role, registries with default images,
+    bucket, zone, and the parameter that names them.
+    """
     with aws_errors("make the platform in the local cloud"):
         account_id = account.client("sts").get_caller_identity()["Account"]
         vpc = _vpc(account, str(ranges.vpc))
@@ -77,9 +82,8 @@ def make_platform(
             registry=f"{account_id}.dkr.ecr.{account.region}.amazonaws.com",
             region=account.region,
         )
-        for repository in sorted(
-            {c.repository for c in catalogue.components.values() if c.repository}
-        ):
+        repositories = {c.repository for c in catalogue.components.values() if c.repository}
+        for repository in sorted(repositories):
             _push_default(account, repository, catalogue.default_tag(repository))
         _bucket(account)
         text = json.dumps(asdict(platform))
@@ -90,13 +94,13 @@ def make_platform(
 
 
 def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -> str:
-    """Put a new image under some tags into the registry, as a build would; gives its digest.
+    """Push a new image with some tags, as a build would, and return its digest.
 
-    The repository is made if need be, and a tag that is there moves.
+    Create the repository if it does not exist. An existing tag moves to the new image.
     """
     ecr = account.client("ecr")
     with aws_errors(f"push {repository}:{tags[0]}"):
-        if not _there(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
+        if not _exists(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
         manifest = _manifest()
         for tag in tags:
@@ -105,17 +109,15 @@ def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -
 
 
 def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
-    """Put an image of the default branch into the registry, if there is none."""
+    """Push an image of the default branch, unless there is one."""
+    get = account.client("ecr").batch_get_image
     ids = [{"imageTag": tag}]
-    there = _there(
-        account.client("ecr").batch_get_image, "images", repositoryName=repository, imageIds=ids
-    )
-    if not there:
+    if not _exists(get, "images", repositoryName=repository, imageIds=ids):
         push_image(account, repository, [tag])
 
 
 def _manifest() -> str:
-    """The manifest of an image with one layer, which is no other image's."""
+    """Return the manifest of an image with one layer of random content."""
     content = secrets.token_hex(16)
     digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
     part = {
@@ -140,21 +142,18 @@ def _vpc(account: EmulatedAccount, cidr: str) -> str:
 def _subnets(
     account: EmulatedAccount, vpc: str, ranges: Ranges
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Three public and three private subnets, a /20 each, in three availability zones."""
+    """Return three public and three private subnets, a /20 each, in three availability zones."""
     ec2 = account.client("ec2")
     found = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
-    there = {s["CidrBlock"]: str(s["SubnetId"]) for s in found}
+    ids = {subnet["CidrBlock"]: str(subnet["SubnetId"]) for subnet in found}
     zones = [z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"]][:_ZONES]
-    ids = []
-    for number, network in zip(range(2 * _ZONES), ranges.vpc.subnets(new_prefix=20), strict=False):
-        cidr, zone = str(network), zones[number % len(zones)]
-        ids.append(
-            there.get(cidr)
-            or ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"][
-                "SubnetId"
-            ]
-        )
-    return tuple(ids[:_ZONES]), tuple(ids[_ZONES:])
+    networks = [str(n) for n in itertools.islice(ranges.vpc.subnets(new_prefix=20), 2 * _ZONES)]
+    for cidr, zone in zip(networks, itertools.cycle(zones), strict=False):
+        if cidr not in ids:
+            made = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)
+            ids[cidr] = made["Subnet"]["SubnetId"]
+    ordered = tuple(ids[cidr] for cidr in networks)
+    return ordered[:_ZONES], ordered[_ZONES:]
 
 
 def _namespace(account: EmulatedAccount, vpc: str) -> str:
@@ -168,16 +167,14 @@ def _namespace(account: EmulatedAccount, vpc: str) -> str:
 def _file_system(account: EmulatedAccount) -> str:
     efs = account.client("efs")
     found = efs.describe_file_systems(CreationToken="config")["FileSystems"]
-    return str(
-        (found[0] if found else efs.create_file_system(CreationToken="config", Encrypted=True))[
-            "FileSystemId"
-        ]
-    )
+    if not found:
+        found = [efs.create_file_system(CreationToken="config", Encrypted=True)]
+    return str(found[0]["FileSystemId"])
 
 
 def _role(account: EmulatedAccount) -> str:
     iam = account.client("iam")
-    if not _there(iam.get_role, "Role", RoleName=ROLE):
+    if not _exists(iam.get_role, "Role", RoleName=ROLE):
         trust = {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
@@ -214,10 +211,10 @@ def _named(things: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [t for t in things if t["Name"] == name]
 
 
-def _there(look: Callable[..., Any], key: str, **arguments: Any) -> bool:
-    """Whether AWS finds a thing by its name."""
+def _exists(describe: Callable[..., Any], key: str, **arguments: Any) -> bool:
+    """Whether AWS finds a resource by its name."""
     try:
-        return bool(look(**arguments)[key])
+        return bool(describe(**arguments)[key])
     except ClientError as error:
         if error_code(error) in {"RepositoryNotFoundException", "NoSuchEntity"}:
             return False

@@ -1,4 +1,4 @@
-"""Processes by identity: a pid together with its start time, since pids are used again; and the children of one."""
+"""Processes by identity: a pid with its start time, as pids are used again; and their children."""
 
 import ctypes
 import os
@@ -13,42 +13,43 @@ from gromit.adapters.procfs import PROC, PROCESS_GONE, ProcessStat, read_stat
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK = 0.05
-"""Seconds between two looks at processes that are to end."""
+"""Seconds between two checks of processes that should end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """One process, and never another one."""
+    """Identity of one process, which no other process ever has."""
 
     pid: int
     started: int
     """Clock ticks between boot and its start."""
 
     def alive(self) -> bool:
-        """Whether it is there and not a zombie."""
+        """Whether the process exists and is not a zombie."""
         found = _stat(self.pid)
         return found is not None and found.started == self.started and not found.is_dead
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it is alive."""
+        """Send the process a signal, if it is alive."""
         if self.alive():
+            # The process may end between the check and the signal.
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
 
 def process_id(pid: int) -> ProcessId | None:
-    """Who has a pid now; None if nobody has."""
+    """Return the identity of the process with a pid; None if there is none."""
     found = _stat(pid)
     return None if found is None else ProcessId(pid, found.started)
 
 
 def become_subreaper() -> None:
-    """Become the parent of all descendants whose own parent ends, so that none escapes (Linux' child subreaper)."""
+    """Adopt all descendants whose own parent ends, so that none escapes (Linux child subreaper)."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def descendants(pid: int) -> list[ProcessId]:
-    """All processes below `pid` that are alive, parents before children."""
+    """Return all living processes below `pid`, parents before children."""
     children: dict[int, list[ProcessId]] = {}
     for pid_folder in (entry for entry in PROC.iterdir() if entry.name.isdecimal()):
         found = _stat(int(pid_folder.name))
@@ -64,7 +65,7 @@ def descendants(pid: int) -> list[ProcessId]:
 
 
 def reap_children(known: Iterable[int]) -> None:
-    """Take leave of adopted children that have ended, leaving the `known` pids to those who started them."""
+    """Reap adopted children that have ended, but not the `known` pids, which others wait for."""
     ours = frozenset(known)
     for entry in (PROC / str(os.getpid()) / "task").iterdir():
         with suppress(*PROCESS_GONE):
@@ -75,19 +76,19 @@ def reap_children(known: Iterable[int]) -> None:
 
 
 def terminate(processes: Iterable[ProcessId], patience: float) -> list[ProcessId]:
-    """Ask processes to end, and after `patience` seconds make them; gives those that had to be made."""
-    asked = [p for p in processes if p.alive()]
-    for process in asked:
+    """Send SIGTERM, and SIGKILL after `patience` seconds; return the processes that were killed."""
+    alive = [p for p in processes if p.alive()]
+    for process in alive:
         process.signal(signal.SIGTERM)
-    stubborn = wait_for_exit(asked, patience)
-    for process in stubborn:
+    left = wait_for_exit(alive, patience)
+    for process in left:
         process.signal(signal.SIGKILL)
-    wait_for_exit(stubborn, patience)
-    return stubborn
+    wait_for_exit(left, patience)
+    return left
 
 
 def wait_for_exit(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
-    """Wait until all have ended, at most so many seconds; gives those that have not."""
+    """Wait until all processes have ended, at most `seconds`; return those that have not."""
     left, deadline, pause = list(processes), time.monotonic() + seconds, threading.Event()
     while (left := [p for p in left if p.alive()]) and time.monotonic() < deadline:
         pause.wait(_LOOK)

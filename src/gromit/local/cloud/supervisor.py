@@ -1,4 +1,7 @@
-"""Keeps the processes of a local cloud running: starts them in order, restarts what ends, and ends them in reverse order."""
+"""Supervisor of a local cloud's processes.
+
+It starts them in order, restarts those that end, and terminates them in reverse order.
+"""
 
 import json
 import os
@@ -25,18 +28,18 @@ from gromit.local.cloud.processes import (
     terminate,
 )
 
-_TETHER = Path(__file__).with_name("die_with_parent.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _POLL = 0.2
-"""Seconds between two looks at the processes."""
+"""Seconds between two checks of the processes."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before a process that ended is started again; they double each time it ends soon."""
+"""Pause in seconds before a process that ended starts again; it doubles if it ends soon again."""
 
 _HEALTHY = 30.0
-"""Seconds after which a process counts as one that runs."""
+"""Seconds after which a process counts as healthy."""
 
 _SAVING = 20.0
-"""Seconds that a process has to end by itself, unless its part says otherwise."""
+"""Seconds between SIGTERM and SIGKILL, unless the part has another value."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,25 +51,25 @@ class ManagedProcess:
     name: str
     command: Sequence[str]
     variables: Mapping[str, str]
-    """Its whole environment."""
+    """Complete environment of the process."""
     ready: Callable[[], bool]
-    """Whether it does its work; asked until it does."""
+    """Whether the process is ready; called until it is."""
     patience: float = _SAVING
-    """Seconds that it has to end by itself."""
+    """Seconds between SIGTERM and SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """How a part is, for people and for `down`."""
+    """Status of a part, for people and for `down`."""
 
     name: str
     state: str
     """`starting`, `running`, `waiting` (to be started again) or `stopped`."""
     pid: int | None = None
     started: int | None = None
-    """With the pid, the identity of the process."""
+    """Clock ticks between boot and its start; with the pid, the identity of the process."""
     since: float = 0.0
-    """Seconds since 1970."""
+    """Time of the last change of state, in seconds since 1970."""
     restarts: int = 0
     last_exit: int | None = None
 
@@ -77,18 +80,22 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     state: ProcessStatus = field(default_factory=lambda: ProcessStatus("", "stopped"))
     soon: int = 0
-    """How often in a row it has ended soon after its start."""
+    """Number of times in a row that it ended soon after its start."""
     again_at: float = 0.0
 
 
 class Supervisor:
-    """The processes of one cloud. All methods belong to one thread, whose end would end the processes."""
+    """The processes of one cloud.
+
+    One thread calls all methods: its end would end the processes.
+    """
 
     def __init__(self, record: Path, logs: Path, stop: threading.Event, *, alone: bool) -> None:
-        """`record`: where the states are written, for `read_supervisor_state`; `logs`: folder of one log per part.
+        """Take the files and the stop event.
 
-        `stop`: set when everything is to end. `alone`: this process has no children but the cloud's, so that orphans may be
-        adopted, and all descendants ended.
+        `record` is the file of `read_supervisor_state`, `logs` the folder with one log for each
+        part. `stop` is set to end everything. `alone` says that this process has no other
+        children, so it can adopt orphans and terminate all descendants.
         """
         self._record, self._logs, self._stop, self._alone = record, logs, stop, alone
         self._groups: list[list[_Child]] = []
@@ -97,9 +104,10 @@ class Supervisor:
             become_subreaper()
 
     def start(self, parts: Sequence[ManagedProcess], within: float) -> None:
-        """Start parts together, and wait until all are ready. Raises `KeyboardInterrupt` if everything is to end meanwhile.
+        """Start parts together, and wait until all are ready.
 
-        Raises `BackendError` if one ends, or is not ready within so many seconds; they are kept, for `stop` to end.
+        Raises `BackendError` if one ends or is not ready within `within` seconds; `stop` terminates
+        them. Raises `KeyboardInterrupt` if the stop event is set meanwhile.
         """
         group = [_Child(part) for part in parts]
         self._groups.append(group)
@@ -107,29 +115,27 @@ class Supervisor:
             self._launch(child)
         deadline = time.monotonic() + within
         waiting = group
-        while waiting := [
-            child
-            for child in waiting
-            if not self._is_ready(child, late=time.monotonic() > deadline)
-        ]:
-            if self._stop.wait(_POLL / 4):
+        while waiting:
+            late = time.monotonic() > deadline
+            waiting = [child for child in waiting if not self._is_ready(child, late=late)]
+            if waiting and self._stop.wait(_POLL / 4):
                 raise KeyboardInterrupt
 
     def mark_ready(self) -> None:
-        """Say in the record that the cloud as a whole is ready."""
+        """Record that the whole cloud is ready."""
         self._ready = True
         self._write()
 
     def watch(self) -> None:
-        """Restart what ends, until everything is to end."""
+        """Restart processes that end, until the stop event is set."""
         while not self._stop.wait(_POLL):
             for child in self._children:
-                self._look_after(child)
+                self._check(child)
             if self._alone:
                 reap_children(c.process.pid for c in self._children if c.process)
 
     def stop(self) -> None:
-        """End all parts, those started last first, and then whatever they have left behind."""
+        """Terminate all parts, the last started first, and then any processes they left."""
         self._ready = False
         for group in reversed(self._groups):
             self._end(group)
@@ -148,21 +154,25 @@ class Supervisor:
             self._note(child, state="running")
             return True
         code = child.process.poll() if child.process else None
-        if code is not None or late:
-            what = "is not ready in time" if code is None else f"ended with {code}"
-            raise BackendError(f"{child.part.name} {what}", hint=f"see {self._log_of(child.part)}")
+        if code is not None:
+            raise self._start_error(child, f"ended with {code}")
+        if late:
+            raise self._start_error(child, "is not ready in time")
         return False
+
+    def _start_error(self, child: _Child, problem: str) -> BackendError:
+        return BackendError(f"{child.part.name} {problem}", hint=f"See {self._log_of(child.part)}.")
 
     def _launch(self, child: _Child) -> None:
         part = child.part
         with self._log_of(part).open("ab") as output:
             child.process = subprocess.Popen(  # noqa: S603 - our own commands
-                [*tether(), *part.command],
+                [*die_with_parent(), *part.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(part.variables),
-                start_new_session=True,  # Ctrl-C in the terminal is for the supervisor
+                start_new_session=True,  # Ctrl-C in the terminal must reach only the supervisor
             )
         found = process_id(child.process.pid)
         self._note(
@@ -173,7 +183,7 @@ class Supervisor:
             since=time.time(),
         )
 
-    def _look_after(self, child: _Child) -> None:
+    def _check(self, child: _Child) -> None:
         process = child.process
         if process is None:
             if time.monotonic() >= child.again_at:
@@ -181,31 +191,36 @@ class Supervisor:
             return
         code = process.poll()
         if code is not None:
-            lived = time.time() - child.state.since
-            child.process, child.soon = None, 0 if lived > _HEALTHY else child.soon + 1
-            pause = min(_FIRST_PAUSE * 2 ** max(0, child.soon - 1), _LONGEST_PAUSE)
-            child.again_at = time.monotonic() + pause
-            log.warning("part.ended", part=child.part.name, code=code, again_in=pause)
-            self._note(
-                child,
-                state="waiting",
-                pid=None,
-                started=None,
-                since=time.time(),
-                last_exit=code,
-                restarts=child.state.restarts + 1,
-            )
+            self._schedule_restart(child, code)
         elif child.state.state == "starting" and child.part.ready():
             self._note(child, state="running")
+
+    def _schedule_restart(self, child: _Child, code: int) -> None:
+        lived = time.time() - child.state.since
+        child.process = None
+        child.soon = 0 if lived > _HEALTHY else child.soon + 1
+        pause = min(_FIRST_PAUSE * 2 ** max(0, child.soon - 1), _LONGEST_PAUSE)
+        child.again_at = time.monotonic() + pause
+        log.warning("part.ended", part=child.part.name, code=code, again_in=pause)
+        self._note(
+            child,
+            state="waiting",
+            pid=None,
+            started=None,
+            since=time.time(),
+            last_exit=code,
+            restarts=child.state.restarts + 1,
+        )
 
     def _end(self, group: list[_Child]) -> None:
         running = [(child, child.process) for child in group if child.process is not None]
         for _, process in running:
             process.terminate()
-        asked = time.monotonic()
+        # All end at the same time, so each part's time counts from here.
+        terminated = time.monotonic()
         for child, process in running:
             try:
-                process.wait(max(0, asked + child.part.patience - time.monotonic()))
+                process.wait(max(0, terminated + child.part.patience - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("part.killed", part=child.part.name, after=child.part.patience)
                 process.kill()
@@ -239,14 +254,14 @@ class Supervisor:
         write_atomically(self._record, json.dumps(record, indent=1).encode() + b"\n")
 
 
-def tether() -> list[str]:
-    """Put before a command, this has the program end when the thread that starts it does."""
-    return [sys.executable, "-S", "-I", str(_TETHER), str(os.getpid())]
+def die_with_parent() -> list[str]:
+    """Return a prefix for a command line: the program ends when the thread that starts it does."""
+    return [sys.executable, "-S", "-I", str(_DIE_WITH_PARENT), str(os.getpid())]
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorState:
-    """What the record of a supervisor says."""
+    """Record of a supervisor."""
 
     supervisor: ProcessId
     ready: bool
@@ -254,7 +269,7 @@ class SupervisorState:
 
     @property
     def processes(self) -> list[ProcessId]:
-        """The recorded processes of the parts, the last one started first; they may have ended since."""
+        """Recorded processes of the parts, the last started first; they may have ended since."""
         return [
             ProcessId(p.pid, p.started)
             for p in reversed(self.parts)
@@ -263,7 +278,7 @@ class SupervisorState:
 
 
 def read_supervisor_state(path: Path) -> SupervisorState | None:
-    """The record at `path`; None if there is none, or it is not understood."""
+    """Return the record in a file; None if the file is missing or invalid."""
     try:
         tree = json.loads(path.read_text())
         parts = tuple(ProcessStatus(**part) for part in tree["parts"])
@@ -277,6 +292,6 @@ def read_supervisor_state(path: Path) -> SupervisorState | None:
 
 
 def terminate_on_signals(stop: threading.Event) -> None:
-    """Have SIGTERM, SIGINT and a closed terminal set `stop`."""
+    """Set `stop` on SIGTERM, SIGINT and a closed terminal."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""What the parts of a local cloud, and the shells of its users, are told: the product's own settings, as environment variables."""
+"""Environment variables with the product's settings, for the cloud's parts and users' shells."""
 
 import shlex
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from gromit.local.cloud.layout import CloudPaths, CloudState
 from gromit.local.cloud.platform import BUCKET, PARAMETER
 
 LOCAL_CREDENTIAL = "local"
-"""Access key and secret of the emulated account, which takes any."""
+"""Access key and secret of the emulated account, which accepts any."""
 
 INHERITED_VARIABLES = (
     "GROMIT_CATALOGUE",
@@ -21,32 +21,35 @@ INHERITED_VARIABLES = (
     "GROMIT_TERRAFORM_GRACE",
     "GROMIT_TERRAFORM_MIRROR",
 )
-"""Settings (or their first parts) that a local cloud takes over from its user's environment; no others reach it."""
+"""Settings, or beginnings of them, that a local cloud inherits from its user's environment.
+
+No other settings reach it.
+"""
 
 _COMPONENTS = ("GROMIT_CATALOGUE", "GROMIT_REPOS")
-"""Those that the cloud keeps: what it has built from them stays in it."""
+"""Settings that the cloud stores, as environments built with them stay in it."""
 
-_AT_HOME = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
-"""What is set otherwise here than on AWS unless the user says so: nothing throttles, and nothing is lost with an environment."""
+_DEFAULTS = {"GROMIT_SOW_SETTLE_POLL": "0.2s", "GROMIT_REAP_LIMIT": "1000"}
+"""Defaults that differ from AWS: nothing throttles here, and no environment holds valuable data."""
 
 
-def user_variables(layout: CloudPaths, facts: CloudState) -> dict[str, str]:
-    """With these, every `gromit` command, curl with the token and the AWS CLI work on the cloud.
+def user_variables(place: CloudPaths, facts: CloudState) -> dict[str, str]:
+    """Return variables with which `gromit`, curl with the token and the AWS CLI use the cloud.
 
-    Commands do so as an operator, but sow and reap as a worker: no one role may do both.
+    Commands run as an operator, but sow and reap as a worker: no role may do both.
     """
     return {
-        **_shared(layout, facts),
-        **_identity(layout, "operator"),
-        "GROMIT_WORKER_CERT": str(layout.certificate("worker")),
-        "GROMIT_WORKER_KEY": str(layout.key("worker")),
+        **_shared(place, facts),
+        **_identity(place, "operator"),
+        "GROMIT_WORKER_CERT": str(place.certificate("worker")),
+        "GROMIT_WORKER_KEY": str(place.key("worker")),
         "GROMIT_GATEWAY_URL": facts.url("gateway"),
-        "GROMIT_TOKEN": layout.token.read_text().strip(),
-        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
-        "GROMIT_PKI_DIR": str(layout.pki),
-        "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
+        "GROMIT_TOKEN": place.token.read_text().strip(),
+        "GROMIT_GATEWAY_TOKENS": str(place.tokens),
+        "GROMIT_PKI_DIR": str(place.pki),
+        "GROMIT_SERVE_DENYLIST": str(place.pki / "denylist"),
         "GROMIT_DNS": f"127.0.0.1:{facts.ports['dns']}",
-        "GROMIT_ROOT": str(layout.config),
+        "GROMIT_ROOT": str(place.config),
         "GROMIT_DOCTOR_ACCOUNT": facts.account_id,
         "GROMIT_DOCTOR_REGION": facts.region,
         "GROMIT_DOCTOR_RESOLVER": f"127.0.0.1:{facts.ports['dns']}",
@@ -54,80 +57,83 @@ def user_variables(layout: CloudPaths, facts: CloudState) -> dict[str, str]:
 
 
 def shell_exports(variables: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """The variables as lines for `eval` in a POSIX shell whose environment is `environ`.
+    """Return the variables as lines for `eval` in a POSIX shell with the environment `environ`.
 
-    What is there of another installation, an endpoint or a profile of AWS for example, is unset: it would be in force beside them.
+    The lines unset variables of another installation, for example an endpoint or an AWS profile,
+    as they would still apply.
     """
-    foreign = sorted(
-        n
-        for n in environ.keys() - variables.keys()
-        if n.isidentifier() and (n in _COMPONENTS or _is_foreign(n))
-    )
+    others = [name for name in environ.keys() - variables.keys() if name.isidentifier()]
+    foreign = sorted(name for name in others if name in _COMPONENTS or _is_foreign(name))
     unset = f"unset {' '.join(foreign)}\n" if foreign else ""
-    return unset + "".join(
-        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
-    )
+    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    return unset + "".join(exports)
 
 
 def components(facts: CloudState) -> dict[str, str]:
-    """What the cloud's environments consist of; an empty variable is one that is not set."""
+    """Return the catalogue settings of the cloud; an empty one counts as not set."""
     return dict(zip(_COMPONENTS, (facts.catalogue, facts.repositories), strict=True))
 
 
-def command_variables(environ: Mapping[str, str], layout: CloudPaths) -> dict[str, str]:
-    """For the commands that prepare the cloud: nothing of other clouds, and where certificates and tokens go."""
+def command_variables(environ: Mapping[str, str], place: CloudPaths) -> dict[str, str]:
+    """Return variables for preparing the cloud: the paths of certificates and tokens.
+
+    Settings of other clouds are removed.
+    """
     return {
         **_clean(environ),
-        "GROMIT_PKI_DIR": str(layout.pki),
-        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
+        "GROMIT_PKI_DIR": str(place.pki),
+        "GROMIT_GATEWAY_TOKENS": str(place.tokens),
     }
 
 
 def serve_variables(
-    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+    environ: Mapping[str, str], place: CloudPaths, facts: CloudState
 ) -> dict[str, str]:
-    """For `gromit serve`."""
+    """Return variables for `gromit serve`."""
     return {
         **_clean(environ),
-        **_shared(layout, facts),
+        **_shared(place, facts),
         "GROMIT_SERVE_LISTEN": f"127.0.0.1:{facts.ports['serve']}",
         "GROMIT_SERVE_HEALTH": f"127.0.0.1:{facts.ports['health']}",
-        "GROMIT_SERVE_CERT": str(layout.certificate("serve")),
-        "GROMIT_SERVE_KEY": str(layout.key("serve")),
-        "GROMIT_SERVE_DENYLIST": str(layout.pki / "denylist"),
+        "GROMIT_SERVE_CERT": str(place.certificate("serve")),
+        "GROMIT_SERVE_KEY": str(place.key("serve")),
+        "GROMIT_SERVE_DENYLIST": str(place.pki / "denylist"),
     }
 
 
 def gateway_variables(
-    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+    environ: Mapping[str, str], place: CloudPaths, facts: CloudState
 ) -> dict[str, str]:
-    """For `gromit gateway`, whose front is plain HTTP on loopback, so that curl needs no CA."""
+    """Return variables for `gromit gateway`.
+
+    It listens for plain HTTP on loopback, so curl needs no CA.
+    """
     return {
         **_clean(environ),
-        **_shared(layout, facts),
-        **_identity(layout, "gateway"),
+        **_shared(place, facts),
+        **_identity(place, "gateway"),
         "GROMIT_GATEWAY_LISTEN": f"127.0.0.1:{facts.ports['gateway']}",
-        "GROMIT_GATEWAY_TOKENS": str(layout.tokens),
+        "GROMIT_GATEWAY_TOKENS": str(place.tokens),
     }
 
 
 def worker_variables(
-    environ: Mapping[str, str], layout: CloudPaths, facts: CloudState
+    environ: Mapping[str, str], place: CloudPaths, facts: CloudState
 ) -> dict[str, str]:
-    """For sow, reap and chitragupta: nobody shall wait for them here."""
+    """Return variables for sow, reap and chitragupta, with short pauses."""
     return {
         **_clean(environ),
-        **{name: environ.get(name, value) for name, value in _AT_HOME.items()},
-        **_shared(layout, facts),
-        **_identity(layout, "worker"),
+        **{name: environ.get(name, value) for name, value in _DEFAULTS.items()},
+        **_shared(place, facts),
+        **_identity(place, "worker"),
         "GROMIT_DNS_BACKSTOP": "5s",
         "GROMIT_DNS_PAUSE": "1s",
-        "GROMIT_TERRAFORM_WORK": str(layout.terraform),
+        "GROMIT_TERRAFORM_WORK": str(place.terraform),
     }
 
 
 def _clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without settings for AWS or for other installations of gromit."""
+    """Return the environment without settings of terraform, AWS and other installations."""
     return {k: v for k, v in environ.items() if not k.startswith("TF_") and not _is_foreign(k)}
 
 
@@ -136,25 +142,25 @@ def _is_foreign(name: str) -> bool:
     return name.startswith(("AWS_", "GROMIT_")) and not name.startswith(INHERITED_VARIABLES)
 
 
-def _identity(layout: CloudPaths, name: str) -> dict[str, str]:
+def _identity(place: CloudPaths, name: str) -> dict[str, str]:
     return {
-        "GROMIT_CLIENT_CERT": str(layout.certificate(name)),
-        "GROMIT_CLIENT_KEY": str(layout.key(name)),
+        "GROMIT_CLIENT_CERT": str(place.certificate(name)),
+        "GROMIT_CLIENT_KEY": str(place.key(name)),
     }
 
 
-def _shared(layout: CloudPaths, facts: CloudState) -> dict[str, str]:
+def _shared(place: CloudPaths, facts: CloudState) -> dict[str, str]:
     return {
         **{name: value for name, value in components(facts).items() if value},
         "GROMIT_REAP_GRACE": "0",
         "GROMIT_SERVE_URL": facts.url("serve", "https"),
-        "GROMIT_CA": str(layout.certificate("ca")),
+        "GROMIT_CA": str(place.certificate("ca")),
         "GROMIT_CLUSTER_DOMAIN": facts.domain,
         "GROMIT_CLUSTER_ZONEID": facts.zone_id,
         "GROMIT_CLUSTER_PLATFORM": PARAMETER,
         "GROMIT_REGISTRYID": facts.account_id,
         "GROMIT_STATE_BUCKET": BUCKET,
-        "GROMIT_TERRAFORM_OVERLAY": str(layout.overlay),
+        "GROMIT_TERRAFORM_OVERLAY": str(place.overlay),
         "GROMIT_TERRAFORM_BACKEND": "use_path_style=true",
         "AWS_ENDPOINT_URL": facts.url("aws"),
         "AWS_REGION": facts.region,

@@ -1,6 +1,6 @@
-"""Looks at a local cloud from outside, as its users do: by DNS, HTTP, serve's API and AWS's.
+"""Checks of a local cloud from outside, as users see it: by DNS, HTTP, serve's API and AWS's API.
 
-Each look says what is not as it should be, in words, or nothing: an empty text.
+Each check returns a description of what is wrong, or an empty text.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ _TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ExpectedComponent:
-    """What a component of an environment should be."""
+    """Expected component of an environment."""
 
     component: Component
     environment: str
@@ -36,7 +36,7 @@ class ExpectedComponent:
 
 
 class CloudProbe:
-    """Looks at one cloud that is up."""
+    """Checks one cloud that is up."""
 
     def __init__(self, place: CloudPaths, facts: CloudState) -> None:
         self._place, self._facts = place, facts
@@ -45,10 +45,10 @@ class CloudProbe:
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers, self._resolver.port = ["127.0.0.1"], facts.ports["dns"]
 
-    # ── one look each ──
+    # ── checks ──
 
     def environment(self, name: str, phase: str) -> str:
-        """Whether serve says that an environment is in a phase. Raises `BackendError` if it has failed instead."""
+        """Check that an environment is in a phase. Raises `BackendError` if it has failed."""
         try:
             found = self._serve.get(f"/v1/environments/{name}")
         except NotFound:
@@ -58,47 +58,49 @@ class CloudProbe:
         return "" if found["phase"] == phase else f"serve says that {name} is {found['phase']}"
 
     def public(self, expected: ExpectedComponent) -> str:
-        """Whether a component answers under its public name with its version, and with the config that lies in the config root."""
+        """Check that a component answers under its public name, with its version and config.
+
+        The config must be the one in the config root.
+        """
         return self._answers(expected, self.public_name(expected))
 
     def internal(self, expected: ExpectedComponent) -> str:
-        """Whether a component runs its version: it answers under its internal name, or, without a port, ECS says so."""
+        """Check that a component runs its version.
+
+        It must answer under its internal name; without a port, ECS must report it.
+        """
         if expected.component.port is None:
             return self._runs(expected)
         return self._answers(expected, f"{expected.component.name}.{expected.environment}.internal")
 
     def unpublished(self, expected: ExpectedComponent) -> str:
-        """Whether a component has no public name."""
+        """Check that a component has no public name."""
         name = self.public_name(expected)
         return f"{name} resolves" if self.resolve(name) else ""
 
     def task(self, expected: ExpectedComponent) -> str:
-        """The task that answers under a component's internal name; an empty text if none does."""
+        """Return the task that answers under a component's internal name; empty if none does."""
         name = f"{expected.component.name}.{expected.environment}.internal"
         said = self._get(name, expected.component.port or 0)
         return "" if isinstance(said, str) else str(said["task"])
 
     def leftovers(self, environment: str) -> str:
-        """What is left of an environment that should be gone, by kind."""
+        """Check that nothing is left of an environment, and count leftovers by kind."""
         kinds = Counter(self._left(environment))
-        return (
-            "left: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-            if kinds
-            else ""
-        )
+        if not kinds:
+            return ""
+        return "left: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
-    # ── how it looks ──
+    # ── observations ──
 
     def public_name(self, expected: ExpectedComponent) -> str:
-        """The name that the world uses."""
+        """Return the public name of a component."""
         return f"{expected.component.name}.{expected.environment}.{self._facts.domain}"
 
     def resolve(self, name: str) -> list[str]:
-        """The addresses of a name, by the cloud's DNS server; none if it does not exist."""
+        """Return the addresses of a name from the cloud's DNS server; none if it has none."""
         try:
-            return [
-                record.address for record in self._resolver.resolve(name, "A", lifetime=_TIMEOUT)
-            ]
+            records = self._resolver.resolve(name, "A", lifetime=_TIMEOUT)
         except (
             dns.resolver.NXDOMAIN,
             dns.resolver.NoAnswer,
@@ -106,9 +108,10 @@ class CloudProbe:
             dns.resolver.NoNameservers,
         ):
             return []
+        return [record.address for record in records]
 
     def _get(self, name: str, port: int) -> dict[str, Any] | str:
-        """What `GET /` gives under a name; in words why it does not."""
+        """Return the answer to `GET /` under a name, or a description of the failure."""
         addresses = self.resolve(name)
         if not addresses:
             return f"{name} does not resolve"
@@ -121,18 +124,16 @@ class CloudProbe:
             )
         except httpx2.HTTPError as error:
             return f"{name}:{port} at {addresses[0]} does not answer: {error}"
-        return (
-            dict(answer.json())
-            if answer.is_success
-            else f"{name}:{port} answers {answer.status_code}"
-        )
+        if not answer.is_success:
+            return f"{name}:{port} answers {answer.status_code}"
+        return dict(answer.json())
 
     def _answers(self, expected: ExpectedComponent, name: str) -> str:
         said = self._get(name, expected.component.port or 0)
         if isinstance(said, str):
             return said
         folder = self._place.config / expected.environment / expected.component.name
-        wanted = {
+        values = {
             "component": expected.component.name,
             "environment": expected.environment,
             "version": expected.version,
@@ -140,49 +141,34 @@ class CloudProbe:
         }
         wrong = [
             f"{key} {said.get(key)} instead of {value}"
-            for key, value in wanted.items()
+            for key, value in values.items()
             if said.get(key) != value
         ]
         return f"{name} answers with {', '.join(wrong)}" if wrong else ""
 
     def _runs(self, expected: ExpectedComponent) -> str:
         ecs, name = self._account.client("ecs"), expected.component.name
-        with aws_errors(f"look at {name} of {expected.environment}"):
+        with aws_errors(f"describe {name} of {expected.environment}"):
             arns = ecs.list_tasks(cluster=expected.environment, serviceName=name)["taskArns"]
-            tasks = (
-                ecs.describe_tasks(cluster=expected.environment, tasks=arns)["tasks"]
-                if arns
-                else []
-            )
+            tasks = []
+            if arns:
+                tasks = ecs.describe_tasks(cluster=expected.environment, tasks=arns)["tasks"]
         images = [t["containers"][0]["image"] for t in tasks if t["lastStatus"] == "RUNNING"]
         if not images:
             return f"no task of {name} runs"
-        return (
-            ""
-            if all(i.endswith(f":{expected.version}") for i in images)
-            else f"{name} runs {', '.join(images)}"
-        )
+        if all(image.endswith(f":{expected.version}") for image in images):
+            return ""
+        return f"{name} runs {', '.join(images)}"
 
     def _left(self, environment: str) -> Iterator[str]:
-        """The kind of each thing that is left."""
-        with aws_errors(f"look for what is left of {environment}"):
+        """Yield the kind of each resource that is left."""
+        with aws_errors(f"find leftovers of {environment}"):
             yield from self._left_in_ecs(environment)
             yield from self._left_in_network(environment)
-            route53, s3 = self._account.client("route53"), self._account.client("s3")
-            pages = route53.get_paginator("list_resource_record_sets").paginate(
-                HostedZoneId=self._facts.zone_id
-            )
-            suffix = f".{environment}.{self._facts.domain}."
-            yield from (
-                "DNS record"
-                for page in pages
-                for s in page["ResourceRecordSets"]
-                if s["Name"].endswith(suffix)
-            )
-            objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"env:/{environment}/").get(
-                "Contents", []
-            )
-            yield from ("state object" for _ in objects)
+            yield from self._left_in_zone(environment)
+            prefix = f"env:/{environment}/"
+            objects = self._account.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+            yield from ("state object" for _ in objects.get("Contents", []))
         if (self._place.config / environment).exists():
             yield "config folder"
 
@@ -196,6 +182,16 @@ class CloudProbe:
                 for _ in ecs.list_services(cluster=environment, maxResults=100)["serviceArns"]
             )
             yield from ("task" for _ in ecs.list_tasks(cluster=environment)["taskArns"])
+
+    def _left_in_zone(self, environment: str) -> Iterator[str]:
+        route53 = self._account.client("route53")
+        pages = route53.get_paginator("list_resource_record_sets").paginate(
+            HostedZoneId=self._facts.zone_id
+        )
+        suffix = f".{environment}.{self._facts.domain}."
+        for page in pages:
+            sets = page["ResourceRecordSets"]
+            yield from ("DNS record" for record in sets if record["Name"].endswith(suffix))
 
     def _left_in_network(self, environment: str) -> Iterator[str]:
         ec2, discovery = self._account.client("ec2"), self._account.client("servicediscovery")

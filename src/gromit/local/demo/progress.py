@@ -1,4 +1,4 @@
-"""Progress of something that takes minutes: live on a terminal, plain lines elsewhere; on standard error."""
+"""Progress of long steps on standard error: live on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -14,59 +14,59 @@ from gromit.errors import GromitError
 
 @dataclass(frozen=True, slots=True)
 class CompletedStep:
-    """One step that was taken."""
+    """A completed step."""
 
     name: str
     seconds: float
     verified: bool
     detail: str
-    """What was seen; why it failed, if it did."""
+    """Observation of the step, or the reason of its failure."""
 
 
 class Display(Protocol):
-    """Where progress is shown."""
+    """Display of progress."""
 
     def begin(self, name: str) -> None:
-        """A step begins."""
+        """Show that a step begins."""
         ...
 
     def note(self, text: str) -> None:
-        """Something is seen on the way."""
+        """Show an observation of the running step."""
         ...
 
     def end(self, step: CompletedStep) -> None:
-        """A step has ended."""
+        """Show that a step has ended."""
         ...
 
 
 class PlainProgress:
-    """Plain lines, none said twice in a row."""
+    """Plain lines; the same note is not repeated."""
 
     def __init__(self, console: Console) -> None:
         self._console, self._last = console, ""
 
     def begin(self, name: str) -> None:
-        """A step begins."""
+        """Show that a step begins."""
         self._print(f"… {name}")
 
     def note(self, text: str) -> None:
-        """Something is seen on the way."""
+        """Show an observation of the running step, unless it is the last one again."""
         if text != self._last:
             self._last = text
             self._print(f"    {text}")
 
     def end(self, step: CompletedStep) -> None:
-        """A step has ended."""
-        self._print(
-            f"{'✓' if step.verified else '✗'} {step.name} ({step.seconds:.1f} s){_after(step)}"
-        )
+        """Show the result of a step."""
+        mark = "✓" if step.verified else "✗"
+        detail = f": {step.detail}" if step.detail else ""
+        self._print(f"{mark} {step.name} ({step.seconds:.1f} s){detail}")
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
 class LiveProgress(PlainProgress):
-    """On a terminal: what goes on now, below the steps that have ended, until the step ends."""
+    """Live line for a terminal: the running step, below the steps that have ended."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -74,67 +74,54 @@ class LiveProgress(PlainProgress):
         self._name = ""
 
     def begin(self, name: str) -> None:
-        """A step begins."""
+        """Show the step until it ends."""
         self._name = name
-        # One that was stopped and is started again takes the lines above it for its own, as many as it last had.
+        # A new status for each step: one that starts again overwrites lines above it.
         self._status = self._console.status(Text(name))
         self._status.start()
 
     def note(self, text: str) -> None:
-        """Something is seen on the way."""
+        """Show an observation beside the running step."""
         self._status.update(Text.assemble(f"{self._name}: ", (text, "dim")))
 
     def end(self, step: CompletedStep) -> None:
-        """A step has ended."""
+        """Replace the running step by its result."""
         self._status.stop()
         super().end(step)
 
 
 def display(console: Console | None = None) -> Display:
-    """The display that fits to standard error."""
+    """Return the display that fits standard error."""
     console = console or Console(stderr=True, highlight=False)
     return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
 @dataclass(slots=True)
 class StepLog:
-    """The steps taken so far."""
+    """Log of the steps so far."""
 
     display: Display
     steps: list[CompletedStep] = field(default_factory=list)
     detail: str = ""
-    """What the running step has seen; it may set it."""
+    """Observation of the running step, which may set it."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Take a step: time it, and keep how it ended. Errors of ours go on, with the step noted as failed."""
+        """Time the block as a step, and log its result; a step that raises has failed."""
         self.detail = ""
         self.display.begin(name)
         started = time.monotonic()
         try:
             yield
         except GromitError as error:
-            self._end(
-                CompletedStep(
-                    name, time.monotonic() - started, verified=False, detail=error.message
-                )
-            )
+            self._end(name, started, error.message, verified=False)
             raise
         except BaseException:
-            self._end(
-                CompletedStep(
-                    name, time.monotonic() - started, verified=False, detail="interrupted"
-                )
-            )
+            self._end(name, started, "interrupted", verified=False)
             raise
-        self._end(
-            CompletedStep(name, time.monotonic() - started, verified=True, detail=self.detail)
-        )
+        self._end(name, started, self.detail, verified=True)
 
-    def _end(self, step: CompletedStep) -> None:
+    def _end(self, name: str, started: float, detail: str, *, verified: bool) -> None:
+        step = CompletedStep(name, time.monotonic() - started, verified, detail)
         self.steps.append(step)
         self.display.end(step)
-
-
-def _after(step: CompletedStep) -> str:
-    return f": {step.detail}" if step.detail else ""

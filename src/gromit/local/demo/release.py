@@ -1,4 +1,4 @@
-"""What a release workflow does, and how people reach what came of it: images, builds, addresses."""
+"""Actions of a release workflow (push images, report builds), and addresses of the result."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ResolvedName:
-    """A public name that resolves now."""
+    """A public name that currently resolves."""
 
     environment: str
     component: str
@@ -31,20 +31,25 @@ class ResolvedName:
 
     @property
     def url(self) -> str:
-        """What a browser would be given."""
+        """URL for a browser."""
         return f"http://{self.name}:{self.port}/"
 
     @property
     def curl(self) -> str:
-        """A line that works with stock curl, which cannot be told to ask our DNS server."""
+        """Command line for stock curl, which cannot use the cloud's DNS server."""
         return f"curl --resolve {self.name}:{self.port}:{self.address} {self.url}"
 
 
 def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -> dict[str, str]:
-    """Put an image of a build into the registry, under its sha and under the ref's last element; gives what was pushed."""
+    """Push the image of a build, tagged with its sha and the ref's last element; return the build.
+
+    A ref whose last element is no valid tag gets no such tag.
+    """
     name, branch = parse_repository(repository), parse_ref(ref)
     version = parse_version(sha) if sha else secrets.token_hex(20)
-    tags = [version, *([branch.leaf] if is_tag(branch.leaf) else [])]
+    tags = [version]
+    if is_tag(branch.leaf):
+        tags.append(branch.leaf)
     digest = push_image(emulated_account(facts), name, tags)
     return {
         "repo": name,
@@ -56,27 +61,30 @@ def push(facts: CloudState, repository: str, ref: str, sha: str | None = None) -
 
 
 def report(facts: CloudState, token: str, build: Mapping[str, str]) -> dict[str, Any]:
-    """Report a build through the gateway; gives the environment as the gateway answers it."""
+    """Report a build through the gateway; return the gateway's answer, the environment."""
     body = {key: build[key] for key in ("repo", "ref", "sha")}
     return dict(json.loads(_call(facts, token, "POST", "newbuild", body)))
 
 
 def retire(facts: CloudState, token: str, environment: str) -> None:
-    """Say through the gateway that a repository's branch was deleted."""
+    """Report through the gateway that a repository's branch was deleted."""
     _call(facts, token, "DELETE", f"env/{environment}")
 
 
 def addresses(
     facts: CloudState, catalogue: Catalogue, environment: str | None = None
 ) -> list[ResolvedName]:
-    """All public names that resolve now, of one environment or of all."""
+    """Return the public names that currently resolve, of one environment or of all."""
     found = []
     for name, values in _records(facts):
-        labels = name.removesuffix(f".{facts.domain}").split(".")
-        component = catalogue.components.get(labels[0])
-        if len(labels) == 2 and component and component.port and environment in {None, labels[1]}:
+        component_name, _, owner = name.removesuffix(f".{facts.domain}").partition(".")
+        component = catalogue.components.get(component_name)
+        # Other records of the zone have no component, or more labels.
+        if not component or not component.port or not owner or "." in owner:
+            continue
+        if environment in {None, owner}:
             found += [
-                ResolvedName(labels[1], labels[0], name, value, component.port) for value in values
+                ResolvedName(owner, component_name, name, value, component.port) for value in values
             ]
     return sorted(found, key=lambda a: (a.environment, a.component, a.address))
 
@@ -106,17 +114,18 @@ def _call(
         )
     except httpx2.HTTPError as error:
         raise Temporary(
-            f"the gateway at {url} cannot be reached: {error}", hint="see `gromit local status`"
+            f"cannot reach the gateway at {url}: {error}", hint="Run `gromit local status`."
         ) from error
     if answer.is_error:
+        request = f"{method} /gromit/{path}"
         raise BackendError(
-            f"the gateway answered {answer.status_code} to {method} /gromit/{path}: {_error(answer)}"
+            f"the gateway answered {answer.status_code} to {request}: {_error(answer)}"
         )
     return answer.text
 
 
 def _error(answer: httpx2.Response) -> str:
-    """The sentence in a refusal; all of one that is not of ours."""
+    """Return the message of gromit's error response, or the whole text of another response."""
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
