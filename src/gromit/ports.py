@@ -238,7 +238,7 @@ class ClusterSource(Protocol):
 class DesiredEnvironments(Protocol):
     """Desired state of all environments, from serve."""
 
-    def wanted(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool]:
         """Return every environment that has a row, tombstones included: True if it is desired up.
 
         Raises if the answer of serve is incomplete.
@@ -369,4 +369,4 @@ class InstallationFacts(Protocol):
         """Limit and usage of every quota, where AWS reports them."""
 
     def environments(self) -> int:
-        """Number of environments that serve lists as wanted up."""
+        """Number of environments that serve lists as desired up."""

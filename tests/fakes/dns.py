@@ -119,7 +119,7 @@ class FakeEnvironments:
     failures: list[Exception] = field(default_factory=list)
     """Errors that the next calls raise, one each."""
 
-    def wanted(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool]:
         """Return every environment that has a row."""
         if self.failures:
             raise self.failures.pop(0)

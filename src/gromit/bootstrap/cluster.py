@@ -14,7 +14,7 @@ def clusters(settings: Settings) -> Clusters:
     """Views of the environments' clusters."""
     known = configured_catalogue(settings)
     return Clusters(
-        wanted=lambda: desired_environments(settings).wanted(),
+        wanted=lambda: desired_environments(settings).desired(),
         clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
         services=service_states(),
         tasks=task_source(known),

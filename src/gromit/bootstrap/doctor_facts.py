@@ -75,4 +75,4 @@ class ComposedFacts(AwsFacts):
 
     def environments(self) -> int:
         """Number of environments, from serve."""
-        return sum(desired_environments(self._settings).wanted().values())
+        return sum(desired_environments(self._settings).desired().values())

@@ -81,7 +81,7 @@ class Chitragupta:
 
         Raises `BackendError` if serve or the zone does not answer in full.
         """
-        rows = self.wanted.wanted()
+        rows = self.wanted.desired()
         listing = self.tasks.public_tasks()
         actual = tuple(self.zone.records())
         changes = self._plan(listing, actual, rows)

@@ -65,7 +65,7 @@ class HeldLocks:
 
     @contextmanager
     def acquiring(self, environment: str) -> Iterator[Callable[[Lock], None]]:
-        """Mark an environment's lock as being acquired; call the result with the acquired lock."""
+        """Mark an environment's lock as being acquired; yield a function that records it as held."""
         with self._changing:
             self._acquiring.append(environment)
         try:

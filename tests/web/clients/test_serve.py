@@ -398,7 +398,7 @@ def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
     serve.clock.advance(s=GRACE_S)
     serve.work_off("reap")
     serve.send("DELETE", "/env/is-deleted")
-    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).wanted()
+    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).desired()
     assert wanted == {"is-up": True, "is-deleted": False, "is-gone": False}
 
 

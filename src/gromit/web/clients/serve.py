@@ -226,7 +226,7 @@ class ServeEnvironments:
     def __init__(self, client: ServeClient) -> None:
         self._client = client
 
-    def wanted(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool]:
         """Return every environment with a row: True if it should be up.
 
         Raises `BackendError` for a row that cannot be parsed.
