@@ -148,7 +148,7 @@ def parse_entry(raw: object, where: str) -> CatalogueEntry:
     """
     if not isinstance(raw, dict):
         raise ConfigError(
-            f"{where}: an entry is not a mapping", hint="each one begins with `- name: …`"
+            f"{where}: an entry is not a mapping", hint="begin each entry with `- name: …`"
         )
     try:
         entry = CatalogueEntry.model_validate(raw)

@@ -48,14 +48,14 @@ def _read(path: Path) -> Mapping[str, Component]:
     if unknown := sorted(str(key) for key in tree if key not in FILE_KEYS):
         raise ConfigError(
             f"{path}: {unknown[0]}: there is no such key",
-            hint=f"a catalogue has {' and '.join(FILE_KEYS)}",
+            hint=f"use only the keys {' and '.join(FILE_KEYS)}",
         )
     components = _extended(path, tree.get("extends"))
     raw = tree.get("components")
     if not isinstance(raw, list) or not raw:
         raise ConfigError(
             f"{path}: components: must be a list of entries",
-            hint="each one begins with `- name: …`",
+            hint="begin each entry with `- name: …`",
         )
     seen: set[str] = set()
     for entry in (parse_entry(item, str(path)) for item in raw):
@@ -77,7 +77,7 @@ def _extended(path: Path, base: object) -> dict[str, Component]:
     if base != SHIPPED.stem:
         raise ConfigError(
             f"{path}: extends: {base!r} is not a shipped catalogue",
-            hint=f"the shipped one is {SHIPPED.stem}",
+            hint=f"use the shipped one, {SHIPPED.stem}",
         )
     if path.resolve() == SHIPPED.resolve():
         raise ConfigError(
