@@ -1,7 +1,10 @@
 """Setup of the table in the emulator: creation, check and completion."""
 
+import json
+import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -81,6 +84,23 @@ def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(
         assert part not in table.missing()
     assert client.get_item(TableName=earlier, Key={"name": {"S": "app"}})["Item"]["tyk"] == {
         "S": "sha"
+    }
+
+
+def test_terraform_declares_the_same_index() -> None:
+    infra = Path(__file__).parents[3] / "terraform" / "infra" / "table.tf"
+    (block,) = re.findall(
+        r"global_secondary_index \{(.*?)\n  \}", infra.read_text(encoding="utf-8"), re.DOTALL
+    )
+    declared = dict(re.findall(r"(\w+) += (.+)", block))
+    index = work_index()
+    hash_key, range_key = (key["AttributeName"] for key in index["KeySchema"])
+    assert declared == {
+        "name": f'"{index["IndexName"]}"',
+        "hash_key": f'"{hash_key}"',
+        "range_key": f'"{range_key}"',
+        "projection_type": f'"{index["Projection"]["ProjectionType"]}"',
+        "non_key_attributes": json.dumps(index["Projection"]["NonKeyAttributes"]),
     }
 
 
