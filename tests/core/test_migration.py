@@ -125,7 +125,7 @@ def test_what_is_protected_by_its_name_becomes_so() -> None:
     assert not parse_environment(converted(flat("master"))).protected
 
 
-def test_what_is_protected_by_its_name_is_kept_even_if_the_earlier_system_had_deleted_it() -> None:
+def test_what_is_protected_by_its_name_is_kept_even_if_gromit_v1_had_deleted_it() -> None:
     """In gromit v1, the workflow for deleted branches deleted the default branch's environment."""
     kept = parse_environment(converted(flat("master", "deleted"), protected=True))
     assert (kept.want, kept.work, kept.due_ms, kept.protected) == (Want.UP, Work.SOW, NOW, True)
@@ -199,7 +199,7 @@ def test_clients_see_the_same_environment_before_and_after(
     after=st.dictionaries(st.sampled_from(sorted(CATALOGUE.repositories)), VERSIONS, max_size=4),
     states=st.tuples(*[st.sampled_from(["new", "processed", "deleted"])] * 2),
 )
-def test_whatever_the_earlier_system_changes_after_the_look_keeps_the_row_from_being_converted(
+def test_a_change_of_gromit_v1_after_the_read_keeps_the_row_from_being_converted(
     before: Mapping[str, str], after: Mapping[str, str], states: tuple[str, str]
 ) -> None:
     row, now = flat("app-test", states[0], **before), flat("app-test", states[1], **after)

@@ -752,7 +752,7 @@ def test_a_redeployment_that_is_sent_again_rolls_over_once(registry: Registry) -
     assert (again.generation, set(again.redeploys.values())) == (first.generation + 3, {"m-3"})
 
 
-def test_pages_hold_environments_and_tombstones_but_no_rows_of_the_earlier_system(
+def test_pages_hold_environments_and_tombstones_but_no_rows_of_gromit_v1(
     registry: Registry,
 ) -> None:
     bring(registry, Phase.GONE)
@@ -793,7 +793,7 @@ def test_a_retirement_whose_answer_was_lost_is_no_error(registry: Registry) -> N
     assert registry.environments.get("app-test").reported == {"tyk-pump"}
 
 
-def test_a_row_of_the_earlier_system_says_what_to_do(registry: Registry) -> None:
+def test_a_row_of_gromit_v1_says_what_to_do(registry: Registry) -> None:
     registry.store.put({"name": "app-test", "state": "new", "tyk": "x"})
     for attempt in (registry.report, lambda: registry.environments.get("app-test")):
         with pytest.raises(Conflict, match="from gromit v1"):

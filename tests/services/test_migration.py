@@ -137,7 +137,7 @@ def test_everything_is_done_once() -> None:
     ],
     ids=["state", "version", "repository"],
 )
-def test_a_change_by_the_earlier_system_in_the_middle_is_noticed_and_not_lost(
+def test_a_change_by_gromit_v1_in_the_middle_is_noticed_and_not_lost(
     change: Mapping[str, str],
 ) -> None:
     world = World()

@@ -70,7 +70,7 @@ def make(client: "DynamoDBClient", name: str, key: str = "name", **more: Any) ->
     )
 
 
-def test_a_table_of_the_earlier_system_lacks_everything_and_gets_it(
+def test_a_table_of_gromit_v1_lacks_everything_and_gets_it(
     client: "DynamoDBClient", earlier: str
 ) -> None:
     client.put_item(
