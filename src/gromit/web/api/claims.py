@@ -33,17 +33,21 @@ class _Body(BaseModel):
 class ClaimRequest(_Body):
     """A worker's request for work."""
 
-    kind: Work
-    holder: Text
-    nonce: Text
-    task: Annotated[StrictStr | None, Field(max_length=300)] = None
+    kind: Annotated[Work, Field(description="sow or reap")]
+    holder: Annotated[Text, Field(description="unique id of the worker")]
+    nonce: Annotated[Text, Field(description="unique id of this request, to repeat it safely")]
+    task: Annotated[
+        StrictStr | None, Field(max_length=300, description="ARN of the worker's ECS task")
+    ] = None
 
 
 class FenceBody(_Body):
     """Identity of a claim."""
 
-    holder: Text
-    epoch: Annotated[StrictInt, Field(ge=0, le=EPOCH_MAX)]
+    holder: Annotated[Text, Field(description="worker that made the claim")]
+    epoch: Annotated[
+        StrictInt, Field(ge=0, le=EPOCH_MAX, description="epoch in the response to the claim")
+    ]
 
     @property
     def fence(self) -> Fence:
@@ -54,16 +58,18 @@ class FenceBody(_Body):
 class DoneBody(FenceBody):
     """Success of a claim: the environment was sown or reaped."""
 
-    kind: Work
-    nonce: Text
-    spec_hash: Annotated[StrictStr, Field(max_length=100)] = ""
+    kind: Annotated[Work, Field(description="sow or reap")]
+    nonce: Annotated[Text, Field(description="nonce of the claim")]
+    spec_hash: Annotated[
+        StrictStr, Field(max_length=100, description="hash of what runs now; only for sow")
+    ] = ""
 
 
 class FailBody(FenceBody):
     """Failure of a claim."""
 
-    error_kind: Text
-    message: Annotated[StrictStr, Field(max_length=2000)]
+    error_kind: Annotated[Text, Field(description="code of the error")]
+    message: Annotated[StrictStr, Field(max_length=2000, description="reason, for people")]
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -32,7 +32,9 @@ class BuildReport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    repo: Annotated[StrictStr, Field(min_length=1)]
+    repo: Annotated[
+        StrictStr, Field(min_length=1, description="repository, with or without its owner")
+    ]
     ref: Annotated[StrictStr, Field(min_length=1, description="full ref of the branch")]
     sha: Annotated[StrictStr, Field(min_length=1, description="tag of the image")]
     sequence: Annotated[

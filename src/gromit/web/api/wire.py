@@ -29,9 +29,11 @@ class NewBuild(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    repo: Annotated[StrictStr, Field(min_length=1)]
-    ref: Annotated[StrictStr, Field(min_length=1)]
-    sha: Annotated[StrictStr, Field(min_length=1)]
+    repo: Annotated[
+        StrictStr, Field(min_length=1, description="repository, with or without its owner")
+    ]
+    ref: Annotated[StrictStr, Field(min_length=1, description="ref or name of the branch")]
+    sha: Annotated[StrictStr, Field(min_length=1, description="tag of the image")]
 
 
 async def flat_body(request: Request) -> dict[str, str]:
