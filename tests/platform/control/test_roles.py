@@ -382,7 +382,7 @@ def test_doctor_has_the_rights_that_its_page_names(installed: Installed) -> None
     text = (
         (REPOSITORY / "docs" / "reference" / "doctor.md")
         .read_text()
-        .partition("Its role needs no right")[2]
+        .partition("Its role needs no permission")[2]
     )
     named = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {
         "sts:GetCallerIdentity"
