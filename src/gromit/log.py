@@ -1,7 +1,7 @@
 """Logs: named events with data on standard error, as JSON or, on a terminal, as text.
 
-Results of commands go to standard output, never here. structlog takes a third of a short command's start, so it is
-imported with the first line that is written.
+Results of commands go to standard output, never here. structlog takes a third of a short command's
+start, so it is imported with the first line that is written.
 """
 
 import logging
@@ -59,7 +59,7 @@ class Logger:
 
 
 def get_logger(name: str) -> Logger:
-    """Return the logger of a module. Modules that short commands import take it, not structlog's."""
+    """Return a module's logger. Modules that short commands import use it, not structlog's."""
     return Logger(name)
 
 
