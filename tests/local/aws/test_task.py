@@ -21,14 +21,14 @@ PROGRAM = [sys.executable, "-S", "-I", str(Path(task.__file__))]
 
 def spec(**more: object) -> str:
     return json.dumps(
-        {"parent": os.getpid(), "config": None, "port": None, "addresses": [], "says": {}, **more}
+        {"parent": os.getpid(), "config": None, "port": None, "addresses": [], "answer": {}, **more}
     )
 
 
 def test_it_answers_with_what_it_is_and_its_config(tmp_path: Path) -> None:
     (tmp_path / "tyk.conf").write_text("{}")
     port, address = 18181, "127.91.7.3"
-    text = spec(config=str(tmp_path), port=port, addresses=[address], says={"component": "tyk"})
+    text = spec(config=str(tmp_path), port=port, addresses=[address], answer={"component": "tyk"})
     with subprocess.Popen([*PROGRAM, text], stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"

@@ -28,14 +28,14 @@ WORKER = "import os, sys, time; print('up', os.getpid(), flush=True); time.sleep
 
 
 def part(
-    name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, patience: float = 5
+    name: str, script: str = WORKER, ready: Callable[[], bool] = lambda: True, grace_s: float = 5
 ) -> ManagedProcess:
     return ManagedProcess(
         name=name,
         command=[sys.executable, "-S", "-c", script],
         variables=dict(os.environ),
         ready=ready,
-        patience=patience,
+        grace_s=grace_s,
     )
 
 
@@ -144,7 +144,7 @@ def test_a_part_that_does_not_come_up_is_an_error(cloud: Cloud, script: str, why
 
 def test_one_that_does_not_end_is_killed(cloud: Cloud) -> None:
     script = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WORKER}"
-    with cloud.of([part("sow", script, patience=0.5, ready=lambda: "up" in cloud.log("sow"))]):
+    with cloud.of([part("sow", script, grace_s=0.5, ready=lambda: "up" in cloud.log("sow"))]):
         pass
     assert cloud.state("sow").last_exit == -signal.SIGKILL
 

@@ -26,7 +26,7 @@ _LONGEST = 400
 class ContainerSpec:
     """Settings of a container process."""
 
-    says: dict[str, str]
+    answer: dict[str, str]
     """Answer to `GET /`, besides the hash of the config."""
     addresses: tuple[str, ...]
     port: int | None
@@ -49,14 +49,14 @@ class ContainerExited:
     name: str
     code: int
     """Exit code of a container: 128 + signal if it was killed."""
-    words: str
+    output: str
     """Its output, without the line that it is ready."""
 
 
 @dataclass(slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
-    said: str = ""
+    output: str = ""
 
 
 class Containers:
@@ -141,9 +141,9 @@ class Containers:
         stream = _stdout(container.process)
         part = os.read(stream.fileno(), 4096)
         if part:
-            was_ready = container.said.startswith(_READY)
-            container.said = (container.said + part.decode(errors="replace"))[:_LONGEST]
-            if container.said.startswith(_READY) and not was_ready:
+            was_ready = container.output.startswith(_READY)
+            container.output = (container.output + part.decode(errors="replace"))[:_LONGEST]
+            if container.output.startswith(_READY) and not was_ready:
                 return [ContainerReady(name)]
             return []
         # An empty read means that the process has closed its output, which it does at its end.
@@ -151,8 +151,8 @@ class Containers:
         stream.close()
         code = container.process.wait()
         del self._running[name]
-        words = container.said.removeprefix(_READY).strip()
-        return [ContainerExited(name, 128 - code if code < 0 else code, words)]
+        output = container.output.removeprefix(_READY).strip()
+        return [ContainerExited(name, 128 - code if code < 0 else code, output)]
 
 
 def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:

@@ -33,7 +33,7 @@ _PLAIN_UDP = 512
 _MULTIVALUE = 8
 """Largest number of addresses that Cloud Map returns in one response."""
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 """Seconds that a TCP client may stay silent."""
 
 log = structlog.get_logger(__name__)
@@ -160,7 +160,7 @@ class DnsServer:
 
     def _answer_stream(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(_TIMEOUT)
             try:
                 while len(head := stream.read(2)) == 2:
                     reply = self._reply(stream.read(struct.unpack("!H", head)[0]), udp=False)

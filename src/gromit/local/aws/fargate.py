@@ -35,7 +35,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _HEALTHY = 10.0
 """Seconds after which a running task counts as healthy."""
 
-_PATIENCE = 2.0
+_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL for a container."""
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class Fargate:
         ran = task.last_status == "RUNNING"
         healthy = ran and (utcnow() - task.started_at).total_seconds() > _HEALTHY
         for container in task.containers:
-            container.exitCode, container.reason = event.code, event.words or None
+            container.exitCode, container.reason = event.code, event.output or None
         requested = task.desired_status == "STOPPED"
         reason, code = ("Essential container in task exited", "EssentialContainerExited")
         if requested:
@@ -229,7 +229,7 @@ class Fargate:
         self._changed()
 
     def _stop_container(self, name: str) -> None:
-        self._kill_at[name] = time.monotonic() + _PATIENCE
+        self._kill_at[name] = time.monotonic() + _GRACE
         self._containers.stop(name)
 
     def _update(self, service: Service, actions: RolloutActions) -> None:

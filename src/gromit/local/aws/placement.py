@@ -49,7 +49,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
     private = interface.private_ip_address if interface else None
     public = interface.public_ip if interface else None
     mappings = container.get("portMappings") or []
-    says = {
+    answer = {
         "component": container["name"],
         "environment": task.cluster_name,
         "version": _version(container["image"]),
@@ -60,7 +60,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         **({"address": private} if private else {}),
     }
     return ContainerSpec(
-        says=says,
+        answer=answer,
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
         config=_config_folder(container, definition, host),

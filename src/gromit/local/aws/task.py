@@ -19,7 +19,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _LARGEST_REQUEST = 65536
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 """Seconds that a client may stay silent."""
 
 _STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
@@ -88,7 +88,7 @@ def _response(status: int, body: bytes) -> bytes:
 
 def _serve(connection: socket.socket, body: bytes) -> None:
     with connection:
-        connection.settimeout(_PATIENCE)
+        connection.settimeout(_TIMEOUT)
         request = b""
         try:
             while b"\r\n\r\n" not in request and len(request) < _LARGEST_REQUEST:
@@ -119,7 +119,7 @@ def main() -> None:
     except OSError as error:
         sys.stdout.write(f"{error}\n")
         sys.exit(1)
-    body = json.dumps({**spec["says"], "config_sha256": config}).encode() + b"\n"
+    body = json.dumps({**spec["answer"], "config_sha256": config}).encode() + b"\n"
     for listener in listeners:
         _thread.start_new_thread(_accept, (listener, body))
     sys.stdout.write("ready\n")

@@ -26,13 +26,13 @@ __all__ = ["PORTS", "CloudOptions", "folder", "run_cloud"]
 
 PORTS = ("aws", "dns", "serve", "health", "gateway")
 
-_ENDING = 90.0
+_GRACE = 90.0
 """Seconds that parts of a former supervisor have to end.
 
 An interrupted terraform takes up to 60 of them.
 """
 
-_START = 60.0
+_START_TIMEOUT = 60.0
 """Seconds that a part may take to be ready."""
 
 
@@ -47,7 +47,7 @@ class CloudOptions:
 
 
 def run_cloud(
-    place: CloudPaths, options: CloudOptions, environ: Mapping[str, str], say: EchoFn
+    place: CloudPaths, options: CloudOptions, environ: Mapping[str, str], echo: EchoFn
 ) -> None:
     """Bring a cloud up, keep it up until SIGINT or SIGTERM, and bring it down.
 
@@ -61,16 +61,16 @@ def run_cloud(
         path.mkdir(parents=True, exist_ok=True)
     with _alone_in(place), closing(_claim(place)) as claim:
         _wait_for_former(place)
-        facts = _facts(place, options, claim.ranges, environ, say)
+        facts = _facts(place, options, claim.ranges, environ, echo)
         environ = {**environ, **variables.components(facts)}
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
-            _assemble(place, facts, environ, parts, say)
-            say(f"the local cloud in {place.root} is up")
+            _assemble(place, facts, environ, parts, echo)
+            echo(f"the local cloud in {place.root} is up")
             parts.mark_ready()
             parts.watch()
         finally:
-            say("going down")
+            echo("going down")
             parts.stop()
 
 
@@ -97,7 +97,7 @@ def _wait_for_former(place: CloudPaths) -> None:
     """
     record = read_supervisor_state(place.processes)
     if record is not None:
-        processes.terminate(record.processes, _ENDING)
+        processes.terminate(record.processes, _GRACE)
 
 
 def _claim(place: CloudPaths) -> network.RangeReservation:
@@ -112,7 +112,7 @@ def _facts(
     options: CloudOptions,
     ranges: network.Ranges,
     environ: Mapping[str, str],
-    say: EchoFn,
+    echo: EchoFn,
 ) -> CloudState:
     """Return the state of the former start, or a new one, with ports that are free now."""
     domain, region = options.domain or "dev.gromit.test", options.region or "eu-central-1"
@@ -122,7 +122,7 @@ def _facts(
         raise Conflict(
             f"the cloud in {place.root} has {had}", hint="Make a new one in another folder."
         )
-    facts = _with_components(facts, environ, say)
+    facts = _with_components(facts, environ, echo)
     facts = replace(facts, ports=_ports(options.ports, facts.ports))
     layout.write_state(place, facts)
     return facts
@@ -143,7 +143,7 @@ def _ports(requested: Mapping[str, int], former: Mapping[str, int]) -> dict[str,
     return ports
 
 
-def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn) -> CloudState:
+def _with_components(facts: CloudState, environ: Mapping[str, str], echo: EchoFn) -> CloudState:
     """Return the state with the catalogue settings of the environment (empty counts).
 
     Settings that are not in the environment stay as stored. Raises `ConfigError` for an invalid
@@ -152,7 +152,7 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn)
     stored = variables.components(facts)
     for name, value in stored.items():
         if value and name not in environ:
-            say(f"{name}={value}, as before; `{name}= gromit local up` unsets it")
+            echo(f"{name}={value}, as before; `{name}= gromit local up` unsets it")
     catalogue, repositories = ({**stored, **environ}[name] for name in stored)
     if catalogue:
         # Unlike Path.resolve, this keeps links.
@@ -163,28 +163,32 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], say: EchoFn)
 
 
 def _assemble(
-    place: CloudPaths, facts: CloudState, environ: Mapping[str, str], parts: Supervisor, say: EchoFn
+    place: CloudPaths,
+    facts: CloudState,
+    environ: Mapping[str, str],
+    parts: Supervisor,
+    echo: EchoFn,
 ) -> None:
     """Start the parts in order, and make what each of them needs before."""
     first = CloudParts(place, facts, environ)
     first.write_files()
     with ThreadPoolExecutor(1) as pool:
         trust = pool.submit(make_trust, place, environ)
-        say("starting the emulated AWS")
-        parts.start([first.aws()], _START)
-        say("making the platform")
+        echo("starting the emulated AWS")
+        parts.start([first.aws()], _START_TIMEOUT)
+        echo("making the platform")
         made = make_platform(
             emulated_account(facts),
             facts.ranges,
             facts.domain,
             assembly.cloud_catalogue(replace(facts, repositories="")),
         )
-        say("making certificates and the token")
+        echo("making certificates and the token")
         trust.result()
     facts = replace(facts, zone_id=made.zone_id, account_id=made.account_id)
     layout.write_state(place, facts)
     whole = CloudParts(place, facts, environ)
-    say("starting serve")
-    parts.start([whole.serve()], _START)
-    say("starting gateway, sow, reap and chitragupta")
-    parts.start(whole.others(), _START)
+    echo("starting serve")
+    parts.start([whole.serve()], _START_TIMEOUT)
+    echo("starting gateway, sow, reap and chitragupta")
+    parts.start(whole.others(), _START_TIMEOUT)

@@ -25,7 +25,7 @@ _UP = (sys.executable, "-m", "gromit", "local", "up")
 _ERROR, _HINT = "gromit: ", "  hint: "
 """Beginnings of the lines of an error."""
 
-_DOWN = 180.0
+_DOWN_TIMEOUT = 180.0
 """Seconds that a cloud may take to go down after SIGTERM."""
 
 
@@ -39,7 +39,7 @@ def detach(
     place: CloudPaths,
     arguments: Sequence[str],
     environ: Mapping[str, str],
-    say: EchoFn,
+    echo: EchoFn,
     *,
     tied: bool = False,
 ) -> None:
@@ -69,7 +69,7 @@ def detach(
             for line in lines[said:]:
                 # Lines of an error are raised below, when the process has ended.
                 if not line.startswith((_ERROR, _HINT)):
-                    say(line)
+                    echo(line)
             said = len(lines)
             if ready:
                 return
@@ -95,17 +95,17 @@ def error_tail(lines: Sequence[str]) -> tuple[str, str | None]:
     return lines[last].removeprefix(_ERROR), hint
 
 
-def down(place: CloudPaths, say: EchoFn) -> bool:
+def down(place: CloudPaths, echo: EchoFn) -> bool:
     """Bring a cloud down, with all its processes; return False if it was not up."""
     record = read_supervisor_state(place.processes)
     if record is None:
         return False
     was_up = record.supervisor.alive()
     if was_up:
-        say("asking the cloud to go down")
+        echo("asking the cloud to go down")
         record.supervisor.signal(signal.SIGTERM)
-        if processes.wait_for_exit([record.supervisor], _DOWN):
-            say("it did not go down in time; killing it")
+        if processes.wait_for_exit([record.supervisor], _DOWN_TIMEOUT):
+            echo("it did not go down in time; killing it")
             below = processes.descendants(record.supervisor.pid)
             processes.terminate([*below, record.supervisor], 1)
     # A killed supervisor may leave parts, which its last record names.

@@ -25,7 +25,7 @@ GROMIT = (sys.executable, "-m", "gromit")
 
 WORKERS = ("sow", "reap", "chitragupta")
 
-_TERRAFORM = 90.0
+_WORKER_GRACE = 90.0
 """Seconds that a worker may take to end; an interrupted terraform has 60 of them."""
 
 
@@ -85,7 +85,7 @@ class CloudParts:
             self._part(name, environ, lambda: True, "--watch", str(place.config))
             for name in WORKERS
         ]
-        return [gateway, *(replace(worker, patience=_TERRAFORM) for worker in workers)]
+        return [gateway, *(replace(worker, grace_s=_WORKER_GRACE) for worker in workers)]
 
     def _part(
         self, name: str, environ: Mapping[str, str], ready: Callable[[], bool], *arguments: str

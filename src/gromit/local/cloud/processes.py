@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gromit.adapters.procfs import PROC, PROCESS_GONE, ProcessStat, read_stat
 
 _PR_SET_CHILD_SUBREAPER = 36
-_LOOK = 0.05
+_POLL = 0.05
 """Seconds between two checks of processes that should end."""
 
 
@@ -75,15 +75,15 @@ def reap_children(known: Iterable[int]) -> None:
                         os.waitpid(pid, os.WNOHANG)
 
 
-def terminate(processes: Iterable[ProcessId], patience: float) -> list[ProcessId]:
-    """Send SIGTERM, and SIGKILL after `patience` seconds; return the processes that were killed."""
+def terminate(processes: Iterable[ProcessId], grace_s: float) -> list[ProcessId]:
+    """Send SIGTERM, and SIGKILL after `grace_s` seconds; return the processes that were killed."""
     alive = [p for p in processes if p.alive()]
     for process in alive:
         process.signal(signal.SIGTERM)
-    left = wait_for_exit(alive, patience)
+    left = wait_for_exit(alive, grace_s)
     for process in left:
         process.signal(signal.SIGKILL)
-    wait_for_exit(left, patience)
+    wait_for_exit(left, grace_s)
     return left
 
 
@@ -91,7 +91,7 @@ def wait_for_exit(processes: Iterable[ProcessId], seconds: float) -> list[Proces
     """Wait until all processes have ended, at most `seconds`; return those that have not."""
     left, deadline, pause = list(processes), time.monotonic() + seconds, threading.Event()
     while (left := [p for p in left if p.alive()]) and time.monotonic() < deadline:
-        pause.wait(_LOOK)
+        pause.wait(_POLL)
     return left
 
 

@@ -38,7 +38,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _HEALTHY = 30.0
 """Seconds after which a process counts as healthy."""
 
-_SAVING = 20.0
+_GRACE = 20.0
 """Seconds between SIGTERM and SIGKILL, unless the part has another value."""
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ class ManagedProcess:
     """Complete environment of the process."""
     ready: Callable[[], bool]
     """Whether the process is ready; called until it is."""
-    patience: float = _SAVING
+    grace_s: float = _GRACE
     """Seconds between SIGTERM and SIGKILL."""
 
 
@@ -79,9 +79,9 @@ class _Child:
     part: ManagedProcess
     process: subprocess.Popen[bytes] | None = None
     state: ProcessStatus = field(default_factory=lambda: ProcessStatus("", "stopped"))
-    soon: int = 0
+    early_exits: int = 0
     """Number of times in a row that it ended soon after its start."""
-    again_at: float = 0.0
+    restart_at: float = 0.0
 
 
 class Supervisor:
@@ -140,7 +140,7 @@ class Supervisor:
         for group in reversed(self._groups):
             self._end(group)
         if self._alone:
-            terminate(descendants(os.getpid()), _SAVING)
+            terminate(descendants(os.getpid()), _GRACE)
             reap_children(())
 
     # ── one child ──
@@ -151,7 +151,7 @@ class Supervisor:
 
     def _is_ready(self, child: _Child, *, late: bool) -> bool:
         if child.part.ready():
-            self._note(child, state="running")
+            self._set_state(child, state="running")
             return True
         code = child.process.poll() if child.process else None
         if code is not None:
@@ -175,7 +175,7 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C in the terminal must reach only the supervisor
             )
         found = process_id(child.process.pid)
-        self._note(
+        self._set_state(
             child,
             state="starting",
             pid=child.process.pid,
@@ -186,23 +186,23 @@ class Supervisor:
     def _check(self, child: _Child) -> None:
         process = child.process
         if process is None:
-            if time.monotonic() >= child.again_at:
+            if time.monotonic() >= child.restart_at:
                 self._launch(child)
             return
         code = process.poll()
         if code is not None:
             self._schedule_restart(child, code)
         elif child.state.state == "starting" and child.part.ready():
-            self._note(child, state="running")
+            self._set_state(child, state="running")
 
     def _schedule_restart(self, child: _Child, code: int) -> None:
         lived = time.time() - child.state.since
         child.process = None
-        child.soon = 0 if lived > _HEALTHY else child.soon + 1
-        pause = min(_FIRST_PAUSE * 2 ** max(0, child.soon - 1), _LONGEST_PAUSE)
-        child.again_at = time.monotonic() + pause
+        child.early_exits = 0 if lived > _HEALTHY else child.early_exits + 1
+        pause = min(_FIRST_PAUSE * 2 ** max(0, child.early_exits - 1), _LONGEST_PAUSE)
+        child.restart_at = time.monotonic() + pause
         log.warning("part.ended", part=child.part.name, code=code, again_in=pause)
-        self._note(
+        self._set_state(
             child,
             state="waiting",
             pid=None,
@@ -220,13 +220,13 @@ class Supervisor:
         terminated = time.monotonic()
         for child, process in running:
             try:
-                process.wait(max(0, terminated + child.part.patience - time.monotonic()))
+                process.wait(max(0, terminated + child.part.grace_s - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("part.killed", part=child.part.name, after=child.part.patience)
+                log.warning("part.killed", part=child.part.name, after=child.part.grace_s)
                 process.kill()
                 process.wait()
             child.process = None
-            self._note(
+            self._set_state(
                 child,
                 state="stopped",
                 pid=None,
@@ -240,7 +240,7 @@ class Supervisor:
 
     # ── the record ──
 
-    def _note(self, child: _Child, **changed: Any) -> None:
+    def _set_state(self, child: _Child, **changed: Any) -> None:
         child.state = ProcessStatus(**{**asdict(child.state), "name": child.part.name, **changed})
         self._write()
 

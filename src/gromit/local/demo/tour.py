@@ -31,7 +31,7 @@ REPOSITORIES = ("tyk", "tyk-analytics")
 REFS = ("refs/heads/feature/shopping-cart", "refs/heads/shopping-cart")
 """Their branches: the last element is the same, so they share one environment."""
 
-_LOOK = 0.2
+_POLL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class DemoTour:
             self.log.display.note(wrong)
             if time.monotonic() > deadline:
                 raise BackendError(f"after {self.timeout_s:.0f} s, {wrong}")
-            pause.wait(_LOOK)
+            pause.wait(_POLL)
 
 
 @dataclass(frozen=True, slots=True)
