@@ -19,7 +19,8 @@ FIRST = {path[0] for path in COMMANDS}
 
 _CODE = re.compile(r"`([^`\n]+)`|^ {4,}(.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^( *)```(?:sh|yaml|text)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_CALL = re.compile(r"\bgromit ([a-z][a-z-]*)((?: [^\s`|;&)]+)*)")
+# "gromit v1" is the name of a system.
+_CALL = re.compile(r"\bgromit (?!v1\b)([a-z][a-z-]*)((?: [^\s`|;&)]+)*)")
 _TESTS_OWN = re.compile(r"\bGROMIT_TEST_[A-Z_]*[A-Z]\b")
 _MAKE = re.compile(r"^make ([a-z-]+)", re.MULTILINE)
 _TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
@@ -112,6 +113,7 @@ def test_requirements_of_tests_are_documented_and_reported_when_absent(
         ("gromit dance", []),
         ("`gromit env dance NAME`", ["gromit env dance NAME: there is no command env dance"]),
         ("`gromit env …`", []),
+        ("```sh\nadded in gromit v1\n```", []),
         ("    gromit sow --dance", ["gromit sow --dance: there is no option --dance"]),
         ("`gromit terraform NAME -- plan --dance`", []),
         ("```sh\ngromit env list | grep --dance\n```", []),
