@@ -46,6 +46,11 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "src/gromit/log.py",
         "tests/web/**/*.py",
     ),
+    "local": (
+        "src/gromit/local/**/*.py",
+        "src/gromit/cli/local.py",
+        "tests/local/**/*.py",
+    ),
     "suites": (
         "tests/e2e/**/*.py",
         "tests/image/*.py",
@@ -132,6 +137,7 @@ CHECKED = (
     "tooling",
     "doctor",
     "web",
+    "local",
     "suites",
     "adapters",
     "environments",

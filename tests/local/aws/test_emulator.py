@@ -133,10 +133,28 @@ def test_listeners_hear_of_changes_and_not_of_reads(saved: Path) -> None:
 
 
 def _fill(url: str) -> None:
-    ec2, ecs = client(url, "ec2"), client(url, "ecs")
+    """Create one resource of each kind that environments use."""
+    vpc, subnet = _make_network(url)
+    _run_tasks(url, subnet)
+    _register_instance(url, vpc)
+    _store_data(url)
+    _make_record(url)
+    client(url, "efs").create_file_system(CreationToken="config")
+    client(url, "ssm").put_parameter(Name="/gromit/platform", Value="{}", Type="String")
+    client(url, "iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}")
+    client(url, "logs").create_log_group(logGroupName="/gromit/app-test")
+
+
+def _make_network(url: str) -> tuple[str, str]:
+    ec2 = client(url, "ec2")
     vpc = ec2.create_vpc(CidrBlock="127.44.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="127.44.0.0/20")["Subnet"]["SubnetId"]
+    return vpc, subnet
+
+
+def _run_tasks(url: str, subnet: str) -> None:
+    ecs = client(url, "ecs")
     ecs.create_cluster(clusterName="app-test")
     ecs.register_task_definition(
         family="app",
@@ -155,7 +173,10 @@ def _fill(url: str) -> None:
     ecs.run_task(
         cluster="app-test", taskDefinition="app", launchType="FARGATE", networkConfiguration=network
     )
-    discovery, s3, ecr = client(url, "servicediscovery"), client(url, "s3"), client(url, "ecr")
+
+
+def _register_instance(url: str, vpc: str) -> None:
+    discovery = client(url, "servicediscovery")
     discovery.create_private_dns_namespace(Name="internal", Vpc=vpc)
     namespace = discovery.list_namespaces()["Namespaces"][0]["Id"]
     service = discovery.create_service(Name="redis.app-test", NamespaceId=namespace)["Service"][
@@ -164,33 +185,36 @@ def _fill(url: str) -> None:
     discovery.register_instance(
         ServiceId=service, InstanceId="i", Attributes={"AWS_INSTANCE_IPV4": "127.44.0.4"}
     )
+
+
+def _store_data(url: str) -> None:
+    s3, ecr, dynamodb = client(url, "s3"), client(url, "ecr"), client(url, "dynamodb")
     s3.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket="states", VersioningConfiguration={"Status": "Enabled"})
     for version in (b"one", b"two"):
         s3.put_object(Bucket="states", Key="env:/app-test/devenv", Body=version)
     ecr.create_repository(repositoryName="tyk")
     ecr.put_image(repositoryName="tyk", imageManifest=MANIFEST, imageTag="master")
-    client(url, "dynamodb").create_table(
+    dynamodb.create_table(
         TableName="t",
         KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    client(url, "dynamodb").put_item(TableName="t", Item=ROW)
-    client(url, "efs").create_file_system(CreationToken="config")
-    client(url, "ssm").put_parameter(Name="/gromit/platform", Value="{}", Type="String")
-    client(url, "iam").create_role(RoleName="execution", AssumeRolePolicyDocument="{}")
-    client(url, "logs").create_log_group(logGroupName="/gromit/app-test")
-    zone = client(url, "route53").create_hosted_zone(Name="dev.gromit.test", CallerReference="1")[
-        "HostedZone"
-    ]["Id"]
+    dynamodb.put_item(TableName="t", Item=ROW)
+
+
+def _make_record(url: str) -> None:
+    route53 = client(url, "route53")
+    made = route53.create_hosted_zone(Name="dev.gromit.test", CallerReference="1")
+    zone = made["HostedZone"]["Id"]
     record = {
         "Name": "tyk.app-test.dev.gromit.test",
         "Type": "A",
         "TTL": 10,
         "ResourceRecords": [{"Value": "127.45.0.1"}],
     }
-    client(url, "route53").change_resource_record_sets(
+    route53.change_resource_record_sets(
         HostedZoneId=zone,
         ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]},
     )

@@ -167,11 +167,10 @@ class World:
         arns = self.ecs.list_tasks(cluster="app-test", serviceName="tyk", desiredStatus=status)[
             "taskArns"
         ]
-        found: list[dict[str, Any]] = (
-            self.ecs.describe_tasks(cluster="app-test", tasks=arns, include=["TAGS"])["tasks"]
-            if arns
-            else []
-        )
+        if not arns:
+            return []
+        answer = self.ecs.describe_tasks(cluster="app-test", tasks=arns, include=["TAGS"])
+        found: list[dict[str, Any]] = answer["tasks"]
         return found
 
     def interfaces(self) -> list[dict[str, Any]]:

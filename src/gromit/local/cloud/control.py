@@ -61,27 +61,40 @@ def detach(
             env=dict(environ),
             start_new_session=True,
         )
-    pause, said = threading.Event(), 0
     try:
-        while process.poll() is None:
-            ready = is_up(place, process.pid)
-            lines = _lines(output, before)
-            for line in lines[said:]:
-                # Lines of an error are raised below, when the process has ended.
-                if not line.startswith((_ERROR, _HINT)):
-                    echo(line)
-            said = len(lines)
-            if ready:
-                return
-            pause.wait(0.1)
+        ready = _follow(process, place, lambda: _lines(output, before), echo)
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
-    reason, hint = error_tail(_lines(output, before))
-    raise BackendError(
-        f"the local cloud did not come up: {reason}", hint=hint or f"See {place.logs}."
-    )
+    if not ready:
+        reason, hint = error_tail(_lines(output, before))
+        raise BackendError(
+            f"the local cloud did not come up: {reason}", hint=hint or f"See {place.logs}."
+        )
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    place: CloudPaths,
+    read_lines: Callable[[], list[str]],
+    echo: EchoFn,
+) -> bool:
+    """Echo the output of a process until its cloud is ready; return False if it ends before."""
+    pause, echoed = threading.Event(), 0
+    while process.poll() is None:
+        # Before the output: all lines up to "is up" are echoed.
+        ready = is_up(place, process.pid)
+        lines = read_lines()
+        for line in lines[echoed:]:
+            # `detach` raises the lines of an error, when the process has ended.
+            if not line.startswith((_ERROR, _HINT)):
+                echo(line)
+        echoed = len(lines)
+        if ready:
+            return True
+        pause.wait(0.1)
+    return False
 
 
 def error_tail(lines: Sequence[str]) -> tuple[str, str | None]:
