@@ -65,11 +65,14 @@ class Acceptor:
 
     async def close(self) -> None:
         """Stop accepting and drop unfinished handshakes. Raises the error that ended accepting."""
-        tasks = [*([self._task] if self._task else []), *self._pending]
+        tasks = list(self._pending)
+        if self._task is not None:
+            tasks.insert(0, self._task)
         for task in tasks:
             task.cancel()
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         self._socket.close()
+        # The first result is that of accepting. Those of handshakes do not matter any more.
         if ends and isinstance(ends[0], Exception):
             raise ends[0]
 
