@@ -1,4 +1,4 @@
-"""Put terraform and its provider into the image at build time, so that a running part downloads nothing.
+"""Put terraform and its provider into the image, so that a running part downloads nothing.
 
     python bake.py program URL HASH --name terraform --to /opt/terraform/bin
     python bake.py provider URL HASH --version 5.100.0 --to /opt/terraform/mirror
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 def bake_program(archive: Path, name: str, to: Path) -> Path:
-    """Unpack the program `name` and its licence, if there is one, into the folder `to`; return its path.
+    """Unpack a program and its licence, if there is one, into the folder `to`; return its path.
 
     Raises `Refused` if the archive does not contain the program.
     """
@@ -68,11 +68,12 @@ def bake_provider(archive: Path, version: str, to: Path, platform: str = "linux_
 
 
 def verify(archive: Path, wanted: str) -> None:
-    """Compare an archive with its hash. Raises `Refused` if they differ, or if the hash is malformed."""
+    """Compare an archive with its hash. Raises `Refused` if it differs or is malformed."""
     scheme = wanted.partition(":")[0]
     if scheme not in {"zh", "h1"}:
         raise Refused(
-            f"{wanted} is no hash of terraform's: write zh:HEX (SHA-256 of the archive) or h1:BASE64 (of its content)"
+            f"{wanted} is no hash of terraform's:"
+            " write zh:HEX (SHA-256 of the archive) or h1:BASE64 (of its content)"
         )
     with archive.open("rb") as file:
         found = (

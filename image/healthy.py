@@ -30,7 +30,10 @@ _EVERYWHERE: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::":
 
 
 def arguments(line: Sequence[str]) -> list[str] | None:
-    """Return gromit's arguments in a command line such as `python …/gromit serve`; None for another program."""
+    """Return gromit's arguments in a command line such as `python …/gromit serve`.
+
+    None for the command line of another program.
+    """
     at = next((place for place, word in enumerate(line) if PurePath(word).name == "gromit"), None)
     return None if at is None else list(line[at + 1 :])
 

@@ -40,14 +40,13 @@ def check(session: TerraformSession, folder: Path) -> list[str]:
     Raises `GromitError` if something is missing or wrong.
     """
     said: list[str] = []
-    shutil.copytree(session.setup.stack, folder, dirs_exist_ok=True)
+    shutil.copytree(session.config.stack, folder, dirs_exist_ok=True)
     with session.opened() as ready:
         for arguments in _STEPS:
             ended = _run(session, ready, arguments, folder, said)
             if ended.code != 0:
-                raise GromitError(
-                    f"terraform {arguments[0]} ended with {ended.code}: {ended.stderr or ' '.join(said[-5:])}"
-                )
+                reason = ended.stderr or " ".join(said[-5:])
+                raise GromitError(f"terraform {arguments[0]} ended with {ended.code}: {reason}")
     return said
 
 
@@ -56,7 +55,7 @@ def main() -> int:
     log.configure_logging("warn", "auto")
     chosen = load_settings(os.environ).settings.terraform
     with tempfile.TemporaryDirectory() as made:
-        setup = TerraformConfig(
+        config = TerraformConfig(
             backend=Backend(bucket="none", region="none"),
             cache=Path(made, "cache"),
             work=Path(made, "work"),
@@ -64,7 +63,8 @@ def main() -> int:
             mirror=chosen.mirror,
         )
         session = TerraformSession(
-            setup, SessionDeps(environ=os.environ, mask=str, rescue=lambda _name, _text: "")
+            config,
+            SessionDeps(environ=os.environ, mask=str, save_errored_state=lambda _name, _text: ""),
         )
         try:
             said = check(session, Path(made, "stack"))
@@ -92,10 +92,10 @@ def _run(
     call = TerraformCall(
         cli_config=str(ready.folder.cli_config), data_dir=str(folder / ".terraform")
     )
-    leash = StopPolicy(
+    policy = StopPolicy(
         timeout_s=timedelta(minutes=2).total_seconds(), grace_s=5, interrupted=session.interrupted
     )
-    return run_process(session.launch(ready, arguments, call, folder), leash, said.append)
+    return run_process(session.process_spec(ready, arguments, call, folder), policy, said.append)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Rules of the house as functions from source code to what breaks them, so that tests can show that each finds something."""
+"""House rules: functions from source code to the places that break a rule."""
 
 import ast
 import re
 from collections.abc import Iterator, Mapping
 
-# All that the core may import from outside. What is not listed may read a clock, draw randomness or do I/O.
+# What the core may import from outside. Anything else may read a clock or do I/O.
 _WHOLE_MODULES = frozenset(
     {
         "base64",
@@ -43,7 +43,7 @@ _NAMES = {
     "jinja2": {"StrictUndefined", "TemplateError", "TemplateSyntaxError"},
     "jinja2.sandbox": {"ImmutableSandboxedEnvironment"},
 }
-# Built-in functions that do I/O, that reach anything by its name, or that differ from process to process.
+# Built-in functions that do I/O, reach anything by name, or differ between processes.
 _BUILTINS = frozenset(
     {
         "__builtins__",

@@ -1,4 +1,4 @@
-"""House rules that no linter holds: how long modules and functions may be, and that everything public says what it is."""
+"""House rules that no linter holds: length of modules and functions, and public docstrings."""
 
 import ast
 import os
@@ -48,13 +48,21 @@ def test_everything_public_has_a_docstring(module: Path) -> None:
 
 @pytest.mark.xdist_group("house")
 def test_tests_of_a_group_stay_together(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist tells groups by this suffix; where it does not, each process makes what a group would make once."""
+    """pytest-xdist knows a group by this suffix. Without it each process makes a group's fixtures."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
         assert request.node.nodeid.endswith("@house")
 
 
 def test_what_is_public_is_found_whatever_it_is() -> None:
-    source = "def a(): ...\nasync def b(): ...\nclass C:\n def d(self): ...\n def _e(self): ...\nclass _F:\n def g(self): ...\n"
+    source = """
+def a(): ...
+async def b(): ...
+class C:
+    def d(self): ...
+    def _e(self): ...
+class _F:
+    def g(self): ...
+"""
     assert [name for name, _ in _public(ast.parse(source), "")] == ["a", "b", "C", "C.d"]
 
 

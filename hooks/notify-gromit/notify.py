@@ -4,17 +4,18 @@
     event                               report
     push to a branch                    its build: `ref` and `after`
     push that deletes, push of a tag    nothing: the event `delete` follows, and a tag is no branch
-    pull_request of the repository      the build of its head: `head.ref` and `head.sha`, not the merge
+    pull_request of the repository      the build of its head, not of the merge
     pull_request of a fork, or closed   nothing
     workflow_dispatch, schedule         the build of GITHUB_REF at GITHUB_SHA, if that is a branch
     delete of a branch                  the deletion of `ref`; GITHUB_REF is the default branch here
     delete of a tag, create             nothing
 
-The script reads an event from its file and from variables, and puts nothing of it into a command line.
-It repeats the request while the gateway is busy or unreachable, within a limited time. Repeating it is
-harmless.
+The script reads an event from its file and from variables, and puts nothing of it into a command
+line. It repeats the request while the gateway is busy or unreachable, within a limited time.
+Repeating it is harmless.
 
-Exit codes: 0 reported, or nothing to report; 1 refused; 2 fix the workflow; 75 not reported, try again.
+Exit codes: 0 reported, or nothing to report; 1 refused; 2 fix the workflow; 75 not reported, try
+again.
 The script needs Python 3.9 and nothing else, so it runs unchanged on GitHub's runners.
 """
 
@@ -106,7 +107,7 @@ class Answer:
         return str(self.json().get("error") or f"status {self.status}")
 
 
-# -- the report -------------------------------------------------------------------------------------------------------------------
+# -- the report ------------------------------------------------------------------------------------
 
 
 def decide(
@@ -128,7 +129,8 @@ def decide(
     if event in {"workflow_dispatch", "schedule"}:
         return _build(variables["GITHUB_REF"], variables["GITHUB_SHA"])
     raise Wrong(
-        f"the event {event} does not say which branch was built: use push, pull_request, workflow_dispatch or delete"
+        f"the event {event} does not say which branch was built:"
+        " use push, pull_request, workflow_dispatch or delete"
     )
 
 
@@ -153,7 +155,7 @@ def _build(ref: str, sha: str) -> Build | Nothing:
     return Build(ref, sha) if ref.startswith(BRANCH) else Nothing(f"{ref} is not a branch")
 
 
-# -- the request -------------------------------------------------------------------------------------------------------------------
+# -- the request -----------------------------------------------------------------------------------
 
 
 def request_for(report: Build | Gone, url: str, repository: str) -> Request:
@@ -184,7 +186,8 @@ _OPENER = build_opener(_AsItCame)
 def send(request: Request) -> Answer:
     """Make one attempt.
 
-    Raises `Busy` for a server that is busy, broken or unreachable, and `Wrong` for an untrusted one.
+    Raises `Busy` for a server that is busy, broken or unreachable, and `Wrong` for one that is not
+    trusted.
     """
     try:
         with _OPENER.open(request, timeout=ATTEMPT_S) as got:
@@ -226,7 +229,8 @@ def token_of(variables: Mapping[str, str], audience: str) -> str:
     )
     if not url or not secret:
         raise Wrong(
-            "there is no token: give the job `permissions: {id-token: write}`, or set the input token"
+            "there is no token: give the job `permissions: {id-token: write}`,"
+            " or set the input token"
         )
     joint = "&" if "?" in url else "?"
     answer = send(
@@ -268,7 +272,7 @@ def deliver(
             pause_s *= 2
 
 
-# -- the result -------------------------------------------------------------------------------------------------------------------
+# -- the result ------------------------------------------------------------------------------------
 
 
 def conclude(report: Build | Gone, answer: Answer, variables: Mapping[str, str]) -> int:
@@ -323,7 +327,7 @@ def put_out(variables: Mapping[str, str], **outputs: str) -> None:
             )
 
 
-# -- settings ----------------------------------------------------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------------------
 
 
 def gateway_url(variables: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Events of GitHub, as far as anybody here reads them: payload, the runner's variables, and the claims of the job's token."""
+"""Events of GitHub: payload, the runner's variables, and the claims of the job's token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A stand-in for a gateway in trouble: answers what it is told to, in order, and then that all is well."""
+"""A stand-in for a gateway in trouble: gives the answers of a list, and then accepts everything."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

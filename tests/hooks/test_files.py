@@ -1,4 +1,4 @@
-"""The action and the workflow as GitHub reads them: nothing of an event in a command, no more rights than needed."""
+"""The action and the workflow as files: no value of an event in a command, least permissions."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The action at work: events of GitHub, through a real gateway over TLS and a real serve, into the table."""
+"""The action at work: from an event of GitHub through a real gateway and serve into the table."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The action when the gateway is busy, away or not itself, and when a workflow is written wrongly."""
+"""The action with a gateway that is busy, away or untrusted, and in a workflow with mistakes."""
 
 import time
 from collections.abc import Iterator
@@ -109,10 +109,8 @@ def test_a_refusal_is_final_and_says_why(
     gateway.answers.append(_busy(status, error="because\n::error::of 100% \x1b[31mthis ##[error]"))
     done = workflow.run(events.push())
     assert (done.code, len(gateway.tokens)) == (1, 1)
-    assert (
-        done.log
-        == f"::error title=notify-gromit::refused ({status}): because ::error::of 100%25  [31mthis # [error]\n"
-    )
+    why = "because ::error::of 100%25  [31mthis # [error]"
+    assert done.log == f"::error title=notify-gromit::refused ({status}): {why}\n"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -1,6 +1,7 @@
-"""The workflow of the how-to pushes its image under the tags that gromit looks for: its own commands, run as a runner runs them.
+"""The commands of the how-to's workflow push an image under the tags that gromit looks for.
 
-The one stand-in is docker, which writes down what it is told. What was pushed then lies in a registry that serve's own code asks.
+The one stand-in is docker, which records its arguments. Then serve's own code finds the image in a
+registry.
 """
 
 import os

@@ -34,7 +34,7 @@ OPEN = "/healthcheck"
 
 
 def _pattern(route: Route) -> str:
-    """A route of our gateway as a pattern of Tyk, which sees a path with or without the listen path, as its version is."""
+    """Give a route of gromit's gateway as a pattern of Tyk, with or without the listen path."""
     rest = route.path.removeprefix(LISTEN)
     assert rest != route.path
     return f"^({LISTEN})?{rest.replace('{name:path}', '.+')}$"
@@ -190,7 +190,7 @@ def test_everything_that_looks_like_a_value_of_an_installation_is_to_be_filled_i
 
 
 class TestAtServe:
-    """What serve makes of requests as Tyk passes them on: with the gateway's certificate, and the header from the key."""
+    """Requests as Tyk passes them on to serve: the gateway's certificate, and a key's header."""
 
     def test_a_key_reports_and_retires_for_its_own_repository(self, serve: Serve) -> None:
         told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}

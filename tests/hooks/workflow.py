@@ -1,4 +1,4 @@
-"""Runs the composite action as GitHub's runner does: its own step, in a shell, with the variables of an event and nothing else."""
+"""Runs the composite action as GitHub's runner does: its step, in a shell, with an event."""
 
 import json
 import os
