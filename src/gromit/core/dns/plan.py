@@ -142,8 +142,8 @@ def plan(
     """Changes that bring gromit's records in a zone to the desired ones.
 
     `wanted` has an entry for each environment that serve knows: True if it should run, False if it
-    is to be, or has been, destroyed. `incomplete` says why the listing of tasks is incomplete ("" if
-    it is complete).
+    is to be, or has been, destroyed. `incomplete` says why the listing of tasks is incomplete (""
+    if it is complete).
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
     environment's names. *Ours*: the ownership record exists. *Free*: neither it nor any plain
