@@ -61,7 +61,7 @@ def test_a_missing_table_is_announced_then_made_then_left(
     assert _described(emulator, table)["GlobalSecondaryIndexes"]
 
     assert run(["migrate", "--apply"]) == 0
-    assert capsys.readouterr().out == "nothing is left to be migrated\n"
+    assert capsys.readouterr().out == "nothing is left to migrate\n"
 
 
 def test_an_index_that_is_added_is_told_of(

@@ -215,7 +215,7 @@ def test_a_pass_publishes_what_runs_and_the_next_one_changes_nothing(world: Worl
 
 def test_the_old_name_of_the_command_does_the_same(world: World) -> None:
     expected = world.start("app")
-    assert "which clusters?" in world.gromit("cluster", "expose", code=2).stderr
+    assert "--all is missing" in world.gromit("cluster", "expose", code=2).stderr
     assert world.records() == {}
     world.gromit("cluster", "expose", "-a")
     assert world.records() == expected

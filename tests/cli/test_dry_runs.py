@@ -40,7 +40,7 @@ def test_a_dry_run_says_that_processing_is_suspended_and_shows_the_plan(
     assert run([command, str(root), "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert (
-        "nothing would begin now: processing is suspended by alice@bastion: moving mongo\n  hint: run `gromit resume"
+        "nothing would start now: processing is suspended by alice@bastion: moving mongo\n  hint: run `gromit resume"
         in shown.err
     )
     assert "app-test" in shown.out
@@ -52,7 +52,7 @@ def test_a_dry_run_says_that_the_root_is_not_usable(
 ) -> None:
     assert run([command, str(root / "elsewhere"), "--dry-run"]) == 0
     shown = capsys.readouterr()
-    assert "nothing would begin now: cannot use config root" in shown.err
+    assert "nothing would start now: cannot use config root" in shown.err
     assert "app-test" in shown.out
 
 

@@ -146,11 +146,15 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
     ]  # fmt: skip
     assert [line.split(maxsplit=2) for line in lines[9:15]] == [
         ["REPOSITORY", "VERSION", "WHY"],
-        ["tyk", "sha-gw", "reported of x/f-1"],
-        ["tyk-analytics", "master", "default branch: it has no such branch"],
-        ["tyk-identity-broker", "master", "default branch: it has no such branch"],
-        ["tyk-pump", "sha-p", "given without a branch"],
-        ["tyk-sink", "f-1", "its registry has the branch's tag"],
+        ["tyk", "sha-gw", "built from branch x/f-1"],
+        ["tyk-analytics", "master", "default branch (tyk-analytics has no branch or image f-1)"],
+        [
+            "tyk-identity-broker",
+            "master",
+            "default branch (tyk-identity-broker has no branch or image f-1)",
+        ],
+        ["tyk-pump", "sha-p", "set without a branch"],
+        ["tyk-sink", "f-1", "the registry has an image of the branch"],
     ]
     assert [line.split() for line in lines[16:]] == [
         ["COMPONENT", "URL"],
@@ -477,10 +481,10 @@ def test_wait_gives_up_at_once_on_what_somebody_has_to_mend(shell: Shell, kind: 
     ):
         complaint = shell.fail("wait", "app-test", "--timeout", "1h")
     assert (
-        "app-test is not going to be ready by itself: failed (it is broken)\n  hint: mend it"
+        "app-test failed and will not recover on its own: it is broken\n  hint: fix the build, then"
         in complaint
     )
-    assert "is not going to be ready" in shell.fail("wait", "app-test", "--timeout", "1h")
+    assert "will not recover on its own" in shell.fail("wait", "app-test", "--timeout", "1h")
     assert "is not ready after 0s: it is failed" in shell.fail(
         "wait", "app-test", "--timeout", "0s", "--keep-trying"
     )
@@ -535,18 +539,18 @@ def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
 
 
 def test_wait_does_not_wait_for_what_nobody_wants(shell: Shell) -> None:
-    told = "nowhere is not going to be ready by itself: gone\n  hint: report a build of the branch; --keep-trying"
+    told = "nowhere will not become ready: it is gone\n  hint: report a build of the branch; or wait with --keep-trying"
     assert told in shell.fail("wait", "nowhere", "--timeout", "1h")
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.send("DELETE", "/env/app-test")
-    assert "app-test is not going to be ready by itself: deleting" in shell.fail(
+    assert "app-test will not become ready: it is deleting" in shell.fail(
         "wait", "app-test", "--timeout", "1h"
     )
 
 
 @pytest.mark.parametrize("timeout", ["soon", "-1", "", "5x", "1h5"])
 def test_wait_wants_a_length_of_time(shell: Shell, timeout: str) -> None:
-    assert "is not a length of time" in shell.fail("wait", "app-test", "--timeout", timeout, code=2)
+    assert "is not a duration" in shell.fail("wait", "app-test", "--timeout", timeout, code=2)
 
 
 def test_watch_tells_what_happens_until_it_is_gone(shell: Shell) -> None:
@@ -756,5 +760,5 @@ def test_unlock_works_without_serve_and_says_so(
 ) -> None:
     monkeypatch.delenv("GROMIT_SERVE_URL")
     assert run(["env", "unlock", "app-test", "--yes"]) == 0
-    assert "serve: cannot be asked: serve.url is not set" in shell.captured.readouterr().err
+    assert "serve: not reachable: serve.url is not set" in shell.captured.readouterr().err
     assert _locks(bucket) == []

@@ -132,7 +132,7 @@ def test_apply_does_it_and_a_second_time_there_is_nothing_left(
     for arguments in (["migrate"], ["migrate", "--apply"]):
         assert run(arguments) == 0
         shown = capsys.readouterr()
-        assert shown.out == "nothing is left to be migrated\n"
+        assert shown.out == "nothing is left to migrate\n"
         assert "nothing was changed" not in shown.err
 
 

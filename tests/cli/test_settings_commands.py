@@ -120,7 +120,7 @@ def test_catalogue_show_tells_of_repositories_without_a_component(gromit: Gromit
 def test_catalogue_check_takes_the_file_in_force_or_another(gromit: Gromit, tmp_path: Path) -> None:
     assert (
         gromit("catalogue", "check").stdout
-        == "the catalogue is good: 6 components, 6 config files\n"
+        == "the catalogue is valid: 6 components, 6 config files\n"
     )
     mine = tmp_path / "mine.yaml"
     mine.write_text(
@@ -160,8 +160,8 @@ def test_catalogue_check_renders_the_templates(gromit: Gromit, tmp_path: Path) -
 
 def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) -> None:
     root = str(tmp_path / "config")
-    assert gromit("root", "init", root).stdout == f"{root} is a config root now\n"
-    assert gromit("root", "init", root).stdout == f"{root} was a config root already\n"
+    assert gromit("root", "init", root).stdout == f"{root} is now a config root\n"
+    assert gromit("root", "init", root).stdout == f"{root} is already a config root\n"
     told = json.loads(
         gromit("suspend", root, "--reason", "moving mongo", "-o", "json", SUDO_USER="alice").stdout
     )
@@ -175,11 +175,11 @@ def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) ->
     assert "already suspended by alice@" in again.stderr
     assert f"gromit resume {root}" in again.stderr
     resumed = gromit("resume", "--reason", "mongo has moved", GROMIT_ROOT=root)
-    assert "processing goes on; it was suspended by alice@" in resumed.stdout
+    assert "processing is resumed; it was suspended by alice@" in resumed.stdout
     assert re.search(r"^resumed by \S+@\S+: mongo has moved$", resumed.stdout, re.MULTILINE)
     again = json.loads(gromit("resume", root, "-o", "json").stdout)
     assert (again["suspended"], again["was_suspended"], again["ended"]) == (False, False, None)
-    assert gromit("resume", root).stdout == "processing goes on; it was not suspended\n"
+    assert gromit("resume", root).stdout == "processing was not suspended\n"
 
 
 def test_what_is_resumed_is_told_to_programs_too(gromit: Gromit, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_wrong_usage_is_told_as_all_other_errors(
     gromit: Gromit, arguments: list[str], message: str, hint: str
 ) -> None:
     error = gromit(*arguments, code=2).stderr.splitlines()
-    assert error == [f"gromit: {message}", f"  hint: `gromit {hint}--help` says how it is called"]
+    assert error == [f"gromit: {message}", f"  hint: run `gromit {hint}--help` for usage"]
 
 
 def test_a_group_without_a_command_says_what_it_has(gromit: Gromit) -> None:

@@ -52,7 +52,7 @@ def test_a_token_is_printed_once_listed_without_itself_and_revoked(tmp_path: Pat
     assert token not in listed
     assert entry.hash not in listed
     _run(tmp_path, "revoke", row["id"])
-    assert _run(tmp_path, "list").stdout == "there is no token\n"
+    assert _run(tmp_path, "list").stdout == "there are no tokens\n"
     _run(tmp_path, "revoke", row["id"], code=1)
 
 

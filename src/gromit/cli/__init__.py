@@ -1,6 +1,9 @@
-"""The command line. Commands parse, call one service, and render; each lives in a module that is imported only when called.
+"""The command line. A command parses its options, calls one service and prints the result.
 
-Exit codes: 0 done · 1 failed · 2 usage · 3 bug · 4 partly done · 5 suspended · 78 config root not usable · 130 interrupted.
+Each command is in a module of its own, which is imported only when the command is called.
+
+Exit codes: 0 done · 1 failed · 2 usage · 3 bug · 4 partly done · 5 suspended
+· 78 config root not usable · 130 interrupted.
 """
 
 import os
@@ -22,26 +25,29 @@ if TYPE_CHECKING:
     from gromit.config.schema import Settings
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "serve": ("serve", "the mTLS API of environments, only writer of their table"),
-    "gateway": ("gateway", "token in, mTLS out: where release workflows report"),
-    "sow": ("sow", "make environments as they are wanted"),
-    "reap": ("reap", "destroy environments that are no longer wanted"),
-    "chitragupta": ("chitragupta", "keep the public DNS records of what runs"),
-    "cluster": ("cluster", "what runs: list, show, expose"),
-    "env": ("env", "environments: list, get, change, wait for, delete"),
-    "terraform": ("terraform", "terraform on one environment, by hand"),
+    "serve": ("serve", "run the mTLS API of environments, the only writer of their table"),
+    "gateway": ("gateway", "run the gateway that release workflows report builds to"),
+    "sow": ("sow", "bring environments to their desired state"),
+    "reap": ("reap", "destroy deleted environments after their grace period"),
+    "chitragupta": ("chitragupta", "keep the public DNS records of running environments"),
+    "cluster": ("cluster", "clusters of environments: list, show, expose"),
+    "env": ("env", "environments: list, get, create, change, wait, delete"),
+    "terraform": ("terraform", "run terraform on one environment"),
     "suspend": ("suspend", "stop all processing"),
-    "resume": ("suspend", "let processing go on"),
-    "catalogue": ("catalogue", "show or check what environments consist of"),
-    "config": ("config", "show every setting and where it came from"),
-    "root": ("root_init", "make a folder a config root"),
+    "resume": ("suspend", "resume processing"),
+    "catalogue": ("catalogue", "show or check the components of environments"),
+    "config": ("config", "show every setting and its origin"),
+    "root": ("root_init", "mark a folder as a config root"),
     "pki": ("pki", "certificates: init, issue, renew, revoke, list"),
     "token": ("token", "tokens of the gateway: new, list, revoke"),
-    "doctor": ("doctor", "look at an installation: what is wrong, and how to mend it"),
-    "migrate": ("migrate", "take over from the earlier system, once"),
-    "local": ("local", "the whole system on this machine"),
+    "doctor": ("doctor", "check an installation and suggest fixes"),
+    "migrate": ("migrate", "migrate from gromit v1"),
+    "local": ("local", "run gromit and an emulated AWS on this machine"),
 }
-"""Command to (module in this package, one line of help). The help stands here so that `gromit --help` imports nothing."""
+"""Module in this package and one line of help, by command.
+
+The help is here so that `gromit --help` imports no command.
+"""
 
 EXIT_CODES: Mapping[type[GromitError], int] = {
     ConfigError: 2,
@@ -54,7 +60,7 @@ FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
 
 @dataclass
 class CliContext:
-    """What a command is called with besides its own options: `--conf`, `--set`, `-o` and `-v`."""
+    """The options that all commands share: `--conf`, `--set`, `-o` and `-v`."""
 
     conf: Path | None = None
     output: str = "table"
@@ -62,13 +68,14 @@ class CliContext:
     flags: dict[str, str] = field(default_factory=dict)
     """Settings given with `--set`."""
     level: str = "warn"
-    """Least severe level that is logged if nobody has said anything about it."""
+    """Least severe level that is logged unless a setting or `-v` says otherwise."""
 
     @cached_property
     def loaded(self) -> "LoadedSettings":
-        """Settings and their origins; logging is set up on the way."""
-        from gromit import log  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
-        from gromit.config.load import load_settings  # noqa: PLC0415 - pydantic is slow to import, and --help needs none
+        """Settings and their origins. Reading them also configures logging."""
+        # pydantic is slow to import, and --help does not need it.
+        from gromit import log  # noqa: PLC0415
+        from gromit.config.load import load_settings  # noqa: PLC0415
 
         loaded = load_settings(os.environ, conf=self.conf, flags=self.flags)
         level = loaded.settings.log.level if "log.level" in loaded.origins else self.level
@@ -77,7 +84,7 @@ class CliContext:
 
     @property
     def settings(self) -> "Settings":
-        """The settings alone."""
+        """Settings."""
         return self.loaded.settings
 
 
@@ -94,24 +101,31 @@ def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
 
 
 def _set(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> None:
-    """Keep the settings of `--set`. Raises a usage error for one that does not exist, or must not stand on a command line."""
+    """Keep the settings of `--set`.
+
+    Raises a usage error for an unknown setting, and for a secret one.
+    """
     if not pairs:
         return
-    from gromit.config.fields import fields  # noqa: PLC0415 - pydantic is slow to import, and most commands are called without --set
+    # pydantic is slow to import, and most commands are called without --set.
+    from gromit.config.fields import fields  # noqa: PLC0415
 
     known = {doc.path: doc for doc in fields()}
     for key, equals, value in (pair.partition("=") for pair in pairs):
         if not equals:
-            raise click.BadParameter(
-                "not KEY=VALUE, like reap.grace=0", ctx, param
-            )  # not quoted: it may be a secret
+            # The text is not quoted: it may be a secret.
+            raise click.BadParameter("not KEY=VALUE, like reap.grace=0", ctx, param)
         if key not in known:
             raise click.BadParameter(
                 f"there is no setting {key!r}; `gromit config show` lists all", ctx, param
             )
         if known[key].secret:
-            told = f"{key} is secret, and the command line is seen by everybody; use {known[key].variable} or the config file"
-            raise click.BadParameter(told, ctx, param)
+            raise click.BadParameter(
+                f"{key} is secret, and every user can read the command line; "
+                f"use {known[key].variable} or the config file",
+                ctx,
+                param,
+            )
         ctx.ensure_object(CliContext).flags[key] = value
 
 
@@ -132,14 +146,14 @@ def _shared_options() -> list[click.Parameter]:
             metavar="KEY=VALUE",
             expose_value=False,
             callback=_set,
-            help="A setting, like reap.grace=0; may be repeated.",
+            help="Set a setting, like reap.grace=0. Repeatable.",
         ),
         click.Option(
             ["-o", "--output"],
             type=formats,
             expose_value=False,
             callback=_store("output"),
-            help="Form of results.",
+            help="Output format.",
         ),
         click.Option(
             ["-v", "--verbose"],
@@ -152,7 +166,7 @@ def _shared_options() -> list[click.Parameter]:
 
 
 class Command(click.Command):
-    """A command that also takes `--conf`, `--set`, `-o` and `-v`. It logs warnings and errors unless more is asked for."""
+    """A command that also takes `--conf`, `--set`, `-o` and `-v`. It logs warnings and errors."""
 
     level = "warn"
 
@@ -161,13 +175,13 @@ class Command(click.Command):
         self.params.extend(_shared_options())
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Call the command."""
+        """Run the command."""
         ctx.ensure_object(CliContext).level = self.level
         return super().invoke(ctx)
 
 
 class LongRunningCommand(Command):
-    """A command that works on environments or serves: what it does is in its logs."""
+    """A command that works on environments or serves. It also logs at info."""
 
     level = "info"
 
@@ -216,7 +230,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way a command can end
-    """Run one command; gives its exit code. The one place where errors become messages."""
+    """Run one command and return its exit code. Only here do errors become messages."""
     try:
         result = root.main(args=arguments, prog_name="gromit", standalone_mode=False)
     except GromitError as error:
@@ -231,7 +245,7 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
-    except Exception:  # noqa: BLE001 - the last net: whatever comes here is a bug and must say so
+    except Exception:  # noqa: BLE001 - any other error is a bug and must say so
         traceback.print_exc()
         click.echo("this is a bug in gromit; please report it with the lines above", err=True)
         return BUG
@@ -244,7 +258,7 @@ def _report(error: GromitError) -> int:
 
 
 def _report_usage(error: click.ClickException) -> int:
-    """Click's own errors look as all others do. What is called with nothing at all gets its help."""
+    """Print an error of click like all others. A group without a command gets its help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
@@ -252,7 +266,7 @@ def _report_usage(error: click.ClickException) -> int:
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
     _say(
         text[:1].lower() + text[1:].rstrip("."),
-        f"`{path} --help` says how it is called" if path else None,
+        f"run `{path} --help` for usage" if path else None,
     )
     return error.exit_code
 

@@ -1,4 +1,4 @@
-"""`gromit catalogue`: the components of every environment, and whether a catalogue file is good."""
+"""`gromit catalogue`: show the components of environments, and check a catalogue file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,14 +31,14 @@ _file = click.argument(
 
 @click.group(cls=Group)
 def catalogue() -> None:
-    """What environments consist of."""
+    """Components of environments."""
 
 
 @catalogue.command()
 @_file
 @pass_cli
 def show(run: CliContext, file: Path | None) -> None:
-    """Show the components of FILE (the catalogue in force, unless given)."""
+    """Show the components of FILE, by default of the configured catalogue."""
     found = _load(run, file)
     rows = [_row(component) for component in found.components.values()]
     rows += [{"component": None, "repository": name} for name in sorted(found.known_only)]
@@ -49,7 +49,10 @@ def show(run: CliContext, file: Path | None) -> None:
 @_file
 @pass_cli
 def check(run: CliContext, file: Path | None) -> None:
-    """Check FILE (the catalogue in force, unless given): every key, and every template with made-up values."""
+    """Check FILE, by default the configured catalogue.
+
+    Every key is checked, and every template is rendered with sample values.
+    """
     found = _load(run, file)
     rendered = config_files.render_files(found, config_files.sample_variables(found))
     files = sum(len(texts) for texts in rendered.values())
@@ -57,7 +60,7 @@ def check(run: CliContext, file: Path | None) -> None:
         render.print_json({"ok": True, "components": len(found.components), "files": files})
     else:
         click.echo(
-            f"the catalogue is good: {len(found.components)} components, {files} config files"
+            f"the catalogue is valid: {len(found.components)} components, {files} config files"
         )
 
 

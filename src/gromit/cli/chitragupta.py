@@ -12,8 +12,8 @@ from gromit.cli.dns_pass import dns_pass_options, expose
 @dns_pass_options
 @pass_cli
 def chitragupta(run: CliContext, root: Path | None, watch: bool, dry_run: bool, force: bool) -> int:
-    """Keep the public DNS records of all that runs: one pass, or --watch.
+    """Keep the public DNS records of running environments: one pass, or --watch.
 
-    With ROOT, the config root, nothing is done while processing is suspended there.
+    With ROOT, the config root, nothing is changed while processing is suspended there.
     """
     return expose(run, root, watch=watch, dry_run=dry_run, force=force)

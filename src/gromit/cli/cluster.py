@@ -1,4 +1,4 @@
-"""`gromit cluster`: what runs, and its public names."""
+"""`gromit cluster`: clusters of environments, and their public names."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -28,20 +28,20 @@ _EVENTS = ("at", "service", "message")
 
 @click.group(cls=Group)
 def cluster() -> None:
-    """What runs: list, show, expose."""
+    """Clusters of environments: list, show, expose."""
 
 
 @cluster.command("expose", cls=LongRunningCommand)
-@click.option("-a", "--all", "every", is_flag=True, help="All environments; there is no other way.")
+@click.option("-a", "--all", "every", is_flag=True, help="Process all environments (required).")
 @dns_pass_options
 @pass_cli
 def expose(
     run: CliContext, root: Path | None, *, every: bool, watch: bool, dry_run: bool, force: bool
 ) -> int:
-    """Keep the public DNS records of all that runs: the same as `gromit chitragupta`."""
+    """Keep the public DNS records of running environments: the same as `gromit chitragupta`."""
     if not every:
         raise InvalidInput(
-            "which clusters?", hint="give --all: records are compared for all environments together"
+            "--all is missing", hint="give --all: one pass compares the records of all environments"
         )
     return expose_records(run, root, watch=watch, dry_run=dry_run, force=force)
 
@@ -63,7 +63,7 @@ def list_(run: CliContext) -> None:
 @click.argument("name")
 @pass_cli
 def show_(run: CliContext, name: str) -> None:
-    """Show the services of one cluster, where they answer, and what has happened to them."""
+    """Show the services of one cluster, their addresses and their recent events."""
     found = clusters(run.settings).detail(name)
     services = [{**asdict(s.state), "addresses": s.addresses, "url": s.url} for s in found.services]
     events = [asdict(e) for e in found.events]

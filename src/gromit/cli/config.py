@@ -1,4 +1,4 @@
-"""`gromit config show`: every setting, its value, and where that came from."""
+"""`gromit config show`: every setting, its value and its origin."""
 
 from datetime import timedelta
 from functools import reduce
@@ -23,7 +23,7 @@ def config() -> None:
 @config.command()
 @pass_cli
 def show(run: CliContext) -> None:
-    """Show every setting: its value, and whether that is the default or where it came from. Secrets are masked."""
+    """Show the value and origin of every setting. Secrets are masked."""
     rows = [
         {
             "setting": doc.path,
@@ -38,7 +38,7 @@ def show(run: CliContext) -> None:
 
 
 def _masked(value: Any, *, secret: bool) -> Any:
-    """A value as it may be seen and, but for secrets, could be written in a config file."""
+    """Return a value as text for a config file, with secrets masked."""
     match value:
         case None | bool() | int():
             return value
@@ -55,6 +55,6 @@ def _masked(value: Any, *, secret: bool) -> Any:
 
 
 def _pair(item: Any) -> str:
-    """An item of a list; the value of a `key=value` is masked if its key speaks of a secret."""
+    """Return an item of a list. The value of a `key=value` is masked if its key names a secret."""
     key, equals, _ = str(item).partition("=")
     return f"{key}=***" if equals and is_secret_setting(key) else mask(str(item))

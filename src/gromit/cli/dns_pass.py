@@ -1,9 +1,7 @@
-"""What `gromit chitragupta` and `gromit cluster expose` share: they are one command under two names."""
+"""One DNS pass, a watch or a dry run: `gromit chitragupta` and `gromit cluster expose`."""
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from gromit.bootstrap.clients import change_feed
 from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
+from gromit.cli.stopping import on_stop_signal
 from gromit.errors import InvalidInput
 from gromit.services.chitragupta import PassResult
 
@@ -28,13 +27,15 @@ _ACTIONS = (
 
 
 def dns_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """ROOT, `--watch`, `--dry-run` and `--force`."""
+    """Add ROOT, `--watch`, `--dry-run` and `--force` to a command."""
     for decorate in (
-        click.option("--force", is_flag=True, help="Delete however many records the plan says."),
+        click.option("--force", is_flag=True, help="Delete records without a limit."),
         click.option(
-            "--dry-run", is_flag=True, help="Show what would be changed, and why; change nothing."
+            "--dry-run", is_flag=True, help="Show each change and its reason; change nothing."
         ),
-        click.option("--watch", is_flag=True, help="Go on, reacting to changes within a second."),
+        click.option(
+            "--watch", is_flag=True, help="Keep running, and react to changes within a second."
+        ),
         click.argument("root", required=False, type=click.Path(path_type=Path)),
     ):
         command = decorate(command)
@@ -42,16 +43,17 @@ def dns_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, force: bool) -> int:
-    """One pass, a watch, or the plan of a pass. Gives the exit code."""
+    """Run one pass, a watch or a dry run. Return the exit code."""
     if watch and (dry_run or force):
         raise InvalidInput(
-            "--watch goes neither with --dry-run nor with --force",
-            hint="force a single pass, after looking at its plan",
+            "--watch excludes --dry-run and --force",
+            hint="review the plan with --dry-run, then force a single pass",
         )
     settings = run.settings
     keeper, check = build_chitragupta(settings), _guard(run, root)
     if watch:
-        with _stopping() as stop:
+        stop = threading.Event()
+        with on_stop_signal(stop.set):
             keeper.watch(
                 change_feed(settings),
                 check,
@@ -72,26 +74,14 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
 
 
 def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
-    """What forbids a pass: the suspension file of the root that was given, or set; without one, nothing does."""
+    """Return the check before each pass: a suspension file in the config root forbids it.
+
+    Without a root, given or set, nothing forbids a pass.
+    """
     if root is None and "root" not in run.loaded.origins:
         return lambda: None
     check: Callable[[], None] = config_root(root or run.settings.root).check
     return check
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """A signal that SIGTERM and SIGINT set: the watch ends when the request that is under way has been answered."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _show(run: CliContext, found: PassResult) -> None:
@@ -110,9 +100,9 @@ def _show(run: CliContext, found: PassResult) -> None:
     print_rows(rows, _COLUMNS, run.output, empty="nothing to change")
     if found.incomplete:
         click.echo(
-            f"the tasks were not seen whole, so nothing was deleted: {found.incomplete}", err=True
+            f"the list of tasks is incomplete, so nothing was deleted: {found.incomplete}", err=True
         )
 
 
 def _silent(_line: str) -> None:
-    """What was written is logged, and shown at the end."""
+    """Ignore progress: each write is logged, and shown at the end."""

@@ -1,4 +1,4 @@
-"""`gromit env`: looking at environments and changing what is wanted of them, through serve."""
+"""`gromit env`: show environments and change their desired state, through serve."""
 
 import json
 import secrets
@@ -16,39 +16,38 @@ from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import read_versions, show_environment, summary
 from gromit.cli.render import print_json, print_rows
+from gromit.core.environments.readiness import required_action
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
-from gromit.errors import (
-    ConfigError,
-    Conflict,
-    Denied,
-    InvalidInput,
-    NotFound,
-    RolloutFailed,
-    Temporary,
-)
+from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 from gromit.web.clients.serve import ServeClient
 
 POLL_S = 5.0
-"""Look at an environment this often even if nothing was announced."""
-
-_PERMANENT = frozenset(
-    e.code for e in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)
-) | {"bug"}
-"""Kinds of failures that do not pass by themselves: docs/reference/errors.md."""
+"""Longest pause between two requests, also if no change is announced."""
 
 _LIST = ("name", "phase", "versions", "protected", "changed", "error")
+
+_versions_file = click.option(
+    "-f",
+    "--file",
+    "source",
+    type=click.File("rb"),
+    required=True,
+    help="Versions by repository, as JSON or YAML; - for standard input.",
+)
 
 
 @click.group(cls=Group)
 def env() -> None:
-    """Environments: list, get, change, wait for, delete."""
+    """Environments: list, get, create, change, wait, delete."""
 
 
 @env.command("list")
-@click.option("--phase", help="Phases, separated by commas, or all. Without it: all but gone.")
-@click.option("--repo", "repository", help="Only those with a reported version of this repository.")
-@click.option("--prefix", default="", help="Only names that begin so.")
+@click.option("--phase", help="Phases, separated by commas, or all. Default: all but gone.")
+@click.option(
+    "--repo", "repository", help="Only environments with a reported version of this repository."
+)
+@click.option("--prefix", default="", help="Only names with this prefix.")
 @pass_cli
 def list_(run: CliContext, phase: str | None, repository: str | None, prefix: str) -> None:
     """List environments."""
@@ -72,17 +71,13 @@ def get(run: CliContext, name: str) -> None:
 
 @env.command()
 @click.argument("name")
-@click.option(
-    "-f",
-    "--file",
-    "source",
-    type=click.File("rb"),
-    required=True,
-    help="Versions by repository, JSON or YAML; - for standard input.",
-)
+@_versions_file
 @pass_cli
 def create(run: CliContext, name: str, source: IO[bytes]) -> None:
-    """Create an environment with the versions in a file; the other repositories get their fallbacks."""
+    """Create an environment with the versions in a file.
+
+    Repositories that are not in the file get their fallback versions.
+    """
     try:
         found = _detail(run, name)
     except NotFound:
@@ -96,17 +91,10 @@ def create(run: CliContext, name: str, source: IO[bytes]) -> None:
 
 @env.command()
 @click.argument("name")
-@click.option(
-    "-f",
-    "--file",
-    "source",
-    type=click.File("rb"),
-    required=True,
-    help="Versions by repository, JSON or YAML; - for standard input.",
-)
+@_versions_file
 @pass_cli
 def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
-    """Replace all reported versions of an environment by those in a file."""
+    """Replace all reported versions of an environment with those in a file."""
     _put(run, name, source)
 
 
@@ -116,19 +104,16 @@ def replace(run: CliContext, name: str, source: IO[bytes]) -> None:
 @pass_cli
 def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
     """Set the versions of some repositories."""
-    pairs = [v.partition("=") for v in versions]
-    if wrong := next(
-        (
-            v
-            for v, (_, equals, version) in zip(versions, pairs, strict=True)
-            if not equals or not version
-        ),
-        None,
-    ):
-        raise InvalidInput(f"{wrong!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
-    given = {repo: version for repo, _, version in pairs}
-    if len(given) < len(pairs):
-        raise InvalidInput("a repository stands there twice", hint="give one version for each")
+    given: dict[str, str] = {}
+    for pair in versions:
+        repository, _, version = pair.partition("=")
+        if not version:
+            raise InvalidInput(f"{pair!r} is not REPO=VERSION", hint="for example tyk=sha-1234")
+        given[repository] = version
+    if len(given) < len(versions):
+        raise InvalidInput(
+            "a repository is given twice", hint="give one version for each repository"
+        )
     _serve(run).call("PATCH", f"/env/{_in_path(name)}", given)
     show_environment(run, _detail(run, name))
 
@@ -137,13 +122,13 @@ def set_(run: CliContext, name: str, versions: tuple[str, ...]) -> None:
 @click.argument("name")
 @pass_cli
 def delete(run: CliContext, name: str) -> None:
-    """Delete an environment. Within the grace a build of it, or `env set`, revives it."""
+    """Delete an environment. A new build, or `env set`, revives it during the grace period."""
     try:
         _serve(run).call("DELETE", f"/env/{_in_path(name)}")
     except NotFound:
-        if (
-            _detail(run, name)["phase"] != "gone"
-        ):  # it went meanwhile, as after a lost answer; raises if it was never there
+        # A repeated request, or another one, may have deleted it already. This raises again if
+        # the environment never existed.
+        if _detail(run, name)["phase"] != "gone":
             raise
     show_environment(run, _detail(run, name))
 
@@ -152,7 +137,7 @@ def delete(run: CliContext, name: str) -> None:
 @click.argument("name")
 @pass_cli
 def protect(run: CliContext, name: str) -> None:
-    """Refuse to delete it from now on."""
+    """Protect an environment from deletion."""
     _change(run, name, "protect")
 
 
@@ -160,7 +145,7 @@ def protect(run: CliContext, name: str) -> None:
 @click.argument("name")
 @pass_cli
 def unprotect(run: CliContext, name: str) -> None:
-    """Allow its deletion again."""
+    """Allow the deletion of an environment again."""
     _change(run, name, "unprotect")
 
 
@@ -169,8 +154,11 @@ def unprotect(run: CliContext, name: str) -> None:
 @click.argument("component", required=False)
 @pass_cli
 def redeploy(run: CliContext, name: str, component: str | None) -> None:
-    """Roll one component, or all, over: a moved default branch and edited config files arrive with it."""
-    # the request is sent again if its answer is lost: with its own mark it rolls over once even so
+    """Redeploy one or all components.
+
+    They pick up default-branch updates and edited config files.
+    """
+    # The client repeats a request whose response is lost; the mark makes it count only once.
     _change(
         run,
         name,
@@ -183,23 +171,23 @@ def redeploy(run: CliContext, name: str, component: str | None) -> None:
 @click.argument("name")
 @pass_cli
 def history(run: CliContext, name: str) -> None:
-    """What happened to an environment, the oldest first."""
+    """Show the history of an environment, oldest event first."""
     events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
-    print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="nothing has happened")
+    print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
 
 
 @env.command()
 @click.argument("name")
 @pass_cli
 def watch(run: CliContext, name: str) -> None:
-    """Follow an environment until it is gone; a line for everything that happens."""
+    """Print each event of an environment until it is gone."""
     shown: set[str] = set()
     for found in _poll(run, name, None):
         try:
             events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
         except Temporary as error:
             click.echo(f"{error.message}; trying again", err=True)
-            continue  # also if it is gone: what happened at last is still to be told
+            continue  # also if it is gone: its last events are still to be printed
         for event in events:
             line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
             if line not in shown:
@@ -217,45 +205,40 @@ def watch(run: CliContext, name: str) -> None:
     type=click.Choice(["ready", "gone"]),
     default="ready",
     show_default=True,
-    help="What to wait for.",
+    help="Phase to wait for.",
 )
 @click.option(
-    "--timeout", default="15m", show_default=True, help="Longest wait: seconds, or like 90s, 10m."
+    "--timeout", default="15m", show_default=True, help="Longest wait, in seconds or like 90s, 10m."
 )
 @click.option(
     "--keep-trying",
     is_flag=True,
-    help="Wait on also where somebody has to report a build or mend something first.",
+    help="Wait on even if a person has to act first.",
 )
 @pass_cli
 def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
-    """Wait until an environment is ready, or gone. Exit code 1 if that does not happen in time.
+    """Wait until an environment is ready, or gone. Exits with 1 on a timeout.
 
-    It ends at once, with 1 too, if nobody wants the environment, or if making it has failed and will again until somebody mends
-    something: an image that is missing, a service that does not start, a wrong config, a right that is lacking. What may pass by
-    itself is waited for.
+    Exits with 1 at once if the environment was deleted or hit an error that retrying cannot fix: a
+    missing image, a service that does not start, a wrong config or a missing permission.
     """
     seconds = parse_duration(timeout)
     if not isinstance(seconds, timedelta):
         raise InvalidInput(
-            f"--timeout {timeout!r} is not a length of time", hint="for example 90s, 10m or 1h30m"
+            f"--timeout {timeout!r} is not a duration", hint="for example 90s, 10m or 1h30m"
         )
-    told = ""
+    printed = ""
     found: Mapping[str, Any] = {}
     for found in _poll(run, name, seconds.total_seconds()):
         state = _describe(found)
-        if state != told:
+        if state != printed:
             click.echo(f"{found['name']}: {state}", err=True)
-            told = state
+            printed = state
         if found["phase"] == goal:
             show_environment(run, found)
             return 0
-        if goal == "ready" and not keep_trying and (remedy := _remedy(found)):
-            click.echo(
-                f"gromit: {found['name']} is not going to be {goal} by itself: {_describe(found)}",
-                err=True,
-            )
-            click.echo(f"  hint: {remedy}; --keep-trying waits for it", err=True)
+        if goal == "ready" and not keep_trying and (action := _required_action(found)):
+            _report_failure(_why_not_ready(found), f"{action}; or wait with --keep-trying")
             return FAILED
     click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
     return FAILED
@@ -265,7 +248,10 @@ env.add_command(unlock)
 
 
 def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
-    """The environment now and after each change of it, for so many seconds; one that does not exist counts as gone."""
+    """Yield the environment now and after each change, for `seconds` (None: without an end).
+
+    An environment that does not exist counts as gone.
+    """
     until = time.monotonic() + seconds if seconds is not None else None
     with closing(change_feed(run.settings)) as feed:
         while True:
@@ -282,7 +268,7 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
 
 
 def _serve(run: CliContext) -> ServeClient:
-    """The client of serve: one for all of a command's requests, closed when the command ends."""
+    """Client of serve for all requests of a command. It is closed when the command ends."""
     context = click.get_current_context()
     if __name__ not in context.meta:
         context.meta[__name__] = context.with_resource(closing(serve_client(run.settings)))
@@ -295,13 +281,21 @@ def _describe(found: Mapping[str, Any]) -> str:
     return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
 
 
-def _remedy(found: Mapping[str, Any]) -> str | None:
-    """What somebody has to do first if an environment is to be ready; None if it may become so by itself."""
-    if found["phase"] in {"gone", "deleting", "reaping"}:
-        return "report a build of the branch"
-    if found["phase"] == "failed" and found["error"] and found["error"]["kind"] in _PERMANENT:
-        return "mend it, and report the build again"
-    return None
+def _required_action(found: Mapping[str, Any]) -> str | None:
+    return required_action(found["phase"], found["error"]["kind"] if found["error"] else None)
+
+
+def _why_not_ready(found: Mapping[str, Any]) -> str:
+    if found["phase"] == "failed":
+        return (
+            f"{found['name']} failed and will not recover on its own: {found['error']['message']}"
+        )
+    return f"{found['name']} will not become ready: it is {_describe(found)}"
+
+
+def _report_failure(message: str, hint: str) -> None:
+    click.echo(f"gromit: {message}", err=True)
+    click.echo(f"  hint: {hint}", err=True)
 
 
 def _detail(run: CliContext, name: str) -> dict[str, Any]:
@@ -319,5 +313,5 @@ def _change(run: CliContext, name: str, what: str, body: Mapping[str, Any] | Non
 
 
 def _in_path(name: str) -> str:
-    """What stands for a name, or for a branch that was given instead, in a path: one element, whatever characters it has."""
+    """Return the name of an environment, or the leaf of a branch, as one element of a path."""
     return quote(parse_ref(name).leaf, safe="")

@@ -1,4 +1,4 @@
-"""`gromit env unlock`: removes a left-behind lock, after everybody who may know was asked whether its owner still works."""
+"""`gromit env unlock`: remove a stale lock, unless its owner lives or serve shows a worker."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -22,18 +22,19 @@ _log = get_logger(__name__)
 @click.command(cls=Command)
 @click.argument("name")
 @click.option(
-    "--yes", is_flag=True, help="Do not ask. What is seen to be at work is left alone all the same."
+    "--yes", is_flag=True, help="Skip the prompt. Locks with a live owner are still refused."
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Remove the lock although its owner is seen to live, or serve shows a worker.",
+    help="Remove the lock even if its owner lives or serve shows a worker.",
 )
 @pass_cli
 def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
-    """Remove a left-behind terraform lock of which nothing proves that its owner is dead. Be sure that nobody works on it.
+    """Force-remove a stale Terraform lock when gromit cannot prove its owner is gone.
 
-    What is known of its owner, and what serve says of the environment, is shown first.
+    First the command shows the owner of the lock and serve's view of the environment. Make sure
+    that no process works on the environment.
     """
     # boto3 is slow to import, and no other command of this group needs it.
     from gromit.bootstrap.backends import owner_watch, state_bucket  # noqa: PLC0415
@@ -47,13 +48,16 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     if at_work and not force:
         raise Conflict(
             f"the lock on {name} is in use: {'; '.join(at_work)}",
-            hint="wait for it, or end it; --force removes the lock under its feet, and may cost the state",
+            hint="wait for it or end it; --force removes a lock in use and may corrupt the state",
         )
     if not yes:
-        click.confirm("Is that process gone for certain? Remove its lock?", abort=True, err=True)
+        click.confirm(
+            "Are you sure that this process has ended? Remove its lock?", abort=True, err=True
+        )
     if not bucket.unlock(found):
         raise Conflict(
-            f"the lock on {name} has changed meanwhile; nothing was removed", hint="look again"
+            f"the lock on {name} has changed meanwhile; nothing was removed",
+            hint="run the command again",
         )
     _log.warning(
         "lock.removed", env=name, lock=found.id, left_by=found.who, by=by, forced=bool(at_work)
@@ -68,36 +72,40 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
 def _at_work(
     run: CliContext, found: FoundLock, check_owner: Callable[[FoundLock], Verdict]
 ) -> Iterator[str]:
-    """Tell whose lock it is, what its owner does and what serve says; gives what proves that somebody is at work."""
+    """Report the lock, its owner and serve's view. Yield each proof that the lock is in use."""
     owner = f"{found.owner.host}, process {found.owner.pid}" if found.owner else found.who
     _report(
-        f"{found.environment} has been locked since {found.created} by {owner} for {_work(found)} (lock {found.id})"
+        f"{found.environment} has been locked since {found.created} by {owner} "
+        f"for {_work(found)} (lock {found.id})"
     )
     verdict = check_owner(found)
     _report(f"its owner: {verdict.reason}")
     if verdict.lives:
         yield "its owner lives"
-    lease, told = _lease(run, found.environment)
-    _report(f"serve: {told}")
+    lease, view = _lease(run, found.environment)
+    _report(f"serve: {view}")
     if lease:
         yield f"serve shows {lease}"
 
 
 def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
-    """The live claim that serve shows, if any, and serve's view in words. A serve that cannot be asked forbids nothing."""
+    """Return the live claim that serve shows, or None, and serve's view in words.
+
+    A serve that does not respond forbids nothing.
+    """
     try:
         with closing(serve_client(run.settings)) as serve:
-            seen: dict[str, Any] = serve.get(f"/v1/environments/{name}")
+            view: dict[str, Any] = serve.get(f"/v1/environments/{name}")
     except NotFound:
         return None, f"there is no environment {name}"
     except (BackendError, ConfigError, TrustError) as error:
-        return None, f"cannot be asked: {error.message}"
-    if not (lease := seen["lease"]):
-        return None, f"{name} is {seen['phase']}, and no worker has it"
+        return None, f"not reachable: {error.message}"
+    if not (lease := view["lease"]):
+        return None, f"{name} is {view['phase']}, and no worker has it"
     if parse_iso(lease["until"]) <= now_ms():
-        return None, f"{name} is {seen['phase']}; {lease['holder']} had it until {lease['until']}"
+        return None, f"{name} is {view['phase']}; {lease['holder']} had it until {lease['until']}"
     live = f"that {lease['holder']} has it until {lease['until']}"
-    return live, f"{name} is {seen['phase']}; {lease['holder']} has it until {lease['until']}"
+    return live, f"{name} is {view['phase']}; {lease['holder']} has it until {lease['until']}"
 
 
 def _work(found: FoundLock) -> str:

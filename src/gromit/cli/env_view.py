@@ -1,4 +1,4 @@
-"""How an environment is printed, and how versions are read from a file."""
+"""Print an environment, and read versions from a file."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -14,7 +14,10 @@ _QUOTED = 'put it in quotes, like tyk: "1.10"'
 
 
 def read_versions(source: IO[bytes]) -> Mapping[str, str]:
-    """The versions in a file. Raises `InvalidInput` for all that is not text: a number or date has lost how it was written."""
+    """Return the versions in a file, by repository.
+
+    Raises `InvalidInput` for a value that is not text: YAML has changed a number or a date.
+    """
     try:
         versions = parse_yaml(source.read())
     except InvalidYaml as error:
@@ -32,9 +35,9 @@ def read_versions(source: IO[bytes]) -> Mapping[str, str]:
                 f"{source.name}: the repository {repository!r} is not text", hint="put it in quotes"
             )
         if not isinstance(version, str):
-            told = "empty" if version is None else f"not text, but {type(version).__name__}"
+            fault = "empty" if version is None else f"not text, but {type(version).__name__}"
             raise InvalidInput(
-                f"{source.name}: the version of {repository} is {told}", hint=_QUOTED
+                f"{source.name}: the version of {repository} is {fault}", hint=_QUOTED
             )
     return versions
 
@@ -72,7 +75,10 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
             markup=False,
         )
     out.print()
-    rows = [{"repository": r, **v, "why": _why(v)} for r, v in sorted(found["versions"].items())]
+    rows = [
+        {"repository": r, **v, "why": _reason(found["name"], r, v)}
+        for r, v in sorted(found["versions"].items())
+    ]
     print_rows(rows, ("repository", "version", "why"), run.output)
     if found["urls"]:
         out.print()
@@ -83,14 +89,16 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         )
 
 
-def _why(version: Mapping[str, Any]) -> str:
+def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
     match version["source"]:
         case "reported":
-            return f"reported of {version['ref']}" if version["ref"] else "given without a branch"
+            return (
+                f"built from branch {version['ref']}" if version["ref"] else "set without a branch"
+            )
         case "branch":
-            return "its registry has the branch's tag"
+            return "the registry has an image of the branch"
         case _:
-            return "default branch: it has no such branch"
+            return f"default branch ({repository} has no branch or image {name})"
 
 
 def _word(value: Any) -> str:
@@ -100,7 +108,7 @@ def _word(value: Any) -> str:
 
 
 def summary(found: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of `env list`: reported versions, and the message of the last error."""
+    """Return the row of `env list`: reported versions, and the message of the last error."""
     reported = {
         r: v["version"] for r, v in sorted(found["versions"].items()) if v["source"] != "default"
     }

@@ -9,5 +9,9 @@ from gromit.cli import CliContext, LongRunningCommand, pass_cli
 @click.command(cls=LongRunningCommand)
 @pass_cli
 def gateway(run: CliContext) -> None:
-    """Where release workflows report builds and deleted branches: token in, mutual TLS to serve out."""
+    """Run the gateway.
+
+    Release workflows report builds and deleted branches to it with a token. It passes them on to
+    serve over mutual TLS.
+    """
     gateway_server(run.settings).run()

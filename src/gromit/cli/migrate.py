@@ -1,4 +1,4 @@
-"""`gromit migrate`."""
+"""`gromit migrate`: migrate from gromit v1."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,18 +12,18 @@ from gromit.cli.render import print_rows
 
 @click.command(cls=Command)
 @click.option(
-    "--apply", "do", is_flag=True, help="Do it. Without this, only what would be done is shown."
+    "--apply", "do", is_flag=True, help="Migrate. Without this option only the plan is shown."
 )
 @click.option(
     "--root",
     type=click.Path(path_type=Path),
-    help="Config root that gets the marker; without it the setting `root`.",
+    help="Config root that gets the marker. Default: the setting `root`.",
 )
 @pass_cli
 def migrate(run: CliContext, do: bool, root: Path | None) -> None:
-    """Take over from the earlier system: the table's index, its flat rows, the config root's marker, and public records.
+    """Migrate from gromit v1: the table's index and flat rows, the config root's marker, records.
 
-    May be repeated. Stop the earlier system's scheduled tasks before `--apply`.
+    The command can be repeated. Stop the scheduled tasks of gromit v1 before `--apply`.
     """
     settings = run.settings
     lines = [
@@ -35,10 +35,10 @@ def migrate(run: CliContext, do: bool, root: Path | None) -> None:
         [asdict(line) for line in lines],
         ("what", "name", "action", "why"),
         run.output,
-        empty="nothing is left to be migrated",
+        empty="nothing is left to migrate",
     )
     if lines and not do:
-        click.echo("nothing was changed; `gromit migrate --apply` does it", err=True)
+        click.echo("nothing was changed; run `gromit migrate --apply` to migrate", err=True)
 
 
 def _report(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`gromit pki`: our own CA and the certificates of servers, workers and people."""
+"""`gromit pki`: gromit's own CA, and the certificates of servers, workers and people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,44 +18,44 @@ _COLUMNS = ("name", "role", "serial", "not_after", "state")
 _password_file = click.option(
     "--p12-password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File whose first line is the password of the .p12; without it the password is asked for.",
+    help="File with the password of the .p12 in its first line. Default: a prompt.",
 )
 
 
 @click.group(cls=Group)
 def pki() -> None:
-    """The CA in the folder `pki.dir`, and what it issued."""
+    """The CA in the folder `pki.dir`, and its certificates."""
 
 
 @pki.command()
 @click.option(
     "--name", default="gromit", show_default=True, help="Name of the CA in its certificate."
 )
-@click.option("--days", type=click.IntRange(1), help="Lifetime; `pki.ca_days` if not given.")
+@click.option("--days", type=click.IntRange(1), help="Lifetime in days. Default: `pki.ca_days`.")
 @click.option(
     "--key-out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="New file for the key and the certificate; the key is then not kept in `pki.dir`.",
+    help="New file for the key and certificate. The key is then not stored in `pki.dir`.",
 )
 @click.option(
     "--secret",
     metavar="ARN",
-    help="As --key-out, into an empty secret of Secrets Manager: name or ARN.",
+    help="Like --key-out, but an empty secret of Secrets Manager, by name or ARN.",
 )
 @pass_cli
 def init(
     run: CliContext, *, name: str, days: int | None, key_out: Path | None, secret: str | None
 ) -> None:
-    """Make the CA. One that is there is never overwritten."""
+    """Create the CA. An existing CA is never overwritten."""
     settings = run.settings.pki
     if settings.ca_key is not None:
         raise InvalidInput(
-            "pki.ca_key is set: there is a CA already",
-            hint="unset it to make another one, in another folder",
+            "pki.ca_key is set: a CA exists already",
+            hint="unset it to create another CA in another folder",
         )
     if key_out is not None and secret is not None:
         raise InvalidInput(
-            "--key-out and --secret exclude each other", hint="the key lies in one place"
+            "--key-out and --secret exclude each other", hint="store the key in one place"
         )
     serial = build_pki(run.settings).init(
         name, days or settings.ca_days, key_store(key_out, secret)
@@ -72,17 +72,17 @@ def init(
     "--role",
     required=True,
     type=click.Choice(ROLES),
-    help="What the holder may do; server: for serve or a gateway.",
+    help="Role of the holder; server: for serve or a gateway.",
 )
 @click.option(
-    "--name", required=True, help="Name of the holder: a DNS name, which also names the files."
+    "--name", required=True, help="Name of the holder, a DNS name. The files are named after it."
 )
-@click.option(
-    "--san", multiple=True, help="Further DNS name or IP address; may be given several times."
-)
+@click.option("--san", multiple=True, help="Another DNS name or IP address. Repeatable.")
 @click.option("--p12", is_flag=True, help="Also write NAME.p12, for browsers.")
 @_password_file
-@click.option("--days", type=click.IntRange(1, 397), help="Lifetime; `pki.leaf_days` if not given.")
+@click.option(
+    "--days", type=click.IntRange(1, 397), help="Lifetime in days. Default: `pki.leaf_days`."
+)
 @pass_cli
 def issue(
     run: CliContext,
@@ -117,7 +117,7 @@ def issue(
 @click.argument("names", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All names.")
 @click.option(
-    "--force", is_flag=True, help="Also those that are not past two thirds of their life."
+    "--force", is_flag=True, help="Also renew certificates before two thirds of their lifetime."
 )
 @_password_file
 @pass_cli
@@ -129,9 +129,9 @@ def renew(
     force: bool,
     p12_password_file: Path | None,
 ) -> None:
-    """Give NAMES a new key and certificate, if theirs are past two thirds of their life."""
+    """Renew NAMES, with new keys, after two thirds of their lifetime."""
     if bool(names) == every:
-        raise InvalidInput("say which certificates to renew", hint="give names, or --all")
+        raise InvalidInput("no certificates to renew were given", hint="give either names or --all")
     password = _password(p12_password_file) if p12_password_file else None
     _show_renewals(run, build_pki(run.settings).renew(names, force=force, p12_password=password))
 
@@ -147,7 +147,10 @@ def _show_renewals(run: CliContext, done: Sequence[RenewalResult]) -> None:
         for each in done
     ]
     render.print_rows(
-        rows, ("name", "serial", "not_after", "result"), run.output, empty="nothing was ever issued"
+        rows,
+        ("name", "serial", "not_after", "result"),
+        run.output,
+        empty="no certificates were issued",
     )
 
 
@@ -158,14 +161,16 @@ def _show_renewals(run: CliContext, done: Sequence[RenewalResult]) -> None:
     metavar="[PART/]NAME=ROLE[,SAN...]",
     multiple=True,
     required=True,
-    help="A certificate that there has to be, as of `issue`, in the folder PART of `pki.dir` if given; may be given several times.",
+    help="A certificate that has to exist, as of `issue`. PART is its folder in `pki.dir`. "
+    "Repeatable.",
 )
 @pass_cli
 def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
-    """Issue what is missing, revoked, or says something else, and renew what is due; leave the rest.
+    """Issue missing, revoked or changed certificates, and renew those that are due.
 
-    Can be run at any time and again and again: from a timer, it is all that the parts of an installation need.
-    The folder of a part holds its keys alone, the CA's certificate and the deny list: show each part no more than that.
+    The command is idempotent: run from a timer, it keeps the certificates of an installation valid.
+    The folder of a part holds only its own keys, the CA's certificate and the deny list. Mount no
+    other folder into the part.
     """
     days = run.settings.pki.leaf_days
     wanted = [_parsed(text, days) for text in leaves]
@@ -178,14 +183,14 @@ def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
 @click.argument("which", metavar="NAME|SERIAL")
 @pass_cli
 def revoke(run: CliContext, which: str) -> None:
-    """Put a certificate, or all of a name, on the deny list. Servers obey it with their next request."""
+    """Add a certificate, or all of a name, to the deny list. Servers read it at the next request."""
     revoked = build_pki(run.settings).revoke(which)
     rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
-    render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it was revoked before")
+    render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it is already revoked")
     if run.settings.serve.denylist is None:
         path = run.settings.pki.dir / "denylist"
         click.echo(
-            f"the setting serve.denylist is not set: serve obeys the list only if it names {path}",
+            f"serve.denylist is not set: serve reads the deny list only if it names {path}",
             err=True,
         )
 
@@ -193,19 +198,19 @@ def revoke(run: CliContext, which: str) -> None:
 @pki.command("list")
 @pass_cli
 def list_(run: CliContext) -> None:
-    """List everything that was issued, and how it stands."""
+    """List all certificates and their status."""
     rows = [
         {
             "name": line.name,
             "role": str(line.kind),
             "serial": line.serial,
             "not_after": line.not_after.isoformat(),
-            "state": str(standing),
+            "state": str(status),
             "sans": list(line.sans),
         }
-        for line, standing in build_pki(run.settings).list()
+        for line, status in build_pki(run.settings).list()
     ]
-    render.print_rows(rows, _COLUMNS, run.output, empty="nothing was issued")
+    render.print_rows(rows, _COLUMNS, run.output, empty="no certificates were issued")
 
 
 def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> LeafRequest:
@@ -215,14 +220,14 @@ def _leaf(name: str, role: str, sans: tuple[str, ...], days: int) -> LeafRequest
 
 
 def _parsed(text: str, days: int) -> tuple[str, LeafRequest]:
-    """The part, empty if none is said, and the certificate."""
-    where, _, said = text.partition("=")
+    """Return the part, which may be empty, and the certificate of a `--leaf`."""
+    where, _, spec = text.partition("=")
     part, slash, name = where.rpartition("/")
-    role, *sans = said.split(",")
+    role, *sans = spec.split(",")
     if not name or (slash and not part) or role not in ROLES or not all(sans):
         raise InvalidInput(
-            f"--leaf {text!r} does not say which certificate there has to be",
-            hint=f"write NAME=ROLE or PART/NAME=ROLE,SAN,SAN with a role of {', '.join(ROLES)}",
+            f"--leaf {text!r} is not [PART/]NAME=ROLE[,SAN...]",
+            hint=f"for example NAME=ROLE or PART/NAME=ROLE,SAN,SAN; roles: {', '.join(ROLES)}",
         )
     return part, _leaf(name, role, tuple(sans), days)
 
@@ -241,7 +246,7 @@ def _password(file: Path | None) -> str:
     if not password:
         raise ConfigError(
             f"{file} has no password in its first line",
-            hint="write the password there, readable for you alone",
+            hint="write the password into its first line, readable only by you",
         )
     return password
 

@@ -1,4 +1,4 @@
-"""`gromit reap`."""
+"""`gromit reap`: destroy deleted environments."""
 
 from pathlib import Path
 
@@ -13,5 +13,5 @@ from gromit.core.environments.environment import Work
 @worker_pass_options
 @pass_cli
 def reap(run: CliContext, root: Path | None, watch: bool, dry_run: bool) -> int:
-    """Destroy what is no longer wanted, when its grace is over: one pass, or --watch."""
+    """Destroy deleted environments after their grace period: one pass, or --watch."""
     return work(run, Work.REAP, root, watch=watch, dry_run=dry_run)

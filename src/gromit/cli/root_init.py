@@ -1,4 +1,4 @@
-"""`gromit root init`: make a folder a config root, once per volume."""
+"""`gromit root init`: mark a folder as a config root, once for each volume."""
 
 from pathlib import Path
 
@@ -10,19 +10,20 @@ from gromit.cli import CliContext, Group, pass_cli, render
 
 @click.group(cls=Group)
 def root() -> None:
-    """The tree of config files."""
+    """The config root."""
 
 
 @root.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @pass_cli
 def init(run: CliContext, path: Path) -> None:
-    """Mark PATH as a config root, making the folder if need be. Without the mark nothing is processed.
+    """Mark PATH as a config root. The folder is created if it is missing.
 
-    Do this on the mounted volume: the mark is how workers see that the volume is there.
+    Run this on the mounted volume. Workers refuse a root without its marker: the volume may not be
+    mounted.
     """
     made = init_root(path)
     if run.output == "json":
         render.print_json({"root": str(path), "made": made})
     else:
-        click.echo(f"{path} is a config root now" if made else f"{path} was a config root already")
+        click.echo(f"{path} is now a config root" if made else f"{path} is already a config root")

@@ -1,4 +1,4 @@
-"""`gromit serve`."""
+"""`gromit serve`: the API of environments."""
 
 import click
 
@@ -9,5 +9,5 @@ from gromit.cli import CliContext, LongRunningCommand, pass_cli
 @click.command(cls=LongRunningCommand)
 @pass_cli
 def serve(run: CliContext) -> None:
-    """The mTLS API of environments, and the only writer of their table."""
+    """Run the mTLS API of environments, the only writer of their table."""
     build_serve(run.settings).run()

@@ -1,4 +1,4 @@
-"""`gromit sow`."""
+"""`gromit sow`: bring environments to their desired state."""
 
 from pathlib import Path
 
@@ -13,5 +13,5 @@ from gromit.core.environments.environment import Work
 @worker_pass_options
 @pass_cli
 def sow(run: CliContext, root: Path | None, watch: bool, dry_run: bool) -> int:
-    """Make every environment as it is wanted: one pass, or --watch."""
+    """Bring every environment to its desired state: one pass, or --watch."""
     return work(run, Work.SOW, root, watch=watch, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""`gromit suspend` and `gromit resume`: stop all processing, and let it go on."""
+"""`gromit suspend` and `gromit resume`: stop and resume all processing."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,17 +20,21 @@ _root = click.argument("root", required=False, type=click.Path(path_type=Path))
 
 @click.command(cls=Command)
 @_root
-@click.option("--reason", required=True, help="Why; it is shown to everybody whose work waits.")
+@click.option(
+    "--reason", required=True, help="Reason, shown by `gromit suspend` and written to the log."
+)
 @pass_cli
 def suspend(run: CliContext, root: Path | None, reason: str) -> None:
-    """Stop all processing: from now on sow, reap and chitragupta start nothing new. What runs is finished.
+    """Stop all processing. sow, reap and chitragupta finish their runs and start no others.
 
-    ROOT is the config root; the setting `root` unless given.
+    ROOT is the config root. Default: the setting `root`.
     """
     if not reason.strip():
-        raise InvalidInput("the reason is empty", hint="say in a few words what others should know")
+        raise InvalidInput("the reason is empty", hint="give a short reason for others to read")
     suspension = Suspension(reason.strip(), by=operator(), at=iso(now_ms()))
-    settings = run.settings  # also with ROOT: wrong settings are reported, and logging is set up
+    settings = (
+        run.settings
+    )  # read also with ROOT: this reports bad settings, and configures logging
     root = root or settings.root
     config_root(root).suspend(suspension)
     _log.info("processing.suspended", root=str(root), reason=suspension.reason, by=suspension.by)
@@ -49,11 +53,13 @@ def suspend(run: CliContext, root: Path | None, reason: str) -> None:
 
 @click.command(cls=Command)
 @_root
-@click.option("--reason", default="", help="Why; it is shown and goes into the log.")
+@click.option("--reason", default="", help="Reason, printed and written to the log.")
 @pass_cli
 def resume(run: CliContext, root: Path | None, reason: str) -> None:
-    """Let processing go on. ROOT is the config root; the setting `root` unless given."""
-    settings = run.settings  # also with ROOT: wrong settings are reported, and logging is set up
+    """Resume processing. ROOT is the config root. Default: the setting `root`."""
+    settings = (
+        run.settings
+    )  # read also with ROOT: this reports bad settings, and configures logging
     root = root or settings.root
     ended, by = config_root(root).resume(), operator()
     reason = " ".join(reason.split())
@@ -72,9 +78,9 @@ def resume(run: CliContext, root: Path | None, reason: str) -> None:
         )
         return
     click.echo(
-        "processing goes on; it was not suspended"
+        "processing was not suspended"
         if ended is None
-        else f"processing goes on; it was {ended}"
+        else f"processing is resumed; it was {ended}"
     )
     if ended is not None:
         click.echo(f"resumed by {by}: {reason or 'no reason given'}")

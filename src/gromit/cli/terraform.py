@@ -1,4 +1,4 @@
-"""`gromit terraform`: the packaged stack of one environment, by hand."""
+"""`gromit terraform`: run terraform on the packaged stack of one environment."""
 
 from contextlib import closing
 from pathlib import Path
@@ -21,22 +21,23 @@ from gromit.errors import NotFound
 @click.option(
     "--root",
     type=click.Path(path_type=Path),
-    help="Root of the config tree; without it the setting `root`.",
+    help="Config root. Default: the setting `root`.",
 )
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- ARGS…")
 @pass_cli
 def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[str, ...]) -> int:
-    """Run terraform on one environment: its stack, workspace and inputs, under terraform's own lock.
+    """Run terraform on one environment: its stack, workspace and inputs, under terraform's lock.
 
-    For example `gromit terraform app-test -- plan`. What is applied by hand here is not known to serve.
-    Config files are left as they lie. An image or config root that is missing is told of, and does not stop it.
+    For example `gromit terraform app-test -- plan`. serve does not know of changes that you apply
+    by hand. Config files are not rendered. A missing image or config root is only a warning.
     """
     settings = run.settings
     with closing(serve_client(settings)) as serve:
         found = serve.get(f"/v1/environments/{quote(parse_ref(name).leaf, safe='')}")
     if found["phase"] == Phase.GONE:
         raise NotFound(
-            f"environment {found['name']} is gone", hint="nothing of it is left for terraform"
+            f"environment {found['name']} is gone",
+            hint="it has no resources left; run `gromit env list` for those that exist",
         )
     tree = config_root(root or settings.root)
     inspector = build_inspector(settings, tree, lambda line: click.echo(line, err=True))

@@ -1,4 +1,4 @@
-"""`gromit token`: what repositories show to the gateway."""
+"""`gromit token`: tokens that authenticate repositories at the gateway."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ _COLUMNS = ("id", "repositories", "verbs", "created", "expires", "state", "label
 
 @click.group(cls=Group)
 def token() -> None:
-    """The tokens in the file `gateway.tokens`."""
+    """Tokens in the file `gateway.tokens`."""
 
 
 @token.command()
@@ -24,7 +24,7 @@ def token() -> None:
     "repos",
     multiple=True,
     required=True,
-    help="Repository it is good for; several, or '*' for every one.",
+    help="Repository that may use the token; '*' for all. Repeatable.",
 )
 @click.option(
     "--verb",
@@ -32,13 +32,13 @@ def token() -> None:
     multiple=True,
     required=True,
     type=click.Choice([str(verb) for verb in TokenPermission]),
-    help="What it may do; several.",
+    help="Permission of the token. Repeatable.",
 )
-@click.option("--label", default="", help="A word for people.")
+@click.option("--label", default="", help="Note for people, shown in lists.")
 @click.option(
     "--expires",
     metavar="DURATION",
-    help="Lifetime, like 90d; without it the token lives until it is revoked.",
+    help="Lifetime, like 90d. Default: valid until revoked.",
 )
 @pass_cli
 def new(
@@ -49,14 +49,14 @@ def new(
     label: str,
     expires: str | None,
 ) -> None:
-    """Make a token and print it, this once: it is not kept and cannot be shown again."""
+    """Create a token and print it. It is not stored and cannot be shown again."""
     try:
         life = None if expires is None else parse_duration(expires)
     except OverflowError:
         life = expires
     if life is not None and not isinstance(life, timedelta):
         raise InvalidInput(
-            f"--expires {expires} is not a length of time", hint="write it like 90d, 12h or 1d12h"
+            f"--expires {expires} is not a duration", hint="for example 90d, 12h or 1d12h"
         )
     made, entry = build_tokens(run.settings).new(
         make_grant(repos, map(TokenPermission, verbs)), label=label, life=life
@@ -65,22 +65,22 @@ def new(
         render.print_json({"token": made, **_row(entry, counts=True)})
     else:
         click.echo(made)
-        click.echo(f"token {entry.id}: this is the only time it is shown", err=True)
+        click.echo(f"token {entry.id} is shown only this time", err=True)
 
 
 @token.command("list")
 @pass_cli
 def list_(run: CliContext) -> None:
-    """List all tokens: what each may do, never the token itself."""
+    """List the id, permissions and expiry of all tokens, never the tokens themselves."""
     rows = [_row(entry, counts=counts) for entry, counts in build_tokens(run.settings).list()]
-    render.print_rows(rows, _COLUMNS, run.output, empty="there is no token")
+    render.print_rows(rows, _COLUMNS, run.output, empty="there are no tokens")
 
 
 @token.command()
 @click.argument("token_id", metavar="ID")
 @pass_cli
 def revoke(run: CliContext, token_id: str) -> None:
-    """Forget the token ID: the gateway refuses it from its next request on."""
+    """Revoke the token ID. The gateway refuses it from the next request."""
     gone = build_tokens(run.settings).revoke(token_id)
     if run.output == "json":
         render.print_json({"revoked": gone.id})

@@ -1,10 +1,10 @@
-"""What `gromit sow` and `gromit reap` share: options, live progress, the table at the end, and exit codes."""
+"""One pass, a watch or a dry run of workers: `gromit sow` and `gromit reap`."""
 
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from gromit.bootstrap.machine import now_ms
 from gromit.bootstrap.workers import RunningPool, WorkerCallbacks, workers
 from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
+from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
-from gromit.core.environments.environment import Phase, Work
-from gromit.core.environments.plans import EnvironmentSummary, plan
+from gromit.core.environments.environment import Work
+from gromit.core.environments.plans import environment_summary, plan
 from gromit.core.environments.protocol import RunEnding
-from gromit.core.time import parse_iso
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
 from gromit.ports import Progress
@@ -32,14 +32,16 @@ _GOOD = frozenset({RunEnding.DONE, RunEnding.SUPERSEDED, RunEnding.FENCED})
 
 
 def worker_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """ROOT, `--watch` and `--dry-run`."""
+    """Add ROOT, `--watch` and `--dry-run` to a command."""
     for decorate in (
         click.option(
             "--dry-run",
             is_flag=True,
-            help="Show what would be done, and why, for every environment; do nothing.",
+            help="Show the action and its reason for every environment; do nothing.",
         ),
-        click.option("--watch", is_flag=True, help="Go on, reacting to changes within a second."),
+        click.option(
+            "--watch", is_flag=True, help="Keep running, and react to changes within a second."
+        ),
         click.argument("root", required=False, type=click.Path(path_type=Path)),
     ):
         command = decorate(command)
@@ -47,7 +49,7 @@ def worker_pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run: bool) -> int:
-    """One pass, a watch, or the plan of a pass. Gives the exit code."""
+    """Run one pass, a watch or a dry run. Return the exit code."""
     if watch and dry_run:
         raise InvalidInput("--watch and --dry-run exclude each other")
     settings = worker_settings(run.settings)
@@ -66,24 +68,27 @@ def work(run: CliContext, kind: Work, root: Path | None, *, watch: bool, dry_run
                 err=True,
             )
 
-    crew = workers(
+    running = workers(
         settings,
         kind,
         root or settings.root,
         WorkerCallbacks(stop, _progress(quiet=quiet), done),
     )
-    with closing(crew), _stopping(stop, crew.interrupt):
+    with closing(running), on_stop_signal(partial(_stop_gently, stop, running.interrupt)):
         if watch:
-            crew.pool.watch(change_feed(settings), settings.sow.backstop.total_seconds())
+            running.pool.watch(change_feed(settings), settings.sow.backstop.total_seconds())
             return 0
-        _pass(run, crew, outcomes)
+        _pass(run, running, outcomes)
     return INTERRUPTED if stop.is_set() else _exit_code(outcomes)
 
 
-def _pass(run: CliContext, crew: RunningPool, outcomes: list[RunResult]) -> None:
-    """One pass, and what came of it; also if it was halted, but then nothing else may say that nothing was due."""
+def _pass(run: CliContext, running: RunningPool, outcomes: list[RunResult]) -> None:
+    """Run one pass and print its results.
+
+    A pass that fails also prints them, but not that nothing was due.
+    """
     try:
-        crew.pool.once()
+        running.pool.once()
     except GromitError:
         if outcomes:
             _show_outcomes(run, outcomes)
@@ -100,20 +105,11 @@ def _progress(*, quiet: bool) -> Callable[[str], Progress]:
     return of
 
 
-@contextmanager
-def _stopping(stop: threading.Event, interrupt: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT end the work gently: nothing new begins, and a running terraform saves what it has done."""
-
-    def handle(_number: int, _frame: object) -> None:
-        stop.set()
-        threading.Thread(target=interrupt, name="interrupt", daemon=True).start()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _stop_gently(stop: threading.Event, interrupt: Callable[[], None]) -> None:
+    """Start nothing new, and let a running terraform save its state."""
+    stop.set()
+    # Waiting for terraform would block the main thread, which has to end the pass.
+    threading.Thread(target=interrupt, name="interrupt", daemon=True).start()
 
 
 def _show_outcomes(run: CliContext, outcomes: list[RunResult]) -> None:
@@ -130,7 +126,7 @@ def _show_outcomes(run: CliContext, outcomes: list[RunResult]) -> None:
 
 
 def _exit_code(outcomes: list[RunResult]) -> int:
-    """By how each environment has ended: the last of its runs counts."""
+    """Return the exit code for the last run of each environment."""
     good = [o.ending in _GOOD for o in {o.name: o for o in outcomes}.values()]
     if all(good):
         return 0
@@ -138,10 +134,10 @@ def _exit_code(outcomes: list[RunResult]) -> int:
 
 
 def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> int:
-    _report_what_halts(root)
+    _warn_of_halt(root)
     now = now_ms()
     with closing(serve_client(settings)) as serve:
-        environments = [_plan_input(e, now) for e in serve.pages()]
+        environments = [environment_summary(e, now) for e in serve.pages()]
     items = plan(kind, environments, settings.reap.limit if kind is Work.REAP else None)
     print_rows(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
@@ -152,23 +148,10 @@ def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> i
     return 0
 
 
-def _report_what_halts(root: Path) -> None:
-    """Say on standard error why nothing of a plan would begin now, if that is so."""
+def _warn_of_halt(root: Path) -> None:
+    """Warn if suspension or an unusable config root would keep the plan from starting."""
     try:
         config_root(root).check()
     except (Suspended, ConfigRootUnusable) as error:
-        click.echo(f"nothing would begin now: {error.message}", err=True)
+        click.echo(f"nothing would start now: {error.message}", err=True)
         click.echo(f"  hint: {error.hint}", err=True)
-
-
-def _plan_input(found: dict[str, Any], now_ms: int) -> EnvironmentSummary:
-    return EnvironmentSummary(
-        name=found["name"],
-        phase=Phase(found["phase"]),
-        generation=found["generation"],
-        observed=found["observed"],
-        due_in_s=(parse_iso(found["due"]) - now_ms) / 1000 if found["due"] else 0.0,
-        protected=found["protected"],
-        attempts=found["attempts"],
-        holder=found["lease"]["holder"] if found["lease"] else None,
-    )

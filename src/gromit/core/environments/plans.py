@@ -1,10 +1,12 @@
 """Plan of sow and reap: the action for every environment, and its reason. `--dry-run` shows it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gromit.core.environments.environment import Phase, Work
 from gromit.core.environments.work import is_claimable
+from gromit.core.time import Millis, parse_iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,20 @@ class EnvironmentSummary:
     protected: bool
     attempts: int
     holder: str | None
+
+
+def environment_summary(view: Mapping[str, Any], now_ms: Millis) -> EnvironmentSummary:
+    """Return the facts in serve's JSON view of an environment."""
+    return EnvironmentSummary(
+        name=view["name"],
+        phase=Phase(view["phase"]),
+        generation=view["generation"],
+        observed=view["observed"],
+        due_in_s=(parse_iso(view["due"]) - now_ms) / 1000 if view["due"] else 0.0,
+        protected=view["protected"],
+        attempts=view["attempts"],
+        holder=view["lease"]["holder"] if view["lease"] else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""Readiness: failures that retrying cannot fix, and what a person has to do first."""
+
+from gromit.core.environments.environment import Phase
+from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed
+
+PERMANENT_FAILURES = frozenset(
+    error.code for error in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)
+) | {"bug"}
+"""Kinds of failures that retrying cannot fix: docs/reference/errors.md."""
+
+
+def required_action(phase: str, failure: str | None) -> str | None:
+    """Return what a person has to do first; None if the environment may recover on its own.
+
+    `failure` is the kind of the last failed run.
+    """
+    if phase in {Phase.GONE, Phase.DELETING, Phase.REAPING}:
+        return "report a build of the branch"
+    if phase == Phase.FAILED and failure in PERMANENT_FAILURES:
+        return "fix the build, then re-run its workflow"
+    return None
