@@ -1,22 +1,21 @@
 """`gromit local`: gromit and an emulated AWS on this machine."""
-# ruff: noqa: PLC0415 - the local cloud is an extra: its libraries may not be there, and take long to import
 
 import os
 import signal
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.render import print_json, print_rows
 from gromit.core.names import environment_name, parse_repository
+from gromit.core.time import iso
 from gromit.errors import ConfigError, Conflict
-
-if TYPE_CHECKING:
-    from gromit.local.cloud.layout import CloudPaths, CloudState
+from gromit.local.cloud import control
+from gromit.local.cloud.layout import CloudState, require_state
 
 _folder = click.option(
     "--dir",
@@ -24,7 +23,7 @@ _folder = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".gromit/local"),
     show_default=True,
-    help="Folder of the cloud.",
+    help="Folder of the local cloud.",
 )
 _UP = "Run `gromit local up` to bring it up; --dir names its folder."
 _PORTS = ("aws", "dns", "serve", "health", "gateway")
@@ -51,7 +50,7 @@ def local() -> None:
 
 @local.command()
 @_folder
-@click.option("--detach", is_flag=True, help="Return when it is up, and leave it running.")
+@click.option("--detach", is_flag=True, help="Return when the cloud is up, and leave it running.")
 @click.option(
     "--domain",
     help="Domain of public names, for a new cloud; by default dev.gromit.test.",
@@ -66,13 +65,11 @@ def up(
     The cloud keeps its former content. GROMIT_CATALOGUE and GROMIT_REPOS keep their former values
     unless they are set.
     """
-    from gromit.local.cloud import control
-    from gromit.local.cloud.layout import require_state
-
     place, _ = control.folder(folder), run.settings
     given = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
-        from gromit.local.cloud import cloud
+        # boto3 is slow to import, and most commands of the cloud do not need it.
+        from gromit.local.cloud import cloud  # noqa: PLC0415
 
         cloud.run_cloud(place, cloud.CloudOptions(domain=domain, ports=given), os.environ, _say)
         return
@@ -85,7 +82,7 @@ def up(
             arguments += [f"--{name}-port", str(port)]
         control.detach(place, arguments, os.environ, _say)
     else:
-        _say(f"the local cloud in {place.root} is up already")
+        _say(f"the local cloud in {place.root} is already up")
     if run.output == "json":
         facts = require_state(place)
         row = {
@@ -102,8 +99,6 @@ def up(
 @pass_cli
 def down(run: CliContext, folder: Path) -> None:
     """Bring the cloud down, and keep its content. No process is left."""
-    from gromit.local.cloud import control
-
     place = control.folder(folder)
     was_up = control.down(place, _say)
     if was_up:
@@ -119,9 +114,6 @@ def down(run: CliContext, folder: Path) -> None:
 @pass_cli
 def status(run: CliContext, folder: Path) -> int:
     """Show the status of the parts. The exit code is 0 only if all run and the cloud is up."""
-    from gromit.core.time import iso
-    from gromit.local.cloud import control
-
     place = control.folder(folder)
     rows = [{**row, "since": iso(int(row["since"] * 1000))} for row in control.status(place)]
     if run.output == "json":
@@ -149,10 +141,10 @@ def env(run: CliContext, folder: Path) -> None:
     run as an operator, but sow and reap as a worker. Variables of another installation, for example
     an AWS profile, are unset.
     """
-    from gromit.local.cloud import control, variables
-    from gromit.local.cloud.layout import require_state
+    # boto3 is slow to import, and most commands of the cloud do not need it.
+    from gromit.local.cloud import variables  # noqa: PLC0415
 
-    place = _place(folder)
+    place = control.folder(folder)
     exports = variables.user_variables(place, require_state(place))
     if not control.is_up(place):
         # A warning only: the exports are valid as soon as the cloud is up.
@@ -173,12 +165,13 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
 
     Stock curl cannot use the cloud's DNS server, so the commands contain the address.
     """
-    from gromit.local.cloud import parts as assembly
-    from gromit.local.demo import release
+    # boto3 is slow to import, and most commands of the cloud do not need it.
+    from gromit.local.cloud import parts  # noqa: PLC0415
+    from gromit.local.demo import release  # noqa: PLC0415
 
     _, facts = run.settings, _running_cloud(folder)
     name = environment_name(environment) if environment else None
-    found = release.addresses(facts, assembly.cloud_catalogue(facts), name)
+    found = release.addresses(facts, parts.cloud_catalogue(facts), name)
     rows = [
         {
             "environment": a.environment,
@@ -189,7 +182,7 @@ def urls(run: CliContext, environment: str | None, folder: Path) -> None:
         }
         for a in found
     ]
-    print_rows(rows, ("url", "address"), run.output, empty="no public name resolves yet")
+    print_rows(rows, ("url", "address"), run.output, empty="no public names resolve yet")
     if rows and run.output != "json":
         click.echo("\n" + "\n".join(a.curl for a in found))
 
@@ -208,12 +201,13 @@ def push(
 
     A release workflow of REPO does the same for the branch REF.
     """
-    from gromit.local.cloud import parts as assembly
-    from gromit.local.demo import release
+    # boto3 is slow to import, and most commands of the cloud do not need it.
+    from gromit.local.cloud import parts  # noqa: PLC0415
+    from gromit.local.demo import release  # noqa: PLC0415
 
-    place, facts = _place(folder), _running_cloud(folder)
+    place, facts = control.folder(folder), _running_cloud(folder)
     if not no_report:
-        assembly.cloud_catalogue(facts).require(parse_repository(repo))
+        parts.cloud_catalogue(facts).require(parse_repository(repo))
     build = release.push(facts, repo, ref, sha)
     answer = None if no_report else release.report(facts, place.token.read_text().strip(), build)
     row = {**build, "reported": answer is not None, "answer": answer}
@@ -237,8 +231,8 @@ def demo(run: CliContext, folder: Path | None) -> None:
     Two repositories report builds of a branch, its environment starts, one reports a newer build,
     and the branch is deleted.
     """
-    from gromit.local.demo import tour
-    from gromit.local.demo.progress import display
+    from gromit.local.demo import tour  # noqa: PLC0415
+    from gromit.local.demo.progress import display  # noqa: PLC0415
 
     # Configure logging and report invalid settings now, not after minutes.
     _ = run.settings
@@ -260,20 +254,11 @@ def demo(run: CliContext, folder: Path | None) -> None:
         raise outcome.error
 
 
-def _place(folder: Path) -> "CloudPaths":
-    from gromit.local.cloud import control
-
-    return control.folder(folder)
-
-
-def _running_cloud(folder: Path) -> "CloudState":
+def _running_cloud(folder: Path) -> CloudState:
     """Return the state of a cloud that is up.
 
     Raises `Conflict` if the cloud is down, and `NotFound` if there is none.
     """
-    from gromit.local.cloud import control
-    from gromit.local.cloud.layout import require_state
-
     place = control.folder(folder)
     facts = require_state(place)
     if not control.is_up(place):
