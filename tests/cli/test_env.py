@@ -350,7 +350,7 @@ def test_set_changes_some_versions(shell: Shell) -> None:
         (["tyk"], "'tyk' is not REPO=VERSION"),
         (["tyk="], "'tyk=' is not REPO=VERSION"),
         (["=sha"], "repo is empty"),
-        (["tyk=a", "tyk=b"], "stands there twice"),
+        (["tyk=a", "tyk=b"], "is given twice"),
         (["tyk=a", "TykTechnologies/tyk=b"], "repository tyk appears twice"),
         (["tyk=a=b"], "'a=b' is not an image tag"),
         ([], "missing argument"),
@@ -670,7 +670,7 @@ def test_unlock_asks_and_takes_silence_for_a_no(
 ) -> None:
     with Path(_file(tmp_path, "n\n")).open(encoding="utf-8") as answers:
         monkeypatch.setattr("sys.stdin", answers)
-        assert "Is that process gone for certain?" in shell.fail("unlock", "x/App-Test", code=130)
+        assert "Are you sure that this process has ended?" in shell.fail("unlock", "x/App-Test", code=130)
         assert "interrupted" in shell.fail("unlock", "app-test", code=130)
     assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
 

@@ -10,7 +10,7 @@ from gromit.web.tls import CertificateFiles, ClientTls
 
 
 def serve_client(settings: Settings) -> ServeClient:
-    """The client of serve, with the client certificate of the settings."""
+    """Client of serve that presents the client certificate of the settings."""
     url = require_setting(settings.serve.url, "serve.url")
     key = require_setting(settings.client.key, "client.key").get_secret_value()
     tls = ClientTls(
@@ -27,32 +27,31 @@ def serve_client(settings: Settings) -> ServeClient:
         trust_env=False,
         event_hooks={"request": [lambda _request: tls.refresh()]},
     )
-    stamina.instrumentation.set_on_retry_hooks(
-        []
-    )  # whoever calls says once what is wrong, not each attempt
+    # Each attempt would be logged; the caller reports the last error once.
+    stamina.instrumentation.set_on_retry_hooks([])
     return ServeClient(http)
 
 
 def worker_settings(settings: Settings) -> Settings:
-    """The settings of a worker: its own certificate, where there is one, is what its clients show.
+    """Settings of a worker: its clients present the worker's own certificate, if one is set.
 
     Raises `ConfigError` for a certificate without its key, and for a key without its certificate.
     """
     own = settings.worker
     if own.cert is None and own.key is None:
         return settings
-    shown = {
+    identity = {
         "cert": require_setting(own.cert, "worker.cert"),
         "key": require_setting(own.key, "worker.key"),
     }
-    return settings.model_copy(update={"client": settings.client.model_copy(update=shown)})
+    return settings.model_copy(update={"client": settings.client.model_copy(update=identity)})
 
 
 def desired_environments(settings: Settings) -> ServeEnvironments:
-    """What serve says of all environments."""
+    """Desired state of all environments, from serve."""
     return ServeEnvironments(serve_client(settings))
 
 
 def change_feed(settings: Settings) -> ServeChanges:
-    """What serve announces."""
+    """Feed of the changes that serve announces."""
     return ServeChanges(serve_client(settings))

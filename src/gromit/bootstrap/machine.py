@@ -1,4 +1,4 @@
-"""What is read of the machine itself: clock, user, cores, settings that must be there."""
+"""Facts of this machine: clock, user, cores and memory. Also settings that have to be set."""
 
 import getpass
 import os
@@ -16,18 +16,18 @@ from gromit.errors import ConfigError
 T = TypeVar("T")
 
 _RUN_MIB = 640
-"""One terraform with the AWS provider takes up to 610 MB (measured)."""
+"""Memory of one terraform with the AWS provider; up to 610 MB were measured."""
 _OWN_MIB = 256
-"""For the worker itself."""
+"""Memory of the worker itself."""
 
 
 def now_ms() -> Millis:
-    """The time, by this machine's clock."""
+    """Return the time of this machine's clock."""
     return Millis(time.time_ns() // 1_000_000)
 
 
 def operator() -> str:
-    """Who runs this process, for reasons and audits: `alice@bastion`."""
+    """Return the user and host of this process, for reasons and audits: `alice@bastion`."""
     try:
         user = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
@@ -36,13 +36,16 @@ def operator() -> str:
 
 
 def parallel_runs() -> int:
-    """How many terraforms this machine, or the container that this process is in, bears at once: 2 a core, if the memory lasts."""
+    """Return the number of terraforms to run at once: 2 per core, if memory allows.
+
+    Cores and memory are those of this machine or container.
+    """
     by_memory = (_memory_mib() - _OWN_MIB) // _RUN_MIB
     return max(1, min(2 * _cores(), by_memory))
 
 
 def _cores() -> int:
-    """Whole cores that this process may use, by its affinity and by the limit of its control group."""
+    """Return the whole cores that affinity and control group allow to this process."""
     allowed = len(os.sched_getaffinity(0))
     quota, _, period = _group_limit("cpu.max").partition(" ")
     if quota.isdigit() and period.isdigit():
@@ -51,14 +54,14 @@ def _cores() -> int:
 
 
 def _memory_mib() -> int:
-    """Memory that this process may use."""
+    """Return the memory that this process may use, in MiB."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _group_limit("memory.max")
     return (min(machine, int(limit)) if limit.isdigit() else machine) >> 20
 
 
 def _group_limit(name: str) -> str:
-    """A limit of the container's control group (version 2); empty if there is none."""
+    """Return a limit of the container's control group (version 2); empty if it has none."""
     try:
         return Path("/sys/fs/cgroup", name).read_text().strip()
     except OSError:
@@ -66,12 +69,12 @@ def _group_limit(name: str) -> str:
 
 
 def to_ms(length: timedelta) -> int:
-    """A length of time in whole milliseconds."""
+    """Return a duration in whole milliseconds."""
     return int(length.total_seconds() * 1000)
 
 
 def require_setting(value: T | None, setting: str) -> T:
-    """A setting that must be there. Raises `ConfigError` naming it."""
+    """Return the value of a setting that has to be set. Raises `ConfigError` that names it."""
     if value is None:
         variable = "GROMIT_" + setting.replace(".", "_").upper()
         raise ConfigError(
@@ -81,10 +84,10 @@ def require_setting(value: T | None, setting: str) -> T:
 
 
 def domain(settings: Settings) -> str:
-    """The domain of public names, lower case, without the last dot."""
+    """Return the domain of public names, in lower case, without a final dot."""
     return normalize_dns_name(require_setting(settings.cluster.domain, "cluster.domain"))
 
 
 def domain_if_set(settings: Settings) -> str | None:
-    """The same; None where no domain is set, so that nothing has a public name."""
+    """Return the domain, or None if it is not set: then environments have no public names."""
     return domain(settings) if settings.cluster.domain else None

@@ -1,8 +1,9 @@
-"""Taking over from the earlier system."""
+"""`gromit migrate`: migration from gromit v1."""
 
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gromit.adapters.aws import client as aws
@@ -16,40 +17,22 @@ from gromit.config.schema import Settings
 from gromit.core.environments.history import ChangeContext
 from gromit.ports import Progress
 from gromit.services.migration import Migration, MigrationResult
+from gromit.services.preparation import prepare_config_root, prepare_table
 
 
-def prepare_table(
-    settings: Settings, progress: Progress, *, dry_run: bool
+def prepare(
+    settings: Settings, root: Path, progress: Progress, *, dry_run: bool
 ) -> list[MigrationResult]:
-    """Give the table what it lacks, or make it if there is none; or only say what would be done."""
+    """Prepare the table and the config root below `root`."""
     table = _table(settings, _waiting(settings.tablename, progress, time.sleep))
-    missing = table.missing()
-    if missing == ["table"]:
-        if not dry_run:
-            progress(f"making table {settings.tablename}")
-            table.ensure()
-        return [
-            MigrationResult(
-                "table",
-                settings.tablename,
-                "would make table" if dry_run else "made table",
-                "there is none",
-            )
-        ]
-    for part in [] if dry_run else missing:
-        progress(
-            f"adding {part} to table {settings.tablename}"
-            + ("; this may take minutes" if part == "index" else "")
-        )
-        table.add(part)
     return [
-        MigrationResult(
-            "table",
-            settings.tablename,
-            f"{'would add' if dry_run else 'added'} {part}",
-            "gromit needs it",
-        )
-        for part in missing
+        *prepare_table(table, settings.tablename, progress, dry_run=dry_run),
+        *prepare_config_root(
+            str(root),
+            exists=root.is_dir(),
+            has_marker=(root / MARKER).is_file(),
+            mark=None if dry_run else partial(init_root, root),
+        ),
     ]
 
 
@@ -60,7 +43,7 @@ def _table(settings: Settings, pause: Callable[[float], object]) -> TableSetup:
 def _waiting(
     table: str, progress: Progress, sleep: Callable[[float], object]
 ) -> Callable[[float], None]:
-    """A pause that tells how long the table's index has been waited for, in seconds."""
+    """Return a pause that also reports the total wait for the table's index, in seconds."""
     waited = 0.0
 
     def pause(seconds: float) -> None:
@@ -72,36 +55,12 @@ def _waiting(
     return pause
 
 
-def prepare_config_root(root: Path, *, dry_run: bool) -> list[MigrationResult]:
-    """Write the config root's marker, or say that it is missing. A folder that is not there may be a volume that is not mounted."""
-    if not root.is_dir():
-        return [
-            MigrationResult(
-                "root",
-                str(root),
-                "left alone",
-                "it is not here: mount the volume, or make one with `gromit root init`",
-            )
-        ]
-    if (root / MARKER).is_file() or (not dry_run and not init_root(root)):
-        return []
-    return [
-        MigrationResult(
-            "root",
-            str(root),
-            "would mark" if dry_run else "marked",
-            "workers refuse a root without its marker",
-        )
-    ]
-
-
 def migration(settings: Settings) -> Migration:
-    """What takes rows and records over; rows only where there is a table, records only where a zone is set."""
-    is_there = _table(settings, time.sleep).missing() != ["table"]
+    """Build the migration: of rows if the table exists, of records if a zone is set."""
+    has_table = _table(settings, time.sleep).missing() != ["table"]
+    client = session().client("dynamodb", config=aws.CLIENT)
     return Migration(
-        store=DynamoStore(session().client("dynamodb", config=aws.CLIENT), settings.tablename)
-        if is_there
-        else None,
+        store=DynamoStore(client, settings.tablename) if has_table else None,
         zone=record_store(settings) if settings.cluster.zoneid else None,
         catalogue=configured_catalogue(settings),
         domain=domain_if_set(settings),
@@ -112,5 +71,5 @@ def migration(settings: Settings) -> Migration:
 
 
 def change_context(what: str) -> ChangeContext:
-    """A stamp for a change that a person makes with a command."""
+    """Return actor and time of a change by a person's command."""
     return ChangeContext(f"{what}:{operator()}", now_ms())

@@ -1,4 +1,4 @@
-"""`gromit serve`: the API, and health and metrics on an address of their own."""
+"""`gromit serve`: the API, and a second listener for health and metrics."""
 
 import random
 import uuid
@@ -29,7 +29,7 @@ from gromit.web.tls import CertificateFiles
 
 
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
-    """`gromit serve`: the mTLS API, and health and metrics on an address of their own."""
+    """Build the mTLS API, and a second listener for health and metrics."""
     serve = settings.serve
     key = require_setting(serve.key, "serve.key").get_secret_value()
     tls = ServerTls(
@@ -42,25 +42,27 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     )
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock)
-    api = build_app(replace(_parts(settings, store, changes, metrics), now_ms=clock))
+    api = build_app(replace(_api_deps(settings, store, changes, metrics), now_ms=clock))
     health = health_app(metrics.registry, metrics.not_ready, metrics.log_ages)
     return Server(
         Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close
     )
 
 
-def _parts(settings: Settings, store: DynamoStore, changes: ChangeHub, metrics: Metrics) -> ApiDeps:
-    ledger, shown = Ledger(store, changes), configured_catalogue(settings)
+def _api_deps(
+    settings: Settings, store: DynamoStore, changes: ChangeHub, metrics: Metrics
+) -> ApiDeps:
+    ledger, known = Ledger(store, changes), configured_catalogue(settings)
     terms = LeasePolicy(
         to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max)
     )
     policy = EnvironmentPolicy(settings.environments.protected, to_ms(settings.reap.grace))
     return ApiDeps(
         environments=Environments(
-            ledger, image_registry(settings), shown, policy, lambda: uuid.uuid4().hex
+            ledger, image_registry(settings), known, policy, lambda: uuid.uuid4().hex
         ),
         leases=Leases(ledger, terms, random.random),
-        views=EnvironmentViews(shown, domain_if_set(settings)),
+        views=EnvironmentViews(known, domain_if_set(settings)),
         changes=changes,
         identify=get_caller,
         now_ms=now_ms,

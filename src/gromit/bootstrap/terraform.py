@@ -19,7 +19,7 @@ from gromit.ports import Progress
 from gromit.services.inspection import StackInspector
 
 STOPPING = timedelta(seconds=10)
-"""Longest time that stopping a terraform takes beyond its grace."""
+"""Longest time to kill a terraform after its grace."""
 
 
 def terraform_runner(settings: Settings, states: S3StateBucket) -> Terraform:

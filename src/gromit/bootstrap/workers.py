@@ -23,12 +23,12 @@ from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
 from gromit.web.clients.serve import ServeQueue, new_worker_id
 
 MAX_WATCH_WINDOW_S = 3600.0
-"""A watching reap counts its limit within an hour; a single pass is one run."""
+"""Period in which a watching reap counts its limit: an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCallbacks:
-    """How a worker is stopped, and where it tells what it does."""
+    """Stop event of workers, and callbacks for their progress and results."""
 
     stop: threading.Event
     progress: Callable[[str], Progress]
@@ -38,7 +38,7 @@ class WorkerCallbacks:
 
 @dataclass(frozen=True, slots=True)
 class RunningPool:
-    """A pool of workers, how to interrupt what they run, and how to tidy up when they have ended."""
+    """A pool of workers, with functions to interrupt its terraforms and to clean up at the end."""
 
     pool: WorkerPool
     interrupt: Callable[[], None]
@@ -46,7 +46,7 @@ class RunningPool:
 
 
 def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbacks) -> RunningPool:
-    """Workers of one kind on the config tree below `root`."""
+    """Build workers of one kind on the config tree below `root`."""
     owners = owner_watch()
     tree, states = config_root(root), state_bucket(settings)
     terraform = terraform_runner(settings, states)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gromit.bootstrap.migrate import change_context, migration, prepare_config_root, prepare_table
+from gromit.bootstrap.migrate import change_context, migration, prepare
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
 
@@ -27,8 +27,7 @@ def migrate(run: CliContext, do: bool, root: Path | None) -> None:
     """
     settings = run.settings
     lines = [
-        *prepare_table(settings, _report, dry_run=not do),
-        *prepare_config_root(root or settings.root, dry_run=not do),
+        *prepare(settings, root or settings.root, _report, dry_run=not do),
         *migration(settings).run(change_context("migrate"), _report, dry_run=not do),
     ]
     print_rows(

@@ -183,7 +183,7 @@ def ensure(run: CliContext, leaves: tuple[str, ...]) -> None:
 @click.argument("which", metavar="NAME|SERIAL")
 @pass_cli
 def revoke(run: CliContext, which: str) -> None:
-    """Add a certificate, or all of a name, to the deny list. Servers read it at the next request."""
+    """Add a certificate, or all of a name, to the deny list that servers read at each request."""
     revoked = build_pki(run.settings).revoke(which)
     rows = [{"name": line.name, "role": str(line.kind), "serial": line.serial} for line in revoked]
     render.print_rows(rows, ("name", "role", "serial"), run.output, empty="it is already revoked")

@@ -1,1 +1,1 @@
-"""Settings: their schema, the types of their values, and where they are loaded from."""
+"""Settings: schema, types of values, and loading."""

@@ -1,4 +1,4 @@
-"""Every setting as a path, a variable and a field: for `config show`, `--set` and the reference."""
+"""All settings with their paths, variables and fields: for `config show`, `--set` and the docs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gromit.config.schema import Settings
 
 @dataclass(frozen=True, slots=True)
 class FieldDoc:
-    """One setting, for `config show` and the reference."""
+    """Path, environment variable and field of one setting."""
 
     path: str
     variable: str
@@ -21,7 +21,7 @@ class FieldDoc:
 
 
 def fields() -> Iterator[FieldDoc]:
-    """Every setting, in order of definition."""
+    """Yield every setting, in order of definition."""
     for path, field in _fields(Settings, ""):
         secret = SecretStr in (field.annotation, *get_args(field.annotation))
         yield FieldDoc(path, "GROMIT_" + path.replace(".", "_").upper(), field, secret)

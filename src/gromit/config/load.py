@@ -1,4 +1,4 @@
-"""Settings from a config file, the environment and flags, in that order of increasing strength."""
+"""Load settings from a config file, the environment and flags; later ones override earlier ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from gromit.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings and where each value that is not a default came from (`serve.url` to `GROMIT_SERVE_URL`)."""
+    """Settings, and the origin of each value that is not a default.
+
+    For example, `origins` maps `serve.url` to `GROMIT_SERVE_URL`.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
@@ -27,9 +30,10 @@ def load_settings(
     conf: Path | None = None,
     flags: Mapping[str, object] | None = None,
 ) -> LoadedSettings:
-    """Settings from `flags` (path to value), `environ` and the first config file found, the stronger first.
+    """Load settings: `flags` (values by path) override `environ`, which overrides the config file.
 
-    Raises `ConfigError` that names the setting and where its value came from.
+    The config file is `conf` or the first one found. Raises `ConfigError` that names the setting
+    and the origin of its value.
     """
     found = conf or _find_file(environ)
     layers: list[tuple[str, Mapping[str, object]]] = [
@@ -71,7 +75,8 @@ def _read_file(path: Path) -> dict[str, object]:
         ) from None
     if not isinstance(tree, dict):
         raise ConfigError(
-            f"{path} is not a mapping of settings", hint="see docs/reference/settings.md"
+            f"{path} is not a mapping of settings",
+            hint="write settings as in docs/reference/settings.md",
         )
     return dict(_flatten(tree, ""))
 
@@ -91,7 +96,7 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
         if not isinstance(tree, dict):
             raise ConfigError(
                 f"{group} is set to a value, but is a group of settings ({path} from {origin})",
-                hint="nest its settings",
+                hint="nest settings below it",
             )
     tree[leaf] = value
 

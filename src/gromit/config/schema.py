@@ -1,7 +1,8 @@
-"""Settings as one frozen object: every group, field, default and description.
+"""Settings as one frozen object, with their groups, defaults and descriptions.
 
-Each field's description is the reference (`docs/reference/settings.md` is compared with it). A variable is `GROMIT_` and the
-field's path joined by `_`, in capitals: `serve.tls_min` is `GROMIT_SERVE_TLS_MIN`. Empty variables count as unset.
+`docs/reference/settings.md` is generated from the descriptions. The environment variable of a
+setting is `GROMIT_` and its path joined by `_`, in capitals: `GROMIT_SERVE_TLS_MIN` for
+`serve.tls_min`. Empty variables count as unset.
 """
 
 from datetime import timedelta
@@ -32,83 +33,86 @@ class _Group(BaseModel):
 
 
 class ClusterSettings(_Group):
-    """Where environments live and what they are called."""
+    """Location and domain of environments."""
 
-    zoneid: str | None = Field(None, description="Route53 zone of the public names")
-    domain: str | None = Field(None, description="domain of that zone, for example dev.example.com")
+    zoneid: str | None = Field(None, description="id of the Route53 zone of public names")
+    domain: str | None = Field(None, description="domain of the zone, for example dev.example.com")
     platform: str = Field(
         "/gromit/platform",
-        description="SSM parameter with the ids that environments are built from",
+        description="SSM parameter with the ids of the platform",
     )
 
 
 class ServeSettings(_Group):
-    """`gromit serve`, and how its clients find it."""
+    """`gromit serve`, and its address for clients."""
 
     listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
     health: ListenAddress = Field(
         "127.0.0.1:8080",
-        description="address of health and metrics without a certificate; keep it internal",
+        description="address of health and metrics, open without a certificate; keep it internal",
     )
     url: str | None = Field(
-        None, description="where clients of serve find it, for example https://serve.internal"
+        None, description="URL of serve for its clients, for example https://serve.internal"
     )
     cert: str | None = Field(
-        None, description="certificate of serve: PEM text or the path of a PEM file"
+        None, description="certificate of serve: PEM text or path of a PEM file"
     )
     key: SecretStr | None = Field(
-        None, description="private key of serve: PEM text or the path of a PEM file"
+        None, description="private key of serve: PEM text or path of a PEM file"
     )
-    tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest TLS version that is accepted")
+    tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest accepted TLS version")
     default_role: Literal["gateway", "worker", "operator", "viewer"] | None = Field(
-        None, description="role of a certificate of our CA without a role in it; unset: refused"
+        None,
+        description="role of a certificate that names none; unset: such certificates are refused",
     )
     denylist: Path | None = Field(
         None,
-        description="file of revoked certificate serials, one a line in hex; read anew when it changes",
+        description="file of revoked certificate serials, one per line in hex; "
+        "read again when it changes",
     )
 
 
 class ClientSettings(_Group):
-    """How gromit's own clients and workers show who they are."""
+    """Identity of gromit's own clients and workers."""
 
-    cert: str | None = Field(
-        None, description="client certificate: PEM text or the path of a PEM file"
-    )
+    cert: str | None = Field(None, description="client certificate: PEM text or path of a PEM file")
     key: SecretStr | None = Field(
-        None, description="its private key: PEM text or the path of a PEM file"
+        None, description="private key of the certificate: PEM text or path of a PEM file"
     )
 
 
 class WorkerSettings(_Group):
-    """Who `gromit sow` and `gromit reap` are where the client's certificate is that of a person, as in a shell."""
+    """Identity of `gromit sow` and `gromit reap`, if the client's certificate is a person's."""
 
     cert: str | None = Field(
         None,
-        description="certificate of `gromit sow` and `gromit reap`, PEM text or a path; unset: the client's, client.cert",
+        description="certificate of `gromit sow` and `gromit reap`: PEM text or path; "
+        "unset: client.cert",
     )
     key: SecretStr | None = Field(
-        None, description="its private key: PEM text or the path of a PEM file"
+        None, description="private key of the certificate: PEM text or path of a PEM file"
     )
 
 
 class OidcSettings(_Group):
-    """Tokens of GitHub Actions at the gateway: a job shows who it is, and no secret has to be kept."""
+    """OIDC tokens of GitHub Actions at the gateway: jobs authenticate without a stored secret."""
 
     audience: str | None = Field(
         None,
-        description="URL of the gateway, for which jobs ask their OIDC tokens; unset: such tokens are not taken",
+        description="URL of the gateway, the audience of jobs' OIDC tokens; "
+        "unset: OIDC tokens are refused",
     )
     owners: NameList = Field(
         (),
-        description="owners whose repositories may report: numeric ids (a name can pass to somebody else) or names",
+        description="repository owners that may report: numeric ids, or names "
+        "(GitHub can give a name to another owner)",
     )
     issuer: str = Field(
-        "https://token.actions.githubusercontent.com", description="issuer of these tokens"
+        "https://token.actions.githubusercontent.com", description="issuer of the tokens"
     )
     keys: str | None = Field(
         None,
-        description="where the issuer's public keys (JWKS) lie; unset: below the issuer, .well-known/jwks",
+        description="URL of the issuer's public keys (JWKS); unset: issuer + /.well-known/jwks",
     )
 
     @model_validator(mode="after")
@@ -124,24 +128,27 @@ class GatewaySettings(_Group):
     listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
     cert: str | None = Field(
         None,
-        description="certificate of the gateway's own front; unset: plain HTTP, on a loopback address or with gateway.plain",
+        description="certificate of the gateway's listener; "
+        "unset: plain HTTP, only on a loopback address or with gateway.plain",
     )
-    key: SecretStr | None = Field(None, description="its private key")
+    key: SecretStr | None = Field(None, description="private key of the certificate")
     plain: bool = Field(
         default=False,
-        description="plain HTTP on any address: only behind a proxy that ends TLS, as tokens are sent in clear",
+        description="plain HTTP on any address; use it only behind a proxy that terminates TLS, "
+        "because tokens are sent in clear",
     )
     tokens: Path = Field(
         Path("tokens.json"),
-        description="file of token hashes, written by `gromit token new`; read anew when it changes; unneeded with gateway.oidc",
+        description="file of token hashes, written by `gromit token new`; "
+        "read again when it changes; optional with gateway.oidc",
     )
     rate: int = Field(
         120,
         gt=0,
-        description="requests a minute that one token, or the jobs of one repository, may make",
+        description="requests per minute that one token, or the jobs of one repository, may send",
     )
     timeout: PositiveDuration = Field(
-        timedelta(seconds=30), description="how long serve may take to answer the gateway"
+        timedelta(seconds=30), description="longest time serve may take to answer the gateway"
     )
     oidc: OidcSettings = OidcSettings()
 
@@ -151,20 +158,20 @@ class EnvironmentSettings(_Group):
 
     protected: NameList = Field(
         ("master", "main", "release-*"),
-        description="names (with * as wildcard) that are made protected",
+        description="names (with * as wildcard) of environments that are protected at creation",
     )
 
 
 class LeaseSettings(_Group):
-    """How long a worker holds a claim."""
+    """Leases of claims."""
 
     ttl: PositiveDuration = Field(
         timedelta(seconds=90),
-        description="a claim not renewed for this long is given to somebody else",
+        description="time after which a claim that was not renewed may go to another worker",
     )
     renew: PositiveDuration = Field(
         timedelta(seconds=20),
-        description="how often a worker renews its claims; at most a third of lease.ttl",
+        description="interval at which a worker renews its claims; at most a third of lease.ttl",
     )
 
     @model_validator(mode="after")
@@ -182,25 +189,27 @@ class SowSettings(_Group):
     parallel: int | None = Field(
         None,
         gt=0,
-        description="environments worked on at once; unset: 2 a core, if the memory lasts",
+        description="environments processed at the same time; unset: 2 per core, if memory allows",
     )
     retry: PositiveDuration = Field(
         timedelta(seconds=30),
-        description="first pause after a failure; it doubles with each further one",
+        description="first pause after a failure; it doubles with each further failure",
     )
     retry_max: Duration = Field(timedelta(hours=6), description="longest pause after a failure")
     timeout: PositiveDuration = Field(
-        timedelta(minutes=20), description="longest run of one terraform; then it is interrupted"
+        timedelta(minutes=20),
+        description="longest run of one terraform; a longer one is interrupted",
     )
     settle: Duration = Field(
-        timedelta(minutes=10), description="how long services may take to run what was applied"
+        timedelta(minutes=10),
+        description="longest time services may take to reach the applied definition",
     )
     settle_poll: PositiveDuration = Field(
-        timedelta(seconds=5), description="pause between two looks at services that are settling"
+        timedelta(seconds=5), description="pause between two checks of services that are settling"
     )
     backstop: PositiveDuration = Field(
         timedelta(seconds=60),
-        description="with --watch: look for work this often even if nothing was announced",
+        description="with --watch: longest pause between passes, also if no change is announced",
     )
 
 
@@ -209,10 +218,10 @@ class ReapSettings(_Group):
 
     grace: Duration = Field(
         timedelta(minutes=60),
-        description="time between a deletion and its reaping, in which a build revives",
+        description="time between a deletion and its reaping; a build revives until then",
     )
     limit: int = Field(
-        10, gt=0, description="environments that one run may destroy; with --watch: within an hour"
+        10, gt=0, description="environments that one run may destroy; with --watch: per hour"
     )
 
 
@@ -224,105 +233,109 @@ class DnsSettings(_Group):
         30,
         ge=0,
         le=100,
-        description="largest share of our records that one pass may delete unexplained",
+        description="largest share of gromit's records that a pass may delete unexplained",
     )
     delete_free: int = Field(
-        10, ge=0, description="unexplained deletes that are always allowed in a pass"
+        10, ge=0, description="number of unexplained deletes that each pass may do in any case"
     )
     backstop: PositiveDuration = Field(
         timedelta(seconds=60),
-        description="with --watch: compare this often even if nothing was announced",
+        description="with --watch: longest pause between passes, also if no change is announced",
     )
     pause: Duration = Field(
         timedelta(seconds=5),
-        description="with --watch: rest after each pass, however much is announced",
+        description="with --watch: shortest pause after each pass",
     )
 
 
 class StateSettings(_Group):
-    """Where terraform's states of environments lie."""
+    """Terraform states of environments."""
 
-    bucket: str = Field("terraform-state-dev", description="S3 bucket of the states")
+    bucket: str = Field("terraform-state-dev", description="S3 bucket of the Terraform states")
 
 
 class TerraformSettings(_Group):
-    """Which terraform is run, and how."""
+    """The terraform program and its options."""
 
     command: str = Field(
         "auto",
-        description="program to run; auto: terraform or tofu from the PATH if new enough, else the embedded one; embedded",
+        description="path of the program, embedded, or auto: terraform or tofu from the PATH "
+        "if new enough, else the embedded one",
     )
     mirror: Path | None = Field(
         None,
-        description="unpacked provider mirror; unset: the embedded provider if installed, else the registry",
+        description="folder of an unpacked provider mirror; "
+        "unset: the embedded provider if installed, else the registry",
     )
     work: Path | None = Field(
         None,
-        description="folder for what a run needs while it lasts; unset: a folder of this user among the temporary ones",
+        description="folder for files of running terraforms; "
+        "unset: a folder of this user in the temporary folder",
     )
     overlay: Path | None = Field(
         None,
-        description="folder of *.tf files that are added to the stack (provider endpoints, for example)",
+        description="folder of *.tf files to add to the stack, for example provider endpoints",
     )
-    backend: NameList = Field((), description="further key=value settings of the S3 backend")
+    backend: NameList = Field((), description="more key=value settings of the S3 backend")
     grace: Duration = Field(
         timedelta(seconds=60),
-        description="time an interrupted terraform gets to end by itself; at most 10 s less than terraform.stop_timeout",
+        description="time an interrupted terraform gets to end on its own; "
+        "limited to 10 s less than terraform.stop_timeout",
     )
     stop_timeout: PositiveDuration = Field(
         timedelta(seconds=120),
-        description="time a worker gets from SIGTERM to SIGKILL: the `stopTimeout` of its task definition (ECS: 30 s if unset)",
+        description="time a worker gets from SIGTERM to SIGKILL: the `stopTimeout` of its task "
+        "definition (ECS: 30 s if unset)",
     )
 
 
 class PkiSettings(_Group):
     """`gromit pki`."""
 
-    dir: Path = Field(Path("pki"), description="folder of the CA and what it issued")
+    dir: Path = Field(Path("pki"), description="folder of the CA and its certificates")
     ca_key: SecretStr | None = Field(
         None,
-        description="private key of the CA, where it is kept out of that folder: PEM text or the path of a PEM file; the CA's "
-        "certificate may stand in it too",
+        description="private key of the CA, if stored outside pki.dir: PEM text or path of a PEM "
+        "file; it may also contain the CA's certificate",
     )
-    ca_days: int = Field(1825, gt=0, description="lifetime of a CA made by `pki init`")
-    leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates")
+    ca_days: int = Field(1825, gt=0, description="lifetime of a CA created by `pki init`, in days")
+    leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates, in days")
 
 
 class DoctorSettings(_Group):
-    """`gromit doctor`: what an installation is held against."""
+    """`gromit doctor`: expected values of an installation."""
 
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
-        None, description="AWS account in which everything is to stand; unset: not checked"
+        None, description="expected AWS account; unset: not checked"
     )
-    region: str | None = Field(
-        None, description="AWS region in which everything is to stand; unset: not checked"
-    )
+    region: str | None = Field(None, description="expected AWS region; unset: not checked")
     key_pair: str | None = Field(
-        None, description="EC2 key pair that the bastion takes for ssh; unset: not checked"
+        None, description="EC2 key pair of the bastion for ssh; unset: not checked"
     )
     environments: int | None = Field(
         None,
         gt=0,
-        description="so many environments must fit into AWS's quotas; unset: those that exist",
+        description="number of environments the quotas must allow; unset: the existing ones",
     )
     quota_percent: int = Field(
         80,
         gt=0,
         le=100,
-        description="a quota of which so much is used is told as wrong, in percent",
+        description="report a quota as wrong from this usage on, in percent",
     )
     resolver: ListenAddress | None = Field(
         None,
-        description="DNS server that is asked for the zone's delegation; unset: the one of this machine",
+        description="DNS server for checking the zone's delegation; unset: this machine's resolver",
     )
     roles: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[a-z]+=.+$")], ...], BeforeValidator(split)
     ] = Field(
         (),
-        description="roles that are not called gromit-PART, each as part=name or part=ARN; parts: docs/reference/doctor.md",
+        description="roles that are not named gromit-PART, each as part=name or part=ARN; "
+        "parts: docs/reference/doctor.md",
     )
     terraform_cloud: str = Field(
-        "https://app.terraform.io", description="where Terraform Cloud, or Enterprise, answers"
+        "https://app.terraform.io", description="URL of Terraform Cloud or Terraform Enterprise"
     )
 
 
@@ -331,38 +344,42 @@ class LogSettings(_Group):
 
     level: Literal["trace", "debug", "info", "warn", "error"] = Field(
         "info",
-        description="least severe level that is written; unset: warn for short commands, info for those that work or serve",
+        description="least severe level that is written; "
+        "unset: warn for short commands, info for long-running ones",
     )
     format: Literal["auto", "json", "text"] = Field(
-        "auto", description="auto: text on a terminal, JSON elsewhere"
+        "auto", description="format of lines; auto: text on a terminal, else JSON"
     )
 
 
 class Settings(_Group):
-    """Everything that can be set."""
+    """All settings."""
 
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
     repos: Repositories = Field(
         None,
-        description="repositories (`name` or `owner/name`) that make up an environment; unset: those of the catalogue",
+        description="repositories (`name` or `owner/name`) of an environment; "
+        "unset: those of the catalogue",
     )
     registryid: str | None = Field(
-        None, description="AWS account of the container registries; unset: our own"
+        None, description="AWS account of the container registries; unset: the account in use"
     )
     base: str | None = Field(
         None,
-        description="Terraform Cloud workspace of terraform/base, whose state `gromit doctor aws` looks at; unset: not checked",
+        description="Terraform Cloud workspace of terraform/base, which `gromit doctor aws` "
+        "checks; unset: not checked",
     )
     infra: str | None = Field(
         None,
-        description="Terraform Cloud workspace of terraform/infra, whose state `gromit doctor aws` looks at; unset: not checked",
+        description="Terraform Cloud workspace of terraform/infra, which `gromit doctor aws` "
+        "checks; unset: not checked",
     )
     ca: str | None = Field(
-        None, description="certificate of our CA: PEM text or the path of a PEM file"
+        None, description="certificate of gromit's CA: PEM text or path of a PEM file"
     )
-    catalogue: Path | None = Field(None, description="catalogue file; unset: the shipped one")
+    catalogue: Path | None = Field(None, description="catalogue file; unset: the packaged one")
     root: Path = Field(
-        Path("/config"), description="root of the config tree, where a command is not given one"
+        Path("/config"), description="config root, for commands that are not given one"
     )
     cluster: ClusterSettings = ClusterSettings()
     serve: ServeSettings = ServeSettings()

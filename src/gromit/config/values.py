@@ -1,4 +1,4 @@
-"""Kinds of values that settings have, and how they are read from text."""
+"""Types of setting values, with their parsers."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -14,14 +14,14 @@ _NONE = timedelta(0)
 
 
 def split(value: object) -> object:
-    """The parts of text that commas separate, without blanks; what is no text stays as it is."""
+    """Split text at commas and strip blanks. Return any other value unchanged."""
     return (
         tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
     )
 
 
 def _own_names(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Repositories as builds name them: without their owner, each once; None if there is none."""
+    """Return unique repositories without their owners, as builds name them; None if empty."""
     try:
         names = tuple(
             dict.fromkeys(parse_repository(value) for value in values or () if value.strip())
@@ -40,7 +40,7 @@ Duration = Annotated[
     Field(ge=_NONE),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=_NONE)]
-"""A length of time that must not be nothing: with such a pause a loop would turn as fast as it can."""
+"""A duration above zero: with a pause of zero a loop would spin."""
 NameList = Annotated[tuple[str, ...], BeforeValidator(split)]
 Repositories = Annotated[NameList | None, AfterValidator(_own_names)]
 ListenAddress = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
