@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.cli.worker_pass import _plan_input
 from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Phase, Work, parse_environment
-from gromit.core.environments.plans import plan
+from gromit.core.environments.plans import environment_summary, plan
 from gromit.core.environments.rows import Row, WriteAccepted
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.time import Millis
 from gromit.web.api.views import EnvironmentViews
 from tests.core.environments.lives import TTL, in_phase, instants, lives, outcome
 
@@ -22,7 +22,7 @@ VIEWS = EnvironmentViews(Catalogue({}), None)
 def planned(kind: Work, row: Row, now_ms: int) -> str:
     """The action of a dry run, from what serve shows of the row."""
     shown = asdict(VIEWS.detail(parse_environment(row), now_ms))
-    (item,) = plan(kind, [_plan_input(shown, now_ms)], None)
+    (item,) = plan(kind, [environment_summary(shown, Millis(now_ms))], None)
     return item.action
 
 

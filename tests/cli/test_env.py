@@ -670,7 +670,9 @@ def test_unlock_asks_and_takes_silence_for_a_no(
 ) -> None:
     with Path(_file(tmp_path, "n\n")).open(encoding="utf-8") as answers:
         monkeypatch.setattr("sys.stdin", answers)
-        assert "Are you sure that this process has ended?" in shell.fail("unlock", "x/App-Test", code=130)
+        assert "Are you sure that this process has ended?" in shell.fail(
+            "unlock", "x/App-Test", code=130
+        )
         assert "interrupted" in shell.fail("unlock", "app-test", code=130)
     assert _locks(bucket) == ["env:/app-test/devenv.tflock"]
 

@@ -79,7 +79,7 @@ def test_the_round_trip_of_a_certificate(shell: Shell) -> None:
 def test_a_second_ca_a_bad_name_and_a_missing_choice_are_refused(shell: Shell) -> None:
     assert "no CA" in shell.run("issue", "--role", "viewer", "--name", "x", code=1).stderr
     shell.run("init")
-    assert "exists" in shell.run("init", code=1).stderr
+    assert "there is a CA" in shell.run("init", code=1).stderr
     assert "cannot name" in shell.run("issue", "--role", "viewer", "--name", "../x", code=2).stderr
     assert "--all" in shell.run("renew", code=2).stderr
     assert "--all" in shell.run("renew", "x", "--all", code=2).stderr

@@ -1,0 +1,25 @@
+"""Environments that cannot become ready on their own."""
+
+import pytest
+
+from gromit.core.environments.environment import Phase
+from gromit.core.environments.readiness import PERMANENT_FAILURES, required_action
+
+GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_deleted_environment_needs_a_build_and_a_failed_one_a_fix(phase: Phase) -> None:
+    action = required_action(phase, "config")
+    if phase in GONE:
+        assert action == "report a build of the branch"
+    elif phase is Phase.FAILED:
+        assert action == "fix the build, then re-run its workflow"
+    else:
+        assert action is None
+
+
+@pytest.mark.parametrize("failure", [None, "temporary", "terraform", "backend"])
+def test_a_failure_that_may_pass_needs_nothing(failure: str | None) -> None:
+    assert failure not in PERMANENT_FAILURES
+    assert required_action(Phase.FAILED, failure) is None
