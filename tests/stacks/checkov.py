@@ -1,7 +1,8 @@
-"""Runs checkov, a scanner with rules of other people, over all Terraform: `make checkov`.
+"""Run checkov, a scanner with third-party rules, over all Terraform: `make checkov`.
 
-It has an environment of its own, `.venv-checkov`, as its pins (of boto3, among others) contradict ours. Nothing is downloaded
-and nothing reported. Each place is a run of its own: of two directories in one run, it leaves most of the second one out.
+It has an environment of its own, `.venv-checkov`: its pins (of boto3, among others) contradict
+ours. Nothing is downloaded and nothing is reported to a service. Each place is scanned in a run of
+its own, because checkov skips most of the second directory when it gets two.
 """
 
 import json
@@ -26,12 +27,15 @@ _OPTIONS = (
     "json",
 )
 _NOWHERE = "http://127.0.0.1:9"
-"""A proxy that is not there: whatever would be sent is not."""
+"""A proxy that does not exist, so that checkov cannot send anything."""
 _SKIP = re.compile(r"checkov:skip\s*=\s*(\w*)\s*(?::\s*(.*))?")
 
 
 def scanned(place: Path, program: Path = PROGRAM) -> Mapping[str, Any]:
-    """Checkov's answer for a directory and what is below it. Raises `ValueError` with what it said if that is none."""
+    """Return checkov's answer for a directory and everything below it.
+
+    Raises `ValueError` with its output if it gave no answer.
+    """
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -53,7 +57,7 @@ def scanned(place: Path, program: Path = PROGRAM) -> Mapping[str, Any]:
 
 
 def failures(answer: Mapping[str, Any]) -> Iterator[str]:
-    """What it objects to, and whether it has looked at all."""
+    """Yield the failed checks, and a line if checkov scanned nothing."""
     if not answer.get("results"):
         yield "checkov has seen no resource"
         return
@@ -63,11 +67,12 @@ def failures(answer: Mapping[str, Any]) -> Iterator[str]:
         answer["results"]["failed_checks"],
         key=lambda c: (c["file_path"], c["file_line_range"], c["check_id"]),
     ):
-        yield f"{check['file_path']}:{check['file_line_range'][0]} {check['resource']}: {check['check_id']} {check['check_name']}"
+        where = f"{check['file_path']}:{check['file_line_range'][0]}"
+        yield f"{where} {check['resource']}: {check['check_id']} {check['check_name']}"
 
 
 def unexplained(directory: Directory) -> Iterator[str]:
-    """Skips that do not say why: `# checkov:skip=CKV_AWS_1:reason`."""
+    """Yield the skips without a reason. A good one is `# checkov:skip=CKV_AWS_1:reason`."""
     for file, text in directory.texts.items():
         for number, line in enumerate(text.splitlines(), 1):
             if (skip := _SKIP.search(line)) and (
@@ -77,7 +82,7 @@ def unexplained(directory: Directory) -> Iterator[str]:
 
 
 def main() -> int:
-    """Scan everything. Exit code 1 if there is an objection."""
+    """Scan everything. The exit code is 1 if a check failed."""
     found = [
         f"{place.name}{line}"
         for place in (STACK, PLATFORM)

@@ -1,4 +1,4 @@
-"""The provider that the Terraform files are held against."""
+"""The provider that the Terraform files are checked against."""
 
 from pathlib import Path
 
@@ -11,5 +11,5 @@ from gromit.adapters.terraform import provider_mirror
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = provider_mirror.find_bundle()
     if bundle is None:
-        pytest.skip("the embedded provider is not installed, or not made for this machine")
+        pytest.skip("the embedded provider is not installed, or not built for this machine")
     return provider_mirror.ensure_unpacked(bundle, tmp_path_factory.mktemp("cache"))

@@ -1,7 +1,7 @@
-"""Terraform files as values: enough of python-hcl2's answer to ask questions of.
+"""Terraform files as values: enough of python-hcl2's answer for the tests.
 
-A root is what somebody applies: the stack of one environment, which is shipped with gromit, and the folders of `terraform/`.
-Everything else is a module of a root, or an example of how a module is used.
+A root is a folder that is applied: the stack of one environment, which is shipped with gromit, and
+the folders of `terraform/`. Every other folder is a module of a root, or an example of using one.
 """
 
 import re
@@ -18,7 +18,7 @@ from gromit.adapters.terraform.session import DEVENV
 REPOSITORY = Path(__file__).parents[2]
 STACK = DEVENV
 PLATFORM = REPOSITORY / "terraform"
-"""Roots beside each other, and below `modules` what they share."""
+"""Roots side by side, with their shared modules in `modules`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Its last label."""
+        """The block's last label."""
         return self.labels[-1] if self.labels else ""
 
     def __str__(self) -> str:
@@ -45,13 +45,13 @@ class Directory:
 
     name: str
     texts: Mapping[str, str]
-    """File name to content, of everything in it that is text."""
+    """File name to content, for every text file of the directory."""
     is_root: bool
     is_example: bool = False
     path: Path = REPOSITORY
 
     def blocks(self, *kinds: str) -> list[Block]:
-        """All blocks of the given kinds."""
+        """Return all blocks of the given kinds."""
         return [block for block in self._all if block.kind in kinds]
 
     @cached_property
@@ -65,23 +65,23 @@ class Directory:
 
     @property
     def is_module(self) -> bool:
-        """Whether roots or other modules are made of it."""
+        """Whether roots or other modules call it."""
         return not (self.is_root or self.is_example)
 
     def code(self) -> str:
-        """All of it without comments, for looking whether a name is used."""
+        """Return the whole code without comments, to search it for a name."""
         files = (text for file, text in self.texts.items() if file.endswith(".tf"))
         return "\n".join(re.sub(r"(^|\s)#.*", "", text) for text in files)
 
 
 def directories() -> list[Directory]:
-    """All roots and modules: what has inputs, outputs and a README."""
+    """Return all roots and modules, which have inputs, outputs and a README."""
     return [found for found in everything() if not found.is_example]
 
 
 @cache
 def everything() -> tuple[Directory, ...]:
-    """All directories with Terraform files, examples too."""
+    """Return all directories with Terraform files, examples included."""
     folders = {
         path.parent
         for top in (STACK, PLATFORM)
@@ -92,7 +92,7 @@ def everything() -> tuple[Directory, ...]:
 
 
 def directory(name: str) -> Directory:
-    """The one of a name. Raises `LookupError` if there is none."""
+    """Return the directory of a name. Raises `LookupError` if there is none."""
     for found in everything():
         if found.name == name:
             return found
@@ -110,7 +110,7 @@ def _directory(path: Path) -> Directory:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """All strings in a value, however deep."""
+    """Yield all strings in a value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -131,7 +131,10 @@ def _blocks(file: str, text: str) -> Iterator[Block]:
 def _labelled(
     kind: str, labels: tuple[str, ...], entry: Mapping[str, Any], file: str
 ) -> Iterator[Block]:
-    """The parser nests a block's labels as the only keys of mappings; the innermost one is marked."""
+    """Yield the blocks of a parser entry with their labels.
+
+    The parser nests labels as the only keys of mappings, and marks the innermost one.
+    """
     if entry.get("__is_block__"):
         yield Block(kind, labels, _plain(entry), file)
         return
@@ -140,7 +143,7 @@ def _labelled(
 
 
 def _plain(value: Any) -> Any:
-    """Without the parser's marks and quotes."""
+    """Return a value without the parser's marks and quotes."""
     if isinstance(value, dict):
         return {
             _unquoted(key): _plain(item) for key, item in value.items() if not key.startswith("__")

@@ -1,8 +1,9 @@
 """The mocked tests of all roots and modules, run by one `terraform test`.
 
-Each directory alone would cost an `init`, and a `validate` that starts the provider once more. So all test files go into one
-folder, and each of their runs names the module it tests. Terraform validates that module before the run, resources that the
-run creates none of included. It does not see a root's backend and provider block there: roots are validated alone.
+Testing each directory alone would cost an `init`, and a `validate` that starts the provider again.
+So all test files go into one folder, and each of their runs names the module that it tests.
+Terraform validates that module before the run, including resources that the run does not create. It
+does not see a root's backend and provider block that way: roots are validated alone.
 """
 
 import json
@@ -21,7 +22,7 @@ SHIPPED = {
     "src/gromit/stacks/devenv": "devenv.tftest.hcl",
     "src/gromit/stacks/devenv/modules/component": "component.tftest.hcl",
 }
-"""Directories that go out in the wheel, which holds neither tests nor examples: their tests are beside this file."""
+"""Directories that the wheel ships without tests or examples. Their tests are beside this file."""
 
 _RUN = re.compile(r'^run "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r'^(    source = )"\./(.+)"$', re.MULTILINE)
@@ -32,20 +33,23 @@ class Outcome:
     """Result of the mocked tests of one directory."""
 
     statuses: Mapping[str, str]
-    """Test file, and each `FILE RUN`, to terraform's word for how it ended: `pass`, `fail`, `error` or `skip`."""
+    """Terraform's status of each test file and of each `FILE RUN`.
+
+    The status is `pass`, `fail`, `error` or `skip`.
+    """
     errors: str
-    """All that terraform objected to in its files, and in no file."""
+    """Terraform's errors in the directory's files, and those that belong to no file."""
 
 
 def mocked_tests(place: Directory) -> list[Path]:
-    """Test files of a directory; none if it has no tests."""
+    """Return the test files of a directory; none if it has no tests."""
     if place.name in SHIPPED:
         return [HERE / SHIPPED[place.name]]
     return sorted((place.path / "tests").glob("*.tftest.hcl"))
 
 
 def all_passed(place: Directory) -> Mapping[str, str]:
-    """Statuses of a directory whose files and runs have all passed."""
+    """Return the statuses of a directory in which all files and runs pass."""
     runs = (
         f"{name} {run}" for name, file in _files(place) for run, _ in _RUN.findall(file.read_text())
     )
@@ -53,11 +57,12 @@ def all_passed(place: Directory) -> Mapping[str, str]:
 
 
 def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[str, Outcome]:
-    """Directory to the outcome of its tests, all run together, in a copy of the tree that the directories are in.
+    """Return the outcome of each directory's tests, all run together in a copy of the tree.
 
-    If the files of one cannot even be loaded, none can: then each is run alone, so that the others still say how they are.
+    If terraform cannot load the files of one directory, it loads none of them. Then each directory
+    is run alone, so that the others still get a result.
     """
-    # As deep as a root is, so that paths relative to the folder that terraform runs in lead to the same files.
+    # This folder is as deep as a root, so that relative paths lead to the same files.
     terraform = Terraform(
         tree / "terraform" / f"tests-of-{len(places)}-from-{places[0].path.name}", mirror
     )
@@ -77,12 +82,12 @@ def outcomes(places: Sequence[Directory], tree: Path, mirror: Path) -> Mapping[s
 
 
 def _files(place: Directory) -> list[tuple[str, Path]]:
-    """Test files of a directory, each with its name among those of all."""
+    """Return the test files of a directory, each with its name among those of all directories."""
     return [(f"{place.name.replace('/', '.')}.{file.name}", file) for file in mocked_tests(place)]
 
 
 def _collect(place: Directory, tests: Path) -> None:
-    """Copy the test files of a directory, each run pointed to it, and what they read."""
+    """Copy the test files of a directory and the files they read, with the module of each run."""
     tests.mkdir(parents=True, exist_ok=True)
     for name, file in _files(place):
         (tests / name).write_text(_pointed(file.read_text(), place))
@@ -92,7 +97,10 @@ def _collect(place: Directory, tests: Path) -> None:
 
 
 def _pointed(text: str, place: Directory) -> str:
-    """The text of a test file with the module of each run. A run of an example names it already, relative to the directory."""
+    """Return the text of a test file in which each run names its module.
+
+    A run of an example names its module already, relative to the directory.
+    """
     source = f"../../{place.name}"
 
     def point(run: re.Match[str]) -> str:
@@ -119,7 +127,10 @@ def _outcome(place: Directory, events: Sequence[Mapping[str, object]]) -> Outcom
 
 
 def _ends(events: Sequence[Mapping[str, object]]) -> Iterator[tuple[object, str, str]]:
-    """File, run with a blank before it (nothing for the file itself) and status of all that has ended."""
+    """Yield file, run and status of each test that has ended.
+
+    The run starts with a blank, and is empty for the file itself.
+    """
     for event in events:
         ended = event.get(str(event["type"]))
         if isinstance(ended, Mapping) and ended.get("progress") == "complete":

@@ -1,4 +1,7 @@
-"""The list of all roots and modules in docs/reference/stacks.md, made from the Terraform files and the titles of their READMEs."""
+"""The list of all roots and modules in docs/reference/stacks.md.
+
+It is generated from the Terraform files and the titles of their READMEs.
+"""
 
 from collections.abc import Iterator
 
@@ -9,12 +12,15 @@ BEGIN, END = "<!-- roots: made by `python -m tests.stacks.readme` -->", "<!-- en
 
 
 def overview(places: list[Directory]) -> str:
-    """Roots with the place of their state, modules with what is made of them, as Markdown."""
+    """Return the list as Markdown: roots with the place of their state, modules with users."""
     return "\n".join((*_roots(places), "", *_modules(places)))
 
 
 def renewed(text: str, places: list[Directory]) -> str:
-    """The page's text with the list as it has to be. Raises `ValueError` if it has no place for it."""
+    """Return the page's text with an up-to-date list.
+
+    Raises `ValueError` if the page has no place for it.
+    """
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
@@ -53,7 +59,8 @@ def _title(place: Directory) -> str:
     name, colon, title = first.removeprefix("# ").partition(": ")
     if not colon or name != place.path.name:
         raise ValueError(
-            f"the README of {place.name} must begin with `# {place.path.name}: …`, and say in a few words what it is"
+            f"the README of {place.name} must begin with `# {place.path.name}: …`, "
+            "followed by a short title"
         )
     return title
 

@@ -1,7 +1,7 @@
-"""What terraform is about to make, from `terraform show -json` of a plan.
+"""Changes that terraform plans, from `terraform show -json`.
 
-Values that are known only after the apply are absent; what a value refers to is always there. The second plan, after the apply,
-has all values: rules are best asked about both.
+Values that are known only after the apply are absent, but references between values are always
+there. The second plan, after the apply, has all values: check rules against both.
 """
 
 import json
@@ -17,19 +17,19 @@ _KEY = re.compile(r'\["[^"]*"\]|\[\d+\]')
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One managed resource as it is to be."""
+    """One managed resource in its planned state."""
 
     address: str
     type: str
     name: str
     values: Json
     module: str = ""
-    """Address of its module without keys; empty for the root."""
+    """Address of the module without keys; empty for the root."""
     references: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Argument to all that it is made from."""
+    """Argument to all references in its expression."""
 
     def blocks(self, name: str) -> list[Json]:
-        """Its nested blocks of one name."""
+        """Return the nested blocks of one name."""
         found = self.values.get(name) or []
         return [
             block
@@ -38,7 +38,7 @@ class Resource:
         ]
 
     def refers_to(self, other: "Resource", argument: str) -> bool:
-        """Whether an argument is made from another resource of the same module."""
+        """Whether an argument refers to another resource of the same module."""
         return self.module == other.module and f"{other.type}.{other.name}" in self.references.get(
             argument, ()
         )
@@ -50,25 +50,28 @@ class Plan:
 
     resources: tuple[Resource, ...]
     variables: Json
-    """The root's inputs, by name."""
+    """Inputs of the root, by name."""
     outputs: Mapping[str, frozenset[str]]
-    """Address of each output, of modules too, to what it is made from."""
+    """Address of each output, modules included, to the references in its value."""
     sensitive_outputs: frozenset[str]
 
     def of(self, *types: str) -> Iterator[Resource]:
-        """All resources of the given types."""
+        """Yield all resources of the given types."""
         return (resource for resource in self.resources if resource.type in types)
 
 
 def parse(document: Json) -> Plan:
-    """The plan in terraform's JSON document. Raises `ValueError` if it is none, or one of nothing."""
+    """Return the plan in terraform's JSON document.
+
+    Raises `ValueError` if the document is not a plan, or plans nothing.
+    """
     if "planned_values" not in document or "configuration" not in document:
-        raise ValueError("this is no plan: give what `terraform show -json PLANFILE` prints")
+        raise ValueError("this is not a plan: give what `terraform show -json PLANFILE` prints")
     root = document["configuration"].get("root_module", {})
     made = dict(_configured(root, ""))
     resources = tuple(_resources(document["planned_values"].get("root_module", {}), made))
     if not resources:
-        raise ValueError("the plan holds no resource: every rule would be kept")
+        raise ValueError("the plan holds no resource, so no rule could fail")
     return Plan(
         resources=resources,
         variables={
@@ -84,14 +87,14 @@ def parse(document: Json) -> Plan:
 
 
 def statements(policy: object) -> list[Json]:
-    """The statements of a policy's JSON; none if it is not known yet, or is not IAM's."""
+    """Return the statements of a policy's JSON; none if it is unknown or not an IAM policy."""
     return (
         several(json.loads(policy).get("Statement")) if isinstance(policy, str) and policy else []
     )
 
 
 def several(value: object) -> list[Any]:
-    """IAM's JSON writes a list of one as that one."""
+    """Return a value of IAM's JSON as a list: IAM writes a list of one as its only item."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -118,7 +121,7 @@ def _resources(module: Json, made: Mapping[str, Json]) -> Iterator[Resource]:
 
 
 def _configured(module: Json, where: str) -> Iterator[tuple[str, Json]]:
-    """Address without keys of each resource, to the expressions of its arguments."""
+    """Yield each resource's address without keys, and the expressions of its arguments."""
     for entry in module.get("resources", []):
         yield f"{where}.{entry['address']}", entry.get("expressions", {})
     for inner, called in _called(module, where):

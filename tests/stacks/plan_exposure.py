@@ -1,4 +1,7 @@
-"""What of a plan the world could reach: public components, load balancers, and ssh from listed addresses. Nothing else."""
+"""Rules on what a plan exposes to the internet.
+
+Allowed are public components, load balancers, and ssh from listed addresses. Nothing else is.
+"""
 
 import re
 from collections.abc import Iterator
@@ -20,14 +23,17 @@ _PRIVATE = [
     )
 ]
 _WORLD_BITS = {4: 8, 6: 32}
-"""A network with a shorter prefix is nobody's list of addresses: whoever splits 0.0.0.0/0 in two still means the world."""
+"""Shortest prefixes that count as a list of addresses.
+
+A shorter one means the whole internet: two halves of 0.0.0.0/0 still allow everyone.
+"""
 _COMPONENT = re.compile(r'^module\.component\["([^"]+)"\]\.')
 _BASTION = "module.bastion."
 _SSH = 22
 _GROUPS = ("aws_security_group", "aws_default_security_group")
 _RULES = ("aws_security_group_rule", "aws_vpc_security_group_ingress_rule")
 _BOUNDS = frozenset({"aws_vpc_endpoint"})
-"""Whose policy gives no right but says which ones may pass: AWS's default lets all of them."""
+"""Types whose policy grants nothing and only filters requests. AWS's default admits all."""
 _CLOSED = (
     "block_public_acls",
     "block_public_policy",
@@ -47,19 +53,26 @@ class WayIn:
 
 
 def ways_in_are_closed(plan: Plan) -> Iterator[str]:
-    """Security groups let in public addresses for a public component's port, a load balancer's, and ssh from listed ones alone."""
+    """Security groups admit public addresses only where a rule below allows it.
+
+    Allowed are a public component's port, a load balancer's ports, and ssh from listed addresses.
+    """
     for way in _ways_in(plan):
         yield from (
-            f"{way.resource.address} lets in the prefix list {name}, which nobody has looked at"
+            f"{way.resource.address} lets in the prefix list {name}, which no rule has checked"
             for name in way.prefix_lists
         )
         for network in way.networks:
             if not _is_private(network) and not _may_come_in(plan, way, network):
-                yield f"{way.resource.address} lets {network} in to port {way.ports[0]}-{way.ports[1]}"
+                first, last = way.ports
+                yield f"{way.resource.address} lets {network} in to port {first}-{last}"
 
 
 def public_addresses_are_asked_for(plan: Plan) -> Iterator[str]:
-    """Only a public component, a bastion for listed ssh, a NAT gateway and a load balancer have a public address."""
+    """Only some kinds of resources have a public address.
+
+    These are a public component, a bastion for listed ssh, a NAT gateway and a load balancer.
+    """
     for resource in plan.resources:
         if any(_public_flags(resource)) and not (
             _is_public_component(plan, resource) or _is_bastion(plan, resource)
@@ -72,11 +85,11 @@ def public_addresses_are_asked_for(plan: Plan) -> Iterator[str]:
             for user in users
             for argument in ("allocation_id", "subnet_mapping")
         ):
-            yield f"{address.address} is a public address of neither a NAT gateway nor a load balancer"
+            yield f"{address.address} is a public address, but of no NAT gateway or load balancer"
 
 
 def buckets_are_closed(plan: Plan) -> Iterator[str]:
-    """Every bucket refuses public access in all four ways."""
+    """Every bucket blocks public access in all four ways."""
     for bucket in plan.of("aws_s3_bucket"):
         if not any(
             _closes(block, bucket) for block in plan.of("aws_s3_bucket_public_access_block")
@@ -87,8 +100,8 @@ def buckets_are_closed(plan: Plan) -> Iterator[str]:
             yield f"{resource.address} has the ACL {resource.values['acl']}"
 
 
-def resource_policies_admit_nobody_unknown(plan: Plan) -> Iterator[str]:
-    """No policy allows something to everybody without a condition."""
+def resource_policies_limit_the_principal(plan: Plan) -> Iterator[str]:
+    """No policy allows an action to everyone without a condition."""
     for resource in (resource for resource in plan.resources if resource.type not in _BOUNDS):
         for policy in (resource.values.get("policy"), resource.values.get("assume_role_policy")):
             for statement in statements(policy):
@@ -97,11 +110,12 @@ def resource_policies_admit_nobody_unknown(plan: Plan) -> Iterator[str]:
                     and _everybody(statement)
                     and not statement.get("Condition")
                 ):
-                    yield f"{resource.address} allows {', '.join(several(statement.get('Action')))} to everybody"
+                    actions = ", ".join(several(statement.get("Action")))
+                    yield f"{resource.address} allows {actions} to everyone"
 
 
 def balancers_speak_tls(plan: Plan) -> Iterator[str]:
-    """What listens to the world ends TLS, hands it through, or sends people to where there is TLS."""
+    """Every listener ends TLS, passes it through, or redirects to a TLS listener."""
     for listener in plan.of("aws_lb_listener"):
         redirects = all(
             action.get("type") == "redirect" for action in listener.blocks("default_action")
@@ -171,7 +185,10 @@ def _is_listed_ssh(plan: Plan, way: WayIn, network: IPv4Network | IPv6Network) -
 
 
 def _balancer_ports(plan: Plan, resource: Resource) -> set[object]:
-    """Ports of listeners beside a load balancer that has the security group, which the resource is, or is a rule of."""
+    """Return the listener ports of load balancers behind a security group.
+
+    The resource is such a group, or a rule of one.
+    """
     groups = [
         g
         for g in plan.of("aws_security_group")
@@ -191,7 +208,7 @@ def _balancer_ports(plan: Plan, resource: Resource) -> set[object]:
 
 
 def _component(plan: Plan, resource: Resource) -> Json:
-    """Its entry in the stack's input `components`; empty if it belongs to none."""
+    """Return the resource's entry in the stack's input `components`; empty if it has none."""
     found = _COMPONENT.match(resource.address)
     entry = (plan.variables.get("components") or {}).get(found[1]) if found else None
     return entry or {}

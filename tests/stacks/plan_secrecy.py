@@ -1,4 +1,4 @@
-"""What of a plan lies about unencrypted, or would hand out rights and secrets that nobody needs."""
+"""Rules on what a plan leaves unencrypted, and on permissions and secrets that it gives away."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,20 +18,41 @@ _BROAD = re.compile(
 )
 _WHOLE_SERVICE = re.compile(r"^([\w-]+:)?\*$")
 _SECRET = re.compile(
-    r"aws_iam_access_key\.\w+\.(secret|ses_smtp_password_v4)|aws_secretsmanager_secret_version\.\w+\.secret_(string|binary)"
-    r"|random_password\.\w+\.(result|bcrypt_hash)|tls_private_key\.\w+\.private_key\w*|aws_ssm_parameter\.\w+\.value"
+    r"aws_iam_access_key\.\w+\.(secret|ses_smtp_password_v4)"
+    r"|aws_secretsmanager_secret_version\.\w+\.secret_(string|binary)"
+    r"|random_password\.\w+\.(result|bcrypt_hash)"
+    r"|tls_private_key\.\w+\.private_key\w*"
+    r"|aws_ssm_parameter\.\w+\.value"
 )
 UNBOUND = (
-    "cloudwatch:GetMetric*", "cloudwatch:PutMetricData", "ec2:Describe*", "ecr:GetAuthorizationToken", "ecs:CreateCluster",
-    "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:ListClusters", "ecs:ListServices", "ecs:ListTasks",
-    "logs:DescribeLogGroups", "route53:ListHostedZones*", "servicediscovery:GetOperation", "servicediscovery:List*",
-    "servicequotas:Get*", "servicequotas:List*", "ssm:UpdateInstanceInformation", "ssmmessages:*Channel", "sts:GetCallerIdentity",
-)  # fmt: skip
-"""Actions that AWS's service authorization reference gives no resource that could be named before it is there, or none at all."""
+    "cloudwatch:GetMetric*",
+    "cloudwatch:PutMetricData",
+    "ec2:Describe*",
+    "ecr:GetAuthorizationToken",
+    "ecs:CreateCluster",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:DescribeTaskDefinition",
+    "ecs:ListClusters",
+    "ecs:ListServices",
+    "ecs:ListTasks",
+    "logs:DescribeLogGroups",
+    "route53:ListHostedZones*",
+    "servicediscovery:GetOperation",
+    "servicediscovery:List*",
+    "servicequotas:Get*",
+    "servicequotas:List*",
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:*Channel",
+    "sts:GetCallerIdentity",
+)
+"""Actions that cannot be limited to a named resource, by AWS's service authorization reference.
+
+AWS knows no resource for them, or none that has a name before it exists.
+"""
 
 
 def everything_is_encrypted(plan: Plan) -> Iterator[str]:
-    """Whatever leaves the choice is encrypted, with AWS's key or ours."""
+    """Everything that can be encrypted is, with AWS's key or ours."""
     for resource in plan.resources:
         is_encrypted = ENCRYPTED.get(resource.type)
         if is_encrypted and not is_encrypted(resource, plan):
@@ -39,14 +60,17 @@ def everything_is_encrypted(plan: Plan) -> Iterator[str]:
 
 
 def topics_can_be_spoken_to(plan: Plan) -> Iterator[str]:
-    """AWS's own key for SNS lets no CloudWatch alarm in: an alarm would be lost without a word."""
+    """CloudWatch may publish to every topic.
+
+    AWS's own key for SNS does not admit CloudWatch, so an alarm would be lost silently.
+    """
     for topic in plan.of("aws_sns_topic"):
         if "alias/aws/sns" in str(topic.values.get("kms_master_key_id")):
             yield f"{topic.address} has AWS's own key, which shuts alarms out"
 
 
 def keys_are_rotated(plan: Plan) -> Iterator[str]:
-    """Keys of ours get a new secret every year."""
+    """Our keys rotate every year."""
     for key in plan.of("aws_kms_key"):
         if not key.values.get("enable_key_rotation") and key.values.get(
             "customer_master_key_spec"
@@ -55,7 +79,10 @@ def keys_are_rotated(plan: Plan) -> Iterator[str]:
 
 
 def machines_have_imdsv2(plan: Plan) -> Iterator[str]:
-    """A program that can be made to fetch a URL cannot fetch the machine's credentials."""
+    """Machines require IMDSv2.
+
+    Otherwise, a program that fetches an attacker's URL could fetch the machine's credentials.
+    """
     for machine in plan.of(*_MACHINES):
         options = machine.blocks("metadata_options")
         if not any(
@@ -66,14 +93,14 @@ def machines_have_imdsv2(plan: Plan) -> Iterator[str]:
 
 
 def logs_expire(plan: Plan) -> Iterator[str]:
-    """What nobody reads any more is not kept."""
+    """Every log group has a retention period."""
     for group in plan.of("aws_cloudwatch_log_group"):
         if not group.values.get("retention_in_days"):
             yield f"{group.address} is kept for ever"
 
 
 def rights_are_narrow(plan: Plan) -> Iterator[str]:
-    """No role or user has a whole service, nor an action on everything that could be had on less."""
+    """No role or user gets a whole service, or an action on `*` that works on less."""
     for resource in plan.of(*_IAM):
         for statement in statements(resource.values.get("policy")):
             yield from (f"{resource.address} {what}" for what in _too_wide(statement))
@@ -83,7 +110,7 @@ def rights_are_narrow(plan: Plan) -> Iterator[str]:
 
 
 def outputs_hold_no_secret(plan: Plan) -> Iterator[str]:
-    """Outputs are as good as public, also those of modules: a root may hand them on."""
+    """No output holds a secret: anyone can read outputs, and a root may pass on a module's."""
     yield from (f"output {name} is sensitive" for name in sorted(plan.sensitive_outputs))
     for name, made_from in plan.outputs.items():
         yield from (
@@ -169,11 +196,11 @@ ENCRYPTED: Mapping[str, Callable[[Resource, Plan], bool]] = {
 BY_ITSELF: Mapping[str, str] = {
     "aws_backup_vault": "with AWS's key for Backup",
     "aws_cloudwatch_log_group": "with a key of CloudWatch's own",
-    "aws_ecr_repository": "with AES-256 if nothing else is said",
-    "aws_ecs_cluster": "the key is for the sessions of `ecs execute-command`, which no service of ours allows",
-    "aws_ecs_service": "the key is for volumes of EBS that ECS makes, which no service of ours has",
-    "aws_iam_access_key": "the key is a PGP key, for the secret half in the state",
+    "aws_ecr_repository": "with AES-256 by default",
+    "aws_ecs_cluster": "its key is for `ecs execute-command`, which none of our services allows",
+    "aws_ecs_service": "its key is for EBS volumes of ECS, which none of our services has",
+    "aws_iam_access_key": "its key is a PGP key for the secret in the state",
     "aws_secretsmanager_secret": "with AWS's key for Secrets Manager",
-    "aws_ssm_parameter": "a `SecureString` is; ours hold plain ids",
+    "aws_ssm_parameter": "only a `SecureString` needs it; ours hold plain ids",
 }
-"""What AWS encrypts whatever is said, or where there is nothing to be encrypted."""
+"""Types that AWS always encrypts, or that hold nothing to encrypt."""

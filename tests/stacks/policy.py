@@ -1,4 +1,4 @@
-"""The style of the Terraform files as rules: each is a function that gives what breaks it."""
+"""Style rules for the Terraform files. Each rule is a function that yields the violations."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +15,11 @@ _PLACES = {
     "terraform": r"versions.tf",
     "provider": r"providers.tf",
 }
-"""A root of many parts has more than one file of inputs or outputs: `variables_control.tf`."""
+"""File names for each kind of block. A large root has several files: `variables_control.tf`."""
 _TAGLESS = frozenset({"aws_lb_listener"})
-"""What provider 3.39 gives no tags, though later ones do."""
+"""Types without tags in provider 3.39, although later versions have them."""
 _NOT_IAM = frozenset({"aws_ecr_lifecycle_policy"})
-"""Whose `policy` is a document of another language."""
+"""Types whose `policy` is not an IAM policy."""
 _WAYS_IN = frozenset(
     {
         "aws_security_group",
@@ -33,7 +33,7 @@ _FOR_PUBLIC_ONES = '${var.definition.public ? "0.0.0.0/0" : var.platform.vpc_cid
 
 
 def variables_are_typed(directory: Directory) -> Iterator[str]:
-    """An exact type, never `any`."""
+    """Every variable has an exact type, never `any`."""
     for block in directory.blocks("variable"):
         if not re.search(r"\w", str(block.body.get("type", ""))) or re.search(
             r"\bany\b", str(block.body["type"])
@@ -42,7 +42,7 @@ def variables_are_typed(directory: Directory) -> Iterator[str]:
 
 
 def variables_are_described(directory: Directory) -> Iterator[str]:
-    """A sentence with an example, or one that says what must be in it."""
+    """Every variable has a description: a sentence with an example, or with its lower bound."""
     for block in directory.blocks("variable"):
         text = str(block.body.get("description", ""))
         if not (text.endswith(".") and ("for example" in text or "at least" in text)):
@@ -50,14 +50,17 @@ def variables_are_described(directory: Directory) -> Iterator[str]:
 
 
 def variables_are_never_null(directory: Directory) -> Iterator[str]:
-    """`nullable = false`: a null is a mistake, not a value."""
+    """Every variable has `nullable = false`: null is a mistake, not a value."""
     for block in directory.blocks("variable"):
         if block.body.get("nullable") is not False:
             yield f"{block} is nullable"
 
 
 def variables_are_validated(directory: Directory) -> Iterator[str]:
-    """What AWS would refuse late is refused at once. A plain `bool` has no value that could be refused."""
+    """Every variable has a validation, so that terraform refuses early what AWS would refuse late.
+
+    A plain `bool` has none, because none could fail.
+    """
     for block in directory.blocks("variable"):
         plain = block.body.get("type") == "bool"
         if plain and block.body.get("validation"):
@@ -67,7 +70,7 @@ def variables_are_validated(directory: Directory) -> Iterator[str]:
 
 
 def variables_are_used(directory: Directory) -> Iterator[str]:
-    """No input without a use, nor an attribute of one, unless it is handed on whole."""
+    """Every variable is used, and so is each of its attributes, unless it is passed on whole."""
     users = directory.blocks("resource", "data", "module", "locals", "output", "provider", "check")
     outside = "\n".join(text for block in users for text in texts_in(block.body))
     for block in directory.blocks("variable"):
@@ -84,7 +87,7 @@ def variables_are_used(directory: Directory) -> Iterator[str]:
 
 
 def locals_are_used(directory: Directory) -> Iterator[str]:
-    """No local value without a use."""
+    """Every local value is used."""
     for block in directory.blocks("locals"):
         yield from (
             f"local.{name} is not used"
@@ -94,14 +97,14 @@ def locals_are_used(directory: Directory) -> Iterator[str]:
 
 
 def outputs_are_described(directory: Directory) -> Iterator[str]:
-    """Only what someone reads, and said what it is."""
+    """Every output has a description."""
     for block in directory.blocks("output"):
         if not str(block.body.get("description", "")).endswith("."):
             yield f"{block} has no description"
 
 
 def files_are_the_usual_ones(directory: Directory) -> Iterator[str]:
-    """Everybody finds everything at once; no file is long."""
+    """Every directory has the same files, so that they are easy to find, and no file is long."""
     yield from (f"{file} is missing" for file in _usual(directory) if file not in directory.texts)
     for block in directory.blocks(*_PLACES):
         if not re.fullmatch(_PLACES[block.kind], block.file):
@@ -124,7 +127,7 @@ def _usual(directory: Directory) -> tuple[str, ...]:
 
 
 def modules_configure_nothing(directory: Directory) -> Iterator[str]:
-    """Providers and backends are the root's."""
+    """Only roots configure providers and backends."""
     if not directory.is_root:
         yield from (str(block) for block in directory.blocks("provider"))
         yield from (
@@ -135,7 +138,7 @@ def modules_configure_nothing(directory: Directory) -> Iterator[str]:
 
 
 def versions_are_bounded(directory: Directory) -> Iterator[str]:
-    """Providers by their full address, with a lowest and a highest version."""
+    """Every provider has its full address, a lowest and a highest version."""
     settings = directory.blocks("terraform")
     if not any("required_version" in block.body for block in settings):
         yield "no required_version"
@@ -149,7 +152,7 @@ def versions_are_bounded(directory: Directory) -> Iterator[str]:
 
 
 def clouds_are_named(directory: Directory) -> Iterator[str]:
-    """Terraform takes a host for granted that OpenTofu does not."""
+    """Every cloud block names its host: Terraform has a default that OpenTofu lacks."""
     for block in directory.blocks("terraform"):
         yield from (
             f"{block} names no host for its state"
@@ -159,14 +162,14 @@ def clouds_are_named(directory: Directory) -> Iterator[str]:
 
 
 def modules_are_ours(directory: Directory) -> Iterator[str]:
-    """By relative path: nothing is fetched."""
+    """Every module has a relative path: nothing is downloaded."""
     for block in directory.blocks("module"):
         if not str(block.body.get("source", "")).startswith(("./", "../")):
             yield f"{block} comes from {block.body.get('source')}"
 
 
 def resources_are_tagged(directory: Directory) -> Iterator[str]:
-    """What can bear tags does."""
+    """Every resource that supports tags has some."""
     for block in directory.blocks("resource"):
         if (
             block.labels[0] not in _TAGLESS
@@ -177,7 +180,7 @@ def resources_are_tagged(directory: Directory) -> Iterator[str]:
 
 
 def names_are_plain(directory: Directory) -> Iterator[str]:
-    """snake_case, and a label never repeats its type."""
+    """Names are in snake_case, and a label never repeats its type."""
     for block in directory.blocks("resource", "module", "variable", "output"):
         if not re.fullmatch(r"[a-z][a-z0-9_]*", block.name):
             yield f"{block} is not in snake_case"
@@ -186,7 +189,10 @@ def names_are_plain(directory: Directory) -> Iterator[str]:
 
 
 def only_public_components_are_open_to_the_world(directory: Directory) -> Iterator[str]:
-    """The world comes in by one expression alone. What comes by variables is seen in the plan: tests/stacks/plans.py."""
+    """Only one expression admits the whole internet.
+
+    Addresses from variables are checked in the plan: tests/stacks/plans.py.
+    """
     for block in directory.blocks("resource"):
         for way_in in _ways_in(block):
             yield from (
@@ -208,7 +214,7 @@ def _ways_in(block: Block) -> Iterator[object]:
 
 
 def policies_are_documents(directory: Directory) -> Iterator[str]:
-    """IAM's JSON comes from `aws_iam_policy_document`: a misspelt field of a literal is found by AWS alone."""
+    """IAM policies come from `aws_iam_policy_document`: only AWS finds a typo in a literal."""
     for block in directory.blocks("resource"):
         for argument in ("policy", "assume_role_policy"):
             text = str(block.body.get(argument, ""))
@@ -217,7 +223,10 @@ def policies_are_documents(directory: Directory) -> Iterator[str]:
 
 
 def wildcards_are_explained(directory: Directory) -> Iterator[str]:
-    """Why it has to be all actions, resources or principals stands beside the `*`, or in the line above."""
+    """Every `*` for all actions, resources or principals has a comment with its reason.
+
+    The comment is on the same line or on the line above.
+    """
     for file, text in directory.texts.items():
         lines = ["", *text.splitlines()] if file.endswith(".tf") else []
         for number, (above, line) in enumerate(pairwise(lines), 1):
@@ -226,11 +235,15 @@ def wildcards_are_explained(directory: Directory) -> Iterator[str]:
 
 
 _WILDCARD = re.compile(r"""^\s*"(\w[\w-]*:)?\*",?$|[\[,]\s*"(\w[\w-]*:)?\*"\s*[\],]""")
-"""`*` or `service:*` as one of a list, on a line of its own or not."""
+"""`*` or `service:*` as an item of a list, on its own line or not."""
 
 
 def task_definitions_go_last(directory: Directory) -> Iterator[str]:
-    """Else an apply that is cut short leaves services and schedules on a revision that ECS no longer starts."""
+    """A task definition is replaced before it is destroyed.
+
+    Otherwise, an interrupted apply leaves services and schedules on a revision that ECS no longer
+    starts.
+    """
     for block in directory.blocks("resource"):
         lifecycles = block.body.get("lifecycle", [])
         if block.labels[0] == "aws_ecs_task_definition" and not any(
@@ -240,7 +253,7 @@ def task_definitions_go_last(directory: Directory) -> Iterator[str]:
 
 
 def sensitive_outputs_are_none(directory: Directory) -> Iterator[str]:
-    """Outputs are as good as public: what must not be seen is none."""
+    """No output is sensitive: anyone can read outputs, so they must not hold secrets."""
     for block in directory.blocks("output"):
         if block.body.get("sensitive"):
             yield f"{block} is sensitive"
@@ -249,9 +262,24 @@ def sensitive_outputs_are_none(directory: Directory) -> Iterator[str]:
 RULES: Mapping[str, Rule] = {
     rule.__name__: rule
     for rule in (
-        variables_are_typed, variables_are_described, variables_are_never_null, variables_are_validated, variables_are_used,
-        locals_are_used, outputs_are_described, files_are_the_usual_ones, modules_configure_nothing, versions_are_bounded,
-        clouds_are_named, modules_are_ours, resources_are_tagged, names_are_plain, only_public_components_are_open_to_the_world,
-        policies_are_documents, wildcards_are_explained, task_definitions_go_last, sensitive_outputs_are_none,
+        variables_are_typed,
+        variables_are_described,
+        variables_are_never_null,
+        variables_are_validated,
+        variables_are_used,
+        locals_are_used,
+        outputs_are_described,
+        files_are_the_usual_ones,
+        modules_configure_nothing,
+        versions_are_bounded,
+        clouds_are_named,
+        modules_are_ours,
+        resources_are_tagged,
+        names_are_plain,
+        only_public_components_are_open_to_the_world,
+        policies_are_documents,
+        wildcards_are_explained,
+        task_definitions_go_last,
+        sensitive_outputs_are_none,
     )
-}  # fmt: skip
+}

@@ -1,6 +1,6 @@
-"""The tables in the READMEs of roots and modules, made from the Terraform files.
+"""The tables in the READMEs of roots and modules, generated from the Terraform files.
 
-`python -m tests.stacks.readme` writes them, and the list of all of them in the reference; tests compare.
+`python -m tests.stacks.readme` writes them and the list in the reference; tests compare them.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ BEGIN, END = "<!-- tables: made by `python -m tests.stacks.readme` -->", "<!-- e
 
 
 def tables(directory: Directory) -> str:
-    """Requirements, resources, variables and outputs of a directory, as Markdown."""
+    """Return requirements, resources, variables and outputs of a directory, as Markdown."""
     return "\n".join(
         (*_needs(directory), *_makes(directory), *_takes(directory), *_gives(directory))
     )
 
 
 def renewed(text: str, directory: Directory) -> str:
-    """Text of a README with up-to-date tables."""
+    """Return the text of a README with up-to-date tables."""
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
@@ -52,7 +52,8 @@ def _makes(directory: Directory) -> Iterator[str]:
 def _takes(directory: Directory) -> Iterator[str]:
     yield from ("## Variables", "", "| variable | type | meaning |", "|---|---|---|")
     for block in directory.blocks("variable"):
-        yield f"| `{block.name}` | {_type(str(block.body['type']))} | {_cell(str(block.body['description']))} |"
+        type_, meaning = _type(str(block.body["type"])), _cell(str(block.body["description"]))
+        yield f"| `{block.name}` | {type_} | {meaning} |"
     yield ""
 
 

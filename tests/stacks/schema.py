@@ -1,11 +1,12 @@
-"""Resources held against the argument schema of AWS provider 6, which cannot be run here.
+"""Checks of resources against the argument schema of AWS provider 6, which cannot run here.
 
-The schema beside this file holds the types in use and no more: names, nesting and what is required.
-When another type comes into use:
+The schema beside this file holds only the types in use: names, nesting and required arguments. When
+another type comes into use, run:
 
     python -m tests.stacks.schema FULL
 
-FULL is the schema of the whole provider in the same form, plain or as `.gz`; it is too big to be kept here.
+FULL is the schema of the whole provider in the same form, plain or as `.gz`. It is too big to be
+kept here.
 """
 
 import gzip
@@ -22,7 +23,10 @@ _NOTHING = {"version": "?", "resources": {}, "data": {}}
 
 
 def _kept(path: Path) -> Mapping[str, Any]:
-    """What the file holds. One that two branches have changed differently holds nothing, so that it can be made anew."""
+    """Return the schema in the file.
+
+    A file with a merge conflict counts as empty, so that it can be generated again.
+    """
     try:
         found: Mapping[str, Any] = json.loads(path.read_text())
     except ValueError:
@@ -46,18 +50,18 @@ _META = frozenset(
 
 
 def in_use() -> list[Block]:
-    """All resource and data blocks of the provider, examples included."""
+    """Return all resource and data blocks of the provider, examples included."""
     blocks = (block for directory in everything() for block in directory.blocks("resource", "data"))
     return [block for block in blocks if block.labels[0].startswith("aws_")]
 
 
 def types_in_use(kind: str) -> set[str]:
-    """Types of the resource or of the data blocks."""
+    """Return the types of the resource or data blocks."""
     return {block.labels[0] for block in in_use() if block.kind == kind}
 
 
 def findings(block: Block) -> Iterator[str]:
-    """What provider 6 would not accept in a resource or data block."""
+    """Yield the faults that provider 6 would find in a resource or data block."""
     type_ = block.labels[0]
     known = SCHEMA["resources" if block.kind == "resource" else "data"]
     if type_ not in known:
@@ -82,7 +86,7 @@ def _body(body: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> Ite
 
 
 def _dynamic(body: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Nested blocks made by `dynamic`: name to their contents."""
+    """Return the nested blocks that `dynamic` creates: name to contents."""
     return {
         name: inner["content"] if isinstance(inner["content"], list) else [inner["content"]]
         for entry in body.get("dynamic", [])
@@ -91,7 +95,10 @@ def _dynamic(body: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def trimmed(full: Mapping[str, Any]) -> str:
-    """The part of a whole provider's schema that is kept, as text. Raises `KeyError` for a type that the provider has not."""
+    """Return the part of a whole provider's schema that is kept, as text.
+
+    Raises `KeyError` for a type that the provider does not have.
+    """
     kept = {
         kind: {name: full[kind][name] for name in sorted(types_in_use(block))}
         for kind, block in _KINDS.items()
@@ -106,7 +113,7 @@ _KINDS = {"data": "data", "resources": "resource"}
 
 
 def _arguments(arguments: Mapping[str, Any]) -> str:
-    """Each on a line of its own, so that a change of one is one."""
+    """Write each argument on a line of its own, so that a diff shows one change as one line."""
     return f"{{{_lines(arguments, json.dumps)}\n}}"
 
 
@@ -115,7 +122,7 @@ def _lines(items: Mapping[str, Any], text: Callable[[Any], str]) -> str:
 
 
 def main(full: Path) -> None:
-    """Write the schema beside this file anew."""
+    """Write the schema beside this file again."""
     content = full.read_bytes()
     _PATH.write_text(
         trimmed(json.loads(gzip.decompress(content) if full.suffix == ".gz" else content))

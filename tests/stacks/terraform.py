@@ -1,4 +1,4 @@
-"""The embedded terraform on copies of the Terraform files, without any AWS."""
+"""The embedded terraform on copies of the Terraform files, without AWS."""
 
 import os
 import shutil
@@ -12,19 +12,19 @@ from gromit.core.stack.terraform import TerraformCall, child_environment, cli_co
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
 
 _READ = ("src/gromit/catalogue",)
-"""What roots read besides their own files."""
+"""Folders that roots read besides their own files."""
 _TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """Terraform in one folder, with the provider of one mirror and a data directory of its own."""
+    """Terraform in one folder, with the provider of one mirror and its own data directory."""
 
     folder: Path
     mirror: Path
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command, however it ends."""
+        """Run one command, whatever its result."""
         config, data = self.folder / "terraform.rc", self.folder / ".terraform"
         config.write_text(cli_config(str(self.mirror)))
         script = str(Path(terraform_child.__file__))
@@ -50,14 +50,14 @@ class Terraform:
         )
 
     def does(self, *arguments: str) -> str:
-        """What it prints. Raises `AssertionError` with all it said if it fails."""
+        """Return what a command prints. Raises `AssertionError` with all its output if it fails."""
         done = self(*arguments)
         assert done.returncode == 0, f"terraform {' '.join(arguments)}\n{done.stdout}{done.stderr}"
         return done.stdout
 
 
 def copied(to: Path) -> Path:
-    """A copy of everything that terraform may read, laid out as in the repository."""
+    """Copy everything that terraform may read, laid out as in the repository."""
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*")
     for place in (PLATFORM, STACK, *(REPOSITORY / path for path in _READ)):
         if place.exists():

@@ -1,4 +1,7 @@
-"""How checkov is asked, and what is told of its answer; the run itself is `make checkov`, a part of `make test-all`."""
+"""The call of checkov and the report on its answer.
+
+The scan itself is `make checkov`, which is part of `make test-all`.
+"""
 
 from pathlib import Path
 
@@ -33,9 +36,9 @@ def test_a_scan_that_saw_nothing_is_no_success() -> None:
 
 
 @pytest.mark.long
-def test_what_checkov_objects_to_is_told(tmp_path: Path) -> None:
+def test_a_failed_check_is_reported(tmp_path: Path) -> None:
     if not PROGRAM.exists():
-        pytest.skip("`make checkov` has not made its environment yet")
+        pytest.skip("`make checkov` has not created its environment yet")
     (tmp_path / "main.tf").write_text('resource "aws_efs_file_system" "open" {\n}\n')
     assert any(
         line.startswith("/main.tf:1 aws_efs_file_system.open: CKV_AWS_42 ")

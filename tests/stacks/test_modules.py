@@ -1,4 +1,4 @@
-"""Roots and modules held by terraform itself: formatted, valid, and planned against a mocked provider."""
+"""Terraform's own checks of roots and modules: format, validity, and mocked tests."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from tests.stacks.terraform import Terraform, copied
 HERE = Path(__file__).parent
 
 UNKNOWN = {"terraform/delegation": "Cloudflare's provider is not embedded"}
-"""Directories that cannot be validated here, and why; the schema and the policy hold them all the same."""
+"""Directories that cannot be validated here, with the reason. Schema and policy still apply."""
 
 PLACES = [place for place in directories() if place.name not in UNKNOWN]
 ROOTS = [place for place in PLACES if place.is_root]
@@ -33,7 +33,7 @@ def test_everything_is_formatted(mirror: Path, tmp_path: Path) -> None:
 def tested(
     request: pytest.FixtureRequest, mirror: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Outcome]:
-    """Directory to the outcome of its mocked tests, for the directories that this session was asked for."""
+    """The outcome of the mocked tests of each directory that this session selects."""
     names = {item.name for item in request.session.items}
     places = [place for place in TESTED if f"test_its_mocked_tests_pass[{place.name}]" in names]
     return outcomes(places, copied(tmp_path_factory.mktemp("mocked")), mirror)
@@ -47,7 +47,15 @@ def test_its_mocked_tests_pass(tested: Mapping[str, Outcome], place: Directory) 
     assert outcome.statuses == all_passed(place), outcome.errors
 
 
-GOOD = 'run "says_one" {\n  command = plan\n  assert {\n    condition     = output.x == 1\n    error_message = "not one"\n  }\n}\n'
+GOOD = """\
+run "says_one" {
+  command = plan
+  assert {
+    condition     = output.x == 1
+    error_message = "not one"
+  }
+}
+"""
 
 
 @pytest.mark.terraform
@@ -66,7 +74,7 @@ GOOD = 'run "says_one" {\n  command = plan\n  assert {\n    condition     = outp
 def test_a_module_that_fails_is_named_and_the_others_still_pass(
     mirror: Path, tmp_path: Path, main: str, statuses: Mapping[str, str], said: str
 ) -> None:
-    """Neither has a resource, so that no provider is started."""
+    """Test two modules without resources, so that no provider starts."""
     texts = {"good": 'output "x" {\n  value = 1\n}\n', "bad": main}
     places = [
         Directory(f"modules/{name}", {}, is_root=False, path=tmp_path / "modules" / name)
@@ -87,7 +95,7 @@ def test_a_module_that_fails_is_named_and_the_others_still_pass(
 @pytest.mark.terraform
 @pytest.mark.parametrize("place", ROOTS, ids=lambda d: d.name)
 def test_every_root_is_valid(mirror: Path, tmp_path: Path, place: Directory) -> None:
-    """With its backend and its provider block, which mocked tests do not see."""
+    """Validate each root with its backend and its provider block, which mocked tests do not see."""
     terraform = Terraform(copied(tmp_path) / place.name, mirror)
     terraform.does("init", "-backend=false", "-input=false", "-no-color")
     terraform.does("validate", "-no-color")

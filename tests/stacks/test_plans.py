@@ -1,7 +1,7 @@
-"""The policy over plans: kept by the stack of an environment, and not blind to anything that breaks it.
+"""The policy over plans: the stack of an environment follows it, and each rule finds a violation.
 
-Plans are real ones, made by terraform and the embedded provider; neither asks AWS for anything to plan what is new. Each is made
-once: tests that share one run in one process.
+The plans are real, made by terraform and the embedded provider. Neither calls AWS to plan new
+resources. Each plan is made once: tests that share one run in one process.
 """
 
 import json
@@ -91,11 +91,15 @@ def test_the_stack_of_an_environment_keeps_the_policy(devenv: Document) -> None:
 @pytest.mark.terraform
 @pytest.mark.xdist_group("plans")
 def test_what_is_public_is_so_by_the_input_alone(devenv: Document) -> None:
-    components = {**INPUT["components"], "tyk": {**INPUT["components"]["tyk"], "public": False}}  # type: ignore[index,dict-item]
+    private = {**INPUT["components"]["tyk"], "public": False}  # type: ignore[index]
+    components = {**INPUT["components"], "tyk": private}  # type: ignore[dict-item]
     document = {**devenv, "variables": {**devenv["variables"], "components": {"value": components}}}
     where = 'module.component["tyk"]'
     assert findings(document) == [
-        f'ways_in_are_closed: {where}.aws_security_group_rule.ingress["port"] lets 0.0.0.0/0 in to port 8181-8181',
+        (
+            f'ways_in_are_closed: {where}.aws_security_group_rule.ingress["port"] '
+            "lets 0.0.0.0/0 in to port 8181-8181"
+        ),
         f"public_addresses_are_asked_for: {where}.aws_ecs_service.this gets a public address",
     ]
 
@@ -135,7 +139,7 @@ def test_every_type_that_could_be_encrypted_is_known() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"format_version": "1.0", "values": {}}, "this is no plan"),
+        ({"format_version": "1.0", "values": {}}, "this is not a plan"),
         ({"planned_values": {}, "configuration": {}}, "holds no resource"),
     ],
 )
@@ -146,8 +150,8 @@ def test_what_would_keep_every_rule_because_it_is_empty_is_refused(
         findings(document)
 
 
-def test_a_rule_of_the_newer_kind_is_looked_at_too() -> None:
-    """Provider 3.39 has none, so that the plan is written by hand."""
+def test_a_rule_of_the_newer_kind_is_checked_too() -> None:
+    """The plan is written out here, because provider 3.39 has no such resource."""
     values = {"cidr_ipv4": "0.0.0.0/0", "from_port": 27017, "to_port": 27017, "ip_protocol": "tcp"}
     rule = {
         "address": "aws_vpc_security_group_ingress_rule.mongo",
@@ -162,7 +166,7 @@ def test_a_rule_of_the_newer_kind_is_looked_at_too() -> None:
 
 
 def test_what_is_known_only_after_the_apply_is_no_finding() -> None:
-    """Terraform leaves out even the empty object of values if none is known."""
+    """Terraform leaves out even the empty object of values if no value is known."""
     resource = {
         "address": "aws_sns_topic_policy.x",
         "mode": "managed",
@@ -177,7 +181,9 @@ def test_what_is_known_only_after_the_apply_is_no_finding() -> None:
     )
 
 
-def test_the_program_tells_the_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_prints_the_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     group = {
         "address": "aws_cloudwatch_log_group.x",
         "mode": "managed",

@@ -1,4 +1,4 @@
-"""The style of the Terraform files; each rule is shown a file that breaks it, so that none is blind."""
+"""The style of the Terraform files. Each rule must find the violation that it is shown."""
 
 import re
 from dataclasses import fields
@@ -14,22 +14,35 @@ BREAKS = {
     "variables_are_described": 'variable "x" {\n  description = "x"\n}',
     "variables_are_never_null": 'variable "x" {\n  type = string\n}',
     "variables_are_validated": 'variable "x" {\n  type = string\n}',
-    "variables_are_used": 'variable "x" {\n  type = object({ a = string, b = string })\n}\nlocals {\n  y = var.x.a\n}',
+    "variables_are_used": (
+        'variable "x" {\n  type = object({ a = string, b = string })\n}\nlocals {\n  y = var.x.a\n}'
+    ),
     "locals_are_used": "locals {\n  # local.y\n  y = 1\n}",
     "outputs_are_described": 'output "x" {\n  value = 1\n}',
     "files_are_the_usual_ones": 'variable "x" {\n  type = string\n}',
     "modules_configure_nothing": 'provider "aws" {\n  region = "x"\n}',
-    "versions_are_bounded": 'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}',
+    "versions_are_bounded": (
+        "terraform {\n  required_providers {\n"
+        '    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}'
+    ),
     "clouds_are_named": 'terraform {\n  cloud {\n    workspaces {\n      name = "x"\n    }\n  }\n}',
     "modules_are_ours": 'module "x" {\n  source = "terraform-aws-modules/ecs/aws"\n}',
     "resources_are_tagged": 'resource "aws_ecs_cluster" "this" {\n  name = "x"\n}',
     "names_are_plain": 'resource "aws_ecs_cluster" "ecs-cluster" {\n  name = "x"\n}',
     "only_public_components_are_open_to_the_world": (
-        'resource "aws_security_group_rule" "this" {\n  type = "ingress"\n  cidr_blocks = ["0.0.0.0/0"]\n}'
+        'resource "aws_security_group_rule" "this" {\n'
+        '  type = "ingress"\n  cidr_blocks = ["0.0.0.0/0"]\n}'
     ),
-    "policies_are_documents": 'resource "aws_iam_role_policy" "this" {\n  policy = jsonencode({ Statement = [] })\n}',
-    "wildcards_are_explained": 'data "aws_iam_policy_document" "this" {\n  statement {\n    actions = ["s3:*"]\n  }\n}',
-    "task_definitions_go_last": 'resource "aws_ecs_task_definition" "this" {\n  family = "x"\n  lifecycle {}\n  tags = {}\n}',
+    "policies_are_documents": (
+        'resource "aws_iam_role_policy" "this" {\n  policy = jsonencode({ Statement = [] })\n}'
+    ),
+    "wildcards_are_explained": (
+        'data "aws_iam_policy_document" "this" {\n  statement {\n    actions = ["s3:*"]\n  }\n}'
+    ),
+    "task_definitions_go_last": (
+        'resource "aws_ecs_task_definition" "this" {\n'
+        '  family = "x"\n  lifecycle {}\n  tags = {}\n}'
+    ),
     "sensitive_outputs_are_none": 'output "x" {\n  value     = 1\n  sensitive = true\n}',
 }
 
@@ -51,7 +64,8 @@ def test_no_rule_is_blind(rule: str) -> None:
 
 def test_a_bool_needs_no_validation_and_has_none_that_cannot_fail() -> None:
     assert not list(RULES["variables_are_validated"](bad('variable "x" {\n  type = bool\n}')))
-    validated = 'variable "x" {\n  type = bool\n  validation {\n    condition = contains([true, false], var.x)\n  }\n}'
+    validation = "  validation {\n    condition = contains([true, false], var.x)\n  }\n"
+    validated = f'variable "x" {{\n  type = bool\n{validation}}}'
     assert list(RULES["variables_are_validated"](bad(validated))) == [
         "variable.x is a bool, and its validation cannot fail"
     ]
@@ -76,7 +90,7 @@ def test_a_wildcard_needs_a_comment_beside_it_or_above(lines: str, number: int |
     )
 
 
-def test_an_unused_variable_and_an_unused_attribute_are_told_apart() -> None:
+def test_an_unused_variable_and_an_unused_attribute_are_distinguished() -> None:
     unused = list(RULES["variables_are_used"](bad('variable "x" {\n  type = string\n}')))
     assert unused == ["variable.x is not used"]
     assert list(RULES["variables_are_used"](bad(BREAKS["variables_are_used"]))) == [
@@ -86,7 +100,8 @@ def test_an_unused_variable_and_an_unused_attribute_are_told_apart() -> None:
 
 def test_a_way_in_inside_a_security_group_is_seen_too() -> None:
     ingress = '  ingress {\n    cidr_blocks = ["0.0.0.0/0"]\n  }\n'
-    text = f'resource "aws_security_group" "this" {{\n{ingress}  egress {{\n    from_port = 0\n  }}\n}}'
+    egress = "  egress {\n    from_port = 0\n  }\n"
+    text = f'resource "aws_security_group" "this" {{\n{ingress}{egress}}}'
     assert list(RULES["only_public_components_are_open_to_the_world"](bad(text)))
 
 

@@ -1,4 +1,4 @@
-"""The READMEs of roots and modules say what the files say."""
+"""The READMEs of roots and modules agree with the Terraform files."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.stacks.readme import BEGIN, END, renewed, tables
 
 @pytest.mark.parametrize("place", directories(), ids=lambda d: d.name)
 def test_the_tables_are_up_to_date(place: Directory) -> None:
-    """If not: `make docs`."""
+    """If this fails, run `make docs`."""
     assert place.texts["README.md"] == renewed(place.texts["README.md"], place)
 
 

@@ -1,7 +1,7 @@
-"""Rules that Python and Terraform both hold: which names an environment and a component may have, and Fargate's sizes.
+"""Rules that both Python and Terraform hold: names of environments and components, Fargate sizes.
 
-Terraform cannot read Python's definition, and the stack must refuse a wrong value when a person applies it. So each rule is
-written in both, and compared here.
+Terraform cannot read Python's definition, and the stack must refuse a wrong value when a person
+applies it. So both sides hold each rule, and these tests compare them.
 """
 
 import re
@@ -26,13 +26,13 @@ _NO_DOUBLE_DASH = re.compile(r'!strcontains\([\w.]+, "--"\)')
 
 
 def conditions(place: Directory, variable: str) -> list[str]:
-    """Conditions of a variable's validations."""
+    """Return the conditions of a variable's validations."""
     (block,) = (block for block in place.blocks("variable") if block.name == variable)
     return [str(validation["condition"]) for validation in block.body["validation"]]
 
 
 def hcl_sizes(place: Directory, variable: str) -> Mapping[int, Sequence[int]]:
-    """CPU units to MiB of memory, from the one condition with such a table."""
+    """Return CPU units to MiB of memory, from the only condition with such a table."""
     (condition,) = (text for text in conditions(place, variable) if _SIZE.search(text))
     found = _SIZE.findall(condition)
     assert len(found) == condition.count(" = "), f"{condition} has entries in another form"
@@ -45,7 +45,7 @@ def hcl_sizes(place: Directory, variable: str) -> Mapping[int, Sequence[int]]:
 
 
 def hcl_accepts(place: Directory, variable: str, name: str) -> bool:
-    """Whether the one condition of a variable accepts a name."""
+    """Whether the only condition of a variable accepts a name."""
     (condition,) = conditions(place, variable)
     (pattern,) = _PATTERN.findall(condition)
     fits = re.search(pattern, name) is not None
@@ -77,7 +77,7 @@ NAMES = (
     "ä",
     "a b",
 )
-"""Both sides of every bound of the rule. A reserved name is refused earlier, and is no matter of form."""
+"""Names on both sides of every bound. Reserved names are refused elsewhere."""
 
 RULES: Sequence[tuple[str, str, Callable[[str], bool]]] = (
     (STACK, "name", is_environment_name),
@@ -89,12 +89,12 @@ SIZED = ((COMPONENT, "definition"), (PART, "size"))
 
 
 def differing_names(place: Directory, variable: str, accepts: Callable[[str], bool]) -> list[str]:
-    """Names that Terraform accepts and Python does not, or the other way round."""
+    """Return the names that only one of Terraform and Python accepts."""
     return [name for name in NAMES if hcl_accepts(place, variable, name) != accepts(name)]
 
 
 def differing_sizes(place: Directory, variable: str) -> set[tuple[int, int]]:
-    """Pairs of CPU and memory that one of the two accepts and the other does not."""
+    """Return the pairs of CPU and memory that only one of Terraform and Python accepts."""
     return _pairs(hcl_sizes(place, variable)) ^ _pairs(FARGATE_SIZES)
 
 
