@@ -24,6 +24,7 @@ from gromit.local.aws.moto_patches import remove_patches
 from gromit.web.tls import ClientTls
 from tests.aws_laws.fleet import Fleet
 from tests.aws_laws.laws import REGION
+from tests.commands import run_gromit
 from tests.waiting import wait_for
 from tests.web.serving import Certificates
 
@@ -84,14 +85,7 @@ class World:
         self, *arguments: str, code: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gromit", *arguments],
-            env={**self.environ, **variables},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_gromit(*arguments, environ={**self.environ, **variables})
         assert done.returncode == code, done.stdout + done.stderr
         return done
 

@@ -19,6 +19,7 @@ from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission, make_grant
 from gromit.core.time import Millis
 from gromit.services.tokens import TokenInputs, Tokens
+from tests.commands import run_gromit
 from tests.fakes.authority import TestCa
 from tests.fakes.upstream import StandIn
 
@@ -67,10 +68,7 @@ class House:
     def fails(self, **variables: str) -> str:
         """What it says when it does not start because of its settings."""
         environ = {k: v for k, v in {**self.variables, **variables}.items() if v}
-        command = [sys.executable, "-m", "gromit", "gateway"]
-        done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = run_gromit("gateway", environ=environ)
         assert done.returncode == 2, done.stderr
         return done.stderr
 

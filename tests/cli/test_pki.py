@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from tests.commands import run_gromit
 from tests.platform.emulator import Emulator, running_emulator
 
 
@@ -42,10 +43,7 @@ class Shell:
             **(given or {}),
             **variables,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "gromit", "pki", *arguments],
-            env=environ, input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=self.folder,
-        )  # fmt: skip
+        done = run_gromit("pki", *arguments, environ=environ, stdin=stdin, cwd=self.folder)
         assert done.returncode == code, done.stderr
         return done
 

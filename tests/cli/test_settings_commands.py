@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 import pytest
 
 from gromit.cli import root
+from tests.commands import run_gromit
 
 Gromit = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -23,15 +23,8 @@ def gromit(tmp_path: Path) -> Gromit:
 
     def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "gromit", *arguments],
-            env={**kept, "HOME": str(tmp_path), **variables},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=tmp_path,
-        )
+        environ = {**kept, "HOME": str(tmp_path), **variables}
+        done = run_gromit(*arguments, environ=environ, cwd=tmp_path)
         assert done.returncode == code, done.stderr
         return done
 

@@ -3,22 +3,19 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gromit.adapters.security.token_file import TokenFile
 from gromit.core.security import tokens
+from tests.commands import run_gromit
 
 
 def _run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("GROMIT_")}
     environ |= {"HOME": str(folder), "GROMIT_GATEWAY_TOKENS": str(folder / "tokens.json")}
-    command = [sys.executable, "-m", "gromit", "token", *arguments]
-    done = subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run_gromit("token", *arguments, environ=environ)
     assert done.returncode == code, done.stderr
     return done
 

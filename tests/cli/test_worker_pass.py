@@ -22,6 +22,7 @@ from gromit.cli.worker_pass import _exit_code
 from gromit.core.environments.protocol import RunEnding
 from gromit.core.security.roles import Role
 from gromit.services.workers import RunResult
+from tests.commands import run_gromit
 from tests.web.serving import Certificates, Emulator, Serve, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
@@ -55,11 +56,7 @@ class World:
 
     def gromit(self, *arguments: str, **variables: str) -> Ran:
         """A command, to its end."""
-        command = [sys.executable, "-m", "gromit", *arguments]
-        environ = {**self.environ, **variables}
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environ, timeout=60, check=False
-        )
+        done = run_gromit(*arguments, environ={**self.environ, **variables})
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def deleted(self, *names: str) -> None:

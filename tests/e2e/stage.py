@@ -1,7 +1,6 @@
 """Installation of one test on the shared ground: a table, a zone, a serve, and commands."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from gromit.local.cloud.parts import GROMIT, emulated_account
 from gromit.local.cloud.platform import BUCKET
 from gromit.local.demo import release
 from gromit.web.clients.serve import ServeClient
+from tests.commands import run_gromit
 from tests.e2e.ground import Ground
 from tests.e2e.processes import Process
 from tests.waiting import wait_for
@@ -117,15 +117,7 @@ class Stage:
         return process
 
     def _run(self, arguments: Any, code: int, environ: Mapping[str, str]) -> "Ran":
-        done = subprocess.run(
-            [*GROMIT, *arguments],
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            timeout=150,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run_gromit(*arguments, environ=environ, timeout=150)
         output = f"stdout: {done.stdout[-3000:]}\nstderr: {done.stderr[-6000:]}"
         assert done.returncode == code, f"exit code {done.returncode}\n{output}"
         return Ran(done.stdout, done.stderr)

@@ -1,0 +1,5 @@
+"""Commands of gromit for tests, as processes that need not start Python anew."""
+
+from tests.commands.client import run_gromit
+
+__all__ = ["run_gromit"]
