@@ -8,12 +8,13 @@ CHECKOV := .venv-checkov/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check types lint imports checkov docs changelog pins clean
-# Tests that share a local cloud run in the same process.
+.PHONY: help setup demo test test-fast test-all coverage check types lint imports checkov docs changelog pins clean
+# Tests that share a local cloud run in the same process. There are more processes than cores,
+# because many tests wait for other processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
-# The emulator has one state per process, so tests with an emulator in another process run apart.
-APART = tests/contracts/terraform tests/e2e tests/platform
-TOGETHER = $(APART:%=--ignore=%)
+# What tests of single layers need is in their own process, or starts within a second.
+UNITS = tests/core tests/config tests/services tests/adapters tests/web tests/bootstrap tests/contracts
+PYTEST_UNITS = pytest --numprocesses 2 --dist loadgroup -m "not long and not cloud and not terraform"
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,12 +45,19 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 test: check ## run everything that CI runs, including the demo
-	$(PYTEST) -m "not long" $(TOGETHER)
-	$(PYTEST) -m "not long" $(APART)
+	$(PYTEST) -m "not long"
+
+test-fast: lint $(STAMP) ## run the tests of single layers in under a minute, without terraform and local cloud
+	$(BIN)/$(PYTEST_UNITS) $(UNITS) tests/test_house.py tests/test_house_rules.py
+
+coverage: $(STAMP) ## measure branch coverage of the tests of single layers and of commands, and compare it with the floor
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m $(PYTEST_UNITS) $(UNITS) tests/cli
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 test-all: check checkov ## run also the long tests, and those that need terraform or tofu on the PATH or a provider in GROMIT_TEST_MIRROR
-	$(PYTEST) $(TOGETHER)
-	$(PYTEST) $(APART)
+	$(PYTEST)
 
 checkov: $(STAMP) $(CHECKOV) ## scan all Terraform code with checkov, which gets an environment of its own
 	@$(BIN)/python -m tests.stacks.checkov
