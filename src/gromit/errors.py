@@ -46,6 +46,12 @@ class Conflict(GromitError):
     code = "conflict"
 
 
+class UnreadableRow(GromitError):
+    """The stored row of an environment is damaged; nobody works on it until it is corrected."""
+
+    code = "unreadable"
+
+
 class UnsafePlan(GromitError):
     """A plan would delete more than its limits allow; none of it was applied."""
 

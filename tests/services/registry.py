@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gromit.core.environments.claims import Fence
 from gromit.core.environments.environment import Environment, Phase
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import RowWrite, WriteResult
@@ -107,6 +108,12 @@ class Registry:
     def phase(self, name: str = "app-test") -> Phase:
         """Return the current phase of an environment."""
         return self.environments.inspect(name).phase(self.now_ms)
+
+    @staticmethod
+    def fence(environment: Environment) -> Fence:
+        """Return the fence of an environment's claim."""
+        assert environment.lease is not None
+        return Fence(environment.lease.holder, environment.lease.epoch)
 
     def _new_id(self) -> str:
         self.born += 1

@@ -19,7 +19,7 @@ from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, Writ
 from gromit.core.environments.wanted import Build, NewIncarnation
 from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import Conflict, InvalidInput, NotFound, TrustError
+from gromit.errors import Conflict, InvalidInput, NotFound, TrustError, UnreadableRow
 from gromit.ports import ImageRegistry
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
@@ -266,7 +266,7 @@ class Environments:
                 continue
             try:
                 found.append(parse_environment(row))
-            except (KeyError, TypeError, ValueError):
+            except UnreadableRow:
                 unreadable.append(str(row[Attribute.NAME]))
         return EnvironmentPage(found, unreadable, page.last)
 

@@ -3,10 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from gromit.core.environments import work
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.claims import Claimant, Fence, backoff_ms
-from gromit.core.environments.environment import Environment, Failure, Work, parse_environment
+from gromit.core.environments.claims import Claimant, Fence, backoff_ms, put_off_ms
+from gromit.core.environments.environment import (
+    Environment,
+    Failure,
+    Work,
+    parse_environment,
+    unreadable_row,
+)
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.rows import (
     Condition,
@@ -18,8 +26,10 @@ from gromit.core.environments.rows import (
     WriteResult,
     evaluate,
 )
-from gromit.errors import Conflict
+from gromit.errors import Conflict, GromitError, UnreadableRow
 from gromit.services.ledger import Ledger
+
+log = structlog.get_logger(__name__)
 
 CANDIDATES = 16
 """Due rows that one request tries to claim. If other workers take all of them, no worker idles."""
@@ -52,21 +62,71 @@ class Leases:
     """Random numbers from 0 to 1."""
 
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
-        """Claim the oldest due work of a kind for a worker."""
-        due = self.ledger.store.due(kind, now_ms, CANDIDATES, claimant.nonce)
-        write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
-        # The same request again, because its answer was lost: the row has its nonce already.
-        repeated = Equals(Attribute.CLAIM_ID, claimant.nonce)
-        for name in due.names:
-            match self.ledger.write(name, write, "claimed"):
-                case WriteAccepted(row):
-                    return parse_environment(row)
-                case WriteRefused(row) if row is not None and evaluate(repeated, row):
-                    return parse_environment(row)
-                case WriteRefused():
-                    # Another worker was faster, or the row has changed since the query.
+        """Claim the oldest due work of a kind for a worker.
+
+        A row that cannot be read is put off and reported, so that it stops nobody else.
+        """
+        seen: set[str] = set()
+        while True:
+            due = self.ledger.store.due(kind, now_ms, CANDIDATES + len(seen), claimant.nonce)
+            is_any_put_off = False
+            for name in due.names:
+                if name in seen:
                     continue
-        return NoWorkAvailable(due.next_ms)
+                seen.add(name)
+                try:
+                    environment = self._claim_row(name, kind, claimant, now_ms)
+                except (UnreadableRow, Conflict) as fault:
+                    self._put_off(name, kind, fault, now_ms)
+                    is_any_put_off = True
+                else:
+                    if environment is not None:
+                        return environment
+            if not is_any_put_off:
+                return NoWorkAvailable(due.next_ms)
+            # Damaged rows have taken places of this look: others may be due behind them.
+
+    def _claim_row(
+        self, name: str, kind: Work, claimant: Claimant, now_ms: int
+    ) -> Environment | None:
+        """Claim the work of one row; None if another worker was faster.
+
+        Raises `UnreadableRow`, and `Conflict` for a row of gromit v1.
+        """
+        row = self.ledger.read(name)
+        if row is None:
+            return None
+        # Before the claim is written: nobody could work with it, or give it back.
+        parse_environment(row)
+        write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
+        match self.ledger.write(name, write, "claimed"):
+            case WriteAccepted(row):
+                return parse_environment(row)
+            # The same request again, because its answer was lost: the row has its nonce already.
+            case WriteRefused(row) if row and row.get(Attribute.CLAIM_ID) == claimant.nonce:
+                return parse_environment(row)
+            case WriteRefused(row) if row and (why := work.contradiction(kind, row, now_ms)):
+                raise unreadable_row(name, why)
+            case _:
+                # Another worker was faster, or the row has changed since the query.
+                return None
+
+    def _put_off(self, name: str, kind: Work, fault: GromitError, now_ms: int) -> None:
+        row = self.ledger.read(name) or {}
+        due_ms, since_ms = row.get(Attribute.DUE), row.get(Attribute.SINCE)
+        if type(due_ms) is not int:
+            return  # it is not in the index of work, so nobody is going to find it again
+        waited_ms = now_ms - since_ms if type(since_ms) is int else 0
+        pause_ms = put_off_ms(waited_ms, self.policy.retry_ms, self.policy.retry_max_ms)
+        # Past the ledger: a postponement is no change of the environment, and needs no history.
+        self.ledger.store.write(name, work.put_off(kind, due_ms, now_ms + pause_ms))
+        log.error(
+            "row.set_aside",
+            env=name,
+            reason=fault.message,
+            hint=fault.hint,
+            retry_s=round(pause_ms / 1000),
+        )
 
     def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
         """Extend the lease of a claim. Raises `Conflict` if the claim is no longer valid.

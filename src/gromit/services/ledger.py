@@ -35,7 +35,7 @@ class Ledger:
     def find(self, name: str) -> Environment | None:
         """Return an environment, or the tombstone of one; None if there is no row.
 
-        Raises `Conflict` for a row of gromit v1.
+        Raises `Conflict` for a row of gromit v1, and `UnreadableRow` for a damaged one.
         """
         row = self.store.read(name)
         return parse_environment(row) if row is not None else None

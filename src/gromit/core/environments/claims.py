@@ -75,3 +75,11 @@ def backoff_ms(attempts: int, first_ms: int, longest_ms: int, jitter: float) -> 
     """
     full = min(first_ms * 2 ** min(attempts, 30), longest_ms)
     return int(full * (0.5 + jitter / 2))
+
+
+def put_off_ms(waited_ms: int, first_ms: int, longest_ms: int) -> int:
+    """Return the pause before a row that cannot be read is looked at again, in milliseconds.
+
+    It is as long as the work has waited already, so that it doubles without a count in the row.
+    """
+    return max(first_ms, min(waited_ms, longest_ms))

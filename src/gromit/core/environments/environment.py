@@ -3,7 +3,7 @@
 Phases are derived, never stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,8 +17,9 @@ from gromit.core.environments.attributes import (
     VERSION,
     Attribute,
 )
+from gromit.core.environments.damage import SOURCE, find_damage
 from gromit.core.environments.rows import Row
-from gromit.errors import Conflict
+from gromit.errors import Conflict, UnreadableRow
 
 
 class Want(StrEnum):
@@ -201,20 +202,23 @@ class Environment:
 
 
 def is_v1_row(row: Row) -> bool:
-    """Whether a row is a flat one of gromit v1, which has no generation."""
-    return Attribute.GENERATION not in row
+    """Whether a row is a flat one of gromit v1, which has no generation and no incarnation."""
+    return Attribute.GENERATION not in row and Attribute.INCARNATION not in row
 
 
 def parse_environment(row: Row) -> Environment:
     """Parse a row.
 
-    Raises `Conflict` for a flat row of gromit v1, which `gromit migrate` must convert first.
+    Raises `Conflict` for a flat row of gromit v1, which `gromit migrate` must convert first, and
+    `UnreadableRow` for one that is damaged.
     """
     if is_v1_row(row):
         raise Conflict(
             f"the row of {row.get(Attribute.NAME)} is from gromit v1",
             hint="run `gromit migrate --apply` once; no data is lost",
         )
+    if fault := find_damage(row, _CHOICES):
+        raise unreadable_row(str(row.get(Attribute.NAME)), f"cannot be read: {fault}")
     return Environment(
         name=row[Attribute.NAME],
         incarnation=row[Attribute.INCARNATION],
@@ -241,6 +245,21 @@ def parse_environment(row: Row) -> Environment:
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
         row=row,
     )
+
+
+def unreadable_row(name: str, fault: str) -> UnreadableRow:
+    """Return the error for a row that nobody can work on."""
+    return UnreadableRow(
+        f"the row of {name} {fault}",
+        hint="correct it in the table, or restore it from a backup;"
+        f" then `gromit env retry {name}` makes it due at once",
+    )
+
+
+_CHOICES: Mapping[str, Collection[str]] = MappingProxyType(
+    {Attribute.WANT: tuple(Want), Attribute.WORK: tuple(Work), SOURCE: tuple(Source)}
+)
+"""Values of the attributes that have a few only."""
 
 
 def _versions(row: Row) -> Mapping[str, RepositoryVersion]:

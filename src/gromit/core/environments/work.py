@@ -32,7 +32,9 @@ from gromit.core.environments.rows import (
     Equals,
     LessThan,
     NotExists,
+    Row,
     RowWrite,
+    evaluate,
 )
 
 
@@ -56,13 +58,6 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
 
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     """Claim work that `is_claimable`, under a new epoch."""
-    free = AnyOf((NotExists(Attribute.HOLDER), LessThan(Attribute.LEASE_UNTIL, now_ms)))
-    common = (
-        NotExists(Attribute.GONE_AT),
-        Equals(Attribute.WORK, kind),
-        AtMost(Attribute.DUE, now_ms),
-        free,
-    )
     desired: tuple[Condition, ...] = (
         Equals(Attribute.WANT, Want.GONE),
         Equals(Attribute.PROTECTED, value=False),
@@ -82,11 +77,42 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     if kind is Work.SOW:
         sets[Attribute.INFRA] = True
     return RowWrite(
-        conditions=(*common, *desired),
+        conditions=(NotExists(Attribute.GONE_AT), *_due(kind, now_ms), *desired),
         sets=sets,
         copies={Attribute.CLAIMED: Attribute.GENERATION},
         increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},
         removes=frozenset() if claimant.task else frozenset({Attribute.TASK}),
+    )
+
+
+def _due(kind: Work, now_ms: int) -> tuple[Condition, ...]:
+    return (
+        Equals(Attribute.WORK, kind),
+        AtMost(Attribute.DUE, now_ms),
+        AnyOf((NotExists(Attribute.HOLDER), LessThan(Attribute.LEASE_UNTIL, now_ms))),
+    )
+
+
+def contradiction(kind: Work, row: Row, now_ms: int) -> str | None:
+    """Return why a row can never be claimed although it is due; None if it is not due.
+
+    It explains a row that has refused the claim. No write of gromit leaves such a row.
+    """
+    if not all(evaluate(condition, row) for condition in _due(kind, now_ms)):
+        return None
+    shown = (Attribute.WANT, Attribute.PROTECTED, Attribute.GENERATION, Attribute.OBSERVED)
+    facts = ", ".join(f"`{a}` is {row.get(a, 'missing')}" for a in shown)
+    return f"contradicts itself: it is due for {kind}, but {facts}"
+
+
+def put_off(kind: Work, due_ms: int, until_ms: int) -> RowWrite:
+    """Postpone the work of a row that cannot be read. Nothing else of it is touched.
+
+    No event and no revision: the attributes that they are stored in may be the damaged ones.
+    """
+    return RowWrite(
+        conditions=(Equals(Attribute.WORK, kind), Equals(Attribute.DUE, due_ms)),
+        sets={Attribute.DUE: until_ms},
     )
 
 
