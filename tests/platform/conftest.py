@@ -1,4 +1,4 @@
-"""The terraforms that roots are run with, and an emulated AWS for each module of tests."""
+"""The terraforms that run the roots, and an emulated AWS for each module of tests."""
 
 import os
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The embedded terraform with the embedded provider, 3.39."""
     bundle = provider_mirror.find_bundle()
     if bundle is None:
-        pytest.skip("the embedded provider is not installed, or not made for this machine")
+        pytest.skip("the embedded provider is not installed, or not built for this machine")
     return Engine(provider_mirror.ensure_unpacked(bundle, tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(scope="session")
 def newer() -> Engine:
-    """The embedded terraform with the provider that `GROMIT_TEST_MIRROR` names the folder of; only where there is one."""
+    """The embedded terraform with the provider in the folder that `GROMIT_TEST_MIRROR` names."""
     path = os.environ.get("GROMIT_TEST_MIRROR")
     if not path:
         pytest.skip("GROMIT_TEST_MIRROR does not name a folder with an unpacked provider")

@@ -1,6 +1,7 @@
-"""An empty emulated AWS in a process of its own: nothing in this process can reset it, and it never outlives the tests.
+"""An empty emulated AWS in its own process.
 
-As a program it serves until its standard input ends.
+Nothing in the tests' process can reset it, and it never outlives the tests. As a program it serves
+until its standard input ends.
 """
 
 import os
@@ -15,19 +16,19 @@ import boto3
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
-SECRET_KEY = "canary-the-credentials-of-whoever-applies"
-"""The secret access key that terraform is run with: it must not be found in anything that a run leaves behind."""
+SECRET_KEY = "canary-the-credentials-of-the-operator"
+"""Secret access key for terraform. No run may leave it behind anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """Where it listens."""
+    """Address of the emulator."""
 
     url: str
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What a person's shell holds who applies a root."""
+        """Variables in the shell of a person who applies a root."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
@@ -38,7 +39,7 @@ class Emulator:
         }
 
     def client(self, service: str) -> Any:
-        """A client of one service."""
+        """Return a client of one service."""
         session = boto3.Session(
             aws_access_key_id="emulated", aws_secret_access_key=SECRET_KEY, region_name=REGION
         )
@@ -47,7 +48,7 @@ class Emulator:
 
 @contextmanager
 def running_emulator() -> Iterator[Emulator]:
-    """An emulator for the time of the block."""
+    """Run an emulator for the duration of the block."""
     environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     argv = [sys.executable, __file__]
     with subprocess.Popen(
@@ -64,7 +65,7 @@ def running_emulator() -> Iterator[Emulator]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    from gromit.local.aws import emulator  # noqa: PLC0415 - moto is only for the emulator's own process
+    from gromit.local.aws import emulator  # noqa: PLC0415 - moto is for this process only
 
     with emulator.Emulator() as aws:
         print(aws.url, flush=True)  # noqa: T201 - this is how the parent learns the address

@@ -1,7 +1,8 @@
-"""Which images a registry's lifecycle policy lets expire, by AWS's rules.
+"""Images that a registry's lifecycle policy lets expire, by AWS's rules.
 
-Rules are taken by priority. An image that meets the tags of a rule is never expired by a later one, whether or not the earlier rule
-expires it; a rule with several patterns is met only by an image with tags for all of them.
+Rules apply by priority. If an image matches the tags of a rule, no later rule can expire it,
+whether or not the earlier rule does. A rule with several patterns matches only an image with tags
+for all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ class Image:
 
 
 def expired(policy: Mapping[str, Any], images: Sequence[Image]) -> list[Image]:
-    """The images that the policy lets expire now."""
+    """Return the images that the policy expires now."""
     gone: list[Image] = []
     left = list(images)
     for rule in sorted(policy["rules"], key=lambda rule: int(rule["rulePriority"])):

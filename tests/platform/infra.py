@@ -1,4 +1,4 @@
-"""What `terraform/infra` needs before it is applied, and what is looked up in the emulator afterwards."""
+"""Prerequisites of `terraform/infra`, and queries of the emulator after the apply."""
 
 import base64
 import json
@@ -12,29 +12,43 @@ from tests.stacks.hcl import Directory
 TERRAFORM = REPOSITORY / "terraform"
 
 KEY_PAIR = "platform-team"
-"""The one that `prod.tfvars` names."""
+"""Key pair that `prod.tfvars` names."""
 AMI_PARAMETER = "/images/newest"
 QUICKLY = "-parallelism=40"
-"""Most of an apply is the provider waiting for AWS: all of it at once."""
+"""Most of an apply is the provider waiting for AWS, so all resources are created at once."""
 VALUES = "-var-file=prod.tfvars"
-"""The example values, with which everything here is applied."""
+"""Example values for all applies of these tests."""
 GROUND = tuple(
     f"-target={address}"
     for address in (
-        "module.network", "module.bastion", "module.mongo", "aws_ssm_parameter.platform", "aws_efs_mount_target.config",
-        "aws_efs_mount_target.certs", "aws_iam_role_policy.execution",
-        *(f"aws_security_group_rule.{name}" for name in ("ssh", "bastion_out", "config", "certs", "mounts")),
+        "module.network",
+        "module.bastion",
+        "module.mongo",
+        "aws_ssm_parameter.platform",
+        "aws_efs_mount_target.config",
+        "aws_efs_mount_target.certs",
+        "aws_iam_role_policy.execution",
+        *(
+            f"aws_security_group_rule.{name}"
+            for name in ("ssh", "bastion_out", "config", "certs", "mounts")
+        ),
     )
-)  # fmt: skip
-"""All but the control plane, whose load balancers alone take a minute; the whole root lives and dies in the long tests."""
+)
+"""Everything but the control plane: its load balancers alone take a minute.
+
+The long tests create and destroy the whole root.
+"""
 
 
 PARTS = ("serve", "gateway", "worker")
-"""Those that hold keys of their own, and see no others."""
+"""Parts that have their own keys and see no others."""
 
 
-def lay_base(emulator: Emulator) -> Mapping[str, Any]:
-    """What `terraform/base` leaves behind for this root, made by SDK calls: two volumes, and the parameter naming everything."""
+def create_base(emulator: Emulator) -> Mapping[str, Any]:
+    """Create what `terraform/base` provides for this root, by SDK calls.
+
+    These are two volumes, and the parameter that names everything.
+    """
     efs = emulator.client("efs")
     volumes = {
         name: efs.create_file_system(CreationToken=name, Encrypted=True)["FileSystemId"]
@@ -59,32 +73,34 @@ def lay_base(emulator: Emulator) -> Mapping[str, Any]:
             name: f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
             for name in ("tyk", "tyk-analytics")
         },
-        "ca_key_secret_arn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-0a1b2c",
+        "ca_key_secret_arn": (
+            f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-0a1b2c"
+        ),
     }
     write_base(emulator, base)
     return base
 
 
 def write_base(emulator: Emulator, base: Mapping[str, Any]) -> None:
-    """Put the parameter `/gromit/base`."""
+    """Write the parameter `/gromit/base`."""
     emulator.client("ssm").put_parameter(
         Name="/gromit/base", Type="String", Value=json.dumps(base), Overwrite=True
     )
 
 
-def lay_outside(emulator: Emulator) -> None:
-    """What neither root makes: the key pair for ssh, and an image to start from."""
+def create_prerequisites(emulator: Emulator) -> None:
+    """Create what neither root makes: the key pair for ssh and an image for machines."""
     emulator.client("ec2").create_key_pair(KeyName=KEY_PAIR)
     release_image(emulator, "first")
 
 
 def given(emulator: Emulator) -> Mapping[str, str]:
-    """What `prod.tfvars` cannot have: where images are announced."""
+    """Return the value that `prod.tfvars` cannot hold: the topic that announces images."""
     return {"ami_parameter": AMI_PARAMETER}
 
 
 def release_image(emulator: Emulator, name: str) -> str:
-    """A new image, which is the newest one from now on; gives its id."""
+    """Publish a new image, which is the newest from now on, and return its id."""
     image = emulator.client("ec2").register_image(
         Name=name, RootDeviceName="/dev/xvda", Architecture="arm64"
     )["ImageId"]
@@ -95,12 +111,12 @@ def release_image(emulator: Emulator, name: str) -> str:
 
 
 def newest_image(emulator: Emulator) -> str:
-    """The image that machines start from."""
+    """Return the image that machines start from."""
     return str(emulator.client("ssm").get_parameter(Name=AMI_PARAMETER)["Parameter"]["Value"])
 
 
 def user_data(emulator: Emulator, name: str) -> str:
-    """The script of a machine's first start."""
+    """Return the script of a machine's first start."""
     instance = instances(emulator)[name]["InstanceId"]
     found = emulator.client("ec2").describe_instance_attribute(
         InstanceId=instance, Attribute="userData"
@@ -109,7 +125,7 @@ def user_data(emulator: Emulator, name: str) -> str:
 
 
 def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
-    """Running instances by their names."""
+    """Return running instances by name."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     found = emulator.client("ec2").describe_instances(Filters=running)["Reservations"]
     return {
@@ -120,7 +136,7 @@ def instances(emulator: Emulator) -> dict[str, dict[str, Any]]:
 
 
 def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:
-    """The volumes with data, by their names."""
+    """Return data volumes by name."""
     found = emulator.client("ec2").describe_volumes(
         Filters=[{"Name": "tag-key", "Values": ["backup"]}]
     )["Volumes"]
@@ -128,7 +144,7 @@ def data_volumes(emulator: Emulator) -> dict[str, dict[str, Any]]:
 
 
 def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]:
-    """Records of a domain's zone: name and type to values; an alias has none."""
+    """Return records of a domain's zone: name and type to values; an alias has none."""
     route53 = emulator.client("route53")
     zone = next(z for z in route53.list_hosted_zones()["HostedZones"] if z["Name"] == f"{domain}.")
     sets = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
@@ -139,12 +155,12 @@ def records(emulator: Emulator, domain: str) -> dict[tuple[str, str], list[str]]
 
 
 def tags(found: list[dict[str, str]]) -> dict[str, str]:
-    """EC2's list of tags as a mapping."""
+    """Return EC2's list of tags as a mapping."""
     return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def kept(*folders: str) -> set[str]:
-    """What the files in folders of `terraform/` keep from being destroyed."""
+    """Return the resources that files in folders of `terraform/` keep from being destroyed."""
     texts = {
         f"{folder}/{path.name}": path.read_text()
         for folder in folders

@@ -1,4 +1,4 @@
-"""What there is in the emulated account, for looking whether a root leaves anything behind."""
+"""Contents of the emulated account, to check that a root leaves nothing behind."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,29 +11,29 @@ from tests.platform.emulator import Emulator
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A listing that is asked for anew for each of something else: the services of each cluster."""
+    """A listing that runs once for each item of another one: the services of each cluster."""
 
     argument: str
     operation: str
     names: str
-    """Where the values of the argument are in the answer."""
+    """JMESPath of the argument's values in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one kind of thing is listed."""
+    """API call that lists one kind of thing."""
 
     service: str
     operation: str
     names: str
-    """Where names or ids are in the answer, as JMESPath; without what AWS still shows for a while after its end."""
-    told: Mapping[str, Any] = field(default_factory=dict)
+    """JMESPath of names or ids in the answer, without those that AWS lists after a deletion."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     each: Each | None = None
 
     def among(self, client: Any) -> Iterator[str]:
-        """All that there are."""
-        for told in self._asked(client):
-            yield from _found(client, self.operation, self.names, {**self.told, **told})
+        """Yield all names or ids."""
+        for found in self._asked(client):
+            yield from _found(client, self.operation, self.names, {**self.arguments, **found})
 
     def _asked(self, client: Any) -> Iterator[Mapping[str, str]]:
         if self.each is None:
@@ -44,7 +44,7 @@ class Listing:
 
     @classmethod
     def of_ec2(cls, what: str, names: str) -> Self:
-        """One of EC2, which calls all its listings alike."""
+        """Return a listing of EC2, which names all its listings alike."""
         return cls("ec2", f"describe_{what}", names)
 
 
@@ -97,11 +97,13 @@ LISTINGS: Mapping[str, Listing] = {
     "aws_internet_gateway": Listing.of_ec2(
         "internet_gateways", "InternetGateways[].InternetGatewayId"
     ),
-    # Not AWS's own default keys, which come with the first volume or table and stay; the emulator tells them by nothing else.
+    # Without AWS's own default keys, which come with the first volume or table and stay. The
+    # emulator distinguishes them only by this description.
     "aws_kms_key": Listing(
         "kms",
         "describe_key",
-        "[KeyMetadata][?KeyState != 'PendingDeletion' && !starts_with(Description, 'Default master key ')].KeyId",
+        "[KeyMetadata][?KeyState != 'PendingDeletion'"
+        " && !starts_with(Description, 'Default master key ')].KeyId",
         each=Each("KeyId", "list_keys", "Keys[].KeyId"),
     ),
     "aws_lb": Listing("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerArn"),
@@ -117,7 +119,7 @@ LISTINGS: Mapping[str, Listing] = {
     "aws_route53_zone": Listing("route53", "list_hosted_zones", "HostedZones[].Id"),
     "aws_route_table": Listing.of_ec2("route_tables", "RouteTables[].RouteTableId"),
     "aws_s3_bucket": Listing("s3", "list_buckets", "Buckets[].Name"),
-    # A secret counts while it waits for its deletion, too: on AWS its name is taken until then.
+    # A secret that waits for its deletion counts too: AWS keeps its name taken until then.
     "aws_secretsmanager_secret": Listing(
         "secretsmanager", "list_secrets", "SecretList[].Name", {"IncludePlannedDeletion": True}
     ),
@@ -137,7 +139,10 @@ LISTINGS: Mapping[str, Listing] = {
         "vpc_endpoints", "VpcEndpoints[?State != 'deleted'].VpcEndpointId"
     ),
 }
-"""Kinds of things by terraform's name for them. Interfaces and policies are what AWS or a person makes beside the roots."""
+"""Kinds of things, by terraform's name for them.
+
+AWS or a person makes interfaces and policies beside the roots.
+"""
 
 GO_WITH: Mapping[str, str] = {
     "aws_acm_certificate_validation": "aws_acm_certificate",
@@ -160,11 +165,11 @@ GO_WITH: Mapping[str, str] = {
     "aws_sns_topic_policy": "aws_sns_topic",
     "aws_volume_attachment": "aws_instance",
 }
-"""What is no thing of its own, and what it goes away with."""
+"""Kinds that do not exist on their own, each with the kind that removes it."""
 
 
 def everything(emulator: Emulator) -> set[str]:
-    """Kind and name of each thing in the account, for example `aws_s3_bucket terraform-state-dev`."""
+    """Return kind and name of each thing, for example `aws_s3_bucket terraform-state-dev`."""
     clients = {
         service: emulator.client(service)
         for service in {listing.service for listing in LISTINGS.values()}
@@ -177,15 +182,15 @@ def everything(emulator: Emulator) -> set[str]:
 
 
 def kinds(things: set[str]) -> set[str]:
-    """The kinds that there are among things."""
+    """Return the kinds among things."""
     return {thing.partition(" ")[0] for thing in things}
 
 
-def _found(client: Any, operation: str, names: str, told: Mapping[str, Any]) -> Iterator[str]:
-    """The names in all pages of an answer."""
+def _found(client: Any, operation: str, names: str, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names in all pages of an answer."""
     if client.can_paginate(operation):
-        pages = client.get_paginator(operation).paginate(**told)
+        pages = client.get_paginator(operation).paginate(**arguments)
     else:
-        pages = [getattr(client, operation)(**told)]
+        pages = [getattr(client, operation)(**arguments)]
     for page in pages:
         yield from jmespath.search(names, page) or ()

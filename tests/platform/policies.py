@@ -1,12 +1,14 @@
-"""AWS's decision on a request, from the policies as they were applied: read back from IAM, and evaluated here.
+"""AWS's decision on a request, evaluated here from the applied policies as IAM returns them.
 
-The emulator's own enforcement ignores resources outside S3, and its statement evaluator takes a condition that is not met for a
-refusal and knows no `?`, so that neither can tell a right from a wrong policy. This one knows the elements and condition operators
-in use and raises `UnknownElement` for every other: it never decides by leaving something out.
+The emulator cannot distinguish right from wrong policies: its enforcement ignores resources outside
+S3, and its statement evaluator reads a condition that is not met as a refusal and does not know
+`?`. This evaluator knows the elements and condition operators in use. It raises `UnknownElement`
+for any other, so it never ignores a part of a policy.
 
     iam = emulator.client("iam")
     role = role_policies(iam, "gromit-sow")
-    assert role.allows("ecs:CreateService", "arn:aws:ecs:eu-central-1:123456789012:service/app-test/tyk")
+    service = "arn:aws:ecs:eu-central-1:123456789012:service/app-test/tyk"
+    assert role.allows("ecs:CreateService", service)
 
 The rules are those of AWS's page "Policy evaluation logic", for requests inside one account.
 """
@@ -20,7 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 Context = Mapping[str, str | Sequence[str]]
-"""Condition keys of a request, for example `{"aws:SecureTransport": "true"}`; a key that is not here is absent."""
+"""Condition keys of a request, such as `{"aws:SecureTransport": "true"}`; others are absent."""
 
 _ELEMENTS = frozenset(
     {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "Condition"}
@@ -28,29 +30,29 @@ _ELEMENTS = frozenset(
 
 
 class UnknownElement(Exception):
-    """A policy has something that this evaluator does not know: teach it, with a test."""
+    """A policy has an element that this evaluator does not know: add it, with a test."""
 
 
 class Effect(Enum):
-    """What the policies say of a request; only `ALLOWED` lets it happen."""
+    """Decision of the policies on a request; only `ALLOWED` permits it."""
 
     ALLOWED = "allowed"
     REFUSED = "refused"
-    """By a statement that says so: no other statement helps."""
+    """A statement denies it, and no other statement can override that."""
     NOT_ALLOWED = "not allowed"
-    """By nobody's word: the default."""
+    """No statement allows it, which is the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants to do."""
+    """An action that a principal requests."""
 
     action: str
     resource: str | None = None
-    """Its ARN, or `*` for an action that has none; None where policies have no resources, as those of trust."""
+    """ARN, or `*` for an action without resources; None for policies without resources (trust)."""
     context: Context = field(default_factory=dict)
     principal: tuple[str, str] | None = None
-    """Kind and name, for example `("Federated", "arn:…")`; for policies of resources and of trust."""
+    """Kind and name, such as `("Federated", "arn:…")`; for resource and trust policies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ class Policies:
     boundary: tuple[Mapping[str, Any], ...] | None = None
 
     def decide(self, request: Request) -> Effect:
-        """A refusal wins; else somebody must allow it, and the boundary too if there is one."""
+        """Return the decision on a request.
+
+        A denial wins. Otherwise a statement must allow the request, and so must a boundary.
+        """
         identity, resource = _decide(self.identity, request), _decide(self.resource, request)
         boundary = Effect.ALLOWED if self.boundary is None else _decide(self.boundary, request)
         if Effect.REFUSED in {identity, resource, boundary}:
@@ -73,17 +78,17 @@ class Policies:
         return Effect.ALLOWED if allowed else Effect.NOT_ALLOWED
 
     def allows(self, action: str, resource: str, context: Context | None = None) -> bool:
-        """Whether whoever has these policies may do it."""
+        """Whether the holder of these policies may do it."""
         return self.decide(Request(action, resource, context or {})) is Effect.ALLOWED
 
     def with_statement(self, statement: Mapping[str, Any]) -> "Policies":
-        """The same with one statement more, to see that a test would notice it."""
+        """Return the policies with one more statement, to see that a test would notice it."""
         return replace(self, identity=(*self.identity, statement))
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Who may assume a role."""
+    """Permission to assume a role."""
 
     statements: tuple[Mapping[str, Any], ...]
 
@@ -98,7 +103,7 @@ class Trust:
 
 
 def role_policies(iam: Any, name: str) -> Policies:
-    """All policies of a role: inline and attached ones, and its boundary."""
+    """Return all policies of a role: inline and attached ones, and its boundary."""
     inline = [
         iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"]
         for p in iam.list_role_policies(RoleName=name)["PolicyNames"]
@@ -108,7 +113,10 @@ def role_policies(iam: Any, name: str) -> Policies:
 
 
 def user_policies(iam: Any, name: str) -> Policies:
-    """All policies of a user: inline and attached ones, and its boundary. Users in groups are not known here."""
+    """Return all policies of a user: inline and attached ones, and its boundary.
+
+    Users in groups are not supported.
+    """
     if iam.list_groups_for_user(UserName=name)["Groups"]:
         raise UnknownElement(f"user {name} is in a group")
     inline = [
@@ -120,7 +128,10 @@ def user_policies(iam: Any, name: str) -> Policies:
 
 
 def everybody(iam: Any) -> Mapping[str, Policies]:
-    """The policies of all roles and users of an account, by `role NAME` and `user NAME`; without those that AWS made for itself."""
+    """Return the policies of all roles and users, by `role NAME` and `user NAME`.
+
+    Roles that AWS made for itself are left out.
+    """
     roles = [
         r["RoleName"] for page in iam.get_paginator("list_roles").paginate() for r in page["Roles"]
     ]
@@ -138,7 +149,7 @@ def everybody(iam: Any) -> Mapping[str, Policies]:
 
 
 def inline_length(iam: Any, role: str) -> int:
-    """Characters of a role's inline policies together, as IAM counts them: without white space."""
+    """Return the total length of a role's inline policies as IAM counts it: without white space."""
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
     documents = [
         iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
@@ -147,12 +158,12 @@ def inline_length(iam: Any, role: str) -> int:
 
 
 def role_trust(iam: Any, name: str) -> Trust:
-    """The trust policy of a role."""
+    """Return the trust policy of a role."""
     return Trust(statements(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]))
 
 
 def statements(document: Mapping[str, Any] | str) -> tuple[Mapping[str, Any], ...]:
-    """The statements of a policy document."""
+    """Return the statements of a policy document."""
     parsed = json.loads(document) if isinstance(document, str) else document
     return tuple(_listed(parsed["Statement"]))
 
@@ -183,7 +194,10 @@ def _decide(found: Iterable[Mapping[str, Any]], request: Request) -> Effect:
 
 
 def _applies(statement: Mapping[str, Any], request: Request) -> bool:
-    """Whether a statement is about a request. Everything is looked at, so that nothing unknown goes unnoticed."""
+    """Whether a statement applies to a request.
+
+    All its elements are checked, so that an unknown one is always noticed.
+    """
     if unknown := statement.keys() - _ELEMENTS:
         raise UnknownElement(f"element {sorted(unknown)}")
     return all([
@@ -199,7 +213,7 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
 
 
 def _acts(statement: Mapping[str, Any], action: str) -> bool:
-    """Names of actions are compared without regard to case."""
+    """Whether a statement names an action; case is ignored."""
     if "NotAction" in statement:
         return not any(_like(a.lower(), action.lower()) for a in _listed(statement["NotAction"]))
     return any(_like(a.lower(), action.lower()) for a in _listed(statement["Action"]))
@@ -229,7 +243,11 @@ def _is_meant(meant: Any, principal: tuple[str, str] | None) -> bool:
 
 
 def _arn_like(pattern: str, arn: str) -> bool:
-    """A wildcard stays within its part of the ARN; the last part, which may have colons itself, is one. `*` alone is everything."""
+    """Whether an ARN matches a pattern.
+
+    A wildcard stays within its segment of the ARN. The last segment may itself contain colons. A
+    pattern of only `*` matches everything.
+    """
     if pattern == "*":
         return True
     if pattern.count(":") < 5:
@@ -257,7 +275,7 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "ArnLike": _arn_like,
     "Bool": lambda wanted, given: wanted.lower() == given.lower(),
 }
-"""Those that say what has to be; each but `Bool` has an opposite with `Not` in its name."""
+"""Positive operators; each but `Bool` has an opposite with `Not` in its name."""
 _OPPOSITES: Mapping[str, Callable[[str, str], bool]] = {
     re.sub("^(String|Arn)", r"\1Not", name): test
     for name, test in _OPERATORS.items()
@@ -266,7 +284,11 @@ _OPPOSITES: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> bool:
-    """One condition. Without its key a positive one fails and a negative one holds, unless it says `IfExists`, or `Null` asks."""
+    """Whether one condition holds.
+
+    If the key is absent, a positive operator fails and a negative one holds, unless it ends in
+    `IfExists`, or `Null` asks for it.
+    """
     given = {name.lower(): _listed(value) for name, value in context.items()}.get(key.lower())
     if operator == "Null":
         return (given is None) == (wanted[0].lower() == "true")

@@ -1,4 +1,7 @@
-"""Who may push to which registry: what is wanted of the applied policies of `terraform/base`, and what they do otherwise."""
+"""Permissions to push to a registry: the expected ones, and where applied policies differ.
+
+The policies are those of `terraform/base`.
+"""
 
 from tests.platform.emulator import ACCOUNT, REGION
 from tests.platform.policies import Context, Policies, Trust
@@ -12,35 +15,61 @@ GITHUB = ("Federated", f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.gith
 
 
 def arn(repository: str) -> str:
-    """The registry of a repository."""
+    """Return the ARN of a repository's registry."""
     return f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{repository}"
 
 
 RIGHTS = [
-    *((action, arn("tyk"), True) for action in (
-        "ecr:BatchCheckLayerAvailability", PULL, "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload",
-        PUSH, "ecr:UploadLayerPart",
-    )),
+    *(
+        (action, arn("tyk"), True)
+        for action in (
+            "ecr:BatchCheckLayerAvailability",
+            PULL,
+            "ecr:CompleteLayerUpload",
+            "ecr:GetDownloadUrlForLayer",
+            "ecr:InitiateLayerUpload",
+            PUSH,
+            "ecr:UploadLayerPart",
+        )
+    ),
     ("ecr:GetAuthorizationToken", "*", True),
-    *((action, arn(other), False) for action in (PUSH, PULL) for other in ("tyk-pump", "tyk-analytics", "portal", "tyk2", "ty")),
-    *((action, arn("tyk"), False) for action in (
-        "ecr:BatchDeleteImage", "ecr:DeleteRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy",
-        "ecr:PutImageTagMutability",
-    )),
+    *(
+        (action, arn(other), False)
+        for action in (PUSH, PULL)
+        for other in ("tyk-pump", "tyk-analytics", "portal", "tyk2", "ty")
+    ),
+    *(
+        (action, arn("tyk"), False)
+        for action in (
+            "ecr:BatchDeleteImage",
+            "ecr:DeleteRepository",
+            "ecr:PutLifecyclePolicy",
+            "ecr:SetRepositoryPolicy",
+            "ecr:PutImageTagMutability",
+        )
+    ),
     ("ecr:CreateRepository", "*", False),
     ("ecr:DescribeRepositories", "*", False),
     ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/gromit/base", False),
-    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/push/tyk-000000", False),
-    ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-000000", False),
+    (
+        "secretsmanager:GetSecretValue",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/push/tyk-000000",
+        False,
+    ),
+    (
+        "secretsmanager:GetSecretValue",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:gromit/ca-key-000000",
+        False,
+    ),
     ("s3:GetObject", "arn:aws:s3:::terraform-state-dev/env:/app-test/devenv", False),
     ("iam:CreateAccessKey", f"arn:aws:iam::{ACCOUNT}:user/gromit-push-tyk", False),
     ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/gromit-push-tyk-pump", False),
-]  # fmt: skip
-"""What whoever pushes for `tyk` may do, and what not."""
+]
+"""Requests of a principal that pushes for `tyk`, each with the expected decision."""
 
 
 def wrong_rights(policies: Policies) -> list[tuple[str, str]]:
-    """What of it the policies decide otherwise."""
+    """Return the requests on which the policies decide otherwise."""
     return [
         (action, resource)
         for action, resource, wanted in RIGHTS
@@ -49,7 +78,7 @@ def wrong_rights(policies: Policies) -> list[tuple[str, str]]:
 
 
 def token(subject: str, audience: str | None = "sts.amazonaws.com") -> Context:
-    """What AWS reads from GitHub's token."""
+    """Return the claims that AWS reads from GitHub's token."""
     claims = {"sub": subject} | ({"aud": audience} if audience else {})
     return {f"token.actions.githubusercontent.com:{name}": value for name, value in claims.items()}
 
@@ -67,7 +96,10 @@ SUBJECTS = {
     "repo:example/tyk:ref:refs/pull/7/merge": False,
     "repo:example/tyk:environment:production": False,
 }
-"""Subjects of tokens, and whether they get the role of `tyk`; the reference's examples are among them."""
+"""Subjects of tokens, and whether they get the role of `tyk`.
+
+The reference's examples are among them.
+"""
 
 TOKENS: list[tuple[Context, bool]] = [
     *((token(subject), wanted) for subject, wanted in SUBJECTS.items()),
@@ -79,7 +111,7 @@ TOKENS: list[tuple[Context, bool]] = [
 
 
 def wrong_tokens(trust: Trust) -> list[Context]:
-    """Which of them the role decides otherwise upon."""
+    """Return the tokens on which the role decides otherwise."""
     return [
         claims
         for claims, wanted in TOKENS

@@ -1,4 +1,4 @@
-"""A root of `terraform/`, copied, pointed to the emulator by override files, and run.
+"""A root of `terraform/`: copied, pointed to the emulator by override files, and run.
 
     with running_emulator() as emulator:
         root = Root.copied("base", tmp_path, engine, emulator, {"organization": "example"})
@@ -7,8 +7,8 @@
         root.output("registries")
         root.destroy()
 
-An override file replaces the `cloud` block, another names the endpoints, and a third lets the tests destroy what
-`prevent_destroy` keeps. Nothing else of a root is changed.
+One override file replaces the `cloud` block, another names the endpoints, and a third lets the
+tests destroy what `prevent_destroy` keeps. Nothing else of a root changes.
 """
 
 import json
@@ -28,29 +28,49 @@ from tests.stacks.hcl import Directory
 
 REPOSITORY = Path(__file__).parents[2]
 CATALOGUE = Path("src", "gromit", "catalogue")
-"""What roots read besides their own files, by its path in the repository."""
+"""Path in the repository of the only folder that roots read besides their own files."""
 
 _SERVICES = (
-    "acm", "cloudwatch", "cloudwatchevents", "cloudwatchlogs", "dynamodb", "ec2", "ecr", "ecs", "efs", "elb", "iam", "kms",
-    "route53", "s3", "secretsmanager", "servicediscovery", "sns", "ssm", "sts",
-)  # fmt: skip
-"""Names in the provider's `endpoints` block that every version from 3.39 knows; later ones take `AWS_ENDPOINT_URL` besides."""
+    "acm",
+    "cloudwatch",
+    "cloudwatchevents",
+    "cloudwatchlogs",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "ecs",
+    "efs",
+    "elb",
+    "iam",
+    "kms",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "servicediscovery",
+    "sns",
+    "ssm",
+    "sts",
+)
+"""Names in the provider's `endpoints` block that every version from 3.39 knows.
+
+Later versions also read `AWS_ENDPOINT_URL`.
+"""
 _LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
 _TIMEOUT_S = 300
 _CHANGED = 2
-"""Exit code of `plan -detailed-exitcode` if there is something to do."""
+"""Exit code of `plan -detailed-exitcode` if there are changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A terraform, and the folder that it takes its AWS provider from."""
+    """A terraform, and the folder from which it takes its AWS provider."""
 
     mirror: Path
     program: str = terraform_child.EMBEDDED
 
     @property
     def provider_major(self) -> int:
-        """Major version of the newest AWS provider in the mirror."""
+        """Return the major version of the newest AWS provider in the mirror."""
         versions = (
             p.name for p in (self.mirror / "registry.terraform.io" / "hashicorp" / "aws").iterdir()
         )
@@ -59,18 +79,18 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What terraform would do."""
+    """Planned changes of a root."""
 
     document: Mapping[str, Any]
     """`terraform show -json` of the plan."""
     text: str
-    """What a person is shown."""
+    """The plan as shown to a person."""
     is_empty: bool
-    """Whether terraform itself says that there is nothing to do, outputs included."""
+    """Whether terraform itself says that nothing changes, outputs included."""
 
     @property
     def actions(self) -> Mapping[str, tuple[str, ...]]:
-        """Address to what would be done with it, without what stays and what is only read."""
+        """Return address to planned actions, without resources that stay or are only read."""
         changes = {
             r["address"]: tuple(r["change"]["actions"])
             for r in self.document.get("resource_changes", [])
@@ -83,7 +103,7 @@ class Plan:
 
 
 class TerraformError(AssertionError):
-    """Terraform ended with an error; what it said is the message."""
+    """Terraform failed; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +116,16 @@ class Root:
     engine: Engine
     environ: Mapping[str, str]
     said: list[str] = field(default_factory=list)
-    """All that terraform has printed in the runs so far, but for plans as JSON: they hold every value, as the state does."""
+    """Output of all runs so far, without plans as JSON: like the state, they hold all values."""
 
     @classmethod
     def copied(
         cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]
     ) -> Self:
-        """A copy of `terraform/<name>` with its modules and catalogue, initialised, with the given values of its variables."""
+        """Copy `terraform/<name>` with its modules and catalogue, and initialise it.
+
+        It gets the given values of its variables.
+        """
         root = cls.pointed(name, to, engine, emulator, variables)
         root.run("init", "-input=false")
         return root
@@ -111,26 +134,26 @@ class Root:
     def pointed(
         cls, name: str, to: Path, engine: Engine, emulator: Emulator, variables: Mapping[str, Any]
     ) -> Self:
-        """The same, not initialised."""
+        """Do the same without `init`."""
         root = cls(copied(to) / name, engine, emulator.environ)
         _write_overrides(root.folder, engine, emulator.url)
         root.give(variables)
         return root
 
     def give(self, variables: Mapping[str, Any]) -> None:
-        """Other values of its variables from now on."""
+        """Set other values of its variables from now on."""
         (self.folder / "test.auto.tfvars.json").write_text(json.dumps(variables))
 
     def apply(self, *arguments: str) -> None:
-        """Make it so; with `Root.PLAN` exactly what was planned last."""
+        """Apply the root, or exactly the last plan with `Root.PLAN`."""
         self.run("apply", "-input=false", "-auto-approve", *arguments)
 
     def destroy(self) -> None:
-        """Take everything away again."""
+        """Destroy all resources."""
         self.run("destroy", "-input=false", "-auto-approve")
 
     def plan(self, *arguments: str) -> Plan:
-        """What an apply would do now."""
+        """Return the changes that an apply would make now."""
         done = self.run(
             "plan",
             "-input=false",
@@ -143,23 +166,23 @@ class Root:
         return Plan(document, done.stdout, is_empty=done.returncode == 0)
 
     def outputs(self) -> Mapping[str, Any]:
-        """All outputs, as `terraform output -json` gives them: with `sensitive`, `type` and `value`."""
+        """Return all outputs as `terraform output -json`: with `sensitive`, `type` and `value`."""
         found = json.loads(self.run("output", "-json").stdout)
         assert isinstance(found, dict)
         return found
 
     def output(self, name: str) -> Any:
-        """The value of one output."""
+        """Return the value of one output."""
         return self.outputs()[name]["value"]
 
     def resources(self) -> list[str]:
-        """Addresses in its state."""
+        """Return the addresses in the root's state."""
         return self.run("state", "list").stdout.split()
 
     def run(
         self, command: str, *arguments: str, accepted: tuple[int, ...] = (0,)
     ) -> subprocess.CompletedProcess[str]:
-        """One terraform command. Raises `TerraformError` if it ends with another code than an accepted one."""
+        """Run one terraform command. Raises `TerraformError` on a code that is not accepted."""
         config = self.folder.parent / f"{self.folder.name}.rc"
         config.write_text(cli_config(str(self.engine.mirror)))
         call = TerraformCall(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
@@ -187,13 +210,14 @@ class Root:
         self.said.append(done.stderr if command == "show" else done.stdout + done.stderr)
         if done.returncode not in accepted:
             raise TerraformError(
-                f"terraform {command} of {self.folder.name} ended with {done.returncode}\n{self.said[-1]}"
+                f"terraform {command} of {self.folder.name} ended with {done.returncode}\n"
+                f"{self.said[-1]}"
             )
         return done
 
 
 def copied(to: Path) -> Path:
-    """A copy of all of `terraform/`, with what it reads besides at the same distance; made once in a folder."""
+    """Copy all of `terraform/`, and the catalogue at the same distance; at most once per folder."""
     folder = to / "terraform"
     if not folder.exists():
         shutil.copytree(
@@ -219,19 +243,29 @@ def _write_overrides(folder: Path, engine: Engine, url: str) -> None:
 
 
 def _endpoints(url: str, provider_major: int) -> str:
-    """Path style, as a bucket's own name would need DNS; the argument has another name since provider 4."""
+    """Return the provider's override.
+
+    Path style avoids DNS for a bucket's own name. Provider 4 renamed its argument.
+    """
     path_style = "s3_force_path_style" if provider_major < 4 else "s3_use_path_style"
     endpoints = "".join(f'    {service} = "{url}"\n' for service in _SERVICES)
     return (
-        f'provider "aws" {{\n  {path_style} = true\n  skip_credentials_validation = true\n  skip_metadata_api_check = true\n'
+        f'provider "aws" {{\n  {path_style} = true\n'
+        "  skip_credentials_validation = true\n  skip_metadata_api_check = true\n"
         f"  endpoints {{\n{endpoints}  }}\n}}\n"
     )
 
 
 def _destroyable(folder: Path) -> Iterator[str]:
-    """Terraform merges `lifecycle` by argument, so that only the one argument of each kept resource is replaced."""
+    """Yield an override for each resource with `prevent_destroy`.
+
+    Terraform merges `lifecycle` by argument, so each override replaces only this one.
+    """
     texts = {path.name: path.read_text() for path in folder.glob("*.tf")}
     for block in Directory(name=folder.name, texts=texts, is_root=False).blocks("resource"):
         if any(lifecycle.get("prevent_destroy") for lifecycle in block.body.get("lifecycle", [])):
             kind, name = block.labels
-            yield f'resource "{kind}" "{name}" {{\n  lifecycle {{\n    prevent_destroy = false\n  }}\n}}\n'
+            yield (
+                f'resource "{kind}" "{name}" {{\n'
+                "  lifecycle {\n    prevent_destroy = false\n  }\n}\n"
+            )

@@ -1,4 +1,4 @@
-"""What is wrong with a statement in AWS's eyes is found, and the table of AWS's reference is whole."""
+"""Statements without effect in AWS are found, and the table of AWS's reference is complete."""
 
 import json
 import re
@@ -72,24 +72,59 @@ def test_what_aws_understands_is_in_order(
     [
         ("s3:HeadObject", f"{BUCKET}/*", {}, "s3:HeadObject does not exist"),
         ("s3:*", f"{BUCKET}/*", {}, r"s3:\* does not exist"),
-        ("s3:GetObject", BUCKET, {}, "s3:GetObject is never about"),
-        ("s3:ListBucket", f"{BUCKET}/env:/*", {}, "s3:ListBucket is never about"),
-        ("s3:ListBucket", [BUCKET, f"{BUCKET}/*"], {}, "none of its actions is ever about .*/"),
-        ("s3:GetObject", f"{BUCKET}/*", {"StringLike": {"s3:prefix": "env:/*"}}, "no request of s3:GetObject bears s3:prefix"),
-        ("s3:GetObject", "*", {}, r"s3:GetObject knows resources, and is given on \*"),
-        ("servicediscovery:ListTagsForResource", NAME, {}, "ListTagsForResource knows no resources"),
-        ("servicediscovery:TagResource", NAME, {}, "TagResource knows no resources"),
-        ("servicediscovery:UntagResource", "*", {"Null": {"aws:ResourceTag/env": "false"}}, "bears aws:ResourceTag/env"),
-        ("servicediscovery:CreateService", NAMESPACE, {}, "CreateService needs a service, too"),
-        ("servicediscovery:CreateService", NAME, {}, "CreateService needs a namespace, too"),
-        ("servicediscovery:DeleteService", NAMESPACE, {}, "DeleteService is never about"),
-        ("ec2:CreateSecurityGroup", [GROUP, f"arn:aws:ec2:{HERE}:vpc/*"], {"Null": {"aws:RequestTag/env": "false"}}, "vpc"),
-        ("ecs:DeleteCluster", f"arn:aws:ecs:{HERE}:service/*", {}, "DeleteCluster is never about"),
-        ("ecs:DeleteCluster", f"arn:aws:elasticfilesystem:{HERE}:cluster/*", {}, "DeleteCluster is never about"),
-        ("ecs:DeleteService", f"arn:aws:ecs:{HERE}:service", {}, "DeleteService is never about"),
-        ("logs:PutLogEvents", f"arn:aws:logs:{HERE}:log-group:/gromit", {}, "PutLogEvents is never about"),
+        ("s3:GetObject", BUCKET, {}, "s3:GetObject never applies to"),
+        ("s3:ListBucket", f"{BUCKET}/env:/*", {}, "s3:ListBucket never applies to"),
+        ("s3:ListBucket", [BUCKET, f"{BUCKET}/*"], {}, "none of its actions ever applies to .*/"),
+        (
+            "s3:GetObject",
+            f"{BUCKET}/*",
+            {"StringLike": {"s3:prefix": "env:/*"}},
+            "no request of s3:GetObject carries s3:prefix",
+        ),
+        ("s3:GetObject", "*", {}, r"s3:GetObject has resource types but is granted on \*"),
+        (
+            "servicediscovery:ListTagsForResource",
+            NAME,
+            {},
+            "ListTagsForResource has no resource types",
+        ),
+        ("servicediscovery:TagResource", NAME, {}, "TagResource has no resource types"),
+        (
+            "servicediscovery:UntagResource",
+            "*",
+            {"Null": {"aws:ResourceTag/env": "false"}},
+            "carries aws:ResourceTag/env",
+        ),
+        ("servicediscovery:CreateService", NAMESPACE, {}, "CreateService also needs a service"),
+        ("servicediscovery:CreateService", NAME, {}, "CreateService also needs a namespace"),
+        ("servicediscovery:DeleteService", NAMESPACE, {}, "DeleteService never applies to"),
+        (
+            "ec2:CreateSecurityGroup",
+            [GROUP, f"arn:aws:ec2:{HERE}:vpc/*"],
+            {"Null": {"aws:RequestTag/env": "false"}},
+            "vpc",
+        ),
+        (
+            "ecs:DeleteCluster",
+            f"arn:aws:ecs:{HERE}:service/*",
+            {},
+            "DeleteCluster never applies to",
+        ),
+        (
+            "ecs:DeleteCluster",
+            f"arn:aws:elasticfilesystem:{HERE}:cluster/*",
+            {},
+            "DeleteCluster never applies to",
+        ),
+        ("ecs:DeleteService", f"arn:aws:ecs:{HERE}:service", {}, "DeleteService never applies to"),
+        (
+            "logs:PutLogEvents",
+            f"arn:aws:logs:{HERE}:log-group:/gromit",
+            {},
+            "PutLogEvents never applies to",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_aws_makes_nothing_of_is_found(
     action: str, resource: str | list[str], condition: Mapping[str, Any], finding: str
 ) -> None:
@@ -105,12 +140,12 @@ def test_several_statements_may_name_what_an_action_needs() -> None:
     )
     assert findings((one, other)) == []
     assert findings((one, {**other, "Effect": "Deny"})) == [
-        "servicediscovery:CreateService needs a namespace, too"
+        "servicediscovery:CreateService also needs a namespace"
     ]
 
 
 def test_the_table_has_the_actions_in_use_and_no_more() -> None:
-    """If not, or if one of them does not exist: see how the table is made, in `authorization.py`."""
+    """If this fails, or an action does not exist, `authorization.py` says how to make the table."""
     assert {
         f"{service}:{name}" for service, place in TABLE.items() for name in place["actions"]
     } == actions_in_use()
@@ -141,8 +176,8 @@ def _types(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**types, "": {"required": False, "condition_keys": entry["keys"]}}
 
 
-def test_the_key_of_states_is_the_same_wherever_it_stands() -> None:
-    """A backend block and a policy cannot read it from anywhere."""
+def test_the_key_of_states_is_the_same_everywhere() -> None:
+    """A backend block and a policy cannot read it from a common place."""
     backend = re.search(
         r'backend "s3" \{\s*key\s*= "([^"]+)"', (DEVENV / "versions.tf").read_text()
     )

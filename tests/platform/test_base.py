@@ -1,4 +1,4 @@
-"""`terraform/base`, applied to the emulator: what there is then, and who may do what with it."""
+"""`terraform/base`, applied to the emulator: its resources, and permissions on them."""
 
 import json
 import re
@@ -42,14 +42,21 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("base")]
 
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-identity-broker", "tyk-pump", "tyk-sink")
 CA_KEY = "canary-the-private-key-of-the-ca"
-SIXTH = "extends: tyk\ncomponents:\n  - name: portal\n    repository: portal\n    default_tag: main\n    port: 3001\n"
-"""A catalogue of one's own with one entry more."""
+SIXTH = """\
+extends: tyk
+components:
+  - name: portal
+    repository: portal
+    default_tag: main
+    port: 3001
+"""
+"""A custom catalogue with one more entry."""
 PARAMETER_ROOM = 4096
-"""Characters in a parameter of SSM's standard tier."""
+"""Maximum length of a parameter in SSM's standard tier."""
 
 
 def many(count: int) -> str:
-    """A catalogue of so many repositories, all with names as long as `portal`."""
+    """Return a catalogue of `count` repositories, all with names as long as `portal`."""
     return "components:\n" + "".join(
         f"  - {{name: a{n:05}, repository: a{n:05}, port: 3001}}\n" for n in range(count)
     )
@@ -57,17 +64,17 @@ def many(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The root after it was applied twice: with the shipped catalogue, and with one entry more."""
+    """The root after two applies: with the shipped catalogue, and with one more entry."""
 
     root: Root
     emulator: Emulator
     addition: Plan
-    """What the sixth component was to change."""
+    """Planned changes for the sixth component."""
     after: Plan
-    """What was to be done when it was there."""
+    """Planned changes after it was applied."""
     outputs: Mapping[str, Any]
     keys: Mapping[str, Mapping[str, str]]
-    """Repository to what lies in its secret."""
+    """Repository to the content of its secret."""
 
     @property
     def parameter(self) -> Mapping[str, Any]:
@@ -80,7 +87,7 @@ class Base:
 
 @contextmanager
 def as_it_is(root: Root) -> Iterator[None]:
-    """The one thing in which the tests' copy differs, put back for the time of the block."""
+    """Undo the tests' only change of the root for the duration of the block."""
     loosened = {
         path: path.read_text() for path in root.folder.parent.rglob("destroyable_override.tf")
     }
@@ -94,7 +101,7 @@ def as_it_is(root: Root) -> Iterator[None]:
 
 
 def kept_from(root: Root, *arguments: str) -> set[str]:
-    """What a plan is refused for."""
+    """Return the resources for which terraform refuses a plan."""
     with as_it_is(root), pytest.raises(TerraformError, match="prevent_destroy") as refused:
         root.run("plan", "-input=false", *arguments)
     return set(re.findall(r"Resource\s+(\S+)\s+has", str(refused.value)))
@@ -122,10 +129,16 @@ def base(emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPath
 
 def test_what_holds_data_cannot_be_destroyed_by_mistake(base: Base) -> None:
     assert kept_from(base.root, "-destroy") == {
-        "module.config.aws_efs_file_system.this", "module.certs.aws_efs_file_system.this", "aws_s3_bucket.state",
-        "aws_secretsmanager_secret.ca_key", "module.own_registry.aws_ecr_repository.this",
-        *(f'module.registry["{repository}"].aws_ecr_repository.this' for repository in (*REPOSITORIES, "portal")),
-    }  # fmt: skip
+        "module.config.aws_efs_file_system.this",
+        "module.certs.aws_efs_file_system.this",
+        "aws_s3_bucket.state",
+        "aws_secretsmanager_secret.ca_key",
+        "module.own_registry.aws_ecr_repository.this",
+        *(
+            f'module.registry["{repository}"].aws_ecr_repository.this'
+            for repository in (*REPOSITORIES, "portal")
+        ),
+    }
 
 
 def test_a_component_that_leaves_the_catalogue_does_not_take_its_registry_along(base: Base) -> None:
@@ -134,15 +147,15 @@ def test_a_component_that_leaves_the_catalogue_does_not_take_its_registry_along(
 
 
 def test_a_component_more_is_an_entry_more(base: Base) -> None:
-    """Nothing else changes but what tells of it."""
-    told = {
+    """Only the resources of the new registry and the parameter that lists it change."""
+    listing = {
         address
         for address, actions in base.addition.actions.items()
         if not address.startswith('module.registry["portal"].')
     }
-    assert told == {"aws_ssm_parameter.base"}
+    assert listing == {"aws_ssm_parameter.base"}
     assert {
-        actions for address, actions in base.addition.actions.items() if address not in told
+        actions for address, actions in base.addition.actions.items() if address not in listing
     } == {("create",)}
     for output, others in (
         ("registries", {"gromit"}),
@@ -153,12 +166,19 @@ def test_a_component_more_is_an_entry_more(base: Base) -> None:
     assert base.after.is_empty
 
 
-def test_infra_is_told_what_there_is(base: Base) -> None:
+def test_the_parameter_for_infra_names_everything(base: Base) -> None:
     parameter = base.parameter
     assert set(parameter) == {
-        "config_file_system_id", "certs_file_system_id", "config_access_point_id", "certs_access_point_id",
-        "certs_part_access_points", "state_bucket", "registry", "registries", "ca_key_secret_arn",
-    }  # fmt: skip
+        "config_file_system_id",
+        "certs_file_system_id",
+        "config_access_point_id",
+        "certs_access_point_id",
+        "certs_part_access_points",
+        "state_bucket",
+        "registry",
+        "registries",
+        "ca_key_secret_arn",
+    }
     efs, ecr = base.emulator.client("efs"), base.emulator.client("ecr")
     for name in ("config", "certs"):
         (point,) = efs.describe_access_points(AccessPointId=parameter[f"{name}_access_point_id"])[
@@ -181,10 +201,13 @@ def test_infra_is_told_what_there_is(base: Base) -> None:
     )
 
 
-def test_what_infra_is_told_is_about_as_long_as_it_was_reckoned(
+def test_the_parameter_for_infra_is_about_as_long_as_estimated(
     base: Base, embedded: Engine, tmp_path: Path
 ) -> None:
-    """The first plan, in which no id is known yet, refuses what the parameter could not hold; one repository less is planned."""
+    """The first plan refuses a catalogue that would not fit the parameter.
+
+    It does not know any id yet. A plan with one repository less than fits is accepted.
+    """
     value = base.emulator.client("ssm").get_parameter(Name="/gromit/base")["Parameter"]["Value"]
     one = len(f',"portal":"{arn("portal")}"')
     fitting = len(REPOSITORIES) + 1 + (PARAMETER_ROOM - len(value)) // one
@@ -216,7 +239,10 @@ def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
 
 
 def test_the_key_of_the_ca_never_comes_to_the_state(base: Base) -> None:
-    """It was put in its place before the second apply. The keys of the repositories do: see the reason in the module."""
+    """The key was stored before the second apply.
+
+    The keys of the repositories are in the state: see the reason in the module.
+    """
     state = (base.root.folder / "terraform.tfstate").read_text()
     assert CA_KEY not in state
     assert SECRET_KEY not in state
@@ -232,7 +258,7 @@ def test_each_secret_holds_the_key_of_its_own_user(base: Base) -> None:
 
 
 @pytest.mark.parametrize("reader", [user_policies, role_policies])
-def test_whoever_pushes_reaches_one_registry_alone(base: Base, reader: Any) -> None:
+def test_a_push_role_reaches_only_one_registry(base: Base, reader: Any) -> None:
     iam = base.emulator.client("iam")
     policies = reader(iam, "gromit-push-tyk")
     assert wrong_rights(policies) == []
@@ -261,7 +287,7 @@ def test_every_statement_says_something_to_aws(base: Base) -> None:
     ],
 )
 def test_one_wildcard_too_many_is_seen(base: Base, action: str, resource: str) -> None:
-    """Put into the account itself, beside what terraform has made."""
+    """The wildcard is added to the account itself, beside terraform's resources."""
     iam, name = base.emulator.client("iam"), "too-much"
     document = {
         "Version": "2012-10-17",
@@ -333,11 +359,17 @@ def test_registries_scan_and_keep_what_is_released(base: Base) -> None:
         assert found["encryptionConfiguration"]["encryptionType"] == "AES256"
     sha, old = "2b3c4d5e6f", 400
     images = {
-        "master": Image(("master", sha), old), "release": Image(("v5.3.0",), old), "long release": Image(("release-5.3",), old),
-        "branch": Image(("app-test", sha), 15), "former master": Image((sha,), 15), "main": Image(("main",), old),
-        "like a master": Image(("master-2",), old), "left over": Image((), 8), "fresh": Image(("app-test",), 13),
+        "master": Image(("master", sha), old),
+        "release": Image(("v5.3.0",), old),
+        "long release": Image(("release-5.3",), old),
+        "branch": Image(("app-test", sha), 15),
+        "former master": Image((sha,), 15),
+        "main": Image(("main",), old),
+        "like a master": Image(("master-2",), old),
+        "left over": Image((), 8),
+        "fresh": Image(("app-test",), 13),
         "new": Image((), 6),
-    }  # fmt: skip
+    }
 
     def gone(repository: str) -> set[str]:
         policy = json.loads(
@@ -398,7 +430,7 @@ MOUNT, WRITE, ROOT = (
 
 
 def volume(base: Base, name: str, **identity: tuple[str, ...]) -> Any:
-    """A look at what a client may do with a volume; `rights` are those of its own role."""
+    """Return a check of a client's access to a volume; `rights` are those of its own role."""
     efs, parameter = base.emulator.client("efs"), base.parameter
     (found,) = efs.describe_file_systems(FileSystemId=parameter[f"{name}_file_system_id"])[
         "FileSystems"
@@ -476,13 +508,13 @@ def test_access_points_have_users_of_their_own(base: Base) -> None:
             {"Uid": 1000, "Gid": 1000},
         )
         assert "CreationInfo" not in point["RootDirectory"], (
-            "AWS would make the folders above it as well, for whom it does not say"
+            "AWS would create its parent folders too, with an undefined owner"
         )
     config = points[base.parameter["config_access_point_id"]]
     assert (config["RootDirectory"]["Path"], config["PosixUser"]) == ("/", {"Uid": 0, "Gid": 0})
 
 
 def test_its_plans_keep_the_policy(base: Base) -> None:
-    """The one of a change, and the empty one after it, in which every value is known."""
+    """Check the plan of a change, and the empty plan after it, in which every value is known."""
     assert findings(base.addition.document) == []
     assert findings(base.after.document) == []

@@ -1,4 +1,4 @@
-"""`terraform/base` from nothing to nothing, with each provider there is."""
+"""`terraform/base` from the first apply to the last destroy, with each available provider."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_it_is_made_at_once_and_goes_away_wholly(
 def test_what_is_taken_out_of_the_state_stays_with_its_images(
     embedded: Engine, own_emulator: Emulator, tmp_path: Path
 ) -> None:
-    """As the page says of what is kept from being destroyed; no override is needed for it."""
+    """Follow the page on resources that are kept from being destroyed; no override is needed."""
     before, ecr = everything(own_emulator), own_emulator.client("ecr")
     root = Root.copied("base", tmp_path, embedded, own_emulator, VARIABLES)
     for path in tmp_path.rglob("destroyable_override.tf"):

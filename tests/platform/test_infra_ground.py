@@ -1,4 +1,4 @@
-"""The ground of `terraform/infra`, applied once with the example values, and looked at from outside."""
+"""The ground of `terraform/infra`, applied once with the example values."""
 
 import json
 import subprocess
@@ -34,13 +34,13 @@ class Ground:
     root: Root
     base: Mapping[str, Any]
     first: Plan
-    """What the first apply was planned to do."""
+    """Planned changes of the first apply."""
 
     def client(self, service: str) -> Any:
         return self.emulator.client(service)
 
     def policies(self, role: str) -> list[dict[str, Any]]:
-        """All statements of a role's policies."""
+        """Return all statements of a role's policies."""
         iam = self.client("iam")
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], (
             "what AWS writes, AWS widens"
@@ -56,12 +56,12 @@ class Ground:
 def ground(
     emulator: Emulator, embedded: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Ground:
-    base = infra.lay_base(emulator)
-    infra.lay_outside(emulator)
+    base = infra.create_base(emulator)
+    infra.create_prerequisites(emulator)
     folder = tmp_path_factory.mktemp("infra")
     root = Root.copied("infra", folder, embedded, emulator, infra.given(emulator))
     first = root.plan(infra.VALUES, *infra.GROUND)
-    root.run("apply", infra.QUICKLY, "plan")  # that very plan
+    root.run("apply", infra.QUICKLY, "plan")  # exactly that plan
     return Ground(emulator, root, base, first)
 
 
@@ -363,7 +363,7 @@ def test_every_resource_that_can_bear_the_tag_does(ground: Ground) -> None:
     )
 
 
-def test_it_refuses_another_account_and_a_base_that_stands_elsewhere(ground: Ground) -> None:
+def test_it_refuses_another_account_and_a_base_that_was_applied_elsewhere(ground: Ground) -> None:
     with pytest.raises(TerraformError) as refused:
         ground.root.plan(infra.VALUES, "-refresh=false", "-var=account_id=999999999999")
     assert "not of 999999999999: check your AWS profile" in _said(refused)
@@ -423,17 +423,17 @@ def test_without_ssh_ranges_nothing_has_a_public_address_and_nothing_is_open(
 
 @pytest.mark.long
 def test_a_key_pair_that_is_not_there_is_seen_by_ec2(ground: Ground) -> None:
-    """No data source that all allowed provider versions have knows key pairs, so that a plan cannot see it."""
+    """A plan cannot see it: no data source in all allowed provider versions knows key pairs."""
     request = {
         "ImageId": infra.newest_image(ground.emulator),
         "MinCount": 1,
         "MaxCount": 1,
-        "KeyName": "nobody's",
+        "KeyName": "unknown",
     }
     with pytest.raises(ClientError, match=r"InvalidKeyPair\.NotFound"):
         ground.client("ec2").run_instances(**request)
 
 
 def _said(refused: pytest.ExceptionInfo[TerraformError]) -> str:
-    """Without the line breaks and margins of terraform's boxes."""
+    """Return terraform's message without the line breaks and margins of its boxes."""
     return " ".join(str(refused.value).replace("│", " ").split())

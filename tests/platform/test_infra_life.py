@@ -1,6 +1,6 @@
-"""The life of `terraform/base` and `terraform/infra`: made, given a new machine image, and destroyed with nothing left.
+"""The life of `terraform/base` and `terraform/infra`, with each available provider.
 
-With each provider there is.
+They are applied, get a new machine image, and are destroyed with nothing left.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.timeout(900)]
 
 BASE = {"account_id": ACCOUNT, "region": REGION, "organization": "example"}
 CA_KEY = "aws_secretsmanager_secret gromit/ca-key"
-"""AWS keeps it for thirty days."""
+"""AWS keeps it for 30 days."""
 NOT_MADE = {"aws_iam_policy"}
-"""Kinds that no root makes: rights are in the roles themselves."""
+"""Kinds that no root creates: permissions are in the roles themselves."""
 RECORD = 'module.mongo["mongo-0"].aws_route53_record.this'
 REPLACED = {
     "module.bastion.aws_instance.this",
@@ -44,7 +44,7 @@ def own_emulator() -> Iterator[Emulator]:
 def test_a_new_image_replaces_the_machines_and_not_the_data(
     engine: Engine, own_emulator: Emulator, tmp_path: Path
 ) -> None:
-    infra.lay_outside(own_emulator)
+    infra.create_prerequisites(own_emulator)
     before = everything(own_emulator)
     base = Root.copied("base", tmp_path, engine, own_emulator, BASE)
     base.apply()
@@ -67,7 +67,7 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(
 
 
 def _release_an_image(root: Root, emulator: Emulator) -> None:
-    """Another image, one apply, and a look at what is another thing then and what is the same."""
+    """Publish another image, apply once, and check what is replaced and what stays."""
     old, data = infra.instances(emulator), _data(emulator)
     image = infra.release_image(emulator, "second")
     assert root.plan(infra.VALUES).actions == {

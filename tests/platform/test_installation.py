@@ -1,8 +1,9 @@
-"""The how-to "From nothing to the first environment on AWS", done as it is written, and undone again with nothing left.
+"""The how-to "From nothing to the first environment on AWS", followed as it is written.
 
-Real are both roots and what they make in the emulated account, an environment made by sow, and every command of the page. Stand-ins
-are who runs the parts (`stand_in.py`), and the ways to them from outside: load balancers and the delegated domain, which curl is
-told of in its own file.
+It is then undone, with nothing left. Real are both roots and their resources in the emulated
+account, an environment made by sow, and every command of the page. `local_tasks.py` replaces ECS,
+which runs the parts. The load balancers and the delegated domain are replaced too: curl reads their
+addresses from its own file.
 """
 
 import sys
@@ -31,8 +32,8 @@ from tests.e2e.ground import free_ports
 from tests.platform import infra
 from tests.platform.emulator import ACCOUNT, REGION, Emulator
 from tests.platform.inventory import everything
+from tests.platform.local_tasks import LocalTasks
 from tests.platform.roots import CATALOGUE, Engine, Root
-from tests.platform.stand_in import StandIns
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.cloud, pytest.mark.terraform, pytest.mark.timeout(1800)]
@@ -44,7 +45,10 @@ SHA = "1a2b3c"
 
 
 class Beginner:
-    """Who follows the page, and all that is not on the page: an account, a domain, images."""
+    """A reader who follows the page, with everything that the page assumes.
+
+    That is an account, a domain and images.
+    """
 
     def __init__(self, place: CloudPaths, facts: CloudState, engine: Engine) -> None:
         self.place, self.facts = place, facts
@@ -58,7 +62,7 @@ class Beginner:
         self.volume = place.root / "certs"
         self.certs = self.volume / "gromit"  # as the bastion sees it
         self.catalogue = self.checkout / CATALOGUE / "tyk.yaml"
-        self.parts = StandIns(
+        self.parts = LocalTasks(
             emulator=self.emulator,
             volumes={"gromit-certs": self.volume, "gromit-config": place.config},
             addresses=facts.ranges.public.supernet(new_prefix=16),
@@ -68,7 +72,7 @@ class Beginner:
 
     @property
     def shell(self) -> dict[str, str]:
-        """What the beginner's shell holds."""
+        """Return the variables of the beginner's shell."""
         own = {
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / ".config"),
@@ -80,7 +84,7 @@ class Beginner:
         return {**variables(), **self._credentials(), **own}
 
     def prepare(self, engine: Engine) -> None:
-        """A home with terraform in it, and the settings that the page shows."""
+        """Create a home with terraform in it, and the settings that the page shows."""
         for folder in (self.home / "bin", self.home / ".config" / "gromit", self.volume):
             folder.mkdir(parents=True)
         write_atomically(
@@ -89,7 +93,7 @@ class Beginner:
         child = Path(terraform_child.__file__)
         start = f'#!/bin/sh\nexec {sys.executable} -I {child} "$PPID" {engine.program} "$@"\n'
         write_atomically(self.home / "bin" / "terraform", start.encode(), mode=0o755)
-        told = {
+        settings = {
             "ca": str(self.certs / "pki" / "ca.pem"),
             "serve": {"url": f"https://{self.parts.address('serve')}:8443"},
             "client": {
@@ -97,22 +101,25 @@ class Beginner:
                 for name, end in (("cert", ""), ("key", "-key"))
             },
         }
-        assert _shape(told) == _shape(
+        assert _shape(settings) == _shape(
             yaml.safe_load(next(b.text for b in blocks(PAGE.read_text()) if b.language == "yaml"))
         )
-        (self.home / ".config" / "gromit" / "config.yaml").write_text(yaml.safe_dump(told))
+        (self.home / ".config" / "gromit" / "config.yaml").write_text(yaml.safe_dump(settings))
 
     def meanwhile(self) -> None:
-        """What others do while the page is followed: workflows push images, ECS starts tasks, names become known."""
+        """Do what others do while the beginner follows the page.
+
+        Workflows push images, ECS starts tasks, and names become known.
+        """
         self._push_images()
         if "gromit-bastion" in infra.instances(self.emulator):
             init_root(self.place.config)  # as the bastion does at its first start
         self.parts.start_services()
         self._bring_tokens()
-        self._tell_curl()
+        self._configure_curl()
 
     def _bring_tokens(self) -> None:
-        """To the gateway's folder, as the page says, once pki has made it."""
+        """Put the tokens into the gateway's folder, as the page says, once pki has created it."""
         brought, made = (
             self.certs / "pki" / "gateway" / "tokens.json",
             self.checkout / "tokens.json",
@@ -128,7 +135,7 @@ class Beginner:
             if not ecr.list_images(repositoryName=repository)["imageIds"]:
                 push_image(emulated_account(self.facts), repository, ["master", SHA])
 
-    def _tell_curl(self) -> None:
+    def _configure_curl(self) -> None:
         lines = [f"cacert = {self.certs / 'pki' / 'ca.pem'}"]
         lines += [f"connect-to = gateway.{DOMAIN}:443:{self.parts.address('gateway')}:8443"]
         if f"{DOMAIN}." in {
@@ -143,7 +150,7 @@ class Beginner:
         (self.home / ".curlrc").write_text("".join(f"{line}\n" for line in lines))
 
     def _ground(self) -> dict[str, Any]:
-        """What differs from the page's files: addresses that this machine has, and an image to start from."""
+        """Return the values that differ from the page's: local addresses, and an image."""
         return {**infra.given(self.emulator), "vpc_cidr": str(self.facts.ranges.vpc), "watch": True}
 
     def _credentials(self) -> dict[str, str]:
@@ -174,7 +181,7 @@ def beginner(tmp_path: Path, embedded: Engine) -> Iterator[Beginner]:
     with emulated(tmp_path / "cloud") as (place, facts):
         one = Beginner(place, facts, embedded)
         one.prepare(embedded)
-        infra.lay_outside(one.emulator)
+        infra.create_prerequisites(one.emulator)
         try:
             yield one
         finally:
@@ -200,7 +207,10 @@ def test_from_nothing_to_the_first_environment_and_back(beginner: Beginner) -> N
 
 
 def one_component_more(beginner: Beginner, bash: Shell) -> None:
-    """One entry in the catalogue: a registry, who may push there, a service, and a public name, without another edit."""
+    """Add one entry to the catalogue, and edit nothing else.
+
+    The entry brings a registry, permission to push there, a service and a public name.
+    """
     with beginner.catalogue.open("a") as file:
         file.write("\n  - { name: portal, repository: portal, port: 8182, public: true }\n")
     base = beginner.roots["base"]
@@ -214,14 +224,15 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
     base.apply(Root.PLAN)
     infra_root = beginner.roots["infra"]
     assert set(infra_root.plan("-var-file=prod.tfvars").actions.values()) == {("update",)}, (
-        "who may pull it"
+        "permission to pull it"
     )
     infra_root.apply(Root.PLAN)
     beginner.parts.restart()  # the catalogue is part of the image
     beginner.meanwhile()
     report = (
         'curl -fsS -H "Authorization: $(gromit token new --repo portal --verb newbuild)" '
-        f'https://gateway.{DOMAIN}/gromit/newbuild -d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
+        f"https://gateway.{DOMAIN}/gromit/newbuild "
+        f'-d \'{{"repo": "portal", "ref": "app-more", "sha": "{SHA}"}}\''
     )
     wait_for(
         "a gateway and a serve that listen again", lambda: bash.run(report, apart=True)[0] == 0, 60
@@ -238,7 +249,7 @@ def one_component_more(beginner: Beginner, bash: Shell) -> None:
 
 
 def reaped(beginner: Beginner) -> None:
-    """What the page leaves to the daily reap."""
+    """Run the reap that the page leaves to the daily schedule."""
     done = beginner.parts.once("reap", GROMIT_REAP_GRACE="0")
     assert {e["env"] for e in done.events("run.finished", ending="done")} == {
         "app-test",
@@ -251,7 +262,7 @@ def reaped(beginner: Beginner) -> None:
 
 
 def emptied(beginner: Beginner) -> None:
-    """The registries, and the bucket without the old versions of states, of which nothing but these is left."""
+    """Empty the registries, and the bucket: only old versions of states are left in it."""
     ecr = beginner.emulator.client("ecr")
     for repository in ecr.describe_repositories()["repositories"]:
         ecr.delete_repository(repositoryName=repository["repositoryName"], force=True)
@@ -267,7 +278,7 @@ def emptied(beginner: Beginner) -> None:
 
 @contextmanager
 def emulated(folder: Path) -> Iterator[tuple[CloudPaths, CloudState]]:
-    """An emulated AWS with nothing in it, Fargate and DNS beside it, and a config root."""
+    """Run an empty emulated AWS, with Fargate, DNS and a config root."""
     place = cloud.folder(folder)
     for path in (place.root, place.logs):
         path.mkdir(parents=True, exist_ok=True)
@@ -292,5 +303,5 @@ def emulated(folder: Path) -> Iterator[tuple[CloudPaths, CloudState]]:
 
 
 def _shape(tree: Any) -> Any:
-    """The keys of a tree, without what they hold."""
+    """Return the keys of a tree, without their values."""
     return {key: _shape(value) for key, value in tree.items()} if isinstance(tree, dict) else None

@@ -1,7 +1,7 @@
-"""The listing of the account leaves out nothing that a root makes."""
+"""The listing of the account includes everything that a root creates."""
 
 from tests.platform.emulator import Emulator
-from tests.platform.infra import lay_base
+from tests.platform.infra import create_base
 from tests.platform.inventory import GO_WITH, LISTINGS, everything
 from tests.stacks.hcl import everything as all_terraform
 
@@ -46,7 +46,7 @@ def test_what_has_ended_is_not_counted_though_it_is_still_shown(emulator: Emulat
 
 
 def test_more_than_one_page_is_read(emulator: Emulator) -> None:
-    """Parameters come by ten, names of roles by a hundred."""
+    """Parameters are listed ten a page, names of roles a hundred a page."""
     ssm = emulator.client("ssm")
     names = {f"/many/{number}" for number in range(25)}
     for name in names:
@@ -55,7 +55,7 @@ def test_more_than_one_page_is_read(emulator: Emulator) -> None:
 
 
 def test_things_of_things_are_listed(emulator: Emulator) -> None:
-    base = lay_base(emulator)
+    base = create_base(emulator)
     subnet = emulator.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
     made = emulator.client("efs").create_mount_target(
         FileSystemId=base["certs_file_system_id"], SubnetId=subnet

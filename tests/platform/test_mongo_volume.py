@@ -1,4 +1,4 @@
-"""What a Mongo host does with its data volume at its first start, on images of volumes in files."""
+"""The first start of a Mongo host with its data volume, on volume images in files."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ SIZE = 64 << 20
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
-    """A volume as EC2 makes it: zeros from end to end."""
+    """A volume as EC2 creates it: all zeros."""
     path = tmp_path / "volume"
     with path.open("wb") as file:
         file.truncate(SIZE)
@@ -23,7 +23,10 @@ def volume(tmp_path: Path) -> Path:
 
 
 def run(volume: Path, tmp_path: Path) -> tuple[int, bool]:
-    """The script's exit code, and whether it made a file system: few machines have mkfs.xfs, so here it leaves a mark beside."""
+    """Return the script's exit code, and whether it made a file system.
+
+    Few machines have mkfs.xfs, so a script records its call here.
+    """
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     made = programs / "mkfs.xfs"
@@ -60,8 +63,8 @@ def test_a_volume_with_a_file_system_keeps_it(volume: Path, tmp_path: Path) -> N
     assert volume.read_bytes() == before
 
 
-def test_data_that_nobody_knows_are_left_to_a_person(volume: Path, tmp_path: Path) -> None:
-    _write(volume, 5 << 20, b"somebody's data")
+def test_unknown_data_are_left_to_a_person(volume: Path, tmp_path: Path) -> None:
+    _write(volume, 5 << 20, b"unknown data")
     assert run(volume, tmp_path) == (1, False)
 
 

@@ -1,4 +1,4 @@
-"""The evaluator of policies decides as AWS documents it, and decides nothing by leaving something out."""
+"""The evaluator of policies decides as AWS documents it, and ignores nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -152,7 +152,7 @@ def test_all_conditions_must_hold() -> None:
     ],
 )
 def test_what_it_does_not_know_it_does_not_decide(changes: Mapping[str, Any]) -> None:
-    """Also in a statement about something else, where it would not matter."""
+    """Also in a statement about another resource, where it would not matter."""
     for action in ("sqs:SendMessage", "iam:PassRole"):
         with pytest.raises(UnknownElement):
             decide(Request(action, QUEUE, {"a": "1"}), statement(**changes))

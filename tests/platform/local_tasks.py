@@ -1,9 +1,9 @@
-"""gromit's own parts as ECS would run them: from the task definitions that `terraform/infra` has applied.
+"""gromit's own parts, run from the applied task definitions of `terraform/infra` as ECS would.
 
-The Fargate simulator runs something small in the place of every image. Here the parts themselves are started, as local processes,
-with exactly the command, variables and secrets that ECS would give them. What a container has of the network and of its volumes is
-put into the same words: `/certs` is the folder that the part's access point shows of the volume, `serve.internal` an address of
-loopback, also as a name in its certificate.
+The Fargate simulator runs a small program in place of every image. Here the parts themselves run,
+as local processes, with exactly the command, variables and secrets that ECS would give them. Names
+that need a container's network or volumes are replaced: `/certs` becomes the folder that the part's
+access point exposes, and `serve.internal` a loopback address, also as a name in its certificate.
 """
 
 import signal
@@ -18,52 +18,55 @@ from tests.e2e.processes import Process
 from tests.platform.emulator import Emulator
 
 SERVICES = ("serve", "gateway", "sow", "chitragupta")
-"""Those that run all the time, with `watch`."""
+"""Parts that run all the time, with `watch`."""
 
 
 @dataclass
-class StandIns:
+class LocalTasks:
     """The tasks of the control plane in one emulated account."""
 
     emulator: Emulator
     volumes: Mapping[str, Path]
-    """The root folder of each EFS volume, by its name."""
+    """Volume name to the root folder of each EFS volume."""
     addresses: IPv4Network
-    """Of loopback, for the tasks."""
+    """Loopback addresses for the tasks."""
     image: Mapping[str, str]
-    """Variables that the image brings, or the machine."""
+    """Variables that the image or the machine brings."""
     logs: Path
     running: dict[str, Process] = field(default_factory=dict)
 
     def address(self, part: str) -> str:
-        """Where a part listens."""
+        """Return the address on which a part listens."""
         return str(self.addresses[10 + SERVICES.index(part)])
 
-    def run(self, part: str, **told: str) -> Process:
-        """Start one task of a part; it is the caller's."""
+    def run(self, part: str, **extra: str) -> Process:
+        """Start one task of a part; the caller must close it."""
         container, folders = self._container(part), self._mounted(part)
         variables = {
             v["name"]: self._here(part, v["value"], folders) for v in container["environment"]
         }
         command = [*GROMIT, *(self._here(part, word, folders) for word in container["command"])]
-        environ = {**self.image, **variables, **self._secrets(container), **told}
+        environ = {**self.image, **variables, **self._secrets(container), **extra}
         return Process(command, environ, self.logs / f"{part}-{len(list(self.logs.iterdir()))}")
 
-    def once(self, part: str, **told: str) -> Process:
-        """One task of a part that has ended well."""
-        process = self.run(part, **told).ended(0)
+    def once(self, part: str, **extra: str) -> Process:
+        """Run one task of a part to its successful end."""
+        process = self.run(part, **extra).ended(0)
         process.close()
         return process
 
     def start_services(self) -> None:
-        """What happens once the services are there: pki issues what is missing, and the tasks that need it stay."""
+        """Start the services as soon as ECS has them.
+
+        pki issues the missing certificates first, because the other tasks need them.
+        """
         if not self.running and self._wanted():
             self.once("pki")
             for part in SERVICES:
                 self.running[part] = self.run(part, GROMIT_REAP_GRACE="0")
 
     def restart(self) -> None:
-        """As after a release of the image: what ran ends, and comes again with `start_services`."""
+        """Stop everything, as for a new release of the image; `start_services` starts it again."""
         for process in self.running.values():
             process.signal(signal.SIGTERM)
         for process in self.running.values():
@@ -72,7 +75,7 @@ class StandIns:
         self.running.clear()
 
     def close(self) -> None:
-        """End them all."""
+        """Stop all tasks."""
         for process in self.running.values():
             process.close()
 
@@ -96,7 +99,7 @@ class StandIns:
         return found
 
     def _mounted(self, part: str) -> dict[str, Path]:
-        """The path of each mount to the folder that its access point shows."""
+        """Return each mount's path and the folder that its access point exposes."""
         definition = self._definition(part)
         shown = {
             v["name"]: v["efsVolumeConfiguration"]
@@ -113,7 +116,11 @@ class StandIns:
         }
 
     def _shown(self, access_point: str) -> Path:
-        """Made only if the access point says whose it is to be, as by AWS; else a mount fails, and the task does not start."""
+        """Return the folder of an access point.
+
+        As on AWS, it is created only if the access point names its owner. Otherwise the mount
+        fails, and the task does not start.
+        """
         efs = self.emulator.client("efs")
         (point,) = efs.describe_access_points(AccessPointId=access_point)["AccessPoints"]
         (volume,) = efs.describe_file_systems(FileSystemId=point["FileSystemId"])["FileSystems"]
@@ -132,7 +139,7 @@ class StandIns:
         }
 
     def _here(self, part: str, word: str, folders: Mapping[str, Path]) -> str:
-        """A word of a task definition as it is said on this machine."""
+        """Return a word of a task definition as it reads on this machine."""
         for path, folder in folders.items():
             if word == path or word.startswith(f"{path}/"):
                 return str(folder) + word.removeprefix(path)
