@@ -4,6 +4,7 @@ Nothing in the tests' process can reset it, and it never outlives the tests. As 
 until its standard input ends.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def running_emulator() -> Iterator[Emulator]:
 
 def main() -> None:
     """Serve until standard input ends."""
+    gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
     from gromit.local.aws import emulator  # noqa: PLC0415 - moto is for this process only
 
     with emulator.Emulator() as aws:

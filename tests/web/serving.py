@@ -51,7 +51,9 @@ TTL_S = 90
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _EMULATOR = """
-import os, sys, threading
+import gc, os, sys, threading
+
+gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
 from moto.moto_server import werkzeug_app
 from werkzeug.serving import make_server
 

@@ -3,6 +3,7 @@
 As a program it serves until its standard input ends, so it never outlives the tests.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -126,6 +127,7 @@ def running_cloud() -> Iterator[Cloud]:
 
 def main() -> None:
     """Serve until standard input ends."""
+    gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
     from gromit.local.aws.emulator import Emulator  # noqa: PLC0415 - moto is only for the emulator's own process
 
     with Emulator() as emulator:
