@@ -54,6 +54,8 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
     "suites": (
         "tests/e2e/**/*.py",
         "tests/image/*.py",
+        "tests/platform/**/*.py",
+        "tests/stacks/*.py",
     ),
     "adapters": (
         "src/gromit/documents.py",

@@ -1,9 +1,9 @@
 """The how-to "From nothing to the first environment on AWS", followed as it is written.
 
-It is then undone, with nothing left. Real are both roots and their resources in the emulated
-account, an environment made by sow, and every command of the page. `local_tasks.py` replaces ECS,
-which runs the parts. The load balancers and the delegated domain are replaced too: curl reads their
-addresses from its own file.
+It is then undone, with nothing left. Both roots and their resources in the emulated account are
+real, and so are an environment made by sow and every command of the page. `local_tasks.py` replaces
+ECS, which runs the parts. The load balancers and the delegated domain are replaced too: curl reads
+their addresses from its own file.
 """
 
 import sys

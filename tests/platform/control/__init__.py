@@ -1,1 +1,1 @@
-"""The control plane of `terraform/infra`, applied: who may do what, what runs when, which lines of the log raise an alarm."""
+"""The applied control plane of `terraform/infra`: its permissions, schedules and alarms."""

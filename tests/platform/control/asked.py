@@ -1,10 +1,12 @@
-"""What AWS asks IAM before it does what a request wants: actions, ARNs of what they are about, and condition keys of the request.
+"""Questions that AWS asks IAM before it serves a request.
+
+Each has an action, the ARN of a resource, and condition keys of the request.
 
     for question in asked(call, born):
         assert policies.allows(question.action, question.resource, question.context)
 
-Taken from the request itself, after AWS's service authorization reference and the services' pages on tags of what is being made. A
-request that is not known here raises `KeyError`: teach it, rather than leave it out.
+The questions come from the request itself, by AWS's service authorization reference and the
+services' pages on tagging at creation. An unknown request raises `KeyError`: add it here.
 """
 
 import json
@@ -20,7 +22,7 @@ from tests.platform.emulator import ACCOUNT, REGION
 
 HERE = f"{REGION}:{ACCOUNT}"
 NEW = "new"
-"""In the place of the id of what is not there yet."""
+"""Placeholder for the id of a resource that does not exist yet."""
 
 Json = Mapping[str, Any]
 Context = Mapping[str, str | list[str]]
@@ -28,7 +30,7 @@ Context = Mapping[str, str | list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What IAM answers with yes or no."""
+    """A question that IAM answers with yes or no."""
 
     action: str
     resource: str
@@ -36,7 +38,10 @@ class Question:
 
 
 def asked(call: Call, born: frozenset[str]) -> list[Question]:
-    """All that must be allowed for a call. `born` holds names and ids of what bears the tag `env` by now."""
+    """Return all that must be allowed for a call.
+
+    `born` holds the names and ids of resources that have the tag `env` by now.
+    """
     fields = _fields(call)
     context = _context(call, fields)
     own = [Question(call.action, resource, context) for resource in _resources(call, fields)]
@@ -44,13 +49,16 @@ def asked(call: Call, born: frozenset[str]) -> list[Question]:
 
 
 def made(call: Call) -> frozenset[str]:
-    """Names and ids in the answer to a call that has made something with the tag `env`."""
+    """Return names and ids in the answer to a call that created something with the tag `env`."""
     is_made = call.status < 300 and "env" in _tags(_fields(call))
     return frozenset(re.findall(r"[\">]([^\"<>]+)[\"<]", call.answer)) if is_made else frozenset()
 
 
 def _with_tag(question: Question, born: frozenset[str]) -> Question:
-    """What ECS has is told by its whole ARN, as names are used again; ids are unique."""
+    """Return the question with the tag of its resource, if it has the tag by now.
+
+    ECS resources are known by their whole ARN, because names are reused; other ids are unique.
+    """
     name = (
         question.resource if ":ecs:" in question.resource else question.resource.rpartition("/")[2]
     )
@@ -62,7 +70,7 @@ def _with_tag(question: Question, born: frozenset[str]) -> Question:
 
 
 def _fields(call: Call) -> Json:
-    """What a request says: in its query, and as JSON or a form."""
+    """Return the fields of a request: from its query, and from its JSON or form body."""
     query = dict(parse_qsl(urlsplit(call.path).query, keep_blank_values=True))
     if call.body.startswith("{"):
         found: Json = json.loads(call.body)
@@ -100,7 +108,7 @@ def _in_xml(body: str, element: str) -> list[str]:
 
 
 def _tags(fields: Json) -> Mapping[str, str]:
-    """Tags that a request sets, in all forms that services have."""
+    """Return the tags that a request sets, in the forms of all services."""
     listed = fields.get("tags") or fields.get("Tags") or []
     if isinstance(listed, dict):
         return listed
@@ -126,7 +134,7 @@ def _s3(call: Call, _fields: Json) -> list[str]:
 
 
 def _object(call: Call) -> tuple[str, str]:
-    """Bucket and key; the key is empty for a call about the bucket."""
+    """Return bucket and key; the key is empty for a call about the bucket."""
     bucket, _, key = unquote(urlsplit(call.path).path).lstrip("/").partition("/")
     return bucket, key
 
@@ -151,7 +159,7 @@ _ECS: Mapping[str, tuple[str, ...]] = {
     "TagResource": ("", "resourceArn"),
     "UntagResource": ("", "resourceArn"),
 }
-"""What an action is about, and the field that names it."""
+"""Action to the type of its resource, and the field that names it."""
 
 
 def _ec2(call: Call, fields: Json) -> list[str]:
@@ -206,7 +214,7 @@ def _iam(_call: Call, fields: Json) -> list[str]:
 
 
 def _named(service: str, prefix: str, *names: str) -> Callable[[Call, Json], list[str]]:
-    """The resource is what one of these fields names, by its name or its ARN."""
+    """Return a function that reads the resource from one of these fields, as a name or an ARN."""
 
     def about(_call: Call, fields: Json) -> list[str]:
         value = next(fields[name] for name in names if name in fields)
@@ -235,7 +243,10 @@ _ABOUT: Mapping[str, Callable[[Call, Json], list[str]]] = {
 
 
 def _besides(call: Call, fields: Json, context: Context) -> Iterator[Question]:
-    """What else AWS asks: about names that are missing, tags of what is being made, roles that are handed over."""
+    """Yield AWS's further questions.
+
+    They are about missing names, tags at creation, and roles that are passed on.
+    """
     service, _, name = call.action.partition(":")
     bucket, key = _object(call)
     if call.action == "s3:GetObject" and call.status == 404:
@@ -263,4 +274,4 @@ _TAGGING: Mapping[str, tuple[str, str]] = {
     "servicediscovery:CreateService": ("TagResource", "*"),
     "logs:CreateLogGroup": ("TagResource", ""),
 }
-"""What makes something with tags, to the action on tags that AWS asks for, and what that is about if not the same resource."""
+"""Creating action to the tagging action that AWS asks for, and its resource if not the same."""

@@ -1,6 +1,7 @@
-"""The control plane, applied once for all tests that look at it.
+"""The control plane, applied once for all tests of it.
 
-The load balancers and what waits for them are in the long tests alone: provider 3.39 waits a whole minute for each.
+Only the long tests create the load balancers and their dependents: provider 3.39 waits a whole
+minute for each.
 """
 
 from collections.abc import Iterator
@@ -15,10 +16,17 @@ from tests.platform.roots import Engine
 QUICK = tuple(
     f"-target={address}"
     for address in (
-        "module.serve", "module.gateway", "module.pki", "module.pki_schedule", "module.worker", "module.worker_schedule",
-        "aws_cloudwatch_metric_alarm.this", "aws_sns_topic_policy.alarms", "aws_sns_topic_subscription.emails",
+        "module.serve",
+        "module.gateway",
+        "module.pki",
+        "module.pki_schedule",
+        "module.worker",
+        "module.worker_schedule",
+        "aws_cloudwatch_metric_alarm.this",
+        "aws_sns_topic_policy.alarms",
+        "aws_sns_topic_subscription.emails",
     )
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""CloudWatch's filter patterns for JSON logs, as far as our alarms use them: comparisons of one field each, joined by `&&`.
+"""CloudWatch's filter patterns for JSON logs: comparisons of one field each, joined by `&&`.
 
     matches('{ $.event = "work.age" && $.kind = "sow" }', line)
 
-A field that a line lacks matches nothing, not even `!=`. What is not known here raises `ValueError`: nothing is left out.
+If a line lacks a field, no comparison matches, not even `!=`. Only the syntax of our alarms is
+supported: any other raises `ValueError`, so nothing is ignored.
 """
 
 import re
@@ -21,7 +22,7 @@ def matches(pattern: str, line: Mapping[str, Any]) -> bool:
 
 
 def value(selector: str, line: Mapping[str, Any]) -> float:
-    """What a line adds to the metric: a number, or that of a field (`$.seconds`)."""
+    """Return the number that a line adds to the metric: a constant, or a field (`$.seconds`)."""
     found = line[selector[2:]] if selector.startswith("$.") else selector
     return float(found)
 

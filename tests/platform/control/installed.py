@@ -1,4 +1,4 @@
-"""An account in which the control plane has been applied, and what its resources are called."""
+"""An account in which the control plane has been applied, and the names of its resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ PROGRAMS = ("serve", "gateway", "pki", *WORKERS)
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An account with the control plane in it, but for its load balancers."""
+    """An account with the control plane in it, without its load balancers."""
 
     emulator: Emulator
     root: Root
@@ -25,14 +25,15 @@ class Installed:
     _policies: dict[str, Policies] = field(default_factory=dict)
 
     def policies(self, role: str) -> Policies:
-        """What a role may do; looked up once, as nothing changes it here."""
+        """Return a role's policies; looked up once, because no test changes them."""
         if role not in self._policies:
             self._policies[role] = role_policies(self.emulator.client("iam"), role)
         return self._policies[role]
 
     def arn(self, what: str) -> str:
-        """A resource of the tables below."""
+        """Return the ARN of a resource, by its name in the tables of tests."""
         ground = self.ground
+        volumes = f"arn:aws:elasticfilesystem:{HERE}:file-system"
         known: Mapping[str, str] = {
             "table": ground["table_arn"],
             "index": f"{ground['table_arn']}/index/work",
@@ -58,11 +59,13 @@ class Installed:
             "our task": f"arn:aws:ecs:{HERE}:task/internal/0a1b",
             "log": f"arn:aws:logs:{HERE}:log-group:/gromit/app-test",
             "our log": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve",
-            "our log's stream": f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1",
+            "our log's stream": (
+                f"arn:aws:logs:{HERE}:log-group:/gromit-control/serve:log-stream:serve/1"
+            ),
             "group": f"arn:aws:ec2:{HERE}:security-group/sg-0a1b",
             "vpc": f"arn:aws:ec2:{HERE}:vpc/{ground['vpc_id']}",
-            "config": f"arn:aws:elasticfilesystem:{HERE}:file-system/{ground['config_file_system_id']}",
-            "certs": f"arn:aws:elasticfilesystem:{HERE}:file-system/{ground['certs_file_system_id']}",
+            "config": f"{volumes}/{ground['config_file_system_id']}",
+            "certs": f"{volumes}/{ground['certs_file_system_id']}",
             "folder": f"arn:aws:elasticfilesystem:{HERE}:access-point/fsap-0a1b",
             "namespace": f"arn:aws:servicediscovery:{HERE}:namespace/{ground['namespace_id']}",
             "other namespace": f"arn:aws:servicediscovery:{HERE}:namespace/ns-0a1b",
@@ -73,20 +76,22 @@ class Installed:
         return known[what]
 
     def at(self, volume: str) -> Mapping[str, str]:
-        """How all of a volume is mounted: through its access point."""
+        """Return the condition keys of a mount of a whole volume: its access point."""
         return self._at(self.ground[f"{volume}_access_point_id"])
 
     def at_part(self, part: str) -> Mapping[str, str]:
-        """How a part's folder of the volume `certs` is mounted."""
+        """Return the condition keys of a mount of a part's folder in the volume `certs`."""
         return self._at(self.ground["certs_part_access_points"][part])
 
     def _at(self, point: str) -> Mapping[str, str]:
         return {
-            "elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"
+            "elasticfilesystem:AccessPointArn": (
+                f"arn:aws:elasticfilesystem:{HERE}:access-point/{point}"
+            )
         }
 
     def containers(self) -> Mapping[str, dict[str, Any]]:
-        """The container of each part."""
+        """Return the container of each part."""
         ecs = self.emulator.client("ecs")
         families = ecs.list_task_definition_families(familyPrefix="gromit-", status="ACTIVE")[
             "families"

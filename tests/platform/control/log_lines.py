@@ -1,6 +1,9 @@
-"""Has the parts of gromit log what alarms are made of, in a process of its own with the logs as on AWS: one JSON object a line.
+"""Lines that the parts of gromit log, as input of the alarms.
 
-`python -m tests.platform.control.log_lines PART` writes the lines of one part to standard error.
+The parts run in a process of their own, with logs as on AWS: one JSON object a line. This command
+writes the lines of one part to standard error:
+
+    python -m tests.platform.control.log_lines PART
 """
 
 import itertools
@@ -38,17 +41,17 @@ from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
 
 WAITING_S = 90.0
-"""How long the oldest work has waited when serve says so."""
+"""Waiting time of the oldest work, as serve logs it."""
 UNDONE_S = 600.0
-"""How long ago the oldest work was asked for."""
+"""Age of the oldest request for work."""
 
 
 def _nothing(*_arguments: object) -> None:
-    """Stands where nothing is to be done."""
+    """Do nothing."""
 
 
 def _serve() -> None:
-    """What it tells every minute, with work that waits."""
+    """Log serve's line of every minute, with work that waits."""
 
     class Waiting(MemoryStore):
         def due(
@@ -64,7 +67,7 @@ def _serve() -> None:
 
 
 def _work(kind: Work) -> None:
-    """A pass with one run that fails."""
+    """Run a pass with one run that fails."""
 
     def fail(_claim: Claim, _lock: Lock, _progress: Progress) -> str:
         raise TerraformFailed("no")
@@ -105,7 +108,7 @@ def _chitragupta() -> None:
 
 
 def _pki() -> None:
-    """A new CA, and one certificate that is seen to."""
+    """Create a CA and one certificate."""
     serials = itertools.count(random.randrange(1, 1 << 64))
     with tempfile.TemporaryDirectory() as folder:
         pki = Pki(

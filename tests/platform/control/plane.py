@@ -1,4 +1,4 @@
-"""The control plane's part of `terraform/infra`, alone: on ground that is made by SDK calls and not by infra's own files.
+"""The control plane's part of `terraform/infra` alone, on prerequisites created by SDK calls.
 
 ground = make_ground(emulator)
 root = control_root(tmp_path, engine, emulator, ground)
@@ -23,23 +23,35 @@ from tests.platform.roots import REPOSITORY, Engine, Root
 
 HERE = Path(__file__).parent
 FILES = (
-    "alarms.tf", "certificate.tf", "control.tf", "gateway.tf", "iam_chitragupta.tf", "iam_doctor.tf", "iam_sow.tf", "iam_stack.tf",
-    "outputs_control.tf", "pki.tf", "serve.tf", "topic.tf", "variables_control.tf", "workers.tf",
-)  # fmt: skip
-"""The files of `terraform/infra` that are the control plane's."""
+    "alarms.tf",
+    "certificate.tf",
+    "control.tf",
+    "gateway.tf",
+    "iam_chitragupta.tf",
+    "iam_doctor.tf",
+    "iam_sow.tf",
+    "iam_stack.tf",
+    "outputs_control.tf",
+    "pki.tf",
+    "serve.tf",
+    "topic.tf",
+    "variables_control.tf",
+    "workers.tf",
+)
+"""Files of `terraform/infra` that belong to the control plane."""
 DOMAIN = "dev.example.com"
 KEY_PAIR = "platform-team"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/gromit:1.2.3"
 
 PARTS = ("serve", "gateway", "worker")
-"""Those that hold keys of their own."""
+"""Parts that have their own keys."""
 RANGES = Ranges(IPv4Network("10.91.0.0/16"), IPv4Network("127.45.0.0/24"))
 
 Ground = Mapping[str, Any]
 
 
 def make_ground(emulator: Emulator) -> Ground:
-    """All that the control plane stands on, made in an empty account."""
+    """Create all prerequisites of the control plane in an empty account."""
     session = boto3.Session(
         aws_access_key_id="emulated", aws_secret_access_key="emulated", region_name=REGION
     )
@@ -99,7 +111,7 @@ def make_ground(emulator: Emulator) -> Ground:
 def control_root(
     to: Path, engine: Engine, emulator: Emulator, ground: Ground, **variables: Any
 ) -> Root:
-    """The control plane as a root of its own, on this ground."""
+    """Return the control plane as a root of its own, on these prerequisites."""
     if not (to / "terraform").exists():
         shutil.copytree(
             REPOSITORY / "terraform" / "modules",

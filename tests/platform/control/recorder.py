@@ -1,11 +1,12 @@
-"""Listens in between a client and the emulated AWS, and notes what is asked for: the action in IAM's words, and all of the request.
+"""A proxy between a client and the emulated AWS that records each request and its IAM action.
 
     with Recorder(emulator.url) as recorder:
         recorder.who = "sow"
-        …                              # clients speak to recorder.url
-    recorder.calls                     # what sow has asked for
+        …                              # clients use recorder.url
+    recorder.calls                     # requests of sow
 
-The action is read from the request as AWS reads it: target header, form field, or method and path after botocore's own models.
+The action is read from the request as AWS reads it: target header, form field, or method and path
+by botocore's own models.
 """
 
 import http.client
@@ -22,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import botocore.session
 
 _PREFIXES = {"monitoring": "cloudwatch"}
-"""Where the service in a signature is not the one in an action."""
+"""Service in a signature to the service in an action, where they differ."""
 _MODELS = {"elasticfilesystem": "efs", "route53": "route53"}
 _S3 = {
     ("GET", "object"): "GetObject",
@@ -35,7 +36,7 @@ _S3 = {
     ("GET", "encryption"): "GetEncryptionConfiguration",
     ("GET", "publicAccessBlock"): "GetBucketPublicAccessBlock",
 }
-"""Method, and what of the bucket it is about, to the action: in S3 they have different names."""
+"""Method and its target in a bucket to the action: S3 names the two differently."""
 _HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
 
 
@@ -46,31 +47,31 @@ class Call:
     who: str
     action: str
     path: str
-    """With its query."""
+    """Path with its query."""
     body: str
     status: int
-    """Of the answer, as that of what is missing is of weight."""
+    """Status of the answer, because a question to IAM can depend on a 404."""
     answer: str
 
     @property
     def text(self) -> str:
-        """Path and body."""
+        """Return path and body."""
         return f"{self.path} {self.body}"
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Forwards every request to `upstream`."""
+    """Proxy that forwards every request to `upstream`."""
 
     upstream: str
     who: str = ""
-    """Whose calls the next ones are."""
+    """Caller of the next requests."""
     calls: list[Call] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
-        """What clients speak to."""
+        """Return the address for clients."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.server_port}"
 
@@ -91,7 +92,7 @@ class Recorder:
         self._server.server_close()
 
     def note(self, request: "Request", status: int, answer: bytes) -> None:
-        """Remember a request that is signed; what is not is none of AWS's."""
+        """Record a signed request; others are not for AWS."""
         scope = re.search(
             r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", request.headers.get("Authorization", "")
         )
@@ -105,7 +106,7 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """As it came."""
+    """A request as it arrived."""
 
     method: str
     path: str
@@ -135,7 +136,7 @@ def _action(service: str, request: Request) -> str:
 
 @cache
 def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
-    """Method, path and name of every operation of a REST service, those with fewer parameters first."""
+    """Return method, path and name of each operation of a REST service, fewest parameters first."""
     model = botocore.session.get_session().get_service_model(service)
     found = []
     for name in model.operation_names:
@@ -186,6 +187,6 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815 - the names that the base class calls
 
         def log_message(self, *_arguments: object) -> None:
-            """Nothing is printed."""
+            """Print nothing."""
 
     return Handler

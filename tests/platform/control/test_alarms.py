@@ -1,4 +1,4 @@
-"""Which lines of the log raise an alarm: the applied patterns, held against lines that the real code has written."""
+"""Log lines that fire an alarm: the applied patterns, against lines of the real code."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("control")]
 
 @pytest.fixture(scope="module")
 def lines() -> Mapping[str, list[dict[str, Any]]]:
-    """What each part logs, by the real code in a process of its own, as it would come to its log group."""
+    """The log lines of each part, from the real code in its own process, as in its log group."""
     argv = [sys.executable, "-m", "tests.platform.control.log_lines"]
     runs = {
         p: subprocess.Popen([*argv, p], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
@@ -55,7 +55,7 @@ EXPECTED = {
     "gromit-ca": [365.0],
     "gromit-quota": [91.0],
 }
-"""Filter to what the real lines add to its metric."""
+"""Filter to the numbers that the real lines add to its metric."""
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -72,7 +72,7 @@ def test_the_real_lines_of_a_part_are_counted(
     assert counted == EXPECTED[name]
 
 
-def test_every_alarm_watches_a_filter_and_tells_the_topic(installed: Installed) -> None:
+def test_every_alarm_watches_a_filter_and_notifies_the_topic(installed: Installed) -> None:
     alarms = installed.emulator.client("cloudwatch").describe_alarms()["MetricAlarms"]
     counted = {
         (t["metricNamespace"], t["metricName"])
@@ -83,7 +83,7 @@ def test_every_alarm_watches_a_filter_and_tells_the_topic(installed: Installed) 
     assert {a["AlarmName"] for a in alarms} == set(EXPECTED)
     assert all(a["AlarmActions"] == a["OKActions"] == [installed.arn("topic")] for a in alarms)
     silent = {a["AlarmName"] for a in alarms if a["TreatMissingData"] != "breaching"}
-    assert silent == {"gromit-failed-sow", "gromit-failed-reap"}, "silence is no health"
+    assert silent == {"gromit-failed-sow", "gromit-failed-reap"}, "silence does not prove health"
 
 
 def test_a_pattern_that_cannot_be_evaluated_is_no_match_by_accident() -> None:

@@ -1,7 +1,8 @@
-"""The roles held against what the parts really ask of AWS: each call of a whole life of an environment is allowed to its part.
+"""The roles against the calls that the parts really make in the life of an environment.
 
-Each recorded call becomes what AWS asks IAM about it (`asked.py`), with the ARNs and tags of that very request, and is evaluated
-against the policies as they were applied. The tables of `test_roles` say besides what is refused.
+Each recorded call becomes the questions that AWS asks IAM about it (`asked.py`), with the ARNs and
+tags of that request. The applied policies must allow them. The tables of `test_roles` also check
+what is refused.
 """
 
 import json
@@ -48,50 +49,57 @@ pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.xdist_group("
 PARTS = ("sow", "reap", "chitragupta", "serve", "doctor")
 NOTHING = "arn:aws:s3:::another-bucket/nothing"
 FREE = frozenset({"sts:GetCallerIdentity", "ec2:DescribeAccountAttributes", "iam:GetUser"})
-"""The first needs no right; the others provider 3.39 asks for at its start, and goes on when it is refused."""
+"""Calls without permissions.
+
+The first needs none. Provider 3.39 makes the others at its start, and accepts a refusal.
+"""
 SURPLUS = {
-    "ec2:CreateTags": "AWS asks for it with what is made with tags",
+    "ec2:CreateTags": "AWS asks for it when something is created with tags",
     "ecs:TagResource": "as above",
     "elasticfilesystem:TagResource": "as above",
     "servicediscovery:TagResource": "as above",
     "logs:TagResource": "as above",
     "iam:PassRole": "AWS asks for it with RegisterTaskDefinition",
-    "ec2:DeleteTags": "a tag goes",
+    "ec2:DeleteTags": "a tag is removed",
     "ecs:UntagResource": "as above",
     "elasticfilesystem:UntagResource": "as above",
     "servicediscovery:UntagResource": "as above",
     "logs:UntagResource": "as above",
-    "logs:UntagLogGroup": "as above, of older providers",
-    "logs:TagLogGroup": "a tag comes, of older providers",
-    "logs:ListTagsLogGroup": "newer providers look elsewhere",
-    "logs:ListTagsForResource": "older providers look elsewhere",
+    "logs:UntagLogGroup": "a tag is removed, by older providers",
+    "logs:TagLogGroup": "a tag is added, by older providers",
+    "logs:ListTagsLogGroup": "newer providers use another call",
+    "logs:ListTagsForResource": "older providers use another call",
     "ecs:ListTagsForResource": "as above",
     "ec2:DescribeSecurityGroupRules": "as above",
     "servicediscovery:UpdateService": "the TTL of names changes",
-    "servicediscovery:GetOperation": "whether that has been done",
-    "ecs:DescribeTasks": "whether the owner of a lock lives, and why a task has stopped",
+    "servicediscovery:GetOperation": "whether that has finished",
+    "ecs:DescribeTasks": "whether the owner of a lock lives, and why a task stopped",
     "ecs:ListTasks": "as above",
     "route53:ListResourceRecordSets": "reap retires records, as chitragupta does here",
     "route53:ChangeResourceRecordSets": "as above",
-    "elasticfilesystem:ClientMount": "asked for by the kernel",
+    "elasticfilesystem:ClientMount": "the kernel asks for it",
     "elasticfilesystem:ClientWrite": "as above",
 }
-"""Rights of sow and reap that no call here needs, and why they are there all the same."""
+"""Permissions of sow and reap that no call here needs, with the reason for them."""
 BORN = (
-    "ecs:CreateCluster", "ecs:RegisterTaskDefinition", "ecs:CreateService", "ec2:CreateSecurityGroup",
-    "elasticfilesystem:CreateAccessPoint", "servicediscovery:CreateService",
-)  # fmt: skip
+    "ecs:CreateCluster",
+    "ecs:RegisterTaskDefinition",
+    "ecs:CreateService",
+    "ec2:CreateSecurityGroup",
+    "elasticfilesystem:CreateAccessPoint",
+    "servicediscovery:CreateService",
+)
 
 
 def _silent(_line: str) -> None:
-    """Nobody watches."""
+    """Ignore the output."""
 
 
 @pytest.fixture(scope="session", params=["embedded", "newer"])
 def calls(
     request: pytest.FixtureRequest, installed: Installed, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Call]:
-    """All that is asked in the life of one environment, with the provider of the tests and with the image's."""
+    """Return all calls in the life of one environment, with the tests' provider and the image's."""
     folder, env = tmp_path_factory.mktemp("calls"), f"app-{request.param}"
     engine = request.getfixturevalue(request.param)
     assert isinstance(engine, Engine)
@@ -109,7 +117,7 @@ def calls(
 
 
 def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
-    """An environment is made, made again with something changed, looked at, and destroyed."""
+    """Create an environment, change it, inspect it, and destroy it."""
     cloud, recorder.who = world.cloud, "sow"
     platform = PlatformParameter(cloud.client("ssm"), "/gromit/platform").read()
     EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
@@ -167,7 +175,7 @@ def _register(cloud: Cloud, env: str) -> None:
 
 
 def _look(installed: Installed, cloud: Cloud) -> None:
-    """All that the doctor asks AWS, whatever is answered."""
+    """Make all calls of the doctor, whatever the answers."""
     ground, client = installed.ground, cloud.client
     platform = PlatformParameter(client("ssm"), "/gromit/platform").read()
     get_bucket(client("s3"), ground["state_bucket"])
@@ -186,7 +194,7 @@ def _look(installed: Installed, cloud: Cloud) -> None:
     clients = QuotaClients.of(client)
     counted = CountedResources(platform.namespace_id, platform.file_system_id, ground["zone_id"])
     AwsQuotas(clients, counted, lambda: datetime.now(UTC)).usages()
-    with suppress(BackendError):  # the emulator simulates nothing
+    with suppress(BackendError):  # the emulator cannot simulate policies
         simulate(
             client("iam"),
             "gromit-serve",
@@ -220,7 +228,7 @@ def test_every_action_that_a_part_asks_for_is_in_its_role(
 
 
 def _refused(installed: Installed, calls: list[Call], part: str) -> set[str]:
-    """What AWS would refuse to a part, in the order in which things come to be."""
+    """Return the questions that AWS would refuse to a part, with its calls in their order."""
     policies, born, found = installed.policies(f"gromit-{part}"), frozenset[str](), set()
     for call in calls:
         if call.action not in FREE and call.who == part and not _is_the_tests_own(call):
@@ -246,7 +254,7 @@ def test_every_call_of_a_part_is_allowed_by_its_policies(
 def test_a_policy_without_the_name_that_init_looks_for_would_be_seen(
     installed: Installed, calls: list[Call]
 ) -> None:
-    """As it once was: everything of environments, and nothing else of the bucket."""
+    """Check the former policy: all states of environments, and nothing else of the bucket."""
     whole = installed.policies("gromit-sow").identity
     key = re.compile(rf'"(arn:aws:s3:::[^"/]+/)?{STATE_KEY}"')
     narrow = tuple(

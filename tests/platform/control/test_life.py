@@ -20,7 +20,7 @@ def empty() -> Iterator[Emulator]:
 
 
 def whole_life(engine: Engine, emulator: Emulator, folder: Path) -> None:
-    """Applied, found unchanged, switched to watching services and back, and destroyed with nothing left."""
+    """Apply, find no changes, switch to watching services and back, and destroy everything."""
     ground = make_ground(emulator)
     root = control_root(folder, engine, emulator, ground)
     before = everything(emulator)

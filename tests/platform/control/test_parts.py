@@ -1,4 +1,4 @@
-"""What runs, with what, and when."""
+"""The commands, inputs and schedules of the parts."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,13 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
     assert set(containers) == set(PROGRAMS)
     commands = {name: c["command"] for name, c in containers.items() if name != "pki"}
     assert commands == {
-        "serve": ["serve"], "gateway": ["gateway"], "sow": ["sow", "/config"], "reap": ["reap", "/config"],
-        "chitragupta": ["chitragupta", "/config"], "doctor": ["doctor", "aws"],
-    }  # fmt: skip
+        "serve": ["serve"],
+        "gateway": ["gateway"],
+        "sow": ["sow", "/config"],
+        "reap": ["reap", "/config"],
+        "chitragupta": ["chitragupta", "/config"],
+        "doctor": ["doctor", "aws"],
+    }
     assert containers["pki"]["command"][:2] == ["pki", "ensure"]
     assert (
         f"--leaf=serve/serve=server,serve.internal,serve.{DOMAIN}" in containers["pki"]["command"]
@@ -48,7 +52,7 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
 
 
 def mounted_at(installed: Installed, path: str) -> dict[str, str]:
-    """Part to the access point whose folder it sees at a path."""
+    """Return part to the access point whose folder it mounts at a path."""
     found = {}
     for name, container in installed.containers().items():
         volumes = {
@@ -61,8 +65,11 @@ def mounted_at(installed: Installed, path: str) -> dict[str, str]:
     return found
 
 
-def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed: Installed) -> None:
-    """And is what pki puts there, by the very words of its command, but for the tokens, which a person brings."""
+def test_every_path_of_a_part_in_the_volume_is_in_its_own_folder(installed: Installed) -> None:
+    """By its own command, pki puts these files there.
+
+    A person brings the tokens.
+    """
     leaves = [
         word.removeprefix("--leaf=").partition("=")[0]
         for word in installed.containers()["pki"]["command"][2:]
@@ -74,19 +81,22 @@ def test_all_that_a_part_is_told_of_the_volume_lies_in_its_own_folder(installed:
     points = {point: part for part, point in installed.ground["certs_part_access_points"].items()}
     for name, point in mounted_at(installed, "/certs").items():
         environment = {v["value"] for v in installed.containers()[name]["environment"]}
-        told = {
+        named = {
             value.removeprefix("/certs/") for value in environment if value.startswith("/certs/")
         }
-        assert told == {"pki"} if name == "pki" else told <= folders[points[point]]
+        assert named == {"pki"} if name == "pki" else named <= folders[points[point]]
     assert [leaf for leaf in leaves if "/" not in leaf] == ["operator"], (
-        "people's lie where pki and the bastion alone see them"
+        "only pki and the bastion see the certificates of people"
     )
 
 
 def test_what_serves_is_asked_whether_it_does_with_the_check_that_the_image_holds(
     installed: Installed,
 ) -> None:
-    """All five fields: ECS would fill in those that are missing, and the next plan would take them away."""
+    """Every definition has all five fields.
+
+    ECS would fill in missing ones, and the next plan would remove them.
+    """
     server = dockerfile.read().last
     (check,) = server.all("HEALTHCHECK")
     assert "image/healthy.py" in {
@@ -119,9 +129,12 @@ def test_sow_runs_as_many_terraforms_as_its_memory_holds(installed: Installed) -
 
 
 def test_every_variable_of_every_part_is_a_setting(installed: Installed, tmp_path: Path) -> None:
-    """Loaded by gromit itself: what is misspelt would be missed, what has a wrong form would be refused."""
-    from gromit.config.fields import fields  # noqa: PLC0415 - the slow import of pydantic is for this test alone
-    from gromit.config.load import load_settings  # noqa: PLC0415 - the slow import of pydantic is for this test alone
+    """Load the variables with gromit itself.
+
+    It would ignore a misspelt one, and refuse a value of a wrong form.
+    """
+    from gromit.config.fields import fields  # noqa: PLC0415 - importing pydantic is slow
+    from gromit.config.load import load_settings  # noqa: PLC0415 - importing pydantic is slow
 
     known = {doc.variable for doc in fields()}
     for container in installed.containers().values():
@@ -137,10 +150,16 @@ def test_every_variable_of_every_part_is_a_setting(installed: Installed, tmp_pat
 
 def test_the_schedules_are_those_of_the_design(installed: Installed) -> None:
     rules = {r["Name"]: r for r in installed.emulator.client("events").list_rules()["Rules"]}
-    assert {name: r["ScheduleExpression"] for name, r in rules.items() if "ScheduleExpression" in r} == {
-        "gromit-sow": "rate(37 minutes)", "gromit-reap": "rate(1 day)", "gromit-chitragupta": "rate(13 minutes)",
-        "gromit-pki": "rate(1 day)", "gromit-doctor": "rate(1 day)",
-    }  # fmt: skip
+    expressions = {
+        name: r["ScheduleExpression"] for name, r in rules.items() if "ScheduleExpression" in r
+    }
+    assert expressions == {
+        "gromit-sow": "rate(37 minutes)",
+        "gromit-reap": "rate(1 day)",
+        "gromit-chitragupta": "rate(13 minutes)",
+        "gromit-pki": "rate(1 day)",
+        "gromit-doctor": "rate(1 day)",
+    }
     stopped = json.loads(rules["gromit-pki-stopped"]["EventPattern"])
     assert stopped["detail"]["group"] == ["service:gromit-serve", "service:gromit-gateway"]
 
@@ -165,7 +184,7 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
 
 
 def token_of_terraform_cloud(arn: str) -> str:
-    """The setting that names a secret."""
+    """Return the setting that names a secret."""
     return f'-var=terraform_cloud={{organization="example",token_secret_arn="{arn}"}}'
 
 
@@ -176,8 +195,8 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
     arn = secrets.create_secret(Name="terraform-cloud", SecretString="canary-of-terraform-cloud")[
         "ARN"
     ]
-    told = token_of_terraform_cloud(arn)
-    plan = installed.root.plan(told, "-target=module.worker")
+    setting = token_of_terraform_cloud(arn)
+    plan = installed.root.plan(setting, "-target=module.worker")
     after = {
         change["address"]: change["change"]["after"] for change in plan.document["resource_changes"]
     }
@@ -198,7 +217,7 @@ def test_the_doctor_looks_at_terraform_cloud_with_a_token_that_only_ecs_reads(
 def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(
     installed: Installed,
 ) -> None:
-    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:nobody-made-this-0a1b2c"
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:missing-0a1b2c"
     with pytest.raises(TerraformError) as caught:
         installed.root.plan(token_of_terraform_cloud(arn), "-target=module.worker")
     said = " ".join(str(caught.value).split())
@@ -207,7 +226,7 @@ def test_a_token_of_terraform_cloud_that_is_not_there_is_said_by_the_plan(
 
 
 def test_an_arn_without_its_end_is_no_right_to_the_secret(installed: Installed) -> None:
-    """AWS finds a secret by that, but a policy that names it so does not match the secret."""
+    """AWS finds a secret by such an ARN, but a policy with it does not match the secret."""
     arn = installed.emulator.client("secretsmanager").create_secret(
         Name="shortened", SecretString="x"
     )["ARN"]

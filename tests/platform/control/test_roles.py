@@ -1,4 +1,4 @@
-"""Who may do what: the policies as they were applied, evaluated both ways."""
+"""Permissions of the roles: the applied policies, evaluated for allowed and refused requests."""
 
 import json
 import re
@@ -23,12 +23,12 @@ ENVIRONMENT = {"aws:ResourceTag/env": "app-test"}
 NEW = {"aws:RequestTag/env": "app-test"}
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 IAM_ROOM = 10_240
-"""Characters; AWS's page "IAM and AWS STS quotas"."""
+"""Maximum length in characters; AWS's page "IAM and AWS STS quotas"."""
 TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 
 PULL = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 TERRAFORM = ("sow", "reap")
-"""Who runs it."""
+"""Parts that run it."""
 
 Row = tuple[str, str, str, Mapping[str, Any]]
 
@@ -210,7 +210,7 @@ REFUSED: tuple[Row, ...] = (
 
 
 def wrong(installed: Installed, extra: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """Rows of the two tables that do not hold; `extra` are statements put into roles on purpose."""
+    """Return the rows of both tables that do not hold; `extra` adds statements to roles."""
     roles = {row[0] for row in (*ALLOWED, *REFUSED)}
     policies = {role: installed.policies(role) for role in roles}
     policies |= {
@@ -270,7 +270,7 @@ def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> 
 
 
 def test_each_part_mounts_its_own_keys_and_no_others(installed: Installed) -> None:
-    """Whoever breaks into the gateway, which the world reaches, is neither worker nor serve, and least of all an operator."""
+    """An attacker in the internet-facing gateway gains no worker's, serve's or operator's key."""
     mount, write = "elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"
     policies, arn = (
         {part: installed.policies(f"gromit-{part}") for part in PROGRAMS},
@@ -361,7 +361,7 @@ def test_the_image_is_pulled_from_exactly_the_registry_that_it_names(
 
 
 def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
-    """What is longer is refused. Only what names each registry grows with the catalogue."""
+    """IAM refuses longer policies. Only statements that name each registry grow."""
     iam = installed.emulator.client("iam")
     lengths = {r["RoleName"]: inline_length(iam, r["RoleName"]) for r in iam.list_roles()["Roles"]}
     assert max(lengths.values()) <= IAM_ROOM
