@@ -47,7 +47,7 @@ class Conflict(GromitError):
 
 
 class UnreadableRow(GromitError):
-    """The stored row of an environment is damaged; nobody works on it until it is corrected."""
+    """The stored row of an environment is damaged; no worker takes it until it is corrected."""
 
     code = "unreadable"
 

@@ -133,8 +133,8 @@ MEANINGS: Mapping[str, str] = {
     ),
     "run.progress": "current activity of a run, in words",
     "row.set_aside": (
-        "a row that cannot be read is left alone; nobody works on its environment until a "
-        "person corrects the row, and serve looks at it again after this time"
+        "a row that cannot be read is left alone; no worker takes its environment until a "
+        "person corrects the row, and serve checks it again after this time"
     ),
     "run.step": "one step of the protocol and its result",
     "run.swept": "files of a killed run were removed from the work folder",

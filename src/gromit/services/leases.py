@@ -64,7 +64,7 @@ class Leases:
     def claim(self, kind: Work, claimant: Claimant, now_ms: int) -> Environment | NoWorkAvailable:
         """Claim the oldest due work of a kind for a worker.
 
-        A row that cannot be read is put off and reported, so that it stops nobody else.
+        A row that cannot be read is put off and reported, so that it does not block other rows.
         """
         seen: set[str] = set()
         while True:
@@ -96,7 +96,7 @@ class Leases:
         row = self.ledger.read(name)
         if row is None:
             return None
-        # Before the claim is written: nobody could work with it, or give it back.
+        # Before the claim is written: no worker could use it, or give it back.
         parse_environment(row)
         write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
         match self.ledger.write(name, write, "claimed"):
@@ -115,7 +115,7 @@ class Leases:
         row = self.ledger.read(name) or {}
         due_ms, since_ms = row.get(Attribute.DUE), row.get(Attribute.SINCE)
         if type(due_ms) is not int:
-            return  # it is not in the index of work, so nobody is going to find it again
+            return  # it is not in the index of work, so no claim finds it again
         waited_ms = now_ms - since_ms if type(since_ms) is int else 0
         pause_ms = put_off_ms(waited_ms, self.policy.retry_ms, self.policy.retry_max_ms)
         # Past the ledger: a postponement is no change of the environment, and needs no history.

@@ -248,7 +248,7 @@ def parse_environment(row: Row) -> Environment:
 
 
 def unreadable_row(name: str, fault: str) -> UnreadableRow:
-    """Return the error for a row that nobody can work on."""
+    """Return the error for a row that cannot be processed."""
     return UnreadableRow(
         f"the row of {name} {fault}",
         hint="correct it in the table, or restore it from a backup;"
