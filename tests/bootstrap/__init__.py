@@ -1,1 +1,1 @@
-"""How parts are wired, and what is read of the machine."""
+"""Tests of the composition root."""

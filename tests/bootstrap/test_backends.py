@@ -1,4 +1,4 @@
-"""What settings become on their way to what they set."""
+"""The AWS session, and the grace of an interrupted terraform."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -39,7 +39,7 @@ def test_the_defaults_fit_together() -> None:
 
 @pytest.fixture
 def no_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing of the SDK's files of whoever runs the tests; and no session is kept."""
+    """Hide the SDK's files of the user who runs the tests, and forget the session."""
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.delenv("AWS_PROFILE", raising=False)

@@ -1,4 +1,4 @@
-"""The domain of public names is the same in every part, however it is written in the settings."""
+"""All parts normalize the domain of public names in the same way."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ WITHOUT = load_settings({"HOME": "/nonexistent"}).settings
 
 @pytest.fixture
 def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process works on the emulator."""
+    """Point this process at the emulator."""
     for variable, value in emulator.environ.items():
         monkeypatch.setenv(variable, value)
     session.cache_clear()
@@ -37,7 +37,7 @@ def test_where_no_domain_is_set_there_is_none() -> None:
     assert (domain_if_set(SETTINGS), domain_if_set(WITHOUT)) == (MEANT, None)
 
 
-def test_serve_tells_urls_in_it(emulator: Emulator, certificates: Certificates) -> None:
+def test_serve_shows_urls_in_it(emulator: Emulator, certificates: Certificates) -> None:
     with serving(emulator, certificates, GROMIT_CLUSTER_DOMAIN=WRITTEN) as serve:
         serve.build("tyk", "app", "sha-1")
         assert serve.get("/v1/environments/app")["urls"]["tyk"] == f"http://tyk.app.{MEANT}:8181"

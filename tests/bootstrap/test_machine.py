@@ -1,4 +1,4 @@
-"""What is read of the machine."""
+"""Facts of the machine: cores and memory."""
 
 import os
 

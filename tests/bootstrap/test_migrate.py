@@ -1,4 +1,4 @@
-"""What `gromit migrate` does where there is no table yet, or one without an index; against the emulator."""
+"""`gromit migrate` without a table, and with a table without an index, on the emulator."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ __all__ = ["emulator"]
 
 @pytest.fixture
 def table(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """The name of a table that is not there; the commands of this process work on the emulator."""
+    """Name of a missing table. Commands of this process use the emulator."""
     name = f"environments-{secrets.token_hex(4)}"
     own = {
         "HOME": str(tmp_path),
@@ -64,7 +64,7 @@ def test_a_missing_table_is_announced_then_made_then_left(
     assert capsys.readouterr().out == "nothing is left to migrate\n"
 
 
-def test_an_index_that_is_added_is_told_of(
+def test_an_index_that_is_added_is_lines_of(
     emulator: Emulator, table: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     emulator.client("dynamodb").create_table(
@@ -82,13 +82,13 @@ def test_an_index_that_is_added_is_told_of(
     assert _described(emulator, table)["GlobalSecondaryIndexes"]
 
 
-def test_whoever_waits_for_an_index_hears_how_long() -> None:
-    told, slept = list[str](), list[float]()
-    pause = _waiting("t", told.append, slept.append)
+def test_the_wait_for_an_index_is_reported() -> None:
+    lines, slept = list[str](), list[float]()
+    pause = _waiting("t", lines.append, slept.append)
     pause(5.0)
     pause(5.0)
     assert slept == [5.0, 5.0]
-    assert told == [
+    assert lines == [
         "waiting for the index of table t: 5 s",
         "waiting for the index of table t: 10 s",
     ]

@@ -1,1 +1,1 @@
-"""Tests of the commands, as a user calls them."""
+"""Tests of the commands, called as a user calls them."""

@@ -1,4 +1,4 @@
-"""`gromit chitragupta` and `gromit cluster`, as processes, before a real serve and a mended emulator."""
+"""`gromit chitragupta` and `gromit cluster` as processes, with a real serve and the emulator."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def client_of(aws: Emulator, service: str) -> Any:
 
 @dataclass
 class World:
-    """AWS, serve, and a shell in which gromit is called."""
+    """The emulator, serve, and a shell for gromit."""
 
     aws: Emulator
     serve: httpx2.Client
@@ -84,13 +84,13 @@ class World:
     def gromit(
         self, *arguments: str, code: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command until it ends."""
         done = run_gromit(*arguments, environ={**self.environ, **variables})
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
     def rows(self, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
-        """What a command prints as JSON."""
+        """Return the JSON output of a command."""
         found: list[dict[str, Any]] = json.loads(
             self.gromit(*arguments, "-o", "json", code=code).stdout
         )
@@ -98,7 +98,7 @@ class World:
 
     @contextmanager
     def background(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """A command that goes on until it is told to stop."""
+        """Run a command until the block ends, then stop it."""
         command = [sys.executable, "-m", "gromit", *arguments]
         with subprocess.Popen(
             command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -109,7 +109,7 @@ class World:
                 process.kill()
 
     def start(self, environment: str) -> dict[str, set[str]]:
-        """An environment that is wanted and runs; gives the addresses by name."""
+        """Run a desired environment. Return its addresses by name."""
         answer = self.serve.put(f"/env/{environment}", json={"tyk": "sha-1"})
         assert answer.status_code == 201, answer.text
         return {
@@ -118,7 +118,7 @@ class World:
         }
 
     def records(self) -> dict[str, set[str]]:
-        """Address records of the zone, by name."""
+        """Return the address records of the zone, by name."""
         sets = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone_id)[
             "ResourceRecordSets"
         ]
@@ -129,7 +129,7 @@ class World:
         }
 
     def put(self, name: str, *, owned: bool = False) -> None:
-        """A record that is there already."""
+        """Create a record in the zone."""
         _, environment, _ = name.split(".", 2)
         sets = [{"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "9.9.9.9"}]}]
         if owned:
@@ -168,7 +168,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 def world(
     aws: Emulator, certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
-    """A serve as in production, in this process."""
+    """Run serve in this process, as in production."""
     server, _ = certificates.issue("server", "localhost", "127.0.0.1")
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": aws.url}.items():
         monkeypatch.setenv(name, value)
@@ -248,7 +248,7 @@ def test_nothing_is_done_while_processing_is_suspended(world: World) -> None:
     assert world.records() == expected
 
 
-def test_a_name_in_somebody_elses_hands_is_shown_and_makes_it_partly_done(world: World) -> None:
+def test_a_name_that_gromit_does_not_own_is_shown_and_makes_it_partly_done(world: World) -> None:
     world.start("app")
     world.put(f"tyk.app.{DOMAIN}")
     shown = world.rows("chitragupta", code=4)
@@ -285,7 +285,7 @@ def test_a_watch_neither_pretends_nor_forces(world: World, option: str) -> None:
     assert "--watch" in world.gromit("chitragupta", "--watch", option, code=2).stderr
 
 
-def test_a_watch_follows_what_happens_until_it_is_told_to_stop(world: World) -> None:
+def test_a_watch_follows_what_happens_until_a_stop_signal(world: World) -> None:
     with world.background("chitragupta", "--watch") as watch:
         expected = world.start("app")
         wait_for("records of app", lambda: world.records() == expected)
@@ -295,7 +295,7 @@ def test_a_watch_follows_what_happens_until_it_is_told_to_stop(world: World) -> 
         assert watch.wait(10) == 0
 
 
-# ── looking ───────────────────────────────────────────────────────────────────────────────────────
+# ── views ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_clusters_of_environments_are_listed_and_no_other(world: World) -> None:

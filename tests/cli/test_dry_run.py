@@ -1,4 +1,4 @@
-"""A dry run says what a claim would do: both by one rule, whatever an environment has lived through."""
+"""A dry run agrees with the claim, for any history of an environment."""
 
 from dataclasses import asdict
 
@@ -20,14 +20,14 @@ VIEWS = EnvironmentViews(Catalogue({}), None)
 
 
 def planned(kind: Work, row: Row, now_ms: int) -> str:
-    """The action of a dry run, from what serve shows of the row."""
+    """Return the action of a dry run, from serve's view of the row."""
     shown = asdict(VIEWS.detail(parse_environment(row), now_ms))
     (item,) = plan(kind, [environment_summary(shown, Millis(now_ms))], None)
     return item.action
 
 
 def claimed(kind: Work, row: Row, now_ms: int) -> str:
-    """The same in the words of a plan, from what a claim does with the row."""
+    """Return the action of a claim of the row, in the words of a plan."""
     result = outcome(row, work.claim(kind, Claimant("w", "n"), now_ms, TTL))
     return kind if isinstance(result, WriteAccepted) else "none"
 

@@ -1,4 +1,4 @@
-"""What `sow --dry-run` and `reap --dry-run` say while nothing may begin, against a running serve."""
+"""Warnings of `sow --dry-run` and `reap --dry-run` about a halt, with a running serve."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
 @pytest.fixture
 def root(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A config root; serve knows one environment that is to be made."""
+    """A config root. serve has one pending environment."""
     identity = serve.certificates.of(Role.WORKER)
     settings = {
         "HOME": str(tmp_path),
@@ -40,8 +40,8 @@ def test_a_dry_run_says_that_processing_is_suspended_and_shows_the_plan(
     assert run([command, str(root), "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert (
-        "nothing would start now: processing is suspended by alice@bastion: moving mongo\n  hint: run `gromit resume"
-        in shown.err
+        "nothing would start now: processing is suspended by alice@bastion: moving mongo\n"
+        "  hint: run `gromit resume" in shown.err
     )
     assert "app-test" in shown.out
 
@@ -71,7 +71,7 @@ def test_a_worker_shows_its_own_certificate_where_it_has_one(
     capsys: pytest.CaptureFixture[str],
     command: str,
 ) -> None:
-    """Its client's is of an authority that serve does not know."""
+    """The client certificate is of a CA that serve does not know."""
     worker = serve.certificates.of(Role.WORKER)
     stranger = Certificates(root.parent / "other").of(Role.WORKER)
     for name, value in (

@@ -1,4 +1,4 @@
-"""`gromit env` as people and scripts call it, against a running serve."""
+"""`gromit env` with a running serve."""
 
 import json
 import os
@@ -41,19 +41,19 @@ __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs commands as `gromit` would, in this process, with an operator's certificate."""
+    """Runs commands in this process, with an operator's certificate."""
 
     serve: Serve
     captured: pytest.CaptureFixture[str]
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """What a command prints; it must end with the given code."""
+        """Return the output of a command. It must exit with the given code."""
         self.captured.readouterr()
         assert run(["env", *arguments]) == code, self.captured.readouterr().err
         return self.captured.readouterr().out
 
     def fail(self, *arguments: str, code: int = 1) -> str:
-        """What a command complains of; it must print no result."""
+        """Return the errors of a command. It must print no result."""
         self.captured.readouterr()
         assert run(["env", *arguments]) == code
         result = self.captured.readouterr()
@@ -64,7 +64,7 @@ class Shell:
         return json.loads(self.run(*arguments, "-o", "json"))
 
     def table(self, *arguments: str) -> list[list[str]]:
-        """The words of each line."""
+        """Return the words of each line."""
         return [line.split() for line in self.run(*arguments).splitlines()]
 
 
@@ -141,8 +141,8 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
     lines = shell.run("get", "f-1").splitlines()
     now = iso(shell.serve.clock.now)
     assert [line.split() for line in lines[:8]] == [
-        ["name", "f-1"], ["phase", "pending"], ["protected", "no"], ["generation", "2"], ["observed", "0"],
-        ["created", now], ["changed", now], ["due", now],
+        ["name", "f-1"], ["phase", "pending"], ["protected", "no"],
+        ["generation", "2"], ["observed", "0"], ["created", now], ["changed", now], ["due", now],
     ]  # fmt: skip
     assert [line.split(maxsplit=2) for line in lines[9:15]] == [
         ["REPOSITORY", "VERSION", "WHY"],
@@ -206,7 +206,8 @@ def test_a_name_with_odd_characters_never_means_another_environment(
 
 
 COMMANDS: list[Sequence[str]] = [
-    ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"), ("delete", "NAME"), ("protect", "NAME"),
+    ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"),
+    ("delete", "NAME"), ("protect", "NAME"),
     ("unprotect", "NAME"), ("redeploy", "NAME"),
 ]  # fmt: skip
 
@@ -224,7 +225,7 @@ def test_what_can_be_no_name_is_a_wrong_use(shell: Shell, command: Sequence[str]
     )
 
 
-def test_history_tells_the_oldest_first(shell: Shell) -> None:
+def test_history_shows_the_oldest_first(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.clock.advance(s=5)
     shell.run("redeploy", "app-test", "tyk")
@@ -384,7 +385,7 @@ def test_protection_is_in_the_way_of_deletion(shell: Shell) -> None:
     assert shell.json("delete", "app-test")["want"] == "gone"
     shell.serve.clock.advance(s=GRACE_S)
     shell.serve.work_off("reap")
-    assert shell.json("delete", "app-test")["phase"] == "gone"  # as after a lost answer
+    assert shell.json("delete", "app-test")["phase"] == "gone"  # as after a lost response
 
 
 def test_redeploy_rolls_one_component_or_all_over(shell: Shell) -> None:
@@ -417,7 +418,7 @@ def test_settings_that_are_missing_are_named(shell: Shell, monkeypatch: pytest.M
 
 
 class Later:
-    """Does something once a command watches the changes of serve."""
+    """Run a function as soon as a command watches the changes of serve."""
 
     def __init__(self, serve: Serve, *steps: Any) -> None:
         self._serve, self._steps = serve, steps
@@ -442,7 +443,7 @@ def test_wait_ends_when_a_worker_has_made_it_ready(shell: Shell) -> None:
         assert ["phase", "ready"] in shell.table("wait", "app-test", "--timeout", "20")
 
 
-def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
+def test_wait_reports_failures_on_the_way(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
 
     def fail() -> None:
@@ -451,11 +452,11 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
         )
 
     def seen() -> None:
-        eventually(lambda: "failed (no such image)" in told(), within=15)
+        eventually(lambda: "failed (no such image)" in all_errors(), within=15)
 
     errors: list[str] = []
 
-    def told() -> str:
+    def all_errors() -> str:
         errors.append(shell.captured.readouterr().err)
         return "".join(errors)
 
@@ -471,7 +472,7 @@ def test_wait_tells_of_failures_on_the_way(shell: Shell) -> None:
 @pytest.mark.parametrize(
     "kind", ["not_found", "rollout", "invalid", "denied", "config", "conflict", "bug"]
 )
-def test_wait_gives_up_at_once_on_what_somebody_has_to_mend(shell: Shell, kind: str) -> None:
+def test_wait_gives_up_at_once_on_what_a_person_has_to_fix(shell: Shell, kind: str) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(
         shell.serve,
@@ -525,7 +526,7 @@ def test_wait_knows_at_once_what_is_so_already(shell: Shell) -> None:
     assert shell.json("wait", "app-test", "--timeout", "0")["phase"] == "ready"
 
 
-def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
+def test_wait_gives_up_in_time_and_shows_the_phase(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     assert "app-test is not ready after 0.2s: it is pending" in shell.fail(
         "wait", "app-test", "--timeout", "0.2s"
@@ -538,9 +539,10 @@ def test_wait_gives_up_in_time_and_says_how_it_stands(shell: Shell) -> None:
     )
 
 
-def test_wait_does_not_wait_for_what_nobody_wants(shell: Shell) -> None:
-    told = "nowhere will not become ready: it is gone\n  hint: report a build of the branch; or wait with --keep-trying"
-    assert told in shell.fail("wait", "nowhere", "--timeout", "1h")
+def test_wait_does_not_wait_for_a_deleted_environment(shell: Shell) -> None:
+    reason = "nowhere will not become ready: it is gone\n"
+    hint = "  hint: report a build of the branch; or wait with --keep-trying"
+    assert reason + hint in shell.fail("wait", "nowhere", "--timeout", "1h")
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.send("DELETE", "/env/app-test")
     assert "app-test will not become ready: it is deleting" in shell.fail(
@@ -553,7 +555,7 @@ def test_wait_wants_a_length_of_time(shell: Shell, timeout: str) -> None:
     assert "is not a duration" in shell.fail("wait", "app-test", "--timeout", timeout, code=2)
 
 
-def test_watch_tells_what_happens_until_it_is_gone(shell: Shell) -> None:
+def test_watch_shows_events_until_it_is_gone(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
 
     def live() -> None:
@@ -565,13 +567,14 @@ def test_watch_tells_what_happens_until_it_is_gone(shell: Shell) -> None:
     with Later(shell.serve, live):
         lines = shell.run("watch", "app-test").splitlines()
     assert [line.split()[1] for line in lines] == ["created", "sown", "deleted", "reaped"]
-    assert [json.loads(line)["kind"] for line in shell.run("watch", "app-test", "-o", "json").splitlines()] == [
+    lines = shell.run("watch", "app-test", "-o", "json").splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == [
         "created", "sown", "deleted", "reaped",
     ]  # fmt: skip
 
 
 class Restarted:
-    """A serve that is away for one request of an environment's history, just after it was asked for the environment."""
+    """A serve that fails one request for history, right after the request for the environment."""
 
     def __init__(self) -> None:
         self.refused = 0
@@ -617,7 +620,7 @@ def test_watch_goes_on_when_serve_restarts_between_two_requests(
 
 @pytest.fixture
 def bucket(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The state bucket, with a lock of a person on app-test."""
+    """State bucket with a person's lock on app-test."""
     for name, value in shell.serve.emulator.environ.items():
         monkeypatch.setenv(name, value)
     session.cache_clear()
@@ -679,7 +682,7 @@ def test_unlock_asks_and_takes_silence_for_a_no(
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """A lock of a worker on this machine, in the place of the person's."""
+    """Replace the person's lock with a lock of a worker on this machine."""
 
     states: Any
     me: Owner
@@ -690,7 +693,7 @@ class Ours:
 
     @property
     def dead(self) -> Owner:
-        """A process that has ended."""
+        """Process that has ended."""
         child = subprocess.Popen([sys.executable, "-c", ""])
         child.wait()
         return replace(self.me, pid=child.pid)
@@ -724,10 +727,10 @@ def test_unlock_removes_the_lock_of_a_dead_owner_and_logs_who_did(
     ours.take(dead)
     shell.captured.readouterr()
     assert run(["env", "unlock", "app-test", "--yes"]) == 0
-    told = shell.captured.readouterr().err
-    assert f"its owner: process {dead.pid} is dead" in told
-    assert "serve: app-test is pending, and no worker has it" in told
-    logged = json.loads(next(line for line in told.splitlines() if "lock.removed" in line))
+    errors = shell.captured.readouterr().err
+    assert f"its owner: process {dead.pid} is dead" in errors
+    assert "serve: app-test is pending, and no worker has it" in errors
+    logged = json.loads(next(line for line in errors.splitlines() if "lock.removed" in line))
     assert (logged["env"], logged["by"], logged["forced"]) == (
         "app-test",
         operator(),

@@ -1,4 +1,4 @@
-"""`gromit gateway` as a process of its own."""
+"""`gromit gateway` as a process."""
 
 import json
 import os
@@ -27,7 +27,7 @@ BUILD = {"repo": "tyk", "ref": "refs/heads/app-test", "sha": "sha-1"}
 
 
 class House:
-    """What a gateway needs: files, a token, and a stand-in for serve."""
+    """Files and a token of a gateway, and a fake serve."""
 
     def __init__(self, folder: Path) -> None:
         self.ca = TestCa(folder / "ca")
@@ -51,7 +51,7 @@ class House:
 
     @contextmanager
     def gateway(self, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-        """A running gateway and its address."""
+        """Run a gateway. Yield it with its address."""
         environ = {**self.variables, "GROMIT_SERVE_URL": self.serve.url, **variables}
         command = [sys.executable, "-m", "gromit", "gateway"]
         with subprocess.Popen(
@@ -66,7 +66,7 @@ class House:
                 process.kill()
 
     def fails(self, **variables: str) -> str:
-        """What it says when it does not start because of its settings."""
+        """Return the error of a gateway that does not start with its settings."""
         environ = {k: v for k, v in {**self.variables, **variables}.items() if v}
         done = run_gromit("gateway", environ=environ)
         assert done.returncode == 2, done.stderr
@@ -78,7 +78,7 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def test_it_passes_builds_on_until_it_is_told_to_stop(house: House) -> None:
+def test_it_passes_builds_on_until_a_stop_signal(house: House) -> None:
     with house.serve.running(), house.gateway() as (process, address):
         with httpx2.Client(trust_env=False) as http:
             answer = http.post(
@@ -132,7 +132,7 @@ def test_what_is_missing_is_named(house: House, tmp_path: Path) -> None:
     assert "https" in house.fails(GROMIT_SERVE_URL="http://serve.internal")
 
 
-def test_it_takes_no_tokens_in_clear_from_other_machines_unless_told_to(house: House) -> None:
+def test_it_takes_no_tokens_in_clear_from_other_machines_unless_set_so(house: House) -> None:
     said = house.fails(GROMIT_GATEWAY_LISTEN="0.0.0.0:0")
     assert "tokens in clear on 0.0.0.0:0" in said
     assert "gateway.plain" in said

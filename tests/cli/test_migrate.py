@@ -1,4 +1,4 @@
-"""`gromit migrate` as people call it, on what the earlier system has left in the emulator."""
+"""`gromit migrate` with rows and records of gromit v1 in the emulator."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ DOMAIN = "dev.example.com"
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A table without an index, an empty zone, and a root that is not marked."""
+    """A table without an index, an empty zone, and a root without its marker."""
 
     emulator: Emulator
     table: str
@@ -29,12 +29,12 @@ class Earlier:
     root: Path
 
     def put(self, name: str, **attributes: str) -> None:
-        """A flat row."""
+        """Write a flat row."""
         item = {a: {"S": v} for a, v in {"name": name, **attributes}.items()}
         self.emulator.client("dynamodb").put_item(TableName=self.table, Item=item)
 
     def record(self, name: str) -> None:
-        """An address record."""
+        """Create an address record."""
         entry = {
             "Name": f"{name}.{DOMAIN}",
             "Type": "A",
@@ -47,13 +47,13 @@ class Earlier:
         )
 
     def row(self, name: str) -> Any:
-        """One row as it lies in the table."""
+        """Return a row of the table."""
         return self.emulator.client("dynamodb").get_item(
             TableName=self.table, Key={"name": {"S": name}}
         )["Item"]
 
     def texts(self) -> set[str]:
-        """Names of the zone's TXT records."""
+        """Return the names of the zone's TXT records."""
         sets = self.emulator.client("route53").list_resource_record_sets(HostedZoneId=self.zone)[
             "ResourceRecordSets"
         ]
@@ -113,7 +113,7 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
         ("record", f"_gromit.app.{DOMAIN}", "would write"),
     ]
     assert all(line["why"] for line in lines)
-    assert "`gromit migrate --apply` does it" in shown.err
+    assert "run `gromit migrate --apply` to migrate" in shown.err
     assert set(earlier.row("app")) == {"name", "state", "tyk"}
     assert (earlier.texts(), list(earlier.root.iterdir())) == (set(), [])
 
@@ -188,5 +188,5 @@ def test_the_wrong_zone_is_noticed_before_a_record_is_written(
 
 
 def _order(lines: list[dict[str, Any]], name: str) -> int:
-    """Where a row stands: a table is read in no particular order."""
+    """Return the position of a row: a scan has no particular order."""
     return next(n for n, line in enumerate(lines) if line["name"] == name)

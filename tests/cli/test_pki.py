@@ -1,4 +1,4 @@
-"""`gromit pki` as people and scripts call it."""
+"""`gromit pki` as a process."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 class Shell:
-    """Runs gromit as a process of its own, with a CA folder of its own."""
+    """Runs gromit as a process, with its own CA folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -129,11 +129,11 @@ def test_the_password_of_a_p12_comes_from_a_file_or_a_prompt(shell: Shell) -> No
     assert not (shell.pki / "eve.pem").exists()
 
 
-# ── the key of the CA elsewhere ───────────────────────────────────────────────────────────────────────
+# ── the key of the CA elsewhere ───────────────────────────────────────────────────────────────────
 
 
-def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> None:
-    """The CA is made in one place, its key handed over, and another place issues with it what it has to have."""
+def test_from_a_workstation_to_an_installation(shell: Shell, tmp_path: Path) -> None:
+    """One folder creates the CA and hands over its key; another one issues certificates with it."""
     shell.run("init", "--key-out", "key.pem")
     key = tmp_path / "key.pem"
     assert key.stat().st_mode & 0o777 == 0o600
@@ -146,7 +146,8 @@ def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> No
     ]
     assert "PRIVATE" not in first.stdout + first.stderr
     assert {p.name for p in (tmp_path / "certs").iterdir()} == {
-        ".lock", "ca.pem", "denylist", "index.json", "serve-key.pem", "serve.pem", "worker-key.pem", "worker.pem"
+        ".lock", "ca.pem", "denylist", "index.json",
+        "serve-key.pem", "serve.pem", "worker-key.pem", "worker.pem"
     }  # fmt: skip
     again = shell.run("ensure", *leaves, given=there | {"GROMIT_PKI_CA_KEY": str(key)})
     assert again.stdout.count("valid") == 2
@@ -156,7 +157,7 @@ def test_from_a_workplace_to_an_installation(shell: Shell, tmp_path: Path) -> No
     }
 
 
-def test_a_leaf_lies_where_its_part_looks(shell: Shell, tmp_path: Path) -> None:
+def test_a_leaf_is_stored_where_its_part_looks(shell: Shell, tmp_path: Path) -> None:
     shell.run("init", "--key-out", "key.pem")
     there = {
         "GROMIT_PKI_DIR": str(tmp_path / "certs"),

@@ -1,4 +1,4 @@
-"""Results on terminals of some widths, and on pipes."""
+"""Results on terminals of several widths, and on pipes."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ ERROR = (
 )
 ROWS: list[dict[str, Any]] = [
     {
-        "name": "a-rather-long-name-of-a-branch-that-somebody-gave",
+        "name": "a-rather-long-name-of-a-branch-that-a-person-gave",
         "phase": "failed",
         "versions": {"tyk": COMMIT},
         "changed": "2026-11-24T18:33:43Z",
@@ -46,7 +46,7 @@ SHOW = (
 def shown(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, width: int | None
 ) -> list[str]:
-    """The lines that are written to a terminal of this width, before it breaks them; without a width, to a pipe."""
+    """Return the lines written to a terminal of this width, or (None) to a pipe."""
     command = [sys.executable, "-c", SHOW, json.dumps([rows, columns, "table"])]
     environ = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "LINES", "NO_COLOR"}} | {
         "TERM": "xterm"
@@ -70,7 +70,7 @@ def shown(
 
 
 def _read(terminal: int) -> bytes:
-    """What comes next; nothing once the other side is closed, which Linux tells as an error."""
+    """Read the next bytes; none if the other side is closed, for which Linux raises an error."""
     try:
         return os.read(terminal, 65536)
     except OSError:

@@ -19,7 +19,10 @@ Gromit = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def gromit(tmp_path: Path) -> Gromit:
-    """Runs gromit with nothing of this machine's configuration; variables come as keywords, the expected exit code as `code`."""
+    """Run gromit without this machine's configuration.
+
+    Keywords are variables, but for `code`, the expected exit code.
+    """
 
     def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "XDG_"))}
@@ -36,19 +39,17 @@ def _settings(gromit: Gromit, *arguments: str, **variables: str) -> dict[str, An
     return {row["setting"]: row for row in rows}
 
 
-def test_config_show_tells_each_value_and_where_it_came_from(
-    gromit: Gromit, tmp_path: Path
-) -> None:
+def test_config_show_shows_each_value_and_its_origin(gromit: Gromit, tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     file.write_text("sow: {retry: 1h30m}\nrepos: [a, b]\ntablename: from-file\n")
     found = _settings(
         gromit, "--conf", str(file), GROMIT_TABLENAME="from-variable", GROMIT_REAP_LIMIT="3"
     )
-    told = {
+    origins = {
         name: (found[name]["value"], found[name]["origin"])
         for name in ("tablename", "sow.retry", "repos", "reap.limit", "reap.grace")
     }
-    assert told == {
+    assert origins == {
         "tablename": ("from-variable", "GROMIT_TABLENAME"),
         "sow.retry": ("1h30m", str(file)),
         "repos": (["a", "b"], str(file)),
@@ -63,7 +64,7 @@ def test_config_show_prints_a_table_for_people(gromit: Gromit) -> None:
     assert lines[1].split()[:3] == ["tablename", "DeveloperEnvironments", "default"]
 
 
-def test_config_show_masks_secrets_wherever_they_stand(gromit: Gromit) -> None:
+def test_config_show_masks_secrets_wherever_they_are(gromit: Gromit) -> None:
     canary = "canary-5b1f"
     pem = f"-----BEGIN PRIVATE KEY-----\n{canary}\n-----END PRIVATE KEY-----"
     variables = {
@@ -71,7 +72,8 @@ def test_config_show_masks_secrets_wherever_they_stand(gromit: Gromit) -> None:
         "GROMIT_CLIENT_KEY": pem,
         "GROMIT_SERVE_CERT": pem,
         "GROMIT_CLIENT_CERT": f"  {pem}",
-        "GROMIT_TERRAFORM_BACKEND": f"sse_customer_key={canary},kms_key_id=k,secret_key={canary},access_key={canary},"
+        "GROMIT_TERRAFORM_BACKEND": f"sse_customer_key={canary},kms_key_id=k,"
+        f"secret_key={canary},access_key={canary},"
         f"Token={canary},region=eu-central-1",
     }
     for form in ("table", "json"):
@@ -100,7 +102,7 @@ def test_catalogue_show_has_every_component(gromit: Gromit) -> None:
     assert gromit("catalogue", "show").stdout.splitlines()[0].split()[0] == "COMPONENT"
 
 
-def test_catalogue_show_tells_of_repositories_without_a_component(gromit: Gromit) -> None:
+def test_catalogue_show_lists_repositories_without_a_component(gromit: Gromit) -> None:
     done = gromit("catalogue", "show", "-o", "json", GROMIT_REPOS="tyk,raava")
     assert {(row["component"], row["repository"]) for row in json.loads(done.stdout)} == {
         ("tyk", "tyk"),
@@ -139,14 +141,14 @@ def test_catalogue_check_names_what_is_wrong(gromit: Gromit, tmp_path: Path) -> 
 
 def test_catalogue_check_renders_the_templates(gromit: Gromit, tmp_path: Path) -> None:
     (tmp_path / "templates" / "own").mkdir(parents=True)
-    (tmp_path / "templates" / "own" / "a.conf.j2").write_text("{{ peers.nobody }}")
+    (tmp_path / "templates" / "own" / "a.conf.j2").write_text("{{ peers.missing }}")
     mine = tmp_path / "mine.yaml"
     mine.write_text(
         "components: [{name: portal, repository: portal, config_path: /conf, templates: own}]"
     )
     done = gromit("catalogue", "check", str(mine), code=2)
     assert (
-        "template a.conf of component portal, line 1: 'dict object' has no attribute 'nobody'"
+        "template a.conf of component portal, line 1: 'dict object' has no attribute 'missing'"
         in done.stderr
     )
 
@@ -155,15 +157,15 @@ def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) ->
     root = str(tmp_path / "config")
     assert gromit("root", "init", root).stdout == f"{root} is now a config root\n"
     assert gromit("root", "init", root).stdout == f"{root} is already a config root\n"
-    told = json.loads(
+    answer = json.loads(
         gromit("suspend", root, "--reason", "moving mongo", "-o", "json", SUDO_USER="alice").stdout
     )
-    assert told == {
+    assert answer == {
         **json.loads((tmp_path / "config" / "noprocess").read_text()),
         "suspended": True,
     }
-    assert told["reason"] == "moving mongo"
-    assert told["by"].startswith("alice@")
+    assert answer["reason"] == "moving mongo"
+    assert answer["by"].startswith("alice@")
     again = gromit("suspend", root, "--reason", "me too", code=1)
     assert "already suspended by alice@" in again.stderr
     assert f"gromit resume {root}" in again.stderr
@@ -175,16 +177,16 @@ def test_a_root_is_made_suspended_and_resumed(gromit: Gromit, tmp_path: Path) ->
     assert gromit("resume", root).stdout == "processing was not suspended\n"
 
 
-def test_what_is_resumed_is_told_to_programs_too(gromit: Gromit, tmp_path: Path) -> None:
+def test_what_is_resumed_is_reported_to_programs_too(gromit: Gromit, tmp_path: Path) -> None:
     root = str(tmp_path / "config")
     gromit("root", "init", root)
     gromit("suspend", root, "--reason", "moving mongo")
-    told = json.loads(
+    answer = json.loads(
         gromit("resume", root, "--reason", "it has moved", "-o", "json", SUDO_USER="bob").stdout
     )
-    assert told["ended"]["reason"] == "moving mongo"
-    assert told["by"].startswith("bob@")
-    assert (told["suspended"], told["was_suspended"], told["reason"]) == (
+    assert answer["ended"]["reason"] == "moving mongo"
+    assert answer["by"].startswith("bob@")
+    assert (answer["suspended"], answer["was_suspended"], answer["reason"]) == (
         False,
         True,
         "it has moved",
@@ -300,7 +302,7 @@ def test_suspending_needs_a_reason(gromit: Gromit, tmp_path: Path, reason: list[
         ),
     ],
 )
-def test_wrong_usage_is_told_as_all_other_errors(
+def test_wrong_usage_is_reported_as_all_other_errors(
     gromit: Gromit, arguments: list[str], message: str, hint: str
 ) -> None:
     error = gromit(*arguments, code=2).stderr.splitlines()

@@ -1,4 +1,4 @@
-"""`gromit terraform` as a person calls it: against a running serve and the emulator, with a program in terraform's place."""
+"""`gromit terraform` with a running serve, the emulator and a program instead of terraform."""
 
 import json
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ esac
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A config root, and where the program puts the inputs that it was given."""
+    """A config root, and the folder in which the program stores its inputs."""
 
     root: Path
     seen: Path
     captured: pytest.CaptureFixture[str]
 
     def plan(self) -> tuple[dict[str, Any], str]:
-        """The components that a plan was given, and what was said on the way."""
+        """Return the components of a plan, and the warnings."""
         self.captured.readouterr()
         assert run(["terraform", "app-test", "--root", str(self.root), "--", "plan"]) == 2
         return json.loads(self.seen.read_text())["components"], self.captured.readouterr().err
@@ -83,18 +83,18 @@ def test_a_missing_image_and_a_suspended_root_are_not_in_the_way_of_looking(benc
     (bench.root / "app-test" / "tyk").mkdir(parents=True)
     (bench.root / "app-test" / "tyk" / "tyk.conf").write_text("edited")
     before = sorted(bench.root.rglob("*"))
-    components, told = bench.plan()
+    components, warnings = bench.plan()
     labels = components["tyk"]["labels"]
     assert labels["gromit.version"] == "sha-that-was-pruned"
     assert "gromit.digest" not in labels
     assert labels["gromit.config"]
-    assert "there is no image tyk:sha-that-was-pruned in the registry" in told
+    assert "there is no image tyk:sha-that-was-pruned in the registry" in warnings
     assert sorted(bench.root.rglob("*")) == before
 
 
 def test_a_root_that_is_not_there_is_not_in_the_way_of_looking(bench: Bench) -> None:
     (bench.root / ".gromit-root").unlink()
-    components, told = bench.plan()
+    components, warnings = bench.plan()
     assert "gromit.config" not in components["tyk"]["labels"]
-    assert "is not a config root" in told
+    assert "is not a config root" in warnings
     assert list(bench.root.iterdir()) == []

@@ -1,4 +1,4 @@
-"""`gromit token` as people and scripts call it."""
+"""`gromit token` as a process."""
 
 import json
 import os

@@ -1,6 +1,7 @@
-"""`gromit sow` and `gromit reap` as people and schedules call them: options, exit codes, progress and results.
+"""`gromit sow` and `gromit reap`: options, exit codes, progress and results.
 
-What they really make and destroy is shown end to end (`tests/e2e`); here everything is gone already, or goes wrong.
+Real applies and destroys are tested end to end (`tests/e2e`). Here all environments are gone
+already, or runs fail.
 """
 
 import json
@@ -32,7 +33,7 @@ DOMAIN = "dev.example.com"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -40,14 +41,14 @@ class Ran:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Its result, asked for with `-o json`."""
+        """Return the rows of `-o json`."""
         found: list[dict[str, Any]] = json.loads(self.out)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A serve without grace, an empty zone and an empty bucket, and the shell of a worker."""
+    """A serve without a grace period, an empty zone, an empty bucket, and a worker's shell."""
 
     serve: Serve
     root: Path
@@ -55,18 +56,18 @@ class World:
     environ: dict[str, str]
 
     def gromit(self, *arguments: str, **variables: str) -> Ran:
-        """A command, to its end."""
+        """Run a command until it ends."""
         done = run_gromit(*arguments, environ={**self.environ, **variables})
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def deleted(self, *names: str) -> None:
-        """Environments that nobody wants, and of which there is nothing."""
+        """Report environments and delete them before they have resources."""
         for name in names:
             self.serve.build("tyk", name, "sha")
             assert self.serve.send("DELETE", f"/env/{name}").status_code == 202
 
     def lock(self, name: str) -> None:
-        """A person's terraform works on an environment."""
+        """Lock an environment as a person's terraform does."""
         body = json.dumps(
             {
                 "ID": "1",
@@ -116,7 +117,7 @@ def test_a_pass_without_work_is_a_success(world: World) -> None:
         assert (done.code, done.out) == (0, "nothing was due\n")
 
 
-def test_a_pass_tells_what_came_of_each_environment(world: World) -> None:
+def test_a_pass_shows_the_result_of_each_environment(world: World) -> None:
     world.deleted("app-2", "app-1")
     done = world.gromit("reap", str(world.root), "-o", "json")
     assert [(row["name"], row["ending"], row["problem"]) for row in done.rows] == [
@@ -132,7 +133,7 @@ def test_the_setting_says_where_the_root_is_if_it_is_not_given(world: World) -> 
     assert world.serve.state("app-1") == "gone"
 
 
-def test_exit_codes_tell_all_failed_from_some_failed(world: World) -> None:
+def test_exit_codes_separate_all_failed_from_some_failed(world: World) -> None:
     world.deleted("locked")
     world.lock("locked")
     done = world.gromit("reap", str(world.root))

@@ -125,6 +125,18 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
         "tests/adapters/catalogue/*.py",
         "tests/fakes/dns.py",
     ),
+    "commands": (
+        "src/gromit/bootstrap/*.py",
+        "src/gromit/cli/*.py",
+        "src/gromit/config/*.py",
+        "src/gromit/core/environments/readiness.py",
+        "src/gromit/services/preparation.py",
+        "tests/bootstrap/*.py",
+        "tests/cli/*.py",
+        "tests/config/*.py",
+        "docs/reference/cli.md",
+        "docs/reference/settings.md",
+    ),
     "terraform": (
         "terraform/**/*.md",
         "terraform/**/*.tf",
@@ -135,6 +147,7 @@ SCOPES: Mapping[str, tuple[str, ...]] = {
 """Texts that belong together, as patterns of paths. A generated page belongs to its source."""
 
 CHECKED = (
+    "commands",
     "pages",
     "tooling",
     "doctor",

@@ -29,7 +29,7 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     """Run terraform on one environment: its stack, workspace and inputs, under terraform's lock.
 
     For example `gromit terraform app-test -- plan`. serve does not know of changes that you apply
-    by hand. Config files are not rendered. A missing image or config root is only a warning.
+    manually. Config files are not rendered. A missing image or config root is only a warning.
     """
     settings = run.settings
     with closing(serve_client(settings)) as serve:

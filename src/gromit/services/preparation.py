@@ -1,4 +1,4 @@
-"""What `gromit migrate` prepares before rows: the table and the config root's marker."""
+"""Preparation of a migration: the table, and the config root's marker."""
 
 from collections.abc import Callable
 from typing import Protocol
