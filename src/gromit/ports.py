@@ -41,7 +41,7 @@ class DueRows:
 
     names: tuple[str, ...]
     oldest_ms: int | None
-    """Instant since which the first of them is due."""
+    """Instant since which the one that is due longest is due."""
     next_ms: int | None
     """Instant at which the next one is due, if none is due now."""
 
@@ -66,6 +66,9 @@ class EnvironmentStore(Protocol):
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """Return rows with due work of a kind and without a valid lease, oldest first.
+
+        Work that was put off, for example after a failure, comes behind all other work, so that it
+        takes no place of work that nobody has tried.
 
         The row that `claim_id` has claimed already comes before them: the answer to that claim
         was lost.

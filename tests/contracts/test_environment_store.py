@@ -262,6 +262,21 @@ def test_due_work_comes_oldest_first_and_only_of_its_kind(store: EnvironmentStor
     assert store.due("reap", 30, 2).names == ("r",)
 
 
+def test_work_that_was_put_off_comes_last_however_long_it_is_due(store: EnvironmentStore) -> None:
+    for name, since, due in (
+        ("failed", 1, 15),
+        ("new", 20, 20),
+        ("failed before", 2, 12),
+        ("newer", 30, 30),
+    ):
+        put(store, name, work="reap", since=since, due=due)
+    put(store, "of an earlier version", work="reap", due=25)
+    work = store.due("reap", 40, 10)
+    assert work.names == ("new", "of an earlier version", "newer", "failed before", "failed")
+    assert work.oldest_ms == 12
+    assert store.due("reap", 40, 1).names == ("new",)
+
+
 def test_without_due_work_it_is_said_when_there_will_be_some(store: EnvironmentStore) -> None:
     assert store.due("sow", 0, 5).next_ms is None
     put(store, "a", work="sow", due=50)

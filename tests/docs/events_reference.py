@@ -175,6 +175,9 @@ MEANINGS: Mapping[str, str] = {
         "and claims included"
     ),
     "work.age_unknown": "the table does not report the due work",
+    "work.claim_failed": (
+        "serve answered a claim with an error; the pass goes on, and ends with this error"
+    ),
     "work.halted": (
         "a watching worker starts nothing, with the reason; logged once while it stays so"
     ),

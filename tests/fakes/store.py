@@ -44,7 +44,10 @@ class MemoryStore:
         return outcome
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
-        """Names of rows with due work that nobody holds, oldest first, but before them what `claim_id` holds."""
+        """Names of rows with due work that nobody holds, oldest first.
+
+        What `claim_id` holds comes before them, and what was put off comes last.
+        """
         rows = sorted(
             (r for r in self._rows.values() if r.get("work") == kind and "due" in r),
             key=lambda r: (r["due"], r["name"]),
@@ -55,10 +58,12 @@ class MemoryStore:
             for r in rows
             if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)
         ]
-        due = [r for r in (*ours, *free) if r["due"] <= now_ms][:limit]
+        first = [r for r in free if r["due"] <= r.get("since", r["due"])]
+        put_off = [r for r in free if r not in first]
+        due = [r for r in (*ours, *first, *put_off) if r["due"] <= now_ms]
         upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
         return DueRows(
-            tuple(r["name"] for r in due),
+            tuple(r["name"] for r in due[:limit]),
             min((r["due"] for r in due), default=None),
             min(upcoming, default=None),
         )

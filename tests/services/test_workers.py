@@ -11,10 +11,17 @@ from structlog.testing import capture_logs
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.locks import Lock
-from gromit.core.environments.protocol import Execute, ProtocolStep, RunEnding
+from gromit.core.environments.protocol import (
+    AcquireLock,
+    Execute,
+    Problem,
+    ProtocolStep,
+    RunEnding,
+)
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
+    Conflict,
     GromitError,
     Suspended,
     Temporary,
@@ -241,6 +248,115 @@ def test_a_pass_ends_what_has_begun_when_serve_is_gone() -> None:
     with pytest.raises(Temporary):
         crew.workers().once()
     assert crew.endings == all_done("a")
+
+
+def test_a_pass_passes_over_a_failed_claim_and_names_it_when_all_others_are_done() -> None:
+    crew = Crew()
+    bug = BackendError("serve answered 500")
+    crew.queue.work.extend([a_claim("a"), bug, a_claim("b"), bug, bug, a_claim("c")])
+    with pytest.raises(BackendError, match="serve answered 500"):
+        crew.workers().once()
+    assert crew.endings == all_done("abc")
+
+
+def test_a_pass_ends_when_claims_go_on_failing() -> None:
+    crew = Crew()
+    crew.queue.work.extend([a_claim("a"), *[BackendError("serve answered 500")] * 100])
+    with pytest.raises(BackendError, match="serve answered 500"):
+        crew.workers().once()
+    assert crew.endings == all_done("a")
+    assert len(crew.queue.asked) < 10
+
+
+def _fail(_name: str) -> None:
+    raise TerraformFailed("no")
+
+
+def _fail_if_stuck(name: str) -> None:
+    if name.startswith("stuck"):
+        raise TerraformFailed("no")
+
+
+def test_what_fails_does_not_use_up_the_limit() -> None:
+    crew = Crew(_fail_if_stuck, WorkerLimits(parallel=4, limit=10))
+    crew.give(*names("stuck", 10), *names("good", 5))
+    crew.workers(Work.REAP).once()
+    assert {n for n, e in crew.endings.items() if e is RunEnding.DONE} == set(names("good", 5))
+
+
+def test_the_limit_holds_among_failures_and_counts_what_is_still_running() -> None:
+    crew = Crew(_fail_if_stuck, WorkerLimits(parallel=4, limit=3))
+    mixed = [n for i in range(8) for n in (f"good{i}", f"stuck{i}")]
+    crew.give(*mixed)
+    crew.workers(Work.REAP).once()
+    assert sum(e is RunEnding.DONE for e in crew.endings.values()) == 3
+
+
+def test_what_ended_fenced_counts_for_it_may_have_destroyed_something() -> None:
+    crew = Crew(bounds=WorkerLimits(parallel=1, limit=2))
+    crew.queue.faults["done"] = [Conflict("lost"), Conflict("lost")]
+    crew.give("a", "b", "c")
+    crew.workers(Work.REAP).once()
+    assert crew.endings == {"a": RunEnding.FENCED, "b": RunEnding.FENCED}
+
+
+def test_a_watch_goes_on_after_a_failure_has_made_room_in_the_limit() -> None:
+    crew = Crew(_fail_if_stuck, WorkerLimits(parallel=1, limit=1, window_s=1000.0))
+    crew.give("stuck", "a", "b")
+    crew.workers(Work.REAP).watch(PassingFeed(crew, 50.0), 10.0)
+    assert crew.endings == {"stuck": RunEnding.FAILED, "a": RunEnding.DONE}
+
+
+@dataclass
+class DueAgain(FakeQueue):
+    """A queue where whatever fails or is given back is due again at once, as with a short retry."""
+
+    def release(self, claim: Claim) -> None:
+        super().release(claim)
+        self.work.append(claim)
+
+    def failed(self, claim: Claim, problem: Problem) -> None:
+        super().failed(claim, problem)
+        self.work.append(claim)
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_pass_tries_each_generation_once_and_ends(parallel: int) -> None:
+    crew = Crew(_fail, WorkerLimits(parallel=parallel), queue=DueAgain())
+    crew.give("a", "b", "c")
+    crew.workers().once()
+    assert sorted(o.name for o in crew.outcomes) == ["a", "b", "c"]
+    given_back = [name for method, name, _ in crew.queue.reported if method == "release"]
+    assert given_back
+
+
+def test_a_newer_generation_is_tried_within_the_same_pass() -> None:
+    crew = Crew(_fail, WorkerLimits(parallel=1))
+    crew.queue.work.extend([a_claim("a"), a_claim("a", generation=2)])
+    crew.queue.newest["a"] = 1
+    tried: list[int] = []
+    crew.before = lambda claim, step: (
+        tried.append(claim.generation) if isinstance(step, AcquireLock) else None
+    )
+    crew.workers().once()
+    assert tried == [1, 2]
+
+
+def test_what_fails_in_one_pass_is_tried_again_in_the_next() -> None:
+    crew = Crew(_fail, WorkerLimits(parallel=1), queue=DueAgain())
+    crew.give("a")
+    pool = crew.workers()
+    pool.once()
+    pool.once()
+    assert [o.ending for o in crew.outcomes] == [RunEnding.FAILED] * 2
+
+
+def test_a_claim_that_cannot_be_given_back_does_not_stop_the_pass() -> None:
+    crew = Crew(_fail, WorkerLimits(parallel=1), queue=DueAgain())
+    crew.queue.faults["release"] = [Temporary("serve is away")]
+    crew.give("a")
+    crew.workers().once()
+    assert [o.name for o in crew.outcomes] == ["a"]
 
 
 def test_a_stopped_pass_claims_no_more() -> None:

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,7 +12,14 @@ import structlog
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
 from gromit.core.environments.protocol import Problem, RunEnding
-from gromit.errors import BackendError, ConfigRootUnusable, GromitError, Suspended
+from gromit.errors import (
+    BackendError,
+    ConfigRootUnusable,
+    Denied,
+    GromitError,
+    Suspended,
+    Temporary,
+)
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
 from gromit.services.watching import SLICE_S, NewReasons, WatchIntervals, WatchLoop
@@ -25,6 +33,10 @@ RECHECK_S = (0.5, 2.0)
 
 The index of due work lags behind the write that was announced.
 """
+CLAIM_FAILURES_MAX = 3
+"""Failed claims in a row that a single pass passes over."""
+COUNTED = frozenset({RunEnding.DONE, RunEnding.FENCED})
+"""Endings that count towards the limit. A fenced run may have destroyed something before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,11 @@ class WorkerLimits:
     parallel: int
     """Largest number of runs at once."""
     limit: int | None = None
-    """Largest number of environments in a window, however often each; None: no limit."""
+    """Largest number of environments that runs finish in a window, however often each.
+
+    None: no limit. A failure does not count, so that it takes no place of an environment that can
+    be done.
+    """
     window_s: float = math.inf
     """Length of the window, in seconds."""
 
@@ -62,18 +78,29 @@ class WorkerPool:
     """Return the receiver of progress lines for an environment's name."""
     done: Callable[[RunResult], None]
     """Called with each result as soon as the run ends."""
-    _running: set[Future[RunResult]] = field(default_factory=set)
+    _running: dict[Future[RunResult], str] = field(default_factory=dict)
+    """Run to its environment."""
     _begun: dict[str, float] = field(default_factory=dict)
     """Environment to the instant of its first run within the window."""
+    _counted: dict[str, float] = field(default_factory=dict)
+    """Environment that counts towards the limit to the instant since which it does."""
+    _tried: set[tuple[str, int]] | None = None
+    """Environments and generations that the single pass has tried; None for a watch."""
+    _claim_failures: int = 0
+    """Number of claims that failed since the last one that did not."""
+    _failed_claim: BackendError | None = None
+    """Error of the last claim that the single pass has passed over."""
     _is_limited: bool = False
     _passed: float | None = None
     """Instant of the last `work.passed` of a watch."""
 
     def once(self) -> None:
-        """Work until nothing is due, and finish all runs.
+        """Work until nothing is due, and finish all runs. Try each generation once.
 
-        Raises `Suspended`, `ConfigRootUnusable` or `BackendError` if no more work may begin.
+        Raises `Suspended`, `ConfigRootUnusable` or `BackendError` if no more work may begin, and
+        the last error if claims failed in between.
         """
+        self._tried, self._failed_claim = set(), None
         with ThreadPoolExecutor(self.bounds.parallel, thread_name_prefix=self.kind) as pool:
             try:
                 while not self.stop.is_set():
@@ -86,6 +113,9 @@ class WorkerPool:
                     self._collect(block=True)
             finally:
                 self._drain()
+                self._tried = None
+        if self._failed_claim:
+            raise self._failed_claim
         if not self.stop.is_set():
             log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
@@ -146,25 +176,64 @@ class WorkerPool:
         """Begin one more run. Return `NoWork` if none can begin."""
         self.runner.release_abandoned_locks()
         self.runner.guard()
+        self._forget_old()
         if self._is_at_limit():
             return NoWork(None)
-        match self.runner.queue.claim(self.kind):
+        try:
+            answer = self.runner.queue.claim(self.kind)
+        except BackendError as error:
+            if not self._is_passed_over(error):
+                raise
+            return None
+        self._claim_failures = 0
+        match answer:
+            case Claim() as claim if self._is_tried(claim):
+                # It failed in this pass and is due again. Whatever else is due now is so because
+                # of this pass, too: what failed comes last. A later pass tries it.
+                with suppress(GromitError):  # without an answer, its lease ends by itself
+                    self.runner.queue.release(claim)
+                return NoWork(None)
             case Claim() as claim:
                 self._begun.setdefault(claim.name, self.monotonic())
-                self._running.add(pool.submit(self._run, claim))
+                self._running[pool.submit(self._run, claim)] = claim.name
                 return None
             case NoWork() as no_work:
                 return no_work
 
+    def _is_passed_over(self, error: BackendError) -> bool:
+        """Whether a single pass claims again after an error, because other work may be fine."""
+        if self._tried is None or isinstance(error, Temporary | Denied):
+            return False
+        self._failed_claim = error
+        self._claim_failures += 1
+        log.warning("work.claim_failed", kind=str(self.kind), reason=error.message)
+        return self._claim_failures <= CLAIM_FAILURES_MAX
+
+    def _is_tried(self, claim: Claim) -> bool:
+        """Whether the single pass has tried this generation before. Remember that it has now."""
+        if self._tried is None:
+            return False
+        attempt = (claim.name, claim.generation)
+        is_tried = attempt in self._tried
+        self._tried.add(attempt)
+        return is_tried
+
     def _is_at_limit(self) -> bool:
         """Whether the limit of the window is reached. Log once when it becomes so."""
-        oldest = self.monotonic() - self.bounds.window_s
-        self._begun = {name: begun for name, begun in self._begun.items() if begun > oldest}
-        reached = self.bounds.limit is not None and len(self._begun) >= self.bounds.limit
+        if self.bounds.limit is None:
+            return False
+        reached = len(self._counted) >= self.bounds.limit
         if reached and not self._is_limited:
             log.warning("work.limited", kind=self.kind, limit=self.bounds.limit)
         self._is_limited = reached
-        return reached
+        # A run that goes on takes a place, which it gives back if it fails.
+        return len({*self._counted, *self._running.values()}) >= self.bounds.limit
+
+    def _forget_old(self) -> None:
+        """Forget what began before the window."""
+        oldest = self.monotonic() - self.bounds.window_s
+        self._begun = {name: begun for name, begun in self._begun.items() if begun > oldest}
+        self._counted = {name: since for name, since in self._counted.items() if since > oldest}
 
     def _run(self, claim: Claim) -> RunResult:
         begun = self.monotonic()
@@ -174,13 +243,20 @@ class WorkerPool:
     def _collect(self, *, block: bool) -> None:
         """Pass on the results of ended runs. If `block`, wait until at least one has ended."""
         while True:
-            ended, self._running = wait(
+            ended, _ = wait(
                 self._running, timeout=SLICE_S if block else 0, return_when=FIRST_COMPLETED
             )
             for future in ended:
-                self.done(future.result())
+                self._end(future)
             if ended or not block or not self._running:
                 return
+
+    def _end(self, future: Future[RunResult]) -> None:
+        del self._running[future]
+        result = future.result()
+        if result.ending in COUNTED:
+            self._counted.setdefault(result.name, self.monotonic())
+        self.done(result)
 
     def _drain(self) -> None:
         while self._running:

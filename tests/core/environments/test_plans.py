@@ -15,6 +15,7 @@ def standing(
     due_in_s: float = -1,
     protected: bool = False,
     observed: int = 0,
+    attempts: int = 2,
 ) -> EnvironmentSummary:
     return EnvironmentSummary(
         name=name,
@@ -23,7 +24,7 @@ def standing(
         observed=observed,
         due_in_s=due_in_s,
         protected=protected,
-        attempts=2,
+        attempts=attempts,
         holder="w" if phase in {Phase.SOWING, Phase.REAPING} else None,
     )
 
@@ -89,6 +90,15 @@ def test_the_longest_due_comes_first_and_what_is_left_alone_last() -> None:
         standing("b", due_in_s=-9),
     ]
     assert [i.name for i in plan(Work.SOW, environments, None)] == ["b", "early", "late", "a"]
+
+
+def test_what_failed_before_comes_behind_what_nobody_has_tried() -> None:
+    environments = [
+        standing("stuck", Phase.DELETING, due_in_s=-9),
+        standing("new", Phase.DELETING, attempts=0),
+    ]
+    items = plan(Work.REAP, environments, 1)
+    assert [(i.name, i.action) for i in items] == [("new", "reap"), ("stuck", "none")]
 
 
 def test_what_is_beyond_the_limit_is_left_alone_and_says_so() -> None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY = Attribute.NAME
+LOOKED_AT = 1000
+"""Due rows among which a look finds those that were not put off. They fit into one page."""
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -92,11 +94,12 @@ class DynamoStore:
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
         """See the port. One query; a second one for the next due time if nothing is due."""
-        due = self._query(kind, "#due <= :now", now_ms, limit, _free(claim_id))
+        # The index has the order of due times, so work that was put off is sorted out here.
+        due = self._query(kind, "#due <= :now", now_ms, max(limit, LOOKED_AT), _free(claim_id))
         upcoming = [] if due else self._query(kind, "#due > :now", now_ms, 1, _EVERY)
-        claimed = [r for r in due if _has_claim(r, claim_id)]
-        others = [r for r in due if not _has_claim(r, claim_id)]
-        names = tuple(str(r[KEY]) for r in (*claimed, *others))
+        # The sort is stable: within each group the oldest stays first.
+        ordered = sorted(due, key=lambda r: (not _has_claim(r, claim_id), _is_put_off(r)))
+        names = tuple(str(r[KEY]) for r in ordered[:limit])
         return DueRows(names, _first_due(due), _first_due(upcoming))
 
     def oldest_unfinished(self, kind: str) -> int | None:
@@ -157,6 +160,12 @@ class DynamoStore:
                 if len(found) >= limit:
                     break
         return found[:limit]
+
+
+def _is_put_off(row: Row) -> bool:
+    # Whatever puts work off, as a failure does, moves `due` and leaves `since`. An index that an
+    # older version created lacks `since`.
+    return bool(row[Attribute.DUE] > row.get(Attribute.SINCE, row[Attribute.DUE]))
 
 
 def _has_claim(row: Row, claim_id: str | None) -> bool:

@@ -51,7 +51,9 @@ class PlannedAction:
 def plan(
     kind: Work, environments: Iterable[EnvironmentSummary], limit: int | None
 ) -> list[PlannedAction]:
-    """Return one action for each environment: those with work first, each group by due time.
+    """Return one action for each environment: those with work first, by due time.
+
+    What failed before comes behind what nobody has tried, as serve hands work out.
 
     | phase            | sow                          | reap                                     |
     |------------------|------------------------------|------------------------------------------|
@@ -61,9 +63,9 @@ def plan(
     | ready            | none: it is up to date       | none: desired                            |
     | deleting         | none: work of reap           | reap after the grace, if not protected   |
 
-    Actions beyond `limit` become `none`, because one pass does at most that many.
+    Actions beyond `limit` become `none`, because one pass finishes at most that many.
     """
-    ordered = sorted(environments, key=lambda e: (e.due_in_s, e.name))
+    ordered = sorted(environments, key=lambda e: (e.attempts > 0, e.due_in_s, e.name))
     items = [_item(kind, e) for e in ordered]
     chosen = [i for i in items if i.action != "none"]
     idle = [i for i in items if i.action == "none"]
