@@ -21,9 +21,9 @@ from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import Permission
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Work
-from gromit.core.environments.locks import FoundLock, Lock, Owner, Verdict
-from gromit.core.environments.protocol import Problem
-from gromit.core.environments.rows import Row, RowWrite, WriteResult
+from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
+from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import Platform, ServiceState, StackInput, StackOutput, StateHead

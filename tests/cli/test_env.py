@@ -17,7 +17,7 @@ from gromit.bootstrap.backends import owner_watch, session, state_bucket
 from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import run
 from gromit.config.load import load_settings
-from gromit.core.environments.locks import Owner
+from gromit.core.environments.terraform_locks import Owner
 from gromit.core.security.roles import Role
 from gromit.core.time import iso
 from gromit.web.server.limits import Receive, Scope, Send, answer_error

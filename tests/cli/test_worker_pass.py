@@ -20,7 +20,7 @@ import pytest
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.cli.worker_pass import _exit_code
-from gromit.core.environments.protocol import RunEnding
+from gromit.core.environments.worker_protocol import RunEnding
 from gromit.core.security.roles import Role
 from gromit.services.workers import RunResult
 from tests.commands import run_gromit

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
-from gromit.core.environments.rows import (
+from gromit.core.environments.row_writes import (
     AllOf,
     AnyOf,
     AtMost,

@@ -18,7 +18,7 @@ from gromit.core.environments.environment import (
     parse_environment,
 )
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, apply_write
+from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, apply_write
 from gromit.core.migration import (
     MigrationDefaults,
     RecordMigration,

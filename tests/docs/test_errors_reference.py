@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gromit import cli, errors
 from gromit.cli import EXIT_CODES, FAILED
-from gromit.core.environments.protocol import LOCKED
+from gromit.core.environments.worker_protocol import LOCKED
 from gromit.errors import GromitError
 from gromit.web.api.app import STATUS
 from tests.docs.markdown import read, table

@@ -13,7 +13,7 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core import migration
-from gromit.core.environments import environment, history, wanted, work
+from gromit.core.environments import desired_state, environment, history, work
 from gromit.core.environments.attributes import (
     FALLBACK,
     REDEPLOY,
@@ -23,6 +23,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import (
     WIRE_STATE,
     Phase,
@@ -32,8 +33,7 @@ from gromit.core.environments.environment import (
 )
 from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import Row, RowWrite
-from gromit.core.environments.wanted import Build, NewIncarnation
+from gromit.core.environments.row_writes import Row, RowWrite
 from gromit.core.names import parse_ref
 from tests.docs.markdown import read, table
 
@@ -46,34 +46,38 @@ FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
 BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
 
 WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
-    wanted.report: lambda: [wanted.report(BUILD, STAMP)],
-    wanted.record_sequence: lambda: [wanted.record_sequence(BUILD)],
-    wanted.record_ref: lambda: [wanted.record_ref(BUILD)],
-    wanted.renew_fallbacks: lambda: [wanted.renew_fallbacks(FallbackUpdate(FALLBACKS, 1), STAMP)],
-    wanted.retry_now: lambda: [wanted.retry_now(STAMP)],
-    wanted.create_incarnation: lambda: [
-        wanted.create_incarnation(
+    desired_state.report: lambda: [desired_state.report(BUILD, STAMP)],
+    desired_state.record_sequence: lambda: [desired_state.record_sequence(BUILD)],
+    desired_state.record_ref: lambda: [desired_state.record_ref(BUILD)],
+    desired_state.renew_fallbacks: lambda: [
+        desired_state.renew_fallbacks(FallbackUpdate(FALLBACKS, 1), STAMP)
+    ],
+    desired_state.retry_now: lambda: [desired_state.retry_now(STAMP)],
+    desired_state.create_incarnation: lambda: [
+        desired_state.create_incarnation(
             before,
             NewIncarnation("id", protected=False, fallbacks=FALLBACKS),
-            wanted.build_attributes(BUILD),
+            desired_state.build_attributes(BUILD),
             STAMP,
             "text",
         )
         for before in (None, BEFORE)
     ],
-    wanted.replace_versions: lambda: [
-        wanted.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)
+    desired_state.replace_versions: lambda: [
+        desired_state.replace_versions(BEFORE, {"v#repo": "v1"}, FALLBACKS, STAMP)
     ],
-    wanted.merge_versions: lambda: [
-        wanted.merge_versions(wanted.reported_attributes({"repo": "v1"}), STAMP)
+    desired_state.merge_versions: lambda: [
+        desired_state.merge_versions(desired_state.reported_attributes({"repo": "v1"}), STAMP)
     ],
-    wanted.delete: lambda: [wanted.delete(STAMP, 1, "text")],
-    wanted.retire: lambda: [wanted.retire(BEFORE, "repo", "master", STAMP)],
-    wanted.retire_last_repository: lambda: [
-        wanted.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)
+    desired_state.delete: lambda: [desired_state.delete(STAMP, 1, "text")],
+    desired_state.retire: lambda: [desired_state.retire(BEFORE, "repo", "master", STAMP)],
+    desired_state.retire_last_repository: lambda: [
+        desired_state.retire_last_repository(BEFORE, "repo", "master", STAMP, 1)
     ],
-    wanted.protect: lambda: [wanted.protect(protected=yes, stamp=STAMP) for yes in (True, False)],
-    wanted.redeploy: lambda: [wanted.redeploy(["part"], "1", STAMP)],
+    desired_state.protect: lambda: [
+        desired_state.protect(protected=yes, stamp=STAMP) for yes in (True, False)
+    ],
+    desired_state.redeploy: lambda: [desired_state.redeploy(["part"], "1", STAMP)],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
     work.claim: lambda: [
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
@@ -141,7 +145,7 @@ def _written() -> Iterator[tuple[str, str]]:
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, wanted, work)
+        for module in (history, desired_state, work)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }

@@ -1,6 +1,6 @@
 """Owners of locks, in memory."""
 
-from gromit.core.environments.locks import FoundLock, Owner, Verdict
+from gromit.core.environments.terraform_locks import FoundLock, Owner, Verdict
 
 
 def owner(number: int, host: str = "here") -> Owner:

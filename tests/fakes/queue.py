@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
-from gromit.core.environments.protocol import Problem
+from gromit.core.environments.worker_protocol import Problem
 from gromit.errors import GromitError
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 
-from gromit.core.environments.locks import FoundLock, Lock, Owner
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
 from gromit.errors import Conflict, GromitError
 

@@ -4,7 +4,13 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult, apply_write
+from gromit.core.environments.row_writes import (
+    Row,
+    RowWrite,
+    WriteAccepted,
+    WriteResult,
+    apply_write,
+)
 from gromit.ports import DueRows, RowPage
 
 

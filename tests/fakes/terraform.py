@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import ServiceState, StackInput, StackOutput, StateHead
 from gromit.ports import Progress
 from tests.fakes.services import FakeServices

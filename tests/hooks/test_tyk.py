@@ -14,7 +14,7 @@ from gromit.config.schema import GatewaySettings
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.log import mask
-from gromit.web.api.wire import REPOSITORY_HEADER
+from gromit.web.api.legacy_routes import REPOSITORY_HEADER
 from gromit.web.gateway.app import GatewayDeps, build_gateway
 from gromit.web.gateway.upstream import Upstream, upstream_client
 from gromit.web.server.limits import ClientLimits, RateLimit

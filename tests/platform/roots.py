@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from gromit.adapters.terraform import child as terraform_child
+from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.platform.emulator import Emulator
 from tests.stacks.hcl import Directory
@@ -66,7 +66,7 @@ class Engine:
     """A terraform, and the folder from which it takes its AWS provider."""
 
     mirror: Path
-    program: str = terraform_child.EMBEDDED
+    program: str = terraform_guard.EMBEDDED
 
     @property
     def provider_major(self) -> int:
@@ -186,7 +186,7 @@ class Root:
         config = self.folder.parent / f"{self.folder.name}.rc"
         config.write_text(cli_config(str(self.engine.mirror)))
         call = TerraformCall(cli_config=str(config), data_dir=str(self.folder / ".terraform"))
-        script = str(Path(terraform_child.__file__))
+        script = str(Path(terraform_guard.__file__))
         argv = [
             sys.executable,
             "-I",

@@ -18,7 +18,7 @@ import yaml
 
 from gromit.adapters.config_tree.root import init_root
 from gromit.adapters.private_files import write_atomically
-from gromit.adapters.terraform import child as terraform_child
+from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import cli_config
 from gromit.local.cloud import cloud, network
 from gromit.local.cloud.layout import CloudPaths, CloudState
@@ -90,7 +90,7 @@ class Beginner:
         write_atomically(
             self.home / "terraform.rc", cli_config(str(engine.mirror)).encode(), mode=0o644
         )
-        child = Path(terraform_child.__file__)
+        child = Path(terraform_guard.__file__)
         start = f'#!/bin/sh\nexec {sys.executable} -I {child} "$PPID" {engine.program} "$@"\n'
         write_atomically(self.home / "bin" / "terraform", start.encode(), mode=0o755)
         settings = {

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Fence
+from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, Phase
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import RowWrite, WriteResult
-from gromit.core.environments.wanted import Build
+from gromit.core.environments.row_writes import RowWrite, WriteResult
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import Image

@@ -18,7 +18,7 @@ from gromit.errors import (
     UnsafePlan,
 )
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
-from gromit.services.watching import SLICE_S, WatchIntervals
+from gromit.services.watch_loop import SLICE_S, WatchIntervals
 from tests.fakes.dns import FakeEnvironments, FakeFeed, FakeTasks, FakeZone, records_of
 
 DOMAIN = "dev.example.com"

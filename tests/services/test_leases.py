@@ -6,7 +6,7 @@ import pytest
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Phase, Work
-from gromit.core.environments.rows import NotExists, RowWrite
+from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gromit.core.environments import wanted
+from gromit.core.environments import desired_state
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX
-from gromit.core.environments.rows import NotExists, RowWrite, WriteAccepted, WriteRefused
+from gromit.core.environments.row_writes import NotExists, RowWrite, WriteAccepted, WriteRefused
 from gromit.errors import Temporary
 from gromit.services.ledger import ATTEMPTS, Ledger
 from tests.core.environments.lives import NAME, born, build, stamp
@@ -38,7 +38,7 @@ def test_a_full_history_is_cut_and_the_write_carried_out() -> None:
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
     outcome = Ledger(store, announcer).write(
-        NAME, wanted.report(build(version="sha-2"), stamp()), "build"
+        NAME, desired_state.report(build(version="sha-2"), stamp()), "build"
     )
     assert isinstance(outcome, WriteAccepted)
     events = outcome.row["events"]
@@ -56,7 +56,7 @@ def test_a_write_that_is_refused_for_another_reason_stays_refused_when_the_histo
 ):
     store, announcer = MeddledStore(), FakeAnnouncer()
     with_a_full_history(store)
-    outcome = Ledger(store, announcer).write(NAME, wanted.report(build(), stamp()), "build")
+    outcome = Ledger(store, announcer).write(NAME, desired_state.report(build(), stamp()), "build")
     assert isinstance(outcome, WriteRefused)
     assert announcer.heard == []
 
@@ -67,7 +67,7 @@ def test_a_history_that_others_fill_again_and_again_is_a_passing_trouble() -> No
     store.meddling = [lambda: with_a_full_history(store)] * (2 * ATTEMPTS)
     with pytest.raises(Temporary, match=f"{NAME} is being changed"):
         Ledger(store, FakeAnnouncer()).write(
-            NAME, wanted.report(build(version="sha-2"), stamp()), "build"
+            NAME, desired_state.report(build(version="sha-2"), stamp()), "build"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import RowWrite, WriteResult
+from gromit.core.environments.row_writes import RowWrite, WriteResult
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError, Conflict
 from gromit.services.migration import PAGE, Migration, MigrationResult

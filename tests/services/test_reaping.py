@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gromit.core.environments.environment import Work
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import StateHead
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress

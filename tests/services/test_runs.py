@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.locks import FoundLock, Lock, Owner
-from gromit.core.environments.protocol import EndRun, Problem, ProtocolStep, RunEnding
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
+from gromit.core.environments.worker_protocol import EndRun, Problem, ProtocolStep, RunEnding
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,

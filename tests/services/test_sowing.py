@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState
 from gromit.errors import (

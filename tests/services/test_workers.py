@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
-from gromit.core.environments.locks import Lock
-from gromit.core.environments.protocol import (
+from gromit.core.environments.terraform_locks import Lock
+from gromit.core.environments.worker_protocol import (
     AcquireLock,
     Execute,
     Problem,

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from gromit.adapters.terraform import child as terraform_child
+from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
 
@@ -27,13 +27,13 @@ class Terraform:
         """Run one command, whatever its result."""
         config, data = self.folder / "terraform.rc", self.folder / ".terraform"
         config.write_text(cli_config(str(self.mirror)))
-        script = str(Path(terraform_child.__file__))
+        script = str(Path(terraform_guard.__file__))
         argv = [
             sys.executable,
             "-I",
             script,
             str(os.getpid()),
-            terraform_child.EMBEDDED,
+            terraform_guard.EMBEDDED,
             *arguments,
         ]
         environment = child_environment(

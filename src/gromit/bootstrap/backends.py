@@ -19,7 +19,7 @@ from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.state_bucket import S3StateBucket
-from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task_arn
+from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
 from gromit.bootstrap.machine import domain, operator, require_setting
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue

@@ -9,7 +9,7 @@ from gromit.bootstrap.clients import desired_environments
 from gromit.bootstrap.machine import domain
 from gromit.config.schema import Settings
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
-from gromit.services.watching import WatchIntervals
+from gromit.services.watch_loop import WatchIntervals
 
 
 def build_chitragupta(settings: Settings) -> Chitragupta:

@@ -16,7 +16,7 @@ from gromit.bootstrap.terraform import terraform_runner
 from gromit.config.schema import Settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Work
-from gromit.core.environments.protocol import ProtocolStep
+from gromit.core.environments.worker_protocol import ProtocolStep
 from gromit.ports import Progress
 from gromit.services.runs import Runner
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool

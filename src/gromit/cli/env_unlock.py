@@ -10,7 +10,7 @@ from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
-from gromit.core.environments.locks import FoundLock, Verdict
+from gromit.core.environments.terraform_locks import FoundLock, Verdict
 from gromit.core.names import is_environment_name, parse_ref
 from gromit.core.time import parse_iso
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, TrustError

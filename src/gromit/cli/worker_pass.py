@@ -19,8 +19,8 @@ from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
 from gromit.core.environments.environment import Work
-from gromit.core.environments.plans import environment_summary, plan
-from gromit.core.environments.protocol import RunEnding
+from gromit.core.environments.pass_plan import environment_summary, plan
+from gromit.core.environments.worker_protocol import RunEnding
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
 from gromit.ports import Progress

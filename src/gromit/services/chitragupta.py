@@ -32,7 +32,7 @@ from gromit.errors import (
     UnsafePlan,
 )
 from gromit.ports import ChangeFeed, DesiredEnvironments, Progress, RecordStore, TaskSource
-from gromit.services.watching import NewReasons, WatchIntervals, WatchLoop
+from gromit.services.watch_loop import NewReasons, WatchIntervals, WatchLoop
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from gromit.core.environments import wanted
+from gromit.core.environments import desired_state
 from gromit.core.environments.attributes import Attribute
+from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import (
     Environment,
     Want,
@@ -15,8 +16,7 @@ from gromit.core.environments.environment import (
     parse_environment,
 )
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import Row, WriteAccepted, WriteRefused, WriteResult
-from gromit.core.environments.wanted import Build, NewIncarnation
+from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
 from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Conflict, InvalidInput, NotFound, TrustError, UnreadableRow
@@ -78,7 +78,7 @@ class Environments:
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
             update = self._fallbacks.update(before, build.ref.leaf, build) if before else None
-            outcome = self.ledger.write(name, wanted.report(build, stamp, update), "build")
+            outcome = self.ledger.write(name, desired_state.report(build, stamp, update), "build")
             if isinstance(outcome, WriteAccepted):
                 return BuildResult.ACCEPTED, parse_environment(outcome.row)
             result = self._after_refusal(outcome.row, build, stamp)
@@ -127,18 +127,18 @@ class Environments:
         """Record what a repeated report adds, and retry a failed environment at once."""
         name, repository = environment.name, build.repository
         if environment.versions[repository].ref is None:
-            self.ledger.write(name, wanted.record_ref(build), "ref")
+            self.ledger.write(name, desired_state.record_ref(build), "ref")
         newest = environment.sequences.get(repository)
         if build.sequence is not None and build.sequence != newest:
-            self.ledger.write(name, wanted.record_sequence(build), "sequence")
+            self.ledger.write(name, desired_state.record_sequence(build), "sequence")
         if not environment.attempts:
             return BuildResult.DUPLICATE, environment
         # The writes above have changed the revision, on which an update of the fallbacks depends.
         now = self.ledger.find(name) or environment
         update = self._fallbacks.update(now, build.ref.leaf)
-        write = wanted.retry_now(stamp)
+        write = desired_state.retry_now(stamp)
         if update.fallbacks:
-            write = wanted.renew_fallbacks(update, stamp)
+            write = desired_state.renew_fallbacks(update, stamp)
         outcome = self.ledger.write(name, write, "retry")
         if isinstance(outcome, WriteAccepted):
             return BuildResult.RETRIED, parse_environment(outcome.row)
@@ -154,8 +154,12 @@ class Environments:
         fallbacks = self._fallbacks.find(others, build.ref.leaf, name)
         new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
-        write = wanted.create_incarnation(
-            tombstone.row if tombstone else None, new, wanted.build_attributes(build), stamp, text
+        write = desired_state.create_incarnation(
+            tombstone.row if tombstone else None,
+            new,
+            desired_state.build_attributes(build),
+            stamp,
+            text,
         )
         outcome = self.ledger.write(name, write, "created")
         if isinstance(outcome, WriteRefused):
@@ -173,7 +177,7 @@ class Environments:
         """
         self._check_versions(versions)
         name = self._name(name_or_ref)
-        reported = wanted.reported_attributes(versions)
+        reported = desired_state.reported_attributes(versions)
         others = self.catalogue.repositories - set(versions)
         fallbacks = self._fallbacks.find(others, parse_ref(name_or_ref).leaf, name)
         for _ in range(ATTEMPTS):
@@ -181,9 +185,11 @@ class Environments:
             if before is None or before.gone_ms is not None:
                 new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
                 tombstone = before.row if before else None
-                write = wanted.create_incarnation(tombstone, new, reported, stamp, "versions given")
+                write = desired_state.create_incarnation(
+                    tombstone, new, reported, stamp, "versions given"
+                )
             else:
-                write = wanted.replace_versions(before.row, reported, fallbacks, stamp)
+                write = desired_state.replace_versions(before.row, reported, fallbacks, stamp)
             outcome = self.ledger.write(name, write, "replaced")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
@@ -195,7 +201,7 @@ class Environments:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
         name = self._name(name_or_ref)
-        write = wanted.merge_versions(wanted.reported_attributes(versions), stamp)
+        write = desired_state.merge_versions(desired_state.reported_attributes(versions), stamp)
         return self._require_live(name_or_ref, self.ledger.write(name, write, "changed"))
 
     def delete(self, name_or_ref: str, stamp: ChangeContext) -> None:
@@ -204,7 +210,7 @@ class Environments:
         Raises `Conflict` if it is protected.
         """
         name = self._name(name_or_ref)
-        write = wanted.delete(stamp, self.policy.grace_ms, "requested")
+        write = desired_state.delete(stamp, self.policy.grace_ms, "requested")
         outcome = self.ledger.write(name, write, "deleted")
         if isinstance(outcome, WriteAccepted):
             return
@@ -235,9 +241,9 @@ class Environments:
                 )
             if environment.protected:
                 raise _is_protected(name)
-            write = wanted.retire(environment.row, repository, tag, stamp)
+            write = desired_state.retire(environment.row, repository, tag, stamp)
             if environment.reported == {repository}:
-                write = wanted.retire_last_repository(
+                write = desired_state.retire_last_repository(
                     environment.row, repository, tag, stamp, self.policy.grace_ms
                 )
             if isinstance(self.ledger.write(name, write, "retired"), WriteAccepted):
@@ -272,7 +278,7 @@ class Environments:
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
-        write = wanted.protect(protected=protected, stamp=stamp)
+        write = desired_state.protect(protected=protected, stamp=stamp)
         outcome = self.ledger.write(self._name(name_or_ref), write, "protected")
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:
@@ -297,7 +303,7 @@ class Environments:
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
             leaf = parse_ref(refs[0]).leaf if refs else name
             update = self._fallbacks.update(environment, leaf)
-            write = wanted.redeploy(components, mark, stamp, update)
+            write = desired_state.redeploy(components, mark, stamp, update)
             outcome = self.ledger.write(name, write, "redeploy")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)

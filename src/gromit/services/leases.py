@@ -16,7 +16,7 @@ from gromit.core.environments.environment import (
     unreadable_row,
 )
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import (
+from gromit.core.environments.row_writes import (
     Condition,
     Equals,
     Row,

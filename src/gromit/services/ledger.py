@@ -11,7 +11,7 @@ import structlog
 from gromit.core.environments import history
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
-from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult
+from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteResult
 from gromit.errors import Temporary
 from gromit.ports import Announcer, EnvironmentStore
 

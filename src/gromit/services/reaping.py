@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Want
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import StackInput
 from gromit.errors import BackendError, Conflict
 from gromit.ports import (

@@ -9,10 +9,10 @@ from typing import assert_never
 
 import structlog
 
-from gromit.core.environments import protocol
+from gromit.core.environments import worker_protocol
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.locks import FoundLock, Lock, Verdict
-from gromit.core.environments.protocol import (
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Verdict
+from gromit.core.environments.worker_protocol import (
     AcquireLock,
     AlreadyLocked,
     Applied,
@@ -65,7 +65,7 @@ class HeldLocks:
 
     @contextmanager
     def acquiring(self, environment: str) -> Iterator[Callable[[Lock], None]]:
-        """Mark an environment's lock as being acquired; yield a function that records it as held."""
+        """Mark a lock as being acquired; yield a function that records it as held."""
         with self._changing:
             self._acquiring.append(environment)
         try:
@@ -125,7 +125,7 @@ class Runner:
                 self.before(claim, step)
                 answer = self._execute(step, claim, progress)
                 log.debug("run.step", step=type(step).__name__, answer=type(answer).__name__)
-                step = protocol.next_step(step, answer)
+                step = worker_protocol.next_step(step, answer)
             log.info(
                 "run.finished",
                 kind=claim.kind,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
     ResolvedInputs,

@@ -11,7 +11,7 @@ import structlog
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Work
-from gromit.core.environments.protocol import Problem, RunEnding
+from gromit.core.environments.worker_protocol import Problem, RunEnding
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -22,7 +22,7 @@ from gromit.errors import (
 )
 from gromit.ports import ChangeFeed, Progress
 from gromit.services.runs import Runner
-from gromit.services.watching import SLICE_S, NewReasons, WatchIntervals, WatchLoop
+from gromit.services.watch_loop import SLICE_S, NewReasons, WatchIntervals, WatchLoop
 
 log = structlog.get_logger(__name__)
 

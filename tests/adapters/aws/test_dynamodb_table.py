@@ -14,7 +14,7 @@ from botocore.stub import ANY, Stubber
 
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import POLL_S, TIMEOUT_S, TableSetup, work_index
-from gromit.core.environments.rows import NotExists, RowWrite
+from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.names import WORK_INDEX
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
 

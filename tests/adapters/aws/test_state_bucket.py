@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key
-from gromit.core.environments.locks import FoundLock, Lock, Owner
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary

@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from gromit.adapters.terraform import child as terraform_child
+from gromit.adapters.terraform import guard as terraform_guard
 from gromit.adapters.terraform.process import (
     EMBEDDED,
     ProcessResult,
@@ -234,7 +234,7 @@ def test_it_can_be_interrupted_though_its_worker_ignores_interrupts(
 
 def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
     """The check of the parent follows the request for the signal, so there is no gap."""
-    script = str(Path(terraform_child.__file__))
+    script = str(Path(terraform_guard.__file__))
     another = os.getppid()
     argv = [
         sys.executable,
@@ -246,7 +246,7 @@ def test_one_whose_worker_is_dead_does_not_start(tmp_path: Path) -> None:
         f"touch {tmp_path / 'started'}",
     ]
     done = subprocess.run(argv, check=False, timeout=60)
-    assert done.returncode == terraform_child.ORPHANED
+    assert done.returncode == terraform_guard.ORPHANED
     assert not (tmp_path / "started").exists()
 
 
@@ -306,7 +306,7 @@ class Orphan:
 def orphaned(folder: Path, threads: int) -> Iterator[Orphan]:
     """Start a worker of `threads` threads on each side of the starting one, and kill it."""
     script = Path(__file__).with_name("dying_worker.py")
-    arguments = ["worker", terraform_child.__file__, str(threads), str(folder)]
+    arguments = ["worker", terraform_guard.__file__, str(threads), str(folder)]
     command = [sys.executable, str(script), *arguments]
     with subprocess.Popen(command) as worker:
         wait_for("its terraform", (folder / "pids").exists)
@@ -352,7 +352,7 @@ def test_a_terraform_whose_guard_is_killed_is_interrupted_once(tmp_path: Path) -
     again.mkdir()
     script = Path(__file__).with_name("dying_worker.py")
     program = [sys.executable, str(script), "count", str(again)]
-    command = [sys.executable, "-I", terraform_child.__file__, str(os.getpid()), *program]
+    command = [sys.executable, "-I", terraform_guard.__file__, str(os.getpid()), *program]
     with subprocess.Popen(command, start_new_session=True) as guard:
         wait_for("its terraform", (again / "pids").exists)
         terraform = int((again / "pids").read_text().split()[1])

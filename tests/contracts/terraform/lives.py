@@ -10,7 +10,7 @@ from typing import Any
 
 from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.terraform.session import DEVENV
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.worlds import World, component, kill, managed, under

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gromit.adapters.owner_watch import ProcessOwnerWatch
-from gromit.core.environments.locks import FoundLock, Lock
+from gromit.adapters.lock_owners import ProcessOwnerWatch
+from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.stack.contract import StackInput
 from tests.contracts.terraform.worlds import BARE, World, bare, managed
 from tests.waiting import wait_for

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from gromit.adapters.owner_watch import ProcessOwnerWatch
+from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.errors import Suspended, Temporary, TerraformFailed
 from tests.contracts.terraform.worlds import (
     BARE,

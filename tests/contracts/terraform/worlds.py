@@ -13,11 +13,11 @@ from typing import Any
 from uuid import uuid4
 
 from gromit.adapters.aws.state_bucket import S3StateBucket
-from gromit.adapters.owner_watch import ProcessOwnerWatch
+from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.adapters.procfs import PROC, read_stat
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import DEVENV, SessionDeps, TerraformConfig
-from gromit.core.environments.locks import FoundLock, Lock
+from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput
 from gromit.core.stack.terraform import Backend, inputs_json, state_key
 from gromit.log import mask

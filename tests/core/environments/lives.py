@@ -5,12 +5,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gromit.core.environments import wanted, work
+from gromit.core.environments import desired_state, work
 from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Phase, RepositoryVersion, Source, Work
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteResult, apply_write
-from gromit.core.environments.wanted import Build, NewIncarnation
+from gromit.core.environments.row_writes import (
+    Row,
+    RowWrite,
+    WriteAccepted,
+    WriteResult,
+    apply_write,
+)
 from gromit.core.names import parse_ref
 
 NAME, BORN, TTL, GRACE = "app-test", 1_000_000, 90_000, 3_600_000
@@ -56,10 +62,10 @@ def born(
 ) -> dict[str, Any]:
     """Return a row that a first build has created."""
     reported = reported or build()
-    attributes = wanted.build_attributes(reported)
+    attributes = desired_state.build_attributes(reported)
     return after(
         None,
-        wanted.create_incarnation(
+        desired_state.create_incarnation(
             None, birth(protected=protected), attributes, stamp(now_ms), "first"
         ),
     )
@@ -90,7 +96,7 @@ def failed(row: Row, retry_ms: int = 30_000, now_ms: int = BORN) -> dict[str, An
 
 def deleted(row: Row, grace_ms: int = GRACE, now_ms: int = BORN) -> dict[str, Any]:
     """Return the row after a deletion."""
-    return after(row, wanted.delete(stamp(now_ms), grace_ms, "requested"))
+    return after(row, desired_state.delete(stamp(now_ms), grace_ms, "requested"))
 
 
 def _gone() -> dict[str, Any]:
@@ -153,19 +159,19 @@ def _claims(kind: Work) -> Change:
 
 _CHANGES: Mapping[str, Change] = {
     "report": lambda row, now_ms: (
-        wanted.report(build(version=f"sha-{row['revision']}"), stamp(now_ms)),
-        wanted.create_incarnation(
-            row, birth(), wanted.build_attributes(build()), stamp(now_ms), "again"
+        desired_state.report(build(version=f"sha-{row['revision']}"), stamp(now_ms)),
+        desired_state.create_incarnation(
+            row, birth(), desired_state.build_attributes(build()), stamp(now_ms), "again"
         ),
     ),
-    "delete": lambda _, now_ms: (wanted.delete(stamp(now_ms), GRACE, "requested"),),
+    "delete": lambda _, now_ms: (desired_state.delete(stamp(now_ms), GRACE, "requested"),),
     "protect": lambda row, now_ms: (
-        wanted.protect(protected=not row["protected"], stamp=stamp(now_ms)),
+        desired_state.protect(protected=not row["protected"], stamp=stamp(now_ms)),
     ),
     "redeploy": lambda row, now_ms: (
-        wanted.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),
+        desired_state.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),
     ),
-    "retry": lambda _, now_ms: (wanted.retry_now(stamp(now_ms)),),
+    "retry": lambda _, now_ms: (desired_state.retry_now(stamp(now_ms)),),
     "claim-sow": _claims(Work.SOW),
     "claim-reap": _claims(Work.REAP),
     # No write does this: an operator edits the table.

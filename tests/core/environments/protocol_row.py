@@ -11,12 +11,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
-from gromit.core.environments import wanted, work
+from gromit.core.environments import desired_state, work
 from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, Work, parse_environment
 from gromit.core.environments.history import ChangeContext
-from gromit.core.environments.rows import RowWrite, WriteAccepted, apply_write
-from gromit.core.environments.wanted import Build, NewIncarnation
+from gromit.core.environments.row_writes import RowWrite, WriteAccepted, apply_write
 from gromit.core.names import parse_ref
 
 REPOSITORY = "tyk"
@@ -83,18 +83,21 @@ def built(row: FrozenRow | None, version: str) -> FrozenRow | None:
     """Return the row after a build; None if it is not new."""
     build = Build(REPOSITORY, parse_ref("e"), version)
     if row is not None and environment(row).gone_ms is None:
-        return _written(row, wanted.report(build, STAMP))
+        return _written(row, desired_state.report(build, STAMP))
     before = None if row is None else _thaw(row)
     birth = NewIncarnation("i", protected=False, fallbacks={})
     return _written(
-        row, wanted.create_incarnation(before, birth, wanted.build_attributes(build), STAMP, "")
+        row,
+        desired_state.create_incarnation(
+            before, birth, desired_state.build_attributes(build), STAMP, ""
+        ),
     )
 
 
 @cache
 def deleted(row: FrozenRow | None) -> FrozenRow | None:
     """Return the row after a deletion without a grace period."""
-    return _written(row, wanted.delete(STAMP, 0, "requested"))
+    return _written(row, desired_state.delete(STAMP, 0, "requested"))
 
 
 # ── what workers do ───────────────────────────────────────────────────────────────────────────────

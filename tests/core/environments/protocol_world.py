@@ -16,10 +16,10 @@ from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from gromit.core.environments import protocol
+from gromit.core.environments import worker_protocol
 from gromit.core.environments.environment import Environment, Phase, Want, Work
-from gromit.core.environments.locks import FoundLock, Lock
-from gromit.core.environments.protocol import (
+from gromit.core.environments.terraform_locks import FoundLock, Lock
+from gromit.core.environments.worker_protocol import (
     AcquireLock,
     AlreadyLocked,
     Applied,
@@ -149,7 +149,7 @@ class World(NamedTuple):
 class Rules:
     """Rules to check: those of the product, unless a test breaks one."""
 
-    table: Callable[[ProtocolStep, StepResult], ProtocolStep] = protocol.next_step
+    table: Callable[[ProtocolStep, StepResult], ProtocolStep] = worker_protocol.next_step
     trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
     writes: Writes = field(default_factory=Writes)
     releases_left_locks: bool = True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gromit.core.environments import wanted, work
+from gromit.core.environments import desired_state, work
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import (
     WIRE_STATE,
@@ -120,7 +120,7 @@ def test_a_claim_and_a_failure_are_parsed_completely() -> None:
 
 
 def test_a_reported_version_counts_more_than_a_fallback() -> None:
-    row = after(born(), wanted.report(build("tyk-pump", "sha-9"), stamp()))
+    row = after(born(), desired_state.report(build("tyk-pump", "sha-9"), stamp()))
     assert parse_environment(row).versions["tyk-pump"] == RepositoryVersion(
         "sha-9", Source.REPORTED, ref="app-test"
     )
@@ -139,7 +139,7 @@ def trusted_by_the_next(row: dict[str, object]) -> str | None:
     """Return the hash that the next claimant gets, long after all leases."""
     late = BORN + 1_000_000_000
     return parse_environment(
-        claim(after(row, wanted.redeploy(["tyk"], "1", stamp(late))), now_ms=late)
+        claim(after(row, desired_state.redeploy(["tyk"], "1", stamp(late))), now_ms=late)
     ).trusted_hash
 
 
@@ -152,29 +152,29 @@ def test_without_any_run_there_is_no_hash_to_trust() -> None:
 
 
 def test_the_hash_is_not_trusted_after_a_run_that_was_killed() -> None:
-    row = claim(after(sown(claim(born())), wanted.redeploy(["tyk"], "0", stamp())))
+    row = claim(after(sown(claim(born())), desired_state.redeploy(["tyk"], "0", stamp())))
     assert trusted_by_the_next(row) is None
 
 
 def test_the_hash_is_not_trusted_after_a_run_that_failed() -> None:
-    row = failed(claim(after(sown(claim(born())), wanted.redeploy(["tyk"], "0", stamp()))))
+    row = failed(claim(after(sown(claim(born())), desired_state.redeploy(["tyk"], "0", stamp()))))
     assert trusted_by_the_next(row) is None
 
 
 def test_the_hash_is_not_trusted_after_a_claim_that_was_given_back() -> None:
-    row = claim(after(sown(claim(born())), wanted.redeploy(["tyk"], "0", stamp())))
+    row = claim(after(sown(claim(born())), desired_state.redeploy(["tyk"], "0", stamp())))
     assert trusted_by_the_next(after(row, work.release(fence_of(row)))) is None
 
 
 def test_the_hash_is_trusted_after_a_run_that_something_newer_overtook() -> None:
-    row = after(claim(born()), wanted.report(build(version="sha-2"), stamp()))
+    row = after(claim(born()), desired_state.report(build(version="sha-2"), stamp()))
     row = after(row, work.sown_superseded(fence_of(row), "n1", "h1", stamp()))
     assert trusted_by_the_next(row) == "h1"
 
 
 def test_the_hash_is_not_trusted_after_a_reaping_that_was_overtaken_or_killed() -> None:
     reaping = claim(deleted(sown(claim(born())), 0), Work.REAP)
-    revived = after(reaping, wanted.report(build(version="sha-2"), stamp()))
+    revived = after(reaping, desired_state.report(build(version="sha-2"), stamp()))
     assert trusted_by_the_next(revived) is None
     done = after(revived, work.reaped_revived(fence_of(revived), "n1", stamp()))
     assert trusted_by_the_next(done) is None
@@ -182,13 +182,14 @@ def test_the_hash_is_not_trusted_after_a_reaping_that_was_overtaken_or_killed() 
 
 
 def test_the_hash_is_still_trusted_if_a_deleted_environment_is_revived_before_reaping() -> None:
-    row = after(deleted(sown(claim(born()), "h1")), wanted.report(build(), stamp()))
+    row = after(deleted(sown(claim(born()), "h1")), desired_state.report(build(), stamp()))
     assert trusted_by_the_next(row) == "h1"
 
 
 def test_a_new_incarnation_knows_no_hash() -> None:
     gone = in_phase(Phase.GONE)
     row = after(
-        gone, wanted.create_incarnation(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again")
+        gone,
+        desired_state.create_incarnation(gone, lives.birth(), {"v#tyk": "sha-1"}, stamp(), "again"),
     )
     assert trusted_by_the_next(row) is None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments import history, wanted, work
+from gromit.core.environments import desired_state, history, work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
 from gromit.core.environments.environment import (
     Phase,
@@ -19,7 +19,7 @@ from gromit.core.environments.environment import (
     parse_environment,
 )
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
-from gromit.core.environments.rows import Row, RowWrite, WriteAccepted, WriteRefused
+from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteRefused
 from tests.core.environments.lives import (
     BORN,
     GRACE,
@@ -62,53 +62,57 @@ class Transition:
 
 TRANSITIONS = {
     "a newer build": Transition(
-        lambda _: wanted.report(build(version="sha-2"), stamp(LATER)),
+        lambda _: desired_state.report(build(version="sha-2"), stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "the same build again": Transition(
-        lambda _: wanted.report(build(), stamp(LATER)), {D: P, X: S}
+        lambda _: desired_state.report(build(), stamp(LATER)), {D: P, X: S}
     ),
     "another ref of the repository": Transition(
-        lambda _: wanted.report(build(version="sha-2", ref="other/app-test"), stamp(LATER)),
+        lambda _: desired_state.report(build(version="sha-2", ref="other/app-test"), stamp(LATER)),
         {D: P, X: S},
     ),
     "another repository": Transition(
-        lambda _: wanted.report(build("tyk-pump", "sha-1"), stamp(LATER)),
+        lambda _: desired_state.report(build("tyk-pump", "sha-1"), stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "versions replaced": Transition(
-        lambda row: wanted.replace_versions(row, {"v#tyk": "x"}, {}, stamp(LATER)),
+        lambda row: desired_state.replace_versions(row, {"v#tyk": "x"}, {}, stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "versions merged": Transition(
-        lambda _: wanted.merge_versions({"v#tyk": "x"}, stamp(LATER)),
+        lambda _: desired_state.merge_versions({"v#tyk": "x"}, stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},
     ),
     "a deletion": Transition(
-        lambda _: wanted.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, F: D}
+        lambda _: desired_state.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, F: D}
     ),
     "a part retired": Transition(
-        lambda row: wanted.retire(row, "tyk", "master", stamp(LATER)), {P: P, S: S, R: P, F: P}
+        lambda row: desired_state.retire(row, "tyk", "master", stamp(LATER)),
+        {P: P, S: S, R: P, F: P},
     ),
     "the last part retired": Transition(
-        lambda row: wanted.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE),
+        lambda row: desired_state.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE),
         {P: D, S: X, R: D, F: D},
     ),
     "protection": Transition(
-        lambda _: wanted.protect(protected=True, stamp=stamp(LATER)), {P: P, S: S, R: R, F: F}
+        lambda _: desired_state.protect(protected=True, stamp=stamp(LATER)),
+        {P: P, S: S, R: R, F: F},
     ),
     "a redeployment": Transition(
-        lambda _: wanted.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}
+        lambda _: desired_state.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, F: P}
     ),
-    "another try": Transition(lambda _: wanted.retry_now(stamp(LATER)), {F: P}),
+    "another try": Transition(lambda _: desired_state.retry_now(stamp(LATER)), {F: P}),
     "a sequence noted": Transition(
-        lambda _: wanted.record_sequence(build(sequence=5)), {P: P, S: S, R: R, F: F, D: D, X: X}
+        lambda _: desired_state.record_sequence(build(sequence=5)),
+        {P: P, S: S, R: R, F: F, D: D, X: X},
     ),
     "a birth": Transition(
-        lambda _: wanted.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}
+        lambda _: desired_state.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}
     ),
     "a new incarnation": Transition(
-        lambda row: wanted.create_incarnation(row, birth(), {}, stamp(LATER), ""), {Phase.GONE: P}
+        lambda row: desired_state.create_incarnation(row, birth(), {}, stamp(LATER), ""),
+        {Phase.GONE: P},
     ),
     "a claim to sow": Transition(
         lambda _: work.claim(Work.SOW, Claimant("w2", "n2"), LATER, TTL), {P: S, F: S}
@@ -202,8 +206,10 @@ def test_other_changes_are_none_of_what_is_wanted(name: str) -> None:
 
 
 def test_a_build_never_loses_what_another_repository_has_reported() -> None:
-    row = after(born(build("tyk", "sha-1")), wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    row = after(row, wanted.report(build("tyk", "sha-2"), stamp()))
+    row = after(
+        born(build("tyk", "sha-1")), desired_state.report(build("tyk-pump", "sha-p"), stamp())
+    )
+    row = after(row, desired_state.report(build("tyk", "sha-2"), stamp()))
     assert {r: v.version for r, v in parse_environment(row).versions.items()} == {
         "tyk": "sha-2",
         "tyk-pump": "sha-p",
@@ -212,7 +218,7 @@ def test_a_build_never_loses_what_another_repository_has_reported() -> None:
 
 
 def test_a_build_while_another_generation_is_being_sown_stays_to_be_done() -> None:
-    row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
+    row = after(claim(born()), desired_state.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
     assert outcome(row, work.sown(fence, "n1", "h", stamp(LATER))) == WriteRefused(row)
     row = after(row, work.sown_superseded(fence, "n1", "h", stamp(LATER)))
@@ -238,7 +244,7 @@ def test_a_deletion_while_sowing_leads_to_reaping() -> None:
 
 
 def test_a_build_while_reaping_makes_everything_again() -> None:
-    row = after(in_phase(Phase.REAPING), wanted.report(build(version="sha-2"), stamp(LATER)))
+    row = after(in_phase(Phase.REAPING), desired_state.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
     assert outcome(row, work.reaped(fence, "n1", stamp(LATER))) == WriteRefused(row)
     environment = parse_environment(after(row, work.reaped_revived(fence, "n1", stamp(LATER))))
@@ -266,7 +272,7 @@ def test_a_build_with_a_sequence_must_be_newer_than_the_newest(
     known: int | None, reported: int | None, accepted: bool
 ) -> None:
     row = born(build(sequence=known))
-    result = outcome(row, wanted.report(build(version="sha-2", sequence=reported), stamp()))
+    result = outcome(row, desired_state.report(build(version="sha-2", sequence=reported), stamp()))
     assert isinstance(result, WriteAccepted) is accepted
     if isinstance(result, WriteAccepted):
         assert result.row.get("s#tyk") == (known if reported is None else reported)
@@ -275,21 +281,22 @@ def test_a_build_with_a_sequence_must_be_newer_than_the_newest(
 def test_sequences_of_different_repositories_do_not_meddle() -> None:
     row = born(build(sequence=100))
     assert isinstance(
-        outcome(row, wanted.report(build("tyk-pump", "x", sequence=1), stamp())), WriteAccepted
+        outcome(row, desired_state.report(build("tyk-pump", "x", sequence=1), stamp())),
+        WriteAccepted,
     )
 
 
 def test_a_noted_sequence_only_grows() -> None:
-    row = after(born(build(sequence=5)), wanted.record_sequence(build(sequence=7)))
+    row = after(born(build(sequence=5)), desired_state.record_sequence(build(sequence=7)))
     assert parse_environment(row).sequences == {"tyk": 7}
-    assert outcome(row, wanted.record_sequence(build(sequence=7))) == WriteRefused(row)
-    assert outcome(row, wanted.record_sequence(build(sequence=6))) == WriteRefused(row)
+    assert outcome(row, desired_state.record_sequence(build(sequence=7))) == WriteRefused(row)
+    assert outcome(row, desired_state.record_sequence(build(sequence=6))) == WriteRefused(row)
     assert len(row["events"]) == 1
 
 
 def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
     row = after(
-        claim(failed(claim(born()), 0)), wanted.report(build(version="sha-2"), stamp(LATER))
+        claim(failed(claim(born()), 0)), desired_state.report(build(version="sha-2"), stamp(LATER))
     )
     environment = parse_environment(row)
     assert (environment.attempts, environment.failure, environment.due_ms) == (0, None, LATER)
@@ -298,7 +305,7 @@ def test_a_new_build_forgets_failures_but_keeps_the_lease() -> None:
 
 def test_another_try_is_due_now_and_pauses_start_over() -> None:
     before = in_phase(Phase.FAILED)
-    row = parse_environment(after(before, wanted.retry_now(stamp(BORN + 1))))
+    row = parse_environment(after(before, desired_state.retry_now(stamp(BORN + 1))))
     assert (row.due_ms, row.attempts, row.failure) == (
         BORN + 1,
         0,
@@ -310,9 +317,11 @@ def test_another_try_is_due_now_and_pauses_start_over() -> None:
 
 
 def test_replaced_versions_are_reported_and_no_others() -> None:
-    row = after(born(build(sequence=3)), wanted.report(build("tyk-pump", "sha-p"), stamp()))
+    row = after(born(build(sequence=3)), desired_state.report(build("tyk-pump", "sha-p"), stamp()))
     fallbacks = {r: RepositoryVersion("app-test", Source.BRANCH) for r in ("tyk", "tyk-pump")}
-    row = after(row, wanted.replace_versions(row, {"v#tyk-analytics": "sha-a"}, fallbacks, stamp()))
+    row = after(
+        row, desired_state.replace_versions(row, {"v#tyk-analytics": "sha-a"}, fallbacks, stamp())
+    )
     assert parse_environment(row).versions == {
         "tyk": RepositoryVersion("app-test", Source.BRANCH),
         "tyk-pump": RepositoryVersion("app-test", Source.BRANCH),
@@ -323,14 +332,14 @@ def test_replaced_versions_are_reported_and_no_others() -> None:
 
 def test_versions_are_replaced_only_in_the_row_that_was_read() -> None:
     before = born()
-    row = after(before, wanted.report(build("tyk-pump", "sha-p"), stamp()))
+    row = after(before, desired_state.report(build("tyk-pump", "sha-p"), stamp()))
     assert outcome(
-        row, wanted.replace_versions(before, {"v#tyk": "x"}, {}, stamp())
+        row, desired_state.replace_versions(before, {"v#tyk": "x"}, {}, stamp())
     ) == WriteRefused(row)
 
 
 def test_merged_versions_leave_the_others() -> None:
-    row = after(born(), wanted.merge_versions({"v#tyk-pump": "sha-p"}, stamp()))
+    row = after(born(), desired_state.merge_versions({"v#tyk-pump": "sha-p"}, stamp()))
     assert {r: v.version for r, v in parse_environment(row).versions.items()} == {
         "tyk": "sha-1",
         "tyk-pump": "sha-p",
@@ -339,25 +348,26 @@ def test_merged_versions_leave_the_others() -> None:
 
 
 def test_a_retired_part_falls_back_to_the_default_and_another_ref_may_take_its_place() -> None:
-    row = after(born(build(sequence=4)), wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    row = after(row, wanted.retire(row, "tyk", "main", stamp()))
+    row = after(born(build(sequence=4)), desired_state.report(build("tyk-pump", "sha-p"), stamp()))
+    row = after(row, desired_state.retire(row, "tyk", "main", stamp()))
     environment = parse_environment(row)
     assert environment.versions["tyk"] == RepositoryVersion("main", Source.DEFAULT)
     assert environment.reported == {"tyk-pump"}
     assert environment.want is Want.UP
     assert environment.sequences == {"tyk": 4}
     assert isinstance(
-        outcome(row, wanted.report(build(version="sha-3", ref="other/app-test"), stamp())),
+        outcome(row, desired_state.report(build(version="sha-3", ref="other/app-test"), stamp())),
         WriteAccepted,
     )
     assert isinstance(
-        outcome(row, wanted.report(build(version="sha-3", sequence=4), stamp())), WriteRefused
+        outcome(row, desired_state.report(build(version="sha-3", sequence=4), stamp())),
+        WriteRefused,
     )
 
 
 def test_the_last_part_retired_deletes_with_its_grace_and_keeps_the_sequence() -> None:
     row = born(build(sequence=4))
-    row = after(row, wanted.retire_last_repository(row, "tyk", "main", stamp(), GRACE))
+    row = after(row, desired_state.retire_last_repository(row, "tyk", "main", stamp(), GRACE))
     environment = parse_environment(row)
     assert (environment.want, environment.work, environment.due_ms) == (
         Want.GONE,
@@ -371,11 +381,11 @@ def test_the_last_part_retired_deletes_with_its_grace_and_keeps_the_sequence() -
 @pytest.mark.parametrize("last", [True, False])
 def test_a_part_is_retired_only_in_the_row_that_was_read(last: bool) -> None:
     before = born()
-    row = after(before, wanted.report(build(version="sha-2"), stamp()))
+    row = after(before, desired_state.report(build(version="sha-2"), stamp()))
     write = (
-        wanted.retire_last_repository(before, "tyk", "master", stamp(), GRACE)
+        desired_state.retire_last_repository(before, "tyk", "master", stamp(), GRACE)
         if last
-        else wanted.retire(before, "tyk", "master", stamp())
+        else desired_state.retire(before, "tyk", "master", stamp())
     )
     assert outcome(row, write) == WriteRefused(row)
 
@@ -385,22 +395,24 @@ def test_a_part_is_retired_only_in_the_row_that_was_read(last: bool) -> None:
 
 def test_a_protected_environment_can_be_neither_deleted_nor_reaped() -> None:
     row = born(protected=True)
-    assert outcome(row, wanted.delete(stamp(), 0, "")) == WriteRefused(row)
+    assert outcome(row, desired_state.delete(stamp(), 0, "")) == WriteRefused(row)
     assert outcome(
-        row, wanted.retire_last_repository(row, "tyk", "master", stamp(), 0)
+        row, desired_state.retire_last_repository(row, "tyk", "master", stamp(), 0)
     ) == WriteRefused(row)
     meddled = {**deleted(born(), 0), "protected": True}
     assert outcome(meddled, work.claim(Work.REAP, Claimant("w", "n"), LATER, TTL)) == WriteRefused(
         meddled
     )
-    freed = after(row, wanted.protect(protected=False, stamp=stamp()))
-    assert isinstance(outcome(freed, wanted.delete(stamp(), 0, "")), WriteAccepted)
+    freed = after(row, desired_state.protect(protected=False, stamp=stamp()))
+    assert isinstance(outcome(freed, desired_state.delete(stamp(), 0, "")), WriteAccepted)
 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_protecting_twice_changes_nothing(protected: bool) -> None:
     row = born(protected=protected)
-    assert outcome(row, wanted.protect(protected=protected, stamp=stamp())) == WriteRefused(row)
+    assert outcome(row, desired_state.protect(protected=protected, stamp=stamp())) == WriteRefused(
+        row
+    )
 
 
 def test_a_deletion_is_reaped_after_its_grace_and_not_before() -> None:
@@ -413,8 +425,8 @@ def test_a_deletion_is_reaped_after_its_grace_and_not_before() -> None:
 
 
 def test_a_build_within_the_grace_revives_with_all_that_was_reported() -> None:
-    row = after(born(), wanted.report(build("tyk-pump", "sha-p"), stamp()))
-    row = after(deleted(row), wanted.report(build(version="sha-2"), stamp(LATER)))
+    row = after(born(), desired_state.report(build("tyk-pump", "sha-p"), stamp()))
+    row = after(deleted(row), desired_state.report(build(version="sha-2"), stamp(LATER)))
     environment = parse_environment(row)
     assert (environment.want, environment.work, environment.due_ms) == (Want.UP, Work.SOW, LATER)
     assert {r: environment.versions[r].version for r in environment.reported} == {
@@ -442,14 +454,16 @@ def test_a_tombstone_expires_after_thirty_days_and_has_no_work_and_no_lease() ->
 
 def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tombstone() -> None:
     old = sown(claim(born(build(sequence=9))))
-    old = after(old, wanted.report(build("tyk-pump", "sha-p", sequence=3), stamp()))
-    old = after(old, wanted.redeploy(["tyk"], "1", stamp()))
+    old = after(old, desired_state.report(build("tyk-pump", "sha-p", sequence=3), stamp()))
+    old = after(old, desired_state.redeploy(["tyk"], "1", stamp()))
     old = claim(deleted(old, 0), Work.REAP)
     gone = after(old, work.reaped(fence_of(old), "n1", stamp()))
-    reported = wanted.build_attributes(build(version="sha-5", sequence=10))
+    reported = desired_state.build_attributes(build(version="sha-5", sequence=10))
     row = after(
         gone,
-        wanted.create_incarnation(gone, birth(protected=True), reported, stamp(LATER), "again"),
+        desired_state.create_incarnation(
+            gone, birth(protected=True), reported, stamp(LATER), "again"
+        ),
     )
     environment = parse_environment(row)
     assert environment.sequences == {"tyk": 10, "tyk-pump": 3}
@@ -468,9 +482,11 @@ def test_a_new_incarnation_keeps_sequences_and_epoch_and_nothing_else_of_the_tom
 
 def test_a_new_incarnation_takes_the_place_of_the_tombstone_that_was_read_alone() -> None:
     gone = in_phase(Phase.GONE)
-    reborn = after(gone, wanted.create_incarnation(gone, birth(), {"v#tyk": "a"}, stamp(), ""))
+    reborn = after(
+        gone, desired_state.create_incarnation(gone, birth(), {"v#tyk": "a"}, stamp(), "")
+    )
     assert outcome(
-        reborn, wanted.create_incarnation(gone, birth(), {"v#tyk": "b"}, stamp(), "")
+        reborn, desired_state.create_incarnation(gone, birth(), {"v#tyk": "b"}, stamp(), "")
     ) == WriteRefused(reborn)
 
 
@@ -483,7 +499,7 @@ def test_an_epoch_never_repeats_even_if_the_tombstone_is_gone() -> None:
 
 
 def test_a_claim_takes_the_newest_generation_under_a_new_epoch() -> None:
-    before = after(born(), wanted.report(build(version="sha-2"), stamp()))
+    before = after(born(), desired_state.report(build(version="sha-2"), stamp()))
     row = claim(before, holder="w1", nonce="n7")
     assert (row["holder"], row["claim_id"], row["lease_until"], row["claimed"]) == (
         "w1",
@@ -533,7 +549,7 @@ def test_a_worker_that_lost_its_claim_can_change_nothing(
     first = claim(born() if kind is Work.SOW else in_phase(Phase.DELETING), kind)
     row = claim(first, kind, "w2", BORN + TTL + 1, "n2")
     if overtaken:
-        row = after(row, wanted.report(build(version="sha-2"), stamp()))
+        row = after(row, desired_state.report(build(version="sha-2"), stamp()))
     assert outcome(row, worker_writes(fence_of(first))[name]) == WriteRefused(row)
     same_name_again = claim(first, kind, "w1", BORN + TTL + 1, "n2")
     assert outcome(same_name_again, worker_writes(fence_of(first))[name]) == WriteRefused(
@@ -547,7 +563,7 @@ def test_a_worker_that_lost_its_claim_can_change_nothing(
 def test_a_worker_never_changes_what_is_wanted(name: str, kind: Work, overtaken: bool) -> None:
     row = claim(born() if kind is Work.SOW else in_phase(Phase.DELETING), kind)
     if overtaken:
-        row = after(row, wanted.report(build(version="sha-2"), stamp()))
+        row = after(row, desired_state.report(build(version="sha-2"), stamp()))
     result = outcome(row, worker_writes(fence_of(row))[name])
     assert result.row is not None
     for attribute in ("want", "generation", "protected", "v#tyk", "r#tyk", "d#tyk-pump"):
@@ -571,7 +587,7 @@ def test_a_failure_backs_off_and_counts() -> None:
 
 
 def test_a_failure_of_a_superseded_generation_does_not_delay_the_newest() -> None:
-    row = after(claim(born()), wanted.report(build(version="sha-2"), stamp(LATER)))
+    row = after(claim(born()), desired_state.report(build(version="sha-2"), stamp(LATER)))
     failure = {"kind": "k", "message": "m"}
     assert outcome(row, work.failed(fence_of(row), failure, 1, stamp(LATER))) == WriteRefused(row)
     environment = parse_environment(
@@ -599,7 +615,7 @@ def full() -> dict[str, Any]:
 
 def test_a_full_history_takes_no_more_events_until_it_is_cut_to_the_newest() -> None:
     row = full()
-    write = wanted.report(build(version="sha-2"), stamp())
+    write = desired_state.report(build(version="sha-2"), stamp())
     assert outcome(row, write) == WriteRefused(row)
     cut = after(row, history.truncate_history(row))
     assert [e["text"] for e in cut["events"]] == [

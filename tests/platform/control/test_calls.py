@@ -31,7 +31,7 @@ from gromit.adapters.doctor.quotas import AwsQuotas, CountedResources, QuotaClie
 from gromit.adapters.doctor.rights import simulate
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.rights import Permission
-from gromit.core.environments.rows import NotExists, RowWrite
+from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.stack.contract import StackInput
 from gromit.core.stack.terraform import STATE_KEY
 from gromit.errors import BackendError

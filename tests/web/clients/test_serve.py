@@ -15,7 +15,7 @@ import stamina
 
 from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Want, Work
-from gromit.core.environments.protocol import Problem
+from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.errors import (
     BackendError,

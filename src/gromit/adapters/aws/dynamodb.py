@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.rows import (
+from gromit.core.environments.row_writes import (
     AllOf,
     AnyOf,
     AtMost,

@@ -17,7 +17,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
-from gromit.core.environments.locks import FoundLock, Lock, Owner
+from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary

@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import structlog
 
-from gromit.adapters.terraform import child as terraform_child
+from gromit.adapters.terraform import guard as terraform_guard
 from gromit.errors import BackendError
 
 _log = structlog.get_logger(__name__)
 
-EMBEDDED = terraform_child.EMBEDDED
+EMBEDDED = terraform_guard.EMBEDDED
 _POLL_MS = 100
 _STDERR_MAX = 64 * 1024
 _CHUNK = 64 * 1024
@@ -49,8 +49,8 @@ class ProcessSpec:
     """File descriptor of the folder's lock, which the process inherits: the folder is in use."""
 
     def argv(self) -> list[str]:
-        """Return the command line, which runs terraform through `child.py`."""
-        script = str(Path(terraform_child.__file__))
+        """Return the command line, which runs terraform through `guard.py`."""
+        script = str(Path(terraform_guard.__file__))
         return [sys.executable, "-I", script, str(os.getpid()), self.program, *self.arguments]
 
 

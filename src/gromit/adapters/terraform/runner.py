@@ -13,7 +13,7 @@ import structlog
 
 from gromit.adapters.terraform.process import run_interactive
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
-from gromit.core.environments.locks import Lock
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import StackInput, StackOutput
 from gromit.core.stack.terraform import (
     TerraformCall,

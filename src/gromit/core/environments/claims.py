@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Want, Work
-from gromit.core.environments.rows import Condition, Equals
+from gromit.core.environments.row_writes import Condition, Equals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

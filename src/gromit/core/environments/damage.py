@@ -16,7 +16,7 @@ from gromit.core.environments.attributes import (
     VERSION,
     Attribute,
 )
-from gromit.core.environments.rows import Row
+from gromit.core.environments.row_writes import Row
 
 SOURCE = "source"
 """Part of a fallback that has a few values only."""

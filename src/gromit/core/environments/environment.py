@@ -18,7 +18,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
-from gromit.core.environments.rows import Row
+from gromit.core.environments.row_writes import Row
 from gromit.errors import Conflict, UnreadableRow
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import FALLBACK, Attribute
 from gromit.core.environments.environment import RepositoryVersion, Source
-from gromit.core.environments.rows import Condition, Equals, Row
+from gromit.core.environments.row_writes import Condition, Equals, Row
 
 
 @dataclass(frozen=True, slots=True)

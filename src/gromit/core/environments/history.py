@@ -5,7 +5,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import HistoryEvent
-from gromit.core.environments.rows import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
+from gromit.core.environments.row_writes import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
 
 HISTORY_MAX = 60
 """Events that a row may have before it is truncated.

@@ -5,7 +5,7 @@ flags it cannot import gromit, and it imports little else, so it starts within h
 second. It reads its config folder once, like a container at its start. Then it listens on its
 addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. It
 ends when the process that started it ends; for that it repeats the call of `prctl` that
-`local/cloud/die_with_parent.py` and `adapters/terraform/child.py` make.
+`local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
 """
 
 import _thread

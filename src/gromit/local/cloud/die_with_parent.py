@@ -5,7 +5,7 @@ SIGTERM when PARENT ends, however PARENT ends, and then becomes the program. So 
 leaves no process of a local cloud behind.
 
 Every start runs it, so it imports little. With `-S -I` it cannot import gromit: it repeats the call
-of `prctl` that `adapters/terraform/child.py` and `local/aws/task.py` make.
+of `prctl` that `adapters/terraform/guard.py` and `local/aws/task.py` make.
 """
 
 import ctypes

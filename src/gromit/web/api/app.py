@@ -17,7 +17,7 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
-from gromit.web.api import claims, v1, wire
+from gromit.web.api import claims, legacy_routes, v1
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
 from gromit.web.bodies import validation_error
@@ -54,7 +54,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
-    for router in (wire.router, v1.router, claims.router):
+    for router in (legacy_routes.router, v1.router, claims.router):
         app.include_router(router, responses=EVERYWHERE)
     return app
 

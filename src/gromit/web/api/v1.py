@@ -8,17 +8,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import StreamingResponse
 
+from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, Phase, Want
-from gromit.core.environments.wanted import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView, EventView
-from gromit.web.api.wire import Repository, trusted_repository
 from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1")

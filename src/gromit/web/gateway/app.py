@@ -31,7 +31,7 @@ from gromit.core.security.oidc import GithubJob, InvalidToken
 from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
-from gromit.web.api.wire import REPOSITORY_HEADER, NewBuild
+from gromit.web.api.legacy_routes import REPOSITORY_HEADER, NewBuild
 from gromit.web.bodies import parse_object, validate_model
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info

@@ -16,7 +16,7 @@ import structlog
 
 from gromit.core.security.certificates import is_dns_name
 from gromit.errors import ConfigError
-from gromit.web.api.wire import REPOSITORY_HEADER
+from gromit.web.api.legacy_routes import REPOSITORY_HEADER
 from gromit.web.tls import REFUSED, ClientTls
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gromit.errors import BackendError, Denied, GromitError, Temporary
-from gromit.services.watching import SLICE_S, NewReasons, WatchIntervals, WatchLoop
+from gromit.services.watch_loop import SLICE_S, NewReasons, WatchIntervals, WatchLoop
 
 Step = Callable[[], float]
 

@@ -10,8 +10,9 @@ import pytest
 
 from gromit.core.environments import work
 from gromit.core.environments.claims import Fence
-from gromit.core.environments.locks import FoundLock, Lock
-from gromit.core.environments.protocol import (
+from gromit.core.environments.row_writes import AttributeGreater, AttributesEqual, Equals, RowWrite
+from gromit.core.environments.terraform_locks import FoundLock, Lock
+from gromit.core.environments.worker_protocol import (
     LOCKED,
     AcquireLock,
     AlreadyLocked,
@@ -41,7 +42,6 @@ from gromit.core.environments.protocol import (
     Verify,
     next_step,
 )
-from gromit.core.environments.rows import AttributeGreater, AttributesEqual, Equals, RowWrite
 from tests.core.environments.protocol_row import STAMP, Writes
 from tests.core.environments.protocol_world import Rules, explore
 

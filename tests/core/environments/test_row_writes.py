@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments.rows import (
+from gromit.core.environments.row_writes import (
     AllOf,
     AnyOf,
     AtMost,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from starlette.responses import PlainTextResponse
 
-from gromit.core.environments.wanted import Build
+from gromit.core.environments.desired_state import Build
 from gromit.core.names import parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import WIRE_KEYS

@@ -1,4 +1,4 @@
-"""Script that starts and guards terraform: `python -I child.py PARENT PROGRAM ARGUMENTS…`.
+"""Script that starts and guards terraform: `python -I guard.py PARENT PROGRAM ARGUMENTS…`.
 
 The script forks. The child becomes terraform: it executes PROGRAM, or runs the embedded terraform
 if PROGRAM is `embedded`. The guard waits for it, and ends as it has ended.

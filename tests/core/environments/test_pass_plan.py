@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gromit.core.environments.environment import Phase, Work
-from gromit.core.environments.plans import EnvironmentSummary, PlannedAction, plan
+from gromit.core.environments.pass_plan import EnvironmentSummary, PlannedAction, plan
 
 
 def standing(

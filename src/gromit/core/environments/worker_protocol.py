@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from gromit.core.environments.locks import FoundLock, Lock
+from gromit.core.environments.terraform_locks import FoundLock, Lock
 
 
 class RunEnding(StrEnum):

@@ -19,7 +19,7 @@ from botocore.utils import ContainerMetadataFetcher
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.adapters.procfs import PROC, PROCESS_GONE, read_stat
-from gromit.core.environments.locks import FoundLock, Owner, Verdict
+from gromit.core.environments.terraform_locks import FoundLock, Owner, Verdict
 from gromit.core.stack.terraform import LOCK_VARIABLE
 from gromit.errors import GromitError
 

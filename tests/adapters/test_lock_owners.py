@@ -15,8 +15,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from gromit.adapters.owner_watch import ProcessOwnerWatch, own_task_arn
-from gromit.core.environments.locks import FoundLock, Owner, Verdict
+from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
+from gromit.core.environments.terraform_locks import FoundLock, Owner, Verdict
 from tests.waiting import wait_for
 
 LOCK = str(uuid.uuid4())

@@ -25,7 +25,7 @@ from gromit.core.environments.fallbacks import (
     retired_fallback,
 )
 from gromit.core.environments.history import ROOM, ChangeContext
-from gromit.core.environments.rows import (
+from gromit.core.environments.row_writes import (
     AnyOf,
     Condition,
     Equals,
