@@ -82,6 +82,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     work.claim: lambda: [
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
     ],
+    work.put_off: lambda: [work.put_off(kind, 1, 2) for kind in Work],
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
     work.release: lambda: [work.release(FENCE)],
     work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],

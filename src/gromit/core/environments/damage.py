@@ -20,7 +20,7 @@ from gromit.core.environments.row_writes import Row
 
 SOURCE = "source"
 """Part of a fallback that has a few values only."""
-Check = Callable[[str, Any], str | None]
+ValueCheck = Callable[[str, Any], str | None]
 """Returns what is wrong with the value of that name; None if nothing is."""
 
 
@@ -37,30 +37,30 @@ def _required(row: Row) -> frozenset[str]:
     return _ALWAYS | (_OF_A_CLAIM if Attribute.HOLDER in row else frozenset())
 
 
-def _attribute_checks(row: Row, choices: Mapping[str, Collection[str]]) -> dict[str, Check]:
+def _attribute_checks(row: Row, choices: Mapping[str, Collection[str]]) -> dict[str, ValueCheck]:
     """Return the check of each attribute of a row, also of missing ones."""
     fallback = _map({"tag": _text, SOURCE: _one_of(choices[SOURCE])})
-    prefixed: dict[str, Check] = {
+    prefixed: dict[str, ValueCheck] = {
         VERSION: _text,
         REF: _text,
         REDEPLOY: _text,
         SEQUENCE: _number,
         FALLBACK: fallback,
     }
-    checks: dict[str, Check] = {
+    checks: dict[str, ValueCheck] = {
         attribute: check
         for attribute in sorted(row)
         for prefix, check in prefixed.items()
         if attribute.startswith(prefix)
     }
-    named: dict[str, Check] = {
+    named: dict[str, ValueCheck] = {
         Attribute.WANT: _one_of(choices[Attribute.WANT]),
         Attribute.WORK: _one_of(choices[Attribute.WORK]),
     }
     return {**_CHECKS, **named, **checks}
 
 
-def _type(kind: type, words: str) -> Check:
+def _type(kind: type, words: str) -> ValueCheck:
     def check(name: str, value: Any) -> str | None:
         # `True` is an int for isinstance, but no number of a row.
         return None if type(value) is kind else f"`{name}` is {_shown(value)}, not {words}"
@@ -68,7 +68,7 @@ def _type(kind: type, words: str) -> Check:
     return check
 
 
-def _one_of(values: Collection[str]) -> Check:
+def _one_of(values: Collection[str]) -> ValueCheck:
     def check(name: str, value: Any) -> str | None:
         if isinstance(value, str) and value in values:
             return None
@@ -77,7 +77,7 @@ def _one_of(values: Collection[str]) -> Check:
     return check
 
 
-def _map(checks: Mapping[str, Check], required: Collection[str] | None = None) -> Check:
+def _map(checks: Mapping[str, ValueCheck], required: Collection[str] | None = None) -> ValueCheck:
     """Check the parts of a map. All must exist, unless `required` names those that must."""
 
     def check(name: str, value: Any) -> str | None:
@@ -97,7 +97,7 @@ def _map(checks: Mapping[str, Check], required: Collection[str] | None = None) -
     return check
 
 
-def _list(check_item: Check) -> Check:
+def _list(check_item: ValueCheck) -> ValueCheck:
     def check(name: str, value: Any) -> str | None:
         if type(value) is not list:
             return f"`{name}` is {_shown(value)}, not a list"
@@ -133,7 +133,7 @@ _ALWAYS = frozenset(
 """Attributes that every row has."""
 _OF_A_CLAIM = frozenset({Attribute.LEASE_UNTIL, Attribute.CLAIMED, Attribute.CLAIM_ID})
 """Attributes that a claimed row has beside its holder."""
-_CHECKS: Mapping[str, Check] = MappingProxyType(
+_CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
     {
         Attribute.NAME: _text,
         Attribute.INCARNATION: _text,
