@@ -23,6 +23,7 @@ from gromit.core.names import (
     parse_version,
 )
 from gromit.errors import InvalidInput
+from tests.fakes.refs import NO_BRANCHES
 
 
 def normalized(leaf: str) -> str:
@@ -49,7 +50,10 @@ def marked(stem: str, leaf: str) -> str:
         ("release-3.1.0", "release-3.1.0", "release-3.1.0", "release-310"),
         ("refs/heads/release-3.1.0", "release-3.1.0", "release-3.1.0", "release-310"),
         ("App-Test", "App-Test", "App-Test", "app-test"),
-        ("refs/tags/v1.2", "refs/tags/v1.2", "v1.2", "v12"),
+        ("/refs/heads/app-test", "app-test", "app-test", "app-test"),
+        ("refs/heads/refs/pull/12/merge", "refs/pull/12/merge", "merge", "merge"),
+        ("references/x", "references/x", "x", "x"),
+        ("pull/12/merge", "pull/12/merge", "merge", "merge"),
         (" app-test ", "app-test", "app-test", "app-test"),
         ("refs/heads/app-test/", "app-test", "app-test", "app-test"),
         ("1", "1", "1", "1"),
@@ -139,6 +143,13 @@ def test_a_fitting_name_is_kept(last: str) -> None:
 def test_a_ref_without_a_usable_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_ref(text)
+
+
+@pytest.mark.parametrize("text", NO_BRANCHES)
+def test_what_is_below_refs_and_no_branch_is_refused_with_what_to_send(text: str) -> None:
+    with pytest.raises(InvalidInput, match="only branches have environments") as refused:
+        parse_ref(text)
+    assert NO_BRANCHES[text] in str(refused.value.hint)
 
 
 def test_a_very_long_ref_is_refused_and_a_long_one_is_cut() -> None:

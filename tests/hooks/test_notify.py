@@ -7,6 +7,7 @@ import pytest
 
 from gromit.core.names import parse_ref
 from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
+from tests.fakes.refs import NO_BRANCHES
 from tests.hooks import events
 from tests.hooks.events import HEAD, MERGE, Event
 from tests.hooks.workflow import Workflow
@@ -120,6 +121,18 @@ def test_what_is_no_build_and_no_end_of_a_branch_tells_nothing_and_needs_no_toke
     assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
     assert "nothing to report" in done.log
     assert serve.rows == before
+
+
+@pytest.mark.parametrize("ref", NO_BRANCHES)
+@pytest.mark.parametrize("name", ["push", "workflow_dispatch", "schedule"])
+def test_the_action_follows_the_rule_of_the_gateway_about_branches(
+    workflow: Workflow, serve: Serve, name: str, ref: str
+) -> None:
+    event = events.push(ref) if name == "push" else events.scheduled(name, ref)
+    done = workflow.run(event)
+    assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
+    assert "is not a branch" in done.log
+    assert serve.rows == {}
 
 
 def test_a_deleted_branch_is_retired_and_not_the_default_one_that_the_job_runs_on(

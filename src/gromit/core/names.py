@@ -35,11 +35,18 @@ _HASHED_END = re.compile(r"-[0-9a-f]{12}$")
 _OTHER = re.compile(r"[^a-z0-9]+")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_REFS, _BRANCHES = "refs/", "refs/heads/"
+_NO_BRANCHES = (
+    ("refs/pull/", "a pull request", "send the pull request's branch: github.head_ref"),
+    ("refs/tags/", "a tag", "send the branch: no event ends the environment of a tag"),
+    (_REFS, "no branch", "send a branch, as its name or as refs/heads/NAME"),
+)
+"""Prefixes of refs that make no environment: what such a ref is, and what to send instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch or tag that a repository reported."""
+    """A branch that a repository reported."""
 
     full: str
     """The decoded ref without `refs/heads/`. Two builds are of the same ref if these are equal."""
@@ -50,15 +57,24 @@ class Ref:
 
 
 def parse_ref(text: str) -> Ref:
-    """Parse a ref: `app-test`, `refs/heads/integration/app-test`, or either one URL-encoded.
+    """Parse a branch: `app-test`, `refs/heads/integration/app-test`, or either one URL-encoded.
 
-    Raises `InvalidInput` if it yields no usable name.
+    Raises `InvalidInput` if it yields no usable name, or is below `refs/` but not `refs/heads/`.
+    This is the only place for that rule: serve, the gateway and the commands all parse refs here.
     """
     # Strip only blanks: branches may begin and end with other white space.
     decoded = unquote(_printable(text, "ref")).strip(" ")
-    full = _printable(decoded, "ref").removeprefix("refs/heads/").strip("/")
-    leaf = full.rsplit("/", 1)[-1]
+    ref = _printable(decoded, "ref").lstrip("/")
+    if not ref.startswith(_BRANCHES):
+        _refuse_other_refs(ref)
+    full = ref.removeprefix(_BRANCHES).strip("/")
+    leaf = last_element(full)
     return Ref(full=full, leaf=leaf, environment=environment_name(leaf))
+
+
+def last_element(full: str) -> str:
+    """Return the last path element of a ref that is decoded already."""
+    return full.rsplit("/", 1)[-1]
 
 
 def environment_name(leaf: str) -> EnvironmentName:
@@ -129,6 +145,14 @@ def is_tag(text: str) -> bool:
 
 def _is_plain(normalized: str) -> bool:
     return is_environment_name(normalized) and not _HASHED_END.search(normalized)
+
+
+def _refuse_other_refs(ref: str) -> None:
+    for prefix, what, hint in _NO_BRANCHES:
+        if ref.startswith(prefix):
+            raise InvalidInput(
+                f"ref {ref!r} is {what}, and only branches have environments", hint=hint
+            )
 
 
 def _printable(text: str, what: str) -> str:

@@ -17,7 +17,7 @@ from gromit.core.environments.environment import (
 )
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
-from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
+from gromit.core.names import EnvironmentName, is_environment_name, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import Conflict, InvalidInput, NotFound, TrustError, UnreadableRow
 from gromit.ports import ImageRegistry
@@ -301,7 +301,7 @@ class Environments:
             if all(environment.redeploys.get(c) == mark for c in components):
                 return environment
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
-            leaf = parse_ref(refs[0]).leaf if refs else name
+            leaf = last_element(refs[0]) if refs else name
             update = self._fallbacks.update(environment, leaf)
             write = desired_state.redeploy(components, mark, stamp, update)
             outcome = self.ledger.write(name, write, "redeploy")

@@ -19,6 +19,7 @@ from gromit.core.security.tokens import Grant, TokenPermission, format_token
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
 from tests.fakes.issuer import AUDIENCE, OWNER, OWNER_ID, SHA, claims_of
+from tests.fakes.refs import NO_BRANCHES
 
 NOW_S = 1_770_000_000
 NOW = Millis(NOW_S * 1000)
@@ -201,7 +202,6 @@ class TestAgreement:
             ({"repo": "stranger%2Ftyk"}, "not of stranger"),
             ({"ref": "refs/heads/master"}, "of a job on refs/heads/app-test"),
             ({"ref": "feature/app-test"}, "of another ref"),
-            ({"ref": "refs/tags/app-test"}, "of another ref"),
             ({"ref": "APP-TEST"}, "of another ref"),
             ({"sha": SHA[:7]}, f"of a job on commit {SHA}"),
             ({"sha": "latest"}, "of another one"),
@@ -217,7 +217,19 @@ class TestAgreement:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="app-test")
         require_build_of_job(job, repo="tyk", ref="app-test", sha="the-head")
         with pytest.raises(TrustError, match="of another ref"):
-            require_build_of_job(job, repo="tyk", ref="refs/pull/7/merge", sha=SHA)
+            require_build_of_job(job, repo="tyk", ref="merge", sha=SHA)
+
+    @pytest.mark.parametrize("event", ["push", "create", "workflow_dispatch"])
+    def test_a_job_on_a_tag_reports_neither_the_tag_nor_a_branch(self, event: str) -> None:
+        job = _job(event=event, ref="refs/tags/app-test")
+        for ref in ("refs/tags/app-test", "refs/heads/app-test", "app-test"):
+            with pytest.raises(TrustError, match="does not say which branch"):
+                require_build_of_job(job, repo="tyk", ref=ref, sha=SHA)
+
+    @pytest.mark.parametrize("ref", NO_BRANCHES)
+    def test_what_is_no_branch_is_refused_with_what_to_send(self, ref: str) -> None:
+        with pytest.raises(InvalidInput, match="only branches"):
+            require_build_of_job(_job(), repo="tyk", ref=ref, sha=SHA)
 
     def test_a_deletion_reports_nothing(self) -> None:
         with pytest.raises(TrustError, match="delete does not say"):

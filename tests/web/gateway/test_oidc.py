@@ -51,6 +51,7 @@ from tests.fakes.issuer import (
     rsa_key,
     unsigned,
 )
+from tests.fakes.refs import NO_BRANCHES
 from tests.web.gateway.test_app import House
 
 BUILD = {"repo": f"{OWNER}/tyk", "ref": "refs/heads/app-test", "sha": SHA}
@@ -136,6 +137,22 @@ class TestWhatAJobMayDo:
         answer = street.newbuild(street.token(), **build)
         assert answer.status_code == 403
         assert reason in answer.json()["error"]
+        assert street.arrived == []
+
+    @pytest.mark.parametrize("ref", NO_BRANCHES)
+    def test_a_ref_that_is_no_branch_is_400_with_what_to_send(
+        self, street: Street, ref: str
+    ) -> None:
+        for token in (street.token(), street.token("pull_request", head_ref="app-test")):
+            answer = street.newbuild(token, ref=ref)
+            assert answer.status_code == 400
+            assert NO_BRANCHES[ref] in answer.json()["error"]
+        assert street.arrived == []
+
+    def test_a_job_on_a_tag_is_refused_and_cannot_report_a_branch(self, street: Street) -> None:
+        token = street.token(ref="refs/tags/app-test")
+        answers = [street.newbuild(token, ref=ref) for ref in ("refs/tags/app-test", "app-test")]
+        assert [answer.status_code for answer in answers] == [400, 403]
         assert street.arrived == []
 
     def test_a_deletion_retires_only_its_own_repository_whatever_the_request_says(

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission
+from tests.fakes.refs import NO_BRANCHES
 from tests.web.fronting import Front, fronting
 from tests.web.serving import DEFAULTS, Serve
 
@@ -135,6 +137,34 @@ def test_what_serve_refuses_comes_back_with_its_reason(
         == (400, direct.json())
     )
     assert serve.rows == {}
+
+
+@pytest.mark.parametrize("ref", NO_BRANCHES)
+def test_only_branches_make_environments_whichever_way_the_build_comes(
+    front: Front, serve: Serve, ref: str
+) -> None:
+    build = {"repo": "tyk", "ref": ref, "sha": "sha-1"}
+    answers = [
+        front.build(front.token("tyk"), "tyk", ref, "sha-1"),
+        serve.send("POST", "/newbuild", build, Role.GATEWAY),
+        serve.send("POST", "/v1/builds", build, Role.GATEWAY),
+        serve.send("POST", "/v1/builds", build),
+        serve.send("PUT", f"/env/{quote(ref.strip(), safe='')}", {"tyk": "sha-1"}),
+    ]
+    assert [answer.status_code for answer in answers] == [400] * len(answers)
+    for answer in answers:
+        assert NO_BRANCHES[ref] in answer.text
+    assert serve.rows == {}
+
+
+@pytest.mark.parametrize("ref", NO_BRANCHES)
+def test_what_is_no_branch_retires_nothing_either(front: Front, serve: Serve, ref: str) -> None:
+    token = front.token("tyk")
+    for branch in ("app-test", "merge", "head"):
+        front.build(token, "tyk", branch, "sha")
+    before = serve.rows
+    assert front.delete(token, quote(ref.strip(), safe="")).status_code == 400
+    assert serve.rows == before
 
 
 def test_a_protected_environment_and_one_that_is_not_there_answer_as_serve_does(

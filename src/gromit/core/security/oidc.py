@@ -31,7 +31,7 @@ CLAIM_MAX = 1024
 
 Claims = Mapping[str, object]
 
-_BRANCHES_AND_TAGS = ("refs/heads/", "refs/tags/")
+_BRANCHES = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class GithubJob:
     run: str
     """Id of the workflow run, for logs."""
     ref: str | None
-    """Branch or tag whose builds it may report; None if it may report none."""
+    """Branch whose builds it may report; None if it may report none."""
     sha: str | None
     """Commit of its build; None if the issuer does not say."""
     grant: Grant
@@ -176,8 +176,8 @@ def _job(claims: Claims) -> GithubJob:
     is_pull = event == "pull_request"
     is_delete = event == "delete"
     ref: str | None = _text(claims, "head_ref" if is_pull else "ref")
-    # A pull request names its branch without a prefix. Other refs name no branch or tag.
-    is_named = is_pull or str(ref).startswith(_BRANCHES_AND_TAGS)
+    # A pull request names its branch without a prefix. Other refs name no branch.
+    is_named = is_pull or str(ref).startswith(_BRANCHES)
     if is_delete or not is_named:
         ref = None
     permission = TokenPermission.DELETE if is_delete else TokenPermission.NEWBUILD
