@@ -220,7 +220,7 @@ def test_the_parameter_for_infra_is_about_as_long_as_estimated(
         root.run("plan", "-input=false")
     catalogue.write_text(many(fitting - 1))
     root.run("plan", "-input=false")
-    assert fitting - 1 >= 40, "docs/adr/0006 says so"
+    assert fitting - 1 >= 40, "docs/adr/0006 says that 40 fit"
 
 
 def test_no_output_plan_or_log_holds_a_secret(base: Base) -> None:
@@ -474,7 +474,7 @@ def test_certificates_are_for_those_with_the_right_alone(base: Base) -> None:
     assert few(tls=False) == few(by_point=False) == set()
     for part in PARTS:
         assert few(part=part) == {MOUNT, WRITE}, (
-            "the policy of the volume knows each access point, and the roles say whose it is"
+            "the volume's policy admits each access point, and the roles name its owner"
         )
         assert few(part=part, tls=False) == set()
         assert volume(base, "certs")(part=part) == set()

@@ -38,7 +38,7 @@ def test_it_is_made_at_once_and_goes_away_wholly(
     root.destroy()
     assert root.resources() == []
     assert everything(own_emulator) - before == {"aws_secretsmanager_secret gromit/ca-key"}, (
-        "AWS keeps it for thirty days"
+        "AWS keeps it for 30 days"
     )
 
 

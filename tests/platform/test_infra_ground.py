@@ -43,7 +43,7 @@ class Ground:
         """Return all statements of a role's policies."""
         iam = self.client("iam")
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == [], (
-            "what AWS writes, AWS widens"
+            "AWS may widen a policy that it manages"
         )
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [
@@ -68,7 +68,7 @@ def ground(
 def test_the_second_plan_is_empty(ground: Ground) -> None:
     plan = ground.root.plan(infra.VALUES, *infra.GROUND)
     assert plan.is_empty, plan.text
-    assert findings(plan.document) == [], "every value is known in this one"
+    assert findings(plan.document) == [], "this plan knows every value"
 
 
 def test_the_first_plan_keeps_the_policy(ground: Ground) -> None:
@@ -211,7 +211,7 @@ def test_who_names_no_security_group_is_shut_in(ground: Ground) -> None:
 
 def test_everything_that_holds_something_is_encrypted(ground: Ground) -> None:
     volumes = ground.client("ec2").describe_volumes()["Volumes"]
-    assert len(volumes) == 3, "two machines, and the data of one"
+    assert len(volumes) == 3, "root volumes of two machines, and one data volume"
     assert all(volume["Encrypted"] for volume in volumes)
     table = ground.client("dynamodb").describe_table(TableName="DeveloperEnvironments")["Table"]
     assert table["SSEDescription"]["Status"] == "ENABLED"
@@ -359,7 +359,7 @@ def test_every_resource_that_can_bear_the_tag_does(ground: Ground) -> None:
     }
     address = ground.client("ec2").describe_addresses()["Addresses"][0]
     assert infra.tags(address["Tags"]) == {"managed": "gromit", "Name": "gromit-nat"}, (
-        "which gets its tags apart"
+        "its tags are a resource of their own"
     )
 
 

@@ -53,7 +53,7 @@ def test_a_new_image_replaces_the_machines_and_not_the_data(
     assert root.plan(infra.VALUES).is_empty
 
     assert kinds(everything(own_emulator) - before) == LISTINGS.keys() - NOT_MADE, (
-        "a listing is blind"
+        "a listing found nothing"
     )
 
     _release_an_image(root, own_emulator)

@@ -144,5 +144,5 @@ def test_what_is_not_validated_cannot_be(mirror: Path, tmp_path: Path, place: Di
     terraform = Terraform(copied(tmp_path) / place.name, mirror)
     commands = (("init", "-backend=false", "-input=false"), ("validate",))
     assert any(terraform(*command, "-no-color").returncode for command in commands), (
-        "it is valid here: it need not be listed"
+        "it is valid here, so it must not be listed"
     )

@@ -266,7 +266,9 @@ def test_only_pki_may_write_the_volume_of_certificates(installed: Installed) -> 
         arn, at = installed.arn(volume), installed.at(volume)
         assert {p for p in PROGRAMS if policies[p].allows(mount, arn, at)} == mounted[volume]
         assert {p for p in PROGRAMS if policies[p].allows(write, arn, at)} == writable[volume]
-        assert not any(policies[p].allows(mount, arn) for p in PROGRAMS), "past the access point"
+        assert not any(policies[p].allows(mount, arn) for p in PROGRAMS), (
+            "no mount without the access point"
+        )
 
 
 def test_each_part_mounts_its_own_keys_and_no_others(installed: Installed) -> None:
@@ -374,7 +376,7 @@ def test_no_role_comes_near_to_what_iam_holds(installed: Installed) -> None:
         "docs/adr/0006 says that 40 fit"
     )
     assert "image" not in {what for role, _, what, _ in ALLOWED if role == "gromit-reap"}, (
-        "the longest one does not grow"
+        "the longest policy does not grow"
     )
 
 
