@@ -208,7 +208,7 @@ def test_a_name_with_odd_characters_never_means_another_environment(
 COMMANDS: list[Sequence[str]] = [
     ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"),
     ("delete", "NAME"), ("protect", "NAME"),
-    ("unprotect", "NAME"), ("redeploy", "NAME"),
+    ("unprotect", "NAME"), ("redeploy", "NAME"), ("retry", "NAME"),
 ]  # fmt: skip
 
 
@@ -373,6 +373,23 @@ def test_delete_shows_what_becomes_of_it(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     assert ["phase", "deleting"] in shell.table("delete", "app-test")
     assert ["due", iso(shell.serve.clock.now + GRACE_S * 1000)] in shell.table("get", "app-test")
+
+
+def test_retry_makes_a_failed_deletion_due_at_once(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    shell.run("delete", "app-test")
+    assert "its grace period is not over" in shell.fail("retry", "app-test")
+    shell.serve.clock.advance(s=GRACE_S)
+    shell.serve.outcome(
+        shell.serve.claim("reap"), "fail", error_kind="terraform", message="still in use"
+    )
+    assert run(["env", "delete", "app-test"]) == 0
+    complaint = shell.captured.readouterr().err
+    assert "destroying app-test failed: still in use" in complaint
+    assert "gromit env retry app-test" in complaint
+    assert shell.json("retry", "app-test")["due"] == iso(shell.serve.clock.now)
+    assert shell.serve.work_off("reap") == "app-test"
+    assert "could not find env app-test" in shell.fail("retry", "app-test")
 
 
 def test_protection_is_in_the_way_of_deletion(shell: Shell) -> None:

@@ -53,6 +53,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         desired_state.renew_fallbacks(FallbackUpdate(FALLBACKS, 1), STAMP)
     ],
     desired_state.retry_now: lambda: [desired_state.retry_now(STAMP)],
+    desired_state.make_due: lambda: [desired_state.make_due(BEFORE, STAMP)],
     desired_state.create_incarnation: lambda: [
         desired_state.create_incarnation(
             before,

@@ -130,7 +130,20 @@ def delete(run: CliContext, name: str) -> None:
         # the environment never existed.
         if _detail(run, name)["phase"] != "gone":
             raise
-    show_environment(run, _detail(run, name))
+    found = _detail(run, name)
+    show_environment(run, found)
+    if found["want"] == "gone" and found["error"] and found["phase"] == "deleting":
+        message = found["error"]["message"]
+        click.echo(f"gromit: destroying {found['name']} failed: {message}", err=True)
+        click.echo(f"  hint: `gromit env retry {found['name']}` tries again now", err=True)
+
+
+@env.command()
+@click.argument("name")
+@pass_cli
+def retry(run: CliContext, name: str) -> None:
+    """Retry failed work at once, also a failed deletion."""
+    _change(run, name, "retry")
 
 
 @env.command()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from gromit.core.environments import desired_state
+from gromit.core.environments import desired_state, refusals
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import (
@@ -19,7 +19,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
 from gromit.core.names import EnvironmentName, is_environment_name, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
-from gromit.errors import Conflict, InvalidInput, NotFound, TrustError, UnreadableRow
+from gromit.errors import InvalidInput, TrustError, UnreadableRow
 from gromit.ports import ImageRegistry
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
@@ -107,7 +107,7 @@ class Environments:
         known = environment.versions.get(build.repository)
         is_up = environment.want is Want.UP
         if is_up and known and known.ref is not None and known.ref != build.ref.full:
-            raise _other_ref(environment.name, build, known.ref)
+            raise refusals.other_ref(environment.name, build, known.ref)
         is_same = environment.has_reported(build.repository, build.version)
         newest = environment.sequences.get(build.repository)
         if build.sequence is not None and newest is not None and build.sequence <= newest:
@@ -216,7 +216,7 @@ class Environments:
             return
         # Refused, and yet up: only protection is left as the reason.
         if self._require_live(name_or_ref, outcome).want is Want.UP:
-            raise _is_protected(name)
+            raise refusals.is_protected(name)
 
     def retire(self, name_or_ref: str, repository: str, stamp: ChangeContext) -> None:
         """Record that a repository's branch was deleted. The last one deletes the environment.
@@ -240,7 +240,7 @@ class Environments:
                     hint="it never reported a build for this environment, or it is retired",
                 )
             if environment.protected:
-                raise _is_protected(name)
+                raise refusals.is_protected(name)
             write = desired_state.retire(environment.row, repository, tag, stamp)
             if environment.reported == {repository}:
                 write = desired_state.retire_last_repository(
@@ -260,7 +260,7 @@ class Environments:
         """Return an environment, or the tombstone of one. Raises `NotFound`."""
         environment = self.ledger.find(self._name(name_or_ref))
         if environment is None:
-            raise _not_found(name_or_ref)
+            raise refusals.not_found(name_or_ref)
         return environment
 
     def page(self, after: str | None, limit: int) -> EnvironmentPage:
@@ -282,7 +282,7 @@ class Environments:
         outcome = self.ledger.write(self._name(name_or_ref), write, "protected")
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:
-            raise _is_deleted(environment.name)
+            raise refusals.deleted(environment)
         return environment
 
     def redeploy(
@@ -297,7 +297,7 @@ class Environments:
         for _ in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
             if environment.want is Want.GONE:
-                raise _is_deleted(environment.name)
+                raise refusals.deleted(environment)
             if all(environment.redeploys.get(c) == mark for c in components):
                 return environment
             refs = sorted(v.ref for v in environment.versions.values() if v.ref)
@@ -305,6 +305,25 @@ class Environments:
             update = self._fallbacks.update(environment, leaf)
             write = desired_state.redeploy(components, mark, stamp, update)
             outcome = self.ledger.write(name, write, "redeploy")
+            if isinstance(outcome, WriteAccepted):
+                return parse_environment(outcome.row)
+        raise contention_error(name)
+
+    def retry(self, name_or_ref: str, stamp: ChangeContext) -> Environment:
+        """Make work that failed or was put off due at once. What is due already stays as it is.
+
+        Raises `Conflict` if a worker has the environment, if nothing is left to do, and within the
+        grace period of a deletion.
+        """
+        name = self._name(name_or_ref)
+        for _ in range(ATTEMPTS):
+            environment = self._require(name_or_ref, self.ledger.find(name))
+            if refusal := refusals.retry(environment, stamp.now_ms):
+                raise refusal
+            if not environment.attempts and environment.due_ms <= stamp.now_ms:
+                return environment
+            write = desired_state.make_due(environment.row, stamp)
+            outcome = self.ledger.write(name, write, "retry")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)
@@ -328,7 +347,7 @@ class Environments:
 
     def _require(self, name_or_ref: str, environment: Environment | None) -> Environment:
         if environment is None or environment.gone_ms is not None:
-            raise _not_found(name_or_ref)
+            raise refusals.not_found(name_or_ref)
         return environment
 
     def _require_live(self, name_or_ref: str, outcome: WriteResult) -> Environment:
@@ -366,27 +385,3 @@ def _check_ref(environment: Environment, repository: str, name_or_ref: str) -> N
             f" its version there is of {held!r}",
             hint="nothing was changed, because another branch of that name is in use there",
         )
-
-
-def _other_ref(name: str, build: Build, known: str) -> Conflict:
-    return Conflict(
-        f"{build.repository} already has {known!r} in environment {name}",
-        hint=f"delete or rename one of the branches {known!r} and {build.ref.full!r}:"
-        f" both map to environment {name}",
-    )
-
-
-def _not_found(name_or_ref: str) -> NotFound:
-    return NotFound(
-        f"could not find env {name_or_ref}", hint="`gromit env list` shows all environments"
-    )
-
-
-def _is_deleted(name: str) -> Conflict:
-    return Conflict(f"{name} is deleted", hint="report a build of it to revive it")
-
-
-def _is_protected(name: str) -> Conflict:
-    return Conflict(
-        f"{name} is protected", hint=f"an operator can allow it: gromit env unprotect {name}"
-    )

@@ -36,6 +36,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/environments/{name}/protect"): OPERATOR,
     ("POST", "/v1/environments/{name}/unprotect"): OPERATOR,
     ("POST", "/v1/environments/{name}/redeploy"): OPERATOR,
+    ("POST", "/v1/environments/{name}/retry"): OPERATOR,
     ("POST", "/v1/claims"): WORKER,
     ("POST", "/v1/claims/{name}/renew"): WORKER,
     ("POST", "/v1/claims/{name}/release"): WORKER,

@@ -146,7 +146,8 @@ def test_a_lease_that_ran_out_is_no_phase(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "method_path", ["GET ", "GET /events", "POST /protect", "POST /unprotect", "POST /redeploy"]
+    "method_path",
+    ["GET ", "GET /events", "POST /protect", "POST /unprotect", "POST /redeploy", "POST /retry"],
 )
 def test_what_does_not_exist_is_not_found(serve: Serve, method_path: str) -> None:
     method, _, rest = method_path.partition(" ")
@@ -337,6 +338,38 @@ def test_a_failed_environment_is_retried_when_its_build_is_reported_again(serve:
     assert answer["environment"]["due"] == iso(serve.clock.now)
     assert answer["environment"]["generation"] == 1
     assert serve.work_off("sow") == "app-test"
+
+
+def test_a_failed_environment_is_retried_on_request(serve: Serve) -> None:
+    _report(serve, "sha-1", 1)
+    serve.outcome(serve.claim("sow"), "fail")
+    retried = serve.send("POST", "/v1/environments/app-test/retry").json()
+    assert (retried["due"], retried["generation"]) == (iso(serve.clock.now), 1)
+    assert serve.work_off("sow") == "app-test"
+    answer = serve.send("POST", "/v1/environments/app-test/retry")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_a_damaged_row_is_named_and_nobody_works_on_it(serve: Serve) -> None:
+    _report(serve, "sha-1", 1)
+    serve.dynamodb.update_item(
+        TableName=serve.settings.tablename,
+        Key={"name": {"S": "app-test"}},
+        UpdateExpression="SET events = :x",
+        ExpressionAttributeValues={":x": {"S": "x"}},
+    )
+    for answer in (
+        serve.send("GET", "/v1/environments/app-test"),
+        serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": "app-test", "sha": "sha-2"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (500, "unreadable")
+        assert answer.json()["error"] == (
+            "the row of app-test cannot be read: `events` is 'x', not a list"
+        )
+    flat = serve.send("GET", "/env/app-test").json()
+    assert "the row of app-test cannot be read" in flat["error"]
+    asked = {"kind": "sow", "holder": "w", "nonce": "n"}
+    assert serve.send("POST", "/v1/claims", asked, who=Role.WORKER).status_code == 204
 
 
 def test_a_late_report_does_not_bring_a_reaped_environment_back(serve: Serve) -> None:

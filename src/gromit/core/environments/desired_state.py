@@ -144,6 +144,25 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
     )
 
 
+def make_due(before: Row, stamp: ChangeContext) -> RowWrite:
+    """Make the work of an environment due at once, also a deletion, because a person asks for it.
+
+    `before` has no valid lease: whoever has claimed it meanwhile has changed its revision.
+    """
+    return RowWrite(
+        conditions=(
+            *_LIVE,
+            ROOM,
+            Equals(Attribute.REVISION, before[Attribute.REVISION]),
+            Exists(Attribute.WORK),
+        ),
+        sets={Attribute.DUE: stamp.now_ms},
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
+        removes=frozenset({Attribute.ATTEMPTS}),
+    )
+
+
 def create_incarnation(
     before: Row | None,
     new: NewIncarnation,

@@ -215,6 +215,12 @@ def redeploy(
     )
 
 
+@router.post("/environments/{name}/retry", responses=error_responses(404, 409))
+def retry(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Make work that failed due at once, also a deletion. Work that is due stays as it is."""
+    return _detail(deps, deps.environments.retry(name, deps.stamp(caller)))
+
+
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One event for every change.",
