@@ -47,7 +47,7 @@ imports: $(STAMP)
 test: check ## run everything that CI runs, including the demo
 	$(PYTEST) -m "not long"
 
-test-fast: lint $(STAMP) ## run the tests of single layers in under a minute, without terraform and local cloud
+test-fast: lint $(STAMP) ## run the tests of single layers, without terraform and local cloud
 	$(BIN)/$(PYTEST_UNITS) $(UNITS) tests/test_house.py tests/test_house_rules.py
 
 coverage: $(STAMP) ## measure branch coverage of the tests of single layers and of commands, and compare it with the floor
