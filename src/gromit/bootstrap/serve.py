@@ -43,7 +43,11 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock)
     api = build_app(replace(_api_deps(settings, store, changes, metrics), now_ms=clock))
-    health = health_app(metrics.registry, metrics.not_ready, metrics.log_ages)
+
+    def not_ready() -> str | None:
+        return metrics.not_ready() or tls.expiry_problem(clock())
+
+    health = health_app(metrics.registry, not_ready, metrics.log_ages)
     return Server(
         Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close
     )

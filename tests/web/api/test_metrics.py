@@ -142,6 +142,23 @@ def test_serve_is_ready_as_long_as_its_table_answers(
         assert serve.settings.tablename in answer.json()["error"]
 
 
+def test_serve_is_not_ready_when_its_certificate_expires_within_a_day(
+    emulator: Emulator, certificates: Certificates
+) -> None:
+    with (
+        serving(emulator, certificates) as serve,
+        httpx2.Client(base_url=serve.health_url, trust_env=False) as client,
+    ):
+        serve.clock.advance(s=23 * 3600)
+        assert client.get("/readyz").status_code == 200
+        for hours, words in ((2, "expires at 20"), (48, "expired at 20")):
+            serve.clock.advance(s=hours * 3600)
+            answer = client.get("/readyz")
+            assert answer.status_code == 503
+            assert f"serve's certificate {words}" in answer.json()["error"]
+        assert client.get("/healthcheck").status_code == 200
+
+
 def test_an_emulator_that_is_gone_is_a_temporary_fault(certificates: Certificates) -> None:
     with emulated() as emulator, serving(emulator, certificates) as serve:
         serve.build("tyk", "app-test", "sha")

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from gromit.core.security import certificates
 from gromit.core.security.certificates import Kind
 from gromit.core.security.roles import Role
+from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.web.server.accept import HANDSHAKES_FAILED
 from gromit.web.server.server import Listener, Server
@@ -414,6 +415,15 @@ def test_the_metrics_say_when_our_certificate_ends(ca: TestCa) -> None:
     ca.leaf("serve", "server", days=9)
     assert tls.refresh()
     assert 8 * 24 * 3600 < EXPIRES._value.get() - now().timestamp() <= 9 * 24 * 3600
+
+
+def test_a_server_is_ready_again_when_its_certificate_is_renewed(ca: TestCa) -> None:
+    tls, now_ms = _server_tls(ca), Millis(int(now().timestamp() * 1000))
+    assert "expires at" in str(tls.expiry_problem(now_ms))
+    ca.leaf("serve", "server", days=9)
+    assert tls.refresh()
+    assert tls.expiry_problem(now_ms) is None
+    assert "expired at" in str(tls.expiry_problem(Millis(now_ms + 9 * 24 * 3_600_000)))
 
 
 def test_text_is_taken_as_it_is_and_a_path_is_read(ca: TestCa) -> None:

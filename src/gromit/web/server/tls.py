@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from prometheus_client import Gauge
 
 from gromit.core.security.roles import Role, find_role
-from gromit.core.time import Millis
+from gromit.core.time import Millis, iso
 from gromit.errors import ConfigError, TrustError
 from gromit.web.tls import (
     CertificateFiles,
@@ -35,6 +35,8 @@ EXPIRES = Gauge(
 )
 TLS_ALERT: ContextVar[Callable[[bytes], None] | None] = ContextVar("tls_alert", default=None)
 """Callback that sends the TLS alert of a failed handshake, for connections of this context."""
+EXPIRY_WARNING_MS = 24 * 3_600_000
+"""A server is not ready if its certificate is valid for less than this."""
 CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Cipher suites for `tls_min` 1.2; all suites of TLS 1.3 are as strong."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -119,6 +121,7 @@ class ServerTls:
         self._tls_min = tls_min
         self._material = identity.read()
         self._newest, leaf = self._build(self._material)
+        self._expires_ms = _expires_ms(leaf)
         self._fault = ""
         self.context = self._build_front(self._material)
         self.context.sni_callback = self._hand_over
@@ -136,9 +139,21 @@ class ServerTls:
             self._fault = error.message
             return False
         self._material, self._fault = material, ""
+        self._expires_ms = _expires_ms(leaf)
         EXPIRES.set(leaf.not_valid_after_utc.timestamp())
         log.info("tls.reloaded", serial=format(leaf.serial_number, "x"))
         return True
+
+    def expiry_problem(self, now_ms: Millis) -> str | None:
+        """Return why clients can soon not connect; None while the certificate is valid long enough.
+
+        A renewed certificate is in use at once, so a short remainder means that nobody renews it.
+        """
+        left_ms = self._expires_ms - now_ms
+        if left_ms >= EXPIRY_WARNING_MS:
+            return None
+        verb = "expires" if left_ms > 0 else "expired"
+        return f"serve's certificate {verb} at {iso(self._expires_ms)}; renew it: gromit pki renew"
 
     def peer(self, der: bytes) -> Peer:
         """Return the identity in a verified certificate; without a role it has the default role."""
@@ -171,6 +186,10 @@ class ServerTls:
         return context, leaf
 
 
+def _expires_ms(certificate: x509.Certificate) -> Millis:
+    return Millis(int(certificate.not_valid_after_utc.timestamp() * 1000))
+
+
 def read_peer(der: bytes, default_role: Role | None = None) -> Peer:
     """Return the identity in a certificate (DER); an unknown role counts as no role.
 
@@ -191,7 +210,7 @@ def read_peer(der: bytes, default_role: Role | None = None) -> Peer:
     except TrustError as error:
         log.warning("tls.role_refused", peer=name, serial=serial, error=error.message)
         role = None
-    return Peer(name, role, serial, Millis(int(certificate.not_valid_after_utc.timestamp() * 1000)))
+    return Peer(name, role, serial, _expires_ms(certificate))
 
 
 def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
