@@ -352,6 +352,31 @@ def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a
     assert (failed.attempts, failed.due_ms - registry.now_ms) == (1, RETRY_MS)
 
 
+@pytest.mark.parametrize("newer", [True, False])
+@pytest.mark.parametrize(
+    ("message", "recorded"),
+    [
+        (
+            "\x1b[31mError\x1b[0m:\x00 RespMetadata: {\n  StatusCode: 400\x07\n}",
+            "Error: RespMetadata: { StatusCode: 400 }",
+        ),
+        ("locked by \u202eecila\r\nsince\x9b yesterday", "locked by ecila since yesterday"),
+    ],
+)
+def test_a_failure_is_recorded_without_control_characters(
+    registry: Registry, message: str, recorded: str, newer: bool
+) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    if newer:
+        registry.report(version="sha-2")
+    failed = fail(registry, fence, message)
+    assert failed.events[-1].text.startswith(f"terraform: {recorded}")
+    if not newer:
+        assert failed.failure is not None
+        assert failed.failure.message == recorded
+
+
 def test_pauses_are_scattered(registry: Registry) -> None:
     registry.report()
     registry.jitter = 0.0

@@ -26,6 +26,7 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     evaluate,
 )
+from gromit.core.text import plain_line
 from gromit.errors import Conflict, GromitError, UnreadableRow
 from gromit.services.ledger import Ledger
 
@@ -166,7 +167,8 @@ class Leases:
         attempts = environment.attempts if environment else 0
         pause = backoff_ms(attempts, self.policy.retry_ms, self.policy.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms)
-        what = {"kind": failure.kind, "message": failure.message}
+        # The words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
+        what = {"kind": plain_line(failure.kind), "message": plain_line(failure.message)}
         writes = (
             work.failed(fence, what, pause, stamp),
             work.failed_superseded(fence, what, stamp),

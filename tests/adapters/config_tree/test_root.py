@@ -126,7 +126,7 @@ def test_a_root_that_may_not_be_read_stops_the_work(root: Path) -> None:
         (b'{"reason": "r", "by": "b", "at": "t"}', "processing is suspended by b since t: r"),
         (b'{"reason": "r", "who": "w", "when": "t"}', "processing is suspended by w since t: r"),
         (b'["not", "ours"]', 'processing is suspended: ["not", "ours"]'),
-        (b"\xff\x00\x1b[31mred\r\ntwo", "processing is suspended: \ufffd[31mred two"),
+        (b"\xff\x00\x1b[31mred\r\ntwo", "processing is suspended: \ufffdred two"),
         (b"x" * 100_000, "processing is suspended: " + "x" * 500),
     ],
 )

@@ -1,9 +1,10 @@
 """The suspension file `noprocess`: who stopped all processing, when and why."""
 
 import json
-import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from gromit.core.text import plain_line
 
 FILE = "noprocess"
 """Name of the file in the config root. While a regular file of this name exists, no work starts."""
@@ -55,6 +56,4 @@ def _value(tree: dict[str, Any], key: str, other_key: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the text as one line without control characters, for messages and logs."""
-    words = " ".join(text.split())
-    return "".join(c for c in words if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})[:_LONGEST]
+    return plain_line(text)[:_LONGEST]
