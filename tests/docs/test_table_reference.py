@@ -47,6 +47,7 @@ BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#par
 
 WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     desired_state.report: lambda: [desired_state.report(BUILD, STAMP)],
+    desired_state.take_over: lambda: [desired_state.take_over(BUILD, "old/branch", STAMP)],
     desired_state.record_sequence: lambda: [desired_state.record_sequence(BUILD)],
     desired_state.record_ref: lambda: [desired_state.record_ref(BUILD)],
     desired_state.renew_fallbacks: lambda: [

@@ -158,7 +158,8 @@ class EnvironmentSettings(_Group):
 
     protected: NameList = Field(
         ("master", "main", "release-*"),
-        description="names (with * as wildcard) of environments that are protected at creation",
+        description="names (with * as wildcard) of environments that are protected at creation, "
+        "and that branches with a `/` do not get",
     )
 
 

@@ -55,6 +55,11 @@ class Ref:
     environment: EnvironmentName
     """Name of the environment that the ref belongs to."""
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether the environment's name comes from a part of the branch's name only."""
+        return "/" in self.full
+
 
 def parse_ref(text: str) -> Ref:
     """Parse a branch: `app-test`, `refs/heads/integration/app-test`, or either one URL-encoded.

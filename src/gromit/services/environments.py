@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from gromit.core.environments import desired_state, refusals
+from gromit.core.environments import desired_state, precedence, refusals
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import (
@@ -70,10 +69,11 @@ class Environments:
     def report(self, build: Build, stamp: ChangeContext) -> tuple[BuildResult, Environment]:
         """Record a build. A new version of an existing environment costs one read and one write.
 
-        Raises `InvalidInput` for an unknown repository, and `Conflict` if the environment has a
-        version of another ref of the same repository.
+        Raises `InvalidInput` for an unknown repository, and `Conflict` if another branch comes
+        before this one.
         """
         self.catalogue.require(build.repository)
+        precedence.check_name(build, self.policy.protected)
         name = build.ref.environment
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
@@ -94,7 +94,7 @@ class Environments:
         | the row that refused                          | result                              |
         |-----------------------------------------------|-------------------------------------|
         | does not exist                                | a new incarnation                   |
-        | is up, with another ref of the repository     | `Conflict`                          |
+        | is up, with another ref of the repository     | takes its place, or `Conflict`      |
         | is up, with this version and sequence         | a repeated report                   |
         | has this sequence or a greater one            | duplicate or stale, by the version  |
         | is a tombstone                                | a new incarnation                   |
@@ -107,12 +107,12 @@ class Environments:
         known = environment.versions.get(build.repository)
         is_up = environment.want is Want.UP
         if is_up and known and known.ref is not None and known.ref != build.ref.full:
-            raise refusals.other_ref(environment.name, build, known.ref)
+            return self._take_over(environment, build, known.ref, stamp)
         is_same = environment.has_reported(build.repository, build.version)
         newest = environment.sequences.get(build.repository)
-        if build.sequence is not None and newest is not None and build.sequence <= newest:
-            if is_up and is_same and build.sequence == newest:
-                return self._repeat(environment, build, stamp)
+        is_again = is_up and is_same and build.sequence == newest
+        is_old = build.sequence is not None and newest is not None and build.sequence <= newest
+        if is_old and not is_again:
             return (BuildResult.DUPLICATE if is_same else BuildResult.STALE), environment
         if environment.gone_ms is not None:
             return self._create(environment, build, stamp)
@@ -120,6 +120,18 @@ class Environments:
             return self._repeat(environment, build, stamp)
         # The build is new. Only the revision did not match: another change came after our read.
         return None
+
+    def _take_over(
+        self, environment: Environment, build: Build, held: str, stamp: ChangeContext
+    ) -> tuple[BuildResult, Environment] | None:
+        """Take the place of a branch of the same repository; None to try again."""
+        precedence.check_place(build, held)
+        update = self._fallbacks.update(environment, build.ref.leaf, build)
+        write = desired_state.take_over(build, held, stamp, update)
+        outcome = self.ledger.write(environment.name, write, "build")
+        if isinstance(outcome, WriteRefused):
+            return None
+        return BuildResult.ACCEPTED, parse_environment(outcome.row)
 
     def _repeat(
         self, environment: Environment, build: Build, stamp: ChangeContext
@@ -365,7 +377,7 @@ class Environments:
         return [component]
 
     def _starts_protected(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.policy.protected)
+        return precedence.is_protected_name(name, self.policy.protected)
 
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:

@@ -72,6 +72,12 @@ TRANSITIONS = {
         lambda _: desired_state.report(build(version="sha-2", ref="other/app-test"), stamp(LATER)),
         {D: P, X: S},
     ),
+    "a branch in the place of another": Transition(
+        lambda _: desired_state.take_over(
+            build(version="sha-2", ref="App-test"), build().ref.full, stamp(LATER)
+        ),
+        {P: P, S: S, R: P, F: P},
+    ),
     "another repository": Transition(
         lambda _: desired_state.report(build("tyk-pump", "sha-1"), stamp(LATER)),
         {P: P, S: S, R: P, F: P, D: P, X: S},

@@ -115,6 +115,38 @@ def test_the_branch_that_was_refused_for_its_name_can_be_deleted_without_harm(
     assert serve.state("x") == "deleted"
 
 
+@pytest.mark.parametrize("name", ["master", "main", "release-310"])
+def test_a_nested_branch_never_owns_the_name_of_the_default_branch(
+    front: Front, serve: Serve, name: str
+) -> None:
+    token, pump = front.token("tyk"), front.token("tyk-pump")
+    nested = f"refs/heads/feature/{name}"
+    for _ in range(2):
+        for refused in (
+            front.build(token, "tyk", nested, "n"),
+            front.build(pump, "tyk-pump", nested, "n"),
+        ):
+            assert refused.status_code == 409
+            assert "that name is protected" in refused.json()["error"]
+        assert front.build(token, "tyk", f"refs/heads/{name}", "sha").status_code == 200
+    assert front.delete(pump, f"feature%2F{name}").status_code == 403
+    assert serve.get(f"/env/{name}") == {"name": name, "state": "new", **DEFAULTS, "tyk": "sha"}
+
+
+def test_a_branch_of_the_whole_name_takes_the_place_of_a_nested_one(
+    front: Front, serve: Serve
+) -> None:
+    token = front.token("tyk")
+    assert front.build(token, "tyk", "refs/heads/feature/x", "sha-1").json()["tyk"] == "sha-1"
+    assert front.build(token, "tyk", "refs/heads/x", "sha-2").json()["tyk"] == "sha-2"
+    late = front.build(token, "tyk", "refs/heads/feature/x", "sha-3")
+    assert (late.status_code, "already has 'x'" in late.json()["error"]) == (409, True)
+    assert front.delete(token, "refs/heads/feature/x").status_code == 403
+    assert serve.get("/env/x")["tyk"] == "sha-2"
+    assert front.delete(token, "refs/heads/x").status_code == 202
+    assert serve.state("x") == "deleted"
+
+
 @pytest.mark.parametrize(
     "build",
     [

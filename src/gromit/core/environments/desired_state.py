@@ -88,6 +88,30 @@ def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = N
     )
 
 
+def take_over(
+    build: Build, held: str, stamp: ChangeContext, update: FallbackUpdate | None = None
+) -> RowWrite:
+    """Record a build of a branch that takes the place of `held` in the same repository.
+
+    Sequences order the builds of one branch, so the one of the other branch does not count.
+    """
+    update = update or NO_FALLBACK_UPDATE
+    repository, sets = build.repository, {**build_attributes(build), **update.attributes}
+    text = f"{repository} reported {build.version} of {build.ref.full}, in place of {held}"
+    write = _desired_up(
+        stamp,
+        conditions=(
+            *_LIVE,
+            Equals(Attribute.WANT, Want.UP),
+            Equals(REF + repository, held),
+            *update.conditions,
+        ),
+        sets=sets,
+        event=stamp.event("build", text),
+    )
+    return _also_removing(write, {SEQUENCE + repository} - set(sets))
+
+
 def record_sequence(build: Build) -> RowWrite:
     """Record the sequence of a repeated version, so that older builds stay refused."""
     sequence = SEQUENCE + build.repository

@@ -1,18 +1,8 @@
 """Refusals of requests: why the state of an environment forbids them, and what to do instead."""
 
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, Phase, Want, Work
 from gromit.errors import Conflict, NotFound
-
-
-def other_ref(name: str, build: Build, known: str) -> Conflict:
-    """Refuse a build of a second ref that maps to the same environment."""
-    return Conflict(
-        f"{build.repository} already has {known!r} in environment {name}",
-        hint=f"delete or rename one of the branches {known!r} and {build.ref.full!r}:"
-        f" both map to environment {name}",
-    )
 
 
 def not_found(name_or_ref: str) -> NotFound:
