@@ -48,7 +48,7 @@ def test_everything_public_has_a_docstring(module: Path) -> None:
 
 @pytest.mark.xdist_group("house")
 def test_tests_of_a_group_stay_together(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist knows a group by this suffix. Without it each process makes a group's fixtures."""
+    """pytest-xdist knows a group by this suffix. Without it each makes a group's fixtures."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
         assert request.node.nodeid.endswith("@house")
 

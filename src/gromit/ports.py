@@ -68,7 +68,7 @@ class EnvironmentStore(Protocol):
         """Return rows with due work of a kind and without a valid lease, oldest first.
 
         Work that was put off, for example after a failure, comes behind all other work, so that it
-        takes no place of work that nobody has tried.
+        takes no place of untried work.
 
         The row that `claim_id` has claimed already comes before them: the answer to that claim
         was lost.

@@ -4,7 +4,7 @@ locals {
 }
 
 # The config tree of all environments. The bastion, sow and reap write as root, because the root folder of a new volume is root's. An
-# environment reads its own folders as nobody, through access points of its own.
+# environment reads its own folders as the user 65534, through access points of its own.
 module "config" {
   source = "../modules/volume"
 

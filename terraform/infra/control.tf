@@ -15,7 +15,7 @@ locals {
     tags            = local.platform.tags
   }
 
-  # The account's own registry that the image names, whoever created it; none if the image comes from elsewhere.
+  # The account's own registry that the image names, also if another stack created it; none if the image comes from elsewhere.
   image_names        = flatten(regexall("^${replace(local.platform.registry, ".", "\\.")}/([^:@]+)", var.image))
   image_repositories = [for name in local.image_names : "arn:aws:ecr:${local.here}:repository/${name}"]
 

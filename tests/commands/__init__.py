@@ -1,4 +1,4 @@
-"""Commands of gromit for tests, as processes that need not start Python anew."""
+"""Commands of gromit for tests, as processes that need not start Python again."""
 
 from tests.commands.client import run_gromit
 

@@ -54,7 +54,7 @@ class _Forks:
                 timer.cancel()
 
     def close(self) -> None:
-        """End the process that forks: it ends when nobody can give it an order."""
+        """End the process that forks: it ends when no process can give it an order."""
         self._answers.close()
         self._socket.close()
         self._process.wait()

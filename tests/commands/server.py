@@ -13,7 +13,7 @@ ORDER_BYTES = 1 << 20
 
 
 Order = tuple[dict[str, Any], list[int]]
-"""What is to be run, and its three streams."""
+"""A command to run, and its three streams."""
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _fork_for_each(orders: socket.socket) -> Order | None:
-    """Return the order in the fork that is for it. Return None when nobody gives orders any more."""
+    """Return the order in the fork that is for it; None when no process gives orders any more."""
     while order := _receive(orders):
         pid = os.fork()
         if pid == 0:

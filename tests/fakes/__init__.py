@@ -1,1 +1,1 @@
-"""Ordinary classes that stand in for the outside world."""
+"""Ordinary classes in place of the outside world."""

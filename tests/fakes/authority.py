@@ -81,7 +81,7 @@ class TestCa:
         return self.write(file or name, certificate, key)
 
     def bare(self, name: str, uris: tuple[str, ...] = ()) -> Files:
-        """A client certificate of this CA as others might have made it: with exactly these URIs, and no DNS name."""
+        """A client certificate of this CA with exactly these URIs and no DNS name."""
         key = new_key()
         builder = _builder(name, self.authority.certificate.subject, key)
         builder = builder.add_extension(
@@ -95,7 +95,7 @@ class TestCa:
         return self.write(name, builder.sign(self.authority.key, hashes.SHA256()), key)
 
     def self_signed(self, name: str) -> Files:
-        """A client certificate that nobody vouches for."""
+        """A client certificate that no CA has signed."""
         key = new_key()
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName(

@@ -13,7 +13,7 @@ from tests.fakes.authority import Files
 def tls_context(
     files: Files | None, ca: str, version: ssl.TLSVersion | None = None
 ) -> ssl.SSLContext:
-    """A client's context: with that certificate, trusting that CA, and with one version of TLS only if it is given."""
+    """A client's context with a certificate, a trusted CA and, if given, one version of TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(ca)
     if files is not None:

@@ -1,4 +1,4 @@
-"""A stand-in for GitHub's issuer of OIDC tokens: a key of its own, its JWKS, and the address where jobs ask for tokens."""
+"""A fake of GitHub's OIDC issuer: its key, its JWKS, and the address where jobs ask for tokens."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def rsa_key(name: str, bits: int = 2048) -> RSAPrivateKey:
 
 
 def public_jwk(kid: str, key: RSAPrivateKey, **more: Any) -> dict[str, Any]:
-    """A key as it stands in a JWKS."""
+    """A key in the form of a JWKS."""
     numbers = key.public_key().public_numbers()
     return {
         "kty": "RSA",
@@ -46,8 +46,8 @@ def public_jwk(kid: str, key: RSAPrivateKey, **more: Any) -> dict[str, Any]:
 def claims_of(
     event: str = "push", repository: str = "tyk", *, now: float, **more: Any
 ) -> dict[str, Any]:
-    """The claims of a job's token, as far as anybody reads them; None takes one out."""
-    told = {
+    """The claims of a job's token that gromit reads; None removes one."""
+    claims = {
         "aud": AUDIENCE,
         "sub": f"repo:{OWNER}/{repository}:ref:refs/heads/app-test",
         "jti": secrets.token_hex(8),
@@ -65,12 +65,12 @@ def claims_of(
         "run_id": "8412",
         **more,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 @dataclass(slots=True)
 class Issuer:
-    """Signs what it is told to, and counts who looks at its keys."""
+    """Signs any claims, and counts requests for its keys."""
 
     url: str = ""
     kid: str = "key-1"
@@ -78,12 +78,12 @@ class Issuer:
         default_factory=lambda: [public_jwk("key-1", rsa_key("key-1"))]
     )
     answers: list[Response] = field(default_factory=list)
-    """What to answer instead of the keys, once each."""
+    """Answers instead of the keys, once each."""
     looks: int = 0
     job: Mapping[str, Any] = field(default_factory=dict)
     """The claims that the next token for a job is made of."""
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    """What a job shows in order to get a token."""
+    """Credential that a job shows to get a token."""
     audiences: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -98,7 +98,10 @@ class Issuer:
     def token(
         self, claims: Mapping[str, Any], *, key: Any = None, algorithm: str = "RS256", **header: Any
     ) -> str:
-        """A token with these claims (and our name, if they have no issuer), signed with our key or another one."""
+        """A token with these claims, signed with our key or another one.
+
+        Without an issuer among the claims, the token names this one.
+        """
         heading = {"kid": self.kid, **header}
         signed_with = rsa_key(self.kid) if key is None else key
         return jwt.encode(
@@ -124,7 +127,7 @@ class Issuer:
 
 
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:
-    """A token as somebody without a key makes it."""
+    """A token as made without the key."""
     return ".".join(
         _encoded(part)
         for part in (json.dumps(header).encode(), json.dumps(claims).encode(), signature)

@@ -29,7 +29,7 @@ class MemoryStore:
         self._answer_is_lost = True
 
     def put(self, row: Mapping[str, Any]) -> None:
-        """Let a row be there, whatever was there before: as another program would have written it."""
+        """Replace a row, as another program would."""
         self._rows[row["name"]] = dict(row)
 
     def read(self, name: str) -> Row | None:
@@ -50,7 +50,7 @@ class MemoryStore:
         return outcome
 
     def due(self, kind: str, now_ms: int, limit: int, claim_id: str | None = None) -> DueRows:
-        """Names of rows with due work that nobody holds, oldest first.
+        """Names of rows with due work without a lease, oldest first.
 
         What `claim_id` holds comes before them, and what was put off comes last.
         """

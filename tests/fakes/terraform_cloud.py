@@ -1,4 +1,4 @@
-"""Terraform Cloud on loopback, as far as the doctor asks it: answers in the form of its API, to whoever shows the token."""
+"""Terraform Cloud on loopback: the part of its API that the doctor uses, behind the token."""
 
 import json
 import threading
@@ -13,14 +13,14 @@ ORGANIZATION = "acme"
 
 @dataclass
 class TerraformCloudServer:
-    """What it holds, and what it was asked."""
+    """Workspaces, and the requests so far."""
 
     token: str
     url: str = ""
     workspaces: Mapping[str, int | None] = field(default_factory=dict)
     """Name to the serial of its state; None: it has no state."""
     execution_mode: str = "local"
-    """Of all its workspaces; the organisation's default, unless somebody has set another, is `remote`."""
+    """Of all its workspaces. The default of an organisation is `remote`."""
     status: int = 200
     """Another status is its answer to everything."""
     body: bytes | None = None

@@ -1,4 +1,4 @@
-"""A stand-in for serve: real mutual TLS, and answers that the test chooses."""
+"""A fake of serve: real mutual TLS, and answers that the test chooses."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from tests.fakes.authority import TestCa
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request as the stand-in has seen it."""
+    """A request as the fake received it."""
 
     method: str
     path: str
@@ -42,7 +42,7 @@ class StandIn:
 
     ca: TestCa
     answers: list[Response] = field(default_factory=list)
-    """What to answer next; when there is none, what serve says when all is well."""
+    """The next answers; without one, the answer of a healthy serve."""
     seen: list[Seen] = field(default_factory=list)
     url: str = ""
 

@@ -1,1 +1,1 @@
-"""What lies in `hooks`: run as it lies there."""
+"""The scripts in `hooks`, run as they are."""

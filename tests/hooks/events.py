@@ -15,7 +15,7 @@ REPOSITORY_ID, FORK_ID = 90210, 90999
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a job is started for."""
+    """The event that started a job."""
 
     name: str
     payload: Mapping[str, Any]
@@ -132,7 +132,7 @@ def of_a_fork_that_is_gone() -> Event:
 
 
 def scheduled(name: str = "schedule", ref: str = "refs/heads/master") -> Event:
-    """A run by the clock or by hand, whose payload names no ref or commit."""
+    """A scheduled or manual run, whose payload names no ref or commit."""
     return Event(
         name,
         {"schedule": "30 5 * * 1"} if name == "schedule" else {"inputs": None, "ref": ref},

@@ -1,4 +1,4 @@
-"""A stand-in for a gateway in trouble: gives the answers of a list, and then accepts everything."""
+"""A fake of a gateway in trouble: gives the answers of a list, and then accepts everything."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -106,18 +106,18 @@ SILENT: dict[str, Event] = {
     "closed pull request": events.pull_request("closed"),
     "pull request of a fork": events.pull_request("synchronize", fork=True),
     "pull request of a fork that is gone": events.of_a_fork_that_is_gone(),
-    "run by hand on a tag": events.scheduled("workflow_dispatch", "refs/tags/app-test"),
+    "run manually on a tag": events.scheduled("workflow_dispatch", "refs/tags/app-test"),
 }
 
 
 @pytest.mark.parametrize("case", SILENT)
-def test_what_is_no_build_and_no_end_of_a_branch_tells_nothing_and_needs_no_token(
+def test_an_event_without_build_or_deletion_reports_nothing_and_needs_no_token(
     workflow: Workflow, gateway: Front, serve: Serve, case: str
 ) -> None:
     gateway.build(gateway.token("tyk"), "tyk", "app-test", "a-build")
     before = serve.rows
-    nobody = Workflow(workflow.folder, {"url": workflow.inputs["url"]})
-    done = nobody.run(SILENT[case])
+    anonymous = Workflow(workflow.folder, {"url": workflow.inputs["url"]})
+    done = anonymous.run(SILENT[case])
     assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
     assert "nothing to report" in done.log
     assert serve.rows == before
@@ -262,7 +262,7 @@ class TestTokens:
 
 
 class TestOidc:
-    """What of the job's identity the gateway holds against it."""
+    """Checks of the job's identity by the gateway."""
 
     @pytest.mark.parametrize(
         ("claims", "reason"),

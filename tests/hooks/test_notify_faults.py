@@ -56,7 +56,7 @@ def test_a_gateway_that_is_busy_is_asked_again(
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_it_waits_as_long_as_it_is_told(workflow: Workflow, gateway: Troubled, form: str) -> None:
+def test_it_waits_for_the_given_time(workflow: Workflow, gateway: Troubled, form: str) -> None:
     at = datetime.now(UTC) + timedelta(seconds=4)
     gateway.answers.append(
         _busy(429, "2" if form == "seconds" else format_datetime(at, usegmt=True))
@@ -95,7 +95,7 @@ def test_without_patience_it_is_tried_once(workflow: Workflow, gateway: Troubled
     assert (workflow.run(events.push()).code, len(gateway.tokens)) == (75, 1)
 
 
-def test_a_gateway_that_is_away_is_told_later(workflow: Workflow) -> None:
+def test_a_gateway_that_is_away_gets_the_report_later(workflow: Workflow) -> None:
     workflow.inputs |= {"url": "http://127.0.0.1:9", "patience": "1"}
     done = workflow.run(events.push())
     assert done.code == 75
@@ -125,7 +125,7 @@ def test_a_redirect_is_not_followed(workflow: Workflow, gateway: Troubled, statu
     "answer",
     [PlainTextResponse("hello"), JSONResponse([]), JSONResponse({"name": "x\noutcome=retired"})],
 )
-def test_an_answer_of_somebody_else_sets_no_output(
+def test_an_answer_of_another_server_sets_no_output(
     workflow: Workflow, gateway: Troubled, answer: Response
 ) -> None:
     gateway.answers.append(answer)
@@ -144,7 +144,7 @@ def test_a_certificate_that_is_not_trusted_gets_no_token_and_no_second_try(
 
 
 class TestOidc:
-    """Where the job's own token comes from."""
+    """The source of the job's own token."""
 
     @pytest.fixture
     def issuer(self) -> Iterator[Issuer]:
@@ -194,7 +194,7 @@ class TestOidc:
 
 
 class TestWrongWorkflows:
-    """What is said before anything is sent."""
+    """Errors before anything is sent."""
 
     @pytest.mark.parametrize(
         "url",

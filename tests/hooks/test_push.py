@@ -1,6 +1,6 @@
 """The commands of the how-to's workflow push an image under the tags that gromit looks for.
 
-The one stand-in is docker, which records its arguments. Then serve's own code finds the image in a
+The one fake is docker, which records its arguments. Then serve's own code finds the image in a
 registry.
 """
 
@@ -23,7 +23,7 @@ from tests.hooks.events import HEAD, Event, push
 from tests.services.registry import Registry
 
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/tyk-analytics"
-DOCKER = '#!/bin/sh\nprintf "%s\\n" "$@" > told\n'
+DOCKER = '#!/bin/sh\nprintf "%s\\n" "$@" > arguments\n'
 OTHER = "tyk-analytics"
 """The repository that pushes, and reports nothing."""
 
@@ -49,7 +49,7 @@ def pushed(event: Event, folder: Path) -> list[str]:
         "vars.REGISTRY": REGISTRY,
     }
     step = push_step()
-    told = {
+    inputs = {
         name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known[found[1]], value)
         for name, value in step["env"].items()
     }
@@ -60,12 +60,12 @@ def pushed(event: Event, folder: Path) -> list[str]:
     }
     subprocess.run(
         ["bash", "-e", "-c", step["run"]],
-        env={**runner, **told},
+        env={**runner, **inputs},
         cwd=folder,
         check=True,
         timeout=30,
     )
-    arguments = (folder / "told").read_text(encoding="utf-8").splitlines()
+    arguments = (folder / "arguments").read_text(encoding="utf-8").splitlines()
     assert arguments[:3] == ["buildx", "build", "--push"]
     assert arguments[-1] == "."
     assert arguments[3:-1:2] == ["--tag"] * len(arguments[4:-1:2])

@@ -193,29 +193,29 @@ class TestAtServe:
     """Requests as Tyk passes them on to serve: the gateway's certificate, and a key's header."""
 
     def test_a_key_reports_and_retires_for_its_own_repository(self, serve: Serve) -> None:
-        told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}
+        request: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends("tyk")}
         assert (
             serve.send(
-                "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-1"}, **told
+                "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "sha-1"}, **request
             ).status_code
             == 200
         )
         assert (
             serve.send(
-                "POST", "/newbuild", {"repo": "tyk-pump", "ref": "app-test", "sha": "x"}, **told
+                "POST", "/newbuild", {"repo": "tyk-pump", "ref": "app-test", "sha": "x"}, **request
             ).status_code
             == 403
         )
-        assert serve.send("DELETE", "/env/app-test", **told).status_code == 202
+        assert serve.send("DELETE", "/env/app-test", **request).status_code == 202
         assert serve.state("app-test") == "deleted"
 
     @pytest.mark.parametrize("metadata", ["", "$tyk_meta.repository", "tyk-pump", "nobody"])
     def test_a_key_without_its_repository_can_do_nothing(self, serve: Serve, metadata: str) -> None:
         serve.build("tyk", "app-test", "sha-1")
-        told: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends(metadata)}
+        request: dict[str, Any] = {"who": Role.GATEWAY, "headers": _as_tyk_sends(metadata)}
         before = serve.rows
         assert serve.send(
-            "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "x"}, **told
+            "POST", "/newbuild", {"repo": "tyk", "ref": "app-test", "sha": "x"}, **request
         ).status_code in {400, 403}
-        assert serve.send("DELETE", "/env/app-test", **told).status_code in {400, 403}
+        assert serve.send("DELETE", "/env/app-test", **request).status_code in {400, 403}
         assert serve.rows == before

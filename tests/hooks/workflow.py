@@ -23,7 +23,7 @@ _INPUT = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a step has ended."""
+    """Result of a step."""
 
     code: int
     log: str
@@ -37,7 +37,7 @@ class Workflow:
     folder: Path
     inputs: dict[str, str]
     issuer: Issuer | None = None
-    """Where its jobs get OIDC tokens; None: they have no permission to."""
+    """Issuer of OIDC tokens for its jobs; None: they have no permission."""
     variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, event: Event, **claims: Any) -> Done:
@@ -45,7 +45,7 @@ class Workflow:
         path, out = self.folder / "event.json", self.folder / "output"
         path.write_text(json.dumps(event.payload), encoding="utf-8")
         out.write_text("")
-        told = {
+        settings = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GITHUB_ACTION_PATH": str(ACTION),
             "GITHUB_EVENT_NAME": event.name,
@@ -57,7 +57,7 @@ class Workflow:
             **self._identity(event, claims),
             **self.variables,
         }
-        done = _step(told, self.inputs, self.folder)
+        done = _step(settings, self.inputs, self.folder)
         secrets = {self.inputs.get("token"), self.issuer.secret if self.issuer else None, "eyJ"} - {
             None,
             "",
@@ -95,13 +95,13 @@ def _step(
         name: inputs.get(name, entry.get("default", ""))
         for name, entry in described["inputs"].items()
     }
-    told = {
+    settings = {
         name: _INPUT.sub(lambda found: given[found[1]], value)
         for name, value in step["env"].items()
     }
     return subprocess.run(
         [step["shell"], "-e", "-c", step["run"]],
-        env={**variables, **told},
+        env={**variables, **settings},
         cwd=folder,
         capture_output=True,
         text=True,

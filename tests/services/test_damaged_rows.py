@@ -129,7 +129,7 @@ def test_a_row_that_is_no_environment_is_set_aside(registry: Registry) -> None:
     }
 
 
-def test_more_damaged_rows_than_one_look_finds_hold_up_nobody(registry: Registry) -> None:
+def test_more_damaged_rows_than_one_look_finds_hold_up_no_other(registry: Registry) -> None:
     for number in range(3 * CANDIDATES):
         registry.store.put({"name": f"odd{number}", "work": "sow", "due": number})
     assert one_pass(registry) == ["a", *GOOD]

@@ -1,4 +1,4 @@
-"""What gromit decides: names, rows, phases, plans.
+"""The decisions of gromit: names, rows, phases, plans.
 
 No I/O, no clock, no log, no randomness (an import contract holds it).
 """

@@ -5,7 +5,7 @@ locals {
   protocol = var.certificate_arn == "" ? "TCP" : "TLS"
 }
 
-# Open to the world on one port. The parts behind it decide by certificate or token who may come in.
+# Open to the world on one port. The parts behind it admit clients by certificate or token.
 resource "aws_lb" "this" {
   # checkov:skip=CKV_AWS_91:the part behind it logs each request and its caller
   # checkov:skip=CKV_AWS_150:it holds no data, and its DNS name follows it if it is created again

@@ -2,7 +2,7 @@
 #
 # Terraform creates the key, so its secret half is in the state. It stays there because an entry in the catalogue must be enough to
 # get a key, and because no one gains anything by it: the state is encrypted in Terraform Cloud and shared with no other workspace,
-# and anyone who may read it may create such keys anyway. The key is no output; people and workflows read it from Secrets Manager.
+# and anyone with access to it can create such keys anyway. The key is no output; people and workflows read it from Secrets Manager.
 # `terraform apply -replace` of the key rotates it. List the repository in `keyless` of the root to have no key.
 locals {
   keyed = var.with_key ? toset([var.repository]) : toset([])

@@ -92,7 +92,7 @@ def test_the_longest_due_comes_first_and_what_is_left_alone_last() -> None:
     assert [i.name for i in plan(Work.SOW, environments, None)] == ["b", "early", "late", "a"]
 
 
-def test_what_failed_before_comes_behind_what_nobody_has_tried() -> None:
+def test_work_that_failed_before_comes_after_untried_work() -> None:
     environments = [
         standing("stuck", Phase.DELETING, due_in_s=-9),
         standing("new", Phase.DELETING, attempts=0),

@@ -350,7 +350,7 @@ def test_a_failed_environment_is_retried_on_request(serve: Serve) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
 
 
-def test_a_damaged_row_is_named_and_nobody_works_on_it(serve: Serve) -> None:
+def test_a_damaged_row_is_named_and_no_worker_gets_it(serve: Serve) -> None:
     _report(serve, "sha-1", 1)
     serve.dynamodb.update_item(
         TableName=serve.settings.tablename,

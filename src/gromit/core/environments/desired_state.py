@@ -171,7 +171,7 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
 def make_due(before: Row, stamp: ChangeContext) -> RowWrite:
     """Make the work of an environment due at once, also a deletion, because a person asks for it.
 
-    `before` has no valid lease: whoever has claimed it meanwhile has changed its revision.
+    `before` has no valid lease: a claim in the meantime has changed its revision.
     """
     return RowWrite(
         conditions=(

@@ -53,7 +53,7 @@ def plan(
 ) -> list[PlannedAction]:
     """Return one action for each environment: those with work first, by due time.
 
-    What failed before comes behind what nobody has tried, as serve hands work out.
+    Work that failed before comes after untried work, as serve hands work out.
 
     | phase            | sow                          | reap                                     |
     |------------------|------------------------------|------------------------------------------|

@@ -1,4 +1,4 @@
-# Plans with a mocked provider: which images expire, who may push, and which values are refused.
+# Plans with a mocked provider: which images expire, which repositories can push, and which values are refused.
 
 mock_provider "aws" {
   override_during = plan

@@ -59,8 +59,8 @@ resource "aws_ecs_task_definition" "this" {
   }
 }
 
-# The container sees only its own folder of the config tree, and reads it as the user nobody (65534), whatever user it runs as. All
-# users may read the tree, but nobody owns no file in it: the container could not write there even if its mount were not read-only.
+# The container sees only its own folder of the config tree, and reads it as the user 65534, whatever user it runs as. All
+# users may read the tree, but that user owns no file in it: the container could not write there even if its mount were not read-only.
 resource "aws_efs_access_point" "config" {
   for_each = toset(var.definition.config_path[*])
 
