@@ -167,7 +167,7 @@ class Leases:
         attempts = environment.attempts if environment else 0
         pause = backoff_ms(attempts, self.policy.retry_ms, self.policy.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms)
-        # The words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
+        # Words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
         what = {"kind": plain_line(failure.kind), "message": plain_line(failure.message)}
         writes = (
             work.failed(fence, what, pause, stamp),
