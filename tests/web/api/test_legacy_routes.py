@@ -213,7 +213,7 @@ def test_a_second_ref_of_one_repository_with_the_same_last_element_is_refused_by
 ) -> None:
     serve.build("tyk", "refs/heads/integration/app-test", "sha-1")
     before = serve.rows
-    for ref in ("refs/heads/other/app-test", "app-test", "refs/heads/integration/App-Test"):
+    for ref in ("refs/heads/other/app-test", "a/b/app-test", "refs/heads/integration/App-Test"):
         answer = serve.send(
             "POST", "/newbuild", {"repo": "tyk", "ref": ref, "sha": "sha-2"}, GATEWAY
         )
