@@ -5,6 +5,7 @@ Run `python -m tests.contracts.terraform.worker apply|hand SETTINGS`. It prints 
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput
@@ -38,4 +39,7 @@ def main(action: str, text: str) -> int:
 
 
 if __name__ == "__main__":
+    # A worker has many threads. The kernel signals the guard of terraform at the end of each.
+    for _ in range(8):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
     sys.exit(main(sys.argv[1], sys.argv[2]))
