@@ -241,8 +241,10 @@ class ClusterSource(Protocol):
 class DesiredEnvironments(Protocol):
     """Desired state of all environments, from serve."""
 
-    def desired(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool | None]:
         """Return every environment that has a row, tombstones included: True if it is desired up.
+
+        None if its row cannot be read: it may be desired, and it may not.
 
         Raises if the answer of serve is incomplete.
         """

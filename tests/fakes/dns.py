@@ -115,11 +115,11 @@ class FakeTasks:
 class FakeEnvironments:
     """The environments of serve."""
 
-    rows: dict[str, bool] = field(default_factory=dict)
+    rows: dict[str, bool | None] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     """Errors that the next calls raise, one each."""
 
-    def desired(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool | None]:
         """Return every environment that has a row."""
         if self.failures:
             raise self.failures.pop(0)

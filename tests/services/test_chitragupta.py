@@ -107,6 +107,48 @@ def test_an_environment_that_is_gone_loses_its_records() -> None:
     assert world.tasks.asked == []
 
 
+def test_an_environment_whose_row_is_damaged_keeps_its_records_and_stops_no_other() -> None:
+    new, moved = PublicTask("new", "tyk", "3.3.3.3"), PublicTask("app", "tyk", "9.9.9.9")
+    old = PublicTask("old", "tyk", "4.4.4.4")
+    world = World(
+        zone=FakeZone.of(OWNER, owner_record("old", DOMAIN), *records_of(*APP, old, domain=DOMAIN)),
+        tasks=FakeTasks([moved, new]),
+        wanted=FakeEnvironments({"app": None, "new": True, "old": False}),
+    )
+    found = world.keeper.run(silent)
+    assert world.zone.names() == {TYK, DASH, f"tyk.new.{DOMAIN}"}
+    assert world.zone.values(TYK) == {"1.1.1.1"}
+    assert (found.unreadable, found.is_partial) == (("app",), True)
+    assert world.tasks.asked == [frozenset({"new"})]
+
+
+def test_a_new_environment_whose_row_is_damaged_is_not_published_yet() -> None:
+    world = World(zone=FakeZone(), wanted=FakeEnvironments({"app": None}))
+    found = world.keeper.run(silent)
+    assert (world.zone.records(), found.unreadable) == ((), ("app",))
+
+
+def test_any_number_of_damaged_rows_deletes_nothing() -> None:
+    tasks, zone = crowd(50)
+    world = World(
+        zone=zone,
+        tasks=FakeTasks(),
+        wanted=FakeEnvironments({t.environment: None for t in tasks}),
+    )
+    found = world.keeper.run(silent)
+    assert len(world.zone.names()) == len(tasks)
+    assert not found.changes
+    assert {why for _, why in found.changes.left_alone} == {"its row in the table cannot be read"}
+
+
+def test_the_watch_says_once_whose_row_cannot_be_read() -> None:
+    world = World(wanted=FakeEnvironments({"app": None}))
+    with capture_logs() as lines:
+        watched(world, lambda: True, lambda: True)
+    reasons = [line["reason"] for line in lines if line["event"] == "dns.blocked"]
+    assert reasons == ["the row of app cannot be read, so its records stay as they are"]
+
+
 def test_other_clusters_with_public_tasks_are_not_published() -> None:
     world = World()
     world.tasks.seen.append(PublicTask("internal-tools", "tyk", "7.7.7.7"))

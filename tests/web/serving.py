@@ -279,6 +279,15 @@ class Serve:
         item = {k: {"S": v} for k, v in attributes.items()}
         self.dynamodb.put_item(TableName=self.settings.tablename, Item=item)
 
+    def damage(self, name: str) -> None:
+        """Damage the row of an environment, as a person's edit would."""
+        self.dynamodb.update_item(
+            TableName=self.settings.tablename,
+            Key={"name": {"S": name}},
+            UpdateExpression="SET events = :x",
+            ExpressionAttributeValues={":x": {"S": "x"}},
+        )
+
     def put_environment(self, name: str, *, gone: bool = False) -> None:
         """Put an environment's row as serve writes it; faster than reporting many builds."""
         numbers = {

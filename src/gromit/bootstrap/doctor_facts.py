@@ -74,5 +74,6 @@ class ComposedFacts(AwsFacts):
         return None if found is None else str(found)
 
     def environments(self) -> int:
-        """Number of environments, from serve."""
-        return sum(desired_environments(self._settings).desired().values())
+        """Number of environments, from serve. One whose row cannot be read may be up."""
+        desired = desired_environments(self._settings).desired()
+        return sum(is_up is not False for is_up in desired.values())

@@ -102,6 +102,12 @@ def _show(run: CliContext, found: PassResult) -> None:
         click.echo(
             f"the list of tasks is incomplete, so nothing was deleted: {found.incomplete}", err=True
         )
+    for name in found.unreadable:
+        click.echo(
+            f"the row of {name} cannot be read, so its records stay as they are: "
+            f"gromit env get {name}",
+            err=True,
+        )
 
 
 def _silent(_line: str) -> None:

@@ -60,11 +60,13 @@ class PassResult:
     changes: ZoneChanges
     incomplete: str = ""
     """Why the task listing is incomplete, so that nothing was deleted; empty if it is complete."""
+    unreadable: tuple[str, ...] = ()
+    """Environments whose rows cannot be read, so that nothing of them was changed."""
 
     @property
     def is_partial(self) -> bool:
-        """Whether a record was blocked or the task listing was incomplete."""
-        return bool(self.changes.blocked or self.incomplete)
+        """Whether a record was blocked, the task listing incomplete or a row unreadable."""
+        return bool(self.changes.blocked or self.incomplete or self.unreadable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ class Chitragupta:
             running = self.tasks.running_tasks(asked)
             listing = merge_listings(listing, running, asked, published, self.policy.domain)
             changes = self._plan(listing, actual, rows)
-        return PassResult(changes, _why_incomplete(listing))
+        unreadable = tuple(sorted(name for name, is_up in rows.items() if is_up is None))
+        return PassResult(changes, _why_incomplete(listing), unreadable)
 
     def check(self, found: PassResult) -> None:
         """Raise `UnsafePlan` if the plan exceeds the limits on deletes."""
@@ -161,7 +164,7 @@ class Chitragupta:
         return environment_for_name(record.name, self.policy.domain)
 
     def _plan(
-        self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool]
+        self, listing: TaskListing, actual: tuple[RecordSet, ...], rows: Mapping[str, bool | None]
     ) -> ZoneChanges:
         desired = desired_records(listing.tasks, self.policy.domain, self.policy.ttl, rows)
         return plan(desired, actual, self.policy.domain, rows, _why_incomplete(listing))
@@ -204,6 +207,10 @@ def _log_blocked(found: PassResult, known: NewReasons) -> None:
     reasons = {f"{r.name}: {reason}" for r, reason in found.changes.blocked}
     if found.incomplete:
         reasons.add(f"the task listing is incomplete: {found.incomplete}")
+    reasons |= {
+        f"the row of {name} cannot be read, so its records stay as they are"
+        for name in found.unreadable
+    }
     for reason in known.update(reasons):
         log.warning("dns.blocked", reason=reason)
 

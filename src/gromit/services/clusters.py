@@ -47,7 +47,7 @@ class ClusterDetail:
 class Clusters:
     """Shows the clusters of environments."""
 
-    wanted: Callable[[], Mapping[str, bool]]
+    wanted: Callable[[], Mapping[str, bool | None]]
     """Environments that serve knows; called only for the overview."""
     clusters: ClusterSource
     services: ServiceStates

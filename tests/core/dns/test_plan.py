@@ -301,7 +301,7 @@ tasks_strategy = st.lists(
     ),
     max_size=8,
 )
-wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans())
+wanted_strategy = st.dictionaries(st.sampled_from(ENVIRONMENTS), st.booleans() | st.none())
 
 
 @st.composite
@@ -324,7 +324,7 @@ class World:
     tasks: tuple[PublicTask, ...]
     records: tuple[RecordSet, ...]
     owned: frozenset[str]
-    wanted: Mapping[str, bool]
+    wanted: Mapping[str, bool | None]
     incomplete: str
 
     @property
@@ -374,6 +374,10 @@ def in_force(world: World) -> frozenset[str]:
     )
 
 
+def damaged(world: World) -> set[str | None]:
+    return {name for name, is_wanted in world.wanted.items() if is_wanted is None}
+
+
 def is_ours(record: RecordSet, world: World) -> bool:
     environment = environment_for_name(record.name, DOMAIN)
     if environment not in in_force(world) or record.routing:
@@ -405,7 +409,15 @@ def test_after_the_change_every_desired_record_exists_or_is_blocked(world: World
 def test_a_whole_listing_leaves_no_stale_record_of_ours(world: World) -> None:
     after = apply(replace(world, incomplete="").plan(), world.records)
     desired = {r.name for r in world.desired}
-    assert [r for r in after if r.type == "A" and is_ours(r, world) and r.name not in desired] == []
+    stale = [r for r in after if r.type == "A" and is_ours(r, world) and r.name not in desired]
+    assert {environment_for_name(r.name, DOMAIN) for r in stale} <= damaged(world)
+
+
+@given(worlds())
+def test_the_records_of_an_environment_whose_row_is_damaged_stay_as_they_are(world: World) -> None:
+    changes = world.plan()
+    changed = {r.name for r, _ in (*changes.creates, *changes.upserts, *changes.deletes)}
+    assert {environment_for_name(name, DOMAIN) for name in changed} & damaged(world) == set()
 
 
 @given(worlds())

@@ -352,12 +352,7 @@ def test_a_failed_environment_is_retried_on_request(serve: Serve) -> None:
 
 def test_a_damaged_row_is_named_and_no_worker_gets_it(serve: Serve) -> None:
     _report(serve, "sha-1", 1)
-    serve.dynamodb.update_item(
-        TableName=serve.settings.tablename,
-        Key={"name": {"S": "app-test"}},
-        UpdateExpression="SET events = :x",
-        ExpressionAttributeValues={":x": {"S": "x"}},
-    )
+    serve.damage("app-test")
     for answer in (
         serve.send("GET", "/v1/environments/app-test"),
         serve.send("POST", "/v1/builds", {"repo": "tyk", "ref": "app-test", "sha": "sha-2"}),

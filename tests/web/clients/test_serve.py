@@ -402,6 +402,16 @@ def test_wanted_environments_are_all_that_have_a_row(serve: Serve) -> None:
     assert wanted == {"is-up": True, "is-deleted": False, "is-gone": False}
 
 
+def test_a_damaged_row_hides_no_other_environment_and_is_neither_wanted_nor_unwanted(
+    serve: Serve,
+) -> None:
+    for name in ("is-up", "is-damaged"):
+        serve.build("tyk", name, "sha")
+    serve.damage("is-damaged")
+    wanted = ServeEnvironments(ServeClient(serve.client(Role.WORKER))).desired()
+    assert wanted == {"is-up": True, "is-damaged": None}
+
+
 # ── the stream of changes ─────────────────────────────────────────────────────────────────────────
 
 

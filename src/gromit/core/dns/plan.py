@@ -21,6 +21,8 @@ from gromit.errors import UnsafePlan
 OWNER_LABEL = "_gromit"
 OWNER_TTL = 300
 _NAMED = 20
+UNREADABLE = "its row in the table cannot be read"
+"""Why the records of an environment stay as they are, whatever runs."""
 _OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 
 
@@ -120,7 +122,7 @@ def environment_for_name(name: str, domain: str) -> str | None:
 
 
 def desired_records(
-    tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool]
+    tasks: Iterable[PublicTask], domain: str, ttl: int, wanted: Mapping[str, bool | None]
 ) -> tuple[RecordSet, ...]:
     """Records for the running tasks of the `wanted` environments, and of no other cluster."""
     addresses: defaultdict[str, set[str]] = defaultdict(set)
@@ -136,13 +138,13 @@ def plan(
     desired: Iterable[RecordSet],
     actual: Iterable[RecordSet],
     domain: str,
-    wanted: Mapping[str, bool],
+    wanted: Mapping[str, bool | None],
     incomplete: str = "",
 ) -> ZoneChanges:
     """Changes that bring gromit's records in a zone to the desired ones.
 
     `wanted` has an entry for each environment that serve knows: True if it should run, False if it
-    is to be, or has been, destroyed. `incomplete` says why the listing of tasks is incomplete (""
+    is to be, or has been, destroyed, None if its row cannot be read. `incomplete` says why the listing of tasks is incomplete (""
     if it is complete).
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
@@ -163,6 +165,8 @@ def plan(
     | no      | plain address        | ours       | any    | left alone while incomplete           |
     | no      | plain address        | theirs     | any    | left alone                            |
     | no      | anything else        | any        | any    | ignored                               |
+
+    If the row cannot be read, nothing of the environment is desired or changed.
 
     The ownership record is deleted with the last address record.
     """
@@ -267,13 +271,17 @@ def _environment_records(
 
 
 def _plan_environment(
-    records: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+    records: _EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
 ) -> ZoneChanges:
     if reason := records.forbidden:
         return ZoneChanges(
             blocked=tuple((r, reason) for _, r in sorted(records.desired.items())),
             left_alone=tuple((r, reason) for r in _stale(records)),
         )
+    if wanted.get(records.name, False) is None:
+        # Nobody knows whether it should run, so neither a record nor its absence is wrong.
+        kept = tuple((r, UNREADABLE) for r in _stale(records))
+        return ZoneChanges(left_alone=kept, ours=len(records.plain))
     writes, removals = _writes(records, incomplete), _removals(records, wanted, incomplete)
     creates, deletes = writes.creates, removals.deletes
     # The first record brings the ownership record along, in front of it.
@@ -319,7 +327,7 @@ def _writes(records: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
 
 
 def _removals(
-    records: _EnvironmentRecords, wanted: Mapping[str, bool], incomplete: str
+    records: _EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
 ) -> ZoneChanges:
     stale = _stale(records)
     if incomplete:

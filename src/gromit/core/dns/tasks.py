@@ -16,7 +16,7 @@ def unconfirmed(
     listing: TaskListing,
     changes: ZoneChanges,
     domain: str,
-    wanted: Mapping[str, bool],
+    wanted: Mapping[str, bool | None],
     components: frozenset[str],
 ) -> frozenset[str]:
     """Wanted environments whose running tasks ECS has to confirm before a change.

@@ -226,19 +226,14 @@ class ServeEnvironments:
     def __init__(self, client: ServeClient) -> None:
         self._client = client
 
-    def desired(self) -> Mapping[str, bool]:
+    def desired(self) -> Mapping[str, bool | None]:
         """Return every environment with a row: True if it should be up.
 
-        Raises `BackendError` for a row that cannot be parsed.
+        None if serve cannot read the row.
         """
-        found: dict[str, bool] = {}
+        found: dict[str, bool | None] = {}
         for page in self._client.listing(phase="all"):
-            if page["unreadable"]:
-                names = ", ".join(page["unreadable"])
-                raise BackendError(
-                    f"serve cannot parse the rows of {names}",
-                    hint="fix or remove these rows in the table",
-                )
+            found |= dict.fromkeys(page["unreadable"])
             found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
         return found
 
