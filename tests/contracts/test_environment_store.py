@@ -277,6 +277,15 @@ def test_work_that_was_put_off_comes_last_however_long_it_is_due(store: Environm
     assert store.due("reap", 40, 1).names == ("new",)
 
 
+def test_a_damaged_instant_of_one_row_hides_no_other(store: EnvironmentStore) -> None:
+    put(store, "damaged", work="sow", due=10, since="x")
+    put(store, "good", work="sow", due=20, since=20)
+    put(store, "failed", work="sow", due=30, since=15)
+    due = store.due("sow", 40, 10)
+    assert (due.names, due.oldest_ms) == (("damaged", "good", "failed"), 10)
+    assert store.oldest_unfinished("sow") == 10
+
+
 def test_without_due_work_it_is_said_when_there_will_be_some(store: EnvironmentStore) -> None:
     assert store.due("sow", 0, 5).next_ms is None
     put(store, "a", work="sow", due=50)

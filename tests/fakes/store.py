@@ -64,7 +64,7 @@ class MemoryStore:
             for r in rows
             if r not in ours and ("lease_until" not in r or r["lease_until"] < now_ms)
         ]
-        first = [r for r in free if r["due"] <= r.get("since", r["due"])]
+        first = [r for r in free if r["due"] <= _since(r)]
         put_off = [r for r in free if r not in first]
         due = [r for r in (*ours, *first, *put_off) if r["due"] <= now_ms]
         upcoming = [r["due"] for r in rows if r["due"] > now_ms] if not due else []
@@ -77,7 +77,7 @@ class MemoryStore:
     def oldest_unfinished(self, kind: str) -> int | None:
         """Since when the oldest work of a kind waits to be done."""
         return min(
-            (r.get("since", r["due"]) for r in self._rows.values() if r.get("work") == kind),
+            (_since(r) for r in self._rows.values() if r.get("work") == kind),
             default=None,
         )
 
@@ -86,3 +86,8 @@ class MemoryStore:
         names = sorted(n for n in self._rows if after is None or n > after)
         rows = tuple(dict(self._rows[n]) for n in names[:limit])
         return RowPage(rows, names[limit - 1] if len(names) > limit else None)
+
+
+def _since(row: Mapping[str, Any]) -> int:
+    since = row.get("since")
+    return since if isinstance(since, int) else int(row["due"])

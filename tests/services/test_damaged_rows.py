@@ -46,6 +46,9 @@ SET: dict[str, dict[str, Any]] = {
     "`d#tyk-pump.source` is 'guessed', not one of reported, branch, default": {
         "d#tyk-pump": {"tag": "main", "source": "guessed"}
     },
+    "`since` is 'x', not a whole number": {"since": "x"},
+    "`failed_epoch` is 'x', not a whole number": {"failed_epoch": "x"},
+    "`last_done` is 7, not a text": {"last_done": 7},
     "`lease_until` is missing": {"holder": "w0"},
     "`claimed` is 'x', not a whole number": {
         "holder": "w0",

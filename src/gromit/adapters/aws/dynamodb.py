@@ -117,7 +117,7 @@ class DynamoStore:
                 ExpressionAttributeValues={":work": {"S": kind}},
             )
             rows = [_row(item) or {} for page in pages for item in page["Items"]]
-        return min((r.get(Attribute.SINCE, r[Attribute.DUE]) for r in rows), default=None)
+        return min((_since(r) for r in rows), default=None)
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """See the port. One scan."""
@@ -162,10 +162,18 @@ class DynamoStore:
         return found[:limit]
 
 
+def _since(row: Row) -> int:
+    """Return the instant of the request for work; `due` if the index has none, or nonsense.
+
+    Only the keys of an index have a type that DynamoDB enforces.
+    """
+    since, due = row.get(Attribute.SINCE), int(row[Attribute.DUE])
+    return since if isinstance(since, int) else due
+
+
 def _is_put_off(row: Row) -> bool:
-    # Whatever puts work off, as a failure does, moves `due` and leaves `since`. An index that an
-    # older version created lacks `since`.
-    return bool(row[Attribute.DUE] > row.get(Attribute.SINCE, row[Attribute.DUE]))
+    # Whatever puts work off, as a failure does, moves `due` and leaves `since`.
+    return int(row[Attribute.DUE]) > _since(row)
 
 
 def _has_claim(row: Row, claim_id: str | None) -> bool:

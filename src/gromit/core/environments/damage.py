@@ -145,6 +145,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.CREATED: _number,
         Attribute.CHANGED: _number,
         Attribute.DUE: _number,
+        Attribute.SINCE: _number,
         Attribute.ATTEMPTS: _number,
         Attribute.LAST_ERROR: _map({"kind": _text, "message": _text, "at": _number}),
         Attribute.HOLDER: _text,
@@ -156,7 +157,10 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.INFRA: _flag,
         Attribute.SPEC_HASH: _text,
         Attribute.HASH_EPOCH: _number,
+        Attribute.LAST_DONE: _text,
+        Attribute.FAILED_EPOCH: _number,
         Attribute.GONE_AT: _number,
+        Attribute.EXPIRE_AT: _number,
         Attribute.EVENTS: _list(
             _map({"at": _number, "actor": _text, "kind": _text, "text": _text})
         ),
