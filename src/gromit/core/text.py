@@ -6,7 +6,7 @@ import unicodedata
 _UNSAFE = frozenset({"Cc", "Cf", "Cs"})
 """Unicode categories of control characters, of invisible ones, and of halves of characters."""
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
-"""What a terminal takes for a colour or a movement, not its first character alone."""
+"""Whole sequences that a terminal takes for a colour or a movement."""
 
 
 def plain_line(text: str) -> str:

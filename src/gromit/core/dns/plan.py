@@ -144,8 +144,8 @@ def plan(
     """Changes that bring gromit's records in a zone to the desired ones.
 
     `wanted` has an entry for each environment that serve knows: True if it should run, False if it
-    is to be, or has been, destroyed, None if its row cannot be read. `incomplete` says why the listing of tasks is incomplete (""
-    if it is complete).
+    is to be, or has been, destroyed, None if its row cannot be read. `incomplete` says why the
+    listing of tasks is incomplete ("" if it is complete).
 
     The decision for each name `<component>.<env>.<domain>` depends on the owner of the
     environment's names. *Ours*: the ownership record exists. *Free*: neither it nor any plain
@@ -279,7 +279,7 @@ def _plan_environment(
             left_alone=tuple((r, reason) for r in _stale(records)),
         )
     if wanted.get(records.name, False) is None:
-        # Nobody knows whether it should run, so neither a record nor its absence is wrong.
+        # It may have to run or not, so neither a record nor its absence is wrong.
         kept = tuple((r, UNREADABLE) for r in _stale(records))
         return ZoneChanges(left_alone=kept, ours=len(records.plain))
     writes, removals = _writes(records, incomplete), _removals(records, wanted, incomplete)

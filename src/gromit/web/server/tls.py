@@ -147,7 +147,7 @@ class ServerTls:
     def expiry_problem(self, now_ms: Millis) -> str | None:
         """Return why clients can soon not connect; None while the certificate is valid long enough.
 
-        A renewed certificate is in use at once, so a short remainder means that nobody renews it.
+        A renewed certificate is in use at once, so a short remainder means that its renewal fails.
         """
         left_ms = self._expires_ms - now_ms
         if left_ms >= EXPIRY_WARNING_MS:
