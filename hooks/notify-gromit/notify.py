@@ -14,6 +14,9 @@ The script reads an event from its file and from variables, and puts nothing of 
 line. It repeats the request while the gateway is busy or unreachable, within a limited time.
 Repeating it is harmless.
 
+A build carries its place in the order of runs, so a run that ends late never replaces a newer
+build. gromit answers then that nothing was changed, and the script prints a notice.
+
 Exit codes: 0 reported, or nothing to report; 1 refused; 2 fix the workflow; 75 not reported, try
 again.
 The script needs Python 3.9 and nothing else, so it runs unchanged on GitHub's runners.
@@ -49,6 +52,8 @@ PATIENCE_S, PATIENCE_MAX_S = 300.0, 3600.0
 ANSWER_BYTES = 1024 * 1024
 SHOWN = 500
 BRANCH, TAG = "refs/heads/", "refs/tags/"
+RUN_STEP, SEQUENCE_MAX = 1000, 2**53 - 1
+"""Distance between the sequences of two runs, and the greatest sequence that gromit accepts."""
 NOT_REPORTED = "has no reported version in"
 """Part of serve's error for a branch that this repository never reported."""
 
@@ -93,6 +98,8 @@ class Answer:
 
     status: int
     body: bytes
+    outcome: str = ""
+    """Header X-Gromit-Outcome."""
 
     def json(self) -> Mapping[str, Any]:
         """Return the object in the body; empty if there is none."""
@@ -158,17 +165,37 @@ def _build(ref: str, sha: str) -> Build | Nothing:
 # -- the request -----------------------------------------------------------------------------------
 
 
-def request_for(report: Build | Gone, url: str, repository: str) -> Request:
+def sequence_of(variables: Mapping[str, str]) -> int | None:
+    """Return the place of this run in the order of builds; None if its numbers are unknown.
+
+    Later runs have greater ids. A run that is started again keeps its id, so it stays older than
+    the runs after it; only its attempt grows.
+    """
+    run, attempt = variables.get("GITHUB_RUN_ID", ""), variables.get("GITHUB_RUN_ATTEMPT", "")
+    if not (_is_number(run) and _is_number(attempt)):
+        return None
+    sequence = int(run) * RUN_STEP + min(int(attempt), RUN_STEP - 1)
+    return sequence if sequence <= SEQUENCE_MAX else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def request_for(
+    report: Build | Gone, url: str, repository: str, sequence: int | None = None
+) -> Request:
     """Build the request to the gateway, still without a token."""
     ref = report.ref.replace(
         "%", "%25"
     )  # refs on the wire may be URL-encoded, so a percent sign must be
     if isinstance(report, Gone):
         return Request(f"{url}/gromit/env/{quote(ref, safe='')}", method="DELETE")
-    body = json.dumps({"repo": repository, "ref": ref, "sha": report.sha}).encode()
-    return Request(
-        f"{url}/gromit/newbuild", body, {"Content-Type": "application/json"}, method="POST"
-    )
+    build: dict[str, str | int] = {"repo": repository, "ref": ref, "sha": report.sha}
+    if sequence is not None:
+        build["sequence"] = sequence
+    body, json_type = json.dumps(build).encode(), {"Content-Type": "application/json"}
+    return Request(f"{url}/gromit/newbuild", body, json_type, method="POST")
 
 
 class _AsItCame(HTTPErrorProcessor):
@@ -191,10 +218,9 @@ def send(request: Request) -> Answer:
     """
     try:
         with _OPENER.open(request, timeout=ATTEMPT_S) as got:
-            answer, retry_after = (
-                Answer(got.status, got.read(ANSWER_BYTES)),
-                got.headers.get("Retry-After"),
-            )
+            outcome = got.headers.get("X-Gromit-Outcome", "")
+            answer = Answer(got.status, got.read(ANSWER_BYTES), outcome)
+            retry_after = got.headers.get("Retry-After")
     except (OSError, HTTPException) as error:
         if isinstance(getattr(error, "reason", None), SSLCertVerificationError):
             raise Wrong(f"the certificate of {request.host} is not trusted: {error}") from None
@@ -279,6 +305,13 @@ def conclude(report: Build | Gone, answer: Answer, variables: Mapping[str, str])
     """Print the result and return the exit code."""
     if isinstance(report, Build) and answer.status == 200:
         environment = str(answer.json().get("name", ""))
+        if answer.outcome == "stale":
+            note(
+                f"nothing was changed: a newer build than {report.sha} of {report.ref}"
+                f" was reported to environment {environment} before"
+            )
+            put_out(variables, outcome="stale", environment=environment)
+            return REPORTED
         say(f"the build {report.sha} of {report.ref} belongs to environment {environment}")
         put_out(variables, outcome="reported", environment=environment)
         return REPORTED
@@ -304,9 +337,18 @@ def say(text: str) -> None:
     print(f"notify-gromit: {_line(text)}", flush=True)
 
 
+def note(text: str) -> None:
+    """Print one line that GitHub shows as a notice."""
+    _annotate("notice", text)
+
+
 def fail(text: str) -> None:
     """Print one line that GitHub shows as an error."""
-    print(f"::error title=notify-gromit::{_line(text).replace('%', '%25')}", flush=True)
+    _annotate("error", text)
+
+
+def _annotate(level: str, text: str) -> None:
+    print(f"::{level} title=notify-gromit::{_line(text).replace('%', '%25')}", flush=True)
 
 
 def _line(text: str) -> str:
@@ -402,7 +444,8 @@ def notify(variables: Mapping[str, str]) -> int:
         return REPORTED
     url = gateway_url(variables)
     audience = variables.get("NOTIFY_AUDIENCE", "").strip() or url
-    answer = deliver(request_for(report, url, repository), variables, audience, patience(variables))
+    request = request_for(report, url, repository, sequence_of(variables))
+    answer = deliver(request, variables, audience, patience(variables))
     return conclude(report, answer, variables)
 
 

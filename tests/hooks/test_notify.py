@@ -1,6 +1,6 @@
 """The action at work: from an event of GitHub through a real gateway and serve into the table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from tests.fakes.issuer import AUDIENCE, OWNER_ID, Issuer
 from tests.fakes.refs import NO_BRANCHES
 from tests.hooks import events
 from tests.hooks.events import HEAD, MERGE, Event
-from tests.hooks.workflow import Workflow
+from tests.hooks.workflow import Done, Workflow
 from tests.web.fronting import Front, fronting
 from tests.web.serving import DEFAULTS, Serve
 
@@ -234,6 +234,44 @@ def test_an_event_that_names_no_built_branch_is_a_fault_of_the_workflow(
     assert done.code == 2
     assert f"the event {name} does not say which branch was built" in done.log
     assert serve.rows == {}
+
+
+class TestOrder:
+    """Runs that end in another order than they began."""
+
+    @pytest.fixture(params=["with OIDC", "with a token"])
+    def runs(
+        self, request: pytest.FixtureRequest, workflow: Workflow, gateway: Front
+    ) -> Callable[[int, str, int], Done]:
+        with_oidc = request.param == "with OIDC"
+        one = workflow if with_oidc else _with_token(workflow, gateway.token("tyk"))
+
+        def run(number: int, sha: str, attempt: int) -> Done:
+            one.variables["GITHUB_RUN_ID"] = str(number)
+            one.variables["GITHUB_RUN_ATTEMPT"] = str(attempt)
+            return one.run(events.push(sha=sha))
+
+        return run
+
+    def test_an_older_run_that_ends_later_changes_nothing_and_says_so(
+        self, runs: Callable[[int, str, int], Done], serve: Serve
+    ) -> None:
+        assert runs(19_876_543_258, "c2new", 1).outputs["outcome"] == "reported"
+        before = serve.rows
+        for attempt in (1, 2):
+            late = runs(19_876_543_257, "c1old", attempt)
+            assert (late.code, late.outputs) == (0, {"outcome": "stale", "environment": "app-test"})
+            assert "::notice title=notify-gromit::nothing was changed: a newer build" in late.log
+        assert serve.rows == before
+
+    def test_a_later_run_and_the_same_run_once_more_are_as_before(
+        self, runs: Callable[[int, str, int], Done], serve: Serve
+    ) -> None:
+        for number, sha, attempt in ((9, "c1", 1), (9, "c1", 2), (10, "c2", 1), (100, "c1", 1)):
+            done = runs(number, sha, attempt)
+            assert (done.code, done.outputs["outcome"]) == (0, "reported")
+            assert "notice" not in done.log
+            assert serve.get("/env/app-test")["tyk"] == sha
 
 
 class TestTokens:

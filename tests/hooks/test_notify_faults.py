@@ -223,6 +223,37 @@ class TestWrongWorkflows:
             == "https://gateway.example.com:8443"
         )
 
+    @pytest.mark.parametrize(
+        ("run", "attempt", "sequence"),
+        [
+            ("19876543210", "1", 19_876_543_210_001),
+            ("57", "12", 57_012),
+            ("57", "4000", 57_999),
+            ("9007199254740", "991", 2**53 - 1),
+            ("9007199254740", "992", None),
+            ("9" * 400, "1", None),
+            ("", "1", None),
+            ("57", "", None),
+            ("57", "-1", None),
+            ("5.7", "1", None),
+            ("\u0665\u0667", "1", None),
+        ],
+    )
+    def test_a_run_without_usable_numbers_has_no_sequence(
+        self, run: str, attempt: str, sequence: int | None
+    ) -> None:
+        variables = {"GITHUB_RUN_ID": run, "GITHUB_RUN_ATTEMPT": attempt}
+        assert notify.sequence_of(variables) == sequence
+        assert notify.sequence_of({}) is None
+
+    def test_without_a_sequence_the_request_is_as_it_always_was(self) -> None:
+        build, url = notify.Build("refs/heads/x", "sha"), "https://gateway.example.com"
+        bodies = [notify.request_for(build, url, "tyk", number).data for number in (None, 7)]
+        assert bodies == [
+            b'{"repo": "tyk", "ref": "refs/heads/x", "sha": "sha"}',
+            b'{"repo": "tyk", "ref": "refs/heads/x", "sha": "sha", "sequence": 7}',
+        ]
+
     @pytest.mark.parametrize("patience", ["-1", "1.5", "soon", "3601", "\u0663"])
     def test_a_patience_that_is_no_time(self, patience: str) -> None:
         with pytest.raises(notify.Wrong, match="the input patience"):

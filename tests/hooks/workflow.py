@@ -73,10 +73,16 @@ class Workflow:
     def _identity(self, event: Event, claims: Mapping[str, Any]) -> Mapping[str, str]:
         if self.issuer is None:
             return {}
-        own = {"ref": event.ref, "sha": event.sha, **event.claims, **claims}
+        own = {"ref": event.ref, "sha": event.sha, **self._run(), **event.claims, **claims}
         self.issuer.job = claims_of(event.name, event.repository, now=time.time(), **own)
         asked = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.issuer.url}/token?api-version=2.0"}
         return {**asked, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.issuer.secret}
+
+    def _run(self) -> Mapping[str, str]:
+        """The claims about the run, if the runner has numbers for it."""
+        names = {"run_id": "GITHUB_RUN_ID", "run_attempt": "GITHUB_RUN_ATTEMPT"}
+        known = {c: self.variables[v] for c, v in names.items() if self.variables.get(v)}
+        return known if len(known) == len(names) else {}
 
 
 def action() -> Mapping[str, Any]:

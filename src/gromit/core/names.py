@@ -26,6 +26,9 @@ of the zone.
 WORK_INDEX = "work"
 """Index of the table that lists due work, named for its key."""
 
+SEQUENCE_MAX = 2**53 - 1
+"""Greatest sequence of a build: JSON's numbers are exact up to it."""
+
 NAME_MAX = 40
 REF_MAX = 1024
 _CUT = 27  # 27 + "-" + 12 hex digits = 40

@@ -14,6 +14,7 @@ from gromit.core.security.oidc import (
     judge_claims,
     oidc_policy,
     require_build_of_job,
+    require_order_of_job,
 )
 from gromit.core.security.tokens import Grant, TokenPermission, format_token
 from gromit.core.time import Millis
@@ -246,6 +247,47 @@ class TestAgreement:
     def test_a_ref_that_names_nothing_is_refused_as_on_the_wire(self) -> None:
         with pytest.raises(InvalidInput):
             require_build_of_job(_job(), repo="tyk", ref="...", sha=SHA)
+
+
+class TestOrder:
+    """The place of a build in the order of builds."""
+
+    @pytest.mark.parametrize(
+        ("run", "attempt", "sequence"),
+        [
+            ("58", "1", 58_001),
+            ("57", "12", 57_012),
+            ("57", "1000", 57_999),
+            ("19876543210", "2", 19_876_543_210_002),
+            (str(10**13), "1", None),
+            ("8412", None, None),
+            ("8412", "", None),
+            ("8412", "one", None),
+            ("8412", "\u0663", None),
+            ("x", "1", None),
+            ("9" * 400, "1", None),
+        ],
+    )
+    def test_it_comes_from_run_and_attempt(
+        self, run: str, attempt: str | None, sequence: int | None
+    ) -> None:
+        assert _job(run_id=run, run_attempt=attempt).sequence == sequence
+
+    def test_a_later_run_and_a_later_attempt_are_newer(self) -> None:
+        runs = [("57", "1"), ("57", "2"), ("57", "999"), ("58", "1"), ("100", "1")]
+        found = [_job(run_id=run, run_attempt=attempt).sequence or 0 for run, attempt in runs]
+        assert found == sorted(set(found))
+
+    def test_a_job_has_its_own_place_or_none(self) -> None:
+        job = _job(run_id="58", run_attempt="1")
+        require_order_of_job(job, 58_001)
+        require_order_of_job(job, None)
+        for other in (0, 57_001, 58_002, 2**53 - 1):
+            with pytest.raises(TrustError, match="whose sequence is 58001"):
+                require_order_of_job(job, other)
+
+    def test_an_issuer_that_does_not_count_attempts_leaves_it_to_the_job(self) -> None:
+        require_order_of_job(_job(), 2**53 - 1)
 
 
 class TestPresented:

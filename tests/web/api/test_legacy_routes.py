@@ -195,6 +195,47 @@ def test_a_build_without_a_sequence_is_newer_unless_it_says_what_is_already_so(
     assert serve.rows["app-test"]["generation"] == first["generation"] + 2
 
 
+def test_an_older_build_that_is_reported_later_changes_nothing_and_the_answer_says_so(
+    serve: Serve,
+) -> None:
+    def report(sha: str, sequence: int | None) -> tuple[int, str | None, str]:
+        body = {"repo": "tyk", "ref": "app-test", "sha": sha, "sequence": sequence}
+        answer = serve.send("POST", "/newbuild", body, GATEWAY)
+        return answer.status_code, answer.headers.get("x-gromit-outcome"), answer.json()["tyk"]
+
+    assert report("c2new", 58_001) == (200, "accepted", "c2new")
+    before = serve.rows
+    assert report("c1old", 57_001) == (200, "stale", "c2new")
+    assert report("c1old", 57_002) == (200, "stale", "c2new")  # its run was started again
+    assert report("c1old", 58_001) == (200, "stale", "c2new")
+    assert report("c2new", 58_001) == (200, "duplicate", "c2new")
+    assert serve.rows == before
+    assert report("c2new", 58_002) == (200, "duplicate", "c2new")
+    assert report("c3", 58_001) == (200, "stale", "c2new")
+    assert report("c3", 59_001) == (200, "accepted", "c3")
+    assert report("by-hand", None) == (200, None, "by-hand")
+    assert report("c2new", 58_003) == (200, "stale", "by-hand")
+
+
+def test_builds_of_other_branches_and_repositories_have_orders_of_their_own(serve: Serve) -> None:
+    for repo, ref, sequence in (
+        ("tyk", "app-test", 9_001),
+        ("tyk-pump", "app-test", 3_001),
+        ("tyk", "other", 2_001),
+    ):
+        body = {"repo": repo, "ref": ref, "sha": "sha", "sequence": sequence}
+        answer = serve.send("POST", "/newbuild", body, GATEWAY)
+        assert answer.headers["x-gromit-outcome"] == "accepted"
+
+
+@pytest.mark.parametrize("sequence", [-1, 2**53, "7", 7.5, True, [1]])
+def test_a_sequence_that_is_none_is_refused(serve: Serve, sequence: Any) -> None:
+    body = {"repo": "tyk", "ref": "app-test", "sha": "sha", "sequence": sequence}
+    answer = serve.send("POST", "/newbuild", body, GATEWAY)
+    assert (answer.status_code, "sequence" in answer.json()["error"]) == (400, True)
+    assert serve.rows == {}
+
+
 def test_a_repeated_build_makes_a_failed_environment_due_at_once(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-1")
     assert serve.outcome(serve.claim("sow"), "fail").status_code == 200

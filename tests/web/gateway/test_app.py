@@ -156,7 +156,7 @@ class TestPassingOn:
     ) -> None:
         answer = house.newbuild(
             house.token("tyk"),
-            {**BUILD, "repo": "TykTechnologies%2Ftyk", "more": [1], "sequence": 7},
+            {**BUILD, "repo": "TykTechnologies%2Ftyk", "more": [1], "order": 7},
         )
         assert (answer.status_code, answer.json()) == (200, {"name": "app-test", "state": "new"})
         (seen,) = house.serve.seen
@@ -167,6 +167,30 @@ class TestPassingOn:
             Role.GATEWAY,
         )
         assert seen.repository == "tyk"
+
+    @pytest.mark.parametrize("sequence", [0, 1, 58_001, 19_876_543_210_001, 2**53 - 1])
+    def test_the_order_of_a_build_arrives_and_its_outcome_comes_back(
+        self, house: House, sequence: int
+    ) -> None:
+        stale = JSONResponse({"name": "app-test"}, headers={"X-Gromit-Outcome": "stale"})
+        house.serve.answers.append(stale)
+        answer = house.newbuild(house.token("tyk"), {**BUILD, "sequence": sequence})
+        assert (answer.status_code, answer.headers["x-gromit-outcome"]) == (200, "stale")
+        assert [seen.body for seen in house.serve.seen] == [{**BUILD, "sequence": sequence}]
+
+    @pytest.mark.parametrize("more", [{}, {"sequence": None}])
+    def test_without_an_order_the_request_is_as_it_always_was(
+        self, house: House, more: dict[str, None]
+    ) -> None:
+        answer = house.newbuild(house.token("tyk"), {**BUILD, **more})
+        assert "x-gromit-outcome" not in answer.headers
+        assert [seen.body for seen in house.serve.seen] == [BUILD]
+
+    @pytest.mark.parametrize("sequence", [-1, 2**53, 10**39, "7", 7.0, True, [7], {}])
+    def test_an_order_that_is_none_is_400(self, house: House, sequence: Any) -> None:
+        answer = house.newbuild(house.token("tyk"), {**BUILD, "sequence": sequence})
+        assert (answer.status_code, house.serve.seen) == (400, [])
+        assert "sequence is not usable" in answer.json()["error"]
 
     def test_a_deletion_arrives_with_the_repository_of_the_token(self, house: House) -> None:
         answer = house.delete(house.token("tyk"))

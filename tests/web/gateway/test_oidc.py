@@ -149,6 +149,16 @@ class TestWhatAJobMayDo:
             assert NO_BRANCHES[ref] in answer.json()["error"]
         assert street.arrived == []
 
+    def test_a_build_has_the_place_of_its_job_in_the_order(self, street: Street) -> None:
+        token = street.token(run_id="58", run_attempt="1")
+        answers = [
+            street.house.newbuild(f"Bearer {token}", {**BUILD, "sequence": sequence})
+            for sequence in (58_001, 57_001, 2**53 - 1)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 403, 403]
+        assert "whose sequence is 58001" in answers[1].json()["error"]
+        assert [seen.body["sequence"] for seen in street.house.serve.seen] == [58_001]
+
     def test_a_job_on_a_tag_is_refused_and_cannot_report_a_branch(self, street: Street) -> None:
         token = street.token(ref="refs/tags/app-test")
         answers = [street.newbuild(token, ref=ref) for ref in ("refs/tags/app-test", "app-test")]

@@ -17,13 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from gromit.core.names import parse_ref, parse_repository
+from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository
 from gromit.core.security.tokens import Grant, TokenPermission, bearer_value, make_grant
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
 
 LONGEST = 8192
 """Largest length of a token, in characters; GitHub's have about 2000."""
+RUN_STEP = 1000
+"""Distance between the sequences of two runs; the attempts of a run are between."""
 LEEWAY_S = 30
 """Largest difference between our clock and the issuer's, in seconds."""
 CLAIM_MAX = 1024
@@ -69,6 +71,8 @@ class GithubJob:
     sha: str | None
     """Commit of its build; None if the issuer does not say."""
     grant: Grant
+    sequence: int | None = None
+    """Place of its build in the order of builds; None if the issuer does not say."""
 
     @property
     def full_name(self) -> str:
@@ -143,6 +147,19 @@ def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> No
         )
 
 
+def require_order_of_job(job: GithubJob, sequence: int | None) -> None:
+    """Raise `TrustError` if a build claims another place in the order of builds than its job has.
+
+    Otherwise a job could report a number so great that all later builds of its branch are older.
+    """
+    if sequence is None or job.sequence is None or sequence == job.sequence:
+        return
+    raise TrustError(
+        f"this token is of a job whose sequence is {job.sequence}, and not {sequence}",
+        hint="send run_id * 1000 + run_attempt, or no sequence",
+    )
+
+
 def _untimely(claims: Claims, now: Millis) -> str | None:
     expires = _seconds(claims, "exp")
     if expires is None:
@@ -189,7 +206,26 @@ def _job(claims: Claims) -> GithubJob:
         ref=ref,
         sha=None if is_delete or is_pull else _text(claims, "sha"),
         grant=make_grant([name], [permission]),
+        sequence=_sequence(claims),
     )
+
+
+def _sequence(claims: Claims) -> int | None:
+    """Return the sequence that the action makes of run and attempt.
+
+    Runs count upwards in all of GitHub. A run that is started again keeps its number, so it stays
+    older than the runs after it.
+    """
+    run, attempt = claims.get("run_id"), claims.get("run_attempt")
+    # Other issuers may count differently, and then only the job itself knows its order.
+    if not _is_number(run) or not _is_number(attempt):
+        return None
+    sequence = int(str(run)) * RUN_STEP + min(int(str(attempt)), RUN_STEP - 1)
+    return sequence if sequence <= SEQUENCE_MAX else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
 
 
 def _text(claims: Claims, name: str) -> str:

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
-from starlette.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from starlette.responses import PlainTextResponse, Response
 
 from gromit.core.environments.desired_state import Build
-from gromit.core.names import parse_ref, parse_repository, parse_version
+from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import WIRE_KEYS
 from gromit.errors import InvalidInput, TrustError
@@ -20,6 +20,9 @@ router = APIRouter()
 LEVELS = ("trace", "debug", "info", "warn", "error")
 REPOSITORY_HEADER = "X-Gromit-Repository"
 """Repository of the token that the gateway received; honoured only from the role gateway."""
+
+OUTCOME_HEADER = "X-Gromit-Outcome"
+"""Result of a build that has a sequence: `stale` if a newer one was reported before."""
 
 Repository = Annotated[str | None, Header(alias=REPOSITORY_HEADER)]
 
@@ -34,6 +37,14 @@ class NewBuild(BaseModel):
     ]
     ref: Annotated[StrictStr, Field(min_length=1, description="ref or name of the branch")]
     sha: Annotated[StrictStr, Field(min_length=1, description="tag of the image")]
+    sequence: Annotated[
+        StrictInt | None,
+        Field(
+            ge=0,
+            le=SEQUENCE_MAX,
+            description="number that grows with every build of the repository",
+        ),
+    ] = None
 
 
 async def flat_body(request: Request) -> dict[str, str]:
@@ -112,10 +123,13 @@ def newbuild(
     caller: CurrentCaller,
     deps: Deps,
     body: Annotated[NewBuild, Depends(json_body(NewBuild))],
+    response: Response,
     repository: Repository = None,
 ) -> dict[str, str]:
-    """Report a build of a branch."""
-    build = Build(parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha))
+    """Report a build of a branch; an older `sequence` than the newest one changes nothing."""
+    build = Build(
+        parse_repository(body.repo), parse_ref(body.ref), parse_version(body.sha), body.sequence
+    )
     token_repository = trusted_repository(caller, repository)
     if token_repository is not None and token_repository != build.repository:
         raise TrustError(
@@ -123,6 +137,8 @@ def newbuild(
         )
     receipt, environment = deps.environments.report(build, deps.stamp(caller))
     deps.outcome("build", receipt)
+    if body.sequence is not None:
+        response.headers[OUTCOME_HEADER] = receipt
     return deps.views.flat(environment, deps.now_ms())
 
 

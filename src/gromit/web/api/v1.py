@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, Phase, Want
-from gromit.core.names import parse_ref, parse_repository, parse_version
+from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage
@@ -24,7 +24,6 @@ from gromit.web.bodies import body_schema, json_body
 router = APIRouter(prefix="/v1")
 
 PAGE_MAX = 500
-SEQUENCE_MAX = 2**53 - 1
 
 
 class BuildReport(BaseModel):

@@ -31,7 +31,7 @@ from gromit.core.security.oidc import GithubJob, InvalidToken
 from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
-from gromit.web.api.legacy_routes import REPOSITORY_HEADER, NewBuild
+from gromit.web.api.legacy_routes import OUTCOME_HEADER, REPOSITORY_HEADER, NewBuild
 from gromit.web.bodies import parse_object, validate_model
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
@@ -151,7 +151,14 @@ class _Gateway:
         parse_ref(body.ref)  # refuse what is no branch before the job's identity says less about it
         if authorized.job is not None:
             oidc.require_build_of_job(authorized.job, repo=body.repo, ref=body.ref, sha=body.sha)
-        build = {"repo": info.repository, "ref": body.ref, "sha": body.sha}
+            oidc.require_order_of_job(authorized.job, body.sequence)
+        build: dict[str, str | int] = {
+            "repo": info.repository,
+            "ref": body.ref,
+            "sha": body.sha,
+        }
+        if body.sequence is not None:
+            build["sequence"] = body.sequence
         return await self._deps.upstream.send("POST", "/newbuild", info.repository, build)
 
     async def _delete(
@@ -241,6 +248,8 @@ def _forwarded(answer: UpstreamResponse) -> Response:
     headers = {"Content-Type": answer.content_type}
     if answer.retry_after is not None:
         headers["Retry-After"] = answer.retry_after
+    if answer.outcome is not None:
+        headers[OUTCOME_HEADER] = answer.outcome
     return Response(answer.body, answer.status, headers)
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from gromit.core.security.certificates import is_dns_name
 from gromit.errors import ConfigError
-from gromit.web.api.legacy_routes import REPOSITORY_HEADER
+from gromit.web.api.legacy_routes import OUTCOME_HEADER, REPOSITORY_HEADER
 from gromit.web.tls import REFUSED, ClientTls
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,8 @@ class UpstreamResponse:
     body: bytes
     content_type: str
     retry_after: str | None = None
+    outcome: str | None = None
+    """Result of a build that has a sequence."""
 
 
 class Upstream:
@@ -53,7 +55,11 @@ class Upstream:
         await self._http.aclose()
 
     async def send(
-        self, method: str, path: str, repository: str | None, body: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        repository: str | None,
+        body: Mapping[str, str | int] | None = None,
     ) -> UpstreamResponse:
         """Send a request once for `repository` (None: for all of them); only connecting is retried.
 
@@ -136,9 +142,13 @@ async def _read(answer: httpx2.Response) -> UpstreamResponse:
     if not 200 <= answer.status_code < 300 and not 400 <= answer.status_code < 600:
         log.warning("gateway.upstream_failed", error=f"status {answer.status_code}")
         return _error(502, "the server at serve.url is not serve")
-    content_type = answer.headers.get("content-type", "application/octet-stream")
+    headers = answer.headers
     return UpstreamResponse(
-        answer.status_code, bytes(body), content_type, answer.headers.get("retry-after")
+        answer.status_code,
+        bytes(body),
+        headers.get("content-type", "application/octet-stream"),
+        headers.get("retry-after"),
+        headers.get(OUTCOME_HEADER),
     )
 
 
