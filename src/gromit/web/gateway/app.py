@@ -148,8 +148,8 @@ class _Gateway:
         info = request_info(request.scope)
         body = validate_model(NewBuild, parse_object(await request.body()))
         info.repository = _allowed(authorized.grant, parse_repository(body.repo), verb)
-        parse_ref(body.ref)  # refuse what is no branch before the job's identity says less about it
         if authorized.job is not None:
+            parse_ref(body.ref)  # what is no branch is refused with what to send instead
             oidc.require_build_of_job(authorized.job, repo=body.repo, ref=body.ref, sha=body.sha)
             oidc.require_order_of_job(authorized.job, body.sequence)
         build: dict[str, str | int] = {
