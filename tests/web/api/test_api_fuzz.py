@@ -35,6 +35,7 @@ NO_BODY = {
     "/loglevel/{level}",
     "/v1/environments/{name}/protect",
     "/v1/environments/{name}/unprotect",
+    "/v1/environments/{name}/retry",
 }
 OPERATIONS = sorted(
     (path.replace(":path", ""), method) for method, path in EXPECTED if path != STREAM
