@@ -58,6 +58,12 @@ class UnsafePlan(GromitError):
     code = "unsafe_plan"
 
 
+class UnsafeState(GromitError):
+    """The state of an environment is another's or an old one; nothing was applied or destroyed."""
+
+    code = "unsafe_state"
+
+
 class Suspended(GromitError):
     """An operator has stopped all processing (`/config/noprocess` exists)."""
 

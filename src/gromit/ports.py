@@ -26,7 +26,14 @@ from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Ver
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.tokens import TokenEntry
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
-from gromit.core.stack.contract import Platform, ServiceState, StackInput, StackOutput, StateHead
+from gromit.core.stack.contract import (
+    Platform,
+    ServiceState,
+    StackInput,
+    StackOutput,
+    StateHead,
+    StateMark,
+)
 
 if TYPE_CHECKING:
     from gromit.core.doctor.certificates import PemBundle
@@ -117,7 +124,7 @@ class StateBucket(Protocol):
         """Return the lock of an environment's state; None if it is not locked."""
 
     def head(self, environment: str) -> StateHead | None:
-        """Return the size of the state; None if there is none."""
+        """Return the head of the state; None if there is none, or its object has 0 bytes."""
 
     def delete(self, environment: str) -> None:
         """Delete the state object. Raises `Conflict` if it contains a resource."""
@@ -275,11 +282,14 @@ class WorkQueue(Protocol):
     def release(self, claim: Claim) -> None:
         """Release a claim without an outcome."""
 
-    def done(self, claim: Claim, spec_hash: str) -> None:
-        """Report that the claimed generation was applied."""
+    def forget_state(self, claim: Claim) -> None:
+        """Forget the recorded state, because it is lost and a new one takes its place."""
 
-    def failed(self, claim: Claim, problem: Problem) -> None:
-        """Report a failure."""
+    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
+        """Report that the claimed generation was applied, and the state that it left."""
+
+    def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
+        """Report a failure, and the state that it left; None keeps what is recorded."""
 
 
 class TokenStore(Protocol):

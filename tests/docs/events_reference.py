@@ -77,6 +77,12 @@ MEANINGS: Mapping[str, str] = {
     "fallbacks.kept": (
         "registries cannot be asked for the fallbacks of a branch, so the previous ones stay"
     ),
+    "state.lost": (
+        "the state that the last run left is missing or empty, so this run starts without one"
+    ),
+    "state.not_recorded": (
+        "the state that a run left could not be read, so what was recorded before stays"
+    ),
     "environment.changed": (
         "serve accepted a change: its kind, actor and reason, and the row's numbers after it"
     ),

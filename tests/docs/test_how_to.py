@@ -29,6 +29,17 @@ boto3.client("s3").put_object(Bucket=bucket, Key=f"{key}.tflock", Body=json.dump
 END
 gromit local push tyk locked-test --sha 3c4d5e --dir "$CLOUD"
 """
+_FOREIGN_STATE = """
+gromit local push tyk restored-test --sha 4d5e6f --dir "$CLOUD"
+gromit env wait restored-test --timeout 3m
+python - <<'END'
+import boto3
+s3, bucket, key = boto3.client("s3"), "terraform-state-dev", "env:/restored-test/devenv"
+s3.download_file(bucket, key, "own.tfstate")
+s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/env:/app-test/devenv")
+END
+gromit local push tyk restored-test --sha 5e6f70 --dir "$CLOUD"
+"""
 _FLAT_ROW = """
 python - <<'END'
 import boto3
@@ -48,6 +59,7 @@ BEFORE: Mapping[str, str] = {
     "release.md": _TREE,
     "report-builds-from-ci.md": _APP_TEST
     + 'gromit local push tyk ci-test --sha 2b3c4d --no-report --dir "$CLOUD"',
+    "restore-a-state.md": _APP_TEST + _FOREIGN_STATE,
     "run-terraform-by-hand.md": _APP_TEST,
 }
 """Preparation of a page. Each has its own build, because a tag that is pushed again is a change."""

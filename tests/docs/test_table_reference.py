@@ -35,11 +35,12 @@ from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.row_writes import Row, RowWrite
 from gromit.core.names import parse_ref
+from gromit.core.stack.contract import StateMark
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
 
-STAMP, FENCE = ChangeContext("operator:alice", 1), Fence("worker", 1)
+STAMP, FENCE = ChangeContext("operator:alice", 1, StateMark("lineage", 1)), Fence("worker", 1)
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
 FAILURE = {"kind": "temporary", "message": "no"}
 FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
@@ -86,6 +87,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     ],
     work.put_off: lambda: [work.put_off(kind, 1, 2) for kind in Work],
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
+    work.forget_state: lambda: [work.forget_state(FENCE, 1, 1)],
     work.release: lambda: [work.release(FENCE)],
     work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],
     work.sown_superseded: lambda: [work.sown_superseded(FENCE, "nonce", "hash", STAMP)],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.worker_protocol import Problem
+from gromit.core.stack.contract import StateMark
 from gromit.errors import GromitError
 
 
@@ -19,6 +20,7 @@ def a_claim(
     epoch: int = 7,
     spec_hash: str | None = None,
     versions: dict[str, str] | None = None,
+    state: StateMark | None = None,
 ) -> Claim:
     """Return a claim as serve does."""
     return Claim(
@@ -32,6 +34,7 @@ def a_claim(
         versions=versions or {},
         redeploys={},
         spec_hash=spec_hash,
+        state=state,
     )
 
 
@@ -49,6 +52,10 @@ class FakeQueue:
     """Kinds of work that were requested."""
     reported: list[tuple[str, str, str]] = field(default_factory=list)
     """Reports: method, environment, hash or problem."""
+    states: list[StateMark | None] = field(default_factory=list)
+    """State of each report of an outcome."""
+    forgotten: list[str] = field(default_factory=list)
+    """Environments whose recorded state is lost."""
     renewals: int = 0
     on_renew: Callable[[int], None] = lambda _: None
     """Called within each renewal, with its number; may raise."""
@@ -76,12 +83,20 @@ class FakeQueue:
         """Record the report."""
         self._report("release", claim, "")
 
-    def done(self, claim: Claim, spec_hash: str) -> None:
+    def forget_state(self, claim: Claim) -> None:
+        """Record the loss."""
+        self._fault("forget_state")
+        with self._changing:
+            self.forgotten.append(claim.name)
+
+    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
         """Record the report."""
+        self.states.append(state)
         self._report("done", claim, spec_hash)
 
-    def failed(self, claim: Claim, problem: Problem) -> None:
+    def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
         """Record the report."""
+        self.states.append(state)
         self._report("failed", claim, f"{problem.kind}: {problem.message}")
 
     def _report(self, method: str, claim: Claim, what: str) -> None:

@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import ServiceState, StackInput, StackOutput, StateHead
+from gromit.core.stack.contract import (
+    ServiceState,
+    StackInput,
+    StackOutput,
+    StateHead,
+    StateMark,
+)
 from gromit.ports import Progress
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
@@ -42,7 +48,7 @@ class FakeTerraform:
                 component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1
             )
             self._services.put(stack.name, self.rolled_out(state))
-        self._states.heads[stack.name] = StateHead(len(definitions))
+        self._save(stack.name, len(definitions))
         progress("applied")
         return StackOutput(dict(definitions))
 
@@ -51,8 +57,17 @@ class FakeTerraform:
         self._called(lock)
         self.destroyed.append(stack.name)
         self._services.drop(stack.name)
-        self._states.heads[stack.name] = StateHead(0)
+        self._save(stack.name, 0)
         progress("destroyed")
+
+    def _save(self, name: str, resources: int) -> None:
+        before = self._states.heads.get(name)
+        # A state keeps the lineage that it was created with.
+        mark = before.mark if before else StateMark(f"lineage-{len(self.locks)}", 0)
+        owners = frozenset({name}) if resources else frozenset[str]()
+        self._states.heads[name] = StateHead(
+            resources, StateMark(mark.lineage, mark.serial + 1), owners
+        )
 
     def _called(self, lock: Lock) -> None:
         self.locks.append(lock)

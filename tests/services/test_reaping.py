@@ -7,7 +7,7 @@ import pytest
 
 from gromit.core.environments.environment import Work
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import StateHead
+from gromit.core.stack.contract import StateHead, StateMark
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
 from gromit.services.reaping import Reaper
@@ -59,7 +59,7 @@ class World:
         self.retired.append(name)
 
 
-HOLDING = StateHead(resources=3)
+HOLDING = StateHead(3, StateMark("lineage", 12))
 
 
 @pytest.fixture

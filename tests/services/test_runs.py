@@ -94,7 +94,7 @@ def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
     assert world.run() == EndRun(RunEnding.DONE)
     assert world.steps == ["AcquireLock", "Verify", "Execute", "ReportDone", "Unlock"]
     assert world.queue.reported == [("done", "app-test", "hash")]
-    assert world.states.calls == ["lock", "unlock"]
+    assert world.states.calls == ["lock", "head", "head", "unlock"], "it looks before and after"
     assert world.states.locks == {}
 
 

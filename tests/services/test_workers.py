@@ -18,6 +18,7 @@ from gromit.core.environments.worker_protocol import (
     ProtocolStep,
     RunEnding,
 )
+from gromit.core.stack.contract import StateMark
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -315,8 +316,8 @@ class DueAgain(FakeQueue):
         super().release(claim)
         self.work.append(claim)
 
-    def failed(self, claim: Claim, problem: Problem) -> None:
-        super().failed(claim, problem)
+    def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
+        super().failed(claim, problem, state)
         self.work.append(claim)
 
 

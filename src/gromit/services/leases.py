@@ -26,6 +26,7 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     evaluate,
 )
+from gromit.core.stack.contract import StateMark
 from gromit.core.text import plain_line
 from gromit.errors import Conflict, GromitError, UnreadableRow
 from gromit.services.ledger import Ledger
@@ -129,13 +130,17 @@ class Leases:
             retry_s=round(pause_ms / 1000),
         )
 
-    def renew(self, name: str, fence: Fence, now_ms: int) -> Environment:
+    def renew(
+        self, name: str, fence: Fence, now_ms: int, *, is_state_lost: bool = False
+    ) -> Environment:
         """Extend the lease of a claim. Raises `Conflict` if the claim is no longer valid.
 
-        The ledger is passed over: a renewal changes nothing that watchers or the log need.
+        A lost state is forgotten too. The ledger is passed over: a renewal changes nothing that
+        watchers or the log need.
         """
         # An expired lease may be renewed too: only another claim, which changes the epoch, ends it.
-        outcome = self.ledger.store.write(name, work.renew(fence, now_ms, self.policy.ttl_ms))
+        make = work.forget_state if is_state_lost else work.renew
+        outcome = self.ledger.store.write(name, make(fence, now_ms, self.policy.ttl_ms))
         return self._require_held(name, outcome)
 
     def release(self, name: str, fence: Fence) -> Environment:
@@ -161,12 +166,17 @@ class Leases:
         )
         return self._record(name, writes, "reaped", Equals(Attribute.LAST_DONE, claim_id))
 
-    def failed(self, name: str, fence: Fence, failure: Failure) -> Environment:
-        """Record a failure. The next attempt is due after a backoff that doubles with each one."""
+    def failed(
+        self, name: str, fence: Fence, failure: Failure, state: StateMark | None = None
+    ) -> Environment:
+        """Record a failure. The next attempt is due after a backoff that doubles with each one.
+
+        `state` is the one that the run left; None keeps what is recorded.
+        """
         environment = self.ledger.find(name)
         attempts = environment.attempts if environment else 0
         pause = backoff_ms(attempts, self.policy.retry_ms, self.policy.retry_max_ms, self.jitter())
-        stamp = ChangeContext(fence.holder, failure.at_ms)
+        stamp = ChangeContext(fence.holder, failure.at_ms, state)
         # Words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
         what = {"kind": plain_line(failure.kind), "message": plain_line(failure.message)}
         writes = (

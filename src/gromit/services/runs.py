@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import structlog
@@ -39,6 +39,8 @@ from gromit.core.environments.worker_protocol import (
     Unlock,
     Verify,
 )
+from gromit.core.stack.contract import StateMark
+from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.errors import ConfigRootUnusable, Conflict, GromitError, Suspended
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 
@@ -140,8 +142,12 @@ class Runner:
             self._unlock(self._abandoned.popleft())
 
     def _execute(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
+        return self._attempt(lambda: self._execute_step(step, claim, progress))
+
+    def _attempt(self, act: Callable[[], StepResult]) -> StepResult:
+        """Return the result of an act; a failed step for anything that it raises."""
         try:
-            return self._execute_step(step, claim, progress)
+            return act()
         except GromitError as error:
             return StepFailed(failure_record(error))
         except Exception as error:
@@ -159,7 +165,7 @@ class Runner:
             case Verify():
                 return self._verify(claim)
             case Execute(lock):
-                return self._apply(claim, lock, progress)
+                return self._act(claim, lock, progress)
             case ReportDone() | ReportFailure() | ReleaseClaim():
                 return self._report(step, claim)
             case Unlock(lock):
@@ -217,6 +223,40 @@ class Runner:
             return ClaimLost()
         return ClaimCurrent() if status.generation == claim.generation else NewerDesired()
 
+    def _act(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
+        """Apply a claim, unless its state forbids it; the result has the state that is left.
+
+        A refusal has none, so that what the last good run left stays recorded.
+        """
+        claim = self._check_state(claim)
+        result = self._attempt(lambda: self._apply(claim, lock, progress))
+        if isinstance(result, Applied | StepFailed):
+            return replace(result, state=self._state_left(claim))
+        return result
+
+    def _check_state(self, claim: Claim) -> Claim:
+        """Return the claim with the state to expect from now on. Raises `UnsafeState`."""
+        head = self.states.head(claim.name)
+        if require_safe_state(claim.name, head, claim.state) is StateVerdict.USABLE:
+            return claim
+        log.warning("state.lost", env=claim.name)
+        # Before the act: a run that is killed in its middle leaves a state of a new lineage, which
+        # the next run would refuse.
+        self.queue.forget_state(claim)
+        return replace(claim, state=None)
+
+    def _state_left(self, claim: Claim) -> StateMark | None:
+        """Return the state to record; None if it cannot be read, or the next run refuses it."""
+        try:
+            head = self.states.head(claim.name)
+        except GromitError as error:
+            # What is recorded stays, and the serial has only grown.
+            log.warning("state.not_recorded", env=claim.name, reason=error.message)
+            return None
+        if head is None or judge_state(claim.name, head, claim.state) is not StateVerdict.USABLE:
+            return None
+        return head.mark
+
     def _apply(self, claim: Claim, lock: Lock, progress: Progress) -> StepResult:
         try:
             return Applied(self.do(claim, lock, progress))
@@ -226,10 +266,10 @@ class Runner:
     def _report(self, step: ReportDone | ReportFailure | ReleaseClaim, claim: Claim) -> StepResult:
         try:
             match step:
-                case ReportDone(_, spec_hash):
-                    self.queue.done(claim, spec_hash)
-                case ReportFailure(_, problem):
-                    self.queue.failed(claim, problem)
+                case ReportDone(_, spec_hash, state):
+                    self.queue.done(claim, spec_hash, state)
+                case ReportFailure(_, problem, state):
+                    self.queue.failed(claim, problem, state)
                 case ReleaseClaim():
                     self.queue.release(claim)
                 case _:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
-from gromit.core.stack.contract import StateHead
+from gromit.core.stack.contract import StateHead, StateMark
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
@@ -203,12 +203,24 @@ def test_there_is_no_head_without_a_state(bucket: S3StateBucket) -> None:
 
 def test_the_head_counts_managed_instances(s3: "S3Client", bucket: S3StateBucket) -> None:
     put(s3, state_key("app-test"), STATE)
-    assert bucket.head("app-test") == StateHead(resources=3)
+    assert bucket.head("app-test") == StateHead(3, StateMark("3f0c", 12))
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"null", b'{"serial": "12"}', b'{"serial": 1, "lineage": "x", "resources": {}}'],
+    [
+        b" ",
+        b"{}",
+        b"null",
+        b'{"serial": "12"}',
+        b'{"serial": 1, "lineage": "x", "resources": {}}',
+        b'{"lineage": "x", "resources": []}',
+        b'{"serial": 1, "resources": []}',
+        b'{"serial": true, "lineage": "x", "resources": []}',
+        b'{"serial": -1, "lineage": "x", "resources": []}',
+        b'{"serial": 9007199254740992, "lineage": "x", "resources": []}',
+        b'{"serial": 1, "lineage": "", "resources": []}',
+    ],
 )
 def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(
     s3: "S3Client", bucket: S3StateBucket, body: bytes
@@ -219,6 +231,39 @@ def test_a_state_that_is_not_understood_is_never_taken_for_an_empty_one(
     with pytest.raises(BackendError):
         bucket.delete("app-test")
     assert s3.get_object(Bucket=BUCKET, Key=state_key("app-test"))["Body"].read() == body
+
+
+def test_an_object_of_0_bytes_is_no_state_and_is_removed(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
+    put(s3, state_key("app-test"), b"")
+    assert bucket.head("app-test") is None
+    bucket.delete("app-test")
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "owners"),
+    [
+        ([{}, {"tags": None}, {"tags": {}}, {"tags": None, "tags_all": None}], set()),
+        ([{"tags": {"env": "app-test", "managed": "gromit"}}], {"app-test"}),
+        ([{"tags": {"env": "app-test"}}, {"tags": {"env": "master"}}], {"app-test", "master"}),
+        ([{"tags": {"env": "app-test"}}, {"tags": {"part": "serve"}}], {"app-test", ""}),
+        ([{"tags": None, "tags_all": {"env": "master"}}], {"master"}),
+    ],
+)
+def test_the_head_has_the_owners_of_all_instances(
+    s3: "S3Client",
+    bucket: S3StateBucket,
+    attributes: list[dict[str, Any]],
+    owners: set[str],
+) -> None:
+    resource = {"mode": "managed", "instances": [{"attributes": a} for a in attributes]}
+    data = {"mode": "data", "instances": [{"attributes": {"tags": {"env": "shared"}}}]}
+    put(s3, state_key("app-test"), STATE | {"resources": [resource, data]})
+    head = bucket.head("app-test")
+    assert head is not None
+    assert head.owners == owners
 
 
 def test_only_a_state_without_resources_is_deleted(s3: "S3Client", bucket: S3StateBucket) -> None:

@@ -3,16 +3,20 @@
 It takes half a minute with one provider, so it happens once and the observations are kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gromit.adapters.aws.leftovers import AwsOrphanFinder
+from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import DEVENV
+from gromit.core.environments.environment import Work
 from gromit.core.environments.terraform_locks import Lock
+from gromit.core.environments.worker_protocol import EndRun
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
 from tests.contracts.terraform.cloud import REGION
+from tests.contracts.terraform.guarded_runs import GuardedRuns, replaced_state, state_object
 from tests.contracts.terraform.worlds import World, component, kill, managed, under
 from tests.waiting import wait_for
 
@@ -43,6 +47,10 @@ class Life:
     made: Mapping[str, Sight] = field(default_factory=dict)
     locks_kept: bool = False
     second_plans: Mapping[str, int] = field(default_factory=dict)
+    refusals: Mapping[str, EndRun] = field(default_factory=dict)
+    """Runs on the second environment while the state of the first is stored under its key."""
+    unharmed: Mapping[str, Sight] = field(default_factory=dict)
+    """Resources after them."""
     change: StackOutput | None = None
     changed: Mapping[str, Sight] = field(default_factory=dict)
     gone: Mapping[str, Sight] = field(default_factory=dict)
@@ -101,6 +109,8 @@ def live(world: World, platform: Platform) -> Life:
             three,
         )
         life.second_plans = dict(zip(life.names, codes, strict=True))
+        life.refusals = _run_on_a_foreign_state(world, runner, three)
+        life.unharmed = {name: look(world, name) for name in life.names}
         locks = {one.name: world.lock(one.name) for one in three}
         changed = replace(three[1], components={"y-web": _newer(three[1].components["y-web"])})
         life.change = runner.apply(changed, locks[changed.name], lambda _line: None)
@@ -114,6 +124,15 @@ def live(world: World, platform: Platform) -> Life:
         life.left = {name: head.resources for name, head in heads.items() if head}
         life.orphan = orphan.result()
     return life
+
+
+def _run_on_a_foreign_state(
+    world: World, runner: Terraform, three: Sequence[StackInput]
+) -> Mapping[str, EndRun]:
+    first, second, _ = three
+    runs = GuardedRuns(world, runner)
+    with replaced_state(world, second.name, state_object(world, first.name)):
+        return {kind: runs.run(second, kind) for kind in Work}
 
 
 def look(world: World, environment: str) -> Sight:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gromit.core.environments.environment import Work
 from gromit.core.stack.contract import Platform
 from tests.contracts.terraform.lives import DIGEST, SECRET, Life, Sight, live
 from tests.contracts.terraform.worlds import World
@@ -37,6 +38,16 @@ def test_the_output_names_the_task_definition_that_each_service_runs(life: Life)
 
 def test_a_second_plan_is_empty(life: Life) -> None:
     assert life.second_plans == dict.fromkeys(life.names, 0)
+
+
+def test_a_state_of_another_environment_is_neither_applied_nor_destroyed(life: Life) -> None:
+    first, second, _ = life.names
+    assert set(life.refusals) == set(Work)
+    for end in life.refusals.values():
+        assert end.problem is not None
+        assert end.problem.kind == "unsafe_state"
+        assert f"the state of {second} belongs to {first}" in end.problem.message
+    assert life.unharmed == life.made
 
 
 def test_a_change_of_one_environment_does_not_touch_the_others(life: Life) -> None:

@@ -104,6 +104,7 @@ def test_a_first_build_makes_this_environment() -> None:
         infra=False,
         spec_hash=None,
         hash_epoch=None,
+        state=None,
         gone_ms=None,
         revision=1,
         events=(HistoryEvent(BORN, "ci", "created", "first"),),

@@ -30,6 +30,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "versions": {**DEFAULTS, "tyk": "sha-gw", "tyk-pump": "sha-pump"},
         "redeploys": {},
         "spec_hash": None,
+        "state": None,
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,
@@ -184,6 +185,74 @@ def test_what_was_done_is_remembered_for_the_next_claim(serve: Serve) -> None:
     assert serve.outcome(claim, "release").status_code == 200
     # A run that was broken off may have changed something.
     assert serve.claim("sow")["spec_hash"] is None
+
+
+@pytest.mark.parametrize("what", ["done", "fail"])
+def test_the_state_that_a_run_left_is_in_the_next_claim(serve: Serve, what: str) -> None:
+    left, later = {"lineage": "3f0c", "serial": 12}, {"lineage": "3f0c", "serial": 14}
+    serve.build("tyk", "app-test", "sha")
+    assert serve.outcome(serve.claim("sow"), what, state=left).status_code == 200
+    serve.build("tyk", "app-test", "sha-2")
+    claim = serve.claim("sow")
+    assert claim["state"] == left
+    # What is newer already: the worker reports an outcome of the generation before.
+    serve.build("tyk", "app-test", "sha-3")
+    assert serve.outcome(claim, what, state=later).status_code == 200
+    claim = serve.claim("sow")
+    assert claim["state"] == later
+    # A worker of an earlier release reports none.
+    assert serve.outcome(claim, what).status_code == 200
+    serve.build("tyk", "app-test", "sha-4")
+    assert serve.claim("sow")["state"] == later
+
+
+def test_a_lost_state_is_forgotten(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    left = {"lineage": "3f0c", "serial": 12}
+    assert serve.outcome(serve.claim("sow"), "done", state=left).status_code == 200
+    serve.build("tyk", "app-test", "sha-2")
+    claim = serve.claim("sow")
+    assert serve.outcome(claim, "renew").json()["state"] == left
+    assert serve.outcome(claim, "renew", state_lost=True).json()["state"] is None
+    assert serve.outcome(claim, "renew", state_lost=True).status_code == 200
+    assert serve.outcome(claim, "release").status_code == 200
+    assert serve.outcome(claim, "renew", state_lost=True).status_code == 409
+    assert serve.claim("sow")["state"] is None
+
+
+def test_a_reaped_environment_has_no_state(serve: Serve) -> None:
+    left = {"lineage": "3f0c", "serial": 12}
+    serve.build("tyk", "app-test", "sha")
+    assert serve.outcome(serve.claim("sow"), "done", state=left).status_code == 200
+    serve.send("DELETE", "/env/app-test")
+    serve.clock.advance(s=GRACE_S)
+    claim = serve.claim("reap")
+    assert claim["state"] == left
+    assert serve.outcome(claim, "done").status_code == 200
+    serve.build("tyk", "app-test", "sha-2")
+    assert serve.claim("sow")["state"] is None
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"lineage": "", "serial": 1},
+        {"lineage": "x" * 201, "serial": 1},
+        {"lineage": "x", "serial": -1},
+        {"lineage": "x", "serial": "1"},
+        {"lineage": "x", "serial": True},
+        {"lineage": "x", "serial": 2**53},
+        {"lineage": "x"},
+        {"lineage": "x", "serial": 1, "more": 1},
+        "x",
+    ],
+)
+def test_a_state_that_is_none_is_refused(serve: Serve, state: object) -> None:
+    serve.build("tyk", "app-test", "sha")
+    claim, before = serve.claim("sow"), serve.rows
+    for what in ("done", "fail"):
+        assert serve.outcome(claim, what, state=state).status_code == 400
+    assert serve.rows == before
 
 
 @pytest.mark.parametrize("kind", ["sow", "reap"])

@@ -1,5 +1,6 @@
 """The client of serve, against a real serve and against servers that misbehave."""
 
+import json
 import re
 import socket
 import threading
@@ -17,6 +18,7 @@ from gromit.core.environments.claims import Claim, NoWork
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
+from gromit.core.stack.contract import StateMark
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -338,10 +340,15 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
     assert serve.rows["app-test"]["task"] == "task-1"
     serve.build("tyk", "app-test", "sha-2")
     assert queue.renew(claim).generation == 2
-    queue.done(claim, "hash")
+    assert claim.state is None
+    queue.done(claim, "hash", StateMark("3f0c", 12))
     second = queue.claim(Work.SOW)
     assert isinstance(second, Claim)
-    queue.failed(second, Problem("terraform", "x" * 5000))
+    assert second.state == StateMark("3f0c", 12)
+    queue.forget_state(second)
+    assert "state_serial" not in serve.rows["app-test"]
+    queue.failed(second, Problem("terraform", "x" * 5000), StateMark("4a1d", 1))
+    assert serve.rows["app-test"]["state_lineage"] == "4a1d"
     assert serve.get("/v1/environments/app-test")["error"]["message"] == "x" * 2000
     waiting = queue.claim(Work.SOW)
     assert isinstance(waiting, NoWork)
@@ -351,6 +358,28 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
         queue.renew(claim)
     with pytest.raises(Conflict):
         queue.release(second)
+
+
+def test_a_serve_of_an_earlier_release_gets_no_state() -> None:
+    claim_of_old = json.dumps(
+        {
+            "name": "app-test",
+            "epoch": 1,
+            "claimed": 1,
+            "want": "up",
+            "versions": {},
+            "redeploys": {},
+            "spec_hash": None,
+        }
+    ).encode()
+    with _broken(_answering(200, claim_of_old), _answering(200, b"{}")) as server:
+        queue = ServeQueue(server.client, "sower-1")
+        claim = queue.claim(Work.SOW)
+        assert isinstance(claim, Claim)
+        assert claim.state is None
+        queue.done(claim, "hash", StateMark("3f0c", 12))
+        assert b"spec_hash" in server.requests[1]
+        assert b"3f0c" not in server.requests[1]
 
 
 def test_a_queue_gives_a_claim_back(serve: Serve) -> None:

@@ -2,13 +2,13 @@
 
 The lock has terraform's format, so that terraform's messages name the holder and people can read
 it. Its field `Info`, which terraform does not use, holds the owner
-(`core.environments.locks.Owner`) as JSON; that later proves a worker's death. Every change of a
-lock is one conditional request: `If-None-Match: *` takes it, and `If-Match` replaces or releases
-exactly the lock that was read.
+(`core.environments.terraform_locks.Owner`) as JSON; that later proves a worker's death. Every
+change of a lock is one conditional request: `If-None-Match: *` takes it, and `If-Match` replaces or
+releases exactly the lock that was read.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
-from gromit.core.stack.contract import StateHead
+from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
@@ -95,7 +95,10 @@ class S3StateBucket:
         )
 
     def head(self, environment: str) -> StateHead | None:
-        """Count only managed resources, not data sources."""
+        """Look only at managed resources, not at data sources.
+
+        Terraform, too, takes an object of 0 bytes for no state.
+        """
         found = self._state(environment)
         return found[0] if found else None
 
@@ -105,7 +108,7 @@ class S3StateBucket:
         if found is None:
             return
         head, etag = found
-        if head.resources:
+        if head is not None and head.resources:
             raise Conflict(
                 f"the state of {environment} still has {head.resources} resources",
                 hint=f"run `gromit terraform {environment} -- state list`; reap destroys them",
@@ -177,12 +180,13 @@ class S3StateBucket:
             "Path": f"{self.bucket}/{state_key(environment)}",
         }
 
-    def _state(self, environment: str) -> tuple[StateHead, str] | None:
+    def _state(self, environment: str) -> tuple[StateHead | None, str] | None:
+        """Return head and etag of a state; the head is None for an object of 0 bytes."""
         found = self._get(state_key(environment), f"read the state of {environment}")
         if found is None:
             return None
         body, etag = found
-        return _head(environment, _parse_object(body)), etag
+        return (_head(environment, _parse_object(body)) if body else None), etag
 
     def _get(self, key: str, doing: str) -> tuple[bytes, str] | None:
         with aws_errors(doing):
@@ -231,12 +235,34 @@ def _owner(info: str) -> Owner | None:
 
 
 def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
-    """Count the resources. Raises `BackendError` for any other content: it must not seem empty."""
-    serial, lineage, resources = state.get("serial"), state.get("lineage"), state.get("resources")
-    if not (isinstance(serial, int) and isinstance(lineage, str) and isinstance(resources, list)):
+    """Parse a state. Raises `BackendError` for any other content: it must not seem empty."""
+    mark, resources = _mark(state), state.get("resources")
+    if mark is None or not isinstance(resources, list):
         raise BackendError(
             f"the state of {environment} is not a terraform state",
             hint="check the object's earlier versions, or read the state with `gromit terraform`",
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
-    return StateHead(sum(len(r.get("instances") or [None]) for r in managed))
+    instances = [i for r in managed for i in r.get("instances") or [None]]
+    return StateHead(len(instances), mark, frozenset(_owners(instances)))
+
+
+def _mark(state: Mapping[str, Any]) -> StateMark | None:
+    lineage, serial = state.get("lineage"), state.get("serial")
+    if not isinstance(lineage, str) or not 0 < len(lineage) <= LINEAGE_MAX:
+        return None
+    # `true` would be an int for isinstance.
+    if type(serial) is not int or not 0 <= serial <= SERIAL_MAX:
+        return None
+    return StateMark(lineage, serial)
+
+
+def _owners(instances: Iterable[Any]) -> Iterator[str]:
+    """Yield the tag `env` of each instance that has tags; an empty text if it has only others."""
+    for instance in instances:
+        attributes = instance.get("attributes") if isinstance(instance, dict) else None
+        if not isinstance(attributes, dict):
+            continue
+        tags = attributes.get("tags") or attributes.get("tags_all")
+        if isinstance(tags, dict) and tags:
+            yield str(tags.get("env") or "")

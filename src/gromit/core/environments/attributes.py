@@ -43,6 +43,8 @@ class Attribute(StrEnum):
     HASH_EPOCH = "hash_epoch"
     LAST_DONE = "last_done"
     FAILED_EPOCH = "failed_epoch"
+    STATE_LINEAGE = "state_lineage"
+    STATE_SERIAL = "state_serial"
     GONE_AT = "gone_at"
     EXPIRE_AT = "expire_at"
     EVENTS = "events"
@@ -62,6 +64,9 @@ LEASE_ATTRIBUTES = frozenset(
 FAILURE_ATTRIBUTES = frozenset({Attribute.ATTEMPTS, Attribute.LAST_ERROR})
 """Attributes that a success or a change removes."""
 
+STATE_ATTRIBUTES = frozenset({Attribute.STATE_LINEAGE, Attribute.STATE_SERIAL})
+"""Attributes that identify the Terraform state that the last run left."""
+
 WORK_ATTRIBUTES = frozenset({Attribute.WORK, Attribute.DUE, Attribute.SINCE})
 """Attributes that exist only while there is work. Without them a row is not in the index."""
 
@@ -69,13 +74,17 @@ INDEX_PROJECTION = (Attribute.LEASE_UNTIL, Attribute.CLAIM_ID, Attribute.SINCE)
 """Attributes that the index of work carries besides its keys `work` and `due`, and the name."""
 
 _INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY)
-_INCARNATION_ATTRIBUTES = LEASE_ATTRIBUTES | {
-    Attribute.GONE_AT,
-    Attribute.EXPIRE_AT,
-    Attribute.SPEC_HASH,
-    Attribute.LAST_DONE,
-    Attribute.EVENTS,
-}
+_INCARNATION_ATTRIBUTES = (
+    LEASE_ATTRIBUTES
+    | STATE_ATTRIBUTES
+    | {
+        Attribute.GONE_AT,
+        Attribute.EXPIRE_AT,
+        Attribute.SPEC_HASH,
+        Attribute.LAST_DONE,
+        Attribute.EVENTS,
+    }
+)
 
 
 def incarnation_attributes(row: Iterable[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Want, Work
 from gromit.core.environments.row_writes import Condition, Equals
+from gromit.core.stack.contract import StateMark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Claim:
     """Redeployment mark of each component."""
     spec_hash: str | None
     """Spec hash of what runs; None if it is not known for certain."""
+    state: StateMark | None = None
+    """Terraform state that the last run left; None if none is recorded."""
 
 
 @dataclass(frozen=True, slots=True)

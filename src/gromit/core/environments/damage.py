@@ -159,6 +159,8 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.HASH_EPOCH: _number,
         Attribute.LAST_DONE: _text,
         Attribute.FAILED_EPOCH: _number,
+        Attribute.STATE_LINEAGE: _text,
+        Attribute.STATE_SERIAL: _number,
         Attribute.GONE_AT: _number,
         Attribute.EXPIRE_AT: _number,
         Attribute.EVENTS: _list(

@@ -19,6 +19,7 @@ from gromit.core.environments.attributes import (
 )
 from gromit.core.environments.damage import SOURCE, find_damage
 from gromit.core.environments.row_writes import Row
+from gromit.core.stack.contract import StateMark
 from gromit.errors import Conflict, UnreadableRow
 
 
@@ -151,6 +152,8 @@ class Environment:
     """Spec hash of the last successful apply."""
     hash_epoch: int | None
     """Epoch of the claim that applied it."""
+    state: StateMark | None
+    """Terraform state that the last run left; None if none is recorded."""
     gone_ms: int | None
     revision: int
     events: tuple[HistoryEvent, ...]
@@ -240,6 +243,7 @@ def parse_environment(row: Row) -> Environment:
         infra=row.get(Attribute.INFRA, False),
         spec_hash=row.get(Attribute.SPEC_HASH),
         hash_epoch=row.get(Attribute.HASH_EPOCH),
+        state=_state(row),
         gone_ms=row.get(Attribute.GONE_AT),
         revision=row[Attribute.REVISION],
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
@@ -281,6 +285,13 @@ def _prefixed(row: Row, prefix: str) -> dict[str, Any]:
 
 def _failure(value: Mapping[str, Any] | None) -> Failure | None:
     return Failure(value["kind"], value["message"], value["at"]) if value else None
+
+
+def _state(row: Row) -> StateMark | None:
+    lineage, serial = row.get(Attribute.STATE_LINEAGE), row.get(Attribute.STATE_SERIAL)
+    if lineage is None or serial is None:
+        return None
+    return StateMark(lineage, serial)
 
 
 def _lease(row: Row) -> Lease | None:

@@ -6,6 +6,7 @@ from typing import Any
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import HistoryEvent
 from gromit.core.environments.row_writes import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
+from gromit.core.stack.contract import StateMark
 
 HISTORY_MAX = 60
 """Events that a row may have before it is truncated.
@@ -29,10 +30,21 @@ class ChangeContext:
 
     actor: str
     now_ms: int
+    state: StateMark | None = None
+    """Terraform state that a run left; None if it is not known."""
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """Return an event of this change as the row stores it."""
         return HistoryEvent(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
+
+    def state_attributes(self) -> dict[str, Any]:
+        """Return the attributes of the state that a run left; none keeps what is recorded."""
+        if self.state is None:
+            return {}
+        return {
+            Attribute.STATE_LINEAGE: self.state.lineage,
+            Attribute.STATE_SERIAL: self.state.serial,
+        }
 
 
 def truncate_history(before: Row) -> RowWrite:

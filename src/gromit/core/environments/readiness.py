@@ -1,10 +1,27 @@
 """Readiness: failures that retrying cannot fix, and what a person has to do first."""
 
 from gromit.core.environments.environment import Phase
-from gromit.errors import ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed
+from gromit.errors import (
+    ConfigError,
+    Conflict,
+    Denied,
+    InvalidInput,
+    NotFound,
+    RolloutFailed,
+    UnsafeState,
+)
 
 PERMANENT_FAILURES = frozenset(
-    error.code for error in (ConfigError, Conflict, Denied, InvalidInput, NotFound, RolloutFailed)
+    error.code
+    for error in (
+        ConfigError,
+        Conflict,
+        Denied,
+        InvalidInput,
+        NotFound,
+        RolloutFailed,
+        UnsafeState,
+    )
 ) | {"bug"}
 """Kinds of failures that retrying cannot fix: docs/reference/errors.md."""
 

@@ -12,11 +12,13 @@ Nothing here reads a clock: instants and durations are arguments, in millisecond
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gromit.core.environments.attributes import (
     FAILURE_ATTRIBUTES,
     LEASE_ATTRIBUTES,
+    STATE_ATTRIBUTES,
     WORK_ATTRIBUTES,
     Attribute,
 )
@@ -36,6 +38,9 @@ from gromit.core.environments.row_writes import (
     RowWrite,
     evaluate,
 )
+
+_OF_RESOURCES = STATE_ATTRIBUTES | {Attribute.SPEC_HASH}
+"""Attributes that describe resources, and go with them."""
 
 
 def schedule_work(kind: Work, at_ms: int) -> dict[str, Any]:
@@ -121,6 +126,15 @@ def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
     return RowWrite(conditions=fence.conditions, sets={Attribute.LEASE_UNTIL: now_ms + ttl_ms})
 
 
+def forget_state(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
+    """Extend a lease, and forget the recorded state: it is lost, and a new one takes its place."""
+    return replace(
+        renew(fence, now_ms, ttl_ms),
+        increments={Attribute.REVISION: 1},
+        removes=STATE_ATTRIBUTES,
+    )
+
+
 def release(fence: Fence) -> RowWrite:
     """Release a claim without an outcome; the work stays due."""
     return RowWrite(
@@ -138,6 +152,7 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
             Equals(Attribute.WANT, Want.UP),
         ),
         sets={
+            **stamp.state_attributes(),
             Attribute.SPEC_HASH: spec_hash,
             Attribute.LAST_DONE: claim_id,
             Attribute.CHANGED: stamp.now_ms,
@@ -158,6 +173,7 @@ def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeCo
             AttributeGreater(Attribute.GENERATION, Attribute.CLAIMED),
         ),
         sets={
+            **stamp.state_attributes(),
             Attribute.SPEC_HASH: spec_hash,
             Attribute.LAST_DONE: claim_id,
             Attribute.CHANGED: stamp.now_ms,
@@ -188,7 +204,7 @@ def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:
         copies={Attribute.OBSERVED: Attribute.CLAIMED},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("reaped", ""),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {Attribute.SPEC_HASH},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | _OF_RESOURCES,
     )
 
 
@@ -208,7 +224,7 @@ def reaped_revived(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrit
         },
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("reaped", "and desired again"),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.SPEC_HASH},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | _OF_RESOURCES,
     )
 
 
@@ -224,6 +240,7 @@ def failed(
         ),
         sets={
             Attribute.DUE: stamp.now_ms + retry_ms,
+            **stamp.state_attributes(),
             Attribute.LAST_ERROR: {**failure, "at": stamp.now_ms},
             Attribute.CHANGED: stamp.now_ms,
         },
@@ -244,7 +261,7 @@ def failed_superseded(fence: Fence, failure: Mapping[str, str], stamp: ChangeCon
             ROOM,
             AttributeGreater(Attribute.GENERATION, Attribute.CLAIMED),
         ),
-        sets={Attribute.CHANGED: stamp.now_ms},
+        sets={**stamp.state_attributes(), Attribute.CHANGED: stamp.now_ms},
         copies={Attribute.FAILED_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={

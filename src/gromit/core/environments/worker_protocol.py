@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock
+from gromit.core.stack.contract import StateMark
 
 
 class RunEnding(StrEnum):
@@ -78,6 +79,7 @@ class ReportDone:
 
     lock: Lock
     spec_hash: str
+    state: StateMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class ReportFailure:
 
     lock: Lock | None
     problem: Problem
+    state: StateMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,8 @@ class Applied:
     """The claim was applied."""
 
     spec_hash: str
+    state: StateMark | None = None
+    """Terraform state that the execution left; None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,8 @@ class StepFailed:
     """The step failed."""
 
     problem: Problem
+    state: StateMark | None = None
+    """Terraform state that an execution left; None if it is not known."""
 
 
 StepResult = (
@@ -227,7 +234,7 @@ def next_step(step: ProtocolStep, result: StepResult) -> ProtocolStep:
             return _verified(lock, result)
         case Execute(lock):
             return _executed(lock, result)
-        case ReportDone(lock, _):
+        case ReportDone(lock):
             return _reported(lock, result)
         case ReportFailure() | ReleaseClaim() | Unlock() | EndRun():
             return _closing(step, result)
@@ -274,10 +281,10 @@ def _verified(lock: Lock, result: StepResult) -> ProtocolStep:
 
 def _executed(lock: Lock, result: StepResult) -> ProtocolStep:
     match result:
-        case Applied(spec_hash):
-            return ReportDone(lock, spec_hash)
-        case StepFailed(problem):
-            return ReportFailure(lock, problem)
+        case Applied(spec_hash, state):
+            return ReportDone(lock, spec_hash, state)
+        case StepFailed(problem, state):
+            return ReportFailure(lock, problem, state)
         case Stopping():
             return ReleaseClaim(lock, RunEnding.STOPPED)
         case _:

@@ -75,12 +75,29 @@ class StackOutput:
     """Component to the ARN of the task definition that its service has to run."""
 
 
+LINEAGE_MAX, SERIAL_MAX = 200, 2**53 - 1
+"""Limits of a state's lineage and serial. Terraform's lineages are UUIDs."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateMark:
+    """Identity and age of a Terraform state."""
+
+    lineage: str
+    """Random id that a state gets when it is created, and keeps."""
+    serial: int
+    """Grows with every change of the state."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateHead:
     """Head of a Terraform state."""
 
     resources: int
     """Number of managed resources."""
+    mark: StateMark
+    owners: frozenset[str] = frozenset()
+    """Values of the tag `env` of its resources; an empty text for one with other tags only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 from starlette.responses import JSONResponse, Response
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure, Work
 from gromit.core.environments.history import ChangeContext
 from gromit.core.names import NAME_MAX
+from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.refusals import error_responses
@@ -55,7 +56,35 @@ class FenceBody(_Body):
         return Fence(self.holder, self.epoch)
 
 
-class DoneBody(FenceBody):
+class RenewBody(FenceBody):
+    """Extension of a claim."""
+
+    state_lost: Annotated[
+        StrictBool,
+        Field(description="the recorded Terraform state is gone: forget its lineage and serial"),
+    ] = False
+
+
+class StateBody(_Body):
+    """Identity and age of a Terraform state."""
+
+    lineage: Annotated[StrictStr, Field(min_length=1, max_length=LINEAGE_MAX)]
+    serial: Annotated[StrictInt, Field(ge=0, le=SERIAL_MAX)]
+
+
+class _OutcomeBody(FenceBody):
+    state: Annotated[
+        StateBody | None,
+        Field(description="Terraform state that the run left; null keeps what is recorded"),
+    ] = None
+
+    @property
+    def mark(self) -> StateMark | None:
+        """The state that the run left."""
+        return StateMark(self.state.lineage, self.state.serial) if self.state else None
+
+
+class DoneBody(_OutcomeBody):
     """Success of a claim: the environment was sown or reaped."""
 
     kind: Annotated[Work, Field(description="sow or reap")]
@@ -65,7 +94,7 @@ class DoneBody(FenceBody):
     ] = ""
 
 
-class FailBody(FenceBody):
+class FailBody(_OutcomeBody):
     """Failure of a claim."""
 
     error_kind: Annotated[Text, Field(description="code of the error")]
@@ -105,15 +134,16 @@ def claim(
             return JSONResponse(asdict(_claim(deps, environment)))
 
 
-@router.post("/{name}/renew", openapi_extra=body_schema(FenceBody), responses=error_responses(409))
+@router.post("/{name}/renew", openapi_extra=body_schema(RenewBody), responses=error_responses(409))
 def renew(
     _caller: CurrentCaller,
     deps: Deps,
     name: Name,
-    body: Annotated[FenceBody, Depends(json_body(FenceBody))],
+    body: Annotated[RenewBody, Depends(json_body(RenewBody))],
 ) -> ClaimView:
     """Extend a claim, and verify that it is valid. 409 if it no longer is."""
-    return _claim(deps, deps.leases.renew(name, body.fence, deps.now_ms()))
+    environment = deps.leases.renew(name, body.fence, deps.now_ms(), is_state_lost=body.state_lost)
+    return _claim(deps, environment)
 
 
 @router.post(
@@ -140,7 +170,7 @@ def done(
 
     409 if the claim is no longer valid; then nothing is recorded.
     """
-    stamp = ChangeContext(body.holder, deps.now_ms())
+    stamp = ChangeContext(body.holder, deps.now_ms(), body.mark)
     if body.kind is Work.SOW:
         environment = deps.leases.sown(name, body.fence, body.nonce, body.spec_hash, stamp)
     else:
@@ -158,7 +188,7 @@ def fail(
 ) -> ClaimView:
     """Record a failure; the work becomes due again later. 409 if the claim is no longer valid."""
     environment = deps.leases.failed(
-        name, body.fence, Failure(body.error_kind, body.message, deps.now_ms())
+        name, body.fence, Failure(body.error_kind, body.message, deps.now_ms()), body.mark
     )
     deps.outcome("run", body.error_kind)
     return _claim(deps, environment)

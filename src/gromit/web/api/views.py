@@ -19,6 +19,7 @@ from gromit.core.environments.environment import (
 )
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.contract import StateMark
 from gromit.core.time import iso
 
 
@@ -96,6 +97,7 @@ class ClaimView:
     versions: Mapping[str, str]
     redeploys: Mapping[str, str]
     spec_hash: str | None
+    state: StateMark | None
     observed: int
     infra: bool
     ttl_ms: int
@@ -162,6 +164,7 @@ class EnvironmentViews:
             versions={r: v.version for r, v in self.versions(environment).items()},
             redeploys=dict(environment.redeploys),
             spec_hash=environment.trusted_hash,
+            state=environment.state,
             observed=environment.observed,
             infra=environment.infra,
             ttl_ms=ttl_ms,
