@@ -183,6 +183,10 @@ REQUESTS: dict[str, Callable[[Registry], object]] = {
     "report": lambda r: r.report(ref="a", version="sha-2"),
     "redeploy": lambda r: r.environments.redeploy("a", None, r.stamp()),
     "retire": lambda r: r.environments.retire("a", "tyk", r.stamp()),
+    "patch": lambda r: r.environments.patch("a", {"tyk": "sha-2"}, r.stamp()),
+    "delete": lambda r: r.environments.delete("a", r.stamp()),
+    "protect": lambda r: r.environments.protect("a", protected=True, stamp=r.stamp()),
+    "retry": lambda r: r.environments.retry("a", r.stamp()),
     "put": lambda r: r.environments.put("a", {"tyk": "sha-2"}, r.stamp()),
 }
 

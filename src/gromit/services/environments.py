@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote
 
 from gromit.core.environments import desired_state, precedence, refusals
 from gromit.core.environments.attributes import Attribute
@@ -212,7 +211,7 @@ class Environments:
     ) -> Environment:
         """Merge these versions into an environment. One write."""
         self._check_versions(versions)
-        name = self._name(name_or_ref)
+        name = self._readable_name(name_or_ref)
         write = desired_state.merge_versions(desired_state.reported_attributes(versions), stamp)
         return self._require_live(name_or_ref, self.ledger.write(name, write, "changed"))
 
@@ -221,7 +220,7 @@ class Environments:
 
         Raises `Conflict` if it is protected.
         """
-        name = self._name(name_or_ref)
+        name = self._readable_name(name_or_ref)
         write = desired_state.delete(stamp, self.policy.grace_ms, "requested")
         outcome = self.ledger.write(name, write, "deleted")
         if isinstance(outcome, WriteAccepted):
@@ -240,7 +239,7 @@ class Environments:
         name, tag = self._name(name_or_ref), self.catalogue.default_tag(repository)
         for attempt in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
-            _check_ref(environment, repository, name_or_ref)
+            refusals.check_ref(environment, repository, name_or_ref)
             is_reported = repository in environment.reported
             # A deleted environment stays as it is. After the first attempt the version may be
             # missing because our own write succeeded and its answer was lost.
@@ -291,7 +290,7 @@ class Environments:
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:
         """Refuse deletion of an environment, or allow it again. A repeated call changes nothing."""
         write = desired_state.protect(protected=protected, stamp=stamp)
-        outcome = self.ledger.write(self._name(name_or_ref), write, "protected")
+        outcome = self.ledger.write(self._readable_name(name_or_ref), write, "protected")
         environment = self._require_live(name_or_ref, outcome)
         if environment.want is Want.GONE:
             raise refusals.deleted(environment)
@@ -357,6 +356,12 @@ class Environments:
             return EnvironmentName(name_or_ref)
         return mapped
 
+    def _readable_name(self, name_or_ref: str) -> EnvironmentName:
+        """Return the name of a row that is not damaged, for a write that reads nothing before."""
+        name = self._name(name_or_ref)
+        self.ledger.find(name)
+        return name
+
     def _require(self, name_or_ref: str, environment: Environment | None) -> Environment:
         if environment is None or environment.gone_ms is not None:
             raise refusals.not_found(name_or_ref)
@@ -382,18 +387,3 @@ class Environments:
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
             self.catalogue.require(repository)
-
-
-def _check_ref(environment: Environment, repository: str, name_or_ref: str) -> None:
-    """Raise `TrustError` if a full ref is not the one that the repository's version is of."""
-    if repository not in environment.reported:
-        return
-    ref, held = parse_ref(name_or_ref).full, environment.versions[repository].ref
-    # A name without a slash may be the environment's name, which says nothing about the ref.
-    is_full_ref = "/" in unquote(name_or_ref).strip("/")
-    if held is not None and held != ref and is_full_ref:
-        raise TrustError(
-            f"{repository} has no reported version of {ref!r} in {environment.name}:"
-            f" its version there is of {held!r}",
-            hint="nothing was changed, because another branch of that name is in use there",
-        )

@@ -1,8 +1,11 @@
 """Refusals of requests: why the state of an environment forbids them, and what to do instead."""
 
+from urllib.parse import unquote
+
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, Phase, Want, Work
-from gromit.errors import Conflict, NotFound
+from gromit.core.names import parse_ref
+from gromit.errors import Conflict, NotFound, TrustError
 
 
 def not_found(name_or_ref: str) -> NotFound:
@@ -10,6 +13,21 @@ def not_found(name_or_ref: str) -> NotFound:
     return NotFound(
         f"could not find env {name_or_ref}", hint="`gromit env list` shows all environments"
     )
+
+
+def check_ref(environment: Environment, repository: str, name_or_ref: str) -> None:
+    """Raise `TrustError` if a full ref is not the one that the repository's version is of."""
+    if repository not in environment.reported:
+        return
+    ref, held = parse_ref(name_or_ref).full, environment.versions[repository].ref
+    # A name without a slash may be the environment's name, which says nothing about the ref.
+    is_full_ref = "/" in unquote(name_or_ref).strip("/")
+    if held is not None and held != ref and is_full_ref:
+        raise TrustError(
+            f"{repository} has no reported version of {ref!r} in {environment.name}:"
+            f" its version there is of {held!r}",
+            hint="nothing was changed, because another branch of that name is in use there",
+        )
 
 
 def deleted(environment: Environment) -> Conflict:
