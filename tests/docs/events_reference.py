@@ -35,7 +35,8 @@ MEANINGS: Mapping[str, str] = {
     ),
     "config.written": "a config file was rendered from its template",
     "connection.cut": (
-        "a client was too slow, sent too much or did not read, and its connection was closed"
+        "a client was too slow, sent too much, did not read or had too many connections, and its "
+        "connection was closed"
     ),
     "connection.not_accepted": (
         "a connection could not be accepted; `left_out` counts the same events in the second "

@@ -122,7 +122,10 @@ class TestCrowds:
     """Many connections, honest and not."""
 
     def test_half_open_handshakes_end_and_keep_no_client_out(self, tmp_path: Path) -> None:
-        house = House(tmp_path, limits=ClientLimits(handshake_s=1.0, handshakes=20, connections=5))
+        house = House(
+            tmp_path,
+            limits=ClientLimits(handshake_s=1.0, handshakes=20, connections=5, kept_connections=0),
+        )
         alice = house.ca.leaf("alice", Role.VIEWER)
         failed = {reason: HANDSHAKES_FAILED.labels(reason) for reason in ("displaced", "timeout")}
         before = sum(c._value.get() for c in failed.values())
@@ -137,7 +140,7 @@ class TestCrowds:
         assert failed["displaced"]._value.get() > 0
 
     def test_connections_beyond_the_limit_are_refused_until_one_ends(self, tmp_path: Path) -> None:
-        house = House(tmp_path, limits=ClientLimits(connections=3))
+        house = House(tmp_path, limits=ClientLimits(connections=3, kept_connections=0))
         alice = house.ca.leaf("alice", Role.VIEWER)
         before = REFUSED._value.get()
         with house.server.running(), ExitStack() as stack:

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -37,7 +37,8 @@ _SHUTDOWN_S = 1.0
 class Acceptor:
     """Accepts connections on one socket until it is closed.
 
-    `make` returns the protocol of a connection; `connections` are the open ones.
+    `make` returns the protocol of a connection. `make_room` makes room for one more connection, and
+    returns False if there is none.
     """
 
     def __init__(
@@ -47,13 +48,13 @@ class Acceptor:
         *,
         tls: ServerTls | None,
         limits: ClientLimits,
-        connections: Sized,
+        make_room: Callable[[], bool],
     ) -> None:
         self._socket = listening
         self._make = make
         self._tls = tls
         self._limits = limits
-        self._connections = connections
+        self._make_room = make_room
         self._pending: dict[asyncio.Task[None], None] = {}
         self._logged: dict[str, tuple[float, int]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +89,7 @@ class Acceptor:
                 # An aborted connection is gone; any other error may come at once again.
                 await asyncio.sleep(0 if error.errno == errno.ECONNABORTED else _PAUSE_S)
                 continue
-            if len(self._connections) >= self._limits.connections:
+            if not self._make_room():
                 REFUSED.inc()
                 self._warn("connection.refused", "too many connections", client=address)
                 connection.close()
@@ -100,7 +101,13 @@ class Acceptor:
             next(iter(self._pending)).cancel()  # the oldest: a dict keeps its order
         task = asyncio.get_running_loop().create_task(self._handshake(connection, address))
         self._pending[task] = None
-        task.add_done_callback(lambda done: self._pending.pop(done, None))
+        task.add_done_callback(lambda done: self._end(done, connection))
+
+    def _end(self, done: asyncio.Task[None], connection: socket.socket) -> None:
+        self._pending.pop(done, None)
+        # A task that is cancelled before its first step never runs, and closes nothing.
+        if done.cancelled():
+            connection.close()
 
     async def _handshake(self, connection: socket.socket, address: Any) -> None:
         loop, alert_sender = asyncio.get_running_loop(), _AlertSender(connection)

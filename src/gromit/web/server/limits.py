@@ -32,6 +32,10 @@ class ClientLimits:
     head_bytes: int = 32 * 1024
     body_bytes: int = 64 * 1024
     connections: int = 256
+    peer_connections: int = 64
+    """Connections, streams included, of one client certificate of a person."""
+    kept_connections: int = 32
+    """Part of `connections` that is kept for the gateway and the workers."""
     handshakes: int = 512
     """Handshakes in progress. Beyond that the oldest is cut: an honest one takes milliseconds."""
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
@@ -38,6 +39,16 @@ DISCARDED_BYTES = 1024 * 1024
 Identify = Callable[[bytes], Peer]
 
 
+@dataclass(frozen=True, slots=True)
+class PeerPolicy:
+    """Functions that a listener gives to its connections."""
+
+    identify: Identify | None
+    """Peer in a certificate; None for a listener without client certificates."""
+    refusal: "Callable[[LimitedHttpProtocol], str | None]"
+    """Reason to close a new connection; None if it may stay."""
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """A connection within `limits`; its requests have their peer in `scope["state"]["peer"]`."""
 
@@ -48,12 +59,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         *,
         limits: ClientLimits,
-        identify: Identify | None,
+        peers: "PeerPolicy",
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state)
         self.peer: Peer | None = None
+        self.opened = self.loop.time()
+        self.is_young = True
         self._limits = limits
-        self._identify = identify
+        self._peers = peers
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._in_head = True
@@ -69,6 +82,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.peer = self._peer_certificate(connection)
         except TrustError as error:
             self.close_connection("certificate", detail=error.message)
+        excess = self._peers.refusal(self)
+        if excess is not None:
+            self.close_connection("share", detail=excess)
         self.app_state = {**self.app_state, "peer": self.peer}
         self._start_timer("head", self._limits.head_s)
 
@@ -118,6 +134,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the deadline of a complete request; the next one starts with its first byte."""
         self._in_head = True
+        self.is_young = False
         self._stop_timer()
         super().on_message_complete()
 
@@ -137,6 +154,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Answer a request that the parser refused, in JSON like all errors."""
         self._refuse(*(self._refusal or (400, msg.rstrip(".").lower())))
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self.transport.is_closing()
+
+    def displace(self) -> None:
+        """Close the connection in favour of another one. Only counted: such ones come in floods."""
+        CUT.labels("displaced").inc()
+        self.transport.abort()
+
     def close_connection(self, reason: str, *, detail: str | None = None) -> None:
         """Close the connection at once; count and log it."""
         self._record_cut(reason, detail=detail)
@@ -148,10 +175,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         log.warning("connection.cut", reason=reason, client=self.client, peer=peer, detail=detail)
 
     def _peer_certificate(self, connection: ssl.SSLObject | None) -> Peer | None:
-        if connection is None or self._identify is None:
+        if connection is None or self._peers.identify is None:
             return None
         der = connection.getpeercert(binary_form=True)
-        return self._identify(der) if der else None
+        return self._peers.identify(der) if der else None
 
     def _start_timer(self, reason: str, seconds: float) -> None:
         self._stop_timer()

@@ -25,9 +25,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gromit.core.time import Millis
 from gromit.errors import BackendError, ConfigError, TrustError
 from gromit.web.server.accept import Acceptor
+from gromit.web.server.capacity import Capacity
 from gromit.web.server.gate import PeerCertificateMiddleware, rejection
 from gromit.web.server.limits import App, BodyLimit, ClientLimits
-from gromit.web.server.protocol import LimitedHttpProtocol
+from gromit.web.server.protocol import LimitedHttpProtocol, PeerPolicy
 from gromit.web.server.tls import DenyList, ServerTls
 
 log = structlog.get_logger(__name__)
@@ -223,12 +224,13 @@ class _Service(uvicorn.Server):
         self._listener = listener
         self._now_ms = now_ms
         self.servers = []
+        self._capacity = Capacity(listener.limits, self._guarded)
         self._acceptor = Acceptor(
             listening,
             self._connection,
             tls=listener.tls,
             limits=listener.limits,
-            connections=self.server_state.connections,
+            make_room=self._capacity.make_room,
         )
 
     async def open(self, on_end: Callable[[], None]) -> None:
@@ -279,7 +281,7 @@ class _Service(uvicorn.Server):
             self.server_state,
             self.lifespan.state,
             limits=self._listener.limits,
-            identify=tls.peer if tls else None,
+            peers=PeerPolicy(tls.peer if tls else None, self._capacity.refusal),
         )
 
     def _guarded(self) -> list[LimitedHttpProtocol]:
