@@ -40,6 +40,7 @@ _NAMES = {
     },
     "cryptography.x509.oid": {"ExtendedKeyUsageOID", "NameOID"},
     "datetime": {"UTC", "date", "datetime", "timedelta"},
+    "fnmatch": {"fnmatchcase"},
     "jinja2": {"StrictUndefined", "TemplateError", "TemplateSyntaxError"},
     "jinja2.sandbox": {"ImmutableSandboxedEnvironment"},
 }
