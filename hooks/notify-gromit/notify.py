@@ -54,8 +54,8 @@ SHOWN = 500
 BRANCH, TAG = "refs/heads/", "refs/tags/"
 RUN_STEP, SEQUENCE_MAX = 1000, 2**53 - 1
 """Distance between the sequences of two runs, and the greatest sequence that gromit accepts."""
-NOT_REPORTED = "has no reported version in"
-"""Part of serve's error for a branch that this repository never reported."""
+NOT_REPORTED = "has no reported version"
+"""Part of serve's error for a branch that has no reported build, or whose name another one has."""
 
 
 class Wrong(Exception):
@@ -124,11 +124,10 @@ def decide(
     if event == "push":
         return _pushed(payload)
     if event == "delete":
-        return (
-            Gone(payload["ref"])
-            if payload["ref_type"] == "branch"
-            else Nothing("a tag was deleted, not a branch")
-        )
+        if payload["ref_type"] != "branch":
+            return Nothing("a tag was deleted, not a branch")
+        # In full: a short name could mean the environment, whichever branch has it.
+        return Gone(BRANCH + payload["ref"])
     if event == "create":
         return Nothing("a new branch gets its environment with its first build")
     if event == "pull_request":

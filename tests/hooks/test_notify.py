@@ -162,6 +162,39 @@ def test_a_deleted_branch_takes_back_the_part_of_its_repository_alone(
     }
 
 
+@pytest.mark.parametrize("held", ["feature/app-test", "a/b/app-test", "App-Test"])
+def test_a_branch_without_builds_does_not_take_back_those_of_another_of_its_name(
+    workflow: Workflow, serve: Serve, held: str
+) -> None:
+    workflow.run(events.push(f"refs/heads/{held}"))
+    before = serve.rows
+    done = workflow.run(events.delete("app-test"))
+    assert (done.code, done.outputs) == (0, {"outcome": "nothing"})
+    assert f"its version there is of '{held}'" in done.log
+    assert serve.rows == before
+    assert workflow.run(events.delete(held)).outputs == {"outcome": "retired"}
+
+
+def test_a_branch_that_lost_its_place_has_nothing_to_take_back(
+    workflow: Workflow, serve: Serve
+) -> None:
+    assert workflow.run(events.push("refs/heads/feature/app-test")).code == 0
+    assert workflow.run(events.push("refs/heads/app-test", sha="f" * 40)).code == 0
+    refused = workflow.run(events.push("refs/heads/feature/app-test"))
+    assert (refused.code, "already has 'app-test'" in refused.log) == (1, True)
+    assert workflow.run(events.delete("feature/app-test")).outputs == {"outcome": "nothing"}
+    assert serve.get("/env/app-test")["tyk"] == "f" * 40
+
+
+def test_a_branch_that_is_named_like_another_kind_of_ref_comes_through(
+    workflow: Workflow, serve: Serve
+) -> None:
+    name = "refs/pull/12/app-test"
+    assert workflow.run(events.push(f"refs/heads/{name}")).outputs["environment"] == "app-test"
+    assert workflow.run(events.delete(name)).outputs == {"outcome": "retired"}
+    assert serve.state("app-test") == "deleted"
+
+
 def test_a_branch_that_was_never_reported_has_nothing_to_take_back(
     workflow: Workflow, serve: Serve
 ) -> None:
