@@ -347,6 +347,48 @@ def test_a_protected_environment_is_not_given_to_the_reaper_even_if_its_row_says
     assert _ask(serve, "reap").status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("SET events = :x", {":x": {"S": "x"}}),
+        ("SET events = :x", {":x": {"L": [{"S": "x"}]}}),
+        ("SET last_error = :x", {":x": {"S": "x"}}),
+        ("SET generation = :x", {":x": {"S": "x"}}),
+        ("SET observed = :x", {":x": {"S": "x"}}),
+        ("SET epoch = :x", {":x": {"S": "x"}}),
+        ("SET revision = :x", {":x": {"NULL": True}}),
+        ("SET since = :x", {":x": {"S": "x"}}),
+        ("SET holder = :x, lease_until = :x", {":x": {"N": "1"}}),
+        ("SET #v = :x", {":x": {"M": {}}}),
+        ("REMOVE incarnation", None),
+        ("REMOVE created", None),
+        ("REMOVE generation", None),
+        ("REMOVE #w", None),
+    ],
+)
+def test_beside_a_damaged_row_of_the_table_one_pass_makes_the_others_ready(
+    serve: Serve, change: str, values: dict[str, Any] | None
+) -> None:
+    for name in ("damaged", "b", "c", "d"):
+        serve.build("tyk", name, "sha")
+        serve.clock.advance(ms=1)
+    names = {"#v": "v#tyk", "#w": "want"}
+    used = {key: name for key, name in names.items() if key in change}
+    serve.dynamodb.update_item(
+        TableName=serve.settings.tablename,
+        Key={"name": {"S": "damaged"}},
+        UpdateExpression=change,
+        **({"ExpressionAttributeValues": values} if values else {}),
+        **({"ExpressionAttributeNames": used} if used else {}),
+    )
+    before = serve.rows["damaged"]
+    assert [serve.work_off("sow") for _ in range(3)] == ["b", "c", "d"]
+    assert _ask(serve, "sow").status_code == 204
+    after = serve.rows["damaged"]
+    assert after == {**before, "due": after["due"]}
+    assert after["due"] > serve.clock.now
+
+
 def test_a_claim_of_one_kind_does_not_give_work_of_the_other(serve: Serve) -> None:
     serve.build("tyk", "to-sow", "sha")
     serve.build("tyk", "to-reap", "sha")
