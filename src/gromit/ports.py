@@ -34,6 +34,7 @@ from gromit.core.stack.contract import (
     StateHead,
     StateMark,
 )
+from gromit.core.stack.resources import Resource
 
 if TYPE_CHECKING:
     from gromit.core.doctor.certificates import PemBundle
@@ -143,8 +144,13 @@ class OwnerWatch(Protocol):
 class TerraformRunner(Protocol):
     """Runs the devenv stack. The caller holds the environment's lock; Terraform acquires none."""
 
-    def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
-        """Apply the stack. Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted."""
+    def apply(
+        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
+    ) -> StackOutput:
+        """Apply the stack, and import what exists: address to id.
+
+        Raises `TerraformFailed`, `Temporary`, or `Suspended` if interrupted.
+        """
 
     def destroy(self, stack: StackInput, lock: Lock, progress: Progress) -> None:
         """Destroy everything in the environment's state. Raises like `apply`."""
@@ -160,14 +166,18 @@ class ServiceStates(Protocol):
         """Start a new deployment of a service's current task definition, after one that failed."""
 
 
-class OrphanFinder(Protocol):
-    """Resources of environments that Terraform's states do not contain."""
+class EnvironmentResources(Protocol):
+    """Resources of environments in AWS, whether or not a Terraform state contains them."""
 
-    def find(self, environment: str) -> Sequence[str]:
-        """Return the environment's cluster, services and security groups; empty if none exists.
+    def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
+        """Return all resources of all kinds that the stack makes.
 
-        Each is described for a person.
+        The newest task definition of a component comes first. Without a platform,
+        Cloud Map services need the environment's tags.
         """
+
+    def remove(self, resource: Resource) -> bool:
+        """Remove one resource; False if something still uses it. What is gone counts as removed."""
 
 
 class PlatformSource(Protocol):

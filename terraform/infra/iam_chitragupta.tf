@@ -1,6 +1,8 @@
-# chitragupta reads the running tasks and writes the records of environments: A and TXT below the domain, in this zone only.
+# chitragupta reads the running tasks and writes the records of environments.
 data "aws_iam_policy_document" "chitragupta" {
   # checkov:skip=CKV_AWS_356:the actions on everything support no resources that could be named
+  source_policy_documents = [data.aws_iam_policy_document.records.json]
+
   statement {
     sid       = "RunningLook"
     actions   = ["ec2:DescribeNetworkInterfaces", "ecs:ListTasks"]
@@ -12,7 +14,10 @@ data "aws_iam_policy_document" "chitragupta" {
     actions   = ["ecs:DescribeClusters", "ecs:DescribeTasks"]
     resources = ["arn:aws:ecs:${local.here}:cluster/*", "arn:aws:ecs:${local.here}:task/*"] # those of every environment
   }
+}
 
+# Records of environments: A and TXT below the domain, in this zone only. reap removes them, and may look at tasks anyway.
+data "aws_iam_policy_document" "records" {
   statement {
     sid       = "Records"
     actions   = ["route53:ListResourceRecordSets"]

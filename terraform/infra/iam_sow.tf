@@ -22,7 +22,18 @@ data "aws_iam_policy_document" "sow" {
   }
 }
 
-# Permissions of terraform, in sow and in reap.
+data "aws_iam_policy_document" "reap" {
+  source_policy_documents = [data.aws_iam_policy_document.terraform.json]
+
+  # Tasks that a person has started in an environment's cluster keep it. They have no tag, and the control plane's are refused above.
+  statement {
+    sid       = "Tasks"
+    actions   = ["ecs:StopTask"]
+    resources = ["arn:aws:ecs:${local.here}:task/*"] # reap looks at the tag of their cluster
+  }
+}
+
+# Permissions of terraform, and of the look at what exists, in sow and in reap.
 data "aws_iam_policy_document" "terraform" {
   source_policy_documents = [data.aws_iam_policy_document.stack.json]
 
@@ -74,12 +85,6 @@ data "aws_iam_policy_document" "terraform" {
 
 # The network of the stack: security groups, volumes and names.
 data "aws_iam_policy_document" "network" {
-  statement {
-    sid       = "NetworkLook"
-    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"]
-    resources = ["*"] # these actions support no resources
-  }
-
   statement {
     sid       = "GroupsIn"
     actions   = ["ec2:CreateSecurityGroup"]

@@ -6,8 +6,8 @@ data "aws_iam_policy_document" "stack" {
   statement {
     sid       = "NotOurs"
     effect    = "Deny"
-    actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:UpdateService"]
-    resources = [local.platform.cluster_arn, "arn:aws:ecs:${local.here}:service/${local.platform.cluster_name}/*"]
+    actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:StopTask", "ecs:UpdateService"]
+    resources = concat([local.platform.cluster_arn], [for kind in ["service", "task"] : "arn:aws:ecs:${local.here}:${kind}/${local.platform.cluster_name}/*"])
   }
 
   statement {
@@ -36,8 +36,23 @@ data "aws_iam_policy_document" "stack" {
 
   statement {
     sid       = "Look"
-    actions   = ["ecs:DescribeTaskDefinition", "ecs:ListServices", "ecs:ListTasks", "logs:DescribeLogGroups"]
     resources = ["*"] # these actions support no resources, or none that could be named
+
+    actions = [
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSecurityGroupRules",
+      "ec2:DescribeSecurityGroups",
+      "ecs:DescribeTaskDefinition",
+      "ecs:ListServices",
+      "ecs:ListTaskDefinitionFamilies",
+      "ecs:ListTaskDefinitions",
+      "ecs:ListTasks",
+      "logs:DescribeLogGroups",
+      "servicediscovery:GetOperation", # terraform waits for the operation that changes a name
+      "servicediscovery:ListInstances",
+      "servicediscovery:ListServices",
+      "servicediscovery:ListTagsForResource",
+    ]
   }
 
   statement {
@@ -97,13 +112,7 @@ data "aws_iam_policy_document" "stack" {
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # to read
   }
 
-  # Cloud Map's three tag actions support no resources. So the statements cannot limit whose tags change, but only which tags.
-  statement {
-    sid       = "NamesTags"
-    actions   = ["servicediscovery:GetOperation", "servicediscovery:ListTagsForResource"]
-    resources = ["*"] # as above; terraform waits for the operation that changes a name
-  }
-
+  # Cloud Map's tag actions support no resources. So the statements cannot limit whose tags change, but only which tags.
   statement {
     sid       = "NamesTagged"
     actions   = ["servicediscovery:TagResource"]
@@ -138,7 +147,7 @@ data "aws_iam_policy_document" "stack" {
 
   statement {
     sid       = "Names"
-    actions   = ["servicediscovery:DeleteService", "servicediscovery:UpdateService"]
+    actions   = ["servicediscovery:DeleteService", "servicediscovery:DeregisterInstance", "servicediscovery:UpdateService"]
     resources = ["arn:aws:servicediscovery:${local.here}:service/*"] # those of environments, by their tag
 
     condition {

@@ -10,7 +10,7 @@ locals {
     reap = {
       command  = ["reap", "/config"], every = "rate(1 day)", watches = false, size = var.worker_size
       volumes  = merge(local.mounted.certs.worker, local.mounted.config_kept)
-      policies = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.chitragupta.json]
+      policies = [data.aws_iam_policy_document.reap.json, data.aws_iam_policy_document.records.json]
     }
     chitragupta = {
       command  = ["chitragupta", "/config"], every = "rate(13 minutes)", watches = true, size = { cpu = 256, memory = 512 }

@@ -45,8 +45,10 @@ def test_serve_shows_urls_in_it(emulator: Emulator, certificates: Certificates) 
 
 @pytest.mark.usefixtures("aws")
 def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
-    with terraform_runner(SETTINGS, state_bucket(SETTINGS)) as terraform:
-        assert sower(SETTINGS, config_root(tmp_path), terraform, threading.Event()).domain == MEANT
-        assert sower(WITHOUT, config_root(tmp_path), terraform, threading.Event()).domain is None
+    states = state_bucket(SETTINGS)
+    with terraform_runner(SETTINGS, states) as terraform:
+        tree, stop = config_root(tmp_path), threading.Event()
+        assert sower(SETTINGS, tree, terraform, states, stop).domain == MEANT
+        assert sower(WITHOUT, tree, terraform, states, stop).domain is None
     assert clusters(SETTINGS).domain == MEANT
     assert migration(SETTINGS).domain == MEANT

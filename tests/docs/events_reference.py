@@ -126,6 +126,8 @@ MEANINGS: Mapping[str, str] = {
     "processing.suspended": "an operator suspended all processing",
     "provider.unpacked": "the embedded AWS provider was unpacked, once for this user",
     "request.bug": "a request hit a bug; the traceback is in `exception`",
+    "resource.adopted": "a resource that no state contains is imported by the apply",
+    "resource.removed": "a resource that no state contains was removed directly",
     "run.bug": (
         "a run hit a bug; the environment counts as failed, and the traceback is in "
         "`exception`"

@@ -81,7 +81,6 @@ ALLOWED = (
         r"[Rr]uns? terraform (on one environment )?by hand",
         "terraform that a person runs is the common phrase",
     ),
-    Allowed(r"[Ii]mport or remove them by hand", "terraform that a person runs"),
     Allowed(r"take its Terraform lock by hand", "terraform that a person runs"),
     Allowed(r"stands for", "an abbreviation or a placeholder stands for something"),
     Allowed(r"tell the difference", "to distinguish"),

@@ -1,5 +1,6 @@
 """Terraform in memory: an apply changes a `FakeServices` and a `FakeStates` at once."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gromit.core.environments.terraform_locks import Lock
@@ -27,19 +28,24 @@ class FakeTerraform:
         self._services, self._states = services, states
         self.faults: list[GromitError] = []
         self.applied: list[StackInput] = []
+        self.imported: list[Mapping[str, str]] = []
+        """Imports of each apply."""
         self.destroyed: list[str] = []
         self.locks: list[Lock] = []
         self._definitions: dict[str, dict[str, str]] = {}
         self.rolled_out: Callable[[ServiceState], ServiceState] = lambda state: state
         """State of a service after an apply; by default it runs at once."""
 
-    def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
+    def apply(
+        self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
+    ) -> StackOutput:
         """Apply: changed components get new task definitions, and the others stay as they are."""
         self._called(lock)
         before = next(
             (past.components for past in reversed(self.applied) if past.name == stack.name), {}
         )
         self.applied.append(stack)
+        self.imported.append(imports)
         definitions = self._definitions.setdefault(stack.name, {})
         for component in [c for c, wanted in stack.components.items() if before.get(c) != wanted]:
             arn = f"arn:aws:ecs:::task-definition/{stack.name}--{component}:{len(self.applied)}"

@@ -12,10 +12,13 @@ import pytest
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.services.adopting import Adopter
+from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.inspection import StackInspector
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
+from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
@@ -58,7 +61,10 @@ class World:
         )
 
     def sower(self) -> Sower:
-        services = FakeServices()
+        services, states = FakeServices(), FakeStates()
+        clear = Clearer(
+            FakeEnvironmentResources(), ClearPolicy(1.0, 1.0, lambda: 0.0, lambda _: False)
+        )
         return Sower(
             catalogue=CATALOGUE,
             domain=None,
@@ -66,8 +72,9 @@ class World:
             platform=FakePlatform(),
             images=self.images,
             root=self.tree,
-            terraform=FakeTerraform(services, FakeStates()),
+            terraform=FakeTerraform(services, states),
             services=services,
+            adopt=Adopter(states, clear),
             policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 

@@ -7,14 +7,16 @@ import pytest
 
 from gromit.core.environments.environment import Work
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
+from gromit.core.stack.resources import Kind, Resource
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
+from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.reaping import Reaper
 from tests.fakes.config_root import FakeConfigRoot
-from tests.fakes.leftovers import FakeOrphanFinder
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import a_claim
+from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
@@ -28,7 +30,9 @@ class World:
     """A reaper whose ports are fakes, and an environment with a state and a config folder."""
 
     states: FakeStates = field(default_factory=FakeStates)
-    leftovers: FakeOrphanFinder = field(default_factory=FakeOrphanFinder)
+    resources: FakeEnvironmentResources = field(default_factory=FakeEnvironmentResources)
+    platform: FakePlatform = field(default_factory=FakePlatform)
+    clock: float = 0.0
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     retired: list[str] = field(default_factory=list)
     retire_fault: Temporary | None = None
@@ -39,19 +43,29 @@ class World:
         self.root.edit(NAME, "tyk", "tyk.conf", "{}")
         self.reap = Reaper(
             retire_records=self._retire,
-            platform=FakePlatform(),
+            platform=self.platform,
+            placeholder=placeholder_platform("eu-central-1"),
             root=self.root,
             terraform=self.terraform,
-            leftovers=self.leftovers,
+            clear=Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause)),
             states=self.states,
         )
 
     def run(self, kind: Work = Work.REAP) -> str:
         return self.reap(a_claim(NAME, kind), LOCK, lambda _line: None)
 
+    def set_head(self, head: StateHead | None) -> None:
+        self.states.heads.clear()
+        if head is not None:
+            self.states.heads[NAME] = head
+
     @property
     def is_kept(self) -> bool:
         return NAME in self.states.heads and self.root.text(NAME, "tyk", "tyk.conf") is not None
+
+    def _pause(self, seconds: float) -> bool:
+        self.clock += seconds
+        return False
 
     def _retire(self, name: str, _progress: Progress) -> None:
         if self.retire_fault is not None:
@@ -103,26 +117,82 @@ def test_a_destroy_that_fails_keeps_state_and_config(world: World) -> None:
     assert world.is_kept
 
 
-@pytest.mark.parametrize(
-    "left", [["cluster app-test"], ["security group sg-1"], ["cluster app-test", "service tyk"]]
+LEFT = [
+    Resource(kind=Kind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME),
+    Resource(kind=Kind.CLUSTER, id=NAME),
+    Resource(kind=Kind.DISCOVERY, id="srv-1", component="tyk"),
+    Resource(kind=Kind.RULE, id="sgr-1", parent="sg-1/egress"),
+    Resource(kind=Kind.GROUP, id="sg-1", component="tyk"),
+    Resource(kind=Kind.DEFINITION, id="arn:…:task-definition/app-test--tyk:1", component="tyk"),
+    Resource(kind=Kind.ACCESS_POINT, id="fsap-1", component="tyk"),
+    Resource(kind=Kind.LOG_GROUP, id="/gromit/app-test"),
+]
+NO_STATE = pytest.mark.parametrize(
+    "head",
+    [HOLDING, None, StateHead(0, StateMark("3f0c", 4))],
+    ids=["with a state", "struck before its first state", "with an emptied state"],
 )
-@pytest.mark.parametrize(
-    "head", [HOLDING, None], ids=["with a state", "struck before its first state"]
-)
-def test_an_environment_that_something_is_left_of_is_not_done(
-    world: World, left: list[str], head: StateHead | None
+
+
+@NO_STATE
+@pytest.mark.parametrize("left", LEFT, ids=lambda one: one.kind)
+def test_what_no_state_contains_is_removed_whatever_its_kind(
+    world: World, left: Resource, head: StateHead | None
 ) -> None:
-    world.states.heads.clear()
-    if head is not None:
-        world.states.heads[NAME] = head
-    world.leftovers.left[NAME] = left
-    with pytest.raises(BackendError, match=", ".join(left)) as refused:
+    world.set_head(head)
+    world.resources.existing[NAME] = [left]
+    world.run()
+    assert world.resources.removed == [left]
+    assert (NAME in world.states.heads, world.root.text(NAME, "tyk", "tyk.conf")) == (False, None)
+
+
+@NO_STATE
+@pytest.mark.parametrize("left", LEFT, ids=lambda one: one.kind)
+def test_an_environment_that_something_is_left_of_is_not_done(
+    world: World, left: Resource, head: StateHead | None
+) -> None:
+    world.set_head(head)
+    world.resources.existing[NAME] = [left]
+    world.resources.in_use[left.id] = 100
+    with pytest.raises(BackendError) as refused:
         world.run()
-    assert "gromit terraform app-test -- import" in (refused.value.hint or "")
+    assert f"{left.kind} {left.id}" in refused.value.message
     assert world.root.text(NAME, "tyk", "tyk.conf") is not None
-    del world.leftovers.left[NAME]
+    world.resources.in_use.clear()
     world.run()
     assert NAME not in world.states.heads
+
+
+@pytest.mark.parametrize(
+    "words", ["ResourceInUse: instances", "DependencyViolation", "ClusterContainsTasksException"]
+)
+def test_a_destroy_that_fails_over_what_is_in_use_is_repeated_in_the_same_run(
+    world: World, words: str
+) -> None:
+    name = LEFT[2]
+    world.resources.existing[NAME] = [name]
+    world.terraform.faults = [TerraformFailed(f"terraform destroy: {words}")]
+    world.run()
+    assert (world.resources.removed, world.terraform.destroyed) == ([name], [NAME])
+    assert NAME not in world.states.heads
+
+
+def test_tasks_of_no_service_are_stopped_before_terraform_waits_for_them(world: World) -> None:
+    task = Resource(kind=Kind.TASK, id="arn:…:task/app-test/1", parent=NAME)
+    world.resources.existing[NAME] = [task, *LEFT]
+    world.terraform.faults = [TerraformFailed("something else")]
+    with pytest.raises(TerraformFailed):
+        world.run()
+    assert world.resources.removed == [task]
+
+
+def test_a_platform_that_was_deleted_does_not_keep_an_environment(world: World) -> None:
+    world.platform.platform = None
+    world.resources.existing[NAME] = list(LEFT)
+    world.run()
+    assert world.terraform.destroyed == [NAME]
+    assert {platform for _, platform in world.resources.looks} == {None}
+    assert world.resources.existing[NAME] == []
 
 
 def test_a_state_that_cannot_be_removed_keeps_the_config(world: World) -> None:
@@ -135,10 +205,10 @@ def test_a_state_that_cannot_be_removed_keeps_the_config(world: World) -> None:
 def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_try() -> None:
     journal: list[str] = []
 
-    class Leftovers(FakeOrphanFinder):
-        def find(self, environment: str) -> Sequence[str]:
+    class Resources(FakeEnvironmentResources):
+        def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
             journal.append("looked for what is left")
-            return super().find(environment)
+            return super().find(environment, platform)
 
     class States(FakeStates):
         def delete(self, environment: str) -> None:
@@ -150,7 +220,7 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
             journal.append("config removed")
             super().remove(environment)
 
-    world = World(states=States(), leftovers=Leftovers(), root=Root())
+    world = World(states=States(), resources=Resources(), root=Root())
     reap = replace(world.reap, retire_records=lambda _name, progress: progress("records removed"))
     reap(
         a_claim(NAME, Work.REAP),
@@ -158,7 +228,8 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
         lambda line: journal.append(line) if not line.startswith("removing") else None,
     )
     rest = ["looked for what is left", "state removed", "config removed"]
-    assert journal == ["records removed", "destroyed", *rest]
+    looked = rest[0]
+    assert journal == ["records removed", looked, "destroyed", *rest]
     journal.clear()
     reap(
         a_claim(NAME, Work.REAP),

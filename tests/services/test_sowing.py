@@ -7,8 +7,10 @@ import pytest
 
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.contract import ServiceState
+from gromit.core.stack.contract import ServiceState, StateHead, StateMark
+from gromit.core.stack.resources import Kind, Resource
 from gromit.errors import (
+    BackendError,
     ConfigError,
     ConfigRootUnusable,
     InvalidInput,
@@ -16,11 +18,14 @@ from gromit.errors import (
     Suspended,
     TerraformFailed,
 )
+from gromit.services.adopting import Adopter
+from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import a_claim
+from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
@@ -63,6 +68,7 @@ class World:
 
     services: FakeServices = field(default_factory=FakeServices)
     states: FakeStates = field(default_factory=FakeStates)
+    resources: FakeEnvironmentResources = field(default_factory=FakeEnvironmentResources)
     images: FakeImages = field(
         default_factory=lambda: FakeImages(
             ("tyk", "master"), ("tyk-pump", "master"), ("tyk", "new")
@@ -89,6 +95,10 @@ class World:
             root=self.root,
             terraform=self.terraform,
             services=self.services,
+            adopt=Adopter(
+                self.states,
+                Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause)),
+            ),
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
 
@@ -365,3 +375,53 @@ def test_a_worker_that_is_to_end_does_not_wait_for_services(world: World) -> Non
     world.on_pause = lambda: True
     with pytest.raises(Suspended):
         world.run()
+
+
+MARK = StateMark("3f0c", 3)
+GROUP = Resource(kind=Kind.GROUP, id="sg-1", component="tyk")
+TYK_GROUP = 'module.component["tyk"].aws_security_group.this'
+
+
+def test_what_a_killed_run_has_left_is_imported(world: World) -> None:
+    world.resources.existing[NAME] = [GROUP, Resource(kind=Kind.CLUSTER, id=NAME)]
+    world.run(tyk="master")
+    assert world.terraform.imported == [{TYK_GROUP: "sg-1", "aws_ecs_cluster.this": NAME}]
+    assert f"adopting sg-1 as {TYK_GROUP}" in world.lines
+
+
+def test_what_the_stack_has_no_place_for_is_removed_before_the_apply(world: World) -> None:
+    rule = Resource(kind=Kind.RULE, id="sgr-1", parent="sg-1/egress")
+    world.resources.existing[NAME] = [GROUP, rule]
+    world.resources.in_use["sgr-1"] = 2
+    world.run(tyk="master")
+    assert world.resources.removed == [rule]
+    assert world.terraform.imported == [{TYK_GROUP: "sg-1"}]
+
+
+def test_what_cannot_be_removed_is_named_and_nothing_is_applied(world: World) -> None:
+    second = Resource(kind=Kind.GROUP, id="sg-2", component="tyk")
+    world.resources.existing[NAME] = [GROUP, second]
+    world.resources.in_use["sg-2"] = 1000
+    with pytest.raises(BackendError, match="still has resources: security group sg-2"):
+        world.run(tyk="master")
+    assert world.terraform.applied == []
+
+
+@pytest.mark.parametrize(
+    ("spec_hash", "head", "looks"),
+    [
+        ("trusted", StateHead(3, MARK), False),
+        (None, StateHead(3, MARK), True),
+        ("trusted", StateHead(0, MARK), True),
+        ("trusted", None, True),
+        (None, None, True),
+    ],
+)
+def test_aws_is_asked_only_after_an_unclean_end_or_without_a_state(
+    world: World, spec_hash: str | None, head: StateHead | None, *, looks: bool
+) -> None:
+    if head is not None:
+        world.states.heads[NAME] = head
+    world.run(spec_hash=spec_hash, tyk="master")
+    assert bool(world.resources.looks) is looks
+    assert world.terraform.imported == [{}]

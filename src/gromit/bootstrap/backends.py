@@ -2,9 +2,10 @@
 
 import os
 import random
+import threading
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import boto3
@@ -16,14 +17,20 @@ from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.adapters.aws.leftovers import AwsOrphanFinder
+from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.lock_owners import ProcessOwnerWatch, own_task_arn
 from gromit.bootstrap.machine import domain, operator, require_setting
 from gromit.config.schema import Settings
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import ConfigError
+from gromit.services.clearing import Clearer, ClearPolicy
+
+_CLEAR = timedelta(minutes=5)
+"""Time for resources to go. Fargate releases network interfaces minutes after their task."""
+_CLEAR_POLL = timedelta(seconds=5)
 
 
 @cache
@@ -49,11 +56,26 @@ def service_states() -> EcsServices:
     return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
-def orphan_finder() -> AwsOrphanFinder:
-    """Finder of AWS resources that a destroyed environment left."""
-    return AwsOrphanFinder(
-        session().client("ecs", config=aws.CLIENT), session().client("ec2", config=aws.CLIENT)
+def environment_resources() -> AwsEnvironmentResources:
+    """Resources of environments in AWS, without their Terraform states."""
+    made = session()
+    return AwsEnvironmentResources(
+        ResourceClients(
+            ecs=made.client("ecs", config=aws.CLIENT),
+            ec2=made.client("ec2", config=aws.CLIENT),
+            efs=made.client("efs", config=aws.CLIENT),
+            logs=made.client("logs", config=aws.CLIENT),
+            discovery=made.client("servicediscovery", config=aws.CLIENT),
+        )
     )
+
+
+def resource_clearer(stop: threading.Event) -> Clearer:
+    """Direct removal of resources, which `stop` ends."""
+    policy = ClearPolicy(
+        _CLEAR.total_seconds(), _CLEAR_POLL.total_seconds(), time.monotonic, stop.wait
+    )
+    return Clearer(environment_resources(), policy)
 
 
 def platform_source(settings: Settings) -> PlatformParameter:

@@ -51,9 +51,9 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     tree, states = config_root(root), state_bucket(settings)
     terraform = terraform_runner(settings, states)
     do = (
-        sower(settings, tree, terraform, reporting.stop)
+        sower(settings, tree, terraform, states, reporting.stop)
         if kind is Work.SOW
-        else reaper(settings, tree, terraform, states)
+        else reaper(settings, tree, terraform, states, reporting.stop)
     )
     runner = Runner(
         queue=ServeQueue(serve_client(settings), new_worker_id(), owners.identify().ecs_task),

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.environment import Want
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import StackInput
-from gromit.errors import BackendError, Conflict
-from gromit.ports import (
-    ConfigRoot,
-    OrphanFinder,
-    PlatformSource,
-    Progress,
-    StateBucket,
-    TerraformRunner,
-)
+from gromit.core.stack.contract import Platform, StackInput
+from gromit.core.stack.resources import Kind
+from gromit.errors import ConfigError, Conflict, TerraformFailed
+from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
+from gromit.services.clearing import Clearer
+
+_IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
+"""Parts of the errors of AWS for what something else still uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +23,11 @@ class Reaper:
     retire_records: Callable[[str, Progress], None]
     """Removes all public records of an environment; raises a `GromitError` if that fails."""
     platform: PlatformSource
+    placeholder: Platform
+    """Platform for Terraform if the real one was deleted."""
     root: ConfigRoot
     terraform: TerraformRunner
-    leftovers: OrphanFinder
+    clear: Clearer
     states: StateBucket
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
@@ -39,27 +39,48 @@ class Reaper:
             raise Conflict(f"{claim.name} is desired, so it is not destroyed")
         progress("removing its DNS records")
         self.retire_records(claim.name, progress)
+        platform = self._platform()
         head = self.states.head(claim.name)
-        # A state without resources was destroyed by an earlier attempt.
+        # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:
-            self.terraform.destroy(
-                StackInput(name=claim.name, platform=self.platform.read(), components={}),
-                lock,
-                progress,
-            )
-        self._check_nothing_left(claim.name)
+            self._stop_stray_tasks(claim.name, platform, progress)
+            self._destroy(claim.name, platform, lock, progress)
+        self._clear(claim.name, platform, progress)
         progress("removing its state and config files")
         self.states.delete(claim.name)
         self.root.remove(claim.name)
         return ""
 
-    def _check_nothing_left(self, name: str) -> None:
-        """Raise `BackendError` for resources outside of the state, so that the row stays."""
-        left = self.leftovers.find(name)
-        if left:
-            raise BackendError(
-                f"{name} has resources that its terraform state does not contain:"
-                f" {', '.join(left)}",
-                hint=f"import them with `gromit terraform {name} -- import …`, or remove them"
-                " manually; gromit tries again",
-            )
+    def _platform(self) -> Platform | None:
+        """Return the platform; None if the stack that writes it was destroyed before."""
+        try:
+            return self.platform.read()
+        except ConfigError:
+            return None
+
+    def _destroy(
+        self, name: str, platform: Platform | None, lock: Lock, progress: Progress
+    ) -> None:
+        stack = StackInput(name=name, platform=platform or self.placeholder, components={})
+        try:
+            self.terraform.destroy(stack, lock, progress)
+        except TerraformFailed as error:
+            if not any(words in error.message for words in _IN_USE):
+                raise
+            # Terraform does not remove what others have added, such as an instance in Cloud Map.
+            progress("something uses its resources: removing them directly")
+            self._clear(name, platform, progress)
+            # The second run finds nothing in AWS, and empties the state.
+            self.terraform.destroy(stack, lock, progress)
+
+    def _stop_stray_tasks(self, name: str, platform: Platform | None, progress: Progress) -> None:
+        """Stop tasks that Terraform would wait for, because no service of the state ends them."""
+        resources = self.clear.resources
+        for task in resources.find(name, platform):
+            if task.kind is Kind.TASK:
+                progress(f"stopping {task}")
+                resources.remove(task)
+
+    def _clear(self, name: str, platform: Platform | None, progress: Progress) -> None:
+        """Remove all that is outside of the state; the row stays if anything remains."""
+        self.clear(name, lambda: self.clear.resources.find(name, platform), progress)

@@ -26,6 +26,7 @@ from gromit.ports import (
     ServiceStates,
     TerraformRunner,
 )
+from gromit.services.adopting import Adopter
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class Sower:
     root: ConfigRoot
     terraform: TerraformRunner
     services: ServiceStates
+    adopt: Adopter
     policy: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
@@ -68,7 +70,8 @@ class Sower:
             return desired
         # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
-        output = self.terraform.apply(stack, lock, progress)
+        imports = self.adopt(claim, stack, progress)
+        output = self.terraform.apply(stack, lock, progress, imports)
         self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
         progress("waiting for the services")
         self._await_rollout(claim.name, output.task_definitions)

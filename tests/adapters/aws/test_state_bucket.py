@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from gromit.adapters.aws.state_bucket import S3StateBucket, lock_key
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
-from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.contract import StateMark
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
@@ -203,7 +203,9 @@ def test_there_is_no_head_without_a_state(bucket: S3StateBucket) -> None:
 
 def test_the_head_counts_managed_instances(s3: "S3Client", bucket: S3StateBucket) -> None:
     put(s3, state_key("app-test"), STATE)
-    assert bucket.head("app-test") == StateHead(3, StateMark("3f0c", 12))
+    head = bucket.head("app-test")
+    assert head is not None
+    assert (head.resources, head.mark) == (3, StateMark("3f0c", 12))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import DEVENV
 from gromit.core.environments.environment import Work
@@ -166,7 +165,7 @@ def look(world: World, environment: str) -> Sight:
     return Sight(
         services=services,
         definitions=definitions,
-        leftovers=tuple(AwsOrphanFinder(ecs, ec2).find(environment)),
+        leftovers=tuple(map(str, world.resources().find(environment, None))),
         groups={g["GroupName"]: g for g in groups},
         log_groups=tuple(
             g["logGroupName"] for g in logs if g["logGroupName"] == f"/gromit/{environment}"

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from gromit.adapters.aws.environment_resources import ResourceClients
+from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.adapters.procfs import PROC, read_stat
@@ -74,6 +76,19 @@ class World:
             who="worker@test",
             now=lambda: datetime.now(UTC),
             new_id=lambda: str(uuid4()),
+        )
+
+    def resources(self) -> AwsEnvironmentResources:
+        """Return the resources of environments in AWS."""
+        client = self.cloud.client
+        return AwsEnvironmentResources(
+            ResourceClients(
+                ecs=client("ecs"),
+                ec2=client("ec2"),
+                efs=client("efs"),
+                logs=client("logs"),
+                discovery=client("servicediscovery"),
+            )
         )
 
     def setup(self, stack: Path = DEVENV, **changes: Any) -> TerraformConfig:

@@ -155,6 +155,7 @@ _ECS: Mapping[str, tuple[str, ...]] = {
     "UpdateService": ("service", "service"),
     "DescribeServices": ("service", "services"),
     "DescribeTasks": ("task", "tasks"),
+    "StopTask": ("task", "task"),
     "ListTagsForResource": ("", "resourceArn"),
     "TagResource": ("", "resourceArn"),
     "UntagResource": ("", "resourceArn"),
@@ -193,7 +194,8 @@ def _discovery(call: Call, fields: Json) -> list[str]:
             for name in (f"namespace/{namespace}", f"service/{NEW}")
         ]
     kind = "namespace" if call.action == "servicediscovery:GetNamespace" else "service"
-    return [f"arn:aws:servicediscovery:{HERE}:{kind}/{fields['Id']}"]
+    name = fields.get("Id") or fields["ServiceId"]
+    return [f"arn:aws:servicediscovery:{HERE}:{kind}/{name}"]
 
 
 def _dynamodb(_call: Call, fields: Json) -> list[str]:

@@ -21,7 +21,6 @@ from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.adapters.aws.leftovers import AwsOrphanFinder
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.route53 import Route53Zone, Timing
 from gromit.adapters.catalogue import file as catalogue_file
@@ -32,11 +31,15 @@ from gromit.adapters.doctor.rights import simulate
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.rights import Permission
 from gromit.core.environments.row_writes import NotExists, RowWrite
-from gromit.core.stack.contract import StackInput
-from gromit.core.stack.terraform import STATE_KEY
+from gromit.core.stack.contract import Platform, StackInput
+from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import BackendError
-from tests.contracts.terraform.cloud import Cloud
+from gromit.services.adopting import Adopter
+from gromit.services.clearing import Clearer, ClearPolicy
+from tests.contracts.leftovers import one_of_each
+from tests.contracts.terraform.cloud import BUCKET, Cloud
 from tests.contracts.terraform.worlds import World, component
+from tests.fakes.queue import a_claim
 from tests.platform.control.asked import asked, made
 from tests.platform.control.installed import Installed
 from tests.platform.control.plane import DOMAIN
@@ -134,14 +137,32 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         )
         EcsServices(cloud.client("ecs")).describe(env)
         bucket.find_lock(env)
+        recorder.who = "accident"
+        cloud.s3.delete_object(Bucket=BUCKET, Key=state_key(env))
+        recorder.who = "sow"
+        imports = Adopter(bucket, _clearer(world))(a_claim(env), first, _silent)
+        runner.apply(first, lock, _silent, imports)
         bucket.unlock(lock)
         recorder.who = "reap"
         lock = world.lock(env)
         runner.destroy(replace(first, components={}), lock, _silent)
-        AwsOrphanFinder(cloud.client("ecs"), cloud.client("ec2")).find(env)
+        recorder.who = "accident"
+        one_of_each(cloud, platform, env, "redis")
+        recorder.who = "reap"
+        _clear(world, env, platform)
+        _clear(world, env, None)
         bucket.head(env)
         bucket.delete(env)
         bucket.unlock(lock)
+
+
+def _clearer(world: World) -> Clearer:
+    return Clearer(world.resources(), ClearPolicy(60.0, 0.1, time.monotonic, lambda _s: False))
+
+
+def _clear(world: World, env: str, platform: Platform | None) -> None:
+    clear = _clearer(world)
+    clear(env, lambda: clear.resources.find(env, platform), _silent)
 
 
 def _expose(installed: Installed, cloud: Cloud, env: str) -> None:

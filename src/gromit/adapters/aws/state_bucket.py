@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
+from gromit.core.stack.resources import held_resources
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 
@@ -244,7 +245,7 @@ def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
     instances = [i for r in managed for i in r.get("instances") or [None]]
-    return StateHead(len(instances), mark, frozenset(_owners(instances)))
+    return StateHead(len(instances), mark, frozenset(_owners(instances)), held_resources(state))
 
 
 def _mark(state: Mapping[str, Any]) -> StateMark | None:

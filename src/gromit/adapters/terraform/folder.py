@@ -58,6 +58,11 @@ class EnvironmentFolder:
 
     path: Path
 
+    def write(self, name: str, text: str) -> None:
+        """Add a file to the stack's own."""
+        with work_folder_errors(self.path):
+            (self.path / name).write_text(text)
+
     def save_errored_state(self, save: SaveErroredState) -> str | None:
         """Store the state that terraform could not save, and return its place.
 

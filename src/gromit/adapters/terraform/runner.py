@@ -6,7 +6,7 @@ A worker holds the environment's lock itself. One `init` serves all environments
 
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import structlog
@@ -14,6 +14,7 @@ import structlog
 from gromit.adapters.terraform.process import run_interactive
 from gromit.adapters.terraform.session import SessionDeps, TerraformConfig, TerraformSession
 from gromit.core.environments.terraform_locks import Lock
+from gromit.core.stack.adoption import IMPORTS_FILE, import_blocks
 from gromit.core.stack.contract import StackInput, StackOutput
 from gromit.core.stack.terraform import (
     TerraformCall,
@@ -25,6 +26,7 @@ from gromit.core.stack.terraform_events import RunSummary
 from gromit.errors import BackendError, TerraformFailed
 from gromit.ports import Progress
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _log = structlog.get_logger(__name__)
 
 
@@ -48,9 +50,15 @@ class Terraform:
     ) -> None:
         self.close()
 
-    def apply(self, stack: StackInput, lock: Lock, progress: Progress) -> StackOutput:
+    def apply(
+        self,
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: Mapping[str, str] = _NOTHING,
+    ) -> StackOutput:
         """Raise `Temporary` for a full disk or an exceeded time limit."""
-        summary = self._run(apply_arguments(), stack, lock, progress)
+        summary = self._run(apply_arguments(), stack, lock, progress, imports)
         definitions = summary.outputs.get("task_definitions")
         if not isinstance(definitions, Mapping):
             raise BackendError(
@@ -98,11 +106,18 @@ class Terraform:
         self._session.close()
 
     def _run(
-        self, arguments: tuple[str, ...], stack: StackInput, lock: Lock, progress: Progress
+        self,
+        arguments: tuple[str, ...],
+        stack: StackInput,
+        lock: Lock,
+        progress: Progress,
+        imports: Mapping[str, str] = _NOTHING,
     ) -> RunSummary:
         session = self._session
         with session.initialised() as ready, ready.folder.environment(inputs_json(stack)) as folder:
             run = ready.folder
+            if imports:
+                folder.write(IMPORTS_FILE, import_blocks(imports))
             call = TerraformCall(
                 cli_config=str(run.cli_config),
                 data_dir=str(run.data),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from gromit.core.stack.resources import ResourceKey
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
@@ -19,6 +21,24 @@ class Platform:
     registry: str
     """Host of the container registry, `<account>.dkr.ecr.<region>.amazonaws.com`."""
     region: str
+
+
+def placeholder_platform(region: str) -> Platform:
+    """Return a platform with which Terraform can destroy an environment when the real one is lost.
+
+    A destroy takes all ids from the state, and only the region from the platform.
+    """
+    return Platform(
+        vpc_id="vpc-lost",
+        vpc_cidr="10.0.0.0/16",
+        public_subnets=("subnet-lost",),
+        private_subnets=("subnet-lost",),
+        namespace_id="ns-lost",
+        file_system_id="fs-lost",
+        execution_role_arn="arn:aws:iam::000000000000:role/lost",
+        registry=f"000000000000.dkr.ecr.{region}.amazonaws.com",
+        region=region,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +118,8 @@ class StateHead:
     mark: StateMark
     owners: frozenset[str] = frozenset()
     """Values of the tag `env` of its resources; an empty text for one with other tags only."""
+    held: Mapping[str, ResourceKey] = field(default_factory=dict)
+    """Address of each resource to its kind and identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

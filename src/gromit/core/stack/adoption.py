@@ -1,0 +1,82 @@
+"""Plan of an adoption: what an apply imports, and what has to be removed before it."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gromit.core.stack.contract import ComponentInput, StackInput
+from gromit.core.stack.resources import Kind, Resource, ResourceKey, text_index
+
+IMPORTS_FILE = "gromit_adoption.tf"
+"""File of `import` blocks, beside the stack's own files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Imports and removals for resources that exist although the state does not contain them."""
+
+    imports: Mapping[str, str]
+    """Address in the stack to the id by which Terraform imports the resource."""
+    strays: tuple[Resource, ...]
+    """Resources that have no place in the stack, and would be in the way or stay for ever."""
+
+
+def plan_adoption(
+    stack: StackInput, found: Sequence[Resource], held: Mapping[str, ResourceKey]
+) -> Adoption:
+    """Plan the adoption of the resources in `found` that a state with `held` does not contain.
+
+    Security group rules are never imported: they are made again at once, and their import would
+    need an id that describes them exactly as the stack will.
+    """
+    known = frozenset(held.values())
+    imports: dict[str, str] = {}
+    strays: list[Resource] = []
+    for resource in found:
+        # What another owns stays untouched, and a task ends with the service or the cluster.
+        if resource.key in known or not resource.is_ours or resource.kind is Kind.TASK:
+            continue
+        address = _address(stack, resource)
+        if address is None or address in held or address in imports:
+            strays.append(resource)
+        else:
+            imports[address] = resource.id
+    return Adoption(imports, tuple(strays))
+
+
+def import_blocks(imports: Mapping[str, str]) -> str:
+    """Return the text of `IMPORTS_FILE`."""
+    return "".join(
+        f"import {{\n  to = {address}\n  id = {json.dumps(id_)}\n}}\n"
+        for address, id_ in sorted(imports.items())
+    )
+
+
+def _address(stack: StackInput, resource: Resource) -> str | None:
+    """Return the resource's address in the stack; None if the stack has no such resource."""
+    if resource.component is None:
+        return _SHARED.get(resource.kind)
+    component = stack.components.get(resource.component)
+    address = _OF_COMPONENT.get(resource.kind)
+    if component is None or address is None:
+        return None
+    within = address(component)
+    return f"module.component{text_index(resource.component)}.{within}" if within else None
+
+
+def _access_point(component: ComponentInput) -> str | None:
+    path = component.config_path
+    return f"aws_efs_access_point.config{text_index(path)}" if path else None
+
+
+_SHARED: Mapping[Kind, str] = {
+    Kind.CLUSTER: "aws_ecs_cluster.this",
+    Kind.LOG_GROUP: "aws_cloudwatch_log_group.this",
+}
+_OF_COMPONENT: Mapping[Kind, Callable[[ComponentInput], str | None]] = {
+    Kind.SERVICE: lambda _component: "aws_ecs_service.this",
+    Kind.DEFINITION: lambda _component: "aws_ecs_task_definition.this",
+    Kind.GROUP: lambda _component: "aws_security_group.this",
+    Kind.DISCOVERY: lambda _component: "aws_service_discovery_service.this",
+    Kind.ACCESS_POINT: _access_point,
+}

@@ -1,0 +1,50 @@
+"""Adoption of what exists of an environment although its Terraform state does not contain it.
+
+A worker that is killed together with its Terraform leaves such resources, and so does a state that
+was lost. Without adoption every later apply would fail because they exist already.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from gromit.core.environments.claims import Claim
+from gromit.core.stack.adoption import Adoption, plan_adoption
+from gromit.core.stack.contract import StackInput
+from gromit.ports import Progress, StateBucket
+from gromit.services.clearing import Clearer
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopter:
+    """Prepares an apply for resources that the state does not contain."""
+
+    states: StateBucket
+    clear: Clearer
+
+    def __call__(self, claim: Claim, stack: StackInput, progress: Progress) -> Mapping[str, str]:
+        """Return what the apply has to import, and remove what would be in its way.
+
+        AWS is asked only if the last run did not end well, or the state has nothing. Raises
+        `BackendError` if something cannot be removed.
+        """
+        head = self.states.head(stack.name)
+        # A spec hash is known only after a clean end (ADR 3): then the state was saved as well.
+        if claim.spec_hash is not None and head is not None and head.resources:
+            return {}
+        held = head.held if head is not None else {}
+
+        def plan() -> Adoption:
+            found = self.clear.resources.find(stack.name, stack.platform)
+            return plan_adoption(stack, found, held)
+
+        adoption = plan()
+        if adoption.strays:
+            self.clear(stack.name, lambda: plan().strays, progress)
+        for address, id_ in sorted(adoption.imports.items()):
+            log.info("resource.adopted", env=stack.name, address=address, id=id_)
+            progress(f"adopting {id_} as {address}")
+        return adoption.imports

@@ -1,0 +1,178 @@
+"""Resources of an environment in an emulated AWS, and their removal: each kind alone, and all."""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from gromit.adapters.aws.environment_resources import ResourceClients
+from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
+from gromit.core.stack.contract import Platform
+from gromit.core.stack.resources import Kind, Resource
+from gromit.services.clearing import Clearer, ClearPolicy
+from tests.contracts.leftovers import MADE, Leftovers, one_of_each
+from tests.contracts.terraform.cloud import Cloud, running_cloud
+
+_NUMBERS = itertools.count(1)
+ALONG: dict[Kind, tuple[Kind, ...]] = {
+    Kind.SERVICE: (Kind.CLUSTER, Kind.DEFINITION),
+    Kind.TASK: (Kind.CLUSTER, Kind.DEFINITION),
+    Kind.GROUP: (Kind.RULE,),
+}
+"""Kinds that come with another."""
+
+
+class KeptClients:
+    """Clients of an emulated AWS, each made once: making one takes longer than what it is for."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.client = cache(cloud.client)
+
+
+@dataclass(frozen=True)
+class World:
+    """An emulated AWS, and an environment of which nothing exists."""
+
+    cloud: KeptClients
+    platform: Platform
+    name: str
+
+    @property
+    def resources(self) -> AwsEnvironmentResources:
+        client = self.cloud.client
+        return AwsEnvironmentResources(
+            ResourceClients(
+                ecs=client("ecs"),
+                ec2=client("ec2"),
+                efs=client("efs"),
+                logs=client("logs"),
+                discovery=client("servicediscovery"),
+            )
+        )
+
+    def find(self, name: str | None = None) -> list[Resource]:
+        return list(self.resources.find(name or self.name, self.platform))
+
+    def clear(self, platform: Platform | None) -> None:
+        policy = ClearPolicy(30.0, 0.05, time.monotonic, lambda _seconds: False)
+        resources = self.resources
+        clear = Clearer(resources, policy)
+        clear(self.name, lambda: resources.find(self.name, platform), lambda _line: None)
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[tuple[KeptClients, Platform]]:
+    with running_cloud() as cloud:
+        yield KeptClients(cloud), cloud.platform()
+
+
+@pytest.fixture
+def world(ground: tuple[KeptClients, Platform]) -> World:
+    return World(*ground, name=f"app-{next(_NUMBERS)}")
+
+
+def test_nothing_exists_of_an_environment_that_never_was(world: World) -> None:
+    assert world.find() == []
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_each_kind_is_found_alone(world: World, kind: Kind) -> None:
+    made = Leftovers(world.cloud, world.platform, world.name, "tyk").make(kind)
+    found = world.find()
+    assert {r.kind for r in found} == {kind, *ALONG.get(kind, ())}
+    assert made in {r.id for r in found}
+    shared = {Kind.CLUSTER, Kind.LOG_GROUP, Kind.TASK, Kind.RULE}
+    assert all(r.component == (None if r.kind in shared else "tyk") for r in found)
+    assert all(r.is_ours for r in found)
+
+
+@pytest.mark.parametrize("with_platform", [True, False], ids=["", "without a platform"])
+@pytest.mark.parametrize("kind", MADE)
+def test_each_kind_is_removed_alone(world: World, kind: Kind, *, with_platform: bool) -> None:
+    Leftovers(world.cloud, world.platform, world.name, "tyk").make(kind)
+    world.clear(world.platform if with_platform else None)
+    assert world.find() == []
+
+
+def test_all_kinds_of_several_components_are_removed(world: World) -> None:
+    one_of_each(world.cloud, world.platform, world.name, "tyk")
+    redis = Leftovers(world.cloud, world.platform, world.name, "redis")
+    for kind in (Kind.SERVICE, Kind.GROUP, Kind.ACCESS_POINT, Kind.DISCOVERY):
+        redis.make(kind)
+    kinds = Counter(r.kind for r in world.find())
+    assert kinds[Kind.CLUSTER] == kinds[Kind.LOG_GROUP] == 1
+    assert kinds[Kind.SERVICE] == kinds[Kind.GROUP] == kinds[Kind.DISCOVERY] == 2
+    world.clear(world.platform)
+    assert world.find() == []
+
+
+@pytest.mark.parametrize("other", ["{}-2", "x-{}", "{}x"])
+def test_what_others_have_is_neither_found_nor_removed(world: World, other: str) -> None:
+    neighbour = other.format(world.name)
+    one_of_each(world.cloud, world.platform, neighbour, "tyk")
+    before = world.find(neighbour)
+    assert world.find() == []
+    one_of_each(world.cloud, world.platform, world.name, "tyk")
+    world.clear(world.platform)
+    assert world.find() == []
+    assert world.find(neighbour) == before
+
+
+@pytest.mark.parametrize("kind", [Kind.CLUSTER, Kind.SERVICE, Kind.GROUP])
+@pytest.mark.parametrize("marks", [{}, {"env": "another", "managed": "gromit"}])
+def test_what_only_has_the_name_is_named_as_anothers(
+    world: World, kind: Kind, marks: dict[str, str]
+) -> None:
+    Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(kind)
+    found = [r for r in world.find() if r.kind is not Kind.DEFINITION]
+    assert [r.is_ours for r in found] == [False]
+    with pytest.raises(ValueError, match="is not the environment's"):
+        world.resources.remove(found[0])
+
+
+@pytest.mark.parametrize("kind", [Kind.DISCOVERY, Kind.LOG_GROUP, Kind.DEFINITION])
+def test_the_name_is_enough_in_places_of_gromits_own(world: World, kind: Kind) -> None:
+    made = Leftovers(world.cloud, world.platform, world.name, "tyk", {}).make(kind)
+    assert [(r.id, r.is_ours) for r in world.find()] == [(made, True)]
+    world.clear(world.platform)
+    assert world.find() == []
+
+
+def test_anothers_name_in_an_unknown_namespace_is_not_ours(world: World) -> None:
+    Leftovers(world.cloud, world.platform, world.name, "tyk", {}).make(Kind.DISCOVERY)
+    assert list(world.resources.find(world.name, None)) == []
+
+
+@pytest.mark.parametrize("marks", [{}, {"env": "another", "managed": "gromit"}])
+def test_anothers_access_point_is_in_nobodys_way(world: World, marks: dict[str, str]) -> None:
+    Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(Kind.ACCESS_POINT)
+    assert world.find() == []
+
+
+def test_the_newest_revision_of_a_component_comes_first(world: World) -> None:
+    left = Leftovers(world.cloud, world.platform, world.name, "tyk")
+    made = [left.definition() for _ in range(11)]
+    Leftovers(world.cloud, world.platform, world.name, "tyk-pump").definition()
+    assert [r.id for r in world.find() if r.component == "tyk"] == made[::-1]
+
+
+def test_what_is_gone_already_counts_as_removed(world: World) -> None:
+    one_of_each(world.cloud, world.platform, world.name, "tyk")
+    found = [r for r in world.find() if r.kind not in {Kind.TASK, Kind.DEFINITION}]
+    world.clear(world.platform)
+    assert [r for r in found if not world.resources.remove(r)] == []
+
+
+def test_a_group_that_another_group_uses_is_in_use(world: World) -> None:
+    group = Leftovers(world.cloud, world.platform, world.name, "tyk").group()
+    ec2 = world.cloud.client("ec2")
+    subnet = world.platform.private_subnets[0]
+    interface = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]
+    found = next(r for r in world.find() if r.kind is Kind.GROUP)
+    assert not world.resources.remove(found)
+    ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+    assert world.resources.remove(found)
