@@ -20,7 +20,7 @@ from gromit.core.doctor.installation import (
 from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import Permission
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
 from gromit.core.environments.worker_protocol import Problem

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Phase, Work, parse_environment
+from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.pass_plan import environment_summary, plan
+from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, WriteAccepted
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.time import Millis

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from gromit.core.dns.plan import RecordSet, owner_record
 from gromit.core.environments.environment import (
     WIRE_STATE,
-    Phase,
     RepositoryVersion,
     Source,
-    Want,
-    Work,
     parse_environment,
 )
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, apply_write
 from gromit.core.migration import (
     MigrationDefaults,

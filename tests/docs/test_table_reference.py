@@ -24,15 +24,10 @@ from gromit.core.environments.attributes import (
 )
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import (
-    WIRE_STATE,
-    Phase,
-    RepositoryVersion,
-    Source,
-    Work,
-)
+from gromit.core.environments.environment import WIRE_STATE, RepositoryVersion, Source
 from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite
 from gromit.core.names import parse_ref
 from gromit.core.stack.contract import StateMark

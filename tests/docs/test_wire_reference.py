@@ -2,7 +2,8 @@
 
 import pytest
 
-from gromit.core.environments.environment import WIRE_STATE, Phase, Source
+from gromit.core.environments.environment import WIRE_STATE, Source
+from gromit.core.environments.phases import Phase
 from gromit.core.names import NAME_MAX, REF_MAX, RESERVED, parse_ref
 from gromit.core.security.roles import Role, is_allowed
 from gromit.errors import InvalidInput

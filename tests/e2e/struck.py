@@ -18,7 +18,7 @@ from gromit import log
 from gromit.bootstrap.workers import WorkerCallbacks, workers
 from gromit.config.load import load_settings
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import ProtocolStep
 from gromit.services.reaping import Reaper
 

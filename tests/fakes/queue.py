@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
-from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
 from gromit.errors import GromitError

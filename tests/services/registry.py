@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Fence
 from gromit.core.environments.desired_state import Build
-from gromit.core.environments.environment import Environment, Phase
+from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Phase
 from gromit.core.environments.row_writes import RowWrite, WriteResult
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Environment, Work
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Work
 from gromit.errors import UnreadableRow
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry

@@ -6,16 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import (
-    Environment,
-    Failure,
-    Phase,
-    RepositoryVersion,
-    Source,
-    Want,
-    Work,
-)
+from gromit.core.environments.environment import Environment, Failure, RepositoryVersion, Source
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import environment_name
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
 from gromit.services.environments import BuildResult

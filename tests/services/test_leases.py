@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, Phase, Work
+from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, NoWorkAvailable

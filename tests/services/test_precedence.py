@@ -6,7 +6,8 @@ from itertools import permutations
 import pytest
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Phase, Want, Work
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
 from gromit.errors import Conflict, TrustError
 from gromit.services.environments import BuildResult

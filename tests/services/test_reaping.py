@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
 from gromit.core.stack.resources import Kind, Resource

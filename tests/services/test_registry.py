@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, Phase, Want, Work
+from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.errors import Conflict, GromitError, NotFound, TrustError
 from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable

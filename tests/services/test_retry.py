@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from gromit.core.environments.claims import Claimant
-from gromit.core.environments.environment import Environment, Failure, Phase, Work
+from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.phases import Phase, Work
 from gromit.errors import Conflict, NotFound, UnreadableRow
 from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import GRACE_MS, TTL_MS, Registry

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun, RunEnding
 from gromit.core.stack.contract import StateHead, StateMark

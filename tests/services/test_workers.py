@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claim, NoWork
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import (
     AcquireLock,

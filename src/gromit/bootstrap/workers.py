@@ -15,12 +15,12 @@ from gromit.bootstrap.sow import sower
 from gromit.bootstrap.terraform import terraform_runner
 from gromit.config.schema import Settings
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import ProtocolStep
 from gromit.ports import Progress
 from gromit.services.runs import Runner
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
-from gromit.web.clients.serve import ServeQueue, new_worker_id
+from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 
 MAX_WATCH_WINDOW_S = 3600.0
 """Period in which a watching reap counts its limit: an hour."""

@@ -6,7 +6,7 @@ import click
 
 from gromit.cli import CliContext, LongRunningCommand, pass_cli
 from gromit.cli.worker_pass import work, worker_pass_options
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 
 
 @click.command(cls=LongRunningCommand)

@@ -11,7 +11,7 @@ from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.terraform import build_inspector, terraform_runner
 from gromit.cli import CliContext, Command, pass_cli
-from gromit.core.environments.environment import Phase
+from gromit.core.environments.phases import Phase
 from gromit.core.names import parse_ref
 from gromit.errors import NotFound
 

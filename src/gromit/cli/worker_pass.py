@@ -18,8 +18,8 @@ from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
-from gromit.core.environments.environment import Work
 from gromit.core.environments.pass_plan import environment_summary, plan
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import RunEnding
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from gromit.core.dns.plan import RecordSet, environment_for_name, owner_record
 from gromit.core.environments.attributes import FALLBACK, VERSION, Attribute
-from gromit.core.environments.environment import Source, Want, Work, is_v1_row
+from gromit.core.environments.environment import Source, is_v1_row
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.row_writes import Equals, NotExists, Row, RowWrite
 from gromit.core.environments.work import schedule_work
 from gromit.core.names import is_environment_name, is_tag

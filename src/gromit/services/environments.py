@@ -7,13 +7,9 @@ from enum import StrEnum
 from gromit.core.environments import desired_state, precedence, refusals
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import (
-    Environment,
-    Want,
-    is_v1_row,
-    parse_environment,
-)
+from gromit.core.environments.environment import Environment, is_v1_row, parse_environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
 from gromit.core.names import EnvironmentName, is_environment_name, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import structlog
 
 from gromit.core.environments.desired_state import Build
-from gromit.core.environments.environment import Environment, RepositoryVersion, Source, Want
+from gromit.core.environments.environment import Environment, RepositoryVersion, Source
 from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
+from gromit.core.environments.phases import Want
 from gromit.core.names import is_tag
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError

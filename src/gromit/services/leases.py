@@ -11,11 +11,11 @@ from gromit.core.environments.claims import Claimant, Fence, backoff_ms, put_off
 from gromit.core.environments.environment import (
     Environment,
     Failure,
-    Work,
     parse_environment,
     unreadable_row,
 )
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import (
     Condition,
     Equals,

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from gromit.core import migration
 from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.environment import Want
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteRefused
 from gromit.core.migration import RecordMigration, RowMigration, SkippedItem
 from gromit.core.stack.catalogue import Catalogue

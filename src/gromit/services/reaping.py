@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Want
+from gromit.core.environments.phases import Want
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StackInput
 from gromit.core.stack.resources import Kind

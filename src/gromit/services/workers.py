@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gromit.core.environments.claims import Claim, NoWork
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import Problem, RunEnding
 from gromit.errors import (
     BackendError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from gromit.adapters.lock_owners import ProcessOwnerWatch
 from gromit.adapters.terraform.runner import Terraform
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun
 from gromit.core.stack.contract import StackInput, StateMark

@@ -10,7 +10,7 @@ from typing import Any
 
 from gromit.adapters.terraform.runner import Terraform
 from gromit.adapters.terraform.session import DEVENV
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput

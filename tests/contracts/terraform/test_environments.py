@@ -2,7 +2,7 @@
 
 import pytest
 
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.stack.contract import Platform
 from tests.contracts.terraform.lives import DIGEST, SECRET, Life, Sight, live
 from tests.contracts.terraform.worlds import World

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.worker_protocol import RunEnding
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.terraform import state_key

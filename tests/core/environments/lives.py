@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from gromit.core.environments import desired_state, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import Phase, RepositoryVersion, Source, Work
+from gromit.core.environments.environment import RepositoryVersion, Source
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import (
     Row,
     RowWrite,

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from gromit.core.environments import desired_state, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import Environment, Work, parse_environment
+from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import RowWrite, WriteAccepted, apply_write
 from gromit.core.names import parse_ref
 

@@ -17,7 +17,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from gromit.core.environments import worker_protocol
-from gromit.core.environments.environment import Environment, Phase, Want, Work
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.environments.worker_protocol import (
     AcquireLock,

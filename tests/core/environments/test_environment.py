@@ -10,13 +10,11 @@ from gromit.core.environments.environment import (
     Failure,
     HistoryEvent,
     Lease,
-    Phase,
     RepositoryVersion,
     Source,
-    Want,
-    Work,
     parse_environment,
 )
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.errors import Conflict
 from tests.core.environments import lives
 from tests.core.environments.lives import (

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments.environment import Phase, Work
 from gromit.core.environments.pass_plan import EnvironmentSummary, PlannedAction, plan
+from gromit.core.environments.phases import Phase, Work
 
 
 def standing(

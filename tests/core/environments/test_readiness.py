@@ -2,7 +2,7 @@
 
 import pytest
 
-from gromit.core.environments.environment import Phase
+from gromit.core.environments.phases import Phase
 from gromit.core.environments.readiness import PERMANENT_FAILURES, required_action
 
 GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}

@@ -10,15 +10,9 @@ from hypothesis import strategies as st
 
 from gromit.core.environments import desired_state, history, work
 from gromit.core.environments.claims import Claimant, Fence, backoff_ms
-from gromit.core.environments.environment import (
-    Phase,
-    RepositoryVersion,
-    Source,
-    Want,
-    Work,
-    parse_environment,
-)
+from gromit.core.environments.environment import RepositoryVersion, Source, parse_environment
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteRefused
 from tests.core.environments.lives import (
     BORN,

@@ -20,7 +20,7 @@ from gromit.adapters.security.pki_files import PkiFiles
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.core.environments.claims import Claim
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role

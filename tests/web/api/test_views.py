@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.environments.environment import Environment, Phase, parse_environment
+from gromit.core.environments.environment import Environment, parse_environment
+from gromit.core.environments.phases import Phase
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.web.api.views import EnvironmentViews

@@ -15,7 +15,7 @@ import pytest
 import stamina
 
 from gromit.core.environments.claims import Claim, NoWork
-from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
@@ -33,9 +33,8 @@ from gromit.web.clients.serve import (
     ServeChanges,
     ServeClient,
     ServeEnvironments,
-    ServeQueue,
-    new_worker_id,
 )
+from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 from gromit.web.tls import REFUSED, CertificateFiles, ClientTls
 from tests.fakes.authority import Files, TestCa, now
 from tests.fakes.upstream import StandIn

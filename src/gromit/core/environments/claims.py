@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.environment import Want, Work
+from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.row_writes import Condition, Equals
 from gromit.core.stack.contract import StateMark
 

@@ -17,7 +17,7 @@ from gromit.core.environments.attributes import (
     Attribute,
     incarnation_attributes,
 )
-from gromit.core.environments.environment import RepositoryVersion, Want, Work
+from gromit.core.environments.environment import RepositoryVersion
 from gromit.core.environments.fallbacks import (
     NO_FALLBACK_UPDATE,
     FallbackUpdate,
@@ -25,6 +25,7 @@ from gromit.core.environments.fallbacks import (
     retired_fallback,
 )
 from gromit.core.environments.history import ROOM, ChangeContext
+from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.row_writes import (
     AnyOf,
     Condition,

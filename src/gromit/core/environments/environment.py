@@ -18,36 +18,10 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.contract import StateMark
 from gromit.errors import Conflict, UnreadableRow
-
-
-class Want(StrEnum):
-    """Desired existence of an environment."""
-
-    UP = "up"
-    GONE = "gone"
-
-
-class Work(StrEnum):
-    """Kind of work that a row needs; the partition key of the sparse index."""
-
-    SOW = "sow"
-    REAP = "reap"
-
-
-class Phase(StrEnum):
-    """Derived status of an environment."""
-
-    PENDING = "pending"
-    SOWING = "sowing"
-    READY = "ready"
-    FAILED = "failed"
-    DELETING = "deleting"
-    REAPING = "reaping"
-    GONE = "gone"
-
 
 WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
     {

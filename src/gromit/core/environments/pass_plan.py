@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gromit.core.environments.environment import Phase, Work
+from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.work import is_claimable
 from gromit.core.time import Millis, parse_iso
 

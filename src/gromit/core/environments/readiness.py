@@ -1,6 +1,6 @@
 """Readiness: failures that retrying cannot fix, and what a person has to do first."""
 
-from gromit.core.environments.environment import Phase
+from gromit.core.environments.phases import Phase
 from gromit.errors import (
     ConfigError,
     Conflict,

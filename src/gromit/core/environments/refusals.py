@@ -3,7 +3,8 @@
 from urllib.parse import unquote
 
 from gromit.core.environments.attributes import Attribute
-from gromit.core.environments.environment import Environment, Phase, Want, Work
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
 from gromit.errors import Conflict, NotFound, TrustError
 

@@ -23,8 +23,8 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Phase, Want, Work
 from gromit.core.environments.history import ROOM, TOMBSTONE_MS, ChangeContext
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import (
     AnyOf,
     AtMost,

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 from starlette.responses import JSONResponse, Response
 
 from gromit.core.environments.claims import Claimant, Fence
-from gromit.core.environments.environment import Environment, Failure, Work
+from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.phases import Work
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
 from gromit.services.leases import NoWorkAvailable

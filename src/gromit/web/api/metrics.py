@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gromit.core.environments.environment import Work
+from gromit.core.environments.phases import Work
 from gromit.core.time import Millis
 from gromit.errors import GromitError
 from gromit.ports import EnvironmentStore

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import StreamingResponse
 
 from gromit.core.environments.desired_state import Build
-from gromit.core.environments.environment import Environment, Phase, Want
+from gromit.core.environments.environment import Environment
+from gromit.core.environments.phases import Phase, Want
 from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError

@@ -12,11 +12,10 @@ from gromit.core.environments.environment import (
     Failure,
     HistoryEvent,
     Lease,
-    Phase,
     RepositoryVersion,
     Source,
-    Want,
 )
+from gromit.core.environments.phases import Phase, Want
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import StateMark

@@ -1,9 +1,7 @@
 """Client of serve for workers and the command line: mTLS, clear errors and retries."""
 
 import json
-import socket
 import threading
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import stamina
 
-from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
-from gromit.core.environments.environment import Want, Work
-from gromit.core.environments.worker_protocol import Problem
-from gromit.core.stack.contract import StateMark
+from gromit.core.environments.phases import Want
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -164,89 +159,6 @@ def response_json(answer: httpx2.Response) -> Any:
         raise BackendError(f"the response of {answer.url} is not JSON", hint=hint) from None
 
 
-class ServeQueue:
-    """The port `WorkQueue`."""
-
-    def __init__(self, client: ServeClient, holder: str, task: str | None = None) -> None:
-        self._client = client
-        self._holder = holder
-        self._task = task
-        self._records_states = True
-
-    def claim(self, kind: Work) -> Claim | NoWork:
-        """Claim the oldest due work of a kind."""
-        nonce = uuid.uuid4().hex
-        task = {"task": self._task} if self._task else {}
-        answer = self._client.call(
-            "POST", "/v1/claims", {"kind": kind, "holder": self._holder, "nonce": nonce, **task}
-        )
-        if answer.status_code == 204:
-            retry = answer.headers.get("Retry-After")
-            return NoWork(float(retry) if retry else None)
-        found = response_json(answer)
-        # A serve of an earlier release refuses a report with a field that it does not know.
-        self._records_states = "state" in found
-        return Claim(
-            name=found["name"],
-            kind=kind,
-            holder=self._holder,
-            nonce=nonce,
-            epoch=found["epoch"],
-            generation=found["claimed"],
-            want=Want(found["want"]),
-            versions=found["versions"],
-            redeploys=found["redeploys"],
-            spec_hash=found["spec_hash"],
-            state=StateMark(**found["state"]) if found.get("state") else None,
-        )
-
-    def renew(self, claim: Claim) -> ClaimStatus:
-        """Extend a claim."""
-        found = response_json(self._post(claim, "renew"))
-        return ClaimStatus(found["generation"], Want(found["want"]))
-
-    def forget_state(self, claim: Claim) -> None:
-        """Extend a claim, and forget the recorded state."""
-        self._post(claim, "renew", state_lost=True)
-
-    def release(self, claim: Claim) -> None:
-        """Give a claim back."""
-        self._post(claim, "release")
-
-    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
-        """Report success."""
-        self._post(
-            claim,
-            "done",
-            kind=claim.kind,
-            nonce=claim.nonce,
-            spec_hash=spec_hash,
-            **self._state_field(state),
-        )
-
-    def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
-        """Report a failure."""
-        self._post(
-            claim,
-            "fail",
-            error_kind=problem.kind,
-            message=problem.message[:2000],
-            **self._state_field(state),
-        )
-
-    def _state_field(self, state: StateMark | None) -> dict[str, Any]:
-        if state is None or not self._records_states:
-            return {}
-        return {"state": {"lineage": state.lineage, "serial": state.serial}}
-
-    def _post(self, claim: Claim, action: str, **more: Any) -> httpx2.Response:
-        return self._client.call(
-            "POST",
-            f"/v1/claims/{claim.name}/{action}",
-            {"holder": claim.holder, "epoch": claim.epoch, **more},
-        )
-
-
 class ServeEnvironments:
     """The port `DesiredEnvironments`."""
 
@@ -314,11 +226,6 @@ class ServeChanges:
                     return
                 if line.startswith(DATA):
                     self._announced.set()
-
-
-def new_worker_id() -> str:
-    """Return a unique name for this worker."""
-    return f"{socket.gethostname()[:60]}-{uuid.uuid4().hex[:12]}"
 
 
 @contextmanager

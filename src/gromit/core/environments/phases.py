@@ -1,0 +1,29 @@
+"""Phases of an environment, its desired existence, and the kinds of work."""
+
+from enum import StrEnum
+
+
+class Want(StrEnum):
+    """Desired existence of an environment."""
+
+    UP = "up"
+    GONE = "gone"
+
+
+class Work(StrEnum):
+    """Kind of work that a row needs; the partition key of the sparse index."""
+
+    SOW = "sow"
+    REAP = "reap"
+
+
+class Phase(StrEnum):
+    """Derived status of an environment."""
+
+    PENDING = "pending"
+    SOWING = "sowing"
+    READY = "ready"
+    FAILED = "failed"
+    DELETING = "deleting"
+    REAPING = "reaping"
+    GONE = "gone"
