@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import Kind
+from gromit.core.stack.resources import ResourceKind
 
 
 class Clients(Protocol):
@@ -30,7 +30,7 @@ class Leftovers:
         self._environment, self._component = environment, component
         self._marks = {"env": environment, "managed": "gromit"} if marks is None else marks
 
-    def make(self, kind: Kind) -> str:
+    def make(self, kind: ResourceKind) -> str:
         """Create one resource of a kind, and return its id."""
         return str(_MAKERS[kind](self))
 
@@ -131,14 +131,14 @@ class Leftovers:
 
 
 _MAKERS = {
-    Kind.CLUSTER: Leftovers.cluster,
-    Kind.SERVICE: Leftovers.service,
-    Kind.TASK: Leftovers.task,
-    Kind.DEFINITION: Leftovers.definition,
-    Kind.LOG_GROUP: Leftovers.log_group,
-    Kind.ACCESS_POINT: Leftovers.access_point,
-    Kind.GROUP: Leftovers.group,
-    Kind.DISCOVERY: Leftovers.name,
+    ResourceKind.CLUSTER: Leftovers.cluster,
+    ResourceKind.SERVICE: Leftovers.service,
+    ResourceKind.TASK: Leftovers.task,
+    ResourceKind.DEFINITION: Leftovers.definition,
+    ResourceKind.LOG_GROUP: Leftovers.log_group,
+    ResourceKind.ACCESS_POINT: Leftovers.access_point,
+    ResourceKind.GROUP: Leftovers.group,
+    ResourceKind.DISCOVERY: Leftovers.name,
 }
 MADE = tuple(_MAKERS)
 """Kinds that can be made alone. Rules come with their group."""

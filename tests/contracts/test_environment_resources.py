@@ -12,16 +12,16 @@ import pytest
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import Kind, Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.services.clearing import Clearer, ClearPolicy
 from tests.contracts.leftovers import MADE, Leftovers, one_of_each
 from tests.contracts.terraform.cloud import Cloud, running_cloud
 
 _NUMBERS = itertools.count(1)
-ALONG: dict[Kind, tuple[Kind, ...]] = {
-    Kind.SERVICE: (Kind.CLUSTER, Kind.DEFINITION),
-    Kind.TASK: (Kind.CLUSTER, Kind.DEFINITION),
-    Kind.GROUP: (Kind.RULE,),
+ALONG: dict[ResourceKind, tuple[ResourceKind, ...]] = {
+    ResourceKind.SERVICE: (ResourceKind.CLUSTER, ResourceKind.DEFINITION),
+    ResourceKind.TASK: (ResourceKind.CLUSTER, ResourceKind.DEFINITION),
+    ResourceKind.GROUP: (ResourceKind.RULE,),
 }
 """Kinds that come with another."""
 
@@ -80,19 +80,21 @@ def test_nothing_exists_of_an_environment_that_never_was(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", MADE)
-def test_each_kind_is_found_alone(world: World, kind: Kind) -> None:
+def test_each_kind_is_found_alone(world: World, kind: ResourceKind) -> None:
     made = Leftovers(world.cloud, world.platform, world.name, "tyk").make(kind)
     found = world.find()
     assert {r.kind for r in found} == {kind, *ALONG.get(kind, ())}
     assert made in {r.id for r in found}
-    shared = {Kind.CLUSTER, Kind.LOG_GROUP, Kind.TASK, Kind.RULE}
+    shared = {ResourceKind.CLUSTER, ResourceKind.LOG_GROUP, ResourceKind.TASK, ResourceKind.RULE}
     assert all(r.component == (None if r.kind in shared else "tyk") for r in found)
     assert all(r.is_ours for r in found)
 
 
 @pytest.mark.parametrize("with_platform", [True, False], ids=["", "without a platform"])
 @pytest.mark.parametrize("kind", MADE)
-def test_each_kind_is_removed_alone(world: World, kind: Kind, *, with_platform: bool) -> None:
+def test_each_kind_is_removed_alone(
+    world: World, kind: ResourceKind, *, with_platform: bool
+) -> None:
     Leftovers(world.cloud, world.platform, world.name, "tyk").make(kind)
     world.clear(world.platform if with_platform else None)
     assert world.find() == []
@@ -101,11 +103,21 @@ def test_each_kind_is_removed_alone(world: World, kind: Kind, *, with_platform: 
 def test_all_kinds_of_several_components_are_removed(world: World) -> None:
     one_of_each(world.cloud, world.platform, world.name, "tyk")
     redis = Leftovers(world.cloud, world.platform, world.name, "redis")
-    for kind in (Kind.SERVICE, Kind.GROUP, Kind.ACCESS_POINT, Kind.DISCOVERY):
+    for kind in (
+        ResourceKind.SERVICE,
+        ResourceKind.GROUP,
+        ResourceKind.ACCESS_POINT,
+        ResourceKind.DISCOVERY,
+    ):
         redis.make(kind)
     kinds = Counter(r.kind for r in world.find())
-    assert kinds[Kind.CLUSTER] == kinds[Kind.LOG_GROUP] == 1
-    assert kinds[Kind.SERVICE] == kinds[Kind.GROUP] == kinds[Kind.DISCOVERY] == 2
+    assert kinds[ResourceKind.CLUSTER] == kinds[ResourceKind.LOG_GROUP] == 1
+    assert (
+        kinds[ResourceKind.SERVICE]
+        == kinds[ResourceKind.GROUP]
+        == kinds[ResourceKind.DISCOVERY]
+        == 2
+    )
     world.clear(world.platform)
     assert world.find() == []
 
@@ -122,20 +134,22 @@ def test_what_others_have_is_neither_found_nor_removed(world: World, other: str)
     assert world.find(neighbour) == before
 
 
-@pytest.mark.parametrize("kind", [Kind.CLUSTER, Kind.SERVICE, Kind.GROUP])
+@pytest.mark.parametrize("kind", [ResourceKind.CLUSTER, ResourceKind.SERVICE, ResourceKind.GROUP])
 @pytest.mark.parametrize("marks", [{}, {"env": "another", "managed": "gromit"}])
 def test_what_only_has_the_name_is_named_as_anothers(
-    world: World, kind: Kind, marks: dict[str, str]
+    world: World, kind: ResourceKind, marks: dict[str, str]
 ) -> None:
     Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(kind)
-    found = [r for r in world.find() if r.kind is not Kind.DEFINITION]
+    found = [r for r in world.find() if r.kind is not ResourceKind.DEFINITION]
     assert [r.is_ours for r in found] == [False]
     with pytest.raises(ValueError, match="is not the environment's"):
         world.resources.remove(found[0])
 
 
-@pytest.mark.parametrize("kind", [Kind.DISCOVERY, Kind.LOG_GROUP, Kind.DEFINITION])
-def test_the_name_is_enough_in_places_of_gromits_own(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [ResourceKind.DISCOVERY, ResourceKind.LOG_GROUP, ResourceKind.DEFINITION]
+)
+def test_the_name_is_enough_in_places_of_gromits_own(world: World, kind: ResourceKind) -> None:
     made = Leftovers(world.cloud, world.platform, world.name, "tyk", {}).make(kind)
     assert [(r.id, r.is_ours) for r in world.find()] == [(made, True)]
     world.clear(world.platform)
@@ -143,13 +157,13 @@ def test_the_name_is_enough_in_places_of_gromits_own(world: World, kind: Kind) -
 
 
 def test_anothers_name_in_an_unknown_namespace_is_not_ours(world: World) -> None:
-    Leftovers(world.cloud, world.platform, world.name, "tyk", {}).make(Kind.DISCOVERY)
+    Leftovers(world.cloud, world.platform, world.name, "tyk", {}).make(ResourceKind.DISCOVERY)
     assert list(world.resources.find(world.name, None)) == []
 
 
 @pytest.mark.parametrize("marks", [{}, {"env": "another", "managed": "gromit"}])
 def test_anothers_access_point_is_in_nobodys_way(world: World, marks: dict[str, str]) -> None:
-    Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(Kind.ACCESS_POINT)
+    Leftovers(world.cloud, world.platform, world.name, "tyk", marks).make(ResourceKind.ACCESS_POINT)
     assert world.find() == []
 
 
@@ -162,7 +176,7 @@ def test_the_newest_revision_of_a_component_comes_first(world: World) -> None:
 
 def test_what_is_gone_already_counts_as_removed(world: World) -> None:
     one_of_each(world.cloud, world.platform, world.name, "tyk")
-    found = [r for r in world.find() if r.kind not in {Kind.TASK, Kind.DEFINITION}]
+    found = [r for r in world.find() if r.kind not in {ResourceKind.TASK, ResourceKind.DEFINITION}]
     world.clear(world.platform)
     assert [r for r in found if not world.resources.remove(r)] == []
 
@@ -172,7 +186,7 @@ def test_a_group_that_another_group_uses_is_in_use(world: World) -> None:
     ec2 = world.cloud.client("ec2")
     subnet = world.platform.private_subnets[0]
     interface = ec2.create_network_interface(SubnetId=subnet, Groups=[group])["NetworkInterface"]
-    found = next(r for r in world.find() if r.kind is Kind.GROUP)
+    found = next(r for r in world.find() if r.kind is ResourceKind.GROUP)
     assert not world.resources.remove(found)
     ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
     assert world.resources.remove(found)

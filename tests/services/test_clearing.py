@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gromit.core.stack.resources import Kind, Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import BackendError, Denied, Suspended, Temporary
 from gromit.services.clearing import Clearer, ClearPolicy
 from tests.fakes.resources import FakeEnvironmentResources
 
 NAME = "app-test"
-CLUSTER = Resource(kind=Kind.CLUSTER, id=NAME)
-SERVICE = Resource(kind=Kind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME)
-GROUP = Resource(kind=Kind.GROUP, id="sg-1", component="tyk")
-LOGS = Resource(kind=Kind.LOG_GROUP, id="/gromit/app-test")
+CLUSTER = Resource(kind=ResourceKind.CLUSTER, id=NAME)
+SERVICE = Resource(kind=ResourceKind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME)
+GROUP = Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk")
+LOGS = Resource(kind=ResourceKind.LOG_GROUP, id="/gromit/app-test")
 
 
 @dataclass
@@ -95,7 +95,7 @@ def test_a_throttled_call_is_tried_again(world: World) -> None:
 
 
 def test_what_another_owns_is_named_and_never_removed(world: World) -> None:
-    foreign = Resource(kind=Kind.CLUSTER, id=NAME, is_ours=False)
+    foreign = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False)
     with pytest.raises(BackendError, match=r"cluster app-test \(without the tag `env`"):
         world.clear(foreign, LOGS)
     assert world.resources.removed == [LOGS]

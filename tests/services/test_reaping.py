@@ -8,7 +8,7 @@ import pytest
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
-from gromit.core.stack.resources import Kind, Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
 from gromit.services.clearing import Clearer, ClearPolicy
@@ -118,14 +118,16 @@ def test_a_destroy_that_fails_keeps_state_and_config(world: World) -> None:
 
 
 LEFT = [
-    Resource(kind=Kind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME),
-    Resource(kind=Kind.CLUSTER, id=NAME),
-    Resource(kind=Kind.DISCOVERY, id="srv-1", component="tyk"),
-    Resource(kind=Kind.RULE, id="sgr-1", parent="sg-1/egress"),
-    Resource(kind=Kind.GROUP, id="sg-1", component="tyk"),
-    Resource(kind=Kind.DEFINITION, id="arn:…:task-definition/app-test--tyk:1", component="tyk"),
-    Resource(kind=Kind.ACCESS_POINT, id="fsap-1", component="tyk"),
-    Resource(kind=Kind.LOG_GROUP, id="/gromit/app-test"),
+    Resource(kind=ResourceKind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME),
+    Resource(kind=ResourceKind.CLUSTER, id=NAME),
+    Resource(kind=ResourceKind.DISCOVERY, id="srv-1", component="tyk"),
+    Resource(kind=ResourceKind.RULE, id="sgr-1", parent="sg-1/egress"),
+    Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk"),
+    Resource(
+        kind=ResourceKind.DEFINITION, id="arn:…:task-definition/app-test--tyk:1", component="tyk"
+    ),
+    Resource(kind=ResourceKind.ACCESS_POINT, id="fsap-1", component="tyk"),
+    Resource(kind=ResourceKind.LOG_GROUP, id="/gromit/app-test"),
 ]
 NO_STATE = pytest.mark.parametrize(
     "head",
@@ -178,7 +180,7 @@ def test_a_destroy_that_fails_over_what_is_in_use_is_repeated_in_the_same_run(
 
 
 def test_tasks_of_no_service_are_stopped_before_terraform_waits_for_them(world: World) -> None:
-    task = Resource(kind=Kind.TASK, id="arn:…:task/app-test/1", parent=NAME)
+    task = Resource(kind=ResourceKind.TASK, id="arn:…:task/app-test/1", parent=NAME)
     world.resources.existing[NAME] = [task, *LEFT]
     world.terraform.faults = [TerraformFailed("something else")]
     with pytest.raises(TerraformFailed):

@@ -44,7 +44,7 @@ class Wanted:
     ) -> BuildResult | type[GromitError]:
         """Return the expected result of the next report."""
         if self.state == "up" and self.refs.get(repository, ref) != ref:
-            return Conflict
+            return BuildResult.ACCEPTED if self._takes_over(repository, ref) else Conflict
         same = self.reported.get(repository) == version
         newest = self.sequences.get(repository)
         if sequence is not None and newest is not None and sequence <= newest:
@@ -55,10 +55,16 @@ class Wanted:
         """Record an accepted report."""
         if self.state in {"none", "gone"}:
             self.reported, self.refs, self.protected = {}, {}, False
+        if self.state == "up" and self._takes_over(repository, ref):
+            self.sequences.pop(repository, None)
         self.state = "up"
         self.reported[repository], self.refs[repository] = version, ref
         if sequence is not None:
             self.sequences[repository] = sequence
+
+    def _takes_over(self, repository: str, ref: str) -> bool:
+        """Whether a branch of the whole name comes after a nested one, and so takes its place."""
+        return "/" in self.refs.get(repository, "") and "/" not in ref
 
     def hear_again(self, repository: str, ref: str, sequence: int | None) -> None:
         """Record a repeated report: only its ref and its sequence can be new."""

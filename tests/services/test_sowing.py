@@ -8,7 +8,7 @@ import pytest
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
-from gromit.core.stack.resources import Kind, Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
     ConfigError,
@@ -378,19 +378,19 @@ def test_a_worker_that_is_to_end_does_not_wait_for_services(world: World) -> Non
 
 
 MARK = StateMark("3f0c", 3)
-GROUP = Resource(kind=Kind.GROUP, id="sg-1", component="tyk")
+GROUP = Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk")
 TYK_GROUP = 'module.component["tyk"].aws_security_group.this'
 
 
 def test_what_a_killed_run_has_left_is_imported(world: World) -> None:
-    world.resources.existing[NAME] = [GROUP, Resource(kind=Kind.CLUSTER, id=NAME)]
+    world.resources.existing[NAME] = [GROUP, Resource(kind=ResourceKind.CLUSTER, id=NAME)]
     world.run(tyk="master")
     assert world.terraform.imported == [{TYK_GROUP: "sg-1", "aws_ecs_cluster.this": NAME}]
     assert f"adopting sg-1 as {TYK_GROUP}" in world.lines
 
 
 def test_what_the_stack_has_no_place_for_is_removed_before_the_apply(world: World) -> None:
-    rule = Resource(kind=Kind.RULE, id="sgr-1", parent="sg-1/egress")
+    rule = Resource(kind=ResourceKind.RULE, id="sgr-1", parent="sg-1/egress")
     world.resources.existing[NAME] = [GROUP, rule]
     world.resources.in_use["sgr-1"] = 2
     world.run(tyk="master")
@@ -399,7 +399,7 @@ def test_what_the_stack_has_no_place_for_is_removed_before_the_apply(world: Worl
 
 
 def test_what_cannot_be_removed_is_named_and_nothing_is_applied(world: World) -> None:
-    second = Resource(kind=Kind.GROUP, id="sg-2", component="tyk")
+    second = Resource(kind=ResourceKind.GROUP, id="sg-2", component="tyk")
     world.resources.existing[NAME] = [GROUP, second]
     world.resources.in_use["sg-2"] = 1000
     with pytest.raises(BackendError, match="still has resources: security group sg-2"):

@@ -34,6 +34,8 @@ UNBOUND = (
     "ecs:DescribeTaskDefinition",
     "ecs:ListClusters",
     "ecs:ListServices",
+    "ecs:ListTaskDefinitionFamilies",
+    "ecs:ListTaskDefinitions",
     "ecs:ListTasks",
     "logs:DescribeLogGroups",
     "route53:ListHostedZones*",

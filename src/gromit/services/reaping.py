@@ -7,7 +7,7 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Want
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StackInput
-from gromit.core.stack.resources import Kind
+from gromit.core.stack.resources import ResourceKind
 from gromit.errors import ConfigError, Conflict, TerraformFailed
 from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
 from gromit.services.clearing import Clearer
@@ -77,7 +77,7 @@ class Reaper:
         """Stop tasks that Terraform would wait for, because no service of the state ends them."""
         resources = self.clear.resources
         for task in resources.find(name, platform):
-            if task.kind is Kind.TASK:
+            if task.kind is ResourceKind.TASK:
                 progress(f"stopping {task}")
                 resources.remove(task)
 

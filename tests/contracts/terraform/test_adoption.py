@@ -16,7 +16,7 @@ from gromit.adapters.terraform.session import DEVENV
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.adoption import plan_adoption
 from gromit.core.stack.contract import Platform, StackInput
-from gromit.core.stack.resources import Kind
+from gromit.core.stack.resources import ResourceKind
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from tests.contracts.terraform.worlds import World, component, found_lock, under
@@ -46,7 +46,7 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
         head = engine.bucket().head(stack.name)
         assert head is not None
         found = clear.resources.find(stack.name, platform)
-        assert {kind for kind, _ in head.held.values()} == set(Kind) - {Kind.TASK}
+        assert {kind for kind, _ in head.held.values()} == set(ResourceKind) - {ResourceKind.TASK}
         orphans = plan_adoption(stack, found, head.held)
         assert (orphans.imports, orphans.strays) == ({}, ())
         engine.bucket().unlock(lock)

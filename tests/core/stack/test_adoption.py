@@ -4,7 +4,7 @@ import pytest
 
 from gromit.core.stack.adoption import import_blocks, plan_adoption
 from gromit.core.stack.contract import StackInput, placeholder_platform
-from gromit.core.stack.resources import Kind, Resource, held_resources, rule_identity
+from gromit.core.stack.resources import Resource, ResourceKind, held_resources, rule_identity
 from tests.contracts.terraform.worlds import component
 
 NAME = "app-test"
@@ -18,20 +18,20 @@ DEFINITION = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--ty
 RULE = rule_identity("sg-1", is_egress=True, protocol="-1", ports=(-1, -1), source="0.0.0.0/0")
 
 FOUND = {
-    "aws_ecs_cluster.this": Resource(kind=Kind.CLUSTER, id=NAME),
-    "aws_cloudwatch_log_group.this": Resource(kind=Kind.LOG_GROUP, id="/gromit/app-test"),
+    "aws_ecs_cluster.this": Resource(kind=ResourceKind.CLUSTER, id=NAME),
+    "aws_cloudwatch_log_group.this": Resource(kind=ResourceKind.LOG_GROUP, id="/gromit/app-test"),
     f"{TYK}.aws_ecs_service.this": Resource(
-        kind=Kind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME
+        kind=ResourceKind.SERVICE, id="app-test/tyk", component="tyk", parent=NAME
     ),
     f"{TYK}.aws_ecs_task_definition.this": Resource(
-        kind=Kind.DEFINITION, id=f"{DEFINITION}:2", component="tyk"
+        kind=ResourceKind.DEFINITION, id=f"{DEFINITION}:2", component="tyk"
     ),
-    f"{TYK}.aws_security_group.this": Resource(kind=Kind.GROUP, id="sg-1", component="tyk"),
+    f"{TYK}.aws_security_group.this": Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk"),
     f"{TYK}.aws_service_discovery_service.this": Resource(
-        kind=Kind.DISCOVERY, id="srv-1", component="tyk"
+        kind=ResourceKind.DISCOVERY, id="srv-1", component="tyk"
     ),
     f'{TYK}.aws_efs_access_point.config["/a\\"$${{b}}"]': Resource(
-        kind=Kind.ACCESS_POINT, id="fsap-1", component="tyk"
+        kind=ResourceKind.ACCESS_POINT, id="fsap-1", component="tyk"
     ),
 }
 """Address in the stack to a resource that belongs there."""
@@ -58,10 +58,10 @@ def test_what_a_state_holds_at_another_address_is_left_alone_too() -> None:
 @pytest.mark.parametrize(
     "stray",
     [
-        Resource(kind=Kind.RULE, id="sgr-1", identity=RULE, parent="sg-1/egress"),
-        Resource(kind=Kind.GROUP, id="sg-9"),
-        Resource(kind=Kind.GROUP, id="sg-9", component="gone"),
-        Resource(kind=Kind.ACCESS_POINT, id="fsap-9", component="redis"),
+        Resource(kind=ResourceKind.RULE, id="sgr-1", identity=RULE, parent="sg-1/egress"),
+        Resource(kind=ResourceKind.GROUP, id="sg-9"),
+        Resource(kind=ResourceKind.GROUP, id="sg-9", component="gone"),
+        Resource(kind=ResourceKind.ACCESS_POINT, id="fsap-9", component="redis"),
     ],
     ids=["rule", "group of no component", "component that went", "component without config"],
 )
@@ -71,7 +71,7 @@ def test_what_has_no_place_in_the_stack_is_a_stray(stray: Resource) -> None:
 
 
 def test_only_the_first_of_several_is_imported() -> None:
-    old = Resource(kind=Kind.DEFINITION, id=f"{DEFINITION}:1", component="tyk")
+    old = Resource(kind=ResourceKind.DEFINITION, id=f"{DEFINITION}:1", component="tyk")
     address = f"{TYK}.aws_ecs_task_definition.this"
     adoption = plan_adoption(STACK, [FOUND[address], old], {})
     assert (adoption.imports, adoption.strays) == ({address: f"{DEFINITION}:2"}, (old,))
@@ -79,13 +79,13 @@ def test_only_the_first_of_several_is_imported() -> None:
 
 def test_a_replacement_that_the_state_does_not_know_yet_is_a_stray() -> None:
     address = f"{TYK}.aws_service_discovery_service.this"
-    adoption = plan_adoption(STACK, [FOUND[address]], {address: (Kind.DISCOVERY, "srv-0")})
+    adoption = plan_adoption(STACK, [FOUND[address]], {address: (ResourceKind.DISCOVERY, "srv-0")})
     assert (adoption.imports, adoption.strays) == ({}, (FOUND[address],))
 
 
 def test_what_another_owns_and_running_tasks_are_left_alone() -> None:
-    foreign = Resource(kind=Kind.CLUSTER, id=NAME, is_ours=False)
-    task = Resource(kind=Kind.TASK, id="arn:…", parent=NAME)
+    foreign = Resource(kind=ResourceKind.CLUSTER, id=NAME, is_ours=False)
+    task = Resource(kind=ResourceKind.TASK, id="arn:…", parent=NAME)
     adoption = plan_adoption(STACK, [foreign, task], {})
     assert (adoption.imports, adoption.strays) == ({}, ())
 
@@ -120,11 +120,11 @@ def test_a_state_names_what_it_holds_as_a_look_does() -> None:
         ]
     }
     assert held_resources(state) == {
-        f"{TYK}.aws_security_group_rule.egress": (Kind.RULE, RULE),
-        f"{TYK}.aws_ecs_service.this": (Kind.SERVICE, "app-test/tyk"),
-        "aws_ecs_cluster.this": (Kind.CLUSTER, NAME),
-        'aws_efs_access_point.config["/a\\"$${b}"]': (Kind.ACCESS_POINT, "fsap-1"),
-        "aws_security_group.this (deposed abc)": (Kind.GROUP, "sg-0"),
+        f"{TYK}.aws_security_group_rule.egress": (ResourceKind.RULE, RULE),
+        f"{TYK}.aws_ecs_service.this": (ResourceKind.SERVICE, "app-test/tyk"),
+        "aws_ecs_cluster.this": (ResourceKind.CLUSTER, NAME),
+        'aws_efs_access_point.config["/a\\"$${b}"]': (ResourceKind.ACCESS_POINT, "fsap-1"),
+        "aws_security_group.this (deposed abc)": (ResourceKind.GROUP, "sg-0"),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import Kind, Resource, rule_identity
+from gromit.core.stack.resources import Resource, ResourceKind, rule_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -64,7 +64,7 @@ class ResourceLook:
             if cluster.get("status") == "INACTIVE":
                 continue
             is_ours = self._is_marked(cluster.get("tags", []))
-            yield Resource(kind=Kind.CLUSTER, id=name, is_ours=is_ours)
+            yield Resource(kind=ResourceKind.CLUSTER, id=name, is_ours=is_ours)
             # What runs in another's cluster is another's too.
             if is_ours:
                 yield from self._services()
@@ -83,7 +83,7 @@ class ResourceLook:
                 if service.get("status") != "INACTIVE":
                     component = service["serviceName"]
                     yield Resource(
-                        kind=Kind.SERVICE,
+                        kind=ResourceKind.SERVICE,
                         id=f"{cluster}/{component}",
                         component=component,
                         parent=cluster,
@@ -99,7 +99,7 @@ class ResourceLook:
             for task in ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]:
                 is_stray = not task.get("group", "").startswith("service:")
                 if is_stray and task.get("lastStatus") != "STOPPED":
-                    yield Resource(kind=Kind.TASK, id=task["taskArn"], parent=cluster)
+                    yield Resource(kind=ResourceKind.TASK, id=task["taskArn"], parent=cluster)
 
     def _definitions(self) -> Iterator[Resource]:
         """Yield the active task definitions, the newest revision of each family first."""
@@ -116,7 +116,7 @@ class ResourceLook:
                     # ECS takes `familyPrefix` for a whole name here; the emulator does not.
                     if arn.rpartition("/")[2].rpartition(":")[0] == family:
                         component = family.removeprefix(prefix)
-                        yield Resource(kind=Kind.DEFINITION, id=arn, component=component)
+                        yield Resource(kind=ResourceKind.DEFINITION, id=arn, component=component)
 
     def _names(self) -> Iterator[Resource]:
         discovery, suffix = self.clients.discovery, f".{self.environment}"
@@ -133,7 +133,7 @@ class ResourceLook:
                     discovery.list_tags_for_resource(ResourceARN=service["Arn"])["Tags"]
                 ):
                     continue
-                yield Resource(kind=Kind.DISCOVERY, id=service["Id"], component=component)
+                yield Resource(kind=ResourceKind.DISCOVERY, id=service["Id"], component=component)
 
     def _groups(self) -> Iterator[Resource]:
         name = self.environment
@@ -155,7 +155,7 @@ class ResourceLook:
             is_named = not prefix and bool(component)
             is_ours = self._is_marked(group.get("Tags", []))
             yield Resource(
-                kind=Kind.GROUP,
+                kind=ResourceKind.GROUP,
                 id=group_id,
                 component=component if is_named else None,
                 is_ours=is_ours,
@@ -170,7 +170,7 @@ class ResourceLook:
         ):
             for rule in page["SecurityGroupRules"]:
                 yield Resource(
-                    kind=Kind.RULE,
+                    kind=ResourceKind.RULE,
                     id=rule["SecurityGroupRuleId"],
                     identity=_identity(group, rule),
                     parent=f"{group}/{'egress' if rule.get('IsEgress') else 'ingress'}",
@@ -193,7 +193,9 @@ class ResourceLook:
                         continue
                     component = path.removeprefix(folder)
                     yield Resource(
-                        kind=Kind.ACCESS_POINT, id=point["AccessPointId"], component=component
+                        kind=ResourceKind.ACCESS_POINT,
+                        id=point["AccessPointId"],
+                        component=component,
                     )
 
     def _log_groups(self) -> Iterator[Resource]:
@@ -203,7 +205,7 @@ class ResourceLook:
         ):
             for group in page["logGroups"]:
                 if group.get("logGroupName") == name:
-                    yield Resource(kind=Kind.LOG_GROUP, id=name)
+                    yield Resource(kind=ResourceKind.LOG_GROUP, id=name)
 
     def _is_marked(self, tags: Sequence[Mapping[str, Any]]) -> bool:
         """Whether tags mark a resource of this environment. Services spell the fields variously."""

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.adapters.aws.environment_resources import ResourceClients, ResourceLook
 from gromit.core.stack.contract import Platform
-from gromit.core.stack.resources import Kind, Resource
+from gromit.core.stack.resources import Resource, ResourceKind
 
 _GONE = frozenset(
     {
@@ -30,16 +30,16 @@ class AwsEnvironmentResources:
 
     def __init__(self, clients: ResourceClients) -> None:
         self._clients = clients
-        self._removals: Mapping[Kind, Callable[[Resource], None]] = {
-            Kind.TASK: self._stop_task,
-            Kind.SERVICE: self._delete_service,
-            Kind.CLUSTER: self._delete_cluster,
-            Kind.DISCOVERY: self._delete_name,
-            Kind.RULE: self._revoke_rule,
-            Kind.GROUP: self._delete_group,
-            Kind.DEFINITION: self._deregister,
-            Kind.ACCESS_POINT: self._delete_access_point,
-            Kind.LOG_GROUP: self._delete_log_group,
+        self._removals: Mapping[ResourceKind, Callable[[Resource], None]] = {
+            ResourceKind.TASK: self._stop_task,
+            ResourceKind.SERVICE: self._delete_service,
+            ResourceKind.CLUSTER: self._delete_cluster,
+            ResourceKind.DISCOVERY: self._delete_name,
+            ResourceKind.RULE: self._revoke_rule,
+            ResourceKind.GROUP: self._delete_group,
+            ResourceKind.DEFINITION: self._deregister,
+            ResourceKind.ACCESS_POINT: self._delete_access_point,
+            ResourceKind.LOG_GROUP: self._delete_log_group,
         }
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gromit.core.stack.contract import ComponentInput, StackInput
-from gromit.core.stack.resources import Kind, Resource, ResourceKey, text_index
+from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind, text_index
 
 IMPORTS_FILE = "gromit_adoption.tf"
 """File of `import` blocks, beside the stack's own files."""
@@ -34,7 +34,7 @@ def plan_adoption(
     strays: list[Resource] = []
     for resource in found:
         # What another owns stays untouched, and a task ends with the service or the cluster.
-        if resource.key in known or not resource.is_ours or resource.kind is Kind.TASK:
+        if resource.key in known or not resource.is_ours or resource.kind is ResourceKind.TASK:
             continue
         address = _address(stack, resource)
         if address is None or address in held or address in imports:
@@ -69,14 +69,14 @@ def _access_point(component: ComponentInput) -> str | None:
     return f"aws_efs_access_point.config{text_index(path)}" if path else None
 
 
-_SHARED: Mapping[Kind, str] = {
-    Kind.CLUSTER: "aws_ecs_cluster.this",
-    Kind.LOG_GROUP: "aws_cloudwatch_log_group.this",
+_SHARED: Mapping[ResourceKind, str] = {
+    ResourceKind.CLUSTER: "aws_ecs_cluster.this",
+    ResourceKind.LOG_GROUP: "aws_cloudwatch_log_group.this",
 }
-_OF_COMPONENT: Mapping[Kind, Callable[[ComponentInput], str | None]] = {
-    Kind.SERVICE: lambda _component: "aws_ecs_service.this",
-    Kind.DEFINITION: lambda _component: "aws_ecs_task_definition.this",
-    Kind.GROUP: lambda _component: "aws_security_group.this",
-    Kind.DISCOVERY: lambda _component: "aws_service_discovery_service.this",
-    Kind.ACCESS_POINT: _access_point,
+_OF_COMPONENT: Mapping[ResourceKind, Callable[[ComponentInput], str | None]] = {
+    ResourceKind.SERVICE: lambda _component: "aws_ecs_service.this",
+    ResourceKind.DEFINITION: lambda _component: "aws_ecs_task_definition.this",
+    ResourceKind.GROUP: lambda _component: "aws_security_group.this",
+    ResourceKind.DISCOVERY: lambda _component: "aws_service_discovery_service.this",
+    ResourceKind.ACCESS_POINT: _access_point,
 }

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-Identify = Callable[[Mapping[str, Any]], str]
+IdentifyResource = Callable[[Mapping[str, Any]], str]
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """Kinds of resources, in the order in which they can be removed."""
 
     TASK = "task"
@@ -24,17 +24,17 @@ class Kind(StrEnum):
     LOG_GROUP = "log group"
 
 
-REMOVAL_ORDER = tuple(Kind)
+REMOVAL_ORDER = tuple(ResourceKind)
 
-ResourceKey = tuple[Kind, str]
-"""Kind and identity."""
+ResourceKey = tuple[ResourceKind, str]
+"""ResourceKind and identity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """One resource that exists in AWS."""
 
-    kind: Kind
+    kind: ResourceKind
     id: str
     """Id by which Terraform imports it, and by which people find it."""
     component: str | None = None
@@ -48,7 +48,7 @@ class Resource:
 
     @property
     def key(self) -> ResourceKey:
-        """Kind and identity, as `held_resources` returns them."""
+        """ResourceKind and identity, as `held_resources` returns them."""
         return self.kind, self.identity or self.id
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ def _index(key: object) -> str:
     return f"[{key}]" if isinstance(key, int) else text_index(str(key))
 
 
-def _of_attribute(name: str) -> Identify:
+def _of_attribute(name: str) -> IdentifyResource:
     return lambda attributes: str(attributes.get(name))
 
 
@@ -130,14 +130,14 @@ def _of_rule(attributes: Mapping[str, Any]) -> str:
     )
 
 
-_IDENTITIES: Mapping[str, tuple[Kind, Identify]] = {
-    "aws_ecs_cluster": (Kind.CLUSTER, _of_attribute("name")),
-    "aws_ecs_service": (Kind.SERVICE, _of_service),
-    "aws_ecs_task_definition": (Kind.DEFINITION, _of_attribute("arn")),
-    "aws_cloudwatch_log_group": (Kind.LOG_GROUP, _of_attribute("name")),
-    "aws_efs_access_point": (Kind.ACCESS_POINT, _of_attribute("id")),
-    "aws_security_group": (Kind.GROUP, _of_attribute("id")),
-    "aws_security_group_rule": (Kind.RULE, _of_rule),
-    "aws_service_discovery_service": (Kind.DISCOVERY, _of_attribute("id")),
+_IDENTITIES: Mapping[str, tuple[ResourceKind, IdentifyResource]] = {
+    "aws_ecs_cluster": (ResourceKind.CLUSTER, _of_attribute("name")),
+    "aws_ecs_service": (ResourceKind.SERVICE, _of_service),
+    "aws_ecs_task_definition": (ResourceKind.DEFINITION, _of_attribute("arn")),
+    "aws_cloudwatch_log_group": (ResourceKind.LOG_GROUP, _of_attribute("name")),
+    "aws_efs_access_point": (ResourceKind.ACCESS_POINT, _of_attribute("id")),
+    "aws_security_group": (ResourceKind.GROUP, _of_attribute("id")),
+    "aws_security_group_rule": (ResourceKind.RULE, _of_rule),
+    "aws_service_discovery_service": (ResourceKind.DISCOVERY, _of_attribute("id")),
 }
 """Type in Terraform to the kind, and a function that reads the identity from the attributes."""
