@@ -13,7 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # because many tests wait for other processes.
 PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
 # What tests of single layers need is in their own process, or starts within a second.
-UNITS = tests/core tests/config tests/services tests/adapters tests/web tests/bootstrap tests/contracts
+# Tests in one process, without real connections between gromit's own parts.
+FAST = tests/core tests/config tests/services tests/adapters tests/bootstrap
+UNITS = $(FAST) tests/web tests/contracts
 PYTEST_UNITS = pytest --numprocesses 2 --dist loadgroup -m "not long and not cloud and not terraform"
 
 help: ## show this list
@@ -47,8 +49,8 @@ imports: $(STAMP)
 test: check ## run everything that CI runs, including the demo
 	$(PYTEST) -m "not long"
 
-test-fast: lint $(STAMP) ## run the tests of single layers, without terraform and local cloud
-	$(BIN)/$(PYTEST_UNITS) $(UNITS) tests/test_house.py tests/test_house_rules.py
+test-fast: lint $(STAMP) ## run the tests of core, config, services, adapters and bootstrap in under a minute
+	$(BIN)/$(PYTEST_UNITS) $(FAST) tests/test_house.py tests/test_house_rules.py
 
 coverage: $(STAMP) ## measure branch coverage of the tests of single layers and of commands, and compare it with the floor
 	@$(BIN)/coverage erase
