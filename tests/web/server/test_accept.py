@@ -26,16 +26,22 @@ log.configure_logging("info", "json")
 server = Server(Listener(mirror, "127.0.0.1:0"))
 with server.running():
     with connection(server.address()) as first:
+        waiting = [socket.socket() for _ in range(3)]
         taken = resource.getrlimit(resource.RLIMIT_NOFILE)
         used = max(int(n) for n in os.listdir("/proc/self/fd"))
         resource.setrlimit(resource.RLIMIT_NOFILE, (used + 3, taken[1]))
-        waiting = []
+        # The clients have their files already. None is left for the server.
+        fillers = []
         try:
             while True:
-                waiting.append(socket.create_connection(first.getpeername()))
+                fillers.append(os.dup(first.fileno()))
         except OSError:
             pass
+        for each in waiting:
+            each.connect(first.getpeername())
         threading.Event().wait(0.5)
+        for each in fillers:
+            os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, taken)
         for each in waiting:
             each.sendall(b"GET / HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n")
