@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from gromit.core import migration
 from gromit.core.dns.plan import ZoneChanges
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
+from gromit.core.environments.precedence import is_protected_name
 from gromit.core.environments.row_writes import Row, WriteRefused
 from gromit.core.migration import RecordMigration, RowMigration, SkippedItem
 from gromit.core.stack.catalogue import Catalogue
@@ -64,9 +64,7 @@ class Migration:
         return [*results, *(self._record(r, progress, dry_run=dry_run) for r in records)]
 
     def _defaults(self, row: Row, stamp: ChangeContext) -> migration.MigrationDefaults:
-        protected = any(
-            fnmatchcase(str(row.get(Attribute.NAME, "")), pattern) for pattern in self.protected
-        )
+        protected = is_protected_name(str(row.get(Attribute.NAME, "")), self.protected)
         return migration.MigrationDefaults(
             self.catalogue, stamp, self.grace_ms, self.new_id(), protected
         )
