@@ -1,5 +1,7 @@
 """Tests of reading YAML and of explaining what a model refuses."""
 
+import sys
+
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
@@ -41,7 +43,9 @@ def test_a_document_keeps_its_types() -> None:
         (b"a: \xff", None, "not YAML in UTF-8"),
         (b"a: \x00", None, "not YAML in UTF-8"),
         (b"a: 2026-13-45", None, "date or number"),
-        (b"[" * 3000, None, "nested too deeply"),
+        pytest.param(b"[" * 3000, 1, "nested too deeply", id="deep and cut short"),
+        pytest.param(b"[" * 200 + b"]" * 200, 1, "nested too deeply", id="deep"),
+        pytest.param(b"a:\n  " + b"- " * 200 + b"1", 2, "nested too deeply", id="deep blocks"),
     ],
 )
 def test_a_fault_has_a_reason_and_a_line_if_known(
@@ -50,6 +54,18 @@ def test_a_fault_has_a_reason_and_a_line_if_known(
     with pytest.raises(InvalidYaml, match=reason) as caught:
         parse_yaml(data)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize("unique_keys", [False, True])
+def test_depth_does_not_hang_on_the_recursion_limit(*, unique_keys: bool) -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(50_000)
+    try:
+        with pytest.raises(InvalidYaml, match="nested too deeply"):
+            parse_yaml(b"[" * 3000, unique_keys=unique_keys)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert parse_yaml(b"[" * 90 + b"]" * 90, unique_keys=unique_keys)
 
 
 def test_a_reason_does_not_quote_the_document() -> None:

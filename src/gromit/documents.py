@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 _VALIDATOR_PREFIX = "Value error, "
+_DEPTH_MAX = 100
+"""Levels of a YAML document: far above any that we read, far below Python's recursion limit."""
 
 
 class InvalidYaml(ValueError):
@@ -27,7 +29,7 @@ def parse_yaml(data: bytes, *, unique_keys: bool = False) -> object:
 
     `unique_keys` refuses a mapping that has a key twice; otherwise the last one counts.
     """
-    loader = _UniqueKeyLoader if unique_keys else yaml.SafeLoader
+    loader = _UniqueKeyLoader if unique_keys else _BoundedLoader
     try:
         return yaml.load(data, loader)  # noqa: S506 - both loaders are safe ones
     except yaml.MarkedYAMLError as error:
@@ -37,11 +39,29 @@ def parse_yaml(data: bytes, *, unique_keys: bool = False) -> object:
         raise InvalidYaml("it is not YAML in UTF-8") from None
     except ValueError:  # PyYAML converts dates and numbers without catching their errors
         raise InvalidYaml("a date or number in it is impossible") from None
-    except RecursionError:
-        raise InvalidYaml("it is nested too deeply") from None
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _BoundedLoader(yaml.SafeLoader):
+    """A safe loader that refuses deep nesting by a count of its own.
+
+    Python's recursion limit is no bound: any library in the process may raise it.
+    """
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth > _DEPTH_MAX:
+            raise yaml.composer.ComposerError(
+                problem=f"it is nested too deeply (at most {_DEPTH_MAX} levels)",
+                problem_mark=self.peek_event().start_mark,  # type: ignore[no-untyped-call]
+            )
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+class _UniqueKeyLoader(_BoundedLoader):
     """A safe loader that refuses duplicate keys instead of dropping all but the last."""
 
     def construct_mapping(
