@@ -186,6 +186,12 @@ def test_every_night_ci_runs_what_is_long_with_the_terraform_and_provider_of_the
     )
 
 
+def test_every_night_ci_runs_all_suites() -> None:
+    job = load(WORKFLOWS / "ci.yml")["jobs"]["prove"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make prove PYTHON=python"]
+    assert "schedule" in job["if"]
+
+
 def test_a_release_is_published_only_after_all_tests_and_signed() -> None:
     jobs = load(WORKFLOWS / "release.yml")["jobs"]
     assert (jobs["test"]["uses"], jobs["build"]["needs"], jobs["image"]["needs"]) == (
