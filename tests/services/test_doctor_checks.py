@@ -19,7 +19,7 @@ from gromit.core.doctor.quotas import Quota, QuotaUsage
 from gromit.core.doctor.rights import ControlPlanePart
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.errors import BackendError, ConfigError, ConfigRootUnusable, Denied, Temporary
-from gromit.ports import InstallationFacts
+from gromit.ports.installation import InstallationFacts
 from gromit.services.doctor import Doctor, InstallationChecks
 from tests.fakes.installation import EXPECTED, HEALTHY, NOW, ROOT, FakeInstallation
 from tests.fakes.platform import PLATFORM

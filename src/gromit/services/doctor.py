@@ -46,7 +46,8 @@ from gromit.core.doctor.rights import (
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.errors import BackendError, GromitError
-from gromit.ports import InstallationFacts, Progress
+from gromit.ports import Progress
+from gromit.ports.installation import InstallationFacts
 
 log = structlog.get_logger(__name__)
 
