@@ -14,6 +14,7 @@ import click
 import pytest
 
 from gromit.cli import render, terminal
+from gromit.core.text import is_plain
 
 COMMIT = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 FULL = f"tyk={COMMIT}"
@@ -134,6 +135,24 @@ def test_several_urls_in_a_cell_are_folded_between_them() -> None:
         [{"name": "app-test", "services": 7, "urls": urls}], ("name", "services", "urls"), width=80
     )
     assert [line.split()[-1] for line in lines[1:]] == urls
+
+
+SPOOFED = {
+    "name": "app\u202etset",
+    "versions": {"tyk\u200b": "v1\nname  other"},
+    "urls": ["http://x\u2066/", "\x1b[2Jhttp://y/"],
+    "error": "two\nlines\u2028or three",
+}
+
+
+@pytest.mark.parametrize("width", [None, 20, 60, 200])
+def test_characters_that_deceive_the_reader_are_shown_as_escapes(width: int | None) -> None:
+    lines = shown([SPOOFED], tuple(SPOOFED), width=width)
+    text = "\n".join(lines)
+    assert all(is_plain(line) for line in lines), text
+    for escape in ("\\u202e", "\\u200b", "\\u2066", "\\u2028", "\\x1b", "\\n"):
+        assert escape in text.replace("\n", "")
+    assert not any(line.lstrip().startswith(("name  other", "lines")) for line in lines)
 
 
 @pytest.mark.parametrize("cell", ["", "plain", "two words  and blanks ", "x" * 200, "[bold]no[/]"])

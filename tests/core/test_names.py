@@ -138,6 +138,15 @@ def test_a_fitting_name_is_kept(last: str) -> None:
         "a%00b",
         "a\x7fb",
         "\ud800a",
+        "x\u202egpj.exe",
+        "refs/heads/a\u2066b\u2069",
+        "zero\u200bwidth",
+        "zero%E2%80%8Bwidth",
+        "\ufeffmaster",
+        "soft\u00adhyphen",
+        "line\u2028end",
+        "paragraph\u2029end",
+        "tag\U000e0041",
     ],
 )
 def test_a_ref_without_a_usable_name_is_refused(text: str) -> None:

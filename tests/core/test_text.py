@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gromit.core.text import plain_line
+from gromit.core.text import UNSAFE, is_plain, plain_line, visible
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,36 @@ def test_control_characters_are_left_out(text: str, line: str) -> None:
 @given(st.text())
 def test_any_text_becomes_one_line_that_can_be_encoded_and_stays_so(text: str) -> None:
     line = plain_line(text)
-    assert {unicodedata.category(c) for c in line} & {"Cc", "Cf", "Cs"} == set()
+    assert {unicodedata.category(c) for c in line} & UNSAFE == set()
+    assert is_plain(line)
     assert len(line.splitlines()) <= 1
     assert line.encode().decode() == line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202egnp.exe", "a\\u202egnp.exe"),
+        ("a\u2066b\u2069", "a\\u2066b\\u2069"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("line\u2028paragraph\u2029", "line\\u2028paragraph\\u2029"),
+        ("two\nlines", "two\\nlines"),
+        ("\x1b[31mred\x9b", "\\x1b[31mred\\x9b"),
+        ("half a pair \ud83d", "half a pair \\ud83d"),
+        ("a tag \U000e0041", "a tag \\U000e0041"),
+        ("größer ≥ 5 € 🙂", "größer ≥ 5 € 🙂"),
+        ("back\\slash", "back\\slash"),
+    ],
+)
+def test_an_unsafe_character_is_shown_as_its_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_line_ends_can_be_kept() -> None:
+    assert visible("two\nlines\u202e\r", keep="\n") == "two\nlines\\u202e\\r"
+
+
+@given(st.text())
+def test_a_shown_text_is_plain(text: str) -> None:
+    assert is_plain(visible(text))
+    assert visible(visible(text)) == visible(text)

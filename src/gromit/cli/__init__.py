@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gromit.core.text import visible
 from gromit.errors import ConfigError, ConfigRootUnusable, GromitError, InvalidInput, Suspended
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ EXIT_CODES: Mapping[type[GromitError], int] = {
     ConfigRootUnusable: 78,
 }
 FAILED, BUG, PARTLY, INTERRUPTED = 1, 3, 4, 130
+_NEWLINE = "\n"
 
 
 @dataclass
@@ -272,6 +274,7 @@ def _report_usage(error: click.ClickException) -> int:
 
 
 def _say(message: str, hint: str | None) -> None:
-    click.echo(f"gromit: {message}", err=True)
+    # A message may consist of several lines, and may quote what others wrote.
+    click.echo(f"gromit: {visible(message, keep=_NEWLINE)}", err=True)
     if hint:
-        click.echo(f"  hint: {hint}", err=True)
+        click.echo(f"  hint: {visible(hint, keep=_NEWLINE)}", err=True)

@@ -15,7 +15,7 @@ from gromit.bootstrap.clients import change_feed, serve_client
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import read_versions, show_environment, summary
-from gromit.cli.render import print_json, print_rows
+from gromit.cli.render import print_json, print_line, print_rows
 from gromit.core.environments.readiness import required_action
 from gromit.core.names import parse_ref
 from gromit.core.time import parse_duration
@@ -134,7 +134,7 @@ def delete(run: CliContext, name: str) -> None:
     show_environment(run, found)
     if found["want"] == "gone" and found["error"] and found["phase"] == "deleting":
         message = found["error"]["message"]
-        click.echo(f"gromit: destroying {found['name']} failed: {message}", err=True)
+        print_line(f"gromit: destroying {found['name']} failed: {message}", err=True)
         click.echo(f"  hint: `gromit env retry {found['name']}` tries again now", err=True)
 
 
@@ -199,13 +199,13 @@ def watch(run: CliContext, name: str) -> None:
         try:
             events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
         except Temporary as error:
-            click.echo(f"{error.message}; trying again", err=True)
+            print_line(f"{error.message}; trying again", err=True)
             continue  # also if it is gone: its last events are still to be printed
         for event in events:
             line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
             if line not in shown:
                 shown.add(line)
-                click.echo(json.dumps(event) if run.output == "json" else line)
+                print_line(json.dumps(event) if run.output == "json" else line)
         if found["phase"] == "gone":
             return
 
@@ -245,7 +245,7 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
     for found in _poll(run, name, seconds.total_seconds()):
         state = _describe(found)
         if state != printed:
-            click.echo(f"{found['name']}: {state}", err=True)
+            print_line(f"{found['name']}: {state}", err=True)
             printed = state
         if found["phase"] == goal:
             show_environment(run, found)
@@ -253,7 +253,7 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
         if goal == "ready" and not keep_trying and (action := _required_action(found)):
             _report_failure(_why_not_ready(found), f"{action}; or wait with --keep-trying")
             return FAILED
-    click.echo(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
+    print_line(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
     return FAILED
 
 
@@ -273,7 +273,7 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
             except NotFound:
                 yield {"name": name, "phase": "gone", "error": None}
             except Temporary as error:
-                click.echo(f"{error.message}; trying again", err=True)
+                print_line(f"{error.message}; trying again", err=True)
             left = POLL_S if until is None else min(POLL_S, until - time.monotonic())
             if left <= 0:
                 return
@@ -307,8 +307,8 @@ def _why_not_ready(found: Mapping[str, Any]) -> str:
 
 
 def _report_failure(message: str, hint: str) -> None:
-    click.echo(f"gromit: {message}", err=True)
-    click.echo(f"  hint: {hint}", err=True)
+    print_line(f"gromit: {message}", err=True)
+    print_line(f"  hint: {hint}", err=True)
 
 
 def _detail(run: CliContext, name: str) -> dict[str, Any]:

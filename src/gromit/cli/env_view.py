@@ -7,6 +7,7 @@ import click
 
 from gromit.cli import CliContext
 from gromit.cli.render import print_json, print_rows
+from gromit.core.text import visible
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import InvalidInput
 
@@ -64,16 +65,13 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         "changed",
         "due",
     ):
-        out.print(f"{key:<11}{_word(found[key])}")
+        out.print(visible(f"{key:<11}{_word(found[key])}"))
     if found["error"]:
-        out.print(
-            f"{'error':<11}{found['error']['kind']}: {found['error']['message']}", markup=False
-        )
+        error = found["error"]
+        out.print(visible(f"{'error':<11}{error['kind']}: {error['message']}"), markup=False)
     if found["lease"]:
-        out.print(
-            f"{'worker':<11}{found['lease']['holder']} until {found['lease']['until']}",
-            markup=False,
-        )
+        lease = found["lease"]
+        out.print(visible(f"{'worker':<11}{lease['holder']} until {lease['until']}"), markup=False)
     out.print()
     rows = [
         {"repository": r, **v, "why": _reason(found["name"], r, v)}

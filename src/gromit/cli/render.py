@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from gromit.core.text import visible
+
 _GAP = "  "
 """Blanks between two columns."""
 
@@ -26,6 +28,11 @@ def print_rows(
         click.echo(empty)
     else:
         _print_table([[_cell(row.get(column)) for column in columns] for row in rows], columns)
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print one line that may quote what others wrote."""
+    click.echo(visible(text), err=err)
 
 
 def print_json(value: Any) -> None:
@@ -64,6 +71,10 @@ def plain_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(value: Any) -> str:
+    return visible(_words(value))
+
+
+def _words(value: Any) -> str:
     match value:
         case None | "" | [] | ():
             return "-"

@@ -7,11 +7,11 @@ are in `docs/reference/names.md`.
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import NewType
 from urllib.parse import unquote
 
+from gromit.core.text import is_plain
 from gromit.errors import InvalidInput
 
 EnvironmentName = NewType("EnvironmentName", str)
@@ -170,9 +170,10 @@ def _printable(text: str, what: str) -> str:
         raise InvalidInput(
             f"{what} has {len(text)} characters", hint=f"at most {REF_MAX} are accepted"
         )
-    if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+    if not is_plain(text):
         raise InvalidInput(
-            f"{what} {text!r} contains control characters", hint=f"send the plain {what}"
+            f"{what} {text!r} contains control or invisible characters",
+            hint=f"send a {what} without them",
         )
     # Decoding replaces every byte that is not UTF-8 by this, so that different refs would be equal.
     if "\ufffd" in text:
