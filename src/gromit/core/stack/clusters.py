@@ -14,6 +14,8 @@ class ClusterState:
     """Number of running tasks."""
     pending: int
     """Number of starting tasks."""
+    is_ours: bool = True
+    """Whether it bears the mark of the environment of its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,17 @@ class Resource:
         return f"{self.kind} {self.id}{foreign}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedResource:
+    """A resource in a listing of all environments."""
+
+    environment: str
+    """Environment that its tags or its name give."""
+    resource: Resource
+    is_here: bool | None = None
+    """Whether it is in this installation's VPC, namespace or file system; None for other kinds."""
+
+
 def rule_identity(
     group: str, *, is_egress: bool, protocol: str, ports: tuple[int, int], source: str
 ) -> str:
