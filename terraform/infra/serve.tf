@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "serve" {
 
   statement {
     sid       = "Images"
-    actions   = ["ecr:BatchGetImage"]
+    actions   = ["ecr:BatchGetImage", "ecr:DescribeImages"]
     resources = values(local.platform.registries)
   }
 }

@@ -1,5 +1,6 @@
 """The port `ImageRegistry`: the fake, and ECR."""
 
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class World(Protocol):
         """Push an image under a tag, and return its digest."""
         ...
 
+    def now_ms(self) -> int:
+        """Return the time by the registry's clock."""
+        ...
+
 
 class _Fake:
     def __init__(self) -> None:
@@ -31,6 +36,9 @@ class _Fake:
     def push(self, repository: str, tag: str, content: str) -> str:
         return self.fake.push(repository, tag, content)
 
+    def now_ms(self) -> int:
+        return self.fake.now_ms
+
 
 class _Ecr:
     def __init__(self) -> None:
@@ -39,6 +47,9 @@ class _Ecr:
 
     def push(self, repository: str, tag: str, content: str) -> str:
         return push(self.client, repository, tag, content)
+
+    def now_ms(self) -> int:
+        return round(time.time() * 1000)
 
 
 @pytest.fixture(params=["fake", "ecr"])
@@ -82,6 +93,27 @@ def test_two_tags_of_one_image_both_exist(world: World) -> None:
     digest = world.push("tyk", "app-test", "same")
     found = world.registry.digests([("tyk", "sha-1"), ("tyk", "app-test"), ("tyk", "missing")])
     assert found == {("tyk", "sha-1"): digest, ("tyk", "app-test"): digest}
+
+
+def test_images_that_exist_have_the_instant_of_their_push(world: World) -> None:
+    before = world.now_ms()
+    world.push("tyk", "app-test", "gateway")
+    world.push("tyk", "other", "another")
+    world.push("tyk-pump", "app-test", "pump")
+    there = {("tyk", "app-test"), ("tyk", "other"), ("tyk-pump", "app-test")}
+    pushed = world.registry.pushed([*there, ("tyk", "missing"), ("nowhere", "app-test")])
+    assert pushed.keys() == there
+    # ECR counts seconds.
+    assert all(before - 1000 <= at_ms <= world.now_ms() for at_ms in pushed.values())
+    assert world.registry.pushed([("tyk", "missing"), ("nowhere", "app-test")]) == {}
+    assert world.registry.pushed([]) == {}
+
+
+def test_two_tags_of_one_image_were_both_pushed(world: World) -> None:
+    world.push("tyk", "sha-1", "same")
+    world.push("tyk", "app-test", "same")
+    pushed = world.registry.pushed([("tyk", "app-test"), ("tyk", "sha-1")])
+    assert pushed.keys() == {("tyk", "app-test"), ("tyk", "sha-1")}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ class FakeImages:
 
     def __init__(self, *images: Image) -> None:
         self._digests: dict[Image, str] = {}
+        self._pushed: dict[tuple[str, str], int] = {}
+        """Repository and digest to the instant of the first push."""
+        self.now_ms = 0
         self.problem: Exception | None = None
         for repository, tag in images:
             self.push(repository, tag)
@@ -19,6 +22,7 @@ class FakeImages:
         """Push an image under a tag, moving an existing tag, and return its digest."""
         digest = "sha256:" + hashlib.sha256((content or f"{repository}:{tag}").encode()).hexdigest()
         self._digests[repository, tag] = digest
+        self._pushed.setdefault((repository, digest), self.now_ms)
         return digest
 
     def remove(self, repository: str, tag: str) -> None:
@@ -30,3 +34,8 @@ class FakeImages:
         if self.problem:
             raise self.problem
         return {image: self._digests[image] for image in images if image in self._digests}
+
+    def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
+        """Return when each pushed image was pushed first; raise `problem` if it is set."""
+        found = FakeImages.digests(self, images)
+        return {(r, t): self._pushed[r, digest] for (r, t), digest in found.items()}

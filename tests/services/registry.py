@@ -39,12 +39,19 @@ class CountingImages(FakeImages):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[frozenset[Image]] = []
+        self.dated: list[frozenset[Image]] = []
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Answer as the fake does, and record the query."""
         wanted = frozenset(images)
         self.asked.append(wanted)
         return super().digests(wanted)
+
+    def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
+        """Answer as the fake does, and record the query."""
+        wanted = frozenset(images)
+        self.dated.append(wanted)
+        return super().pushed(wanted)
 
 
 class MeddledStore(MemoryStore):

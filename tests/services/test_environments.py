@@ -383,6 +383,121 @@ def test_a_build_for_a_tombstone_starts_a_new_incarnation_that_keeps_the_sequenc
     assert registry.report("tyk-pump", "p-8", sequence=8)[0] is BuildResult.ACCEPTED
 
 
+REPOSITORIES = ("tyk", "tyk-pump")
+
+
+def _die_with_images(registry: Registry) -> None:
+    """Two repositories build a branch, it is deleted, and the registries keep its images."""
+    for repository in REPOSITORIES:
+        registry.images.push(repository, "app-test")
+        registry.report(repository, "old", sequence=1)
+    _die(registry)
+
+
+def _die(registry: Registry) -> None:
+    finish(registry, claim(registry))
+    registry.now_ms += 1000
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    finish(registry, claim(registry, Work.REAP), Work.REAP)
+    registry.now_ms += 1000
+    registry.images.now_ms = registry.now_ms
+
+
+DEFAULTS = {"tyk": "master", "tyk-analytics": "master", "tyk-pump": "main", "tyk-docs": "master"}
+
+
+@pytest.mark.parametrize("first", REPOSITORIES)
+def test_a_reborn_branch_takes_no_image_that_the_deleted_one_left(
+    registry: Registry, first: str
+) -> None:
+    _die_with_images(registry)
+    (second,) = set(REPOSITORIES) - {first}
+    registry.report(first, "new", sequence=2)
+    assert registry.versions() == {**DEFAULTS, first: "new"}
+    # Neither does anything that looks up the fallbacks again.
+    registry.report(first, "newer", sequence=3)
+    fail(registry, claim(registry, Work.SOW))
+    assert registry.report(first, "newer", sequence=3)[0] is BuildResult.RETRIED
+    registry.environments.redeploy("app-test", None, registry.stamp())
+    registry.environments.put("app-test", {first: "given"}, registry.stamp())
+    assert registry.versions() == {**DEFAULTS, first: "given"}
+    registry.report(second, "new", sequence=2)
+    assert registry.versions() == {**DEFAULTS, first: "given", second: "new"}
+
+
+@pytest.mark.parametrize("first", REPOSITORIES)
+def test_a_reborn_branch_takes_the_images_that_are_pushed_in_its_own_life(
+    registry: Registry, first: str
+) -> None:
+    _die_with_images(registry)
+    (second,) = set(REPOSITORIES) - {first}
+    registry.report(first, "new", sequence=2)
+    registry.images.push(second, "app-test", "built in this life")
+    registry.report(first, "newer", sequence=3)
+    assert registry.versions() == {**DEFAULTS, first: "newer", second: "app-test"}
+
+
+def test_put_brings_a_dead_branch_back_without_its_images(registry: Registry) -> None:
+    _die_with_images(registry)
+    registry.environments.put("app-test", {}, registry.stamp())
+    assert registry.versions() == DEFAULTS
+
+
+def test_an_image_that_was_pushed_while_the_branch_was_deleted_counts(registry: Registry) -> None:
+    registry.report()
+    finish(registry, claim(registry))
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    registry.images.now_ms = registry.now_ms - 1
+    registry.images.push("tyk-pump", "app-test")
+    finish(registry, claim(registry, Work.REAP), Work.REAP)
+    registry.report(version="sha-2")
+    assert registry.versions()["tyk-pump"] == "app-test"
+
+
+def test_a_third_life_takes_no_image_of_the_second(registry: Registry) -> None:
+    _die_with_images(registry)
+    registry.report("tyk", "new", sequence=2)
+    registry.images.push("tyk-pump", "app-test", "of the second life")
+    _die(registry)
+    registry.report("tyk", "newest", sequence=3)
+    assert registry.versions() == {**DEFAULTS, "tyk": "newest"}
+
+
+def test_a_tombstone_of_an_older_release_counts_from_its_end(registry: Registry) -> None:
+    _die_with_images(registry)
+    row = {**registry.store.read("app-test")}  # type: ignore[dict-item]
+    del row["deleted_at"]
+    registry.store.put(row)
+    registry.report("tyk", "new", sequence=2)
+    assert registry.versions() == {**DEFAULTS, "tyk": "new"}
+
+
+def test_within_the_grace_a_build_revives_an_environment_with_its_images(
+    registry: Registry,
+) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report()
+    registry.now_ms += 1000
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += 1000
+    registry.report(version="sha-2")
+    assert registry.versions()["tyk-pump"] == "app-test"
+
+
+def test_a_branch_that_was_never_deleted_costs_no_question_about_pushes(
+    registry: Registry,
+) -> None:
+    registry.images.push("tyk-pump", "app-test")
+    registry.report()
+    registry.report(version="sha-2")
+    assert registry.images.dated == []
+    _die(registry)
+    registry.report(version="sha-3", sequence=3)
+    assert registry.images.dated == [frozenset({("tyk-pump", "app-test")})]
+
+
 def test_another_ref_may_start_the_new_incarnation(registry: Registry) -> None:
     bring(registry, Phase.GONE)
     assert registry.report(version="sha-2", ref="other/app-test")[0] is BuildResult.ACCEPTED

@@ -96,6 +96,13 @@ class ImageRegistry(Protocol):
         A repository that does not exist has no images. Raises `Temporary` or `Denied`.
         """
 
+    def pushed(self, images: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """Return the instant in ms at which each (repository, tag) that exists was pushed.
+
+        An image that is pushed again without a change keeps its first instant. Raises like
+        `digests`.
+        """
+
 
 class StateBucket(Protocol):
     """Terraform states of environments, and Terraform's own lock on each."""

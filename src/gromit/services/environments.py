@@ -158,11 +158,12 @@ class Environments:
         """Create an incarnation for a build; None if another request was faster."""
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
-        fallbacks = self._fallbacks.find(others, build.ref.leaf, name)
+        before = tombstone.row if tombstone else None
+        fallbacks = self._fallbacks.find(others, build.ref.leaf, name, before)
         new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
         text = f"{build.repository} reported {build.version} of {build.ref.full}"
         write = desired_state.create_incarnation(
-            tombstone.row if tombstone else None,
+            before,
             new,
             desired_state.build_attributes(build),
             stamp,
@@ -186,14 +187,15 @@ class Environments:
         name = self._name(name_or_ref)
         reported = desired_state.reported_attributes(versions)
         others = self.catalogue.repositories - set(versions)
-        fallbacks = self._fallbacks.find(others, parse_ref(name_or_ref).leaf, name)
+        leaf = parse_ref(name_or_ref).leaf
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
+            row = before.row if before else None
+            fallbacks = self._fallbacks.find(others, leaf, name, row)
             if before is None or before.gone_ms is not None:
                 new = NewIncarnation(self.new_id(), self._starts_protected(name), fallbacks)
-                tombstone = before.row if before else None
                 write = desired_state.create_incarnation(
-                    tombstone, new, reported, stamp, "versions given"
+                    row, new, reported, stamp, "versions given"
                 )
             else:
                 write = desired_state.replace_versions(before.row, reported, fallbacks, stamp)

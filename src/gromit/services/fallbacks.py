@@ -6,8 +6,9 @@ import structlog
 
 from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment, RepositoryVersion, Source
-from gromit.core.environments.fallbacks import FallbackUpdate, follows_branch
+from gromit.core.environments.fallbacks import FallbackUpdate, dead_before, follows_branch
 from gromit.core.environments.phases import Want
+from gromit.core.environments.row_writes import Row
 from gromit.core.names import is_tag
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import BackendError
@@ -24,15 +25,19 @@ class FallbackLookup:
     catalogue: Catalogue
 
     def find(
-        self, repositories: frozenset[str], leaf: str, name: str
+        self, repositories: frozenset[str], leaf: str, name: str, row: Row | None
     ) -> dict[str, RepositoryVersion]:
         """Return each repository's image of the same branch if it exists, else its default tag.
 
         `leaf` is the last path element of the branch, `name` the environment's name: an image may
-        have either as its tag.
+        have either as its tag. `row` has the environment's row or tombstone. Images that a
+        deleted incarnation left do not count.
         """
         tags = [t for t in dict.fromkeys((leaf, name)) if is_tag(t)]
-        found = self.images.digests([(r, t) for r in sorted(repositories) for t in tags])
+        found = set(self.images.digests([(r, t) for r in sorted(repositories) for t in tags]))
+        since_ms = dead_before(row) if row is not None else None
+        if found and since_ms is not None:
+            found = {i for i, at_ms in self.images.pushed(found).items() if at_ms >= since_ms}
         chosen = {}
         for repository in sorted(repositories):
             tag = next((t for t in tags if (repository, t) in found), None)
@@ -54,7 +59,7 @@ class FallbackLookup:
         others = self.catalogue.repositories - reported
         following = frozenset(r for r in others if follows_branch(environment.row, r))
         try:
-            found = self.find(following, leaf, environment.name)
+            found = self.find(following, leaf, environment.name, environment.row)
         except BackendError as error:
             log.warning("fallbacks.kept", env=environment.name, reason=error.message)
             found = {}

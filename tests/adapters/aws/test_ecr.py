@@ -1,5 +1,6 @@
 """Requests of the adapter to ECR, and its treatment of unusual responses."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -106,3 +107,24 @@ def test_one_failing_repository_fails_the_whole_answer(client: "ECRClient") -> N
         stub.add_client_error("batch_get_image", "AccessDeniedException", http_status_code=400)
         with pytest.raises(Denied):
             EcrImages(client).digests([("tyk", "master"), ("tyk-pump", "master")])
+
+
+def test_images_that_expire_during_the_question_hide_no_others(client: "ECRClient") -> None:
+    push(client, "tyk", "app-test", "x")
+    made = _calls(client)
+    asked = [("tyk", "app-test"), ("tyk", "expired")]
+    assert EcrImages(client).pushed(asked).keys() == {("tyk", "app-test")}
+    assert made == [("DescribeImages", 2), ("DescribeImages", 1), ("DescribeImages", 1)]
+
+
+def test_pushes_are_asked_of_the_other_accounts_registry(client: "ECRClient") -> None:
+    with Stubber(client) as stub:
+        expected = {
+            "repositoryName": "tyk",
+            "imageIds": [{"imageTag": "x"}],
+            "registryId": "210987654321",
+        }
+        found = {"imageTags": ["x", "unasked"], "imagePushedAt": datetime(2026, 1, 2, tzinfo=UTC)}
+        stub.add_response("describe_images", {"imageDetails": [found]}, expected)
+        pushed = EcrImages(client, "210987654321").pushed([("tyk", "x")])
+    assert pushed == {("tyk", "x"): 1_767_312_000_000}

@@ -192,7 +192,8 @@ def _register(cloud: Cloud, env: str) -> None:
     store.read(env)
     store.due("sow", 0, 1)
     store.page(None, 10)
-    EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
+    images = EcrImages(cloud.client("ecr"))
+    images.pushed(images.digests([("tyk", "master")]))
 
 
 def _look(installed: Installed, cloud: Cloud) -> None:

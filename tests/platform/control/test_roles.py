@@ -39,6 +39,7 @@ ALLOWED: tuple[Row, ...] = (
     ),
     ("gromit-serve", "dynamodb:Query", "index", {}),
     ("gromit-serve", "ecr:BatchGetImage", "image", {}),
+    ("gromit-serve", "ecr:DescribeImages", "image", {}),
     *(
         (f"gromit-{w}", f"s3:{a}Object", "state", {})
         for w in TERRAFORM

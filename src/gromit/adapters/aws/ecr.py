@@ -1,9 +1,9 @@
 """Images in ECR, looked up by exact tag; nothing is listed."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.names import is_tag
@@ -12,7 +12,11 @@ from gromit.errors import BackendError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.client import ECRClient
-    from mypy_boto3_ecr.type_defs import BatchGetImageResponseTypeDef, ImageFailureTypeDef
+    from mypy_boto3_ecr.type_defs import (
+        BatchGetImageResponseTypeDef,
+        ImageFailureTypeDef,
+        ImageIdentifierTypeDef,
+    )
 
 PER_CALL = 100
 """Largest number of tags in one BatchGetImage."""
@@ -23,20 +27,48 @@ _NAME = re.compile(r"(?=.{2,256}$)[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 """Approximation of ECR's repository names; a repository with another name has no images."""
 
 
+_T = TypeVar("_T")
+
+
+class _Registry(TypedDict, total=False):
+    registryId: str
+
+
 class EcrImages:
     """The port `ImageRegistry` for one account's registries (None: the caller's own account)."""
 
     def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
         self._client = client
-        self._registry_id = registry_id
+        self._registry: _Registry = {"registryId": registry_id} if registry_id else {}
 
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Make one call for each repository and 100 of its tags, in parallel."""
-        calls = _calls(images)
-        if len(calls) < 2:  # without threads
-            return _merge(self._look_up(*call) for call in calls)
-        with ThreadPoolExecutor(min(_THREADS, len(calls)), thread_name_prefix="ecr") as pool:
-            return _merge(pool.map(lambda call: self._look_up(*call), calls))
+        return _look_up_all(self._look_up, images)
+
+    def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
+        """Make one call for each repository and 100 of its tags, in parallel.
+
+        ECR refuses the whole call if one image is missing; then each tag is looked up alone.
+        """
+        return _look_up_all(self._look_up_pushed, images)
+
+    def _look_up_pushed(self, repository: str, tags: Sequence[str]) -> dict[Image, int]:
+        exceptions = self._client.exceptions
+        with aws_errors(f"look up when images of {repository} were pushed"):
+            try:
+                response = self._client.describe_images(
+                    repositoryName=repository, imageIds=_ids(tags), **self._registry
+                )
+            except exceptions.RepositoryNotFoundException:
+                return {}
+            except exceptions.ImageNotFoundException:
+                alone = [[tag] for tag in tags] if len(tags) > 1 else []
+                return _merge(self._look_up_pushed(repository, one) for one in alone)
+        return {
+            (repository, tag): int(detail["imagePushedAt"].timestamp() * 1000)
+            for detail in response["imageDetails"]
+            for tag in {*tags}.intersection(detail.get("imageTags", []))
+        }
 
     def _look_up(self, repository: str, tags: Sequence[str]) -> dict[Image, str]:
         response = self._get(repository, tags)
@@ -62,14 +94,10 @@ class EcrImages:
 
         The media type is not restricted, so that image indexes are found as well.
         """
-        ids = [{"imageTag": tag} for tag in tags]
-        registry = {"registryId": self._registry_id} if self._registry_id else {}
         with aws_errors(f"look up images of {repository}"):
             try:
                 return self._client.batch_get_image(
-                    repositoryName=repository,
-                    imageIds=ids,  # type: ignore[arg-type]
-                    **registry,
+                    repositoryName=repository, imageIds=_ids(tags), **self._registry
                 )
             except self._client.exceptions.RepositoryNotFoundException:
                 return None
@@ -87,8 +115,22 @@ def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
     return calls
 
 
-def _merge(parts: Iterable[Mapping[Image, str]]) -> dict[Image, str]:
-    merged: dict[Image, str] = {}
+def _ids(tags: Sequence[str]) -> "list[ImageIdentifierTypeDef]":
+    return [{"imageTag": tag} for tag in tags]
+
+
+def _look_up_all(
+    look_up: Callable[[str, Sequence[str]], dict[Image, _T]], images: Iterable[Image]
+) -> dict[Image, _T]:
+    calls = _calls(images)
+    if len(calls) < 2:  # without threads
+        return _merge(look_up(*call) for call in calls)
+    with ThreadPoolExecutor(min(_THREADS, len(calls)), thread_name_prefix="ecr") as pool:
+        return _merge(pool.map(lambda call: look_up(*call), calls))
+
+
+def _merge(parts: Iterable[Mapping[Image, _T]]) -> dict[Image, _T]:
+    merged: dict[Image, _T] = {}
     for part in parts:
         merged |= part
     return merged

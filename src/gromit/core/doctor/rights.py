@@ -229,7 +229,7 @@ _Pairs = list[tuple[tuple[str, ...], str]]
 def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
     allowed: _Pairs = [(use, arns.table), (("dynamodb:Query",), arns.index)]
-    allowed += [(("ecr:BatchGetImage",), r) for r in arns.registries]
+    allowed += [(("ecr:BatchGetImage", "ecr:DescribeImages"), r) for r in arns.registries]
     return allowed, [(_OBJECTS, arns.states), (_CHANGE, arns.zone), (_PASS, arns.execution_role)]
 
 

@@ -45,6 +45,7 @@ class Attribute(StrEnum):
     FAILED_EPOCH = "failed_epoch"
     STATE_LINEAGE = "state_lineage"
     STATE_SERIAL = "state_serial"
+    DELETED_AT = "deleted_at"
     GONE_AT = "gone_at"
     EXPIRE_AT = "expire_at"
     EVENTS = "events"
@@ -90,7 +91,8 @@ _INCARNATION_ATTRIBUTES = (
 def incarnation_attributes(row: Iterable[str]) -> frozenset[str]:
     """Return the attributes of a tombstone that a new incarnation must not inherit.
 
-    Sequences and the epoch are not among them, so that old builds and old claims stay refused.
+    Sequences and the epoch are not among them, so that old builds and old claims stay refused, nor
+    is the instant of the deletion, so that old images stay out.
     """
     prefixed = {a for a in row if a.startswith(_INCARNATION_PREFIXES)}
     return _INCARNATION_ATTRIBUTES | prefixed

@@ -161,6 +161,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.FAILED_EPOCH: _number,
         Attribute.STATE_LINEAGE: _text,
         Attribute.STATE_SERIAL: _number,
+        Attribute.DELETED_AT: _number,
         Attribute.GONE_AT: _number,
         Attribute.EXPIRE_AT: _number,
         Attribute.EVENTS: _list(

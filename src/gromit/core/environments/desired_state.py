@@ -21,6 +21,7 @@ from gromit.core.environments.environment import RepositoryVersion
 from gromit.core.environments.fallbacks import (
     NO_FALLBACK_UPDATE,
     FallbackUpdate,
+    dead_before,
     fallback_attributes,
     retired_fallback,
 )
@@ -222,7 +223,11 @@ def create_incarnation(
             Exists(Attribute.GONE_AT),
             Equals(Attribute.REVISION, before[Attribute.REVISION]),
         ),
-        sets={**sets, Attribute.EVENTS: [stamp.event("created", text)]},
+        sets={
+            **sets,
+            Attribute.DELETED_AT: dead_before(before),
+            Attribute.EVENTS: [stamp.event("created", text)],
+        },
         event=None,
     )
     return _also_removing(write, incarnation_attributes(before) - set(write.sets))
@@ -263,6 +268,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
         ),
         sets={
             Attribute.WANT: Want.GONE,
+            Attribute.DELETED_AT: stamp.now_ms,
             **schedule_work(Work.REAP, stamp.now_ms + grace_ms),
             Attribute.CHANGED: stamp.now_ms,
         },

@@ -1,6 +1,7 @@
 """Fallbacks: versions of repositories that have not reported a build.
 
 A fallback is the image of the same branch if it exists, else the one of the default branch.
+Images that a deleted branch of the same name left do not count.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,19 @@ class FallbackUpdate:
 def follows_branch(row: Row, repository: str) -> bool:
     """Whether a fallback may be the image of the same branch, which is so until it is retired."""
     return not row.get(FALLBACK + repository, {}).get("retired", False)
+
+
+def dead_before(row: Row) -> int | None:
+    """Return the instant before which the branch's images are those of a deleted incarnation.
+
+    It is the instant of the last deletion, if the row is a tombstone or was created after it.
+    A build within the grace period revives the incarnation, and its images with it.
+    """
+    deleted: int | None = row.get(Attribute.DELETED_AT)
+    gone: int | None = row.get(Attribute.GONE_AT)
+    if gone is not None:
+        return gone if deleted is None else deleted
+    return deleted if deleted is not None and deleted <= row[Attribute.CREATED] else None
 
 
 NO_FALLBACK_UPDATE = FallbackUpdate({}, 0)
