@@ -64,6 +64,18 @@ def test_a_dry_run_on_a_root_in_order_has_nothing_to_add(
 
 
 @pytest.mark.parametrize("command", ["sow", "reap"])
+def test_a_dry_run_names_the_rows_that_cannot_be_read(
+    root: Path, serve: Serve, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    serve.build("tyk", "odd", "sha")
+    serve.damage("odd")
+    assert run([command, str(root), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "app-test" in shown
+    assert "the row of odd cannot be read: `events` is 'x', not a list" in shown
+
+
+@pytest.mark.parametrize("command", ["sow", "reap"])
 def test_a_worker_shows_its_own_certificate_where_it_has_one(
     root: Path,
     serve: Serve,

@@ -118,6 +118,18 @@ def test_list_shows_environments_by_name(shell: Shell) -> None:
     ]
 
 
+def test_list_has_a_line_for_a_row_that_cannot_be_read(shell: Shell) -> None:
+    shell.serve.build("tyk", "good", "sha-1")
+    shell.serve.build("tyk", "odd", "sha-1")
+    shell.serve.damage("odd")
+    line = shell.run("list").splitlines()[2]
+    assert line.split()[:4] == ["odd", "unreadable", "-", "-"]
+    assert line.endswith("the row of odd cannot be read: `events` is 'x', not a list")
+    assert [(e["name"], e["phase"]) for e in shell.json("list", "--phase", "ready")] == [
+        ("odd", "unreadable")
+    ]
+
+
 def test_list_filters(shell: Shell) -> None:
     for repository, name in (("tyk", "a-1"), ("tyk-pump", "a-2"), ("tyk", "b-1")):
         shell.serve.build(repository, name, "sha")

@@ -87,7 +87,6 @@ MEANINGS: Mapping[str, str] = {
     "environment.changed": (
         "serve accepted a change: its kind, actor and reason, and the row's numbers after it"
     ),
-    "environments.unreadable": "rows that this release cannot parse; they are left out",
     "gateway.job_refused": "an OIDC token was refused, with the reason",
     "gateway.keys_fetched": (
         "the gateway fetched the public keys of the OIDC issuer; number of usable keys"

@@ -108,6 +108,7 @@ def test_beside_any_damaged_row_one_pass_makes_the_others_ready(
         assert one_pass(registry) == list(GOOD)
     (line,) = [line for line in lines if line["event"] == "row.set_aside"]
     assert (line["env"], line["reason"]) == ("a", f"the row of a cannot be read: {reason}")
+    assert ("a", "set_aside") in registry.announcer.heard
     assert registry.store.read("a") == {**before, "due": registry.now_ms + RETRY_MS}
 
 
@@ -210,7 +211,9 @@ def test_a_listing_names_the_row_and_hides_no_other(registry: Registry, reason: 
     damage(registry, "a", SET[reason])
     page = registry.environments.page(None, 10)
     assert [e.name for e in page.environments] == list(GOOD)
-    assert page.unreadable == ["a"]
+    assert [(row.name, row.fault.message) for row in page.unreadable] == [
+        ("a", f"the row of a cannot be read: {reason}")
+    ]
 
 
 def test_work_of_an_unknown_kind_is_named(registry: Registry) -> None:

@@ -880,7 +880,7 @@ def test_a_row_that_was_damaged_is_named_and_hides_no_other(registry: Registry) 
     registry.store.put({k: v for k, v in (registry.store.read("a") or {}).items() if k != "want"})
     part = registry.environments.page(None, 10)
     assert [e.name for e in part.environments] == ["b"]
-    assert part.unreadable == ["a"]
+    assert [row.name for row in part.unreadable] == ["a"]
 
 
 def test_a_second_ref_is_refused_also_where_the_first_version_came_without_one(

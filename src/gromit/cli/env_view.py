@@ -107,8 +107,7 @@ def _word(value: Any) -> str:
 
 def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of `env list`: reported versions, and the message of the last error."""
-    reported = {
-        r: v["version"] for r, v in sorted(found["versions"].items()) if v["source"] != "default"
-    }
+    versions = found.get("versions", {})  # an unreadable row has none
+    reported = {r: v["version"] for r, v in sorted(versions.items()) if v["source"] != "default"}
     error = found["error"]
     return {**found, "versions": reported, "error": error["message"] if error else None}

@@ -18,8 +18,8 @@ from gromit.cli import FAILED, INTERRUPTED, PARTLY, CliContext
 from gromit.cli.render import print_rows
 from gromit.cli.stopping import on_stop_signal
 from gromit.config.schema import Settings
-from gromit.core.environments.pass_plan import environment_summary, plan
-from gromit.core.environments.phases import Work
+from gromit.core.environments.pass_plan import environment_summary, plan, unreadable_action
+from gromit.core.environments.phases import UNREADABLE, Work
 from gromit.core.environments.worker_protocol import RunEnding
 from gromit.errors import ConfigRootUnusable, GromitError, InvalidInput, Suspended
 from gromit.log import get_logger
@@ -137,8 +137,10 @@ def _show_plan(run: CliContext, settings: Settings, kind: Work, root: Path) -> i
     _warn_of_halt(root)
     now = now_ms()
     with closing(serve_client(settings)) as serve:
-        environments = [environment_summary(e, now) for e in serve.pages()]
-    items = plan(kind, environments, settings.reap.limit if kind is Work.REAP else None)
+        listed = list(serve.pages())
+    readable = [environment_summary(e, now) for e in listed if e["phase"] != UNREADABLE]
+    items = plan(kind, readable, settings.reap.limit if kind is Work.REAP else None)
+    items += [unreadable_action(e) for e in listed if e["phase"] == UNREADABLE]
     print_rows(
         [{"name": i.name, "action": i.action, "why": i.why} for i in items],
         ("name", "action", "why"),

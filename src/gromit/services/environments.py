@@ -39,12 +39,19 @@ class EnvironmentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """A row that cannot be parsed, for example after a manual edit."""
+
+    name: str
+    fault: UnreadableRow
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentPage:
     """One page of the list of environments."""
 
     environments: list[Environment]
-    unreadable: list[str]
-    """Names of rows that cannot be parsed, for example after a manual edit."""
+    unreadable: list[UnreadableEntry]
     last: str | None
     """Name after which the next page begins; None if this was the last."""
 
@@ -281,8 +288,8 @@ class Environments:
                 continue
             try:
                 found.append(parse_environment(row))
-            except UnreadableRow:
-                unreadable.append(str(row[Attribute.NAME]))
+            except UnreadableRow as fault:
+                unreadable.append(UnreadableEntry(str(row[Attribute.NAME]), fault))
         return EnvironmentPage(found, unreadable, page.last)
 
     def protect(self, name_or_ref: str, *, protected: bool, stamp: ChangeContext) -> Environment:

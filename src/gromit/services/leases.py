@@ -122,6 +122,7 @@ class Leases:
         pause_ms = put_off_ms(waited_ms, self.policy.retry_ms, self.policy.retry_max_ms)
         # Past the ledger: a postponement is no change of the environment, and needs no history.
         self.ledger.store.write(name, work.put_off(kind, due_ms, now_ms + pause_ms))
+        self.ledger.announcer.announce(name, "set_aside")
         log.error(
             "row.set_aside",
             env=name,

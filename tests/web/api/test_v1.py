@@ -367,6 +367,33 @@ def test_a_damaged_row_is_named_and_no_worker_gets_it(serve: Serve) -> None:
     assert serve.send("POST", "/v1/claims", asked, who=Role.WORKER).status_code == 204
 
 
+def test_a_damaged_row_is_a_line_of_every_list_with_its_reason(serve: Serve) -> None:
+    for number, name in enumerate(("odd-1", "odd-2", "good")):
+        serve.build("tyk", name, f"sha-{number}")
+    for name in ("odd-1", "odd-2"):
+        serve.damage(name)
+    everything: tuple[dict[str, str], ...] = (
+        {},
+        {"phase": "ready"},
+        {"phase": "unreadable"},
+        {"phase": "all"},
+        {"repository": "tyk"},
+    )
+    for query in everything:
+        found = serve.get("/v1/environments", **query)
+        assert found["unreadable"] == ["odd-1", "odd-2"]
+        assert {row["phase"] for row in found["set_aside"]} == {"unreadable"}
+        error = found["set_aside"][0]["error"]
+        assert (error["kind"], error["message"]) == (
+            "unreadable",
+            "the row of odd-1 cannot be read: `events` is 'x', not a list",
+        )
+        assert "gromit env retry odd-1" in error["hint"]
+    assert serve.get("/v1/environments", phase="unreadable")["environments"] == []
+    found = serve.get("/v1/environments", prefix="odd-2")
+    assert [row["name"] for row in found["set_aside"]] == ["odd-2"]
+
+
 def test_a_late_report_does_not_bring_a_reaped_environment_back(serve: Serve) -> None:
     _report(serve, "sha-5", 5)
     serve.send("DELETE", "/env/app-test")

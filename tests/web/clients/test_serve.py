@@ -322,6 +322,22 @@ def test_all_pages_are_read(serve: Serve) -> None:
         assert b"phase=all" in server.requests[1]
 
 
+def test_unreadable_rows_are_listed_once_with_a_reason_also_by_an_older_serve(
+    serve: Serve,
+) -> None:
+    serve.put_environment("a")
+    serve.put_environment("b")
+    serve.damage("b")
+    client = ServeClient(serve.client(Role.VIEWER))
+    a, b = client.pages()
+    assert (a["name"], b["name"], b["phase"]) == ("a", "b", "unreadable")
+    assert "`events` is 'x', not a list" in b["error"]["message"]
+    page = b'{"environments":[],"unreadable":["b"],"next":%s}'
+    with _broken(_answering(200, page % b'"c"'), _answering(200, page % b"null")) as server:
+        (only,) = server.client.pages()
+    assert (only["name"], only["error"]["message"]) == ("b", "its row cannot be read")
+
+
 def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
     queue = ServeQueue(ServeClient(serve.client(Role.WORKER)), "sower-1", "task-1")
     assert queue.claim(Work.SOW) == NoWork(None)

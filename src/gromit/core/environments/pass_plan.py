@@ -24,6 +24,21 @@ class EnvironmentSummary:
     holder: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """Action for one environment."""
+
+    name: str
+    action: str
+    """`sow`, `reap` or `none`."""
+    why: str
+
+
+def unreadable_action(row: Mapping[str, Any]) -> PlannedAction:
+    """Return the action for a row that serve cannot read, from serve's JSON view of it."""
+    return PlannedAction(row["name"], "none", row["error"]["message"])
+
+
 def environment_summary(view: Mapping[str, Any], now_ms: Millis) -> EnvironmentSummary:
     """Return the facts in serve's JSON view of an environment."""
     return EnvironmentSummary(
@@ -36,16 +51,6 @@ def environment_summary(view: Mapping[str, Any], now_ms: Millis) -> EnvironmentS
         attempts=view["attempts"],
         holder=view["lease"]["holder"] if view["lease"] else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedAction:
-    """Action for one environment."""
-
-    name: str
-    action: str
-    """`sow`, `reap` or `none`."""
-    why: str
 
 
 def plan(

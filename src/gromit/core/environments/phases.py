@@ -27,3 +27,7 @@ class Phase(StrEnum):
     DELETING = "deleting"
     REAPING = "reaping"
     GONE = "gone"
+
+
+UNREADABLE = "unreadable"
+"""Shown in place of the phase of a damaged row, from which none can be derived."""

@@ -63,15 +63,6 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
 
 def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     """Claim work that `is_claimable`, under a new epoch."""
-    desired: tuple[Condition, ...] = (
-        Equals(Attribute.WANT, Want.GONE),
-        Equals(Attribute.PROTECTED, value=False),
-    )
-    if kind is Work.SOW:
-        desired = (
-            Equals(Attribute.WANT, Want.UP),
-            AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
-        )
     sets: dict[str, Any] = {
         Attribute.HOLDER: claimant.holder,
         Attribute.CLAIM_ID: claimant.nonce,
@@ -82,11 +73,25 @@ def claim(kind: Work, claimant: Claimant, now_ms: int, ttl_ms: int) -> RowWrite:
     if kind is Work.SOW:
         sets[Attribute.INFRA] = True
     return RowWrite(
-        conditions=(NotExists(Attribute.GONE_AT), *_due(kind, now_ms), *desired),
+        conditions=(*_due(kind, now_ms), *_desired(kind)),
         sets=sets,
         copies={Attribute.CLAIMED: Attribute.GENERATION},
         increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},
         removes=frozenset() if claimant.task else frozenset({Attribute.TASK}),
+    )
+
+
+def _desired(kind: Work) -> tuple[Condition, ...]:
+    if kind is Work.SOW:
+        return (
+            NotExists(Attribute.GONE_AT),
+            Equals(Attribute.WANT, Want.UP),
+            AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
+        )
+    return (
+        NotExists(Attribute.GONE_AT),
+        Equals(Attribute.WANT, Want.GONE),
+        Equals(Attribute.PROTECTED, value=False),
     )
 
 
@@ -104,6 +109,13 @@ def contradiction(kind: Work, row: Row, now_ms: int) -> str | None:
     It explains a row that has refused the claim. No write of gromit leaves such a row.
     """
     if not all(evaluate(condition, row) for condition in _due(kind, now_ms)):
+        return None
+    return impossible_work(kind, row)
+
+
+def impossible_work(kind: Work, row: Row) -> str | None:
+    """Return why no worker can ever claim work of this kind; None if one can."""
+    if all(evaluate(condition, row) for condition in _desired(kind)):
         return None
     shown = (Attribute.WANT, Attribute.PROTECTED, Attribute.GENERATION, Attribute.OBSERVED)
     facts = ", ".join(f"`{a}` is {row.get(a, 'missing')}" for a in shown)

@@ -10,16 +10,16 @@ from starlette.responses import StreamingResponse
 
 from gromit.core.environments.desired_state import Build
 from gromit.core.environments.environment import Environment
-from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
 from gromit.errors import InvalidInput, TrustError
-from gromit.services.environments import BuildResult, EnvironmentPage
+from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
-from gromit.web.api.views import EnvironmentView, EventView
+from gromit.web.api.views import EnvironmentView, EventView, SetAsideView
 from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1")
@@ -96,6 +96,8 @@ class EnvironmentList:
 
     Clients must not conclude that these environments do not exist.
     """
+    set_aside: list[SetAsideView]
+    """The same rows, with the reason. They are listed whatever phase is asked for."""
     next: str | None
     """The cursor of the next page; null after the last one."""
 
@@ -147,8 +149,12 @@ def list_environments(
         )
 
     page = _page(deps, query, matches)
+    set_aside = [views.set_aside(e) for e in page.unreadable if e.name.startswith(query.prefix)]
     return EnvironmentList(
-        [deps.views.detail(e, now_ms) for e in page.environments], page.unreadable, page.last
+        [deps.views.detail(e, now_ms) for e in page.environments],
+        [e.name for e in set_aside],
+        set_aside,
+        page.last,
     )
 
 
@@ -256,7 +262,7 @@ def _page(
     filter that matches every environment.
     """
     found: list[Environment] = []
-    unreadable: list[str] = []
+    unreadable: list[UnreadableEntry] = []
     cursor = query.cursor
     while True:
         page = deps.environments.page(cursor, PAGE_MAX)
@@ -278,9 +284,11 @@ def _phases(text: str | None) -> frozenset[Phase]:
         return frozenset(Phase) - {Phase.GONE}
     if text == "all":
         return frozenset(Phase)
-    unknown = sorted(set(text.split(",")) - set(Phase))
-    if unknown:
+    # Unreadable rows are in every list, so asking for them adds none.
+    named = set(text.split(",")) - {UNREADABLE}
+    if unknown := sorted(named - set(Phase)):
+        phases = ", ".join((*Phase, UNREADABLE))
         raise InvalidInput(
-            f"there is no phase {unknown[0]!r}", hint=f"phases are {', '.join(Phase)}, and all"
+            f"there is no phase {unknown[0]!r}", hint=f"phases are {phases}, and all"
         )
-    return frozenset(Phase(p) for p in text.split(","))
+    return frozenset(Phase(p) for p in named)

@@ -14,12 +14,15 @@ from gromit.core.environments.environment import (
     Lease,
     RepositoryVersion,
     Source,
+    unreadable_row,
 )
-from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.phases import UNREADABLE, Phase, Want
+from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import StateMark
 from gromit.core.time import iso
+from gromit.services.environments import UnreadableEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,25 @@ class EnvironmentView:
     attempts: int
     error: FailureView | None
     lease: LeaseView | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowFaultView:
+    """Why a row cannot be read, and what to do."""
+
+    kind: str
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideView:
+    """A row that cannot be parsed: no worker takes its environment."""
+
+    name: str
+    phase: str
+    """Always `unreadable`."""
+    error: RowFaultView
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +169,7 @@ class EnvironmentViews:
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,
             attempts=environment.attempts,
-            error=_failure(environment.failure),
+            error=_failure(environment.failure) or _contradiction(environment),
             lease=_lease(environment.lease),
         )
 
@@ -179,6 +201,24 @@ def _failure(failure: Failure | None) -> FailureView | None:
     if failure is None:
         return None
     return FailureView(failure.kind, failure.message, iso(failure.at_ms))
+
+
+def _contradiction(environment: Environment) -> FailureView | None:
+    """Return why no worker can ever claim the work of an environment, as its failure."""
+    if environment.work is None or environment.lease is not None:
+        return None
+    reason = impossible_work(environment.work, environment.row)
+    if reason is None:
+        return None
+    fault = unreadable_row(environment.name, reason)
+    return FailureView(fault.code, f"{fault.message} ({fault.hint})", iso(environment.changed_ms))
+
+
+def set_aside(entry: UnreadableEntry) -> SetAsideView:
+    """Return a row that cannot be parsed as a line of a list."""
+    fault = entry.fault
+    reason = RowFaultView(fault.code, fault.message, fault.hint)
+    return SetAsideView(entry.name, UNREADABLE, reason)
 
 
 def _lease(lease: Lease | None) -> LeaseView | None:

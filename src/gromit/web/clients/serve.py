@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import stamina
 
-from gromit.core.environments.phases import Want
+from gromit.core.environments.phases import UNREADABLE, Want
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -18,6 +18,7 @@ from gromit.errors import (
     NotFound,
     Temporary,
     TrustError,
+    UnreadableRow,
 )
 from gromit.log import get_logger
 from gromit.web.tls import REFUSED
@@ -86,11 +87,14 @@ class ServeClient:
         return response_json(self.call("POST", path, body))
 
     def pages(self, **query: str) -> Iterator[dict[str, Any]]:
-        """Yield all environments that match a filter; log names of rows that cannot be parsed."""
+        """Yield all environments that match a filter, and after them the unreadable rows."""
+        unreadable: dict[str, dict[str, Any]] = {}
         for page in self.listing(**query):
-            if page["unreadable"]:
-                log.warning("environments.unreadable", names=page["unreadable"])
             yield from page["environments"]
+            # A serve of an earlier release only names them. Pages may repeat them.
+            unreadable |= {name: _set_aside(name) for name in page["unreadable"]}
+            unreadable |= {row["name"]: row for row in page.get("set_aside", ())}
+        yield from unreadable.values()
 
     def listing(self, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the pages of a listing as serve returns them."""
@@ -148,6 +152,11 @@ class ServeClient:
             answer = self._http.send(request, stream=True)
         with closing(answer), _translated(self._http, is_answered=True):
             yield answer
+
+
+def _set_aside(name: str) -> dict[str, Any]:
+    error = {"kind": UnreadableRow.code, "message": "its row cannot be read", "hint": None}
+    return {"name": name, "phase": UNREADABLE, "error": error}
 
 
 def response_json(answer: httpx2.Response) -> Any:
