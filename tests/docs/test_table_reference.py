@@ -13,7 +13,7 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core import migration
-from gromit.core.environments import desired_state, environment, history, work
+from gromit.core.environments import desired_state, environment, history, observation, work
 from gromit.core.environments.attributes import (
     FALLBACK,
     REDEPLOY,
@@ -27,10 +27,13 @@ from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import WIRE_STATE, RepositoryVersion, Source
 from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.observation import Observation
+from gromit.core.environments.observed_status import Repairs
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite
 from gromit.core.names import parse_ref
 from gromit.core.stack.contract import StateMark
+from tests.core.environments import lives
 from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
@@ -39,6 +42,8 @@ STAMP, FENCE = ChangeContext("operator:alice", 1, StateMark("lineage", 1)), Fenc
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
 FAILURE = {"kind": "temporary", "message": "no"}
 FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
+ENVIRONMENT = environment.parse_environment(lives.in_phase(Phase.DEGRADED))
+OBSERVATION = Observation("app-test", 1, {"part": "no task runs"})
 BEFORE: Row = {"revision": 1, "events": [], "gone_at": 1, "v#repo": "v0", "n#part": "1"}
 
 WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
@@ -90,6 +95,13 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     work.reaped_revived: lambda: [work.reaped_revived(FENCE, "nonce", STAMP)],
     work.failed: lambda: [work.failed(FENCE, FAILURE, 1, STAMP)],
     work.failed_superseded: lambda: [work.failed_superseded(FENCE, FAILURE, STAMP)],
+    observation.degrade: lambda: [
+        observation.degrade(ENVIRONMENT, OBSERVATION, Repairs(1, 1), STAMP, 1)
+    ],
+    observation.recover: lambda: [observation.recover(ENVIRONMENT, OBSERVATION, STAMP)],
+    observation.record_observation: lambda: [
+        observation.record_observation(ENVIRONMENT, OBSERVATION, Phase.DEGRADED)
+    ],
     migration.plan_row: lambda: [_migrated(state) for state in sorted(migration.STATES)],
 }
 """Every function that builds a write, with samples that set all it can set."""
@@ -145,7 +157,7 @@ def _written() -> Iterator[tuple[str, str]]:
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, desired_state, work)
+        for module in (history, desired_state, observation, work)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }

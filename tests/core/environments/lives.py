@@ -5,11 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gromit.core.environments import desired_state, work
+from gromit.core.environments import desired_state, observation, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import RepositoryVersion, Source
+from gromit.core.environments.environment import RepositoryVersion, Source, parse_environment
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.observation import Observation
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import (
     Row,
@@ -100,6 +101,23 @@ def deleted(row: Row, grace_ms: int = GRACE, now_ms: int = BORN) -> dict[str, An
     return after(row, desired_state.delete(stamp(now_ms), grace_ms, "requested"))
 
 
+def observed(row: Row, now_ms: int = BORN, **problems: str) -> dict[str, Any]:
+    """Return the row after an observation; the problems are by component."""
+    return after(row, *_observations(row, now_ms, problems))
+
+
+def _observations(row: Row, now_ms: int, problems: Mapping[str, str]) -> tuple[RowWrite, ...]:
+    before = parse_environment(row)
+    seen = Observation(before.name, before.epoch, problems)
+    write = observation.observation_write(before, seen, stamp(now_ms), 30_000, GRACE)
+    return () if write is None else (write,)
+
+
+def _degraded() -> dict[str, Any]:
+    # Its repair is due at once.
+    return {**observed(sown(claim(born())), tyk="0 of 1 tasks run"), "due": BORN}
+
+
 def _gone() -> dict[str, Any]:
     row = in_phase(Phase.REAPING)
     return after(row, work.reaped(fence_of(row), "n1", stamp()))
@@ -109,6 +127,7 @@ _PHASES: Mapping[Phase, Callable[[], dict[str, Any]]] = {
     Phase.PENDING: born,
     Phase.SOWING: lambda: claim(born()),
     Phase.READY: lambda: sown(claim(born())),
+    Phase.DEGRADED: _degraded,
     Phase.FAILED: lambda: failed(claim(born())),
     Phase.DELETING: lambda: deleted(sown(claim(born())), 0),
     Phase.REAPING: lambda: claim(deleted(sown(claim(born())), 0), Work.REAP),
@@ -173,6 +192,8 @@ _CHANGES: Mapping[str, Change] = {
         desired_state.redeploy(["tyk"], f"mark-{row['revision']}", stamp(now_ms)),
     ),
     "retry": lambda _, now_ms: (desired_state.retry_now(stamp(now_ms)),),
+    "observe-problem": lambda row, now_ms: _observations(row, now_ms, {"tyk": "no task runs"}),
+    "observe-nothing": lambda row, now_ms: _observations(row, now_ms, {}),
     "claim-sow": _claims(Work.SOW),
     "claim-reap": _claims(Work.REAP),
     # No write does this: an operator edits the table.

@@ -37,6 +37,7 @@ BASE: Row = {
     "v#gw": "sha-gw", "r#gw": "f/app-test", "s#gw": 3,
     "d#pump": {"tag": "app-test", "source": "branch"},
 }  # fmt: skip
+PROBLEMS = {"problems": {"at": NOW, "components": {"gw": "0 of 1 tasks run"}}}
 LEASE = {"holder": "w", "lease_until": NOW + 1, "claimed": 2, "claim_id": "n"}
 
 
@@ -51,6 +52,10 @@ PHASES: list[tuple[dict[str, object], Phase, str]] = [
     ({"attempts": 1, **LEASE}, Phase.SOWING, "new"),
     ({"observed": 2}, Phase.READY, "processed"),
     ({"observed": 2, **LEASE}, Phase.SOWING, "new"),
+    ({"observed": 2, **PROBLEMS}, Phase.DEGRADED, "processed"),
+    ({"observed": 2, **PROBLEMS, "attempts": 1}, Phase.DEGRADED, "processed"),
+    ({"observed": 2, **PROBLEMS, **LEASE}, Phase.SOWING, "new"),
+    ({**PROBLEMS}, Phase.PENDING, "new"),
     ({"want": "gone"}, Phase.DELETING, "deleted"),
     ({"want": "gone", "observed": 2}, Phase.DELETING, "deleted"),
     ({"want": "gone", **LEASE}, Phase.REAPING, "deleted"),

@@ -46,6 +46,9 @@ class Attribute(StrEnum):
     STATE_LINEAGE = "state_lineage"
     STATE_SERIAL = "state_serial"
     DELETED_AT = "deleted_at"
+    PROBLEMS = "problems"
+    REPAIRS = "repairs"
+    DNS = "dns"
     GONE_AT = "gone_at"
     EXPIRE_AT = "expire_at"
     EVENTS = "events"
@@ -68,6 +71,9 @@ FAILURE_ATTRIBUTES = frozenset({Attribute.ATTEMPTS, Attribute.LAST_ERROR})
 STATE_ATTRIBUTES = frozenset({Attribute.STATE_LINEAGE, Attribute.STATE_SERIAL})
 """Attributes that identify the Terraform state that the last run left."""
 
+OBSERVED_ATTRIBUTES = frozenset({Attribute.PROBLEMS, Attribute.DNS})
+"""Attributes that say what an observation found."""
+
 WORK_ATTRIBUTES = frozenset({Attribute.WORK, Attribute.DUE, Attribute.SINCE})
 """Attributes that exist only while there is work. Without them a row is not in the index."""
 
@@ -78,11 +84,13 @@ _INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY)
 _INCARNATION_ATTRIBUTES = (
     LEASE_ATTRIBUTES
     | STATE_ATTRIBUTES
+    | OBSERVED_ATTRIBUTES
     | {
         Attribute.GONE_AT,
         Attribute.EXPIRE_AT,
         Attribute.SPEC_HASH,
         Attribute.LAST_DONE,
+        Attribute.REPAIRS,
         Attribute.EVENTS,
     }
 )

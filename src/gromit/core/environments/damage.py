@@ -97,6 +97,18 @@ def _map(checks: Mapping[str, ValueCheck], required: Collection[str] | None = No
     return check
 
 
+def _map_of(check_value: ValueCheck) -> ValueCheck:
+    """Check all values of a map whose keys are names."""
+
+    def check(name: str, value: Any) -> str | None:
+        if type(value) is not dict:
+            return f"`{name}` is {_shown(value)}, not a map"
+        faults = (check_value(f"{name}.{key}", part) for key, part in value.items())
+        return next((fault for fault in faults if fault), None)
+
+    return check
+
+
 def _list(check_item: ValueCheck) -> ValueCheck:
     def check(name: str, value: Any) -> str | None:
         if type(value) is not list:
@@ -162,6 +174,9 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.STATE_LINEAGE: _text,
         Attribute.STATE_SERIAL: _number,
         Attribute.DELETED_AT: _number,
+        Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
+        Attribute.REPAIRS: _map({"times": _number, "at": _number}),
+        Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),
         Attribute.GONE_AT: _number,
         Attribute.EXPIRE_AT: _number,
         Attribute.EVENTS: _list(

@@ -18,6 +18,12 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
+from gromit.core.environments.observed_status import (
+    Degradation,
+    NameStatus,
+    Repairs,
+    names_from_row,
+)
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.contract import StateMark
@@ -29,6 +35,7 @@ WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
         Phase.SOWING: "new",
         Phase.FAILED: "new",
         Phase.READY: "processed",
+        Phase.DEGRADED: "processed",
         Phase.DELETING: "deleted",
         Phase.REAPING: "deleted",
     }
@@ -128,6 +135,12 @@ class Environment:
     """Epoch of the claim that applied it."""
     state: StateMark | None
     """Terraform state that the last run left; None if none is recorded."""
+    degraded: Degradation | None
+    """Components that an observation found not running since the last success; None without."""
+    repairs: Repairs | None
+    """Earlier repairs, which postpone the next one."""
+    dns: Mapping[str, NameStatus]
+    """Status of the public name of each component, as last observed."""
     gone_ms: int | None
     revision: int
     events: tuple[HistoryEvent, ...]
@@ -149,24 +162,32 @@ class Environment:
         """Return the spec hash of what runs; None unless the previous claim ended cleanly.
 
         It is meant for the holder of the current claim. A run that was killed, interrupted or
-        failed may have changed something, so after it the hash is not trusted.
+        failed may have changed something, so after it the hash is not trusted. Nor is it while the
+        environment is degraded: then what runs is not what was applied.
         """
+        if self.degraded is not None:
+            return None
         return self.spec_hash if self.hash_epoch == self.epoch - 1 else None
+
+    def is_held(self, now_ms: int) -> bool:
+        """Whether a worker has a valid lease."""
+        return self.lease is not None and self.lease.until_ms >= now_ms
 
     def phase(self, now_ms: int) -> Phase:
         """Return the phase at an instant.
 
-        | want | gone_ms | lease valid | observed = generation | attempts | phase    |
-        |------|---------|-------------|-----------------------|----------|----------|
-        | gone | set     |             |                       |          | gone     |
-        | gone |         | yes         |                       |          | reaping  |
-        | gone |         | no          |                       |          | deleting |
-        | up   |         | yes         |                       |          | sowing   |
-        | up   |         | no          | yes                   |          | ready    |
-        | up   |         | no          | no                    | > 0      | failed   |
-        | up   |         | no          | no                    | 0        | pending  |
+        | want | gone_ms | lease valid | observed = generation | degraded | attempts | phase    |
+        |------|---------|-------------|-----------------------|----------|----------|----------|
+        | gone | set     |             |                       |          |          | gone     |
+        | gone |         | yes         |                       |          |          | reaping  |
+        | gone |         | no          |                       |          |          | deleting |
+        | up   |         | yes         |                       |          |          | sowing   |
+        | up   |         | no          | yes                   | no       |          | ready    |
+        | up   |         | no          | yes                   | yes      |          | degraded |
+        | up   |         | no          | no                    |          | > 0      | failed   |
+        | up   |         | no          | no                    |          | 0        | pending  |
         """
-        held = self.lease is not None and self.lease.until_ms >= now_ms
+        held = self.is_held(now_ms)
         if self.gone_ms is not None:
             return Phase.GONE
         if self.want is Want.GONE:
@@ -174,7 +195,7 @@ class Environment:
         if held:
             return Phase.SOWING
         if self.observed == self.generation:
-            return Phase.READY
+            return Phase.READY if self.degraded is None else Phase.DEGRADED
         return Phase.FAILED if self.attempts else Phase.PENDING
 
 
@@ -218,6 +239,9 @@ def parse_environment(row: Row) -> Environment:
         spec_hash=row.get(Attribute.SPEC_HASH),
         hash_epoch=row.get(Attribute.HASH_EPOCH),
         state=_state(row),
+        degraded=Degradation.from_row(row),
+        repairs=Repairs.from_row(row),
+        dns=names_from_row(row),
         gone_ms=row.get(Attribute.GONE_AT),
         revision=row[Attribute.REVISION],
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),

@@ -66,6 +66,7 @@ def plan(
     | failed           | sow when due                 | none: desired                            |
     | sowing, reaping  | none: a worker has it        | none: a worker has it                    |
     | ready            | none: it is up to date       | none: desired                            |
+    | degraded         | sow when due                 | none: desired                            |
     | deleting         | none: work of reap           | reap after the grace, if not protected   |
 
     Actions beyond `limit` become `none`, because one pass finishes at most that many.
@@ -94,6 +95,8 @@ def _item(kind: Work, e: EnvironmentSummary) -> PlannedAction:
 def _why_work(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
         return "it is deleted, and its grace period is over"
+    if e.phase is Phase.DEGRADED:
+        return f"generation {e.generation} was applied, but a part of it does not run"
     observed = f"generation {e.observed} was applied" if e.observed else "none was applied yet"
     return f"generation {e.generation} is desired, {observed}"
 
@@ -106,7 +109,7 @@ def _why_none(kind: Work, e: EnvironmentSummary) -> str:
             return _why_not_reaped(kind, e)
         case Phase.GONE:
             return "it is gone"
-        case Phase.PENDING | Phase.FAILED | Phase.READY:
+        case Phase.PENDING | Phase.FAILED | Phase.READY | Phase.DEGRADED:
             return _why_not_sown(kind, e)
 
 
@@ -115,6 +118,8 @@ def _why_not_sown(kind: Work, e: EnvironmentSummary) -> str:
         return "it is desired"
     if e.phase is Phase.READY:
         return f"generation {e.generation} is up to date"
+    if not e.attempts:
+        return f"a part of it does not run; its repair is due in {e.due_in_s:.0f} s"
     attempts = "1 attempt" if e.attempts == 1 else f"{e.attempts} attempts"
     return f"{attempts} failed; the next is in {e.due_in_s:.0f} s"
 

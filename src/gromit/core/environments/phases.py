@@ -23,6 +23,8 @@ class Phase(StrEnum):
     PENDING = "pending"
     SOWING = "sowing"
     READY = "ready"
+    DEGRADED = "degraded"
+    """It was ready, and an observation found that a part of it does not run."""
     FAILED = "failed"
     DELETING = "deleting"
     REAPING = "reaping"

@@ -3,6 +3,8 @@
     (none, gone) ──build──▶ pending ──claim──▶ sowing ──done, generation = claimed──▶ ready
                               ▲  ▲               │ │└─done, generation > claimed─▶ pending, deleting
                  build ───────┘  └─ lease ends ──┘ └──fail──▶ failed ──(due)──▶ pending
+    ready ──degraded──▶ degraded ──claim──▶ sowing ──done──▶ ready
+                            └──recovered──▶ ready
     up ──delete──▶ deleting ──claim──▶ reaping ──done, generation = claimed──▶ gone (tombstone)
                                           └──done, generation > claimed──▶ pending, observed 0
 
@@ -18,6 +20,7 @@ from typing import Any
 from gromit.core.environments.attributes import (
     FAILURE_ATTRIBUTES,
     LEASE_ATTRIBUTES,
+    OBSERVED_ATTRIBUTES,
     STATE_ATTRIBUTES,
     WORK_ATTRIBUTES,
     Attribute,
@@ -32,6 +35,7 @@ from gromit.core.environments.row_writes import (
     AttributesEqual,
     Condition,
     Equals,
+    Exists,
     LessThan,
     NotExists,
     Row,
@@ -39,7 +43,7 @@ from gromit.core.environments.row_writes import (
     evaluate,
 )
 
-_OF_RESOURCES = STATE_ATTRIBUTES | {Attribute.SPEC_HASH}
+_OF_RESOURCES = STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH}
 """Attributes that describe resources, and go with them."""
 
 
@@ -57,7 +61,7 @@ def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> boo
     `claim` has the same rule as conditions on the row; a property test verifies that they agree.
     """
     if kind is Work.SOW:
-        return due and phase in {Phase.PENDING, Phase.FAILED}
+        return due and phase in {Phase.PENDING, Phase.FAILED, Phase.DEGRADED}
     return due and phase is Phase.DELETING and not protected
 
 
@@ -86,7 +90,12 @@ def _desired(kind: Work) -> tuple[Condition, ...]:
         return (
             NotExists(Attribute.GONE_AT),
             Equals(Attribute.WANT, Want.UP),
-            AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
+            AnyOf(
+                (
+                    AttributeGreater(Attribute.GENERATION, Attribute.OBSERVED),
+                    Exists(Attribute.PROBLEMS),
+                )
+            ),
         )
     return (
         NotExists(Attribute.GONE_AT),
@@ -172,7 +181,7 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("sown", ""),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES,
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {Attribute.PROBLEMS},
     )
 
 
@@ -193,7 +202,7 @@ def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeCo
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("sown", "a newer generation is desired already"),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES,
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.PROBLEMS},
     )
 
 

@@ -1,0 +1,93 @@
+"""Status of an environment as an observation found it: what does not run, and its public names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from gromit.core.environments.attributes import Attribute
+from gromit.core.environments.row_writes import Row
+
+
+class NameState(StrEnum):
+    """State of the public DNS name of a component."""
+
+    PUBLISHED = "published"
+    MISSING = "missing"
+    BLOCKED = "blocked"
+    """Another record has the name, or the environment's names are not gromit's."""
+    UNKNOWN = "unknown"
+    """No observation has reported the name yet. Never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameStatus:
+    """State of a public name, and what blocks it."""
+
+    state: NameState
+    reason: str = ""
+
+
+UNKNOWN_NAME = NameStatus(NameState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """Components that do not run although the environment was ready."""
+
+    at_ms: int
+    """Instant at which the first of them was found."""
+    components: Mapping[str, str]
+    """Component to the reason."""
+
+    @property
+    def reason(self) -> str:
+        """Return all reasons in one line."""
+        return "; ".join(f"{name}: {why}" for name, why in sorted(self.components.items()))
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the value of the row's attribute."""
+        return {"at": self.at_ms, "components": dict(self.components)}
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Degradation | None":
+        """Return what a row stores; None if the environment is not degraded."""
+        value = row.get(Attribute.PROBLEMS)
+        return cls(value["at"], dict(value["components"])) if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """Repairs that were scheduled one after the other."""
+
+    times: int
+    at_ms: int
+    """Instant of the last one."""
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the value of the row's attribute."""
+        return {"times": self.times, "at": self.at_ms}
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Repairs | None":
+        """Return what a row stores; None if there was no repair."""
+        value = row.get(Attribute.REPAIRS)
+        return cls(value["times"], value["at"]) if value else None
+
+
+def names_to_row(names: Mapping[str, NameStatus]) -> dict[str, Any]:
+    """Return the value of the row's attribute for the status of public names."""
+    return {c: {"state": s.state.value, "reason": s.reason} for c, s in sorted(names.items())}
+
+
+def names_from_row(row: Row) -> dict[str, NameStatus]:
+    """Return the status of public names that a row stores.
+
+    A state of a later release counts as unknown.
+    """
+    known = frozenset(NameState)
+    return {
+        component: NameStatus(NameState(value["state"]), value["reason"])
+        for component, value in sorted(row.get(Attribute.DNS, {}).items())
+        if value["state"] in known
+    }
