@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from gromit.core.environments.claims import Claim
-from gromit.core.stack.adoption import Adoption, plan_adoption
+from gromit.core.stack.adoption import Adoption, needs_look, plan_adoption
 from gromit.core.stack.contract import StackInput
 from gromit.ports import Progress, StateBucket
 from gromit.services.clearing import Clearer
@@ -32,8 +32,7 @@ class Adopter:
         `BackendError` if something cannot be removed.
         """
         head = self.states.head(stack.name)
-        # A spec hash is known only after a clean end (ADR 3): then the state was saved as well.
-        if claim.spec_hash is not None and head is not None and head.resources:
+        if not needs_look(claim.spec_hash, head):
             return {}
         held = head.held if head is not None else {}
 

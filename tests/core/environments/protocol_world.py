@@ -8,6 +8,9 @@ breaks on purpose; the row changes by the writes of `wanted` and `work`.
 States without a relevant difference are one: a lock is the present one or an earlier one, a partial
 apply has no version, the first version is called a. Endings and problems are for people, and left
 out.
+
+A worker that crashes in the middle of an apply may take Terraform with it. Then resources exist
+that no state contains, and every plain apply fails until a run has adopted them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -48,6 +51,8 @@ from gromit.core.environments.worker_protocol import (
     Unlock,
     Verify,
 )
+from gromit.core.stack.adoption import needs_look
+from gromit.core.stack.contract import StateHead, StateMark
 from tests.core.environments import exploration
 from tests.core.environments.exploration import Move, Question
 from tests.core.environments.protocol_row import (
@@ -67,6 +72,7 @@ from tests.core.environments.protocol_row import (
 )
 
 TROUBLE = StepFailed(Problem("temporary", "trouble"))
+EXISTS_ALREADY = StepFailed(Problem("terraform", "it exists already"))
 OURS = Lock(environment="e", id="now", etag="now")
 LOST = Lock(environment="e", id="past", etag="past")
 THERE = FoundLock(
@@ -82,9 +88,14 @@ class Deployed(NamedTuple):
 
     version: str | None
     is_whole: bool
+    is_known: bool = True
+    """Whether the state contains all that exists."""
 
 
 NOTHING, HALF = Deployed(None, is_whole=True), Deployed(None, is_whole=False)
+STRAY = HALF._replace(is_known=False)
+SAVED = StateHead(1, StateMark("lineage", 1))
+"""State after any apply; after a crash it may lack what exists."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +164,9 @@ class Rules:
     table: Callable[[ProtocolStep, StepResult], ProtocolStep] = worker_protocol.next_step
     trusted: Callable[[Environment], str | None] = lambda environment: environment.trusted_hash
     writes: Writes = field(default_factory=Writes)
+    adopts: Callable[[str | None, StateHead | None], bool] = needs_look
+    clears: bool = True
+    """Whether a reap removes what no state contains."""
     releases_left_locks: bool = True
     knows_its_unheard_locks: bool = True
 
@@ -234,6 +248,8 @@ class Possibilities:
             if each is not IDLE:
                 left = world._replace(lock="dead") if each.owns_the_lock else world
                 yield became("crash", left, i, IDLE, is_calm=False)
+                if each.is_acting:
+                    yield became("crash", left._replace(deployed=STRAY), i, IDLE, is_calm=False)
 
     def _requests(self, world: World) -> Iterator[Move[World]]:
         if world.events:
@@ -334,12 +350,22 @@ class Possibilities:
         is_sowing = claim.kind == Work.SOW
         if each.is_acting:
             made = Deployed(claim.version, is_whole=True) if is_sowing else NOTHING
+            if not is_sowing and not world.deployed.is_known:
+                made = NOTHING if self.rules.clears else STRAY
             yield self._answer(world._replace(deployed=made), i, Applied(claim.version))
         elif is_sowing and claim.trusted_hash == claim.version:
             yield self._answer(world, i, Applied(claim.version))
+        elif is_sowing and not self._is_applicable(world.deployed, claim):
+            yield self._answer(world, i, EXISTS_ALREADY)
         else:
             begun = worker(each.step, claim, is_acting=True, left=each.left)
-            yield became("begins to act", world._replace(deployed=HALF), i, begun)
+            half = HALF if is_sowing or world.deployed.is_known else STRAY
+            yield became("begins to act", world._replace(deployed=half), i, begun)
+
+    def _is_applicable(self, deployed: Deployed, claim: Claim) -> bool:
+        """Whether an apply succeeds: nothing exists beside the state, or the run adopts it."""
+        head = None if deployed == NOTHING else SAVED
+        return deployed.is_known or self.rules.adopts(claim.trusted_hash, head)
 
     def _report(
         self, world: World, i: int, step: ProtocolStep, claim: Claim

@@ -3,14 +3,10 @@
 No way breaks an environment, or leaves its work unfinished for ever.
 """
 
-import dataclasses
 import itertools
 
 import pytest
 
-from gromit.core.environments import work
-from gromit.core.environments.claims import Fence
-from gromit.core.environments.row_writes import AttributeGreater, AttributesEqual, Equals, RowWrite
 from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.environments.worker_protocol import (
     LOCKED,
@@ -42,8 +38,8 @@ from gromit.core.environments.worker_protocol import (
     Verify,
     next_step,
 )
-from tests.core.environments.protocol_row import STAMP, Writes
-from tests.core.environments.protocol_world import Rules, explore
+from tests.core.environments.broken_protocols import BROKEN, BrokenVariant
+from tests.core.environments.protocol_world import explore
 
 LOCK = Lock(environment="e", id="1", etag="x")
 FOUND = FoundLock(
@@ -179,112 +175,15 @@ def test_no_way_through_the_protocol_breaks_an_invariant_or_ends_undone(
     assert findings.crashes > 100_000
 
 
-def without_verification(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
-    following = next_step(step, answer)
-    return Execute(following.lock) if isinstance(following, Verify) else following
+@pytest.mark.parametrize("variant", [v for v in BROKEN if v.fault], ids=lambda v: v.case)
+def test_the_exploration_finds_what_a_broken_protocol_breaks(variant: BrokenVariant) -> None:
+    findings = explore(variant.events, 2, variant.rules, until=variant.fault)
+    assert [way for broken, way in findings.broken.items() if broken.startswith(variant.fault)]
 
 
-def breaking_the_locks_of_the_living(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
-    match step, answer:
-        case CheckOwner(found), OwnerNotProvenDead():
-            return ReplaceLock(found)
-        case _:
-            return next_step(step, answer)
-
-
-def acting_without_the_lock(step: ProtocolStep, answer: StepResult) -> ProtocolStep:
-    match step, answer:
-        case ReplaceLock(), LostRace():
-            return Verify(Lock(environment="e", id="past", etag="past"))
-        case _:
-            return next_step(step, answer)
-
-
-def whatever_is_wanted_by_now(write: RowWrite) -> tuple[RowWrite, ...]:
-    """Return a write that is accepted although a newer generation is desired."""
-    kept = tuple(
-        c
-        for c in write.conditions
-        if not isinstance(c, AttributesEqual | AttributeGreater)
-        and not (isinstance(c, Equals) and c.attribute == "want")
-    )
-    return (dataclasses.replace(write, conditions=kept),)
-
-
-def sown_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
-    return whatever_is_wanted_by_now(work.sown(fence, "nonce", "?", STAMP))
-
-
-def reaped_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
-    return whatever_is_wanted_by_now(work.reaped(fence, "nonce", STAMP))
-
-
-@pytest.mark.parametrize(
-    ("rules", "events", "fault"),
-    [
-        pytest.param(
-            Rules(table=without_verification),
-            3,
-            "I2",
-            id="without verification old builds are deployed",
-        ),
-        pytest.param(
-            Rules(table=without_verification),
-            2,
-            "I5",
-            id="without verification something is left behind",
-        ),
-        pytest.param(
-            Rules(table=breaking_the_locks_of_the_living),
-            1,
-            "I1",
-            id="broken locks let two act at once",
-        ),
-        pytest.param(
-            Rules(table=acting_without_the_lock),
-            1,
-            "I1",
-            id="a lost race for the lock lets two act at once",
-        ),
-        pytest.param(
-            Rules(trusted=lambda environment: environment.spec_hash),
-            3,
-            "I2",
-            id="an old hash hides a half-made change",
-        ),
-        pytest.param(
-            Rules(writes=Writes(reaped=reaped_too_generously)),
-            3,
-            "I2",
-            id="a build while reaping is lost",
-        ),
-    ],
-)
-def test_the_exploration_finds_what_a_broken_protocol_breaks(
-    rules: Rules, events: int, fault: str
-) -> None:
-    findings = explore(events, 2, rules, until=fault)
-    assert [way for broken, way in findings.broken.items() if broken.startswith(fault)]
-
-
-@pytest.mark.parametrize(
-    ("rules", "events"),
-    [
-        pytest.param(
-            Rules(writes=Writes(sown=sown_too_generously)), 2, id="a build while sowing is lost"
-        ),
-        pytest.param(
-            Rules(releases_left_locks=False), 1, id="a lock that a living worker left stays"
-        ),
-        pytest.param(
-            Rules(knows_its_unheard_locks=False),
-            1,
-            id="a lock that a living worker put unheard stays",
-        ),
-    ],
-)
+@pytest.mark.parametrize("variant", [v for v in BROKEN if not v.fault], ids=lambda v: v.case)
 def test_the_exploration_finds_what_a_broken_protocol_leaves_undone(
-    rules: Rules, events: int
+    variant: BrokenVariant,
 ) -> None:
-    assert explore(events, 1).stuck == 0
-    assert explore(events, 1, rules).stuck > 0
+    assert explore(variant.events, 1).stuck == 0
+    assert explore(variant.events, 1, variant.rules).stuck > 0

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gromit.core.stack.contract import ComponentInput, StackInput
+from gromit.core.stack.contract import ComponentInput, StackInput, StateHead
 from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind, text_index
 
 IMPORTS_FILE = "gromit_adoption.tf"
@@ -19,6 +19,15 @@ class Adoption:
     """Address in the stack to the id by which Terraform imports the resource."""
     strays: tuple[Resource, ...]
     """Resources that have no place in the stack, and would be in the way or stay for ever."""
+
+
+def needs_look(spec_hash: str | None, head: StateHead | None) -> bool:
+    """Whether an apply needs a look at AWS first, because more may exist than the state contains.
+
+    `spec_hash` is the claim's. It is known only after a clean end (ADR 3): then the state was saved
+    as well.
+    """
+    return spec_hash is None or head is None or not head.resources
 
 
 def plan_adoption(
