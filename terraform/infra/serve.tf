@@ -3,7 +3,7 @@
 data "aws_iam_policy_document" "serve" {
   statement {
     sid       = "Table"
-    resources = [local.platform.table_arn, "${local.platform.table_arn}/index/work"]
+    resources = [local.platform.table_arn, "${local.platform.table_arn}/index/work", "${local.platform.table_arn}/index/life"]
 
     actions = [
       "dynamodb:DescribeContinuousBackups",

@@ -22,6 +22,16 @@ resource "aws_dynamodb_table" "environments" {
     type = "N"
   }
 
+  attribute {
+    name = "life"
+    type = "S"
+  }
+
+  attribute {
+    name = "look_at"
+    type = "N"
+  }
+
   # A sparse index: rows with work, by the time it is due.
   global_secondary_index {
     name               = "work"
@@ -29,6 +39,15 @@ resource "aws_dynamodb_table" "environments" {
     range_key          = "due"
     projection_type    = "INCLUDE"
     non_key_attributes = ["lease_until", "claim_id", "since"]
+  }
+
+  # A sparse index: environments with a deadline, by the next look at their lifetime.
+  global_secondary_index {
+    name               = "life"
+    hash_key           = "life"
+    range_key          = "look_at"
+    projection_type    = "INCLUDE"
+    non_key_attributes = ["warned"]
   }
 
   ttl {

@@ -103,6 +103,7 @@ def test_a_dry_run_shows_every_step_with_its_reason_and_does_none(
     lines = json.loads(shown.out)
     assert [(line["what"], line["name"], line["action"]) for line in lines] == [
         ("table", earlier.table, "would add index"),
+        ("table", earlier.table, "would add index of lifetimes"),
         ("table", earlier.table, "would add expiry"),
         ("table", earlier.table, "would add recovery"),
         ("root", str(earlier.root), "would mark"),

@@ -32,9 +32,9 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     WriteResult,
 )
-from gromit.core.names import WORK_INDEX
+from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import BackendError
-from gromit.ports import EnvironmentStore
+from gromit.ports import EnvironmentStore, LifeEntry
 from tests.fakes.store import MemoryStore
 
 if TYPE_CHECKING:
@@ -346,6 +346,29 @@ def test_a_row_leaves_the_index_with_its_work(store: EnvironmentStore) -> None:
     assert store.due("reap", 100, 5).names == ("a",)
 
 
+# ── lifetimes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_lifetimes_are_found_by_the_next_look_oldest_first(store: EnvironmentStore) -> None:
+    put(store, "later", life="live", look_at=30, warned=1)
+    put(store, "first", life="live", look_at=10, warned=2)
+    put(store, "second", life="live", look_at=20)
+    put(store, "over", life="expired", look_at=15)
+    put(store, "without", x=1)
+    assert store.lives("live", 0, 20, 5) == (LifeEntry("first", 10, 2), LifeEntry("second", 20, 0))
+    assert store.lives("live", 11, 30, 5) == (LifeEntry("second", 20, 0), LifeEntry("later", 30, 1))
+    assert store.lives("live", 0, 99, 1) == (LifeEntry("first", 10, 2),)
+    assert store.lives("expired", 0, 99, 5) == (LifeEntry("over", 15, 0),)
+    assert store.lives("live", 31, 99, 5) == ()
+
+
+def test_a_row_leaves_the_index_of_lifetimes_with_its_attributes(store: EnvironmentStore) -> None:
+    put(store, "a", life="live", look_at=10)
+    leave = RowWrite(conditions=(Exists("life"),), removes=frozenset({"life", "look_at"}))
+    store.write("a", leave)
+    assert store.lives("live", 0, 99, 5) == ()
+
+
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -385,6 +408,8 @@ def test_every_operation_is_one_call(table: Dynamo) -> None:
     assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1}
     table.store.due("sow", 10, 5)
     assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1, "Query": 1}
+    table.store.lives("live", 0, 10, 5)
+    assert table.calls == {"UpdateItem": 2, "GetItem": 1, "Scan": 1, "Query": 2}
 
 
 def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_some(
@@ -396,8 +421,9 @@ def test_looking_for_work_in_vain_takes_a_second_call_for_when_there_will_be_som
 
 def test_a_table_is_made_with_its_index_recovery_and_expiry(table: Dynamo) -> None:
     described = table.client.describe_table(TableName=table.name)["Table"]
-    (index,) = described["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == WORK_INDEX
+    indexes = {i["IndexName"]: i for i in described["GlobalSecondaryIndexes"]}
+    assert set(indexes) == {WORK_INDEX, LIFE_INDEX}
+    index = indexes[WORK_INDEX]
     assert [(k["AttributeName"], k["KeyType"]) for k in index["KeySchema"]] == [
         ("work", "HASH"),
         ("due", "RANGE"),

@@ -24,7 +24,7 @@ from tests.fakes.platform import PLATFORM
 
 Facts = FakeInstallation | AwsFacts
 
-PARTS = ("index", "expiry", "recovery")
+PARTS = ("index", "index of lifetimes", "expiry", "recovery")
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 

@@ -156,6 +156,9 @@ MEANINGS: Mapping[str, str] = {
     "state.stranded": (
         "neither terraform nor gromit could save a state; it is in this file on the worker"
     ),
+    "table.lacks_lifetimes": (
+        "the table has no index of lifetimes, so no environment expires; all else works"
+    ),
     "task.unknown": (
         "ECS did not identify this task; if the task dies, only its own machine can prove it"
     ),

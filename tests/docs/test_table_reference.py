@@ -13,7 +13,14 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.core import migration
-from gromit.core.environments import desired_state, environment, history, observation, work
+from gromit.core.environments import (
+    desired_state,
+    environment,
+    expiry,
+    history,
+    observation,
+    work,
+)
 from gromit.core.environments.attributes import (
     FALLBACK,
     REDEPLOY,
@@ -24,13 +31,20 @@ from gromit.core.environments.attributes import (
 )
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
-from gromit.core.environments.environment import WIRE_STATE, RepositoryVersion, Source
+from gromit.core.environments.environment import (
+    WIRE_STATE,
+    Environment,
+    RepositoryVersion,
+    Source,
+    parse_environment,
+)
 from gromit.core.environments.fallbacks import FallbackUpdate
 from gromit.core.environments.history import ChangeContext
+from gromit.core.environments.lifetime import Lifetime
 from gromit.core.environments.observation import Observation
 from gromit.core.environments.observed_status import Repairs
 from gromit.core.environments.phases import Phase, Work
-from gromit.core.environments.row_writes import Row, RowWrite
+from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
 from gromit.core.names import parse_ref
 from gromit.core.stack.contract import StateMark
 from tests.core.environments import lives
@@ -81,6 +95,14 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         desired_state.protect(protected=yes, stamp=STAMP) for yes in (True, False)
     ],
     desired_state.redeploy: lambda: [desired_state.redeploy(["part"], "1", STAMP)],
+    expiry.look_off: lambda: [expiry.look_off(_read())],
+    expiry.look_again: lambda: [expiry.look_again(_read(), 1)],
+    expiry.start_idle: lambda: [expiry.start_idle(_read(), 1)],
+    expiry.postpone_look: lambda: [expiry.postpone_look(1, 2)],
+    expiry.touch: lambda: [expiry.touch(1)],
+    expiry.extend: lambda: [expiry.extend(_read(), 1, STAMP)],
+    expiry.warn: lambda: [expiry.warn(_read(), Lifetime(1, "why"), expiry.Warn(2, 3), STAMP)],
+    expiry.expire: lambda: [expiry.expire(_read(), "why", STAMP, 1)],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
     work.claim: lambda: [
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
@@ -115,6 +137,15 @@ def _migrated(state: str) -> RowWrite:
     step = migration.plan_row(flat, terms)
     assert isinstance(step, migration.RowMigration)
     return step.write
+
+
+def _read() -> Environment:
+    create = desired_state.create_incarnation(
+        None, NewIncarnation("id", protected=False, fallbacks=FALLBACKS), {}, STAMP, "text"
+    )
+    outcome = apply_write(create, None, {"name": "app"})
+    assert isinstance(outcome, WriteAccepted)
+    return parse_environment(outcome.row)
 
 
 def _samples() -> list[RowWrite]:
@@ -157,7 +188,7 @@ def _written() -> Iterator[tuple[str, str]]:
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, desired_state, observation, work)
+        for module in (history, desired_state, expiry, observation, work)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }
@@ -174,13 +205,14 @@ def test_every_attribute_is_there_with_its_type() -> None:
     assert documented == {*_written(), ("name", "S")}
 
 
-def test_every_write_but_a_renewal_and_a_postponement_adds_to_the_revision() -> None:
+def test_every_write_but_renewals_and_looks_adds_to_the_revision() -> None:
     silent = {
         f
         for f, make in WRITES.items()
         if any("revision" not in {*w.increments, *w.sets} for w in make())
     }
-    assert silent == {work.renew, work.put_off}
+    looks = {expiry.look_off, expiry.look_again, expiry.start_idle, expiry.postpone_look}
+    assert silent == {work.renew, work.put_off, expiry.touch} | looks
 
 
 def test_every_attribute_that_is_removed_or_read_is_there() -> None:
@@ -255,17 +287,27 @@ def made() -> Iterator[dict[str, Any]]:
 
 def test_keys_and_settings_are_those_of_a_fresh_table(made: dict[str, Any]) -> None:
     types = {a["AttributeName"]: a["AttributeType"] for a in made["AttributeDefinitions"]}
-    (index,) = made["GlobalSecondaryIndexes"]
-    (key,), (work, due) = made["KeySchema"], index["KeySchema"]
+    indexes = {i["IndexName"]: i for i in made["GlobalSecondaryIndexes"]}
+    (key,) = made["KeySchema"]
     shown = {name: row[0] for name, row in table(TEXT, "## Keys and settings").items()}
-    assert (work["KeyType"], due["KeyType"]) == ("HASH", "RANGE")
-    sort = f"sorted by `due` ({types['due']})"
     assert shown == {
         "key": f"`{key['AttributeName']}` ({types[key['AttributeName']]})",
-        "index": f"`{index['IndexName']}`: key `{work['AttributeName']}` ({types['work']}), {sort}",
-        "index projection": ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"])
-        + ", and the keys",
+        "index": _keys(indexes["work"], types),
+        "index projection": _projection(indexes["work"]),
+        "index of lifetimes": _keys(indexes["life"], types),
+        "projection of lifetimes": _projection(indexes["life"]),
         "expiry (TTL)": f"`{made['expiry']['AttributeName']}`",
         "billing": f"`{made['BillingModeSummary']['BillingMode']}`",
         "point-in-time recovery": "on" if made["recovery"] == "ENABLED" else "off",
     }
+
+
+def _keys(index: dict[str, Any], types: dict[str, str]) -> str:
+    key, sort = index["KeySchema"]
+    assert (key["KeyType"], sort["KeyType"]) == ("HASH", "RANGE")
+    name, by = key["AttributeName"], sort["AttributeName"]
+    return f"`{index['IndexName']}`: key `{name}` ({types[name]}), sorted by `{by}` ({types[by]})"
+
+
+def _projection(index: dict[str, Any]) -> str:
+    return ", ".join(f"`{a}`" for a in index["Projection"]["NonKeyAttributes"]) + ", and the keys"

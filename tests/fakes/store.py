@@ -11,7 +11,7 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     apply_write,
 )
-from gromit.ports import DueRows, RowPage
+from gromit.ports import DueRows, LifeEntry, RowPage
 
 
 class MemoryStore:
@@ -80,6 +80,18 @@ class MemoryStore:
             (_since(r) for r in self._rows.values() if r.get("work") == kind),
             default=None,
         )
+
+    def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
+        """Entries of the index of lifetimes, oldest first."""
+        rows = sorted(
+            (
+                r
+                for r in self._rows.values()
+                if r.get("life") == life and from_ms <= r.get("look_at", -1) <= until_ms
+            ),
+            key=lambda r: (r["look_at"], r["name"]),
+        )
+        return tuple(LifeEntry(r["name"], r["look_at"], r.get("warned", 0)) for r in rows[:limit])
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """Rows by name, at most `limit`, from behind `after`."""

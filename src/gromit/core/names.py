@@ -26,6 +26,9 @@ of the zone.
 WORK_INDEX = "work"
 """Index of the table that lists due work, named for its key."""
 
+LIFE_INDEX = "life"
+"""Index of the table that lists environments by the next look at their lifetime."""
+
 SEQUENCE_MAX = 2**53 - 1
 """Greatest sequence of a build: JSON's numbers are exact up to it."""
 

@@ -43,6 +43,17 @@ class DueRows:
 
 
 @dataclass(frozen=True, slots=True)
+class LifeEntry:
+    """An environment in the index of lifetimes."""
+
+    name: str
+    look_ms: int
+    """Instant of the next look at its lifetime; of its expiry, if it has expired."""
+    warned: int
+    """Number of warnings before the present deadline."""
+
+
+@dataclass(frozen=True, slots=True)
 class RowPage:
     """One page of all rows."""
 
@@ -74,6 +85,12 @@ class EnvironmentStore(Protocol):
         """Return the instant since which the oldest work of a kind is unfinished, if there is work.
 
         Work that failed, or that a worker has claimed, counts too.
+        """
+
+    def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
+        """Return entries of the index of lifetimes whose instants are in a range, oldest first.
+
+        Raises `Temporary` if the table has no such index.
         """
 
     def page(self, after: str | None, limit: int) -> RowPage:

@@ -33,7 +33,7 @@ def prepare_table(
         return [MigrationResult("table", name, action, "there is none")]
     if not dry_run:
         for part in missing:
-            patience = "; this may take minutes" if part == "index" else ""
+            patience = "; this may take minutes" if part.startswith("index") else ""
             progress(f"adding {part} to table {name}{patience}")
             table.add(part)
     verb = "would add" if dry_run else "added"

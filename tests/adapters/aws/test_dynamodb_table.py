@@ -11,17 +11,25 @@ import boto3
 import moto
 import pytest
 from botocore.stub import ANY, Stubber
+from structlog.testing import capture_logs
 
 from gromit.adapters.aws.dynamodb import DynamoStore
-from gromit.adapters.aws.dynamodb_table import POLL_S, TIMEOUT_S, TableSetup, work_index
+from gromit.adapters.aws.dynamodb_table import (
+    LIFE_PART,
+    POLL_S,
+    TIMEOUT_S,
+    TableSetup,
+    life_index,
+    work_index,
+)
 from gromit.core.environments.row_writes import NotExists, RowWrite
-from gromit.core.names import WORK_INDEX
+from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.errors import BackendError, ConfigError, Conflict, NotFound, Temporary
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NEEDED = ["index", "expiry", "recovery"]
+NEEDED = ["index", LIFE_PART, "expiry", "recovery"]
 
 
 def no_pause(_seconds: float) -> None:
@@ -87,13 +95,17 @@ def test_a_table_of_gromit_v1_lacks_everything_and_gets_it(
     }
 
 
-def test_terraform_declares_the_same_index() -> None:
+@pytest.mark.parametrize("index", [work_index(), life_index()], ids=[WORK_INDEX, LIFE_INDEX])
+def test_terraform_declares_the_same_index(index: Any) -> None:
     infra = Path(__file__).parents[3] / "terraform" / "infra" / "table.tf"
-    (block,) = re.findall(
+    blocks = re.findall(
         r"global_secondary_index \{(.*?)\n  \}", infra.read_text(encoding="utf-8"), re.DOTALL
     )
-    declared = dict(re.findall(r"(\w+) += (.+)", block))
-    index = work_index()
+    (declared,) = (
+        found
+        for block in blocks
+        if (found := dict(re.findall(r"(\w+) += (.+)", block)))["name"] == f'"{index["IndexName"]}"'
+    )
     hash_key, range_key = (key["AttributeName"] for key in index["KeySchema"])
     assert declared == {
         "name": f'"{index["IndexName"]}"',
@@ -159,8 +171,26 @@ def test_serve_gives_an_existing_table_what_costs_nothing(
 ) -> None:
     table = TableSetup(client, earlier, no_pause)
     table.add("index")
+    table.add(LIFE_PART)
     assert not table.ensure()
     assert table.missing() == []
+
+
+def test_serve_starts_without_the_index_of_lifetimes(
+    client: "DynamoDBClient", earlier: str
+) -> None:
+    table = TableSetup(client, earlier, no_pause)
+    table.add("index")
+    with capture_logs() as logs:
+        assert not table.ensure()
+    assert table.missing() == [LIFE_PART]
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("table.lacks_lifetimes", "warning")
+    assert "gromit migrate --apply" in line["hint"]
+    with pytest.raises(Temporary, match=f"no usable index {LIFE_INDEX}"):
+        DynamoStore(client, earlier).lives("live", 0, 1, 1)
+    table.add(LIFE_PART)
+    assert DynamoStore(client, earlier).lives("live", 0, 1, 1) == ()
 
 
 def test_another_programs_table_is_refused(client: "DynamoDBClient") -> None:
@@ -197,9 +227,20 @@ def stubbed() -> Iterator[tuple["DynamoDBClient", Stubber]]:
         yield client, stubber
 
 
+def _life_keys() -> dict[str, Any]:
+    return {"KeySchema": life_index()["KeySchema"]}
+
+
 def described(status: str | None, table: str = "ACTIVE") -> dict[str, Any]:
     index = (
-        [{"IndexName": WORK_INDEX, "IndexStatus": status, "KeySchema": work_index()["KeySchema"]}]
+        [
+            {
+                "IndexName": WORK_INDEX,
+                "IndexStatus": status,
+                "KeySchema": work_index()["KeySchema"],
+            },
+            {"IndexName": LIFE_INDEX, "IndexStatus": "ACTIVE", **_life_keys()},
+        ]
         if status
         else []
     )

@@ -33,7 +33,7 @@ CATALOGUE = Catalogue(
 
 ARNS = ResourceArns(
     table="table",
-    index="table/index",
+    indexes=("table/index", "table/index-2"),
     states="states",
     default_state="default-state",
     bucket="bucket",
@@ -193,7 +193,10 @@ def test_arns_are_in_the_account_and_region_of_the_installation() -> None:
     arns = resource_arns(IDENTITY, PLATFORM, EXPECTED, CATALOGUE, "gromit-serve")
     assert arns == ResourceArns(
         table="arn:aws:dynamodb:eu-central-1:123456789012:table/environments",
-        index="arn:aws:dynamodb:eu-central-1:123456789012:table/environments/index/work",
+        indexes=(
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/environments/index/work",
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/environments/index/life",
+        ),
         states="arn:aws:s3:::states/env:/example/devenv",
         default_state="arn:aws:s3:::states/devenv",
         bucket="arn:aws:s3:::states",

@@ -107,6 +107,10 @@ def test_a_first_build_makes_this_environment() -> None:
         dns={},
         state=None,
         gone_ms=None,
+        touched_ms=BORN,
+        keep_until_ms=0,
+        warned=0,
+        look_ms=BORN,
         revision=1,
         events=(HistoryEvent(BORN, "ci", "created", "first"),),
     )

@@ -37,6 +37,7 @@ class Installed:
         known: Mapping[str, str] = {
             "table": ground["table_arn"],
             "index": f"{ground['table_arn']}/index/work",
+            "index of lifetimes": f"{ground['table_arn']}/index/life",
             "state": f"arn:aws:s3:::{ground['state_bucket']}/env:/app-test/devenv",
             "state of no workspace": f"arn:aws:s3:::{ground['state_bucket']}/{STATE_KEY}",
             "other state": f"arn:aws:s3:::{ground['state_bucket']}/infra",

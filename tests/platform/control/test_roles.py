@@ -38,6 +38,7 @@ ALLOWED: tuple[Row, ...] = (
         for a in ("GetItem", "UpdateItem", "Scan", "DescribeTable")
     ),
     ("gromit-serve", "dynamodb:Query", "index", {}),
+    ("gromit-serve", "dynamodb:Query", "index of lifetimes", {}),
     ("gromit-serve", "ecr:BatchGetImage", "image", {}),
     ("gromit-serve", "ecr:DescribeImages", "image", {}),
     *(
@@ -320,7 +321,7 @@ def places(installed: Installed) -> ResourceArns:
     arn = installed.arn
     return ResourceArns(
         table=arn("table"),
-        index=arn("index"),
+        indexes=(arn("index"), arn("index of lifetimes")),
         states=arn("state"),
         default_state=arn("state of no workspace"),
         bucket=arn("bucket"),

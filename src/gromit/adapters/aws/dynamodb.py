@@ -4,7 +4,8 @@ Each environment is one item with the key `name`. The sparse index `work` (key `
 `due`) has only the rows with work, so the cost of finding work does not depend on the number of
 environments. Its projection serves three purposes: `lease_until` skips claimed rows without an
 attempt to claim them, `claim_id` finds a claim whose answer was lost, and `since` shows work that
-fails repeatedly.
+fails repeatedly. The sparse index `life` does the same for lifetimes (key `life`, sorted by
+`look_at`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,8 +37,9 @@ from gromit.core.environments.row_writes import (
     WriteRefused,
     WriteResult,
 )
-from gromit.core.names import WORK_INDEX
-from gromit.ports import DueRows, RowPage
+from gromit.core.names import LIFE_INDEX, WORK_INDEX
+from gromit.errors import Temporary
+from gromit.ports import DueRows, LifeEntry, RowPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 KEY = Attribute.NAME
 LOOKED_AT = 1000
 """Due rows among which a look finds those that were not put off. They fit into one page."""
+_NO_INDEX = frozenset({"ValidationException", "ResourceNotFoundException"})
+"""Codes for an index that is missing or being created: DynamoDB's own, and the emulator's."""
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -119,6 +123,32 @@ class DynamoStore:
             rows = [_row(item) or {} for page in pages for item in page["Items"]]
         return min((_since(r) for r in rows), default=None)
 
+    def lives(self, life: str, from_ms: int, until_ms: int, limit: int) -> tuple[LifeEntry, ...]:
+        """See the port. One query."""
+        with aws_errors(f"find lifetimes in table {self._table}"):
+            try:
+                answer = self._client.query(
+                    TableName=self._table,
+                    IndexName=LIFE_INDEX,
+                    KeyConditionExpression="#life = :life AND #look BETWEEN :from AND :until",
+                    ExpressionAttributeNames={"#life": Attribute.LIFE, "#look": Attribute.LOOK_AT},
+                    ExpressionAttributeValues={
+                        ":life": {"S": life},
+                        ":from": {"N": str(from_ms)},
+                        ":until": {"N": str(until_ms)},
+                    },
+                    Limit=limit,
+                )
+            except ClientError as error:
+                if error_code(error) not in _NO_INDEX:
+                    raise
+                raise Temporary(
+                    f"table {self._table} has no usable index {LIFE_INDEX},"
+                    " so no environment expires",
+                    hint="apply terraform/infra, or run `gromit migrate --apply`",
+                ) from error
+        return tuple(_life_entry(r) for i in answer["Items"] if (r := _row(i)) is not None)
+
     def page(self, after: str | None, limit: int) -> RowPage:
         """See the port. One scan."""
         more: dict[str, Any] = {"ExclusiveStartKey": {KEY: {"S": after}}} if after else {}
@@ -160,6 +190,13 @@ class DynamoStore:
                 if len(found) >= limit:
                     break
         return found[:limit]
+
+
+def _life_entry(row: Row) -> LifeEntry:
+    warned = row.get(Attribute.WARNED)  # only the keys have a type that DynamoDB enforces
+    return LifeEntry(
+        str(row[KEY]), int(row[Attribute.LOOK_AT]), warned if type(warned) is int else 0
+    )
 
 
 def _since(row: Row) -> int:

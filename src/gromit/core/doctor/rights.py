@@ -23,7 +23,7 @@ from enum import StrEnum
 
 from gromit.core.doctor.findings import Check, Finding, ok, skipped, wrong
 from gromit.core.doctor.installation import AwsIdentity, ExpectedInstallation
-from gromit.core.names import WORK_INDEX
+from gromit.core.names import LIFE_INDEX, WORK_INDEX
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.terraform import STATE_KEY, state_key
@@ -46,7 +46,7 @@ class ResourceArns:
     """ARNs of the resources that permissions are simulated on."""
 
     table: str
-    index: str
+    indexes: tuple[str, ...]
     states: str
     default_state: str
     """State of workspace `default`. It never exists, but init must be allowed to read it.
@@ -128,7 +128,7 @@ def resource_arns(
         serve_role = f"arn:{partition}:iam::{identity.account}:role/{serve_role}"
     return ResourceArns(
         table=table,
-        index=f"{table}/index/{WORK_INDEX}",
+        indexes=tuple(f"{table}/index/{index}" for index in (WORK_INDEX, LIFE_INDEX)),
         states=f"{bucket}/{state_key('example')}",
         default_state=f"{bucket}/{STATE_KEY}",
         bucket=bucket,
@@ -228,7 +228,8 @@ _Pairs = list[tuple[tuple[str, ...], str]]
 
 def _serve(arns: ResourceArns) -> tuple[_Pairs, _Pairs]:
     use = ("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan")
-    allowed: _Pairs = [(use, arns.table), (("dynamodb:Query",), arns.index)]
+    allowed: _Pairs = [(use, arns.table)]
+    allowed += [(("dynamodb:Query",), index) for index in arns.indexes]
     allowed += [(("ecr:BatchGetImage", "ecr:DescribeImages"), r) for r in arns.registries]
     return allowed, [(_OBJECTS, arns.states), (_CHANGE, arns.zone), (_PASS, arns.execution_role)]
 

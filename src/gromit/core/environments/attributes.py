@@ -51,6 +51,11 @@ class Attribute(StrEnum):
     DNS = "dns"
     GONE_AT = "gone_at"
     EXPIRE_AT = "expire_at"
+    TOUCHED = "touched"
+    KEEP_UNTIL = "keep_until"
+    WARNED = "warned"
+    LIFE = "life"
+    LOOK_AT = "look_at"
     EVENTS = "events"
 
 
@@ -80,12 +85,21 @@ WORK_ATTRIBUTES = frozenset({Attribute.WORK, Attribute.DUE, Attribute.SINCE})
 INDEX_PROJECTION = (Attribute.LEASE_UNTIL, Attribute.CLAIM_ID, Attribute.SINCE)
 """Attributes that the index of work carries besides its keys `work` and `due`, and the name."""
 
+LIFE_PROJECTION = (Attribute.WARNED,)
+"""Attributes that the index of lifetimes carries besides its keys `life` and `look_at`."""
+
+LIFE_ATTRIBUTES = frozenset({Attribute.LIFE, Attribute.LOOK_AT, Attribute.WARNED})
+"""Attributes that exist only while an environment has a deadline."""
+
 _INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY)
 _INCARNATION_ATTRIBUTES = (
     LEASE_ATTRIBUTES
     | STATE_ATTRIBUTES
     | OBSERVED_ATTRIBUTES
+    | LIFE_ATTRIBUTES
     | {
+        Attribute.TOUCHED,
+        Attribute.KEEP_UNTIL,
         Attribute.GONE_AT,
         Attribute.EXPIRE_AT,
         Attribute.SPEC_HASH,

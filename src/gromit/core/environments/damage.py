@@ -179,6 +179,11 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),
         Attribute.GONE_AT: _number,
         Attribute.EXPIRE_AT: _number,
+        Attribute.TOUCHED: _number,
+        Attribute.KEEP_UNTIL: _number,
+        Attribute.WARNED: _number,
+        Attribute.LIFE: _text,
+        Attribute.LOOK_AT: _number,
         Attribute.EVENTS: _list(
             _map({"at": _number, "actor": _text, "kind": _text, "text": _text})
         ),

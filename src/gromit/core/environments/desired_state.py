@@ -10,6 +10,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import (
     FAILURE_ATTRIBUTES,
+    LIFE_ATTRIBUTES,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -26,6 +27,7 @@ from gromit.core.environments.fallbacks import (
     retired_fallback,
 )
 from gromit.core.environments.history import ROOM, ChangeContext
+from gromit.core.environments.lifetime import activity, scheduled_look
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.row_writes import (
     AnyOf,
@@ -41,7 +43,7 @@ from gromit.core.environments.row_writes import (
 from gromit.core.environments.work import schedule_work
 from gromit.core.names import Ref
 
-_LIVE: tuple[Condition, ...] = (Exists(Attribute.GENERATION), NotExists(Attribute.GONE_AT))
+LIVE: tuple[Condition, ...] = (Exists(Attribute.GENERATION), NotExists(Attribute.GONE_AT))
 """Conditions that the row exists and is not a tombstone."""
 
 
@@ -84,7 +86,7 @@ def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = N
     )
     return _desired_up(
         stamp,
-        conditions=(*_LIVE, is_new, same_ref, *not_older, *update.conditions),
+        conditions=(*LIVE, is_new, same_ref, *not_older, *update.conditions),
         sets={**build_attributes(build), **update.attributes},
         event=stamp.event("build", f"{repository} reported {build.version} of {build.ref.full}"),
     )
@@ -103,7 +105,7 @@ def take_over(
     write = _desired_up(
         stamp,
         conditions=(
-            *_LIVE,
+            *LIVE,
             Equals(Attribute.WANT, Want.UP),
             Equals(REF + repository, held),
             *update.conditions,
@@ -119,7 +121,7 @@ def record_sequence(build: Build) -> RowWrite:
     sequence = SEQUENCE + build.repository
     newer = AnyOf((NotExists(sequence), LessThan(sequence, build.sequence or 0)))
     return RowWrite(
-        conditions=(*_LIVE, newer),
+        conditions=(*LIVE, newer),
         sets={sequence: build.sequence},
         increments={Attribute.REVISION: 1},
     )
@@ -132,7 +134,7 @@ def record_ref(build: Build) -> RowWrite:
     """
     version, ref = VERSION + build.repository, REF + build.repository
     return RowWrite(
-        conditions=(*_LIVE, Equals(version, build.version), NotExists(ref)),
+        conditions=(*LIVE, Equals(version, build.version), NotExists(ref)),
         sets={ref: build.ref.full},
         increments={Attribute.REVISION: 1},
     )
@@ -143,7 +145,7 @@ def renew_fallbacks(update: FallbackUpdate, stamp: ChangeContext) -> RowWrite:
     listed = ", ".join(f"{r}={v.version}" for r, v in sorted(update.fallbacks.items()))
     return _desired_up(
         stamp,
-        conditions=(*_LIVE, Equals(Attribute.WANT, Want.UP), *update.conditions),
+        conditions=(*LIVE, Equals(Attribute.WANT, Want.UP), *update.conditions),
         sets=update.attributes,
         event=stamp.event("changed", f"fallbacks looked up again: {listed}"),
     )
@@ -154,19 +156,11 @@ def retry_now(stamp: ChangeContext) -> RowWrite:
 
     It is pending afterwards, until a worker claims it.
     """
-    return RowWrite(
-        conditions=(
-            *_LIVE,
-            ROOM,
-            Equals(Attribute.WANT, Want.UP),
-            Exists(Attribute.ATTEMPTS),
-            Exists(Attribute.WORK),
-            NotExists(Attribute.HOLDER),
-        ),
-        sets={Attribute.DUE: stamp.now_ms},
-        increments={Attribute.REVISION: 1},
-        appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
-        removes=frozenset({Attribute.ATTEMPTS}),
+    return _due_now(
+        stamp,
+        Equals(Attribute.WANT, Want.UP),
+        Exists(Attribute.ATTEMPTS),
+        NotExists(Attribute.HOLDER),
     )
 
 
@@ -175,17 +169,16 @@ def make_due(before: Row, stamp: ChangeContext) -> RowWrite:
 
     `before` has no valid lease: a claim in the meantime has changed its revision.
     """
+    return _due_now(stamp, Equals(Attribute.REVISION, before[Attribute.REVISION]))
+
+
+def _due_now(stamp: ChangeContext, *conditions: Condition) -> RowWrite:
     return RowWrite(
-        conditions=(
-            *_LIVE,
-            ROOM,
-            Equals(Attribute.REVISION, before[Attribute.REVISION]),
-            Exists(Attribute.WORK),
-        ),
-        sets={Attribute.DUE: stamp.now_ms},
+        conditions=(*LIVE, ROOM, *conditions, Exists(Attribute.WORK)),
+        sets={Attribute.DUE: stamp.now_ms, Attribute.TOUCHED: stamp.now_ms},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
-        removes=frozenset({Attribute.ATTEMPTS}),
+        removes=frozenset({Attribute.ATTEMPTS, Attribute.WARNED}),
     )
 
 
@@ -243,7 +236,7 @@ def replace_versions(
     sets = {**fallback_attributes(fallbacks), **reported}
     write = _desired_up(
         stamp,
-        conditions=(*_LIVE, Equals(Attribute.REVISION, before[Attribute.REVISION])),
+        conditions=(*LIVE, Equals(Attribute.REVISION, before[Attribute.REVISION])),
         sets=sets,
         event=stamp.event("replaced", "versions replaced: " + _listed(reported)),
     )
@@ -253,7 +246,7 @@ def replace_versions(
 def merge_versions(reported: Mapping[str, Any], stamp: ChangeContext) -> RowWrite:
     """Add reported versions, which have no ref (PATCH)."""
     event = stamp.event("changed", "versions set: " + _listed(reported))
-    write = _desired_up(stamp, conditions=_LIVE, sets=reported, event=event)
+    write = _desired_up(stamp, conditions=LIVE, sets=reported, event=event)
     return _also_removing(write, {REF + a.removeprefix(VERSION) for a in reported})
 
 
@@ -261,7 +254,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
     """Delete an environment: it is due for reaping after its grace, in which a build revives it."""
     return RowWrite(
         conditions=(
-            *_LIVE,
+            *LIVE,
             ROOM,
             Equals(Attribute.WANT, Want.UP),
             Equals(Attribute.PROTECTED, value=False),
@@ -274,7 +267,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
         },
         increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("deleted", text),)},
-        removes=FAILURE_ATTRIBUTES,
+        removes=FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES,
     )
 
 
@@ -283,7 +276,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
     write = _desired_up(
         stamp,
         conditions=(
-            *_LIVE,
+            *LIVE,
             Equals(Attribute.REVISION, before[Attribute.REVISION]),
             Equals(Attribute.WANT, Want.UP),
         ),
@@ -291,6 +284,7 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
         event=stamp.event(
             "retired", f"the branch of {repository} is gone; {default_tag} takes its place"
         ),
+        is_activity=False,
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
 
@@ -314,14 +308,15 @@ def protect(*, protected: bool, stamp: ChangeContext) -> RowWrite:
     """Refuse deletion, or allow it again."""
     return RowWrite(
         conditions=(
-            *_LIVE,
+            *LIVE,
             ROOM,
             Equals(Attribute.PROTECTED, value=not protected),
             Equals(Attribute.WANT, Want.UP),
         ),
-        sets={Attribute.PROTECTED: protected},
+        sets={Attribute.PROTECTED: protected, **activity(stamp.now_ms)},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("protected" if protected else "unprotected", ""),)},
+        removes=frozenset({Attribute.WARNED}),
     )
 
 
@@ -339,7 +334,7 @@ def redeploy(
     return _desired_up(
         stamp,
         conditions=(
-            *_LIVE,
+            *LIVE,
             Equals(Attribute.WANT, Want.UP),
             AnyOf(tuple(unmarked)),
             *update.conditions,
@@ -371,20 +366,25 @@ def _desired_up(
     conditions: tuple[Condition, ...],
     sets: Mapping[str, Any],
     event: dict[str, Any] | None,
+    is_activity: bool = True,
 ) -> RowWrite:
     """Return a write that leaves the environment up, with new work and a new generation."""
+    # What is reported decides which rule of the lifetimes counts, so they are looked at again.
+    life = activity(stamp.now_ms) if is_activity else scheduled_look(stamp.now_ms)
+    warned = {Attribute.WARNED} if is_activity else set[str]()
     room: tuple[Condition, ...] = (ROOM,) if event else ()
     return RowWrite(
         conditions=(*conditions, *room),
         sets={
             **sets,
+            **life,
             Attribute.WANT: Want.UP,
             **schedule_work(Work.SOW, stamp.now_ms),
             Attribute.CHANGED: stamp.now_ms,
         },
         increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (event,)} if event else {},
-        removes=FAILURE_ATTRIBUTES,
+        removes=FAILURE_ATTRIBUTES | warned,
     )
 
 

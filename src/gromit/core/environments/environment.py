@@ -142,6 +142,14 @@ class Environment:
     dns: Mapping[str, NameStatus]
     """Status of the public name of each component, as last observed."""
     gone_ms: int | None
+    touched_ms: int | None
+    """Last build or action of a person; None in a row that an older version wrote."""
+    keep_until_ms: int
+    """Instant until which an extension keeps the environment; 0 without one."""
+    warned: int
+    """Number of warnings before the present deadline."""
+    look_ms: int | None
+    """Instant of the next look at its lifetime; None if none is scheduled."""
     revision: int
     events: tuple[HistoryEvent, ...]
     row: Row = field(default_factory=dict, repr=False, compare=False)
@@ -243,6 +251,10 @@ def parse_environment(row: Row) -> Environment:
         repairs=Repairs.from_row(row),
         dns=names_from_row(row),
         gone_ms=row.get(Attribute.GONE_AT),
+        touched_ms=row.get(Attribute.TOUCHED),
+        keep_until_ms=row.get(Attribute.KEEP_UNTIL, 0),
+        warned=row.get(Attribute.WARNED, 0),
+        look_ms=row.get(Attribute.LOOK_AT),
         revision=row[Attribute.REVISION],
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
         row=row,
