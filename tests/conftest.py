@@ -26,6 +26,8 @@ structlog.configure(
 gc.set_threshold(50_000, 20, 20)
 # Machine images are half of an empty emulator's start-up, and no test needs one.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+# Terraforms of tests are short, see tests/terraforms.py.
+os.environ.setdefault("GOGC", "800")
 
 
 @pytest.hookimpl(trylast=True)

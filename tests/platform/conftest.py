@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.terraform import provider_mirror
 from tests.platform.emulator import Emulator, running_emulator
 from tests.platform.roots import Engine
+from tests.terraforms import unpacked_provider
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +18,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def embedded() -> Engine:
     """The embedded terraform with the embedded provider, 3.39."""
-    bundle = provider_mirror.find_bundle()
-    if bundle is None:
-        pytest.skip("the embedded provider is not installed, or not built for this machine")
-    return Engine(provider_mirror.ensure_unpacked(bundle, tmp_path_factory.mktemp("cache")))
+    return Engine(unpacked_provider())
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from gromit.adapters.terraform import guard as terraform_guard
 from gromit.core.stack.terraform import TerraformCall, child_environment, cli_config
 from tests.stacks.hcl import PLATFORM, REPOSITORY, STACK
+from tests.terraforms import shell_variables
 
 _READ = ("src/gromit/catalogue",)
 """Folders that roots read besides their own files."""
@@ -37,7 +38,7 @@ class Terraform:
             *arguments,
         ]
         environment = child_environment(
-            {"PATH": os.environ["PATH"]}, TerraformCall(cli_config=str(config), data_dir=str(data))
+            shell_variables(), TerraformCall(cli_config=str(config), data_dir=str(data))
         )
         return subprocess.run(
             argv,

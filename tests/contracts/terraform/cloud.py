@@ -1,13 +1,6 @@
-"""An emulated AWS with a platform, in its own process, where other tests cannot reset it.
+"""An emulated AWS with a platform."""
 
-As a program it serves until its standard input ends, so it never outlives the tests.
-"""
-
-import gc
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 
 from gromit.core.stack.contract import Platform
+from tests.emulators import emulated_aws
+from tests.terraforms import shell_variables
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,8 +32,7 @@ class Cloud:
     def environ(self) -> Mapping[str, str]:
         """Variables of a worker with credentials, and some that must not reach terraform."""
         return {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
+            **shell_variables(),
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "emulated",
@@ -107,33 +101,9 @@ class Cloud:
 @contextmanager
 def running_cloud() -> Iterator[Cloud]:
     """Run an emulator with a bucket for states during the block."""
-    argv = [sys.executable, __file__]
-    environ = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            cloud = Cloud(process.stdout.readline().strip())
-            cloud.s3.create_bucket(
-                Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-            )
-            yield cloud
-        finally:
-            process.stdin.close()
-            process.wait(30)
-
-
-def main() -> None:
-    """Serve until standard input ends."""
-    gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
-    from gromit.local.aws.emulator import Emulator  # noqa: PLC0415 - moto is only for the emulator's own process
-
-    with Emulator() as emulator:
-        print(emulator.url, flush=True)  # noqa: T201 - this is how the parent learns the address
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main()
+    with emulated_aws() as url:
+        cloud = Cloud(url)
+        cloud.s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        yield cloud

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gromit.adapters.terraform import provider_mirror
 from gromit.core.stack.contract import Platform
 from tests.contracts.terraform.cloud import Cloud, running_cloud
 from tests.contracts.terraform.worlds import World
+from tests.terraforms import USER_CACHE, unpacked_provider
 
 
 @pytest.fixture(scope="session")
@@ -25,25 +25,12 @@ def platform(cloud: Cloud) -> Platform:
     return cloud.platform()
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
-def embedded_mirror(cache: Path) -> Path:
-    bundle = provider_mirror.find_bundle()
-    if bundle is None:
-        pytest.skip("the embedded provider is not installed, or not made for this machine")
-    return provider_mirror.ensure_unpacked(bundle, cache)
-
-
 @pytest.fixture
-def world(cloud: Cloud, cache: Path, tmp_path: Path) -> World:
+def world(cloud: Cloud, tmp_path: Path) -> World:
     """The embedded terraform without a provider, for the bare stack."""
     empty = tmp_path / "no-providers"
     empty.mkdir()
-    return World(cloud, "embedded", empty, tmp_path, cache)
+    return World(cloud, "embedded", empty, tmp_path, USER_CACHE)
 
 
 ENGINES = [
@@ -64,15 +51,14 @@ def engine(
     request: pytest.FixtureRequest,
     cloud: Cloud,
     tmp_path_factory: pytest.TempPathFactory,
-    cache: Path,
 ) -> World:
     command, provider = request.param
     if command != "embedded" and shutil.which(command) is None:
         pytest.skip(f"there is no {command} on the PATH")
     if provider == "embedded":
-        mirror = request.getfixturevalue("embedded_mirror")
+        mirror = unpacked_provider()
     elif path := os.environ.get("GROMIT_TEST_MIRROR"):
         mirror = Path(path)
     else:
         pytest.skip("GROMIT_TEST_MIRROR does not name a folder with an unpacked provider")
-    return World(cloud, command, mirror, tmp_path_factory.mktemp("engine"), cache)
+    return World(cloud, command, mirror, tmp_path_factory.mktemp("engine"), USER_CACHE)

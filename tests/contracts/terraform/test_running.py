@@ -16,6 +16,7 @@ from gromit.errors import BackendError, ConfigError, Temporary, TerraformFailed
 from gromit.log import mask
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.worlds import BARE, World, bare, component, managed
+from tests.terraforms import unpacked_provider
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.terraform
@@ -248,14 +249,12 @@ def test_a_terraform_of_the_path_that_is_too_old_is_passed_over(
     assert list((world.folder / "work").iterdir()) == []
 
 
-def test_the_embedded_provider_is_found_without_a_setting(
-    world: World, embedded_mirror: Path
-) -> None:
-    """The fixture has unpacked this mirror into the same cache."""
+def test_the_embedded_provider_is_found_without_a_setting(world: World) -> None:
+    mirror = unpacked_provider()  # in the same cache
     with world.runner(BARE, mirror=None) as runner:
         runner.apply(bare("unset"), world.lock("unset"), lambda _line: None)
         (config,) = (world.folder / "work").glob("run-*/terraform.rc")
-        assert str(embedded_mirror) in config.read_text()
+        assert str(mirror) in config.read_text()
 
 
 def test_a_person_can_run_anything_on_an_environment(

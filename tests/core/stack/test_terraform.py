@@ -174,7 +174,7 @@ def test_no_variable_of_terraform_comes_through_from_outside(outside: dict[str, 
     }
 
 
-def test_only_what_aws_tls_and_proxies_need_comes_through() -> None:
+def test_only_what_aws_tls_proxies_and_memory_need_comes_through() -> None:
     passed = {
         "AWS_REGION": "eu-central-1",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/creds",
@@ -183,12 +183,15 @@ def test_only_what_aws_tls_and_proxies_need_comes_through() -> None:
         "SSL_CERT_FILE": "/ca.pem",
         "HTTPS_PROXY": "http://proxy",
         "no_proxy": "localhost",
+        "GOGC": "50",
+        "GOMEMLIMIT": "512MiB",
     }
     kept_out = {
         "GROMIT_SERVE_KEY": "secret",
         "LD_PRELOAD": "/evil.so",
         "XAWS_REGION": "no",
         "PYTHONPATH": "/evil",
+        "GODEBUG": "http2debug=2",
     }
     inside = child_environment({**passed, **kept_out}, CALL)
     assert passed.items() <= inside.items()

@@ -34,7 +34,7 @@ _VERSION = re.compile(r"^(Terraform|OpenTofu) v(\d+)\.(\d+)\.(\d+)", re.MULTILIN
 
 _PASSED = re.compile(
     r"AWS_\w+|PATH|HOME|USER|TMPDIR|TERM|LANG|SSL_CERT_(?:FILE|DIR)"
-    r"|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy"
+    r"|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|GOGC|GOMEMLIMIT"
 )
 _SECRET = re.compile(r"AWS_\w*(?:SECRET|TOKEN)\w*")
 _OURS = frozenset({"bucket", "key", "workspace_key_prefix", "use_lockfile", "dynamodb_table"})
@@ -172,7 +172,7 @@ class TerraformCall:
 
 
 def child_environment(outside: Mapping[str, str], call: TerraformCall) -> dict[str, str]:
-    """Environment of a terraform process: variables for AWS, TLS and proxies, and gromit's own.
+    """Environment of a terraform process: variables for AWS, TLS, proxies and memory, and ours.
 
     No other `TF_*` variable gets through.
     """

@@ -1,0 +1,126 @@
+"""Emulated AWS accounts, each in a process of its own, where other tests cannot reset it.
+
+    with emulated_aws() as url:
+        ...
+
+A process that has moto loaded forks for each of them: loading moto takes nine tenths of the start.
+As a program (`python -m tests.emulators`) this module is that process. It reads `start` or `stop
+PID` from its standard input, and answers with address and pid, or the exit code. At the end of its
+input it ends all of its forks, so none outlives the tests.
+"""
+
+import atexit
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).parents[1]
+
+
+@contextmanager
+def emulated_aws() -> Iterator[str]:
+    """Run an empty emulator during the block, and yield its address."""
+    url, pid = _forks().ask("start").split()
+    try:
+        yield url
+    finally:
+        _forks().ask(f"stop {pid}")
+
+
+class _Forks:
+    """The connection to the process that forks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.emulators"],
+            cwd=_REPOSITORY,
+            env={**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def ask(self, order: str) -> str:
+        """Give an order, and return the answer."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with self._lock:
+            process.stdin.write(f"{order}\n")
+            return process.stdout.readline()
+
+    def close(self) -> None:
+        """End the process and all emulators."""
+        self._process.communicate()
+
+
+@cache
+def _forks() -> _Forks:
+    forks = _Forks()
+    atexit.register(forks.close)
+    return forks
+
+
+def main() -> None:
+    """Fork for each order to start, until standard input ends."""
+    gc.set_threshold(50_000, 20, 20)  # as in tests/conftest.py
+    from gromit.local.aws.emulator import Emulator  # noqa: PLC0415 - moto is for this process only
+    from gromit.local.aws.moto_patches import apply_patches  # noqa: PLC0415
+
+    apply_patches()
+    gc.collect()
+    gc.freeze()
+    running: set[int] = set()
+    for line in sys.stdin:
+        order, _, text = line.strip().partition(" ")
+        if order == "stop":
+            running.remove(int(text))
+            print(_stop(int(text)), flush=True)  # noqa: T201
+        else:
+            address, pid = _start(Emulator)
+            running.add(pid)
+            print(address, pid, flush=True)  # noqa: T201
+    for pid in running:
+        _stop(pid)
+
+
+def _start(emulator: type) -> tuple[str, int]:
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        _emulate(emulator, write)
+    os.close(write)
+    address = os.read(read, 100).decode()
+    os.close(read)
+    return address, pid
+
+
+def _emulate(emulator: type, ready: int) -> None:
+    """Be an emulator until a signal ends this process."""
+    try:
+        with emulator() as aws:
+            os.write(ready, aws.url.encode())
+            os.close(ready)
+            signal.pause()
+    finally:
+        os._exit(1)
+
+
+def _stop(pid: int) -> int:
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    main()
