@@ -22,6 +22,8 @@ LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+AUDIT = "gromit.audit"
+"""Logger of the audit: changes, refusals and changes of the log level."""
 _LONGEST = 2000
 """Characters of one value."""
 _LONGEST_TRACE = 20_000
@@ -154,6 +156,11 @@ _pipeline = _Pipeline()
 def set_level(level: str) -> None:
     """Set the level: trace, debug, info, warn or error."""
     logging.root.setLevel(LEVELS[level])
+
+
+def keep_audit() -> None:
+    """Write the audit whatever level is set now or later. A server calls this as it starts."""
+    logging.getLogger(AUDIT).setLevel(logging.INFO)
 
 
 def get_level() -> str:

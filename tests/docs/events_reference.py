@@ -85,7 +85,8 @@ MEANINGS: Mapping[str, str] = {
         "the state that a run left could not be read, so what was recorded before stays"
     ),
     "environment.changed": (
-        "serve accepted a change: its kind, actor and reason, and the row's numbers after it"
+        "serve accepted a change: its kind, actor and reason, and the row's numbers after it, "
+        "with the `serial`, `requester`, `run` and `client` of the request; part of the audit"
     ),
     "gateway.job_refused": "an OIDC token was refused, with the reason",
     "gateway.keys_fetched": (
@@ -97,8 +98,8 @@ MEANINGS: Mapping[str, str] = {
     ),
     "gateway.request": (
         "one request at the gateway, refused ones included, except successful ones to "
-        "`/healthcheck`: the token (its id, or a job's run), the repository and the result "
-        "(`status` null: the client had disconnected)"
+        "`/healthcheck`: the token (its id, or a job's run), the repository, the branch, the "
+        "version and the result (`status` null: the client had disconnected); part of the audit"
     ),
     "gateway.tokens_unreadable": (
         "the token file is unreadable; the gateway answers every request with 503 until it "
@@ -106,6 +107,11 @@ MEANINGS: Mapping[str, str] = {
     ),
     "gateway.upstream_failed": "serve is unreachable, or something else than serve answered",
     "gateway.upstream_slow": "serve did not answer within `gateway.timeout`",
+    "lines.left_out": (
+        "a client caused more lines `of` an event than are written: their number in this "
+        "second, and by reason or status; part of the audit"
+    ),
+    "loglevel.changed": "an operator changed the log level of serve; part of the audit",
     "lock.judged": "a lock was in the way: the verdict on its owner",
     "lock.left": "the worker could not release its own lock; it retries before the next run",
     "lock.lost": (
@@ -125,6 +131,10 @@ MEANINGS: Mapping[str, str] = {
     "processing.suspended": "an operator suspended all processing",
     "provider.unpacked": "the embedded AWS provider was unpacked, once for this user",
     "request.bug": "a request hit a bug; the traceback is in `exception`",
+    "request.refused": (
+        "serve refused a request (400 to 499, except 404 to a question), with the `serial`, "
+        "`requester`, `run` and `client` of the request; part of the audit"
+    ),
     "resource.adopted": "a resource that no state contains is imported by the apply",
     "resource.removed": "a resource that no state contains was removed directly",
     "run.bug": (
@@ -229,6 +239,13 @@ Libraries log lines of their own, whose `event` is a sentence.
 
 The row of an environment also keeps [its events](table.md#events).
 `gromit env history` shows them.
+
+The audit says who changed what, and who was refused. No log level silences it.
+Its events are `environment.changed`, `gateway.request`, `lines.left_out`, `loglevel.changed` and
+`request.refused`. They name the serial of the certificate, the id of the token or the run of the
+job, and the address of the client.
+If a client causes more than 10 lines about refusals in a second, the rest of that second and every
+further one is a single line with counts. So no client can fill the log.
 
 """
 

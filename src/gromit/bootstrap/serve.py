@@ -19,6 +19,7 @@ from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
+from gromit.web.api.audit import RequestAudit
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import EnvironmentViews
@@ -49,7 +50,9 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
 
     health = health_app(metrics.registry, not_ready, metrics.log_ages)
     return Server(
-        Listener(api, serve.listen, tls), Listener(health, serve.health), on_stop=changes.close
+        Listener(api, serve.listen, tls, around=RequestAudit),
+        Listener(health, serve.health),
+        on_stop=changes.close,
     )
 
 

@@ -186,6 +186,8 @@ def redeploy(run: CliContext, name: str, component: str | None) -> None:
 def history(run: CliContext, name: str) -> None:
     """Show the history of an environment, oldest event first."""
     events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
+    if run.output == "table":
+        events = [{**event, "actor": _actor(event)} for event in events]
     print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
 
 
@@ -202,7 +204,7 @@ def watch(run: CliContext, name: str) -> None:
             print_line(f"{error.message}; trying again", err=True)
             continue  # also if it is gone: its last events are still to be printed
         for event in events:
-            line = f"{event['at']}  {event['kind']:<10} {event['actor']}  {event['text']}".rstrip()
+            line = f"{event['at']}  {event['kind']:<10} {_actor(event)}  {event['text']}".rstrip()
             if line not in shown:
                 shown.add(line)
                 print_line(json.dumps(event) if run.output == "json" else line)
@@ -258,6 +260,13 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
 
 
 env.add_command(unlock)
+
+
+def _actor(event: Mapping[str, Any]) -> str:
+    """Return who made a change, and with what."""
+    # A serve of an earlier release says no origin.
+    origin = event.get("origin")
+    return f"{event['actor']} ({origin})" if origin else str(event["actor"])
 
 
 def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 import click
 
+from gromit import log
 from gromit.bootstrap.gateway import gateway_server
 from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
@@ -14,4 +15,5 @@ def gateway(run: CliContext) -> None:
     Release workflows report builds and deleted branches to it with a token. It passes them on to
     serve over mutual TLS.
     """
+    log.keep_audit()
     gateway_server(run.settings).run()

@@ -2,6 +2,7 @@
 
 import click
 
+from gromit import log
 from gromit.bootstrap.serve import build_serve
 from gromit.cli import CliContext, LongRunningCommand, pass_cli
 
@@ -10,4 +11,5 @@ from gromit.cli import CliContext, LongRunningCommand, pass_cli
 @pass_cli
 def serve(run: CliContext) -> None:
     """Run the mTLS API of environments, the only writer of their table."""
+    log.keep_audit()
     build_serve(run.settings).run()

@@ -1,6 +1,6 @@
 """The single path of writes to the table: it bounds histories, announces changes and logs them.
 
-The log is the complete audit trail; the history in a row keeps only the newest events.
+The audit in the log is complete; the history in a row keeps only the newest events.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteResult
 from gromit.errors import Temporary
+from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
 
-log = structlog.get_logger(__name__)
+audit = structlog.get_logger(AUDIT)
 
 ATTEMPTS = 8
 """Attempts for a change that has to read first. Each loss means that another change succeeded."""
@@ -70,7 +71,7 @@ def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
     # A claim adds no event; its holder is the actor.
     by = events[-1]["actor"] if events else write.sets.get(Attribute.HOLDER)
     why = events[-1]["text"] if events else None
-    log.info(
+    audit.info(
         "environment.changed",
         env=name,
         kind=kind,

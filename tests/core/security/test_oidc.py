@@ -286,6 +286,10 @@ class TestOrder:
             with pytest.raises(TrustError, match="whose sequence is 58001"):
                 require_order_of_job(job, other)
 
+    def test_histories_name_run_and_attempt(self) -> None:
+        assert _job(run_id="58", run_attempt="3").run_and_attempt == "58 attempt 3"
+        assert _job(run_id="58", run_attempt=None).run_and_attempt == "58"
+
     def test_an_issuer_that_does_not_count_attempts_leaves_it_to_the_job(self) -> None:
         require_order_of_job(_job(), 2**53 - 1)
 

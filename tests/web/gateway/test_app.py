@@ -221,13 +221,22 @@ class TestPassingOn:
             **{
                 "x-gromit-repository": "tyk-pump",
                 "x-forwarded-for": "1.2.3.4",
+                "x-gromit-client": "1.2.3.4",
+                "x-gromit-requester": "another",
+                "x-gromit-run": "1",
                 "x-client-cert": "x",
                 "cookie": "a=b",
                 "te": "x",
             },
         )
         (seen,) = house.serve.seen
-        ours = {"content-length", "content-type", "x-gromit-repository"}
+        ours = {
+            "content-length",
+            "content-type",
+            "x-gromit-repository",
+            "x-gromit-requester",
+            "x-gromit-client",
+        }
         assert set(seen.headers) == {
             "host",
             "accept",

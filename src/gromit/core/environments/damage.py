@@ -185,7 +185,10 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.LIFE: _text,
         Attribute.LOOK_AT: _number,
         Attribute.EVENTS: _list(
-            _map({"at": _number, "actor": _text, "kind": _text, "text": _text})
+            _map(
+                {"at": _number, "actor": _text, "kind": _text, "text": _text, "origin": _text},
+                required={"at", "actor", "kind", "text"},
+            )
         ),
     }
 )

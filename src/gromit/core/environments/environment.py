@@ -92,15 +92,18 @@ class HistoryEvent:
     actor: str
     kind: str
     text: str
+    origin: str | None = None
+    """Certificate, token or job of the actor; None for a worker, and in events of older rows."""
 
     def to_row(self) -> dict[str, Any]:
         """Return the event as the row stores it."""
-        return {"at": self.at_ms, "actor": self.actor, "kind": self.kind, "text": self.text}
+        event = {"at": self.at_ms, "actor": self.actor, "kind": self.kind, "text": self.text}
+        return event if self.origin is None else {**event, "origin": self.origin}
 
     @classmethod
     def from_row(cls, event: Mapping[str, Any]) -> "HistoryEvent":
         """Return the event that a row stores."""
-        return cls(event["at"], event["actor"], event["kind"], event["text"])
+        return cls(event["at"], event["actor"], event["kind"], event["text"], event.get("origin"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

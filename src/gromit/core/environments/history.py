@@ -11,7 +11,7 @@ from gromit.core.stack.contract import StateMark
 HISTORY_MAX = 60
 """Events that a row may have before it is truncated.
 
-Most have some 150 bytes, so that they take less than 40 KB of an item's 400.
+Most have some 200 bytes, so that they take less than 40 KB of an item's 400.
 """
 HISTORY_KEPT = 30
 """Newest events that truncation keeps."""
@@ -32,10 +32,13 @@ class ChangeContext:
     now_ms: int
     state: StateMark | None = None
     """Terraform state that a run left; None if it is not known."""
+    origin: str | None = None
+    """Certificate, token or job that the actor used; None for a worker."""
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """Return an event of this change as the row stores it."""
-        return HistoryEvent(self.now_ms, self.actor, kind, text[:EVENT_TEXT_MAX]).to_row()
+        text = text[:EVENT_TEXT_MAX]
+        return HistoryEvent(self.now_ms, self.actor, kind, text, self.origin).to_row()
 
     def state_attributes(self) -> dict[str, Any]:
         """Return the attributes of the state that a run left; none keeps what is recorded."""

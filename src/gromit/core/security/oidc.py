@@ -79,6 +79,13 @@ class GithubJob:
         """`owner/name`, as GitHub writes it."""
         return f"{self.owner}/{self.repository}"
 
+    @property
+    def run_and_attempt(self) -> str:
+        """Run and its attempt, for histories and logs."""
+        if self.sequence is None:
+            return self.run
+        return f"{self.run} attempt {self.sequence % RUN_STEP}"
+
 
 def bearer_jwt(authorization: str) -> str | None:
     """JWT of an Authorization header; None for other values.

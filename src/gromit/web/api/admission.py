@@ -13,6 +13,7 @@ from gromit.errors import TrustError
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
 from gromit.web.api.changes import ChangeHub
+from gromit.web.api.origin import RequestOrigin, request_origin
 from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.gate import peer_certificate
 
@@ -23,6 +24,12 @@ class Caller:
 
     name: str
     role: Role
+    origin: RequestOrigin = RequestOrigin()  # noqa: RUF009 - frozen
+
+    @property
+    def actor(self) -> str:
+        """Role and name, as histories and logs name an actor."""
+        return f"{self.role}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class ApiDeps:
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""
-        return ChangeContext(f"{caller.role}:{caller.name}", self.now_ms())
+        return ChangeContext(caller.actor, self.now_ms(), origin=caller.origin.text)
 
 
 def get_caller(request: Request) -> Caller:
@@ -61,7 +68,7 @@ def get_caller(request: Request) -> Caller:
             "your certificate names no role",
             hint="use a certificate made with `gromit pki issue --role …`",
         )
-    return Caller(peer.name, peer.role)
+    return Caller(peer.name, peer.role, request_origin(request.scope))
 
 
 def get_deps(request: Request) -> ApiDeps:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.responses import PlainTextResponse, Response
@@ -11,9 +12,12 @@ from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_v
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import WIRE_KEYS
 from gromit.errors import InvalidInput, TrustError
+from gromit.log import AUDIT
 from gromit.web.api.admission import Caller, CurrentCaller, Deps
 from gromit.web.api.refusals import error_responses
 from gromit.web.bodies import body_schema, json_body, parse_object
+
+audit = structlog.get_logger(AUDIT)
 
 router = APIRouter()
 
@@ -108,12 +112,13 @@ def get_loglevel(_caller: CurrentCaller, deps: Deps) -> dict[str, str]:
 
 
 @router.put("/loglevel/{level}")
-def put_loglevel(_caller: CurrentCaller, deps: Deps, level: str) -> dict[str, str]:
+def put_loglevel(caller: CurrentCaller, deps: Deps, level: str) -> dict[str, str]:
     """Change the log level."""
     if level not in LEVELS:
         raise InvalidInput(
             f"there is no log level {level!r}", hint=f"levels are {', '.join(LEVELS)}"
         )
+    audit.warning("loglevel.changed", by=caller.actor, before=deps.log_level.get(), after=level)
     deps.log_level.set(level)
     return {"level": deps.log_level.get()}
 

@@ -104,6 +104,8 @@ class EventView:
     actor: str
     kind: str
     text: str
+    origin: str | None
+    """Certificate, token or job of the actor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,4 +231,4 @@ def _lease(lease: Lease | None) -> LeaseView | None:
 
 def event(event: HistoryEvent) -> EventView:
     """Return one event of a history."""
-    return EventView(iso(event.at_ms), event.actor, event.kind, event.text)
+    return EventView(iso(event.at_ms), event.actor, event.kind, event.text, event.origin)

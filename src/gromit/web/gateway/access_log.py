@@ -1,4 +1,4 @@
-"""Access log of the gateway: one line per request, also for requests that a limit refused.
+"""Access log of the gateway: a line per request; refused ones within the budget of a client.
 
 It wraps all other layers, the body limit included. It never logs headers or queries, because they
 may contain a token.
@@ -11,9 +11,11 @@ import structlog
 
 from gromit.core.security.tokens import TokenPermission
 from gromit.core.time import Millis
+from gromit.log import AUDIT
 from gromit.web.server.limits import App, Message, Receive, Scope, Send
+from gromit.web.server.line_budget import LineBudget
 
-log = structlog.get_logger(__name__)
+audit = structlog.get_logger(AUDIT)
 
 _KEY = "request_info"
 _SHOWN = 200
@@ -28,6 +30,9 @@ class RequestInfo:
     token: str | None = None
     """Name of the token; it is no secret."""
     repository: str | None = None
+    environment: str | None = None
+    """The branch or name in the request."""
+    version: str | None = None
 
 
 class AccessLog:
@@ -36,11 +41,13 @@ class AccessLog:
     def __init__(self, app: App, now_ms: Callable[[], Millis]) -> None:
         self._app = app
         self._now_ms = now_ms
+        self._budget = LineBudget("gateway.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            self._budget.flush()
             return
         started, info = self._now_ms(), request_info(scope)
         status: int | None = None  # stays so if the client leaves before its request is complete
@@ -57,18 +64,28 @@ class AccessLog:
             status = status or 500  # the server answers 500 then
             raise
         finally:
-            if (scope["path"], status) != ("/healthcheck", 200):
-                log.info(
-                    "gateway.request",
-                    token=info.token,
-                    repository=info.repository,
-                    verb=info.verb and str(info.verb),
-                    method=scope["method"],
-                    path=scope["raw_path"].decode("ascii", "backslashreplace")[:_SHOWN],
-                    status=status,
-                    ms=self._now_ms() - started,
-                    client=scope["client"] and scope["client"][0],
-                )
+            self._record(scope, info, status, self._now_ms() - started)
+
+    def _record(self, scope: Scope, info: RequestInfo, status: int | None, ms: int) -> None:
+        client = scope["client"][0] if scope["client"] else None
+        is_accepted = status is not None and status < 400
+        if (is_accepted and scope["path"] == "/healthcheck") or not (
+            is_accepted or self._budget.admits(client, str(status), info.token)
+        ):
+            return
+        audit.info(
+            "gateway.request",
+            token=info.token,
+            repository=info.repository,
+            environment=info.environment and info.environment[:_SHOWN],
+            version=info.version,
+            verb=info.verb and str(info.verb),
+            method=scope["method"],
+            path=scope["raw_path"].decode("ascii", "backslashreplace")[:_SHOWN],
+            status=status,
+            ms=ms,
+            client=client,
+        )
 
 
 def request_info(scope: Scope) -> RequestInfo:

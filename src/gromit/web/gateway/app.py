@@ -32,6 +32,7 @@ from gromit.core.security.tokens import Grant, TokenEntry, TokenPermission
 from gromit.core.time import Millis
 from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, TrustError
 from gromit.web.api.legacy_routes import OUTCOME_HEADER, REPOSITORY_HEADER, NewBuild
+from gromit.web.api.origin import origin_headers
 from gromit.web.bodies import parse_object, validate_model
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
@@ -42,6 +43,8 @@ from gromit.web.server.limits import App, RateLimit
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
+_SHOWN = 200
+"""Characters of a version that are logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class _Gateway:
     ) -> UpstreamResponse:
         info = request_info(request.scope)
         body = validate_model(NewBuild, parse_object(await request.body()))
+        info.environment, info.version = body.ref, body.sha[:_SHOWN]
         info.repository = _allowed(authorized.grant, parse_repository(body.repo), verb)
         if authorized.job is not None:
             parse_ref(body.ref)  # what is no branch is refused with what to send instead
@@ -159,19 +163,20 @@ class _Gateway:
         }
         if body.sequence is not None:
             build["sequence"] = body.sequence
-        return await self._deps.upstream.send("POST", "/newbuild", info.repository, build)
+        headers = _own_headers(request, authorized)
+        return await self._deps.upstream.send("POST", "/newbuild", headers, build)
 
     async def _delete(
         self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
     ) -> UpstreamResponse:
         info = request_info(request.scope)
         name = _environment(request.path_params["name"])
+        info.environment = name
         retired = _retired_repository(request, authorized.grant)
         if retired is not None:
             info.repository = _allowed(authorized.grant, retired, verb)
-        return await self._deps.upstream.send(
-            "DELETE", f"/env/{quote(name, safe='')}", info.repository
-        )
+        headers = _own_headers(request, authorized)
+        return await self._deps.upstream.send("DELETE", f"/env/{quote(name, safe='')}", headers)
 
 
 async def _authorize_job(jobs: JobTokenVerifier, jwt: str) -> AuthorizedRequest | InvalidToken:
@@ -179,6 +184,15 @@ async def _authorize_job(jobs: JobTokenVerifier, jwt: str) -> AuthorizedRequest 
     if isinstance(job, InvalidToken):
         return InvalidToken(f"no valid token: {job.reason}")
     return AuthorizedRequest(f"{job.full_name} run {job.run}", job.full_name, job.grant, job)
+
+
+def _own_headers(request: Request, authorized: AuthorizedRequest) -> dict[str, str]:
+    """Return the headers by which serve knows who asked, and for which repository."""
+    repository = request_info(request.scope).repository
+    run = authorized.job.run_and_attempt if authorized.job else None
+    client = request.client.host if request.client else None
+    headers = origin_headers(authorized.rate_key, run, client)
+    return headers if repository is None else {**headers, REPOSITORY_HEADER: repository}
 
 
 def _authorization(request: Request) -> str:

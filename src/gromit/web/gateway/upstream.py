@@ -16,7 +16,7 @@ import structlog
 
 from gromit.core.security.certificates import is_dns_name
 from gromit.errors import ConfigError
-from gromit.web.api.legacy_routes import OUTCOME_HEADER, REPOSITORY_HEADER
+from gromit.web.api.legacy_routes import OUTCOME_HEADER
 from gromit.web.tls import REFUSED, ClientTls
 
 log = structlog.get_logger(__name__)
@@ -58,16 +58,14 @@ class Upstream:
         self,
         method: str,
         path: str,
-        repository: str | None,
+        own: Mapping[str, str],
         body: Mapping[str, str | int] | None = None,
     ) -> UpstreamResponse:
-        """Send a request once for `repository` (None: for all of them); only connecting is retried.
+        """Send a request once, with `own` headers; only connecting is retried.
 
         Return 502 if serve cannot be reached or its response is unusable, 504 if it is too slow.
         """
-        headers = {"accept-encoding": "identity", "content-type": "application/json"}
-        if repository is not None:
-            headers[REPOSITORY_HEADER] = repository
+        headers = {**own, "accept-encoding": "identity", "content-type": "application/json"}
         content = None if body is None else json.dumps(body).encode()
         is_answered = False
         try:

@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 
 from gromit.errors import TrustError
 from gromit.web.server.limits import ClientLimits
+from gromit.web.server.line_budget import LineBudget
 from gromit.web.server.tls import Peer
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ class PeerPolicy:
     """Peer in a certificate; None for a listener without client certificates."""
     refusal: "Callable[[LimitedHttpProtocol], str | None]"
     """Reason to close a new connection; None if it may stay."""
+    budget: LineBudget
+    """Budget of the lines about connections that are cut."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -171,8 +174,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _record_cut(self, reason: str, *, detail: str | None = None) -> None:
         CUT.labels(reason).inc()
-        peer = self.peer and self.peer.name
-        log.warning("connection.cut", reason=reason, client=self.client, peer=peer, detail=detail)
+        client, peer = self.client and self.client[0], self.peer
+        serial = peer.serial if peer else None
+        if self._peers.budget.admits(client, reason, serial):
+            log.warning(
+                "connection.cut",
+                reason=reason,
+                client=client,
+                peer=peer and peer.name,
+                serial=serial,
+                detail=detail,
+            )
 
     def _peer_certificate(self, connection: ssl.SSLObject | None) -> Peer | None:
         if connection is None or self._peers.identify is None:

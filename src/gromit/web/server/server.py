@@ -28,6 +28,7 @@ from gromit.web.server.accept import Acceptor
 from gromit.web.server.capacity import Capacity
 from gromit.web.server.gate import PeerCertificateMiddleware, rejection
 from gromit.web.server.limits import App, BodyLimit, ClientLimits
+from gromit.web.server.line_budget import LineBudget
 from gromit.web.server.protocol import LimitedHttpProtocol, PeerPolicy
 from gromit.web.server.tls import DenyList, ServerTls
 
@@ -225,6 +226,7 @@ class _Service(uvicorn.Server):
         self._now_ms = now_ms
         self.servers = []
         self._capacity = Capacity(listener.limits, self._guarded)
+        self._budget = LineBudget("connection.cut")
         self._acceptor = Acceptor(
             listening,
             self._connection,
@@ -253,6 +255,7 @@ class _Service(uvicorn.Server):
                 await self.shutdown()
             for connection in self._guarded():
                 connection.transport.abort()
+            self._budget.flush()
 
     async def refresh(self) -> None:
         """Load changed certificate files; close connections with an invalid certificate."""
@@ -281,7 +284,7 @@ class _Service(uvicorn.Server):
             self.server_state,
             self.lifespan.state,
             limits=self._listener.limits,
-            peers=PeerPolicy(tls.peer if tls else None, self._capacity.refusal),
+            peers=PeerPolicy(tls.peer if tls else None, self._capacity.refusal, self._budget),
         )
 
     def _guarded(self) -> list[LimitedHttpProtocol]:
