@@ -38,6 +38,8 @@ from tests.web.serving import (
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
 
+IDLE_MS = 14 * 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Shell:
@@ -106,11 +108,11 @@ def test_list_shows_environments_by_name(shell: Shell) -> None:
     shell.serve.clock.advance(ms=1)
     shell.serve.build("tyk-pump", "ape", "sha-a")
     shell.serve.outcome(shell.serve.claim("sow"), "fail", message="no such image")
-    changed = iso(shell.serve.clock.now)
+    changed, expires = iso(shell.serve.clock.now), iso(shell.serve.clock.now + IDLE_MS)
     assert shell.table("list") == [
-        ["NAME", "PHASE", "VERSIONS", "PROTECTED", "CHANGED", "ERROR"],
-        ["ape", "pending", "tyk-pump=sha-a", "no", changed, "-"],
-        ["zebra", "failed", "tyk=sha-z", "no", changed, "no", "such", "image"],
+        ["NAME", "PHASE", "VERSIONS", "PROTECTED", "CHANGED", "EXPIRES", "ERROR"],
+        ["ape", "pending", "tyk-pump=sha-a", "no", changed, expires, "-"],
+        ["zebra", "failed", "tyk=sha-z", "no", changed, expires, "no", "such", "image"],
     ]
     assert shell.json("list") == [
         shell.serve.get("/v1/environments/ape"),
@@ -152,6 +154,7 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
     shell.serve.send("PATCH", "/env/f-1", {"tyk-pump": "sha-p"})
     lines = shell.run("get", "f-1").splitlines()
     now = iso(shell.serve.clock.now)
+    assert lines.pop(8).startswith("expires    " + iso(shell.serve.clock.now + IDLE_MS) + ": 14d")
     assert [line.split() for line in lines[:8]] == [
         ["name", "f-1"], ["phase", "pending"], ["protected", "no"],
         ["generation", "2"], ["observed", "0"], ["created", now], ["changed", now], ["due", now],
@@ -217,10 +220,21 @@ def test_a_name_with_odd_characters_never_means_another_environment(
     assert shell.serve.rows == before
 
 
+def test_extend_shows_the_new_deadline(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha")
+    until = iso(shell.serve.clock.now + 30 * 86_400_000)
+    assert f"expires    {until}: extended" in shell.run("extend", "app-test", "30d")
+    assert shell.json("extend", "app-test", "1d")["expires"] == until
+    assert "'x' is not a duration" in shell.fail("extend", "app-test", "x", code=2)
+    assert "gromit env protect app-test" in shell.fail("extend", "app-test", "91d", code=2)
+    assert "expires    never: it is protected" in shell.run("protect", "app-test")
+
+
 COMMANDS: list[Sequence[str]] = [
     ("get", "NAME"), ("history", "NAME"), ("watch", "NAME"), ("set", "NAME", "tyk=x"),
     ("delete", "NAME"), ("protect", "NAME"),
     ("unprotect", "NAME"), ("redeploy", "NAME"), ("retry", "NAME"),
+    ("extend", "NAME", "3d"),
 ]  # fmt: skip
 
 

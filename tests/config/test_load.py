@@ -55,6 +55,11 @@ def test_the_file_is_looked_for_where_the_earlier_system_had_it(tmp_path: Path) 
         ("GROMIT_REAP_GRACE", "soon", "reap.grace from GROMIT_REAP_GRACE"),
         ("GROMIT_SERVE_LISTEN", "nowhere", "serve.listen from GROMIT_SERVE_LISTEN"),
         ("GROMIT_SERVE_TLS_MIN", "1.0", "serve.tls_min from GROMIT_SERVE_TLS_MIN"),
+        ("GROMIT_LIFETIME_IDLE", "-1d", "lifetime.idle from GROMIT_LIFETIME_IDLE"),
+        ("GROMIT_LIFETIME_RULES", "demo-*", "'demo-*' is not NAME=DURATION"),
+        ("GROMIT_LIFETIME_RULES", "a=1d,Demo=3d", "'Demo=3d' is not NAME=DURATION"),
+        ("GROMIT_LIFETIME_RULES", "a@=1d", "'a@=1d' is not NAME=DURATION"),
+        ("GROMIT_LIFETIME_RULES", "a=1x", "'a=1x' is not NAME=DURATION"),
         ("GROMIT_LEASE_RENEW", "80s", "more than a third of ttl"),
         (
             "GROMIT_REPOS",
@@ -92,6 +97,17 @@ def test_repositories_are_named_as_in_builds_and_a_blank_list_is_none(
     file = tmp_path / "config.yaml"
     file.write_text(f"repos: {json.dumps(text.split(','))}\n")
     assert load_settings(NOWHERE, conf=file).settings.repos == names
+
+
+def test_rules_of_lifetimes_keep_their_order() -> None:
+    text = "demo-*=0, load-*@tyk-ui=1d12h,*@tyk=30d"
+    policy = load_settings({**NOWHERE, "GROMIT_LIFETIME_RULES": text}).settings.lifetime.policy
+    assert [(r.name, r.repository, r.idle_ms) for r in policy.rules] == [
+        ("demo-*", None, 0),
+        ("load-*", "tyk-ui", 36 * 3_600_000),
+        ("*", "tyk", 30 * 86_400_000),
+    ]
+    assert policy.idle_ms == 14 * 86_400_000
 
 
 def test_a_key_that_does_not_exist_is_refused(tmp_path: Path) -> None:

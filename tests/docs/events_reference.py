@@ -122,6 +122,10 @@ MEANINGS: Mapping[str, str] = {
     "lock.replaced": "the worker took over the lock of a dead owner",
     "pki.ca_made": "a CA was created",
     "pki.issued": "a certificate was issued or renewed",
+    "lifetime.limited": "`lifetime.limit` is reached; those environments expire later",
+    "lifetime.set_aside": (
+        "a row whose lifetime is due cannot be read; it is looked at again in an hour"
+    ),
     "pki.revoked": "a certificate was added to the deny list",
     "pki.standing": (
         "remaining days of a certificate that `gromit pki ensure` manages; `ca` is the CA's "
@@ -201,6 +205,9 @@ MEANINGS: Mapping[str, str] = {
     ),
     "work.halted": (
         "a watching worker starts nothing, with the reason; logged once while it stays so"
+    ),
+    "work.upkeep_failed": (
+        "serve could not look at the deadlines of environments; logged once while it stays so"
     ),
     "work.limited": "`reap.limit` is reached; the next run continues",
     "work.passed": (

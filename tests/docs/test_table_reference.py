@@ -95,9 +95,11 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         desired_state.protect(protected=yes, stamp=STAMP) for yes in (True, False)
     ],
     desired_state.redeploy: lambda: [desired_state.redeploy(["part"], "1", STAMP)],
-    expiry.look_off: lambda: [expiry.look_off(_read())],
+    expiry.scheduled: lambda: [
+        expiry.scheduled(_read(), step, 1)
+        for step in (expiry.LookOff(), expiry.LookAgain(1), expiry.StartIdle())
+    ],
     expiry.look_again: lambda: [expiry.look_again(_read(), 1)],
-    expiry.start_idle: lambda: [expiry.start_idle(_read(), 1)],
     expiry.postpone_look: lambda: [expiry.postpone_look(1, 2)],
     expiry.touch: lambda: [expiry.touch(1)],
     expiry.extend: lambda: [expiry.extend(_read(), 1, STAMP)],
@@ -211,7 +213,7 @@ def test_every_write_but_renewals_and_looks_adds_to_the_revision() -> None:
         for f, make in WRITES.items()
         if any("revision" not in {*w.increments, *w.sets} for w in make())
     }
-    looks = {expiry.look_off, expiry.look_again, expiry.start_idle, expiry.postpone_look}
+    looks = {expiry.scheduled, expiry.look_again, expiry.postpone_look}
     assert silent == {work.renew, work.put_off, expiry.touch} | looks
 
 

@@ -31,7 +31,7 @@ from gromit.errors import (
 )
 from gromit.ports import Progress
 from gromit.services.runs import Runner
-from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
+from gromit.services.workers import UPKEEP_S, RunResult, WorkerLimits, WorkerPool
 from tests.fakes.dns import FakeFeed
 from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
@@ -598,3 +598,43 @@ def test_a_watch_that_is_halted_does_not_say_that_it_has_passed() -> None:
     with capture_logs() as lines:
         crew.workers().watch(PassingFeed(crew, 3.0), 60.0)
     assert _passed(lines) == []
+
+
+# ── upkeep ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_upkeep_comes_before_the_first_claim_and_then_now_and_then() -> None:
+    crew, calls = Crew(), list[int]()
+    workers = crew.workers(Work.REAP)
+    workers.upkeep = lambda: calls.append(len(crew.queue.asked))
+    for seconds in (0.0, UPKEEP_S - 1, 1.0, UPKEEP_S):
+        crew.clock[0] += seconds
+        workers.once()
+    assert calls == [0, 2, 3]
+
+
+def test_no_upkeep_while_everything_is_suspended() -> None:
+    crew, calls = Crew(halts=[Suspended("by a person")]), list[int]()
+    workers = crew.workers(Work.REAP)
+    workers.upkeep = lambda: calls.append(1)
+    with pytest.raises(Suspended):
+        workers.once()
+    assert calls == []
+
+
+def test_a_failed_upkeep_is_logged_once_and_keeps_no_work_waiting() -> None:
+    crew = Crew()
+
+    def fail() -> None:
+        raise Temporary("no index")
+
+    workers = crew.workers(Work.REAP)
+    workers.upkeep = fail
+    with capture_logs() as logs:
+        for name in "ab":
+            crew.give(name)
+            workers.once()
+            crew.clock[0] += UPKEEP_S
+    assert crew.endings == all_done("ab")
+    reasons = [line["reason"] for line in logs if line["event"] == "work.upkeep_failed"]
+    assert reasons == ["no index"]

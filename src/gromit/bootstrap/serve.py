@@ -17,6 +17,7 @@ from gromit.core.time import Millis
 from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
+from gromit.services.lifetimes import Lifetimes
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
@@ -69,7 +70,8 @@ def _api_deps(
             ledger, image_registry(settings), known, policy, lambda: uuid.uuid4().hex
         ),
         leases=Leases(ledger, terms, random.random),
-        views=EnvironmentViews(known, domain_if_set(settings)),
+        lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
+        views=EnvironmentViews(known, domain_if_set(settings), settings.lifetime.policy),
         changes=changes,
         identify=get_caller,
         now_ms=now_ms,

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gromit.bootstrap.backends import owner_watch, state_bucket
@@ -55,8 +56,9 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
         if kind is Work.SOW
         else reaper(settings, tree, terraform, states, reporting.stop)
     )
+    serve = serve_client(settings)
     runner = Runner(
-        queue=ServeQueue(serve_client(settings), new_worker_id(), owners.identify().ecs_task),
+        queue=ServeQueue(serve, new_worker_id(), owners.identify().ecs_task),
         states=states,
         owners=owners,
         guard=tree.check,
@@ -69,4 +71,6 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     pool = WorkerPool(
         kind, runner, bounds, reporting.stop, time.monotonic, reporting.progress, reporting.done
     )
+    if kind is Work.REAP:
+        pool.upkeep = partial(serve.post, "/v1/lifetimes", {})
     return RunningPool(pool, terraform.interrupt, terraform.close)

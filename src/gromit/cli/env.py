@@ -25,7 +25,7 @@ from gromit.web.clients.serve import ServeClient
 POLL_S = 5.0
 """Longest pause between two requests, also if no change is announced."""
 
-_LIST = ("name", "phase", "versions", "protected", "changed", "error")
+_LIST = ("name", "phase", "versions", "protected", "changed", "expires", "error")
 
 _versions_file = click.option(
     "-f",
@@ -144,6 +144,18 @@ def delete(run: CliContext, name: str) -> None:
 def retry(run: CliContext, name: str) -> None:
     """Retry failed work at once, also a failed deletion."""
     _change(run, name, "retry")
+
+
+@env.command()
+@click.argument("name")
+@click.argument("duration")
+@pass_cli
+def extend(run: CliContext, name: str, duration: str) -> None:
+    """Keep an environment for DURATION at least, counted from now: 12h, 3d.
+
+    As every action on an environment, this also starts its idle time again.
+    """
+    _change(run, name, "extend", {"duration": duration})
 
 
 @env.command()

@@ -66,6 +66,9 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         "due",
     ):
         out.print(visible(f"{key:<11}{_word(found[key])}"))
+    if "lifetime" in found:  # a serve of an earlier release has none
+        ends = f"{found['expires']}: " if found["expires"] else "never: "
+        out.print(visible(f"{'expires':<11}{ends}{found['lifetime']}"), markup=False)
     if found["error"]:
         error = found["error"]
         out.print(visible(f"{'error':<11}{error['kind']}: {error['message']}"), markup=False)

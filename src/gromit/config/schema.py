@@ -10,29 +10,25 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
 )
 
+from gromit.config.lifetime import LifetimeSettings
 from gromit.config.values import (
     Duration,
     ListenAddress,
     NameList,
     PositiveDuration,
     Repositories,
+    SettingsGroup,
     split,
 )
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClusterSettings(_Group):
+class ClusterSettings(SettingsGroup):
     """Location and domain of environments."""
 
     zoneid: str | None = Field(None, description="id of the Route53 zone of public names")
@@ -43,7 +39,7 @@ class ClusterSettings(_Group):
     )
 
 
-class ServeSettings(_Group):
+class ServeSettings(SettingsGroup):
     """`gromit serve`, and its address for clients."""
 
     listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
@@ -72,7 +68,7 @@ class ServeSettings(_Group):
     )
 
 
-class ClientSettings(_Group):
+class ClientSettings(SettingsGroup):
     """Identity of gromit's own clients and workers."""
 
     cert: str | None = Field(None, description="client certificate: PEM text or path of a PEM file")
@@ -81,7 +77,7 @@ class ClientSettings(_Group):
     )
 
 
-class WorkerSettings(_Group):
+class WorkerSettings(SettingsGroup):
     """Identity of `gromit sow` and `gromit reap`, if the client's certificate is a person's."""
 
     cert: str | None = Field(
@@ -94,7 +90,7 @@ class WorkerSettings(_Group):
     )
 
 
-class OidcSettings(_Group):
+class OidcSettings(SettingsGroup):
     """OIDC tokens of GitHub Actions at the gateway: jobs authenticate without a stored secret."""
 
     audience: str | None = Field(
@@ -122,7 +118,7 @@ class OidcSettings(_Group):
         return self
 
 
-class GatewaySettings(_Group):
+class GatewaySettings(SettingsGroup):
     """`gromit gateway`."""
 
     listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
@@ -153,7 +149,7 @@ class GatewaySettings(_Group):
     oidc: OidcSettings = OidcSettings()
 
 
-class EnvironmentSettings(_Group):
+class EnvironmentSettings(SettingsGroup):
     """Rules for all environments."""
 
     protected: NameList = Field(
@@ -163,7 +159,7 @@ class EnvironmentSettings(_Group):
     )
 
 
-class LeaseSettings(_Group):
+class LeaseSettings(SettingsGroup):
     """Leases of claims."""
 
     ttl: PositiveDuration = Field(
@@ -184,7 +180,7 @@ class LeaseSettings(_Group):
         return self
 
 
-class SowSettings(_Group):
+class SowSettings(SettingsGroup):
     """`gromit sow`, and what reap shares with it."""
 
     parallel: int | None = Field(
@@ -214,7 +210,7 @@ class SowSettings(_Group):
     )
 
 
-class ReapSettings(_Group):
+class ReapSettings(SettingsGroup):
     """`gromit reap`."""
 
     grace: Duration = Field(
@@ -226,7 +222,7 @@ class ReapSettings(_Group):
     )
 
 
-class DnsSettings(_Group):
+class DnsSettings(SettingsGroup):
     """`gromit chitragupta`."""
 
     ttl: int = Field(10, gt=0, description="TTL of public records, in seconds")
@@ -249,13 +245,13 @@ class DnsSettings(_Group):
     )
 
 
-class StateSettings(_Group):
+class StateSettings(SettingsGroup):
     """Terraform states of environments."""
 
     bucket: str = Field("terraform-state-dev", description="S3 bucket of the Terraform states")
 
 
-class TerraformSettings(_Group):
+class TerraformSettings(SettingsGroup):
     """The terraform program and its options."""
 
     command: str = Field(
@@ -290,7 +286,7 @@ class TerraformSettings(_Group):
     )
 
 
-class PkiSettings(_Group):
+class PkiSettings(SettingsGroup):
     """`gromit pki`."""
 
     dir: Path = Field(Path("pki"), description="folder of the CA and its certificates")
@@ -303,7 +299,7 @@ class PkiSettings(_Group):
     leaf_days: int = Field(30, gt=0, le=397, description="lifetime of issued certificates, in days")
 
 
-class DoctorSettings(_Group):
+class DoctorSettings(SettingsGroup):
     """`gromit doctor`: expected values of an installation."""
 
     account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = Field(
@@ -340,7 +336,7 @@ class DoctorSettings(_Group):
     )
 
 
-class LogSettings(_Group):
+class LogSettings(SettingsGroup):
     """Logs, on standard error."""
 
     level: Literal["trace", "debug", "info", "warn", "error"] = Field(
@@ -353,7 +349,7 @@ class LogSettings(_Group):
     )
 
 
-class Settings(_Group):
+class Settings(SettingsGroup):
     """All settings."""
 
     tablename: str = Field("DeveloperEnvironments", description="DynamoDB table of environments")
@@ -391,6 +387,7 @@ class Settings(_Group):
     lease: LeaseSettings = LeaseSettings()
     sow: SowSettings = SowSettings()
     reap: ReapSettings = ReapSettings()
+    lifetime: LifetimeSettings = LifetimeSettings()
     dns: DnsSettings = DnsSettings()
     state: StateSettings = StateSettings()
     terraform: TerraformSettings = TerraformSettings()

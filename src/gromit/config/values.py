@@ -3,7 +3,14 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 from gromit.core.names import parse_repository
 from gromit.core.stack.catalogue import check_repository
@@ -11,6 +18,12 @@ from gromit.core.time import format_duration, parse_duration
 from gromit.errors import GromitError
 
 _NONE = timedelta(0)
+
+
+class SettingsGroup(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def split(value: object) -> object:

@@ -100,8 +100,8 @@ class EnvironmentStore(Protocol):
 class Announcer(Protocol):
     """Announces changes of environments to watchers."""
 
-    def announce(self, name: str, kind: str) -> None:
-        """Announce a change. Never blocks and never raises."""
+    def announce(self, name: str, kind: str, text: str | None = None) -> None:
+        """Announce a change, perhaps with a text. Never blocks and never raises."""
 
 
 class ImageRegistry(Protocol):

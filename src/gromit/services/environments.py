@@ -85,7 +85,10 @@ class Environments:
                 return BuildResult.ACCEPTED, parse_environment(outcome.row)
             result = self._after_refusal(outcome.row, build, stamp)
             if result:
-                return result
+                receipt, environment = result
+                if receipt in {BuildResult.DUPLICATE, BuildResult.STALE}:
+                    environment = self.ledger.touch(environment, stamp.now_ms)
+                return receipt, environment
         raise contention_error(name)
 
     def _after_refusal(
@@ -337,7 +340,7 @@ class Environments:
             if refusal := refusals.retry(environment, stamp.now_ms):
                 raise refusal
             if not environment.attempts and environment.due_ms <= stamp.now_ms:
-                return environment
+                return self.ledger.touch(environment, stamp.now_ms)
             write = desired_state.make_due(environment.row, stamp)
             outcome = self.ledger.write(name, write, "retry")
             if isinstance(outcome, WriteAccepted):

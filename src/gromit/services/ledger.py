@@ -11,6 +11,7 @@ import structlog
 from gromit.core.environments import history
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
+from gromit.core.environments.expiry import EXPIRING, touch
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteResult
 from gromit.errors import Temporary
 from gromit.log import AUDIT
@@ -49,7 +50,9 @@ class Ledger:
         for _ in range(ATTEMPTS):
             outcome = self.store.write(name, write)
             if isinstance(outcome, WriteAccepted):
-                self.announcer.announce(name, kind)
+                event = _last_event(write)
+                text = event["text"] if event and kind == EXPIRING else None
+                self.announcer.announce(name, kind, text)
                 _log_change(name, kind, write, outcome.row)
                 return outcome
             if outcome.row is None or not _lacks_room(write, outcome.row):
@@ -59,18 +62,31 @@ class Ledger:
             self.store.write(name, history.truncate_history(outcome.row))
         raise contention_error(name)
 
+    def touch(self, environment: Environment, now_ms: int) -> Environment:
+        """Record an activity that changes nothing else; return the environment afterwards."""
+        # Nothing that watchers or the log need: as for a renewed lease.
+        outcome = self.store.write(environment.name, touch(now_ms))
+        if isinstance(outcome, WriteAccepted):
+            return parse_environment(outcome.row)
+        return environment
+
 
 def _lacks_room(write: RowWrite, row: Row) -> bool:
     """Whether a write adds an event to a history that is full."""
     return bool(write.appends) and len(row.get(Attribute.EVENTS, ())) >= history.HISTORY_MAX
 
 
-def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
+def _last_event(write: RowWrite) -> dict[str, Any] | None:
     appended = write.appends.get(Attribute.EVENTS, ())
     events: list[dict[str, Any]] = [*appended, *write.sets.get(Attribute.EVENTS, ())]
+    return events[-1] if events else None
+
+
+def _log_change(name: str, kind: str, write: RowWrite, row: Row) -> None:
+    event = _last_event(write)
     # A claim adds no event; its holder is the actor.
-    by = events[-1]["actor"] if events else write.sets.get(Attribute.HOLDER)
-    why = events[-1]["text"] if events else None
+    by = event["actor"] if event else write.sets.get(Attribute.HOLDER)
+    why = event["text"] if event else None
     audit.info(
         "environment.changed",
         env=name,

@@ -33,6 +33,8 @@ RECHECK_S = (0.5, 2.0)
 
 The index of due work lags behind the write that was announced.
 """
+UPKEEP_S = 30.0
+"""Pause between two calls of the upkeep."""
 CLAIM_FAILURES_MAX = 3
 """Failed claims in a row that a single pass passes over."""
 COUNTED = frozenset({RunEnding.DONE, RunEnding.FENCED})
@@ -78,6 +80,8 @@ class WorkerPool:
     """Return the receiver of progress lines for an environment's name."""
     done: Callable[[RunResult], None]
     """Called with each result as soon as the run ends."""
+    upkeep: Callable[[], object] | None = None
+    """Called before work is claimed, at most every `UPKEEP_S` seconds."""
     _running: dict[Future[RunResult], str] = field(default_factory=dict)
     """Run to its environment."""
     _begun: dict[str, float] = field(default_factory=dict)
@@ -91,6 +95,9 @@ class WorkerPool:
     _failed_claim: BackendError | None = None
     """Error of the last claim that the single pass has passed over."""
     _is_limited: bool = False
+    _kept_up: float | None = None
+    """Instant of the last upkeep."""
+    _upkeep_faults: NewReasons = field(default_factory=NewReasons)
     _passed: float | None = None
     """Instant of the last `work.passed` of a watch."""
 
@@ -176,6 +183,7 @@ class WorkerPool:
         """Begin one more run. Return `NoWork` if none can begin."""
         self.runner.release_abandoned_locks()
         self.runner.guard()
+        self._keep_up()
         self._forget_old()
         if self._is_at_limit():
             return NoWork(None)
@@ -199,6 +207,20 @@ class WorkerPool:
                 return None
             case NoWork() as no_work:
                 return no_work
+
+    def _keep_up(self) -> None:
+        """Call the upkeep if it is time. Its failure is logged once, and keeps no work waiting."""
+        now = self.monotonic()
+        if self.upkeep is None or (self._kept_up is not None and now - self._kept_up < UPKEEP_S):
+            return
+        self._kept_up = now
+        faults: list[str] = []
+        try:
+            self.upkeep()
+        except GromitError as error:
+            faults = [error.message]
+        for reason in self._upkeep_faults.update(faults):
+            log.warning("work.upkeep_failed", kind=str(self.kind), reason=reason)
 
     def _is_passed_over(self, error: BackendError) -> bool:
         """Whether a single pass claims again after an error, because other work may be fine."""

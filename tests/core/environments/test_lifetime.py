@@ -64,12 +64,8 @@ def looked(row: Row, now_ms: int, policy: LifetimePolicy = POLICY) -> dict[str, 
     """Return the row after the due step."""
     environment, actor = env(row), stamp(now_ms, "serve")
     match next_lifetime_step(environment, policy, now_ms):
-        case LookOff():
-            return after(row, expiry.look_off(environment))
-        case LookAgain(at_ms):
-            return after(row, expiry.look_again(environment, at_ms))
-        case StartIdle():
-            return after(row, expiry.start_idle(environment, now_ms))
+        case LookOff() | LookAgain() | StartIdle() as step:
+            return after(row, expiry.scheduled(environment, step, now_ms))
         case Warn() as due:
             life = lifetime_of(environment, policy)
             return after(row, expiry.warn(environment, life, due, actor))

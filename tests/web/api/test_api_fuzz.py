@@ -36,6 +36,7 @@ NO_BODY = {
     "/v1/environments/{name}/protect",
     "/v1/environments/{name}/unprotect",
     "/v1/environments/{name}/retry",
+    "/v1/lifetimes",
 }
 OPERATIONS = sorted(
     (path.replace(":path", ""), method) for method, path in EXPECTED if path != STREAM

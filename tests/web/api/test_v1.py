@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,8 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "attempts": 0,
         "error": None,
         "lease": None,
+        "expires": iso(serve.clock.now + 14 * 86_400_000),
+        "lifetime": f"14d (lifetime.idle) after the last activity, {now}",
     }
 
 
@@ -348,6 +351,53 @@ def test_a_failed_environment_is_retried_on_request(serve: Serve) -> None:
     assert serve.work_off("sow") == "app-test"
     answer = serve.send("POST", "/v1/environments/app-test/retry")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_an_environment_expires_after_two_warnings_unless_it_is_extended(serve: Serve) -> None:
+    day, hour = 86_400, 3600
+
+    def after(seconds: int) -> Any:
+        serve.clock.advance(s=seconds)
+        return serve.send("POST", "/v1/lifetimes", who=Role.WORKER).json()
+
+    _report(serve, "sha-1", 1)
+    _report(serve, "sha-1", 1, ref="kept")
+    assert after(0) == {"warned": [], "expired": [], "waiting": []}
+    assert after(13 * day)["warned"] == ["app-test", "kept"]
+    path = "/v1/environments/kept/extend"
+    kept = serve.send("POST", path, {"duration": "20d"}).json()
+    assert kept["expires"] == iso(serve.clock.now + 20 * day * 1000)
+    assert kept["lifetime"].startswith("extended, or warned late; otherwise 14d")
+    assert after(23 * hour)["warned"] == ["app-test"]
+    assert after(hour)["expired"] == ["app-test"]
+    deleted = serve.get("/v1/environments/app-test")
+    assert (deleted["phase"], deleted["expires"]) == ("deleting", None)
+    assert deleted["lifetime"] == "it is deleted"
+    _report(serve, "sha-2", 2)
+    assert serve.get("/v1/environments/app-test")["phase"] == "pending"
+    metrics = httpx2.get(f"{serve.health_url}/metrics", trust_env=False).text
+    assert 'gromit_expiring_environments{warning="first"} 0.0' in metrics
+    assert 'gromit_outcomes_total{outcome="expired",what="lifetime"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    ("duration", "message", "hint"),
+    [
+        ("soon", "'soon' is not a duration", "3d"),
+        ("-3d", "'-3d' is not a duration", "3d"),
+        ("0d", "cannot be extended by 0s: between 1s and 90d are possible", "gromit env protect"),
+        ("10000d", "cannot be extended by 10000d", "lifetime.extend_max"),
+        (3, "duration is not usable", "keys are duration"),
+    ],
+)
+def test_an_impossible_extension_says_what_is_possible(
+    serve: Serve, duration: object, message: str, hint: str
+) -> None:
+    _report(serve, "sha-1", 1)
+    answer = serve.send("POST", "/v1/environments/app-test/extend", {"duration": duration})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert message in answer.json()["error"]
+    assert hint in answer.json()["hint"]
 
 
 def test_a_damaged_row_is_named_and_no_worker_gets_it(serve: Serve) -> None:

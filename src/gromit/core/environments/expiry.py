@@ -121,9 +121,17 @@ def _unchanged(environment: Environment) -> tuple[Condition, ...]:
     return (Equals(Attribute.REVISION, environment.revision), same)
 
 
-def look_off(environment: Environment) -> RowWrite:
-    """Take an environment that does not expire out of the index."""
-    return RowWrite(conditions=_unchanged(environment), removes=LIFE_ATTRIBUTES)
+def scheduled(
+    environment: Environment, step: LookOff | LookAgain | StartIdle, now_ms: int
+) -> RowWrite:
+    """Return the write of a step that only schedules the next look."""
+    match step:
+        case LookOff():
+            return RowWrite(conditions=_unchanged(environment), removes=LIFE_ATTRIBUTES)
+        case LookAgain(at_ms):
+            return look_again(environment, at_ms)
+        case StartIdle():
+            return RowWrite(conditions=_unchanged(environment), sets=activity(now_ms))
 
 
 def look_again(environment: Environment, at_ms: int) -> RowWrite:
@@ -131,9 +139,19 @@ def look_again(environment: Environment, at_ms: int) -> RowWrite:
     return RowWrite(conditions=_unchanged(environment), sets=scheduled_look(at_ms))
 
 
-def start_idle(environment: Environment, now_ms: int) -> RowWrite:
-    """Start the idle time of a row that an older version wrote."""
-    return RowWrite(conditions=_unchanged(environment), sets=activity(now_ms))
+def corrected_look(environment: Environment, step: LifetimeStep, now_ms: int) -> RowWrite | None:
+    """Return the write that schedules a missing look, or a too late one; None if it is right.
+
+    An older version has written the row, or a setting has changed since the last look.
+    """
+    look_ms = environment.look_ms
+    if isinstance(step, StartIdle) or (isinstance(step, LookOff) and look_ms is not None):
+        return scheduled(environment, step, now_ms)
+    if isinstance(step, LookOff):
+        return None
+    due_ms = step.at_ms if isinstance(step, LookAgain) else now_ms
+    is_late = look_ms is None or look_ms > due_ms
+    return look_again(environment, due_ms) if is_late else None
 
 
 def postpone_look(look_ms: int, until_ms: int) -> RowWrite:

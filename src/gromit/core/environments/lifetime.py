@@ -57,6 +57,9 @@ class LifetimePolicy:
     """Environments that may expire within an hour."""
 
 
+NO_EXPIRY = LifetimePolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class Lifetime:
     """When an environment expires, and why."""

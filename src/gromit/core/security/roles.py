@@ -8,7 +8,7 @@ table are refused.
     POST   /newbuild, /v1/builds                           x                 x
     DELETE /env/{name}                                     x                 x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                            x
-    POST   /v1/claims and all below it                              x
+    POST   /v1/claims and all below it; POST /v1/lifetimes          x
     any other change under /v1                                               x
 """
 
@@ -55,6 +55,7 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("POST", "/v1/builds", Role.GATEWAY, Role.OPERATOR),
     _rule("POST", "/v1/claims/**", Role.WORKER),
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
+    _rule("POST", "/v1/lifetimes", Role.WORKER),
     _rule("POST PUT PATCH DELETE", "/v1/**", Role.OPERATOR),
 )
 """Rules. The first one that matches a request decides."""

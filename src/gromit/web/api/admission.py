@@ -12,6 +12,7 @@ from gromit.core.time import Millis
 from gromit.errors import TrustError
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
+from gromit.services.lifetimes import Lifetimes
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.origin import RequestOrigin, request_origin
 from gromit.web.api.views import EnvironmentViews
@@ -46,6 +47,7 @@ class ApiDeps:
 
     environments: Environments
     leases: Leases
+    lifetimes: Lifetimes
     views: EnvironmentViews
     changes: ChangeHub
     identify: Callable[[Request], Caller]

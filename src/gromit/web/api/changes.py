@@ -34,9 +34,10 @@ class ChangeHub:
         self._watchers: set[_Watcher] = set()
         self._closed = False
 
-    def announce(self, name: str, kind: str) -> None:
+    def announce(self, name: str, kind: str, text: str | None = None) -> None:
         """Send an announcement to all watchers; from any thread."""
-        self._send(f"data: {json.dumps({'name': name, 'kind': kind})}\n\n")
+        change = {"name": name, "kind": kind, **({"text": text} if text else {})}
+        self._send(f"data: {json.dumps(change)}\n\n")
 
     def close(self) -> None:
         """End all streams, so that a stopping server does not wait for them."""

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gromit.core.environments.lifetime import LIVE
 from gromit.core.environments.phases import Work
 from gromit.core.time import Millis
 from gromit.errors import GromitError
@@ -30,6 +31,7 @@ class Metrics:
             registry=self.registry,
         )
         self.registry.register(_UnfinishedWorkCollector(store, now_ms))
+        self.registry.register(_ExpiringCollector(store, now_ms))
 
     def count(self, what: str, outcome: str) -> None:
         """Count one outcome."""
@@ -92,6 +94,43 @@ class _UnfinishedWorkCollector(Collector):
             due.add_metric([kind], ages.due_s)
             unfinished.add_metric([kind], ages.unfinished_s)
         yield from (due, unfinished)
+
+
+_DAY_MS = 86_400_000
+_EXPIRING_MAX = 1000
+"""Environments that are counted; in practice few expire within a day."""
+
+
+class _ExpiringCollector(Collector):
+    """Numbers of environments that were warned, read from the index of lifetimes."""
+
+    def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
+        self._store = store
+        self._now_ms = now_ms
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric without values, so that registering it does not read the table."""
+        yield _expiring()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric with its present values; without values if the table fails."""
+        family = _expiring()
+        try:
+            entries = self._store.lives(LIVE, 0, self._now_ms() + _DAY_MS, _EXPIRING_MAX)
+        except GromitError:
+            entries = None
+        if entries is not None:
+            for number, warning in enumerate(("first", "last"), 1):
+                family.add_metric([warning], sum(entry.warned >= number for entry in entries))
+        yield family
+
+
+def _expiring() -> GaugeMetricFamily:
+    return GaugeMetricFamily(
+        "gromit_expiring_environments",
+        "Environments that expire unless they are used, by the warning that they have had",
+        labels=["warning"],
+    )
 
 
 def _ages(store: EnvironmentStore, kind: Work, now: Millis) -> _WorkAges:

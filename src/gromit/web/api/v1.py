@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,8 +14,10 @@ from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository, parse_version
 from gromit.core.security.roles import Role
+from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
+from gromit.services.lifetimes import LifetimePass
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.legacy_routes import Repository, trusted_repository
@@ -64,6 +67,17 @@ class RedeployRequest(BaseModel):
     mark: Annotated[
         StrictStr | None, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description=_MARK)
     ] = None
+
+
+class ExtendRequest(BaseModel):
+    """Extension of a lifetime."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    duration: Annotated[
+        StrictStr,
+        Field(min_length=1, max_length=40, description="time from now, such as 12h or 3d"),
+    ]
 
 
 class EnvironmentFilter(BaseModel):
@@ -219,6 +233,37 @@ def redeploy(
     return _detail(
         deps, deps.environments.redeploy(name, body.component, deps.stamp(caller), body.mark)
     )
+
+
+@router.post(
+    "/environments/{name}/extend",
+    openapi_extra=body_schema(ExtendRequest),
+    responses=error_responses(404, 409),
+)
+def extend(
+    caller: CurrentCaller,
+    deps: Deps,
+    name: str,
+    body: Annotated[ExtendRequest, Depends(json_body(ExtendRequest))],
+) -> EnvironmentView:
+    """Keep an environment for a time at least, counted from now."""
+    length = parse_duration(body.duration)
+    if not isinstance(length, timedelta):
+        raise InvalidInput(
+            f"{body.duration!r} is not a duration", hint="for example 12h, 3d or 1d12h"
+        )
+    known = deps.environments.get(name).name
+    return _detail(deps, deps.lifetimes.extend(known, length, deps.stamp(caller)))
+
+
+@router.post("/lifetimes")
+def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
+    """Warn before environments expire, and delete those that have. Reap asks for it regularly."""
+    done = deps.lifetimes.run_pass(deps.now_ms())
+    for outcome, names in (("warned", done.warned), ("expired", done.expired)):
+        for _ in names:
+            deps.outcome("lifetime", outcome)
+    return done
 
 
 @router.post("/environments/{name}/retry", responses=error_responses(404, 409))

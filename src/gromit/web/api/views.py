@@ -16,6 +16,7 @@ from gromit.core.environments.environment import (
     Source,
     unreadable_row,
 )
+from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
@@ -75,6 +76,10 @@ class EnvironmentView:
     attempts: int
     error: FailureView | None
     lease: LeaseView | None
+    expires: str | None
+    """Instant at which it expires if it is not used until then; null if it does not expire."""
+    lifetime: str
+    """Why it expires then, or does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ class EnvironmentViews:
 
     catalogue: Catalogue
     domain: str | None
+    lifetimes: LifetimePolicy = NO_EXPIRY
 
     def flat(self, environment: Environment, now_ms: int) -> dict[str, str]:
         """Return the old wire's form: name, state, and the version of each repository."""
@@ -151,7 +157,7 @@ class EnvironmentViews:
 
     def detail(self, environment: Environment, now_ms: int) -> EnvironmentView:
         """Return all facts about an environment except its history."""
-        phase = environment.phase(now_ms)
+        phase, life = environment.phase(now_ms), lifetime_of(environment, self.lifetimes)
         return EnvironmentView(
             name=environment.name,
             phase=phase,
@@ -173,6 +179,8 @@ class EnvironmentViews:
             attempts=environment.attempts,
             error=_failure(environment.failure) or _contradiction(environment),
             lease=_lease(environment.lease),
+            expires=iso(life.ends_ms) if life.ends_ms is not None else None,
+            lifetime=life.why,
         )
 
     def claim(self, environment: Environment, ttl_ms: int) -> ClaimView:

@@ -1,0 +1,60 @@
+"""Settings of lifetimes."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from gromit.config.values import Duration, NameList, PositiveDuration, SettingsGroup
+from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule
+from gromit.core.time import parse_duration
+
+_RULE = re.compile(r"(?P<name>[a-z0-9*?-]+)(@(?P<repository>[\w.*?-]+))?=(?P<idle>[0-9.dhms]+)")
+
+
+def parse_rule(text: str) -> LifetimeRule:
+    """Return the rule in a text such as `demo-*=0` or `*@tyk-ui=30d`. Raises `ValueError`."""
+    match = _RULE.fullmatch(text)
+    idle = parse_duration(match["idle"]) if match else None
+    if match is None or not isinstance(idle, timedelta):
+        raise ValueError(
+            f"{text!r} is not NAME=DURATION or NAME@REPOSITORY=DURATION, like demo-*=30d"
+        )
+    idle_ms = int(idle.total_seconds() * 1000)
+    return LifetimeRule(match["name"], match["repository"], idle_ms, text)
+
+
+def _are_rules(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        parse_rule(value)
+    return values
+
+
+class LifetimeSettings(SettingsGroup):
+    """Lifetimes of environments that are not used."""
+
+    idle: Duration = Field(
+        timedelta(days=14),
+        description="time after the last build report or action of a person at which an "
+        "environment expires; 0: never",
+    )
+    rules: Annotated[NameList, AfterValidator(_are_rules)] = Field(
+        (),
+        description="other idle times, each as NAME=DURATION or NAME@REPOSITORY=DURATION "
+        "(with * as wildcard; 0: never); the first one that matches counts",
+    )
+    extend_max: PositiveDuration = Field(
+        timedelta(days=90), description="longest time that `gromit env extend` accepts"
+    )
+    limit: int = Field(10, gt=0, description="environments that may expire within an hour")
+
+    @property
+    def policy(self) -> LifetimePolicy:
+        """The policy that these settings describe."""
+        return LifetimePolicy(
+            idle_ms=int(self.idle.total_seconds() * 1000),
+            rules=tuple(parse_rule(rule) for rule in self.rules),
+            extend_max_ms=int(self.extend_max.total_seconds() * 1000),
+            limit=self.limit,
+        )
