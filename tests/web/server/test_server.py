@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -116,6 +117,117 @@ class TestPeers:
             house.denylist.write_text(f"{alice.serial} # left\n")
             assert read_all(alices) == b""
             assert _status(bobs) == 200
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+class Succession:
+    """A server whose CA for clients is replaced. Its own certificate stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.old, self.new = TestCa(folder / "old", "old"), TestCa(folder / "new", "new")
+        self.trusted = folder / "trusted.pem"
+        self.trust(self.old)
+        files = self.old.leaf("serve", "server")
+        tls = ServerTls(CertificateFiles(files.cert, files.key, str(self.trusted)), tls_min="1.2")
+        self.server = Server(Listener(mirror, "127.0.0.1:0", tls), refresh_s=0.02)
+
+    def trust(self, *authorities: TestCa) -> None:
+        text = b"".join(ca.path.read_bytes() for ca in authorities)
+        part = self.trusted.with_suffix(".part")
+        part.write_bytes(text)
+        part.rename(self.trusted)
+
+    def context(self, files: Files, version: ssl.TLSVersion) -> ssl.SSLContext:
+        return tls_context(files, str(self.old.path), version)
+
+    def is_refused(self, context: ssl.SSLContext) -> bool:
+        return self.resumed(context, None) is None
+
+    def resumed(self, context: ssl.SSLContext, session: ssl.SSLSession | None) -> bool | None:
+        """Whether a session is resumed; None if its client is refused."""
+        host, _, port = self.server.address().rpartition(":")
+        try:
+            with (
+                socket.create_connection((host, int(port)), timeout=20) as plain,
+                context.wrap_socket(plain, server_hostname="localhost", session=session) as stream,
+            ):
+                stream.sendall(GET)
+                return stream.session_reused if stream.recv(1) else None
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+
+def _session(stream: socket.socket) -> ssl.SSLSession | None:
+    assert isinstance(stream, ssl.SSLSocket)
+    return stream.session
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
+class TestReplacedCas:
+    """A CA that is trusted no more lets nobody in, and ends what it let in before."""
+
+    def test_open_connections_of_the_old_one_are_cut(
+        self, tmp_path: Path, version: ssl.TLSVersion
+    ) -> None:
+        house = Succession(tmp_path)
+        alice, bob = house.old.leaf("alice", Role.OPERATOR), house.new.leaf("bob", Role.OPERATOR)
+        with house.server.running(), ExitStack() as stack:
+            enter = stack.enter_context
+            busy = enter(connection(house.server.address(), house.context(alice, version)))
+            silent = enter(connection(house.server.address(), house.context(alice, version)))
+            assert _status(busy) == 200
+            house.trust(house.new)
+            assert (read_all(busy), read_all(silent)) == (b"", b"")
+            assert house.is_refused(house.context(alice, version))
+            news = enter(connection(house.server.address(), house.context(bob, version)))
+            assert _status(news) == 200
+
+    def test_both_are_served_while_both_are_trusted(
+        self, tmp_path: Path, version: ssl.TLSVersion
+    ) -> None:
+        house = Succession(tmp_path)
+        alice, bob = house.old.leaf("alice", Role.OPERATOR), house.new.leaf("bob", Role.OPERATOR)
+        with house.server.running(), ExitStack() as stack:
+            enter = stack.enter_context
+            stays = enter(connection(house.server.address(), house.context(alice, version)))
+            assert _status(stays) == 200
+            house.trust(house.old, house.new)
+            wait_for(lambda: not house.is_refused(house.context(bob, version)))
+            joined = enter(connection(house.server.address(), house.context(bob, version)))
+            assert (_status(stays), _status(joined)) == (200, 200)
+            house.trust(house.new)
+            assert read_all(stays) == b""
+            assert _status(joined) == 200
+
+    def test_a_ca_of_the_same_name_is_another_one(
+        self, tmp_path: Path, version: ssl.TLSVersion
+    ) -> None:
+        house = Succession(tmp_path)
+        alice = house.old.leaf("alice", Role.OPERATOR)
+        with (
+            house.server.running(),
+            connection(house.server.address(), house.context(alice, version)) as stream,
+        ):
+            assert _status(stream) == 200
+            house.trust(TestCa(tmp_path / "namesake", "old"))
+            assert read_all(stream) == b""
+
+    def test_no_session_of_the_old_one_is_resumed(
+        self, tmp_path: Path, version: ssl.TLSVersion
+    ) -> None:
+        house = Succession(tmp_path)
+        context = house.context(house.old.leaf("alice", Role.OPERATOR), version)
+        with house.server.running(), connection(house.server.address(), context) as stream:
+            assert _status(stream) == 200
+            session = _session(stream)  # it ends with its connection
+            if version is ssl.TLSVersion.TLSv1_2:  # 1.3 resumes by tickets, and gets none
+                assert house.resumed(context, session) is True
+            house.trust(house.old, house.new)
+            wait_for(lambda: house.resumed(context, session) is False)
+            house.trust(house.new)
+            wait_for(lambda: house.resumed(context, session) is None)
 
 
 class TestCrowds:

@@ -37,7 +37,7 @@ CUT = Counter(
 DISCARDED_BYTES = 1024 * 1024
 """Bytes of a refused body that are still read, so that the client gets the response."""
 
-Identify = Callable[[bytes], Peer]
+Identify = Callable[[ssl.SSLObject], Peer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class PeerPolicy:
     """Functions that a listener gives to its connections."""
 
     identify: Identify | None
-    """Peer in a certificate; None for a listener without client certificates."""
+    """Peer of a connection; None for a listener without TLS."""
     refusal: "Callable[[LimitedHttpProtocol], str | None]"
     """Reason to close a new connection; None if it may stay."""
     budget: LineBudget
@@ -66,6 +66,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state)
         self.peer: Peer | None = None
+        self.secured: ssl.SSLObject | None = None
+        """TLS of the connection."""
         self.opened = self.loop.time()
         self.is_young = True
         self._limits = limits
@@ -80,9 +82,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it likewise
         """Identify the peer, and start the deadline of the first request."""
         super().connection_made(transport)
-        connection = transport.get_extra_info("ssl_object")
+        self.secured = transport.get_extra_info("ssl_object")
         try:
-            self.peer = self._peer_certificate(connection)
+            if self.secured is not None and self._peers.identify is not None:
+                self.peer = self._peers.identify(self.secured)
         except TrustError as error:
             self.close_connection("certificate", detail=error.message)
         excess = self._peers.refusal(self)
@@ -185,12 +188,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                 serial=serial,
                 detail=detail,
             )
-
-    def _peer_certificate(self, connection: ssl.SSLObject | None) -> Peer | None:
-        if connection is None or self._peers.identify is None:
-            return None
-        der = connection.getpeercert(binary_form=True)
-        return self._peers.identify(der) if der else None
 
     def _start_timer(self, reason: str, seconds: float) -> None:
         self._stop_timer()

@@ -30,7 +30,7 @@ from gromit.web.server.gate import PeerCertificateMiddleware, rejection
 from gromit.web.server.limits import App, BodyLimit, ClientLimits
 from gromit.web.server.line_budget import LineBudget
 from gromit.web.server.protocol import LimitedHttpProtocol, PeerPolicy
-from gromit.web.server.tls import DenyList, ServerTls
+from gromit.web.server.tls import ServerTls
 
 log = structlog.get_logger(__name__)
 
@@ -266,14 +266,15 @@ class _Service(uvicorn.Server):
         for connection in self._guarded():
             # While the deny list cannot be read, the gate refuses every request.
             with suppress(TrustError):
-                self._close_if_rejected(connection, tls.denylist)
+                self._close_if_rejected(connection, tls)
 
-    def _close_if_rejected(
-        self, connection: LimitedHttpProtocol, denylist: DenyList | None
-    ) -> None:
-        if connection.peer is None:
+    def _close_if_rejected(self, connection: LimitedHttpProtocol, tls: ServerTls) -> None:
+        if connection.peer is None or connection.secured is None:
             return
-        fault = rejection(connection.peer, denylist, self._now_ms())
+        if tls.trusts(connection.secured):
+            fault = rejection(connection.peer, tls.denylist, self._now_ms())
+        else:
+            fault = "is of a CA that was replaced"
         if fault:
             connection.close_connection("certificate", detail=fault)
 

@@ -1,9 +1,9 @@
 """TLS context of gromit's servers, which follows its files, and what a client's certificate says.
 
-The context on the socket is only a front: it hands each handshake to a context that was made from
-the newest files. A new certificate, key or CA therefore counts from the next handshake on, and open
-connections keep running. Files that cannot be read or do not fit together change nothing: the
-present context stays in use, and the fault is logged once.
+Changed files make a new context. So a new certificate or key counts from the next connection on,
+and open connections keep running, unless their certificate is of a CA that is trusted no more.
+Files that cannot be read or do not fit together change nothing: the present context stays in use,
+and the fault is logged once.
 """
 
 import ssl
@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 from prometheus_client import Gauge
 
@@ -93,6 +94,8 @@ class _ServerContext(ssl.SSLContext):
     """A context whose connections send the alert of a failed handshake to `TLS_ALERT`."""
 
     sslobject_class = _Handshake
+    ca: str | None
+    """PEM text of the CAs for clients."""
 
     def wrap_bio(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *more: Any, **named: Any
@@ -120,20 +123,21 @@ class ServerTls:
         self._default_role = default_role
         self._tls_min = tls_min
         self._material = identity.read()
-        self._newest, leaf = self._build(self._material)
+        self.context, leaf = self._build(self._material)
         self._expires_ms = _expires_ms(leaf)
         self._fault = ""
-        self.context = self._build_front(self._material)
-        self.context.sni_callback = self._hand_over
         EXPIRES.set(leaf.not_valid_after_utc.timestamp())
 
     def refresh(self) -> bool:
-        """Load changed files; return True if usable new files were loaded."""
+        """Load changed files; return True if usable new files were loaded.
+
+        Sessions of TLS 1.2 end with their context, so that none outlives the CA that allowed it.
+        """
         try:
             material = self._identity.read()
             if material == self._material:
                 return False
-            self._newest, leaf = self._build(material)
+            self.context, leaf = self._build(material)
         except ConfigError as error:
             log_reload_failure(error, self._fault)
             self._fault = error.message
@@ -155,35 +159,56 @@ class ServerTls:
         verb = "expires" if left_ms > 0 else "expired"
         return f"serve's certificate {verb} at {iso(self._expires_ms)}; renew it: gromit pki renew"
 
-    def peer(self, der: bytes) -> Peer:
-        """Return the identity in a verified certificate; without a role it has the default role."""
+    def peer(self, connection: ssl.SSLObject) -> Peer | None:
+        """Return the identity in the client's certificate; None if there is no certificate.
+
+        A certificate without a role has the default role. Raises `TrustError` for a certificate
+        of a CA that was replaced during the handshake.
+        """
+        der = connection.getpeercert(binary_form=True)
+        if not der:
+            return None
+        if not self.trusts(connection):
+            raise TrustError("the certificate is of a CA that was replaced")
         return read_peer(der, self._default_role)
 
-    def _hand_over(
-        self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext
-    ) -> None:
-        connection.context = self._newest
+    def trusts(self, connection: ssl.SSLObject) -> bool:
+        """Whether the present CAs have issued the certificate of an open connection.
 
-    def _build_front(self, material: PemMaterial) -> ssl.SSLContext:
-        context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = _VERSIONS[self._tls_min]
-        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
-        context.num_tickets = 0  # a resumed session would not be checked against a new CA
-        context.set_ciphers(CIPHERS_1_2)
-        context.set_alpn_protocols(["http/1.1"])
-        if material.ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        OpenSSL compared it only with those of the time of its handshake.
+        """
+        context, der = connection.context, connection.getpeercert(binary_form=True)
+        present = self.context.ca
+        is_as_then = isinstance(context, _ServerContext) and context.ca == present
+        if is_as_then or not der or not present:
+            return True
+        return any(_has_issued(ca, der) for ca in x509.load_pem_x509_certificates(present.encode()))
 
-    def _build(self, material: PemMaterial) -> tuple[ssl.SSLContext, x509.Certificate]:
+    def _build(self, material: PemMaterial) -> tuple[_ServerContext, x509.Certificate]:
         """Return a context of the files, and their certificate. Raises `ConfigError`."""
         try:
             leaf = x509.load_pem_x509_certificate(material.cert.encode())
         except ValueError as error:
             raise pair_error(error) from None
-        context = self._build_front(material)
+        context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+        context.ca = material.ca
+        context.minimum_version = _VERSIONS[self._tls_min]
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+        context.num_tickets = 0  # a resumed session is not checked against the present CA
+        context.set_ciphers(CIPHERS_1_2)
+        context.set_alpn_protocols(["http/1.1"])
+        if material.ca:
+            context.verify_mode = ssl.CERT_REQUIRED
         load_material(context, material)
         return context, leaf
+
+
+def _has_issued(ca: x509.Certificate, der: bytes) -> bool:
+    try:
+        x509.load_der_x509_certificate(der).verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _expires_ms(certificate: x509.Certificate) -> Millis:
