@@ -65,9 +65,16 @@ class UnsafeState(GromitError):
 
 
 class Suspended(GromitError):
-    """An operator has stopped all processing (`/config/noprocess` exists)."""
+    """An operator has stopped processing, with `gromit suspend` or the file `noprocess`."""
 
     code = "suspended"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, file: tuple[str, str, str] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.file = file
+        """Reason, operator and time in the file `noprocess`; None if it is not the cause."""
 
 
 class ConfigRootUnusable(GromitError):

@@ -237,7 +237,7 @@ def test_nothing_is_done_while_processing_is_suspended(world: World) -> None:
     expected = world.start("app")
     root = world.folder / "config"
     root.mkdir()
-    assert "gromit root" in world.gromit("chitragupta", str(root), code=78).stderr
+    assert "is not a config root" in world.gromit("chitragupta", str(root), code=78).stderr
     world.gromit("root", "init", str(root))
     world.gromit("suspend", str(root), "--reason", "upgrade")
     assert "upgrade" in world.gromit("chitragupta", str(root), code=5).stderr
@@ -245,6 +245,25 @@ def test_nothing_is_done_while_processing_is_suspended(world: World) -> None:
     assert world.records() == {}
     world.gromit("resume", str(root))
     world.gromit("chitragupta", str(root))
+    assert world.records() == expected
+
+
+def test_nothing_is_done_while_serve_says_that_processing_is_suspended(world: World) -> None:
+    expected = world.start("app")
+
+    def suspend(**body: str) -> None:
+        answer = world.serve.post("/v1/suspensions", json={"reason": "upgrade", **body})
+        assert answer.status_code == 200, answer.text
+
+    suspend(scope="environment", target="app")
+    world.gromit("chitragupta")
+    assert world.records() == expected
+    suspend(scope="all")
+    world.start("late")
+    refused = world.gromit("chitragupta", code=5)
+    assert "processing is suspended by operator:" in refused.stderr
+    assert "hint: run `gromit resume` to continue" in refused.stderr
+    assert world.rows("chitragupta", "--dry-run")
     assert world.records() == expected
 
 

@@ -132,6 +132,36 @@ def test_list_has_a_line_for_a_row_that_cannot_be_read(shell: Shell) -> None:
     ]
 
 
+def test_a_suspension_is_shown_to_all_who_wait(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-1", "sha-1")
+    shell.serve.build("tyk", "app-2", "sha-1")
+    shell.captured.readouterr()
+    assert run(["suspend", "--env", "app-1", "--reason", "upgrading mongo", "--until", "2h"]) == 0
+    said = shell.captured.readouterr().out
+    assert said.startswith("environment app-1 is suspended by operator:")
+    text = said.removeprefix("environment app-1 is suspended ").strip()
+    assert text.endswith(": upgrading mongo")
+    assert "until" in text
+    assert f"suspended  {text}" in shell.run("get", "app-1")
+    assert "suspended" not in shell.run("get", "app-2")
+    assert [row[1:3] for row in shell.table("list")[1:]] == [
+        ["pending", "(suspended)"],
+        ["pending", "tyk=sha-1"],
+    ]
+    assert f"app-1: pending, suspended {text}" in shell.fail("wait", "app-1", "--timeout", "1s")
+    assert run(["suspend", "list"]) == 0
+    assert "environment  app-1   serve" in shell.captured.readouterr().out
+    assert run(["resume", "--env", "app-1", "--reason", "done", "-o", "json"]) == 0
+    receipt = json.loads(shell.captured.readouterr().out)
+    assert (receipt["was_suspended"], receipt["suspended"]) == (True, False)
+    assert "suspended" not in shell.run("get", "app-1")
+    assert run(["suspend", "--reason", "all of it"]) == 0
+    assert run(["resume"]) == 0
+    assert "processing is resumed; it was suspended by" in shell.captured.readouterr().out
+    assert run(["resume"]) == 0
+    assert shell.captured.readouterr().out == "processing was not suspended\n"
+
+
 def test_list_filters(shell: Shell) -> None:
     for repository, name in (("tyk", "a-1"), ("tyk-pump", "a-2"), ("tyk", "b-1")):
         shell.serve.build(repository, name, "sha")

@@ -274,9 +274,9 @@ def test_a_flag_that_cannot_be_meant_is_a_wrong_use(gromit: Gromit, given: str, 
 def test_what_is_no_root_cannot_be_suspended(gromit: Gromit, tmp_path: Path) -> None:
     for command in (("suspend", "--reason", "x"), ("resume",)):
         done = gromit(command[0], str(tmp_path), *command[1:], code=78)
-        assert (
-            f"hint: mount the volume; `gromit root init {tmp_path}` marks a new root" in done.stderr
-        )
+        assert "run this where the config volume is mounted, and check the path" in done.stderr
+        # A marked folder that no worker sees would stop nothing.
+        assert "root init" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -389,6 +389,22 @@ def test_pages_hold_every_row_once(store: EnvironmentStore, limit: int) -> None:
     assert (sorted(seen), after) == (sorted(names), None)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_pages_leave_out_reserved_rows(store: EnvironmentStore, limit: int) -> None:
+    for name in ("#suspensions", "a", "#other", "b"):
+        put(store, name, x=1)
+    seen: list[str] = []
+    after: str | None = None
+    for _ in range(6):
+        page = store.page(after, limit)
+        seen += [r["name"] for r in page.rows]
+        after = page.last
+        if after is None:
+            break
+    assert (sorted(seen), after) == (["a", "b"], None)
+    assert store.read("#suspensions") is not None
+
+
 def test_an_empty_table_has_one_empty_page(store: EnvironmentStore) -> None:
     page = store.page(None, 5)
     assert (page.rows, page.last) == ((), None)

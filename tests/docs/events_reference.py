@@ -131,8 +131,10 @@ MEANINGS: Mapping[str, str] = {
         "remaining days of a certificate that `gromit pki ensure` manages; `ca` is the CA's "
         "own"
     ),
-    "processing.resumed": "processing continues; the reason of the suspension",
-    "processing.suspended": "an operator suspended all processing",
+    "processing.resumed": "an operator ended a suspension; its text is in `was`",
+    "processing.suspended": (
+        "an operator suspended all processing, an environment or a repository (`scope`, `target`)"
+    ),
     "provider.unpacked": "the embedded AWS provider was unpacked, once for this user",
     "request.bug": "a request hit a bug; the traceback is in `exception`",
     "request.refused": (

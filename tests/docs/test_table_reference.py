@@ -105,6 +105,9 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     expiry.extend: lambda: [expiry.extend(_read(), 1, STAMP)],
     expiry.warn: lambda: [expiry.warn(_read(), Lifetime(1, "why"), expiry.Warn(2, 3), STAMP)],
     expiry.expire: lambda: [expiry.expire(_read(), "why", STAMP, 1)],
+    history.add_event: lambda: [
+        history.add_event(STAMP, kind, "text") for kind in ("suspended", "resumed")
+    ],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
     work.claim: lambda: [
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work

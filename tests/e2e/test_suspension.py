@@ -20,6 +20,7 @@ WORKERS = ("sow", "reap", "chitragupta")
 def stage(stage: Stage) -> Iterator[Stage]:
     """An installation whose suspension ends with the test."""
     yield stage
+    stage.gromit("resume")
     (stage.ground.place.config / "noprocess").unlink(missing_ok=True)
 
 
@@ -32,11 +33,38 @@ def test_a_single_pass_does_nothing_while_processing_is_suspended(stage: Stage) 
     for worker in WORKERS:
         refused = stage.work(worker, code=5)
         assert "the database moves" in refused.err
-        assert f"gromit resume {stage.root}" in refused.err
+        assert "hint: run `gromit resume` to continue" in refused.err
     assert (stage.phase(up), stage.phase(gone), stage.records()) == ("pending", "deleting", {})
     assert len(stage.history(up)) == 1
     stage.gromit("resume", "--reason", "it has moved")
     assert stage.work("reap").endings == {gone: "done"}
+
+
+def test_the_file_stops_work_too_and_is_shown_to_those_who_wait(stage: Stage) -> None:
+    name = stage.env("waits")
+    stage.build("alpha", name)
+    stage.gromit("suspend", stage.root, "--reason", "the database moves")
+    for worker in WORKERS:
+        assert f"gromit resume {stage.root}" in stage.work(worker, code=5).err
+    waited = stage.gromit("env", "wait", name, "--timeout", "1s", code=1)
+    assert "pending, suspended by " in waited.err
+    assert ": the database moves" in waited.err
+    stage.gromit("resume", stage.root)
+    assert stage.work("sow").endings == {name: "done"}
+    assert stage.look(name)["suspended"] is None
+
+
+def test_one_environment_is_suspended_and_the_others_go_on(stage: Stage) -> None:
+    held, other = stage.env("held"), stage.env("other")
+    for name in (held, other):
+        stage.build("alpha", name)
+    stage.gromit("suspend", "--env", held, "--reason", "I look into it", "--until", "1h")
+    assert stage.work("sow").endings == {other: "done"}
+    assert "I look into it" in stage.gromit("env", "get", held).out
+    stage.gromit("resume", "--env", held)
+    assert stage.work("sow").endings == {held: "done"}
+    kinds = [kind for kind, *_ in stage.history(held)]
+    assert kinds == ["created", "suspended", "resumed", "sown"]
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
-from gromit.errors import GromitError
+from gromit.errors import GromitError, Suspended
 
 
 def a_claim(
@@ -56,6 +56,8 @@ class FakeQueue:
     """State of each report of an outcome."""
     forgotten: list[str] = field(default_factory=list)
     """Environments whose recorded state is lost."""
+    halts: list[tuple[Work, str]] = field(default_factory=list)
+    """Reports of a suspended worker."""
     renewals: int = 0
     on_renew: Callable[[int], None] = lambda _: None
     """Called within each renewal, with its number; may raise."""
@@ -70,6 +72,12 @@ class FakeQueue:
         if isinstance(answer, GromitError):
             raise answer
         return answer
+
+    def report_halt(self, kind: Work, halt: Suspended) -> None:
+        """Record the report."""
+        self._fault("report_halt")
+        with self._changing:
+            self.halts.append((kind, halt.message))
 
     def renew(self, claim: Claim) -> ClaimStatus:
         """Return the newest generation."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from gromit.core.environments.attributes import RESERVED
 from gromit.core.environments.row_writes import (
     Row,
     RowWrite,
@@ -95,7 +96,8 @@ class MemoryStore:
 
     def page(self, after: str | None, limit: int) -> RowPage:
         """Rows by name, at most `limit`, from behind `after`."""
-        names = sorted(n for n in self._rows if after is None or n > after)
+        known = (n for n in self._rows if not n.startswith(RESERVED))
+        names = sorted(n for n in known if after is None or n > after)
         rows = tuple(dict(self._rows[n]) for n in names[:limit])
         return RowPage(rows, names[limit - 1] if len(names) > limit else None)
 

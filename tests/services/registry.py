@@ -15,6 +15,7 @@ from gromit.core.stack.component_inputs import Image
 from gromit.services.environments import BuildResult, EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
+from gromit.services.suspensions import SuspensionRegistry
 from tests.fakes.announcer import FakeAnnouncer
 from tests.fakes.images import FakeImages
 from tests.fakes.store import MemoryStore
@@ -92,6 +93,8 @@ class Registry:
         self.leases = Leases(
             ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter
         )
+
+        self.suspensions = SuspensionRegistry(ledger, CATALOGUE)
 
     def stamp(self, actor: str = "ci") -> ChangeContext:
         """Return the context of a change now."""

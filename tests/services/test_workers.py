@@ -504,6 +504,14 @@ def test_a_watch_goes_on_when_what_halted_it_has_passed(halt: GromitError) -> No
     assert crew.endings == all_done("a")
 
 
+def test_a_suspended_watch_informs_serve_every_half_minute_and_goes_on_without_it() -> None:
+    halt = Suspended("processing is suspended", file=("mongo", "alice", "T"))
+    crew = Crew(halts=[halt] * 70)
+    crew.queue.faults["report_halt"] = [Temporary("serve is away")]
+    crew.workers(Work.REAP).watch(PassingFeed(crew, 65.0), 60.0)
+    assert crew.queue.halts == [(Work.REAP, "processing is suspended")] * 2
+
+
 def test_a_watch_goes_on_when_serve_is_back() -> None:
     crew = Crew()
     crew.queue.work.extend([Temporary("serve is away"), a_claim("a")])

@@ -36,6 +36,8 @@ from gromit.bootstrap.pki import build_pki
 from gromit.bootstrap.serve import build_serve
 from gromit.config.load import load_settings
 from gromit.config.schema import Settings
+from gromit.core.environments.attributes import RESERVED
+from gromit.core.environments.suspensions import SUSPENSION_ROW
 from gromit.core.security.certificates import SERIAL_BITS, Kind, LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
@@ -264,11 +266,12 @@ class Serve:
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """The whole table in DynamoDB."""
+        """All environments in the table in DynamoDB."""
         read = TypeDeserializer().deserialize
         answer = self.dynamodb.scan(TableName=self.settings.tablename, ConsistentRead=True)
         assert "LastEvaluatedKey" not in answer
-        return {i["name"]["S"]: {k: read(v) for k, v in i.items()} for i in answer["Items"]}
+        rows = [{k: read(v) for k, v in item.items()} for item in answer["Items"]]
+        return {row["name"]: row for row in rows if not row["name"].startswith(RESERVED)}
 
     @property
     def dynamodb(self) -> Any:
@@ -316,7 +319,7 @@ class Serve:
 
     def clear(self) -> None:
         """Empty the table."""
-        for name in self.rows:
+        for name in (*self.rows, SUSPENSION_ROW):
             self.dynamodb.delete_item(TableName=self.settings.tablename, Key={"name": {"S": name}})
 
     def push(self, repository: str, *tags: str) -> None:

@@ -1,5 +1,7 @@
 """Clients of serve."""
 
+from collections.abc import Callable
+
 import httpx2
 import stamina.instrumentation
 
@@ -50,6 +52,17 @@ def worker_settings(settings: Settings) -> Settings:
 def desired_environments(settings: Settings) -> ServeEnvironments:
     """Desired state of all environments, from serve."""
     return ServeEnvironments(serve_client(settings))
+
+
+def has_serve(settings: Settings) -> bool:
+    """Whether serve's address and a client certificate are set."""
+    client = settings.client
+    return None not in {settings.serve.url, settings.ca, client.cert, client.key}
+
+
+def suspension_check(settings: Settings) -> Callable[[], None]:
+    """Return a check that raises `Suspended` if serve says that processing is suspended."""
+    return serve_client(settings).check_suspension
 
 
 def change_feed(settings: Settings) -> ServeChanges:

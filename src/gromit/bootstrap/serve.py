@@ -18,6 +18,7 @@ from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.services.lifetimes import Lifetimes
+from gromit.services.suspensions import SuspensionRegistry
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
@@ -72,6 +73,7 @@ def _api_deps(
         leases=Leases(ledger, terms, random.random),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
         views=EnvironmentViews(known, domain_if_set(settings), settings.lifetime.policy),
+        suspensions=SuspensionRegistry(ledger, known),
         changes=changes,
         identify=get_caller,
         now_ms=now_ms,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gromit.bootstrap.chitragupta import build_chitragupta, watch_intervals
-from gromit.bootstrap.clients import change_feed
+from gromit.bootstrap.clients import change_feed, suspension_check
 from gromit.bootstrap.config_root import config_root
 from gromit.cli import PARTLY, CliContext
 from gromit.cli.render import print_rows
@@ -74,13 +74,19 @@ def expose(run: CliContext, root: Path | None, *, watch: bool, dry_run: bool, fo
 
 
 def _guard(run: CliContext, root: Path | None) -> Callable[[], None]:
-    """Return the check before each pass: a suspension file in the config root forbids it.
+    """Return the check before each pass: a suspension at serve or in the config root forbids it.
 
-    Without a root, given or set, nothing forbids a pass.
+    Without a root, given or set, only serve can forbid a pass.
     """
+    ask_serve = suspension_check(run.settings)
     if root is None and "root" not in run.loaded.origins:
-        return lambda: None
-    check: Callable[[], None] = config_root(root or run.settings.root).check
+        return ask_serve
+    tree = config_root(root or run.settings.root)
+
+    def check() -> None:
+        tree.check()
+        ask_serve()
+
     return check
 
 

@@ -14,7 +14,13 @@ import click
 from gromit.bootstrap.clients import change_feed, serve_client
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
-from gromit.cli.env_view import read_versions, show_environment, summary
+from gromit.cli.env_view import (
+    phase_and_suspension,
+    read_versions,
+    show_environment,
+    summary,
+    suspension_line,
+)
 from gromit.cli.render import print_json, print_line, print_rows
 from gromit.core.environments.readiness import required_action
 from gromit.core.names import parse_ref
@@ -59,6 +65,8 @@ def list_(run: CliContext, phase: str | None, repository: str | None, prefix: st
         print_json(found)
     else:
         print_rows([summary(e) for e in found], _LIST, run.output, empty="no environments")
+        for line in sorted({suspension_line(e) for e in found if e.get("suspended")}):
+            click.echo(line, err=True)
 
 
 @env.command()
@@ -312,7 +320,7 @@ def _serve(run: CliContext) -> ServeClient:
 
 def _describe(found: Mapping[str, Any]) -> str:
     error = found.get("error")
-    return f"{found.get('phase', 'unknown')}" + (f" ({error['message']})" if error else "")
+    return phase_and_suspension(found) + (f" ({error['message']})" if error else "")
 
 
 def _required_action(found: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,6 @@
 """Print an environment, and read versions from a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import click
@@ -66,15 +66,8 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         "due",
     ):
         out.print(visible(f"{key:<11}{_word(found[key])}"))
-    if "lifetime" in found:  # a serve of an earlier release has none
-        ends = f"{found['expires']}: " if found["expires"] else "never: "
-        out.print(visible(f"{'expires':<11}{ends}{found['lifetime']}"), markup=False)
-    if found["error"]:
-        error = found["error"]
-        out.print(visible(f"{'error':<11}{error['kind']}: {error['message']}"), markup=False)
-    if found["lease"]:
-        lease = found["lease"]
-        out.print(visible(f"{'worker':<11}{lease['holder']} until {lease['until']}"), markup=False)
+    for name, text in _notes(found):
+        out.print(visible(f"{name:<11}{text}"), markup=False)
     out.print()
     rows = [
         {"repository": r, **v, "why": _reason(found["name"], r, v)}
@@ -90,6 +83,19 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
         )
 
 
+def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield facts that not every environment has, with their names."""
+    if "lifetime" in found:  # a serve of an earlier release has none
+        ends = f"{found['expires']}: " if found["expires"] else "never: "
+        yield "expires", f"{ends}{found['lifetime']}"
+    if error := found["error"]:
+        yield "error", f"{error['kind']}: {error['message']}"
+    if found.get("suspended"):
+        yield "suspended", _suspension(found)
+    if lease := found["lease"]:
+        yield "worker", f"{lease['holder']} until {lease['until']}"
+
+
 def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
     match version["source"]:
         case "reported":
@@ -100,6 +106,24 @@ def _reason(name: str, repository: str, version: Mapping[str, Any]) -> str:
             return "the registry has an image of the branch"
         case _:
             return f"default branch ({repository} has no branch or image {name})"
+
+
+def phase_and_suspension(found: Mapping[str, Any]) -> str:
+    """Return the phase of an environment, and by whom, since when and why it is suspended."""
+    halt = f", suspended {_suspension(found)}" if found.get("suspended") else ""
+    return f"{found.get('phase', 'unknown')}{halt}"
+
+
+def suspension_line(found: Mapping[str, Any]) -> str:
+    """Return what is suspended, by whom, since when and why."""
+    halt = found["suspended"]
+    name = f"{halt['scope']} {halt['target']}" if halt["target"] else "processing"
+    return visible(f"{name} is {halt['text']}")
+
+
+def _suspension(found: Mapping[str, Any]) -> str:
+    text: str = found["suspended"]["text"]
+    return text.removeprefix("suspended").lstrip(" :")
 
 
 def _word(value: Any) -> str:
@@ -113,4 +137,10 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     versions = found.get("versions", {})  # an unreadable row has none
     reported = {r: v["version"] for r, v in sorted(versions.items()) if v["source"] != "default"}
     error = found["error"]
-    return {**found, "versions": reported, "error": error["message"] if error else None}
+    phase = f"{found['phase']} (suspended)" if found.get("suspended") else found["phase"]
+    return {
+        **found,
+        "phase": phase,
+        "versions": reported,
+        "error": error["message"] if error else None,
+    }

@@ -26,6 +26,7 @@ from gromit.core.stack.contract import (
     StateMark,
 )
 from gromit.core.stack.resources import Resource
+from gromit.errors import Suspended
 
 Progress = Callable[[str], None]
 """Called with one short line of progress, secrets masked."""
@@ -94,7 +95,10 @@ class EnvironmentStore(Protocol):
         """
 
     def page(self, after: str | None, limit: int) -> RowPage:
-        """Return at most `limit` rows behind the name `after`, in no particular order."""
+        """Return at most `limit` rows behind the name `after`, in no particular order.
+
+        Reserved rows, which are no environments, are left out.
+        """
 
 
 class Announcer(Protocol):
@@ -297,6 +301,9 @@ class WorkQueue(Protocol):
 
     def claim(self, kind: Work) -> Claim | NoWork:
         """Claim the oldest due work of a kind."""
+
+    def report_halt(self, kind: Work, halt: Suspended) -> None:
+        """Report that this worker claims nothing, because it has seen the file `noprocess`."""
 
     def renew(self, claim: Claim) -> ClaimStatus:
         """Extend the lease of a claim, and return the current desired state."""

@@ -26,9 +26,15 @@ from gromit.core.environments.row_writes import (
     WriteResult,
     evaluate,
 )
+from gromit.core.environments.suspensions import (
+    PUT_OFF_MS,
+    SUSPENSION_ROW,
+    ActiveSuspensions,
+    forget_file,
+)
 from gromit.core.stack.contract import StateMark
 from gromit.core.text import plain_line
-from gromit.errors import Conflict, GromitError, UnreadableRow
+from gromit.errors import Conflict, GromitError, Suspended, UnreadableRow
 from gromit.services.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -67,7 +73,9 @@ class Leases:
         """Claim the oldest due work of a kind for a worker.
 
         A row that cannot be read is put off and reported, so that it does not block other rows.
+        That of a suspended environment is put off, too. Raises `Suspended` if everything is.
         """
+        request = _Request(kind, claimant, now_ms, self._check_suspension(now_ms))
         seen: set[str] = set()
         while True:
             due = self.ledger.store.due(kind, now_ms, CANDIDATES + len(seen), claimant.nonce)
@@ -76,30 +84,48 @@ class Leases:
                 if name in seen:
                     continue
                 seen.add(name)
-                try:
-                    environment = self._claim_row(name, kind, claimant, now_ms)
-                except (UnreadableRow, Conflict) as fault:
-                    self._put_off(name, kind, fault, now_ms)
-                    is_any_put_off = True
-                else:
-                    if environment is not None:
-                        return environment
+                found = self._claim_or_put_off(name, request)
+                if isinstance(found, Environment):
+                    return found
+                is_any_put_off = is_any_put_off or found is _PUT_OFF
             if not is_any_put_off:
                 return NoWorkAvailable(due.next_ms)
-            # Damaged rows have taken places of this look: others may be due behind them.
+            # Rows that were put off took places of this look: others may be due behind them.
 
-    def _claim_row(
-        self, name: str, kind: Work, claimant: Claimant, now_ms: int
-    ) -> Environment | None:
+    def _check_suspension(self, now_ms: int) -> ActiveSuspensions:
+        """Return the suspensions of a part of the work. Raises `Suspended` if all is suspended."""
+        suspensions = self.ledger.suspensions(now_ms)
+        if suspensions.of_everything:
+            raise suspensions.of_everything.error()
+        if suspensions.file:
+            # A worker that sees the file `noprocess` asks for no work.
+            self.ledger.store.write(SUSPENSION_ROW, forget_file())
+        return suspensions
+
+    def _claim_or_put_off(self, name: str, request: "_Request") -> "Environment | _PutOff | None":
+        """Claim the work of one row. If no worker can have it, put it off."""
+        try:
+            return self._claim_row(name, request)
+        except (UnreadableRow, Conflict) as fault:
+            self._set_aside(name, request.kind, fault, request.now_ms)
+        except Suspended:
+            self._put_off(name, request.kind, request.now_ms + PUT_OFF_MS)
+        return _PUT_OFF
+
+    def _claim_row(self, name: str, request: "_Request") -> Environment | None:
         """Claim the work of one row; None if another worker was faster.
 
-        Raises `UnreadableRow`, and `Conflict` for a row of gromit v1.
+        Raises `UnreadableRow`, `Conflict` for a row of gromit v1, and `Suspended`.
         """
         row = self.ledger.read(name)
         if row is None:
             return None
         # Before the claim is written: no worker could use it, or give it back.
-        parse_environment(row)
+        environment = parse_environment(row)
+        halt = request.suspensions.that_stops(name, environment.reported)
+        if halt and row.get(Attribute.CLAIM_ID) != request.claimant.nonce:
+            raise halt.error()
+        kind, claimant, now_ms = request.kind, request.claimant, request.now_ms
         write = work.claim(kind, claimant, now_ms, self.policy.ttl_ms)
         match self.ledger.write(name, write, "claimed"):
             case WriteAccepted(row):
@@ -113,7 +139,13 @@ class Leases:
                 # Another worker was faster, or the row has changed since the query.
                 return None
 
-    def _put_off(self, name: str, kind: Work, fault: GromitError, now_ms: int) -> None:
+    def _put_off(self, name: str, kind: Work, until_ms: int) -> None:
+        """Postpone the work of a suspended environment, so that it takes no place of others."""
+        due_ms = (self.ledger.read(name) or {}).get(Attribute.DUE)
+        if type(due_ms) is int:
+            self.ledger.store.write(name, work.put_off(kind, due_ms, until_ms))
+
+    def _set_aside(self, name: str, kind: Work, fault: GromitError, now_ms: int) -> None:
         row = self.ledger.read(name) or {}
         due_ms, since_ms = row.get(Attribute.DUE), row.get(Attribute.SINCE)
         if type(due_ms) is not int:
@@ -208,6 +240,24 @@ class Leases:
         if isinstance(outcome, WriteAccepted):
             return parse_environment(outcome.row)
         raise _claim_lost(name, outcome.row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A worker's request, and what is suspended meanwhile."""
+
+    kind: Work
+    claimant: Claimant
+    now_ms: int
+    suspensions: ActiveSuspensions
+
+
+@dataclass(frozen=True, slots=True)
+class _PutOff:
+    """A row was due, but no worker can have it now."""
+
+
+_PUT_OFF = _PutOff()
 
 
 def _claim_lost(name: str, row: Row | None) -> Conflict:

@@ -13,6 +13,11 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.expiry import EXPIRING, touch
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteResult
+from gromit.core.environments.suspensions import (
+    SUSPENSION_ROW,
+    ActiveSuspensions,
+    parse_suspensions,
+)
 from gromit.errors import Temporary
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
@@ -33,6 +38,10 @@ class Ledger:
     def read(self, name: str) -> Row | None:
         """Return the row of an environment; None if there is none."""
         return self.store.read(name)
+
+    def suspensions(self, now_ms: int) -> ActiveSuspensions:
+        """Return the suspensions that are in force. One read of the reserved row."""
+        return parse_suspensions(self.store.read(SUSPENSION_ROW), now_ms)
 
     def find(self, name: str) -> Environment | None:
         """Return an environment, or the tombstone of one; None if there is no row.

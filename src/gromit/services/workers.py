@@ -37,6 +37,8 @@ UPKEEP_S = 30.0
 """Pause between two calls of the upkeep."""
 CLAIM_FAILURES_MAX = 3
 """Failed claims in a row that a single pass passes over."""
+HALT_REPORT_S = 30.0
+"""Interval at which a suspended worker informs serve."""
 COUNTED = frozenset({RunEnding.DONE, RunEnding.FENCED})
 """Endings that count towards the limit. A fenced run may have destroyed something before."""
 
@@ -98,6 +100,8 @@ class WorkerPool:
     _kept_up: float | None = None
     """Instant of the last upkeep."""
     _upkeep_faults: NewReasons = field(default_factory=NewReasons)
+    _reported_halt: float | None = None
+    """Instant at which serve was last informed that this worker is suspended."""
     _passed: float | None = None
     """Instant of the last `work.passed` of a watch."""
 
@@ -182,7 +186,11 @@ class WorkerPool:
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run. Return `NoWork` if none can begin."""
         self.runner.release_abandoned_locks()
-        self.runner.guard()
+        try:
+            self.runner.guard()
+        except Suspended as halt:
+            self._report_halt(halt)
+            raise
         self._keep_up()
         self._forget_old()
         if self._is_at_limit():
@@ -221,6 +229,15 @@ class WorkerPool:
             faults = [error.message]
         for reason in self._upkeep_faults.update(faults):
             log.warning("work.upkeep_failed", kind=str(self.kind), reason=reason)
+
+    def _report_halt(self, halt: Suspended) -> None:
+        """Report to serve why this worker starts nothing, so that people who wait learn it."""
+        now = self.monotonic()
+        if self._reported_halt is not None and now - self._reported_halt < HALT_REPORT_S:
+            return
+        self._reported_halt = now
+        with suppress(GromitError):  # it is only for people; the halt itself does not need serve
+            self.runner.queue.report_halt(self.kind, halt)
 
     def _is_passed_over(self, error: BackendError) -> bool:
         """Whether a single pass claims again after an error, because other work may be fine."""

@@ -17,7 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
-from gromit.core.environments.attributes import Attribute
+from gromit.core.environments.attributes import RESERVED, Attribute
 from gromit.core.environments.row_writes import (
     AllOf,
     AnyOf,
@@ -157,7 +157,8 @@ class DynamoStore:
                 TableName=self._table, Limit=limit, ConsistentRead=True, **more
             )
         last = answer.get("LastEvaluatedKey", {}).get(KEY, {}).get("S")
-        return RowPage(tuple(r for i in answer["Items"] if (r := _row(i)) is not None), last)
+        rows = [r for i in answer["Items"] if (r := _row(i)) is not None]
+        return RowPage(tuple(r for r in rows if not str(r[KEY]).startswith(RESERVED)), last)
 
     def _query(
         self, kind: str, due: str, now_ms: int, limit: int, chosen: "_Filter"

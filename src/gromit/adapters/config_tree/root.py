@@ -28,6 +28,8 @@ MARKER = ".gromit-root"
 _MARKER_TEXT = b"This is a config root of gromit. Without this file nothing is processed.\n"
 _SUSPENSION_MAX_BYTES = 64 * 1024
 
+_NOT_THE_VOLUME = "run this where the config volume is mounted, and check the path"
+
 _log = get_logger(__name__)
 
 
@@ -47,6 +49,7 @@ class ConfigTree:
             raise Suspended(
                 f"processing is {found}",
                 hint=f"run `gromit resume {self._root}` to continue processing",
+                file=(found.reason, found.by, found.at),
             )
 
     def suspension(self) -> Suspension | None:
@@ -155,7 +158,7 @@ class ConfigTree:
             if marker is None or not stat.S_ISREG(marker):
                 raise ConfigRootUnusable(
                     f"{self._root} is not a config root: it has no file {MARKER}",
-                    hint=f"mount the volume; `gromit root init {self._root}` marks a new root",
+                    hint=_NOT_THE_VOLUME,
                 )
             yield root
 
@@ -167,7 +170,7 @@ class ConfigTree:
         except OSError as error:
             raise ConfigRootUnusable(
                 f"cannot use config root {self._root}: {error.strerror}",
-                hint=f"check the mount; `gromit root init {self._root}` creates a new root",
+                hint=_NOT_THE_VOLUME,
             ) from error
 
 

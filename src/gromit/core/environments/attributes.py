@@ -14,6 +14,9 @@ The first four precede a repository: its version, sequence, ref and fallback. Th
 a component: the mark of its last redeployment.
 """
 
+RESERVED = "#"
+"""Prefix of the names of rows that are no environments. No environment can have such a name."""
+
 
 class Attribute(StrEnum):
     """An attribute with a fixed name. `docs/reference/table.md` describes the meaning of each."""

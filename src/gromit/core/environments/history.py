@@ -5,7 +5,15 @@ from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.environment import HistoryEvent
-from gromit.core.environments.row_writes import AnyOf, Equals, NotExists, Row, RowWrite, ShorterThan
+from gromit.core.environments.row_writes import (
+    AnyOf,
+    Equals,
+    Exists,
+    NotExists,
+    Row,
+    RowWrite,
+    ShorterThan,
+)
 from gromit.core.stack.contract import StateMark
 
 HISTORY_MAX = 60
@@ -48,6 +56,15 @@ class ChangeContext:
             Attribute.STATE_LINEAGE: self.state.lineage,
             Attribute.STATE_SERIAL: self.state.serial,
         }
+
+
+def add_event(stamp: ChangeContext, kind: str, text: str) -> RowWrite:
+    """Add an event to the history of an environment that is not gone."""
+    return RowWrite(
+        conditions=(Exists(Attribute.GENERATION), NotExists(Attribute.GONE_AT), ROOM),
+        increments={Attribute.REVISION: 1},
+        appends={Attribute.EVENTS: (stamp.event(kind, text),)},
+    )
 
 
 def truncate_history(before: Row) -> RowWrite:

@@ -142,6 +142,24 @@ def put_off(kind: Work, due_ms: int, until_ms: int) -> RowWrite:
     )
 
 
+def recall(row: Row) -> RowWrite | None:
+    """Make work due again that was put off, but did not fail; None if it was not put off."""
+    due_ms, since_ms = row.get(Attribute.DUE), row.get(Attribute.SINCE)
+    if not isinstance(due_ms, int) or not isinstance(since_ms, int) or due_ms <= since_ms:
+        return None
+    if Attribute.ATTEMPTS in row or Attribute.WORK not in row:
+        return None
+    return RowWrite(
+        conditions=(
+            Exists(Attribute.WORK),
+            Equals(Attribute.DUE, due_ms),
+            NotExists(Attribute.ATTEMPTS),
+            NotExists(Attribute.HOLDER),
+        ),
+        sets={Attribute.DUE: since_ms},
+    )
+
+
 def renew(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
     """Extend a lease. A worker also verifies its claim this way, under the Terraform lock."""
     return RowWrite(conditions=fence.conditions, sets={Attribute.LEASE_UNTIL: now_ms + ttl_ms})

@@ -14,10 +14,11 @@ from gromit.errors import (
     GromitError,
     InvalidInput,
     NotFound,
+    Suspended,
     Temporary,
     TrustError,
 )
-from gromit.web.api import claims, legacy_routes, v1
+from gromit.web.api import claims, legacy_routes, suspensions, v1
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
 from gromit.web.bodies import validation_error
@@ -28,6 +29,7 @@ STATUS: Mapping[type[GromitError], int] = {
     TrustError: 403,
     NotFound: 404,
     Conflict: 409,
+    Suspended: 423,
     Denied: 502,
     Temporary: 503,
 }
@@ -54,7 +56,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
-    for router in (legacy_routes.router, v1.router, claims.router):
+    for router in (legacy_routes.router, v1.router, suspensions.router, claims.router):
         app.include_router(router, responses=EVERYWHERE)
     return app
 

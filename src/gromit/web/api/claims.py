@@ -12,8 +12,10 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
+from gromit.core.environments.suspensions import FileReport
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
+from gromit.errors import Suspended
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.refusals import error_responses
@@ -32,6 +34,14 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class FileBody(_Body):
+    """Content of the file `noprocess` in the config root."""
+
+    reason: Annotated[StrictStr, Field(max_length=500)] = ""
+    by: Annotated[StrictStr, Field(max_length=500)] = ""
+    at: Annotated[StrictStr, Field(max_length=500)] = ""
+
+
 class ClaimRequest(_Body):
     """A worker's request for work."""
 
@@ -40,6 +50,12 @@ class ClaimRequest(_Body):
     nonce: Annotated[Text, Field(description="unique id of this request, to repeat it safely")]
     task: Annotated[
         StrictStr | None, Field(max_length=300, description="ARN of the worker's ECS task")
+    ] = None
+    suspended: Annotated[
+        FileBody | None,
+        Field(
+            description="the file `noprocess`, if the worker has seen it: then serve gives no work"
+        ),
     ] = None
 
 
@@ -116,7 +132,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", openapi_extra=body_schema(ClaimRequest), responses=_ANSWERS)
+@router.post(
+    "", openapi_extra=body_schema(ClaimRequest), responses={**_ANSWERS, **error_responses(423)}
+)
 def claim(
     _caller: CurrentCaller,
     deps: Deps,
@@ -124,9 +142,13 @@ def claim(
 ) -> Response:
     """Claim the oldest due work of a kind.
 
-    204 if no work is due, with Retry-After if the time of the next work is known.
+    204 if no work is due, with Retry-After if the time of the next work is known. 423 while
+    processing is suspended.
     """
     now_ms = deps.now_ms()
+    if (file := body.suspended) is not None:
+        deps.suspensions.worker_halted(FileReport(file.reason, file.by, file.at), now_ms)
+        raise Suspended("the worker is suspended by the file in its config root")
     match deps.leases.claim(body.kind, Claimant(body.holder, body.nonce, body.task), now_ms):
         case NoWorkAvailable(next_ms):
             return Response(status_code=204, headers=_retry_after(next_ms, now_ms))

@@ -10,6 +10,7 @@ _MEANING: dict[int | str, str] = {
     403: "The certificate's role does not allow the request, or the certificate was revoked.",
     404: "There is no such environment.",
     409: "The present state forbids the request; nothing was changed.",
+    423: "An operator has suspended processing; nothing was changed.",
     "4XX": "Refused before it reached a route: "
     "no such route (404, 405), too large (413, 431) or too slow (408).",
     "5XX": "A bug (500), or AWS denied it (502) or is not available now (503, with Retry-After).",

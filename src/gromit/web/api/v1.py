@@ -22,7 +22,7 @@ from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
-from gromit.web.api.views import EnvironmentView, EventView, SetAsideView
+from gromit.web.api.views import EnvironmentView, EventView, SetAsideView, SuspensionView
 from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1")
@@ -112,6 +112,8 @@ class EnvironmentList:
     """
     set_aside: list[SetAsideView]
     """The same rows, with the reason. They are listed whatever phase is asked for."""
+    suspensions: list[SuspensionView]
+    """All that are in force."""
     next: str | None
     """The cursor of the next page; null after the last one."""
 
@@ -163,11 +165,13 @@ def list_environments(
         )
 
     page = _page(deps, query, matches)
+    suspensions = deps.suspensions.current(now_ms)
     set_aside = [views.set_aside(e) for e in page.unreadable if e.name.startswith(query.prefix)]
     return EnvironmentList(
-        [deps.views.detail(e, now_ms) for e in page.environments],
+        [deps.views.detail(e, now_ms, suspensions) for e in page.environments],
         [e.name for e in set_aside],
         set_aside,
+        [views.suspension(s) for s in suspensions.found],
         page.last,
     )
 
@@ -295,7 +299,8 @@ def get_openapi_document(_caller: CurrentCaller, request: Request) -> dict[str, 
 
 
 def _detail(deps: ApiDeps, environment: Environment) -> EnvironmentView:
-    return deps.views.detail(environment, deps.now_ms())
+    now_ms = deps.now_ms()
+    return deps.views.detail(environment, now_ms, deps.suspensions.current(now_ms))
 
 
 def _page(

@@ -18,6 +18,12 @@ from gromit.core.environments.environment import (
 )
 from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
+from gromit.core.environments.suspensions import (
+    NOTHING_SUSPENDED,
+    ActiveSuspension,
+    ActiveSuspensions,
+    ScopeKind,
+)
 from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
@@ -55,6 +61,24 @@ class LeaseView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SuspensionView:
+    """A suspension that is in force."""
+
+    scope: ScopeKind
+    target: str | None
+    """Environment or repository; null for all processing."""
+    via: str
+    """`serve`, or `file`: the file in the config root, as a worker reported it."""
+    reason: str
+    by: str
+    since: str
+    until: str | None
+    text: str
+    """All of it as one line for people."""
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
     """All facts about an environment except its history."""
 
@@ -75,6 +99,8 @@ class EnvironmentView:
     due: str | None
     attempts: int
     error: FailureView | None
+    suspended: SuspensionView | None
+    """Suspension that keeps workers from it, if there is one."""
     lease: LeaseView | None
     expires: str | None
     """Instant at which it expires if it is not used until then; null if it does not expire."""
@@ -155,9 +181,15 @@ class EnvironmentViews:
         }
         return {**defaults, **environment.versions}
 
-    def detail(self, environment: Environment, now_ms: int) -> EnvironmentView:
+    def detail(
+        self,
+        environment: Environment,
+        now_ms: int,
+        suspensions: ActiveSuspensions = NOTHING_SUSPENDED,
+    ) -> EnvironmentView:
         """Return all facts about an environment except its history."""
         phase, life = environment.phase(now_ms), lifetime_of(environment, self.lifetimes)
+        halt = suspensions.shown_for(environment.name, environment.reported)
         return EnvironmentView(
             name=environment.name,
             phase=phase,
@@ -178,6 +210,7 @@ class EnvironmentViews:
             due=iso(environment.due_ms) if environment.work else None,
             attempts=environment.attempts,
             error=_failure(environment.failure) or _contradiction(environment),
+            suspended=suspension(halt) if halt and phase is not Phase.GONE else None,
             lease=_lease(environment.lease),
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
             lifetime=life.why,
@@ -229,6 +262,21 @@ def set_aside(entry: UnreadableEntry) -> SetAsideView:
     fault = entry.fault
     reason = RowFaultView(fault.code, fault.message, fault.hint)
     return SetAsideView(entry.name, UNREADABLE, reason)
+
+
+def suspension(found: ActiveSuspension) -> SuspensionView:
+    """Return a suspension as clients see it."""
+    return SuspensionView(
+        scope=found.scope.kind,
+        target=found.scope.target or None,
+        via="file" if found.is_file else "serve",
+        reason=found.reason,
+        by=found.by,
+        since=found.since,
+        until=iso(found.until_ms) if found.until_ms is not None and not found.is_file else None,
+        text=str(found),
+        remedy=found.remedy,
+    )
 
 
 def _lease(lease: Lease | None) -> LeaseView | None:

@@ -16,6 +16,7 @@ from gromit.errors import (
     GromitError,
     InvalidInput,
     NotFound,
+    Suspended,
     Temporary,
     TrustError,
     UnreadableRow,
@@ -46,6 +47,7 @@ _ERRORS: Mapping[int, type[GromitError]] = {
     404: NotFound,
     409: Conflict,
     422: InvalidInput,
+    423: Suspended,
     429: Temporary,
     502: Temporary,
     503: Temporary,
@@ -106,6 +108,16 @@ class ServeClient:
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def check_suspension(self) -> None:
+        """Raise `Suspended` if serve says that all processing is suspended."""
+        try:
+            found = self.get("/v1/suspensions")
+        except NotFound:
+            return  # serve is of a release without suspensions
+        for suspension in found["suspensions"]:
+            if suspension["scope"] == "all" and suspension["via"] == "serve":
+                raise Suspended(f"processing is {suspension['text']}", hint=suspension["remedy"])
 
     def caller(self) -> "ServeIdentity":
         """Return name and role that serve sees in our certificate."""

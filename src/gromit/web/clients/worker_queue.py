@@ -2,6 +2,7 @@
 
 import socket
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -10,6 +11,7 @@ from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
+from gromit.errors import Suspended
 from gromit.web.clients.serve import ServeClient, response_json
 
 
@@ -48,6 +50,16 @@ class ServeQueue:
             spec_hash=found["spec_hash"],
             state=StateMark(**found["state"]) if found.get("state") else None,
         )
+
+    def report_halt(self, kind: Work, halt: Suspended) -> None:
+        """Report a halt as a request for work that serve refuses."""
+        if halt.file is None:
+            return
+        reason, by, at = halt.file
+        file = {"reason": reason, "by": by, "at": at}
+        body = {"kind": kind, "holder": self._holder, "nonce": uuid.uuid4().hex, "suspended": file}
+        with suppress(Suspended):
+            self._client.call("POST", "/v1/claims", body)
 
     def renew(self, claim: Claim) -> ClaimStatus:
         """Extend a claim."""
