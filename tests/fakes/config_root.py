@@ -32,6 +32,10 @@ class FakeConfigRoot:
         content = self._folders.get(environment, {}).get(component, {}).get(file)
         return None if content is None else content.decode()
 
+    def has(self, environment: str) -> bool:
+        """Whether an environment has a folder."""
+        return environment in self._folders
+
     def check(self) -> None:
         """Raise the fault, if one is set."""
         if self.fault is not None:

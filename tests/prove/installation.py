@@ -1,0 +1,240 @@
+"""A whole installation on a virtual clock: serve, sow, reap and chitragupta, in one process.
+
+The routes, clients, workers and services are the real ones. Only the table and what runs in AWS are
+simulated.
+"""
+
+import itertools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from gromit.core.environments.phases import Work
+from gromit.core.security.roles import Role
+from gromit.core.time import Millis
+from gromit.errors import GromitError
+from gromit.services.adopting import Adopter
+from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.environments import EnvironmentPolicy, Environments
+from gromit.services.leases import LeasePolicy, Leases
+from gromit.services.ledger import Ledger
+from gromit.services.reaping import Reaper
+from gromit.services.runs import Runner, WorkFunction
+from gromit.services.sowing import SettlePolicy, Sower
+from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
+from gromit.web.api.admission import ApiDeps, LogLevel
+from gromit.web.api.app import build_app
+from gromit.web.api.changes import ChangeHub
+from gromit.web.api.views import EnvironmentViews
+from gromit.web.clients.serve import ServeClient, ServeEnvironments
+from gromit.web.clients.worker_queue import ServeQueue
+from tests.fakes.config_root import FakeConfigRoot
+from tests.fakes.dns import FakeZone
+from tests.fakes.images import FakeImages
+from tests.fakes.owners import FakeOwners, owner
+from tests.fakes.platform import PLATFORM, FakePlatform
+from tests.fakes.states import FakeStates
+from tests.fakes.store import MemoryStore
+from tests.prove.faults import Faults, ProcessKilled
+from tests.prove.loopless_http import InProcess, caller_from_header, client
+from tests.prove.simulated_cloud import SimulatedCloud, SimulatedTerraform
+from tests.services.registry import CATALOGUE
+
+DOMAIN = "dev.example.com"
+GRACE_MS = 3_600_000
+TTL_MS = 90_000
+RETRY_MS, RETRY_MAX_MS = 30_000, 6 * 3_600_000
+START_MS = 1_800_000_000_000
+REAP_LIMIT = 50
+
+
+@dataclass
+class Installation:
+    """All parts of gromit, and the world that they work on."""
+
+    faults: Faults = field(default_factory=Faults)
+    now_ms: int = START_MS
+    store: MemoryStore = field(default_factory=MemoryStore)
+    images: FakeImages = field(default_factory=FakeImages)
+    states: FakeStates = field(default_factory=FakeStates)
+    root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
+    zone: FakeZone = field(default_factory=FakeZone)
+    results: list[RunResult] = field(default_factory=list)
+    """Results of all runs that ended."""
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.owners_dead = FakeOwners().dead
+        self.cloud = SimulatedCloud(
+            self.states,
+            public=frozenset(c.name for c in CATALOGUE.components.values() if c.public),
+        )
+        for component in CATALOGUE.components.values():
+            if component.repository:
+                self.images.push(component.repository, component.default_tag)
+        self._serve = InProcess(build_app(self._deps()))
+        self.operator = client(self._serve, Role.OPERATOR)
+        self._gateway = client(self._serve, Role.GATEWAY)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the threads."""
+        self._serve.close()
+
+    # ── clients ──────────────────────────────────────────────────────────────────────────────────
+
+    def build(self, repository: str, branch: str, sha: str, sequence: int | None = None) -> None:
+        """Push an image and report its build, as a workflow does."""
+        self.images.now_ms = self.now_ms
+        self.images.push(repository, sha)
+        self.images.push(repository, branch)
+        body: dict[str, Any] = {"repo": repository, "ref": f"refs/heads/{branch}", "sha": sha}
+        if sequence is not None:
+            body["sequence"] = sequence
+        self._gateway.post("/newbuild", body)
+
+    def environment(self, name: str) -> Mapping[str, Any] | None:
+        """Return an environment as clients see it; None if there is none."""
+        row = self.store.read(name)
+        if row is None:
+            return None
+        found: Mapping[str, Any] = self.operator.get(f"/v1/environments/{name}")
+        return found
+
+    # ── the passes ───────────────────────────────────────────────────────────────────────────────
+
+    def sow(self) -> None:
+        """Do one pass of `gromit sow`. Raises `ProcessKilled` if it dies."""
+        self._pass(Work.SOW)
+
+    def reap(self) -> None:
+        """Do one pass of `gromit reap`. Raises `ProcessKilled` if it dies."""
+        self._pass(Work.REAP)
+
+    def publish(self) -> None:
+        """Do one pass of `chitragupta`. Raises `ProcessKilled` if it dies."""
+        worker = client(self._serve, Role.WORKER)
+        self._chitragupta(worker).run(_silent)
+
+    def attempt(self, name: str) -> GromitError | ProcessKilled | None:
+        """Do a pass by its name; return what ended it early."""
+        try:
+            getattr(self, name)()
+        except (GromitError, ProcessKilled) as error:
+            return error
+        return None
+
+    def _pass(self, kind: Work) -> None:
+        number = next(self._numbers) + 1
+        owners = FakeOwners(owner(number))
+        owners.dead = self.owners_dead
+        worker = client(self._serve, Role.WORKER)
+        stop = threading.Event()
+        runner = Runner(
+            queue=self.faults.wrap("serve", ServeQueue(worker, f"worker-{number}")),
+            states=self.faults.wrap("states", self.states),
+            owners=owners,
+            guard=self.root.check,
+            do=self._sower() if kind is Work.SOW else self._reaper(worker),
+            renew_s=3600.0,
+            before=lambda _claim, _step: None,
+        )
+        limit = REAP_LIMIT if kind is Work.REAP else None
+        pool = WorkerPool(
+            kind,
+            runner,
+            WorkerLimits(1, limit),
+            stop,
+            self._monotonic,
+            lambda _name: _silent,
+            self.results.append,
+        )
+        try:
+            pool.once()
+        except ProcessKilled:
+            stop.set()
+            raise
+        finally:
+            # The pass is over: a process that is gone cannot hold a lock any more.
+            self.owners_dead.add(owners.identify())
+
+    def _sower(self) -> WorkFunction:
+        wrap = self.faults.wrap
+        return Sower(
+            catalogue=CATALOGUE,
+            domain=DOMAIN,
+            fingerprint="stack-1",
+            platform=FakePlatform(),
+            images=wrap("images", self.images),
+            root=wrap("root", self.root),
+            terraform=SimulatedTerraform(self.cloud, self.faults),
+            services=wrap("services", self.cloud),
+            adopt=Adopter(wrap("states", self.states), self._clearer()),
+            policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
+        )
+
+    def _reaper(self, worker: ServeClient) -> WorkFunction:
+        wrap = self.faults.wrap
+        return Reaper(
+            retire_records=self._chitragupta(worker).retire,
+            platform=FakePlatform(),
+            placeholder=PLATFORM,
+            root=wrap("root", self.root),
+            terraform=SimulatedTerraform(self.cloud, self.faults),
+            clear=self._clearer(),
+            states=wrap("states", self.states),
+        )
+
+    def _clearer(self) -> Clearer:
+        resources = self.faults.wrap("resources", self.cloud)
+        return Clearer(resources, ClearPolicy(60.0, 5.0, self._monotonic, self._pause))
+
+    def _chitragupta(self, worker: ServeClient) -> Chitragupta:
+        return Chitragupta(
+            wanted=ServeEnvironments(worker),
+            tasks=self.faults.wrap("tasks", self.cloud),
+            zone=self.faults.wrap("zone", self.zone),
+            policy=DnsPolicy(
+                domain=DOMAIN,
+                ttl=10,
+                components=self.cloud.public,
+                delete_percent=30,
+                delete_free=10,
+            ),
+        )
+
+    def _deps(self) -> ApiDeps:
+        changes = ChangeHub()
+        ledger = Ledger(self.faults.wrap("table", self.store), changes)
+        policy = EnvironmentPolicy(("master", "release-*"), GRACE_MS)
+        return ApiDeps(
+            environments=Environments(
+                ledger, self.faults.wrap("registry", self.images), CATALOGUE, policy, self._new_id
+            ),
+            leases=Leases(ledger, LeasePolicy(TTL_MS, RETRY_MS, RETRY_MAX_MS), lambda: 1.0),
+            views=EnvironmentViews(CATALOGUE, DOMAIN),
+            changes=changes,
+            identify=caller_from_header,
+            now_ms=lambda: Millis(self.now_ms),
+            log_level=LogLevel(lambda: "info", lambda _level: None),
+            outcome=lambda _what, _outcome: None,
+        )
+
+    def _monotonic(self) -> float:
+        return self.now_ms / 1000
+
+    def _pause(self, seconds: float) -> bool:
+        self.now_ms += round(seconds * 1000)
+        return False
+
+    def _new_id(self) -> str:
+        return f"incarnation-{next(self._numbers)}"
+
+
+def _silent(_line: str) -> None:
+    """Show no progress."""
