@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from gromit.core.environments.lifetime import LifetimePolicy
 from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
@@ -20,6 +21,7 @@ from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
+from gromit.services.lifetimes import Lifetimes
 from gromit.services.reaping import Reaper
 from gromit.services.runs import Runner, WorkFunction
 from gromit.services.sowing import SettlePolicy, Sower
@@ -48,6 +50,7 @@ TTL_MS = 90_000
 RETRY_MS, RETRY_MAX_MS = 30_000, 6 * 3_600_000
 START_MS = 1_800_000_000_000
 REAP_LIMIT = 50
+LIFETIME = LifetimePolicy(idle_ms=5 * 86_400_000)
 
 
 @dataclass
@@ -216,8 +219,9 @@ class Installation:
             environments=Environments(
                 ledger, self.faults.wrap("registry", self.images), CATALOGUE, policy, self._new_id
             ),
+            lifetimes=Lifetimes(ledger, LIFETIME, GRACE_MS),
             leases=Leases(ledger, LeasePolicy(TTL_MS, RETRY_MS, RETRY_MAX_MS), lambda: 1.0),
-            views=EnvironmentViews(CATALOGUE, DOMAIN),
+            views=EnvironmentViews(CATALOGUE, DOMAIN, LIFETIME),
             changes=changes,
             identify=caller_from_header,
             now_ms=lambda: Millis(self.now_ms),
