@@ -7,10 +7,12 @@ simulated.
 import itertools
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from gromit.core.environments.lifetime import LifetimePolicy
+from gromit.bootstrap.machine import to_ms
+from gromit.bootstrap.serve import ServeParts, api_deps
+from gromit.config.load import load_settings
 from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
@@ -18,18 +20,13 @@ from gromit.errors import GromitError
 from gromit.services.adopting import Adopter
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
-from gromit.services.environments import EnvironmentPolicy, Environments
-from gromit.services.leases import LeasePolicy, Leases
-from gromit.services.ledger import Ledger
-from gromit.services.lifetimes import Lifetimes
 from gromit.services.reaping import Reaper
 from gromit.services.runs import Runner, WorkFunction
 from gromit.services.sowing import SettlePolicy, Sower
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
-from gromit.web.api.admission import ApiDeps, LogLevel
+from gromit.web.api.admission import ApiDeps
 from gromit.web.api.app import build_app
 from gromit.web.api.changes import ChangeHub
-from gromit.web.api.views import EnvironmentViews
 from gromit.web.clients.serve import ServeClient, ServeEnvironments
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
@@ -45,12 +42,16 @@ from tests.prove.simulated_cloud import SimulatedCloud, SimulatedTerraform
 from tests.services.registry import CATALOGUE
 
 DOMAIN = "dev.example.com"
-GRACE_MS = 3_600_000
-TTL_MS = 90_000
-RETRY_MS, RETRY_MAX_MS = 30_000, 6 * 3_600_000
 START_MS = 1_800_000_000_000
-REAP_LIMIT = 50
-LIFETIME = LifetimePolicy(idle_ms=5 * 86_400_000)
+SETTINGS = load_settings(
+    {
+        "HOME": "/nonexistent",
+        "GROMIT_CLUSTER_DOMAIN": DOMAIN,
+        "GROMIT_LIFETIME_IDLE": "5d",
+        "GROMIT_REAP_GRACE": "1h",
+    }
+).settings
+GRACE_MS = to_ms(SETTINGS.reap.grace)
 
 
 @dataclass
@@ -147,7 +148,7 @@ class Installation:
             renew_s=3600.0,
             before=lambda _claim, _step: None,
         )
-        limit = REAP_LIMIT if kind is Work.REAP else None
+        limit = SETTINGS.reap.limit if kind is Work.REAP else None
         pool = WorkerPool(
             kind,
             runner,
@@ -212,21 +213,16 @@ class Installation:
         )
 
     def _deps(self) -> ApiDeps:
-        changes = ChangeHub()
-        ledger = Ledger(self.faults.wrap("table", self.store), changes)
-        policy = EnvironmentPolicy(("master", "release-*"), GRACE_MS)
-        return ApiDeps(
-            environments=Environments(
-                ledger, self.faults.wrap("registry", self.images), CATALOGUE, policy, self._new_id
-            ),
-            lifetimes=Lifetimes(ledger, LIFETIME, GRACE_MS),
-            leases=Leases(ledger, LeasePolicy(TTL_MS, RETRY_MS, RETRY_MAX_MS), lambda: 1.0),
-            views=EnvironmentViews(CATALOGUE, DOMAIN, LIFETIME),
-            changes=changes,
+        parts = ServeParts(
+            self.faults.wrap("table", self.store),
+            self.faults.wrap("registry", self.images),
+            CATALOGUE,
+            ChangeHub(),
+        )
+        return replace(
+            api_deps(SETTINGS, parts),
             identify=caller_from_header,
             now_ms=lambda: Millis(self.now_ms),
-            log_level=LogLevel(lambda: "info", lambda _level: None),
-            outcome=lambda _what, _outcome: None,
         )
 
     def _monotonic(self) -> float:
@@ -235,9 +231,6 @@ class Installation:
     def _pause(self, seconds: float) -> bool:
         self.now_ms += round(seconds * 1000)
         return False
-
-    def _new_id(self) -> str:
-        return f"incarnation-{next(self._numbers)}"
 
 
 def _silent(_line: str) -> None:

@@ -3,17 +3,18 @@
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gromit import log
-from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.security.pki_files import DenyListFile
 from gromit.bootstrap.backends import environment_store, image_registry
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.security.roles import Role
+from gromit.core.stack.catalogue import Catalogue
 from gromit.core.time import Millis
+from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
@@ -31,6 +32,16 @@ from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles
 
 
+@dataclass(frozen=True, slots=True)
+class ServeParts:
+    """Parts of serve that hold data of environments."""
+
+    store: EnvironmentStore
+    images: ImageRegistry
+    catalogue: Catalogue
+    changes: ChangeHub
+
+
 def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Server:
     """Build the mTLS API, and a second listener for health and metrics."""
     serve = settings.serve
@@ -45,7 +56,8 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     )
     store, changes = environment_store(settings), ChangeHub()
     metrics = Metrics(store, clock)
-    api = build_app(replace(_api_deps(settings, store, changes, metrics), now_ms=clock))
+    parts = ServeParts(store, image_registry(settings), configured_catalogue(settings), changes)
+    api = build_app(replace(api_deps(settings, parts), now_ms=clock, outcome=metrics.count))
 
     def not_ready() -> str | None:
         return metrics.not_ready() or tls.expiry_problem(clock())
@@ -58,25 +70,22 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     )
 
 
-def _api_deps(
-    settings: Settings, store: DynamoStore, changes: ChangeHub, metrics: Metrics
-) -> ApiDeps:
-    ledger, known = Ledger(store, changes), configured_catalogue(settings)
+def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
+    """Build what the API's routes use. It counts no outcomes."""
+    ledger, known = Ledger(parts.store, parts.changes), parts.catalogue
     terms = LeasePolicy(
         to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max)
     )
     policy = EnvironmentPolicy(settings.environments.protected, to_ms(settings.reap.grace))
     return ApiDeps(
-        environments=Environments(
-            ledger, image_registry(settings), known, policy, lambda: uuid.uuid4().hex
-        ),
+        environments=Environments(ledger, parts.images, known, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
         views=EnvironmentViews(known, domain_if_set(settings), settings.lifetime.policy),
         suspensions=SuspensionRegistry(ledger, known),
-        changes=changes,
+        changes=parts.changes,
         identify=get_caller,
         now_ms=now_ms,
         log_level=LogLevel(log.get_level, log.set_level),
-        outcome=metrics.count,
+        outcome=lambda _what, _outcome: None,
     )
