@@ -201,12 +201,34 @@ def test_get_shows_phase_urls_and_why_each_version(shell: Shell) -> None:
         ["tyk-pump", "sha-p", "set without a branch"],
         ["tyk-sink", "f-1", "the registry has an image of the branch"],
     ]
-    assert [line.split() for line in lines[16:]] == [
-        ["COMPONENT", "URL"],
-        ["tyk", "http://tyk.f-1.dev.example.com:8181"],
-        ["tyk-analytics", "http://tyk-analytics.f-1.dev.example.com:3000"],
-    ]
+    assert lines[15:] == []  # nothing was made yet, so there is no URL
     assert shell.json("get", "f-1") == shell.serve.get("/v1/environments/f-1")
+
+
+def test_get_shows_what_was_made_beside_what_is_desired(shell: Shell) -> None:
+    shell.serve.build("tyk", "app-test", "sha-1")
+    made = [
+        {
+            "name": "tyk",
+            "repository": "tyk",
+            "version": "sha-1",
+            "digest": f"sha256:{'0' * 64}",
+            "revision": "4d5e6f",
+            "port": 8181,
+        },
+        {"name": "redis", "version": "7"},
+    ]
+    shell.serve.outcome(shell.serve.claim("sow"), "done", made=made, recipe="another")
+    shell.serve.build("tyk", "app-test", "sha-2")
+    lines = shell.run("get", "app-test").splitlines()
+    assert [line.split()[:3] for line in lines if "sha-" in line] == [["tyk", "sha-2", "sha-1"]]
+    assert [line.split() for line in lines[-3:]] == [
+        ["COMPONENT", "IMAGE", "COMMIT", "URL"],
+        ["redis", "-", "-", "-"],
+        ["tyk", "0" * 12, "4d5e6f", "http://tyk.app-test.dev.example.com:8181"],
+    ]
+    (outdated,) = [line for line in lines if line.startswith("outdated")]
+    assert "`gromit env redeploy app-test` applies it" in outdated
 
 
 def test_get_shows_who_works_on_it_and_what_went_wrong(shell: Shell) -> None:

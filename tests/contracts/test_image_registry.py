@@ -19,7 +19,7 @@ class World(Protocol):
 
     registry: ImageRegistry
 
-    def push(self, repository: str, tag: str, content: str) -> str:
+    def push(self, repository: str, tag: str, content: str, commit: str | None = None) -> str:
         """Push an image under a tag, and return its digest."""
         ...
 
@@ -33,8 +33,11 @@ class _Fake:
         self.fake = FakeImages()
         self.registry: ImageRegistry = self.fake
 
-    def push(self, repository: str, tag: str, content: str) -> str:
-        return self.fake.push(repository, tag, content)
+    def push(self, repository: str, tag: str, content: str, commit: str | None = None) -> str:
+        digest = self.fake.push(repository, tag, content)
+        if commit is not None:
+            self.fake.commits[repository, digest] = commit
+        return digest
 
     def now_ms(self) -> int:
         return self.fake.now_ms
@@ -45,8 +48,8 @@ class _Ecr:
         self.client = boto3.client("ecr", region_name="eu-central-1")
         self.registry: ImageRegistry = EcrImages(self.client)
 
-    def push(self, repository: str, tag: str, content: str) -> str:
-        return push(self.client, repository, tag, content)
+    def push(self, repository: str, tag: str, content: str, commit: str | None = None) -> str:
+        return push(self.client, repository, tag, content, commit)
 
     def now_ms(self) -> int:
         return round(time.time() * 1000)
@@ -138,3 +141,16 @@ def test_an_image_asked_twice_is_answered_once(world: World) -> None:
     assert world.registry.digests(image for image in [("tyk", "master")] * 3) == {
         ("tyk", "master"): digest
     }
+
+
+def test_a_commit_is_read_where_the_manifest_names_one(world: World) -> None:
+    named = world.push("tyk", "sha-1", "one", "4d5e6f")
+    bare = world.push("tyk", "sha-2", "two")
+    other = world.push("tyk-pump", "master", "three", "a1b2c3")
+    asked = [("tyk", named), ("tyk", bare), ("tyk-pump", other)]
+    missing = [("tyk", "sha256:" + "0" * 64), ("nowhere", named)]
+    assert world.registry.revisions([*asked, *missing]) == {
+        ("tyk", named): "4d5e6f",
+        ("tyk-pump", other): "a1b2c3",
+    }
+    assert world.registry.revisions([]) == {}

@@ -143,6 +143,9 @@ MEANINGS: Mapping[str, str] = {
     ),
     "resource.adopted": "a resource that no state contains is imported by the apply",
     "resource.removed": "a resource that no state contains was removed directly",
+    "revisions.unknown": (
+        "the registry did not return the commits of images; the environment is shown without them"
+    ),
     "run.bug": (
         "a run hit a bug; the environment counts as failed, and the traceback is in "
         "`exception`"

@@ -47,6 +47,7 @@ from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, apply_write
 from gromit.core.names import parse_ref
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent, MadeStack
 from tests.core.environments import lives
 from tests.docs.markdown import read, table
 
@@ -54,6 +55,7 @@ TEXT = read("reference/table.md")
 
 STAMP, FENCE = ChangeContext("operator:alice", 1, StateMark("lineage", 1)), Fence("worker", 1)
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
+MADE = MadeStack("hash", "recipe", (MadeComponent(name="part", version="v1"),))
 FAILURE = {"kind": "temporary", "message": "no"}
 FALLBACKS = {"other": RepositoryVersion("master", Source.DEFAULT)}
 ENVIRONMENT = environment.parse_environment(lives.in_phase(Phase.DEGRADED))
@@ -116,8 +118,8 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
     work.forget_state: lambda: [work.forget_state(FENCE, 1, 1)],
     work.release: lambda: [work.release(FENCE)],
-    work.sown: lambda: [work.sown(FENCE, "nonce", "hash", STAMP)],
-    work.sown_superseded: lambda: [work.sown_superseded(FENCE, "nonce", "hash", STAMP)],
+    work.sown: lambda: [work.sown(FENCE, "nonce", MADE, STAMP)],
+    work.sown_superseded: lambda: [work.sown_superseded(FENCE, "nonce", MADE, STAMP)],
     work.reaped: lambda: [work.reaped(FENCE, "nonce", STAMP)],
     work.reaped_revived: lambda: [work.reaped_revived(FENCE, "nonce", STAMP)],
     work.failed: lambda: [work.failed(FENCE, FAILURE, 1, STAMP)],

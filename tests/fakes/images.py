@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from gromit.core.stack.component_inputs import Image
+from gromit.core.stack.made import BuiltImage
 
 
 class FakeImages:
@@ -13,6 +14,7 @@ class FakeImages:
         self._digests: dict[Image, str] = {}
         self._pushed: dict[tuple[str, str], int] = {}
         """Repository and digest to the instant of the first push."""
+        self.commits: dict[BuiltImage, str] = {}
         self.now_ms = 0
         self.problem: Exception | None = None
         for repository, tag in images:
@@ -34,6 +36,12 @@ class FakeImages:
         if self.problem:
             raise self.problem
         return {image: self._digests[image] for image in images if image in self._digests}
+
+    def revisions(self, images: Iterable[BuiltImage]) -> Mapping[BuiltImage, str]:
+        """Return the commits that tests have set; raise `problem` if it is set."""
+        if self.problem:
+            raise self.problem
+        return {image: self.commits[image] for image in images if image in self.commits}
 
     def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
         """Return when each pushed image was pushed first; raise `problem` if it is set."""

@@ -9,6 +9,7 @@ from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.errors import GromitError, Suspended
 
 
@@ -21,6 +22,7 @@ def a_claim(
     spec_hash: str | None = None,
     versions: dict[str, str] | None = None,
     state: StateMark | None = None,
+    made: tuple[MadeComponent, ...] = (),
 ) -> Claim:
     """Return a claim as serve does."""
     return Claim(
@@ -35,6 +37,7 @@ def a_claim(
         redeploys={},
         spec_hash=spec_hash,
         state=state,
+        made=made,
     )
 
 
@@ -54,6 +57,8 @@ class FakeQueue:
     """Reports: method, environment, hash or problem."""
     states: list[StateMark | None] = field(default_factory=list)
     """State of each report of an outcome."""
+    made: list[MadeStack] = field(default_factory=list)
+    """Result of each success."""
     forgotten: list[str] = field(default_factory=list)
     """Environments whose recorded state is lost."""
     halts: list[tuple[Work, str]] = field(default_factory=list)
@@ -97,10 +102,11 @@ class FakeQueue:
         with self._changing:
             self.forgotten.append(claim.name)
 
-    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
+    def done(self, claim: Claim, made: MadeStack, state: StateMark | None = None) -> None:
         """Record the report."""
         self.states.append(state)
-        self._report("done", claim, spec_hash)
+        self.made.append(made)
+        self._report("done", claim, made.spec_hash)
 
     def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
         """Record the report."""

@@ -10,6 +10,7 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Work
+from gromit.core.stack.made import MadeStack
 from gromit.errors import UnreadableRow
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
@@ -84,7 +85,9 @@ def one_pass(registry: Registry) -> list[str]:
             return done
         assert found.lease is not None
         fence = registry.fence(found)
-        registry.leases.sown(found.name, fence, found.lease.claim_id, "h", registry.stamp())
+        registry.leases.sown(
+            found.name, fence, found.lease.claim_id, MadeStack("h"), registry.stamp()
+        )
         done.append(found.name)
     raise AssertionError(done)
 

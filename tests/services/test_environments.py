@@ -10,6 +10,7 @@ from gromit.core.environments.environment import Environment, Failure, Repositor
 from gromit.core.environments.history import HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import environment_name
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary, TrustError
 from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
@@ -30,7 +31,7 @@ def claim(registry: Registry, kind: Work = Work.SOW) -> Environment:
 def finish(registry: Registry, claimed: Environment, kind: Work = Work.SOW) -> Environment:
     fence = Fence("w", claimed.epoch)
     if kind is Work.SOW:
-        return registry.leases.sown(claimed.name, fence, "n", "h", registry.stamp())
+        return registry.leases.sown(claimed.name, fence, "n", MadeStack("h"), registry.stamp())
     return registry.leases.reaped(claimed.name, fence, "n", registry.stamp())
 
 

@@ -4,26 +4,30 @@ Missing images and config files, and a suspension, are no obstacle.
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
+from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.contract import StackInput
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.inspection import StackInspector
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
+from tests.fakes.queue import a_claim
 from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
 from tests.fakes.terraform import FakeTerraform
 
 NAME = "app-test"
+LOCK = Lock(environment=NAME, id="lock-1", etag="etag-1")
 CATALOGUE = Catalogue(
     {
         "pump": Component(
@@ -78,6 +82,11 @@ class World:
             policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 
+    def sown(self) -> StackInput:
+        """Return the inputs that a sower uses; its config files are on disk then."""
+        claim = replace(a_claim(NAME, versions=VERSIONS), redeploys=REDEPLOYS)
+        return self.sower().stack(claim)[1]
+
     def labels(self, component: str) -> dict[str, str]:
         return dict(self.inspector.stack(NAME, VERSIONS, REDEPLOYS).components[component].labels)
 
@@ -99,14 +108,14 @@ def world(tmp_path: Path) -> World:
 
 
 def test_the_inputs_are_those_of_a_sower_that_has_just_been_there(world: World) -> None:
-    sown = world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    sown = world.sown()
     assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
     assert world.warnings == []
     assert {"gromit.config", "gromit.digest"} <= world.labels("tyk").keys()
 
 
 def test_looking_writes_nothing(world: World) -> None:
-    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    world.sown()
     (world.path / NAME / "pump" / "pump.conf").unlink()  # a sower would write it again
     before = world.files
     world.labels("pump")
@@ -125,7 +134,7 @@ def test_an_environment_without_config_files_has_no_hashes_and_gets_no_folder(wo
 
 
 def test_the_hashes_are_of_the_files_on_disk(world: World) -> None:
-    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    world.sown()
     before = {c: world.labels(c)["gromit.config"] for c in ("pump", "tyk")}
     (world.path / NAME / "tyk" / "mine.conf").write_text("edited")
     assert world.labels("tyk")["gromit.config"] != before["tyk"]
@@ -133,7 +142,7 @@ def test_the_hashes_are_of_the_files_on_disk(world: World) -> None:
 
 
 def test_a_suspended_root_is_looked_at_all_the_same(world: World) -> None:
-    sown = world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    sown = world.sown()
     world.tree.suspend(Suspension("moving mongo"))
     assert world.inspector.stack(NAME, VERSIONS, REDEPLOYS) == sown
 
@@ -150,7 +159,7 @@ def test_a_root_that_is_not_there_gives_no_hashes_and_is_reported(tmp_path: Path
 
 
 def test_a_missing_image_has_no_digest_and_is_reported(world: World) -> None:
-    world.sower().stack(NAME, VERSIONS, REDEPLOYS)
+    world.sown()
     inputs = world.inspector.stack(NAME, {**VERSIONS, "tyk": "pruned"}, REDEPLOYS).components["tyk"]
     assert inputs.image.endswith("/tyk:pruned")
     assert inputs.labels["gromit.version"] == "pruned"
@@ -158,3 +167,13 @@ def test_a_missing_image_has_no_digest_and_is_reported(world: World) -> None:
     assert world.warnings == [
         "warning: there is no image tyk:pruned in the registry; its digest is left out of this plan"
     ]
+
+
+def test_an_image_that_is_kept_is_known_although_it_has_expired(world: World) -> None:
+    made = world.sower()(
+        replace(a_claim(NAME, versions=VERSIONS), redeploys=REDEPLOYS), LOCK, print
+    )
+    world.images.remove("tyk-pump", "master")
+    stack = world.inspector.stack(NAME, VERSIONS, REDEPLOYS, made.components)
+    assert "@sha256:" in stack.components["pump"].image
+    assert world.warnings == []

@@ -8,6 +8,7 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import NotExists, RowWrite
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
 from tests.services.registry import GRACE_MS, RETRY_MAX_MS, RETRY_MS, TTL_MS, Registry
@@ -182,7 +183,7 @@ Report = Callable[[Registry, Fence], object]
 REPORTS: dict[str, Report] = {
     "renew": lambda r, f: r.leases.renew("app-test", f, r.now_ms),
     "release": lambda r, f: r.leases.release("app-test", f),
-    "sown": lambda r, f: r.leases.sown("app-test", f, "n1", "h", r.stamp()),
+    "sown": lambda r, f: r.leases.sown("app-test", f, "n1", MadeStack("h"), r.stamp()),
     "reaped": lambda r, f: r.leases.reaped("app-test", f, "n1", r.stamp()),
     "failed": fail,
 }
@@ -218,7 +219,7 @@ def test_a_claim_that_never_was_is_refused(registry: Registry, name: str) -> Non
 def test_what_was_made_runs_and_its_hash_is_for_the_next_claim(registry: Registry) -> None:
     registry.report()
     done = registry.leases.sown(
-        "app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp()
+        "app-test", fence_of(claimed(registry)), "n1", MadeStack("h1"), registry.stamp()
     )
     assert done.phase(registry.now_ms) is Phase.READY
     registry.environments.redeploy("app-test", "tyk", registry.stamp())
@@ -229,7 +230,7 @@ def test_a_build_while_its_environment_is_sown_is_sown_afterwards(registry: Regi
     registry.report()
     fence = fence_of(claimed(registry))
     registry.report(version="sha-2")
-    done = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    done = registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp())
     assert (done.observed, done.generation, done.phase(registry.now_ms)) == (1, 2, Phase.PENDING)
     again = claimed(registry, nonce="n2")
     assert again.lease is not None
@@ -240,7 +241,7 @@ def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Reg
     registry.report()
     fence = fence_of(claimed(registry))
     registry.environments.delete("app-test", registry.stamp())
-    registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp())
     assert isinstance(
         registry.leases.claim(Work.SOW, Claimant("w1", "n2"), registry.now_ms), NoWorkAvailable
     )
@@ -252,7 +253,9 @@ def test_a_deletion_while_its_environment_is_sown_leads_to_reaping(registry: Reg
 
 def test_a_build_while_its_environment_is_reaped_makes_it_again(registry: Registry) -> None:
     registry.report()
-    registry.leases.sown("app-test", fence_of(claimed(registry)), "n1", "h1", registry.stamp())
+    registry.leases.sown(
+        "app-test", fence_of(claimed(registry)), "n1", MadeStack("h1"), registry.stamp()
+    )
     registry.environments.delete("app-test", registry.stamp())
     registry.now_ms += GRACE_MS
     fence = fence_of(claimed(registry, nonce="n2", kind=Work.REAP))
@@ -268,14 +271,14 @@ def test_a_success_sent_again_is_known_by_its_nonce(registry: Registry, newer: b
     fence = fence_of(claimed(registry))
     if newer:
         registry.report(version="sha-2")
-    first = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
-    assert registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()) == first
+    first = registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp())
+    assert registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp()) == first
     registry.report(version="sha-3")
     taken = claimed(registry, "w2", "n2")
-    again = registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    again = registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp())
     assert again.lease == taken.lease
     with pytest.raises(Conflict):
-        registry.leases.sown("app-test", fence, "another", "h1", registry.stamp())
+        registry.leases.sown("app-test", fence, "another", MadeStack("h1"), registry.stamp())
 
 
 def test_a_reaping_sent_again_is_known_by_its_nonce(registry: Registry) -> None:
@@ -316,7 +319,7 @@ def test_after_a_failure_nothing_else_is_taken_for_that_claim(
 def test_after_a_success_no_failure_is_taken_for_that_claim(registry: Registry) -> None:
     registry.report()
     fence = fence_of(claimed(registry))
-    registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp())
+    registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp())
     with pytest.raises(Conflict):
         fail(registry, fence)
     assert registry.phase() is Phase.READY
@@ -327,7 +330,9 @@ def test_an_outcome_that_meets_a_build_is_recorded_all_the_same(registry: Regist
     fence = fence_of(claimed(registry))
     registry.store.meddling = [lambda: registry.report(version="sha-2")]
     assert (
-        registry.leases.sown("app-test", fence, "n1", "h1", registry.stamp()).phase(registry.now_ms)
+        registry.leases.sown("app-test", fence, "n1", MadeStack("h1"), registry.stamp()).phase(
+            registry.now_ms
+        )
         is Phase.PENDING
     )
     fence = fence_of(claimed(registry, nonce="n2"))
@@ -346,7 +351,7 @@ def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a
         registry.now_ms = failed.due_ms
     assert pauses == [RETRY_MS, 2 * RETRY_MS, 4 * RETRY_MS, *[RETRY_MAX_MS] * 3]
     registry.leases.sown(
-        "app-test", fence_of(claimed(registry, nonce="ok")), "ok", "h", registry.stamp()
+        "app-test", fence_of(claimed(registry, nonce="ok")), "ok", MadeStack("h"), registry.stamp()
     )
     registry.environments.redeploy("app-test", None, registry.stamp())
     failed = fail(registry, fence_of(claimed(registry, nonce="again")))

@@ -9,6 +9,7 @@ from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.names import parse_ref
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, TrustError
 from gromit.services.environments import BuildResult
 from tests.services.registry import GRACE_MS, Registry
@@ -124,7 +125,7 @@ def test_a_worker_at_work_does_not_keep_the_name_from_the_whole_one(registry: Re
     claimed = registry.leases.claim(Work.SOW, Claimant("w", "n"), registry.now_ms)
     assert isinstance(claimed, Environment)
     registry.report(version="sha-2", ref="login")
-    registry.leases.sown("login", Fence("w", claimed.epoch), "n", "h", registry.stamp())
+    registry.leases.sown("login", Fence("w", claimed.epoch), "n", MadeStack("h"), registry.stamp())
     assert registry.phase("login") is Phase.PENDING
 
 

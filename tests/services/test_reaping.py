@@ -8,6 +8,7 @@ import pytest
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
+from gromit.core.stack.made import MadeStack
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
 from gromit.ports import Progress
@@ -51,7 +52,7 @@ class World:
             states=self.states,
         )
 
-    def run(self, kind: Work = Work.REAP) -> str:
+    def run(self, kind: Work = Work.REAP) -> MadeStack:
         return self.reap(a_claim(NAME, kind), LOCK, lambda _line: None)
 
     def set_head(self, head: StateHead | None) -> None:

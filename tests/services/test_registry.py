@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.phases import Phase, Want, Work
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, GromitError, NotFound, TrustError
 from gromit.services.environments import BuildResult
 from gromit.services.leases import NoWorkAvailable
@@ -367,7 +368,7 @@ class Life(RuleBasedStateMachine):
         name, stamp = worker.claim.name, self.registry.stamp(worker.name)
         if worker.kind is Work.SOW:
             self.registry.leases.sown(
-                name, worker.fence, worker.nonce, _hash(worker.versions), stamp
+                name, worker.fence, worker.nonce, MadeStack(_hash(worker.versions)), stamp
             )
             return
         gone = self.registry.leases.reaped(name, worker.fence, worker.nonce, stamp)

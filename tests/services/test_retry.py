@@ -7,6 +7,7 @@ import pytest
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.phases import Phase, Work
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, NotFound, UnreadableRow
 from gromit.services.leases import NoWorkAvailable
 from tests.services.registry import GRACE_MS, TTL_MS, Registry
@@ -126,7 +127,7 @@ def test_a_retry_does_not_end_the_grace_of_a_deletion(registry: Registry) -> Non
 
 def test_where_there_is_no_work_it_says_so(registry: Registry) -> None:
     found = claimed(registry, Work.SOW)
-    registry.leases.sown("app-test", registry.fence(found), "n", "h", registry.stamp())
+    registry.leases.sown("app-test", registry.fence(found), "n", MadeStack("h"), registry.stamp())
     with pytest.raises(Conflict, match="there is nothing to retry: app-test is ready") as refused:
         retry(registry)
     assert "gromit env redeploy app-test" in str(refused.value.hint)

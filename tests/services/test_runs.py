@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.environments.worker_protocol import EndRun, Problem, ProtocolStep, RunEnding
+from gromit.core.stack.made import MadeStack
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -60,9 +61,9 @@ class World:
         if self.halts:
             raise self.halts.pop(0)
 
-    def _do(self, _claim: Claim, lock: Lock, _progress: Progress) -> str:
+    def _do(self, _claim: Claim, lock: Lock, _progress: Progress) -> MadeStack:
         self.acts.append(lock)
-        return "hash"
+        return MadeStack("hash")
 
     def _before(self, _claim: Claim, step: ProtocolStep) -> None:
         self.steps.append(type(step).__name__)
@@ -70,7 +71,7 @@ class World:
 
 
 def raising(error: Exception) -> WorkFunction:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         raise error
 
     return do
@@ -101,14 +102,14 @@ def test_a_run_locks_verifies_acts_reports_and_unlocks_in_this_order() -> None:
 def test_the_execution_gets_the_lock_of_the_state() -> None:
     seen: list[bool] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         found = world.states.locks[claim.name]
         seen.append(
             (found.id, found.etag, found.operation, found.owner)
             == (lock.id, lock.etag, "sow", owner(1))
         )
         progress("here")
-        return "h"
+        return MadeStack("h")
 
     world = World(do)
     shown: list[str] = []
@@ -226,10 +227,10 @@ def test_a_lock_that_was_put_without_an_answer_is_taken_over_by_the_next_run_of_
 def test_a_lock_that_another_run_of_this_process_holds_is_left_alone() -> None:
     finishes: list[EndRun] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         finishes.append(world.run())
         assert world.states.locks[claim.name].id == lock.id
-        return "h"
+        return MadeStack("h")
 
     world = World(do)
     assert world.run() == EndRun(RunEnding.DONE)
@@ -273,10 +274,10 @@ def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_fro
     states = HesitantStates()
     holds: list[bool] = []
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         found = states.locks.get(claim.name)
         holds.append(found is not None and found.id == lock.id)
-        return "hash"
+        return MadeStack("hash")
 
     world = World(do, states=states)
     newer: list[EndRun] = []
@@ -292,9 +293,9 @@ def test_a_lock_that_another_run_of_this_process_is_just_taking_is_not_taken_fro
 
 
 def test_a_lock_that_was_lost_does_not_change_the_outcome() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         del world.states.locks[claim.name]
-        return "hash"
+        return MadeStack("hash")
 
     world = World(do)
     assert world.run() == EndRun(RunEnding.DONE)
@@ -457,9 +458,9 @@ def is_renewing() -> bool:
 
 
 def test_the_claim_is_renewed_while_the_act_goes_on() -> None:
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         wait_for(lambda: world.queue.renewals >= 4)
-        return "h"
+        return MadeStack("h")
 
     world = World(do, renew_s=0.002)
     assert world.run() == EndRun(RunEnding.DONE)
@@ -472,9 +473,9 @@ def test_renewals_go_on_after_one_that_got_no_answer() -> None:
         if is_renewing() and (error := next(renewals, None)):
             raise error
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         wait_for(lambda: world.queue.renewals >= 5)
-        return "h"
+        return MadeStack("h")
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
@@ -486,9 +487,9 @@ def test_a_lost_claim_is_not_renewed_any_more_and_does_not_end_the_act() -> None
         if is_renewing():
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         wait_for(lambda: not any(t.name == f"renew-{claim.name}" for t in threading.enumerate()))
-        return "h"
+        return MadeStack("h")
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
@@ -516,9 +517,9 @@ def test_a_renewal_that_crosses_the_report_is_no_loss_of_the_claim(
             wait_for(lambda: bool(world.queue.reported))
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         assert renewing.wait(PATIENCE_S)
-        return act(claim, lock, progress) if act else "h"
+        return act(claim, lock, progress) if act else MadeStack("h")
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew
@@ -534,9 +535,9 @@ def test_a_claim_that_is_lost_before_the_report_is_logged() -> None:
         if is_renewing():
             raise Conflict("no longer yours")
 
-    def do(claim: Claim, lock: Lock, progress: Progress) -> str:
+    def do(claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         wait_for(lambda: "claim.lost" in {entry["event"] for entry in logs})
-        return "h"
+        return MadeStack("h")
 
     world = World(do, renew_s=0.002)
     world.queue.on_renew = on_renew

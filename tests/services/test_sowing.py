@@ -1,6 +1,6 @@
 """Sowing of an environment, and recovery from a failed rollout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
+from gromit.core.stack.made import MadeComponent
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
@@ -83,6 +84,8 @@ class World:
     after_apply: Callable[[], None] = lambda: None
     """Called after the apply, before the sower checks the services."""
     lines: list[str] = field(default_factory=list)
+    made: tuple[MadeComponent, ...] = ()
+    """Components as the last run made them."""
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(self.services, self.states)
@@ -102,8 +105,18 @@ class World:
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
 
-    def run(self, *, spec_hash: str | None = None, **versions: str) -> str:
-        return self.sow(a_claim(NAME, spec_hash=spec_hash, versions=versions), LOCK, self._progress)
+    def run(
+        self,
+        *,
+        spec_hash: str | None = None,
+        redeploys: Mapping[str, str] | None = None,
+        **versions: str,
+    ) -> str:
+        """Sow with these versions, and return the hash; later runs know what was made."""
+        claim = a_claim(NAME, spec_hash=spec_hash, versions=versions, made=self.made)
+        done = self.sow(replace(claim, redeploys=redeploys or {}), LOCK, self._progress)
+        self.made = done.components
+        return done.spec_hash
 
     def state(self, component: str) -> ServiceState:
         return next(s for s in self.services.describe(NAME) if s.component == component)
@@ -176,9 +189,10 @@ def test_the_stack_is_given_the_wanted_versions_and_the_config_files_are_there(
     world.run(tyk="new")
     (stack,) = world.terraform.applied
     registry = world.platform.read().registry
+    digests = world.images.digests([("tyk", "new"), ("tyk-pump", "master")])
     assert {c: i.image for c, i in stack.components.items()} == {
-        "tyk": f"{registry}/tyk:new",
-        "pump": f"{registry}/tyk-pump:master",
+        "tyk": f"{registry}/tyk@{digests['tyk', 'new']}",
+        "pump": f"{registry}/tyk-pump@{digests['tyk-pump', 'master']}",
     }
     assert world.root.text(NAME, "pump", "pump.conf") == f"reads tyk.{NAME}.internal"
 
@@ -190,11 +204,72 @@ def test_the_hash_is_the_same_for_the_same_and_differs_for_whatever_makes_a_diff
     assert World().run() == made
     assert World(fingerprint="stack-2").run() != made
     assert world.run(tyk="new") != made
-    assert (
-        world.sow(replace(a_claim(NAME), redeploys={"tyk": "1"}), LOCK, world.lines.append) != made
+    assert World().run(redeploys={"tyk": "1"}) != made
+    other = World()
+    other.images.push("tyk", "master", "moved")
+    assert other.run() != made
+
+
+def test_an_image_that_has_expired_is_kept_while_its_version_is_unchanged(world: World) -> None:
+    world.run(tyk="master")
+    (before,) = [c.digest for c in world.made if c.name == "pump"]
+    world.images.remove("tyk-pump", "master")
+    world.run(tyk="new")
+    assert [c.digest for c in world.made if c.name == "pump"] == [before]
+    assert f"@{before}" in world.terraform.applied[-1].components["pump"].image
+
+
+def test_a_tag_that_moved_changes_nothing_until_a_redeployment(world: World) -> None:
+    made = world.run()
+    moved = world.images.push("tyk", "master", "moved")
+    assert world.run() == made
+    world.run(redeploys={"tyk": "1"})
+    assert {c.name: c.digest == moved for c in world.made} == {"tyk": True, "pump": False}
+    world.images.push("tyk", "master", "moved again")
+    world.run(redeploys={"tyk": "1"})
+    assert {c.name: c.digest == moved for c in world.made} == {"tyk": True, "pump": False}
+
+
+def test_a_version_that_comes_back_is_looked_up_again(world: World) -> None:
+    world.run(tyk="master")
+    world.run(tyk="new")
+    world.images.remove("tyk", "master")
+    with pytest.raises(InvalidInput, match="no image tyk:master"):
+        world.run(tyk="master")
+
+
+def test_without_a_changed_version_the_registry_is_not_asked(world: World) -> None:
+    world.run()
+    world.images.problem = BackendError("the registry is down")
+    world.root.edit(NAME, "pump", "pump.conf", "mine")
+    world.run()
+    assert len(world.terraform.applied) == 2
+
+
+def test_what_was_made_names_version_digest_commit_and_public_port(world: World) -> None:
+    digest = world.images.digests([("tyk", "master")])["tyk", "master"]
+    world.images.commits["tyk", digest] = "4d5e6f"
+    world.run(redeploys={"pump": "1"})
+    pump, tyk = world.made
+    assert (tyk.version, tyk.digest, tyk.revision, tyk.port) == ("master", digest, "4d5e6f", 8080)
+    assert (pump.repository, pump.redeploy, pump.revision, pump.port) == (
+        "tyk-pump",
+        "1",
+        None,
+        None,
     )
-    world.images.push("tyk", "master", "moved")
-    assert world.run() != made
+    world.images.problem = BackendError("the registry is down")
+    world.run(redeploys={"pump": "1"})
+    assert world.made == (pump, tyk)
+
+
+def test_a_registry_that_does_not_show_manifests_hinders_nothing(world: World) -> None:
+    def fail() -> None:
+        world.images.problem = BackendError("the registry is down")
+
+    world.after_apply = fail
+    assert world.run()
+    assert {c.revision for c in world.made} == {None}
 
 
 def test_edited_config_files_arrive_with_the_next_run(world: World) -> None:

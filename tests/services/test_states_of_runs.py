@@ -9,6 +9,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun, RunEnding
 from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, Suspended, Temporary, TerraformFailed
 from gromit.ports import Progress
 from gromit.services.runs import Runner
@@ -52,10 +53,10 @@ class World:
         )
         return runner.run(a_claim(NAME, kind, state=recorded), lambda _line: None)
 
-    def _do(self, _claim: Claim, _lock: Lock, _progress: Progress) -> str:
+    def _do(self, _claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
         self.acts += 1
         self.act()
-        return "hash"
+        return MadeStack("hash")
 
 
 def ours(mark: StateMark, resources: int = 3) -> StateHead:

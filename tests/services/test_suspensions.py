@@ -17,6 +17,7 @@ from gromit.core.environments.suspensions import (
     ScopeKind,
     SuspensionScope,
 )
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict, InvalidInput, NotFound, Suspended
 from gromit.services.environments import BuildResult
 from gromit.services.leases import CANDIDATES, NoWorkAvailable
@@ -82,7 +83,7 @@ def test_a_run_that_has_begun_is_finished(registry: Registry) -> None:
     suspend(registry, A)
     fence = registry.fence(found)
     registry.leases.renew("a", fence, registry.now_ms + TTL_MS)
-    registry.leases.sown("a", fence, "n", "hash", registry.stamp())
+    registry.leases.sown("a", fence, "n", MadeStack("hash"), registry.stamp())
     assert registry.phase("a") is Phase.READY
 
 

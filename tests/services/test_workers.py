@@ -19,6 +19,7 @@ from gromit.core.environments.worker_protocol import (
     RunEnding,
 )
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -90,10 +91,10 @@ class Crew:
         if self.halts and (error := self.halts.pop(0)):
             raise error
 
-    def _do(self, claim: Claim, _lock: Lock, progress: Progress) -> str:
+    def _do(self, claim: Claim, _lock: Lock, progress: Progress) -> MadeStack:
         progress("at it")
         self.act(claim.name)
-        return "hash"
+        return MadeStack("hash")
 
 
 def names(prefix: str, count: int) -> list[str]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from gromit import log
 from gromit.adapters.security.pki_files import DenyListFile
+from gromit.adapters.terraform.stack_files import stack_hash
 from gromit.bootstrap.backends import environment_store, image_registry
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set, now_ms, require_setting, to_ms
 from gromit.config.schema import Settings
 from gromit.core.security.roles import Role
 from gromit.core.stack.catalogue import Catalogue
+from gromit.core.stack.component_inputs import recipe_hash
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
 from gromit.services.environments import EnvironmentPolicy, Environments
@@ -81,7 +83,12 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         environments=Environments(ledger, parts.images, known, policy, lambda: uuid.uuid4().hex),
         leases=Leases(ledger, terms, random.random),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
-        views=EnvironmentViews(known, domain_if_set(settings), settings.lifetime.policy),
+        views=EnvironmentViews(
+            known,
+            domain_if_set(settings),
+            settings.lifetime.policy,
+            recipe_hash(known, stack_hash()),
+        ),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
         identify=get_caller,

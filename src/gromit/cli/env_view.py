@@ -11,6 +11,8 @@ from gromit.core.text import visible
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import InvalidInput
 
+_DIGEST_SHOWN = 12
+"""Characters of a digest and of a commit that a table shows; JSON has all of them."""
 _QUOTED = 'put it in quotes, like tyk: "1.10"'
 
 
@@ -69,18 +71,43 @@ def show_environment(run: CliContext, found: Mapping[str, Any]) -> None:
     for name, text in _notes(found):
         out.print(visible(f"{name:<11}{text}"), markup=False)
     out.print()
+    _show_versions(found, run.output)
+    _show_components(found, run.output)
+
+
+def _show_versions(found: Mapping[str, Any], output: str) -> None:
+    """Print desired versions, and the ones that run if something was made."""
     rows = [
-        {"repository": r, **v, "why": _reason(found["name"], r, v)}
+        {"repository": r, **v, "runs": v.get("made"), "why": _reason(found["name"], r, v)}
         for r, v in sorted(found["versions"].items())
     ]
-    print_rows(rows, ("repository", "version", "why"), run.output)
-    if found["urls"]:
-        out.print()
-        print_rows(
-            [{"component": c, "url": u} for c, u in found["urls"].items()],
-            ("component", "url"),
-            run.output,
-        )
+    runs = ("runs",) if found.get("components") else ()
+    print_rows(rows, ("repository", "version", *runs, "why"), output)
+
+
+def _show_components(found: Mapping[str, Any], output: str) -> None:
+    """Print images and addresses of what was made. Earlier releases recorded only addresses."""
+    components: Mapping[str, Mapping[str, Any]] = found.get("components") or {}
+    rows = [
+        {
+            "component": name,
+            "image": _short((c["digest"] or "").removeprefix("sha256:")),
+            "commit": _short(c["revision"]),
+            "url": c["url"],
+        }
+        for name, c in components.items()
+    ]
+    columns: tuple[str, ...] = ("component", "image", "commit", "url")
+    if not rows:
+        rows = [{"component": c, "url": u} for c, u in found["urls"].items()]
+        columns = ("component", "url")
+    if rows:
+        click.echo()
+        print_rows(rows, columns, output)
+
+
+def _short(text: str | None) -> str | None:
+    return text[:_DIGEST_SHOWN] if text else None
 
 
 def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -90,6 +117,11 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "expires", f"{ends}{found['lifetime']}"
     if error := found["error"]:
         yield "error", f"{error['kind']}: {error['message']}"
+    if degraded := found.get("degraded"):
+        yield "degraded", f"since {degraded['since']}: {degraded['reason']}"
+    if found.get("outdated"):
+        since, remedy = found["made"], f"`gromit env redeploy {found['name']}` applies it"
+        yield "outdated", f"the catalogue or the stack has changed since {since}: {remedy}"
     if found.get("suspended"):
         yield "suspended", _suspension(found)
     if lease := found["lease"]:
@@ -136,11 +168,12 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of `env list`: reported versions, and the message of the last error."""
     versions = found.get("versions", {})  # an unreadable row has none
     reported = {r: v["version"] for r, v in sorted(versions.items()) if v["source"] != "default"}
-    error = found["error"]
+    error, degraded = found["error"], found.get("degraded")
+    trouble = error["message"] if error else degraded and degraded["reason"]
     phase = f"{found['phase']} (suspended)" if found.get("suspended") else found["phase"]
     return {
         **found,
         "phase": phase,
         "versions": reported,
-        "error": error["message"] if error else None,
+        "error": trouble,
     }

@@ -1,7 +1,9 @@
 """`gromit terraform`: run terraform on the packaged stack of one environment."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -13,6 +15,7 @@ from gromit.bootstrap.terraform import build_inspector, terraform_runner
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.core.environments.phases import Phase
 from gromit.core.names import parse_ref
+from gromit.core.stack.made import MadeComponent
 from gromit.errors import NotFound
 
 
@@ -42,6 +45,12 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     tree = config_root(root or settings.root)
     inspector = build_inspector(settings, tree, lambda line: click.echo(line, err=True))
     versions = {r: v["version"] for r, v in found["versions"].items()}
-    stack = inspector.stack(found["name"], versions, found["redeploys"])
+    stack = inspector.stack(found["name"], versions, found["redeploys"], _made(found))
     with terraform_runner(settings, state_bucket(settings)) as runner:
         return runner.run_for_person(stack, arguments)
+
+
+def _made(found: Mapping[str, Any]) -> tuple[MadeComponent, ...]:
+    """Return the components as the last apply made them; none if serve does not know them."""
+    components: Mapping[str, Mapping[str, Any]] = found.get("components", {})
+    return tuple(MadeComponent.from_row(name, facts) for name, facts in components.items())

@@ -25,6 +25,7 @@ from gromit.core.stack.contract import (
     StateHead,
     StateMark,
 )
+from gromit.core.stack.made import BuiltImage, MadeStack
 from gromit.core.stack.resources import Resource
 from gromit.errors import Suspended
 
@@ -115,6 +116,12 @@ class ImageRegistry(Protocol):
         """Return the digest of each (repository, tag) that exists, without those that do not.
 
         A repository that does not exist has no images. Raises `Temporary` or `Denied`.
+        """
+
+    def revisions(self, images: Iterable[BuiltImage]) -> Mapping[BuiltImage, str]:
+        """Return the commit of each (repository, digest) whose manifest names one.
+
+        Raises like `digests`.
         """
 
     def pushed(self, images: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
@@ -314,8 +321,8 @@ class WorkQueue(Protocol):
     def forget_state(self, claim: Claim) -> None:
         """Forget the recorded state, because it is lost and a new one takes its place."""
 
-    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
-        """Report that the claimed generation was applied, and the state that it left."""
+    def done(self, claim: Claim, made: MadeStack, state: StateMark | None = None) -> None:
+        """Report what an apply of the claimed generation made, and the state that it left."""
 
     def failed(self, claim: Claim, problem: Problem, state: StateMark | None = None) -> None:
         """Report a failure, and the state that it left; None keeps what is recorded."""

@@ -3,7 +3,7 @@
 Images and config files may be missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gromit.core.stack.catalogue import Catalogue
@@ -14,8 +14,10 @@ from gromit.core.stack.component_inputs import (
     required_images,
 )
 from gromit.core.stack.contract import StackInput
+from gromit.core.stack.made import MadeComponent, kept_images
 from gromit.errors import ConfigRootUnusable
 from gromit.ports import ConfigHashes, ImageRegistry, PlatformSource, Progress
+from gromit.services.stack_images import StackImages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,28 +32,33 @@ class StackInspector:
     """Called with each missing input, and what that means for the plan."""
 
     def stack(
-        self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
+        self,
+        name: str,
+        versions: Mapping[str, str],
+        redeploys: Mapping[str, str],
+        made: Sequence[MadeComponent] = (),
     ) -> StackInput:
-        """Return the inputs of a stack.
+        """Return the inputs of a stack; `made` has its components as the last apply made them.
 
         The labels of a missing image lack its digest; those of a missing config folder its hash.
         """
         platform = self.platform.read()
+        required = required_images(self.catalogue, versions)
+        kept = kept_images(made, required, redeploys)
         sources = ResolvedInputs(
             environment=name,
             catalogue=self.catalogue,
             versions=versions,
-            digests=self._digests(versions),
+            digests=self._digests(StackImages(self.images, required, kept)),
             platform=platform,
             config_hashes=self._hashes(name),
             redeploys=redeploys,
         )
         return StackInput(name=name, platform=platform, components=component_inputs(sources))
 
-    def _digests(self, versions: Mapping[str, str]) -> Mapping[Image, str]:
-        required = required_images(self.catalogue, versions)
-        found = self.images.digests(required)
-        missing = sorted(required - found.keys())
+    def _digests(self, images: StackImages) -> Mapping[Image, str]:
+        found = images.digests()
+        missing = sorted(set(images.required) - found.keys())
         for repository, tag in missing:
             self.warn(
                 f"warning: there is no image {repository}:{tag} in the registry;"

@@ -33,6 +33,7 @@ from gromit.core.environments.suspensions import (
     forget_file,
 )
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.core.text import plain_line
 from gromit.errors import Conflict, GromitError, Suspended, UnreadableRow
 from gromit.services.ledger import Ledger
@@ -182,12 +183,12 @@ class Leases:
         return self._require_held(name, outcome)
 
     def sown(
-        self, name: str, fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext
+        self, name: str, fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext
     ) -> Environment:
-        """Record that the claimed generation runs."""
+        """Record what the claimed generation made."""
         writes = (
-            work.sown(fence, claim_id, spec_hash, stamp),
-            work.sown_superseded(fence, claim_id, spec_hash, stamp),
+            work.sown(fence, claim_id, made, stamp),
+            work.sown_superseded(fence, claim_id, made, stamp),
         )
         return self._record(name, writes, "sown", Equals(Attribute.LAST_DONE, claim_id))
 

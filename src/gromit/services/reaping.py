@@ -7,6 +7,7 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Want
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.contract import Platform, StackInput
+from gromit.core.stack.made import MadeStack
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import ConfigError, Conflict, TerraformFailed
 from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
@@ -30,7 +31,7 @@ class Reaper:
     clear: Clearer
     states: StateBucket
 
-    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
+    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
         """Destroy the claimed environment. Idempotent: it skips what is gone already.
 
         Raises `Conflict` if the environment is desired, and `BackendError` if resources remain.
@@ -49,7 +50,7 @@ class Reaper:
         progress("removing its state and config files")
         self.states.delete(claim.name)
         self.root.remove(claim.name)
-        return ""
+        return MadeStack("")
 
     def _platform(self) -> Platform | None:
         """Return the platform; None if the stack that writes it was destroyed before."""

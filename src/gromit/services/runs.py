@@ -40,14 +40,15 @@ from gromit.core.environments.worker_protocol import (
     Verify,
 )
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.errors import ConfigRootUnusable, Conflict, GromitError, Suspended
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
 
 log = structlog.get_logger(__name__)
 
-WorkFunction = Callable[[Claim, Lock, Progress], str]
-"""Applies a claim and returns the spec hash of what runs then.
+WorkFunction = Callable[[Claim, Lock, Progress], MadeStack]
+"""Applies a claim and returns what it made.
 
 Raises a `GromitError`; `Suspended` if it was asked to stop.
 """
@@ -266,8 +267,8 @@ class Runner:
     def _report(self, step: ReportDone | ReportFailure | ReleaseClaim, claim: Claim) -> StepResult:
         try:
             match step:
-                case ReportDone(_, spec_hash, state):
-                    self.queue.done(claim, spec_hash, state)
+                case ReportDone(_, made, state):
+                    self.queue.done(claim, made, state)
                 case ReportFailure(_, problem, state):
                     self.queue.failed(claim, problem, state)
                 case ReleaseClaim():

@@ -12,11 +12,14 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
     ResolvedInputs,
     component_inputs,
+    made_components,
+    recipe_hash,
     required_images,
     spec_hash,
 )
 from gromit.core.stack.config_files import TemplateVariables, internal_names, render_files
 from gromit.core.stack.contract import Platform, ServiceState, StackInput
+from gromit.core.stack.made import MadeStack, kept_images
 from gromit.errors import RolloutFailed, Suspended
 from gromit.ports import (
     ConfigRoot,
@@ -27,6 +30,7 @@ from gromit.ports import (
     TerraformRunner,
 )
 from gromit.services.adopting import Adopter
+from gromit.services.stack_images import StackImages
 
 log = structlog.get_logger(__name__)
 
@@ -58,16 +62,16 @@ class Sower:
     adopt: Adopter
     policy: SettlePolicy
 
-    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> str:
-        """Bring the claimed environment to its desired state; return the spec hash of what runs.
+    def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
+        """Bring the claimed environment to its desired state; return what runs then.
 
         Raises `RolloutFailed` if a service does not settle, and what terraform and the ports raise.
         """
-        stack = self.stack(claim.name, claim.versions, claim.redeploys)
+        sources, stack = self.stack(claim)
         desired = spec_hash(stack, self.fingerprint)
         if desired == claim.spec_hash:
             progress("nothing has changed")
-            return desired
+            return self._made(claim, sources, desired)
         # Before the apply: only a failure that the apply leaves as it is needs a restart.
         failed_before = self._failed(claim.name)
         imports = self.adopt(claim, stack, progress)
@@ -75,30 +79,38 @@ class Sower:
         self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
         progress("waiting for the services")
         self._await_rollout(claim.name, output.task_definitions)
-        return desired
+        return self._made(claim, sources, desired)
 
-    def stack(
-        self, name: str, versions: Mapping[str, str], redeploys: Mapping[str, str]
-    ) -> StackInput:
+    def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
         """Return all inputs of an environment's stack, and write its config files to disk.
 
         Raises `InvalidInput` for a missing image, before anything is written.
         """
         platform = self.platform.read()
-        digests = self.images.digests(required_images(self.catalogue, versions))
         sources = ResolvedInputs(
-            environment=name,
+            environment=claim.name,
             catalogue=self.catalogue,
-            versions=versions,
-            digests=digests,
+            versions=claim.versions,
+            digests=self._images(claim).digests(),
             platform=platform,
             config_hashes={},
-            redeploys=redeploys,
+            redeploys=claim.redeploys,
         )
         component_inputs(sources)  # raises for a missing image, before config files are written
-        hashes = self.root.render(name, self._files(name, versions, platform))
-        inputs = component_inputs(replace(sources, config_hashes=hashes))
-        return StackInput(name=name, platform=platform, components=inputs)
+        files = self._files(claim.name, claim.versions, platform)
+        sources = replace(sources, config_hashes=self.root.render(claim.name, files))
+        inputs = component_inputs(sources)
+        return sources, StackInput(name=claim.name, platform=platform, components=inputs)
+
+    def _made(self, claim: Claim, sources: ResolvedInputs, desired: str) -> MadeStack:
+        revisions = self._images(claim).revisions(sources.digests)
+        recipe = recipe_hash(self.catalogue, self.fingerprint)
+        return MadeStack(desired, recipe, made_components(sources, revisions))
+
+    def _images(self, claim: Claim) -> StackImages:
+        required = required_images(self.catalogue, claim.versions)
+        kept = kept_images(claim.made, required, claim.redeploys)
+        return StackImages(self.images, required, kept)
 
     def _files(
         self, name: str, versions: Mapping[str, str], platform: Platform

@@ -128,3 +128,15 @@ def test_pushes_are_asked_of_the_other_accounts_registry(client: "ECRClient") ->
         stub.add_response("describe_images", {"imageDetails": [found]}, expected)
         pushed = EcrImages(client, "210987654321").pushed([("tyk", "x")])
     assert pushed == {("tyk", "x"): 1_767_312_000_000}
+
+
+@pytest.mark.parametrize("commit", ["", "x" * 201, 7, ["4d5e6f"], {"a": "b"}])
+def test_an_annotation_that_is_no_commit_is_left_out(client: "ECRClient", commit: object) -> None:
+    digest = push(client, "tyk", "master", "one", commit)
+    assert EcrImages(client).revisions([("tyk", digest)]) == {}
+
+
+def test_an_annotation_cannot_bring_control_characters(client: "ECRClient") -> None:
+    digest = push(client, "tyk", "master", "one", "4d5e\x1b[31m6f")
+    (revision,) = EcrImages(client).revisions([("tyk", digest)]).values()
+    assert revision.isprintable()

@@ -11,6 +11,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun
 from gromit.core.stack.contract import StackInput, StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.core.stack.terraform import state_key
 from gromit.ports import Progress
 from gromit.services.runs import Runner
@@ -35,13 +36,13 @@ class GuardedRuns:
         """Apply or destroy a stack."""
         queue = FakeQueue()
 
-        def do(_claim: Claim, lock: Lock, progress: Progress) -> str:
+        def do(_claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
             self.acts.append(kind)
             if kind is Work.SOW:
                 self.terraform.apply(stack, lock, progress)
             else:
                 self.terraform.destroy(replace(stack, components={}), lock, progress)
-            return "hash"
+            return MadeStack("hash")
 
         runner = Runner(
             queue=queue,

@@ -17,6 +17,7 @@ from gromit.core.environments.worker_protocol import (
     Verify,
     next_step,
 )
+from gromit.core.stack.made import MadeStack
 from tests.core.environments.protocol_row import STAMP, Writes
 from tests.core.environments.protocol_world import Rules
 
@@ -65,7 +66,7 @@ def whatever_is_wanted_by_now(write: RowWrite) -> tuple[RowWrite, ...]:
 
 
 def sown_too_generously(fence: Fence) -> tuple[RowWrite, ...]:
-    return whatever_is_wanted_by_now(work.sown(fence, "nonce", "?", STAMP))
+    return whatever_is_wanted_by_now(work.sown(fence, "nonce", MadeStack("?"), STAMP))
 
 
 def reaped_too_generously(fence: Fence) -> tuple[RowWrite, ...]:

@@ -20,6 +20,7 @@ from gromit.core.environments.row_writes import (
     apply_write,
 )
 from gromit.core.names import parse_ref
+from gromit.core.stack.made import MadeStack
 
 NAME, BORN, TTL, GRACE = "app-test", 1_000_000, 90_000, 3_600_000
 REPOSITORIES = ("tyk", "tyk-analytics", "tyk-pump")
@@ -87,7 +88,7 @@ def fence_of(row: Row) -> Fence:
 
 def sown(row: Row, spec_hash: str = "h1", now_ms: int = BORN, nonce: str = "n1") -> dict[str, Any]:
     """Return the row after a success of its worker."""
-    return after(row, work.sown(fence_of(row), nonce, spec_hash, stamp(now_ms)))
+    return after(row, work.sown(fence_of(row), nonce, MadeStack(spec_hash), stamp(now_ms)))
 
 
 def failed(row: Row, retry_ms: int = 30_000, now_ms: int = BORN) -> dict[str, Any]:
@@ -162,7 +163,10 @@ def _outcome_of(kind: str) -> Change:
         return {
             "renew": (work.renew(fence, now_ms, TTL),),
             "release": (work.release(fence),),
-            "sown": (work.sown(fence, "n", "h", at), work.sown_superseded(fence, "n", "h", at)),
+            "sown": (
+                work.sown(fence, "n", MadeStack("h"), at),
+                work.sown_superseded(fence, "n", MadeStack("h"), at),
+            ),
             "reaped": (work.reaped(fence, "n", at), work.reaped_revived(fence, "n", at)),
             "failed": (
                 work.failed(fence, what, 30_000, at),

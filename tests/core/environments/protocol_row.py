@@ -19,6 +19,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import RowWrite, WriteAccepted, apply_write
 from gromit.core.names import parse_ref
+from gromit.core.stack.made import MadeStack
 
 REPOSITORY = "tyk"
 NOW, EPOCH = 1_000, 1_000
@@ -56,8 +57,8 @@ class Writes:
     """Writes of successful workers: those of the product, unless a test breaks one."""
 
     sown: Callable[[Fence], tuple[RowWrite, ...]] = lambda fence: (
-        work.sown(fence, "nonce", "?", STAMP),
-        work.sown_superseded(fence, "nonce", "?", STAMP),
+        work.sown(fence, "nonce", MadeStack("?"), STAMP),
+        work.sown_superseded(fence, "nonce", MadeStack("?"), STAMP),
     )
     reaped: Callable[[Fence], tuple[RowWrite, ...]] = lambda fence: (
         work.reaped(fence, "nonce", STAMP),

@@ -53,6 +53,7 @@ from gromit.core.environments.worker_protocol import (
 )
 from gromit.core.stack.adoption import needs_look
 from gromit.core.stack.contract import StateHead, StateMark
+from gromit.core.stack.made import MadeStack
 from tests.core.environments import exploration
 from tests.core.environments.exploration import Move, Question
 from tests.core.environments.protocol_row import (
@@ -352,9 +353,9 @@ class Possibilities:
             made = Deployed(claim.version, is_whole=True) if is_sowing else NOTHING
             if not is_sowing and not world.deployed.is_known:
                 made = NOTHING if self.rules.clears else STRAY
-            yield self._answer(world._replace(deployed=made), i, Applied(claim.version))
+            yield self._answer(world._replace(deployed=made), i, Applied(MadeStack(claim.version)))
         elif is_sowing and claim.trusted_hash == claim.version:
-            yield self._answer(world, i, Applied(claim.version))
+            yield self._answer(world, i, Applied(MadeStack(claim.version)))
         elif is_sowing and not self._is_applicable(world.deployed, claim):
             yield self._answer(world, i, EXISTS_ALREADY)
         else:

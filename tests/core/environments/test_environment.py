@@ -15,6 +15,7 @@ from gromit.core.environments.environment import (
     parse_environment,
 )
 from gromit.core.environments.phases import Phase, Want, Work
+from gromit.core.stack.made import MadeStack
 from gromit.errors import Conflict
 from tests.core.environments import lives
 from tests.core.environments.lives import (
@@ -102,6 +103,7 @@ def test_a_first_build_makes_this_environment() -> None:
         infra=False,
         spec_hash=None,
         hash_epoch=None,
+        made=None,
         degraded=None,
         repairs=None,
         dns={},
@@ -174,7 +176,7 @@ def test_the_hash_is_not_trusted_after_a_claim_that_was_given_back() -> None:
 
 def test_the_hash_is_trusted_after_a_run_that_something_newer_overtook() -> None:
     row = after(claim(born()), desired_state.report(build(version="sha-2"), stamp()))
-    row = after(row, work.sown_superseded(fence_of(row), "n1", "h1", stamp()))
+    row = after(row, work.sown_superseded(fence_of(row), "n1", MadeStack("h1"), stamp()))
     assert trusted_by_the_next(row) == "h1"
 
 

@@ -26,6 +26,7 @@ from gromit.core.environments.lifetime import (
 )
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteRefused
+from gromit.core.stack.made import MadeStack
 from tests.core.environments.lives import (
     BORN,
     GRACE,
@@ -229,7 +230,9 @@ def test_what_a_worker_does_is_no_activity() -> None:
     row = warned_twice()
     row = after(row, work.claim(Work.SOW, Claimant("w", "n"), NOW, 1))
     fence = Fence("w", int(str(row["epoch"])))
-    row = after(row, work.renew(fence, NOW, 5), work.sown(fence, "n", "hash", stamp(NOW, "w")))
+    row = after(
+        row, work.renew(fence, NOW, 5), work.sown(fence, "n", MadeStack("hash"), stamp(NOW, "w"))
+    )
     assert (row["touched"], row["warned"]) == (BORN, 2)
 
 

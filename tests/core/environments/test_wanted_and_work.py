@@ -14,6 +14,7 @@ from gromit.core.environments.environment import RepositoryVersion, Source, pars
 from gromit.core.environments.history import HISTORY_KEPT, HISTORY_MAX, TOMBSTONE_MS
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted, WriteRefused
+from gromit.core.stack.made import MadeStack
 from tests.core.environments.lives import (
     BORN,
     GRACE,
@@ -128,7 +129,7 @@ TRANSITIONS = {
         lambda row: work.release(Fence("w1", row["epoch"])), {S: P, X: D}
     ),
     "sown by the holder": Transition(
-        lambda row: work.sown(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {S: R}
+        lambda row: work.sown(Fence("w1", row["epoch"]), "n1", MadeStack("h"), stamp(LATER)), {S: R}
     ),
     "reaped by the holder": Transition(
         lambda row: work.reaped(Fence("w1", row["epoch"]), "n1", stamp(LATER)), {X: Phase.GONE}
@@ -140,13 +141,16 @@ TRANSITIONS = {
         {S: F, X: D},
     ),
     "a success of another worker": Transition(
-        lambda row: work.sown(Fence("w2", row["epoch"]), "n2", "h", stamp(LATER)), {}
+        lambda row: work.sown(Fence("w2", row["epoch"]), "n2", MadeStack("h"), stamp(LATER)), {}
     ),
     "a success of an earlier claim": Transition(
-        lambda row: work.sown(Fence("w1", row["epoch"] - 1), "n1", "h", stamp(LATER)), {}
+        lambda row: work.sown(Fence("w1", row["epoch"] - 1), "n1", MadeStack("h"), stamp(LATER)), {}
     ),
     "an overtaken success without anything newer": Transition(
-        lambda row: work.sown_superseded(Fence("w1", row["epoch"]), "n1", "h", stamp(LATER)), {}
+        lambda row: work.sown_superseded(
+            Fence("w1", row["epoch"]), "n1", MadeStack("h"), stamp(LATER)
+        ),
+        {},
     ),
 }
 
@@ -221,8 +225,8 @@ def test_a_build_never_loses_what_another_repository_has_reported() -> None:
 def test_a_build_while_another_generation_is_being_sown_stays_to_be_done() -> None:
     row = after(claim(born()), desired_state.report(build(version="sha-2"), stamp(LATER)))
     fence = fence_of(row)
-    assert outcome(row, work.sown(fence, "n1", "h", stamp(LATER))) == WriteRefused(row)
-    row = after(row, work.sown_superseded(fence, "n1", "h", stamp(LATER)))
+    assert outcome(row, work.sown(fence, "n1", MadeStack("h"), stamp(LATER))) == WriteRefused(row)
+    row = after(row, work.sown_superseded(fence, "n1", MadeStack("h"), stamp(LATER)))
     environment = parse_environment(row)
     assert (environment.phase(LATER), environment.observed, environment.generation) == (
         Phase.PENDING,
@@ -234,7 +238,7 @@ def test_a_build_while_another_generation_is_being_sown_stays_to_be_done() -> No
 
 def test_a_deletion_while_sowing_leads_to_reaping() -> None:
     row = deleted(claim(born()), now_ms=LATER)
-    row = after(row, work.sown_superseded(fence_of(row), "n1", "h", stamp(LATER)))
+    row = after(row, work.sown_superseded(fence_of(row), "n1", MadeStack("h"), stamp(LATER)))
     environment = parse_environment(row)
     assert (environment.phase(LATER), environment.work, environment.due_ms) == (
         Phase.DELETING,
@@ -532,8 +536,8 @@ def worker_writes(fence: Fence) -> dict[str, RowWrite]:
     return {
         "renew": work.renew(fence, LATER, TTL),
         "release": work.release(fence),
-        "sown": work.sown(fence, "n1", "h", stamp()),
-        "sown_but_changed": work.sown_superseded(fence, "n1", "h", stamp()),
+        "sown": work.sown(fence, "n1", MadeStack("h"), stamp()),
+        "sown_but_changed": work.sown_superseded(fence, "n1", MadeStack("h"), stamp()),
         "reaped": work.reaped(fence, "n1", stamp()),
         "reaped_but_revived": work.reaped_revived(fence, "n1", stamp()),
         "failed": work.failed(fence, failure, 0, stamp()),

@@ -38,6 +38,7 @@ from gromit.core.environments.worker_protocol import (
     Verify,
     next_step,
 )
+from gromit.core.stack.made import MadeStack
 from tests.core.environments.broken_protocols import BROKEN, BrokenVariant
 from tests.core.environments.protocol_world import explore
 
@@ -45,6 +46,7 @@ LOCK = Lock(environment="e", id="1", etag="x")
 FOUND = FoundLock(
     environment="e", id="2", etag="y", who="w", operation="sow", created="", owner=None
 )
+MADE = MadeStack("h")
 PROBLEM = Problem("terraform", "no")
 TAKEN = Problem(LOCKED, "another worker replaced the stale lock first")
 
@@ -67,12 +69,12 @@ TABLE: list[tuple[ProtocolStep, StepResult, ProtocolStep]] = [
     (Verify(LOCK), Stopping(), ReleaseClaim(LOCK, RunEnding.STOPPED)),
     (Verify(LOCK), ClaimLost(), Unlock(LOCK, RunEnding.FENCED)),
     (Verify(LOCK), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
-    (Execute(LOCK), Applied("h"), ReportDone(LOCK, "h")),
+    (Execute(LOCK), Applied(MADE), ReportDone(LOCK, MADE)),
     (Execute(LOCK), StepFailed(PROBLEM), ReportFailure(LOCK, PROBLEM)),
     (Execute(LOCK), Stopping(), ReleaseClaim(LOCK, RunEnding.STOPPED)),
-    (ReportDone(LOCK, "h"), StepDone(), Unlock(LOCK, RunEnding.DONE)),
-    (ReportDone(LOCK, "h"), ClaimLost(), Unlock(LOCK, RunEnding.FENCED)),
-    (ReportDone(LOCK, "h"), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
+    (ReportDone(LOCK, MADE), StepDone(), Unlock(LOCK, RunEnding.DONE)),
+    (ReportDone(LOCK, MADE), ClaimLost(), Unlock(LOCK, RunEnding.FENCED)),
+    (ReportDone(LOCK, MADE), StepFailed(PROBLEM), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
     (ReportFailure(LOCK, PROBLEM), StepDone(), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
     (ReportFailure(LOCK, PROBLEM), ClaimLost(), Unlock(LOCK, RunEnding.FENCED, PROBLEM)),
     (ReportFailure(LOCK, PROBLEM), StepFailed(TAKEN), Unlock(LOCK, RunEnding.FAILED, PROBLEM)),
@@ -97,7 +99,7 @@ STEPS: tuple[ProtocolStep, ...] = (
     ReplaceLock(FOUND),
     Verify(LOCK),
     Execute(LOCK),
-    ReportDone(LOCK, "h"),
+    ReportDone(LOCK, MADE),
 )
 ANSWERS: tuple[StepResult, ...] = (
     *(
@@ -109,7 +111,7 @@ ANSWERS: tuple[StepResult, ...] = (
         ClaimCurrent(),
         NewerDesired(),
         ClaimLost(),
-        Applied("h"),
+        Applied(MADE),
         StepDone(),
     ),
     *(Stopping(), StepFailed(PROBLEM)),

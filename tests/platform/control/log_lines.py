@@ -24,6 +24,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
+from gromit.core.stack.made import MadeStack
 from gromit.core.time import Millis
 from gromit.errors import TerraformFailed
 from gromit.ports import DueRows, Progress
@@ -69,7 +70,7 @@ def _serve() -> None:
 def _work(kind: Work) -> None:
     """Run a pass with one run that fails."""
 
-    def fail(_claim: Claim, _lock: Lock, _progress: Progress) -> str:
+    def fail(_claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
         raise TerraformFailed("no")
 
     queue = FakeQueue()

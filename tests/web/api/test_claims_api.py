@@ -31,6 +31,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "redeploys": {},
         "spec_hash": None,
         "state": None,
+        "made": [],
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,

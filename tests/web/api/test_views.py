@@ -132,3 +132,60 @@ def test_both_views_of_a_row_agree(
     assert (flat["state"] == "processed") == (
         want == "up" and observed == generation and (until is None or until < NOW)
     )
+
+
+# ── what was made ─────────────────────────────────────────────────────────────────────────────────
+
+MADE = {
+    "at": NOW,
+    "recipe": "r1",
+    "components": {
+        "gw": {
+            "version": "old",
+            "repository": "gw",
+            "digest": "sha256:1",
+            "revision": "c",
+            "port": 80,
+        },
+        "redis": {"version": "7"},
+    },
+}
+
+
+def test_what_is_desired_and_what_was_made_are_distinct() -> None:
+    shown = VIEWS.detail(_environment(made=MADE), NOW)
+    gw, pump = shown.versions["gw"], shown.versions["pump"]
+    assert (gw.version, gw.made, gw.digest, gw.revision) == ("sha-gw", "old", "sha256:1", "c")
+    assert (pump.version, pump.made, pump.digest) == ("app-test", None, None)
+
+
+def test_urls_are_those_of_components_that_were_made() -> None:
+    assert VIEWS.detail(_environment(observed=0), NOW).urls == {}
+    assert VIEWS.detail(_environment(made={**MADE, "components": {}}), NOW).urls == {}
+    shown = VIEWS.detail(_environment(made=MADE), NOW)
+    assert shown.urls == {"gw": "http://gw.app-test.dev.example.com:80"}
+    assert {n: c.url for n, c in shown.components.items()} == {**shown.urls, "redis": None}
+
+
+def test_the_status_of_a_name_is_unknown_until_it_is_reported() -> None:
+    seen = {"gw": {"state": "blocked", "reason": "a record of type CNAME exists"}}
+    for dns, state in (({}, "unknown"), (seen, "blocked")):
+        components = VIEWS.detail(_environment(made=MADE, dns=dns), NOW).components
+        assert components["gw"].dns is not None
+        assert components["gw"].dns.state == state
+        assert components["redis"].dns is None
+
+
+def test_what_was_made_of_another_catalogue_or_stack_is_outdated() -> None:
+    for recipe, outdated in (("r1", False), ("r2", True), ("", False)):
+        views = EnvironmentViews(VIEWS.catalogue, VIEWS.domain, recipe=recipe)
+        assert views.detail(_environment(made=MADE), NOW).outdated is outdated
+        assert not views.detail(_environment(), NOW).outdated
+
+
+def test_a_part_that_does_not_run_is_named() -> None:
+    shown = VIEWS.detail(_environment(made=MADE, observed=2, **PROBLEMS), NOW)
+    assert shown.degraded is not None
+    assert shown.degraded.reason == "gw: 0 of 1 tasks run"
+    assert shown.components["gw"].problem == "0 of 1 tasks run"
+    assert shown.components["redis"].problem is None

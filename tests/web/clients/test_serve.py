@@ -19,6 +19,7 @@ from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.security.roles import Role
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeStack
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -356,7 +357,7 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
     serve.build("tyk", "app-test", "sha-2")
     assert queue.renew(claim).generation == 2
     assert claim.state is None
-    queue.done(claim, "hash", StateMark("3f0c", 12))
+    queue.done(claim, MadeStack("hash"), StateMark("3f0c", 12))
     second = queue.claim(Work.SOW)
     assert isinstance(second, Claim)
     assert second.state == StateMark("3f0c", 12)
@@ -392,7 +393,7 @@ def test_a_serve_of_an_earlier_release_gets_no_state() -> None:
         claim = queue.claim(Work.SOW)
         assert isinstance(claim, Claim)
         assert claim.state is None
-        queue.done(claim, "hash", StateMark("3f0c", 12))
+        queue.done(claim, MadeStack("hash"), StateMark("3f0c", 12))
         assert b"spec_hash" in server.requests[1]
         assert b"3f0c" not in server.requests[1]
 

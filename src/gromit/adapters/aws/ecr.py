@@ -1,5 +1,6 @@
 """Images in ECR, looked up by exact tag; nothing is listed."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.names import is_tag
 from gromit.core.stack.component_inputs import Image
+from gromit.core.stack.made import REVISION_MAX, BuiltImage
+from gromit.core.text import plain_line
 from gromit.errors import BackendError
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 PER_CALL = 100
 """Largest number of tags in one BatchGetImage."""
+
+REVISION = "org.opencontainers.image.revision"
+"""Annotation with the commit that an image was built from."""
 
 _THREADS = 16
 _ABSENT = frozenset({"ImageNotFound", "ImageTagDoesNotMatchDigest", "InvalidImageTag"})
@@ -44,6 +50,26 @@ class EcrImages:
     def digests(self, images: Iterable[Image]) -> Mapping[Image, str]:
         """Make one call for each repository and 100 of its tags, in parallel."""
         return _look_up_all(self._look_up, images)
+
+    def revisions(self, images: Iterable[BuiltImage]) -> Mapping[BuiltImage, str]:
+        """Read the annotations of manifests: one call for each repository and 100 digests.
+
+        The label of the same name is in another blob, which would cost two more calls for each.
+        """
+        by_repository: dict[str, list[str]] = {}
+        for repository, digest in sorted(set(images)):
+            by_repository.setdefault(repository, []).append(digest)
+        found: dict[BuiltImage, str] = {}
+        for repository, digests in by_repository.items():
+            for at in range(0, len(digests), PER_CALL):
+                ids: list[ImageIdentifierTypeDef] = [
+                    {"imageDigest": digest} for digest in digests[at : at + PER_CALL]
+                ]
+                response = self._get(repository, ids)
+                for image in response.get("images", []) if response else []:
+                    if revision := _revision(image.get("imageManifest", "")):
+                        found[repository, image["imageId"].get("imageDigest", "")] = revision
+        return found
 
     def pushed(self, images: Iterable[Image]) -> Mapping[Image, int]:
         """Make one call for each repository and 100 of its tags, in parallel.
@@ -71,7 +97,7 @@ class EcrImages:
         }
 
     def _look_up(self, repository: str, tags: Sequence[str]) -> dict[Image, str]:
-        response = self._get(repository, tags)
+        response = self._get(repository, _ids(tags))
         if response is None:
             return {}
         digests = [
@@ -89,7 +115,9 @@ class EcrImages:
                 found |= self._look_up(repository, [tag])
         return found
 
-    def _get(self, repository: str, tags: Sequence[str]) -> "BatchGetImageResponseTypeDef | None":
+    def _get(
+        self, repository: str, ids: "Sequence[ImageIdentifierTypeDef]"
+    ) -> "BatchGetImageResponseTypeDef | None":
         """Return ECR's response; None if the repository does not exist.
 
         The media type is not restricted, so that image indexes are found as well.
@@ -97,7 +125,7 @@ class EcrImages:
         with aws_errors(f"look up images of {repository}"):
             try:
                 return self._client.batch_get_image(
-                    repositoryName=repository, imageIds=_ids(tags), **self._registry
+                    repositoryName=repository, imageIds=ids, **self._registry
                 )
             except self._client.exceptions.RepositoryNotFoundException:
                 return None
@@ -113,6 +141,16 @@ def _calls(images: Iterable[Image]) -> list[tuple[str, Sequence[str]]]:
     for repository, tags in by_repository.items():
         calls += [(repository, tags[at : at + PER_CALL]) for at in range(0, len(tags), PER_CALL)]
     return calls
+
+
+def _revision(manifest: str) -> str | None:
+    """Return the commit in a manifest, if it is a plain text: any build can write it."""
+    try:
+        revision = json.loads(manifest).get("annotations", {}).get(REVISION)
+    except (ValueError, AttributeError):
+        return None
+    is_usable = isinstance(revision, str) and 0 < len(revision) <= REVISION_MAX
+    return plain_line(revision) if is_usable else None
 
 
 def _ids(tags: Sequence[str]) -> "list[ImageIdentifierTypeDef]":

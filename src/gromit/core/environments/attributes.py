@@ -49,6 +49,7 @@ class Attribute(StrEnum):
     STATE_LINEAGE = "state_lineage"
     STATE_SERIAL = "state_serial"
     DELETED_AT = "deleted_at"
+    MADE = "made"
     PROBLEMS = "problems"
     REPAIRS = "repairs"
     DNS = "dns"
@@ -107,6 +108,7 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.EXPIRE_AT,
         Attribute.SPEC_HASH,
         Attribute.LAST_DONE,
+        Attribute.MADE,
         Attribute.REPAIRS,
         Attribute.EVENTS,
     }

@@ -7,6 +7,7 @@ from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.row_writes import Condition, Equals
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Claim:
     """Spec hash of what runs; None if it is not known for certain."""
     state: StateMark | None = None
     """Terraform state that the last run left; None if none is recorded."""
+    made: tuple[MadeComponent, ...] = ()
+    """Components as the last successful apply made them."""
 
 
 @dataclass(frozen=True, slots=True)

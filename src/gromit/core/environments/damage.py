@@ -17,6 +17,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.row_writes import Row
+from gromit.core.stack.made import MADE_FACTS
 
 SOURCE = "source"
 """Part of a fallback that has a few values only."""
@@ -145,6 +146,9 @@ _ALWAYS = frozenset(
 """Attributes that every row has."""
 _OF_A_CLAIM = frozenset({Attribute.LEASE_UNTIL, Attribute.CLAIMED, Attribute.CLAIM_ID})
 """Attributes that a claimed row has beside its holder."""
+_MADE_CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
+    {fact: _text if kind is str else _number for fact, kind in MADE_FACTS.items()}
+)
 _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
     {
         Attribute.NAME: _text,
@@ -174,6 +178,13 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.STATE_LINEAGE: _text,
         Attribute.STATE_SERIAL: _number,
         Attribute.DELETED_AT: _number,
+        Attribute.MADE: _map(
+            {
+                "at": _number,
+                "recipe": _text,
+                "components": _map_of(_map(_MADE_CHECKS, required={"version"})),
+            }
+        ),
         Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
         Attribute.REPAIRS: _map({"times": _number, "at": _number}),
         Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),

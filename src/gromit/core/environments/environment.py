@@ -18,6 +18,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
+from gromit.core.environments.made_status import MadeStatus, made_from_row
 from gromit.core.environments.observed_status import (
     Degradation,
     NameStatus,
@@ -138,6 +139,8 @@ class Environment:
     """Epoch of the claim that applied it."""
     state: StateMark | None
     """Terraform state that the last run left; None if none is recorded."""
+    made: MadeStatus | None
+    """Components as the last successful apply made them; None if an earlier release did."""
     degraded: Degradation | None
     """Components that an observation found not running since the last success; None without."""
     repairs: Repairs | None
@@ -250,6 +253,7 @@ def parse_environment(row: Row) -> Environment:
         spec_hash=row.get(Attribute.SPEC_HASH),
         hash_epoch=row.get(Attribute.HASH_EPOCH),
         state=_state(row),
+        made=made_from_row(row),
         degraded=Degradation.from_row(row),
         repairs=Repairs.from_row(row),
         dns=names_from_row(row),

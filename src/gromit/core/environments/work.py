@@ -27,6 +27,7 @@ from gromit.core.environments.attributes import (
 )
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.history import ROOM, TOMBSTONE_MS, ChangeContext
+from gromit.core.environments.made_status import made_to_row
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import (
     AnyOf,
@@ -42,8 +43,9 @@ from gromit.core.environments.row_writes import (
     RowWrite,
     evaluate,
 )
+from gromit.core.stack.made import MadeStack
 
-_OF_RESOURCES = STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH}
+_OF_RESOURCES = STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH, Attribute.MADE}
 """Attributes that describe resources, and go with them."""
 
 
@@ -181,7 +183,7 @@ def release(fence: Fence) -> RowWrite:
     )
 
 
-def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
+def sown(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> RowWrite:
     """Record that the claimed generation runs, and that it is the newest."""
     return RowWrite(
         conditions=(
@@ -192,18 +194,22 @@ def sown(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> R
         ),
         sets={
             **stamp.state_attributes(),
-            Attribute.SPEC_HASH: spec_hash,
+            **_made_attributes(made, stamp),
             Attribute.LAST_DONE: claim_id,
             Attribute.CHANGED: stamp.now_ms,
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("sown", ""),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | WORK_ATTRIBUTES | {Attribute.PROBLEMS},
+        removes=LEASE_ATTRIBUTES
+        | FAILURE_ATTRIBUTES
+        | WORK_ATTRIBUTES
+        | {Attribute.PROBLEMS}
+        | _not_made(made),
     )
 
 
-def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeContext) -> RowWrite:
+def sown_superseded(fence: Fence, claim_id: str, made: MadeStack, stamp: ChangeContext) -> RowWrite:
     """Record that the claimed generation runs, but is no longer the newest: the work stays due."""
     return RowWrite(
         conditions=(
@@ -213,15 +219,27 @@ def sown_superseded(fence: Fence, claim_id: str, spec_hash: str, stamp: ChangeCo
         ),
         sets={
             **stamp.state_attributes(),
-            Attribute.SPEC_HASH: spec_hash,
+            **_made_attributes(made, stamp),
             Attribute.LAST_DONE: claim_id,
             Attribute.CHANGED: stamp.now_ms,
         },
         copies={Attribute.OBSERVED: Attribute.CLAIMED, Attribute.HASH_EPOCH: Attribute.EPOCH},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("sown", "a newer generation is desired already"),)},
-        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.PROBLEMS},
+        removes=LEASE_ATTRIBUTES | FAILURE_ATTRIBUTES | {Attribute.PROBLEMS} | _not_made(made),
     )
+
+
+def _made_attributes(made: MadeStack, stamp: ChangeContext) -> dict[str, Any]:
+    attributes: dict[str, Any] = {Attribute.SPEC_HASH: made.spec_hash}
+    if made.components:
+        attributes[Attribute.MADE] = made_to_row(made, stamp.now_ms)
+    return attributes
+
+
+def _not_made(made: MadeStack) -> frozenset[str]:
+    # A worker of an earlier release does not say what it made: what an earlier run made is stale.
+    return frozenset() if made.components else frozenset({Attribute.MADE})
 
 
 def reaped(fence: Fence, claim_id: str, stamp: ChangeContext) -> RowWrite:

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeStack
 
 
 class RunEnding(StrEnum):
@@ -78,7 +79,7 @@ class ReportDone:
     """Report success to serve."""
 
     lock: Lock
-    spec_hash: str
+    made: MadeStack
     state: StateMark | None = None
 
 
@@ -182,7 +183,7 @@ class ClaimLost:
 class Applied:
     """The claim was applied."""
 
-    spec_hash: str
+    made: MadeStack
     state: StateMark | None = None
     """Terraform state that the execution left; None if it is not known."""
 
@@ -281,8 +282,8 @@ def _verified(lock: Lock, result: StepResult) -> ProtocolStep:
 
 def _executed(lock: Lock, result: StepResult) -> ProtocolStep:
     match result:
-        case Applied(spec_hash, state):
-            return ReportDone(lock, spec_hash, state)
+        case Applied(made, state):
+            return ReportDone(lock, made, state)
         case StepFailed(problem, state):
             return ReportFailure(lock, problem, state)
         case Stopping():

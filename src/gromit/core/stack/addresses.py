@@ -18,12 +18,18 @@ def internal_name(component: str, environment: str) -> str:
     return f"{component}.{environment}.{NAMESPACE}"
 
 
+def url(component: str, environment: str, domain: str | None, port: int | None) -> str | None:
+    """URL of a component; None if it has no public port, or no domain is set."""
+    if domain is None or port is None:
+        return None
+    return f"http://{public_name(component, environment, domain)}:{port}"
+
+
 def urls(catalogue: Catalogue, environment: str, domain: str | None) -> Mapping[str, str]:
-    """URL of each public component; empty if no domain is set."""
-    if domain is None:
-        return {}
-    return {
-        c.name: f"http://{public_name(c.name, environment, domain)}:{c.port}"
+    """URL of each public component of the catalogue; empty if no domain is set."""
+    found = {
+        c.name: url(c.name, environment, domain, c.port)
         for c in catalogue.components.values()
         if c.public
     }
+    return {name: address for name, address in found.items() if address}

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput, container_settings
+from gromit.core.stack.made import BuiltImage, MadeComponent
 from gromit.errors import InvalidInput
 
 Image = tuple[str, str]
@@ -64,17 +66,57 @@ def _missing_images(images: Sequence[str]) -> str:
     return f"there are no images {', '.join(images)} in the registry"
 
 
+def made_components(
+    sources: ResolvedInputs, revisions: Mapping[BuiltImage, str]
+) -> tuple[MadeComponent, ...]:
+    """Facts about each component that a successful apply of these inputs makes."""
+    return tuple(
+        _made(component, sources, revisions)
+        for _, component in sorted(sources.catalogue.components.items())
+    )
+
+
+def _made(
+    component: Component, sources: ResolvedInputs, revisions: Mapping[BuiltImage, str]
+) -> MadeComponent:
+    made = MadeComponent(
+        name=component.name,
+        version=_tag(str(component.image)),
+        redeploy=sources.redeploys.get(component.name),
+        port=component.port if component.public else None,
+    )
+    if component.repository is None:
+        return made
+    version = _version(sources.catalogue, component.repository, sources.versions)
+    digest = sources.digests[component.repository, version]
+    return replace(
+        made,
+        version=version,
+        repository=component.repository,
+        digest=digest or None,
+        revision=revisions.get((component.repository, digest)),
+    )
+
+
+def recipe_hash(catalogue: Catalogue, fingerprint: str) -> str:
+    """SHA-256 (hex) of what all environments share: the catalogue and the stack's files.
+
+    With another one, an environment is made as it was until its next change.
+    """
+    components = {name: asdict(c) for name, c in sorted(catalogue.components.items())}
+    return _digest({"stack": fingerprint, "components": components})
+
+
 def spec_hash(stack: StackInput, fingerprint: str) -> str:
     """SHA-256 (hex) of all inputs and of the stack's files (`stack_hash`).
 
     An unchanged hash means that there is nothing to apply.
     """
-    canonical = json.dumps(
-        {"stack": fingerprint, "input": asdict(stack)},
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=True,
-    )
+    return _digest({"stack": fingerprint, "input": asdict(stack)})
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -104,8 +146,11 @@ def _image(component: Component, sources: ResolvedInputs) -> tuple[str, Mapping[
         fixed = str(component.image)
         return fixed, {"gromit.version": _tag(fixed)}
     tag = _version(sources.catalogue, component.repository, sources.versions)
-    labels = {"gromit.version": tag, "gromit.digest": sources.digests[component.repository, tag]}
-    return f"{sources.platform.registry}/{component.repository}:{tag}", labels
+    digest = sources.digests[component.repository, tag]
+    # By digest: a task that ECS replaces runs the same image, whatever the tag names by then.
+    reference = f"@{digest}" if digest else f":{tag}"
+    labels = {"gromit.version": tag, "gromit.digest": digest}
+    return f"{sources.platform.registry}/{component.repository}{reference}", labels
 
 
 def _tag(image: str) -> str:

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
+from gromit.adapters.aws.ecr import REVISION
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import Platform
 from gromit.local.cloud.network import Ranges
@@ -102,7 +103,7 @@ def push_image(account: EmulatedAccount, repository: str, tags: Sequence[str]) -
     with aws_errors(f"push {repository}:{tags[0]}"):
         if not _exists(ecr.describe_repositories, "repositories", repositoryNames=[repository]):
             ecr.create_repository(repositoryName=repository)
-        manifest = _manifest()
+        manifest = _manifest(tags[0])
         for tag in tags:
             ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
         return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
@@ -116,8 +117,8 @@ def _push_default(account: EmulatedAccount, repository: str, tag: str) -> None:
         push_image(account, repository, [tag])
 
 
-def _manifest() -> str:
-    """Return the manifest of an image with one layer of random content."""
+def _manifest(revision: str) -> str:
+    """Return the manifest of an image of a commit, with one layer of random content."""
     content = secrets.token_hex(16)
     digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
     part = {
@@ -127,7 +128,13 @@ def _manifest() -> str:
     }
     config = {**part, "mediaType": "application/vnd.oci.image.config.v1+json"}
     return json.dumps(
-        {"schemaVersion": 2, "mediaType": _MEDIA_TYPE, "config": config, "layers": [part]}
+        {
+            "schemaVersion": 2,
+            "mediaType": _MEDIA_TYPE,
+            "config": config,
+            "layers": [part],
+            "annotations": {REVISION: revision},
+        }
     )
 
 

@@ -15,6 +15,7 @@ from gromit.core.environments.phases import Work
 from gromit.core.environments.suspensions import FileReport
 from gromit.core.names import NAME_MAX
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateMark
+from gromit.core.stack.made import COMPONENTS_MAX, REVISION_MAX, MadeComponent, MadeStack
 from gromit.errors import Suspended
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
@@ -101,6 +102,18 @@ class _OutcomeBody(FenceBody):
         return StateMark(self.state.lineage, self.state.serial) if self.state else None
 
 
+class MadeBody(_Body):
+    """A component as the apply made it."""
+
+    name: Text
+    version: Text
+    repository: Annotated[StrictStr | None, Field(max_length=256)] = None
+    digest: Annotated[StrictStr | None, Field(max_length=200)] = None
+    revision: Annotated[StrictStr | None, Field(max_length=REVISION_MAX)] = None
+    redeploy: Annotated[StrictStr | None, Field(max_length=64)] = None
+    port: Annotated[StrictInt | None, Field(ge=1, le=65535)] = None
+
+
 class DoneBody(_OutcomeBody):
     """Success of a claim: the environment was sown or reaped."""
 
@@ -109,6 +122,19 @@ class DoneBody(_OutcomeBody):
     spec_hash: Annotated[
         StrictStr, Field(max_length=100, description="hash of what runs now; only for sow")
     ] = ""
+    recipe: Annotated[
+        StrictStr, Field(max_length=100, description="hash of the catalogue and the stack's files")
+    ] = ""
+    made: Annotated[
+        list[MadeBody],
+        Field(max_length=COMPONENTS_MAX, description="components that run now; only for sow"),
+    ] = Field(default_factory=list)
+
+    @property
+    def result(self) -> MadeStack:
+        """The worker's result."""
+        made = tuple(MadeComponent(**c.model_dump()) for c in self.made)
+        return MadeStack(self.spec_hash, self.recipe, made)
 
 
 class FailBody(_OutcomeBody):
@@ -195,7 +221,7 @@ def done(
     """
     stamp = ChangeContext(body.holder, deps.now_ms(), body.mark)
     if body.kind is Work.SOW:
-        environment = deps.leases.sown(name, body.fence, body.nonce, body.spec_hash, stamp)
+        environment = deps.leases.sown(name, body.fence, body.nonce, body.result, stamp)
     else:
         environment = deps.leases.reaped(name, body.fence, body.nonce, stamp)
     deps.outcome(body.kind, "done")

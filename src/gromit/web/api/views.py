@@ -4,7 +4,7 @@ The classes are also the schemas of responses in OpenAPI.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from gromit.core.environments.environment import (
     WIRE_STATE,
@@ -17,6 +17,7 @@ from gromit.core.environments.environment import (
     unreadable_row,
 )
 from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
+from gromit.core.environments.observed_status import UNKNOWN_NAME, Degradation, NameState
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.environments.suspensions import (
     NOTHING_SUSPENDED,
@@ -28,6 +29,7 @@ from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent
 from gromit.core.time import iso
 from gromit.services.environments import UnreadableEntry
 
@@ -40,6 +42,47 @@ class VersionView:
     source: Source
     ref: str | None
     sequence: int | None
+    made: str | None
+    """Version that runs; another one than `version` is desired, but not made yet."""
+    digest: str | None
+    """Digest of the image that runs."""
+    revision: str | None
+    """Commit that this image was built from, if its manifest says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameView:
+    """Status of a public DNS name, as chitragupta last saw it."""
+
+    state: NameState
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentView:
+    """One component as the last successful apply made it, and its status since."""
+
+    name: str
+    version: str
+    repository: str | None
+    digest: str | None
+    revision: str | None
+    redeploy: str | None
+    port: int | None
+    """Public port."""
+    url: str | None
+    dns: NameView | None
+    """None if the component has no public name."""
+    problem: str | None
+    """Why it does not run; None while it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DegradedView:
+    """Status of an environment of which a part does not run although it was ready."""
+
+    since: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +136,16 @@ class EnvironmentView:
     redeploys: Mapping[str, str]
     """Mark of the last requested redeployment, by component."""
     urls: Mapping[str, str]
+    """URL of each public component that runs."""
+    components: Mapping[str, ComponentView]
+    """Components that run; empty until an apply has succeeded."""
+    made: str | None
+    """When they were made."""
+    outdated: bool
+    """Whether the catalogue, a template or the stack has changed since then."""
+    degraded: DegradedView | None
+    epoch: int
+    """Grows with every claim."""
     protected: bool
     created: str
     changed: str
@@ -152,6 +205,8 @@ class ClaimView:
     redeploys: Mapping[str, str]
     spec_hash: str | None
     state: StateMark | None
+    made: tuple[MadeComponent, ...]
+    """Components as the last successful apply made them."""
     observed: int
     infra: bool
     ttl_ms: int
@@ -164,6 +219,8 @@ class EnvironmentViews:
     catalogue: Catalogue
     domain: str | None
     lifetimes: LifetimePolicy = NO_EXPIRY
+    recipe: str = ""
+    """Hash of the catalogue and the stack's files; without one nothing is outdated."""
 
     def flat(self, environment: Environment, now_ms: int) -> dict[str, str]:
         """Return the old wire's form: name, state, and the version of each repository."""
@@ -198,12 +255,14 @@ class EnvironmentViews:
             generation=environment.generation,
             observed=environment.observed,
             incarnation=environment.incarnation,
-            versions={
-                r: VersionView(v.version, v.source, v.ref, v.sequence)
-                for r, v in self.versions(environment).items()
-            },
+            versions=self._versions(environment),
             redeploys=dict(environment.redeploys),
-            urls=self._urls(environment.name, phase),
+            urls=self._urls(environment),
+            components=self._components(environment),
+            made=iso(environment.made.at_ms) if environment.made else None,
+            outdated=self._is_outdated(environment),
+            degraded=_degraded(environment.degraded),
+            epoch=environment.epoch,
             protected=environment.protected,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
@@ -229,15 +288,60 @@ class EnvironmentViews:
             redeploys=dict(environment.redeploys),
             spec_hash=environment.trusted_hash,
             state=environment.state,
+            made=environment.made.components if environment.made else (),
             observed=environment.observed,
             infra=environment.infra,
             ttl_ms=ttl_ms,
         )
 
-    def _urls(self, name: str, phase: Phase) -> Mapping[str, str]:
-        if phase is Phase.GONE:
-            return {}
-        return addresses.urls(self.catalogue, name, self.domain)
+    def _versions(self, environment: Environment) -> Mapping[str, VersionView]:
+        made = {c.repository: c for c in _made(environment)}
+        views = {}
+        for repository, v in self.versions(environment).items():
+            found = made.get(repository)
+            facts = (found.version, found.digest, found.revision) if found else (None, None, None)
+            views[repository] = VersionView(v.version, v.source, v.ref, v.sequence, *facts)
+        return views
+
+    def _urls(self, environment: Environment) -> Mapping[str, str]:
+        if environment.made is not None:
+            return {c.name: c.url for c in self._components(environment).values() if c.url}
+        # An earlier release made it, and did not record what: the catalogue is the best guess.
+        if environment.observed and environment.gone_ms is None:
+            return addresses.urls(self.catalogue, environment.name, self.domain)
+        return {}
+
+    def _components(self, environment: Environment) -> Mapping[str, ComponentView]:
+        problems = environment.degraded.components if environment.degraded else {}
+        return {
+            c.name: ComponentView(
+                **asdict(c),
+                url=addresses.url(c.name, environment.name, self.domain, c.port),
+                dns=self._name(environment, c),
+                problem=problems.get(c.name),
+            )
+            for c in _made(environment)
+        }
+
+    def _name(self, environment: Environment, component: MadeComponent) -> NameView | None:
+        if component.port is None or self.domain is None:
+            return None
+        status = environment.dns.get(component.name, UNKNOWN_NAME)
+        return NameView(status.state, status.reason or None)
+
+    def _is_outdated(self, environment: Environment) -> bool:
+        made = environment.made
+        return bool(made and self.recipe and made.recipe and made.recipe != self.recipe)
+
+
+def _made(environment: Environment) -> tuple[MadeComponent, ...]:
+    return environment.made.components if environment.made else ()
+
+
+def _degraded(degradation: Degradation | None) -> DegradedView | None:
+    if degradation is None:
+        return None
+    return DegradedView(iso(degradation.at_ms), degradation.reason)
 
 
 def _failure(failure: Failure | None) -> FailureView | None:

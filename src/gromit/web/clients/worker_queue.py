@@ -3,6 +3,7 @@
 import socket
 import uuid
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
 from gromit.core.environments.phases import Want, Work
 from gromit.core.environments.worker_protocol import Problem
 from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent, MadeStack
 from gromit.errors import Suspended
 from gromit.web.clients.serve import ServeClient, response_json
 
@@ -23,6 +25,7 @@ class ServeQueue:
         self._holder = holder
         self._task = task
         self._records_states = True
+        self._records_made = True
 
     def claim(self, kind: Work) -> Claim | NoWork:
         """Claim the oldest due work of a kind."""
@@ -37,6 +40,7 @@ class ServeQueue:
         found = response_json(answer)
         # A serve of an earlier release refuses a report with a field that it does not know.
         self._records_states = "state" in found
+        self._records_made = "made" in found
         return Claim(
             name=found["name"],
             kind=kind,
@@ -49,6 +53,7 @@ class ServeQueue:
             redeploys=found["redeploys"],
             spec_hash=found["spec_hash"],
             state=StateMark(**found["state"]) if found.get("state") else None,
+            made=tuple(MadeComponent(**m) for m in found.get("made", ())),
         )
 
     def report_halt(self, kind: Work, halt: Suspended) -> None:
@@ -74,14 +79,15 @@ class ServeQueue:
         """Give a claim back."""
         self._post(claim, "release")
 
-    def done(self, claim: Claim, spec_hash: str, state: StateMark | None = None) -> None:
+    def done(self, claim: Claim, made: MadeStack, state: StateMark | None = None) -> None:
         """Report success."""
         self._post(
             claim,
             "done",
             kind=claim.kind,
             nonce=claim.nonce,
-            spec_hash=spec_hash,
+            spec_hash=made.spec_hash,
+            **self._made_fields(made),
             **self._state_field(state),
         )
 
@@ -94,6 +100,11 @@ class ServeQueue:
             message=problem.message[:2000],
             **self._state_field(state),
         )
+
+    def _made_fields(self, made: MadeStack) -> dict[str, Any]:
+        if not made.components or not self._records_made:
+            return {}
+        return {"recipe": made.recipe, "made": [asdict(c) for c in made.components]}
 
     def _state_field(self, state: StateMark | None) -> dict[str, Any]:
         if state is None or not self._records_states:
