@@ -53,7 +53,8 @@ from tests.docs.markdown import read, table
 
 TEXT = read("reference/table.md")
 
-STAMP, FENCE = ChangeContext("operator:alice", 1, StateMark("lineage", 1)), Fence("worker", 1)
+STAMP = ChangeContext("operator:alice", 1, StateMark("lineage", 1), requester="id0")
+FENCE = Fence("worker", 1)
 BUILD = Build("repo", parse_ref("branch"), "v1", 7)
 MADE = MadeStack("hash", "recipe", (MadeComponent(name="part", version="v1"),))
 FAILURE = {"kind": "temporary", "message": "no"}

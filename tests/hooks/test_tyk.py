@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from gromit.config.schema import GatewaySettings
+from gromit.config.servers import GatewaySettings
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
 from gromit.log import mask

@@ -12,6 +12,7 @@ from gromit.core.environments.row_writes import RowWrite, WriteResult
 from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import Image
+from gromit.services.creation_limits import CreationLimits
 from gromit.services.environments import BuildResult, EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
@@ -85,20 +86,23 @@ class Registry:
     images: CountingImages = field(default_factory=CountingImages)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     born: int = 0
+    limits: CreationLimits = field(default_factory=CreationLimits)
 
     def __post_init__(self) -> None:
         ledger = Ledger(self.store, self.announcer)
         policy = EnvironmentPolicy(self.protected, self.grace_ms)
-        self.environments = Environments(ledger, self.images, CATALOGUE, policy, self._new_id)
+        self.environments = Environments(
+            ledger, self.images, CATALOGUE, policy, self._new_id, self.limits
+        )
         self.leases = Leases(
             ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter
         )
 
         self.suspensions = SuspensionRegistry(ledger, CATALOGUE)
 
-    def stamp(self, actor: str = "ci") -> ChangeContext:
+    def stamp(self, actor: str = "ci", requester: str | None = None) -> ChangeContext:
         """Return the context of a change now."""
-        return ChangeContext(actor, self.now_ms)
+        return ChangeContext(actor, self.now_ms, requester=requester)
 
     def report(
         self,
@@ -106,10 +110,11 @@ class Registry:
         version: str = "sha-1",
         ref: str = "app-test",
         sequence: int | None = None,
+        requester: str | None = None,
     ) -> tuple[BuildResult, Environment]:
         """Report a build now."""
         return self.environments.report(
-            Build(repository, parse_ref(ref), version, sequence), self.stamp()
+            Build(repository, parse_ref(ref), version, sequence), self.stamp(requester=requester)
         )
 
     def versions(self, name: str = "app-test") -> dict[str, str]:

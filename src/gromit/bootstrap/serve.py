@@ -17,6 +17,7 @@ from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import recipe_hash
 from gromit.core.time import Millis
 from gromit.ports import EnvironmentStore, ImageRegistry
+from gromit.services.creation_limits import CreationLimits
 from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
@@ -78,9 +79,13 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
     terms = LeasePolicy(
         to_ms(settings.lease.ttl), to_ms(settings.sow.retry), to_ms(settings.sow.retry_max)
     )
-    policy = EnvironmentPolicy(settings.environments.protected, to_ms(settings.reap.grace))
+    rules = settings.environments
+    policy = EnvironmentPolicy(rules.protected, to_ms(settings.reap.grace))
+    limits = CreationLimits(rules.per_repository, rules.per_token)
     return ApiDeps(
-        environments=Environments(ledger, parts.images, known, policy, lambda: uuid.uuid4().hex),
+        environments=Environments(
+            ledger, parts.images, known, policy, lambda: uuid.uuid4().hex, limits
+        ),
         leases=Leases(ledger, terms, random.random),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
         views=EnvironmentViews(

@@ -1,7 +1,7 @@
 """Requests of clients: builds, replacements, deletions and queries. Only the API uses this."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gromit.core.environments import desired_state, precedence, refusals
@@ -15,6 +15,7 @@ from gromit.core.names import EnvironmentName, is_environment_name, last_element
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import InvalidInput, TrustError, UnreadableRow
 from gromit.ports import ImageRegistry
+from gromit.services.creation_limits import CreationLimits
 from gromit.services.fallbacks import FallbackLookup
 from gromit.services.ledger import ATTEMPTS, Ledger, contention_error
 
@@ -65,6 +66,7 @@ class Environments:
     catalogue: Catalogue
     policy: EnvironmentPolicy
     new_id: Callable[[], str]
+    limits: CreationLimits = field(default_factory=CreationLimits)
 
     # ── builds ────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,6 +168,7 @@ class Environments:
         self, tombstone: Environment | None, build: Build, stamp: ChangeContext
     ) -> tuple[BuildResult, Environment] | None:
         """Create an incarnation for a build; None if another request was faster."""
+        self.limits.admit(self.ledger.store, build.repository, stamp)
         name = build.ref.environment
         others = self.catalogue.repositories - {build.repository}
         before = tombstone.row if tombstone else None

@@ -11,7 +11,7 @@ from gromit.core.security.roles import Role
 from gromit.core.security.tokens import TokenPermission
 from tests.fakes.refs import NO_BRANCHES
 from tests.web.fronting import Front, fronting
-from tests.web.serving import DEFAULTS, Serve
+from tests.web.serving import DEFAULTS, Certificates, Emulator, Serve, serving
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,34 @@ def test_builds_of_two_repositories_meet_in_one_environment(front: Front, serve:
         "tyk-pump": "sha-pump",
     }
     assert serve.get("/env/app-test") == two.json()
+
+
+def test_a_repository_at_its_limit_makes_no_new_environments_and_says_why(
+    emulator: Emulator, certificates: Certificates, tmp_path: Path
+) -> None:
+    limited = serving(
+        emulator,
+        certificates,
+        GROMIT_ENVIRONMENTS_PER_REPOSITORY="2",
+        GROMIT_ENVIRONMENTS_PER_TOKEN="3",
+    )
+    with limited as serve, fronting(serve, tmp_path) as front:
+        token, every = front.token("tyk"), front.token("*")
+        for ref in ("one", "two"):
+            assert front.build(token, "tyk", ref, "sha").status_code == 200
+        refused = front.build(token, "tyk", "three", "sha")
+        assert refused.status_code == 409
+        error = refused.json()["error"]
+        assert "tyk has 2 environments" in error
+        assert "environments.per_repository" in error
+        assert front.build(token, "tyk", "two", "sha-2").status_code == 200
+        for number, repository in enumerate(("tyk-pump", "tyk-sink", "tyk-analytics")):
+            answer = front.build(every, repository, f"other-{number}", "sha")
+            assert answer.status_code == 200
+        refused = front.build(every, "tyk-pump", "other-4", "sha")
+        entry = next(e for e, _ in front.tokens.list() if e.grant.is_for_every)
+        assert f"token {entry.id} has 3 environments" in refused.json()["error"]
+        assert set(serve.rows) == {"one", "two", "other-0", "other-1", "other-2"}
 
 
 def test_a_deletion_retires_the_part_of_the_tokens_repository_and_the_last_one_the_environment(

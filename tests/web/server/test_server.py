@@ -166,7 +166,7 @@ def _session(stream: socket.socket) -> ssl.SSLSession | None:
 
 @pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
 class TestReplacedCas:
-    """A CA that is trusted no more lets nobody in, and ends what it let in before."""
+    """A CA that is trusted no more lets no client in, and ends what it let in before."""
 
     def test_open_connections_of_the_old_one_are_cut(
         self, tmp_path: Path, version: ssl.TLSVersion

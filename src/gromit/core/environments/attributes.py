@@ -50,6 +50,7 @@ class Attribute(StrEnum):
     STATE_SERIAL = "state_serial"
     DELETED_AT = "deleted_at"
     MADE = "made"
+    REQUESTER = "requester"
     PROBLEMS = "problems"
     REPAIRS = "repairs"
     DNS = "dns"
@@ -102,6 +103,7 @@ _INCARNATION_ATTRIBUTES = (
     | OBSERVED_ATTRIBUTES
     | LIFE_ATTRIBUTES
     | {
+        Attribute.REQUESTER,
         Attribute.TOUCHED,
         Attribute.KEEP_UNTIL,
         Attribute.GONE_AT,

@@ -185,6 +185,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
                 "components": _map_of(_map(_MADE_CHECKS, required={"version"})),
             }
         ),
+        Attribute.REQUESTER: _text,
         Attribute.PROBLEMS: _map({"at": _number, "components": _map_of(_text)}),
         Attribute.REPAIRS: _map({"times": _number, "at": _number}),
         Attribute.DNS: _map_of(_map({"state": _text, "reason": _text})),

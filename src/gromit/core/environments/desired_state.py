@@ -202,6 +202,8 @@ def create_incarnation(
         Attribute.OBSERVED: 0,
         Attribute.INFRA: False,
     }
+    if stamp.requester is not None:
+        sets[Attribute.REQUESTER] = stamp.requester
     if before is None:
         # Epochs start at the current time, so that none repeats after a tombstone has expired.
         return _desired_up(

@@ -42,6 +42,8 @@ class ChangeContext:
     """Terraform state that a run left; None if it is not known."""
     origin: str | None = None
     """Certificate, token or job that the actor used; None for a worker."""
+    requester: str | None = None
+    """Token, or job's repository, that asked the gateway; None if the gateway was not asked."""
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """Return an event of this change as the row stores it."""

@@ -49,6 +49,15 @@ def is_protected(name: str) -> Conflict:
     )
 
 
+def too_many(owner: str, repository: str, limit: int, setting: str) -> Conflict:
+    """Refuse a new environment of a repository or token that has as many as it may have."""
+    return Conflict(
+        f"{owner} has {limit} environments, and more are not allowed",
+        hint=f"delete what is not needed (`gromit env list --repository {repository}`), "
+        f"or raise {setting}",
+    )
+
+
 def retry(environment: Environment, now_ms: int) -> Conflict | None:
     """Return why nothing can be retried now; None if it can.
 

@@ -61,7 +61,10 @@ class ApiDeps:
 
     def stamp(self, caller: Caller) -> ChangeContext:
         """Return actor and time of a change that the caller makes now."""
-        return ChangeContext(caller.actor, self.now_ms(), origin=caller.origin.text)
+        origin = caller.origin
+        return ChangeContext(
+            caller.actor, self.now_ms(), origin=origin.text, requester=origin.requester
+        )
 
 
 def get_caller(request: Request) -> Caller:

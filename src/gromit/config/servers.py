@@ -1,0 +1,102 @@
+"""Settings of the two servers: serve and the gateway."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from gromit.config.values import (
+    ListenAddress,
+    NameList,
+    PositiveDuration,
+    SettingsGroup,
+)
+
+
+class ServeSettings(SettingsGroup):
+    """`gromit serve`, and its address for clients."""
+
+    listen: ListenAddress = Field("0.0.0.0:443", description="address of the mTLS API")
+    health: ListenAddress = Field(
+        "127.0.0.1:8080",
+        description="address of health and metrics, open without a certificate; keep it internal",
+    )
+    url: str | None = Field(
+        None, description="URL of serve for its clients, for example https://serve.internal"
+    )
+    cert: str | None = Field(
+        None, description="certificate of serve: PEM text or path of a PEM file"
+    )
+    key: SecretStr | None = Field(
+        None, description="private key of serve: PEM text or path of a PEM file"
+    )
+    tls_min: Literal["1.2", "1.3"] = Field("1.3", description="lowest accepted TLS version")
+    default_role: Literal["gateway", "worker", "operator", "viewer"] | None = Field(
+        None,
+        description="role of a certificate that names none; unset: such certificates are refused",
+    )
+    denylist: Path | None = Field(
+        None,
+        description="file of revoked certificate serials, one per line in hex; "
+        "read again when it changes",
+    )
+
+
+class OidcSettings(SettingsGroup):
+    """OIDC tokens of GitHub Actions at the gateway: jobs authenticate without a stored secret."""
+
+    audience: str | None = Field(
+        None,
+        description="URL of the gateway, the audience of jobs' OIDC tokens; "
+        "unset: OIDC tokens are refused",
+    )
+    owners: NameList = Field(
+        (),
+        description="repository owners that may report: numeric ids, or names "
+        "(GitHub can give a name to another owner)",
+    )
+    issuer: str = Field(
+        "https://token.actions.githubusercontent.com", description="issuer of the tokens"
+    )
+    keys: str | None = Field(
+        None,
+        description="URL of the issuer's public keys (JWKS); unset: issuer + /.well-known/jwks",
+    )
+
+    @model_validator(mode="after")
+    def _owners_are_known(self) -> Self:
+        if self.audience is not None and not self.owners:
+            raise ValueError("owners is empty: jobs of every repository on GitHub could report")
+        return self
+
+
+class GatewaySettings(SettingsGroup):
+    """`gromit gateway`."""
+
+    listen: ListenAddress = Field("0.0.0.0:8443", description="address of the gateway")
+    cert: str | None = Field(
+        None,
+        description="certificate of the gateway's listener; "
+        "unset: plain HTTP, only on a loopback address or with gateway.plain",
+    )
+    key: SecretStr | None = Field(None, description="private key of the certificate")
+    plain: bool = Field(
+        default=False,
+        description="plain HTTP on any address; use it only behind a proxy that terminates TLS, "
+        "because tokens are sent in clear",
+    )
+    tokens: Path = Field(
+        Path("tokens.json"),
+        description="file of token hashes, written by `gromit token new`; "
+        "read again when it changes; optional with gateway.oidc",
+    )
+    rate: int = Field(
+        120,
+        gt=0,
+        description="requests per minute that one token, or the jobs of one repository, may send",
+    )
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=30), description="longest time serve may take to answer the gateway"
+    )
+    oidc: OidcSettings = OidcSettings()
