@@ -119,7 +119,13 @@ MEANINGS: Mapping[str, str] = {
         "during the run"
     ),
     "lock.removed": "a person removed a lock (`gromit env unlock`)",
+    "lock.not_removed": "the worker could not check or remove a lock; the next pass tries again",
     "lock.replaced": "the worker took over the lock of a dead owner",
+    "lock.stale_removed": (
+        "at the end of a pass, the worker removed the lock of a dead owner from an environment "
+        "without work"
+    ),
+    "locks.unknown": "the worker could not list the locks; the next pass tries again",
     "pki.ca_made": "a CA was created",
     "pki.issued": "a certificate was issued or renewed",
     "lifetime.limited": "`lifetime.limit` is reached; those environments expire later",

@@ -1,6 +1,7 @@
 """Terraform states and their locks in memory."""
 
 import itertools
+from collections.abc import Sequence
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
@@ -45,6 +46,11 @@ class FakeStates:
         """Return the lock of an environment, if there is one."""
         self._called("find_lock")
         return self.locks.get(environment)
+
+    def locked(self) -> Sequence[str]:
+        """Return the environments with a lock."""
+        self._called("locked")
+        return sorted(self.locks)
 
     def head(self, environment: str) -> StateHead | None:
         """Return the head of a state that a test has set."""

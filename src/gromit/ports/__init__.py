@@ -147,6 +147,9 @@ class StateBucket(Protocol):
     def find_lock(self, environment: str) -> FoundLock | None:
         """Return the lock of an environment's state; None if it is not locked."""
 
+    def locked(self) -> Sequence[str]:
+        """Return the names of all environments whose state is locked."""
+
     def head(self, environment: str) -> StateHead | None:
         """Return the head of the state; None if there is none, or its object has 0 bytes."""
 

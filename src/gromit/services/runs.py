@@ -44,6 +44,7 @@ from gromit.core.stack.made import MadeStack
 from gromit.core.stack.states import StateVerdict, judge_state, require_safe_state
 from gromit.errors import ConfigRootUnusable, Conflict, GromitError, Suspended
 from gromit.ports import OwnerWatch, Progress, StateBucket, WorkQueue
+from gromit.services.stale_locks import remove_stale_locks
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +142,10 @@ class Runner:
         """Try again to release the locks that earlier runs could not release."""
         for _ in range(len(self._abandoned)):
             self._unlock(self._abandoned.popleft())
+
+    def remove_stale_locks(self) -> None:
+        """Remove the locks of dead workers."""
+        remove_stale_locks(self.states, self.owners)
 
     def _execute(self, step: ProtocolStep, claim: Claim, progress: Progress) -> StepResult:
         return self._attempt(lambda: self._execute_step(step, claim, progress))

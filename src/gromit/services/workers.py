@@ -128,7 +128,7 @@ class WorkerPool:
         if self._failed_claim:
             raise self._failed_claim
         if not self.stop.is_set():
-            log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
+            self._end_pass()
 
     def watch(self, feed: ChangeFeed, backstop_s: float) -> None:
         """Work on whatever becomes due until the stop signal, then finish the runs in progress.
@@ -181,7 +181,12 @@ class WorkerPool:
         now = self.monotonic()
         if self._passed is None or now - self._passed >= often_s:
             self._passed = now
-            log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
+            self._end_pass()
+
+    def _end_pass(self) -> None:
+        """Do what needs no claim, now that all due work has begun, and log `work.passed`."""
+        self.runner.remove_stale_locks()
+        log.info("work.passed", kind=str(self.kind), environments=len(self._begun))
 
     def _next(self, pool: ThreadPoolExecutor) -> NoWork | None:
         """Begin one more run. Return `NoWork` if none can begin."""

@@ -82,6 +82,18 @@ def taken(answer: object) -> Lock:
     return answer
 
 
+def test_locked_environments_are_found_among_states_and_other_objects(
+    s3: "S3Client", bucket: S3StateBucket
+) -> None:
+    assert bucket.locked() == []
+    for name in ("beta", "alpha"):
+        taken(bucket.lock(name, OWNER, "apply"))
+    for key in (state_key("gamma"), "base.tflock", "env:/x/other.tflock", "env:/a/b/devenv.tflock"):
+        put(s3, key, b"{}")
+    put(s3, f"{state_key('delta')}.errored-20260131T081500Z", b"{}")
+    assert bucket.locked() == ["alpha", "beta"]
+
+
 def found(answer: object) -> FoundLock:
     assert isinstance(answer, FoundLock)
     return answer

@@ -8,7 +8,7 @@ releases exactly the lock that was read.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ _log = structlog.get_logger(__name__)
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _ABSENT = frozenset({"NoSuchKey", "404"})
 _TRIES = 5
+_WORKSPACES = "env:/"
+"""Beginning of the keys of states of environments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,16 @@ class S3StateBucket:
             created=_text(lock, "Created"),
             owner=_owner(_text(lock, "Info")),
         )
+
+    def locked(self) -> Sequence[str]:
+        """List the keys of all states and locks; a thousand of them are one request."""
+        with aws_errors("list the locks of all states"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=_WORKSPACES
+            )
+            keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        names = [key.removeprefix(_WORKSPACES).partition("/")[0] for key in keys]
+        return [name for name, key in zip(names, keys, strict=True) if key == lock_key(name)]
 
     def head(self, environment: str) -> StateHead | None:
         """Look only at managed resources, not at data sources.
