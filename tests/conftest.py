@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.aws_models import share_models
+
 # The time of an example depends on the load of the machine. A slow test shows in the duration of
 # the suite.
 settings.register_profile(
@@ -28,6 +30,7 @@ gc.set_threshold(50_000, 20, 20)
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # Terraforms of tests are short, see tests/terraforms.py.
 os.environ.setdefault("GOGC", "800")
+share_models()
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,6 +9,8 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from tests.aws_models import read_models, share_models
+
 ORDER_BYTES = 1 << 20
 
 
@@ -20,6 +22,8 @@ def main() -> None:
     """Load what commands load, fork for each order, and become the command in each fork."""
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         _load_modules()
+        share_models()
+        read_models()
         gc.collect()
         gc.freeze()  # forks share this memory as long as nothing writes to it
         order = _fork_for_each(orders)
