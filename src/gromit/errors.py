@@ -107,6 +107,12 @@ class Temporary(BackendError):
     code = "temporary"
 
 
+class TooMany(Temporary):
+    """The client uses more than its share of the server."""
+
+    code = "too_many"
+
+
 class Denied(BackendError):
     """The service refused the request because gromit lacks a permission."""
 

@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from gromit.core.security.roles import Role
-from gromit.web.api.changes import BACKLOG, ChangeHub
+from gromit.errors import TooMany
+from gromit.web.api.changes import BACKLOG, ChangeHub, StreamLimits, StreamOwner
 from tests.web.serving import Certificates, Emulator, Serve, eventually, serving
 
 
@@ -122,6 +123,39 @@ def test_a_watcher_whose_loop_has_ended_is_forgotten() -> None:
     asyncio.run(scene())
     changes.announce("app-test", "build")
     assert not changes._watchers
+
+
+LIMITS = StreamLimits(serial=2, address=3, total=4)
+ALICE, BOB = StreamOwner("a1", "192.0.2.1"), StreamOwner("b2", "192.0.2.1")
+CARL, DORA = StreamOwner("c3", "192.0.2.3"), StreamOwner("d4", "2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    ("open_ones", "refused", "message"),
+    [
+        ([ALICE, ALICE], ALICE, "certificate a1 has 2 streams"),
+        ([ALICE, ALICE, BOB], BOB, "192.0.2.1 has 3 streams"),
+        ([ALICE, BOB, CARL, CARL], DORA, "all people together has 4 streams"),
+    ],
+)
+def test_people_have_a_share_of_streams_and_the_control_plane_has_none(
+    open_ones: list[StreamOwner], refused: StreamOwner, message: str
+) -> None:
+    async def scene() -> None:
+        changes = ChangeHub(LIMITS)
+        streams = [changes.stream(owner) for owner in open_ones]
+        for stream in streams:
+            await _next(stream)
+        with pytest.raises(TooMany, match=message):
+            changes.check_share(refused)
+        assert await _ended(changes.stream(refused))
+        for _ in range(10):
+            changes.check_share(None)
+            await _next(changes.stream())
+        await streams[-1].aclose()  # type: ignore[attr-defined] # it is a generator
+        changes.check_share(refused)
+
+    asyncio.run(scene())
 
 
 # ── over TLS ──────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from gromit.errors import (
     NotFound,
     Suspended,
     Temporary,
+    TooMany,
     TrustError,
 )
 from gromit.web.api import claims, legacy_routes, suspensions, v1
@@ -30,6 +31,7 @@ STATUS: Mapping[type[GromitError], int] = {
     NotFound: 404,
     Conflict: 409,
     Suspended: 423,
+    TooMany: 429,
     Denied: 502,
     Temporary: 503,
 }
@@ -64,7 +66,7 @@ def build_app(deps: ApiDeps) -> FastAPI:
 def error_response(error: GromitError, *, old_wire: bool) -> JSONResponse:
     """Return an error as the client gets it: `{"error": …}`, under /v1 with `code` and `hint`."""
     status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 500)
-    headers = {"Retry-After": RETRY_AFTER_S} if status == 503 else None
+    headers = {"Retry-After": RETRY_AFTER_S} if status in {429, 503} else None
     body = _old_error(error, status) if old_wire else _v1_error(error)
     return JSONResponse(body, status, headers)
 

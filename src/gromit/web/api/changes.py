@@ -1,9 +1,16 @@
-"""Announcements of changes to everyone who watches this process: the source of the SSE stream."""
+"""Announcements of changes to everyone who watches this process: the source of the SSE stream.
+
+A stream never ends by itself. So the streams of people have shares: by certificate, by address, and
+in all. The control plane's own parts have none, and people's streams leave them room.
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+
+from gromit.errors import TooMany
+from gromit.web.server.line_budget import client_group
 
 HEARTBEAT_S = 15.0
 """Interval of comments in a quiet stream, so that both sides notice a dead connection."""
@@ -14,9 +21,29 @@ Later ones are dropped: a watcher looks at all environments after any announceme
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """Streams that people may have open."""
+
+    serial: int = 16
+    """Of one certificate; CI jobs may share one."""
+    address: int = 32
+    total: int = 64
+    """A quarter of the connections, so that requests have the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOwner:
+    """Person that opens a stream."""
+
+    serial: str
+    address: str | None
+
+
 @dataclass(eq=False, slots=True)
 class _Watcher:
     loop: asyncio.AbstractEventLoop
+    owner: StreamOwner | None = None
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
 
     def put(self, line: str | None) -> None:
@@ -30,7 +57,8 @@ class _Watcher:
 class ChangeHub:
     """The port `Announcer`, and the streams that it feeds."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: StreamLimits = StreamLimits()) -> None:
+        self._limits = limits
         self._watchers: set[_Watcher] = set()
         self._closed = False
 
@@ -44,9 +72,36 @@ class ChangeHub:
         self._closed = True
         self._send(None)
 
-    async def stream(self) -> AsyncIterator[str]:
+    def check_share(self, owner: StreamOwner | None) -> None:
+        """Raise `TooMany` if an owner has its share of streams already; None has no share."""
+        if excess := self._excess(owner):
+            raise TooMany(excess, hint="close some of them, or ask less often without a stream")
+
+    def _excess(self, owner: StreamOwner | None) -> str | None:
+        if owner is None:
+            return None
+        owners = [watcher.owner for watcher in tuple(self._watchers) if watcher.owner]
+        group = client_group(owner.address)
+        shares: list[tuple[str, int, Callable[[StreamOwner], bool]]] = [
+            (
+                f"certificate {owner.serial}",
+                self._limits.serial,
+                lambda o: o.serial == owner.serial,
+            ),
+            (f"{group}", self._limits.address, lambda o: client_group(o.address) == group),
+            ("all people together", self._limits.total, lambda _: True),
+        ]
+        for name, limit, is_one in shares:
+            if sum(map(is_one, owners)) >= limit:
+                return f"{name} has {limit} streams of changes, and more are not allowed"
+        return None
+
+    async def stream(self, owner: StreamOwner | None = None) -> AsyncIterator[str]:
         """Yield the lines of one SSE stream until the server stops."""
-        watcher = _Watcher(asyncio.get_running_loop())
+        # Requests that came at once have all passed `check_share` before the first of them watched.
+        if self._excess(owner):
+            return
+        watcher = _Watcher(asyncio.get_running_loop(), owner)
         self._watchers.add(watcher)
         try:
             yield ": connected\n\n"

@@ -11,6 +11,7 @@ _MEANING: dict[int | str, str] = {
     404: "There is no such environment.",
     409: "The present state forbids the request; nothing was changed.",
     423: "An operator has suspended processing; nothing was changed.",
+    429: "The client uses more than its share; the message says which.",
     "4XX": "Refused before it reached a route: "
     "no such route (404, 405), too large (413, 431) or too slow (408).",
     "5XX": "A bug (500), or AWS denied it (502) or is not available now (503, with Retry-After).",

@@ -20,10 +20,12 @@ from gromit.services.environments import BuildResult, EnvironmentPage, Unreadabl
 from gromit.services.lifetimes import LifetimePass
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.changes import StreamOwner
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView, EventView, SetAsideView, SuspensionView
 from gromit.web.bodies import body_schema, json_body
+from gromit.web.server.capacity import OWN_PARTS
 
 router = APIRouter(prefix="/v1")
 
@@ -284,11 +286,16 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/changes", response_class=StreamingResponse, responses=_STREAM)
-async def get_changes(_caller: CurrentCaller, deps: Deps) -> StreamingResponse:
+@router.get("/changes", response_class=StreamingResponse, responses=_STREAM | error_responses(429))
+async def get_changes(caller: CurrentCaller, deps: Deps) -> StreamingResponse:
     """Stream server-sent events: one unnamed event with `{"name", "kind"}` for each change."""
+    owner = None
+    if caller.role not in OWN_PARTS and caller.origin.serial:
+        owner = StreamOwner(caller.origin.serial, caller.origin.client)
+    deps.changes.check_share(owner)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(deps.changes.stream(), media_type="text/event-stream", headers=headers)
+    lines = deps.changes.stream(owner)
+    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 
 @router.get("/openapi.json")
