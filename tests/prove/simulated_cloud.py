@@ -57,6 +57,8 @@ class SimulatedCloud:
     """By environment."""
     services: dict[tuple[str, str], RunningService] = field(default_factory=dict)
     """By environment and component."""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """Task definition to its content."""
     violations: list[str] = field(default_factory=list)
     """Events that must never happen, and have happened."""
     public: frozenset[str] = frozenset({"tyk"})
@@ -142,6 +144,13 @@ class SimulatedCloud:
         found = (r for r in self.resources.get(environment, []) if r.key == key)
         return next(found, None)
 
+    def imported(self, environment: str, id_: str) -> Resource:
+        """Return the resource that an import block names."""
+        for found in self.resources.get(environment, []):
+            if found.id == id_:
+                return found
+        raise TerraformFailed(f"cannot import non-existent remote object {id_}")
+
     def destroy(self, environment: str, key: ResourceKey) -> None:
         """Destroy the resource that a state names. One that is gone already is no error."""
         if found := self.held(environment, key):
@@ -166,7 +175,9 @@ class SimulatedCloud:
 
     def _id(self, environment: str, kind: ResourceKind, component: str | None) -> str:
         part = f"/{component}" if component else ""
-        if kind in {ResourceKind.CLUSTER, ResourceKind.LOG_GROUP, ResourceKind.SERVICE}:
+        if kind is ResourceKind.LOG_GROUP:
+            return f"/gromit/{environment}"
+        if kind in {ResourceKind.CLUSTER, ResourceKind.SERVICE}:
             return f"{environment}{part}"
         return f"{kind.replace(' ', '-')}-{environment}{part}-{next(self._numbers)}"
 
@@ -177,8 +188,6 @@ class SimulatedTerraform:
 
     cloud: SimulatedCloud
     faults: Faults
-    made: dict[str, str] = field(default_factory=dict)
-    """Task definition to its content."""
 
     def apply(
         self, stack: StackInput, lock: Lock, progress: Progress, imports: Mapping[str, str]
@@ -222,10 +231,10 @@ class SimulatedTerraform:
     ) -> None:
         name, component = stack.name, _component(address, stack)
         found = self.cloud.held(name, held[address]) if address in held else None
+        if found is None and address in imports:
+            found = self.cloud.imported(name, imports[address])
         if found is None and (there := self.cloud.named(name, kind, component)):
-            if imports.get(address) != there.id:
-                raise TerraformFailed(f"creating {address}: {there} exists already")
-            found = there
+            raise TerraformFailed(f"creating {address}: {there} exists already")
         is_definition = kind is ResourceKind.DEFINITION
         if found is not None and component and is_definition and self._is_new(stack, component):
             self.cloud.destroy(name, found.key)
@@ -233,7 +242,7 @@ class SimulatedTerraform:
         found = found or self.cloud.make(name, kind, component)
         held[address] = found.key
         if is_definition and component:
-            self.made[found.id] = _content(stack, component)
+            self.cloud.definitions[found.id] = _content(stack, component)
         if kind is ResourceKind.SERVICE and component:
             definition = held[address.replace("aws_ecs_service", "aws_ecs_task_definition")][1]
             image = stack.components[component].image
@@ -244,7 +253,7 @@ class SimulatedTerraform:
         head = self.cloud.states.heads.get(stack.name)
         address = f"module.component{text_index(component)}.aws_ecs_task_definition.this"
         known = head.held.get(address) if head else None
-        return known is None or self.made.get(known[1]) != _content(stack, component)
+        return known is None or self.cloud.definitions.get(known[1]) != _content(stack, component)
 
     def _check_lock(self, lock: Lock) -> None:
         """Record a violation if the lock is not held: then two terraforms can run at once."""
