@@ -161,19 +161,7 @@ def _play(scenario: str, faults: Faults) -> list[str]:
             place.now_ms += BETWEEN_MS
             for name in ("sow", "reap", "publish"):
                 place.attempt(name)
-        if place.states.locks:
-            _take_over_locks(place, desired)
         return list(wrong_ends(place, desired))
-
-
-def _take_over_locks(place: Installation, desired: Desired) -> None:
-    """Report one more build: a lock that a dead process left must not be in its way.
-
-    A process that dies between its report and the release leaves such a lock, and no work.
-    """
-    _report(place, desired, repository="tyk", sha="sha-9")
-    place.attempt("sow")
-    place.attempt("publish")
 
 
 SUITE = Suite(
