@@ -42,6 +42,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/suspensions"): ANYBODY,
     ("POST", "/v1/suspensions"): OPERATOR,
     ("POST", "/v1/suspensions/resume"): OPERATOR,
+    ("POST", "/v1/environments/{name}/reap"): OPERATOR,
     ("POST", "/v1/claims"): WORKER,
     ("POST", "/v1/claims/{name}/renew"): WORKER,
     ("POST", "/v1/claims/{name}/release"): WORKER,

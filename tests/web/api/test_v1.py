@@ -543,6 +543,19 @@ def test_nothing_can_be_done_with_what_is_deleted(serve: Serve, what: str) -> No
     assert serve.send("POST", f"/v1/environments/app-test/{what}", {}).status_code == 404
 
 
+def test_leftovers_are_handed_to_reap_and_what_is_desired_is_not(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    refused = serve.send("POST", "/v1/environments/app-test/reap", {})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    handed = [serve.send("POST", "/v1/environments/lone/reap", {}).json() for _ in range(2)]
+    assert handed[0] == handed[1]
+    assert (handed[0]["phase"], handed[0]["want"]) == ("deleting", "gone")
+    serve.clock.advance(s=GRACE_S)
+    assert handed[0]["due"] == iso(serve.clock.now)
+    assert serve.work_off("reap") == "lone"
+    assert serve.send("POST", "/v1/environments/LONE/reap", {}).status_code == 400
+
+
 # ── histories ─────────────────────────────────────────────────────────────────────────────────────
 
 

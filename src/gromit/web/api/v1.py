@@ -17,6 +17,7 @@ from gromit.core.security.roles import Role
 from gromit.core.time import parse_duration
 from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
+from gromit.services.leftovers import Leftovers
 from gromit.services.lifetimes import LifetimePass
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
@@ -276,6 +277,14 @@ def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
 def retry(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
     """Make work that failed due at once, also a deletion. Work that is due stays as it is."""
     return _detail(deps, deps.environments.retry(name, deps.stamp(caller)))
+
+
+@router.post("/environments/{name}/reap", responses=error_responses(404, 409))
+def reap(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Let reap destroy what exists of an environment without a row, or with a tombstone."""
+    environments = deps.environments
+    leftovers = Leftovers(environments.ledger, environments.policy, environments.new_id)
+    return _detail(deps, leftovers.reap(name, deps.stamp(caller)))
 
 
 _STREAM: dict[int | str, dict[str, Any]] = {
