@@ -42,12 +42,16 @@ class Fleet:
         count: int = 1,
         public: bool = True,
         tagged: bool = True,
+        is_marked: bool = True,
     ) -> list[str]:
         """Create a service and run its tasks.
 
         Return their public addresses, or the private ones of tasks without a public address.
         """
-        self.ecs.create_cluster(clusterName=environment)
+        marks = {"env": environment, "managed": "gromit"} if is_marked else {}
+        self.ecs.create_cluster(
+            clusterName=environment, tags=[{"key": k, "value": v} for k, v in marks.items()]
+        )
         network = {
             "awsvpcConfiguration": {
                 "subnets": [self.subnet],

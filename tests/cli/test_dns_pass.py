@@ -319,7 +319,7 @@ def test_a_watch_follows_what_happens_until_a_stop_signal(world: World) -> None:
 
 def test_clusters_of_environments_are_listed_and_no_other(world: World) -> None:
     world.start("app")
-    world.fleet.run("gromit-internal", "serve")
+    world.fleet.run("gromit-internal", "serve", is_marked=False)
     assert world.rows("cluster", "list") == [
         {
             "name": "app",

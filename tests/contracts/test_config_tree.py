@@ -8,6 +8,7 @@ import pytest
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.errors import ConfigRootUnusable, Suspended
 from gromit.ports import ConfigRoot
+from gromit.ports.inventory import ConfigFolders
 from tests.fakes.config_root import FakeConfigRoot
 
 
@@ -15,6 +16,7 @@ class World(Protocol):
     """A config root, and a person who works in it."""
 
     root: ConfigRoot
+    archive: ConfigFolders
 
     def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
         """Write a file as a person, or remove it (None)."""
@@ -37,6 +39,7 @@ class _Fake(FakeConfigRoot):
     def __init__(self) -> None:
         super().__init__()
         self.root: ConfigRoot = self
+        self.archive: ConfigFolders = self
 
     def suspend(self) -> None:
         self.fault = Suspended("processing is suspended")
@@ -49,7 +52,9 @@ class _Disk:
     def __init__(self, path: Path) -> None:
         init_root(path)
         self._path = path
-        self.root: ConfigRoot = ConfigTree(path)
+        tree = ConfigTree(path)
+        self.root: ConfigRoot = tree
+        self.archive: ConfigFolders = tree
 
     def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
         path = self._path / environment / component / file
@@ -83,6 +88,32 @@ def test_check_lets_pass_suspends_and_fails_closed(world: World) -> None:
     world.unmount()
     with pytest.raises(ConfigRootUnusable):
         world.root.check()
+
+
+def test_folders_are_listed_with_whether_gromit_wrote_in_them(world: World) -> None:
+    assert world.archive.folders() == {}
+    world.root.render("app-test", {"tyk": {"a": "1"}})
+    world.edit("app-test", "tyk", "mine", "2")
+    world.edit("notes", "tyk", "mine", "2")
+    assert world.archive.folders() == {"app-test": True, "notes": False}
+
+
+def test_a_folder_that_is_set_aside_is_no_environments_any_more(world: World) -> None:
+    world.root.render("app-test", {"tyk": {"a": "1"}})
+    world.root.render("other", {"tyk": {"a": "1"}})
+    aside = world.archive.set_aside("app-test")
+    assert "app-test" in aside
+    assert world.archive.folders() == {"other": True}
+    assert world.text("app-test", "tyk", "a") is None
+    world.root.render("app-test", {"tyk": {"a": "3"}})
+    assert world.text("app-test", "tyk", "a") == "3"
+
+
+def test_people_find_a_folder_that_was_set_aside_in_the_root(tmp_path: Path) -> None:
+    world = _Disk(tmp_path)
+    world.edit("app-test", "tyk", "mine", "keep me")
+    aside = world.archive.set_aside("app-test")
+    assert (tmp_path / aside / "tyk" / "mine").read_text() == "keep me"
 
 
 def test_nothing_is_rendered_below_an_unusable_root(world: World) -> None:

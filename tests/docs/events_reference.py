@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "claim.not_renewed": "the claim could not be renewed at serve; the worker retries",
     "config.environment_removed": "an environment was reaped and its config folder removed",
     "config.kept": "a person has changed this config file, so it was kept",
+    "config.set_aside": "a config folder without an environment was renamed, by `--fix`",
     "config.note_unreadable": (
         "the note of rendered files is unreadable, so every file in the folder counts as a "
         "person's and is kept"
@@ -66,6 +67,14 @@ MEANINGS: Mapping[str, str] = {
         "a check of the doctor hit a bug; the other checks ran, and the traceback is in "
         "`exception`"
     ),
+    "doctor.compared": (
+        "`gromit doctor environments` has compared everything: the number of rows, and of "
+        "discrepancies"
+    ),
+    "doctor.discrepancy": (
+        "the table and what exists disagree, with the repair: "
+        "[kinds](doctor.md#environments)"
+    ),
     "doctor.finding": (
         "something is wrong with the installation: the check, the observation and the remedy"
     ),
@@ -74,6 +83,10 @@ MEANINGS: Mapping[str, str] = {
         "an AWS quota: usage, and the number of environments that fit; wrong from 80 % on "
         "(`doctor.quota_percent`)"
     ),
+    "doctor.not_repaired": (
+        "a repair was not made, because something has changed since the look, or AWS refused it"
+    ),
+    "doctor.repaired": "an operator's `--fix` has repaired a discrepancy",
     "doctor.untold": "AWS did not report a quota or its usage, with AWS's own message",
     "fallbacks.kept": (
         "registries cannot be asked for the fallbacks of a branch, so the previous ones stay"
@@ -177,6 +190,9 @@ MEANINGS: Mapping[str, str] = {
     "state.rescued": (
         "terraform could not save a state; a copy is beside the real state in the bucket, for "
         "a person to inspect"
+    ),
+    "state.set_aside": (
+        "a state that no run may use was renamed, by `--fix`; it stays in the bucket for people"
     ),
     "state.stranded": (
         "neither terraform nor gromit could save a state; it is in this file on the worker"

@@ -12,12 +12,17 @@ _Folder = dict[str, bytes]
 
 
 class FakeConfigRoot:
-    """The port `ConfigRoot`. `edit` acts as a person; each check raises `fault` while it is set."""
+    """The ports `ConfigRoot` and `ConfigFolders`.
+
+    `edit` acts as a person; each check raises `fault` while it is set.
+    """
 
     def __init__(self) -> None:
         self.fault: GromitError | None = None
         self._folders: dict[str, dict[str, _Folder]] = {}
         self._rendered: dict[str, dict[str, dict[str, str]]] = {}
+        self.aside: list[tuple[str, dict[str, _Folder]]] = []
+        """Folders that were set aside."""
 
     def edit(self, environment: str, component: str, file: str, text: str | None) -> None:
         """Write a file as a person; None removes it."""
@@ -66,6 +71,17 @@ class FakeConfigRoot:
         """Remove the environment."""
         self._folders.pop(environment, None)
         self._rendered.pop(environment, None)
+
+    def folders(self) -> Mapping[str, bool]:
+        """Return the folders, and whether something was rendered in them."""
+        return {name: bool(self._rendered.get(name)) for name in self._folders}
+
+    def set_aside(self, environment: str) -> str:
+        """Keep the folder under another name, which is no environment's."""
+        number = len(self.aside)
+        self.aside.append((environment, self._folders.pop(environment)))
+        self._rendered.pop(environment, None)
+        return f".gromit-aside-{environment}-{number}"
 
 
 def _update(folder: _Folder, rendered: dict[str, str], wanted: Mapping[str, str]) -> None:

@@ -5,15 +5,23 @@ from collections.abc import Sequence
 
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.stack.contract import StateHead
-from gromit.errors import Conflict, GromitError
+from gromit.errors import BackendError, Conflict, GromitError
+from gromit.ports.inventory import StateNames
 
 
 class FakeStates:
-    """The port `StateBucket`. Each call of a method first raises the next of its `faults`."""
+    """The ports `StateBucket` and `StateArchive`.
+
+    Each call of a method first raises the next of its `faults`.
+    """
 
     def __init__(self) -> None:
         self.locks: dict[str, FoundLock] = {}
         self.heads: dict[str, StateHead] = {}
+        self.damaged: set[str] = set()
+        """Environments whose state objects are no Terraform states."""
+        self.aside: list[tuple[str, StateHead | None]] = []
+        """States that were set aside."""
         self.faults: dict[str, list[GromitError | TypeError]] = {}
         self.unheard: list[GromitError] = []
         """Errors that the next calls raise after they have put a lock, one each."""
@@ -55,6 +63,8 @@ class FakeStates:
     def head(self, environment: str) -> StateHead | None:
         """Return the head of a state that a test has set."""
         self._called("head")
+        if environment in self.damaged:
+            raise BackendError(f"the state of {environment} is not a terraform state")
         return self.heads.get(environment)
 
     def delete(self, environment: str) -> None:
@@ -64,6 +74,22 @@ class FakeStates:
         if head is not None and head.resources:
             raise Conflict(f"the state of {environment} still has {head.resources} resources")
         self.heads.pop(environment, None)
+
+    def names(self) -> StateNames:
+        """Return the environments with a state or a lock."""
+        self._called("names")
+        return StateNames(frozenset(self.heads.keys() | self.damaged), frozenset(self.locks))
+
+    def set_aside(self, lock: Lock) -> str:
+        """Rename a state."""
+        self._called("set_aside")
+        name = lock.environment
+        assert self.locks[name].etag == lock.etag, "only under the lock"
+        if name not in self.heads and name not in self.damaged:
+            return ""
+        self.aside.append((name, self.heads.pop(name, None)))
+        self.damaged.discard(name)
+        return f"aside-{len(self.aside)}"
 
     def _put(self, environment: str, owner: Owner, operation: str) -> Lock:
         number = next(self._numbers)

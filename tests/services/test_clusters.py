@@ -1,6 +1,6 @@
 """Views of clusters for people."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -9,7 +9,7 @@ from gromit.core.dns.plan import PublicTask
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import ServiceState
-from gromit.errors import NotFound, Temporary
+from gromit.errors import NotFound
 from gromit.services.clusters import ClusterOverview, Clusters, ServiceView
 from tests.fakes.dns import FakeTasks
 from tests.fakes.services import FakeServices
@@ -41,20 +41,15 @@ class FakeClusters:
     states: Sequence[ClusterState] = (APP, IDLE)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
+    def all(self) -> Sequence[ClusterState]:
+        return self.states
+
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         return [s for s in self.states if s.name in names]
 
     def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
         self.asked.append((cluster, *services))
         return [EVENT][:limit]
-
-
-def rows() -> Mapping[str, bool]:
-    return {"app": True, "idle": True, "never": False}
-
-
-def unreachable() -> Mapping[str, bool]:
-    raise Temporary("serve cannot be reached")
 
 
 def looking(clusters: FakeClusters | None = None) -> Clusters:
@@ -68,7 +63,6 @@ def looking(clusters: FakeClusters | None = None) -> Clusters:
         ]
     )
     return Clusters(
-        wanted=rows,
         clusters=clusters or FakeClusters(),
         services=services,
         tasks=tasks,
@@ -78,7 +72,9 @@ def looking(clusters: FakeClusters | None = None) -> Clusters:
 
 
 def test_the_overview_has_every_environment_with_a_cluster_and_urls_where_something_runs() -> None:
-    assert looking().overview() == [ClusterOverview(APP, {"tyk": URL}), ClusterOverview(IDLE, {})]
+    theirs = ClusterState("theirs", services=1, running=1, pending=0, is_ours=False)
+    found = looking(FakeClusters((APP, IDLE, theirs))).overview()
+    assert found == [ClusterOverview(APP, {"tyk": URL}), ClusterOverview(IDLE, {})]
 
 
 def test_a_cluster_is_shown_with_its_services_where_they_answer_and_its_events() -> None:
@@ -93,8 +89,8 @@ def test_a_cluster_is_shown_with_its_services_where_they_answer_and_its_events()
     assert clusters.asked == [("app", "redis", "tyk")]
 
 
-def test_one_cluster_can_be_looked_at_without_serve_and_without_a_domain() -> None:
-    found = replace(looking(), wanted=unreachable, domain=None).detail("app")
+def test_one_cluster_can_be_looked_at_without_a_domain() -> None:
+    found = replace(looking(), domain=None).detail("app")
     assert [s.url for s in found.services] == [None, None]
 
 

@@ -56,18 +56,21 @@ def service_states() -> EcsServices:
     return EcsServices(session().client("ecs", config=aws.CLIENT))
 
 
+def resource_clients() -> ResourceClients:
+    """Clients for everything that environments are made of."""
+    made = session()
+    return ResourceClients(
+        ecs=made.client("ecs", config=aws.CLIENT),
+        ec2=made.client("ec2", config=aws.CLIENT),
+        efs=made.client("efs", config=aws.CLIENT),
+        logs=made.client("logs", config=aws.CLIENT),
+        discovery=made.client("servicediscovery", config=aws.CLIENT),
+    )
+
+
 def environment_resources() -> AwsEnvironmentResources:
     """Resources of environments in AWS, without their Terraform states."""
-    made = session()
-    return AwsEnvironmentResources(
-        ResourceClients(
-            ecs=made.client("ecs", config=aws.CLIENT),
-            ec2=made.client("ec2", config=aws.CLIENT),
-            efs=made.client("efs", config=aws.CLIENT),
-            logs=made.client("logs", config=aws.CLIENT),
-            discovery=made.client("servicediscovery", config=aws.CLIENT),
-        )
-    )
+    return AwsEnvironmentResources(resource_clients())
 
 
 def resource_clearer(stop: threading.Event) -> Clearer:

@@ -4,7 +4,6 @@ from gromit.adapters.aws import client as aws
 from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.bootstrap.backends import service_states, session, task_source
 from gromit.bootstrap.catalogue import configured_catalogue
-from gromit.bootstrap.clients import desired_environments
 from gromit.bootstrap.machine import domain_if_set
 from gromit.config.schema import Settings
 from gromit.services.clusters import Clusters
@@ -14,7 +13,6 @@ def clusters(settings: Settings) -> Clusters:
     """Views of the environments' clusters."""
     known = configured_catalogue(settings)
     return Clusters(
-        wanted=lambda: desired_environments(settings).desired(),
         clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
         services=service_states(),
         tasks=task_source(known),

@@ -10,6 +10,7 @@ from gromit.cli import CliContext, Group, LongRunningCommand, pass_cli
 from gromit.cli.dns_pass import dns_pass_options
 from gromit.cli.dns_pass import expose as expose_records
 from gromit.cli.render import print_json, print_rows
+from gromit.core.stack.clusters import ClusterState
 from gromit.errors import InvalidInput
 
 _OVERVIEW = ("name", "services", "running", "pending", "urls")
@@ -49,10 +50,10 @@ def expose(
 @cluster.command("list")
 @pass_cli
 def list_(run: CliContext) -> None:
-    """List the clusters of environments."""
+    """List the clusters of environments that exist, as ECS reports them."""
     found = clusters(run.settings).overview()
     print_rows(
-        [{**asdict(o.state), "urls": o.urls} for o in found],
+        [{**_state(o.state), "urls": o.urls} for o in found],
         _OVERVIEW,
         run.output,
         empty="no environment has a cluster",
@@ -68,7 +69,7 @@ def show_(run: CliContext, name: str) -> None:
     services = [{**asdict(s.state), "addresses": s.addresses, "url": s.url} for s in found.services]
     events = [asdict(e) for e in found.events]
     if run.output == "json":
-        print_json({**asdict(found.state), "services": services, "events": events})
+        print_json({**_state(found.state), "services": services, "events": events})
         return
     named = [
         {**s, "task_definition": str(s["task_definition"]).rsplit("/", 1)[-1]} for s in services
@@ -77,3 +78,10 @@ def show_(run: CliContext, name: str) -> None:
     if events:
         click.echo()
         print_rows(events, _EVENTS, run.output)
+
+
+def _state(state: ClusterState) -> dict[str, object]:
+    """Return the fields of a cluster, whose names in JSON are public."""
+    fields = asdict(state)
+    del fields["is_ours"]  # all that are shown are
+    return fields

@@ -1,18 +1,16 @@
 """`gromit doctor`: check an installation and suggest fixes."""
 
-import sys
 from dataclasses import asdict
 
 import click
 
 from gromit.bootstrap.doctor import build_doctor
 from gromit.cli import FAILED, PARTLY, CliContext, Group, LongRunningCommand, pass_cli
+from gromit.cli.doctor_environments import environments
+from gromit.cli.doctor_progress import report_progress
 from gromit.cli.render import print_rows
 from gromit.core.doctor.findings import Finding, Health, overall_health
 from gromit.core.doctor.quotas import QuotaHeadroom
-from gromit.log import get_logger
-
-log = get_logger(__name__)
 
 _COLUMNS = ("check", "subject", "state", "seen", "remedy")
 _EXIT = {Health.HEALTHY: 0, Health.DEGRADED: PARTLY, Health.BROKEN: FAILED}
@@ -20,7 +18,7 @@ _EXIT = {Health.HEALTHY: 0, Health.DEGRADED: PARTLY, Health.BROKEN: FAILED}
 
 @click.group(cls=Group)
 def doctor() -> None:
-    """Check an installation. Nothing is changed."""
+    """Check an installation, and compare its environments with what exists."""
 
 
 @doctor.command(cls=LongRunningCommand)
@@ -30,16 +28,12 @@ def aws(run: CliContext) -> int:
 
     Exits with 0 if nothing is wrong, with 4 if something is, and with 1 if nothing is in order.
     """
-    findings = build_doctor(run.settings, _report).run_checks()
+    findings = build_doctor(run.settings, report_progress).run_checks()
     print_rows([_row(f) for f in findings], _COLUMNS, run.output)
     return _EXIT[overall_health(findings)]
 
 
-def _report(text: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(text, err=True)
-    else:
-        log.info("doctor.looking", text=text)
+doctor.add_command(environments)
 
 
 def _row(finding: Finding) -> dict[str, object]:

@@ -274,6 +274,9 @@ class RecordStore(Protocol):
 class ClusterSource(Protocol):
     """Clusters of environments, for people to inspect."""
 
+    def all(self) -> Sequence[ClusterState]:
+        """Return every cluster whose name an environment could have, whatever its tags."""
+
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         """Return the clusters that exist among the named ones."""
 

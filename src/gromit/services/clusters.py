@@ -1,7 +1,7 @@
 """Views of the running clusters of environments, for people."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gromit.core.stack.addresses import urls
@@ -47,8 +47,6 @@ class ClusterDetail:
 class Clusters:
     """Shows the clusters of environments."""
 
-    wanted: Callable[[], Mapping[str, bool | None]]
-    """Environments that serve knows; called only for the overview."""
     clusters: ClusterSource
     services: ServiceStates
     tasks: TaskSource
@@ -56,8 +54,8 @@ class Clusters:
     domain: str | None
 
     def overview(self) -> Sequence[ClusterOverview]:
-        """Existing clusters of all environments that serve knows."""
-        return [self._summary(state) for state in self.clusters.clusters(self.wanted())]
+        """All clusters that bear the mark of an environment, whether or not a row names it."""
+        return [self._summary(state) for state in self.clusters.all() if state.is_ours]
 
     def detail(self, name: str) -> ClusterDetail:
         """Details of one cluster. Raises `NotFound`."""

@@ -48,8 +48,25 @@ def test_clusters_are_returned_with_their_services_and_tasks(laws: Laws) -> None
     found = look(laws).clusters({"empty", "app", "deleted", "never"})
     assert found == [
         ClusterState("app", services=2, running=3, pending=0),
-        ClusterState("empty", services=0, running=0, pending=0),
+        ClusterState("empty", services=0, running=0, pending=0, is_ours=False),
     ]
+
+
+def test_all_clusters_are_listed_with_their_mark_in_two_calls_for_a_hundred(laws: Laws) -> None:
+    """Names that no environment can have are left out."""
+    ecs = laws.free("ecs")
+    for number in range(101):
+        name = f"app-{number}"
+        tags = {"env": name if number else "another", "managed": "gromit"}
+        ecs.create_cluster(
+            clusterName=name, tags=[{"key": key, "value": value} for key, value in tags.items()]
+        )
+    for name in ("default", "With_Others"):
+        ecs.create_cluster(clusterName=name)
+    found = look(laws).all()
+    assert len(found) == 101
+    assert [c.name for c in found if not c.is_ours] == ["app-0"]
+    assert laws.calls["ecs.ListClusters"] == laws.calls["ecs.DescribeClusters"] == 2
 
 
 @pytest.mark.parametrize(("names", "calls"), [(0, 0), (100, 1), (101, 2)])

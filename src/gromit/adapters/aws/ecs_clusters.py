@@ -5,6 +5,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.environment_resources import marked_environment
+from gromit.core.names import is_environment_name
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 
 if TYPE_CHECKING:
@@ -20,13 +22,20 @@ class EcsClusters:
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
 
+    def all(self) -> Sequence[ClusterState]:
+        """Make two calls for 100 clusters. Raises `BackendError`."""
+        with aws_errors("list the clusters"):
+            pages = self._client.get_paginator("list_clusters").paginate()
+            names = [arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]]
+        return self.clusters([name for name in names if is_environment_name(name)])
+
     def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
         """Return active clusters only, sorted by name: one call for 100. Raises `BackendError`."""
         sorted_names, found = sorted(names), []
         with aws_errors("describe the clusters of environments"):
             for at in range(0, len(sorted_names), CLUSTERS_PER_CALL):
                 found += self._client.describe_clusters(
-                    clusters=sorted_names[at : at + CLUSTERS_PER_CALL]
+                    clusters=sorted_names[at : at + CLUSTERS_PER_CALL], include=["TAGS"]
                 )["clusters"]
         return [
             ClusterState(
@@ -34,6 +43,7 @@ class EcsClusters:
                 services=c.get("activeServicesCount", 0),
                 running=c.get("runningTasksCount", 0),
                 pending=c.get("pendingTasksCount", 0),
+                is_ours=marked_environment(c.get("tags", [])) == c["clusterName"],
             )
             for c in sorted(found, key=lambda c: c["clusterName"])
             if c.get("status") == "ACTIVE"

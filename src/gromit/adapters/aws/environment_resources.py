@@ -208,9 +208,17 @@ class ResourceLook:
                     yield Resource(kind=ResourceKind.LOG_GROUP, id=name)
 
     def _is_marked(self, tags: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether tags mark a resource of this environment. Services spell the fields variously."""
-        found = {t.get("key", t.get("Key")): t.get("value", t.get("Value")) for t in tags}
-        return (found.get("env"), found.get("managed")) == (self.environment, "gromit")
+        """Whether tags mark a resource of this environment."""
+        return marked_environment(tags) == self.environment
+
+
+def marked_environment(tags: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the environment that the tags of a resource mark it for; None without the mark.
+
+    Services of AWS spell the fields of tags variously.
+    """
+    found = {t.get("key", t.get("Key")): t.get("value", t.get("Value")) for t in tags}
+    return found.get("env") if found.get("managed") == "gromit" else None
 
 
 def _revision(arn: str) -> int:

@@ -18,10 +18,12 @@ from botocore.exceptions import ClientError
 
 from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
+from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
 from gromit.core.stack.resources import held_resources
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
+from gromit.ports.inventory import StateNames
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,7 +39,7 @@ _WORKSPACES = "env:/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3StateBucket:
-    """The port `StateBucket`."""
+    """The ports `StateBucket` and `StateArchive`."""
 
     client: "S3Client"
     bucket: str
@@ -99,13 +101,7 @@ class S3StateBucket:
 
     def locked(self) -> Sequence[str]:
         """List the keys of all states and locks; a thousand of them are one request."""
-        with aws_errors("list the locks of all states"):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=_WORKSPACES
-            )
-            keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        names = [key.removeprefix(_WORKSPACES).partition("/")[0] for key in keys]
-        return [name for name, key in zip(names, keys, strict=True) if key == lock_key(name)]
+        return sorted(self.names().locks)
 
     def head(self, environment: str) -> StateHead | None:
         """Look only at managed resources, not at data sources.
@@ -137,6 +133,40 @@ class S3StateBucket:
                 if error_code(error) in _LOST:
                     raise Conflict(f"the state of {environment} has changed meanwhile") from error
                 raise
+
+    def names(self) -> StateNames:
+        """Make one call for 1,000 objects."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=_WORKSPACES
+        )
+        with aws_errors("list the states"):
+            keys = {item["Key"] for page in pages for item in page.get("Contents", [])}
+        named = {key.removeprefix(_WORKSPACES).partition("/")[0] for key in keys}
+        valid = {name for name in named if is_environment_name(name)}
+        return StateNames(
+            frozenset(name for name in valid if state_key(name) in keys),
+            frozenset(name for name in valid if lock_key(name) in keys),
+        )
+
+    def set_aside(self, lock: Lock) -> str:
+        """Copy the state, then delete it: a crash in between leaves both."""
+        key, environment = state_key(lock.environment), lock.environment
+        found = self._get(key, f"read the state of {environment}")
+        if found is None:
+            return ""
+        aside = f"{key}.aside-{self.now():%Y%m%dT%H%M%S.%fZ}"
+        with aws_errors(f"set the state of {environment} aside"):
+            try:
+                self.client.put_object(
+                    Bucket=self.bucket, Key=aside, Body=found[0], ContentType="application/json"
+                )
+                self.client.delete_object(Bucket=self.bucket, Key=key, IfMatch=found[1])
+            except ClientError as error:
+                if error_code(error) in _LOST | _ABSENT:
+                    raise Conflict(f"the state of {environment} has changed meanwhile") from error
+                raise
+        _log.warning("state.set_aside", env=environment, key=aside)
+        return f"s3://{self.bucket}/{aside}"
 
     def keep_errored(self, environment: str, state: bytes) -> str:
         """Store a state that terraform could not save beside the real one, and return its URL.

@@ -6,6 +6,7 @@ in any unclear state, no work is done either.
 """
 
 import os
+import secrets
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,8 +18,8 @@ from gromit.adapters.config_tree.folder import SafeFolder, config_tree_errors, o
 from gromit.adapters.config_tree.suspension import Suspension
 from gromit.adapters.config_tree.update import MANIFEST, FolderUpdate, plan_update, read_manifest
 from gromit.core.names import is_environment_name
+from gromit.core.stack import config_files
 from gromit.core.stack.catalogue import COMPONENT_NAME
-from gromit.core.stack.config_files import FILE_NAME
 from gromit.errors import ConfigRootUnusable, Conflict, InvalidInput, Suspended
 from gromit.log import get_logger
 
@@ -34,7 +35,7 @@ _log = get_logger(__name__)
 
 
 class ConfigTree:
-    """The ports `ConfigRoot` and `ConfigHashes`, and the suspension of all processing.
+    """The ports `ConfigRoot`, `ConfigHashes` and `ConfigFolders`, and the suspension.
 
     Several workers may use the tree at once, each for another environment.
     """
@@ -147,6 +148,27 @@ class ConfigTree:
             root.sync()
             _log.info("config.environment_removed", path=str(path))
 
+    def folders(self) -> Mapping[str, bool]:
+        """Look for gromit's manifest in the folders of components."""
+        with self._opened() as root, config_tree_errors(self._root):
+            found = {}
+            for name in filter(is_environment_name, root.names()):
+                mode = root.mode(name)
+                if mode is not None and stat.S_ISDIR(mode):
+                    with root.child(name) as home:
+                        found[name] = any(_has_manifest(home, part) for part in home.names())
+            return found
+
+    def set_aside(self, environment: str) -> str:
+        """Give the folder a name that is no environment's."""
+        _check_names(environment, {})
+        with self._opened() as root, config_tree_errors(self._root / environment):
+            aside = f"{config_files.BOOKKEEPING}-aside-{environment}-{secrets.token_hex(4)}"
+            root.put(environment, aside)
+            root.sync()
+        _log.warning("config.set_aside", env=environment, path=str(self._root / aside))
+        return aside
+
     @contextmanager
     def _opened(self) -> Iterator[SafeFolder]:
         """Hold the root open during the block, after a check of its marker."""
@@ -207,7 +229,7 @@ def _check_names(environment: str, files: Mapping[str, Mapping[str, str]]) -> No
         if not COMPONENT_NAME.fullmatch(component):
             raise InvalidInput(f"{component!r} is not the name of a component")
         for file in texts:
-            if not FILE_NAME.fullmatch(file):
+            if not config_files.FILE_NAME.fullmatch(file):
                 raise InvalidInput(
                     f"{file!r} of component {component} is not the name of a config file"
                 )
@@ -233,6 +255,14 @@ def _remove_if_empty(home: SafeFolder, name: str, folder: SafeFolder) -> None:
     if folder.names() in ([], [MANIFEST]):
         folder.remove(MANIFEST)
         home.remove_folder(name)
+
+
+def _has_manifest(home: SafeFolder, part: str) -> bool:
+    mode = home.mode(part)
+    if mode is None or not stat.S_ISDIR(mode):
+        return False
+    with home.child(part) as folder:
+        return folder.mode(MANIFEST) is not None
 
 
 def _read_suspension(root: SafeFolder) -> bytes:

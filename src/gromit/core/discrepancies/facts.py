@@ -36,6 +36,11 @@ class RowFacts:
         return self.phase == Phase.GONE
 
     @property
+    def is_settled(self) -> bool:
+        """Whether everything of the environment should exist, and no worker changes it."""
+        return self.phase in {Phase.READY, Phase.DEGRADED}
+
+    @property
     def is_desired(self) -> bool:
         """Whether the environment should exist."""
         return self.phase not in {Phase.GONE, Phase.DELETING, Phase.REAPING}

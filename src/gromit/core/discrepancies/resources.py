@@ -7,11 +7,16 @@ installation's: only a place that no other one uses, or a state in our bucket, p
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from gromit.core.discrepancies.facts import InstallationInventory, RowFacts
+from gromit.core.discrepancies.facts import InstallationInventory, RowFacts, StateFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
-from gromit.core.environments.phases import Phase
 from gromit.core.stack.contract import StateHead
-from gromit.core.stack.resources import ListedResource, Resource, ResourceKind
+from gromit.core.stack.resources import (
+    AccountedResource,
+    ListedResource,
+    Resource,
+    ResourceKey,
+    ResourceKind,
+)
 
 _SHOWN = 3
 
@@ -49,12 +54,12 @@ def desired(inventory: InstallationInventory) -> Iterator[Discrepancy]:
                 repair=Repair.PERSON,
                 remedy="remove or rename it, if it is not needed: gromit cannot make its own",
             )
-        if row.phase == Phase.READY and (seen := _lack(inventory, row)):
+        if row.is_settled and (seen := _lack(inventory, row)):
             kind, what = seen
             yield Discrepancy(
                 kind=kind,
                 environment=row.name,
-                seen=f"it is ready, but {what}",
+                seen=f"it is {row.phase}, but {what}",
                 repair=Repair.REDEPLOY,
                 remedy="deploy it again",
             )
@@ -65,7 +70,7 @@ def strays(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     for listed in inventory.resources:
         name, resource = listed.environment, listed.resource
         row, state = inventory.rows.get(name), inventory.states.get(name)
-        if row is None or row.phase != Phase.READY or state is None or not resource.is_ours:
+        if row is None or not row.is_settled or state is None or not resource.is_ours:
             continue
         head = state.head
         if head is None or not head.resources or head.owners - {name} or _holds(head, resource):
@@ -79,6 +84,16 @@ def strays(inventory: InstallationInventory) -> Iterator[Discrepancy]:
             repair=Repair.REMOVE if may_remove else Repair.PERSON,
             remedy="remove it" if may_remove else "remove it, if nothing needs it",
         )
+
+
+def accounted_resources(states: Mapping[str, StateFacts]) -> frozenset[AccountedResource]:
+    """Return the resources that the states of their environments contain."""
+    return frozenset(
+        (name, *key)
+        for name, state in states.items()
+        if state.head is not None and not state.head.owners - {name}
+        for key in map(_listed_key, state.head.held.values())
+    )
 
 
 def resources_of(inventory: InstallationInventory, name: str) -> Sequence[Resource]:
@@ -140,14 +155,15 @@ def _lack(inventory: InstallationInventory, row: RowFacts) -> tuple[DiscrepancyK
 
 def _holds(head: StateHead, resource: Resource) -> bool:
     """Whether a state contains a resource; a task definition counts with all its revisions."""
-    if resource.kind is not ResourceKind.DEFINITION:
-        return resource.key in set(head.held.values())
-    families = {
-        identity.rpartition("/")[2].rpartition(":")[0]
-        for kind, identity in head.held.values()
-        if kind is ResourceKind.DEFINITION
-    }
-    return resource.id in families
+    return resource.key in set(map(_listed_key, head.held.values()))
+
+
+def _listed_key(key: ResourceKey) -> ResourceKey:
+    """Return the key of a resource in a listing, where a task definition is a family."""
+    kind, identity = key
+    if kind is ResourceKind.DEFINITION:
+        return kind, identity.rpartition("/")[2].rpartition(":")[0]
+    return key
 
 
 def _shown(found: Sequence[ListedResource]) -> str:

@@ -6,7 +6,6 @@ from gromit.core.discrepancies.facts import InstallationInventory, StateFacts
 from gromit.core.discrepancies.kinds import Discrepancy, DiscrepancyKind, Repair
 from gromit.core.discrepancies.resources import resources_of
 from gromit.core.discrepancies.rows import HOUR_MS
-from gromit.core.environments.phases import Phase
 from gromit.core.time import parse_iso
 
 
@@ -44,14 +43,14 @@ def lost(inventory: InstallationInventory) -> Iterator[Discrepancy]:
     """Ready environments whose resources are in no state."""
     for row in inventory.rows.values():
         state = inventory.states.get(row.name)
-        if row.phase != Phase.READY or (state is not None and (state.problem or _has(state))):
+        if not row.is_settled or (state is not None and (state.problem or _has(state))):
             continue
         # Without resources, the environment itself is missing.
         if resources_of(inventory, row.name):
             yield Discrepancy(
                 kind=DiscrepancyKind.LOST_STATE,
                 environment=row.name,
-                seen="it is ready, but its Terraform state is missing or empty",
+                seen=f"it is {row.phase}, but its Terraform state is missing or empty",
                 repair=Repair.REDEPLOY,
                 remedy="deploy it again, which adopts what exists",
             )

@@ -29,6 +29,9 @@ REMOVAL_ORDER = tuple(ResourceKind)
 ResourceKey = tuple[ResourceKind, str]
 """ResourceKind and identity."""
 
+AccountedResource = tuple[str, ResourceKind, str]
+"""A resource that the state of its environment contains; a task definition by its family."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:

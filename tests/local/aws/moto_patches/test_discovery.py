@@ -64,3 +64,21 @@ def test_the_zone_of_a_namespace_goes_with_it(both: Both[Any]) -> None:
         return made, len(route53.list_hosted_zones()["HostedZones"])
 
     assert both(look) == ([1, 1], [1, 0])
+
+
+def test_services_are_listed_by_namespace(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        namespace = _namespace(cloud)
+        for service, place in (("redis.one", namespace), ("redis.two", "ns-other")):
+            cloud.discovery.create_service(Name=service, NamespaceId=place)
+        pages = [
+            cloud.discovery.list_services(
+                Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace]}]
+            ),
+            cloud.discovery.list_services(),
+        ]
+        return [[service["Name"] for service in page["Services"]] for page in pages]
+
+    stock, patched = both(look)
+    assert stock == [["redis.one", "redis.two"]] * 2
+    assert patched == [["redis.one"], ["redis.one", "redis.two"]]

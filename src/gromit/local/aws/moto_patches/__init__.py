@@ -51,6 +51,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     discovery.refuse_deleting_used_services,
     discovery.refuse_duplicate_services,
     discovery.resolve_namespace_from_dns_config,
+    discovery.filter_services_by_namespace,
     discovery.delete_namespace_zones,
     zones.apply_batches_atomically,
     registry.use_manifest_digest,

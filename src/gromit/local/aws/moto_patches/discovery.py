@@ -1,11 +1,13 @@
 """Cloud Map: services and their instances."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.route53.models import route53_backends
 from moto.servicediscovery.models import ServiceDiscoveryBackend as Backend
+from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
 from gromit.local.aws.moto_patches.patches import Patches
 
@@ -34,6 +36,20 @@ def resolve_namespace_from_dns_config(patches: Patches) -> None:
         return stock(backend, **{**kwargs, "namespace_id": namespace})
 
     patches.replace(Backend, "create_service", create_service)
+
+
+def filter_services_by_namespace(patches: Patches) -> None:
+    """AWS lists only the services of the namespace that a filter names."""
+
+    def list_services(_stock: Callable[..., Any], response: Any) -> str:
+        filters = json.loads(response.body).get("Filters", [])
+        named = [f["Values"] for f in filters if f["Name"] == "NAMESPACE_ID"]
+        found = response.servicediscovery_backend.list_services()
+        return json.dumps(
+            {"Services": [s.to_json() for s in found if all(s.namespace_id in n for n in named)]}
+        )
+
+    patches.replace(ServiceDiscoveryResponse, "list_services", list_services)
 
 
 def refuse_duplicate_services(patches: Patches) -> None:

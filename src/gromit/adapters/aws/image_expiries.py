@@ -1,0 +1,65 @@
+"""Expiry of images in ECR: the instant of their push, and the policy of their registry."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.ecr import PER_CALL, EcrImages
+from gromit.core.discrepancies.image_expiry import expiry_ms
+from gromit.core.stack.component_inputs import Image
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.client import ECRClient
+    from mypy_boto3_ecr.type_defs import DescribeImagesRequestTypeDef, ImageDetailTypeDef
+
+
+class EcrExpiries:
+    """The port `ImageExpiries` for one account's registries (None: the caller's own account)."""
+
+    def __init__(self, client: "ECRClient", registry_id: str | None = None) -> None:
+        self._client = client
+        self._registry_id = registry_id
+
+    def expiries(self, images: Iterable[Image]) -> Mapping[Image, int | None]:
+        """Make two calls for 100 tags of a repository, and one for its policy."""
+        tags: defaultdict[str, list[str]] = defaultdict(list)
+        # ECR refuses a description of images of which one is missing.
+        for repository, tag in sorted(EcrImages(self._client, self._registry_id).digests(images)):
+            tags[repository].append(tag)
+        found: dict[Image, int | None] = {}
+        for repository, existing in tags.items():
+            policy = self._policy(repository)
+            for at in range(0, len(existing), PER_CALL):
+                part = existing[at : at + PER_CALL]
+                for detail in self._details(repository, part):
+                    pushed_ms = int(detail["imagePushedAt"].timestamp() * 1000)
+                    expires_ms = expiry_ms(policy, detail["imageTags"], pushed_ms)
+                    found |= {
+                        (repository, tag): expires_ms
+                        for tag in {*part}.intersection(detail["imageTags"])
+                    }
+        return found
+
+    def _policy(self, repository: str) -> str | None:
+        with aws_errors(f"read the lifecycle policy of {repository}"):
+            try:
+                if self._registry_id is None:
+                    answer = self._client.get_lifecycle_policy(repositoryName=repository)
+                else:
+                    answer = self._client.get_lifecycle_policy(
+                        repositoryName=repository, registryId=self._registry_id
+                    )
+            except self._client.exceptions.LifecyclePolicyNotFoundException:
+                return None
+        return answer["lifecyclePolicyText"]
+
+    def _details(self, repository: str, tags: Sequence[str]) -> Sequence["ImageDetailTypeDef"]:
+        request: DescribeImagesRequestTypeDef = {
+            "repositoryName": repository,
+            "imageIds": [{"imageTag": tag} for tag in tags],
+        }
+        if self._registry_id is not None:
+            request["registryId"] = self._registry_id
+        with aws_errors(f"describe images of {repository}"):
+            return self._client.describe_images(**request)["imageDetails"]

@@ -1,0 +1,140 @@
+"""Listing of the resources of all environments, by kind and page, whatever their number.
+
+Tags mark the environment that a resource is for. Where a listing has no tags, they are looked up
+for each resource that no state accounts for.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.environment_resources import ResourceClients, marked_environment
+from gromit.core.names import is_environment_name
+from gromit.core.stack.contract import Platform
+from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
+
+_GROUP, _LOG_GROUP = "gromit--", "/gromit/"
+"""Prefixes of the names of security groups and log groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwsResourceListing:
+    """The port `ResourceListing`."""
+
+    clients: ResourceClients
+
+    def all(
+        self, platform: Platform, accounted: Collection[AccountedResource]
+    ) -> Sequence[ListedResource]:
+        """Raise `Denied`, `Temporary` or `BackendError`."""
+        with aws_errors("list the resources of environments"):
+            return [
+                *self._groups(platform),
+                *self._access_points(platform),
+                *self._names(platform, accounted),
+                *self._log_groups(accounted),
+                *self._families(accounted),
+            ]
+
+    def _groups(self, platform: Platform) -> Iterator[ListedResource]:
+        tagged: list[FilterTypeDef] = [{"Name": "tag:managed", "Values": ["gromit"]}]
+        named: list[FilterTypeDef] = [{"Name": "group-name", "Values": [f"{_GROUP}*"]}]
+        found = {
+            group["GroupId"]: group
+            for filters in (named, tagged)
+            for page in self.clients.ec2.get_paginator("describe_security_groups").paginate(
+                Filters=filters
+            )
+            for group in page["SecurityGroups"]
+        }
+        for id_, group in sorted(found.items()):
+            named_for = group["GroupName"].removeprefix(_GROUP).partition("--")[0]
+            marked_for = marked_environment(group.get("Tags", []))
+            # The control plane's own groups are marked for no environment.
+            if (name := marked_for or named_for) and _is_candidate(group["GroupName"], marked_for):
+                resource = Resource(kind=ResourceKind.GROUP, id=id_, is_ours=marked_for is not None)
+                is_here = group.get("VpcId") == platform.vpc_id
+                yield from _listed(name, resource, is_here=is_here)
+
+    def _access_points(self, platform: Platform) -> Iterator[ListedResource]:
+        for page in self.clients.efs.get_paginator("describe_access_points").paginate(
+            FileSystemId=platform.file_system_id
+        ):
+            for point in page["AccessPoints"]:
+                name = marked_environment(point.get("Tags", []))
+                is_going = point.get("LifeCycleState") in {"deleting", "deleted"}
+                if name and not is_going and "AccessPointId" in point:
+                    resource = Resource(kind=ResourceKind.ACCESS_POINT, id=point["AccessPointId"])
+                    yield from _listed(name, resource, is_here=True)
+
+    def _names(
+        self, platform: Platform, accounted: Collection[AccountedResource]
+    ) -> Iterator[ListedResource]:
+        discovery = self.clients.discovery
+        for page in discovery.get_paginator("list_services").paginate(
+            Filters=[{"Name": "NAMESPACE_ID", "Values": [platform.namespace_id]}]
+        ):
+            for service in page["Services"]:
+                name = service.get("Name", "").partition(".")[2]
+                if not is_environment_name(name) or "Arn" not in service or "Id" not in service:
+                    continue
+                id_, arn = service["Id"], service["Arn"]
+                is_ours = (name, ResourceKind.DISCOVERY, id_) in accounted or (
+                    marked_environment(discovery.list_tags_for_resource(ResourceARN=arn)["Tags"])
+                    == name
+                )
+                resource = Resource(kind=ResourceKind.DISCOVERY, id=id_, is_ours=is_ours)
+                yield ListedResource(environment=name, resource=resource, is_here=True)
+
+    def _log_groups(self, accounted: Collection[AccountedResource]) -> Iterator[ListedResource]:
+        logs = self.clients.logs
+        for page in logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=_LOG_GROUP
+        ):
+            for group in page["logGroups"]:
+                full = group.get("logGroupName", "")
+                name = full.removeprefix(_LOG_GROUP)
+                if not is_environment_name(name):
+                    continue
+                is_ours = (name, ResourceKind.LOG_GROUP, full) in accounted
+                if not is_ours:
+                    arn = group.get("arn", "").removesuffix(":*")
+                    tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
+                    is_ours = marked_environment(_as_list(tags)) == name
+                resource = Resource(kind=ResourceKind.LOG_GROUP, id=full, is_ours=is_ours)
+                yield ListedResource(environment=name, resource=resource)
+
+    def _families(self, accounted: Collection[AccountedResource]) -> Iterator[ListedResource]:
+        ecs = self.clients.ecs
+        for page in ecs.get_paginator("list_task_definition_families").paginate(status="ACTIVE"):
+            for family in page["families"]:
+                name, dashes, _component = family.partition("--")
+                if not dashes or not is_environment_name(name):
+                    continue
+                if (name, ResourceKind.DEFINITION, family) not in accounted:
+                    answer = ecs.describe_task_definition(taskDefinition=family, include=["TAGS"])
+                    if marked_environment(answer.get("tags", [])) != name:
+                        continue
+                resource = Resource(kind=ResourceKind.DEFINITION, id=family)
+                yield ListedResource(environment=name, resource=resource)
+
+
+def _is_candidate(group_name: str, marked_for: str | None) -> bool:
+    """Whether a group is marked for an environment, or has a name in the form of the stack's."""
+    return marked_for is not None or "--" in group_name.removeprefix(_GROUP)
+
+
+def _listed(
+    name: str, resource: Resource, *, is_here: bool | None = None
+) -> Iterator[ListedResource]:
+    """Yield a resource, unless no environment can have that name."""
+    if is_environment_name(name):
+        yield ListedResource(environment=name, resource=resource, is_here=is_here)
+
+
+def _as_list(tags: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]

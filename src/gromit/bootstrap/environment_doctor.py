@@ -1,0 +1,88 @@
+"""Composition of `gromit doctor environments`."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gromit.adapters.aws import client as aws
+from gromit.adapters.aws.ecs_clusters import EcsClusters
+from gromit.adapters.aws.image_expiries import EcrExpiries
+from gromit.adapters.aws.resource_listing import AwsResourceListing
+from gromit.bootstrap.backends import (
+    owner_watch,
+    platform_source,
+    record_store,
+    resource_clearer,
+    resource_clients,
+    session,
+    state_bucket,
+)
+from gromit.bootstrap.catalogue import configured_catalogue
+from gromit.bootstrap.chitragupta import build_chitragupta
+from gromit.bootstrap.clients import serve_client, suspension_check
+from gromit.bootstrap.config_root import config_root
+from gromit.bootstrap.machine import domain_if_set, now_ms
+from gromit.config.schema import Settings
+from gromit.services.environment_doctor import EnvironmentDoctor
+from gromit.services.inventory import InventorySources, InventoryTaker
+from gromit.services.repairs import Repairer
+from gromit.web.clients.row_directory import ServeRows
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorParts:
+    """The doctor of environments, and its repairs."""
+
+    doctor: EnvironmentDoctor
+    repairer: Repairer
+
+
+def _guard(settings: Settings, root: Path | None) -> Callable[[], None]:
+    """Return the check before each repair: a suspension at serve or in the config root forbids it.
+
+    Without a config root nothing can be repaired.
+    """
+    tree, ask_serve = config_root(root or settings.root), suspension_check(settings)
+
+    def check() -> None:
+        tree.check()
+        ask_serve()
+
+    return check
+
+
+def build_environment_doctor(settings: Settings, root: Path | None) -> DoctorParts:
+    """Build the doctor. Without a config root it looks at no folders, and can repair nothing."""
+    states, owners = state_bucket(settings), owner_watch()
+    rows, platform = ServeRows(serve_client(settings)), platform_source(settings)
+    tree = config_root(root) if root is not None else None
+    has_zone = settings.cluster.zoneid is not None
+    sources = InventorySources(
+        rows=rows,
+        states=states,
+        archive=states,
+        owners=owners,
+        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
+        resources=AwsResourceListing(resource_clients()),
+        platform=platform,
+        zone=record_store(settings) if has_zone else None,
+        folders=tree,
+        images=EcrExpiries(session().client("ecr", config=aws.CLIENT), settings.registryid),
+        catalogue=configured_catalogue(settings),
+        domain=domain_if_set(settings),
+        now_ms=now_ms,
+    )
+    repairer = Repairer(
+        rows=rows,
+        states=states,
+        archive=states,
+        owners=owners,
+        clear=resource_clearer(threading.Event()),
+        platform=platform,
+        folders=tree,
+        retire_records=build_chitragupta(settings).retire if has_zone else None,
+        guard=_guard(settings, root),
+        limit=settings.reap.limit,
+    )
+    return DoctorParts(EnvironmentDoctor(InventoryTaker(sources)), repairer)
