@@ -227,7 +227,7 @@ def test_an_environment_that_was_deleted_loses_its_records(world: World) -> None
     world.gromit("chitragupta")
     assert world.serve.delete("/env/app").status_code == 202
     assert {r["why"] for r in world.rows("chitragupta")} == {
-        "environment app is gone",
+        "environment app is gone or parked",
         "no record of app is left",
     }
     assert world.records() == {}

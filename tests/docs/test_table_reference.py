@@ -19,6 +19,7 @@ from gromit.core.environments import (
     expiry,
     history,
     observation,
+    parking,
     work,
 )
 from gromit.core.environments.attributes import (
@@ -112,6 +113,12 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
         history.add_event(STAMP, kind, "text") for kind in ("suspended", "resumed")
     ],
     history.truncate_history: lambda: [history.truncate_history(BEFORE)],
+    parking.park: lambda: [parking.park(STAMP)],
+    parking.unpark: lambda: [parking.unpark(STAMP)],
+    parking.build_write: lambda: [
+        parking.build_write(desired_state.report(BUILD, STAMP), is_parked=yes)
+        for yes in (True, False)
+    ],
     work.claim: lambda: [
         work.claim(kind, Claimant("worker", "nonce", "task"), 1, 1) for kind in Work
     ],
@@ -196,7 +203,7 @@ def _written() -> Iterator[tuple[str, str]]:
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, desired_state, expiry, observation, work)
+        for module in (history, desired_state, expiry, observation, parking, work)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }

@@ -1,6 +1,7 @@
 """Terraform in memory: an apply changes a `FakeServices` and a `FakeStates` at once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gromit.core.environments.terraform_locks import Lock
@@ -54,6 +55,10 @@ class FakeTerraform:
                 component=component, task_definition=arn, rollout="COMPLETED", running=1, desired=1
             )
             self._services.put(stack.name, self.rolled_out(state))
+        for state in self._services.describe(stack.name):
+            if stack.parked or not state.desired:
+                tasks = 0 if stack.parked else 1
+                self._services.put(stack.name, replace(state, running=tasks, desired=tasks))
         self._save(stack.name, len(definitions))
         progress("applied")
         return StackOutput(dict(definitions))

@@ -16,6 +16,7 @@ from gromit.services.creation_limits import CreationLimits
 from gromit.services.environments import BuildResult, EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
+from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
 from tests.fakes.announcer import FakeAnnouncer
 from tests.fakes.images import FakeImages
@@ -98,6 +99,7 @@ class Registry:
             ledger, LeasePolicy(TTL_MS, self.retry_ms, RETRY_MAX_MS), lambda: self.jitter
         )
 
+        self.parking = ParkingLot(ledger)
         self.suspensions = SuspensionRegistry(ledger, CATALOGUE)
 
     def stamp(self, actor: str = "ci", requester: str | None = None) -> ChangeContext:

@@ -110,11 +110,13 @@ class World:
         *,
         spec_hash: str | None = None,
         redeploys: Mapping[str, str] | None = None,
+        parked: bool = False,
         **versions: str,
     ) -> str:
         """Sow with these versions, and return the hash; later runs know what was made."""
         claim = a_claim(NAME, spec_hash=spec_hash, versions=versions, made=self.made)
-        done = self.sow(replace(claim, redeploys=redeploys or {}), LOCK, self._progress)
+        claim = replace(claim, redeploys=redeploys or {}, parked=parked)
+        done = self.sow(claim, LOCK, self._progress)
         self.made = done.components
         return done.spec_hash
 
@@ -450,6 +452,39 @@ def test_a_worker_that_is_to_end_does_not_wait_for_services(world: World) -> Non
     world.on_pause = lambda: True
     with pytest.raises(Suspended):
         world.run()
+
+
+def test_a_parked_environment_keeps_its_services_and_runs_no_task(world: World) -> None:
+    made = world.run()
+    world.terraform.rolled_out = only("pump", broken)
+    parked = world.run(spec_hash=made, parked=True)
+    assert parked != made
+    assert world.terraform.applied[-1].parked
+    assert [(s.component, s.running, s.desired) for s in world.services.describe(NAME)] == [
+        ("pump", 0, 0),
+        ("tyk", 0, 0),
+    ]
+    assert world.run(spec_hash=parked) == made
+    assert [s.running for s in world.services.describe(NAME)] == [1, 1]
+
+
+def test_an_environment_is_parked_also_without_its_images(world: World) -> None:
+    world.images.remove("tyk", "master")
+    assert world.run(parked=True)
+    with pytest.raises(InvalidInput, match="there is no image tyk:master"):
+        world.run()
+
+
+def test_a_task_that_does_not_end_is_no_success(world: World) -> None:
+    def still_there() -> None:
+        world.services.put(NAME, replace(world.state("tyk"), running=1))
+
+    world.after_apply = still_there
+    with pytest.raises(RolloutFailed, match="still running after 600 s: tyk"):
+        world.run(parked=True)
+    world.on_pause = lambda: True
+    with pytest.raises(Suspended):
+        world.run(parked=True)
 
 
 MARK = StateMark("3f0c", 3)

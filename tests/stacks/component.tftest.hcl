@@ -292,3 +292,16 @@ run "cpu_is_one_of_fargate" {
   }
   expect_failures = [var.definition]
 }
+
+run "a_parked_component_runs_no_task" {
+  command = plan
+
+  variables {
+    parked = true
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.desired_count == 0
+    error_message = "A parked component runs a task."
+  }
+}

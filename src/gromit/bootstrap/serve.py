@@ -22,6 +22,7 @@ from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.services.lifetimes import Lifetimes
+from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
@@ -94,6 +95,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             settings.lifetime.policy,
             recipe_hash(known, stack_hash()),
         ),
+        parking=ParkingLot(ledger),
         suspensions=SuspensionRegistry(ledger, known),
         changes=parts.changes,
         identify=get_caller,

@@ -184,6 +184,25 @@ def unprotect(run: CliContext, name: str) -> None:
 
 @env.command()
 @click.argument("name")
+@pass_cli
+def park(run: CliContext, name: str) -> None:
+    """Stop all tasks of an environment, and keep its row, config and data.
+
+    It costs nothing in Fargate then. Builds are recorded, and start nothing.
+    """
+    _change(run, name, "park")
+
+
+@env.command()
+@click.argument("name")
+@pass_cli
+def unpark(run: CliContext, name: str) -> None:
+    """Start the newest versions of a parked environment."""
+    _change(run, name, "unpark")
+
+
+@env.command()
+@click.argument("name")
 @click.argument("component", required=False)
 @pass_cli
 def redeploy(run: CliContext, name: str, component: str | None) -> None:

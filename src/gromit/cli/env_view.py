@@ -101,6 +101,8 @@ def _show_components(found: Mapping[str, Any], output: str) -> None:
     if not rows:
         rows = [{"component": c, "url": u} for c, u in found["urls"].items()]
         columns = ("component", "url")
+    if found.get("parked"):
+        rows = [{**row, "url": f"{row['url']} (parked)" if row["url"] else None} for row in rows]
     if rows:
         click.echo()
         print_rows(rows, columns, output)

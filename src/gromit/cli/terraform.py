@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,6 +47,7 @@ def terraform(run: CliContext, name: str, root: Path | None, arguments: tuple[st
     inspector = build_inspector(settings, tree, lambda line: click.echo(line, err=True))
     versions = {r: v["version"] for r, v in found["versions"].items()}
     stack = inspector.stack(found["name"], versions, found["redeploys"], _made(found))
+    stack = replace(stack, parked=found.get("parked", False))
     with terraform_runner(settings, state_bucket(settings)) as runner:
         return runner.run_for_person(stack, arguments)
 

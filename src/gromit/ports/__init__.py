@@ -288,7 +288,9 @@ class DesiredEnvironments(Protocol):
     """Desired state of all environments, from serve."""
 
     def desired(self) -> Mapping[str, bool | None]:
-        """Return every environment that has a row, tombstones included: True if it is desired up.
+        """Return every environment that has a row, tombstones included: True if it should run.
+
+        False if it is deleted, gone or parked.
 
         None if its row cannot be read: it may be desired, and it may not.
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gromit.core.environments import desired_state, precedence, refusals
+from gromit.core.environments import desired_state, parking, precedence, refusals
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import Environment, is_v1_row, parse_environment
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, WriteAccepted, WriteRefused, WriteResult
-from gromit.core.names import EnvironmentName, is_environment_name, last_element, parse_ref
+from gromit.core.names import EnvironmentName, last_element, parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.errors import InvalidInput, TrustError, UnreadableRow
 from gromit.ports import ImageRegistry
@@ -27,6 +27,8 @@ class BuildResult(StrEnum):
     DUPLICATE = "duplicate"
     STALE = "stale"
     RETRIED = "retried"
+    PARKED = "parked"
+    """It is recorded; the environment is parked, so nothing starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,12 @@ class Environments:
         for _ in range(ATTEMPTS):
             before = self.ledger.find(name)
             update = self._fallbacks.update(before, build.ref.leaf, build) if before else None
-            outcome = self.ledger.write(name, desired_state.report(build, stamp, update), "build")
+            is_parked = before is not None and before.parked
+            write = desired_state.report(build, stamp, update)
+            write = parking.build_write(write, is_parked=is_parked)
+            outcome = self.ledger.write(name, write, "build")
             if isinstance(outcome, WriteAccepted):
-                return BuildResult.ACCEPTED, parse_environment(outcome.row)
+                return _recorded(outcome.row)
             result = self._after_refusal(outcome.row, build, stamp)
             if result:
                 receipt, environment = result
@@ -135,10 +140,11 @@ class Environments:
         precedence.check_place(build, held)
         update = self._fallbacks.update(environment, build.ref.leaf, build)
         write = desired_state.take_over(build, held, stamp, update)
+        write = parking.build_write(write, is_parked=environment.parked)
         outcome = self.ledger.write(environment.name, write, "build")
         if isinstance(outcome, WriteRefused):
             return None
-        return BuildResult.ACCEPTED, parse_environment(outcome.row)
+        return _recorded(outcome.row)
 
     def _repeat(
         self, environment: Environment, build: Build, stamp: ChangeContext
@@ -197,7 +203,7 @@ class Environments:
         The other repositories get their fallbacks.
         """
         self._check_versions(versions)
-        name = self._name(name_or_ref)
+        name = self.ledger.resolve(name_or_ref)
         reported = desired_state.reported_attributes(versions)
         others = self.catalogue.repositories - set(versions)
         leaf = parse_ref(name_or_ref).leaf
@@ -247,7 +253,7 @@ class Environments:
         the repository has no reported version here, or one of another branch with the same name,
         and `Conflict` if the environment is protected.
         """
-        name, tag = self._name(name_or_ref), self.catalogue.default_tag(repository)
+        name, tag = self.ledger.resolve(name_or_ref), self.catalogue.default_tag(repository)
         for attempt in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
             refusals.check_ref(environment, repository, name_or_ref)
@@ -274,13 +280,13 @@ class Environments:
 
     def get(self, name_or_ref: str) -> Environment:
         """Return an environment that is not gone. Raises `NotFound`."""
-        return self._require(name_or_ref, self.ledger.find(self._name(name_or_ref)))
+        return self._require(name_or_ref, self.ledger.find(self.ledger.resolve(name_or_ref)))
 
     # ── /v1 ───────────────────────────────────────────────────────────────────────────────────────
 
     def inspect(self, name_or_ref: str) -> Environment:
         """Return an environment, or the tombstone of one. Raises `NotFound`."""
-        environment = self.ledger.find(self._name(name_or_ref))
+        environment = self.ledger.find(self.ledger.resolve(name_or_ref))
         if environment is None:
             raise refusals.not_found(name_or_ref)
         return environment
@@ -315,7 +321,7 @@ class Environments:
         A repeated call with the same `mark` (default: the time) changes nothing.
         """
         components = self._components(component)
-        name, mark = self._name(name_or_ref), mark or str(stamp.now_ms)
+        name, mark = self.ledger.resolve(name_or_ref), mark or str(stamp.now_ms)
         for _ in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
             if environment.want is Want.GONE:
@@ -337,7 +343,7 @@ class Environments:
         Raises `Conflict` if a worker has the environment, if nothing is left to do, and within the
         grace period of a deletion.
         """
-        name = self._name(name_or_ref)
+        name = self.ledger.resolve(name_or_ref)
         for _ in range(ATTEMPTS):
             environment = self._require(name_or_ref, self.ledger.find(name))
             if refusal := refusals.retry(environment, stamp.now_ms):
@@ -356,20 +362,9 @@ class Environments:
     def _fallbacks(self) -> FallbackLookup:
         return FallbackLookup(self.images, self.catalogue)
 
-    def _name(self, name_or_ref: str) -> EnvironmentName:
-        """Return `name_or_ref` unchanged if such a row exists, else the name it maps to as a ref.
-
-        The two differ only for invalid names, and for names that end in a hash.
-        """
-        mapped = parse_ref(name_or_ref).environment
-        could_be_name = mapped != name_or_ref and is_environment_name(name_or_ref)
-        if could_be_name and self.ledger.read(name_or_ref) is not None:
-            return EnvironmentName(name_or_ref)
-        return mapped
-
     def _readable_name(self, name_or_ref: str) -> EnvironmentName:
         """Return the name of a row that is not damaged, for a write that reads nothing before."""
-        name = self._name(name_or_ref)
+        name = self.ledger.resolve(name_or_ref)
         self.ledger.find(name)
         return name
 
@@ -398,3 +393,8 @@ class Environments:
     def _check_versions(self, versions: Mapping[str, str]) -> None:
         for repository in versions:
             self.catalogue.require(repository)
+
+
+def _recorded(row: Row) -> tuple[BuildResult, Environment]:
+    environment = parse_environment(row)
+    return (BuildResult.PARKED if environment.parked else BuildResult.ACCEPTED), environment

@@ -18,6 +18,7 @@ from gromit.core.environments.suspensions import (
     ActiveSuspensions,
     parse_suspensions,
 )
+from gromit.core.names import EnvironmentName, is_environment_name, parse_ref
 from gromit.errors import Temporary
 from gromit.log import AUDIT
 from gromit.ports import Announcer, EnvironmentStore
@@ -38,6 +39,17 @@ class Ledger:
     def read(self, name: str) -> Row | None:
         """Return the row of an environment; None if there is none."""
         return self.store.read(name)
+
+    def resolve(self, name_or_ref: str) -> EnvironmentName:
+        """Return `name_or_ref` unchanged if such a row exists, else the name it maps to as a ref.
+
+        The two differ only for invalid names, and for names that end in a hash.
+        """
+        mapped = parse_ref(name_or_ref).environment
+        could_be_name = mapped != name_or_ref and is_environment_name(name_or_ref)
+        if could_be_name and self.read(name_or_ref) is not None:
+            return EnvironmentName(name_or_ref)
+        return mapped
 
     def suspensions(self, now_ms: int) -> ActiveSuspensions:
         """Return the suspensions that are in force. One read of the reserved row."""

@@ -10,6 +10,7 @@ from gromit.core.environments.claims import Claim
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.component_inputs import (
+    Image,
     ResolvedInputs,
     component_inputs,
     made_components,
@@ -76,6 +77,10 @@ class Sower:
         failed_before = self._failed(claim.name)
         imports = self.adopt(claim, stack, progress)
         output = self.terraform.apply(stack, lock, progress, imports)
+        if claim.parked:
+            progress("waiting until no task runs")
+            self._await_stop(claim.name)
+            return self._made(claim, sources, desired)
         self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
         progress("waiting for the services")
         self._await_rollout(claim.name, output.task_definitions)
@@ -84,14 +89,15 @@ class Sower:
     def stack(self, claim: Claim) -> tuple[ResolvedInputs, StackInput]:
         """Return all inputs of an environment's stack, and write its config files to disk.
 
-        Raises `InvalidInput` for a missing image, before anything is written.
+        Raises `InvalidInput` for a missing image, before anything is written. A parked environment
+        needs none.
         """
         platform = self.platform.read()
         sources = ResolvedInputs(
             environment=claim.name,
             catalogue=self.catalogue,
             versions=claim.versions,
-            digests=self._images(claim).digests(),
+            digests=self._digests(claim),
             platform=platform,
             config_hashes={},
             redeploys=claim.redeploys,
@@ -100,10 +106,19 @@ class Sower:
         files = self._files(claim.name, claim.versions, platform)
         sources = replace(sources, config_hashes=self.root.render(claim.name, files))
         inputs = component_inputs(sources)
-        return sources, StackInput(name=claim.name, platform=platform, components=inputs)
+        stack = StackInput(
+            name=claim.name, platform=platform, components=inputs, parked=claim.parked
+        )
+        return sources, stack
+
+    def _digests(self, claim: Claim) -> Mapping[Image, str]:
+        images = self._images(claim)
+        unknown = dict.fromkeys(images.required, "") if claim.parked else {}
+        return {**unknown, **images.digests()}
 
     def _made(self, claim: Claim, sources: ResolvedInputs, desired: str) -> MadeStack:
-        revisions = self._images(claim).revisions(sources.digests)
+        known = {image: digest for image, digest in sources.digests.items() if digest}
+        revisions = self._images(claim).revisions(known)
         recipe = recipe_hash(self.catalogue, self.fingerprint)
         return MadeStack(desired, recipe, made_components(sources, revisions))
 
@@ -143,6 +158,19 @@ class Sower:
             log.info("service.restarted", env=name, component=component)
             progress(f"{component} had failed: starting a new deployment")
             self.services.restart(name, component)
+
+    def _await_stop(self, name: str) -> None:
+        """Wait until no task runs. Raises `RolloutFailed`, and `Suspended` to stop this worker."""
+        until = self.policy.monotonic() + self.policy.settle_s
+        while left := [s for s in self.services.describe(name) if s.running]:
+            if self.policy.monotonic() >= until:
+                raise RolloutFailed(
+                    f"still running after {self.policy.settle_s:.0f} s:"
+                    f" {', '.join(sorted(s.component for s in left))}",
+                    hint="stop the tasks, or increase `sow.settle`",
+                )
+            if self.policy.pause(self.policy.poll_s):
+                raise Suspended("this worker was asked to stop while tasks were ending")
 
     def _await_rollout(self, name: str, desired: Mapping[str, str]) -> None:
         """Wait until every service runs its desired task definition and no other.

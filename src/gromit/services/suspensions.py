@@ -21,7 +21,6 @@ from gromit.core.environments.suspensions import (
     SuspensionScope,
     parse_suspensions,
 )
-from gromit.core.names import parse_ref
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.text import plain_line
 from gromit.core.time import iso
@@ -61,7 +60,7 @@ class SuspensionRegistry:
         if kind is ScopeKind.REPOSITORY:
             self.catalogue.require(target)
             return SuspensionScope(kind, target)
-        return SuspensionScope(kind, parse_ref(target).environment)
+        return SuspensionScope(kind, self.ledger.resolve(target))
 
     def suspend(
         self, scope: SuspensionScope, reason: str, until_ms: int | None, stamp: ChangeContext

@@ -143,7 +143,7 @@ def test_a_name_that_another_kind_of_record_holds_is_blocked_alone(obstacle: Rec
 @pytest.mark.parametrize(
     ("wanted", "reason", "unexplained"),
     [
-        ({"app-test": False}, "environment app-test is gone", ()),
+        ({"app-test": False}, "environment app-test is gone or parked", ()),
         ({"app-test": True}, "no task of it runs", (TYK,)),
         ({}, "environment app-test is unknown", (TYK,)),
     ],

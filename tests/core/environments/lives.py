@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gromit.core.environments import desired_state, observation, work
+from gromit.core.environments import desired_state, observation, parking, work
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.desired_state import Build, NewIncarnation
 from gromit.core.environments.environment import RepositoryVersion, Source, parse_environment
@@ -119,6 +119,10 @@ def _degraded() -> dict[str, Any]:
     return {**observed(sown(claim(born())), tyk="0 of 1 tasks run"), "due": BORN}
 
 
+def _parked() -> dict[str, Any]:
+    return sown(claim(after(sown(claim(born())), parking.park(stamp()))))
+
+
 def _gone() -> dict[str, Any]:
     row = in_phase(Phase.REAPING)
     return after(row, work.reaped(fence_of(row), "n1", stamp()))
@@ -129,6 +133,7 @@ _PHASES: Mapping[Phase, Callable[[], dict[str, Any]]] = {
     Phase.SOWING: lambda: claim(born()),
     Phase.READY: lambda: sown(claim(born())),
     Phase.DEGRADED: _degraded,
+    Phase.PARKED: _parked,
     Phase.FAILED: lambda: failed(claim(born())),
     Phase.DELETING: lambda: deleted(sown(claim(born())), 0),
     Phase.REAPING: lambda: claim(deleted(sown(claim(born())), 0), Work.REAP),

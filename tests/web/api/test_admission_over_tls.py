@@ -37,6 +37,8 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/environments/{name}/unprotect"): OPERATOR,
     ("POST", "/v1/environments/{name}/redeploy"): OPERATOR,
     ("POST", "/v1/environments/{name}/retry"): OPERATOR,
+    ("POST", "/v1/environments/{name}/park"): OPERATOR,
+    ("POST", "/v1/environments/{name}/unpark"): OPERATOR,
     ("POST", "/v1/environments/{name}/extend"): OPERATOR,
     ("POST", "/v1/lifetimes"): WORKER,
     ("GET", "/v1/suspensions"): ANYBODY,

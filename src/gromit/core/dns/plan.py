@@ -336,7 +336,7 @@ def _removals(
     row = wanted.get(records.name)
     reasons = {
         True: "no task of it runs",
-        False: f"environment {records.name} is gone",
+        False: f"environment {records.name} is gone or parked",
         None: f"environment {records.name} is unknown",
     }
     # Deletes that a row explains do not count towards the limit.

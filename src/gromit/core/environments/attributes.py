@@ -28,6 +28,7 @@ class Attribute(StrEnum):
     OBSERVED = "observed"
     REVISION = "revision"
     PROTECTED = "protected"
+    PARKED = "parked"
     CREATED = "created"
     CHANGED = "changed"
     WORK = "work"
@@ -104,6 +105,7 @@ _INCARNATION_ATTRIBUTES = (
     | LIFE_ATTRIBUTES
     | {
         Attribute.REQUESTER,
+        Attribute.PARKED,
         Attribute.TOUCHED,
         Attribute.KEEP_UNTIL,
         Attribute.GONE_AT,

@@ -28,6 +28,8 @@ class Claim:
     """Redeployment mark of each component."""
     spec_hash: str | None
     """Spec hash of what runs; None if it is not known for certain."""
+    parked: bool = False
+    """Whether to stop all tasks, and keep everything else."""
     state: StateMark | None = None
     """Terraform state that the last run left; None if none is recorded."""
     made: tuple[MadeComponent, ...] = ()

@@ -158,6 +158,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.OBSERVED: _number,
         Attribute.REVISION: _number,
         Attribute.PROTECTED: _flag,
+        Attribute.PARKED: _flag,
         Attribute.CREATED: _number,
         Attribute.CHANGED: _number,
         Attribute.DUE: _number,

@@ -269,7 +269,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
         },
         increments={Attribute.GENERATION: 1, Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("deleted", text),)},
-        removes=FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES,
+        removes=FAILURE_ATTRIBUTES | LIFE_ATTRIBUTES | {Attribute.PARKED},
     )
 
 

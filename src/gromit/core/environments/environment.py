@@ -36,6 +36,7 @@ WIRE_STATE: Mapping[Phase, str] = MappingProxyType(
         Phase.SOWING: "new",
         Phase.FAILED: "new",
         Phase.READY: "processed",
+        Phase.PARKED: "processed",
         Phase.DEGRADED: "processed",
         Phase.DELETING: "deleted",
         Phase.REAPING: "deleted",
@@ -123,6 +124,8 @@ class Environment:
     redeploys: Mapping[str, str]
     """By component: the mark of its last redeployment."""
     protected: bool
+    parked: bool
+    """Whether it should keep everything, and run nothing."""
     created_ms: int
     changed_ms: int
     work: Work | None
@@ -200,6 +203,8 @@ class Environment:
         | up   |         | no          | yes                   | yes      |          | degraded |
         | up   |         | no          | no                    |          | > 0      | failed   |
         | up   |         | no          | no                    |          | 0        | pending  |
+
+        One that is parked is `parked` in place of ready or degraded.
         """
         held = self.is_held(now_ms)
         if self.gone_ms is not None:
@@ -209,6 +214,8 @@ class Environment:
         if held:
             return Phase.SOWING
         if self.observed == self.generation:
+            if self.parked:
+                return Phase.PARKED
             return Phase.READY if self.degraded is None else Phase.DEGRADED
         return Phase.FAILED if self.attempts else Phase.PENDING
 
@@ -241,6 +248,7 @@ def parse_environment(row: Row) -> Environment:
         sequences=_prefixed(row, SEQUENCE),
         redeploys=_prefixed(row, REDEPLOY),
         protected=row.get(Attribute.PROTECTED, False),
+        parked=row.get(Attribute.PARKED, False),
         created_ms=row[Attribute.CREATED],
         changed_ms=row[Attribute.CHANGED],
         work=Work(row[Attribute.WORK]) if Attribute.WORK in row else None,

@@ -109,13 +109,15 @@ def _why_none(kind: Work, e: EnvironmentSummary) -> str:
             return _why_not_reaped(kind, e)
         case Phase.GONE:
             return "it is gone"
-        case Phase.PENDING | Phase.FAILED | Phase.READY | Phase.DEGRADED:
+        case Phase.PENDING | Phase.FAILED | Phase.READY | Phase.DEGRADED | Phase.PARKED:
             return _why_not_sown(kind, e)
 
 
 def _why_not_sown(kind: Work, e: EnvironmentSummary) -> str:
     if kind is Work.REAP:
         return "it is desired"
+    if e.phase is Phase.PARKED:
+        return "it is parked"
     if e.phase is Phase.READY:
         return f"generation {e.generation} is up to date"
     if not e.attempts:

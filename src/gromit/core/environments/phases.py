@@ -23,6 +23,7 @@ class Phase(StrEnum):
     PENDING = "pending"
     SOWING = "sowing"
     READY = "ready"
+    PARKED = "parked"
     DEGRADED = "degraded"
     """It was ready, and an observation found that a part of it does not run."""
     FAILED = "failed"

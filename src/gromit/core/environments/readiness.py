@@ -33,6 +33,8 @@ def required_action(phase: str, failure: str | None) -> str | None:
     """
     if phase in {Phase.GONE, Phase.DELETING, Phase.REAPING}:
         return "report a build of the branch"
+    if phase == Phase.PARKED:
+        return "unpark it with `gromit env unpark`"
     if phase == Phase.FAILED and failure in PERMANENT_FAILURES:
         return "fix the build, then re-run its workflow"
     return None

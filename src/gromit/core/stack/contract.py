@@ -85,6 +85,8 @@ class StackInput:
     name: str
     platform: Platform
     components: Mapping[str, ComponentInput]
+    parked: bool = False
+    """Whether all services have a desired count of 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,5 +8,6 @@ module "component" {
   log_group  = aws_cloudwatch_log_group.this.name
   platform   = var.platform
   definition = each.value
+  parked     = var.parked
   tags       = merge(local.tags, { component = each.key })
 }

@@ -79,3 +79,10 @@ variable "components" {
     error_message = "Each component must be named by a lower-case DNS label of at most 40 characters without `--`."
   }
 }
+
+variable "parked" {
+  description = "Whether the environment is parked, for example `true`: no task runs, and everything else stays."
+  type        = bool
+  default     = false
+  nullable    = false
+}

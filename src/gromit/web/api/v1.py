@@ -225,6 +225,18 @@ def unprotect(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
     return _detail(deps, deps.environments.protect(name, protected=False, stamp=deps.stamp(caller)))
 
 
+@router.post("/environments/{name}/park", responses=error_responses(404, 409))
+def park(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Stop all tasks of an environment, and keep its row, config and data."""
+    return _detail(deps, deps.parking.park(name, deps.stamp(caller)))
+
+
+@router.post("/environments/{name}/unpark", responses=error_responses(404, 409))
+def unpark(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+    """Start the newest versions of a parked environment."""
+    return _detail(deps, deps.parking.unpark(name, deps.stamp(caller)))
+
+
 @router.post(
     "/environments/{name}/redeploy",
     openapi_extra=body_schema(RedeployRequest),

@@ -147,6 +147,8 @@ class EnvironmentView:
     epoch: int
     """Grows with every claim."""
     protected: bool
+    parked: bool
+    """Whether it is to keep everything and run nothing; the phase says whether that is so."""
     created: str
     changed: str
     due: str | None
@@ -204,6 +206,7 @@ class ClaimView:
     versions: Mapping[str, str]
     redeploys: Mapping[str, str]
     spec_hash: str | None
+    parked: bool
     state: StateMark | None
     made: tuple[MadeComponent, ...]
     """Components as the last successful apply made them."""
@@ -264,6 +267,7 @@ class EnvironmentViews:
             degraded=_degraded(environment.degraded),
             epoch=environment.epoch,
             protected=environment.protected,
+            parked=environment.parked,
             created=iso(environment.created_ms),
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,
@@ -287,6 +291,7 @@ class EnvironmentViews:
             versions={r: v.version for r, v in self.versions(environment).items()},
             redeploys=dict(environment.redeploys),
             spec_hash=environment.trusted_hash,
+            parked=environment.parked,
             state=environment.state,
             made=environment.made.components if environment.made else (),
             observed=environment.observed,

@@ -187,14 +187,17 @@ class ServeEnvironments:
         self._client = client
 
     def desired(self) -> Mapping[str, bool | None]:
-        """Return every environment with a row: True if it should be up.
+        """Return every environment with a row: True if it should be up, and is not parked.
 
         None if serve cannot read the row.
         """
         found: dict[str, bool | None] = {}
         for page in self._client.listing(phase="all"):
             found |= dict.fromkeys(page["unreadable"])
-            found |= {e["name"]: e["want"] == Want.UP for e in page["environments"]}
+            found |= {
+                e["name"]: e["want"] == Want.UP and not e.get("parked", False)
+                for e in page["environments"]
+            }
         return found
 
 

@@ -52,6 +52,7 @@ class ServeQueue:
             versions=found["versions"],
             redeploys=found["redeploys"],
             spec_hash=found["spec_hash"],
+            parked=found.get("parked", False),
             state=StateMark(**found["state"]) if found.get("state") else None,
             made=tuple(MadeComponent(**m) for m in found.get("made", ())),
         )

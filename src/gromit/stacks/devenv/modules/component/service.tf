@@ -3,7 +3,7 @@ resource "aws_ecs_service" "this" {
   name                    = var.name
   cluster                 = var.cluster
   task_definition         = aws_ecs_task_definition.this.arn
-  desired_count           = 1
+  desired_count           = var.parked ? 0 : 1
   launch_type             = "FARGATE"
   platform_version        = "1.4.0"
   enable_ecs_managed_tags = true

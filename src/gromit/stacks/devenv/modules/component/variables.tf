@@ -123,6 +123,13 @@ variable "definition" {
   }
 }
 
+variable "parked" {
+  description = "Whether the environment is parked, for example `true`: no task runs, and everything else stays."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "tags" {
   description = "Tags of all resources, at least `env`, `managed` and `component`."
   type        = map(string)
