@@ -5,14 +5,14 @@ data "aws_iam_policy_document" "chitragupta" {
 
   statement {
     sid       = "RunningLook"
-    actions   = ["ec2:DescribeNetworkInterfaces", "ecs:ListTasks"]
+    actions   = ["ec2:DescribeNetworkInterfaces", "ecs:ListServices", "ecs:ListTasks"]
     resources = ["*"] # these actions support no resources that could be named
   }
 
   statement {
     sid       = "Running"
-    actions   = ["ecs:DescribeClusters", "ecs:DescribeTasks"]
-    resources = ["arn:aws:ecs:${local.here}:cluster/*", "arn:aws:ecs:${local.here}:task/*"] # those of every environment
+    actions   = ["ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTasks"]
+    resources = [for kind in ["cluster", "service", "task"] : "arn:aws:ecs:${local.here}:${kind}/*"] # those of every environment
   }
 }
 

@@ -51,6 +51,11 @@ MEANINGS: Mapping[str, str] = {
         "a record cannot be written or deleted, with the reason; logged once while it stays "
         "so"
     ),
+    "environment.degraded": (
+        "a part of a ready environment does not run: the reason, and the pause before the repair"
+    ),
+    "observation.dropped": "an observation was not recorded, because the row cannot be read",
+    "observation.failed": "what runs could not be looked at or reported; records are kept as ever",
     "dns.changed": "a pass changed the zone: numbers of created, updated and deleted records",
     "dns.pass_failed": "a pass did not start or did not complete; a watching chitragupta retries",
     "dns.passed": (

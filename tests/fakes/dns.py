@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges, desired_records
+from gromit.core.environments.observation import KnownEnvironment
 from gromit.errors import BackendError
 from gromit.ports import Progress
 
@@ -119,11 +120,14 @@ class FakeEnvironments:
     failures: list[Exception] = field(default_factory=list)
     """Errors that the next calls raise, one each."""
 
-    def desired(self) -> Mapping[str, bool | None]:
+    def environments(self) -> Mapping[str, KnownEnvironment | None]:
         """Return every environment that has a row."""
         if self.failures:
             raise self.failures.pop(0)
-        return dict(self.rows)
+        return {
+            name: None if up is None else KnownEnvironment(name=name, is_desired=up)
+            for name, up in self.rows.items()
+        }
 
 
 @dataclass

@@ -1,13 +1,14 @@
 """Passes of chitragupta, deletion of an environment's records, and the watch."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
+from gromit.core.environments.observation import KnownEnvironment
 from gromit.errors import (
     BackendError,
     ConfigError,
@@ -453,3 +454,24 @@ def test_a_pass_that_comes_to_its_end_says_so_and_one_that_does_not_is_silent() 
     assert [
         (line["blocked"], line["incomplete"]) for line in lines if line["event"] == "dns.passed"
     ] == [(0, "")]
+
+
+# ── observation ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_observer_sees_the_environments_and_the_records_after_each_complete_pass() -> None:
+    seen: list[tuple[set[str], set[str]]] = []
+
+    class Watcher:
+        def observe(
+            self, known: Iterable[KnownEnvironment], records: Collection[RecordSet]
+        ) -> None:
+            seen.append(({k.name for k in known}, {r.name for r in records if r.type == "A"}))
+
+    world = World(zone=FakeZone())
+    replace(world.keeper, observer=Watcher()).run(silent)
+    assert seen == [({"app"}, {TYK, DASH})]
+    replace(world.keeper, observer=Watcher()).preview()
+    world.tasks.reason = "throttled"
+    replace(world.keeper, observer=Watcher()).run(silent)
+    assert len(seen) == 1

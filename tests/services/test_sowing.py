@@ -212,6 +212,16 @@ def test_the_hash_is_the_same_for_the_same_and_differs_for_whatever_makes_a_diff
     assert other.run() != made
 
 
+def test_a_service_that_completed_its_rollout_and_then_crashes_does_not_count_as_running(
+    world: World,
+) -> None:
+    world.terraform.rolled_out = only(
+        "tyk", lambda state: replace(completed(state), running=0, reason="exit code 3")
+    )
+    with pytest.raises(RolloutFailed, match="not running after 600 s: tyk: exit code 3"):
+        world.run()
+
+
 def test_an_image_that_has_expired_is_kept_while_its_version_is_unchanged(world: World) -> None:
     world.run(tyk="master")
     (before,) = [c.digest for c in world.made if c.name == "pump"]

@@ -15,6 +15,7 @@ from gromit.adapters.aws import route53
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
+from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
 from gromit.adapters.aws.environment_resources import ResourceClients
@@ -66,6 +67,11 @@ def resource_clients() -> ResourceClients:
         logs=made.client("logs", config=aws.CLIENT),
         discovery=made.client("servicediscovery", config=aws.CLIENT),
     )
+
+
+def cluster_source() -> EcsClusters:
+    """Clusters of environments."""
+    return EcsClusters(session().client("ecs", config=aws.CLIENT))
 
 
 def environment_resources() -> AwsEnvironmentResources:

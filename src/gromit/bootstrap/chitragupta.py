@@ -3,13 +3,15 @@
 import threading
 import time
 
-from gromit.bootstrap.backends import record_store, task_source
+from gromit.bootstrap.backends import cluster_source, record_store, service_states, task_source
 from gromit.bootstrap.catalogue import configured_catalogue
-from gromit.bootstrap.clients import desired_environments
+from gromit.bootstrap.clients import serve_client
 from gromit.bootstrap.machine import domain
 from gromit.config.schema import Settings
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
+from gromit.services.observing import Observer
 from gromit.services.watch_loop import WatchIntervals
+from gromit.web.clients.serve import ServeEnvironments, ServeObservations
 
 
 def build_chitragupta(settings: Settings) -> Chitragupta:
@@ -22,12 +24,19 @@ def build_chitragupta(settings: Settings) -> Chitragupta:
         delete_percent=settings.dns.delete_percent,
         delete_free=settings.dns.delete_free,
     )
-    tasks = task_source(known)
+    serve = serve_client(settings)
+    observer = Observer(
+        clusters=cluster_source(),
+        services=service_states(),
+        sink=ServeObservations(serve),
+        domain=policy.domain,
+    )
     return Chitragupta(
-        wanted=desired_environments(settings),
-        tasks=tasks,
+        wanted=ServeEnvironments(serve),
+        tasks=task_source(known),
         zone=record_store(settings),
         policy=policy,
+        observer=observer,
     )
 
 

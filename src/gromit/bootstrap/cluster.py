@@ -1,8 +1,6 @@
 """`gromit cluster`: the clusters of environments."""
 
-from gromit.adapters.aws import client as aws
-from gromit.adapters.aws.ecs_clusters import EcsClusters
-from gromit.bootstrap.backends import service_states, session, task_source
+from gromit.bootstrap.backends import cluster_source, service_states, task_source
 from gromit.bootstrap.catalogue import configured_catalogue
 from gromit.bootstrap.machine import domain_if_set
 from gromit.config.schema import Settings
@@ -13,7 +11,7 @@ def clusters(settings: Settings) -> Clusters:
     """Views of the environments' clusters."""
     known = configured_catalogue(settings)
     return Clusters(
-        clusters=EcsClusters(session().client("ecs", config=aws.CLIENT)),
+        clusters=cluster_source(),
         services=service_states(),
         tasks=task_source(known),
         catalogue=known,

@@ -22,6 +22,7 @@ from gromit.services.environments import EnvironmentPolicy, Environments
 from gromit.services.leases import LeasePolicy, Leases
 from gromit.services.ledger import Ledger
 from gromit.services.lifetimes import Lifetimes
+from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
@@ -88,6 +89,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
             ledger, parts.images, known, policy, lambda: uuid.uuid4().hex, limits
         ),
         leases=Leases(ledger, terms, random.random),
+        observations=Observations(ledger, terms.retry_ms, terms.retry_max_ms),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
         views=EnvironmentViews(
             known,

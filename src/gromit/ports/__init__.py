@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
+from gromit.core.environments.observation import KnownEnvironment, Observation
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict
@@ -287,15 +288,20 @@ class ClusterSource(Protocol):
 class DesiredEnvironments(Protocol):
     """Desired state of all environments, from serve."""
 
-    def desired(self) -> Mapping[str, bool | None]:
-        """Return every environment that has a row, tombstones included: True if it should run.
-
-        False if it is deleted, gone or parked.
+    def environments(self) -> Mapping[str, KnownEnvironment | None]:
+        """Return every environment that has a row, tombstones included.
 
         None if its row cannot be read: it may be desired, and it may not.
 
         Raises if the answer of serve is incomplete.
         """
+
+
+class ObservationSink(Protocol):
+    """Receiver of observations: serve."""
+
+    def report(self, observations: Sequence[Observation]) -> None:
+        """Report what differs from what serve shows. Raises a `GromitError`."""
 
 
 class ChangeFeed(Protocol):

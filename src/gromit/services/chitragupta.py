@@ -7,11 +7,13 @@ of an environment are deleted before it is destroyed, through the same plan (`re
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
+from gromit.core.dns.names import records_after
 from gromit.core.dns.plan import (
     RecordSet,
     TaskListing,
@@ -22,6 +24,7 @@ from gromit.core.dns.plan import (
     plan,
 )
 from gromit.core.dns.tasks import merge_listings, unconfirmed
+from gromit.core.environments.observation import KnownEnvironment, desired_by_name
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,
@@ -62,11 +65,22 @@ class PassResult:
     """Why the task listing is incomplete, so that nothing was deleted; empty if it is complete."""
     unreadable: tuple[str, ...] = ()
     """Environments whose rows cannot be read, so that nothing of them was changed."""
+    known: tuple[KnownEnvironment, ...] = ()
+    """Environments that serve showed before the pass looked at anything else."""
+    records: tuple[RecordSet, ...] = ()
+    """Records of the zone after the changes."""
 
     @property
     def is_partial(self) -> bool:
         """Whether a record was blocked, the task listing incomplete or a row unreadable."""
         return bool(self.changes.blocked or self.incomplete or self.unreadable)
+
+
+class RunObserver(Protocol):
+    """Observer of what runs in environments. It never raises."""
+
+    def observe(self, known: Iterable[KnownEnvironment], records: Collection[RecordSet]) -> None:
+        """Look at all desired environments; `records` are those that the zone has now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +91,16 @@ class Chitragupta:
     tasks: TaskSource
     zone: RecordStore
     policy: DnsPolicy
+    observer: RunObserver | None = None
+    """Reports what runs after each pass; None where only records are of interest."""
 
     def preview(self) -> PassResult:
         """Return what a pass would change now. Write nothing.
 
         Raises `BackendError` if serve or the zone does not answer in full.
         """
-        rows = self.wanted.desired()
+        environments = self.wanted.environments()
+        rows = desired_by_name(environments)
         listing = self.tasks.public_tasks()
         actual = tuple(self.zone.records())
         changes = self._plan(listing, actual, rows)
@@ -95,7 +112,13 @@ class Chitragupta:
             listing = merge_listings(listing, running, asked, published, self.policy.domain)
             changes = self._plan(listing, actual, rows)
         unreadable = tuple(sorted(name for name, is_up in rows.items() if is_up is None))
-        return PassResult(changes, _why_incomplete(listing), unreadable)
+        return PassResult(
+            changes,
+            _why_incomplete(listing),
+            unreadable,
+            tuple(known for known in environments.values() if known),
+            records_after(actual, changes),
+        )
 
     def check(self, found: PassResult) -> None:
         """Raise `UnsafePlan` if the plan exceeds the limits on deletes."""
@@ -115,6 +138,8 @@ class Chitragupta:
 
         found = checked_plan()
         self._write(found.changes, lambda: checked_plan().changes, progress)
+        if self.observer and not found.incomplete:  # a name may be missing because it was not seen
+            self.observer.observe(found.known, found.records)
         log.info("dns.passed", blocked=len(found.changes.blocked), incomplete=found.incomplete)
         return found
 

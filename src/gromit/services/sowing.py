@@ -211,6 +211,8 @@ def _is_settled(state: ServiceState | None, task_definition: str) -> bool:
     return (
         state is not None
         and state.rollout == "COMPLETED"
+        # ECS does not take back COMPLETED when a task crashes later, or the service is scaled.
+        and 0 < state.desired <= state.running
         and state.task_definition == task_definition
     )
 

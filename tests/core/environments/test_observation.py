@@ -11,9 +11,9 @@ from gromit.core.environments import work
 from gromit.core.environments.claims import Claimant
 from gromit.core.environments.environment import parse_environment
 from gromit.core.environments.observation import Observation, observation_write
-from gromit.core.environments.observed_status import NameState, NameStatus
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import Row, RowWrite
+from gromit.core.stack.addresses import NameState, NameStatus
 from tests.core.environments.lives import (
     BORN,
     TTL,

@@ -9,11 +9,11 @@ GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_a_deleted_environment_needs_a_build_and_a_failed_one_a_fix(phase: Phase) -> None:
+def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Phase) -> None:
     action = required_action(phase, "config")
     if phase in GONE:
         assert action == "report a build of the branch"
-    elif phase is Phase.FAILED:
+    elif phase in {Phase.FAILED, Phase.DEGRADED}:
         assert action == "fix the build, then re-run its workflow"
     else:
         assert action is None

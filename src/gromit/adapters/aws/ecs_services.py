@@ -67,7 +67,7 @@ class EcsServices:
         definition = (primary or {}).get("taskDefinition") or service.get("taskDefinition", "")
         rollout = (primary or {}).get("rolloutState") or _inferred_rollout(service)
         reason = ""
-        if rollout != COMPLETED:
+        if rollout != COMPLETED or service.get("runningCount", 0) < service.get("desiredCount", 0):
             reason = self._reason(cluster, service, primary, definition)[:_LONGEST]
         return ServiceState(
             component=service["serviceName"],

@@ -172,7 +172,7 @@ def plan(
     """
     records = tuple(desired)
     parts = _misnamed(records, domain)
-    for environment in _by_environment(records, actual, domain):
+    for environment in records_by_environment(records, actual, domain):
         parts.append(_plan_environment(environment, wanted, incomplete))
     return _joined(parts)
 
@@ -196,7 +196,7 @@ def enforce_delete_limits(changes: ZoneChanges, percent: int, free: int) -> None
 
 
 @dataclass(frozen=True, slots=True)
-class _EnvironmentRecords:
+class EnvironmentRecords:
     """Desired and existing records of one environment."""
 
     name: str
@@ -231,9 +231,9 @@ class _EnvironmentRecords:
         return ""
 
 
-def _by_environment(
+def records_by_environment(
     desired: Iterable[RecordSet], actual: Iterable[RecordSet], domain: str
-) -> list[_EnvironmentRecords]:
+) -> list[EnvironmentRecords]:
     """Group records by environment. Records with other names are left out."""
     desired_by_name: defaultdict[str, dict[str, RecordSet]] = defaultdict(dict)
     existing: defaultdict[str, list[RecordSet]] = defaultdict(list)
@@ -251,7 +251,7 @@ def _by_environment(
 
 def _environment_records(
     environment: str, domain: str, desired: Mapping[str, RecordSet], found: Iterable[RecordSet]
-) -> _EnvironmentRecords:
+) -> EnvironmentRecords:
     owner = owner_record(environment, domain)
     plain: dict[str, RecordSet] = {}
     blockers: dict[str, RecordSet] = {}
@@ -265,13 +265,13 @@ def _environment_records(
             plain[record.name] = record
         elif record.type in {"A", "CNAME"}:
             blockers[record.name] = record
-    return _EnvironmentRecords(
+    return EnvironmentRecords(
         environment, owner, desired, plain, blockers, tuple(ownership_records)
     )
 
 
 def _plan_environment(
-    records: _EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
+    records: EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
 ) -> ZoneChanges:
     if reason := records.forbidden:
         return ZoneChanges(
@@ -303,12 +303,12 @@ def _plan_environment(
     )
 
 
-def _stale(records: _EnvironmentRecords) -> list[RecordSet]:
+def _stale(records: EnvironmentRecords) -> list[RecordSet]:
     """Plain address records that are not desired, by name."""
     return [r for name, r in sorted(records.plain.items()) if name not in records.desired]
 
 
-def _writes(records: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
+def _writes(records: EnvironmentRecords, incomplete: str) -> ZoneChanges:
     creates, upserts, blocked = [], [], []
     for name, new in sorted(records.desired.items()):
         old = records.plain.get(name)
@@ -327,7 +327,7 @@ def _writes(records: _EnvironmentRecords, incomplete: str) -> ZoneChanges:
 
 
 def _removals(
-    records: _EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
+    records: EnvironmentRecords, wanted: Mapping[str, bool | None], incomplete: str
 ) -> ZoneChanges:
     stale = _stale(records)
     if incomplete:

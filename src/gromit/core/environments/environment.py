@@ -19,14 +19,10 @@ from gromit.core.environments.attributes import (
 )
 from gromit.core.environments.damage import SOURCE, find_damage
 from gromit.core.environments.made_status import MadeStatus, made_from_row
-from gromit.core.environments.observed_status import (
-    Degradation,
-    NameStatus,
-    Repairs,
-    names_from_row,
-)
+from gromit.core.environments.observed_status import Degradation, Repairs, names_from_row
 from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.row_writes import Row
+from gromit.core.stack.addresses import NameStatus
 from gromit.core.stack.contract import StateMark
 from gromit.errors import Conflict, UnreadableRow
 

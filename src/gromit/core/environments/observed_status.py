@@ -2,33 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from gromit.core.environments.attributes import Attribute
 from gromit.core.environments.row_writes import Row
-
-
-class NameState(StrEnum):
-    """State of the public DNS name of a component."""
-
-    PUBLISHED = "published"
-    MISSING = "missing"
-    BLOCKED = "blocked"
-    """Another record has the name, or the environment's names are not gromit's."""
-    UNKNOWN = "unknown"
-    """No observation has reported the name yet. Never stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class NameStatus:
-    """State of a public name, and what blocks it."""
-
-    state: NameState
-    reason: str = ""
-
-
-UNKNOWN_NAME = NameStatus(NameState.UNKNOWN)
+from gromit.core.stack.addresses import NameState, NameStatus
 
 
 @dataclass(frozen=True, slots=True)

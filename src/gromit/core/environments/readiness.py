@@ -35,6 +35,6 @@ def required_action(phase: str, failure: str | None) -> str | None:
         return "report a build of the branch"
     if phase == Phase.PARKED:
         return "unpark it with `gromit env unpark`"
-    if phase == Phase.FAILED and failure in PERMANENT_FAILURES:
+    if phase in {Phase.FAILED, Phase.DEGRADED} and failure in PERMANENT_FAILURES:
         return "fix the build, then re-run its workflow"
     return None

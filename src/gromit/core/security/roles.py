@@ -9,6 +9,7 @@ table are refused.
     DELETE /env/{name}                                     x                 x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                            x
     POST   /v1/claims and all below it; POST /v1/lifetimes          x
+    POST   /v1/observations                                         x        x
     any other change under /v1                                               x
 """
 
@@ -55,6 +56,7 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("POST", "/v1/builds", Role.GATEWAY, Role.OPERATOR),
     _rule("POST", "/v1/claims/**", Role.WORKER),
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
+    _rule("POST", "/v1/observations", Role.WORKER, Role.OPERATOR),
     _rule("POST", "/v1/lifetimes", Role.WORKER),
     _rule("POST PUT PATCH DELETE", "/v1/**", Role.OPERATOR),
 )

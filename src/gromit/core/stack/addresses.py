@@ -1,11 +1,35 @@
 """Public and internal names of components, and their URLs."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
 from gromit.core.stack.catalogue import Catalogue
 
 NAMESPACE = "internal"
 """Private namespace that all environments share."""
+
+
+class NameState(StrEnum):
+    """State of the public DNS name of a component."""
+
+    PUBLISHED = "published"
+    MISSING = "missing"
+    BLOCKED = "blocked"
+    """Another record has the name, or the environment's names are not gromit's."""
+    UNKNOWN = "unknown"
+    """No observation has reported the name yet. Never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameStatus:
+    """State of a public name, and what blocks it."""
+
+    state: NameState
+    reason: str = ""
+
+
+UNKNOWN_NAME = NameStatus(NameState.UNKNOWN)
 
 
 def public_name(component: str, environment: str, domain: str) -> str:

@@ -13,6 +13,7 @@ from gromit.errors import TrustError
 from gromit.services.environments import Environments
 from gromit.services.leases import Leases
 from gromit.services.lifetimes import Lifetimes
+from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
 from gromit.web.api.changes import ChangeHub
@@ -49,6 +50,7 @@ class ApiDeps:
 
     environments: Environments
     leases: Leases
+    observations: Observations
     lifetimes: Lifetimes
     parking: ParkingLot
     suspensions: SuspensionRegistry

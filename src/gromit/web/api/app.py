@@ -19,7 +19,7 @@ from gromit.errors import (
     TooMany,
     TrustError,
 )
-from gromit.web.api import claims, legacy_routes, suspensions, v1
+from gromit.web.api import claims, legacy_routes, observations, suspensions, v1
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.refusals import EVERYWHERE
 from gromit.web.bodies import validation_error
@@ -58,8 +58,8 @@ def build_app(deps: ApiDeps) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, unexpected_error)
-    for router in (legacy_routes.router, v1.router, suspensions.router, claims.router):
-        app.include_router(router, responses=EVERYWHERE)
+    for module in (legacy_routes, v1, suspensions, claims, observations):
+        app.include_router(module.router, responses=EVERYWHERE)
     return app
 
 

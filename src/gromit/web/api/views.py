@@ -17,7 +17,7 @@ from gromit.core.environments.environment import (
     unreadable_row,
 )
 from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
-from gromit.core.environments.observed_status import UNKNOWN_NAME, Degradation, NameState
+from gromit.core.environments.observed_status import Degradation
 from gromit.core.environments.phases import UNREADABLE, Phase, Want
 from gromit.core.environments.suspensions import (
     NOTHING_SUSPENDED,
@@ -27,6 +27,7 @@ from gromit.core.environments.suspensions import (
 )
 from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
+from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
@@ -329,7 +330,8 @@ class EnvironmentViews:
         }
 
     def _name(self, environment: Environment, component: MadeComponent) -> NameView | None:
-        if component.port is None or self.domain is None:
+        # A parked environment runs nothing, so it has no names.
+        if component.port is None or self.domain is None or environment.parked:
             return None
         status = environment.dns.get(component.name, UNKNOWN_NAME)
         return NameView(status.state, status.reason or None)
