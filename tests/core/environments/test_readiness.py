@@ -15,6 +15,8 @@ def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Ph
         assert action == "report a build of the branch"
     elif phase in {Phase.FAILED, Phase.DEGRADED}:
         assert action == "fix the build, then re-run its workflow"
+    elif phase is Phase.PARKED:
+        assert action == "unpark it with `gromit env unpark`"
     else:
         assert action is None
 
