@@ -46,13 +46,12 @@ def _fork_for_each(orders: socket.socket) -> Order | None:
 
 
 def _load_modules() -> None:
-    """Import all modules of commands but those of the local cloud, which need the emulator."""
+    """Import all modules of commands, but not the emulator."""
     import_module("boto3")
     for name in ("gromit.cli", "gromit.bootstrap"):
         package = import_module(name)
         for module in pkgutil.iter_modules(package.__path__, f"{name}."):
-            if "local" not in module.name:
-                import_module(module.name)
+            import_module(module.name)
 
 
 def _receive(orders: socket.socket) -> Order | None:

@@ -21,6 +21,7 @@ from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.processes import ProcessId, descendants, wait_for_exit
 from gromit.local.cloud.supervisor import SupervisorState, read_supervisor_state
 from gromit.local.demo import release
+from tests.commands import run_gromit
 from tests.docs.cloud import variables
 from tests.docs.markdown import ROOT
 from tests.docs.shell import shell
@@ -36,26 +37,30 @@ def clean() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("GROMIT_", "AWS_"))}
 
 
-def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> str:
-    """Run a command; return its standard output."""
-    done = subprocess.run(
+def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command: one that starts other processes itself as users do, all others as forks."""
+    if arguments[:2] not in {("local", "up"), ("local", "demo")}:
+        return run_gromit(*arguments, environ=environ, timeout=200)
+    return subprocess.run(
         [sys.executable, "-m", "gromit", *arguments],
-        env=clean() | (variables or {}),
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
         timeout=200,
     )
+
+
+def gromit(*arguments: str, variables: dict[str, str] | None = None, code: int = 0) -> str:
+    """Run a command; return its standard output."""
+    done = run(*arguments, environ=clean() | (variables or {}))
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
 def complaint(*arguments: str, code: int = 1) -> list[str]:
     """Run a command; return the lines of its standard error."""
-    command = [sys.executable, "-m", "gromit", *arguments]
-    done = subprocess.run(
-        command, env=clean(), capture_output=True, text=True, check=False, timeout=200
-    )
+    done = run(*arguments, environ=clean())
     assert done.returncode == code, done.stdout + done.stderr
     return done.stderr.splitlines()
 
