@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test test-fast test-all prove coverage check types lint imports checkov docs changelog pins clean
 # Tests that share a local cloud run in the same process. There are more processes than cores,
 # because many tests wait for other processes.
-PYTEST = $(BIN)/pytest --numprocesses 3 --dist loadgroup
+PYTEST = $(BIN)/pytest --numprocesses 4 --dist loadgroup
 # What tests of single layers need is in their own process, or starts within a second.
 # Tests in one process, without real connections between gromit's own parts.
 FAST = tests/core tests/config tests/services tests/adapters tests/bootstrap
