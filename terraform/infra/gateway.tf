@@ -15,12 +15,13 @@ module "gateway" {
   retention_days = var.alarms.retention_days
 
   environment = merge({
-    GROMIT_GATEWAY_LISTEN = "0.0.0.0:8443"
-    GROMIT_GATEWAY_CERT   = "/certs/gateway-front.pem"
-    GROMIT_GATEWAY_KEY    = "/certs/gateway-front-key.pem"
-    GROMIT_GATEWAY_TOKENS = "/certs/tokens.json"
-    GROMIT_CLIENT_CERT    = "/certs/gateway.pem"
-    GROMIT_CLIENT_KEY     = "/certs/gateway-key.pem"
+    GROMIT_GATEWAY_LISTEN  = "0.0.0.0:8443"
+    GROMIT_GATEWAY_CERT    = "/certs/gateway-front.pem"
+    GROMIT_GATEWAY_KEY     = "/certs/gateway-front-key.pem"
+    GROMIT_GATEWAY_TOKENS  = "/certs/tokens.json"
+    GROMIT_GATEWAY_PROXIES = join(",", local.platform.public_cidrs) # of the load balancer
+    GROMIT_CLIENT_CERT     = "/certs/gateway.pem"
+    GROMIT_CLIENT_KEY      = "/certs/gateway-key.pem"
   }, local.settings)
 }
 

@@ -7,6 +7,7 @@ locals {
     vpc_id          = module.network.vpc_id
     vpc_cidr        = var.vpc_cidr
     public_subnets  = values(module.network.public_subnets)
+    public_cidrs    = values(module.network.public_cidrs)
     private_subnets = values(module.network.private_subnets)
 
     cluster_arn  = aws_ecs_cluster.this.arn

@@ -43,6 +43,7 @@ module "serve" {
     GROMIT_SERVE_CERT     = "/certs/serve.pem"
     GROMIT_SERVE_KEY      = "/certs/serve-key.pem"
     GROMIT_SERVE_DENYLIST = "/certs/denylist"
+    GROMIT_SERVE_PROXIES  = join(",", local.platform.public_cidrs) # of the load balancer
     GROMIT_CLUSTER_DOMAIN = local.platform.domain
   }, local.settings)
 }

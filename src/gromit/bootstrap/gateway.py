@@ -8,9 +8,11 @@ from gromit.core.security.oidc import oidc_policy
 from gromit.errors import ConfigError
 from gromit.web.gateway import issuer
 from gromit.web.gateway.app import GatewayDeps, build_gateway, with_access_log
+from gromit.web.gateway.forwarded import ForwardedClient
 from gromit.web.gateway.job_tokens import JobTokenVerifier
 from gromit.web.gateway.upstream import Upstream, upstream_client
 from gromit.web.server.limits import RateLimit
+from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles, ClientTls
@@ -33,7 +35,18 @@ def gateway_server(settings: Settings) -> Server:
     )
     rate, jobs = RateLimit(front.rate), _job_tokens(settings)
     app = build_gateway(GatewayDeps(build_tokens(settings).recognise, upstream, rate, now_ms, jobs))
-    return Server(Listener(app, front.listen, _front_tls(settings), around=with_access_log(now_ms)))
+    forwarders = Networks(front.forwarders)
+    logged = with_access_log(now_ms)
+    return Server(
+        Listener(
+            app,
+            front.listen,
+            _front_tls(settings),
+            around=lambda inner: ForwardedClient(logged(inner), forwarders),
+            proxies=Networks(front.proxies),
+            shared=Networks((*front.proxies, *front.forwarders)),
+        )
+    )
 
 
 def _job_tokens(settings: Settings) -> JobTokenVerifier | None:

@@ -32,6 +32,7 @@ from gromit.web.api.changes import ChangeHub
 from gromit.web.api.metrics import Metrics
 from gromit.web.api.views import EnvironmentViews
 from gromit.web.server.health import health_app
+from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import ServerTls
 from gromit.web.tls import CertificateFiles
@@ -67,10 +68,11 @@ def build_serve(settings: Settings, clock: Callable[[], Millis] = now_ms) -> Ser
     def not_ready() -> str | None:
         return metrics.not_ready() or tls.expiry_problem(clock())
 
+    proxies = Networks(serve.proxies)
     health = health_app(metrics.registry, not_ready, metrics.log_ages)
     return Server(
-        Listener(api, serve.listen, tls, around=RequestAudit),
-        Listener(health, serve.health),
+        Listener(api, serve.listen, tls, around=RequestAudit, proxies=proxies, shared=proxies),
+        Listener(health, serve.health, proxies=proxies, shared=proxies),
         on_stop=changes.close,
     )
 

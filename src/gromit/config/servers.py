@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from gromit.config.values import (
     ListenAddress,
     NameList,
+    NetworkList,
     PositiveDuration,
     SettingsGroup,
 )
@@ -40,6 +41,11 @@ class ServeSettings(SettingsGroup):
         None,
         description="file of revoked certificate serials, one per line in hex; "
         "read again when it changes",
+    )
+    proxies: NetworkList = Field(
+        (),
+        description="networks of the load balancer before serve, whose PROXY protocol (version 2) "
+        "says the address of a client",
     )
 
 
@@ -95,6 +101,16 @@ class GatewaySettings(SettingsGroup):
         120,
         gt=0,
         description="requests per minute that one token, or the jobs of one repository, may send",
+    )
+    proxies: NetworkList = Field(
+        (),
+        description="networks of the load balancer before the gateway, whose PROXY protocol "
+        "(version 2) says the address of a client",
+    )
+    forwarders: NetworkList = Field(
+        (),
+        description="networks of HTTP proxies before the gateway, whose header X-Forwarded-For "
+        "says the address of a client; never those of a proxy that passes the header on unread",
     )
     timeout: PositiveDuration = Field(
         timedelta(seconds=30), description="longest time serve may take to answer the gateway"

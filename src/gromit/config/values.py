@@ -1,6 +1,7 @@
 """Types of setting values, with their parsers."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import (
@@ -46,6 +47,15 @@ def _own_names(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return names or None
 
 
+def _are_networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{error}: write networks like 10.0.1.0/24") from error
+    return values
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
@@ -56,4 +66,5 @@ PositiveDuration = Annotated[Duration, Field(gt=_NONE)]
 """A duration above zero: with a pause of zero a loop would spin."""
 NameList = Annotated[tuple[str, ...], BeforeValidator(split)]
 Repositories = Annotated[NameList | None, AfterValidator(_own_names)]
+NetworkList = Annotated[NameList, AfterValidator(_are_networks)]
 ListenAddress = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]

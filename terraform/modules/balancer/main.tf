@@ -7,7 +7,7 @@ locals {
 
 # Open to the world on one port. The parts behind it admit clients by certificate or token.
 resource "aws_lb" "this" {
-  # checkov:skip=CKV_AWS_91:the part behind it logs each request and its caller
+  # checkov:skip=CKV_AWS_91:the part behind it logs each request and its caller, whose address the PROXY protocol says
   # checkov:skip=CKV_AWS_150:it holds no data, and its DNS name follows it if it is created again
   name                             = local.name
   load_balancer_type               = "network"
@@ -24,6 +24,7 @@ resource "aws_lb_target_group" "this" {
   protocol             = local.protocol
   port                 = var.port
   deregistration_delay = 30
+  proxy_protocol_v2    = true # else the part would see the balancer's address as everyone's
   tags                 = var.place.tags
 
   health_check {

@@ -11,6 +11,11 @@ output "public_subnets" {
   depends_on = [aws_route.public, aws_route_table_association.public]
 }
 
+output "public_cidrs" {
+  description = "Letter of each zone to the range of its public subnet."
+  value       = { for zone, subnet in aws_subnet.public : zone => subnet.cidr_block }
+}
+
 output "private_subnets" {
   description = "Letter of each zone to the id of its private subnet."
   value       = { for zone, subnet in aws_subnet.private : zone => subnet.id }

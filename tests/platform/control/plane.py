@@ -79,6 +79,7 @@ def make_ground(emulator: Emulator) -> Ground:
                 "region",
             )
         },
+        "public_cidrs": _ranges(emulator, place["public_subnets"]),
         "cluster_arn": cluster["clusterArn"],
         "cluster_name": "internal",
         "zone_id": made.zone_id,
@@ -133,6 +134,11 @@ def _certificate(emulator: Emulator) -> str:
     return str(
         emulator.client("acm").request_certificate(DomainName=f"gateway.{DOMAIN}")["CertificateArn"]
     )
+
+
+def _ranges(emulator: Any, subnets: list[str]) -> list[str]:
+    found = emulator.client("ec2").describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    return [str(subnet["CidrBlock"]) for subnet in found]
 
 
 def _group(emulator: Emulator, vpc: str) -> str:

@@ -286,3 +286,12 @@ def test_all_parts_at_once_take_as_many_vcpu_as_the_page_says(installed: Install
         / 1024
     )
     assert f"this takes up to {taken:g} for itself" in read("how-to/install-on-aws.md")
+
+
+@pytest.mark.parametrize("part", ["serve", "gateway"])
+def test_what_serves_believes_the_subnets_of_its_balancer_about_addresses(
+    installed: Installed, part: str
+) -> None:
+    environ = {v["name"]: v["value"] for v in installed.containers()[part]["environment"]}
+    ranges = environ[f"GROMIT_{part.upper()}_PROXIES"].split(",")
+    assert ranges == installed.ground["public_cidrs"]

@@ -57,7 +57,7 @@ def test_a_server_without_its_socket_says_so_instead_of_waiting_for_ever() -> No
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.settimeout(0)
         acceptor = Acceptor(
-            listening, asyncio.Protocol, tls=None, limits=ClientLimits(), make_room=lambda: True
+            listening, asyncio.Protocol, tls=None, limits=ClientLimits(), make_room=lambda _: True
         )
         acceptor.open(ended.set)
         await asyncio.wait_for(ended.wait(), 20)

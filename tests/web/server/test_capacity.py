@@ -16,6 +16,7 @@ from gromit.web.server.capacity import Capacity
 from gromit.web.server.health import health_app
 from gromit.web.server.limits import ClientLimits
 from gromit.web.server.protocol import CUT
+from gromit.web.server.proxies import Networks
 from gromit.web.server.server import Listener, Server
 from gromit.web.server.tls import Peer, ServerTls
 from gromit.web.tls import CertificateFiles
@@ -36,6 +37,8 @@ class Fake:
     peer: Peer | None = None
     is_young: bool = True
     is_closing: bool = False
+    group: str | None = None
+    idle_since: float | None = None
 
     def displace(self) -> None:
         self.is_closing = True
@@ -58,6 +61,49 @@ def test_the_oldest_young_connection_makes_room() -> None:
 def test_connections_that_have_sent_requests_stay() -> None:
     crowd = [Fake(is_young=False) for _ in range(3)]
     assert not Capacity(replace(LIMITS, connections=3), lambda: crowd).make_room()
+    assert not any(c.is_closing for c in crowd)
+
+
+def test_an_address_without_a_certificate_has_a_share_and_makes_room_itself() -> None:
+    limits = replace(LIMITS, address_connections=3)
+    own = [Fake(opened=n, group="192.0.2.1") for n in (2.0, 1.0, 3.0)]
+    crowd = [Fake(opened=0.0, group="192.0.2.2"), *own]
+    capacity = Capacity(limits, lambda: crowd)
+    assert capacity.make_room("192.0.2.1")
+    assert [c.is_closing for c in crowd] == [False, False, True, False]
+    assert capacity.make_room("192.0.2.3")
+    assert sum(c.is_closing for c in crowd) == 1
+
+
+def test_an_idle_connection_makes_room_if_none_is_young_and_open_requests_stay() -> None:
+    limits = replace(LIMITS, address_connections=3)
+    busy = Fake(is_young=False, group="192.0.2.1")
+    idle = [Fake(is_young=False, idle_since=n, group="192.0.2.1") for n in (9.0, 8.0)]
+    capacity = Capacity(limits, lambda: [busy, *idle])
+    assert capacity.make_room("192.0.2.1")
+    assert [busy.is_closing, *(c.is_closing for c in idle)] == [False, False, True]
+    full = Capacity(limits, lambda: [replace(busy) for _ in range(3)])
+    assert not full.make_room("192.0.2.1")
+
+
+def test_at_the_limit_of_all_the_client_with_most_idle_connections_makes_room() -> None:
+    quiet = Fake(is_young=False, idle_since=1.0, group="192.0.2.1")
+    greedy = [Fake(is_young=False, idle_since=n, group="192.0.2.2") for n in (5.0, 4.0)]
+    capacity = Capacity(replace(LIMITS, connections=3), lambda: [quiet, *greedy])
+    assert capacity.make_room("192.0.2.3")
+    assert [quiet.is_closing, *(c.is_closing for c in greedy)] == [False, False, True]
+
+
+def test_idle_connections_with_a_certificate_stay() -> None:
+    crowd = [Fake(is_young=False, idle_since=1.0, peer=_peer("ab", Role.VIEWER)) for _ in range(3)]
+    assert not Capacity(replace(LIMITS, connections=3), lambda: crowd).make_room("192.0.2.3")
+
+
+def test_the_address_of_a_proxy_has_no_share() -> None:
+    crowd = [Fake(opened=n, group="10.0.0.7") for n in range(4)]
+    limits = replace(LIMITS, address_connections=3)
+    capacity = Capacity(limits, lambda: crowd, Networks(["10.0.0.0/24"]))
+    assert capacity.make_room("10.0.0.7")
     assert not any(c.is_closing for c in crowd)
 
 

@@ -185,14 +185,13 @@ class SetAsideView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One event of a history."""
+    """One event of a history; `origin` is the certificate, token or job of its actor."""
 
     at: str
     actor: str
     kind: str
     text: str
     origin: str | None
-    """Certificate, token or job of the actor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,13 @@ import structlog
 from prometheus_client import Counter
 
 from gromit.web.server.limits import ClientLimits
+from gromit.web.server.proxies import (
+    CLIENT,
+    NO_NETWORKS,
+    InvalidProxyHeader,
+    Networks,
+    read_client,
+)
 from gromit.web.server.tls import TLS_ALERT, ServerTls
 
 log = structlog.get_logger(__name__)
@@ -37,8 +44,8 @@ _SHUTDOWN_S = 1.0
 class Acceptor:
     """Accepts connections on one socket until it is closed.
 
-    `make` returns the protocol of a connection. `make_room` makes room for one more connection, and
-    returns False if there is none.
+    `make` returns the protocol of a connection. `make_room` makes room for one more connection of
+    an address, and returns False if there is none.
     """
 
     def __init__(
@@ -48,13 +55,15 @@ class Acceptor:
         *,
         tls: ServerTls | None,
         limits: ClientLimits,
-        make_room: Callable[[], bool],
+        make_room: Callable[[str], bool],
     ) -> None:
         self._socket = listening
         self._make = make
         self._tls = tls
         self._limits = limits
         self._make_room = make_room
+        self.proxies: Networks = NO_NETWORKS
+        """Networks of load balancers that send the client's address first."""
         self._pending: dict[asyncio.Task[None], None] = {}
         self._logged: dict[str, tuple[float, int]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -89,11 +98,6 @@ class Acceptor:
                 # An aborted connection is gone; any other error may come at once again.
                 await asyncio.sleep(0 if error.errno == errno.ECONNABORTED else _PAUSE_S)
                 continue
-            if not self._make_room():
-                REFUSED.inc()
-                self._warn("connection.refused", "too many connections", client=address)
-                connection.close()
-                continue
             self._begin(connection, address)
 
     def _begin(self, connection: socket.socket, address: Any) -> None:
@@ -113,17 +117,31 @@ class Acceptor:
         loop, alert_sender = asyncio.get_running_loop(), _AlertSender(connection)
         TLS_ALERT.set(alert_sender)  # only in the context of this task
         try:
+            if address[0] in self.proxies:
+                async with asyncio.timeout(self._limits.handshake_s):
+                    CLIENT.set(await read_client(connection))
+            client = self._client(address)
+            if not self._make_room(client):
+                REFUSED.inc()
+                self._warn("connection.refused", "too many connections", client=client)
+                connection.close()
+                return
             await loop.connect_accepted_socket(self._make, connection, **self._tls_options())
         except asyncio.CancelledError:
             connection.close()
             HANDSHAKES_FAILED.labels("displaced").inc()
-            self._warn("tls.handshake_failed", "displaced", client=address)
+            self._warn("tls.handshake_failed", "displaced", client=self._client(address))
         except OSError as error:  # ssl.SSLError is one, too
             connection.close()
             reason = _reason(error)
             HANDSHAKES_FAILED.labels(reason).inc()
-            self._warn("tls.handshake_failed", reason, client=address, error=str(error))
+            client = self._client(address)
+            self._warn("tls.handshake_failed", reason, client=client, error=str(error))
             await alert_sender.linger()
+
+    def _client(self, address: Any) -> str:
+        client = CLIENT.get() or address
+        return str(client[0])
 
     def _tls_options(self) -> dict[str, Any]:
         if self._tls is None:
@@ -183,7 +201,7 @@ def _reason(error: OSError) -> str:
             return "no_certificate"
         case ssl.SSLError(reason="UNSUPPORTED_PROTOCOL" | "VERSION_TOO_LOW" | "NO_SHARED_CIPHER"):
             return "version"
-        case ssl.SSLError():
+        case ssl.SSLError() | InvalidProxyHeader():
             return "protocol"
         case ConnectionAbortedError() | TimeoutError():
             return "timeout"

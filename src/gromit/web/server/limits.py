@@ -34,6 +34,8 @@ class ClientLimits:
     connections: int = 256
     peer_connections: int = 64
     """Connections, streams included, of one client certificate of a person."""
+    address_connections: int = 64
+    """Connections of one address that show no certificate. Beyond it one of its own makes room."""
     kept_connections: int = 32
     """Part of `connections` that is kept for the gateway and the workers."""
     handshakes: int = 512

@@ -24,7 +24,8 @@ from uvicorn.server import ServerState
 
 from gromit.errors import TrustError
 from gromit.web.server.limits import ClientLimits
-from gromit.web.server.line_budget import LineBudget
+from gromit.web.server.line_budget import LineBudget, client_group
+from gromit.web.server.proxies import CLIENT
 from gromit.web.server.tls import Peer
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state)
         self.peer: Peer | None = None
+        self.group: str | None = None
+        self.idle_since: float | None = None
+        self._address = CLIENT.get()
         self.secured: ssl.SSLObject | None = None
         """TLS of the connection."""
         self.opened = self.loop.time()
@@ -82,6 +86,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it likewise
         """Identify the peer, and start the deadline of the first request."""
         super().connection_made(transport)
+        self.client = self._address or self.client
+        self.group = client_group(self.client[0]) if self.client else None
         self.secured = transport.get_extra_info("ssl_object")
         try:
             if self.secured is not None and self._peers.identify is not None:
@@ -126,6 +132,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.url) + header_bytes > self._limits.head_bytes:
             self._abandon(431, self._too_long())
         self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
+        self.idle_since = None
         self._start_timer("body", self._limits.body_s)
         super().on_headers_complete()
 
@@ -143,6 +150,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.is_young = False
         self._stop_timer()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Count the connection as idle, unless a further request has arrived already."""
+        self.idle_since = None if self.pipeline else self.loop.time()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         """Give a client that does not read some time to continue."""

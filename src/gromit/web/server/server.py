@@ -30,6 +30,7 @@ from gromit.web.server.gate import PeerCertificateMiddleware, rejection
 from gromit.web.server.limits import App, BodyLimit, ClientLimits
 from gromit.web.server.line_budget import LineBudget
 from gromit.web.server.protocol import LimitedHttpProtocol, PeerPolicy
+from gromit.web.server.proxies import NO_NETWORKS, Networks
 from gromit.web.server.tls import ServerTls
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,10 @@ class Listener:
     limits: ClientLimits = ClientLimits()  # noqa: RUF009 - frozen
     around: Callable[[App], App] = lambda app: app
     """Outermost layer: it sees every request, also those that a limit refuses."""
+    proxies: Networks = NO_NETWORKS
+    """Networks of load balancers that send the client's address by the PROXY protocol."""
+    shared: Networks = NO_NETWORKS
+    """Networks of other proxies, whose addresses stand for many clients."""
 
 
 class Server:
@@ -225,7 +230,7 @@ class _Service(uvicorn.Server):
         self._listener = listener
         self._now_ms = now_ms
         self.servers = []
-        self._capacity = Capacity(listener.limits, self._guarded)
+        self._capacity = Capacity(listener.limits, self._guarded, listener.shared)
         self._budget = LineBudget("connection.cut")
         self._acceptor = Acceptor(
             listening,
@@ -234,6 +239,7 @@ class _Service(uvicorn.Server):
             limits=listener.limits,
             make_room=self._capacity.make_room,
         )
+        self._acceptor.proxies = listener.proxies
 
     async def open(self, on_end: Callable[[], None]) -> None:
         """Start the application, then accept; `on_end` is called when accepting ends."""

@@ -7,6 +7,7 @@ variable "ground" {
     vpc_id                   = string
     vpc_cidr                 = string
     public_subnets           = list(string)
+    public_cidrs             = list(string)
     private_subnets          = list(string)
     cluster_arn              = string
     cluster_name             = string
