@@ -39,7 +39,7 @@ def test_a_missing_image_is_named_and_delays_no_other(patient: Stage) -> None:
 
     waited = patient.gromit("env", "wait", bad, "--timeout", "1s", code=1)
     assert "alpha:nowhere-either" in waited.err
-    patient.gromit("env", "wait", good)
+    patient.gromit("env", "wait", good, "--no-dns")
     patient.gromit("env", "wait", patient.env("never"), "--for", "gone")
 
 
@@ -57,7 +57,7 @@ def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_unt
     error = patient.look(name)["error"]
     assert error["kind"] == "rollout"
     assert "alpha: CannotPullContainerError" in error["message"]
-    assert build.sha in error["message"]
+    assert build.digest in error["message"]
     assert patient.phase(name) == "failed"
     assert patient.resolve(f"alpha.{name}.internal") == []
 
@@ -67,4 +67,4 @@ def test_a_task_that_does_not_start_fails_its_environment_with_its_own_words_unt
     assert patient.history(name)[-1][0] == "retry"
     assert patient.work("sow").endings == {name: "done"}
     assert patient.running("alpha", name) == build.sha
-    patient.gromit("env", "wait", name, "--timeout", "5s")
+    patient.gromit("env", "wait", name, "--timeout", "5s", "--no-dns")

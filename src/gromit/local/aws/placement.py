@@ -5,6 +5,7 @@ If a task cannot start, the reason is AWS's text.
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
     answer = {
         "component": container["name"],
         "environment": task.cluster_name,
-        "version": _version(container["image"]),
+        "version": _version(container),
         "image": container["image"],
         "task": task.id,
         "task_definition": f"{definition.family}:{definition.revision}",
@@ -100,8 +101,12 @@ def _check_image(image: str) -> None:
         raise TaskCannotStart(f"CannotPullContainerError: {retried}: {problem}")
 
 
-def _version(image: str) -> str:
-    name = image.rsplit("/", 1)[-1]
+def _version(container: Mapping[str, Any]) -> str:
+    """Return the version that an image would have compiled in; here its label has it."""
+    label: str | None = (container.get("dockerLabels") or {}).get("gromit.version")
+    if label:
+        return label
+    name = str(container["image"]).rsplit("/", 1)[-1]
     return name.partition("@")[2] or name.partition(":")[2] or "latest"
 
 

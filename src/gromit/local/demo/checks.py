@@ -13,6 +13,7 @@ import dns.resolver
 import httpx2
 
 from gromit.adapters.aws.client import aws_errors
+from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.config_tree.folder import config_hash
 from gromit.bootstrap.clients import serve_client
 from gromit.config.load import load_settings
@@ -156,7 +157,9 @@ class CloudProbe:
         images = [t["containers"][0]["image"] for t in tasks if t["lastStatus"] == "RUNNING"]
         if not images:
             return f"no task of {name} runs"
-        if all(image.endswith(f":{expected.version}") for image in images):
+        repository = str(expected.component.repository)
+        digests = EcrImages(self._account.client("ecr")).digests([(repository, expected.version)])
+        if all(image.rpartition("@")[2] in digests.values() for image in images):
             return ""
         return f"{name} runs {', '.join(images)}"
 
