@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 import click
+import structlog
 
 from tests.prove import report
 from tests.prove.suite import Effort, Finding, Suite, load_suite, run_suite, suite_names
@@ -56,4 +57,8 @@ if __name__ == "__main__":
     # As in tests/conftest.py: emulators of AWS make many objects, and no suite needs an image.
     gc.set_threshold(50_000, 20, 20)
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    # Logs of parts that run in this process would be among the results.
+    structlog.configure(
+        logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger
+    )
     main()

@@ -10,22 +10,622 @@ class Guard:
     name: str
     """The rule that it enforces."""
     path: str
+    """File below `src/gromit/`."""
     text: str
     """The guard itself. The file has it exactly once."""
     weaker: str
     """The code as if the guard had been forgotten."""
     tests: tuple[str, ...]
-    """Tests of which one must fail then; as short a list as possible."""
+    """Files below `tests/`, of which one must fail then; as few as possible."""
 
 
-_ROWS = ("tests/core/environments/test_wanted_and_work.py",)
+_WORK = "core/environments/work.py"
+_DESIRED = "core/environments/desired_state.py"
+_PROTOCOL = "core/environments/worker_protocol.py"
+_BUCKET = "adapters/aws/state_bucket.py"
+_OWNERS = "adapters/lock_owners.py"
+_ROOT = "adapters/config_tree/root.py"
+_DNS = "core/dns/plan.py"
+_OIDC = "core/security/oidc.py"
 
-GUARDS = (
+_CLAIMS = (
+    Guard(
+        "an outcome counts only under the epoch of its claim",
+        "core/environments/claims.py",
+        "return (Equals(Attribute.HOLDER, self.holder), Equals(Attribute.EPOCH, self.epoch))",
+        "return (Equals(Attribute.HOLDER, self.holder),)",
+        ("core/environments/test_wanted_and_work.py",),
+    ),
+    Guard(
+        "only a lease that has ended can be claimed again",
+        _WORK,
+        "AnyOf((NotExists(Attribute.HOLDER), LessThan(Attribute.LEASE_UNTIL, now_ms))),",
+        "",
+        ("core/environments/test_wanted_and_work.py",),
+    ),
+    Guard(
+        "work is not claimed before it is due",
+        _WORK,
+        "AtMost(Attribute.DUE, now_ms),",
+        "",
+        ("core/environments/test_wanted_and_work.py", "services/test_leases.py"),
+    ),
     Guard(
         "a protected environment is not claimed for reaping",
-        "src/gromit/core/environments/work.py",
+        _WORK,
         "Equals(Attribute.WANT, Want.GONE),\n        Equals(Attribute.PROTECTED, value=False),",
         "Equals(Attribute.WANT, Want.GONE),",
-        _ROWS,
+        ("core/environments/test_wanted_and_work.py",),
+    ),
+    Guard(
+        "each claim has an epoch of its own",
+        _WORK,
+        "increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},",
+        "increments={Attribute.REVISION: 1},",
+        ("core/environments/test_wanted_and_work.py",),
+    ),
+    Guard(
+        "an environment that was revived during its reaping is not a tombstone",
+        _WORK,
+        "AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),\n"
+        "            Equals(Attribute.WANT, Want.GONE),",
+        "Equals(Attribute.WANT, Want.GONE),",
+        ("core/environments/test_wanted_and_work.py", "services/test_leases.py"),
+    ),
+    Guard(
+        "a superseded generation does not count as the newest",
+        _WORK,
+        "AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),\n"
+        "            Equals(Attribute.WANT, Want.UP),",
+        "Equals(Attribute.WANT, Want.UP),",
+        ("core/environments/test_wanted_and_work.py", "services/test_leases.py"),
+    ),
+    Guard(
+        "a failure makes the hash of what runs unknown",
+        _WORK,
+        "stamp.event(\"failed\", f\"{failure['kind']}: {failure['message']}\"),)\n"
+        "        },\n"
+        "        removes=LEASE_ATTRIBUTES | {Attribute.SPEC_HASH},",
+        "stamp.event(\"failed\", f\"{failure['kind']}: {failure['message']}\"),)\n"
+        "        },\n"
+        "        removes=LEASE_ATTRIBUTES,",
+        ("core/environments/test_wanted_and_work.py", "services/test_leases.py"),
+    ),
+    Guard(
+        "a hash is trusted only if the last run ended well",
+        "core/environments/environment.py",
+        "return self.spec_hash if self.hash_epoch == self.epoch - 1 else None",
+        "return self.spec_hash",
+        ("core/environments/test_wanted_and_work.py", "core/environments/test_environment.py"),
+    ),
+    Guard(
+        "what is suspended is not claimed",
+        "services/leases.py",
+        "if halt and row.get(Attribute.CLAIM_ID) != request.claimant.nonce:",
+        "if False:",
+        ("services/test_suspensions.py",),
+    ),
+    Guard(
+        "a renewal needs the claim",
+        _WORK,
+        "return RowWrite(conditions=fence.conditions, sets=",
+        "return RowWrite(conditions=(), sets=",
+        ("core/environments/test_wanted_and_work.py", "services/test_leases.py"),
     ),
 )
+
+_RUNS = (
+    Guard(
+        "nothing is applied without a verified claim",
+        _PROTOCOL,
+        "            return Verify(lock)",
+        "            return Execute(lock)",
+        ("core/environments/test_worker_protocol.py",),
+    ),
+    Guard(
+        "a lost claim applies nothing",
+        _PROTOCOL,
+        "        case ClaimLost():\n            return Unlock(lock, RunEnding.FENCED)\n"
+        "        case StepFailed(problem):\n            # serve did not answer.",
+        "        case ClaimLost():\n            return Execute(lock)\n"
+        "        case StepFailed(problem):\n            # serve did not answer.",
+        ("core/environments/test_worker_protocol.py",),
+    ),
+    Guard(
+        "nothing is applied if serve does not confirm the claim",
+        _PROTOCOL,
+        "so nothing is applied.\n            return Unlock(lock, RunEnding.FAILED, problem)",
+        "so nothing is applied.\n            return Execute(lock)",
+        ("core/environments/test_worker_protocol.py",),
+    ),
+    Guard(
+        "a lock of an owner that is not proven dead is left alone",
+        _PROTOCOL,
+        "        case CheckOwner(), OwnerNotProvenDead(reason):\n"
+        "            return ReportFailure(None, Problem(LOCKED, reason))",
+        "        case CheckOwner(found), OwnerNotProvenDead():\n"
+        "            return ReplaceLock(found)",
+        ("core/environments/test_worker_protocol.py",),
+    ),
+    Guard(
+        "a suspended system begins no work between claim and act",
+        "services/runs.py",
+        "            self.guard()\n            status",
+        "            status",
+        ("services/test_runs.py",),
+    ),
+    Guard(
+        "a newer generation is not passed over",
+        "services/runs.py",
+        "ClaimCurrent() if status.generation == claim.generation else NewerDesired()",
+        "ClaimCurrent()",
+        ("services/test_runs.py",),
+    ),
+    Guard(
+        "a state that is unsafe is not acted on",
+        "services/runs.py",
+        "        claim = self._check_state(claim)\n",
+        "",
+        ("services/test_states_of_runs.py",),
+    ),
+    Guard(
+        "reap stops at its limit",
+        "services/workers.py",
+        "        if self._is_at_limit():\n            return NoWork(None)\n",
+        "",
+        ("services/test_workers.py",),
+    ),
+    Guard(
+        "a lock is taken only if there is none",
+        _BUCKET,
+        'operation, IfNoneMatch="*")',
+        "operation)",
+        ("adapters/aws/test_state_bucket.py",),
+    ),
+    Guard(
+        "only the lock that was read is replaced",
+        _BUCKET,
+        "operation, IfMatch=found.etag)",
+        "operation)",
+        ("adapters/aws/test_state_bucket.py",),
+    ),
+    Guard(
+        "only our own lock is released",
+        _BUCKET,
+        "Key=lock_key(lock.environment), IfMatch=lock.etag",
+        "Key=lock_key(lock.environment)",
+        ("adapters/aws/test_state_bucket.py",),
+    ),
+    Guard(
+        "a state with resources is not deleted",
+        _BUCKET,
+        "if head is not None and head.resources:",
+        "if False:",
+        ("adapters/aws/test_state_bucket.py",),
+    ),
+    Guard(
+        "an owner with a surviving terraform is not proven dead",
+        _OWNERS,
+        "        if survivor is not None:\n",
+        "        if False:\n",
+        ("adapters/test_lock_owners.py",),
+    ),
+    Guard(
+        "a reused process id proves nothing about the owner",
+        _OWNERS,
+        "return process.started == owner.started and not process.is_dead",
+        "return not process.is_dead",
+        ("adapters/test_lock_owners.py",),
+    ),
+    Guard(
+        "a process that hides its environment may be a survivor",
+        _OWNERS,
+        "if _is_ours(folder):",
+        "if False:",
+        ("adapters/test_lock_owners.py",),
+    ),
+)
+
+_STATES = (
+    Guard(
+        "a state of another environment is foreign",
+        "core/stack/states.py",
+        "    if head.owners - {environment}:\n",
+        "    if False:\n",
+        ("core/stack/test_states.py",),
+    ),
+    Guard(
+        "an older state of the same lineage is not usable",
+        "core/stack/states.py",
+        "if is_same and head.mark.serial >= recorded.serial:",
+        "if is_same:",
+        ("core/stack/test_states.py",),
+    ),
+    Guard(
+        "a state of another lineage is not usable",
+        "core/stack/states.py",
+        "is_same = head.mark.lineage == recorded.lineage",
+        "is_same = True",
+        ("core/stack/test_states.py",),
+    ),
+    Guard(
+        "what another owns is not adopted",
+        "core/stack/adoption.py",
+        "or not resource.is_ours or",
+        "or",
+        ("core/stack/test_adoption.py",),
+    ),
+    Guard(
+        "what the state has is not imported again",
+        "core/stack/adoption.py",
+        "if address is None or address in held or address in imports:",
+        "if address is None or address in imports:",
+        ("core/stack/test_adoption.py",),
+    ),
+    Guard(
+        "only what is the environment's is removed",
+        "adapters/aws/resource_removal.py",
+        "        if not resource.is_ours:\n",
+        "        if False:\n",
+        ("contracts/test_environment_resources.py",),
+    ),
+    Guard(
+        "what has only the name is not cleared",
+        "services/clearing.py",
+        "ours = [resource for resource in found if resource.is_ours]",
+        "ours = list(found)",
+        ("services/test_clearing.py",),
+    ),
+    Guard(
+        "what remains after a removal is an error",
+        "services/clearing.py",
+        "                raise _remaining(environment, found, problems)",
+        "                return",
+        ("services/test_clearing.py",),
+    ),
+    Guard(
+        "a security group needs the tag, not only the name",
+        "adapters/aws/environment_resources.py",
+        'is_ours = self._is_marked(group.get("Tags", []))',
+        "is_ours = True",
+        ("contracts/test_environment_resources.py",),
+    ),
+    Guard(
+        "a cluster needs the tag, not only the name",
+        "adapters/aws/environment_resources.py",
+        'is_ours = self._is_marked(cluster.get("tags", []))',
+        "is_ours = True",
+        ("contracts/test_environment_resources.py",),
+    ),
+)
+
+_REAPING = (
+    Guard(
+        "what is desired is not destroyed",
+        "services/reaping.py",
+        "        if claim.want is not Want.GONE:\n",
+        "        if False:\n",
+        ("services/test_reaping.py",),
+    ),
+    Guard(
+        "resources outside of the state are removed before the row says gone",
+        "services/reaping.py",
+        "        self._clear(claim.name, platform, progress)\n",
+        "",
+        ("services/test_reaping.py",),
+    ),
+    Guard(
+        "a protected environment is not deleted",
+        _DESIRED,
+        "            Equals(Attribute.WANT, Want.UP),\n"
+        "            Equals(Attribute.PROTECTED, value=False),\n",
+        "            Equals(Attribute.WANT, Want.UP),\n",
+        ("services/test_environments.py", "core/environments/test_wanted_and_work.py"),
+    ),
+    Guard(
+        "a deletion has a grace period",
+        _DESIRED,
+        "**schedule_work(Work.REAP, stamp.now_ms + grace_ms),",
+        "**schedule_work(Work.REAP, stamp.now_ms),",
+        ("services/test_environments.py", "core/environments/test_wanted_and_work.py"),
+    ),
+    Guard(
+        "a retired branch does not delete a protected environment",
+        "services/environments.py",
+        "            if environment.protected:\n"
+        "                raise refusals.is_protected(name)\n",
+        "",
+        ("services/test_environments.py",),
+    ),
+    Guard(
+        "an unusable config root stops all work",
+        _ROOT,
+        "            if marker is None or not stat.S_ISREG(marker):\n",
+        "            if False:\n",
+        ("adapters/config_tree/test_root.py",),
+    ),
+    Guard(
+        "an unclear suspension stops all work",
+        _ROOT,
+        "            if not stat.S_ISREG(mode):\n"
+        "                raise ConfigRootUnusable(\n"
+        '                    f"{self._root / suspension.FILE}',
+        "            if False:\n"
+        "                raise ConfigRootUnusable(\n"
+        '                    f"{self._root / suspension.FILE}',
+        ("adapters/config_tree/test_root.py",),
+    ),
+    Guard(
+        "a suspension is raised",
+        _ROOT,
+        "        if (found := self.suspension()) is not None:\n            raise Suspended(",
+        "        if (found := self.suspension()) is not None and not found:\n"
+        "            raise Suspended(",
+        ("adapters/config_tree/test_root.py",),
+    ),
+    Guard(
+        "an error of the root's file system stops all work",
+        _ROOT,
+        "        except OSError as error:\n            raise ConfigRootUnusable(\n"
+        '                f"cannot use config root',
+        "        except FileNotFoundError as error:\n            raise ConfigRootUnusable(\n"
+        '                f"cannot use config root',
+        ("adapters/config_tree/test_root.py",),
+    ),
+)
+
+_ORDER = (
+    Guard(
+        "an older build changes nothing",
+        _DESIRED,
+        "not_older = (AnyOf((NotExists(sequence), LessThan(sequence, build.sequence))),)",
+        "not_older = ()",
+        ("services/test_environments.py", "core/environments/test_wanted_and_work.py"),
+    ),
+    Guard(
+        "two branches of a repository do not share a name unnoticed",
+        _DESIRED,
+        "NotExists(ref), Equals(ref, build.ref.full))",
+        "NotExists(ref), Exists(ref))",
+        ("services/test_environments.py", "services/test_precedence.py"),
+    ),
+    Guard(
+        "a nested branch never gets a protected name",
+        "core/environments/precedence.py",
+        "    if ref.is_nested and is_protected_name(ref.environment, patterns):\n",
+        "    if False:\n",
+        ("services/test_precedence.py",),
+    ),
+    Guard(
+        "only a whole name takes the place of a nested branch",
+        "core/environments/precedence.py",
+        "if is_held_nested and not ref.is_nested:",
+        "if not ref.is_nested:",
+        ("services/test_precedence.py",),
+    ),
+    Guard(
+        "only branches make environments",
+        "core/names.py",
+        "        _refuse_other_refs(ref)\n",
+        "        pass\n",
+        ("core/test_names.py",),
+    ),
+    Guard(
+        "reserved names are no environments",
+        "core/names.py",
+        '        and "--" not in text\n        and text not in RESERVED\n',
+        '        and "--" not in text\n',
+        ("core/test_names.py",),
+    ),
+    Guard(
+        "control characters are no part of a ref",
+        "core/text.py",
+        "return unicodedata.category(character) in UNSAFE",
+        "return False",
+        ("core/test_names.py",),
+    ),
+)
+
+_DNS_GUARDS = (
+    Guard(
+        "unexplained deletes of records are limited",
+        _DNS,
+        "if count <= free or count * 100 <= percent * changes.ours:",
+        "if True:",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "records of others are not changed",
+        _DNS,
+        "    if reason := records.forbidden:\n",
+        "    if (reason := records.forbidden) and not records.plain:\n",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "an incomplete listing deletes nothing",
+        _DNS,
+        "    if incomplete:\n        reason =",
+        "    if False:\n        reason =",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "an incomplete listing does not prove the last record",
+        _DNS,
+        "if records.is_ours and not keeps_records and not incomplete:",
+        "if records.is_ours and not keeps_records:",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "records of an unreadable row stay",
+        _DNS,
+        "    if wanted.get(records.name, False) is None:\n",
+        "    if False:\n",
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "a routed record is not ours",
+        _DNS,
+        'elif record.type == "A" and not record.routing:',
+        'elif record.type == "A":',
+        ("core/dns/test_plan.py",),
+    ),
+    Guard(
+        "a pass checks the limit on deletes",
+        "services/chitragupta.py",
+        "            if not force:\n                self.check(found)\n",
+        "",
+        ("services/test_chitragupta.py",),
+    ),
+)
+
+_SECURITY = (
+    Guard(
+        "a request needs a role that may send it",
+        "core/security/roles.py",
+        "            return role in rule.roles",
+        "            return True",
+        ("core/security/test_roles.py",),
+    ),
+    Guard(
+        "what no rule admits is refused",
+        "core/security/roles.py",
+        "            return role in rule.roles\n    return False",
+        "            return role in rule.roles\n    return True",
+        ("core/security/test_roles.py",),
+    ),
+    Guard(
+        "a certificate with two roles has none",
+        "core/security/roles.py",
+        "if len(named) > 1 or not named <= set(Role):",
+        "if not named <= set(Role):",
+        ("core/security/test_roles.py",),
+    ),
+    Guard(
+        "a worker's claims are not for operators",
+        "core/security/roles.py",
+        '    _rule("POST", "/v1/claims/**", Role.WORKER),\n',
+        '    _rule("POST", "/v1/claims/**", Role.WORKER, Role.OPERATOR),\n',
+        ("core/security/test_roles.py",),
+    ),
+    Guard(
+        "an expired certificate is refused on an open connection",
+        "web/server/gate.py",
+        "    if now >= peer.expires_ms:\n",
+        "    if False:\n",
+        ("web/server/test_server.py", "web/test_tls.py"),
+    ),
+    Guard(
+        "a revoked certificate is refused on an open connection",
+        "web/server/gate.py",
+        "    if denylist is not None and denylist.denies(peer.serial):\n",
+        "    if False:\n",
+        ("web/server/test_server.py", "web/test_tls.py"),
+    ),
+    Guard(
+        "an expired token is refused",
+        "core/security/tokens.py",
+        "if found is None or found.expired(now):",
+        "if found is None:",
+        ("core/security/test_tokens.py",),
+    ),
+    Guard(
+        "a job token is for one audience",
+        _OIDC,
+        '    if claims.get("aud") != terms.audience:\n',
+        "    if False:\n",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a job token expires",
+        _OIDC,
+        "    if now >= (expires + LEEWAY_S) * 1000:\n",
+        "    if False:\n",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a job reports only its own branch",
+        _OIDC,
+        "    if parse_ref(ref).full != _full(job.ref):\n",
+        "    if False:\n",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a job reports only its own commit",
+        _OIDC,
+        "    if job.sha is not None and sha != job.sha:\n",
+        "    if False:\n",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a job claims only its own place in the order of builds",
+        _OIDC,
+        "if sequence is None or job.sequence is None or sequence == job.sequence:",
+        "if True:",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a job of another owner is refused",
+        _OIDC,
+        "    if not _is_ours(claims, job.owner, terms):\n",
+        "    if False:\n",
+        ("core/security/test_oidc.py",),
+    ),
+    Guard(
+        "a token reports only for its repositories",
+        "web/gateway/app.py",
+        "    if not grant.allows(repository, verb):\n",
+        "    if False:\n",
+        ("web/gateway/test_app.py",),
+    ),
+    Guard(
+        "a token has a limit of requests",
+        "web/gateway/app.py",
+        "            if wait_ms:\n",
+        "            if False:\n",
+        ("web/gateway/test_app.py",),
+    ),
+    Guard(
+        "a body has a longest length",
+        "web/server/limits.py",
+        "            if len(body) > self._max:\n",
+        "            if False:\n",
+        ("web/server/test_limits.py", "web/server/test_server.py"),
+    ),
+    Guard(
+        "a certificate has a share of the connections",
+        "web/server/capacity.py",
+        "if len(others) >= self._limits.peer_connections:",
+        "if False:",
+        ("web/server/test_capacity.py",),
+    ),
+    Guard(
+        "some connections are kept for gateway and workers",
+        "web/server/capacity.py",
+        "if len(current) > self._limits.connections - self._limits.kept_connections:",
+        "if False:",
+        ("web/server/test_capacity.py",),
+    ),
+    Guard(
+        "the oldest young connection makes room",
+        "web/server/capacity.py",
+        "        min(young, key=lambda c: c.opened).displace()\n        return True",
+        "        return False",
+        ("web/server/test_capacity.py",),
+    ),
+    Guard(
+        "YAML has a greatest depth",
+        "documents.py",
+        "        if self._depth > _DEPTH_MAX:\n",
+        "        if False:\n",
+        ("test_documents.py",),
+    ),
+    Guard(
+        "secrets are masked in logs",
+        "log.py",
+        'return _SECRETS.sub("***", text)',
+        "return text",
+        ("cli/test_render.py", "adapters/terraform/test_session.py"),
+    ),
+)
+
+GUARDS = (*_CLAIMS, *_RUNS, *_STATES, *_REAPING, *_ORDER, *_DNS_GUARDS, *_SECURITY)

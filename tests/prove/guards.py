@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from tests.prove.guard_list import GUARDS, Guard
 from tests.prove.suite import Effort, Proof, Suite, Violation
 
 ROOT = Path(__file__).parents[2]
+SOURCE = Path("src/gromit")
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".*_cache", ".hypothesis", "__pycache__", ".coverage*", ".terraform"
 )
-_QUICK = ("tests/core/", "tests/config/", "tests/services/")
+_QUICK = ("core/", "services/")
 """Tests that a quick run may choose: they start in a second."""
 _PASSED, _FAILED = 0, 1
 _LONGEST_S = 600
@@ -41,22 +43,36 @@ class TreeCopy:
         shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
         return cls(root)
 
-    def weaken(self, guard: Guard) -> None:
-        """Replace the guard by its weaker form."""
-        path = self.root / guard.path
-        path.write_text(weakened(path.read_text(encoding="utf-8"), guard), encoding="utf-8")
-
-    def restore(self, guard: Guard) -> None:
-        """Copy the file again, with its time, by which Python knows compiled code."""
-        shutil.copy2(ROOT / guard.path, self.root / guard.path)
+    @contextmanager
+    def weakened(self, guard: Guard) -> Iterator[None]:
+        """Replace the guard by its weaker form during the block."""
+        path = self.root / SOURCE / guard.path
+        text, times = path.read_text(encoding="utf-8"), path.stat()
+        path.write_text(weakened(text, guard), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(text, encoding="utf-8")
+            # Python knows compiled code by this time.
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     def run(self, tests: Sequence[str]) -> tuple[int, str]:
         """Run tests until the first failure; return pytest's exit code and its last lines."""
         environ = {**os.environ, "PYTHONPATH": str(self.root / "src")}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        options = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        options = [
+            "-q",
+            "-x",
+            "-n",
+            "0",
+            "--timeout=120",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+        ]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *tests],
+            [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
             cwd=self.root,
             env=environ,
             capture_output=True,
@@ -74,7 +90,7 @@ def weakened(text: str, guard: Guard) -> str:
 
 def faults(guard: Guard, root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong with an entry of the list."""
-    path = root / guard.path
+    path = root / SOURCE / guard.path
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if (found := text.count(guard.text)) != 1:
         yield f"the guard's text is found {found} times in {guard.path}: {guard.text!r}"
@@ -86,7 +102,7 @@ def faults(guard: Guard, root: Path = ROOT) -> Iterator[str]:
         except SyntaxError as error:
             yield f"the weaker form is no Python: {error}"
     for test in guard.tests:
-        if not (root / test.partition("::")[0]).exists():
+        if not (root / "tests" / test).is_file():
             yield f"there is no {test}"
     if not guard.tests:
         yield "no test is named"
@@ -120,11 +136,8 @@ def _chosen(effort: Effort) -> Sequence[Guard]:
 
 
 def _weaken(copy: TreeCopy, guard: Guard) -> Iterator[Violation]:
-    copy.weaken(guard)
-    try:
+    with copy.weakened(guard):
         code, tail = copy.run(guard.tests)
-    finally:
-        copy.restore(guard)
     if code == _PASSED:
         yield Violation(_case(guard), f"no test fails without it: {' '.join(guard.tests)}")
     elif code != _FAILED:

@@ -265,6 +265,20 @@ def test_a_build_while_its_environment_is_reaped_makes_it_again(registry: Regist
     assert claimed(registry, nonce="n3").trusted_hash is None
 
 
+def test_a_second_deletion_while_the_first_is_reaped_is_reaped_after_its_own_grace(
+    registry: Registry,
+) -> None:
+    registry.report()
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    fence = fence_of(claimed(registry, kind=Work.REAP))
+    registry.report(version="sha-2")
+    registry.environments.delete("app-test", registry.stamp())
+    again = registry.leases.reaped("app-test", fence, "n1", registry.stamp())
+    assert (again.phase(registry.now_ms), again.gone_ms) == (Phase.DELETING, None)
+    assert again.due_ms == registry.now_ms + GRACE_MS, "a build can still revive it"
+
+
 @pytest.mark.parametrize("newer", [True, False])
 def test_a_success_sent_again_is_known_by_its_nonce(registry: Registry, newer: bool) -> None:
     registry.report()

@@ -1,6 +1,7 @@
 """Worker, Terraform and provider die at one blow in a first apply: nothing is lost or left over.
 
-Terraform then saves no state. The next run adopts what exists, and a deletion removes it.
+Terraform then saves no state. The next run adopts what exists. Other moments and parts of a life,
+and deletions, are in the suite `kills` (`tests/prove`).
 """
 
 import os
@@ -25,16 +26,15 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.terraform, pytest.mark.timeout(600), pytest.mark.xdist_group("life")]
 
-MOMENTS = ("aws_cloudwatch_log_group.this", "aws_security_group_rule.egress")
+MOMENT = "aws_security_group_rule.egress"
 """The worker dies when the first of these resources has been created."""
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
 def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
-    engine: World, platform: Platform, moment: str
+    engine: World, platform: Platform
 ) -> None:
-    stack = _environment(engine, platform, f"adopted-{MOMENTS.index(moment)}")
-    _die_in_a_first_apply(engine, stack, moment)
+    stack = _environment(engine, platform, "adopted")
+    _die_in_a_first_apply(engine, stack)
     assert engine.resources().find(stack.name, platform)
     lock = _take_over(engine, stack.name)
     clear = _clearer(engine)
@@ -56,15 +56,6 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
     assert list(clear.resources.find(stack.name, platform)) == []
 
 
-def test_a_deletion_leaves_nothing_of_it(engine: World, platform: Platform) -> None:
-    stack = _environment(engine, platform, "deleted")
-    _die_in_a_first_apply(engine, stack, MOMENTS[-1])
-    clear = _clearer(engine)
-    assert len({r.kind for r in clear.resources.find(stack.name, platform)}) >= 4
-    clear(stack.name, lambda: clear.resources.find(stack.name, platform), _silent)
-    assert list(clear.resources.find(stack.name, platform)) == []
-
-
 def _environment(world: World, platform: Platform, name: str) -> StackInput:
     return StackInput(
         name=f"{name}-{world.folder.name}",
@@ -76,13 +67,13 @@ def _environment(world: World, platform: Platform, name: str) -> StackInput:
     )
 
 
-def _die_in_a_first_apply(world: World, stack: StackInput, moment: str) -> None:
+def _die_in_a_first_apply(world: World, stack: StackInput) -> None:
     with world.spawn("apply", DEVENV, stack) as worker:
         assert worker.stdout is not None
         lock_id = worker.stdout.readline().strip()
         assert lock_id, "the worker did not get the lock"
         for line in worker.stdout:
-            if line.startswith(moment):
+            if line.startswith(MOMENT):
                 break
         _strike(worker, lock_id)
     wait_for("the end of all that it had started", lambda: not under(lock_id))
