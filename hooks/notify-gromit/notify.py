@@ -9,6 +9,7 @@
     workflow_dispatch, schedule         the build of GITHUB_REF at GITHUB_SHA, if that is a branch
     delete of a branch                  the deletion of `ref`; GITHUB_REF is the default branch here
     delete of a tag, create             nothing
+    schedule, with the input `sweep`    all branches that the repository has
 
 The script reads an event from its file and from variables, and puts nothing of it into a command
 line. It repeats the request while the gateway is busy or unreachable, within a limited time.
@@ -19,20 +20,27 @@ build. gromit answers then that nothing was changed, and the script prints a not
 
 Exit codes: 0 reported, or nothing to report; 1 refused; 2 fix the workflow; 75 not reported, try
 again.
+
+A sweep reads all pages of the branches through GitHub's API. Only a complete list is sent, because
+gromit retires what two lists lack.
 The script needs Python 3.9 and nothing else, so it runs unchanged on GitHub's runners.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 import json
 import os
 import random
+import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLCertVerificationError
@@ -41,7 +49,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPErrorProcessor, Request, build_opener
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 REPORTED, REFUSED, WRONG, LATER = 0, 1, 2, 75
 """75 is EX_TEMPFAIL of sysexits.h."""
@@ -54,6 +62,8 @@ SHOWN = 500
 BRANCH, TAG = "refs/heads/", "refs/tags/"
 RUN_STEP, SEQUENCE_MAX = 1000, 2**53 - 1
 """Distance between the sequences of two runs, and the greatest sequence that gromit accepts."""
+PAGE, BRANCHES_MAX = 100, 5000
+"""Branches on a page of GitHub's API, and in the longest list that gromit accepts."""
 NOT_REPORTED = "has no reported version"
 """Part of serve's error for a branch that has no reported build, or whose name another one has."""
 
@@ -86,6 +96,13 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Branches:
+    """All branches of the repository."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Nothing:
     """There is nothing to report, and why."""
 
@@ -98,8 +115,8 @@ class Answer:
 
     status: int
     body: bytes
-    outcome: str = ""
-    """Header X-Gromit-Outcome."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the response, with names in lower case."""
 
     def json(self) -> Mapping[str, Any]:
         """Return the object in the body; empty if there is none."""
@@ -182,9 +199,13 @@ def _is_number(text: str) -> bool:
 
 
 def request_for(
-    report: Build | Gone, url: str, repository: str, sequence: int | None = None
+    report: Build | Gone | Branches, url: str, repository: str, sequence: int | None = None
 ) -> Request:
     """Build the request to the gateway, still without a token."""
+    if isinstance(report, Branches):
+        digests = [digest_of(name) for name in report.names]
+        listing = {"repo": repository, "branches": digests, "count": len(digests)}
+        return _posted(f"{url}/gromit/branches", listing)
     ref = report.ref.replace(
         "%", "%25"
     )  # refs on the wire may be URL-encoded, so a percent sign must be
@@ -193,8 +214,18 @@ def request_for(
     build: dict[str, str | int] = {"repo": repository, "ref": ref, "sha": report.sha}
     if sequence is not None:
         build["sequence"] = sequence
-    body, json_type = json.dumps(build).encode(), {"Content-Type": "application/json"}
-    return Request(f"{url}/gromit/newbuild", body, json_type, method="POST")
+    return _posted(f"{url}/gromit/newbuild", build)
+
+
+def _posted(url: str, body: Mapping[str, object]) -> Request:
+    json_type = {"Content-Type": "application/json"}
+    return Request(url, json.dumps(body).encode(), json_type, method="POST")
+
+
+def digest_of(branch: str) -> str:
+    """Return what gromit compares: a short digest, so that thousands fit into one request."""
+    digest = hashlib.sha256(branch.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:6]).decode()
 
 
 class _AsItCame(HTTPErrorProcessor):
@@ -217,15 +248,14 @@ def send(request: Request) -> Answer:
     """
     try:
         with _OPENER.open(request, timeout=ATTEMPT_S) as got:
-            outcome = got.headers.get("X-Gromit-Outcome", "")
-            answer = Answer(got.status, got.read(ANSWER_BYTES), outcome)
-            retry_after = got.headers.get("Retry-After")
+            headers = {name.lower(): value for name, value in got.headers.items()}
+            answer = Answer(got.status, got.read(ANSWER_BYTES), headers)
     except (OSError, HTTPException) as error:
         if isinstance(getattr(error, "reason", None), SSLCertVerificationError):
             raise Wrong(f"the certificate of {request.host} is not trusted: {error}") from None
         raise Busy(f"{request.host} cannot be reached: {error}") from None
     if answer.status == 429 or answer.status >= 500:
-        raise Busy(f"{answer.status}: {answer.error()}", _seconds(retry_after))
+        raise Busy(f"{answer.status}: {answer.error()}", _seconds(headers.get("retry-after")))
     return answer
 
 
@@ -277,17 +307,26 @@ def _sendable(token: str) -> str:
 
 
 def deliver(
-    request: Request, variables: Mapping[str, str], audience: str, patience_s: float
+    request: Request, variables: Mapping[str, str], audience: str, deadline: float
 ) -> Answer:
     """Repeat a request until the gateway answers. Raises `Busy` when time is over.
 
     Each attempt gets a new token, because OIDC tokens are valid for minutes only.
     """
-    deadline, pause_s = time.monotonic() + patience_s, FIRST_PAUSE_S
+
+    def attempt() -> Answer:
+        request.add_header("Authorization", f"Bearer {token_of(variables, audience)}")
+        return send(request)
+
+    return patiently(attempt, deadline)
+
+
+def patiently(attempt: Callable[[], Answer], deadline: float) -> Answer:
+    """Repeat an attempt until it has an answer. Raises `Busy` when time is over."""
+    pause_s = FIRST_PAUSE_S
     while True:
         try:
-            request.add_header("Authorization", f"Bearer {token_of(variables, audience)}")
-            return send(request)
+            return attempt()
         except Busy as busy:  # noqa: PERF203 - an attempt takes much longer
             wait_s = min(max(busy.wait_s, pause_s * random.uniform(0.5, 1.0)), LONGEST_PAUSE_S)
             if time.monotonic() + wait_s > deadline:
@@ -297,14 +336,95 @@ def deliver(
             pause_s *= 2
 
 
+# -- the branches ----------------------------------------------------------------------------------
+
+
+def read_branches(variables: Mapping[str, str], deadline: float) -> Branches:
+    """Return all branches of the repository, from GitHub's API.
+
+    Raises `Wrong` if the job may not read them, and `Busy` if the list is not complete.
+    """
+    api = variables.get("GITHUB_API_URL", "").rstrip("/")
+    host = urlsplit(api).hostname or ""
+    if not (api.startswith("https://") or _is_loopback(host)):
+        raise Wrong(f"GITHUB_API_URL {api!r} is not an address with https")
+    first = f"{api}/repos/{variables['GITHUB_REPOSITORY']}/branches"
+    names: dict[str, None] = {}
+    url: str | None = f"{first}?per_page={PAGE}"
+    while url:
+        if not url.startswith(f"{first}?"):
+            raise Wrong("GitHub's next page of branches has another address")
+        answer = patiently(partial(_page, url, variables), deadline)
+        listed, url = _names(answer), _next(answer)
+        names.update(dict.fromkeys(listed))
+        if len(listed) < PAGE and url:
+            raise Busy("GitHub's list of branches is cut")
+        if len(names) > BRANCHES_MAX:
+            raise Wrong(f"a repository with more than {BRANCHES_MAX} branches cannot be swept")
+    own = variables["GITHUB_REF"]
+    if own.startswith(BRANCH) and own[len(BRANCH) :] not in names:
+        raise Busy(f"GitHub's list of branches lacks {own}, so it is not complete")
+    return Branches(tuple(names))
+
+
+def _page(url: str, variables: Mapping[str, str]) -> Answer:
+    token = _sendable(variables.get("NOTIFY_APITOKEN", "").strip())
+    headers = {"Accept": "application/vnd.github+json", "Authorization": f"Bearer {token}"}
+    answer = send(Request(url, headers=headers))
+    if answer.status == 200:
+        return answer
+    reason = str(answer.json().get("message") or f"status {answer.status}")
+    if answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers:
+        raise Busy(f"GitHub limits the rate: {reason}", _rate_limit_s(answer.headers))
+    raise Wrong(
+        f"GitHub refused the list of branches ({answer.status}: {reason}):"
+        " give the job `permissions: {contents: read}`"
+    )
+
+
+def _rate_limit_s(headers: Mapping[str, str]) -> float:
+    reset = headers.get("x-ratelimit-reset", "")
+    if "retry-after" in headers or not _is_number(reset):
+        return _seconds(headers.get("retry-after"))
+    return max(0.0, float(reset) - time.time())
+
+
+def _names(answer: Answer) -> list[str]:
+    try:
+        return [str(branch["name"]) for branch in json.loads(answer.body)]
+    except (ValueError, TypeError, KeyError):
+        raise Busy("GitHub's list of branches cannot be read") from None
+
+
+def _next(answer: Answer) -> str | None:
+    found = re.search(r'<([^<>]+)>; *rel="next"', answer.headers.get("link", ""))
+    return found[1] if found else None
+
+
+def sweeps(event: str, variables: Mapping[str, str]) -> bool:
+    """Whether this run lists branches. Raises `Wrong` for another event than a schedule."""
+    text = variables.get("NOTIFY_SWEEP", "").strip().lower()
+    if text not in {"", "true", "false"}:
+        raise Wrong("the input sweep is neither true nor false")
+    # GitHub runs only the default branch's workflow on a schedule, so no branch can retire others.
+    if text == "true" and event != "schedule":
+        raise Wrong(f"the input sweep needs the event schedule, and this is {event}")
+    return text == "true"
+
+
 # -- the result ------------------------------------------------------------------------------------
 
 
-def conclude(report: Build | Gone, answer: Answer, variables: Mapping[str, str]) -> int:
+def conclude(report: Build | Gone | Branches, answer: Answer, variables: Mapping[str, str]) -> int:
     """Print the result and return the exit code."""
+    if isinstance(report, Branches) and answer.status == 200:
+        for what in ("missing", "retired", "waiting"):
+            say(f"{what}: {', '.join(map(str, answer.json().get(what, []))) or 'none'}")
+        put_out(variables, outcome="swept")
+        return REPORTED
     if isinstance(report, Build) and answer.status == 200:
         environment = str(answer.json().get("name", ""))
-        if answer.outcome == "stale":
+        if answer.headers.get("x-gromit-outcome") == "stale":
             note(
                 f"nothing was changed: a newer build than {report.sha} of {report.ref}"
                 f" was reported to environment {environment} before"
@@ -432,9 +552,15 @@ def read_event(variables: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
 def notify(variables: Mapping[str, str]) -> int:
     """Send the report and return the exit code. Raises `Wrong` and `Busy`."""
     event, payload = read_event(variables)
+    deadline = time.monotonic() + patience(variables)
+    report: Build | Gone | Branches | Nothing
     try:
-        report = decide(event, payload, variables)
         repository = variables["GITHUB_REPOSITORY"]
+        if sweeps(event, variables):
+            report = read_branches(variables, deadline)
+            say(f"the repository has {len(report.names)} branches")
+        else:
+            report = decide(event, payload, variables)
     except (KeyError, TypeError, AttributeError) as error:
         raise Wrong(f"the event {event} is not understood: {error!r}") from None
     if isinstance(report, Nothing):
@@ -444,7 +570,7 @@ def notify(variables: Mapping[str, str]) -> int:
     url = gateway_url(variables)
     audience = variables.get("NOTIFY_AUDIENCE", "").strip() or url
     request = request_for(report, url, repository, sequence_of(variables))
-    answer = deliver(request, variables, audience, patience(variables))
+    answer = deliver(request, variables, audience, deadline)
     return conclude(report, answer, variables)
 
 

@@ -205,6 +205,10 @@ MEANINGS: Mapping[str, str] = {
     "table.lacks_lifetimes": (
         "the table has no index of lifetimes, so no environment expires; all else works"
     ),
+    "sweep.done": (
+        "a repository has listed its branches; numbers of its branches in environments that the "
+        "list lacks, that were retired, and that wait for the next list"
+    ),
     "task.unknown": (
         "ECS did not identify this task; if the task dies, only its own machine can prove it"
     ),

@@ -20,10 +20,12 @@ from gromit.core.environments import (
     history,
     observation,
     parking,
+    sweep,
     work,
 )
 from gromit.core.environments.attributes import (
     FALLBACK,
+    MISSING,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -105,9 +107,14 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     ],
     expiry.look_again: lambda: [expiry.look_again(_read(), 1)],
     expiry.postpone_look: lambda: [expiry.postpone_look(1, 2)],
-    expiry.touch: lambda: [expiry.touch(1)],
+    expiry.touch: lambda: [expiry.touch(_read(), 1)],
     expiry.extend: lambda: [expiry.extend(_read(), 1, STAMP)],
     expiry.warn: lambda: [expiry.warn(_read(), Lifetime(1, "why"), expiry.Warn(2, 3), STAMP)],
+    sweep.first_missing: lambda: [sweep.first_missing(_held(), "repo", 1)],
+    sweep.found_again: lambda: [sweep.found_again(_held(), "repo")],
+    sweep.retire_dead: lambda: [
+        sweep.retire_dead(sweep.DeadBranch(_held(), 1), "repo", "master", STAMP, 1)
+    ],
     expiry.expire: lambda: [expiry.expire(_read(), "why", STAMP, 1)],
     history.add_event: lambda: [
         history.add_event(STAMP, kind, "text") for kind in ("suspended", "resumed")
@@ -154,9 +161,17 @@ def _migrated(state: str) -> RowWrite:
     return step.write
 
 
-def _read() -> Environment:
+def _held() -> Environment:
+    return _read(desired_state.build_attributes(BUILD))
+
+
+def _read(reported: Mapping[str, Any] | None = None) -> Environment:
     create = desired_state.create_incarnation(
-        None, NewIncarnation("id", protected=False, fallbacks=FALLBACKS), {}, STAMP, "text"
+        None,
+        NewIncarnation("id", protected=False, fallbacks=FALLBACKS),
+        reported or {},
+        STAMP,
+        "text",
     )
     outcome = apply_write(create, None, {"name": "app"})
     assert isinstance(outcome, WriteAccepted)
@@ -169,7 +184,7 @@ def _samples() -> list[RowWrite]:
 
 def _named(attribute: str) -> str:
     """An attribute as the reference calls it."""
-    for prefix in (VERSION, SEQUENCE, REF, FALLBACK):
+    for prefix in (VERSION, SEQUENCE, REF, FALLBACK, MISSING):
         if attribute.startswith(prefix):
             return f"{prefix}REPO"
     return f"{REDEPLOY}COMPONENT" if attribute.startswith(REDEPLOY) else attribute
@@ -203,7 +218,7 @@ def _written() -> Iterator[tuple[str, str]]:
 def test_every_function_that_makes_a_write_is_sampled() -> None:
     functions = {
         function
-        for module in (history, desired_state, expiry, observation, parking, work)
+        for module in (history, desired_state, expiry, observation, parking, sweep, work)
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     }
@@ -226,7 +241,11 @@ def test_every_write_but_renewals_and_looks_adds_to_the_revision() -> None:
         for f, make in WRITES.items()
         if any("revision" not in {*w.increments, *w.sets} for w in make())
     }
-    looks = {expiry.scheduled, expiry.look_again, expiry.postpone_look}
+    looks = {sweep.first_missing, sweep.found_again} | {
+        expiry.scheduled,
+        expiry.look_again,
+        expiry.postpone_look,
+    }
     assert silent == {work.renew, work.put_off, expiry.touch} | looks
 
 
@@ -250,7 +269,7 @@ def _read_from_rows() -> Iterator[str]:
 
 
 def test_every_attribute_of_the_vocabulary_is_there() -> None:
-    prefixed = {_named(p) for p in (VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY)}
+    prefixed = {_named(p) for p in (VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY, MISSING)}
     assert set(table(TEXT, "## Attributes")) == {*Attribute, *prefixed}
 
 

@@ -16,8 +16,10 @@ import yaml
 from tests.docs.markdown import ROOT
 from tests.fakes.issuer import OWNER, Issuer, claims_of
 from tests.hooks.events import Event
+from tests.hooks.github import JOB_TOKEN
 
 ACTION = ROOT / "hooks" / "notify-gromit"
+_OWN_TOKEN = "${{ github.token }}"
 _INPUT = re.compile(r"\$\{\{ inputs\.([a-z-]+) \}\}")
 
 
@@ -58,7 +60,12 @@ class Workflow:
             **self.variables,
         }
         done = _step(settings, self.inputs, self.folder)
-        secrets = {self.inputs.get("token"), self.issuer.secret if self.issuer else None, "eyJ"} - {
+        secrets = {
+            self.inputs.get("token"),
+            self.issuer.secret if self.issuer else None,
+            "eyJ",
+            JOB_TOKEN,
+        } - {
             None,
             "",
         }
@@ -98,7 +105,7 @@ def _step(
     (step,) = described["runs"]["steps"]
     assert set(inputs) <= set(described["inputs"])
     given = {
-        name: inputs.get(name, entry.get("default", ""))
+        name: inputs.get(name, entry.get("default", "").replace(_OWN_TOKEN, JOB_TOKEN))
         for name, entry in described["inputs"].items()
     }
     settings = {

@@ -25,6 +25,7 @@ from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
+from gromit.services.sweeps import Sweeps
 from gromit.web.api.admission import ApiDeps, LogLevel, get_caller
 from gromit.web.api.app import build_app
 from gromit.web.api.audit import RequestAudit
@@ -93,6 +94,7 @@ def api_deps(settings: Settings, parts: ServeParts) -> ApiDeps:
         leases=Leases(ledger, terms, random.random),
         observations=Observations(ledger, terms.retry_ms, terms.retry_max_ms),
         lifetimes=Lifetimes(ledger, settings.lifetime.policy, to_ms(settings.reap.grace)),
+        sweeps=Sweeps(ledger, known, settings.lifetime.sweep, to_ms(settings.reap.grace)),
         views=EnvironmentViews(
             known,
             domain_if_set(settings),

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from gromit.config.values import Duration, NameList, PositiveDuration, SettingsGroup
 from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule
+from gromit.core.environments.sweep import SweepPolicy
 from gromit.core.time import parse_duration
 
 _RULE = re.compile(r"(?P<name>[a-z0-9*?-]+)(@(?P<repository>[\w.*?-]+))?=(?P<idle>[0-9.dhms]+)")
@@ -48,6 +49,18 @@ class LifetimeSettings(SettingsGroup):
         timedelta(days=90), description="longest time that `gromit env extend` accepts"
     )
     limit: int = Field(10, gt=0, description="environments that may expire within an hour")
+    sweep_pause: PositiveDuration = Field(
+        timedelta(hours=6),
+        description="shortest time between the two lists of branches that must lack a branch "
+        "before it counts as deleted",
+    )
+    sweep_percent: int = Field(
+        20,
+        gt=0,
+        le=100,
+        description="largest share of a repository's branches in environments that one list "
+        "retires, but at least one",
+    )
 
     @property
     def policy(self) -> LifetimePolicy:
@@ -58,3 +71,8 @@ class LifetimeSettings(SettingsGroup):
             extend_max_ms=int(self.extend_max.total_seconds() * 1000),
             limit=self.limit,
         )
+
+    @property
+    def sweep(self) -> SweepPolicy:
+        """The policy of sweeps that these settings describe."""
+        return SweepPolicy(int(self.sweep_pause.total_seconds() * 1000), self.sweep_percent)

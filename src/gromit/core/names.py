@@ -5,6 +5,7 @@ and a folder, so a single pure function makes it. The rules are part of the wire
 are in `docs/reference/names.md`.
 """
 
+import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ of the zone.
 
 WORK_INDEX = "work"
 """Index of the table that lists due work, named for its key."""
+
+DIGEST_LENGTH = 8
+"""Characters of the digest of a branch."""
 
 LIFE_INDEX = "life"
 """Index of the table that lists environments by the next look at their lifetime."""
@@ -81,6 +85,15 @@ def parse_ref(text: str) -> Ref:
     full = ref.removeprefix(_BRANCHES).strip("/")
     leaf = last_element(full)
     return Ref(full=full, leaf=leaf, environment=environment_name(leaf))
+
+
+def branch_digest(branch: str) -> str:
+    """Return the first 6 bytes of the SHA-256 of a branch's full name, in base64 for URLs.
+
+    If two branches shared one, a list of branches would keep a deleted one, at worst.
+    """
+    digest = hashlib.sha256(branch.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:6]).decode()
 
 
 def last_element(full: str) -> str:

@@ -86,7 +86,7 @@ class Ledger:
     def touch(self, environment: Environment, now_ms: int) -> Environment:
         """Record an activity that changes nothing else; return the environment afterwards."""
         # Nothing that watchers or the log need: as for a renewed lease.
-        outcome = self.store.write(environment.name, touch(now_ms))
+        outcome = self.store.write(environment.name, touch(environment, now_ms))
         if isinstance(outcome, WriteAccepted):
             return parse_environment(outcome.row)
         return environment

@@ -114,6 +114,7 @@ def test_a_first_build_makes_this_environment() -> None:
         keep_until_ms=0,
         warned=0,
         look_ms=BORN,
+        missing={},
         revision=1,
         events=(HistoryEvent(BORN, "ci", "created", "first"),),
     )

@@ -214,7 +214,7 @@ def warned_twice() -> dict[str, object]:
         desired_state.redeploy(["gateway"], "1", stamp(NOW)),
         desired_state.make_due(warned_twice(), stamp(NOW)),
         desired_state.protect(protected=True, stamp=stamp(NOW)),
-        expiry.touch(NOW),
+        expiry.touch(env(warned_twice()), NOW),
         expiry.extend(env(warned_twice()), NOW + 1, stamp(NOW)),
     ],
     ids=["build", "other", "patch", "put", "redeploy", "retry", "protect", "touch", "extend"],
@@ -254,7 +254,7 @@ def test_an_extension_counts_if_it_is_later() -> None:
 @pytest.mark.parametrize(
     "meanwhile",
     [
-        expiry.touch(NOW + HOUR),
+        expiry.touch(env(warned_twice()), NOW + HOUR),
         desired_state.report(build(version="sha-2"), stamp(NOW + HOUR)),
         desired_state.protect(protected=True, stamp=stamp(NOW + HOUR)),
         desired_state.delete(stamp(NOW), 1, "by a person"),
@@ -304,7 +304,7 @@ def test_nothing_dies_early_or_without_both_warnings(
         if is_look:
             row = looked(row, now, policy)
         else:
-            row, last = after(row, expiry.touch(now)), now
+            row, last = after(row, expiry.touch(env(row), now)), now
     if row["want"] != "up":
         environment = env(row)
         died = environment.events[-1].at_ms

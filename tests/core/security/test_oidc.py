@@ -43,7 +43,7 @@ class TestWhatAJobMayDo:
 
     @pytest.mark.parametrize(
         "event",
-        ["push", "workflow_dispatch", "schedule", "create", "pull_request_target", "workflow_run"],
+        ["push", "workflow_dispatch", "create", "pull_request_target", "workflow_run"],
     )
     def test_a_job_may_report_the_build_of_its_own_ref_and_commit(self, event: str) -> None:
         job = _job(event=event, head_ref="stranger" if event == "pull_request_target" else "")
@@ -52,6 +52,12 @@ class TestWhatAJobMayDo:
             "refs/heads/app-test",
             SHA,
         )
+
+    def test_a_schedule_may_also_sweep_its_repository(self) -> None:
+        job = _job(event="schedule")
+        verbs = (TokenPermission.NEWBUILD, TokenPermission.SWEEP)
+        assert job.grant == Grant(repositories=("tyk",), verbs=verbs)
+        assert (job.ref, job.sha) == ("refs/heads/app-test", SHA)
 
     def test_a_pull_request_may_report_its_head_whose_commit_the_issuer_does_not_know(self) -> None:
         job = _job(event="pull_request", ref="refs/pull/7/merge", head_ref="feature/app-test")

@@ -33,6 +33,7 @@ EXPECTED: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/changes"): ANYBODY,
     ("GET", "/v1/openapi.json"): ANYBODY,
     ("POST", "/v1/builds"): REPORTERS,
+    ("POST", "/v1/branches"): REPORTERS,
     ("POST", "/v1/environments/{name}/protect"): OPERATOR,
     ("POST", "/v1/environments/{name}/unprotect"): OPERATOR,
     ("POST", "/v1/environments/{name}/redeploy"): OPERATOR,

@@ -120,6 +120,10 @@ class House:
             "POST", "/gromit/newbuild", token, BUILD if body is None else body, headers
         )
 
+    def sweep(self, token: str, repository: str) -> httpx2.Response:
+        body = {"repo": repository, "branches": ["AAAAAAAA"], "count": 1}
+        return self.call("POST", "/gromit/branches", token, body)
+
     def delete(
         self, token: str | None, name: str = "app-test", query: str = "", **headers: str
     ) -> httpx2.Response:
@@ -293,7 +297,7 @@ class TestPassingOn:
 GRANTS: list[tuple[tuple[str, ...], tuple[TokenPermission, ...]]] = [
     (repositories, verbs)
     for repositories in [("tyk",), ("tyk-pump",), ("tyk", "tyk-pump"), ("*",)]
-    for verbs in [(TokenPermission.NEWBUILD,), (TokenPermission.DELETE,), tuple(TokenPermission)]
+    for verbs in [*((verb,) for verb in TokenPermission), tuple(TokenPermission)]
 ]
 
 
@@ -304,6 +308,8 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
             house.serve.seen.clear()
             if verb is TokenPermission.NEWBUILD:
                 answer = house.newbuild(token, {**BUILD, "repo": f"TykTechnologies/{repository}"})
+            elif verb is TokenPermission.SWEEP:
+                answer = house.sweep(token, repository)
             else:
                 answer = house.delete(token, x_gromit_repository=repository)
             named = repositories == ("*",) or repository in repositories
@@ -312,7 +318,7 @@ def test_token_by_repository_by_verb_is_the_table_that_was_granted(house: House)
             )
             allowed = verb in verbs and (named or alone)
             where = (repositories, verbs, repository, verb)
-            good = 200 if verb is TokenPermission.NEWBUILD else 202
+            good = 202 if verb is TokenPermission.DELETE else 200
             assert answer.status_code == (good if allowed else 403), where
             vouched = repositories[0] if alone else repository
             assert [seen.repository for seen in house.serve.seen] == (

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 VERSION, SEQUENCE, REF, FALLBACK, REDEPLOY = "v#", "s#", "r#", "d#", "n#"
+MISSING = "g#"
 """Prefixes of attributes for one repository or component.
 
-The first four precede a repository: its version, sequence, ref and fallback. The last one precedes
-a component: the mark of its last redeployment.
+Four precede a repository: its version, sequence, ref and fallback. `n#` precedes a component: the
+mark of its last redeployment. `g#` precedes a repository: since when lists of its branches lack
+its branch.
 """
 
 RESERVED = "#"
@@ -97,7 +99,7 @@ LIFE_PROJECTION = (Attribute.WARNED,)
 LIFE_ATTRIBUTES = frozenset({Attribute.LIFE, Attribute.LOOK_AT, Attribute.WARNED})
 """Attributes that exist only while an environment has a deadline."""
 
-_INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY)
+_INCARNATION_PREFIXES = (VERSION, REF, FALLBACK, REDEPLOY, MISSING)
 _INCARNATION_ATTRIBUTES = (
     LEASE_ATTRIBUTES
     | STATE_ATTRIBUTES

@@ -10,6 +10,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import (
     FALLBACK,
+    MISSING,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -46,6 +47,7 @@ def _attribute_checks(row: Row, choices: Mapping[str, Collection[str]]) -> dict[
         REF: _text,
         REDEPLOY: _text,
         SEQUENCE: _number,
+        MISSING: _number,
         FALLBACK: fallback,
     }
     checks: dict[str, ValueCheck] = {

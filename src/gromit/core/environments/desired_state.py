@@ -11,6 +11,7 @@ from typing import Any
 from gromit.core.environments.attributes import (
     FAILURE_ATTRIBUTES,
     LIFE_ATTRIBUTES,
+    MISSING,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -72,8 +73,7 @@ def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = N
     The row refuses a sequence that is not greater. Unless it is deleted, it also refuses the
     version that it has already, and another ref of the repository.
     """
-    update = update or NO_FALLBACK_UPDATE
-    repository = build.repository
+    repository, update = build.repository, update or NO_FALLBACK_UPDATE
     version, sequence, ref = VERSION + repository, SEQUENCE + repository, REF + repository
     is_new = AnyOf(
         (NotExists(version), NotEquals(version, build.version), Equals(Attribute.WANT, Want.GONE))
@@ -84,12 +84,13 @@ def report(build: Build, stamp: ChangeContext, update: FallbackUpdate | None = N
     same_ref = AnyOf(
         (Equals(Attribute.WANT, Want.GONE), NotExists(ref), Equals(ref, build.ref.full))
     )
-    return _desired_up(
+    write = _desired_up(
         stamp,
         conditions=(*LIVE, is_new, same_ref, *not_older, *update.conditions),
         sets={**build_attributes(build), **update.attributes},
         event=stamp.event("build", f"{repository} reported {build.version} of {build.ref.full}"),
     )
+    return _also_removing(write, {MISSING + repository})
 
 
 def take_over(
@@ -113,7 +114,7 @@ def take_over(
         sets=sets,
         event=stamp.event("build", text),
     )
-    return _also_removing(write, {SEQUENCE + repository} - set(sets))
+    return _also_removing(write, {SEQUENCE + repository, MISSING + repository} - set(sets))
 
 
 def record_sequence(build: Build) -> RowWrite:

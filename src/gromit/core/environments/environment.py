@@ -11,6 +11,7 @@ from typing import Any
 
 from gromit.core.environments.attributes import (
     FALLBACK,
+    MISSING,
     REDEPLOY,
     REF,
     SEQUENCE,
@@ -155,6 +156,8 @@ class Environment:
     """Number of warnings before the present deadline."""
     look_ms: int | None
     """Instant of the next look at its lifetime; None if none is scheduled."""
+    missing: Mapping[str, int]
+    """By repository: since when lists of its branches lack the branch of its version."""
     revision: int
     events: tuple[HistoryEvent, ...]
     row: Row = field(default_factory=dict, repr=False, compare=False)
@@ -266,6 +269,7 @@ def parse_environment(row: Row) -> Environment:
         keep_until_ms=row.get(Attribute.KEEP_UNTIL, 0),
         warned=row.get(Attribute.WARNED, 0),
         look_ms=row.get(Attribute.LOOK_AT),
+        missing=_prefixed(row, MISSING),
         revision=row[Attribute.REVISION],
         events=tuple(HistoryEvent.from_row(e) for e in row.get(Attribute.EVENTS, [])),
         row=row,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gromit.core.environments import desired_state
-from gromit.core.environments.attributes import LIFE_ATTRIBUTES, Attribute
+from gromit.core.environments.attributes import LIFE_ATTRIBUTES, MISSING, Attribute
 from gromit.core.environments.desired_state import LIVE
 from gromit.core.environments.environment import Environment
 from gromit.core.environments.history import ROOM, ChangeContext
@@ -112,7 +112,7 @@ def next_lifetime_step(
     return Warn(ends_ms, ends_ms - next_lead_ms)
 
 
-def _unchanged(environment: Environment) -> tuple[Condition, ...]:
+def unchanged(environment: Environment) -> tuple[Condition, ...]:
     """Return the conditions that nothing has happened to an environment since it was read."""
     touched = environment.touched_ms
     same: Condition = NotExists(Attribute.TOUCHED)
@@ -127,16 +127,16 @@ def scheduled(
     """Return the write of a step that only schedules the next look."""
     match step:
         case LookOff():
-            return RowWrite(conditions=_unchanged(environment), removes=LIFE_ATTRIBUTES)
+            return RowWrite(conditions=unchanged(environment), removes=LIFE_ATTRIBUTES)
         case LookAgain(at_ms):
             return look_again(environment, at_ms)
         case StartIdle():
-            return RowWrite(conditions=_unchanged(environment), sets=activity(now_ms))
+            return RowWrite(conditions=unchanged(environment), sets=activity(now_ms))
 
 
 def look_again(environment: Environment, at_ms: int) -> RowWrite:
     """Schedule the next look at a lifetime."""
-    return RowWrite(conditions=_unchanged(environment), sets=scheduled_look(at_ms))
+    return RowWrite(conditions=unchanged(environment), sets=scheduled_look(at_ms))
 
 
 def corrected_look(environment: Environment, step: LifetimeStep, now_ms: int) -> RowWrite | None:
@@ -161,7 +161,7 @@ def postpone_look(look_ms: int, until_ms: int) -> RowWrite:
     )
 
 
-def touch(now_ms: int) -> RowWrite:
+def touch(environment: Environment, now_ms: int) -> RowWrite:
     """Record an activity that changes nothing else: a build that is reported again.
 
     No event and no revision, as for a renewed lease: nothing that watchers see has changed.
@@ -169,7 +169,7 @@ def touch(now_ms: int) -> RowWrite:
     return RowWrite(
         conditions=(*LIVE, Equals(Attribute.WANT, Want.UP)),
         sets={Attribute.TOUCHED: now_ms},
-        removes=frozenset({Attribute.WARNED}),
+        removes=frozenset({Attribute.WARNED, *(MISSING + r for r in environment.missing)}),
     )
 
 
@@ -177,7 +177,7 @@ def extend(environment: Environment, until_ms: int, stamp: ChangeContext) -> Row
     """Keep an environment until an instant at least. It is an activity, too."""
     kept_ms = max(until_ms, environment.keep_until_ms)
     return RowWrite(
-        conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *_unchanged(environment)),
+        conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *unchanged(environment)),
         sets={Attribute.KEEP_UNTIL: kept_ms, **activity(stamp.now_ms)},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("extended", f"until {iso(kept_ms)} at least"),)},
@@ -192,7 +192,7 @@ def warn(environment: Environment, lifetime: Lifetime, due: Warn, stamp: ChangeC
         moved = {Attribute.KEEP_UNTIL: due.ends_ms}
     text = f"expires at {iso(due.ends_ms)}: {lifetime.why}"
     return RowWrite(
-        conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *_unchanged(environment)),
+        conditions=(*LIVE, ROOM, Equals(Attribute.WANT, Want.UP), *unchanged(environment)),
         sets={**moved, **scheduled_look(due.look_ms)},
         increments={Attribute.REVISION: 1, Attribute.WARNED: 1},
         appends={Attribute.EVENTS: (stamp.event(EXPIRING, text),)},
@@ -209,7 +209,7 @@ def expire(environment: Environment, why: str, stamp: ChangeContext, grace_ms: i
         write,
         conditions=(
             *write.conditions,
-            *_unchanged(environment),
+            *unchanged(environment),
             AtMost(Attribute.LOOK_AT, stamp.now_ms),
         ),
         sets={**write.sets, Attribute.LIFE: EXPIRED, Attribute.LOOK_AT: stamp.now_ms},

@@ -6,18 +6,21 @@ or has expired is an `InvalidToken`; a valid token of a job without permissions 
     event          permission    ref of the build    sha of the build
     delete         delete        -                   -
     pull_request   newbuild      claim `head_ref`    unknown: claim `sha` is the merge with the base
+    schedule       newbuild,     claim `ref`         claim `sha`
+                   sweep
     any other      newbuild      claim `ref`         claim `sha`
 
-GitHub runs the workflow of the default branch on the event `delete`. No other event may retire a
-branch, so no branch can retire another one.
+GitHub runs the workflow of the default branch on the events `delete` and `schedule`. No other event
+may retire a branch, so no branch can retire another one.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import unquote
 
-from gromit.core.names import SEQUENCE_MAX, parse_ref, parse_repository
+from gromit.core.names import SEQUENCE_MAX, branch_digest, parse_ref, parse_repository
 from gromit.core.security.tokens import Grant, TokenPermission, bearer_value, make_grant
 from gromit.core.time import Millis
 from gromit.errors import InvalidInput, TrustError
@@ -34,6 +37,13 @@ CLAIM_MAX = 1024
 Claims = Mapping[str, object]
 
 _BRANCHES = "refs/heads/"
+_PERMISSIONS: Mapping[str, tuple[TokenPermission, ...]] = MappingProxyType(
+    {
+        "delete": (TokenPermission.DELETE,),
+        "schedule": (TokenPermission.NEWBUILD, TokenPermission.SWEEP),
+    }
+)
+"""Permissions by event; any other event may report builds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +143,7 @@ def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> No
 
     The caller has checked the name of `repo` already; here its owner counts.
     """
-    owner = unquote(repo).strip(" ").strip("/").rpartition("/")[0]
-    if owner and owner.lower() != job.owner.lower():
-        raise TrustError(f"this token is of a job of {job.full_name}, and not of {owner}")
+    require_owner_of_job(job, repo)
     if job.ref is None:
         raise TrustError(
             f"the event {job.event} does not say which branch was built",
@@ -154,6 +162,13 @@ def require_build_of_job(job: GithubJob, *, repo: str, ref: str, sha: str) -> No
         )
 
 
+def require_owner_of_job(job: GithubJob, repo: str) -> None:
+    """Raise `TrustError` if a repository is given with another owner than the job's."""
+    owner = unquote(repo).strip(" ").strip("/").rpartition("/")[0]
+    if owner and owner.lower() != job.owner.lower():
+        raise TrustError(f"this token is of a job of {job.full_name}, and not of {owner}")
+
+
 def require_order_of_job(job: GithubJob, sequence: int | None) -> None:
     """Raise `TrustError` if a build claims another place in the order of builds than its job has.
 
@@ -165,6 +180,16 @@ def require_order_of_job(job: GithubJob, sequence: int | None) -> None:
         f"this token is of a job whose sequence is {job.sequence}, and not {sequence}",
         hint="send run_id * 1000 + run_attempt, or no sequence",
     )
+
+
+def require_list_of_job(job: GithubJob, digests: Collection[str]) -> None:
+    """Raise `TrustError` unless a list of branches has the branch that the job runs on."""
+    branch = (job.ref or "").removeprefix(_BRANCHES)
+    if branch_digest(branch) not in digests:
+        raise TrustError(
+            f"the list lacks the branch {branch} that this job runs on, so it is not complete",
+            hint="send all branches of the repository",
+        )
 
 
 def _untimely(claims: Claims, now: Millis) -> str | None:
@@ -204,7 +229,6 @@ def _job(claims: Claims) -> GithubJob:
     is_named = is_pull or str(ref).startswith(_BRANCHES)
     if is_delete or not is_named:
         ref = None
-    permission = TokenPermission.DELETE if is_delete else TokenPermission.NEWBUILD
     return GithubJob(
         owner=owner,
         repository=name,
@@ -212,7 +236,7 @@ def _job(claims: Claims) -> GithubJob:
         run=_text(claims, "run_id"),
         ref=ref,
         sha=None if is_delete or is_pull else _text(claims, "sha"),
-        grant=make_grant([name], [permission]),
+        grant=make_grant([name], _PERMISSIONS.get(event, (TokenPermission.NEWBUILD,))),
         sequence=_sequence(claims),
     )
 

@@ -5,7 +5,7 @@ table are refused.
 
     method and route                                    gateway  worker  operator  viewer
     GET, HEAD  anything                                    x        x        x        x
-    POST   /newbuild, /v1/builds                           x                 x
+    POST   /newbuild, /v1/builds, /v1/branches             x                 x
     DELETE /env/{name}                                     x                 x
     PUT, PATCH /env/{name}; PUT /loglevel/{level}                            x
     POST   /v1/claims and all below it; POST /v1/lifetimes          x
@@ -54,6 +54,7 @@ ADMISSION: tuple[Rule, ...] = (
     _rule("PUT PATCH", "/env/{}", Role.OPERATOR),
     _rule("PUT", "/loglevel/{}", Role.OPERATOR),
     _rule("POST", "/v1/builds", Role.GATEWAY, Role.OPERATOR),
+    _rule("POST", "/v1/branches", Role.GATEWAY, Role.OPERATOR),
     _rule("POST", "/v1/claims/**", Role.WORKER),
     _rule("PUT PATCH DELETE", "/v1/claims/**"),
     _rule("POST", "/v1/observations", Role.WORKER, Role.OPERATOR),

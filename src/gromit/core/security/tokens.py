@@ -30,6 +30,7 @@ class TokenPermission(StrEnum):
 
     NEWBUILD = "newbuild"
     DELETE = "delete"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from gromit.services.lifetimes import Lifetimes
 from gromit.services.observations import Observations
 from gromit.services.parking import ParkingLot
 from gromit.services.suspensions import SuspensionRegistry
+from gromit.services.sweeps import Sweeps
 from gromit.web.api.changes import ChangeHub
 from gromit.web.api.origin import RequestOrigin, request_origin
 from gromit.web.api.views import EnvironmentViews
@@ -54,6 +55,7 @@ class ApiDeps:
     lifetimes: Lifetimes
     parking: ParkingLot
     suspensions: SuspensionRegistry
+    sweeps: Sweeps
     views: EnvironmentViews
     changes: ChangeHub
     identify: Callable[[Request], Caller]

@@ -19,6 +19,7 @@ from gromit.errors import InvalidInput, TrustError
 from gromit.services.environments import BuildResult, EnvironmentPage, UnreadableEntry
 from gromit.services.leftovers import Leftovers
 from gromit.services.lifetimes import LifetimePass
+from gromit.services.sweeps import SweepResult
 from gromit.web.api import views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.changes import StreamOwner
@@ -26,6 +27,7 @@ from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
 from gromit.web.api.views import EnvironmentView, EventView, SetAsideView, SuspensionView
 from gromit.web.bodies import body_schema, json_body
+from gromit.web.branch_list import BranchList
 from gromit.web.server.capacity import OWN_PARTS
 
 router = APIRouter(prefix="/v1")
@@ -211,6 +213,23 @@ def post_build(
     receipt, environment = deps.environments.report(build, deps.stamp(caller))
     deps.outcome("build", receipt)
     return BuildReceipt(receipt, _detail(deps, environment))
+
+
+@router.post("/branches", openapi_extra=body_schema(BranchList))
+def post_branches(
+    caller: CurrentCaller,
+    deps: Deps,
+    body: Annotated[BranchList, Depends(json_body(BranchList))],
+    repository: Repository = None,
+) -> SweepResult:
+    """Compare a complete list of a repository's branches with its parts of environments."""
+    named = parse_repository(body.repo)
+    token_repository = trusted_repository(caller, repository)
+    if token_repository is not None and token_repository != named:
+        raise TrustError(f"a token of {token_repository} cannot list branches of {named}")
+    result = deps.sweeps.run(named, body.complete(), deps.stamp(caller))
+    deps.outcome("delete", "swept")
+    return result
 
 
 @router.post("/environments/{name}/protect", responses=error_responses(404, 409))

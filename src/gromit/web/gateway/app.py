@@ -2,6 +2,7 @@
 
     POST   /gromit/newbuild      {"repo", "ref", "sha"}      → serve's POST /newbuild
     DELETE /gromit/env/{name}                                → serve's DELETE /env/{name}
+    POST   /gromit/branches      {"repo", "branches", "count"} → serve's POST /v1/branches
     GET    /healthcheck                                      answered here, needs no token
 
 A token is one that gromit issued or, if configured, the OIDC token of a GitHub Actions job. The
@@ -34,6 +35,7 @@ from gromit.errors import ConfigError, GromitError, InvalidInput, Temporary, Tru
 from gromit.web.api.legacy_routes import OUTCOME_HEADER, REPOSITORY_HEADER, NewBuild
 from gromit.web.api.origin import origin_headers
 from gromit.web.bodies import parse_object, validate_model
+from gromit.web.branch_list import BranchList
 from gromit.web.errors import http_error, unexpected_error
 from gromit.web.gateway.access_log import AccessLog, request_info
 from gromit.web.gateway.job_tokens import JobTokenVerifier
@@ -89,6 +91,7 @@ def build_gateway(deps: GatewayDeps) -> Starlette:
         Route("/healthcheck", _healthcheck, methods=["GET"]),
         Route("/gromit/newbuild", gateway.newbuild, methods=["POST"]),
         Route("/gromit/env/{name:path}", gateway.delete, methods=["DELETE"]),
+        Route("/gromit/branches", gateway.sweep, methods=["POST"]),
     ]
     app = Starlette(
         routes=routes,
@@ -115,6 +118,10 @@ class _Gateway:
     async def delete(self, request: Request) -> Response:
         """Report a deleted branch."""
         return await self._respond(request, TokenPermission.DELETE, self._delete)
+
+    async def sweep(self, request: Request) -> Response:
+        """Report all branches of a repository."""
+        return await self._respond(request, TokenPermission.SWEEP, self._sweep)
 
     async def _respond(self, request: Request, verb: TokenPermission, act: RouteAction) -> Response:
         """Check token, rate and permission of a request, then run its action."""
@@ -178,6 +185,24 @@ class _Gateway:
         headers = _own_headers(request, authorized)
         return await self._deps.upstream.send("DELETE", f"/env/{quote(name, safe='')}", headers)
 
+    async def _sweep(
+        self, request: Request, authorized: AuthorizedRequest, verb: TokenPermission
+    ) -> UpstreamResponse:
+        info = request_info(request.scope)
+        body = validate_model(BranchList, parse_object(await request.body()))
+        info.repository = _allowed(authorized.grant, parse_repository(body.repo), verb)
+        digests = body.complete()
+        if authorized.job is not None:
+            oidc.require_owner_of_job(authorized.job, body.repo)
+            oidc.require_list_of_job(authorized.job, digests)
+        listing = {
+            "repo": info.repository,
+            "branches": sorted(digests),
+            "count": len(digests),
+        }
+        headers = _own_headers(request, authorized)
+        return await self._deps.upstream.send("POST", "/v1/branches", headers, listing)
+
 
 async def _authorize_job(jobs: JobTokenVerifier, jwt: str) -> AuthorizedRequest | InvalidToken:
     job = await jobs.recognise(jwt)
@@ -208,7 +233,8 @@ def _check_verb(authorized: AuthorizedRequest, verb: TokenPermission) -> None:
         raise TrustError(f"this token is not good for {verb}")
     raise TrustError(
         f"this token is not good for {verb}: it is of the event {authorized.job.event}",
-        hint="the event delete retires branches; all other events report builds",
+        hint="the event delete retires branches, and schedule sweeps;"
+        " all events but delete report builds",
     )
 
 

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -59,7 +60,7 @@ class Upstream:
         method: str,
         path: str,
         own: Mapping[str, str],
-        body: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> UpstreamResponse:
         """Send a request once, with `own` headers; only connecting is retried.
 
