@@ -123,3 +123,9 @@ class RolloutFailed(GromitError):
     """Terraform succeeded, but the services do not run what was applied."""
 
     code = "rollout"
+
+
+class HookFailed(GromitError):
+    """A required hook of a component failed."""
+
+    code = "hook"

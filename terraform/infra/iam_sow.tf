@@ -13,7 +13,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "sow" {
-  source_policy_documents = [data.aws_iam_policy_document.terraform.json]
+  source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-create"].json]
 
   statement {
     sid       = "Images"
@@ -23,19 +23,20 @@ data "aws_iam_policy_document" "sow" {
 }
 
 data "aws_iam_policy_document" "reap" {
-  source_policy_documents = [data.aws_iam_policy_document.terraform.json]
-
-  # Tasks that a person has started in an environment's cluster keep it. They have no tag, and the control plane's are refused above.
-  statement {
-    sid       = "Tasks"
-    actions   = ["ecs:StopTask"]
-    resources = ["arn:aws:ecs:${local.here}:task/*"] # reap looks at the tag of their cluster
-  }
+  source_policy_documents = [data.aws_iam_policy_document.terraform.json, data.aws_iam_policy_document.hooks["on-reap"].json]
 }
 
 # Permissions of terraform, and of the look at what exists, in sow and in reap.
 data "aws_iam_policy_document" "terraform" {
   source_policy_documents = [data.aws_iam_policy_document.stack.json]
+
+  # Tasks of hooks, and those that a person has started in an environment's cluster, which they keep. They have no tag, and the control
+  # plane's are refused above.
+  statement {
+    sid       = "Tasks"
+    actions   = ["ecs:StopTask"]
+    resources = ["arn:aws:ecs:${local.here}:task/*"] # sow and reap look at the tag of their cluster
+  }
 
   # Only the states of environments in this bucket.
   statement {

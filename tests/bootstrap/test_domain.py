@@ -13,7 +13,9 @@ from gromit.bootstrap.machine import domain_if_set
 from gromit.bootstrap.migrate import migration
 from gromit.bootstrap.sow import sower
 from gromit.bootstrap.terraform import terraform_runner
+from gromit.bootstrap.worker_parts import WorkerParts
 from gromit.config.load import load_settings
+from tests.fakes.queue import FakeQueue
 from tests.web.serving import Certificates, Emulator, certificates, emulator, serving
 
 __all__ = ["certificates", "emulator"]
@@ -48,7 +50,8 @@ def test_sow_clusters_and_the_migration_work_in_it(tmp_path: Path) -> None:
     states = state_bucket(SETTINGS)
     with terraform_runner(SETTINGS, states) as terraform:
         tree, stop = config_root(tmp_path), threading.Event()
-        assert sower(SETTINGS, tree, terraform, states, stop).domain == MEANT
-        assert sower(WITHOUT, tree, terraform, states, stop).domain is None
+        parts = WorkerParts(tree, terraform, states, FakeQueue(), stop)
+        assert sower(SETTINGS, parts).domain == MEANT
+        assert sower(WITHOUT, parts).domain is None
     assert clusters(SETTINGS).domain == MEANT
     assert migration(SETTINGS).domain == MEANT

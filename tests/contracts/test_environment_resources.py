@@ -12,6 +12,7 @@ import pytest
 from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.hooks import HookKind
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.services.clearing import Clearer, ClearPolicy
 from tests.contracts.leftovers import MADE, Leftovers, one_of_each
@@ -97,6 +98,17 @@ def test_each_kind_is_removed_alone(
 ) -> None:
     Leftovers(world.cloud, world.platform, world.name, "tyk").make(kind)
     world.clear(world.platform if with_platform else None)
+    assert world.find() == []
+
+
+@pytest.mark.parametrize("kind", HookKind)
+def test_a_hooks_definition_is_found_as_such_and_removed(world: World, kind: HookKind) -> None:
+    family = f"tyk--{kind.replace('_', '-')}"
+    made = Leftovers(world.cloud, world.platform, world.name, family).definition()
+    assert world.find() == [
+        Resource(kind=ResourceKind.DEFINITION, id=made, component="tyk", hook=kind)
+    ]
+    world.clear(world.platform)
     assert world.find() == []
 
 

@@ -130,6 +130,11 @@ MEANINGS: Mapping[str, str] = {
         "second, and by reason or status; part of the audit"
     ),
     "loglevel.changed": "an operator changed the log level of serve; part of the audit",
+    "hook.ended": "the task of a hook has ended, well or not",
+    "hook.failed": (
+        "a hook has failed in all attempts of a run; without `required`, the run goes on"
+    ),
+    "hook.left_over": "a task of a hook that an earlier attempt has left is stopped",
     "lock.judged": "a lock was in the way: the verdict on its owner",
     "lock.left": "the worker could not release its own lock; it retries before the next run",
     "lock.lost": (

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
+from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize, HookEntry
 from gromit.adapters.catalogue.file import FILE_KEYS
 from gromit.core.stack.config_files import TemplateVariables, folder_hash
+from gromit.services.hooks import TRIES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TEXT = (REFERENCE / "catalogue.md").read_text(encoding="utf-8")
@@ -45,6 +46,15 @@ def test_every_key_of_an_entry_is_documented_with_its_default() -> None:
     assert {name: defaults[name] for name in plain} == {
         name: str(value).lower() for name, value in plain.items()
     }
+
+
+def test_every_key_of_a_hook_is_documented_with_its_default() -> None:
+    documented = _table("Hooks")
+    assert documented.keys() == HookEntry.model_fields.keys()
+    assert documented["timeout"][0] == f"`{HookEntry.model_fields['timeout'].default}`"
+    assert documented["required"][0] == f"`{HookEntry.model_fields['required'].default}`".lower()
+    assert "failed three times" in TEXT
+    assert TRIES == 3
 
 
 def test_every_variable_of_templates_is_documented() -> None:

@@ -132,6 +132,7 @@ WRITES: Mapping[Callable[..., object], Callable[[], list[RowWrite]]] = {
     work.put_off: lambda: [work.put_off(kind, 1, 2) for kind in Work],
     work.renew: lambda: [work.renew(FENCE, 1, 1)],
     work.forget_state: lambda: [work.forget_state(FENCE, 1, 1)],
+    work.record_hooks: lambda: [work.record_hooks(FENCE, ["tyk"], 1, 1)],
     work.release: lambda: [work.release(FENCE)],
     work.sown: lambda: [work.sown(FENCE, "nonce", MADE, STAMP)],
     work.sown_superseded: lambda: [work.sown_superseded(FENCE, "nonce", MADE, STAMP)],

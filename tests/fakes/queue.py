@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
@@ -63,6 +63,8 @@ class FakeQueue:
     """Environments whose recorded state is lost."""
     halts: list[tuple[Work, str]] = field(default_factory=list)
     """Reports of a suspended worker."""
+    hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Recorded hooks of each environment."""
     renewals: int = 0
     on_renew: Callable[[int], None] = lambda _: None
     """Called within each renewal, with its number; may raise."""
@@ -101,6 +103,12 @@ class FakeQueue:
         self._fault("forget_state")
         with self._changing:
             self.forgotten.append(claim.name)
+
+    def record_hooks(self, claim: Claim, components: Sequence[str]) -> None:
+        """Record the hooks."""
+        self._fault("record_hooks")
+        with self._changing:
+            self.hooks[claim.name] = tuple(components)
 
     def done(self, claim: Claim, made: MadeStack, state: StateMark | None = None) -> None:
         """Record the report."""

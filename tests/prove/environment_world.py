@@ -32,6 +32,7 @@ from gromit.services.repairs import Repairer, RepairResult
 from gromit.services.runs import Runner
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeEnvironments, FakeTasks, FakeZone
+from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.inventory import FakeClusters, FakeExpiries, FakeListing, FakeRows
 from tests.fakes.owners import FakeOwners
 from tests.fakes.platform import PLATFORM, FakePlatform
@@ -190,6 +191,7 @@ class EnvironmentWorld:
             root=self.root,
             terraform=_Terraform(self),
             clear=self.clear,
+            hooks=no_hooks(self.clear),
             states=self.states,
         )
 
@@ -280,6 +282,10 @@ class _Queue:
     def forget_state(self, claim: Claim) -> None:
         now_ms = self.registry.now_ms
         self.registry.leases.renew(claim.name, _fence(claim), now_ms, is_state_lost=True)
+
+    def record_hooks(self, claim: Claim, components: Sequence[str]) -> None:
+        now_ms = self.registry.now_ms
+        self.registry.leases.record_hooks(claim.name, _fence(claim), components, now_ms)
 
     def release(self, claim: Claim) -> None:
         self.registry.leases.release(claim.name, _fence(claim))

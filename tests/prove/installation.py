@@ -31,6 +31,7 @@ from gromit.web.clients.serve import ServeClient, ServeEnvironments
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeZone
+from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
@@ -179,6 +180,7 @@ class Installation:
             terraform=SimulatedTerraform(self.cloud, self.faults),
             services=wrap("services", self.cloud),
             adopt=Adopter(wrap("states", self.states), self._clearer()),
+            hooks=no_hooks(self._clearer()),
             policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
         )
 
@@ -191,6 +193,7 @@ class Installation:
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
             clear=self._clearer(),
+            hooks=no_hooks(self._clearer()),
             states=wrap("states", self.states),
         )
 

@@ -18,6 +18,7 @@ from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
 from gromit.services.inspection import StackInspector
 from gromit.services.sowing import SettlePolicy, Sower
+from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
 from tests.fakes.queue import a_claim
@@ -79,6 +80,7 @@ class World:
             terraform=FakeTerraform(services, states),
             services=services,
             adopt=Adopter(states, clear),
+            hooks=no_hooks(clear),
             policy=SettlePolicy(1.0, 1.0, lambda: 0.0, lambda _: False),
         )
 

@@ -417,3 +417,48 @@ def test_a_row_that_is_no_environment_is_never_claimed(registry: Registry) -> No
     )
     registry.report()
     assert claimed(registry).name == "app-test"
+
+
+# ── hooks ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reap(registry: Registry) -> Environment:
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += GRACE_MS
+    return claimed(registry, nonce=f"reap-{registry.now_ms}", kind=Work.REAP)
+
+
+def test_hooks_are_recorded_until_the_environment_is_destroyed(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    recorded = registry.leases.record_hooks("app-test", fence, ["tyk", "redis"], registry.now_ms)
+    assert recorded.hooks == ("redis", "tyk")
+    registry.leases.sown("app-test", fence, "n1", MadeStack("hash"), registry.stamp())
+    registry.report(version="sha-2")
+    assert claimed(registry, nonce="n2").hooks == ("redis", "tyk")
+
+
+@pytest.mark.parametrize("revived", [True, False], ids=["revived meanwhile", "a new life"])
+def test_a_new_life_begins_without_recorded_hooks(registry: Registry, revived: bool) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.leases.record_hooks("app-test", fence, ["tyk"], registry.now_ms)
+    registry.leases.sown("app-test", fence, "n1", MadeStack("hash"), registry.stamp())
+    reap = _reap(registry)
+    if revived:
+        registry.report(version="sha-2")
+    assert reap.lease is not None
+    registry.leases.reaped("app-test", fence_of(reap), reap.lease.claim_id, registry.stamp())
+    if not revived:
+        registry.report(version="sha-2")
+    assert claimed(registry, nonce="n3").hooks == ()
+
+
+def test_a_worker_that_lost_its_claim_records_no_hooks(registry: Registry) -> None:
+    registry.report()
+    fence = fence_of(claimed(registry))
+    registry.now_ms += TTL_MS + 1
+    claimed(registry, "w2", "n2")
+    with pytest.raises(Conflict, match="w2 holds it now"):
+        registry.leases.record_hooks("app-test", fence, ["tyk"], registry.now_ms)
+    assert registry.environments.get("app-test").hooks == ()

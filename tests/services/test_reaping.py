@@ -1,22 +1,35 @@
 """Reaping of an environment; its row stays while any resource of it is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
+from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import Platform, StateHead, StateMark, placeholder_platform
+from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.resources import Resource, ResourceKind
-from gromit.errors import BackendError, Conflict, Temporary, TerraformFailed
+from gromit.errors import (
+    BackendError,
+    Conflict,
+    Denied,
+    HookFailed,
+    Suspended,
+    Temporary,
+    TerraformFailed,
+)
 from gromit.ports import Progress
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.reaping import Reaper
 from tests.fakes.config_root import FakeConfigRoot
+from tests.fakes.hook_tasks import FakeHookTasks
 from tests.fakes.platform import FakePlatform
-from tests.fakes.queue import a_claim
+from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
@@ -37,18 +50,32 @@ class World:
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     retired: list[str] = field(default_factory=list)
     retire_fault: Temporary | None = None
+    hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
+    tasks: FakeHookTasks = field(default_factory=FakeHookTasks)
+    queue: FakeQueue = field(default_factory=FakeQueue)
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(FakeServices(), self.states)
         self.states.heads[NAME] = HOLDING
         self.root.edit(NAME, "tyk", "tyk.conf", "{}")
+        clear = Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause))
         self.reap = Reaper(
             retire_records=self._retire,
             platform=self.platform,
             placeholder=placeholder_platform("eu-central-1"),
             root=self.root,
             terraform=self.terraform,
-            clear=Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause)),
+            clear=clear,
+            hooks=HookRunner(
+                catalogue=Catalogue(
+                    {"tyk": Component(name="tyk", repository="tyk", hooks=self.hooks)}
+                ),
+                clear=clear,
+                tasks=self.tasks,
+                queue=self.queue,
+                guard=self.root.check,
+                policy=HookPolicy(2.0, lambda: self.clock, self._pause),
+            ),
             states=self.states,
         )
 
@@ -240,3 +267,106 @@ def test_records_go_first_and_the_config_last_whatever_is_left_from_an_earlier_t
         lambda line: journal.append(line) if not line.startswith("removing") else None,
     )
     assert journal == ["records removed", *rest]
+
+
+ON_REAP = Hook(command=("drop",), image="mongo:7", timeout_s=60)
+HOOKED = [
+    *LEFT,
+    Resource(
+        kind=ResourceKind.DEFINITION,
+        id="arn:…:task-definition/app-test--tyk--on-reap:2",
+        component="tyk",
+        hook="on_reap",
+    ),
+]
+
+
+def _with_hook(**changes: object) -> World:
+    world = World(hooks={HookKind.ON_REAP: replace(ON_REAP, **changes)})  # type: ignore[arg-type]
+    world.resources.existing[NAME] = list(HOOKED)
+    return world
+
+
+def test_a_hook_runs_when_the_services_have_ended_and_before_the_rest_is_destroyed() -> None:
+    world = _with_hook()
+    at_start: list[tuple[list[ResourceKind], list[str], list[str]]] = []
+    world.tasks.on_start = lambda _task: at_start.append(
+        (
+            [resource.kind for resource in world.resources.removed],
+            list(world.retired),
+            list(world.terraform.destroyed),
+        )
+    )
+    world.run()
+    assert world.tasks.started == ["tyk on_reap"]
+    assert at_start == [([ResourceKind.SERVICE], [NAME], [])]
+    assert (world.terraform.destroyed, world.is_kept) == ([NAME], False)
+
+
+def test_a_required_hook_that_fails_keeps_the_environment_and_is_tried_again() -> None:
+    world = _with_hook()
+    world.tasks.outcomes["tyk"] = [HookOutcome(3, "exited")] * 3
+    with pytest.raises(HookFailed, match="hook on_reap of tyk failed 3 times: exit code 3"):
+        world.run()
+    assert (len(world.tasks.started), world.terraform.destroyed, world.is_kept) == (3, [], True)
+    world.run()
+    assert (len(world.tasks.started), world.terraform.destroyed) == (4, [NAME])
+
+
+def test_a_hook_that_is_not_required_does_not_keep_the_environment() -> None:
+    world = _with_hook(required=False)
+    world.tasks.outcomes["tyk"] = [HookOutcome(3, "exited")] * 3
+    with capture_logs() as lines:
+        world.run()
+    assert [(e["component"], e["reason"]) for e in lines if e["event"] == "hook.failed"] == [
+        ("tyk", "exit code 3")
+    ]
+    assert (world.terraform.destroyed, world.is_kept) == ([NAME], False)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Denied("ecs:RunTask is not allowed"), Temporary("no capacity"), BackendError("odd")],
+    ids=["denied", "temporary", "other"],
+)
+def test_a_hook_that_aws_does_not_start_has_failed(fault: BackendError) -> None:
+    world = _with_hook(required=False)
+    world.tasks.faults = [fault] * 3
+    world.run()
+    assert (world.tasks.started, world.terraform.destroyed) == ([], [NAME])
+    world = _with_hook()
+    world.tasks.faults = [fault] * 3
+    with pytest.raises(HookFailed, match=fault.message):
+        world.run()
+
+
+def test_a_hook_that_was_never_made_or_has_no_network_left_is_passed_over() -> None:
+    world = _with_hook()
+    world.resources.existing[NAME] = [r for r in HOOKED if r.hook is None]
+    world.run()
+    assert (world.tasks.started, world.terraform.destroyed) == ([], [NAME])
+    world = _with_hook()
+    world.platform.platform = None
+    world.run()
+    assert (world.tasks.started, world.terraform.destroyed) == ([], [NAME])
+
+
+def test_without_hooks_aws_is_asked_nothing_more(world: World) -> None:
+    world.run()
+    assert len(world.resources.looks) == 2
+
+
+def test_from_the_first_hook_on_the_data_of_an_environment_counts_as_gone() -> None:
+    world = _with_hook()
+    world.tasks.faults = [Temporary("no capacity")] * 3
+    with pytest.raises(HookFailed):
+        world.reap(replace(a_claim(NAME, Work.REAP), hooks=("tyk",)), LOCK, lambda _line: None)
+    assert world.queue.hooks == {NAME: ()}
+
+
+def test_a_suspension_stops_a_deletion_before_its_hook() -> None:
+    world = _with_hook()
+    world.root.fault = Suspended("paused")
+    with pytest.raises(Suspended):
+        world.run()
+    assert (world.tasks.started, world.terraform.destroyed, world.is_kept) == ([], [], True)

@@ -4,16 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.contract import ServiceState, StateHead, StateMark
+from gromit.core.stack.hooks import Hook, HookKind, HookOutcome
 from gromit.core.stack.made import MadeComponent
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.errors import (
     BackendError,
     ConfigError,
     ConfigRootUnusable,
+    HookFailed,
     InvalidInput,
     RolloutFailed,
     Suspended,
@@ -21,11 +24,13 @@ from gromit.errors import (
 )
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.sowing import SettlePolicy, Sower
 from tests.fakes.config_root import FakeConfigRoot
+from tests.fakes.hook_tasks import FakeHookTasks
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import FakePlatform
-from tests.fakes.queue import a_claim
+from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.services import FakeServices
 from tests.fakes.states import FakeStates
@@ -78,6 +83,10 @@ class World:
     root: FakeConfigRoot = field(default_factory=FakeConfigRoot)
     platform: FakePlatform = field(default_factory=FakePlatform)
     fingerprint: str = "stack-1"
+    hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
+    """Hooks of every component."""
+    tasks: FakeHookTasks = field(default_factory=FakeHookTasks)
+    queue: FakeQueue = field(default_factory=FakeQueue)
     clock: float = 0.0
     on_pause: Callable[[], bool] = lambda: False
     """Called within each pause; True if this worker must stop."""
@@ -89,8 +98,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.terraform = FakeTerraform(self.services, self.states)
+        catalogue = Catalogue({c.name: replace(c, hooks=self.hooks) for c in COMPONENTS})
+        clear = Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause))
         self.sow = Sower(
-            catalogue=Catalogue({c.name: c for c in COMPONENTS}),
+            catalogue=catalogue,
             domain="dev.example.com",
             fingerprint=self.fingerprint,
             platform=self.platform,
@@ -98,9 +109,14 @@ class World:
             root=self.root,
             terraform=self.terraform,
             services=self.services,
-            adopt=Adopter(
-                self.states,
-                Clearer(self.resources, ClearPolicy(60.0, 5.0, lambda: self.clock, self._pause)),
+            adopt=Adopter(self.states, clear),
+            hooks=HookRunner(
+                catalogue=catalogue,
+                clear=clear,
+                tasks=self.tasks,
+                queue=self.queue,
+                guard=self.root.check,
+                policy=HookPolicy(2.0, lambda: self.clock, self._pause),
             ),
             policy=SettlePolicy(600.0, 5.0, lambda: self.clock, self._pause),
         )
@@ -545,3 +561,120 @@ def test_aws_is_asked_only_after_an_unclean_end_or_without_a_state(
     world.run(spec_hash=spec_hash, tyk="master")
     assert bool(world.resources.looks) is looks
     assert world.terraform.imported == [{}]
+
+
+# ── hooks ─────────────────────────────────────────────────────────────────────────────────────────
+
+SEED = Hook(command=("seed",), timeout_s=60)
+
+
+def _resources(component: str) -> list[Resource]:
+    family = f"{NAME}--{component}--on-create"
+    return [
+        Resource(
+            kind=ResourceKind.DEFINITION, id=f"{family}:1", component=component, hook="on_create"
+        ),
+        Resource(kind=ResourceKind.GROUP, id=f"sg-{component}", component=component),
+    ]
+
+
+@pytest.fixture
+def hooked() -> World:
+    """A world in which both components have a hook, and in which an apply has made all."""
+    world = World(hooks={HookKind.ON_CREATE: SEED})
+    world.resources.existing[NAME] = [
+        Resource(kind=ResourceKind.CLUSTER, id=NAME),
+        *_resources("tyk"),
+        *_resources("pump"),
+    ]
+    # A look before the apply would adopt them.
+    world.states.heads[NAME] = StateHead(
+        9,
+        StateMark("lineage", 1),
+        held={str(n): r.key for n, r in enumerate(world.resources.existing[NAME])},
+    )
+    return world
+
+
+def test_hooks_run_after_the_apply_and_are_recorded_one_by_one(hooked: World) -> None:
+    hooked.run()
+    assert hooked.tasks.started == ["pump on_create", "tyk on_create"]
+    assert hooked.queue.hooks == {NAME: ("pump", "tyk")}
+    assert hooked.lines.index("applied") < hooked.lines.index("hook on_create of tyk has started")
+    assert "waiting for the services" in hooked.lines[-1]
+
+
+def test_a_hook_that_has_succeeded_does_not_run_again(hooked: World) -> None:
+    hooked.sow(replace(a_claim(NAME), hooks=("tyk",)), LOCK, hooked._progress)
+    assert hooked.tasks.started == ["pump on_create"]
+    hooked.sow(replace(a_claim(NAME), hooks=("pump", "tyk")), LOCK, hooked._progress)
+    assert hooked.tasks.started == ["pump on_create"]
+
+
+def test_only_a_hook_that_failed_is_tried_again(hooked: World) -> None:
+    hooked.tasks.outcomes["pump"] = [HookOutcome(1, "exited")]
+    hooked.run()
+    assert hooked.tasks.started == ["pump on_create", "tyk on_create", "pump on_create"]
+    assert hooked.queue.hooks == {NAME: ("pump", "tyk")}
+
+
+def test_a_required_hook_that_fails_fails_the_environment_and_keeps_what_succeeded(
+    hooked: World,
+) -> None:
+    hooked.tasks.outcomes["pump"] = [HookOutcome(None, "CannotPullContainerError: no")] * 3
+    with pytest.raises(HookFailed, match="on_create of pump failed 3 times: CannotPull") as caught:
+        hooked.run()
+    assert "/gromit/app-test" in str(caught.value.hint)
+    assert hooked.queue.hooks == {NAME: ("tyk",)}
+
+
+def test_a_hook_that_is_not_required_is_named_and_tried_with_the_next_apply() -> None:
+    world = World(hooks={HookKind.ON_CREATE: replace(SEED, required=False)})
+    world.resources.existing[NAME] = [
+        Resource(kind=ResourceKind.CLUSTER, id=NAME),
+        *_resources("tyk"),
+    ]
+    world.tasks.outcomes["tyk"] = [HookOutcome(1, "exited")] * 3
+    with capture_logs() as lines:
+        world.run()
+    assert [e["required"] for e in lines if e["event"] == "hook.failed"] == [False]
+    assert world.queue.hooks == {}
+
+
+def test_a_hook_that_hangs_is_stopped_when_its_time_is_over(hooked: World) -> None:
+    hooked.tasks.outcomes["tyk"] = [None]
+    hooked.run()
+    assert [reason for _, reason in hooked.tasks.stopped] == ["its time is over"]
+    assert hooked.tasks.started.count("tyk on_create") == 2
+    assert 60 <= hooked.clock < 70
+    assert hooked.queue.hooks == {NAME: ("pump", "tyk")}
+
+
+def test_what_a_killed_worker_left_is_stopped_before_the_hook_runs_again(hooked: World) -> None:
+    hooked.tasks.leave("app-test--pump--on-create")
+    hooked.run()
+    assert hooked.tasks.stopped == [("left", "it is left from an earlier attempt")]
+    assert hooked.tasks.started == ["pump on_create", "tyk on_create"]
+
+
+def test_two_tasks_of_a_hook_never_run_at_once(hooked: World) -> None:
+    hooked.tasks.leave("app-test--pump--on-create")
+    hooked.tasks.stubborn = True
+    with pytest.raises(HookFailed, match="an earlier task of the hook on_create of pump does not"):
+        hooked.run()
+    assert hooked.tasks.started == ["tyk on_create"]
+
+
+def test_a_worker_that_must_stop_ends_its_hooks(hooked: World) -> None:
+    hooked.tasks.outcomes["tyk"], hooked.on_pause = [None], lambda: True
+    with pytest.raises(Suspended, match="while a hook ran"):
+        hooked.run()
+    assert [reason for _, reason in hooked.tasks.stopped] == ["its worker was asked to stop"]
+    assert hooked.queue.hooks == {}
+
+
+def test_a_service_that_waited_in_vain_for_a_hook_is_started_again(hooked: World) -> None:
+    hooked.terraform.rolled_out = only("tyk", broken)
+    hooked.services.after_restart = completed
+    hooked.run()
+    assert hooked.services.restarted == [(NAME, "tyk")]

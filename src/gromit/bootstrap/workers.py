@@ -14,6 +14,7 @@ from gromit.bootstrap.machine import parallel_runs
 from gromit.bootstrap.reap import reaper
 from gromit.bootstrap.sow import sower
 from gromit.bootstrap.terraform import terraform_runner
+from gromit.bootstrap.worker_parts import WorkerParts
 from gromit.config.schema import Settings
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Work
@@ -51,14 +52,12 @@ def workers(settings: Settings, kind: Work, root: Path, reporting: WorkerCallbac
     owners = owner_watch()
     tree, states = config_root(root), state_bucket(settings)
     terraform = terraform_runner(settings, states)
-    do = (
-        sower(settings, tree, terraform, states, reporting.stop)
-        if kind is Work.SOW
-        else reaper(settings, tree, terraform, states, reporting.stop)
-    )
     serve = serve_client(settings)
+    queue = ServeQueue(serve, new_worker_id(), owners.identify().ecs_task)
+    parts = WorkerParts(tree, terraform, states, queue, reporting.stop)
+    do = sower(settings, parts) if kind is Work.SOW else reaper(settings, parts)
     runner = Runner(
-        queue=ServeQueue(serve, new_worker_id(), owners.identify().ecs_task),
+        queue=queue,
         states=states,
         owners=owners,
         guard=tree.check,

@@ -1,6 +1,7 @@
 """`gromit catalogue`: show the components of environments, and check a catalogue file."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -79,4 +80,5 @@ def _row(component: Component) -> Mapping[str, Any]:
         **container_settings(component),
         "component": component.name,
         "files": sorted(component.templates),
+        "hooks": {kind.value: asdict(hook) for kind, hook in component.hooks.items()},
     }

@@ -26,6 +26,7 @@ from gromit.core.stack.contract import (
     StateHead,
     StateMark,
 )
+from gromit.core.stack.hooks import HookOutcome, HookTask
 from gromit.core.stack.made import BuiltImage, MadeStack
 from gromit.core.stack.resources import Resource
 from gromit.errors import Suspended
@@ -207,6 +208,22 @@ class EnvironmentResources(Protocol):
         """Remove one resource; False if something still uses it. What is gone counts as removed."""
 
 
+class HookTasks(Protocol):
+    """One-off tasks of hooks. Every call may raise `Temporary`, `Denied` or `BackendError`."""
+
+    def start(self, task: HookTask) -> str:
+        """Start the task, and return its id."""
+
+    def running(self, task: HookTask) -> Sequence[str]:
+        """Return the ids of all tasks of this hook in its environment that have not ended."""
+
+    def look(self, task: HookTask, id_: str) -> HookOutcome | None:
+        """Return how a task has ended; None if it runs."""
+
+    def stop(self, task: HookTask, id_: str, reason: str) -> None:
+        """Ask a task to end. It may take some seconds."""
+
+
 class PlatformSource(Protocol):
     """Shared ids that environments use."""
 
@@ -334,6 +351,9 @@ class WorkQueue(Protocol):
 
     def forget_state(self, claim: Claim) -> None:
         """Forget the recorded state, because it is lost and a new one takes its place."""
+
+    def record_hooks(self, claim: Claim, components: Sequence[str]) -> None:
+        """Record the components whose hook `on_create` has succeeded in this incarnation."""
 
     def done(self, claim: Claim, made: MadeStack, state: StateMark | None = None) -> None:
         """Report what an apply of the claimed generation made, and the state that it left."""

@@ -1,6 +1,6 @@
 """Claims, renewals and outcomes: serve's side of the protocol. Used only by the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -176,6 +176,16 @@ class Leases:
         make = work.forget_state if is_state_lost else work.renew
         outcome = self.ledger.store.write(name, make(fence, now_ms, self.policy.ttl_ms))
         return self._require_held(name, outcome)
+
+    def record_hooks(
+        self, name: str, fence: Fence, components: Sequence[str], now_ms: int
+    ) -> Environment:
+        """Extend the lease, and record the components whose hook `on_create` has succeeded.
+
+        Raises `Conflict` if the claim is no longer valid.
+        """
+        write = work.record_hooks(fence, components, now_ms, self.policy.ttl_ms)
+        return self._require_held(name, self.ledger.store.write(name, write))
 
     def release(self, name: str, fence: Fence) -> Environment:
         """Release a claim without an outcome. Raises `Conflict` if it is no longer valid."""

@@ -1,4 +1,4 @@
-"""Reaping of one environment: its DNS records first, then its resources, state and config files."""
+"""Reaping of one environment: DNS records, hooks, resources, state and config files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from gromit.core.stack.resources import ResourceKind
 from gromit.errors import ConfigError, Conflict, TerraformFailed
 from gromit.ports import ConfigRoot, PlatformSource, Progress, StateBucket, TerraformRunner
 from gromit.services.clearing import Clearer
+from gromit.services.hooks import HookRunner
 
 _IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
 """Parts of the errors of AWS for what something else still uses."""
@@ -29,6 +30,7 @@ class Reaper:
     root: ConfigRoot
     terraform: TerraformRunner
     clear: Clearer
+    hooks: HookRunner
     states: StateBucket
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
@@ -41,6 +43,7 @@ class Reaper:
         progress("removing its DNS records")
         self.retire_records(claim.name, progress)
         platform = self._platform()
+        self.hooks.on_reap(claim, platform, progress)
         head = self.states.head(claim.name)
         # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:

@@ -31,6 +31,7 @@ from gromit.ports import (
     TerraformRunner,
 )
 from gromit.services.adopting import Adopter
+from gromit.services.hooks import HookRunner
 from gromit.services.stack_images import StackImages
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ class Sower:
     terraform: TerraformRunner
     services: ServiceStates
     adopt: Adopter
+    hooks: HookRunner
     policy: SettlePolicy
 
     def __call__(self, claim: Claim, lock: Lock, progress: Progress) -> MadeStack:
@@ -81,7 +83,12 @@ class Sower:
             progress("waiting until no task runs")
             self._await_stop(claim.name)
             return self._made(claim, sources, desired)
-        self._restart(claim.name, failed_before & output.task_definitions.items(), progress)
+        desired_definitions = output.task_definitions.items()
+        suspects = failed_before & desired_definitions
+        if self.hooks.on_create(claim, stack.platform, progress):
+            # What a hook has made may be what a service needs to start.
+            suspects = set(desired_definitions)
+        self._restart(claim.name, suspects, progress)
         progress("waiting for the services")
         self._await_rollout(claim.name, output.task_definitions)
         return self._made(claim, sources, desired)
@@ -147,9 +154,10 @@ class Sower:
     def _restart(
         self, name: str, suspects: AbstractSet[tuple[str, str]], progress: Progress
     ) -> None:
-        """Start a new deployment of those `suspects` that the apply left FAILED.
+        """Start a new deployment of those `suspects` that are FAILED now.
 
-        `suspects` failed before, on the task definition that is desired now. ECS never resumes a
+        `suspects` failed before, on the task definition that is desired now, or while a hook made
+        what they need. ECS never resumes a
         deployment that its circuit breaker has ended, and terraform finds nothing to change.
         """
         if not suspects:

@@ -12,6 +12,7 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
 from gromit.adapters.catalogue.file import SHIPPED
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import ConfigError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
@@ -74,6 +75,8 @@ def test_an_entry_replaces_the_one_of_the_same_name_in_what_it_extends(tmp_path:
 def test_an_entry_has_a_key_for_every_field_of_a_component() -> None:
     keys = {**CatalogueEntry.model_fields, **ComponentSize.model_fields}
     del keys["size"]
+    assert [keys.pop(kind) for kind in HookKind]
+    keys["hooks"] = keys["name"]
     assert keys.keys() ^ {field.name for field in fields(Component)} == set()
 
 
@@ -239,6 +242,39 @@ def test_a_wrong_file_is_refused_naming_it(tmp_path: Path, text: str, message: s
     assert message in caught.value.message
 
 
+def test_hooks_are_read_with_their_defaults(tmp_path: Path) -> None:
+    portal = _entry(
+        tmp_path,
+        "repository: p, on_create: {command: [seed, all]},"
+        " on_reap: {command: [x], image: 'mongo:7', timeout: 60, required: false}",
+    ).components["portal"]
+    assert portal.hooks == {
+        HookKind.ON_CREATE: Hook(command=("seed", "all")),
+        HookKind.ON_REAP: Hook(command=("x",), image="mongo:7", timeout_s=60, required=False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        ("{}", "on_reap.command: is missing"),
+        ("{command: []}", "on_reap.command: "),
+        ("{command: mongosh}", "on_reap.command: "),
+        ("{command: [x], image: 'a b'}", "on_reap.image: is not the name of an image"),
+        ("{command: [x], timeout: 0}", "on_reap.timeout: "),
+        ("{command: [x], timeout: 3601}", "on_reap.timeout: "),
+        ("{command: [x], timeout: 5m}", "on_reap.timeout: "),
+        ("{command: [x], required: 'yes'}", "on_reap.required: "),
+        ("{command: [x], retries: 3}", "on_reap.retries: there is no such key"),
+        ("[mongosh]", "on_reap: "),
+    ],
+)
+def test_a_wrong_hook_is_refused_naming_its_key(tmp_path: Path, hook: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _entry(tmp_path, f"repository: p, on_reap: {hook}")
+    assert f"component portal: {message}" in caught.value.message
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*nothing\.yaml"):
         catalogue_file.load_catalogue(tmp_path / "nothing.yaml")
@@ -308,6 +344,7 @@ _keys = st.sampled_from(
         "templates",
         "secrets",
         "size",
+        "on_reap",
         "odd",
     ]
 )

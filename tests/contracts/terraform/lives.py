@@ -13,7 +13,13 @@ from gromit.adapters.terraform.session import DEVENV
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.environments.worker_protocol import EndRun
-from gromit.core.stack.contract import ComponentInput, Platform, StackInput, StackOutput
+from gromit.core.stack.contract import (
+    ComponentInput,
+    HookInput,
+    Platform,
+    StackInput,
+    StackOutput,
+)
 from tests.contracts.terraform.cloud import REGION
 from tests.contracts.terraform.guarded_runs import GuardedRuns, replaced_state, state_object
 from tests.contracts.terraform.worlds import World, component, kill, managed, under
@@ -21,6 +27,7 @@ from tests.waiting import wait_for
 
 SECRET = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:licence"
 DIGEST = "sha256:" + "1" * 64
+HOOK = HookInput(image="redis:7", command=("sh", "-c", 'echo "${A}"'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Sight:
 
     services: Mapping[str, Mapping[str, Any]]
     definitions: Mapping[str, Mapping[str, Any]]
+    hooks: Mapping[str, Mapping[str, Any]]
+    """Container of each hook's task definition, by its family."""
     leftovers: tuple[str, ...]
     """Resources that reap finds before it removes a row."""
     groups: Mapping[str, Mapping[str, Any]]
@@ -75,7 +84,15 @@ def environments(world: World, platform: Platform) -> tuple[StackInput, StackInp
         StackInput(
             name=f"sg-{engine}",
             platform=platform,
-            components={"tyk": full, "redis": component(public=False, cpu=512, memory=1024)},
+            components={
+                "tyk": replace(full, hooks={"on_create": HOOK}),
+                "redis": component(
+                    public=False,
+                    cpu=512,
+                    memory=1024,
+                    hooks={"on_create": HOOK, "on_reap": replace(HOOK, image="mongo:7")},
+                ),
+            },
         ),
         StackInput(
             name=f"x-{engine}",
@@ -165,6 +182,7 @@ def look(world: World, environment: str) -> Sight:
     return Sight(
         services=services,
         definitions=definitions,
+        hooks=_hooks(ecs, environment),
         leftovers=tuple(map(str, world.resources().find(environment, None))),
         groups={g["GroupName"]: g for g in groups},
         log_groups=tuple(
@@ -173,6 +191,15 @@ def look(world: World, environment: str) -> Sight:
         access_points={p["RootDirectory"]["Path"]: p for p in points},
         discovery={s["Name"]: s for s in discovered if s["Name"].endswith(f".{environment}")},
     )
+
+
+def _hooks(ecs: Any, environment: str) -> Mapping[str, Mapping[str, Any]]:
+    described = (
+        ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        for arn in ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+        if f"/{environment}--" in arn and "--on-" in arn
+    )
+    return {d["family"]: d["containerDefinitions"][0] for d in described}
 
 
 def _is_kept(world: World, lock: Lock) -> bool:

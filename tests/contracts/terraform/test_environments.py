@@ -66,6 +66,7 @@ def test_after_destroy_nothing_is_left(life: Life) -> None:
     nothing = Sight(
         services={},
         definitions={},
+        hooks={},
         leftovers=(),
         groups={},
         log_groups=(),
@@ -79,7 +80,9 @@ def test_after_destroy_nothing_is_left(life: Life) -> None:
 def test_what_the_stack_makes_is_found_as_a_leftover(life: Life) -> None:
     for name, sight in life.made.items():
         of_rules = [text for text in sight.leftovers if text.startswith("security group rule ")]
-        assert set(sight.leftovers) - set(of_rules) == {
+        of_hooks = [text for text in sight.leftovers if "--on-" in text]
+        assert len(of_hooks) == len(sight.hooks)
+        assert set(sight.leftovers) - set(of_rules) - set(of_hooks) == {
             f"cluster {name}",
             f"log group /gromit/{name}",
             *(f"service {name}/{c}" for c in sight.services),
@@ -177,6 +180,35 @@ def test_a_container_is_what_was_asked_for(life: Life) -> None:
     redis = life.made[first].definitions["redis"]
     assert (redis["cpu"], redis["memory"]) == ("512", "1024")
     assert "taskRoleArn" not in redis
+
+
+def test_a_hook_is_a_task_of_its_own_and_serves_nothing(life: Life) -> None:
+    first, second, third = life.names
+    hooks = life.made[first].hooks
+    assert set(hooks) == {
+        f"{first}--tyk--on-create", f"{first}--redis--on-create", f"{first}--redis--on-reap",
+    }  # fmt: skip
+    assert (life.made[second].hooks, life.made[third].hooks) == ({}, {})
+    hook = hooks[f"{first}--tyk--on-create"]
+    assert hook["image"] == "redis:7"
+    assert hook["entryPoint"] == ["sh", "-c", 'echo "${A}"']
+    assert hook.get("command", []) == []
+    assert hook.get("portMappings", []) == []
+    assert {e["name"]: e["value"] for e in hook["environment"]} == {
+        "A": "1",
+        "B": "2",
+        "QUOTED": 'say "hi" ${now}',
+        "GROMIT_ENVIRONMENT": first,
+        "GROMIT_HOOK": "on_create",
+    }
+    assert hook["secrets"] == [{"name": "LICENCE", "valueFrom": SECRET}]
+    assert hook["dockerLabels"] == {
+        "gromit.environment": first,
+        "gromit.component": "tyk",
+        "gromit.hook": "on_create",
+    }
+    assert hook["mountPoints"][0]["containerPath"] == "/conf"
+    assert hooks[f"{first}--redis--on-reap"]["image"] == "mongo:7"
 
 
 def test_a_component_sees_its_own_config_and_cannot_write_it(life: Life) -> None:

@@ -109,6 +109,7 @@ def test_a_first_build_makes_this_environment() -> None:
         repairs=None,
         dns={},
         state=None,
+        hooks=(),
         gone_ms=None,
         touched_ms=BORN,
         keep_until_ms=0,

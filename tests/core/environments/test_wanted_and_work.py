@@ -536,6 +536,7 @@ def worker_writes(fence: Fence) -> dict[str, RowWrite]:
     return {
         "renew": work.renew(fence, LATER, TTL),
         "release": work.release(fence),
+        "record_hooks": work.record_hooks(fence, ["tyk"], BORN, TTL),
         "sown": work.sown(fence, "n1", MadeStack("h"), stamp()),
         "sown_but_changed": work.sown_superseded(fence, "n1", MadeStack("h"), stamp()),
         "reaped": work.reaped(fence, "n1", stamp()),

@@ -3,7 +3,7 @@
 import pytest
 
 from gromit.core.stack.adoption import import_blocks, plan_adoption
-from gromit.core.stack.contract import StackInput, placeholder_platform
+from gromit.core.stack.contract import HookInput, StackInput, placeholder_platform
 from gromit.core.stack.resources import Resource, ResourceKind, held_resources, rule_identity
 from tests.contracts.terraform.worlds import component
 
@@ -11,7 +11,13 @@ NAME = "app-test"
 STACK = StackInput(
     name=NAME,
     platform=placeholder_platform("eu-central-1"),
-    components={"tyk": component(config_path='/a"${b}'), "redis": component()},
+    components={
+        "tyk": component(
+            config_path='/a"${b}',
+            hooks={"on_reap": HookInput(image="mongo:7", command=("x",))},
+        ),
+        "redis": component(),
+    },
 )
 TYK = 'module.component["tyk"]'
 DEFINITION = "arn:aws:ecs:eu-central-1:123456789012:task-definition/app-test--tyk"
@@ -25,6 +31,12 @@ FOUND = {
     ),
     f"{TYK}.aws_ecs_task_definition.this": Resource(
         kind=ResourceKind.DEFINITION, id=f"{DEFINITION}:2", component="tyk"
+    ),
+    f'{TYK}.aws_ecs_task_definition.hook["on_reap"]': Resource(
+        kind=ResourceKind.DEFINITION,
+        id=f"{DEFINITION}--on-reap:4",
+        component="tyk",
+        hook="on_reap",
     ),
     f"{TYK}.aws_security_group.this": Resource(kind=ResourceKind.GROUP, id="sg-1", component="tyk"),
     f"{TYK}.aws_service_discovery_service.this": Resource(
@@ -62,8 +74,21 @@ def test_what_a_state_holds_at_another_address_is_left_alone_too() -> None:
         Resource(kind=ResourceKind.GROUP, id="sg-9"),
         Resource(kind=ResourceKind.GROUP, id="sg-9", component="gone"),
         Resource(kind=ResourceKind.ACCESS_POINT, id="fsap-9", component="redis"),
+        Resource(
+            kind=ResourceKind.DEFINITION, id="x--on-reap:1", component="redis", hook="on_reap"
+        ),
+        Resource(
+            kind=ResourceKind.DEFINITION, id="x--on-create:1", component="tyk", hook="on_create"
+        ),
     ],
-    ids=["rule", "group of no component", "component that went", "component without config"],
+    ids=[
+        "rule",
+        "group of no component",
+        "component that went",
+        "component without config",
+        "hook of a component without one",
+        "hook of another kind",
+    ],
 )
 def test_what_has_no_place_in_the_stack_is_a_stray(stray: Resource) -> None:
     adoption = plan_adoption(STACK, [stray], {})

@@ -14,7 +14,8 @@ from gromit.core.stack.component_inputs import (
     required_images,
     spec_hash,
 )
-from gromit.core.stack.contract import StackInput
+from gromit.core.stack.contract import HookInput, StackInput
+from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import InvalidInput
 from tests.fakes.images import FakeImages
 from tests.fakes.platform import PLATFORM
@@ -29,6 +30,10 @@ TYK = Component(
     templates={"tyk.conf": "{}"},
     environment={"A": "b"},
     secrets={"LICENCE": "arn:aws:ssm:eu-central-1:123456789012:parameter/licence"},
+    hooks={
+        HookKind.ON_CREATE: Hook(command=("seed",)),
+        HookKind.ON_REAP: Hook(command=("drop",), image="mongo:7"),
+    },
 )
 PUMP = Component(name="tyk-pump", repository="tyk-pump", default_tag="main")
 REDIS = Component(name="redis", image="redis:7", port=6379)
@@ -107,6 +112,16 @@ def test_a_fixed_image_is_taken_as_it_is_and_not_looked_up(image: str, version: 
     assert "gromit.digest" not in redis.labels
 
 
+def test_a_hook_runs_its_own_image_or_that_of_its_component() -> None:
+    images = FakeImages(("tyk", "sha-1"), ("tyk-pump", "main"))
+    found = component_inputs(_sources({"tyk": "sha-1"}, images))
+    assert found["tyk"].hooks == {
+        "on_create": HookInput(image=found["tyk"].image, command=("seed",)),
+        "on_reap": HookInput(image="mongo:7", command=("drop",)),
+    }
+    assert found["redis"].hooks == {}
+
+
 def test_all_images_that_are_missing_are_named_at_once() -> None:
     with pytest.raises(
         InvalidInput, match=r"there are no images tyk-pump:main, tyk:sha-1 in the registry"
@@ -133,6 +148,7 @@ def test_the_spec_hash_does_not_depend_on_the_order_of_mappings() -> None:
     assert len(spec_hash(stack, "f")) == 64
 
 
+SLOW = Hook(command=("drop", "all"), image="mongo:7")
 _CHANGES = {
     "version": lambda s: replace(
         s, versions={"tyk": "sha-2"}, digests={**s.digests, ("tyk", "sha-2"): "sha256:2"}
@@ -145,6 +161,12 @@ _CHANGES = {
         s, catalogue=Catalogue({**CATALOGUE.components, "redis": replace(REDIS, memory=1024)})
     ),
     "name": lambda s: replace(s, environment="other"),
+    "hook": lambda s: replace(
+        s,
+        catalogue=Catalogue(
+            {**s.catalogue.components, "tyk": replace(TYK, hooks={HookKind.ON_REAP: SLOW})}
+        ),
+    ),
 }
 
 

@@ -92,6 +92,8 @@ def _context(call: Call, fields: Json) -> Context:
     context |= {"aws:TagKeys": keys} if keys else {}
     if call.action == "s3:ListBucket" and "prefix" in fields:
         context["s3:prefix"] = str(fields["prefix"])
+    if call.action == "ecs:RunTask":
+        context["ecs:cluster"] = f"arn:aws:ecs:{HERE}:cluster/{fields['cluster']}"
     if call.action == "route53:ChangeResourceRecordSets":
         changes = {"RecordTypes": "Type", "NormalizedRecordNames": "Name"}
         context |= {
@@ -140,6 +142,8 @@ def _object(call: Call) -> tuple[str, str]:
 
 
 def _ecs(call: Call, fields: Json) -> list[str]:
+    if call.action == "ecs:RunTask":
+        return [str(fields["taskDefinition"])]
     cluster = str(fields.get("cluster", "")).rpartition("/")[2]
     kind, *names = _ECS[call.action.partition(":")[2]]
     prefix = f"{kind}/" if kind in {"cluster", ""} else f"{kind}/{cluster}/"

@@ -21,6 +21,7 @@ from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
+from gromit.adapters.aws.hook_tasks import EcsHookTasks
 from gromit.adapters.aws.platform_parameter import PlatformParameter
 from gromit.adapters.aws.route53 import Route53Zone, Timing
 from gromit.adapters.catalogue import file as catalogue_file
@@ -31,7 +32,8 @@ from gromit.adapters.doctor.rights import simulate
 from gromit.core.dns.plan import RecordSet, ZoneChanges, owner_record
 from gromit.core.doctor.rights import Permission
 from gromit.core.environments.row_writes import NotExists, RowWrite
-from gromit.core.stack.contract import Platform, StackInput
+from gromit.core.stack.contract import HookInput, Platform, StackInput
+from gromit.core.stack.hooks import Hook, HookKind, plan_hooks
 from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import BackendError
 from gromit.services.adopting import Adopter
@@ -124,7 +126,10 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
     cloud, recorder.who = world.cloud, "sow"
     platform = PlatformParameter(cloud.client("ssm"), "/gromit/platform").read()
     EcrImages(cloud.client("ecr")).digests([("tyk", "master")])
-    redis = component(config_path="/conf", public=False)
+    hook = HookInput(image="mongo:7", command=("true",))
+    redis = component(
+        config_path="/conf", public=False, hooks={kind.value: hook for kind in HookKind}
+    )
     first = StackInput(
         name=env, platform=platform, components={"redis": redis, "tyk": component(port=8181)}
     )
@@ -136,6 +141,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
             replace(first, components={"redis": replace(redis, image="redis:8")}), lock, _silent
         )
         EcsServices(cloud.client("ecs")).describe(env)
+        _run_hook(world, env, platform, HookKind.ON_CREATE)
         bucket.find_lock(env)
         recorder.who = "accident"
         cloud.s3.delete_object(Bucket=BUCKET, Key=state_key(env))
@@ -145,6 +151,7 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         bucket.unlock(lock)
         recorder.who = "reap"
         lock = world.lock(env)
+        _run_hook(world, env, platform, HookKind.ON_REAP)
         runner.destroy(replace(first, components={}), lock, _silent)
         recorder.who = "accident"
         one_of_each(cloud, platform, env, "redis")
@@ -154,6 +161,17 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         bucket.head(env)
         bucket.delete(env)
         bucket.unlock(lock)
+
+
+def _run_hook(world: World, env: str, platform: Platform, kind: HookKind) -> None:
+    """Make all calls for a hook, with an end at its time limit."""
+    found = world.resources().find(env, platform)
+    (task,) = plan_hooks({"redis": Hook(command=("true",))}, kind, env, found, platform)
+    tasks = EcsHookTasks(world.cloud.client("ecs"))
+    tasks.running(task)
+    id_ = tasks.start(task)
+    tasks.look(task, id_)
+    tasks.stop(task, id_, "its time is over")
 
 
 def _clearer(world: World) -> Clearer:

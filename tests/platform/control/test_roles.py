@@ -29,6 +29,8 @@ TO_ECS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 PULL = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")
 TERRAFORM = ("sow", "reap")
 """Parts that run it."""
+IN_ITS_CLUSTER = {**ENVIRONMENT, "ecs:cluster": f"arn:aws:ecs:{HERE}:cluster/app-test"}
+IN_OURS = {**ENVIRONMENT, "ecs:cluster": f"arn:aws:ecs:{HERE}:cluster/internal"}
 
 Row = tuple[str, str, str, Mapping[str, Any]]
 
@@ -61,6 +63,9 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-sow", "ecs:UpdateService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteService", "service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "cluster", ENVIRONMENT),
+    ("gromit-sow", "ecs:RunTask", "on_create", IN_ITS_CLUSTER),
+    ("gromit-reap", "ecs:RunTask", "on_reap", IN_ITS_CLUSTER),
+    *((f"gromit-{w}", "ecs:StopTask", "task", {}) for w in TERRAFORM),
     ("gromit-sow", "ecs:DescribeTasks", "our task", {}),
     ("gromit-sow", "logs:CreateLogGroup", "log", {}),
     ("gromit-sow", "ec2:CreateSecurityGroup", "vpc", {}),
@@ -162,6 +167,17 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-reap", "ecr:BatchGetImage", "image", {}),
     ("gromit-sow", "ecs:CreateService", "our service", NEW),
     ("gromit-sow", "ecs:UpdateService", "our service", ENVIRONMENT),
+    ("gromit-sow", "ecs:RunTask", "on_reap", IN_ITS_CLUSTER),
+    ("gromit-reap", "ecs:RunTask", "on_create", IN_ITS_CLUSTER),
+    ("gromit-sow", "ecs:RunTask", "on_create", IN_OURS),
+    ("gromit-reap", "ecs:RunTask", "on_reap", IN_OURS),
+    ("gromit-sow", "ecs:RunTask", "on_create", {"ecs:cluster": IN_ITS_CLUSTER["ecs:cluster"]}),
+    *(
+        (f"gromit-{w}", "ecs:RunTask", definition, IN_ITS_CLUSTER)
+        for w in TERRAFORM
+        for definition in ("service's definition", "our definition")
+    ),
+    *((f"gromit-{w}", "ecs:StopTask", "our task", {}) for w in TERRAFORM),
     ("gromit-reap", "ecs:DeleteService", "our service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "our cluster", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "cluster", {"aws:ResourceTag/managed": "gromit"}),

@@ -32,6 +32,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "spec_hash": None,
         "state": None,
         "made": [],
+        "hooks": [],
         "observed": 0,
         "infra": True,
         "ttl_ms": TTL_S * 1000,
@@ -205,6 +206,16 @@ def test_the_state_that_a_run_left_is_in_the_next_claim(serve: Serve, what: str)
     assert serve.outcome(claim, what).status_code == 200
     serve.build("tyk", "app-test", "sha-4")
     assert serve.claim("sow")["state"] == later
+
+
+def test_hooks_are_recorded_with_a_renewal(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha-1")
+    claim = serve.claim("sow")
+    assert claim["hooks"] == []
+    assert serve.outcome(claim, "renew", hooks=["tyk"]).json()["hooks"] == ["tyk"]
+    assert serve.outcome(claim, "renew").json()["hooks"] == ["tyk"]
+    assert serve.outcome(claim, "renew", hooks=[]).json()["hooks"] == []
+    assert serve.outcome(claim, "renew", hooks=[""]).status_code == 400
 
 
 def test_a_lost_state_is_forgotten(serve: Serve) -> None:

@@ -361,6 +361,9 @@ def test_a_queue_claims_works_and_reports(serve: Serve) -> None:
     second = queue.claim(Work.SOW)
     assert isinstance(second, Claim)
     assert second.state == StateMark("3f0c", 12)
+    assert second.hooks == ()
+    queue.record_hooks(second, ("tyk", "redis"))
+    assert serve.rows["app-test"]["hooks"] == ["redis", "tyk"]
     queue.forget_state(second)
     assert "state_serial" not in serve.rows["app-test"]
     queue.failed(second, Problem("terraform", "x" * 5000), StateMark("4a1d", 1))

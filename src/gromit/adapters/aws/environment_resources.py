@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gromit.adapters.aws.client import aws_errors
 from gromit.core.stack.contract import Platform
+from gromit.core.stack.hooks import parse_family
 from gromit.core.stack.resources import Resource, ResourceKind, rule_identity
 
 if TYPE_CHECKING:
@@ -115,8 +116,10 @@ class ResourceLook:
                 for arn in sorted(arns, key=_revision, reverse=True):
                     # ECS takes `familyPrefix` for a whole name here; the emulator does not.
                     if arn.rpartition("/")[2].rpartition(":")[0] == family:
-                        component = family.removeprefix(prefix)
-                        yield Resource(kind=ResourceKind.DEFINITION, id=arn, component=component)
+                        component, hook = parse_family(self.environment, family)
+                        yield Resource(
+                            kind=ResourceKind.DEFINITION, id=arn, component=component, hook=hook
+                        )
 
     def _names(self) -> Iterator[Resource]:
         discovery, suffix = self.clients.discovery, f".{self.environment}"

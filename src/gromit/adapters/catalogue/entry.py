@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gromit.core.names import is_tag, parse_repository
 from gromit.core.stack.catalogue import Component, check_repository
+from gromit.core.stack.hooks import Hook, HookKind
 from gromit.documents import first_invalid_field
 from gromit.errors import ConfigError, InvalidInput
 
@@ -106,6 +107,21 @@ class ComponentSize(_Strict):
     memory: int = Field(512, description="MiB")
 
 
+class HookEntry(_Strict):
+    """Keys `on_create` and `on_reap` of an entry."""
+
+    command: list[str] = Field(min_length=1, description="program and its arguments")
+    image: Annotated[str, AfterValidator(_image)] | None = Field(
+        None, description="fixed image, instead of the component's own"
+    )
+    timeout: int = Field(
+        300, gt=0, le=3600, description="seconds after which it is stopped, and has failed"
+    )
+    required: bool = Field(
+        default=True, description="whether its failure is a failure of the environment"
+    )
+
+
 class CatalogueEntry(_Strict):
     """One component in a catalogue file."""
 
@@ -139,6 +155,12 @@ class CatalogueEntry(_Strict):
         {}, description="environment variables to the ARNs of their values"
     )
     size: ComponentSize = Field(ComponentSize(), description="CPU and memory of its Fargate task")
+    on_create: HookEntry | None = Field(
+        None, description="task that runs once after the environment was created"
+    )
+    on_reap: HookEntry | None = Field(
+        None, description="task that runs before the environment is destroyed"
+    )
 
 
 def parse_entry(raw: object, where: str) -> CatalogueEntry:
@@ -160,12 +182,26 @@ def parse_entry(raw: object, where: str) -> CatalogueEntry:
 
 def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str) -> Component:
     """Return the component of an entry, with the texts of its templates."""
-    values = entry.model_dump(exclude={"size", "templates"}) | entry.size.model_dump()
-    values |= {"command": tuple(entry.command), "templates": templates}
+    hooks = {HookKind.ON_CREATE: entry.on_create, HookKind.ON_REAP: entry.on_reap}
+    values = entry.model_dump(exclude={"size", "templates", *hooks}) | entry.size.model_dump()
+    values |= {
+        "command": tuple(entry.command),
+        "templates": templates,
+        "hooks": {kind: _hook(hook) for kind, hook in hooks.items() if hook is not None},
+    }
     try:
         return Component(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _hook(entry: HookEntry) -> Hook:
+    return Hook(
+        command=tuple(entry.command),
+        image=entry.image,
+        timeout_s=entry.timeout,
+        required=entry.required,
+    )
 
 
 def _check_together(entry: CatalogueEntry, where: str) -> None:

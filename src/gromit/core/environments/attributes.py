@@ -51,6 +51,7 @@ class Attribute(StrEnum):
     FAILED_EPOCH = "failed_epoch"
     STATE_LINEAGE = "state_lineage"
     STATE_SERIAL = "state_serial"
+    HOOKS = "hooks"
     DELETED_AT = "deleted_at"
     MADE = "made"
     REQUESTER = "requester"
@@ -113,6 +114,7 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.GONE_AT,
         Attribute.EXPIRE_AT,
         Attribute.SPEC_HASH,
+        Attribute.HOOKS,
         Attribute.LAST_DONE,
         Attribute.MADE,
         Attribute.REPAIRS,

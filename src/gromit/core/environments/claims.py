@@ -34,6 +34,8 @@ class Claim:
     """Terraform state that the last run left; None if none is recorded."""
     made: tuple[MadeComponent, ...] = ()
     """Components as the last successful apply made them."""
+    hooks: tuple[str, ...] = ()
+    """Components whose hook `on_create` has succeeded in this incarnation."""
 
 
 @dataclass(frozen=True, slots=True)

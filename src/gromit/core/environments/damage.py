@@ -180,6 +180,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.FAILED_EPOCH: _number,
         Attribute.STATE_LINEAGE: _text,
         Attribute.STATE_SERIAL: _number,
+        Attribute.HOOKS: _list(_text),
         Attribute.DELETED_AT: _number,
         Attribute.MADE: _map(
             {

@@ -147,6 +147,8 @@ class Environment:
     """Earlier repairs, which postpone the next one."""
     dns: Mapping[str, NameStatus]
     """Status of the public name of each component, as last observed."""
+    hooks: tuple[str, ...]
+    """Components whose hook `on_create` has succeeded in this incarnation."""
     gone_ms: int | None
     touched_ms: int | None
     """Last build or action of a person; None in a row that an older version wrote."""
@@ -264,6 +266,7 @@ def parse_environment(row: Row) -> Environment:
         degraded=Degradation.from_row(row),
         repairs=Repairs.from_row(row),
         dns=names_from_row(row),
+        hooks=tuple(row.get(Attribute.HOOKS, ())),
         gone_ms=row.get(Attribute.GONE_AT),
         touched_ms=row.get(Attribute.TOUCHED),
         keep_until_ms=row.get(Attribute.KEEP_UNTIL, 0),

@@ -13,7 +13,7 @@ and reports which. A worker that lost its claim has an old epoch and can change 
 Nothing here reads a clock: instants and durations are arguments, in milliseconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,9 @@ from gromit.core.environments.row_writes import (
 )
 from gromit.core.stack.made import MadeStack
 
-_OF_RESOURCES = STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH, Attribute.MADE}
+_OF_RESOURCES = (
+    STATE_ATTRIBUTES | OBSERVED_ATTRIBUTES | {Attribute.SPEC_HASH, Attribute.MADE, Attribute.HOOKS}
+)
 """Attributes that describe resources, and go with them."""
 
 
@@ -173,6 +175,16 @@ def forget_state(fence: Fence, now_ms: int, ttl_ms: int) -> RowWrite:
         renew(fence, now_ms, ttl_ms),
         increments={Attribute.REVISION: 1},
         removes=STATE_ATTRIBUTES,
+    )
+
+
+def record_hooks(fence: Fence, components: Sequence[str], now_ms: int, ttl_ms: int) -> RowWrite:
+    """Extend a lease, and record the components whose hook `on_create` has succeeded."""
+    write = renew(fence, now_ms, ttl_ms)
+    return replace(
+        write,
+        sets={**write.sets, Attribute.HOOKS: sorted(components)},
+        increments={Attribute.REVISION: 1},
     )
 
 

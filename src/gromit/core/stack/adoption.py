@@ -69,13 +69,18 @@ def _address(stack: StackInput, resource: Resource) -> str | None:
     address = _OF_COMPONENT.get(resource.kind)
     if component is None or address is None:
         return None
-    within = address(component)
+    within = address(component) if resource.hook is None else _hook(component, resource.hook)
     return f"module.component{text_index(resource.component)}.{within}" if within else None
 
 
 def _access_point(component: ComponentInput) -> str | None:
     path = component.config_path
     return f"aws_efs_access_point.config{text_index(path)}" if path else None
+
+
+def _hook(component: ComponentInput, kind: str) -> str | None:
+    is_made = kind in component.hooks
+    return f"aws_ecs_task_definition.hook{text_index(kind)}" if is_made else None
 
 
 _SHARED: Mapping[ResourceKind, str] = {

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gromit.core.stack.contract import ContainerSettings
+from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import ConfigError, InvalidInput
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -26,6 +27,7 @@ class Component(ContainerSettings):
     """Tag of the default branch."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """File name in the config folder to the text of its Jinja2 template."""
+    hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not COMPONENT_NAME.fullmatch(self.name) or "--" in self.name:
@@ -63,6 +65,10 @@ class Catalogue:
     def repositories(self) -> frozenset[str]:
         """All repositories that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
+
+    def hooks(self, kind: HookKind) -> Mapping[str, Hook]:
+        """Return the hook of each component that has one of this kind."""
+        return {n: c.hooks[kind] for n, c in sorted(self.components.items()) if kind in c.hooks}
 
     def require(self, repository: str) -> None:
         """Raise `InvalidInput` if `repository` may not report a build."""

@@ -7,7 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gromit.core.stack.catalogue import Catalogue, Component
-from gromit.core.stack.contract import ComponentInput, Platform, StackInput, container_settings
+from gromit.core.stack.contract import (
+    ComponentInput,
+    HookInput,
+    Platform,
+    StackInput,
+    container_settings,
+)
 from gromit.core.stack.made import BuiltImage, MadeComponent
 from gromit.errors import InvalidInput
 
@@ -136,6 +142,10 @@ def _input(component: Component, sources: ResolvedInputs) -> ComponentInput:
     return ComponentInput(
         image=image,
         labels={key: value for key, value in labels.items() if value},
+        hooks={
+            kind.value: HookInput(image=hook.image or image, command=hook.command)
+            for kind, hook in sorted(component.hooks.items())
+        },
         **container_settings(component),
     )
 

@@ -70,12 +70,22 @@ def container_settings(component: ContainerSettings) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookInput:
+    """Input of the stack for one hook of a component."""
+
+    image: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentInput(ContainerSettings):
     """Input of the stack for one component of one environment."""
 
     image: str
     labels: Mapping[str, str] = field(default_factory=dict)
     """Docker labels: image digest, config hash, redeploy mark. A changed label starts a rollout."""
+    hooks: Mapping[str, HookInput] = field(default_factory=dict)
+    """By kind. Each has a task definition of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

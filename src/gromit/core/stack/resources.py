@@ -42,6 +42,8 @@ class Resource:
     """Id by which Terraform imports it, and by which people find it."""
     component: str | None = None
     """Component of the environment that it belongs to; None for the environment's own."""
+    hook: str | None = None
+    """Kind of the hook whose task definition it is; None for all other resources."""
     identity: str = ""
     """Identity in a Terraform state, if it is not the id."""
     parent: str = ""

@@ -33,6 +33,8 @@ class ContainerSpec:
     """Port on all its addresses; None for a container that does not listen."""
     config: str | None
     """Folder that an image would see as its config, read once."""
+    once: tuple[float, int] | None = None
+    """Seconds after which it ends by itself, and its exit code; None if it runs for ever."""
 
 
 @dataclass(frozen=True, slots=True)

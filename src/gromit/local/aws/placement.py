@@ -65,7 +65,26 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
         config=_config_folder(container, definition, host),
+        once=_end(container),
     )
+
+
+def _end(container: dict[str, Any]) -> tuple[float, int] | None:
+    """Return seconds and exit code of a container that ends by itself; None for a service's.
+
+    The local cloud has no images. Tasks of hooks have a label, and their command decides: `false`
+    fails, `sleep N` takes its time, and everything else succeeds at once.
+    """
+    if "gromit.hook" not in (container.get("dockerLabels") or {}):
+        return None
+    words = [*(container.get("entryPoint") or []), *(container.get("command") or [])]
+    match words:
+        case ["false", *_]:
+            return 0.0, 1
+        case ["sleep", seconds, *_] if seconds.isdecimal():
+            return float(seconds), 0
+        case _:
+            return 0.0, 0
 
 
 def give_public_address(task: Task, host: Host) -> None:

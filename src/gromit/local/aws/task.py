@@ -3,9 +3,9 @@
 Run as `python -S -I task.py SPEC`, where SPEC is the JSON of `containers.ContainerSpec`. With these
 flags it cannot import gromit, and it imports little else, so it starts within hundredths of a
 second. It reads its config folder once, like a container at its start. Then it listens on its
-addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. It
-ends when the process that started it ends; for that it repeats the call of `prctl` that
-`local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
+addresses, writes `ready` to standard output, and answers `GET /` with a description of itself. A
+one-off task ends by itself. All end when the process that started them ends; for that they repeat
+the call of `prctl` that `local/cloud/die_with_parent.py` and `adapters/terraform/guard.py` make.
 """
 
 import _thread
@@ -16,6 +16,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 _PR_SET_PDEATHSIG = 1
 _LARGEST_REQUEST = 65536
@@ -124,6 +125,10 @@ def main() -> None:
         _thread.start_new_thread(_accept, (listener, body))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    if spec.get("once"):
+        seconds, code = spec["once"]
+        time.sleep(seconds)
+        sys.exit(code)
     while True:
         signal.pause()
 

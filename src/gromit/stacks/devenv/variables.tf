@@ -69,6 +69,11 @@ variable "components" {
     memory      = optional(number, 512)
     image       = string
     labels      = optional(map(string), {})
+
+    hooks = optional(map(object({
+      image   = string
+      command = list(string)
+    })), {})
   }))
 
   validation {

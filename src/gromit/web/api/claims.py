@@ -81,6 +81,13 @@ class RenewBody(FenceBody):
         StrictBool,
         Field(description="the recorded Terraform state is gone: forget its lineage and serial"),
     ] = False
+    hooks: Annotated[
+        list[Text] | None,
+        Field(
+            max_length=1000,
+            description="components whose hook on_create has succeeded; null keeps the record",
+        ),
+    ] = None
 
 
 class StateBody(_Body):
@@ -191,7 +198,10 @@ def renew(
     body: Annotated[RenewBody, Depends(json_body(RenewBody))],
 ) -> ClaimView:
     """Extend a claim, and verify that it is valid. 409 if it no longer is."""
-    environment = deps.leases.renew(name, body.fence, deps.now_ms(), is_state_lost=body.state_lost)
+    now_ms = deps.now_ms()
+    environment = deps.leases.renew(name, body.fence, now_ms, is_state_lost=body.state_lost)
+    if body.hooks is not None:
+        environment = deps.leases.record_hooks(name, body.fence, body.hooks, now_ms)
     return _claim(deps, environment)
 
 

@@ -210,6 +210,7 @@ class ClaimView:
     state: StateMark | None
     made: tuple[MadeComponent, ...]
     """Components as the last successful apply made them."""
+    hooks: tuple[str, ...]
     observed: int
     infra: bool
     ttl_ms: int
@@ -294,6 +295,7 @@ class EnvironmentViews:
             parked=environment.parked,
             state=environment.state,
             made=environment.made.components if environment.made else (),
+            hooks=environment.hooks,
             observed=environment.observed,
             infra=environment.infra,
             ttl_ms=ttl_ms,

@@ -2,6 +2,7 @@
 
 import socket
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -26,6 +27,7 @@ class ServeQueue:
         self._task = task
         self._records_states = True
         self._records_made = True
+        self._records_hooks = True
 
     def claim(self, kind: Work) -> Claim | NoWork:
         """Claim the oldest due work of a kind."""
@@ -41,6 +43,7 @@ class ServeQueue:
         # A serve of an earlier release refuses a report with a field that it does not know.
         self._records_states = "state" in found
         self._records_made = "made" in found
+        self._records_hooks = "hooks" in found
         return Claim(
             name=found["name"],
             kind=kind,
@@ -55,6 +58,7 @@ class ServeQueue:
             parked=found.get("parked", False),
             state=StateMark(**found["state"]) if found.get("state") else None,
             made=tuple(MadeComponent(**m) for m in found.get("made", ())),
+            hooks=tuple(found.get("hooks", ())),
         )
 
     def report_halt(self, kind: Work, halt: Suspended) -> None:
@@ -75,6 +79,11 @@ class ServeQueue:
     def forget_state(self, claim: Claim) -> None:
         """Extend a claim, and forget the recorded state."""
         self._post(claim, "renew", state_lost=True)
+
+    def record_hooks(self, claim: Claim, components: Sequence[str]) -> None:
+        """Extend a claim, and record its hooks."""
+        if self._records_hooks:
+            self._post(claim, "renew", hooks=list(components))
 
     def release(self, claim: Claim) -> None:
         """Give a claim back."""

@@ -78,6 +78,11 @@ variable "definition" {
     memory      = optional(number, 512)
     image       = string
     labels      = optional(map(string), {})
+
+    hooks = optional(map(object({
+      image   = string
+      command = list(string)
+    })), {})
   })
 
   validation {
@@ -107,6 +112,18 @@ variable "definition" {
       for arn in values(var.definition.secrets) : can(regex("^arn:aws[a-z-]*:(secretsmanager|ssm):", arn))
     ])
     error_message = "Each secret must be the ARN of a Secrets Manager secret or an SSM parameter, never a value."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.definition.hooks), ["on_create", "on_reap"])) == 0
+    error_message = "The hooks are `on_create` and `on_reap`."
+  }
+
+  validation {
+    condition = alltrue([
+      for hook in values(var.definition.hooks) : hook.image != "" && !can(regex("\\s", hook.image)) && length(hook.command) > 0
+    ])
+    error_message = "Each hook must have an image and a command, for example `{ image = \"mongo:7\", command = [\"mongosh\"] }`."
   }
 
   validation {
