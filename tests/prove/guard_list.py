@@ -58,6 +58,20 @@ _CLAIMS = (
         ("core/environments/test_wanted_and_work.py",),
     ),
     Guard(
+        "a protected environment is not shown as due for reaping",
+        _WORK,
+        "phase is Phase.DELETING and not protected",
+        "phase is Phase.DELETING",
+        ("core/environments/test_pass_plan.py",),
+    ),
+    Guard(
+        "only the lock of a dead owner is removed without a claim",
+        "services/stale_locks.py",
+        "if found is None or not owners.check_owner(found).dead:",
+        "if found is None:",
+        ("services/test_stale_locks.py",),
+    ),
+    Guard(
         "each claim has an epoch of its own",
         _WORK,
         "increments={Attribute.EPOCH: 1, Attribute.REVISION: 1},",
