@@ -223,9 +223,9 @@ def test_get_shows_what_was_made_beside_what_is_desired(shell: Shell) -> None:
     lines = shell.run("get", "app-test").splitlines()
     assert [line.split()[:3] for line in lines if "sha-" in line] == [["tyk", "sha-2", "sha-1"]]
     assert [line.split() for line in lines[-3:]] == [
-        ["COMPONENT", "IMAGE", "COMMIT", "URL"],
-        ["redis", "-", "-", "-"],
-        ["tyk", "0" * 12, "4d5e6f", "http://tyk.app-test.dev.example.com:8181"],
+        ["COMPONENT", "IMAGE", "COMMIT", "URL", "DNS"],
+        ["redis", "-", "-", "-", "-"],
+        ["tyk", "0" * 12, "4d5e6f", "http://tyk.app-test.dev.example.com:8181", "unknown"],
     ]
     (outdated,) = [line for line in lines if line.startswith("outdated")]
     assert "`gromit env redeploy app-test` applies it" in outdated
@@ -641,6 +641,67 @@ def test_wait_does_not_wait_for_a_deleted_environment(shell: Shell) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     shell.serve.send("DELETE", "/env/app-test")
     assert "app-test will not become ready: it is deleting" in shell.fail(
+        "wait", "app-test", "--timeout", "1h"
+    )
+
+
+def made_without_names(shell: Shell) -> None:
+    """Make an environment with one public component, whose name no observation has reported."""
+    shell.serve.build("tyk", "app-test", "sha")
+    made = [{"name": "tyk", "repository": "tyk", "version": "sha", "port": 8181}]
+    shell.serve.outcome(shell.serve.claim("sow"), "done", made=made)
+
+
+def observe(shell: Shell, state: str, reason: str = "", **problems: str) -> None:
+    """Report the name's state, and components that do not run, as chitragupta does."""
+    seen = {
+        "name": "app-test",
+        "epoch": shell.serve.get("/v1/environments/app-test")["epoch"],
+        "problems": [{"component": c, "reason": r} for c, r in problems.items()],
+        "names": [{"component": "tyk", "state": state, "reason": reason}],
+    }
+    answer = shell.serve.send("POST", "/v1/observations", {"environments": [seen]}, Role.WORKER)
+    assert answer.json() == {"changed": 1}
+
+
+def test_wait_waits_for_the_names_too_unless_it_should_not(shell: Shell) -> None:
+    made_without_names(shell)
+    assert (
+        "app-test is not ready after 0: it is ready, without the names of tyk"
+        " (unknown, because chitragupta has not reported it yet)"
+    ) in shell.fail("wait", "app-test", "--timeout", "0")
+    assert shell.json("wait", "app-test", "--timeout", "0", "--no-dns")["phase"] == "ready"
+    observe(shell, "missing")
+    assert "without the names of tyk (missing)" in shell.fail("wait", "app-test", "--timeout", "0")
+    with Later(shell.serve, lambda: observe(shell, "published")):
+        assert shell.json("wait", "app-test", "--timeout", "20")["phase"] == "ready"
+
+
+def test_a_blocked_name_is_shown_and_ends_a_wait_at_once(shell: Shell) -> None:
+    made_without_names(shell)
+    observe(shell, "blocked", "a record of type CNAME exists")
+    assert "blocked: a record of type CNAME exists" in shell.run("get", "app-test")
+    said = shell.fail("wait", "app-test", "--timeout", "1h")
+    assert "app-test will not be reachable" in said
+    assert "remove the record that has the name, or wait with --no-dns" in said
+    assert shell.run("wait", "app-test", "--timeout", "0", "--no-dns")
+
+
+def test_a_degraded_environment_is_not_ready_and_says_why(shell: Shell) -> None:
+    made_without_names(shell)
+    observe(shell, "published", tyk="0 of 1 tasks run: exit code 3")
+    assert "is degraded (tyk: 0 of 1 tasks run: exit code 3)" in shell.fail(
+        "wait", "app-test", "--timeout", "0"
+    )
+    lines = shell.run("get", "app-test").splitlines()
+    (line,) = [line for line in lines if line.startswith("degraded")]
+    assert line.endswith(": tyk: 0 of 1 tasks run: exit code 3")
+    assert "0 of 1 tasks run" in shell.run("list")
+    shell.serve.clock.advance(s=30)
+    shell.serve.outcome(
+        shell.serve.claim("sow"), "fail", error_kind="rollout", message="it is broken"
+    )
+    assert "app-test is degraded and will not recover on its own: it is broken" in shell.fail(
         "wait", "app-test", "--timeout", "1h"
     )
 

@@ -22,8 +22,14 @@ from gromit.cli.env_view import (
     suspension_line,
 )
 from gromit.cli.render import print_json, print_line, print_rows
-from gromit.core.environments.readiness import required_action
+from gromit.core.environments.readiness import (
+    describe_names,
+    is_blocked,
+    required_action,
+    unpublished_names,
+)
 from gromit.core.names import parse_ref
+from gromit.core.stack.addresses import NameStatus
 from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
 from gromit.web.clients.serve import ServeClient
@@ -269,12 +275,14 @@ def watch(run: CliContext, name: str) -> None:
     is_flag=True,
     help="Wait on even if a person has to act first.",
 )
+@click.option("--dns/--no-dns", default=True, help="Wait for the public DNS names too. Default.")
 @pass_cli
-def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bool) -> int:
-    """Wait until an environment is ready, or gone. Exits with 1 on a timeout.
+def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) -> int:
+    """Wait until an environment is ready and its names are published, or until it is gone.
 
-    Exits with 1 at once if the environment was deleted or hit an error that retrying cannot fix: a
-    missing image, a service that does not start, a wrong config or a missing permission.
+    Exits with 1 on a timeout. Exits with 1 at once if the environment was deleted, if a name is
+    blocked, or after an error that retrying cannot fix: a missing image, a service that does not
+    start, a wrong config or a missing permission.
     """
     seconds = parse_duration(timeout)
     if not isinstance(seconds, timedelta):
@@ -284,17 +292,19 @@ def wait(run: CliContext, name: str, goal: str, timeout: str, *, keep_trying: bo
     printed = ""
     found: Mapping[str, Any] = {}
     for found in _poll(run, name, seconds.total_seconds()):
-        state = _describe(found)
+        names = unpublished_names(found) if flags["dns"] and found["phase"] == "ready" else {}
+        state = _describe(found, names)
         if state != printed:
             print_line(f"{found['name']}: {state}", err=True)
             printed = state
-        if found["phase"] == goal:
+        if found["phase"] == goal and (goal == "gone" or not names):
             show_environment(run, found)
             return 0
-        if goal == "ready" and not keep_trying and (action := _required_action(found)):
-            _report_failure(_why_not_ready(found), f"{action}; or wait with --keep-trying")
+        action = _required_action(found, names)
+        if goal == "ready" and action and not flags["keep_trying"]:
+            _report_failure(_why_not_ready(found, names), f"{action}; or wait with --keep-trying")
             return FAILED
-    print_line(f"gromit: {name} is not {goal} after {timeout}: it is {_describe(found)}", err=True)
+    print_line(f"gromit: {name} is not {goal} after {timeout}: it is {printed}", err=True)
     return FAILED
 
 
@@ -337,21 +347,26 @@ def _serve(run: CliContext) -> ServeClient:
     return client
 
 
-def _describe(found: Mapping[str, Any]) -> str:
-    error = found.get("error")
-    return phase_and_suspension(found) + (f" ({error['message']})" if error else "")
+def _describe(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
+    error, degraded = found.get("error"), found.get("degraded")
+    reason = error["message"] if error else degraded and degraded["reason"]
+    state = phase_and_suspension(found) + (f" ({reason})" if reason else "")
+    return f"{state}, without the names of {describe_names(names)}" if names else state
 
 
-def _required_action(found: Mapping[str, Any]) -> str | None:
+def _required_action(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str | None:
+    if is_blocked(names):
+        return "remove the record that has the name, or wait with --no-dns"
     return required_action(found["phase"], found["error"]["kind"] if found["error"] else None)
 
 
-def _why_not_ready(found: Mapping[str, Any]) -> str:
-    if found["phase"] == "failed":
-        return (
-            f"{found['name']} failed and will not recover on its own: {found['error']['message']}"
-        )
-    return f"{found['name']} will not become ready: it is {_describe(found)}"
+def _why_not_ready(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
+    if found["phase"] in {"failed", "degraded"}:
+        word = "failed" if found["phase"] == "failed" else "is degraded"
+        message = found["error"]["message"]
+        return f"{found['name']} {word} and will not recover on its own: {message}"
+    what = "will not be reachable" if names else "will not become ready"
+    return f"{found['name']} {what}: it is {_describe(found, names)}"
 
 
 def _report_failure(message: str, hint: str) -> None:

@@ -94,10 +94,11 @@ def _show_components(found: Mapping[str, Any], output: str) -> None:
             "image": _short((c["digest"] or "").removeprefix("sha256:")),
             "commit": _short(c["revision"]),
             "url": c["url"],
+            "dns": _dns(c["dns"]),
         }
         for name, c in components.items()
     ]
-    columns: tuple[str, ...] = ("component", "image", "commit", "url")
+    columns: tuple[str, ...] = ("component", "image", "commit", "url", "dns")
     if not rows:
         rows = [{"component": c, "url": u} for c, u in found["urls"].items()]
         columns = ("component", "url")
@@ -106,6 +107,14 @@ def _show_components(found: Mapping[str, Any], output: str) -> None:
     if rows:
         click.echo()
         print_rows(rows, columns, output)
+
+
+def _dns(name: Mapping[str, Any] | None) -> str | None:
+    """Return the state of a name, with what blocks it."""
+    if name is None:
+        return None
+    state, reason = name["state"], name["reason"]
+    return f"{state}: {reason}" if reason else str(state)
 
 
 def _short(text: str | None) -> str | None:

@@ -25,29 +25,31 @@ class Observations:
     """Pause before the first repair of a degraded environment."""
     repair_max_ms: int
 
-    def record(self, seen: Iterable[Observation], stamp: ChangeContext) -> int:
-        """Record observations; return the number of rows that changed.
+    def record(self, seen: Iterable[Observation], stamp: ChangeContext) -> list[Environment]:
+        """Record observations; return the environments that changed.
 
         An observation of a row that changed meanwhile is dropped: the next pass sees it again.
         """
-        return sum(self._record(one, stamp) for one in seen)
+        changed = (self._record(one, stamp) for one in seen)
+        return [environment for environment in changed if environment]
 
-    def _record(self, seen: Observation, stamp: ChangeContext) -> bool:
+    def _record(self, seen: Observation, stamp: ChangeContext) -> Environment | None:
         try:
             before = self.ledger.find(seen.name)
         except (Conflict, UnreadableRow) as fault:
             log.info("observation.dropped", env=seen.name, reason=fault.message)
-            return False
+            return None
         if before is None:
-            return False
+            return None
         write = observation_write(before, seen, stamp, self.repair_ms, self.repair_max_ms)
         if write is None:
-            return False
+            return None
         outcome = self.ledger.write(seen.name, write, "observed")
         if not isinstance(outcome, WriteAccepted):
-            return False
-        _log(before, parse_environment(outcome.row), stamp)
-        return True
+            return None
+        after = parse_environment(outcome.row)
+        _log(before, after, stamp)
+        return after
 
 
 def _log(before: Environment, after: Environment, stamp: ChangeContext) -> None:

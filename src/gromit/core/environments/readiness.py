@@ -1,6 +1,10 @@
 """Readiness: failures that retrying cannot fix, and what a person has to do first."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gromit.core.environments.phases import Phase
+from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.errors import (
     ConfigError,
     Conflict,
@@ -38,3 +42,25 @@ def required_action(phase: str, failure: str | None) -> str | None:
     if phase in {Phase.FAILED, Phase.DEGRADED} and failure in PERMANENT_FAILURES:
         return "fix the build, then re-run its workflow"
     return None
+
+
+def unpublished_names(view: Mapping[str, Any]) -> dict[str, NameStatus]:
+    """Return the public names that are not published, in serve's JSON view of an environment."""
+    names = {c: v["dns"] for c, v in view.get("components", {}).items() if v["dns"]}
+    return {
+        component: NameStatus(NameState(dns["state"]), dns["reason"] or "")
+        for component, dns in sorted(names.items())
+        if dns["state"] != NameState.PUBLISHED
+    }
+
+
+def describe_names(names: Mapping[str, NameStatus]) -> str:
+    """Return each name with its state, and with the reason if one is known."""
+    words = {NameState.UNKNOWN: "unknown, because chitragupta has not reported it yet"}
+    states = ((c, words.get(s.state, str(s.state)), s.reason) for c, s in names.items())
+    return ", ".join(f"{c} ({state}{f': {why}' if why else ''})" for c, state, why in states)
+
+
+def is_blocked(names: Mapping[str, NameStatus]) -> bool:
+    """Whether a person has to remove a record before all names can be published."""
+    return any(status.state is NameState.BLOCKED for status in names.values())

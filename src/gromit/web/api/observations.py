@@ -87,6 +87,8 @@ def observe(
 
     A ready environment of which a part does not run becomes degraded, and due for a repair.
     """
-    seen = [one.observation for one in body.environments]
-    changed = deps.observations.record(seen, deps.stamp(caller))
-    return ObservationReceipt(changed)
+    seen, stamp = [one.observation for one in body.environments], deps.stamp(caller)
+    changed = deps.observations.record(seen, stamp)
+    for environment in changed:
+        deps.outcome("observation", environment.phase(stamp.now_ms))
+    return ObservationReceipt(len(changed))
