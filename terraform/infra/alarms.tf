@@ -38,9 +38,21 @@ locals {
     {
       for kind in ["sow", "reap"] :
       "failed-${kind}" => {
-        part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" }", value = "1"
+        part    = kind, pattern = "{ $.event = \"run.finished\" && $.ending = \"failed\" && $.failure_class != \"build\" }", value = "1"
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.failed_runs, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
-        meaning = "Many runs of ${kind} failed within one hour. See `gromit env list` for the environments and `gromit env get NAME` for the reason."
+        meaning = "Many runs of ${kind} failed within one hour, not because of their builds. See `gromit env list` for the environments and `gromit env get NAME` for the reason."
+      }
+    },
+    {
+      needs-person = {
+        part    = "serve", pattern = "{ $.event = \"failure.recorded\" && $.failure_class = \"person\" }", value = "1"
+        when    = "GreaterThanOrEqualToThreshold", limit = 1, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
+        meaning = "An environment cannot go on until an operator acts. See `gromit env list --phase failed,deleting` and `gromit env get NAME`."
+      }
+      set-aside = {
+        part    = "serve", pattern = "{ $.event = \"row.set_aside\" }", value = "1"
+        when    = "GreaterThanOrEqualToThreshold", limit = 1, statistic = "Sum", period = local.hour, periods = 1, silence = "notBreaching"
+        meaning = "The row of an environment is damaged. See `gromit env list --phase unreadable`."
       }
     },
     {

@@ -239,8 +239,8 @@ def test_get_shows_who_works_on_it_and_what_went_wrong(shell: Shell) -> None:
         error_kind="rollout",
         message="[red]tyk[/red] does not start",
     )
-    assert "rollout: [red]tyk[/red] does not start" in shell.run("get", "app-test")
-    shell.serve.clock.advance(s=60)
+    assert "rollout, build: [red]tyk[/red] does not start" in shell.run("get", "app-test")
+    shell.serve.clock.advance(s=3600)
     shell.serve.claim("sow", holder="sower-7")
     assert f"sower-7 until {iso(shell.serve.clock.now + 90_000)}" in shell.run("get", "app-test")
 
@@ -565,9 +565,20 @@ def test_wait_reports_failures_on_the_way(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["not_found", "rollout", "invalid", "denied", "config", "conflict", "bug"]
+    ("kind", "hint"),
+    [
+        ("rollout", "fix the build, then re-run its workflow"),
+        ("invalid", "fix the build, then re-run its workflow"),
+        ("not_found", "ask the operators of gromit"),
+        ("denied", "ask the operators of gromit"),
+        ("config", "ask the operators of gromit"),
+        ("bug", "ask the operators of gromit"),
+        ("conflict", "ask the operators of gromit"),
+    ],
 )
-def test_wait_gives_up_at_once_on_what_a_person_has_to_fix(shell: Shell, kind: str) -> None:
+def test_wait_gives_up_at_once_on_what_a_person_has_to_fix(
+    shell: Shell, kind: str, hint: str
+) -> None:
     shell.serve.build("tyk", "app-test", "sha")
     with Later(
         shell.serve,
@@ -577,7 +588,7 @@ def test_wait_gives_up_at_once_on_what_a_person_has_to_fix(shell: Shell, kind: s
     ):
         complaint = shell.fail("wait", "app-test", "--timeout", "1h")
     assert (
-        "app-test failed and will not recover on its own: it is broken\n  hint: fix the build, then"
+        f"app-test failed and will not recover on its own: it is broken\n  hint: {hint}"
         in complaint
     )
     assert "will not recover on its own" in shell.fail("wait", "app-test", "--timeout", "1h")

@@ -106,6 +106,9 @@ MEANINGS: Mapping[str, str] = {
         "serve accepted a change: its kind, actor and reason, and the row's numbers after it, "
         "with the `serial`, `requester`, `run` and `client` of the request; part of the audit"
     ),
+    "failure.recorded": (
+        "an attempt failed; its class decides the pause, and which alarm counts it"
+    ),
     "gateway.job_refused": "an OIDC token was refused, with the reason",
     "gateway.keys_fetched": (
         "the gateway fetched the public keys of the OIDC issuer; number of usable keys"

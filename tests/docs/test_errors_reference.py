@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gromit import cli, errors
 from gromit.cli import EXIT_CODES, FAILED
+from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.worker_protocol import LOCKED
 from gromit.errors import GromitError
 from gromit.web.api.app import STATUS
@@ -21,6 +22,10 @@ def _tree(root: type[GromitError] = GromitError) -> list[type[GromitError]]:
 def _ours() -> dict[str, type[GromitError]]:
     """Errors of the product, without subclasses in tests."""
     return {kind.__name__: kind for kind in _tree() if kind.__module__ == errors.__name__}
+
+
+def test_every_class_of_failures_is_there() -> None:
+    assert set(table(TEXT, "## Classes of failures")) == set(FailureClass)
 
 
 def test_every_error_is_there_with_its_code_status_and_exit_code() -> None:

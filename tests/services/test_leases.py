@@ -1,11 +1,14 @@
 """Claims, renewals and outcomes: repeated requests, and refused ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gromit.core.environments.claims import Claimant, Fence
 from gromit.core.environments.environment import Environment, Failure
+from gromit.core.environments.failures import FailureClass, first_pause_ms
 from gromit.core.environments.phases import Phase, Work
 from gromit.core.environments.row_writes import NotExists, RowWrite
 from gromit.core.stack.made import MadeStack
@@ -370,6 +373,58 @@ def test_pauses_grow_with_each_failure_in_a_row_up_to_the_longest_and_end_with_a
     registry.environments.redeploy("app-test", None, registry.stamp())
     failed = fail(registry, fence_of(claimed(registry, nonce="again")))
     assert (failed.attempts, failed.due_ms - registry.now_ms) == (1, RETRY_MS)
+
+
+FAULTS = {
+    FailureClass.TRANSIENT: Failure("temporary", "ThrottlingException", 0),
+    FailureClass.PLATFORM: Failure("denied", "no", 0),
+    FailureClass.QUOTA: Failure("terraform", "ServiceQuotaExceeded", 0),
+    FailureClass.BUILD: Failure("rollout", "tyk: exit code 1", 0),
+    FailureClass.PERSON: Failure("unsafe_state", "no", 0),
+}
+
+
+@pytest.mark.parametrize("found", FailureClass)
+def test_the_class_of_a_failure_decides_its_pause_and_its_log_line(found: FailureClass) -> None:
+    registry = Registry(retry_ms=1000)
+    registry.report()
+    failure = replace(FAULTS[found], at_ms=registry.now_ms)
+    fence = fence_of(claimed(registry))
+    with capture_logs() as lines:
+        failed = registry.leases.failed("app-test", fence, failure)
+    pause = failed.due_ms - registry.now_ms
+    assert pause == first_pause_ms(found, 1000, RETRY_MAX_MS)
+    (line,) = [line for line in lines if line["event"] == "failure.recorded"]
+    assert line["failure_class"] == found
+    assert (line["env"], line["attempts"], line["retry_s"]) == ("app-test", 1, round(pause / 1000))
+
+
+@pytest.mark.parametrize("act", ["build", "retry", "the job again"])
+def test_a_newer_build_or_a_retry_ends_the_long_pause_of_a_broken_build(
+    registry: Registry, act: str
+) -> None:
+    registry.report(sequence=1)
+    registry.leases.failed("app-test", fence_of(claimed(registry)), FAULTS[FailureClass.BUILD])
+    registry.now_ms += 1
+    if act == "retry":
+        registry.environments.retry("app-test", registry.stamp())
+    else:
+        registry.report(version="sha-2" if act == "build" else "sha-1", sequence=2)
+    claimed(registry, nonce="n2")
+    assert registry.store.oldest_unfinished("sow") == registry.now_ms
+
+
+def test_a_broken_build_that_waits_for_a_better_one_is_not_old_work(registry: Registry) -> None:
+    """The alarm on unfinished work is for the operators, who cannot help it."""
+    registry.report()
+    registry.now_ms += 10
+    failure = replace(FAULTS[FailureClass.BUILD], at_ms=registry.now_ms)
+    failed = registry.leases.failed("app-test", fence_of(claimed(registry)), failure)
+    assert registry.store.oldest_unfinished("sow") == failed.due_ms - 1
+    registry.now_ms = failed.due_ms
+    registry.report(ref="untried")
+    # What failed comes after untried work, also if it is due longer.
+    assert [claimed(registry, nonce=n).name for n in ("1", "2")] == ["untried", "app-test"]
 
 
 @pytest.mark.parametrize("newer", [True, False])

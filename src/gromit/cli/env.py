@@ -22,6 +22,7 @@ from gromit.cli.env_view import (
     suspension_line,
 )
 from gromit.cli.render import print_json, print_line, print_rows
+from gromit.core.environments.failures import classify_failure
 from gromit.core.environments.readiness import (
     describe_names,
     is_blocked,
@@ -357,7 +358,9 @@ def _describe(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:
 def _required_action(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str | None:
     if is_blocked(names):
         return "remove the record that has the name, or wait with --no-dns"
-    return required_action(found["phase"], found["error"]["kind"] if found["error"] else None)
+    error = found["error"]
+    known = classify_failure(error["kind"], error["message"]) if error else None
+    return required_action(found["phase"], known)
 
 
 def _why_not_ready(found: Mapping[str, Any], names: Mapping[str, NameStatus]) -> str:

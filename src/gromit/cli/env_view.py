@@ -127,7 +127,8 @@ def _notes(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ends = f"{found['expires']}: " if found["expires"] else "never: "
         yield "expires", f"{ends}{found['lifetime']}"
     if error := found["error"]:
-        yield "error", f"{error['kind']}: {error['message']}"
+        found_class = f", {error['class']}" if "class" in error else ""
+        yield "error", f"{error['kind']}{found_class}: {error['message']}"
     if degraded := found.get("degraded"):
         yield "degraded", f"since {degraded['since']}: {degraded['reason']}"
     if found.get("outdated"):

@@ -14,6 +14,7 @@ from gromit.core.environments.environment import (
     parse_environment,
     unreadable_row,
 )
+from gromit.core.environments.failures import first_pause_ms
 from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import (
@@ -215,11 +216,15 @@ class Leases:
     ) -> Environment:
         """Record a failure. The next attempt is due after a backoff that doubles with each one.
 
+        The class of the failure decides how long the first one is.
+
         `state` is the one that the run left; None keeps what is recorded.
         """
         environment = self.ledger.find(name)
         attempts = environment.attempts if environment else 0
-        pause = backoff_ms(attempts, self.policy.retry_ms, self.policy.retry_max_ms, self.jitter())
+        policy, found = self.policy, failure.failure_class
+        first = first_pause_ms(found, policy.retry_ms, policy.retry_max_ms)
+        pause = backoff_ms(attempts, first, policy.retry_max_ms, self.jitter())
         stamp = ChangeContext(fence.holder, failure.at_ms, state)
         # Words of terraform, AWS or a lock. All that is recorded of a failure goes through here.
         what = {"kind": plain_line(failure.kind), "message": plain_line(failure.message)}
@@ -227,7 +232,18 @@ class Leases:
             work.failed(fence, what, pause, stamp),
             work.failed_superseded(fence, what, stamp),
         )
-        return self._record(name, writes, "failed", Equals(Attribute.FAILED_EPOCH, fence.epoch))
+        is_recorded = Equals(Attribute.FAILED_EPOCH, fence.epoch)
+        recorded = self._record(name, writes, "failed", is_recorded)
+        log.warning(
+            "failure.recorded",
+            env=name,
+            failure_class=str(found),
+            kind=what["kind"],
+            reason=what["message"],
+            attempts=recorded.attempts,
+            retry_s=round(pause / 1000),
+        )
+        return recorded
 
     def _record(
         self, name: str, writes: tuple[RowWrite, RowWrite], kind: str, recorded: Condition

@@ -11,6 +11,7 @@ import structlog
 
 from gromit.core.environments import worker_protocol
 from gromit.core.environments.claims import Claim
+from gromit.core.environments.failures import classify_failure
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Verdict
 from gromit.core.environments.worker_protocol import (
     AcquireLock,
@@ -135,6 +136,7 @@ class Runner:
                 kind=claim.kind,
                 ending=step.ending,
                 problem=step.problem.message if step.problem else None,
+                failure_class=_failure_class(step.problem),
             )
         return step
 
@@ -326,6 +328,10 @@ class Runner:
         finally:
             ended.set()
             thread.join()
+
+
+def _failure_class(problem: Problem | None) -> str | None:
+    return None if problem is None else str(classify_failure(problem.kind, problem.message))
 
 
 def failure_record(error: GromitError) -> Problem:

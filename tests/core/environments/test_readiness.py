@@ -2,15 +2,16 @@
 
 import pytest
 
+from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
-from gromit.core.environments.readiness import PERMANENT_FAILURES, required_action
+from gromit.core.environments.readiness import required_action
 
 GONE = {Phase.GONE, Phase.DELETING, Phase.REAPING}
 
 
 @pytest.mark.parametrize("phase", Phase)
 def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Phase) -> None:
-    action = required_action(phase, "config")
+    action = required_action(phase, FailureClass.BUILD)
     if phase in GONE:
         assert action == "report a build of the branch"
     elif phase in {Phase.FAILED, Phase.DEGRADED}:
@@ -21,7 +22,13 @@ def test_a_deleted_environment_needs_a_build_and_one_that_failed_a_fix(phase: Ph
         assert action is None
 
 
-@pytest.mark.parametrize("failure", [None, "temporary", "terraform", "backend"])
-def test_a_failure_that_may_pass_needs_nothing(failure: str | None) -> None:
-    assert failure not in PERMANENT_FAILURES
+@pytest.mark.parametrize("failure", [FailureClass.PLATFORM, FailureClass.PERSON])
+def test_what_the_build_did_not_cause_is_for_the_operators(failure: FailureClass) -> None:
+    action = required_action(Phase.FAILED, failure)
+    assert action
+    assert action.startswith("ask the operators of gromit")
+
+
+@pytest.mark.parametrize("failure", [None, FailureClass.TRANSIENT, FailureClass.QUOTA])
+def test_a_failure_that_may_pass_needs_nothing(failure: FailureClass | None) -> None:
     assert required_action(Phase.FAILED, failure) is None

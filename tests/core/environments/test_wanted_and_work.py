@@ -37,11 +37,12 @@ UP = (Phase.PENDING, Phase.SOWING, Phase.READY, Phase.FAILED)
 LATER = BORN + 30_000
 """Instant at which a failure is due again. Every lease of the examples is still valid."""
 
-P, S, R, G, F, D, X = (
+P, S, R, G, K, F, D, X = (
     Phase.PENDING,
     Phase.SOWING,
     Phase.READY,
     Phase.DEGRADED,
+    Phase.PARKED,
     Phase.FAILED,
     Phase.DELETING,
     Phase.REAPING,
@@ -59,7 +60,7 @@ class Transition:
 TRANSITIONS = {
     "a newer build": Transition(
         lambda _: desired_state.report(build(version="sha-2"), stamp(LATER)),
-        {P: P, S: S, R: P, G: P, F: P, D: P, X: S},
+        {P: P, S: S, R: P, G: P, K: P, F: P, D: P, X: S},
     ),
     "the same build again": Transition(
         lambda _: desired_state.report(build(), stamp(LATER)), {D: P, X: S}
@@ -72,42 +73,44 @@ TRANSITIONS = {
         lambda _: desired_state.take_over(
             build(version="sha-2", ref="App-test"), build().ref.full, stamp(LATER)
         ),
-        {P: P, S: S, R: P, G: P, F: P},
+        {P: P, S: S, R: P, G: P, K: P, F: P},
     ),
     "another repository": Transition(
         lambda _: desired_state.report(build("tyk-pump", "sha-1"), stamp(LATER)),
-        {P: P, S: S, R: P, G: P, F: P, D: P, X: S},
+        {P: P, S: S, R: P, G: P, K: P, F: P, D: P, X: S},
     ),
     "versions replaced": Transition(
         lambda row: desired_state.replace_versions(row, {"v#tyk": "x"}, {}, stamp(LATER)),
-        {P: P, S: S, R: P, G: P, F: P, D: P, X: S},
+        {P: P, S: S, R: P, G: P, K: P, F: P, D: P, X: S},
     ),
     "versions merged": Transition(
         lambda _: desired_state.merge_versions({"v#tyk": "x"}, stamp(LATER)),
-        {P: P, S: S, R: P, G: P, F: P, D: P, X: S},
+        {P: P, S: S, R: P, G: P, K: P, F: P, D: P, X: S},
     ),
     "a deletion": Transition(
-        lambda _: desired_state.delete(stamp(LATER), GRACE, ""), {P: D, S: X, R: D, G: D, F: D}
+        lambda _: desired_state.delete(stamp(LATER), GRACE, ""),
+        {P: D, S: X, R: D, G: D, K: D, F: D},
     ),
     "a part retired": Transition(
         lambda row: desired_state.retire(row, "tyk", "master", stamp(LATER)),
-        {P: P, S: S, R: P, G: P, F: P},
+        {P: P, S: S, R: P, G: P, K: P, F: P},
     ),
     "the last part retired": Transition(
         lambda row: desired_state.retire_last_repository(row, "tyk", "master", stamp(LATER), GRACE),
-        {P: D, S: X, R: D, G: D, F: D},
+        {P: D, S: X, R: D, G: D, K: D, F: D},
     ),
     "protection": Transition(
         lambda _: desired_state.protect(protected=True, stamp=stamp(LATER)),
-        {P: P, S: S, R: R, G: G, F: F},
+        {P: P, S: S, R: R, G: G, K: K, F: F},
     ),
     "a redeployment": Transition(
-        lambda _: desired_state.redeploy(["tyk"], "1", stamp(LATER)), {P: P, S: S, R: P, G: P, F: P}
+        lambda _: desired_state.redeploy(["tyk"], "1", stamp(LATER)),
+        {P: P, S: S, R: P, G: P, K: P, F: P},
     ),
     "another try": Transition(lambda _: desired_state.retry_now(stamp(LATER)), {F: P}),
     "a sequence noted": Transition(
         lambda _: desired_state.record_sequence(build(sequence=5)),
-        {P: P, S: S, R: R, G: G, F: F, D: D, X: X},
+        {P: P, S: S, R: R, G: G, K: K, F: F, D: D, X: X},
     ),
     "a birth": Transition(
         lambda _: desired_state.create_incarnation(None, birth(), {}, stamp(LATER), ""), {}

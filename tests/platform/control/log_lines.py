@@ -19,14 +19,15 @@ from gromit import log
 from gromit.adapters.security.pki_files import PkiFiles
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
-from gromit.core.environments.claims import Claim
+from gromit.core.environments.claims import Claim, Claimant
+from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.phases import Work
 from gromit.core.environments.terraform_locks import Lock
 from gromit.core.security.certificates import LeafRequest
 from gromit.core.security.roles import Role
 from gromit.core.stack.made import MadeStack
 from gromit.core.time import Millis
-from gromit.errors import TerraformFailed
+from gromit.errors import RolloutFailed, TerraformFailed
 from gromit.ports import DueRows, Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.doctor import Doctor, DoctorCheck
@@ -40,6 +41,7 @@ from tests.fakes.owners import FakeOwners
 from tests.fakes.queue import FakeQueue, a_claim
 from tests.fakes.states import FakeStates
 from tests.fakes.store import MemoryStore
+from tests.services.registry import Registry
 
 WAITING_S = 90.0
 """Waiting time of the oldest work, as serve logs it."""
@@ -65,16 +67,32 @@ def _serve() -> None:
 
     now = Millis(1_000_000_000)
     Metrics(Waiting(), lambda: now).log_ages()
+    _serve_failures()
+
+
+def _serve_failures() -> None:
+    """Log a failure for each class, and a damaged row."""
+    registry = Registry()
+    for name, kind in (("a", "unsafe_state"), ("b", "rollout"), ("c", "temporary")):
+        registry.report(ref=name)
+        found = registry.leases.claim(Work.SOW, Claimant("worker", name), registry.now_ms)
+        if isinstance(found, Environment):
+            failure = Failure(kind, "no", registry.now_ms)
+            registry.leases.failed(name, registry.fence(found), failure)
+    registry.store.put({"name": "odd", "work": Work.REAP, "due": 1, "generation": 1})
+    registry.leases.claim(Work.REAP, Claimant("worker", "odd"), registry.now_ms)
 
 
 def _work(kind: Work) -> None:
-    """Run a pass with one run that fails."""
+    """Run a pass with one run that fails, and one whose build fails."""
 
-    def fail(_claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
+    def fail(claim: Claim, _lock: Lock, _progress: Progress) -> MadeStack:
+        if claim.name == "broken":
+            raise RolloutFailed("exit code 1")
         raise TerraformFailed("no")
 
     queue = FakeQueue()
-    queue.work.append(a_claim("app-test"))
+    queue.work.extend([a_claim("app-test"), a_claim("broken")])
     runner = Runner(
         queue=queue,
         states=FakeStates(),

@@ -51,6 +51,8 @@ EXPECTED = {
     "gromit-not-run-chitragupta": [1.0],
     "gromit-failed-sow": [1.0],
     "gromit-failed-reap": [1.0],
+    "gromit-needs-person": [1.0],
+    "gromit-set-aside": [1.0],
     "gromit-certificate": [30.0],
     "gromit-ca": [365.0],
     "gromit-quota": [91.0],
@@ -83,7 +85,8 @@ def test_every_alarm_watches_a_filter_and_notifies_the_topic(installed: Installe
     assert {a["AlarmName"] for a in alarms} == set(EXPECTED)
     assert all(a["AlarmActions"] == a["OKActions"] == [installed.arn("topic")] for a in alarms)
     silent = {a["AlarmName"] for a in alarms if a["TreatMissingData"] != "breaching"}
-    assert silent == {"gromit-failed-sow", "gromit-failed-reap"}, "silence does not prove health"
+    events = {"failed-sow", "failed-reap", "needs-person", "set-aside"}
+    assert silent == {f"gromit-{name}" for name in events}, "silence does not prove health"
 
 
 def test_a_pattern_that_cannot_be_evaluated_is_no_match_by_accident() -> None:

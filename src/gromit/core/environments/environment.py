@@ -19,6 +19,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.damage import SOURCE, find_damage
+from gromit.core.environments.failures import FailureClass, classify_failure
 from gromit.core.environments.made_status import MadeStatus, made_from_row
 from gromit.core.environments.observed_status import Degradation, Repairs, names_from_row
 from gromit.core.environments.phases import Phase, Want, Work
@@ -81,6 +82,11 @@ class Failure:
     kind: str
     message: str
     at_ms: int
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """Return the class, which decides the pause and who has to act."""
+        return classify_failure(self.kind, self.message)
 
 
 @dataclass(frozen=True, slots=True)

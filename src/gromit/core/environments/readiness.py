@@ -3,44 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gromit.core.environments.failures import FailureClass
 from gromit.core.environments.phases import Phase
 from gromit.core.stack.addresses import NameState, NameStatus
-from gromit.errors import (
-    ConfigError,
-    Conflict,
-    Denied,
-    InvalidInput,
-    NotFound,
-    RolloutFailed,
-    UnsafeState,
-)
 
-PERMANENT_FAILURES = frozenset(
-    error.code
-    for error in (
-        ConfigError,
-        Conflict,
-        Denied,
-        InvalidInput,
-        NotFound,
-        RolloutFailed,
-        UnsafeState,
-    )
-) | {"bug"}
-"""Kinds of failures that retrying cannot fix: docs/reference/errors.md."""
+_ACTIONS = {
+    FailureClass.BUILD: "fix the build, then re-run its workflow",
+    FailureClass.PLATFORM: "ask the operators of gromit: the build is not the cause",
+    FailureClass.PERSON: "ask the operators of gromit: one of them has to act first",
+}
 
 
-def required_action(phase: str, failure: str | None) -> str | None:
+def required_action(phase: str, failure: FailureClass | None) -> str | None:
     """Return what a person has to do first; None if the environment may recover on its own.
 
-    `failure` is the kind of the last failed run.
+    `failure` is the class of the last failed run.
     """
     if phase in {Phase.GONE, Phase.DELETING, Phase.REAPING}:
         return "report a build of the branch"
     if phase == Phase.PARKED:
         return "unpark it with `gromit env unpark`"
-    if phase in {Phase.FAILED, Phase.DEGRADED} and failure in PERMANENT_FAILURES:
-        return "fix the build, then re-run its workflow"
+    if phase in {Phase.FAILED, Phase.DEGRADED} and failure is not None:
+        return _ACTIONS.get(failure)
     return None
 
 

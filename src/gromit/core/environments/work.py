@@ -26,6 +26,7 @@ from gromit.core.environments.attributes import (
     Attribute,
 )
 from gromit.core.environments.claims import Claimant, Fence
+from gromit.core.environments.failures import FailureClass, classify_failure
 from gromit.core.environments.history import ROOM, TOMBSTONE_MS, ChangeContext
 from gromit.core.environments.made_status import made_to_row
 from gromit.core.environments.phases import Phase, Want, Work
@@ -57,6 +58,15 @@ def schedule_work(kind: Work, at_ms: int) -> dict[str, Any]:
     A failure postpones `due`, but not `since`.
     """
     return {Attribute.WORK: kind, Attribute.DUE: at_ms, Attribute.SINCE: at_ms}
+
+
+def wait_for_build(due_ms: int) -> dict[str, Any]:
+    """Return the attributes of work that failed because of its build, and is due again later.
+
+    Until then it waits for a newer build, not for gromit, so its age starts there. It is put off
+    all the same: work that did not fail comes first.
+    """
+    return {Attribute.DUE: due_ms, Attribute.SINCE: due_ms - 1}
 
 
 def is_claimable(kind: Work, phase: Phase, *, due: bool, protected: bool) -> bool:
@@ -301,6 +311,9 @@ def failed(
     fence: Fence, failure: Mapping[str, str], retry_ms: int, stamp: ChangeContext
 ) -> RowWrite:
     """Record a failure of the newest generation; the next attempt is due after `retry_ms`."""
+    due_ms = stamp.now_ms + retry_ms
+    kind, message = failure["kind"], failure["message"]
+    waits_for_build = classify_failure(kind, message) is FailureClass.BUILD
     return RowWrite(
         conditions=(
             *fence.conditions,
@@ -308,7 +321,7 @@ def failed(
             AttributesEqual(Attribute.GENERATION, Attribute.CLAIMED),
         ),
         sets={
-            Attribute.DUE: stamp.now_ms + retry_ms,
+            **(wait_for_build(due_ms) if waits_for_build else {Attribute.DUE: due_ms}),
             **stamp.state_attributes(),
             Attribute.LAST_ERROR: {**failure, "at": stamp.now_ms},
             Attribute.CHANGED: stamp.now_ms,

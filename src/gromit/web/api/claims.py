@@ -246,10 +246,10 @@ def fail(
     body: Annotated[FailBody, Depends(json_body(FailBody))],
 ) -> ClaimView:
     """Record a failure; the work becomes due again later. 409 if the claim is no longer valid."""
-    environment = deps.leases.failed(
-        name, body.fence, Failure(body.error_kind, body.message, deps.now_ms()), body.mark
-    )
+    failure = Failure(body.error_kind, body.message, deps.now_ms())
+    environment = deps.leases.failed(name, body.fence, failure, body.mark)
     deps.outcome("run", body.error_kind)
+    deps.outcome("failure", failure.failure_class)
     return _claim(deps, environment)
 
 

@@ -26,7 +26,7 @@ class Metrics:
         self._now_ms = now_ms
         self._outcomes = Counter(
             "gromit_outcomes",
-            "Builds, deletions, claims and runs by outcome",
+            "Builds, deletions, claims, runs and failures by outcome",
             ["what", "outcome"],
             registry=self.registry,
         )

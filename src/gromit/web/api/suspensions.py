@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from gromit.core.environments.suspensions import REASON_MAX, ScopeKind
 from gromit.core.time import parse_iso
 from gromit.errors import InvalidInput
-from gromit.web.api import views
+from gromit.web.api import fault_views
 from gromit.web.api.admission import CurrentCaller, Deps
+from gromit.web.api.fault_views import SuspensionView
 from gromit.web.api.refusals import error_responses
-from gromit.web.api.views import SuspensionView
 from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1/suspensions")
@@ -92,7 +92,7 @@ def suspend(
     scope = deps.suspensions.scope(body.scope, body.target)
     end_ms = _end(body, stamp.now_ms)
     found = deps.suspensions.suspend(scope, body.reason.strip(), end_ms, stamp)
-    return views.suspension(found)
+    return fault_views.suspension(found)
 
 
 @router.post("/resume", openapi_extra=body_schema(ScopeBody))
@@ -104,11 +104,11 @@ def resume(
     """End a suspension. Nothing changes if there is none."""
     scope = deps.suspensions.scope(body.scope, body.target)
     ended = deps.suspensions.resume(scope, body.reason.strip(), deps.stamp(caller))
-    return ResumeReceipt(views.suspension(ended) if ended else None, _left(deps))
+    return ResumeReceipt(fault_views.suspension(ended) if ended else None, _left(deps))
 
 
 def _left(deps: Deps) -> list[SuspensionView]:
-    return [views.suspension(s) for s in deps.suspensions.current(deps.now_ms()).found]
+    return [fault_views.suspension(s) for s in deps.suspensions.current(deps.now_ms()).found]
 
 
 def _end(body: SuspendBody, now_ms: int) -> int | None:

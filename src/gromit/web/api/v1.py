@@ -20,12 +20,13 @@ from gromit.services.environments import BuildResult, EnvironmentPage, Unreadabl
 from gromit.services.leftovers import Leftovers
 from gromit.services.lifetimes import LifetimePass
 from gromit.services.sweeps import SweepResult
-from gromit.web.api import views
+from gromit.web.api import fault_views, views
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
 from gromit.web.api.changes import StreamOwner
+from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
 from gromit.web.api.refusals import error_responses
-from gromit.web.api.views import EnvironmentView, EventView, SetAsideView, SuspensionView
+from gromit.web.api.views import EnvironmentView, EventView
 from gromit.web.bodies import body_schema, json_body
 from gromit.web.branch_list import BranchList
 from gromit.web.server.capacity import OWN_PARTS
@@ -171,12 +172,14 @@ def list_environments(
 
     page = _page(deps, query, matches)
     suspensions = deps.suspensions.current(now_ms)
-    set_aside = [views.set_aside(e) for e in page.unreadable if e.name.startswith(query.prefix)]
+    set_aside = [
+        fault_views.set_aside(e) for e in page.unreadable if e.name.startswith(query.prefix)
+    ]
     return EnvironmentList(
         [deps.views.detail(e, now_ms, suspensions) for e in page.environments],
         [e.name for e in set_aside],
         set_aside,
-        [views.suspension(s) for s in suspensions.found],
+        [fault_views.suspension(s) for s in suspensions.found],
         page.last,
     )
 

@@ -9,30 +9,31 @@ from dataclasses import asdict, dataclass
 from gromit.core.environments.environment import (
     WIRE_STATE,
     Environment,
-    Failure,
     HistoryEvent,
     Lease,
     RepositoryVersion,
     Source,
-    unreadable_row,
 )
 from gromit.core.environments.lifetime import NO_EXPIRY, LifetimePolicy, lifetime_of
 from gromit.core.environments.observed_status import Degradation
-from gromit.core.environments.phases import UNREADABLE, Phase, Want
+from gromit.core.environments.phases import Phase, Want
 from gromit.core.environments.suspensions import (
     NOTHING_SUSPENDED,
-    ActiveSuspension,
     ActiveSuspensions,
-    ScopeKind,
 )
-from gromit.core.environments.work import impossible_work
 from gromit.core.stack import addresses
 from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
 from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
 from gromit.core.time import iso
-from gromit.services.environments import UnreadableEntry
+from gromit.web.api.fault_views import (
+    FailureView,
+    SuspensionView,
+    contradiction_view,
+    failure_view,
+    suspension,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +88,12 @@ class DegradedView:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureView:
-    """Last failure; cleared by a success or a change."""
-
-    kind: str
-    message: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class LeaseView:
     """Worker, generation and expiry of the lease."""
 
     holder: str
     until: str
     generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuspensionView:
-    """A suspension that is in force."""
-
-    scope: ScopeKind
-    target: str | None
-    """Environment or repository; null for all processing."""
-    via: str
-    """`serve`, or `file`: the file in the config root, as a worker reported it."""
-    reason: str
-    by: str
-    since: str
-    until: str | None
-    text: str
-    """All of it as one line for people."""
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,25 +136,6 @@ class EnvironmentView:
     """Instant at which it expires if it is not used until then; null if it does not expire."""
     lifetime: str
     """Why it expires then, or does not."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowFaultView:
-    """Why a row cannot be read, and what to do."""
-
-    kind: str
-    message: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SetAsideView:
-    """A row that cannot be parsed: no worker takes its environment."""
-
-    name: str
-    phase: str
-    """Always `unreadable`."""
-    error: RowFaultView
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +228,7 @@ class EnvironmentViews:
             changed=iso(environment.changed_ms),
             due=iso(environment.due_ms) if environment.work else None,
             attempts=environment.attempts,
-            error=_failure(environment.failure) or _contradiction(environment),
+            error=failure_view(environment.failure) or contradiction_view(environment),
             suspended=suspension(halt) if halt and phase is not Phase.GONE else None,
             lease=_lease(environment.lease),
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
@@ -350,45 +305,6 @@ def _degraded(degradation: Degradation | None) -> DegradedView | None:
     if degradation is None:
         return None
     return DegradedView(iso(degradation.at_ms), degradation.reason)
-
-
-def _failure(failure: Failure | None) -> FailureView | None:
-    if failure is None:
-        return None
-    return FailureView(failure.kind, failure.message, iso(failure.at_ms))
-
-
-def _contradiction(environment: Environment) -> FailureView | None:
-    """Return why no worker can ever claim the work of an environment, as its failure."""
-    if environment.work is None or environment.lease is not None:
-        return None
-    reason = impossible_work(environment.work, environment.row)
-    if reason is None:
-        return None
-    fault = unreadable_row(environment.name, reason)
-    return FailureView(fault.code, f"{fault.message} ({fault.hint})", iso(environment.changed_ms))
-
-
-def set_aside(entry: UnreadableEntry) -> SetAsideView:
-    """Return a row that cannot be parsed as a line of a list."""
-    fault = entry.fault
-    reason = RowFaultView(fault.code, fault.message, fault.hint)
-    return SetAsideView(entry.name, UNREADABLE, reason)
-
-
-def suspension(found: ActiveSuspension) -> SuspensionView:
-    """Return a suspension as clients see it."""
-    return SuspensionView(
-        scope=found.scope.kind,
-        target=found.scope.target or None,
-        via="file" if found.is_file else "serve",
-        reason=found.reason,
-        by=found.by,
-        since=found.since,
-        until=iso(found.until_ms) if found.until_ms is not None and not found.is_file else None,
-        text=str(found),
-        remedy=found.remedy,
-    )
 
 
 def _lease(lease: Lease | None) -> LeaseView | None:

@@ -1,0 +1,137 @@
+"""Classes of failures: they decide the pause, who has to act, and which alarm counts a failure.
+
+| class       | example                                | pause           | who acts        |
+|-------------|----------------------------------------|-----------------|-----------------|
+| `transient` | throttling, a timeout, a lock in use   | short, doubling | no one          |
+| `quota`     | `ServiceQuotaExceeded`, no address     | long, doubling  | operators       |
+| `build`     | no image, a container that exits       | long, doubling  | branch's people |
+| `platform`  | `AccessDenied`, a wrong setting, a bug | short, doubling | operators       |
+| `person`    | a foreign state, a contradiction       | the longest     | operators       |
+
+A newer build, or a retry, makes any of them due at once.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from gromit.errors import (
+    BackendError,
+    ConfigError,
+    Conflict,
+    Denied,
+    InvalidInput,
+    NotFound,
+    RolloutFailed,
+    Temporary,
+    TerraformFailed,
+    TrustError,
+    UnreadableRow,
+    UnsafePlan,
+    UnsafeState,
+)
+
+
+class FailureClass(StrEnum):
+    """Class of a failure."""
+
+    TRANSIENT = "transient"
+    QUOTA = "quota"
+    BUILD = "build"
+    PLATFORM = "platform"
+    PERSON = "person"
+
+
+_CLASS_OF_KIND: Mapping[str, FailureClass] = MappingProxyType(
+    {
+        InvalidInput.code: FailureClass.BUILD,
+        RolloutFailed.code: FailureClass.BUILD,
+        ConfigError.code: FailureClass.PLATFORM,
+        Denied.code: FailureClass.PLATFORM,
+        NotFound.code: FailureClass.PLATFORM,
+        TrustError.code: FailureClass.PLATFORM,
+        "bug": FailureClass.PLATFORM,
+        Conflict.code: FailureClass.PERSON,
+        UnreadableRow.code: FailureClass.PERSON,
+        UnsafePlan.code: FailureClass.PERSON,
+        UnsafeState.code: FailureClass.PERSON,
+    }
+)
+"""Class where the message says nothing else; any other kind is transient."""
+
+_READ_ON = frozenset(
+    {
+        TerraformFailed.code,
+        RolloutFailed.code,
+        BackendError.code,
+        Temporary.code,
+        Denied.code,
+        Conflict.code,
+    }
+)
+"""Kinds whose message has words of AWS or terraform. In others they would be a coincidence."""
+
+_WORDS: tuple[tuple[re.Pattern[str], FailureClass], ...] = (
+    (re.compile(r"[Pp]ull rate limit|toomanyrequests"), FailureClass.QUOTA),
+    (
+        re.compile(
+            r"Throttl|RequestLimitExceeded|TooManyRequests|Rate exceeded|SlowDown"
+            r"|ProvisionedThroughputExceeded|PriorRequestNotComplete|Capacity is unavailable"
+            r"|RequestTimeout|ServiceUnavailable|Internal(Error|Failure|ServerError)|ServerException"
+            r"|connection (reset|refused)|no such host|i/o timeout|TLS handshake|timed? ?out"
+            r"|unexpected EOF|changed meanwhile",
+            re.IGNORECASE,
+        ),
+        FailureClass.TRANSIENT,
+    ),
+    (
+        re.compile(
+            r"\w*(Quota|Limit)Exceeded|InsufficientFreeAddresses|TooMany[A-Z]\w+"
+            r"|reached (the|your) (limit|quota|maximum)|maximum number of"
+        ),
+        FailureClass.QUOTA,
+    ),
+    (
+        re.compile(
+            r"AccessDenied|UnauthorizedOperation|not authorized to perform|AuthFailure"
+            r"|ExpiredToken|InvalidClientTokenId|UnrecognizedClient|OptInRequired"
+            r"|Invalid(Vpc|Subnet)I[dD]\.NotFound|NamespaceNotFound|FileSystemNotFound"
+            r"|no space left on device|install provider|load plugin"
+        ),
+        FailureClass.PLATFORM,
+    ),
+    (
+        re.compile(
+            r"CannotPullContainer|manifest unknown|ImageNotFound|exit code \d+|OutOfMemory"
+            r"|Essential container|health checks|exec format error|CannotStartContainer"
+        ),
+        FailureClass.BUILD,
+    ),
+)
+"""Words of AWS, terraform and container registries, and their class. The first match decides."""
+
+
+def classify_failure(kind: str, message: str) -> FailureClass:
+    """Return the class of a failure from its kind and its message."""
+    if kind in _READ_ON:
+        for words, found in _WORDS:
+            if words.search(message):
+                return found
+    return _CLASS_OF_KIND.get(kind, FailureClass.TRANSIENT)
+
+
+_FIRST_PAUSE: Mapping[FailureClass, int] = MappingProxyType(
+    {
+        FailureClass.TRANSIENT: 1,
+        FailureClass.PLATFORM: 1,
+        FailureClass.QUOTA: 30,
+        FailureClass.BUILD: 60,
+    }
+)
+
+
+def first_pause_ms(failure: FailureClass, retry_ms: int, longest_ms: int) -> int:
+    """Return the pause after the first failure of a class, from the one of a transient failure."""
+    factor = _FIRST_PAUSE.get(failure)
+    return longest_ms if factor is None else min(retry_ms * factor, longest_ms)
