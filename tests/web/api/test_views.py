@@ -8,6 +8,7 @@ from gromit.core.environments.environment import Environment, parse_environment
 from gromit.core.environments.phases import Phase
 from gromit.core.environments.row_writes import Row
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.web.api.claim_view import ClaimView, claim_view
 from gromit.web.api.views import EnvironmentViews
 
 NOW = 1_800_000_000_000
@@ -74,6 +75,10 @@ def test_every_phase_has_one_of_the_three_states_of_the_old_wire(
     assert VIEWS.flat(environment, NOW)["state"] == state
 
 
+def _claim(environment: Environment) -> ClaimView:
+    return claim_view(environment, VIEWS.versions(environment), 1)
+
+
 def test_all_phases_are_among_those_rows() -> None:
     assert {phase for _, phase, _ in PHASES} == set(Phase)
 
@@ -85,7 +90,7 @@ def test_a_flat_environment_has_a_version_for_every_repository() -> None:
 
 def test_a_repository_that_joined_the_catalogue_later_is_shown_with_its_default() -> None:
     assert VIEWS.flat(_environment(**{"d#pump": None}), NOW)["pump"] == "main"
-    assert VIEWS.claim(_environment(**{"d#pump": None}), 1).versions["pump"] == "main"
+    assert _claim(_environment(**{"d#pump": None})).versions["pump"] == "main"
 
 
 def test_a_repository_that_left_the_catalogue_is_still_shown() -> None:
@@ -106,8 +111,8 @@ def test_only_public_components_have_urls_and_none_without_a_domain() -> None:
 
 
 def test_the_hash_of_what_runs_is_known_only_if_the_previous_claim_ended_cleanly() -> None:
-    assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=8), 1).spec_hash == "h"
-    assert VIEWS.claim(_environment(spec_hash="h", hash_epoch=7), 1).spec_hash is None
+    assert _claim(_environment(spec_hash="h", hash_epoch=8)).spec_hash == "h"
+    assert _claim(_environment(spec_hash="h", hash_epoch=7)).spec_hash is None
 
 
 @given(

@@ -19,8 +19,8 @@ from gromit.core.stack.made import COMPONENTS_MAX, REVISION_MAX, MadeComponent, 
 from gromit.errors import Suspended
 from gromit.services.leases import NoWorkAvailable
 from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.claim_view import ClaimView, claim_view
 from gromit.web.api.refusals import error_responses
-from gromit.web.api.views import ClaimView
 from gromit.web.bodies import body_schema, json_body
 
 router = APIRouter(prefix="/v1/claims")
@@ -261,4 +261,5 @@ def _retry_after(next_ms: int | None, now_ms: int) -> dict[str, str] | None:
 
 
 def _claim(deps: ApiDeps, environment: Environment) -> ClaimView:
-    return deps.views.claim(environment, deps.leases.policy.ttl_ms)
+    versions = deps.views.versions(environment)
+    return claim_view(environment, versions, deps.leases.policy.ttl_ms)

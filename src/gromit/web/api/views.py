@@ -24,7 +24,6 @@ from gromit.core.environments.suspensions import (
 from gromit.core.stack import addresses
 from gromit.core.stack.addresses import UNKNOWN_NAME, NameState
 from gromit.core.stack.catalogue import Catalogue
-from gromit.core.stack.contract import StateMark
 from gromit.core.stack.made import MadeComponent
 from gromit.core.time import iso
 from gromit.web.api.fault_views import (
@@ -149,28 +148,6 @@ class EventView:
     origin: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimView:
-    """Facts that a worker needs about an environment that it has claimed."""
-
-    name: str
-    want: Want
-    generation: int
-    claimed: int | None
-    epoch: int
-    versions: Mapping[str, str]
-    redeploys: Mapping[str, str]
-    spec_hash: str | None
-    parked: bool
-    state: StateMark | None
-    made: tuple[MadeComponent, ...]
-    """Components as the last successful apply made them."""
-    hooks: tuple[str, ...]
-    observed: int
-    infra: bool
-    ttl_ms: int
-
-
 @dataclass(frozen=True, slots=True)
 class EnvironmentViews:
     """Builder of the views of environments."""
@@ -233,27 +210,6 @@ class EnvironmentViews:
             lease=_lease(environment.lease),
             expires=iso(life.ends_ms) if life.ends_ms is not None else None,
             lifetime=life.why,
-        )
-
-    def claim(self, environment: Environment, ttl_ms: int) -> ClaimView:
-        """Return the facts that a worker needs about an environment that it has claimed."""
-        lease = environment.lease
-        return ClaimView(
-            name=environment.name,
-            want=environment.want,
-            generation=environment.generation,
-            claimed=lease.claimed if lease else None,
-            epoch=environment.epoch,
-            versions={r: v.version for r, v in self.versions(environment).items()},
-            redeploys=dict(environment.redeploys),
-            spec_hash=environment.trusted_hash,
-            parked=environment.parked,
-            state=environment.state,
-            made=environment.made.components if environment.made else (),
-            hooks=environment.hooks,
-            observed=environment.observed,
-            infra=environment.infra,
-            ttl_ms=ttl_ms,
         )
 
     def _versions(self, environment: Environment) -> Mapping[str, VersionView]:

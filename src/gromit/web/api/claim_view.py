@@ -1,0 +1,55 @@
+"""A claim as the worker that made it sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gromit.core.environments.environment import Environment, RepositoryVersion
+from gromit.core.environments.phases import Want
+from gromit.core.stack.contract import StateMark
+from gromit.core.stack.made import MadeComponent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimView:
+    """Facts that a worker needs about an environment that it has claimed."""
+
+    name: str
+    want: Want
+    generation: int
+    claimed: int | None
+    epoch: int
+    versions: Mapping[str, str]
+    redeploys: Mapping[str, str]
+    spec_hash: str | None
+    parked: bool
+    state: StateMark | None
+    made: tuple[MadeComponent, ...]
+    """Components as the last successful apply made them."""
+    hooks: tuple[str, ...]
+    observed: int
+    infra: bool
+    ttl_ms: int
+
+
+def claim_view(
+    environment: Environment, versions: Mapping[str, RepositoryVersion], ttl_ms: int
+) -> ClaimView:
+    """Return the facts that a worker needs about an environment that it has claimed."""
+    lease = environment.lease
+    return ClaimView(
+        name=environment.name,
+        want=environment.want,
+        generation=environment.generation,
+        claimed=lease.claimed if lease else None,
+        epoch=environment.epoch,
+        versions={r: v.version for r, v in versions.items()},
+        redeploys=dict(environment.redeploys),
+        spec_hash=environment.trusted_hash,
+        parked=environment.parked,
+        state=environment.state,
+        made=environment.made.components if environment.made else (),
+        hooks=environment.hooks,
+        observed=environment.observed,
+        infra=environment.infra,
+        ttl_ms=ttl_ms,
+    )
