@@ -642,4 +642,79 @@ _SECURITY = (
     ),
 )
 
-GUARDS = (*_CLAIMS, *_RUNS, *_STATES, *_REAPING, *_ORDER, *_DNS_GUARDS, *_SECURITY)
+_CARE = (
+    Guard(
+        "a repair takes nothing away beyond its limit",
+        "services/repairs.py",
+        "if len(losing) > self.limit:",
+        "if False:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "an empty table is no reason to take anything away",
+        "services/repairs.py",
+        "if losing and not inventory.rows:",
+        "if False:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a repair leaves a protected environment's resources",
+        "services/repairs.py",
+        "if row is None or not row.is_settled or row.protected:",
+        "if row is None or not row.is_settled:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a repair leaves the lock of a living owner",
+        "services/repairs.py",
+        "if not verdict.dead:",
+        "if False:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a branch that one list lacks is not dead yet",
+        "services/sweeps.py",
+        "is_dead = now_ms - since_ms >= self.policy.pause_ms",
+        "is_dead = True",
+        ("services/test_sweeps.py",),
+    ),
+    Guard(
+        "a sweep retires only a share",
+        "services/sweeps.py",
+        "if len(result.retired) >= share:",
+        "if False:",
+        ("services/test_sweeps.py",),
+    ),
+    Guard(
+        "only some environments expire in an hour",
+        "services/lifetimes.py",
+        "if self._room(now_ms) <= len(done.expired):",
+        "if False:",
+        ("services/test_lifetimes.py",),
+    ),
+    Guard(
+        "a warning that comes late moves the deadline",
+        "core/environments/expiry.py",
+        "ends_ms = max(ends_ms, now_ms + lead_ms // 2)",
+        "ends_ms = max(ends_ms, now_ms)",
+        ("core/environments/test_lifetime.py",),
+    ),
+    Guard(
+        "a repository has a greatest number of environments",
+        "services/creation_limits.py",
+        "if limit and count >= limit:",
+        "if False:",
+        ("services/test_creation_limits.py",),
+    ),
+)
+
+GUARDS = (
+    *_CLAIMS,
+    *_RUNS,
+    *_STATES,
+    *_REAPING,
+    *_CARE,
+    *_ORDER,
+    *_DNS_GUARDS,
+    *_SECURITY,
+)
