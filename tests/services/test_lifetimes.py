@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule, lifetime_of
 from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.suspensions import EVERYTHING, ScopeKind, SuspensionScope
 from gromit.errors import Conflict, InvalidInput, NotFound
 from gromit.services.lifetimes import ACTOR, NO_ROOM_MS, SCANNED, LifetimePass, Lifetimes
 from tests.services.registry import GRACE_MS, Registry
@@ -66,6 +67,25 @@ def test_an_environment_is_warned_twice_then_deleted_with_its_grace() -> None:
     assert environment.events[-1].actor == ACTOR
     place.registry.report(version="sha-2")
     assert place.registry.phase() is Phase.PENDING
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        EVERYTHING,
+        SuspensionScope(ScopeKind.ENVIRONMENT, "app-test"),
+        SuspensionScope(ScopeKind.REPOSITORY, "tyk"),
+    ],
+)
+def test_nothing_expires_while_it_is_suspended(scope: SuspensionScope) -> None:
+    place = Place()
+    place.registry.report()
+    suspensions, stamp = place.registry.suspensions, place.registry.stamp()
+    suspensions.suspend(scope, "mongo moves", None, stamp)
+    assert place.through(IDLE + DAY) == []
+    assert place.registry.environments.inspect("app-test").want is Want.UP
+    suspensions.resume(scope, "it has moved", place.registry.stamp())
+    assert place.through(IDLE + 2 * DAY) == ["app-test"]
 
 
 def test_a_look_costs_no_call_for_an_environment_that_is_not_due() -> None:

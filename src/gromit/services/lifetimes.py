@@ -22,6 +22,7 @@ from gromit.core.environments.history import ChangeContext
 from gromit.core.environments.lifetime import EXPIRED, LIVE, LifetimePolicy, lifetime_of
 from gromit.core.environments.phases import Want
 from gromit.core.environments.row_writes import Row, RowWrite, WriteAccepted
+from gromit.core.environments.suspensions import PUT_OFF_MS
 from gromit.core.time import format_duration
 from gromit.errors import Conflict, InvalidInput, UnreadableRow
 from gromit.ports import LifeEntry
@@ -90,6 +91,8 @@ class Lifetimes:
                     environment, expiry.warn(environment, life, due, stamp), EXPIRING
                 ):
                     done.warned.append(environment.name)
+            case Expire() if self._is_suspended(environment, now_ms):
+                self._schedule(expiry.look_again(environment, now_ms + PUT_OFF_MS), environment)
             case Expire(why):
                 if self._room(now_ms) <= len(done.expired):
                     self._schedule(expiry.look_again(environment, now_ms + NO_ROOM_MS), environment)
@@ -100,6 +103,11 @@ class Lifetimes:
                     done.expired.append(environment.name)
             case step:
                 self._schedule(expiry.scheduled(environment, step, now_ms), environment)
+
+    def _is_suspended(self, environment: Environment, now_ms: int) -> bool:
+        """Whether an operator keeps it as it is. The end of that is early enough to expire."""
+        suspensions = self.ledger.suspensions(now_ms)
+        return suspensions.that_stops(environment.name, environment.reported) is not None
 
     def _is_written(self, environment: Environment, write: RowWrite, kind: str) -> bool:
         """Whether the row accepted a write. If not, the next pass looks at it again."""

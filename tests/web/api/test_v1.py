@@ -115,10 +115,11 @@ def test_the_phase_follows_an_environment_through_its_life(serve: Serve) -> None
     assert (look()["attempts"], look()["lease"], look()["state"]) == (1, None, "new")
     assert look()["error"] == {
         "kind": "rollout",
+        "class": "build",
         "message": "tyk does not start",
         "at": iso(serve.clock.now),
     }
-    serve.clock.advance(s=31)
+    serve.clock.advance(s=3600)
     serve.work_off("sow")
     assert (look()["phase"], look()["error"], look()["attempts"], look()["due"]) == (
         "ready",
