@@ -1,6 +1,6 @@
 """Conditions of an installation once everything has come to rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from gromit.core.stack.catalogue import Component
 from tests.prove.installation import DOMAIN, Installation
@@ -8,12 +8,14 @@ from tests.services.registry import CATALOGUE
 
 
 def wrong_ends(
-    place: Installation, desired: Mapping[str, Mapping[str, str] | None]
+    place: Installation,
+    desired: Mapping[str, Mapping[str, str] | None],
+    undecided: Collection[str] = (),
 ) -> Iterator[str]:
     """Yield what is wrong of each environment in `desired`, and what belongs to no environment.
 
     `desired` has the newest version of each repository that reported; None for an environment that
-    was deleted.
+    was deleted. Those in `undecided` expire about now.
     """
     yield from place.cloud.violations
     for name, versions in sorted(desired.items()):
@@ -23,7 +25,8 @@ def wrong_ends(
             yield from _is_not_ready(place, name, versions)
     for name in sorted(place.states.locks):
         yield f"{name}: its terraform lock was left"
-    strangers = {name for name, found in place.cloud.resources.items() if found} - desired.keys()
+    existing = {name for name, found in place.cloud.resources.existing.items() if found}
+    strangers = existing - desired.keys() - set(undecided)
     yield from (f"{name}: it has resources, and was never built" for name in sorted(strangers))
 
 
@@ -38,7 +41,7 @@ def _is_not_ready(place: Installation, name: str, versions: Mapping[str, str]) -
         tag = versions.get(component.repository or "", component.default_tag)
         yield from _serves_wrongly(place, name, component, tag)
     head = place.states.heads.get(name)
-    keys = {resource.key for resource in place.cloud.resources.get(name, [])}
+    keys = {resource.key for resource in place.cloud.existing(name)}
     if head is None or set(head.held.values()) != keys:
         yield f"{name}: its state does not contain what exists"
 
@@ -67,7 +70,7 @@ def _remains(place: Installation, name: str) -> Iterator[str]:
     found = place.environment(name)
     if found is not None and found["phase"] != "gone":
         yield f"{name}: it is {found['phase']}, but was deleted ({found['error']})"
-    for resource in place.cloud.resources.get(name, []):
+    for resource in place.cloud.existing(name):
         yield f"{name}: it was deleted, but {resource} exists"
     if name in place.states.heads:
         yield f"{name}: it was deleted, but its state exists"

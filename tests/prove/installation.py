@@ -8,11 +8,13 @@ import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 from gromit.bootstrap.machine import to_ms
 from gromit.bootstrap.serve import ServeParts, api_deps
 from gromit.config.load import load_settings
+from gromit.core.discrepancies.finding import find_discrepancies
 from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
 from gromit.core.time import Millis
@@ -20,19 +22,24 @@ from gromit.errors import GromitError
 from gromit.services.adopting import Adopter
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.inventory import InventorySources, InventoryTaker
+from gromit.services.observing import Observer
 from gromit.services.reaping import Reaper
+from gromit.services.repairs import Repairer, RepairResult
 from gromit.services.runs import Runner, WorkFunction
 from gromit.services.sowing import SettlePolicy, Sower
 from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.app import build_app
 from gromit.web.api.changes import ChangeHub
-from gromit.web.clients.serve import ServeClient, ServeEnvironments
+from gromit.web.clients.row_directory import ServeRows
+from gromit.web.clients.serve import ServeClient, ServeEnvironments, ServeObservations
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeZone
 from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
+from tests.fakes.inventory import FakeExpiries, FakeListing
 from tests.fakes.owners import FakeOwners, owner
 from tests.fakes.platform import PLATFORM, FakePlatform
 from tests.fakes.states import FakeStates
@@ -68,6 +75,8 @@ class Installation:
     zone: FakeZone = field(default_factory=FakeZone)
     results: list[RunResult] = field(default_factory=list)
     """Results of all runs that ended."""
+    repairs: list[RepairResult] = field(default_factory=list)
+    """Repairs of the doctor."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -126,6 +135,46 @@ class Installation:
         worker = client(self._serve, Role.WORKER)
         self._chitragupta(worker).run(_silent)
 
+    def doctor(self) -> None:
+        """Do one run of `gromit doctor environments --fix`."""
+        worker, wrap = client(self._serve, Role.OPERATOR), self.faults.wrap
+        owners = self._owners()
+        rows = ServeRows(worker)
+        look = InventoryTaker(
+            InventorySources(
+                rows=rows,
+                states=self.states,
+                archive=self.states,
+                owners=owners,
+                clusters=self.cloud,
+                resources=FakeListing(self.cloud.resources),
+                platform=FakePlatform(),
+                zone=self.zone,
+                folders=self.root,
+                images=FakeExpiries(self.images),
+                catalogue=CATALOGUE,
+                domain=DOMAIN,
+                now_ms=lambda: self.now_ms,
+            )
+        )
+        repair = Repairer(
+            rows=rows,
+            states=wrap("states", self.states),
+            archive=wrap("archive", self.states),
+            owners=owners,
+            clear=self._clearer(),
+            platform=FakePlatform(),
+            folders=wrap("root", self.root),
+            retire_records=self._chitragupta(worker).retire,
+            guard=self.root.check,
+            limit=SETTINGS.reap.limit,
+        )
+        try:
+            found = find_discrepancies(look(_silent))
+            self.repairs += repair.run(found, _silent)
+        finally:
+            self.owners_dead.add(owners.identify())
+
     def attempt(self, name: str) -> GromitError | ProcessKilled | None:
         """Do a pass by its name; return what ended it early."""
         try:
@@ -135,13 +184,11 @@ class Installation:
         return None
 
     def _pass(self, kind: Work) -> None:
-        number = next(self._numbers) + 1
-        owners = FakeOwners(owner(number))
-        owners.dead = self.owners_dead
+        owners = self._owners()
         worker = client(self._serve, Role.WORKER)
         stop = threading.Event()
         runner = Runner(
-            queue=self.faults.wrap("serve", ServeQueue(worker, f"worker-{number}")),
+            queue=self.faults.wrap("serve", ServeQueue(worker, f"worker-{owners.identify().pid}")),
             states=self.faults.wrap("states", self.states),
             owners=owners,
             guard=self.root.check,
@@ -159,6 +206,8 @@ class Installation:
             lambda _name: _silent,
             self.results.append,
         )
+        if kind is Work.REAP:
+            pool.upkeep = partial(worker.post, "/v1/lifetimes", {})
         try:
             pool.once()
         except ProcessKilled:
@@ -167,6 +216,12 @@ class Installation:
         finally:
             # The pass is over: a process that is gone cannot hold a lock any more.
             self.owners_dead.add(owners.identify())
+
+    def _owners(self) -> FakeOwners:
+        """Return the view of a new process."""
+        owners = FakeOwners(owner(next(self._numbers) + 1))
+        owners.dead = self.owners_dead
+        return owners
 
     def _sower(self) -> WorkFunction:
         wrap = self.faults.wrap
@@ -206,6 +261,12 @@ class Installation:
             wanted=ServeEnvironments(worker),
             tasks=self.faults.wrap("tasks", self.cloud),
             zone=self.faults.wrap("zone", self.zone),
+            observer=Observer(
+                clusters=self.faults.wrap("clusters", self.cloud),
+                services=self.faults.wrap("services", self.cloud),
+                sink=ServeObservations(worker),
+                domain=DOMAIN,
+            ),
             policy=DnsPolicy(
                 domain=DOMAIN,
                 ttl=10,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from gromit.core.dns.plan import PublicTask, TaskListing
 from gromit.core.environments.terraform_locks import Lock
+from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import (
     Platform,
     ServiceState,
@@ -21,6 +22,7 @@ from gromit.core.stack.contract import (
 from gromit.core.stack.resources import Resource, ResourceKey, ResourceKind, text_index
 from gromit.errors import TerraformFailed
 from gromit.ports import Progress
+from tests.fakes.resources import FakeEnvironmentResources
 from tests.fakes.states import FakeStates
 from tests.prove.faults import Faults, ProcessKilled
 
@@ -53,8 +55,7 @@ class SimulatedCloud:
     """All resources of all environments, and the ports to them."""
 
     states: FakeStates
-    resources: dict[str, list[Resource]] = field(default_factory=dict)
-    """By environment."""
+    resources: FakeEnvironmentResources = field(default_factory=FakeEnvironmentResources)
     services: dict[tuple[str, str], RunningService] = field(default_factory=dict)
     """By environment and component."""
     definitions: dict[str, str] = field(default_factory=dict)
@@ -67,16 +68,19 @@ class SimulatedCloud:
     destroys: int = 0
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
+    def existing(self, environment: str) -> Sequence[Resource]:
+        """Return what exists of an environment."""
+        return self.resources.existing.get(environment, [])
+
     # ── the ports ────────────────────────────────────────────────────────────────────────────────
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
         """Return all resources of an environment."""
-        del platform
-        return list(self.resources.get(environment, []))
+        return self.resources.find(environment, platform)
 
     def remove(self, resource: Resource) -> bool:
         """Remove one resource."""
-        for environment, found in self.resources.items():
+        for environment, found in self.resources.existing.items():
             if resource in found:
                 self._drop(environment, resource)
                 break
@@ -95,6 +99,24 @@ class SimulatedCloud:
             for (env, component), service in sorted(self.services.items())
             if env == environment
         ]
+
+    def all(self) -> Sequence[ClusterState]:
+        """Return every cluster."""
+        return self.clusters(self.resources.existing)
+
+    def clusters(self, names: Collection[str]) -> Sequence[ClusterState]:
+        """Return the clusters that exist among the named ones."""
+        return [
+            ClusterState(name, len(running), sum(s.desired for s in running), 0, is_ours=True)
+            for name in sorted(names)
+            if self.named(name, ResourceKind.CLUSTER, None)
+            for running in [[s for (env, _), s in self.services.items() if env == name]]
+        ]
+
+    def events(self, cluster: str, services: Sequence[str], limit: int) -> Sequence[ClusterEvent]:
+        """Return none."""
+        del cluster, services, limit
+        return []
 
     def restart(self, environment: str, component: str) -> None:
         """Replace the task of a service, which gets a new address."""
@@ -129,24 +151,24 @@ class SimulatedCloud:
             component=component,
             identity=f"{environment}/{component}" if kind is ResourceKind.SERVICE else "",
         )
-        self.resources.setdefault(environment, []).append(made)
+        self.resources.existing.setdefault(environment, []).append(made)
         return made
 
     def named(self, environment: str, kind: ResourceKind, component: str | None) -> Resource | None:
         """Return the resource that has the name which a new one of this kind would get."""
-        for found in self.resources.get(environment, []):
+        for found in self.existing(environment):
             if kind in _NAMED and (found.kind, found.component) == (kind, component):
                 return found
         return None
 
     def held(self, environment: str, key: ResourceKey) -> Resource | None:
         """Return the resource that a state names, if it still exists."""
-        found = (r for r in self.resources.get(environment, []) if r.key == key)
+        found = (r for r in self.existing(environment) if r.key == key)
         return next(found, None)
 
     def imported(self, environment: str, id_: str) -> Resource:
         """Return the resource that an import block names."""
-        for found in self.resources.get(environment, []):
+        for found in self.existing(environment):
             if found.id == id_:
                 return found
         raise TerraformFailed(f"cannot import non-existent remote object {id_}")
@@ -165,7 +187,7 @@ class SimulatedCloud:
         self.services[environment, component] = RunningService(image, definition, self._address())
 
     def _drop(self, environment: str, resource: Resource) -> None:
-        self.resources[environment].remove(resource)
+        self.resources.existing[environment].remove(resource)
         if resource.kind is ResourceKind.SERVICE and resource.component:
             self.services.pop((environment, resource.component), None)
 
@@ -179,6 +201,9 @@ class SimulatedCloud:
             return f"/gromit/{environment}"
         if kind in {ResourceKind.CLUSTER, ResourceKind.SERVICE}:
             return f"{environment}{part}"
+        if kind is ResourceKind.DEFINITION:
+            family = f"{environment}--{component}:{next(self._numbers)}"
+            return f"arn:aws:ecs:eu-central-1:123456789012:task-definition/{family}"
         return f"{kind.replace(' ', '-')}-{environment}{part}-{next(self._numbers)}"
 
 

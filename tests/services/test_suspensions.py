@@ -13,6 +13,7 @@ from gromit.core.environments.suspensions import (
     PUT_OFF_MS,
     SUSPENSION_ROW,
     SUSPENSIONS_MAX,
+    ActiveSuspension,
     FileReport,
     ScopeKind,
     SuspensionScope,
@@ -38,9 +39,12 @@ def registry() -> Registry:
 
 
 def suspend(
-    registry: Registry, scope: SuspensionScope = EVERYTHING, until_ms: int | None = None
-) -> None:
-    registry.suspensions.suspend(scope, "mongo moves", until_ms, registry.stamp("operator:alice"))
+    registry: Registry,
+    scope: SuspensionScope = EVERYTHING,
+    until_ms: int | None = None,
+    who: str = "operator:alice",
+) -> ActiveSuspension:
+    return registry.suspensions.suspend(scope, "mongo moves", until_ms, registry.stamp(who))
 
 
 def resume(registry: Registry, scope: SuspensionScope = EVERYTHING) -> None:
@@ -169,10 +173,18 @@ def test_a_second_suspension_is_refused_with_the_first_and_its_end_frees_the_pla
 ) -> None:
     suspend(registry, A, registry.now_ms + 5)
     with pytest.raises(Conflict, match="environment a is already suspended by operator:alice"):
-        suspend(registry, A)
+        suspend(registry, A, who="operator:bob")
     suspend(registry)
     registry.now_ms += 5
     suspend(registry, A)
+
+
+def test_the_same_suspension_again_moves_its_end(registry: Registry) -> None:
+    first = suspend(registry, A, registry.now_ms + 5000)
+    registry.now_ms += 1000
+    again = suspend(registry, A, registry.now_ms + 9000)
+    assert (again.since, again.until_ms) == (first.since, registry.now_ms + 9000)
+    assert registry.suspensions.current(registry.now_ms).at(A) == again
 
 
 REFUSED: dict[str, tuple[Callable[[Registry], object], type[Exception]]] = {

@@ -1,7 +1,7 @@
 """Suspensions of all work, of one environment or of one repository. Only the API uses this."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -67,7 +67,8 @@ class SuspensionRegistry:
     ) -> ActiveSuspension:
         """Stop work on what the scope names. What has begun is finished.
 
-        Raises `Conflict` if it is suspended already, `NotFound` for an unknown environment, and
+        The same caller with the same reason moves the end: an answer may have been lost. Raises
+        `Conflict` if another has suspended it, `NotFound` for an unknown environment, and
         `InvalidInput` for an end in the past.
         """
         if until_ms is not None and until_ms <= stamp.now_ms:
@@ -86,10 +87,14 @@ class SuspensionRegistry:
         )
 
         def change(row: Row | None) -> RowWrite:
+            nonlocal new
             found = parse_suspensions(row, stamp.now_ms)
-            if known := found.at(scope):
+            known = found.at(scope)
+            if known and (known.by, known.reason) != (new.by, new.reason):
                 raise Conflict(f"{scope} is already {known}", hint=known.remedy)
-            if len(found.found) >= SUSPENSIONS_MAX:
+            if known:
+                new = replace(new, since=known.since)
+            elif len(found.found) >= SUSPENSIONS_MAX:
                 raise Conflict(
                     f"there are {SUSPENSIONS_MAX} suspensions already",
                     hint="end those that are over: gromit suspend list",
