@@ -1,5 +1,5 @@
 """Commands of gromit for tests, as processes that need not start Python again."""
 
-from tests.commands.client import run_gromit
+from tests.commands.client import Fork, run_gromit, start_module
 
-__all__ = ["run_gromit"]
+__all__ = ["Fork", "run_gromit", "start_module"]

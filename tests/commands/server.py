@@ -1,48 +1,88 @@
-"""The process that forks for each command: `python -m tests.commands.server SOCKET`."""
+"""The process that forks for each program: `python -m tests.commands.server SOCKET`."""
 
+import ctypes
 import gc
 import json
 import os
 import pkgutil
+import runpy
+import select
+import signal
 import socket
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from tests.aws_models import read_models, share_models
 
 ORDER_BYTES = 1 << 20
+_PR_SET_PDEATHSIG = 1
 
 
 Order = tuple[dict[str, Any], list[int]]
-"""A command to run, and its three streams."""
+"""A program to run, its three streams, and the pipe for its exit code."""
 
 
 def main() -> None:
-    """Load what commands load, fork for each order, and become the command in each fork."""
+    """Load what commands load, fork for each order, and become the program in each fork."""
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         _load_modules()
         share_models()
         read_models()
         gc.collect()
         gc.freeze()  # forks share this memory as long as nothing writes to it
-        order = _fork_for_each(orders)
+        order = _Forks(orders).run()
     if order is not None:
         _become(*order)
 
 
-def _fork_for_each(orders: socket.socket) -> Order | None:
-    """Return the order in the fork that is for it; None when no process gives orders any more."""
-    while order := _receive(orders):
+class _Forks:
+    """Forks that run, each known by a file descriptor for its end."""
+
+    def __init__(self, orders: socket.socket) -> None:
+        self._orders = orders
+        self._poll = select.poll()
+        self._poll.register(orders, select.POLLIN)
+        self._running: dict[int, tuple[int, int]] = {}
+        """End of a fork to its process id, and the pipe for its exit code."""
+
+    def run(self) -> Order | None:
+        """Return the order in the fork that is for it; None when there are no more orders."""
+        while True:
+            for ready, _ in self._poll.poll():
+                if ready != self._orders.fileno():
+                    self._report(ready)
+                elif (order := _receive(self._orders)) is None:
+                    return None
+                elif self._is_fork(order[1]):
+                    return order
+
+    def _is_fork(self, handles: list[int]) -> bool:
         pid = os.fork()
         if pid == 0:
-            return order
-        for stream in order[1]:
+            for end, (_, result) in self._running.items():
+                os.close(end)
+                os.close(result)
+            os.close(handles.pop())
+            return True
+        *streams, result = handles
+        for stream in streams:
             os.close(stream)
-        orders.sendall(f"{pid}\n".encode())
+        end = os.pidfd_open(pid)
+        self._running[end] = pid, result
+        self._poll.register(end, select.POLLIN)
+        self._orders.sendall(f"{pid}\n".encode())
+        return False
+
+    def _report(self, end: int) -> None:
+        pid, result = self._running.pop(end)
+        self._poll.unregister(end)
+        os.close(end)
         _, status = os.waitpid(pid, 0)
-        orders.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    return None
+        with suppress(BrokenPipeError):  # the test has ended
+            os.write(result, str(os.waitstatus_to_exitcode(status)).encode())
+        os.close(result)
 
 
 def _load_modules() -> None:
@@ -55,14 +95,17 @@ def _load_modules() -> None:
 
 
 def _receive(orders: socket.socket) -> Order | None:
-    text, streams, _, _ = socket.recv_fds(orders, ORDER_BYTES, 3)
+    text, handles, _, _ = socket.recv_fds(orders, ORDER_BYTES, 4)
     while text and not text.endswith(b"\n"):
         text += orders.recv(ORDER_BYTES)
-    return (json.loads(text), streams) if text else None
+    return (json.loads(text), handles) if text else None
 
 
 def _become(order: dict[str, Any], streams: list[int]) -> None:
-    """Be as if started for this command; the end of this process is the command's end."""
+    """Be as if started for this program; the end of this process is the program's end."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if order["session"]:
+        os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -73,8 +116,11 @@ def _become(order: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(order["environ"])
     os.chdir(order["cwd"])
-    sys.argv = ["gromit", *order["arguments"]]
-    import_module("gromit.cli").main()
+    sys.argv = [order["module"], *order["arguments"]]
+    if order["module"] == "gromit":
+        import_module("gromit.cli").main()
+    else:
+        runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,26 @@
 """Processes of a test: they end with the test, and the test reads their output."""
 
-import importlib.util
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gromit.local.cloud.processes import ProcessId, descendants, process_id, terminate
+from tests.commands import start_module
 from tests.waiting import wait_for
 
 
 class Process:
-    """A process that runs beside the test."""
+    """A process that runs beside the test: `python -m MODULE ARGUMENTS`, as a warm fork."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, module: str, arguments: Sequence[str], environ: Mapping[str, str], log: Path
+    ) -> None:
         self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-S", "-I", _die_with_parent(), str(os.getpid()), *command],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=err,
-                env=dict(environ),
-                start_new_session=True,
-            )
+            self.popen = start_module(module, arguments, environ, out.fileno(), err.fileno())
         self._who = process_id(self.popen.pid)
 
     @property
@@ -137,10 +130,3 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "-"
-
-
-def _die_with_parent() -> str:
-    found = importlib.util.find_spec("gromit.local.cloud.die_with_parent")
-    assert found is not None
-    assert found.origin is not None
-    return found.origin

@@ -1,7 +1,7 @@
 """Installation of one test on the shared ground: a table, a zone, a serve, and commands."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +17,7 @@ from gromit.config.load import load_settings
 from gromit.errors import NotFound
 from gromit.local.cloud import network, variables
 from gromit.local.cloud.layout import CloudState
-from gromit.local.cloud.parts import GROMIT, emulated_account
+from gromit.local.cloud.parts import emulated_account
 from gromit.local.cloud.platform import BUCKET
 from gromit.local.demo import release
 from gromit.web.clients.serve import ServeClient
@@ -106,13 +106,12 @@ class Stage:
 
     def start(self, *arguments: str, **overrides: str) -> Process:
         """Start a worker that runs beside the test, for example `sow`."""
-        return self.launch([*GROMIT, *arguments], {**self.worker, **overrides})
+        return self.launch("gromit", arguments, {**self.worker, **overrides})
 
-    def launch(self, command: list[str], environ: Mapping[str, str]) -> Process:
-        """Start a program, which ends with the test."""
-        process = Process(
-            command, environ, self.ground.place.logs / f"{self.name}-{len(self.processes)}"
-        )
+    def launch(self, module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Process:
+        """Start `python -m MODULE`, which ends with the test."""
+        log = self.ground.place.logs / f"{self.name}-{len(self.processes)}"
+        process = Process(module, arguments, environ, log)
         self.processes.append(process)
         return process
 
@@ -126,7 +125,7 @@ class Stage:
 
     def serve(self, **overrides: str) -> Process:
         """Start serve, and wait until it is ready."""
-        process = self.launch([*GROMIT, "serve"], {**self.server, **overrides})
+        process = self.launch("gromit", ["serve"], {**self.server, **overrides})
 
         def ready() -> bool:
             assert process.popen.poll() is None, process.err

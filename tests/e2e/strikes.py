@@ -1,7 +1,6 @@
 """Starts workers that are killed or stopped at a chosen moment (`struck`)."""
 
 import signal
-import sys
 
 from tests.e2e.processes import Process
 from tests.e2e.stage import Stage
@@ -34,5 +33,5 @@ def fall_asleep_at(stage: Stage, kind: str, moment: str) -> Process:
 
 
 def _worker(stage: Stage, kind: str, moment: str, number: signal.Signals) -> Process:
-    command = [sys.executable, "-m", "tests.e2e.struck", kind, moment, number.name, stage.root]
-    return stage.launch(command, {**stage.worker, **_ONE_AT_A_TIME})
+    arguments = [kind, moment, number.name, stage.root]
+    return stage.launch("tests.e2e.struck", arguments, {**stage.worker, **_ONE_AT_A_TIME})

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from gromit.local.cloud.parts import GROMIT
 from tests.e2e.processes import Process
 from tests.e2e.stage import Build, Stage
 from tests.e2e.strikes import fall_asleep_at
@@ -75,7 +74,7 @@ def test_a_lock_whose_owner_lives_is_left_alone_until_a_person_removes_it(hasty:
 
 def at_the_question(stage: Stage, build: Build) -> Process:
     """Start a person's terraform that has the lock and asks for approval of its plan."""
-    person = stage.launch([*GROMIT, "terraform", build.environment, "--", "apply"], stage.person)
+    person = stage.launch("gromit", ["terraform", build.environment, "--", "apply"], stage.person)
     person.until_said("Enter a value:")
     return person
 

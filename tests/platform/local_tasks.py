@@ -13,7 +13,6 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from gromit.local.cloud.parts import GROMIT
 from tests.e2e.processes import Process
 from tests.platform.emulator import Emulator
 
@@ -45,9 +44,10 @@ class LocalTasks:
         variables = {
             v["name"]: self._here(part, v["value"], folders) for v in container["environment"]
         }
-        command = [*GROMIT, *(self._here(part, word, folders) for word in container["command"])]
+        arguments = [self._here(part, word, folders) for word in container["command"]]
         environ = {**self.image, **variables, **self._secrets(container), **extra}
-        return Process(command, environ, self.logs / f"{part}-{len(list(self.logs.iterdir()))}")
+        log = self.logs / f"{part}-{len(list(self.logs.iterdir()))}"
+        return Process("gromit", arguments, environ, log)
 
     def once(self, part: str, **extra: str) -> Process:
         """Run one task of a part to its successful end."""
