@@ -1,13 +1,17 @@
 """Warnings of `sow --dry-run` and `reap --dry-run` about a halt, with a running serve."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gromit.adapters.config_tree.root import ConfigTree, init_root
 from gromit.adapters.config_tree.suspension import Suspension
+from gromit.bootstrap.doctor_facts import ComposedFacts
 from gromit.cli import run
+from gromit.config.load import load_settings
 from gromit.core.security.roles import Role
+from tests.fakes.installation import EXPECTED
 from tests.web.serving import Certificates, Serve, certificates, emulator, serve, shared_serve
 
 __all__ = ["certificates", "emulator", "serve", "shared_serve"]
@@ -97,3 +101,13 @@ def test_a_worker_shows_its_own_certificate_where_it_has_one(
     monkeypatch.setenv("GROMIT_WORKER_KEY", worker.key)
     assert run([command, str(root), "--dry-run"]) == 0
     assert "app-test" in capsys.readouterr().out
+
+
+def test_the_doctor_sees_a_suspension_at_serve_and_in_the_root(root: Path, serve: Serve) -> None:
+    settings = load_settings({**os.environ, "GROMIT_ROOT": str(root)}).settings
+    facts = ComposedFacts(settings, EXPECTED)
+    assert facts.suspension() is None
+    suspended = serve.send("POST", "/v1/suspensions", {"scope": "all", "reason": "at serve"})
+    assert facts.suspension() == suspended.json()["text"]
+    ConfigTree(root).suspend(Suspension("in the root"))
+    assert facts.suspension() == "suspended: in the root"

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from gromit.adapters.doctor.dns_lookup import get_name_servers
 from gromit.adapters.doctor.facts import AwsFacts
 from gromit.bootstrap.backends import session
-from gromit.bootstrap.clients import desired_environments, serve_client
+from gromit.bootstrap.clients import desired_environments, has_serve, serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
 from gromit.config.schema import Settings
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
+from gromit.errors import Suspended
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
 from gromit.web.tls import read_pem
 
@@ -69,9 +70,16 @@ class ComposedFacts(AwsFacts):
             return True  # reading the suspension reports the reason
 
     def suspension(self) -> str | None:
-        """Suspension in the config tree."""
+        """Suspension in the config tree, or at serve."""
         found = config_root(self._settings.root).suspension()
-        return None if found is None else str(found)
+        if found is not None or not has_serve(self._settings):
+            return None if found is None else str(found)
+        try:
+            with closing(serve_client(self._settings)) as serve:
+                serve.check_suspension()
+        except Suspended as halt:
+            return halt.message.removeprefix("processing is ")
+        return None
 
     def environments(self) -> int:
         """Number of environments, from serve. One whose row cannot be read may be up."""

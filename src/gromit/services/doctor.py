@@ -294,7 +294,7 @@ class InstallationChecks:
             wrong(
                 Check.SUSPENSION,
                 suspension,
-                f"run `gromit resume {root}` if the reason no longer applies",
+                "run `gromit resume` if the reason no longer applies",
                 root,
             )
         ]
