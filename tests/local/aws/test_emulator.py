@@ -1,7 +1,9 @@
 """The emulator: a patched moto on loopback that keeps its state."""
 
+import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,79 @@ def test_everything_that_environments_use_survives(saved: Path) -> None:
         ecs, url = client(emulator.url, "ecs"), emulator.url
         ecs.stop_task(cluster="app-test", task=ecs.list_tasks(cluster="app-test")["taskArns"][0])
         assert client(url, "ec2").describe_network_interfaces()["NetworkInterfaces"] == []
+
+
+def test_what_was_not_saved_is_replayed_with_the_same_identifiers(
+    saved: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy" / saved.name
+    with Emulator(saved=saved) as emulator:
+        default = _default_network(emulator.url)
+        _fill(emulator.url)
+        before = _look(emulator.url)
+        shutil.copytree(saved.parent, copy.parent, ignore=shutil.ignore_patterns("copy"))
+    assert not copy.exists(), "the state itself was not saved"
+    with Emulator(saved=copy) as emulator:
+        assert _default_network(emulator.url) == default
+        assert _timeless(_look(emulator.url)) == _timeless(before)
+
+
+def test_a_save_ends_what_has_to_be_replayed(saved: Path) -> None:
+    def segments() -> list[str]:
+        return sorted(path.name for path in saved.parent.glob("*.journal.*"))
+
+    with Emulator(saved=saved) as emulator:
+        ecs = client(emulator.url, "ecs")
+        ecs.create_cluster(clusterName="one")
+        assert segments() == ["aws.state.journal.1"]
+        assert saved.with_name(segments()[0]).stat().st_mode & 0o777 == 0o600
+        emulator.save()
+        assert segments() == []
+        ecs.create_cluster(clusterName="two")
+        ecs.describe_clusters()
+        assert segments() == ["aws.state.journal.2"]
+        left = saved.with_name(segments()[0]).read_bytes()
+    assert segments() == []
+    with Emulator(saved=saved) as emulator:
+        assert len(client(emulator.url, "ecs").list_clusters()["clusterArns"]) == 2
+    # A part of a record, for which no client has an answer, and segments of a cloud that is gone.
+    saved.unlink()
+    saved.with_name("aws.state.journal.1").write_bytes(left + left[:-1])
+    with Emulator(saved=saved) as emulator:
+        assert len(client(emulator.url, "ecs").list_clusters()["clusterArns"]) == 1
+    saved.unlink()
+    saved.with_name("aws.state.journal.7").write_bytes(left)
+    with Emulator(saved=saved) as emulator:
+        assert client(emulator.url, "ecs").list_clusters()["clusterArns"] == []
+
+
+def test_a_refused_request_is_not_replayed(saved: Path) -> None:
+    with Emulator(saved=saved) as emulator:
+        s3 = client(emulator.url, "s3")
+        with pytest.raises(ClientError):
+            s3.put_object(Bucket="nowhere", Key="k", Body=b"x")
+        assert list(saved.parent.glob("*.journal.*")) == []
+
+
+def _default_network(url: str) -> list[str]:
+    ec2 = client(url, "ec2")
+    subnets = ec2.describe_subnets()["Subnets"]
+    return [
+        *(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if vpc["IsDefault"]),
+        *sorted(subnet["SubnetId"] for subnet in subnets if subnet["DefaultForAz"]),
+    ]
+
+
+def _timeless(value: Any) -> Any:
+    """Return what a request answered without the times at which things were made."""
+    match value:
+        case dict():
+            kept = {k: v for k, v in value.items() if not isinstance(v, datetime)}
+            return {k: _timeless(v) for k, v in kept.items() if k != "creationTime"}
+        case list():
+            return [_timeless(item) for item in value]
+        case _:
+            return value
 
 
 def test_of_many_conditional_writes_at_once_one_wins(saved: Path) -> None:

@@ -5,8 +5,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from gromit.errors import ConfigError
 from gromit.local.aws.process import DebouncedSaver
@@ -77,6 +83,74 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
             tasks = descendants(process.pid)
         assert process.returncode == 0
         assert wait_for_exit(tasks, 5) == []
+
+
+def test_a_kill_in_the_middle_of_writes_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    acknowledged: list[tuple[str, str]] = []
+    with claim_ranges(str(tmp_path)) as claim:
+        spec = EmulatorSpec(
+            region="eu-central-1",
+            port=free_port(),
+            dns_port=free_port(),
+            state=str(tmp_path / "aws.state"),
+            config_root=str(tmp_path / "config"),
+            public=str(claim.ranges.public),
+        )
+        # Before the first save, and between two saves or in the middle of one.
+        for writes in (10, 60):
+            with running(spec) as process:
+                assert set(acknowledged) <= _written(spec)
+                writer = threading.Thread(target=_write, args=(spec, acknowledged))
+                writer.start()
+                goal = len(acknowledged) + writes
+                eventually(partial(_has, acknowledged, goal), within=60)
+                os.kill(process.pid, signal.SIGKILL)
+                writer.join(30)
+        with running(spec):
+            written = _written(spec)
+    assert set(acknowledged) <= written
+    assert len(acknowledged) >= 70
+    assert len(written) <= len(acknowledged) + 2, "at most the last request of each writer"
+
+
+def _has(things: list[tuple[str, str]], count: int) -> bool:
+    return len(things) >= count
+
+
+def _write(spec: EmulatorSpec, acknowledged: list[tuple[str, str]]) -> None:
+    """Write one thing after the other, until the emulator is gone."""
+    ecs, ec2 = _impatient(spec, "ecs"), _impatient(spec, "ec2")
+    with suppress(BotoCoreError):
+        while True:
+            name = f"c{len(acknowledged)}"
+            ecs.create_cluster(clusterName=name)
+            acknowledged.append(("cluster", name))
+            made = ec2.create_security_group(GroupName=name, Description="of the test")
+            acknowledged.append(("group", made["GroupId"]))
+
+
+def _impatient(spec: EmulatorSpec, service: str) -> Any:
+    """Return a client that sends each request once, so that a killed emulator ends it."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=spec.region,
+        endpoint_url=_url(spec),
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=5),
+    )
+
+
+def _written(spec: EmulatorSpec) -> set[tuple[str, str]]:
+    ecs, ec2 = client(_url(spec), "ecs"), client(_url(spec), "ec2")
+    pages = ecs.get_paginator("list_clusters").paginate()
+    clusters = {arn.rpartition("/")[2] for page in pages for arn in page["clusterArns"]}
+    groups = ec2.describe_security_groups()["SecurityGroups"]
+    return {
+        *(("cluster", name) for name in clusters),
+        *(("group", group["GroupId"]) for group in groups if group["GroupName"] != "default"),
+    }
 
 
 def test_saving_is_tried_again_after_it_could_not_be_done() -> None:

@@ -6,8 +6,11 @@ the state) takes `lock` as well.
 """
 
 import io
+import secrets
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +18,7 @@ from urllib.parse import parse_qs
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -24,6 +28,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from gromit.adapters.private_files import write_atomically
 from gromit.local.aws import state
+from gromit.local.aws.journal import Journal, JournalRecord
 from gromit.local.aws.moto_patches import apply_patches
 
 ACCOUNT = "123456789012"
@@ -45,9 +50,14 @@ class Emulator:
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, *, saved: Path | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        saved: Path | None = None,
     ) -> None:
         self._host, self._port, self._saved = host, port, saved
+        self._journal = Journal(saved) if saved is not None else None
         self._listeners: list[Callable[[], None]] = []
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
@@ -65,7 +75,7 @@ class Emulator:
         self._listeners.append(listener)
 
     def start(self) -> Self:
-        """Patch moto, load the saved state or start empty, and listen.
+        """Patch moto, load the saved state and its journal or start empty, and listen.
 
         Raises `OSError` if the port is in use.
         """
@@ -73,11 +83,10 @@ class Emulator:
         with lock:
             BackendDict.reset()
             reset_model_data()
-            if self._saved is not None and self._saved.exists():
-                state.load_state(self._saved)
-        application = _SerializingApp(
-            DomainDispatcherApplication(create_backend_app), self._changed
-        )
+            application = _SerializingApp(
+                DomainDispatcherApplication(create_backend_app), self._changed, self._journal
+            )
+            self._load(application)
         self._server = make_server(
             self._host, self._port, application, threaded=True, request_handler=_SilentHandler
         )
@@ -87,13 +96,24 @@ class Emulator:
         self._thread.start()
         return self
 
+    def _load(self, application: "_SerializingApp") -> None:
+        if self._saved is None or self._journal is None:
+            return
+        exists = self._saved.exists()
+        first = state.load_state(self._saved) if exists else state.FIRST_SEGMENT
+        for record in self._journal.records(first):
+            application.replay(record)
+
     def save(self) -> None:
         """Write the state to its file. Raises `ConfigError` if the disk is full."""
-        if self._saved is not None:
+        if self._saved is not None and self._journal is not None:
             # Requests wait only while the state is pickled, not while it is written.
             with lock:
-                content = state.dump_state()
+                segment = self._journal.begin_segment()
+                content = state.dump_state(segment)
             write_atomically(self._saved, content)
+            with lock:
+                self._journal.drop_before(segment)
 
     def stop(self) -> None:
         """Stop listening, and save the state."""
@@ -103,6 +123,8 @@ class Emulator:
             self._server.server_close()
             self._server = self._thread = None
             self.save()
+            if self._journal is not None:
+                self._journal.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -121,10 +143,15 @@ class Emulator:
 
 
 class _SerializingApp:
-    """WSGI application that reads a request, answers it under the lock, and reports changes."""
+    """WSGI application that reads a request, answers it under the lock, and reports changes.
 
-    def __init__(self, application: Callable[..., Any], changed: Callable[[], None]) -> None:
-        self._application, self._changed = application, changed
+    What changes something is in the journal before it is answered.
+    """
+
+    def __init__(
+        self, application: Callable[..., Any], changed: Callable[[], None], journal: Journal | None
+    ) -> None:
+        self._application, self._changed, self._journal = application, changed, journal
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -135,13 +162,63 @@ class _SerializingApp:
             environ["wsgi.input"] = io.BytesIO(body)
         # One request at a time: moto's conditional writes are not atomic when two meet.
         with lock:
-            answer = self._application(environ, start_response)
-            content = list(answer)
-            if hasattr(answer, "close"):
-                answer.close()
-        if not _only_reads(environ, body):
-            self._changed()
+            if _only_reads(environ, body):
+                return self._answer(environ, start_response)
+            content = self._change(environ, body, start_response)
+        self._changed()
         return content
+
+    def replay(self, record: JournalRecord) -> None:
+        """Do again what a request did before the state was lost."""
+        environ = {
+            **record.environ,
+            "wsgi.version": (1, 0),
+            "wsgi.input": io.BytesIO(record.body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        with _drawing_from(record.seed):
+            self._answer(environ, lambda *_: None)
+
+    def _change(
+        self, environ: dict[str, Any], body: bytes, start_response: Callable[..., Any]
+    ) -> list[bytes]:
+        if self._journal is None:
+            return self._answer(environ, start_response)
+        seed, statuses = secrets.randbits(64), list[str]()
+        # The application adds keys of its own.
+        record = JournalRecord(
+            seed, {key: value for key, value in environ.items() if isinstance(value, str)}, body
+        )
+
+        def start(status: str, *more: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, *more)
+
+        with _drawing_from(seed):
+            content = self._answer(environ, start)
+        if statuses and statuses[-1] < "4":  # a refused request changes nothing
+            self._journal.append(record)
+        return content
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        answer = self._application(environ, start_response)
+        content = list(answer)
+        if hasattr(answer, "close"):
+            answer.close()
+        return content
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Let moto draw identifiers that the seed determines."""
+    mock_random.seed(seed)
+    try:
+        yield
+    finally:
+        mock_random.seed()
 
 
 class _SilentHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped

@@ -21,6 +21,8 @@ from moto.s3.models import s3_backends
 
 from gromit.errors import ConfigError
 
+FIRST_SEGMENT = 1
+"""Segment of the journal of a cloud whose state was never saved."""
 _FORMAT = (1, moto.__version__)
 _SSM_LAMBDA = "SimpleSystemManagerBackend.__init__.<locals>.<lambda>"
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
@@ -97,28 +99,31 @@ def _value(tree: Any) -> DynamoType:
     return value
 
 
-def dump_state() -> bytes:
-    """Return the emulator's whole state. The caller holds the emulator's lock."""
+def dump_state(segment: int = FIRST_SEGMENT) -> bytes:
+    """Return the emulator's whole state, and the journal's segment that comes after it.
+
+    The caller holds the emulator's lock.
+    """
     backends: dict[tuple[str, str, str], Any] = {}
     for service in BackendDict._instances:
         for account, region, backend in service.iter_backends():
             backends[service.service_name, account, region] = backend
     buffer = io.BytesIO()
     _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(
-        (_FORMAT, backends, dict(s3_backends.bucket_accounts))
+        (_FORMAT, backends, dict(s3_backends.bucket_accounts), segment)
     )
     return buffer.getvalue()
 
 
-def load_state(path: Path) -> None:
-    """Restore the state that `dump_state` returned.
+def load_state(path: Path) -> int:
+    """Restore the state that `dump_state` returned; return the journal's segment after it.
 
     Raises `ConfigError` if another version of the emulator wrote the file, or it is damaged.
     """
-    hint = f"Remove {path} to start with an empty cloud."
+    hint = f"Remove {path}* to start with an empty cloud."
     try:
         # Our own file: see the module's docstring.
-        form, backends, buckets = pickle.loads(path.read_bytes())  # noqa: S301
+        form, backends, buckets, *after = pickle.loads(path.read_bytes())  # noqa: S301
     except (
         pickle.UnpicklingError,
         EOFError,
@@ -136,3 +141,4 @@ def load_state(path: Path) -> None:
     for (service, account, region), backend in backends.items():
         get_backend(service)[account][region] = backend
     s3_backends.bucket_accounts.update(buckets)
+    return int(after[0]) if after else FIRST_SEGMENT  # a state of an earlier release has no number

@@ -13,6 +13,7 @@ from gromit.local.aws.moto_patches import (
     instances,
     listings,
     network,
+    regions,
     registry,
     services,
     tables,
@@ -23,6 +24,7 @@ from gromit.local.aws.moto_patches import (
 from gromit.local.aws.moto_patches.patches import Patches
 
 PATCHES: tuple[Callable[[Patches], None], ...] = (
+    regions.start_regions_alike,
     services.keep_service_flags,
     services.make_creation_idempotent,
     services.roll_deployments,
