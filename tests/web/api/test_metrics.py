@@ -79,6 +79,27 @@ def test_what_is_refused_is_not_counted(emulator: Emulator, certificates: Certif
         )
 
 
+def test_suspensions_are_counted_by_scope_while_they_last(serve: Serve) -> None:
+    def counts() -> list[float | None]:
+        scopes = ("all", "environment", "repository")
+        return [_value(serve, "gromit_suspensions", scope=scope) for scope in scopes]
+
+    assert counts() == [0, 0, 0]
+    body = {"scope": "repository", "target": "tyk", "reason": "x", "for_s": 60}
+    assert serve.send("POST", "/v1/suspensions", body).status_code == 200
+    assert counts() == [0, 0, 1]
+    serve.clock.advance(s=60)
+    assert counts() == [0, 0, 0]
+
+
+def test_failures_are_counted_by_class(serve: Serve) -> None:
+    serve.build("tyk", "app-test", "sha")
+    before = _value(serve, "gromit_outcomes_total", what="failure", outcome="build") or 0
+    serve.outcome(serve.claim("sow"), "fail", error_kind="rollout", message="exit code 1")
+    after = _value(serve, "gromit_outcomes_total", what="failure", outcome="build")
+    assert after == before + 1
+
+
 def test_the_age_of_unfinished_work_is_exported(serve: Serve) -> None:
     def age(kind: str) -> float | None:
         return _value(serve, "gromit_oldest_work_age_seconds", kind=kind)

@@ -20,7 +20,7 @@ class FailureView:
 
     kind: str
     failure_class: Annotated[FailureClass, Field(serialization_alias="class")]
-    """Who has to act, and how long the pause is: docs/reference/errors.md."""
+    """Class that decides the pause and the people to act: docs/reference/errors.md."""
     message: str
     at: str
 

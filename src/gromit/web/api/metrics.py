@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from gromit.core.environments.lifetime import LIVE
 from gromit.core.environments.phases import Work
+from gromit.core.environments.suspensions import SUSPENSION_ROW, ScopeKind, parse_suspensions
 from gromit.core.time import Millis
 from gromit.errors import GromitError
 from gromit.ports import EnvironmentStore
@@ -32,6 +33,7 @@ class Metrics:
         )
         self.registry.register(_UnfinishedWorkCollector(store, now_ms))
         self.registry.register(_ExpiringCollector(store, now_ms))
+        self.registry.register(_SuspensionCollector(store, now_ms))
 
     def count(self, what: str, outcome: str) -> None:
         """Count one outcome."""
@@ -94,6 +96,31 @@ class _UnfinishedWorkCollector(Collector):
             due.add_metric([kind], ages.due_s)
             unfinished.add_metric([kind], ages.unfinished_s)
         yield from (due, unfinished)
+
+
+class _SuspensionCollector(Collector):
+    """Number of suspensions in force, so that a forgotten one can raise an alert."""
+
+    def __init__(self, store: EnvironmentStore, now_ms: Callable[[], Millis]) -> None:
+        self._store = store
+        self._now_ms = now_ms
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric without values, so that registering it does not read the table."""
+        yield GaugeMetricFamily("gromit_suspensions", "Suspensions in force", labels=["scope"])
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric with its present values; without values if the table fails."""
+        (family,) = self.describe()
+        try:
+            row = self._store.read(SUSPENSION_ROW)
+        except GromitError:
+            yield family
+            return
+        found = parse_suspensions(row, self._now_ms()).found
+        for kind in ScopeKind:
+            family.add_metric([kind], sum(s.scope.kind is kind for s in found))
+        yield family
 
 
 _DAY_MS = 86_400_000
