@@ -1,7 +1,7 @@
 """Addresses of clients behind a proxy of HTTP: the header `X-Forwarded-For`.
 
 Each proxy appends the address of its client. So the last address that is no trusted proxy's is the
-client's, and what stands before it is what the client claims.
+client's, and what precedes it is what the client claims.
 """
 
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ class Capacity:
         connections: Callable[[], Iterable[Connection]],
         shared: Networks = NO_NETWORKS,
     ) -> None:
-        """`shared` are the networks of proxies, whose addresses stand for many clients."""
+        """`shared` are the networks of proxies, each of whose addresses has many clients."""
         self._limits = limits
         self._connections = connections
         self._shared = shared

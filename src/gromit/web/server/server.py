@@ -57,7 +57,7 @@ class Listener:
     proxies: Networks = NO_NETWORKS
     """Networks of load balancers that send the client's address by the PROXY protocol."""
     shared: Networks = NO_NETWORKS
-    """Networks of other proxies, whose addresses stand for many clients."""
+    """Networks of other proxies, each of whose addresses has many clients."""
 
 
 class Server:
