@@ -139,10 +139,6 @@ class KillLane:
             self._check(part, name)
         return found
 
-    def start_again(self) -> None:
-        """Take what a failed life has left as given, so that it does not fail the next one too."""
-        self.empty = self.census.all()
-
     def _new_name(self) -> str:
         self._count += 1
         return self.stage.env(f"app{self._count}")
@@ -210,7 +206,8 @@ class KillLane:
         """Run passes until the environment is as desired; return the number of its runs."""
         desired, runs, said = "gone" if part is Part.DESTROY else "ready", 0, ""
         for _ in range(_PASSES_TRIED):
-            if self.stage.phase(name) == desired:
+            # A worker may die between its report and its unlock. A later pass removes the lock.
+            if self.stage.phase(name) == desired and self.stage.lock(name) is None:
                 return runs
             assert runs < _RUNS_TRIED, f"not {desired} after {runs} runs:\n{said}"
             worker = self._start(part)

@@ -4,12 +4,13 @@ Each life is compared with the whole emulated account. Moments are events of a r
 `strike_proxy`, and are spread over a first apply, a change and a destroy.
 """
 
+import itertools
 import os
 import queue
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.prove.deaths import Manner
 from tests.prove.kill_lives import Kill, Killed, KillLane, LifePlan, Part, lane
 from tests.prove.strike_proxy import Moment, Request
 from tests.prove.suite import Effort, Proof, Suite, Violation
+
+Lives = queue.Queue[LifePlan]
 
 _LANES = 3
 _POINTS = 20
@@ -109,53 +112,52 @@ class _Search:
 
     def quick(self) -> Proof:
         """Live one life."""
-        with lane(self.effort.folder, self.engine.settings) as one:
-            self._live(one, _QUICK)
-        return self._proof(one.killed)
+        self._run_lane(self.effort.folder, _queue([_QUICK]))
+        return self._proof()
 
     def full(self) -> Proof:
         """Live all lives, some at a time."""
-        rng = random.Random(self.effort.seed)
-        ahead: queue.Queue[LifePlan] = queue.Queue()
-        folders = [self.effort.folder / f"{len(self.engine.settings)}-{n}" for n in range(_LANES)]
-        with lane(folders[0], self.engine.settings) as first:
+        folder = self.effort.folder / f"engine-{self.engine.settings != {}}"
+        with lane(folder / "reference", self.engine.settings) as first:
             events = first.events()
-            numbers = ", ".join(f"{len(found)} in the {part}" for part, found in events.items())
-            self.effort.say(f"{self.engine.name}; events: {numbers}")
-            for plan in plans(events, self.engine.points, rng):
-                ahead.put(plan)
-            with ThreadPoolExecutor(_LANES) as pool:
-                others = [pool.submit(self._run_lane, folder, ahead) for folder in folders[1:]]
-                self._live_all(first, ahead)
-                for other in others:
-                    other.result()
-        return self._proof(self.killed)
+        numbers = ", ".join(f"{len(found)} in the {part}" for part, found in events.items())
+        self.effort.say(f"{self.engine.name}; events: {numbers}")
+        ahead = _queue(plans(events, self.engine.points, random.Random(self.effort.seed)))
+        with ThreadPoolExecutor(_LANES) as pool:
+            lanes = [pool.submit(self._run_lane, folder / str(n), ahead) for n in range(_LANES)]
+            for running in lanes:
+                running.result()
+        return self._proof()
 
-    def _run_lane(self, folder: Path, ahead: "queue.Queue[LifePlan]") -> None:
-        with lane(folder, self.engine.settings) as one:
-            self._live_all(one, ahead)
+    def _run_lane(self, folder: Path, ahead: Lives) -> None:
+        """Live lives. After a violation they go on in another account, where nothing is left."""
+        for number in itertools.count():
+            if ahead.empty():
+                return
+            with lane(folder / str(number), self.engine.settings) as one:
+                while self._live_next(one, ahead):
+                    pass
+                self.killed += one.killed
+                self.missed += one.missed
 
-    def _live_all(self, one: KillLane, ahead: "queue.Queue[LifePlan]") -> None:
-        while True:
-            try:
-                plan = ahead.get_nowait()
-            except queue.Empty:
-                break
-            self._begun += 1
-            self.effort.say(f"life {self._begun}, {ahead.qsize()} to come: {plan}")
-            self._live(one, plan)
-        self.killed += one.killed
-        self.missed += one.missed
-
-    def _live(self, one: KillLane, plan: LifePlan) -> None:
+    def _live_next(self, one: KillLane, ahead: Lives) -> bool:
+        """Live the next life; return whether another one can follow in the same account."""
+        try:
+            plan = ahead.get_nowait()
+        except queue.Empty:
+            return False
+        self._begun += 1
+        self.effort.say(f"life {self._begun}, {ahead.qsize()} to come: {plan}")
         try:
             one.live(plan)
         except Exception as error:  # noqa: BLE001 - the other lives go on
             self.violations.append(Violation(f"{self.engine.name}: {plan}", f"{error}"))
             self.effort.say(f"VIOLATED: {plan}\n{error}")
-            one.start_again()
+            return False
+        return True
 
-    def _proof(self, killed: Sequence[Killed]) -> Proof:
+    def _proof(self) -> Proof:
+        killed = self.killed
         late = [
             Violation(f"{self.engine.name}: {one.kill} ({one.at})", f"it took {one.runs} runs")
             for one in killed
@@ -163,6 +165,13 @@ class _Search:
         ]
         notes = [*_figures(killed), *(f"the moment did not come: {kill}" for kill in self.missed)]
         return Proof(len(killed), (*self.violations, *late), tuple(notes))
+
+
+def _queue(plans: Iterable[LifePlan]) -> Lives:
+    ahead: Lives = queue.Queue()
+    for plan in plans:
+        ahead.put(plan)
+    return ahead
 
 
 def _figures(killed: Sequence[Killed]) -> Iterator[str]:

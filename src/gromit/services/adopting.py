@@ -35,10 +35,11 @@ class Adopter:
         if not needs_look(claim.spec_hash, head):
             return {}
         held = head.held if head is not None else {}
+        tainted = head.tainted if head is not None else frozenset()
 
         def plan() -> Adoption:
             found = self.clear.resources.find(stack.name, stack.platform)
-            return plan_adoption(stack, found, held)
+            return plan_adoption(stack, found, held, tainted)
 
         adoption = plan()
         if adoption.strays:

@@ -1,10 +1,18 @@
 """Plan of an adoption, and what a Terraform state holds."""
 
+from dataclasses import replace
+
 import pytest
 
 from gromit.core.stack.adoption import import_blocks, plan_adoption
 from gromit.core.stack.contract import HookInput, StackInput, placeholder_platform
-from gromit.core.stack.resources import Resource, ResourceKind, held_resources, rule_identity
+from gromit.core.stack.resources import (
+    Resource,
+    ResourceKind,
+    held_resources,
+    rule_identity,
+    tainted_resources,
+)
 from tests.contracts.terraform.worlds import component
 
 NAME = "app-test"
@@ -59,6 +67,15 @@ def test_each_kind_is_imported_at_its_address(address: str) -> None:
 def test_what_the_state_holds_is_left_alone(address: str) -> None:
     adoption = plan_adoption(STACK, [FOUND[address]], {address: FOUND[address].key})
     assert (adoption.imports, adoption.strays) == ({}, ())
+
+
+@pytest.mark.parametrize("address", FOUND)
+def test_what_is_half_created_is_removed_because_its_name_is_taken(address: str) -> None:
+    found = FOUND[address]
+    adoption = plan_adoption(STACK, [found], {address: found.key}, {found.key})
+    assert (adoption.imports, adoption.strays) == ({}, (found,))
+    another = replace(found, is_ours=False)
+    assert plan_adoption(STACK, [another], {address: found.key}, {found.key}).strays == ()
 
 
 def test_what_a_state_holds_at_another_address_is_left_alone_too() -> None:
@@ -150,6 +167,19 @@ def test_a_state_names_what_it_holds_as_a_look_does() -> None:
         "aws_ecs_cluster.this": (ResourceKind.CLUSTER, NAME),
         'aws_efs_access_point.config["/a\\"$${b}"]': (ResourceKind.ACCESS_POINT, "fsap-1"),
         "aws_security_group.this (deposed abc)": (ResourceKind.GROUP, "sg-0"),
+    }
+
+
+def test_a_state_names_what_is_half_created() -> None:
+    resources = [
+        _resource("aws_cloudwatch_log_group", "this", {"name": "/gromit/x"}, status="tainted"),
+        _resource("aws_security_group", "this", {"id": "sg-1"}, module=TYK, status="tainted"),
+        _resource("aws_ecs_cluster", "this", {"name": "x"}),
+        _resource("null_resource", "this", {"id": "1"}, status="tainted"),
+    ]
+    assert tainted_resources({"resources": resources}) == {
+        (ResourceKind.LOG_GROUP, "/gromit/x"),
+        (ResourceKind.GROUP, "sg-1"),
     }
 
 

@@ -20,7 +20,7 @@ from gromit.adapters.aws.client import aws_errors, error_code
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner
 from gromit.core.names import is_environment_name
 from gromit.core.stack.contract import LINEAGE_MAX, SERIAL_MAX, StateHead, StateMark
-from gromit.core.stack.resources import held_resources
+from gromit.core.stack.resources import held_resources, tainted_resources
 from gromit.core.stack.terraform import state_key
 from gromit.errors import BackendError, Conflict, Temporary
 from gromit.ports.inventory import StateNames
@@ -287,7 +287,13 @@ def _head(environment: str, state: Mapping[str, Any]) -> StateHead:
         )
     managed = [r for r in resources if isinstance(r, dict) and r.get("mode") != "data"]
     instances = [i for r in managed for i in r.get("instances") or [None]]
-    return StateHead(len(instances), mark, frozenset(_owners(instances)), held_resources(state))
+    return StateHead(
+        len(instances),
+        mark,
+        frozenset(_owners(instances)),
+        held_resources(state),
+        tainted_resources(state),
+    )
 
 
 def _mark(state: Mapping[str, Any]) -> StateMark | None:

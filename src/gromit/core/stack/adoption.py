@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from gromit.core.stack.contract import ComponentInput, StackInput, StateHead
@@ -31,9 +32,15 @@ def needs_look(spec_hash: str | None, head: StateHead | None) -> bool:
 
 
 def plan_adoption(
-    stack: StackInput, found: Sequence[Resource], held: Mapping[str, ResourceKey]
+    stack: StackInput,
+    found: Sequence[Resource],
+    held: Mapping[str, ResourceKey],
+    tainted: AbstractSet[ResourceKey] = frozenset(),
 ) -> Adoption:
     """Plan the adoption of the resources in `found` that a state with `held` does not contain.
+
+    Those that are `tainted` are removed. Terraform replaces them anyway, but it would create some
+    of the replacements first, and the name is taken.
 
     Security group rules are never imported: they are made again at once, and their import would
     need an id that describes them exactly as the stack will.
@@ -43,7 +50,11 @@ def plan_adoption(
     strays: list[Resource] = []
     for resource in found:
         # What another owns stays untouched, and a task ends with the service or the cluster.
-        if resource.key in known or not resource.is_ours or resource.kind is ResourceKind.TASK:
+        if not resource.is_ours or resource.kind is ResourceKind.TASK:
+            continue
+        if resource.key in tainted:
+            strays.append(resource)
+        if resource.key in known:
             continue
         address = _address(stack, resource)
         if address is None or address in held or address in imports:

@@ -132,6 +132,8 @@ class StateHead:
     """Values of the tag `env` of its resources; an empty text for one with other tags only."""
     held: Mapping[str, ResourceKey] = field(default_factory=dict)
     """Address of each resource to its kind and identity."""
+    tainted: frozenset[ResourceKey] = frozenset()
+    """Resources that were only half created, so that Terraform replaces them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

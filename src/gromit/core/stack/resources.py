@@ -89,10 +89,19 @@ def held_resources(state: Mapping[str, Any]) -> Mapping[str, ResourceKey]:
 
     Resources of other kinds, such as an overlay's, are left out.
     """
-    return dict(_held(state))
+    return {address: key for address, key, _ in _held(state)}
 
 
-def _held(state: Mapping[str, Any]) -> Iterator[tuple[str, ResourceKey]]:
+def tainted_resources(state: Mapping[str, Any]) -> frozenset[ResourceKey]:
+    """Return the resources that Terraform replaces because it has only half created them.
+
+    An interrupt in the middle of a creation leaves such a resource.
+    """
+    return frozenset(key for _, key, is_tainted in _held(state) if is_tainted)
+
+
+def _held(state: Mapping[str, Any]) -> Iterator[tuple[str, ResourceKey, bool]]:
+    """Yield address, kind and identity of each resource, and whether it is tainted."""
     for resource in _objects(state.get("resources")):
         type_ = str(resource.get("type"))
         if resource.get("mode") != "managed" or type_ not in _IDENTITIES:
@@ -105,7 +114,8 @@ def _held(state: Mapping[str, Any]) -> Iterator[tuple[str, ResourceKey]]:
             # A deposed object exists beside the current one, and does not take its address.
             deposed = f" (deposed {instance['deposed']})" if "deposed" in instance else ""
             identity = identify(instance.get("attributes") or {})
-            yield f"{address}{index}{deposed}", (kind, identity)
+            is_tainted = instance.get("status") == "tainted"
+            yield f"{address}{index}{deposed}", (kind, identity), is_tainted
 
 
 def _objects(value: object) -> Iterator[Mapping[str, Any]]:
