@@ -176,7 +176,7 @@ def make_due(before: Row, stamp: ChangeContext) -> RowWrite:
 def _due_now(stamp: ChangeContext, *conditions: Condition) -> RowWrite:
     return RowWrite(
         conditions=(*LIVE, ROOM, *conditions, Exists(Attribute.WORK)),
-        sets=dict.fromkeys((Attribute.DUE, Attribute.SINCE, Attribute.TOUCHED), stamp.now_ms),
+        sets={Attribute.DUE: stamp.now_ms, Attribute.TOUCHED: stamp.now_ms},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
         removes=frozenset({Attribute.ATTEMPTS, Attribute.WARNED}),
