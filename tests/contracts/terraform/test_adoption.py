@@ -4,6 +4,7 @@ Terraform then saves no state. The next run adopts what exists. Other moments an
 and deletions, are in the suite `kills` (`tests/prove`).
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from gromit.core.stack.contract import Platform, StackInput
 from gromit.core.stack.resources import ResourceKind
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
+from tests.contracts.terraform.guarded_runs import put_state_object, state_object
 from tests.contracts.terraform.worlds import World, component, found_lock, under
 from tests.fakes.queue import a_claim
 from tests.waiting import wait_for
@@ -49,6 +51,10 @@ def test_the_next_run_adopts_what_exists_and_one_apply_goes_on(
         assert {kind for kind, _ in head.held.values()} == set(ResourceKind) - {ResourceKind.TASK}
         orphans = plan_adoption(stack, found, head.held)
         assert (orphans.imports, orphans.strays) == ({}, ())
+        _taint(engine, stack.name, "aws_cloudwatch_log_group")
+        imports = Adopter(engine.bucket(), clear)(a_claim(stack.name), stack, _silent)
+        assert imports == {}
+        runner.apply(stack, lock, _silent, imports)
         engine.bucket().unlock(lock)
         assert runner.run_for_person(stack, ["plan", "-detailed-exitcode", "-no-color"]) == 0
         lock = engine.lock(stack.name)
@@ -77,6 +83,19 @@ def _die_in_a_first_apply(world: World, stack: StackInput) -> None:
                 break
         _strike(worker, lock_id)
     wait_for("the end of all that it had started", lambda: not under(lock_id))
+
+
+def _taint(world: World, environment: str, type_: str) -> None:
+    """Mark resources as an interrupt in the middle of their creation does.
+
+    Terraform creates the replacement of this kind first, because task definitions depend on it.
+    """
+    state = json.loads(state_object(world, environment))
+    for resource in state["resources"]:
+        if resource["type"] == type_:
+            for instance in resource["instances"]:
+                instance["status"] = "tainted"
+    put_state_object(world, environment, json.dumps(state).encode())
 
 
 def _strike(worker: subprocess.Popen[str], lock_id: str) -> None:
