@@ -1,5 +1,5 @@
 locals {
-  # sow, reap, chitragupta and the doctor share one certificate: serve knows each of them as `worker`.
+  # sow, reap, chitragupta and the doctors share one certificate: serve knows each of them as `worker`.
   parts = toset(["serve", "gateway", "worker"])
 }
 

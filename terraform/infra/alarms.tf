@@ -71,6 +71,11 @@ locals {
         when    = "GreaterThanOrEqualToThreshold", limit = var.alarms.quota_percent, statistic = "Maximum", period = local.day, periods = 1, silence = "breaching"
         meaning = "An AWS quota is nearly used up, or doctor has not checked. Run `gromit doctor aws` to see which, and ask AWS for more."
       }
+      discrepancies = {
+        part    = "doctor-environments", pattern = "{ $.event = \"doctor.compared\" }", value = "$.discrepancies"
+        when    = "GreaterThanThreshold", limit = 0, statistic = "Maximum", period = local.day, periods = 1, silence = "breaching"
+        meaning = "The table and what exists disagree, or nothing compared them. Run `gromit doctor environments`, then with `--fix` where the config volume is mounted. See docs/reference/doctor.md."
+      }
     },
   )
 

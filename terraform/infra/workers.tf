@@ -1,5 +1,5 @@
-# sow and reap run terraform, chitragupta maintains the public records, and doctor checks the installation. Each asks serve for work,
-# and none has a permission for the table.
+# sow and reap run terraform, chitragupta maintains the public records, and the two doctors check the installation and compare its
+# environments with what exists. Each asks serve, and none has a permission for the table.
 locals {
   workers = {
     sow = {
@@ -21,6 +21,11 @@ locals {
       command  = ["doctor", "aws"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
       volumes  = merge(local.mounted.certs.worker, local.mounted.config)
       policies = [data.aws_iam_policy_document.doctor.json]
+    }
+    doctor-environments = {
+      command  = ["doctor", "environments", "/config"], every = "rate(1 day)", watches = false, size = { cpu = 256, memory = 512 }
+      volumes  = merge(local.mounted.certs.worker, local.mounted.config)
+      policies = [data.aws_iam_policy_document.doctor_environments.json]
     }
   }
 

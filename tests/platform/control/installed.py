@@ -11,7 +11,7 @@ from tests.platform.policies import Policies, role_policies
 from tests.platform.roots import Root
 
 HERE = f"{REGION}:{ACCOUNT}"
-WORKERS = ("sow", "reap", "chitragupta", "doctor")
+WORKERS = ("sow", "reap", "chitragupta", "doctor", "doctor-environments")
 PROGRAMS = ("serve", "gateway", "pki", *WORKERS)
 
 

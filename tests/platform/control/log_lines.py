@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gromit import log
 from gromit.adapters.security.pki_files import PkiFiles
+from gromit.core.discrepancies.facts import InstallationInventory
 from gromit.core.doctor.findings import Check, Finding, FindingStatus
 from gromit.core.doctor.quotas import Quota, QuotaHeadroom
 from gromit.core.environments.claims import Claim, Claimant
@@ -31,6 +32,7 @@ from gromit.errors import RolloutFailed, TerraformFailed
 from gromit.ports import DueRows, Progress
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.doctor import Doctor, DoctorCheck
+from gromit.services.environment_doctor import EnvironmentDoctor
 from gromit.services.pki import Pki, PkiInputs
 from gromit.services.runs import Runner
 from gromit.services.workers import WorkerLimits, WorkerPool
@@ -149,6 +151,19 @@ def _doctor() -> None:
     Doctor([DoctorCheck(check=Check.QUOTA, run=lambda: [finding])], lambda _: None).run_checks()
 
 
+def _doctor_environments() -> None:
+    """Compare a table that has one row which cannot be read."""
+    inventory = InstallationInventory(
+        now_ms=0,
+        components=frozenset(),
+        public=frozenset(),
+        domain=None,
+        rows={},
+        unreadable=frozenset({"app-test"}),
+    )
+    EnvironmentDoctor(lambda _: inventory)((), lambda _: None)
+
+
 PARTS: Mapping[str, Callable[[], None]] = {
     "serve": _serve,
     "sow": lambda: _work(Work.SOW),
@@ -156,6 +171,7 @@ PARTS: Mapping[str, Callable[[], None]] = {
     "chitragupta": _chitragupta,
     "pki": _pki,
     "doctor": _doctor,
+    "doctor-environments": _doctor_environments,
 }
 
 if __name__ == "__main__":

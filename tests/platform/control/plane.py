@@ -29,6 +29,7 @@ FILES = (
     "gateway.tf",
     "iam_chitragupta.tf",
     "iam_doctor.tf",
+    "iam_doctor_environments.tf",
     "iam_sow.tf",
     "iam_stack.tf",
     "outputs_control.tf",

@@ -56,6 +56,7 @@ EXPECTED = {
     "gromit-certificate": [30.0],
     "gromit-ca": [365.0],
     "gromit-quota": [91.0],
+    "gromit-discrepancies": [1.0],
 }
 """Filter to the numbers that the real lines add to its metric."""
 

@@ -19,10 +19,14 @@ import pytest
 from gromit.adapters.aws.dynamodb import DynamoStore
 from gromit.adapters.aws.dynamodb_table import TableSetup
 from gromit.adapters.aws.ecr import EcrImages
+from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
+from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.hook_tasks import EcsHookTasks
+from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.platform_parameter import PlatformParameter
+from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.adapters.aws.route53 import Route53Zone, Timing
 from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.doctor import platform as aws_platform
@@ -51,7 +55,7 @@ from tests.platform.roots import Engine
 
 pytestmark = [pytest.mark.terraform, pytest.mark.long, pytest.mark.xdist_group("control")]
 
-PARTS = ("sow", "reap", "chitragupta", "serve", "doctor")
+PARTS = ("sow", "reap", "chitragupta", "serve", "doctor", "doctor-environments")
 NOTHING = "arn:aws:s3:::another-bucket/nothing"
 FREE = frozenset({"sts:GetCallerIdentity", "ec2:DescribeAccountAttributes", "iam:GetUser"})
 """Calls without permissions.
@@ -155,6 +159,8 @@ def _sow_and_reap(world: World, recorder: Recorder, env: str) -> None:
         runner.destroy(replace(first, components={}), lock, _silent)
         recorder.who = "accident"
         one_of_each(cloud, platform, env, "redis")
+        recorder.who = "doctor-environments"
+        _compare(world, env, platform)
         recorder.who = "reap"
         _clear(world, env, platform)
         _clear(world, env, None)
@@ -172,6 +178,26 @@ def _run_hook(world: World, env: str, platform: Platform, kind: HookKind) -> Non
     id_ = tasks.start(task)
     tasks.look(task, id_)
     tasks.stop(task, id_, "its time is over")
+
+
+def _compare(world: World, env: str, platform: Platform) -> None:
+    """Make the calls of the doctor of environments, while no state accounts for what exists."""
+    client, bucket = world.cloud.client, world.bucket()
+    bucket.names()
+    bucket.head(env)
+    bucket.find_lock(env)
+    EcsClusters(client("ecs")).all()
+    AwsResourceListing(
+        ResourceClients(
+            ecs=client("ecs"),
+            ec2=client("ec2"),
+            efs=client("efs"),
+            logs=client("logs"),
+            discovery=client("servicediscovery"),
+        )
+    ).all(platform, ())
+    PlatformParameter(client("ssm"), "/gromit/platform").read()
+    EcrExpiries(client("ecr")).expiries([("tyk", "master")])
 
 
 def _clearer(world: World) -> Clearer:

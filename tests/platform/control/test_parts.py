@@ -27,6 +27,7 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         "reap": ["reap", "/config"],
         "chitragupta": ["chitragupta", "/config"],
         "doctor": ["doctor", "aws"],
+        "doctor-environments": ["doctor", "environments", "/config"],
     }
     assert containers["pki"]["command"][:2] == ["pki", "ensure"]
     assert (
@@ -47,7 +48,7 @@ def test_each_part_runs_its_command_with_what_it_needs(installed: Installed) -> 
         **dict.fromkeys(WORKERS, installed.ground["certs_part_access_points"]["worker"]),
     }
     assert mounts["sow"]["/config"] is mounts["reap"]["/config"] is False
-    assert mounts["chitragupta"]["/config"] is True
+    assert mounts["chitragupta"]["/config"] is mounts["doctor-environments"]["/config"] is True
     assert all(c["stopTimeout"] == 120 and c["readonlyRootFilesystem"] for c in containers.values())
 
 
@@ -159,6 +160,7 @@ def test_the_schedules_are_those_of_the_design(installed: Installed) -> None:
         "gromit-chitragupta": "rate(13 minutes)",
         "gromit-pki": "rate(1 day)",
         "gromit-doctor": "rate(1 day)",
+        "gromit-doctor-environments": "rate(1 day)",
     }
     stopped = json.loads(rules["gromit-pki-stopped"]["EventPattern"])
     assert stopped["detail"]["group"] == ["service:gromit-serve", "service:gromit-gateway"]
@@ -170,7 +172,8 @@ def test_one_setting_makes_watching_services_of_sow_and_chitragupta(installed: I
     services = {m["address"] for m in planned if m["address"].startswith("module.worker_service")}
     schedules = {m["address"] for m in planned if m["address"].startswith("module.worker_schedule")}
     assert services == {'module.worker_service["chitragupta"]', 'module.worker_service["sow"]'}
-    assert schedules == {'module.worker_schedule["doctor"]', 'module.worker_schedule["reap"]'}
+    daily = ("doctor", "doctor-environments", "reap")
+    assert schedules == {f'module.worker_schedule["{name}"]' for name in daily}
     definitions = {
         r["values"]["family"]: json.loads(r["values"]["container_definitions"])[0]["command"]
         for m in planned

@@ -103,6 +103,9 @@ ALLOWED: tuple[Row, ...] = (
     *((f"gromit-{p}-execution", "ecr:GetAuthorizationToken", "*", {}) for p in PROGRAMS),
     ("gromit-doctor", "dynamodb:DescribeTable", "table", {}),
     ("gromit-doctor", "iam:SimulatePrincipalPolicy", "role of serve", {}),
+    ("gromit-doctor-environments", "s3:GetObject", "state", {}),
+    ("gromit-doctor-environments", "route53:ListResourceRecordSets", "zone", {}),
+    ("gromit-doctor-environments", "ecs:DescribeTasks", "our task", {}),
 )
 REFUSED: tuple[Row, ...] = (
     *(
@@ -118,7 +121,7 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-serve", "route53:ChangeResourceRecordSets", "zone", {}),
     *(
         (f"gromit-{p}", "iam:PassRole", "environments' role", TO_ECS)
-        for p in ("serve", "gateway", "pki", "chitragupta", "doctor")
+        for p in ("serve", "gateway", "pki", "chitragupta", "doctor", "doctor-environments")
     ),
     *(
         (f"gromit-{w}", "iam:PassRole", r, TO_ECS)
@@ -218,6 +221,20 @@ REFUSED: tuple[Row, ...] = (
     ),
     ("gromit-chitragupta", "s3:GetObject", "state", {}),
     ("gromit-doctor", "s3:GetObject", "state", {}),
+    *(
+        ("gromit-doctor-environments", action, what, ENVIRONMENT)
+        for action, what in (
+            ("s3:GetObject", "other state"),
+            ("s3:PutObject", "state"),
+            ("s3:DeleteObject", "state"),
+            ("ecs:DeleteCluster", "cluster"),
+            ("ec2:DeleteSecurityGroup", "group"),
+            ("elasticfilesystem:DeleteAccessPoint", "folder"),
+            ("servicediscovery:DeleteService", "name"),
+            ("logs:DeleteLogGroup", "log"),
+            ("route53:ChangeResourceRecordSets", "zone"),
+        )
+    ),
     ("gromit-gateway", "ecr:BatchGetImage", "image", {}),
     *((f"gromit-{p}-execution", f"ecr:{a}", "image", {}) for p in PROGRAMS for a in PULL),
     *((f"gromit-{p}-execution", "ecr:PutImage", "own image", {}) for p in PROGRAMS),
