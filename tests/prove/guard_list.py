@@ -715,6 +715,93 @@ _CARE = (
     ),
 )
 
+_DOCTOR = (
+    Guard(
+        "nothing is repaired while processing is suspended",
+        "services/repairs.py",
+        "            self.guard()\n            problem",
+        "            problem",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a suspended environment is not repaired",
+        "services/repairs.py",
+        "if suspension := self.rows.suspension(name):",
+        "if suspension := None:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "what has a row again is not taken away",
+        "services/repairs.py",
+        "if row is not None and not row.is_tombstone:\n        raise",
+        "if False:\n        raise",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "only a lock that is still the same is removed",
+        "services/repairs.py",
+        "if found is None or found.id != one.subject:",
+        "if found is None:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a state is set aside only if it is still foreign",
+        "services/repairs.py",
+        "elif not self._is_foreign(name):",
+        "elif False:",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "no repair works under the lock of another process",
+        "services/repairs.py",
+        "if isinstance(lock, FoundLock):\n            raise",
+        "if False:\n            raise",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a stray of a protected environment is not removed",
+        "core/discrepancies/resources.py",
+        "may_remove = not row.protected and listed.is_here is not False",
+        "may_remove = listed.is_here is not False",
+        ("core/discrepancies/test_finding.py",),
+    ),
+    Guard(
+        "resources without a row are reaped only if they are proven to be ours",
+        "core/discrepancies/resources.py",
+        "return False not in places and (True in places or has_state)",
+        "return True",
+        ("core/discrepancies/test_finding.py",),
+    ),
+    Guard(
+        "nothing is concluded from a row that is unclear",
+        "core/discrepancies/finding.py",
+        "if check is rows.unreadable or d.environment not in unclear",
+        "",
+        ("core/discrepancies/test_finding.py",),
+    ),
+    Guard(
+        "a row of gromit v1 is not taken for none",
+        "services/inventory.py",
+        "                unreadable |= {name}",
+        "                pass",
+        ("services/test_repairs.py",),
+    ),
+    Guard(
+        "a desired environment is no leftover",
+        "core/environments/leftovers.py",
+        "if before.want is not Want.GONE:",
+        "if False:",
+        ("services/test_leftovers.py",),
+    ),
+    Guard(
+        "a protected name is no leftover",
+        "services/leftovers.py",
+        "if precedence.is_protected_name(name, self.policy.protected):",
+        "if False:",
+        ("services/test_leftovers.py",),
+    ),
+)
+
 GUARDS = (
     *_CLAIMS,
     *_RUNS,
@@ -724,4 +811,5 @@ GUARDS = (
     *_ORDER,
     *_DNS_GUARDS,
     *_SECURITY,
+    *_DOCTOR,
 )

@@ -30,6 +30,7 @@ FILES = (
     "iam_chitragupta.tf",
     "iam_doctor.tf",
     "iam_doctor_environments.tf",
+    "iam_hooks.tf",
     "iam_sow.tf",
     "iam_stack.tf",
     "outputs_control.tf",

@@ -76,6 +76,22 @@ def test_stopped_tasks_are_listed_when_asked_for(both: Both[Any]) -> None:
     assert both(look) == ([1, 1], [0, 1])
 
 
+def test_families_are_listed_by_the_status_of_their_definitions(both: Both[Any]) -> None:
+    def look(cloud: Cloud) -> Any:
+        for family in ("app--tyk", "app--redis", "other--tyk"):
+            cloud.ecs.register_task_definition(
+                family=family, containerDefinitions=[{"name": "one", "image": "x", "memory": 8}]
+            )
+        cloud.ecs.deregister_task_definition(taskDefinition="app--redis:1")
+        return [
+            cloud.ecs.list_task_definition_families(familyPrefix="app--", **status)["families"]
+            for status in ({"status": "ACTIVE"}, {"status": "INACTIVE"}, {})
+        ]
+
+    both_of_app = ["app--tyk", "app--redis"]
+    assert both(look) == ([both_of_app] * 3, [["app--tyk"], ["app--redis"], both_of_app])
+
+
 def test_tasks_come_in_pages(both: Both[Any]) -> None:
     def look(cloud: Cloud) -> Any:
         cloud.ecs.create_cluster(clusterName="app-test")

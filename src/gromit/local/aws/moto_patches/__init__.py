@@ -34,6 +34,7 @@ PATCHES: tuple[Callable[[Patches], None], ...] = (
     listings.paginate_clusters,
     listings.paginate_services,
     listings.paginate_tasks,
+    listings.list_families_by_status,
     listings.report_missing_tasks,
     tasks.accept_tasks_without_groups,
     tasks.do_not_age_tasks,

@@ -78,6 +78,22 @@ def paginate_tasks(patches: Patches) -> None:
     patches.replace(Response, "list_tasks", list_tasks)
 
 
+def list_families_by_status(patches: Patches) -> None:
+    """AWS lists only the families that have a task definition of the given status."""
+
+    def list_task_definition_families(_stock: Callable[..., Any], response: Any) -> ActionResult:
+        status, prefix = response._get_param("status"), response._get_param("familyPrefix") or ""
+        families = [
+            family
+            for family, revisions in response.ecs_backend.task_definitions.items()
+            if family.startswith(prefix)
+            and any(status in {None, "ALL", one.status} for one in revisions.values())
+        ]
+        return ActionResult({"families": families})
+
+    patches.replace(Response, "list_task_definition_families", list_task_definition_families)
+
+
 def report_missing_tasks(patches: Patches) -> None:
     """AWS describes at most 100 tasks of the named cluster, and reports others as MISSING."""
 
