@@ -112,6 +112,14 @@ def test_a_hooks_definition_is_found_as_such_and_removed(world: World, kind: Hoo
     assert world.find() == []
 
 
+def test_a_task_that_a_hook_left_is_found_as_such(world: World) -> None:
+    made = Leftovers(world.cloud, world.platform, world.name, "tyk--on-reap").task()
+    (found,) = [r for r in world.find() if r.kind is ResourceKind.TASK]
+    assert (found.id, found.component, found.hook) == (made, "tyk", "on_reap")
+    world.clear(world.platform)
+    assert world.find() == []
+
+
 def test_all_kinds_of_several_components_are_removed(world: World) -> None:
     one_of_each(world.cloud, world.platform, world.name, "tyk")
     redis = Leftovers(world.cloud, world.platform, world.name, "redis")

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from gromit.core.stack.catalogue import Component
-from tests.prove.installation import DOMAIN, Installation
-from tests.services.registry import CATALOGUE
+from tests.prove.installation import CATALOGUE, DOMAIN, Installation
 
 
 def wrong_ends(
@@ -17,6 +16,7 @@ def wrong_ends(
     `desired` has the newest version of each repository that reported; None for an environment that
     was deleted. Those in `undecided` expire about now.
     """
+    place.hooks.settle()
     yield from place.cloud.violations
     for name, versions in sorted(desired.items()):
         if versions is None:
@@ -40,6 +40,8 @@ def _is_not_ready(place: Installation, name: str, versions: Mapping[str, str]) -
     for component in CATALOGUE.components.values():
         tag = versions.get(component.repository or "", component.default_tag)
         yield from _serves_wrongly(place, name, component, tag)
+    if name not in place.hooks.data:
+        yield f"{name}: its data is missing"
     head = place.states.heads.get(name)
     keys = {resource.key for resource in place.cloud.existing(name)}
     if head is None or set(head.held.values()) != keys:
@@ -72,6 +74,8 @@ def _remains(place: Installation, name: str) -> Iterator[str]:
         yield f"{name}: it is {found['phase']}, but was deleted ({found['error']})"
     for resource in place.cloud.existing(name):
         yield f"{name}: it was deleted, but {resource} exists"
+    if name in place.hooks.data:
+        yield f"{name}: it was deleted, but its data exists"
     if name in place.states.heads:
         yield f"{name}: it was deleted, but its state exists"
     for record in place.zone.names():

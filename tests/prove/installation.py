@@ -17,11 +17,14 @@ from gromit.config.load import load_settings
 from gromit.core.discrepancies.finding import find_discrepancies
 from gromit.core.environments.phases import Work
 from gromit.core.security.roles import Role
+from gromit.core.stack.hooks import Hook, HookKind
 from gromit.core.time import Millis
 from gromit.errors import GromitError
+from gromit.ports import WorkQueue
 from gromit.services.adopting import Adopter
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.clearing import Clearer, ClearPolicy
+from gromit.services.hooks import HookPolicy, HookRunner
 from gromit.services.inventory import InventorySources, InventoryTaker
 from gromit.services.observing import Observer
 from gromit.services.reaping import Reaper
@@ -37,7 +40,6 @@ from gromit.web.clients.serve import ServeClient, ServeEnvironments, ServeObserv
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeZone
-from tests.fakes.hook_tasks import no_hooks
 from tests.fakes.images import FakeImages
 from tests.fakes.inventory import FakeExpiries, FakeListing
 from tests.fakes.owners import FakeOwners, owner
@@ -47,8 +49,20 @@ from tests.fakes.store import MemoryStore
 from tests.prove.faults import Faults, ProcessKilled
 from tests.prove.loopless_http import InProcess, caller_from_header, client
 from tests.prove.simulated_cloud import SimulatedCloud, SimulatedTerraform
-from tests.services.registry import CATALOGUE
+from tests.prove.simulated_hooks import SimulatedHooks
+from tests.services import registry
 
+CATALOGUE = replace(
+    registry.CATALOGUE,
+    components={
+        **registry.CATALOGUE.components,
+        "tyk": replace(
+            registry.CATALOGUE.components["tyk"],
+            hooks={kind: Hook(command=(kind.value,)) for kind in HookKind},
+        ),
+    },
+)
+"""The hooks create and remove the data of an environment."""
 DOMAIN = "dev.example.com"
 START_MS = 1_800_000_000_000
 SETTINGS = load_settings(
@@ -85,6 +99,7 @@ class Installation:
             self.states,
             public=frozenset(c.name for c in CATALOGUE.components.values() if c.public),
         )
+        self.hooks = SimulatedHooks(self.cloud, lambda: self.now_ms)
         for component in CATALOGUE.components.values():
             if component.repository:
                 self.images.push(component.repository, component.default_tag)
@@ -187,12 +202,13 @@ class Installation:
         owners = self._owners()
         worker = client(self._serve, Role.WORKER)
         stop = threading.Event()
+        queue = self.faults.wrap("serve", ServeQueue(worker, f"worker-{owners.identify().pid}"))
         runner = Runner(
-            queue=self.faults.wrap("serve", ServeQueue(worker, f"worker-{owners.identify().pid}")),
+            queue=queue,
             states=self.faults.wrap("states", self.states),
             owners=owners,
             guard=self.root.check,
-            do=self._sower() if kind is Work.SOW else self._reaper(worker),
+            do=self._sower(queue) if kind is Work.SOW else self._reaper(worker, queue),
             renew_s=3600.0,
             before=lambda _claim, _step: None,
         )
@@ -223,7 +239,17 @@ class Installation:
         owners.dead = self.owners_dead
         return owners
 
-    def _sower(self) -> WorkFunction:
+    def _hook_runner(self, queue: WorkQueue) -> HookRunner:
+        return HookRunner(
+            catalogue=CATALOGUE,
+            clear=self._clearer(),
+            tasks=self.faults.wrap("hooks", self.hooks),
+            queue=queue,
+            guard=self.root.check,
+            policy=HookPolicy(2.0, self._monotonic, self._pause),
+        )
+
+    def _sower(self, queue: WorkQueue) -> WorkFunction:
         wrap = self.faults.wrap
         return Sower(
             catalogue=CATALOGUE,
@@ -235,11 +261,11 @@ class Installation:
             terraform=SimulatedTerraform(self.cloud, self.faults),
             services=wrap("services", self.cloud),
             adopt=Adopter(wrap("states", self.states), self._clearer()),
-            hooks=no_hooks(self._clearer()),
+            hooks=self._hook_runner(queue),
             policy=SettlePolicy(600.0, 5.0, self._monotonic, self._pause),
         )
 
-    def _reaper(self, worker: ServeClient) -> WorkFunction:
+    def _reaper(self, worker: ServeClient, queue: WorkQueue) -> WorkFunction:
         wrap = self.faults.wrap
         return Reaper(
             retire_records=self._chitragupta(worker).retire,
@@ -248,7 +274,7 @@ class Installation:
             root=wrap("root", self.root),
             terraform=SimulatedTerraform(self.cloud, self.faults),
             clear=self._clearer(),
-            hooks=no_hooks(self._clearer()),
+            hooks=self._hook_runner(queue),
             states=wrap("states", self.states),
         )
 

@@ -63,17 +63,19 @@ def _insist(request: Callable[[], object]) -> None:
         request()
 
 
-def _sow_while(place: Installation, desired: Desired, *, happens: Step) -> None:
-    """Sow, and let something happen when terraform has begun."""
+def _do_while(
+    name: str, place: Installation, desired: Desired, *, call: str, happens: Step
+) -> None:
+    """Do a pass, and let something happen before the first call of this name."""
     pending = [happens]
 
-    def watch(call: str) -> None:
-        if call == "terraform.step" and pending:
+    def watch(made: str) -> None:
+        if made == call and pending:
             pending.pop()(place, desired)
 
     place.faults.watch = watch
     try:
-        place.attempt("sow")
+        place.attempt(name)
     finally:
         place.faults.watch = lambda _call: None
 
@@ -82,15 +84,23 @@ _sow, _reap, _publish = (partial(_do, name) for name in ("sow", "reap", "publish
 _first = partial(_report, repository="tyk", sha="sha-1")
 _second = partial(_report, repository="tyk", sha="sha-2")
 _of_pump = partial(_report, repository="tyk-pump", sha="pump-1")
+_sow_while_built = partial(_do_while, "sow", call="terraform.step", happens=_second)
+_sow_while_deleted = partial(_do_while, "sow", call="terraform.step", happens=_delete)
+_seed_while_deleted = partial(_do_while, "sow", call="hooks.look", happens=_delete)
+_drop_while_built = partial(_do_while, "reap", call="hooks.look", happens=_second)
 SCENARIOS: Mapping[str, tuple[Step, ...]] = {
     "build, sow, publish": (_first, _sow, _publish),
     "change": (_first, _sow, _second, _sow, _publish),
     "two repositories, redeploy": (_first, _of_pump, _sow, _redeploy, _sow, _publish),
-    "newer build meanwhile": (_first, partial(_sow_while, happens=_second), _sow, _publish),
-    "deletion meanwhile": (_first, partial(_sow_while, happens=_delete), _let_grace_pass, _reap),
+    "newer build meanwhile": (_first, _sow_while_built, _sow, _publish),
+    "deletion meanwhile": (_first, _sow_while_deleted, _let_grace_pass, _reap),
     "delete": (_first, _sow, _publish, _delete, _let_grace_pass, _reap),
     "revive": (_first, _sow, _delete, _second, _sow),
     "reborn": (_first, _sow, _delete, _let_grace_pass, _reap, _second, _sow, _publish),
+    "deletion while a hook runs": (_first, _seed_while_deleted, _let_grace_pass, _reap),
+    "build while a hook runs": (
+        *(_first, _sow, _delete, _let_grace_pass, _drop_while_built, _sow, _publish),
+    ),
     "retry": (_first, _sow, _second, _retry, _sow, _delete, _retry, _let_grace_pass, _reap),
 }
 

@@ -5,7 +5,7 @@ fails because a resource exists already, until one imports it. A run without the
 """
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gromit.core.dns.plan import PublicTask, TaskListing
@@ -36,6 +36,7 @@ _OF_COMPONENT = {
     "aws_ecs_task_definition.this": ResourceKind.DEFINITION,
     "aws_ecs_service.this": ResourceKind.SERVICE,
 }
+_HOOK = "aws_ecs_task_definition.hook{}"
 _NAMED = frozenset(ResourceKind) - {ResourceKind.DEFINITION}
 """Kinds of which AWS refuses a second one of the same name."""
 
@@ -64,6 +65,8 @@ class SimulatedCloud:
     """Events that must never happen, and have happened."""
     public: frozenset[str] = frozenset({"tyk"})
     """Components with a public address."""
+    settle: Callable[[], None] = lambda: None
+    """Called before each look: what has ended meanwhile."""
     applies: int = 0
     destroys: int = 0
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -76,6 +79,7 @@ class SimulatedCloud:
 
     def find(self, environment: str, platform: Platform | None) -> Sequence[Resource]:
         """Return all resources of an environment."""
+        self.settle()
         return self.resources.find(environment, platform)
 
     def remove(self, resource: Resource) -> bool:
@@ -143,12 +147,15 @@ class SimulatedCloud:
 
     # ── what Terraform does ──────────────────────────────────────────────────────────────────────
 
-    def make(self, environment: str, kind: ResourceKind, component: str | None) -> Resource:
+    def make(
+        self, environment: str, kind: ResourceKind, component: str | None, hook: str | None = None
+    ) -> Resource:
         """Create a resource."""
         made = Resource(
             kind=kind,
             id=self._id(environment, kind, component),
             component=component,
+            hook=hook,
             identity=f"{environment}/{component}" if kind is ResourceKind.SERVICE else "",
         )
         self.resources.existing.setdefault(environment, []).append(made)
@@ -260,11 +267,12 @@ class SimulatedTerraform:
             found = self.cloud.imported(name, imports[address])
         if found is None and (there := self.cloud.named(name, kind, component)):
             raise TerraformFailed(f"creating {address}: {there} exists already")
-        is_definition = kind is ResourceKind.DEFINITION
+        hook = _hook(address)
+        is_definition = kind is ResourceKind.DEFINITION and hook is None
         if found is not None and component and is_definition and self._is_new(stack, component):
             self.cloud.destroy(name, found.key)
             found = None
-        found = found or self.cloud.make(name, kind, component)
+        found = found or self.cloud.make(name, kind, component, hook)
         held[address] = found.key
         if is_definition and component:
             self.cloud.definitions[found.id] = _content(stack, component)
@@ -320,14 +328,22 @@ class _saving:  # noqa: N801 - a context manager, named for its use
 def _addresses(stack: StackInput) -> dict[str, ResourceKind]:
     return {
         f"module.component{text_index(component)}.{within}": kind
-        for component in sorted(stack.components)
-        for within, kind in _OF_COMPONENT.items()
+        for component, given in sorted(stack.components.items())
+        for within, kind in {
+            **{_HOOK.format(text_index(k)): ResourceKind.DEFINITION for k in given.hooks},
+            **_OF_COMPONENT,
+        }.items()
     }
 
 
 def _component(address: str, stack: StackInput) -> str | None:
     found = (c for c in stack.components if address.startswith(f"module.component{text_index(c)}."))
     return next(found, None)
+
+
+def _hook(address: str) -> str | None:
+    _, is_hook, rest = address.partition(_HOOK.format('["'))
+    return rest.removesuffix('"]') if is_hook else None
 
 
 def _content(stack: StackInput, component: str) -> str:

@@ -303,6 +303,16 @@ def test_a_hook_runs_when_the_services_have_ended_and_before_the_rest_is_destroy
     assert (world.terraform.destroyed, world.is_kept) == ([NAME], False)
 
 
+def test_tasks_that_a_killed_worker_left_end_before_the_hook_runs() -> None:
+    world = _with_hook()
+    left = Resource(kind=ResourceKind.TASK, id="arn:…:task/1", parent=NAME, hook="on_create")
+    world.resources.existing[NAME].append(left)
+    at_start: list[bool] = []
+    world.tasks.on_start = lambda _task: at_start.append(left in world.resources.removed)
+    world.run()
+    assert at_start == [True]
+
+
 def test_a_required_hook_that_fails_keeps_the_environment_and_is_tried_again() -> None:
     world = _with_hook()
     world.tasks.outcomes["tyk"] = [HookOutcome(3, "exited")] * 3

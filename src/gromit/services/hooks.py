@@ -23,6 +23,8 @@ TRIES = 3
 """Attempts of a hook in one run of a worker."""
 _END_S = 120.0
 """Time in which a task that was stopped has to end. Fargate kills it after 30 seconds."""
+_RUNNING = frozenset({ResourceKind.SERVICE, ResourceKind.TASK})
+"""Kinds that write data while a hook removes it. Among the tasks are hooks that were left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class HookRunner:
         progress("ending its services")
         self.clear(
             claim.name,
-            lambda: [r for r in find(claim.name, platform) if r.kind is ResourceKind.SERVICE],
+            lambda: [r for r in find(claim.name, platform) if r.kind in _RUNNING],
             progress,
         )
         self._run(tasks, lambda _task: None, progress)

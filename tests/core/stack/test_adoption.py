@@ -97,6 +97,7 @@ def test_what_a_state_holds_at_another_address_is_left_alone_too() -> None:
         Resource(
             kind=ResourceKind.DEFINITION, id="x--on-create:1", component="tyk", hook="on_create"
         ),
+        Resource(kind=ResourceKind.TASK, id="arn:…", component="tyk", hook="on_reap", parent=NAME),
     ],
     ids=[
         "rule",
@@ -105,6 +106,7 @@ def test_what_a_state_holds_at_another_address_is_left_alone_too() -> None:
         "component without config",
         "hook of a component without one",
         "hook of another kind",
+        "task of a hook",
     ],
 )
 def test_what_has_no_place_in_the_stack_is_a_stray(stray: Resource) -> None:

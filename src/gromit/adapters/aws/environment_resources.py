@@ -100,7 +100,15 @@ class ResourceLook:
             for task in ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"]:
                 is_stray = not task.get("group", "").startswith("service:")
                 if is_stray and task.get("lastStatus") != "STOPPED":
-                    yield Resource(kind=ResourceKind.TASK, id=task["taskArn"], parent=cluster)
+                    family = task.get("taskDefinitionArn", "").rpartition("/")[2].partition(":")[0]
+                    component, hook = parse_family(self.environment, family)
+                    yield Resource(
+                        kind=ResourceKind.TASK,
+                        id=task["taskArn"],
+                        component=component if hook else None,
+                        hook=hook,
+                        parent=cluster,
+                    )
 
     def _definitions(self) -> Iterator[Resource]:
         """Yield the active task definitions, the newest revision of each family first."""

@@ -49,8 +49,10 @@ def plan_adoption(
     imports: dict[str, str] = {}
     strays: list[Resource] = []
     for resource in found:
-        # What another owns stays untouched, and a task ends with the service or the cluster.
-        if not resource.is_ours or resource.kind is ResourceKind.TASK:
+        # What another owns stays untouched, and a person's task ends with the cluster. But a hook's
+        # task was left by a killed worker: it could remove what is about to be made.
+        is_persons = resource.kind is ResourceKind.TASK and resource.hook is None
+        if not resource.is_ours or is_persons:
             continue
         if resource.key in tainted:
             strays.append(resource)

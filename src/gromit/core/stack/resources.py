@@ -43,7 +43,7 @@ class Resource:
     component: str | None = None
     """Component of the environment that it belongs to; None for the environment's own."""
     hook: str | None = None
-    """Kind of the hook whose task definition it is; None for all other resources."""
+    """Kind of the hook whose task or task definition it is; None for all other resources."""
     identity: str = ""
     """Identity in a Terraform state, if it is not the id."""
     parent: str = ""
