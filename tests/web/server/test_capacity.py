@@ -86,6 +86,19 @@ def test_an_idle_connection_makes_room_if_none_is_young_and_open_requests_stay()
     assert not full.make_room("192.0.2.1")
 
 
+def test_what_an_honest_client_has_just_opened_stays_while_others_are_idle() -> None:
+    limits = replace(LIMITS, address_connections=3)
+    fresh = Fake(opened=99.9, group="192.0.2.1")
+    idle = [Fake(is_young=False, idle_since=n, group="192.0.2.1") for n in (9.0, 8.0)]
+    capacity = Capacity(limits, lambda: [fresh, *idle], clock=lambda: 100.0)
+    assert capacity.make_room("192.0.2.1")
+    assert [fresh.is_closing, *(c.is_closing for c in idle)] == [False, False, True]
+    slow = Fake(opened=90.0, group="192.0.2.1")
+    capacity = Capacity(limits, lambda: [fresh, slow, idle[0]], clock=lambda: 100.0)
+    assert capacity.make_room("192.0.2.1")
+    assert [fresh.is_closing, slow.is_closing, idle[0].is_closing] == [False, True, False]
+
+
 def test_at_the_limit_of_all_the_client_with_most_idle_connections_makes_room() -> None:
     quiet = Fake(is_young=False, idle_since=1.0, group="192.0.2.1")
     greedy = [Fake(is_young=False, idle_since=n, group="192.0.2.2") for n in (5.0, 4.0)]
@@ -94,9 +107,30 @@ def test_at_the_limit_of_all_the_client_with_most_idle_connections_makes_room() 
     assert [quiet.is_closing, *(c.is_closing for c in greedy)] == [False, False, True]
 
 
-def test_idle_connections_with_a_certificate_stay() -> None:
-    crowd = [Fake(is_young=False, idle_since=1.0, peer=_peer("ab", Role.VIEWER)) for _ in range(3)]
-    assert not Capacity(replace(LIMITS, connections=3), lambda: crowd).make_room("192.0.2.3")
+@pytest.mark.parametrize(("role", "room"), [(Role.VIEWER, True), (Role.WORKER, False)])
+def test_idle_connections_of_people_make_room_and_those_of_own_parts_stay(
+    role: Role, *, room: bool
+) -> None:
+    crowd = [Fake(is_young=False, idle_since=1.0, peer=_peer("ab", role)) for _ in range(3)]
+    capacity = Capacity(replace(LIMITS, connections=3), lambda: crowd)
+    assert capacity.make_room("192.0.2.3") is room
+    assert sum(c.is_closing for c in crowd) == room
+
+
+def test_a_person_takes_the_place_of_one_who_has_more_connections() -> None:
+    greedy = [
+        Fake(is_young=False, idle_since=float(n), peer=_peer("greedy", Role.VIEWER))
+        for n in range(5)
+    ]
+    modest = [Fake(is_young=False, idle_since=0.0, peer=_peer("modest", Role.VIEWER))]
+    others = [Fake(is_young=False, peer=_peer(str(n), Role.WORKER)) for n in range(3)]
+    new = Fake(peer=_peer("new", Role.OPERATOR))
+    crowd = [*modest, *greedy, *others, new]
+    assert Capacity(LIMITS, lambda: crowd).refusal(new) is None
+    assert [c.is_closing for c in crowd] == [False, True, *[False] * 8]
+    again = Fake(peer=_peer("greedy", Role.VIEWER))
+    crowd = [*modest, *greedy[1:], *others, new, again]
+    assert Capacity(LIMITS, lambda: crowd).refusal(again) is not None
 
 
 def test_the_address_of_a_proxy_has_no_share() -> None:

@@ -180,11 +180,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def displace(self) -> None:
         """Close the connection in favour of another one. Only counted: such ones come in floods."""
         CUT.labels("displaced").inc()
-        self.transport.abort()
+        self._abort()
 
     def close_connection(self, reason: str, *, detail: str | None = None) -> None:
         """Close the connection at once; count and log it."""
         self._record_cut(reason, detail=detail)
+        self._abort()
+
+    def _abort(self) -> None:
+        # The application may be about to answer, before it hears that the connection is lost.
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         self.transport.abort()
 
     def _record_cut(self, reason: str, *, detail: str | None = None) -> None:
