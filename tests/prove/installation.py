@@ -35,8 +35,9 @@ from gromit.services.workers import RunResult, WorkerLimits, WorkerPool
 from gromit.web.api.admission import ApiDeps
 from gromit.web.api.app import build_app
 from gromit.web.api.changes import ChangeHub
+from gromit.web.clients.environments import ServeEnvironments, ServeObservations
 from gromit.web.clients.row_directory import ServeRows
-from gromit.web.clients.serve import ServeClient, ServeEnvironments, ServeObservations
+from gromit.web.clients.serve import ServeClient
 from gromit.web.clients.worker_queue import ServeQueue
 from tests.fakes.config_root import FakeConfigRoot
 from tests.fakes.dns import FakeZone

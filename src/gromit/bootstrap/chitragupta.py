@@ -11,7 +11,7 @@ from gromit.config.schema import Settings
 from gromit.services.chitragupta import Chitragupta, DnsPolicy
 from gromit.services.observing import Observer
 from gromit.services.watch_loop import WatchIntervals
-from gromit.web.clients.serve import ServeEnvironments, ServeObservations
+from gromit.web.clients.environments import ServeEnvironments, ServeObservations
 
 
 def build_chitragupta(settings: Settings) -> Chitragupta:

@@ -7,7 +7,7 @@ import stamina.instrumentation
 
 from gromit.bootstrap.machine import require_setting
 from gromit.config.schema import Settings
-from gromit.web.clients.serve import TIMEOUT, ServeChanges, ServeClient, ServeEnvironments
+from gromit.web.clients.serve import TIMEOUT, ServeChanges, ServeClient
 from gromit.web.tls import CertificateFiles, ClientTls
 
 
@@ -47,11 +47,6 @@ def worker_settings(settings: Settings) -> Settings:
         "key": require_setting(own.key, "worker.key"),
     }
     return settings.model_copy(update={"client": settings.client.model_copy(update=identity)})
-
-
-def desired_environments(settings: Settings) -> ServeEnvironments:
-    """Desired state of all environments, from serve."""
-    return ServeEnvironments(serve_client(settings))
 
 
 def has_serve(settings: Settings) -> bool:

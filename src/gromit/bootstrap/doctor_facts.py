@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from gromit.adapters.doctor.dns_lookup import get_name_servers
 from gromit.adapters.doctor.facts import AwsFacts
 from gromit.bootstrap.backends import session
-from gromit.bootstrap.clients import desired_environments, has_serve, serve_client
+from gromit.bootstrap.clients import has_serve, serve_client
 from gromit.bootstrap.config_root import config_root
 from gromit.bootstrap.machine import domain
 from gromit.config.schema import Settings
 from gromit.core.doctor.certificates import PemBundle
 from gromit.core.doctor.installation import ExpectedInstallation, ServeIdentity, WorkspaceFacts
 from gromit.errors import Suspended
+from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.terraform_cloud import TerraformCloud, new_client
 from gromit.web.tls import read_pem
 
@@ -83,5 +84,5 @@ class ComposedFacts(AwsFacts):
 
     def environments(self) -> int:
         """Number of environments, from serve. One whose row cannot be read may be up."""
-        desired = desired_environments(self._settings).desired()
+        desired = ServeEnvironments(serve_client(self._settings)).desired()
         return sum(is_up is not False for is_up in desired.values())

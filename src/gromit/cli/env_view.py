@@ -8,7 +8,6 @@ import click
 from gromit.cli import CliContext
 from gromit.cli.render import print_json, print_rows
 from gromit.core.text import visible
-from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import InvalidInput
 
 _DIGEST_SHOWN = 12
@@ -21,6 +20,9 @@ def read_versions(source: IO[bytes]) -> Mapping[str, str]:
 
     Raises `InvalidInput` for a value that is not text: YAML has changed a number or a date.
     """
+    # PyYAML is slow to import, and one command of `env` reads a file.
+    from gromit.documents import InvalidYaml, parse_yaml  # noqa: PLC0415
+
     try:
         versions = parse_yaml(source.read())
     except InvalidYaml as error:

@@ -2,20 +2,25 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
 from gromit.config.values import Duration, NameList, PositiveDuration, SettingsGroup
-from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule
-from gromit.core.environments.sweep import SweepPolicy
 from gromit.core.time import parse_duration
+
+# The rules of environments are many modules, and of all commands only serve needs them.
+if TYPE_CHECKING:
+    from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule
+    from gromit.core.environments.sweep import SweepPolicy
 
 _RULE = re.compile(r"(?P<name>[a-z0-9*?-]+)(@(?P<repository>[\w.*?-]+))?=(?P<idle>[0-9.dhms]+)")
 
 
-def parse_rule(text: str) -> LifetimeRule:
+def parse_rule(text: str) -> "LifetimeRule":
     """Return the rule in a text such as `demo-*=0` or `*@tyk-ui=30d`. Raises `ValueError`."""
+    from gromit.core.environments.lifetime import LifetimeRule  # noqa: PLC0415
+
     match = _RULE.fullmatch(text)
     idle = parse_duration(match["idle"]) if match else None
     if match is None or not isinstance(idle, timedelta):
@@ -63,8 +68,10 @@ class LifetimeSettings(SettingsGroup):
     )
 
     @property
-    def policy(self) -> LifetimePolicy:
+    def policy(self) -> "LifetimePolicy":
         """The policy that these settings describe."""
+        from gromit.core.environments.lifetime import LifetimePolicy  # noqa: PLC0415
+
         return LifetimePolicy(
             idle_ms=int(self.idle.total_seconds() * 1000),
             rules=tuple(parse_rule(rule) for rule in self.rules),
@@ -73,6 +80,8 @@ class LifetimeSettings(SettingsGroup):
         )
 
     @property
-    def sweep(self) -> SweepPolicy:
+    def sweep(self) -> "SweepPolicy":
         """The policy of sweeps that these settings describe."""
+        from gromit.core.environments.sweep import SweepPolicy  # noqa: PLC0415
+
         return SweepPolicy(int(self.sweep_pause.total_seconds() * 1000), self.sweep_percent)

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from gromit.config.fields import fields
 from gromit.config.schema import Settings
-from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
 from gromit.errors import ConfigError
 
 
@@ -65,6 +64,9 @@ def _find_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def _read_file(path: Path) -> dict[str, object]:
+    # Most machines of clients have no file, and PyYAML is slow to import.
+    from gromit.documents import InvalidYaml, parse_yaml  # noqa: PLC0415
+
     try:
         tree = parse_yaml(path.read_bytes()) or {}
     except InvalidYaml as error:
@@ -102,6 +104,8 @@ def _put(tree: dict[str, Any], path: str, value: object, origin: str) -> None:
 
 
 def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
+    from gromit.documents import first_invalid_field  # noqa: PLC0415 - as in `_read_file`
+
     field = first_invalid_field(error)
     origin = origins.get(field.path, "the settings")
     return ConfigError(

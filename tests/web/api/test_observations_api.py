@@ -7,12 +7,12 @@ import pytest
 from gromit.core.environments.observation import Observation
 from gromit.core.security.roles import Role
 from gromit.core.stack.addresses import NameState, NameStatus
-from gromit.web.clients.serve import (
+from gromit.web.clients.environments import (
     OBSERVATIONS_BYTES,
-    ServeClient,
     ServeEnvironments,
     ServeObservations,
 )
+from gromit.web.clients.serve import ServeClient
 from tests.web.serving import Serve
 
 RETRY_S = 30

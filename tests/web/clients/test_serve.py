@@ -29,11 +29,11 @@ from gromit.errors import (
     Temporary,
     TrustError,
 )
+from gromit.web.clients.environments import ServeEnvironments
 from gromit.web.clients.serve import (
     ATTEMPTS,
     ServeChanges,
     ServeClient,
-    ServeEnvironments,
 )
 from gromit.web.clients.worker_queue import ServeQueue, new_worker_id
 from gromit.web.tls import REFUSED, CertificateFiles, ClientTls

@@ -2,22 +2,14 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import stamina
 
-from gromit.core.environments.observation import (
-    REASON_MAX,
-    KnownEnvironment,
-    Observation,
-    desired_by_name,
-    known_environment,
-)
 from gromit.core.environments.phases import UNREADABLE
-from gromit.core.text import plain_line
 from gromit.errors import (
     BackendError,
     Conflict,
@@ -44,8 +36,6 @@ PAGE = 500
 """Page size of serve's reads; with a smaller page serve would read rows twice."""
 RECONNECT_S = 1.0
 """Pause before a broken stream is opened again."""
-OBSERVATIONS_BYTES = 48 * 1024
-"""Bytes of observations in one request; serve accepts 64 KiB."""
 DATA = "data: "
 """Prefix of an announcement in a stream."""
 _BROKEN = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
@@ -188,65 +178,6 @@ def response_json(answer: httpx2.Response) -> Any:
     except ValueError:
         hint = "check that GROMIT_SERVE_URL is the address of `gromit serve`"
         raise BackendError(f"the response of {answer.url} is not JSON", hint=hint) from None
-
-
-class ServeEnvironments:
-    """The port `DesiredEnvironments`."""
-
-    def __init__(self, client: ServeClient) -> None:
-        self._client = client
-
-    def environments(self) -> Mapping[str, KnownEnvironment | None]:
-        """Return every environment with a row; None if serve cannot read it."""
-        found: dict[str, KnownEnvironment | None] = {}
-        for page in self._client.listing(phase="all"):
-            found |= dict.fromkeys(page["unreadable"])
-            found |= {e["name"]: known_environment(e) for e in page["environments"]}
-        return found
-
-    def desired(self) -> Mapping[str, bool | None]:
-        """Return whether each environment with a row should be up; None if it cannot be read."""
-        return desired_by_name(self.environments())
-
-
-class ServeObservations:
-    """The port `ObservationSink`."""
-
-    def __init__(self, client: ServeClient) -> None:
-        self._client = client
-
-    def report(self, observations: Sequence[Observation]) -> None:
-        """Send one request; more than one if they do not fit into it."""
-        batch: list[dict[str, Any]] = []
-        size = 0
-        for observation in observations:
-            body = _observation(observation)
-            length = len(json.dumps(body))
-            if batch and size + length > OBSERVATIONS_BYTES:
-                self._send(batch)
-                batch, size = [], 0
-            batch.append(body)
-            size += length
-        if batch:
-            self._send(batch)
-
-    def _send(self, batch: list[dict[str, Any]]) -> None:
-        self._client.post("/v1/observations", {"environments": batch})
-
-
-def _observation(seen: Observation) -> dict[str, Any]:
-    return {
-        "name": seen.name,
-        "epoch": seen.epoch,
-        "problems": [
-            {"component": c, "reason": plain_line(reason)[:REASON_MAX]}
-            for c, reason in sorted(seen.problems.items())
-        ],
-        "names": [
-            {"component": c, "state": s.state, "reason": s.reason[:REASON_MAX]}
-            for c, s in sorted(seen.names.items())
-        ],
-    }
 
 
 class ServeChanges:
