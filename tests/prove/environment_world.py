@@ -109,7 +109,11 @@ class EnvironmentWorld:
 
     def look(self) -> InstallationInventory:
         """Take an inventory."""
-        sources = InventorySources(
+        return InventoryTaker(self.sources())(_silent)
+
+    def sources(self) -> InventorySources:
+        """Return what an inventory is taken of."""
+        return InventorySources(
             rows=self.rows,
             states=self.states,
             archive=self.states,
@@ -124,7 +128,6 @@ class EnvironmentWorld:
             domain=DOMAIN,
             now_ms=lambda: self.registry.now_ms,
         )
-        return InventoryTaker(sources)(_silent)
 
     def find(self) -> Sequence[Discrepancy]:
         """Find all discrepancies."""

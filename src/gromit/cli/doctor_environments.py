@@ -43,14 +43,14 @@ def environments(
         rows = [_row(one) for one in found.discrepancies]
         print_rows(rows, _COLUMNS, run.output, empty=_NONE)
         return PARTLY if found.discrepancies else 0
-    results = _repair(parts, found, ask=not yes, force=force)
+    results = make_repairs(parts, found, ask=not yes, force=force)
     rows = [_row(one, results.get(one, "")) for one in found.discrepancies]
     print_rows(rows, (*_COLUMNS, "result"), run.output)
     is_clean = len(results) == len(found.discrepancies) and set(results.values()) == {"repaired"}
     return 0 if is_clean else PARTLY
 
 
-def _repair(
+def make_repairs(
     parts: DoctorParts, found: EnvironmentsReport, *, ask: bool, force: bool
 ) -> Mapping[Discrepancy, str]:
     """Make the repairs after a confirmation, and return the result of each."""

@@ -82,13 +82,20 @@ HEALTHY = InstallationInventory(
         "new": _row("new", Phase.PENDING),
         "ended": _row("ended", Phase.GONE),
         "ending": _row("ending", Phase.DELETING),
+        "parked": _row("parked", Phase.PARKED),
     },
-    states={"good": _head("good"), "busy": StateFacts(None), "ending": _head("ending")},
+    states={
+        "parked": _head("parked"),
+        "good": _head("good"),
+        "busy": StateFacts(None),
+        "ending": _head("ending"),
+    },
     locks={"busy": _lock("busy", Verdict(dead=False, reason="unknown"), NOW - 2 * HOUR)},
     clusters={
         "good": ClusterState("good", 1, 0, 1),
         "busy": ClusterState("busy", 0, 0, 0),
         "ending": ClusterState("ending", 1, 1, 0),
+        "parked": ClusterState("parked", 1, 0, 0),
         "theirs": ClusterState("theirs", 4, 4, 0, is_ours=False),
     },
     resources=(_group("good"), _group("busy"), _group("ending")),
@@ -181,6 +188,15 @@ PLANTS: list[tuple[str, Plant, str, Kind, Repair]] = [
     (
         "no service",
         _with("clusters", {"good": ClusterState("good", 0, 0, 0)}),
+        "good",
+        Kind.DRIFTED,
+        Repair.REDEPLOY,
+    ),
+    (
+        "no task of what was seen degraded",
+        lambda one: _with("clusters", {"good": ClusterState("good", 1, 0, 0)})(
+            _rows(good=_row("good", Phase.DEGRADED))(one)
+        ),
         "good",
         Kind.DRIFTED,
         Repair.REDEPLOY,
