@@ -30,14 +30,6 @@ data "aws_iam_policy_document" "reap" {
 data "aws_iam_policy_document" "terraform" {
   source_policy_documents = [data.aws_iam_policy_document.stack.json]
 
-  # Tasks of hooks, and those that a person has started in an environment's cluster, which they keep. They have no tag, and the control
-  # plane's are refused above.
-  statement {
-    sid       = "Tasks"
-    actions   = ["ecs:StopTask"]
-    resources = ["arn:aws:ecs:${local.here}:task/*"] # sow and reap look at the tag of their cluster
-  }
-
   # Only the states of environments in this bucket.
   statement {
     sid       = "States"

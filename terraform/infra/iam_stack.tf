@@ -7,7 +7,7 @@ data "aws_iam_policy_document" "stack" {
     sid       = "NotOurs"
     effect    = "Deny"
     actions   = ["ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:StopTask", "ecs:UpdateService"]
-    resources = concat([local.platform.cluster_arn], [for kind in ["service", "task"] : "arn:aws:ecs:${local.here}:${kind}/${local.platform.cluster_name}/*"])
+    resources = [local.platform.cluster_arn, "arn:aws:ecs:${local.here}:*/${local.platform.cluster_name}/*"] # its services and tasks
   }
 
   statement {

@@ -92,7 +92,7 @@ def _context(call: Call, fields: Json) -> Context:
     context |= {"aws:TagKeys": keys} if keys else {}
     if call.action == "s3:ListBucket" and "prefix" in fields:
         context["s3:prefix"] = str(fields["prefix"])
-    if call.action == "ecs:RunTask":
+    if call.action in {"ecs:RunTask", "ecs:StopTask"}:
         context["ecs:cluster"] = f"arn:aws:ecs:{HERE}:cluster/{fields['cluster']}"
     if call.action == "route53:ChangeResourceRecordSets":
         changes = {"RecordTypes": "Type", "NormalizedRecordNames": "Name"}

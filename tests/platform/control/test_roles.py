@@ -65,7 +65,7 @@ ALLOWED: tuple[Row, ...] = (
     ("gromit-reap", "ecs:DeleteCluster", "cluster", ENVIRONMENT),
     ("gromit-sow", "ecs:RunTask", "on_create", IN_ITS_CLUSTER),
     ("gromit-reap", "ecs:RunTask", "on_reap", IN_ITS_CLUSTER),
-    *((f"gromit-{w}", "ecs:StopTask", "task", {}) for w in TERRAFORM),
+    *((f"gromit-{w}", "ecs:StopTask", "task", IN_ITS_CLUSTER) for w in TERRAFORM),
     ("gromit-sow", "ecs:DescribeTasks", "our task", {}),
     ("gromit-sow", "logs:CreateLogGroup", "log", {}),
     ("gromit-sow", "ec2:CreateSecurityGroup", "vpc", {}),
@@ -174,13 +174,16 @@ REFUSED: tuple[Row, ...] = (
     ("gromit-reap", "ecs:RunTask", "on_create", IN_ITS_CLUSTER),
     ("gromit-sow", "ecs:RunTask", "on_create", IN_OURS),
     ("gromit-reap", "ecs:RunTask", "on_reap", IN_OURS),
-    ("gromit-sow", "ecs:RunTask", "on_create", {"ecs:cluster": IN_ITS_CLUSTER["ecs:cluster"]}),
     *(
         (f"gromit-{w}", "ecs:RunTask", definition, IN_ITS_CLUSTER)
         for w in TERRAFORM
         for definition in ("service's definition", "our definition")
     ),
-    *((f"gromit-{w}", "ecs:StopTask", "our task", {}) for w in TERRAFORM),
+    *(
+        (f"gromit-{w}", "ecs:StopTask", "our task", context)
+        for w in TERRAFORM
+        for context in ({}, IN_OURS)
+    ),
     ("gromit-reap", "ecs:DeleteService", "our service", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "our cluster", ENVIRONMENT),
     ("gromit-reap", "ecs:DeleteCluster", "cluster", {"aws:ResourceTag/managed": "gromit"}),
