@@ -71,7 +71,8 @@ def test_one_environment_and_one_repository(serve: Serve) -> None:
     assert suspend(serve, scope="repository", target="tyk").status_code == 200
     assert suspend(serve, scope="environment", target="nowhere").status_code == 404
     assert suspend(serve, scope="repository", target="nothing").status_code == 400
-    assert suspend(serve, scope="environment", target="a").status_code == 409
+    assert suspend(serve, scope="environment", target="a").status_code == 200, "the same again"
+    assert suspend(serve, scope="environment", target="a", reason="another").status_code == 409
     assert serve.work_off("sow") == "c"
     assert serve.send("POST", "/v1/claims", ASKED, Role.WORKER).status_code == 204
     shown = {e["name"]: e["suspended"] for e in serve.get("/v1/environments")["environments"]}
