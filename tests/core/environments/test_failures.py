@@ -51,6 +51,7 @@ CASES: tuple[tuple[FailureClass, str, str], ...] = (
         "rollout",
         "redis: CannotPullContainerError: toomanyrequests: You have reached your pull rate limit",
     ),
+    (FailureClass.PLATFORM, "hook", "hook on_reap of tyk failed 3 times: exit code 1"),
     (FailureClass.BUILD, "invalid", "there is no image tyk:sha-1 in the registry"),
     (
         FailureClass.BUILD,

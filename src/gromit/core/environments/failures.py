@@ -21,6 +21,7 @@ from gromit.errors import (
     ConfigError,
     Conflict,
     Denied,
+    HookFailed,
     InvalidInput,
     NotFound,
     RolloutFailed,
@@ -49,6 +50,8 @@ _CLASS_OF_KIND: Mapping[str, FailureClass] = MappingProxyType(
         RolloutFailed.code: FailureClass.BUILD,
         ConfigError.code: FailureClass.PLATFORM,
         Denied.code: FailureClass.PLATFORM,
+        # A hook is the catalogue's, and what it talks to is outside of the environment.
+        HookFailed.code: FailureClass.PLATFORM,
         NotFound.code: FailureClass.PLATFORM,
         TrustError.code: FailureClass.PLATFORM,
         "bug": FailureClass.PLATFORM,
