@@ -336,6 +336,13 @@ _REAPING = (
         ("services/test_reaping.py",),
     ),
     Guard(
+        "a service outside of the state does not block a destroy",
+        "services/reaping.py",
+        "if one.kind in _RUNNING and one.is_ours and one.key not in held:",
+        "if one.kind is ResourceKind.TASK:",
+        ("services/test_reaping.py",),
+    ),
+    Guard(
         "a protected environment is not deleted",
         _DESIRED,
         "            Equals(Attribute.WANT, Want.UP),\n"

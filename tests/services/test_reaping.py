@@ -207,13 +207,17 @@ def test_a_destroy_that_fails_over_what_is_in_use_is_repeated_in_the_same_run(
     assert NAME not in world.states.heads
 
 
-def test_tasks_of_no_service_are_stopped_before_terraform_waits_for_them(world: World) -> None:
+def test_what_runs_outside_of_the_state_is_stopped_before_terraform_waits_for_it(
+    world: World,
+) -> None:
     task = Resource(kind=ResourceKind.TASK, id="arn:…:task/app-test/1", parent=NAME)
-    world.resources.existing[NAME] = [task, *LEFT]
+    service = replace(LEFT[0], id="app-test/gamma", component="gamma")
+    world.resources.existing[NAME] = [task, service, *LEFT]
+    world.set_head(replace(HOLDING, held={"aws_ecs_service.this": LEFT[0].key}))
     world.terraform.faults = [TerraformFailed("something else")]
     with pytest.raises(TerraformFailed):
         world.run()
-    assert world.resources.removed == [task]
+    assert world.resources.removed == [task, service]
 
 
 def test_a_platform_that_was_deleted_does_not_keep_an_environment(world: World) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gromit.core.environments.claims import Claim
 from gromit.core.environments.phases import Want
 from gromit.core.environments.terraform_locks import Lock
-from gromit.core.stack.contract import Platform, StackInput
+from gromit.core.stack.contract import Platform, StackInput, StateHead
 from gromit.core.stack.made import MadeStack
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import ConfigError, Conflict, TerraformFailed
@@ -16,6 +16,7 @@ from gromit.services.hooks import HookRunner
 
 _IN_USE = ("ResourceInUse", "DependencyViolation", "ClusterContains")
 """Parts of the errors of AWS for what something else still uses."""
+_RUNNING = frozenset({ResourceKind.TASK, ResourceKind.SERVICE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Reaper:
         head = self.states.head(claim.name)
         # A state without resources was destroyed by an earlier attempt, or was never written.
         if head is not None and head.resources:
-            self._stop_stray_tasks(claim.name, platform, progress)
+            self._stop_outside(claim.name, platform, head, progress)
             self._destroy(claim.name, platform, lock, progress)
         self._clear(claim.name, platform, progress)
         progress("removing its state and config files")
@@ -77,13 +78,18 @@ class Reaper:
             # The second run finds nothing in AWS, and empties the state.
             self.terraform.destroy(stack, lock, progress)
 
-    def _stop_stray_tasks(self, name: str, platform: Platform | None, progress: Progress) -> None:
-        """Stop tasks that Terraform would wait for, because no service of the state ends them."""
-        resources = self.clear.resources
-        for task in resources.find(name, platform):
-            if task.kind is ResourceKind.TASK:
-                progress(f"stopping {task}")
-                resources.remove(task)
+    def _stop_outside(
+        self, name: str, platform: Platform | None, head: StateHead, progress: Progress
+    ) -> None:
+        """Stop tasks and services that the state does not contain.
+
+        Terraform would wait minutes for the cluster and the groups that they use, and then fail.
+        """
+        held, resources = frozenset(head.held.values()), self.clear.resources
+        for one in resources.find(name, platform):
+            if one.kind in _RUNNING and one.is_ours and one.key not in held:
+                progress(f"stopping {one}")
+                resources.remove(one)
 
     def _clear(self, name: str, platform: Platform | None, progress: Progress) -> None:
         """Remove all that is outside of the state; the row stays if anything remains."""
