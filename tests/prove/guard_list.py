@@ -265,8 +265,8 @@ _STATES = (
     Guard(
         "what another owns is not adopted",
         "core/stack/adoption.py",
-        "if not resource.is_ours or resource.kind is ResourceKind.TASK:",
-        "if resource.kind is ResourceKind.TASK:",
+        "if not resource.is_ours or is_persons:",
+        "if is_persons:",
         ("core/stack/test_adoption.py",),
     ),
     Guard(
@@ -629,15 +629,15 @@ _SECURITY = (
     Guard(
         "some connections are kept for gateway and workers",
         "web/server/capacity.py",
-        "if len(current) > self._limits.connections - self._limits.kept_connections:",
+        "if is_kept and not _displace_greedier(peer.serial, current):",
         "if False:",
         ("web/server/test_capacity.py",),
     ),
     Guard(
         "the oldest young connection makes room",
         "web/server/capacity.py",
-        "        min(young, key=lambda c: c.opened).displace()\n        return True",
-        "        return False",
+        "            young[0].displace()\n",
+        "            pass\n",
         ("web/server/test_capacity.py",),
     ),
     Guard(
