@@ -107,9 +107,12 @@ def _found(modules: frozenset[str], unwanted: tuple[str, ...]) -> list[str]:
     return sorted(m for m in modules if any(m == u or m.startswith(f"{u}.") for u in unwanted))
 
 
-def test_help_imports_click_alone(tmp_path: Path) -> None:
-    output, modules = _run("--help", home=tmp_path)
-    assert "catalogue" in output
+@pytest.mark.parametrize(
+    ("command", "shown"), [(["--help"], "catalogue"), (["env", "--help"], "unlock")]
+)
+def test_help_imports_click_alone(tmp_path: Path, command: list[str], shown: str) -> None:
+    output, modules = _run(*command, home=tmp_path)
+    assert shown in output
     assert _found(modules, (*NEVER, *SETTINGS, *CLIENT)) == []
 
 

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
-from gromit.bootstrap.clients import change_feed, serve_client
 from gromit.cli import FAILED, CliContext, Group, pass_cli
 from gromit.cli.env_unlock import unlock
 from gromit.cli.env_view import (
+    actor,
     phase_and_suspension,
     read_versions,
     show_environment,
@@ -33,7 +33,10 @@ from gromit.core.names import parse_ref
 from gromit.core.stack.addresses import NameStatus
 from gromit.core.time import parse_duration
 from gromit.errors import Conflict, InvalidInput, NotFound, Temporary
-from gromit.web.clients.serve import ServeClient
+
+# The settings and the client of serve are slow to import, and --help does not need them.
+if TYPE_CHECKING:
+    from gromit.web.clients.serve import ServeClient
 
 POLL_S = 5.0
 """Longest pause between two requests, also if no change is announced."""
@@ -233,7 +236,7 @@ def history(run: CliContext, name: str) -> None:
     """Show the history of an environment, oldest event first."""
     events = _serve(run).get(f"/v1/environments/{_in_path(name)}/events")["events"]
     if run.output == "table":
-        events = [{**event, "actor": _actor(event)} for event in events]
+        events = [{**event, "actor": actor(event)} for event in events]
     print_rows(events, ("at", "kind", "actor", "text"), run.output, empty="no events yet")
 
 
@@ -250,7 +253,7 @@ def watch(run: CliContext, name: str) -> None:
             print_line(f"{error.message}; trying again", err=True)
             continue  # also if it is gone: its last events are still to be printed
         for event in events:
-            line = f"{event['at']}  {event['kind']:<10} {_actor(event)}  {event['text']}".rstrip()
+            line = f"{event['at']}  {event['kind']:<10} {actor(event)}  {event['text']}".rstrip()
             if line not in shown:
                 shown.add(line)
                 print_line(json.dumps(event) if run.output == "json" else line)
@@ -312,18 +315,13 @@ def wait(run: CliContext, /, name: str, goal: str, timeout: str, **flags: bool) 
 env.add_command(unlock)
 
 
-def _actor(event: Mapping[str, Any]) -> str:
-    """Return who made a change, and with what."""
-    # A serve of an earlier release says no origin.
-    origin = event.get("origin")
-    return f"{event['actor']} ({origin})" if origin else str(event["actor"])
-
-
 def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping[str, Any]]:
     """Yield the environment now and after each change, for `seconds` (None: without an end).
 
     An environment that does not exist counts as gone.
     """
+    from gromit.bootstrap.clients import change_feed  # noqa: PLC0415
+
     until = time.monotonic() + seconds if seconds is not None else None
     with closing(change_feed(run.settings)) as feed:
         while True:
@@ -339,8 +337,10 @@ def _poll(run: CliContext, name: str, seconds: float | None) -> Iterator[Mapping
             feed.wait(left)
 
 
-def _serve(run: CliContext) -> ServeClient:
+def _serve(run: CliContext) -> "ServeClient":
     """Client of serve for all requests of a command. It is closed when the command ends."""
+    from gromit.bootstrap.clients import serve_client  # noqa: PLC0415
+
     context = click.get_current_context()
     if __name__ not in context.meta:
         context.meta[__name__] = context.with_resource(closing(serve_client(run.settings)))

@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from gromit.bootstrap.clients import serve_client
-from gromit.bootstrap.machine import now_ms, operator
 from gromit.cli import CliContext, Command, pass_cli
 from gromit.cli.render import print_rows
 from gromit.core.environments.terraform_locks import FoundLock, Verdict
@@ -38,6 +36,7 @@ def unlock(run: CliContext, name: str, *, yes: bool, force: bool) -> None:
     """
     # boto3 is slow to import, and no other command of this group needs it.
     from gromit.bootstrap.backends import owner_watch, state_bucket  # noqa: PLC0415
+    from gromit.bootstrap.machine import operator  # noqa: PLC0415
 
     name = name if is_environment_name(name) else parse_ref(name).environment
     bucket, by = state_bucket(run.settings), operator()
@@ -93,6 +92,10 @@ def _lease(run: CliContext, name: str) -> tuple[str | None, str]:
 
     A serve that does not respond forbids nothing.
     """
+    # As in `env`: --help of the group does not need them.
+    from gromit.bootstrap.clients import serve_client  # noqa: PLC0415
+    from gromit.bootstrap.machine import now_ms  # noqa: PLC0415
+
     try:
         with closing(serve_client(run.settings)) as serve:
             view: dict[str, Any] = serve.get(f"/v1/environments/{name}")

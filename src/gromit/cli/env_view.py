@@ -191,3 +191,10 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
         "versions": reported,
         "error": trouble,
     }
+
+
+def actor(event: Mapping[str, Any]) -> str:
+    """Return who made a change, and with what."""
+    # A serve of an earlier release says no origin.
+    origin = event.get("origin")
+    return f"{event['actor']} ({origin})" if origin else str(event["actor"])
