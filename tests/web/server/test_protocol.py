@@ -2,12 +2,13 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from gromit.web.server.limits import App, ClientLimits
+from gromit.web.server.limits import App, ClientLimits, Receive, Scope, Send
 from gromit.web.server.protocol import CUT, DISCARDED_BYTES
 from gromit.web.server.server import Listener, Server
 from tests.fakes.clients import connection, read_all, read_answer, wait_for
@@ -261,6 +262,25 @@ def test_requests_sent_ahead_are_answered_in_order() -> None:
         "/3",
         "/4",
     ]
+
+
+def test_no_answer_goes_to_a_client_that_left_although_it_has_sent_requests_ahead(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended = threading.Event()
+
+    async def answer_until_it_leaves(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await flood(scope, receive, send)
+        finally:
+            ended.set()
+
+    with _serving(ROOMY, answer_until_it_leaves) as address:
+        with connection(address) as stream:
+            stream.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 3)
+            assert stream.recv(100).startswith(b"HTTP/1.1 200")
+        wait_for(ended.is_set)
+    assert "Exception in ASGI application" not in caplog.text
 
 
 def test_a_client_that_waits_to_be_asked_for_its_body_is_asked() -> None:

@@ -70,6 +70,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.group: str | None = None
         self.idle_since: float | None = None
         self._address = CLIENT.get()
+        self._cycles: list[RequestResponseCycle] = []
         self.secured: ssl.SSLObject | None = None
         """TLS of the connection."""
         self.opened = self.loop.time()
@@ -105,6 +106,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self._unread is not None:
             self._unread.cancel()
+        self._stop_answers()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -135,6 +137,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.idle_since = None
         self._start_timer("body", self._limits.body_s)
         super().on_headers_complete()
+        self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Count the bytes of the body, also after its refusal."""
@@ -153,6 +156,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Count the connection as idle, unless a further request has arrived already."""
+        del self._cycles[:1]  # answers have the order of their requests
         self.idle_since = None if self.pipeline else self.loop.time()
         super().on_response_complete()
 
@@ -188,10 +192,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._abort()
 
     def _abort(self) -> None:
-        # The application may be about to answer, before it hears that the connection is lost.
-        if self.cycle is not None:
-            self.cycle.disconnected = True
+        self._stop_answers()
         self.transport.abort()
+
+    def _stop_answers(self) -> None:
+        """Let no application write into a closed connection; uvicorn stops only the last one."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def _record_cut(self, reason: str, *, detail: str | None = None) -> None:
         CUT.labels(reason).inc()
