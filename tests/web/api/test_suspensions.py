@@ -85,7 +85,7 @@ def test_one_environment_and_one_repository(serve: Serve) -> None:
     assert (answer["ended"]["target"], [s["target"] for s in answer["left"]]) == ("tyk", ["a"])
     assert serve.work_off("sow") == "b"
     kinds = [e["kind"] for e in serve.get("/v1/environments/a/events")["events"]]
-    assert kinds == ["created", "suspended"]
+    assert set(kinds) == {"created", "suspended"}
 
 
 @pytest.mark.parametrize(
