@@ -228,6 +228,7 @@ def test_commands_that_work_log_what_they_do() -> None:
         "chitragupta",
         "cluster expose",
         "doctor aws",
+        "doctor environments",
         "pki ensure",
     }
     assert set(_with_level("info", root, ())) == working

@@ -183,7 +183,7 @@ def test_a_root_that_is_not_marked_is_not_worked_on(world: World) -> None:
     before = world.serve.rows
     for command in ("sow", "reap"):
         done = world.gromit(command, str(world.root.parent))
-        assert (done.code, "gromit root init" in done.err) == (78, True)
+        assert (done.code, "where the config volume is mounted" in done.err) == (78, True)
     assert world.serve.rows == before
 
 
