@@ -305,3 +305,49 @@ run "a_parked_component_runs_no_task" {
     error_message = "A parked component runs a task."
   }
 }
+
+run "a_hook_is_a_task_that_serves_nothing" {
+  command = plan
+  variables {
+    definition = {
+      image = "redis:7"
+      port  = 6379
+      hooks = { on_reap = { image = "mongo:7", command = ["mongosh"] } }
+    }
+  }
+
+  assert {
+    condition     = keys(aws_ecs_task_definition.hook) == ["on_reap"] && aws_ecs_task_definition.hook["on_reap"].family == "app-test--redis--on-reap"
+    error_message = "The family is not the one by which gromit finds the hook."
+  }
+
+  assert {
+    condition = alltrue([
+      for container in jsondecode(aws_ecs_task_definition.hook["on_reap"].container_definitions) :
+      container.image == "mongo:7" && container.entryPoint == ["mongosh"] && container.portMappings == []
+    ])
+    error_message = "The hook runs something else than its own image and command."
+  }
+}
+
+run "hooks_have_known_names" {
+  command = plan
+  variables {
+    definition = {
+      image = "redis:7"
+      hooks = { on_start = { image = "redis:7", command = ["true"] } }
+    }
+  }
+  expect_failures = [var.definition]
+}
+
+run "hooks_have_a_command" {
+  command = plan
+  variables {
+    definition = {
+      image = "redis:7"
+      hooks = { on_reap = { image = "redis:7", command = [] } }
+    }
+  }
+  expect_failures = [var.definition]
+}
