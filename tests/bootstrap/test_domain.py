@@ -42,6 +42,8 @@ def test_where_no_domain_is_set_there_is_none() -> None:
 def test_serve_shows_urls_in_it(emulator: Emulator, certificates: Certificates) -> None:
     with serving(emulator, certificates, GROMIT_CLUSTER_DOMAIN=WRITTEN) as serve:
         serve.build("tyk", "app", "sha-1")
+        made = [{"name": "tyk", "repository": "tyk", "version": "sha-1", "port": 8181}]
+        assert serve.outcome(serve.claim("sow"), "done", made=made).status_code == 200
         assert serve.get("/v1/environments/app")["urls"]["tyk"] == f"http://tyk.app.{MEANT}:8181"
 
 

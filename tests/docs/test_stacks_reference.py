@@ -105,7 +105,13 @@ def test_every_field_is_there_and_the_stack_has_the_same(
 
 
 def _fields_of(variable: str) -> list[str]:
-    return re.findall(r"(\w+)\s*=\s", _type_of(variable))
+    """Return the fields of a variable; those of objects within it are left out."""
+    fields, depth = [], 0
+    for found in re.finditer(r"(\w+)\s*=\s|[{}]", _type_of(variable)):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if found[1] and depth == 1:
+            fields.append(found[1])
+    return fields
 
 
 def test_the_examples_of_the_platform_are_a_platform() -> None:

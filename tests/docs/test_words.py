@@ -25,6 +25,7 @@ _TESTS_OWN = re.compile(r"\bGROMIT_TEST_[A-Z_]*[A-Z]\b")
 _MAKE = re.compile(r"^make ([a-z-]+)", re.MULTILINE)
 _TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 _COMMENT = re.compile(r" # .*")
+_GIVEN = re.compile(r'name = "(GROMIT_[A-Z_]*[A-Z])"')
 _VARIABLE = re.compile(r"\bGROMIT_[A-Z_]*[A-Z]\b")
 
 
@@ -66,6 +67,12 @@ def read_by_tests() -> set[str]:
     return {name for file in files for name in _TESTS_OWN.findall(file.read_text(encoding="utf-8"))}
 
 
+def given_to_containers() -> set[str]:
+    """Return the variables that the stack gives to containers."""
+    files = (ROOT / "src" / "gromit" / "stacks").rglob("*.tf")
+    return {name for file in files for name in _GIVEN.findall(file.read_text(encoding="utf-8"))}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
     assert list(faults(page.read_text(encoding="utf-8"))) == []
@@ -75,6 +82,7 @@ def test_every_command_and_option_of_a_page_exists(page: Path) -> None:
 def test_every_variable_of_a_page_exists(page: Path) -> None:
     local = set(_VARIABLE.findall(Path(variables.__file__).read_text(encoding="utf-8")))
     known = {doc.variable for doc in fields()} | local | {LOCK_VARIABLE} | read_by_tests()
+    known |= given_to_containers()
     assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
 
 

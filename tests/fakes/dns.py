@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gromit.core.dns.plan import PublicTask, RecordSet, TaskListing, ZoneChanges, desired_records
-from gromit.core.environments.observation import KnownEnvironment
+from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.errors import BackendError
 from gromit.ports import Progress
 

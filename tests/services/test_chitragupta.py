@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import PublicTask, RecordSet, owner_record
-from gromit.core.environments.observation import KnownEnvironment
+from gromit.core.environments.known_environments import KnownEnvironment
 from gromit.errors import (
     BackendError,
     ConfigError,

@@ -7,7 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gromit.core.dns.plan import RecordSet, owner_record
-from gromit.core.environments.observation import KnownEnvironment, Observation
+from gromit.core.environments.known_environments import KnownEnvironment
+from gromit.core.environments.observation import Observation
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.contract import ServiceState

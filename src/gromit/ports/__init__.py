@@ -11,7 +11,8 @@ from typing import Protocol
 
 from gromit.core.dns.plan import RecordSet, TaskListing, ZoneChanges
 from gromit.core.environments.claims import Claim, ClaimStatus, NoWork
-from gromit.core.environments.observation import KnownEnvironment, Observation
+from gromit.core.environments.known_environments import KnownEnvironment
+from gromit.core.environments.observation import Observation
 from gromit.core.environments.phases import Work
 from gromit.core.environments.row_writes import Row, RowWrite, WriteResult
 from gromit.core.environments.terraform_locks import FoundLock, Lock, Owner, Verdict

@@ -24,7 +24,7 @@ from gromit.core.dns.plan import (
     plan,
 )
 from gromit.core.dns.tasks import merge_listings, unconfirmed
-from gromit.core.environments.observation import KnownEnvironment, desired_by_name
+from gromit.core.environments.known_environments import KnownEnvironment, desired_by_name
 from gromit.errors import (
     BackendError,
     ConfigRootUnusable,

@@ -12,7 +12,8 @@ import structlog
 
 from gromit.core.dns.names import name_states
 from gromit.core.dns.plan import RecordSet
-from gromit.core.environments.observation import KnownEnvironment, Observation
+from gromit.core.environments.known_environments import KnownEnvironment
+from gromit.core.environments.observation import Observation
 from gromit.core.stack.addresses import NameState, NameStatus
 from gromit.core.stack.clusters import ClusterState
 from gromit.core.stack.contract import ServiceState

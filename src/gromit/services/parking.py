@@ -33,7 +33,7 @@ class ParkingLot:
         *,
         is_parked: bool,
     ) -> Environment:
-        name, kind = self.ledger.resolve(name_or_ref), "parked" if is_parked else "unparked"
+        name = self.ledger.resolve(name_or_ref)
         for _ in range(ATTEMPTS):
             environment = self.ledger.find(name)
             if environment is None or environment.gone_ms is not None:
@@ -42,7 +42,7 @@ class ParkingLot:
                 raise refusals.deleted(environment)
             if environment.parked is is_parked:
                 return environment
-            outcome = self.ledger.write(name, write(stamp), kind)
+            outcome = self.ledger.write(name, write(stamp), "parked" if is_parked else "unparked")
             if isinstance(outcome, WriteAccepted):
                 return parse_environment(outcome.row)
         raise contention_error(name)

@@ -94,9 +94,9 @@ def test_the_widest_suspension_is_named_first() -> None:
         {"all": "yes"},
         {"all": None},
         {"all": {"reason": "x"}},
-        {"all": {"reason": 1, "by": "x", "since": "x"}},
-        {"all": {"reason": "x", "by": "x", "since": "x", "until": "tomorrow"}},
-        {"cluster:a": {"reason": "x", "by": "x", "since": "x"}},
+        {"all": {"reason": 1, "by": "x", "begun": "x"}},
+        {"all": {"reason": "x", "by": "x", "begun": "x", "until": "tomorrow"}},
+        {"cluster:a": {"reason": "x", "by": "x", "begun": "x"}},
         {"file": 7},
     ],
 )

@@ -262,7 +262,7 @@ def test_inputs_are_values_whatever_is_in_them(components: dict[str, ComponentIn
     inputs = json.loads(
         inputs_json(StackInput(name="app-test", platform=platform(), components=components))
     )
-    assert inputs.keys() == {"name", "platform", "components"}
+    assert inputs.keys() == {"name", "platform", "components", "parked"}
     assert inputs["platform"]["private_subnets"] == ["subnet-2", "subnet-3"]
     for name, given_component in components.items():
         written = inputs["components"][name]

@@ -33,7 +33,10 @@ STREAM = "/v1/changes"
 
 NO_BODY = {
     "/loglevel/{level}",
+    "/v1/environments/{name}/park",
     "/v1/environments/{name}/protect",
+    "/v1/environments/{name}/reap",
+    "/v1/environments/{name}/unpark",
     "/v1/environments/{name}/unprotect",
     "/v1/environments/{name}/retry",
     "/v1/lifetimes",

@@ -29,6 +29,7 @@ def test_a_claim_has_all_that_a_worker_needs(serve: Serve) -> None:
         "epoch": serve.rows["app-test"]["epoch"],
         "versions": {**DEFAULTS, "tyk": "sha-gw", "tyk-pump": "sha-pump"},
         "redeploys": {},
+        "parked": False,
         "spec_hash": None,
         "state": None,
         "made": [],

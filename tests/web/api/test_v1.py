@@ -55,6 +55,14 @@ def test_everybody_hears_whom_their_certificate_names(serve: Serve, role: Role) 
 # ── one environment ───────────────────────────────────────────────────────────────────────────────
 
 
+def _wanted(
+    version: str, source: str, ref: str | None = None, sequence: int | None = None
+) -> dict[str, Any]:
+    """Return a version that is not made yet."""
+    wanted = {"version": version, "source": source, "ref": ref, "sequence": sequence}
+    return {**wanted, **dict.fromkeys(("made", "digest", "revision"))}
+
+
 def test_an_environment_is_shown_whole(serve: Serve) -> None:
     serve.push("tyk-sink", "whole-1")
     now = iso(serve.clock.now)
@@ -73,24 +81,25 @@ def test_an_environment_is_shown_whole(serve: Serve) -> None:
         "observed": 0,
         "incarnation": serve.rows["whole-1"]["incarnation"],
         "versions": {
-            "tyk": {"version": "sha-gw", "source": "reported", "ref": "f/whole-1", "sequence": 7},
-            "tyk-sink": {"version": "whole-1", "source": "branch", "ref": None, "sequence": None},
-            **{
-                r: {"version": "master", "source": "default", "ref": None, "sequence": None}
-                for r in DEFAULTS.keys() - {"tyk", "tyk-sink"}
-            },
+            "tyk": _wanted("sha-gw", "reported", ref="f/whole-1", sequence=7),
+            "tyk-sink": _wanted("whole-1", "branch"),
+            **{r: _wanted("master", "default") for r in DEFAULTS.keys() - {"tyk", "tyk-sink"}},
         },
         "redeploys": {},
-        "urls": {
-            "tyk": "http://tyk.whole-1.dev.example.com:8181",
-            "tyk-analytics": "http://tyk-analytics.whole-1.dev.example.com:3000",
-        },
+        "urls": {},
+        "components": {},
+        "made": None,
+        "outdated": False,
+        "degraded": None,
+        "epoch": serve.rows["whole-1"]["epoch"],
         "protected": False,
+        "parked": False,
         "created": now,
         "changed": now,
         "due": now,
         "attempts": 0,
         "error": None,
+        "suspended": None,
         "lease": None,
         "expires": iso(serve.clock.now + 14 * 86_400_000),
         "lifetime": f"14d (lifetime.idle) after the last activity, {now}",

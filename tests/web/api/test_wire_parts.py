@@ -166,6 +166,8 @@ def test_gromit_repos_selects_and_keeps_what_the_catalogue_does_not_know(selecti
     assert selecting.build("tyk", "app-test", "sha-gw")["tyk-portal"] == "sha-portal"
     claim = selecting.claim("sow")
     assert claim["versions"]["tyk-portal"] == "sha-portal"
+    part = {"name": "tyk", "repository": "tyk", "version": "sha-gw", "port": 8181}
+    assert selecting.outcome(claim, "done", made=[part]).status_code == 200
     assert set(selecting.get("/v1/environments/app-test")["urls"]) == {"tyk"}
 
 

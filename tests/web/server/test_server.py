@@ -33,6 +33,7 @@ from tests.fakes.clients import connection, read_all, read_answer, read_until, t
 from tests.web.applications import mirror
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+UNFINISHED = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n"
 
 
 class House:
@@ -64,6 +65,13 @@ class House:
 def _status(stream: socket.socket) -> int:
     stream.sendall(GET)
     return int(read_answer(stream).split(b" ", 2)[1])
+
+
+def _begin(stream: socket.socket) -> None:
+    """Begin a second request, so that the connection is neither young nor idle."""
+    assert _status(stream) == 200
+    stream.sendall(UNFINISHED)
+    read_until(stream, b"100 Continue")
 
 
 class TestPeers:
@@ -257,9 +265,9 @@ class TestCrowds:
         before = REFUSED._value.get()
         with house.server.running(), ExitStack() as stack:
             for _ in range(2):
-                assert _status(stack.enter_context(house.client(alice))) == 200
+                _begin(stack.enter_context(house.client(alice)))
             with house.client(alice) as third:
-                assert _status(third) == 200
+                _begin(third)
                 with connection(house.server.address()) as fourth:
                     assert read_all(fourth) == b""
             assert REFUSED._value.get() == before + 1

@@ -29,6 +29,8 @@ PUT_OFF_MS = 60_000
 """Longest time for which serve puts off the work of a suspended environment."""
 
 _FILE = "file"
+_BEGUN = "begun"
+_TEXTS = ("reason", "by", _BEGUN)
 
 
 class ScopeKind(StrEnum):
@@ -179,7 +181,7 @@ def report_file(before: Row | None, report: FileReport, now_ms: int) -> RowWrite
     entry = {
         "reason": _plain(report.reason),
         "by": _plain(report.by),
-        "since": _plain(report.at),
+        _BEGUN: _plain(report.at),
         "until": now_ms + FILE_REPORT_MS,
     }
     known = before.get(_FILE) if before else None
@@ -199,7 +201,7 @@ def forget_file() -> RowWrite:
 
 def _is_recent(known: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     until = known.get("until")
-    is_same = all(known.get(key) == entry[key] for key in ("reason", "by", "since"))
+    is_same = all(known.get(key) == entry[key] for key in _TEXTS)
     return is_same and type(until) is int and until > entry["until"] - FILE_REPORT_AGAIN_MS
 
 
@@ -220,7 +222,7 @@ def _write(before: Row | None, sets: Mapping[str, Any], removes: frozenset[str])
 
 
 def _entry(new: ActiveSuspension) -> dict[str, Any]:
-    entry: dict[str, Any] = {"reason": _plain(new.reason), "by": new.by, "since": new.since}
+    entry: dict[str, Any] = {"reason": _plain(new.reason), "by": new.by, _BEGUN: new.since}
     return entry if new.until_ms is None else {**entry, "until": new.until_ms}
 
 
@@ -238,7 +240,7 @@ def _parse(attribute: str, value: Any) -> ActiveSuspension:
     is_file = attribute == _FILE
     scope = EVERYTHING if is_file or kind not in set(ScopeKind) else _scope(kind, target)
     entry = value if isinstance(value, dict) else {}
-    texts = [entry.get(key) for key in ("reason", "by", "since")]
+    texts = [entry.get(key) for key in _TEXTS]
     until = entry.get("until")
     is_readable = all(isinstance(text, str) for text in texts) and (
         until is None or type(until) is int

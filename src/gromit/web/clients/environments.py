@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gromit.core.environments.observation import (
-    REASON_MAX,
+from gromit.core.environments.known_environments import (
     KnownEnvironment,
-    Observation,
     desired_by_name,
     known_environment,
 )
+from gromit.core.environments.observation import REASON_MAX, Observation
 from gromit.core.text import plain_line
 from gromit.web.clients.serve import ServeClient
 

@@ -14,6 +14,10 @@ variable "platform" {
   type = object({ region = string })
 }
 
+variable "parked" {
+  type = bool
+}
+
 variable "components" {
   type = map(object({ image = string, labels = map(string) }))
 }
