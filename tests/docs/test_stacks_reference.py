@@ -107,7 +107,7 @@ def test_every_field_is_there_and_the_stack_has_the_same(
 def _fields_of(variable: str) -> list[str]:
     """Return the fields of a variable; those of objects within it are left out."""
     fields, depth = [], 0
-    for found in re.finditer(r"(\w+)\s*=\s|[{}]", _type_of(variable)):
+    for found in re.finditer(r"(\w+)\s*=\s|[{}]", _type_of(variable).removeprefix("${")):
         depth += {"{": 1, "}": -1}.get(found[0], 0)
         if found[1] and depth == 1:
             fields.append(found[1])
