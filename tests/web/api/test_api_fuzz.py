@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from gromit.core.security.roles import Role
+from gromit.web.server.limits import ClientLimits
 from tests.web.api.test_admission_over_tls import EXPECTED
 from tests.web.serving import Serve
 
@@ -111,6 +112,9 @@ def _hold(serve: Serve, operation: Any, mode: GenerationMode) -> None:
     def holds(case: Any, name: str | None) -> None:
         _made_meaningful(case, name)
         answer = _sent(serve, case, _role(operation.path, operation.method.upper()))
+        if len(answer.request.content) > ClientLimits().body_bytes:
+            assert answer.status_code == 413  # described as 4XX: it does not reach the route
+            return
         # 404 and 405: a generated parameter turned it into another path
         assert answer.status_code in explicit | {404, 405}, answer.text
         case.validate_response(answer, checks=CHECKS)
