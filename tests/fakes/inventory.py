@@ -1,10 +1,11 @@
 """Listings of an installation, in memory."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from gromit.core.discrepancies.facts import RowFacts, row_facts
 from gromit.core.environments.environment import Environment
+from gromit.core.environments.history import ChangeContext
 from gromit.core.stack.clusters import ClusterEvent, ClusterState
 from gromit.core.stack.component_inputs import Image
 from gromit.core.stack.contract import Platform
@@ -127,11 +128,14 @@ class FakeRows:
     def redeploy(self, name: str) -> None:
         """Redeploy all components."""
         self.marks += 1
-        self._environments.redeploy(name, None, self.registry.stamp(), str(self.marks))
+        self._environments.redeploy(name, None, self._repair(), str(self.marks))
 
     def retry(self, name: str) -> None:
         """Make it due."""
-        self._environments.retry(name, self.registry.stamp())
+        self._environments.retry(name, self._repair())
+
+    def _repair(self) -> ChangeContext:
+        return replace(self.registry.stamp(), is_activity=False)
 
     def reap(self, name: str) -> None:
         """Hand leftovers to reap."""

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from gromit.core.environments.claims import Claimant
+from gromit.core.environments.environment import Environment, Failure
 from gromit.core.environments.lifetime import LifetimePolicy, LifetimeRule, lifetime_of
-from gromit.core.environments.phases import Phase, Want
+from gromit.core.environments.phases import Phase, Want, Work
 from gromit.core.environments.suspensions import EVERYTHING, ScopeKind, SuspensionScope
 from gromit.errors import Conflict, InvalidInput, NotFound
 from gromit.services.lifetimes import ACTOR, NO_ROOM_MS, SCANNED, LifetimePass, Lifetimes
@@ -114,6 +116,30 @@ def test_what_a_person_asks_for_counts_although_there_is_nothing_to_do() -> None
     place.registry.now_ms += DAY
     place.registry.environments.retry("app-test", place.registry.stamp())
     assert place.ends() == IDLE + DAY
+
+
+def test_a_repair_is_no_activity_and_keeps_the_warnings() -> None:
+    place = Place()
+    place.registry.report()
+    place.through(IDLE - HOUR)
+    repair = replace(place.registry.stamp("operator:alice"), is_activity=False)
+    place.registry.environments.retry("app-test", repair)
+    place.registry.environments.redeploy("app-test", None, repair, "mark-1")
+    assert place.ends() == IDLE
+    assert place.through(IDLE) == ["app-test"]
+
+
+def test_a_repair_of_failed_work_is_no_activity() -> None:
+    place = Place()
+    place.registry.report()
+    claimed = place.registry.leases.claim(Work.SOW, Claimant("w", "n"), place.registry.now_ms)
+    assert isinstance(claimed, Environment)
+    failure = Failure("terraform", "no", place.registry.now_ms)
+    place.registry.leases.failed("app-test", place.registry.fence(claimed), failure)
+    place.registry.now_ms += DAY
+    repair = replace(place.registry.stamp(), is_activity=False)
+    assert place.registry.environments.retry("app-test", repair).attempts == 0
+    assert place.ends() == IDLE
 
 
 def test_a_protected_environment_never_expires() -> None:

@@ -94,7 +94,7 @@ class Environments:
             if result:
                 receipt, environment = result
                 if receipt in {BuildResult.DUPLICATE, BuildResult.STALE}:
-                    environment = self.ledger.touch(environment, stamp.now_ms)
+                    environment = self.ledger.touch(environment, stamp)
                 return receipt, environment
         raise contention_error(name)
 
@@ -349,7 +349,7 @@ class Environments:
             if refusal := refusals.retry(environment, stamp.now_ms):
                 raise refusal
             if not environment.attempts and environment.due_ms <= stamp.now_ms:
-                return self.ledger.touch(environment, stamp.now_ms)
+                return self.ledger.touch(environment, stamp)
             write = desired_state.make_due(environment.row, stamp)
             outcome = self.ledger.write(name, write, "retry")
             if isinstance(outcome, WriteAccepted):

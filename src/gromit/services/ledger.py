@@ -83,10 +83,12 @@ class Ledger:
             self.store.write(name, history.truncate_history(outcome.row))
         raise contention_error(name)
 
-    def touch(self, environment: Environment, now_ms: int) -> Environment:
+    def touch(self, environment: Environment, stamp: history.ChangeContext) -> Environment:
         """Record an activity that changes nothing else; return the environment afterwards."""
+        if not stamp.is_activity:
+            return environment
         # Nothing that watchers or the log need: as for a renewed lease.
-        outcome = self.store.write(environment.name, touch(environment, now_ms))
+        outcome = self.store.write(environment.name, touch(environment, stamp.now_ms))
         if isinstance(outcome, WriteAccepted):
             return parse_environment(outcome.row)
         return environment

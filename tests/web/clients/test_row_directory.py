@@ -37,6 +37,10 @@ class World(Protocol):
         """Return a row of the table."""
         ...
 
+    def let_time_pass(self) -> None:
+        """Let serve's clock go on."""
+        ...
+
 
 class _Fake:
     def __init__(self) -> None:
@@ -56,6 +60,9 @@ class _Fake:
     def row(self, name: str) -> Mapping[str, Any] | None:
         return self.registry.store.read(name)
 
+    def let_time_pass(self) -> None:
+        self.registry.now_ms += 60_000
+
 
 class _Serve:
     def __init__(self, serve: Serve) -> None:
@@ -73,6 +80,9 @@ class _Serve:
 
     def row(self, name: str) -> Mapping[str, Any] | None:
         return self.serve.rows.get(name)
+
+    def let_time_pass(self) -> None:
+        self.serve.clock.advance(s=60)
 
 
 @pytest.fixture(params=["fake", "serve"])
@@ -111,6 +121,19 @@ def test_every_change_of_a_row_changes_its_fingerprint(world: World) -> None:
     assert seen[1] is not None
     assert seen[1].lease_until_ms is not None
     assert (seen[1].phase, seen[1].is_settled) == ("sowing", False)
+
+
+def test_a_repair_prolongs_no_life(world: World) -> None:
+    world.report("one")
+    before = world.row("one")
+    world.let_time_pass()
+    world.rows.redeploy("one")
+    world.rows.retry("one")
+    after = world.row("one")
+    assert before is not None
+    assert after is not None
+    assert after["generation"] > before["generation"]
+    assert after["touched"] == before["touched"]
 
 
 def test_what_is_due_may_be_retried_and_a_worker_is_not_disturbed(world: World) -> None:

@@ -174,12 +174,14 @@ def make_due(before: Row, stamp: ChangeContext) -> RowWrite:
 
 
 def _due_now(stamp: ChangeContext, *conditions: Condition) -> RowWrite:
+    touched: dict[str, Any] = {Attribute.TOUCHED: stamp.now_ms} if stamp.is_activity else {}
+    warned = {Attribute.WARNED} if stamp.is_activity else set[str]()
     return RowWrite(
         conditions=(*LIVE, ROOM, *conditions, Exists(Attribute.WORK)),
-        sets={Attribute.DUE: stamp.now_ms, Attribute.TOUCHED: stamp.now_ms},
+        sets={Attribute.DUE: stamp.now_ms, **touched},
         increments={Attribute.REVISION: 1},
         appends={Attribute.EVENTS: (stamp.event("retry", "an immediate retry was requested"),)},
-        removes=frozenset({Attribute.ATTEMPTS, Attribute.WARNED}),
+        removes=frozenset({Attribute.ATTEMPTS, *warned}),
     )
 
 
@@ -277,7 +279,7 @@ def delete(stamp: ChangeContext, grace_ms: int, text: str) -> RowWrite:
 def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext) -> RowWrite:
     """Retire a repository whose branch was deleted: it falls back to the default branch."""
     write = _desired_up(
-        stamp,
+        replace(stamp, is_activity=False),
         conditions=(
             *LIVE,
             Equals(Attribute.REVISION, before[Attribute.REVISION]),
@@ -287,7 +289,6 @@ def retire(before: Row, repository: str, default_tag: str, stamp: ChangeContext)
         event=stamp.event(
             "retired", f"the branch of {repository} is gone; {default_tag} takes its place"
         ),
-        is_activity=False,
     )
     return _also_removing(write, {VERSION + repository, REF + repository})
 
@@ -369,12 +370,11 @@ def _desired_up(
     conditions: tuple[Condition, ...],
     sets: Mapping[str, Any],
     event: dict[str, Any] | None,
-    is_activity: bool = True,
 ) -> RowWrite:
     """Return a write that leaves the environment up, with new work and a new generation."""
     # What is reported decides which rule of the lifetimes counts, so they are looked at again.
-    life = activity(stamp.now_ms) if is_activity else scheduled_look(stamp.now_ms)
-    warned = {Attribute.WARNED} if is_activity else set[str]()
+    life = activity(stamp.now_ms) if stamp.is_activity else scheduled_look(stamp.now_ms)
+    warned = {Attribute.WARNED} if stamp.is_activity else set[str]()
     room: tuple[Condition, ...] = (ROOM,) if event else ()
     return RowWrite(
         conditions=(*conditions, *room),

@@ -44,6 +44,8 @@ class ChangeContext:
     """Certificate, token or job that the actor used; None for a worker."""
     requester: str | None = None
     """Token, or job's repository, that asked the gateway; None if the gateway was not asked."""
+    is_activity: bool = True
+    """Whether someone uses the environment, so that its idle time starts again."""
 
     def event(self, kind: str, text: str) -> dict[str, Any]:
         """Return an event of this change as the row stores it."""

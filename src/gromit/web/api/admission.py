@@ -1,10 +1,10 @@
 """Authorisation of API requests, and the objects that routes work with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from gromit.core.environments.history import ChangeContext
 from gromit.core.security.roles import Role, is_allowed
@@ -103,3 +103,18 @@ def authorize(request: Request) -> Caller:
 
 CurrentCaller = Annotated[Caller, Depends(authorize)]
 Deps = Annotated[ApiDeps, Depends(get_deps)]
+
+
+def _wish_or_repair(
+    caller: CurrentCaller,
+    deps: Deps,
+    *,
+    repair: Annotated[
+        bool, Query(description="true: it restores what was desired, so the idle time goes on")
+    ] = False,
+) -> ChangeContext:
+    return replace(deps.stamp(caller), is_activity=not repair)
+
+
+WishOrRepair = Annotated[ChangeContext, Depends(_wish_or_repair)]
+"""Change that a person wants, or that repairs the environment."""

@@ -21,7 +21,7 @@ from gromit.services.leftovers import Leftovers
 from gromit.services.lifetimes import LifetimePass
 from gromit.services.sweeps import SweepResult
 from gromit.web.api import fault_views, views
-from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps
+from gromit.web.api.admission import ApiDeps, CurrentCaller, Deps, WishOrRepair
 from gromit.web.api.changes import StreamOwner
 from gromit.web.api.fault_views import SetAsideView, SuspensionView
 from gromit.web.api.legacy_routes import Repository, trusted_repository
@@ -265,15 +265,13 @@ def unpark(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
     responses=error_responses(404, 409),
 )
 def redeploy(
-    caller: CurrentCaller,
+    stamp: WishOrRepair,
     deps: Deps,
     name: str,
     body: Annotated[RedeployRequest, Depends(json_body(RedeployRequest))],
 ) -> EnvironmentView:
     """Redeploy one or all components although no version changed, with edited config files."""
-    return _detail(
-        deps, deps.environments.redeploy(name, body.component, deps.stamp(caller), body.mark)
-    )
+    return _detail(deps, deps.environments.redeploy(name, body.component, stamp, body.mark))
 
 
 @router.post(
@@ -308,9 +306,9 @@ def post_lifetimes(_caller: CurrentCaller, deps: Deps) -> LifetimePass:
 
 
 @router.post("/environments/{name}/retry", responses=error_responses(404, 409))
-def retry(caller: CurrentCaller, deps: Deps, name: str) -> EnvironmentView:
+def retry(stamp: WishOrRepair, deps: Deps, name: str) -> EnvironmentView:
     """Make work that failed due at once, also a deletion. Work that is due stays as it is."""
-    return _detail(deps, deps.environments.retry(name, deps.stamp(caller)))
+    return _detail(deps, deps.environments.retry(name, stamp))
 
 
 @router.post("/environments/{name}/reap", responses=error_responses(404, 409))

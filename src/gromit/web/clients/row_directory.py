@@ -7,6 +7,9 @@ from gromit.errors import NotFound
 from gromit.ports.inventory import RowListing
 from gromit.web.clients.serve import ServeClient
 
+_REPAIR = {"repair": "true"}
+"""Query of a request that is no activity: a repair must not prolong the life of anything."""
+
 
 class ServeRows:
     """The port `RowDirectory`."""
@@ -42,11 +45,11 @@ class ServeRows:
     def redeploy(self, name: str) -> None:
         """Redeploy all components."""
         mark = secrets.token_hex(8)  # a repeated request counts only once
-        self._client.post(f"/v1/environments/{name}/redeploy", {"mark": mark})
+        self._client.call("POST", f"/v1/environments/{name}/redeploy", {"mark": mark}, **_REPAIR)
 
     def retry(self, name: str) -> None:
         """Send one request."""
-        self._client.post(f"/v1/environments/{name}/retry", {})
+        self._client.call("POST", f"/v1/environments/{name}/retry", {}, **_REPAIR)
 
     def reap(self, name: str) -> None:
         """Send one request."""
