@@ -1,6 +1,5 @@
 """Helpers for tests of the local cloud: free loopback ranges, clients, waiting for a condition."""
 
-import fcntl
 import ipaddress
 import json
 import threading
@@ -12,6 +11,8 @@ from typing import Any, TypeVar
 import boto3
 import httpx2
 import pytest
+
+from gromit.local.cloud.network import claim_ranges
 
 T = TypeVar("T")
 REGION = "eu-central-1"
@@ -46,20 +47,7 @@ def get(address: str, port: int, path: str = "/") -> dict[str, Any]:
 
 
 @pytest.fixture
-def ranges(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
-    """Two /16 networks in 127/8 that no other test uses, even with several workers."""
-    folder = tmp_path_factory.getbasetemp().parent
-    for number in range(0, 60, 2):
-        with Path(folder / f"range-{number}").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield (
-                ipaddress.IPv4Network(f"127.{180 + number}.0.0/16"),
-                ipaddress.IPv4Network(f"127.{181 + number}.0.0/16"),
-            )
-            return
-    pytest.fail("no free range")
+def ranges(tmp_path: Path) -> Iterator[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
+    """Two /16 networks in 127/8, claimed as a local cloud claims its own."""
+    with claim_ranges(str(tmp_path)) as claim:
+        yield claim.ranges.vpc, claim.ranges.public
