@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.resources import ResourceKind
 
@@ -12,6 +13,17 @@ class Clients(Protocol):
 
     def client(self, service: str) -> Any:
         """Return a client of one service."""
+
+
+def resource_clients(cloud: Clients) -> ResourceClients:
+    """Return clients of all services that have resources of environments."""
+    return ResourceClients(
+        ecs=cloud.client("ecs"),
+        ec2=cloud.client("ec2"),
+        efs=cloud.client("efs"),
+        logs=cloud.client("logs"),
+        discovery=cloud.client("servicediscovery"),
+    )
 
 
 class Leftovers:

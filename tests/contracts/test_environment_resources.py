@@ -9,13 +9,12 @@ from functools import cache
 
 import pytest
 
-from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.hooks import HookKind
 from gromit.core.stack.resources import Resource, ResourceKind
 from gromit.services.clearing import Clearer, ClearPolicy
-from tests.contracts.leftovers import MADE, Leftovers, one_of_each
+from tests.contracts.leftovers import MADE, Leftovers, one_of_each, resource_clients
 from tests.contracts.terraform.cloud import Cloud, running_cloud
 
 _NUMBERS = itertools.count(1)
@@ -44,16 +43,7 @@ class World:
 
     @property
     def resources(self) -> AwsEnvironmentResources:
-        client = self.cloud.client
-        return AwsEnvironmentResources(
-            ResourceClients(
-                ecs=client("ecs"),
-                ec2=client("ec2"),
-                efs=client("efs"),
-                logs=client("logs"),
-                discovery=client("servicediscovery"),
-            )
-        )
+        return AwsEnvironmentResources(resource_clients(self.cloud))
 
     def find(self, name: str | None = None) -> list[Resource]:
         return list(self.resources.find(name or self.name, self.platform))

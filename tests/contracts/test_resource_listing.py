@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.resource_listing import AwsResourceListing
 from gromit.core.stack.contract import Platform
 from gromit.core.stack.resources import AccountedResource, ListedResource, Resource, ResourceKind
-from tests.contracts.leftovers import Leftovers
+from tests.contracts.leftovers import Leftovers, resource_clients
 from tests.contracts.terraform.cloud import Cloud, running_cloud
 from tests.fakes.inventory import FakeListing
 from tests.fakes.platform import PLATFORM
@@ -92,16 +91,7 @@ class _Aws:
         return f"{self.name}--tyk" if kind is ResourceKind.DEFINITION else made
 
     def all(self, *accounted: AccountedResource) -> list[ListedResource]:
-        client = self.clients.client
-        listing = AwsResourceListing(
-            ResourceClients(
-                ecs=client("ecs"),
-                ec2=client("ec2"),
-                efs=client("efs"),
-                logs=client("logs"),
-                discovery=client("servicediscovery"),
-            )
-        )
+        listing = AwsResourceListing(resource_clients(self.clients))
         found = listing.all(self._here, accounted)
         return [one for one in found if one.environment == self.name]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.resource_removal import AwsEnvironmentResources
 from gromit.adapters.aws.state_bucket import S3StateBucket
 from gromit.adapters.lock_owners import ProcessOwnerWatch
@@ -23,6 +22,7 @@ from gromit.core.environments.terraform_locks import FoundLock, Lock
 from gromit.core.stack.contract import ComponentInput, Platform, StackInput
 from gromit.core.stack.terraform import Backend, inputs_json, state_key
 from gromit.log import mask
+from tests.contracts.leftovers import resource_clients
 from tests.contracts.terraform.cloud import BUCKET, REGION, Cloud
 
 BARE = Path(__file__).with_name("bare")
@@ -80,16 +80,7 @@ class World:
 
     def resources(self) -> AwsEnvironmentResources:
         """Return the resources of environments in AWS."""
-        client = self.cloud.client
-        return AwsEnvironmentResources(
-            ResourceClients(
-                ecs=client("ecs"),
-                ec2=client("ec2"),
-                efs=client("efs"),
-                logs=client("logs"),
-                discovery=client("servicediscovery"),
-            )
-        )
+        return AwsEnvironmentResources(resource_clients(self.cloud))
 
     def setup(self, stack: Path = DEVENV, **changes: Any) -> TerraformConfig:
         """Return the settings of a runner."""

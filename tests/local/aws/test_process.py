@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 from gromit.errors import ConfigError
 from gromit.local.aws.process import DebouncedSaver
 from gromit.local.aws.spec import EmulatorSpec
-from gromit.local.cloud.network import claim_ranges, free_port
+from gromit.local.cloud.network import Ranges, claim_ranges, free_port
 from gromit.local.cloud.processes import descendants, wait_for_exit
 from tests.local.conftest import client, eventually, get
 
@@ -35,17 +35,22 @@ def running(spec: EmulatorSpec) -> Iterator[subprocess.Popen[bytes]]:
             process.wait(20)
 
 
+def make_spec(folder: Path, ranges: Ranges) -> EmulatorSpec:
+    """Return the settings of an emulator that keeps everything in a folder."""
+    (folder / "config").mkdir()
+    return EmulatorSpec(
+        region="eu-central-1",
+        port=free_port(),
+        dns_port=free_port(),
+        state=str(folder / "aws.state"),
+        config_root=str(folder / "config"),
+        public=str(ranges.public),
+    )
+
+
 def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> None:
-    (tmp_path / "config").mkdir()
     with claim_ranges(str(tmp_path)) as claim:
-        spec = EmulatorSpec(
-            region="eu-central-1",
-            port=free_port(),
-            dns_port=free_port(),
-            state=str(tmp_path / "aws.state"),
-            config_root=str(tmp_path / "config"),
-            public=str(claim.ranges.public),
-        )
+        spec = make_spec(tmp_path, claim.ranges)
         with running(spec) as process:
             ecs, ec2 = client(_url(spec), "ecs"), client(_url(spec), "ec2")
             vpc = ec2.create_vpc(CidrBlock=str(claim.ranges.vpc))["Vpc"]["VpcId"]
@@ -86,17 +91,9 @@ def test_tasks_run_in_it_survive_its_restart_and_end_with_it(tmp_path: Path) -> 
 
 
 def test_a_kill_in_the_middle_of_writes_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    (tmp_path / "config").mkdir()
     acknowledged: list[tuple[str, str]] = []
     with claim_ranges(str(tmp_path)) as claim:
-        spec = EmulatorSpec(
-            region="eu-central-1",
-            port=free_port(),
-            dns_port=free_port(),
-            state=str(tmp_path / "aws.state"),
-            config_root=str(tmp_path / "config"),
-            public=str(claim.ranges.public),
-        )
+        spec = make_spec(tmp_path, claim.ranges)
         # Before the first save, and between two saves or in the middle of one.
         for writes in (10, 60):
             with running(spec) as process:

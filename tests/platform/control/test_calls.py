@@ -22,7 +22,6 @@ from gromit.adapters.aws.ecr import EcrImages
 from gromit.adapters.aws.ecs_clusters import EcsClusters
 from gromit.adapters.aws.ecs_services import EcsServices
 from gromit.adapters.aws.ecs_tasks import EcsTasks
-from gromit.adapters.aws.environment_resources import ResourceClients
 from gromit.adapters.aws.hook_tasks import EcsHookTasks
 from gromit.adapters.aws.image_expiries import EcrExpiries
 from gromit.adapters.aws.platform_parameter import PlatformParameter
@@ -42,7 +41,7 @@ from gromit.core.stack.terraform import STATE_KEY, state_key
 from gromit.errors import BackendError
 from gromit.services.adopting import Adopter
 from gromit.services.clearing import Clearer, ClearPolicy
-from tests.contracts.leftovers import one_of_each
+from tests.contracts.leftovers import one_of_each, resource_clients
 from tests.contracts.terraform.cloud import BUCKET, Cloud
 from tests.contracts.terraform.worlds import World, component
 from tests.fakes.queue import a_claim
@@ -187,15 +186,7 @@ def _compare(world: World, env: str, platform: Platform) -> None:
     bucket.head(env)
     bucket.find_lock(env)
     EcsClusters(client("ecs")).all()
-    AwsResourceListing(
-        ResourceClients(
-            ecs=client("ecs"),
-            ec2=client("ec2"),
-            efs=client("efs"),
-            logs=client("logs"),
-            discovery=client("servicediscovery"),
-        )
-    ).all(platform, ())
+    AwsResourceListing(resource_clients(world.cloud)).all(platform, ())
     PlatformParameter(client("ssm"), "/gromit/platform").read()
     EcrExpiries(client("ecr")).expiries([("tyk", "master")])
 

@@ -16,7 +16,11 @@ from gromit.core.stack.resources import Resource, ResourceKind, rule_identity
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, SecurityGroupRuleTypeDef
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        SecurityGroupRuleTypeDef,
+        SecurityGroupTypeDef,
+    )
     from mypy_boto3_ecs.client import ECSClient
     from mypy_boto3_efs.client import EFSClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -35,6 +39,18 @@ class ResourceClients:
     efs: "EFSClient"
     logs: "CloudWatchLogsClient"
     discovery: "ServiceDiscoveryClient"
+
+    def security_groups(
+        self, *filters: "list[FilterTypeDef]"
+    ) -> "Mapping[str, SecurityGroupTypeDef]":
+        """Return the security groups that match one of the filters, by id."""
+        pages = self.ec2.get_paginator("describe_security_groups")
+        return {
+            group["GroupId"]: group
+            for chosen in filters
+            for page in pages.paginate(Filters=chosen)
+            for group in page["SecurityGroups"]
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +169,7 @@ class ResourceLook:
             {"Name": "tag:managed", "Values": ["gromit"]},
         ]
         named: list[FilterTypeDef] = [{"Name": "group-name", "Values": [f"gromit--{name}--*"]}]
-        found = {
-            group["GroupId"]: group
-            for filters in (named, tagged)
-            for page in self.clients.ec2.get_paginator("describe_security_groups").paginate(
-                Filters=filters
-            )
-            for group in page["SecurityGroups"]
-        }
+        found = self.clients.security_groups(named, tagged)
         for group_id, group in sorted(found.items()):
             prefix, _, component = group["GroupName"].rpartition(f"gromit--{name}--")
             is_named = not prefix and bool(component)

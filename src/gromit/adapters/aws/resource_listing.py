@@ -43,14 +43,7 @@ class AwsResourceListing:
     def _groups(self, platform: Platform) -> Iterator[ListedResource]:
         tagged: list[FilterTypeDef] = [{"Name": "tag:managed", "Values": ["gromit"]}]
         named: list[FilterTypeDef] = [{"Name": "group-name", "Values": [f"{_GROUP}*"]}]
-        found = {
-            group["GroupId"]: group
-            for filters in (named, tagged)
-            for page in self.clients.ec2.get_paginator("describe_security_groups").paginate(
-                Filters=filters
-            )
-            for group in page["SecurityGroups"]
-        }
+        found = self.clients.security_groups(named, tagged)
         for id_, group in sorted(found.items()):
             named_for = group["GroupName"].removeprefix(_GROUP).partition("--")[0]
             marked_for = marked_environment(group.get("Tags", []))
