@@ -108,7 +108,8 @@ def _found(modules: frozenset[str], unwanted: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"), [(["--help"], "catalogue"), (["env", "--help"], "unlock")]
+    ("command", "shown"),
+    [(["--help"], "catalogue"), (["env", "--help"], "unlock"), (["root", "--help"], "init")],
 )
 def test_help_imports_click_alone(tmp_path: Path, command: list[str], shown: str) -> None:
     output, modules = _run(*command, home=tmp_path)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from gromit.adapters.config_tree.root import init_root
 from gromit.cli import CliContext, Group, pass_cli, render
 
 
@@ -22,6 +21,9 @@ def init(run: CliContext, path: Path) -> None:
     Run this on the mounted volume. Workers refuse a root without its marker: the volume may not be
     mounted.
     """
+    # Help does not need the templates' language, which the config tree brings along.
+    from gromit.adapters.config_tree.root import init_root  # noqa: PLC0415
+
     made = init_root(path)
     if run.output == "json":
         render.print_json({"root": str(path), "made": made})
