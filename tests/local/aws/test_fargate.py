@@ -86,8 +86,9 @@ class World:
         *,
         port: int | None = PORT,
         config: str | None = None,
+        **more: Any,
     ) -> str:
-        container: dict[str, Any] = {"name": "tyk", "image": image, "memory": 512}
+        container: dict[str, Any] = {"name": "tyk", "image": image, "memory": 512, **more}
         container["portMappings"] = [{"containerPort": port, "protocol": "tcp"}] if port else []
         volumes: list[dict[str, Any]] = []
         if config:
@@ -330,6 +331,25 @@ def test_a_config_folder_that_is_not_there_is_a_mount_that_fails(world: World) -
     world.serve(world.definition(config="/app-test/nowhere"))
     eventually(lambda: world.rollout() == "FAILED")
     assert "ResourceInitializationError" in world.tasks("STOPPED")[0]["stoppedReason"]
+
+
+def test_a_secret_without_a_value_is_a_task_that_cannot_start_until_it_has_one(
+    world: World,
+) -> None:
+    secrets = client(world.emulator.url, "secretsmanager")
+    arn = secrets.create_secret(Name="licence")["ARN"]
+    definition = world.definition(secrets=[{"name": "LICENCE", "valueFrom": arn}])
+    world.serve(definition)
+    eventually(lambda: world.rollout() == "FAILED")
+    reason = world.tasks("STOPPED")[0]["stoppedReason"]
+    assert reason.startswith("ResourceInitializationError: unable to pull secrets")
+    assert arn in reason
+    secrets.put_secret_value(SecretId="licence", SecretString="bought")
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(world.settled)
+    (pid,) = processes(world.addresses()[0])
+    assert b"LICENCE=bought" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert b"bought" not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_container_that_cannot_listen_exits_and_says_why(world: World) -> None:

@@ -11,13 +11,17 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
 _PROGRAM = Path(__file__).with_name("task.py")
 _READY = "ready"
+_INHERITED = {"PATH", "LD_LIBRARY_PATH"}
+"""Variables of this machine that Python may need. They win over those of a container."""
+
 _LONGEST = 400
 """Characters that are kept of a container's output."""
 
@@ -33,6 +37,14 @@ class ContainerSpec:
     """Port on all its addresses; None for a container that does not listen."""
     config: str | None
     """Folder that an image would see as its config, read once."""
+    config_path: str | None = None
+    """Path at which the container sees that folder."""
+    command: tuple[str, ...] = ()
+    """Entry point and arguments."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Its variables, secrets included: only the process's own user can read them."""
+    dns_port: int | None = None
+    """Port of the DNS server on 127.0.0.1; None if names cannot be resolved."""
     once: tuple[float, int] | None = None
     """Seconds after which it ends by itself, and its exit code; None if it runs for ever."""
 
@@ -83,14 +95,17 @@ class Containers:
 
     def start(self, name: str, spec: ContainerSpec) -> None:
         """Start a container; `ContainerReady` or `ContainerExited` follows."""
-        text = json.dumps({**asdict(spec), "parent": os.getpid()})
+        # A command line is visible to all users, and variables contain secrets.
+        visible = {k: v for k, v in asdict(spec).items() if k != "variables"}
+        text = json.dumps({**visible, "parent": os.getpid()})
+        inherited = {k: v for k, v in os.environ.items() if k in _INHERITED}
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-S", "-I", str(_PROGRAM), text],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={k: v for k, v in os.environ.items() if k in {"PATH", "LD_LIBRARY_PATH"}},
+            env={**spec.variables, **inherited},
             process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
         )
         stream = _stdout(process)

@@ -15,6 +15,7 @@ from moto.ecr.models import ecr_backends
 from moto.ecs.models import Task, TaskDefinition
 from moto.efs.models import efs_backends
 
+from gromit.local.aws.container_variables import SecretUnavailable, container_variables
 from gromit.local.aws.containers import ContainerSpec
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
 
@@ -33,6 +34,8 @@ class Host:
     """Folder that is the root of every EFS file system; without it, tasks with a mount fail."""
     public: ipaddress.IPv4Network
     """Range of public addresses."""
+    dns_port: int | None = None
+    """Port of the DNS server on 127.0.0.1 that containers ask; None if there is none."""
 
 
 class TaskCannotStart(Exception):
@@ -42,7 +45,7 @@ class TaskCannotStart(Exception):
 def plan_container(task: Task, definition: TaskDefinition, host: Host) -> ContainerSpec:
     """Return the container process of a task.
 
-    Raises `TaskCannotStart` if the image or the config folder is missing.
+    Raises `TaskCannotStart` if the image, a secret or the config folder is missing.
     """
     container = definition.container_definitions[0]
     _check_image(container["image"])
@@ -65,8 +68,26 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
         config=_config_folder(container, definition, host),
+        config_path=_config_path(container),
+        command=(*(container.get("entryPoint") or []), *(container.get("command") or [])),
+        variables=_variables(container, host),
+        dns_port=host.dns_port,
         once=_end(container),
     )
+
+
+def _variables(container: dict[str, Any], host: Host) -> dict[str, str]:
+    try:
+        return container_variables(container, host.account, host.region)
+    except SecretUnavailable as error:
+        step = "unable to pull secrets or registry auth: execution resource retrieval failed"
+        raise TaskCannotStart(f"ResourceInitializationError: {step}: {error}") from error
+
+
+def _config_path(container: dict[str, Any]) -> str | None:
+    """Return the path in the container at which it sees its config folder."""
+    mounts = container.get("mountPoints") or []
+    return mounts[0]["containerPath"] if mounts else None
 
 
 def _end(container: dict[str, Any]) -> tuple[float, int] | None:

@@ -87,7 +87,11 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     saver = DebouncedSaver(emulator.save)
     public = ipaddress.IPv4Network(spec.public)
     host = Host(
-        account=ACCOUNT, region=spec.region, config_root=Path(spec.config_root), public=public
+        account=ACCOUNT,
+        region=spec.region,
+        config_root=Path(spec.config_root),
+        public=public,
+        dns_port=spec.dns_port,
     )
     fargate = Fargate(host, saver.changed)
     emulator.on_change(fargate.wake)
