@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize, HookEntry
+from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize, HealthEntry, HookEntry
 from gromit.adapters.catalogue.file import FILE_KEYS
 from gromit.core.stack.config_files import TemplateVariables, folder_hash
 from gromit.services.hooks import TRIES
@@ -55,6 +55,14 @@ def test_every_key_of_a_hook_is_documented_with_its_default() -> None:
     assert documented["required"][0] == f"`{HookEntry.model_fields['required'].default}`".lower()
     assert "failed three times" in TEXT
     assert TRIES == 3
+
+
+def test_every_key_of_a_health_check_is_documented_with_its_default() -> None:
+    documented = _table("Health")
+    fields = HealthEntry.model_fields
+    assert documented.keys() == fields.keys()
+    for name in ("degraded_by", "grace"):
+        assert documented[name][0] == f"`{fields[name].default}`"
 
 
 def test_every_variable_of_templates_is_documented() -> None:

@@ -12,6 +12,8 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize
 from gromit.adapters.catalogue.file import SHIPPED
 from gromit.core.stack.catalogue import Catalogue, Component
+from gromit.core.stack.health import HealthCheck as ComponentHealth
+from gromit.core.stack.health import HealthState
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import ConfigError
 
@@ -92,6 +94,7 @@ def test_every_key_reaches_its_component(tmp_path: Path) -> None:
     (folder / ".swp").write_text("an editor's")
     keys = (
         "repository: portal, default_tag: main, port: 3001, public: true,"
+        " health: {path: /hello, key: status, ready: /ready, degraded_by: fail, grace: 30},"
         " command: [run, '-v'], config_path: /conf, templates: own,"
         f"environment: {{A: b}}, secrets: {{LICENCE: '{ARN}'}}, size: {{cpu: 512, memory: 2048}}"
     )
@@ -106,6 +109,13 @@ def test_every_key_reaches_its_component(tmp_path: Path) -> None:
         ("run", "-v"),
         "/conf",
         {"portal.conf": "{{ env }}"},
+    )
+    assert portal.health == ComponentHealth(
+        path="/hello",
+        key="status",
+        ready="/ready",
+        degraded_by=HealthState.FAIL,
+        grace_s=30,
     )
     assert (portal.environment, portal.secrets, portal.cpu, portal.memory) == (
         {"A": "b"},
@@ -125,6 +135,13 @@ def test_repositories_select_from_the_catalogue_and_unknown_ones_are_known_only(
     ("keys", "message"),
     [
         ("repository: p, prot: 80", "prot: there is no such key"),
+        ("repository: p, port: 80, health: {path: /h}", "has a health check but is not public"),
+        ("repository: p, health: {}", "health.path: is missing"),
+        ("repository: p, health: {path: hello}", "health.path: must be the path of a request"),
+        ("repository: p, health: {path: '/a b'}", "health.path: must be the path of a request"),
+        ("repository: p, health: {path: /h, ready: r}", "health.ready: must be the path"),
+        ("repository: p, health: {path: /h, degraded_by: pass}", "health.degraded_by: input"),
+        ("repository: p, health: {path: /h, status: x}", "health.status: there is no such key"),
         ("repository: p, size: {ram: 3}", "size.ram: there is no such key"),
         ("repository: p, port: '80'", "port: input should be a valid integer"),
         ("repository: p, port: 0", "port: input should be greater than 0"),

@@ -11,10 +11,12 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.component_inputs import (
     ResolvedInputs,
     component_inputs,
+    recipe_hash,
     required_images,
     spec_hash,
 )
 from gromit.core.stack.contract import HookInput, StackInput
+from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import InvalidInput
 from tests.fakes.images import FakeImages
@@ -177,3 +179,11 @@ def test_the_spec_hash_changes_with_everything_that_decides_what_runs(names: lis
         changed = _CHANGES[name](changed)
     assert (spec_hash(_stack(sources), "f") == spec_hash(_stack(changed), "f")) == (not names)
     assert spec_hash(_stack(sources), "f") != spec_hash(_stack(sources), "another manifest")
+
+
+def test_the_recipe_does_not_change_with_a_health_check_which_no_apply_makes() -> None:
+    asked = replace(TYK, memory=1024)
+    checked = replace(asked, health=HealthCheck(path="/hello"))
+    without, with_check = (Catalogue({"tyk": component}) for component in (asked, checked))
+    assert recipe_hash(with_check, "f") == recipe_hash(without, "f")
+    assert recipe_hash(without, "f") != recipe_hash(without, "another manifest")

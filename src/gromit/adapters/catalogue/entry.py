@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gromit.core.names import is_tag, parse_repository
 from gromit.core.stack.catalogue import Component, check_repository
+from gromit.core.stack.health import HealthCheck, HealthState
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.documents import first_invalid_field
 from gromit.errors import ConfigError, InvalidInput
@@ -34,6 +35,7 @@ _SECRET_ARN = re.compile(
 )
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,199}")
 _REASONS = {
     "extra_forbidden": "there is no such key",
     "missing": "is missing",
@@ -79,6 +81,12 @@ def _mount(value: str) -> str:
     return value
 
 
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value):
+        raise ValueError("must be the path of a request, like /hello")
+    return value
+
+
 def _variables(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if not _VARIABLE.fullmatch(name):
@@ -105,6 +113,26 @@ class ComponentSize(_Strict):
 
     cpu: int = Field(256, description="CPU units, 1024 to a core")
     memory: int = Field(512, description="MiB")
+
+
+class HealthEntry(_Strict):
+    """Key `health` of an entry."""
+
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        description="path that is asked; any answer but 2xx is a failure"
+    )
+    key: str | None = Field(
+        None, min_length=1, max_length=100, description="key of the JSON answer with its status"
+    )
+    ready: Annotated[str, AfterValidator(_path)] | None = Field(
+        None, description="second path that is asked; 404 means that there is none"
+    )
+    degraded_by: Literal["warn", "fail"] = Field(
+        "warn", description="mildest status that makes the environment degraded"
+    )
+    grace: int = Field(
+        120, ge=0, le=3600, description="seconds after an apply in which only a good answer counts"
+    )
 
 
 class HookEntry(_Strict):
@@ -155,6 +183,7 @@ class CatalogueEntry(_Strict):
         {}, description="environment variables to the ARNs of their values"
     )
     size: ComponentSize = Field(ComponentSize(), description="CPU and memory of its Fargate task")
+    health: HealthEntry | None = Field(None, description="how its program says that it works")
     on_create: HookEntry | None = Field(
         None, description="task that runs once after the environment was created"
     )
@@ -187,12 +216,23 @@ def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str
     values |= {
         "command": tuple(entry.command),
         "templates": templates,
+        "health": _health(entry.health) if entry.health is not None else None,
         "hooks": {kind: _hook(hook) for kind, hook in hooks.items() if hook is not None},
     }
     try:
         return Component(**values)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _health(entry: HealthEntry) -> HealthCheck:
+    return HealthCheck(
+        path=entry.path,
+        key=entry.key,
+        ready=entry.ready,
+        degraded_by=HealthState(entry.degraded_by),
+        grace_s=entry.grace,
+    )
 
 
 def _hook(entry: HookEntry) -> Hook:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gromit.core.stack.contract import ContainerSettings
+from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
 from gromit.errors import ConfigError, InvalidInput
 
@@ -28,6 +29,8 @@ class Component(ContainerSettings):
     templates: Mapping[str, str] = field(default_factory=dict)
     """File name in the config folder to the text of its Jinja2 template."""
     hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
+    health: HealthCheck | None = None
+    """Requests that show whether its program works; needs a public name."""
 
     def __post_init__(self) -> None:
         if not COMPONENT_NAME.fullmatch(self.name) or "--" in self.name:
@@ -43,6 +46,11 @@ class Component(ContainerSettings):
             check_repository(self.repository)
         if self.public and self.port is None:
             raise ConfigError(f"component {self.name} is public but has no port")
+        if self.health and not self.public:
+            raise ConfigError(
+                f"component {self.name} has a health check but is not public",
+                hint="remove `health`: gromit asks at the public address only",
+            )
         if self.templates and self.config_path is None:
             raise ConfigError(
                 f"component {self.name} has config templates but no config_path to mount them at"

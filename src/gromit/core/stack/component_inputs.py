@@ -107,9 +107,12 @@ def _made(
 def recipe_hash(catalogue: Catalogue, fingerprint: str) -> str:
     """SHA-256 (hex) of what all environments share: the catalogue and the stack's files.
 
-    With another one, an environment is made as it was until its next change.
+    With another one, an environment is made as it was until its next change. How the health of a
+    component is asked is no part of it, because no apply changes that.
     """
     components = {name: asdict(c) for name, c in sorted(catalogue.components.items())}
+    for component in components.values():
+        del component["health"]
     return _digest({"stack": fingerprint, "components": components})
 
 
