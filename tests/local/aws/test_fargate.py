@@ -352,6 +352,38 @@ def test_a_secret_without_a_value_is_a_task_that_cannot_start_until_it_has_one(
     assert b"bought" not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+def test_output_of_a_container_is_in_its_log_stream_and_a_group_that_is_missing_keeps_it_down(
+    world: World,
+) -> None:
+    options = {
+        "awslogs-group": "/gromit/app-test",
+        "awslogs-region": REGION,
+        "awslogs-stream-prefix": "tyk",
+    }
+    logging = {"logDriver": "awslogs", "options": options}
+    # Only Python's own error is sure to be on standard error.
+    world.serve(world.definition(port=70000, logConfiguration=logging))
+    eventually(lambda: world.rollout() == "FAILED")
+    reason = world.tasks("STOPPED")[0]["stoppedReason"]
+    assert reason.startswith("ResourceInitializationError: failed to validate logger args")
+    assert "/gromit/app-test" in reason
+    logs = client(world.emulator.url, "logs")
+    logs.create_log_group(logGroupName="/gromit/app-test")
+    world.ecs.update_service(cluster="app-test", service="tyk", forceNewDeployment=True)
+    eventually(
+        lambda: (
+            world.rollout() == "FAILED"
+            and world.tasks("STOPPED")[-1]["stopCode"] == "EssentialContainerExited"
+        )
+    )
+    task = world.tasks("STOPPED")[-1]["taskArn"].rpartition("/")[2]
+    events = logs.get_log_events(
+        logGroupName="/gromit/app-test", logStreamName=f"tyk/tyk/{task}", startFromHead=True
+    )["events"]
+    assert events[0]["message"].startswith("Traceback ")
+    assert "port must be 0-65535" in events[-1]["message"]
+
+
 def test_a_container_that_cannot_listen_exits_and_says_why(world: World) -> None:
     world.serve(world.definition(), count=1)
     eventually(world.settled)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ _INHERITED = {"PATH", "LD_LIBRARY_PATH"}
 
 _LONGEST = 400
 """Characters that are kept of a container's output."""
+
+_LOG_PART = 65536
+"""Bytes of a container's log that are read at once, and the longest line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,14 @@ class ContainerReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerOutput:
+    """A container has written to its standard error, which is the log of a container."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerExited:
     """A container's process has ended."""
 
@@ -67,10 +78,15 @@ class ContainerExited:
     """Its output, without the line that it is ready."""
 
 
+ContainerEvent = ContainerReady | ContainerOutput | ContainerExited
+
+
 @dataclass(slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
     output: str = ""
+    rest: bytes = b""
+    """Last line of its log, as long as it is incomplete."""
 
 
 class Containers:
@@ -103,15 +119,15 @@ class Containers:
             [sys.executable, "-S", "-I", str(_PROGRAM), text],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd="/",
             env={**spec.variables, **inherited},
             process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
         )
-        stream = _stdout(process)
-        os.set_blocking(stream.fileno(), False)
         self._running[name] = _Running(process)
-        self._selector.register(stream, selectors.EVENT_READ, name)
+        for stream, read in ((_stdout(process), self._read), (_stderr(process), self._read_log)):
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, (name, read))
 
     def stop(self, name: str, *, at_once: bool = False) -> None:
         """Send SIGTERM to a container, or SIGKILL if `at_once`; `ContainerExited` follows.
@@ -129,14 +145,15 @@ class Containers:
             if not self._closed:
                 os.write(self._awake, b"!")
 
-    def wait(self, seconds: float | None) -> list[ContainerReady | ContainerExited]:
+    def wait(self, seconds: float | None) -> list[ContainerEvent]:
         """Wait for events and return them; return none after `seconds` or after `wake`."""
-        events: list[ContainerReady | ContainerExited] = []
+        events: list[ContainerEvent] = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
                 os.read(self._waker, 4096)
             else:
-                events += self._read(key.data)
+                name, read = key.data
+                events += read(name)
         return events
 
     def close(self) -> None:
@@ -146,6 +163,7 @@ class Containers:
         for container in self._running.values():
             container.process.wait()
             _stdout(container.process).close()
+            _stderr(container.process).close()
         self._running.clear()
         self._selector.close()
         with self._lock:
@@ -153,7 +171,7 @@ class Containers:
             os.close(self._waker)
             os.close(self._awake)
 
-    def _read(self, name: str) -> list[ContainerReady | ContainerExited]:
+    def _read(self, name: str) -> list[ContainerEvent]:
         container = self._running[name]
         stream = _stdout(container.process)
         part = os.read(stream.fileno(), 4096)
@@ -167,12 +185,51 @@ class Containers:
         self._selector.unregister(stream)
         stream.close()
         code = container.process.wait()
-        del self._running[name]
         output = container.output.removeprefix(_READY).strip()
-        return [ContainerExited(name, 128 - code if code < 0 else code, output)]
+        exited = ContainerExited(name, 128 - code if code < 0 else code, output)
+        return [*self._last_log(name), exited]
+
+    def _read_log(self, name: str) -> list[ContainerEvent]:
+        # In the same round of `wait` the container may have exited.
+        container = self._running.get(name)
+        if container is None:
+            return []
+        stream = _stderr(container.process)
+        part = os.read(stream.fileno(), _LOG_PART)
+        if not part:
+            self._selector.unregister(stream)
+            return []
+        *whole, container.rest = (container.rest + part).split(b"\n")
+        if len(container.rest) > _LOG_PART:
+            whole, container.rest = [*whole, container.rest], b""
+        return [_log_of(name, whole)] if whole else []
+
+    def _last_log(self, name: str) -> list[ContainerEvent]:
+        """Forget an ended container; return what is left of its log."""
+        container = self._running.pop(name)
+        stream, parts = _stderr(container.process), [container.rest]
+        with suppress(BlockingIOError):
+            while part := os.read(stream.fileno(), _LOG_PART):
+                parts.append(part)
+        # It is not registered any more if it was closed before.
+        with suppress(KeyError):
+            self._selector.unregister(stream)
+        stream.close()
+        rest = b"".join(parts)
+        return [_log_of(name, rest.splitlines())] if rest else []
+
+
+def _log_of(name: str, lines: Sequence[bytes]) -> ContainerOutput:
+    return ContainerOutput(name, tuple(line.decode(errors="replace") for line in lines))
 
 
 def _stdout(process: subprocess.Popen[bytes]) -> IO[bytes]:
     if process.stdout is None:
         raise RuntimeError("a container's process has no standard output")
     return process.stdout
+
+
+def _stderr(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stderr is None:
+        raise RuntimeError("a container's process has no standard error")
+    return process.stderr

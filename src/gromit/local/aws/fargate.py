@@ -17,12 +17,18 @@ from moto.core.utils import utcnow
 from moto.ecs.models import Service, Task, ecs_backends
 
 from gromit.local.aws import emulator
-from gromit.local.aws.containers import ContainerExited, ContainerReady, Containers
+from gromit.local.aws.containers import (
+    ContainerEvent,
+    ContainerExited,
+    ContainerOutput,
+    Containers,
+)
 from gromit.local.aws.moto_patches.services import has_circuit_breaker, running_tasks
 from gromit.local.aws.moto_patches.tasks import mark_stopped
 from gromit.local.aws.placement import Host, TaskCannotStart, give_public_address, plan_container
 from gromit.local.aws.registration import deregister, register
 from gromit.local.aws.rollout import Deployment, RolloutActions, TaskStage, TaskView, next_actions
+from gromit.local.aws.task_log import open_log, write_log
 
 _STAGES = {"RUNNING": TaskStage.RUNNING, "STOPPING": TaskStage.STOPPING}
 _KEPT = 3600
@@ -72,7 +78,7 @@ class Fargate:
         self._thread.join()
 
     def _run(self) -> None:
-        events: list[ContainerReady | ContainerExited] = []
+        events: list[ContainerEvent] = []
         try:
             with emulator.lock:
                 self._match_tasks()
@@ -84,7 +90,7 @@ class Fargate:
         finally:
             self._containers.close()
 
-    def _step(self, events: list[ContainerReady | ContainerExited]) -> float | None:
+    def _step(self, events: list[ContainerEvent]) -> float | None:
         """Handle events, then schedule every service.
 
         Return the seconds until something is due; None if nothing is.
@@ -111,7 +117,11 @@ class Fargate:
 
     # ── events of containers ──
 
-    def _handle(self, event: ContainerReady | ContainerExited, task: Task | None) -> None:
+    def _handle(self, event: ContainerEvent, task: Task | None) -> None:
+        if isinstance(event, ContainerOutput):
+            if task is not None:
+                write_log(task, self._container_of(task), event.lines)
+            return
         self._kill_at.pop(event.name, None)
         if task is None:
             return
@@ -210,6 +220,7 @@ class Fargate:
             give_public_address(task, self._host)
             definition = self._ecs.describe_task_definition(task.task_definition_arn)
             spec = plan_container(task, definition, self._host)
+            open_log(task, self._container_of(task))
         except TaskCannotStart as error:
             service = self._service_of(task)
             if service:
@@ -288,6 +299,12 @@ class Fargate:
         now = time.monotonic()
         due = [at for at in (*self._not_before.values(), *self._kill_at.values()) if at > now]
         return min(due) - now if due else None
+
+    def _container_of(self, task: Task) -> dict[str, Any]:
+        """Definition of a task's container."""
+        definition = self._ecs.describe_task_definition(task.task_definition_arn)
+        container: dict[str, Any] = definition.container_definitions[0]
+        return container
 
     def _service_of(self, task: Task) -> Service | None:
         name = task.group.removeprefix("service:") if task.group.startswith("service:") else ""
