@@ -40,7 +40,9 @@ _NAMES = {
     },
     "cryptography.x509.oid": {"ExtendedKeyUsageOID", "NameOID"},
     "datetime": {"UTC", "date", "datetime", "timedelta"},
+    "difflib": {"SequenceMatcher", "get_close_matches"},
     "fnmatch": {"fnmatchcase"},
+    "ipaddress": {"ip_address"},
     "jinja2": {"StrictUndefined", "TemplateError", "TemplateSyntaxError"},
     "jinja2.sandbox": {"ImmutableSandboxedEnvironment"},
 }

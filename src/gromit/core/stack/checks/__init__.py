@@ -1,0 +1,1 @@
+"""Check of a catalogue: its rendered config files and variables against what programs accept."""

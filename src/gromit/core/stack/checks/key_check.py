@@ -1,0 +1,156 @@
+"""Check of config files and variables against the keys that a program knows."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher, get_close_matches
+
+from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
+from gromit.core.stack.checks.keys import (
+    ConfigValue,
+    ProgramKeys,
+    ValueKind,
+    walk_config,
+)
+from gromit.core.stack.checks.values import wrong_text, wrong_value
+
+_LIKENESS, _SAME = 0.7, 0.85
+"""Likeness from which a known name is suggested, and from which an unknown one is misspelled."""
+
+
+def check_document(
+    component: str, file: str, document: object, program: str, keys: ProgramKeys
+) -> Iterator[CatalogueFault]:
+    """Return what is wrong with the keys and values of a config file."""
+    if not isinstance(document, dict):
+        yield CatalogueFault(
+            component=component,
+            kind=FaultKind.FILE,
+            subject=file,
+            reason="is not a JSON object",
+            remedy="write the keys between { and }",
+        )
+        return
+    for value in walk_config(keys, document):
+        subject = f"{file}: {value.path}"
+        if value.is_unknown:
+            yield _unknown(component, subject, value, program)
+        elif value.key is not None and (fault := wrong_value(value.key, value.value)):
+            yield CatalogueFault(
+                component=component,
+                kind=FaultKind.KEY,
+                subject=subject,
+                reason=fault,
+                remedy="correct the value in the template",
+            )
+
+
+def check_variables(
+    component: str,
+    environment: Mapping[str, str],
+    program: str,
+    programs: Mapping[str, ProgramKeys],
+) -> Iterator[CatalogueFault]:
+    """Return what is wrong with plain variables of a component that runs a program."""
+    own = programs[program]
+    for name, text in sorted(environment.items()):
+        key = own.variables.get(name)
+        if key is not None and (fault := wrong_text(key, text)):
+            yield CatalogueFault(
+                component=component,
+                kind=FaultKind.KEY,
+                subject=name,
+                reason=fault,
+                remedy="correct the value in environment",
+            )
+
+
+def check_variable_names(
+    component: str, names: Iterable[str], program: str, programs: Mapping[str, ProgramKeys]
+) -> Iterator[CatalogueFault]:
+    """Return the variables that look like a program's, and that the component's does not read."""
+    own = programs[program]
+    owners = {prefix(keys): other for other, keys in programs.items()}
+    for name in names:
+        owner = next((o for start, o in owners.items() if name.startswith(start)), None)
+        if owner is None or is_variable(own, name):
+            continue
+        if owner != program:
+            yield _of_another(component, name, program, owner)
+        else:
+            yield _unknown_variable(component, name, program, own)
+
+
+def prefix(keys: ProgramKeys) -> str:
+    """Return the beginning that all variables of a program share: `TYK_GW_`."""
+    first = next(iter(keys.variables))
+    return "_".join(first.split("_")[:2]) + "_"
+
+
+def is_variable(keys: ProgramKeys, name: str) -> bool:
+    """Whether a program reads a variable: a known one, or one of a section with a free name."""
+    if name in keys.variables:
+        return True
+    return any(pattern.fullmatch(name) for pattern in _free_variables(keys))
+
+
+def _unknown(component: str, subject: str, value: ConfigValue, program: str) -> CatalogueFault:
+    parent = value.parent
+    assert parent is not None  # noqa: S101 - an unknown value has a known parent
+    name = value.path.rsplit(".", 1)[-1]
+    if parent.sections:
+        return CatalogueFault(
+            component=component,
+            kind=FaultKind.KEY,
+            subject=subject,
+            reason=f"{program} has no documented section of this type",
+            remedy=f"documented types are {', '.join(sorted(parent.sections))}",
+            certain=False,
+        )
+    near, is_misspelled = _nearest(name.lower(), parent.below)
+    meant = parent.below[near].key.path.rsplit(".", 1)[-1] if near else None
+    return CatalogueFault(
+        component=component,
+        kind=FaultKind.KEY,
+        subject=subject,
+        reason=f"{program} documents no such key",
+        remedy=f"did you mean {meant}?" if meant else "remove it, or correct its name",
+        certain=is_misspelled or parent.key.kind is ValueKind.OBJECT,
+    )
+
+
+def _of_another(component: str, name: str, program: str, owner: str) -> CatalogueFault:
+    return CatalogueFault(
+        component=component,
+        kind=FaultKind.KEY,
+        subject=name,
+        reason=f"is a variable of {owner}; {program} does not read it",
+        remedy="remove it, or give it to the component that reads it",
+    )
+
+
+def _unknown_variable(component: str, name: str, program: str, keys: ProgramKeys) -> CatalogueFault:
+    near, is_misspelled = _nearest(name, keys.variables)
+    return CatalogueFault(
+        component=component,
+        kind=FaultKind.KEY,
+        subject=name,
+        reason=f"{program} documents no such variable",
+        remedy=f"did you mean {near}?" if near else "remove it, or correct its name",
+        certain=is_misspelled,
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> tuple[str | None, bool]:
+    """Return the known name that is most like an unknown one, and whether that is misspelled."""
+    near = next(iter(get_close_matches(name, known, n=1, cutoff=_LIKENESS)), None)
+    return near, near is not None and SequenceMatcher(a=name, b=near).ratio() >= _SAME
+
+
+def _free_variables(keys: ProgramKeys) -> Iterator[re.Pattern[str]]:
+    """Patterns of the variables of sections whose names the user chooses."""
+    for variable, key in keys.variables.items():
+        above, found, _ = key.path.partition(".<")
+        if found:
+            start = f"{prefix(keys)}{above.upper()}_"
+            rest = variable.removeprefix(start).partition("_")[2]
+            yield re.compile(f"{re.escape(start)}[A-Z0-9-]+_{re.escape(rest)}")

@@ -1,0 +1,56 @@
+"""Config keys of programs: the lists in the package."""
+
+import pytest
+
+from gromit.adapters.catalogue.program_keys import KEYS, load_program_keys
+from gromit.core.stack.checks.keys import ValueKind
+
+PROGRAMS = ("tyk-dashboard", "tyk-gateway", "tyk-identity-broker", "tyk-pump", "tyk-sink")
+
+
+def test_every_program_with_a_config_file_has_a_list_of_keys() -> None:
+    assert tuple(load_program_keys()) == PROGRAMS
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_list_names_each_key_and_each_variable_once(program: str) -> None:
+    lines = (KEYS / f"{program}.tsv").read_text(encoding="utf-8").splitlines()
+    paths = [line.split("\t")[0].lower() for line in lines]
+    variables = [line.split("\t")[2] for line in lines if line.count("\t") == 2]
+    assert len(set(paths)) == len(paths)
+    assert len(set(variables)) == len(variables)
+    assert set(load_program_keys()[program].variables) == set(variables)
+
+
+@pytest.mark.parametrize(
+    ("program", "variable", "path", "kind"),
+    [
+        ("tyk-gateway", "TYK_GW_LISTENPORT", "listen_port", ValueKind.INT),
+        ("tyk-gateway", "TYK_GW_STORAGE_ADDRS", "storage.addrs", ValueKind.HOSTS),
+        ("tyk-dashboard", "TYK_DB_TYKAPI_PORT", "tyk_api_config.Port", ValueKind.TEXT),
+        ("tyk-dashboard", "TYK_DB_REDISHOST", "redis_host", ValueKind.HOST),
+        ("tyk-sink", "TYK_MDCB_HTTPPORT", "http_port", ValueKind.INT),
+        (
+            "tyk-identity-broker",
+            "TYK_IB_BACKEND_IDENTITYBACKENDSETTINGS_HOSTS",
+            "BackEnd.IdentityBackendSettings.Hosts",
+            ValueKind.HOST_MAP,
+        ),
+    ],
+)
+def test_a_variable_belongs_to_its_key(
+    program: str, variable: str, path: str, kind: ValueKind
+) -> None:
+    key = load_program_keys()[program].variables[variable]
+    assert (key.path, key.kind) == (path, kind)
+
+
+def test_only_the_gateway_is_known_completely() -> None:
+    found = {program: keys.root.key.kind for program, keys in load_program_keys().items()}
+    closed = {program for program, kind in found.items() if kind is ValueKind.OBJECT}
+    assert closed == {"tyk-gateway"}
+
+
+def test_pumps_have_free_names_and_documented_types() -> None:
+    pumps = load_program_keys()["tyk-pump"].root.below["pumps"]
+    assert {"mongo-pump-aggregate", "mongo-pump-selective", "csv", "sql"} <= pumps.sections.keys()
