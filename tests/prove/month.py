@@ -9,6 +9,7 @@ import stamina
 import structlog.testing
 
 from gromit.bootstrap.machine import to_ms
+from gromit.core.environments.row_writes import Row
 from gromit.core.stack.resources import ResourceKind
 from gromit.errors import Conflict, GromitError, NotFound
 from tests.prove.ends import wrong_ends
@@ -162,7 +163,7 @@ class _Month:
         sha = f"sha-{self.builds}"
         # Before the request: an answer that is lost must not make the model forget it.
         before = self.place.store.read(name)
-        is_new = before is None or "gone_at" in before
+        is_new = not _has_reports(before)
         if not self._insist(lambda: self.place.build(repository, name, sha, self.builds)):
             return False
         life = self.lives.get(name)
@@ -237,6 +238,11 @@ class _Month:
 
     def _count(self, kind: str) -> None:
         self.events[kind] = self.events.get(kind, 0) + 1
+
+
+def _has_reports(row: Row | None) -> bool:
+    """Whether a build of this incarnation was reported; leftovers get a row without one."""
+    return row is not None and "gone_at" not in row and any(a.startswith("v#") for a in row)
 
 
 def _search(effort: Effort) -> Proof:

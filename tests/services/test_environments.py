@@ -467,6 +467,16 @@ def test_a_third_life_takes_no_image_of_the_second(registry: Registry) -> None:
     assert registry.versions() == {**DEFAULTS, "tyk": "newest"}
 
 
+def test_a_second_life_that_is_revived_takes_no_image_of_the_first(registry: Registry) -> None:
+    _die_with_images(registry)
+    registry.report("tyk", "new", sequence=2)
+    registry.now_ms += 1000
+    registry.environments.delete("app-test", registry.stamp())
+    registry.now_ms += 1000
+    registry.report("tyk", "newest", sequence=3)
+    assert registry.versions() == {**DEFAULTS, "tyk": "newest"}
+
+
 def test_a_tombstone_of_an_older_release_counts_from_its_end(registry: Registry) -> None:
     _die_with_images(registry)
     row = {**registry.store.read("app-test")}  # type: ignore[dict-item]

@@ -67,6 +67,24 @@ def test_leftovers_of_a_tombstone_are_reaped_again(world: EnvironmentWorld) -> N
     assert world.resources.existing[NAME] == []
 
 
+def test_a_revival_of_leftovers_brings_no_version_of_the_dead_branch_back(
+    world: EnvironmentWorld,
+) -> None:
+    world.report(NAME)
+    world.registry.report("tyk-pump", "dead", ref=NAME)
+    world.run_pass(Work.SOW)
+    world.registry.environments.delete(NAME, world.registry.stamp())
+    world.registry.now_ms += GRACE_MS
+    world.run_pass(Work.REAP)
+    first = world.registry.environments.inspect(NAME).incarnation
+    reap(world)
+    world.registry.report("tyk", "living", ref=NAME)
+    environment = world.registry.environments.inspect(NAME)
+    assert environment.incarnation != first
+    assert environment.reported == {"tyk"}
+    assert environment.row["images_since"] == environment.row["deleted_at"] - GRACE_MS
+
+
 def test_a_repeated_request_changes_nothing(world: EnvironmentWorld) -> None:
     """The client repeats one whose answer is lost."""
     reap(world)

@@ -53,6 +53,7 @@ class Attribute(StrEnum):
     STATE_SERIAL = "state_serial"
     HOOKS = "hooks"
     DELETED_AT = "deleted_at"
+    IMAGES_SINCE = "images_since"
     MADE = "made"
     REQUESTER = "requester"
     PROBLEMS = "problems"
@@ -111,6 +112,8 @@ _INCARNATION_ATTRIBUTES = (
         Attribute.PARKED,
         Attribute.TOUCHED,
         Attribute.KEEP_UNTIL,
+        Attribute.DELETED_AT,
+        Attribute.IMAGES_SINCE,
         Attribute.GONE_AT,
         Attribute.EXPIRE_AT,
         Attribute.SPEC_HASH,
@@ -126,8 +129,7 @@ _INCARNATION_ATTRIBUTES = (
 def incarnation_attributes(row: Iterable[str]) -> frozenset[str]:
     """Return the attributes of a tombstone that a new incarnation must not inherit.
 
-    Sequences and the epoch are not among them, so that old builds and old claims stay refused, nor
-    is the instant of the deletion, so that old images stay out.
+    Sequences and the epoch are not among them, so that old builds and old claims stay refused.
     """
     prefixed = {a for a in row if a.startswith(_INCARNATION_PREFIXES)}
     return _INCARNATION_ATTRIBUTES | prefixed

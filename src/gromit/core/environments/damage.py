@@ -182,6 +182,7 @@ _CHECKS: Mapping[str, ValueCheck] = MappingProxyType(
         Attribute.STATE_SERIAL: _number,
         Attribute.HOOKS: _list(_text),
         Attribute.DELETED_AT: _number,
+        Attribute.IMAGES_SINCE: _number,
         Attribute.MADE: _map(
             {
                 "at": _number,

@@ -223,7 +223,7 @@ def create_incarnation(
         ),
         sets={
             **sets,
-            Attribute.DELETED_AT: dead_before(before),
+            Attribute.IMAGES_SINCE: dead_before(before),
             Attribute.EVENTS: [stamp.event("created", text)],
         },
         event=None,

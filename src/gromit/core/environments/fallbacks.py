@@ -40,14 +40,14 @@ def follows_branch(row: Row, repository: str) -> bool:
 def dead_before(row: Row) -> int | None:
     """Return the instant before which the branch's images are those of a deleted incarnation.
 
-    It is the instant of the last deletion, if the row is a tombstone or was created after it.
-    A build within the grace period revives the incarnation, and its images with it.
+    For a tombstone it is the instant of its deletion. An incarnation keeps the one that it was
+    created with: a build within the grace period revives it, and its images with it.
     """
-    deleted: int | None = row.get(Attribute.DELETED_AT)
-    gone: int | None = row.get(Attribute.GONE_AT)
-    if gone is not None:
-        return gone if deleted is None else deleted
-    return deleted if deleted is not None and deleted <= row[Attribute.CREATED] else None
+    if Attribute.GONE_AT not in row:
+        since: int | None = row.get(Attribute.IMAGES_SINCE)
+        return since
+    deleted: int = row.get(Attribute.DELETED_AT, row[Attribute.GONE_AT])
+    return deleted
 
 
 NO_FALLBACK_UPDATE = FallbackUpdate({}, 0)
