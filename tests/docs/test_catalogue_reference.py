@@ -6,8 +6,15 @@ import re
 from pathlib import Path
 
 from gromit.adapters.catalogue import file as catalogue_file
-from gromit.adapters.catalogue.entry import CatalogueEntry, ComponentSize, HealthEntry, HookEntry
+from gromit.adapters.catalogue.entry import (
+    CatalogueEntry,
+    ComponentSize,
+    HealthEntry,
+    HookEntry,
+    SecretEntry,
+)
 from gromit.adapters.catalogue.file import FILE_KEYS
+from gromit.adapters.catalogue.programs import load_program, program_names
 from gromit.core.stack.config_files import TemplateVariables, folder_hash
 from gromit.services.hooks import TRIES
 
@@ -63,6 +70,39 @@ def test_every_key_of_a_health_check_is_documented_with_its_default() -> None:
     assert documented.keys() == fields.keys()
     for name in ("degraded_by", "grace"):
         assert documented[name][0] == f"`{fields[name].default}`"
+
+
+def test_every_key_of_a_named_secret_is_documented() -> None:
+    assert _table("Named secrets").keys() == SecretEntry.model_fields.keys()
+
+
+def test_every_program_is_documented_with_its_required_secrets() -> None:
+    section = TEXT.split("\n## Programs\n", 1)[1].split("\nThese secrets", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert rows == [_program_row(name) for name in program_names()]
+
+
+def _program_row(name: str) -> str:
+    program = load_program(name)
+    required = [
+        f"`{secret.variable}`" + (f" beside `{secret.peer}`" if secret.peer else "")
+        for secret in program.secrets
+        if secret.required
+    ]
+    return f"| `{name}` | {', '.join(required) or '-'} |"
+
+
+def test_every_group_of_equal_secrets_is_documented() -> None:
+    groups: dict[str, list[str]] = {}
+    for name in program_names():
+        for secret in load_program(name).secrets:
+            groups.setdefault(secret.group, []).append(f"`{secret.variable}`")
+    section = TEXT.split("\nThese secrets", 1)[1].split("\n## ", 1)[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == [
+        f"| `{group}` | {', '.join(sorted(variables))} |"
+        for group, variables in sorted(groups.items())
+        if len(variables) > 1
+    ]
 
 
 def test_every_variable_of_templates_is_documented() -> None:

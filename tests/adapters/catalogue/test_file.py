@@ -15,6 +15,7 @@ from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.health import HealthCheck as ComponentHealth
 from gromit.core.stack.health import HealthState
 from gromit.core.stack.hooks import Hook, HookKind
+from gromit.core.stack.secrets import SecretOrigin
 from gromit.errors import ConfigError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:licence-AbCdEf"
@@ -210,6 +211,45 @@ def test_a_repository_called_like_a_key_of_the_wire_is_refused_wherever_it_comes
 def test_a_secret_in_place_of_its_arn_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="secrets: LICENCE must be the ARN") as caught:
         _entry(tmp_path, "repository: p, secrets: {LICENCE: hunter2}")
+    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_components_share_named_secrets_and_a_file_replaces_those_that_it_extends(
+    tmp_path: Path,
+) -> None:
+    text = (
+        f"extends: tyk\nsecrets: {{gateway-api: {{made: random, arn: '{ARN}'}},"
+        " portal-key: {made: bought}}\n"
+        "components: [{name: portal, image: 'p:1', secrets: {KEY: portal-key, API: gateway-api}}]"
+    )
+    found = catalogue_file.load_catalogue(_write(tmp_path, text))
+    shipped = catalogue_file.load_catalogue()
+    assert found.secrets.keys() == shipped.secrets.keys() | {"portal-key"}
+    assert found.secrets["gateway-api"].arn == ARN
+    assert found.secrets["portal-key"].made == SecretOrigin.BOUGHT
+    assert {"portal-key", "gateway-api"} <= found.used_secrets.keys()
+    assert found.select(["tyk"]).secrets == found.secrets
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message"),
+    [
+        ("hunter2", "secrets: must be a mapping of names"),
+        ("{key: hunter2}", "secret key: is not a mapping"),
+        ("{key: {}}", "secret key: made: is missing"),
+        ("{key: {made: hunter2}}", "secret key: made: input should be 'random' or 'bought'"),
+        ("{key: {made: random, value: hunter2}}", "secret key: value: there is no such key"),
+        ("{key: {made: random, arn: hunter2}}", "secret key: arn: must be the ARN"),
+        ("{Key_1: {made: random}}", "secrets: a name in secrets is not usable"),
+    ],
+)
+def test_a_wrong_named_secret_is_refused_and_no_value_is_repeated(
+    tmp_path: Path, secrets: str, message: str
+) -> None:
+    path = _write(tmp_path, f"secrets: {secrets}\n{PORTAL}")
+    with pytest.raises(ConfigError) as caught:
+        catalogue_file.load_catalogue(path)
+    assert message in caught.value.message
     assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
 
 

@@ -11,10 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gromit.adapters.catalogue.programs import load_program
 from gromit.core.names import is_tag, parse_repository
 from gromit.core.stack.catalogue import Component, check_repository
 from gromit.core.stack.health import HealthCheck, HealthState
 from gromit.core.stack.hooks import Hook, HookKind
+from gromit.core.stack.secrets import NamedSecret, SecretOrigin, is_secret_arn
 from gromit.documents import first_invalid_field
 from gromit.errors import ConfigError, InvalidInput
 
@@ -30,9 +32,6 @@ FARGATE_SIZES: Mapping[int, Sequence[int]] = {
 """CPU units to sizes of memory in MiB that Fargate offers (AWS's table of task sizes)."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SECRET_ARN = re.compile(
-    r"arn:aws[a-z-]*:(secretsmanager|ssm):[a-z0-9-]+:\d{12}:(secret:|parameter/).+"
-)
 _IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,199}")
@@ -94,13 +93,20 @@ def _variables(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _secrets(value: dict[str, str]) -> dict[str, str]:
-    """Accept only ARNs. Never repeat a wrong value, which may be the secret itself."""
-    for name, arn in _variables(value).items():
-        if not _SECRET_ARN.fullmatch(arn):
-            raise ValueError(
-                f"{name} must be the ARN of a Secrets Manager secret or SSM parameter, not a value"
-            )
+def _arn(value: str) -> str:
+    """Accept only an ARN. Never repeat a wrong value, which may be the secret itself."""
+    if not is_secret_arn(value):
+        raise ValueError(
+            "must be the ARN of a Secrets Manager secret or SSM parameter, not a value"
+        )
+    return value
+
+
+def _program(value: str) -> str:
+    try:
+        load_program(value)
+    except ConfigError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from error
     return value
 
 
@@ -150,6 +156,15 @@ class HookEntry(_Strict):
     )
 
 
+class SecretEntry(_Strict):
+    """One secret under the key `secrets` of a catalogue file."""
+
+    made: Literal["random", "bought"] = Field(description="where its value comes from")
+    arn: Annotated[str, AfterValidator(_arn)] | None = Field(
+        None, description="ARN of an existing secret, instead of one with gromit's own name"
+    )
+
+
 class CatalogueEntry(_Strict):
     """One component in a catalogue file."""
 
@@ -159,6 +174,9 @@ class CatalogueEntry(_Strict):
     )
     image: Annotated[str, AfterValidator(_image)] | None = Field(
         None, description="fixed image, instead of a repository"
+    )
+    program: Annotated[str, AfterValidator(_program)] | None = Field(
+        None, description="program that it runs, whose requirements gromit knows"
     )
     default_tag: Annotated[str, AfterValidator(_tag)] = Field(
         "master", description="tag of the default branch"
@@ -179,8 +197,8 @@ class CatalogueEntry(_Strict):
     environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
         {}, description="plain environment variables"
     )
-    secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(
-        {}, description="environment variables to the ARNs of their values"
+    secrets: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+        {}, description="environment variables to named secrets, or to the ARNs of their values"
     )
     size: ComponentSize = Field(ComponentSize(), description="CPU and memory of its Fargate task")
     health: HealthEntry | None = Field(None, description="how its program says that it works")
@@ -207,6 +225,26 @@ def parse_entry(raw: object, where: str) -> CatalogueEntry:
         raise _first_error(error, f"{where}: component {raw.get('name', '(unnamed)')}") from None
     _check_together(entry, f"{where}: component {entry.name}")
     return entry
+
+
+def parse_secret(raw: object, name: str, where: str) -> NamedSecret:
+    """Return the named secret that parsed YAML describes.
+
+    Raises `ConfigError` that names it and the key, and repeats no value.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"{where}: secret {name}: is not a mapping",
+            hint="write `{made: random}` or `{made: bought}`; a value does not belong here",
+        )
+    try:
+        entry = SecretEntry.model_validate(raw)
+    except ValidationError as error:
+        raise _first_error(error, f"{where}: secret {name}") from None
+    try:
+        return NamedSecret(name=name, made=SecretOrigin(entry.made), arn=entry.arn)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: secrets: {error.message}", hint=error.hint) from error
 
 
 def to_component(entry: CatalogueEntry, templates: Mapping[str, str], where: str) -> Component:

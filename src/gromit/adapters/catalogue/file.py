@@ -5,9 +5,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from gromit.adapters.catalogue.entry import CatalogueEntry, parse_entry, to_component
+from gromit.adapters.catalogue.entry import (
+    CatalogueEntry,
+    parse_entry,
+    parse_secret,
+    to_component,
+)
 from gromit.core.stack.catalogue import Catalogue, Component
 from gromit.core.stack.config_files import FILE_NAME, check_syntax
+from gromit.core.stack.secrets import NamedSecret, check_secret_names
 from gromit.documents import InvalidYaml, parse_yaml
 from gromit.errors import ConfigError
 from gromit.log import get_logger
@@ -15,7 +21,7 @@ from gromit.log import get_logger
 SHIPPED = Path(str(files("gromit"))) / "catalogue" / "tyk.yaml"
 """Catalogue of the Tyk stack, part of the package."""
 
-FILE_KEYS = ("extends", "components")
+FILE_KEYS = ("extends", "secrets", "components")
 """Top-level keys of a file."""
 
 TEMPLATES = "templates"
@@ -32,7 +38,7 @@ def load_catalogue(
     `repositories` (`GROMIT_REPOS`) reduces it to these; None keeps all. Raises `ConfigError` that
     names the file, the component and the key.
     """
-    catalogue = Catalogue(_read(path or SHIPPED))
+    catalogue = _read(path or SHIPPED)
     if repositories is None:
         return catalogue
     selected = catalogue.select(repositories)
@@ -43,37 +49,63 @@ def load_catalogue(
     return selected
 
 
-def _read(path: Path) -> Mapping[str, Component]:
+def _read(path: Path) -> Catalogue:
     tree = _parse(path)
     if unknown := sorted(str(key) for key in tree if key not in FILE_KEYS):
         raise ConfigError(
             f"{path}: {unknown[0]}: there is no such key",
-            hint=f"use only the keys {' and '.join(FILE_KEYS)}",
+            hint=f"use only the keys {', '.join(FILE_KEYS)}",
         )
-    components = _extended(path, tree.get("extends"))
-    raw = tree.get("components")
+    base = _extended(path, tree.get("extends"))
+    secrets = {**base.secrets, **_secrets(path, tree.get("secrets"))}
+    components = {**base.components, **_components(path, tree.get("components"))}
+    _check_default_tags(path, components)
+    for component in components.values():
+        _check_secrets(path, component, secrets)
+    return Catalogue(components, secrets=secrets)
+
+
+def _secrets(path: Path, raw: object) -> Mapping[str, NamedSecret]:
+    """Return the named secrets of a file."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise ConfigError(
+            f"{path}: secrets: must be a mapping of names",
+            hint="write each as `name: {made: random}` or `name: {made: bought}`",
+        )
+    return {str(name): parse_secret(entry, str(name), str(path)) for name, entry in raw.items()}
+
+
+def _check_secrets(path: Path, component: Component, known: Mapping[str, NamedSecret]) -> None:
+    try:
+        check_secret_names(component.name, component.secrets, known)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
+
+
+def _components(path: Path, raw: object) -> Mapping[str, Component]:
+    """Return the components of a file, without those that it extends."""
     if not isinstance(raw, list) or not raw:
         raise ConfigError(
             f"{path}: components: must be a list of entries",
             hint="begin each entry with `- name: …`",
         )
-    seen: set[str] = set()
+    components: dict[str, Component] = {}
     for entry in (parse_entry(item, str(path)) for item in raw):
-        if entry.name in seen:
+        if entry.name in components:
             raise ConfigError(
                 f"{path}: component {entry.name}: name: is used twice",
                 hint="use each name once in a file",
             )
-        seen.add(entry.name)
         components[entry.name] = _component(path, entry)
-    _check_default_tags(path, components)
     return components
 
 
-def _extended(path: Path, base: object) -> dict[str, Component]:
-    """Components of the catalogue that this one extends."""
+def _extended(path: Path, base: object) -> Catalogue:
+    """Return the catalogue that this one extends; an empty one if it extends none."""
     if base is None:
-        return {}
+        return Catalogue({})
     if base != SHIPPED.stem:
         raise ConfigError(
             f"{path}: extends: {base!r} is not a shipped catalogue",
@@ -83,7 +115,7 @@ def _extended(path: Path, base: object) -> dict[str, Component]:
         raise ConfigError(
             f"{path}: extends: a catalogue cannot extend itself", hint="remove the line"
         )
-    return dict(_read(SHIPPED))
+    return _read(SHIPPED)
 
 
 def _component(path: Path, entry: CatalogueEntry) -> Component:

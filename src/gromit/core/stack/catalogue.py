@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gromit.core.stack.contract import ContainerSettings
 from gromit.core.stack.health import HealthCheck
 from gromit.core.stack.hooks import Hook, HookKind
+from gromit.core.stack.secrets import NamedSecret
 from gromit.errors import ConfigError, InvalidInput
 
 COMPONENT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -24,6 +25,8 @@ class Component(ContainerSettings):
     """Repository that reports its builds; its images are in the registry of the same name."""
     image: str | None = None
     """Fixed image (`redis:7`), instead of a repository."""
+    program: str | None = None
+    """Program that it runs, if gromit knows its requirements."""
     default_tag: str = "master"
     """Tag of the default branch."""
     templates: Mapping[str, str] = field(default_factory=dict)
@@ -59,11 +62,13 @@ class Component(ContainerSettings):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All components, by name, and the repositories without a component."""
+    """All components and secrets, by name, and the repositories without a component."""
 
     components: Mapping[str, Component]
     known_only: frozenset[str] = frozenset()
     """Repositories in `GROMIT_REPOS` without a component: their builds are stored, not deployed."""
+    secrets: Mapping[str, NamedSecret] = field(default_factory=dict)
+    """Secrets that components name, by name."""
 
     def __post_init__(self) -> None:
         for repository in sorted(self.known_only):
@@ -73,6 +78,12 @@ class Catalogue:
     def repositories(self) -> frozenset[str]:
         """All repositories that may report a build."""
         return self.known_only | {c.repository for c in self.components.values() if c.repository}
+
+    @property
+    def used_secrets(self) -> Mapping[str, NamedSecret]:
+        """Named secrets that a component uses, by name."""
+        used = {source for c in self.components.values() for source in c.secrets.values()}
+        return {name: self.secrets[name] for name in sorted(used & self.secrets.keys())}
 
     def hooks(self, kind: HookKind) -> Mapping[str, Hook]:
         """Return the hook of each component that has one of this kind."""
@@ -101,7 +112,7 @@ class Catalogue:
             if component.repository is None or component.repository in selected
         }
         deployed = {c.repository for c in kept.values() if c.repository}
-        return Catalogue(kept, selected - deployed)
+        return Catalogue(kept, selected - deployed, self.secrets)
 
 
 def check_repository(name: str) -> None:

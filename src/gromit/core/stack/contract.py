@@ -57,7 +57,7 @@ class ContainerSettings:
     """Read-only path of its config folder in the container."""
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variable name to the ARN of a Secrets Manager secret or SSM parameter; never a value."""
+    """Variable to the ARN of its secret in Secrets Manager or SSM, or a named secret's name."""
     cpu: int = 256
     """CPU units, 1024 to a core (Fargate's sizes)."""
     memory: int = 512

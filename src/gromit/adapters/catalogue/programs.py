@@ -1,0 +1,81 @@
+"""Programs as YAML files of the package, one for each."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gromit.core.stack.catalogue import Component
+from gromit.core.stack.programs import Program, ProgramSecret, ProgramUse
+from gromit.core.stack.secrets import SecretOrigin
+from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
+from gromit.errors import ConfigError
+
+PROGRAMS = Path(str(files("gromit"))) / "catalogue" / "programs"
+"""Folder with a file for each program, part of the package."""
+
+_SUFFIX = ".yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProgramSecretEntry(_Strict):
+    """One entry of `secrets` in the file of a program."""
+
+    variable: str = Field(description="environment variable that gives the secret")
+    key: str | None = Field(None, description="key of the config file for the same value")
+    group: str = Field(description="secrets of one group need the same value in all programs")
+    made: SecretOrigin = Field(description="`random` or `bought`")
+    required: bool = Field(default=True, description="whether the program needs it")
+    peer: str | None = Field(None, description="program beside which it is required")
+    without: str = Field(description="effect of a missing secret")
+
+
+class ProgramEntry(_Strict):
+    """File of a program."""
+
+    secrets: list[ProgramSecretEntry] = Field([], description="secrets that it takes")
+
+
+def program_names() -> tuple[str, ...]:
+    """Return the names of all programs."""
+    return tuple(sorted(path.stem for path in PROGRAMS.glob(f"*{_SUFFIX}")))
+
+
+@cache
+def load_program(name: str) -> Program:
+    """Load one program, once in a process. Raises `ConfigError` if there is none of that name."""
+    if name not in program_names():
+        raise ConfigError(
+            f"there is no program {name}", hint=f"programs are {', '.join(program_names())}"
+        )
+    path = PROGRAMS / f"{name}{_SUFFIX}"
+    entry = _parse(path)
+    return Program(
+        name=name,
+        secrets=tuple(ProgramSecret(**secret.model_dump()) for secret in entry.secrets),
+    )
+
+
+def program_uses(components: Iterable[Component]) -> tuple[ProgramUse, ...]:
+    """Return the program of each component that names one, with the sources of its secrets."""
+    return tuple(
+        ProgramUse(component=c.name, program=load_program(c.program), secrets=c.secrets)
+        for c in components
+        if c.program is not None
+    )
+
+
+def _parse(path: Path) -> ProgramEntry:
+    try:
+        tree = parse_yaml(path.read_bytes(), unique_keys=True)
+        return ProgramEntry.model_validate(tree)
+    except InvalidYaml as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except ValidationError as error:
+        field = first_invalid_field(error)
+        raise ConfigError(f"{path}: {field.path}: {field.reason}") from None
