@@ -42,7 +42,6 @@ _NAMES = {
     "datetime": {"UTC", "date", "datetime", "timedelta"},
     "difflib": {"SequenceMatcher", "get_close_matches"},
     "fnmatch": {"fnmatchcase"},
-    "ipaddress": {"ip_address"},
     "jinja2": {"StrictUndefined", "TemplateError", "TemplateSyntaxError"},
     "jinja2.sandbox": {"ImmutableSandboxedEnvironment"},
 }

@@ -3,6 +3,7 @@
 import pytest
 
 from gromit.adapters.catalogue.program_keys import KEYS, load_program_keys
+from gromit.adapters.catalogue.programs import load_program, program_names
 from gromit.core.stack.checks.keys import ValueKind
 
 PROGRAMS = ("tyk-dashboard", "tyk-gateway", "tyk-identity-broker", "tyk-pump", "tyk-sink")
@@ -54,3 +55,24 @@ def test_only_the_gateway_is_known_completely() -> None:
 def test_pumps_have_free_names_and_documented_types() -> None:
     pumps = load_program_keys()["tyk-pump"].root.below["pumps"]
     assert {"mongo-pump-aggregate", "mongo-pump-selective", "csv", "sql"} <= pumps.sections.keys()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_facts_about_a_program_name_its_keys_and_other_programs(program: str) -> None:
+    facts = load_program(program)
+    lines = (KEYS / f"{program}.tsv").read_text(encoding="utf-8").splitlines()
+    known = {line.split("\t")[0] for line in lines}
+    named = {facts.listens, *facts.retired, *facts.retired.values()}
+    named |= {key for need in facts.needs for key in (need.when, *need.unless)}
+    assert named - {None} <= known
+    others = {name for need in facts.needs for name in need.any_of}
+    assert others <= set(program_names())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_secret_has_the_variable_of_its_key(program: str) -> None:
+    keys = load_program_keys()[program].variables
+    secrets = [secret for secret in load_program(program).secrets if secret.key is not None]
+    assert {s.variable: keys[s.variable].path for s in secrets} == {
+        s.variable: s.key for s in secrets
+    }

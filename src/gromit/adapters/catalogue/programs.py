@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gromit.core.stack.catalogue import Component
-from gromit.core.stack.programs import Program, ProgramSecret, ProgramUse
+from gromit.core.stack.programs import PeerNeed, Program, ProgramSecret, ProgramUse
 from gromit.core.stack.secrets import SecretOrigin
 from gromit.documents import InvalidYaml, first_invalid_field, parse_yaml
 from gromit.errors import ConfigError
@@ -35,10 +35,23 @@ class ProgramSecretEntry(_Strict):
     without: str = Field(description="effect of a missing secret")
 
 
+class PeerNeedEntry(_Strict):
+    """One entry of `needs` in the file of a program."""
+
+    any_of: tuple[str, ...] = Field(description="programs, one of which must run beside it")
+    when: str | None = Field(None, description="config key that must be true for the need")
+    unless: tuple[str, ...] = Field((), description="config keys for a host to use instead")
+    without: str = Field(description="effect of its absence")
+    certain: bool = Field(default=True, description="whether its absence is a mistake for sure")
+
+
 class ProgramEntry(_Strict):
     """File of a program."""
 
     secrets: list[ProgramSecretEntry] = Field([], description="secrets that it takes")
+    listens: str | None = Field(None, description="config key of the port that it listens on")
+    needs: list[PeerNeedEntry] = Field([], description="programs that must run beside it")
+    retired: dict[str, str] = Field({}, description="deprecated keys, each with its replacement")
 
 
 def program_names() -> tuple[str, ...]:
@@ -58,6 +71,9 @@ def load_program(name: str) -> Program:
     return Program(
         name=name,
         secrets=tuple(ProgramSecret(**secret.model_dump()) for secret in entry.secrets),
+        listens=entry.listens,
+        needs=tuple(PeerNeed(**need.model_dump()) for need in entry.needs),
+        retired=entry.retired,
     )
 
 

@@ -5,7 +5,7 @@ program with the key `program` of its entry.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gromit.core.stack.secrets import SecretOrigin
 
@@ -33,11 +33,31 @@ class ProgramSecret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerNeed:
+    """Programs, one of which must run beside another one."""
+
+    any_of: tuple[str, ...]
+    when: str | None = None
+    """Config key that must be true for the need; None for always."""
+    unless: tuple[str, ...] = ()
+    """Config keys for a host. If one has a value, that host is used instead of a peer."""
+    without: str
+    """Effect of its absence, as an end of a sentence."""
+    certain: bool = True
+    """Whether the absence is a mistake for sure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """One program, and its requirements."""
 
     name: str
     secrets: tuple[ProgramSecret, ...] = ()
+    listens: str | None = None
+    """Config key of the port that it listens on."""
+    needs: tuple[PeerNeed, ...] = ()
+    retired: Mapping[str, str] = field(default_factory=dict)
+    """Deprecated config keys, each with the key that replaces it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gromit.core.stack.catalogue import Component
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.key_check import (
     check_document,
@@ -9,6 +10,8 @@ from gromit.core.stack.checks.key_check import (
     check_variables,
 )
 from gromit.core.stack.checks.keys import parse_keys
+from gromit.core.stack.programs import Program, ProgramSecret
+from gromit.core.stack.secrets import SecretOrigin
 from gromit.errors import ConfigError
 
 CLOSED = parse_keys(
@@ -38,10 +41,20 @@ OPEN = parse_keys(
     "pumps.<sql>.meta.url\ttext\tA_PMP_PUMPS_SQL_META_URL"
 )
 PROGRAMS = {"gate": CLOSED, "pump": OPEN}
+SECRET = ProgramSecret(
+    variable="A_GW_SECRET", group="api", made=SecretOrigin.RANDOM, without="it does not start"
+)
+GATE = Program(name="gate", secrets=(SECRET,), retired={"listen_port": "port"})
+PUMP = Program(name="pump")
+
+
+def _component(environment: dict[str, str], **secrets: str) -> Component:
+    return Component(name="a", image="a:1", environment=environment, secrets=secrets)
 
 
 def _in_file(document: object, program: str = "gate") -> list[CatalogueFault]:
-    return list(check_document("a", "a.conf", document, program, PROGRAMS[program]))
+    keys = PROGRAMS[program]
+    return list(check_document("a", "a.conf", document, Program(name=program), keys))
 
 
 def _subjects(document: object, program: str = "gate") -> list[tuple[str, bool]]:
@@ -143,7 +156,7 @@ def test_a_section_of_an_unknown_type_is_a_warning() -> None:
     ],
 )
 def test_the_text_of_a_variable_fits_its_key(name: str, text: str, *, fits: bool) -> None:
-    found = list(check_variables("a", {name: text}, "gate", PROGRAMS))
+    found = list(check_variables(_component({name: text}), Program(name="gate"), CLOSED))
     assert [fault.subject for fault in found] == ([] if fits else [name])
     assert text not in str(found) or fits
 
@@ -159,15 +172,38 @@ def test_the_text_of_a_variable_fits_its_key(name: str, text: str, *, fits: bool
 def test_a_variable_that_the_program_does_not_read_is_found(
     name: str, words: str, *, certain: bool
 ) -> None:
-    (fault,) = check_variable_names("a", [name, "PATH", "A_GW_ON"], "gate", PROGRAMS)
+    environment = {name: "x", "PATH": "/", "A_GW_ON": "1"}
+    (fault,) = check_variable_names(_component(environment, A_GW_SECRET="x"), GATE, PROGRAMS)
     assert (fault.subject, fault.certain) == (name, certain)
     assert words in f"{fault.reason} {fault.remedy}"
 
 
 def test_a_variable_of_a_section_with_a_free_name_is_read() -> None:
-    names = ["A_PMP_PUMPS_MINE_META_URL", "A_PMP_PUMPS_SQL_META_URL"]
-    assert list(check_variable_names("a", names, "pump", PROGRAMS)) == []
-    assert list(check_variable_names("a", ["A_PMP_PUMPS_MINE_META_ULR"], "pump", PROGRAMS))
+    good = _component({"A_PMP_PUMPS_MINE_META_URL": "x", "A_PMP_PUMPS_SQL_META_URL": "x"})
+    assert list(check_variable_names(good, PUMP, PROGRAMS)) == []
+    assert list(
+        check_variable_names(_component({"A_PMP_PUMPS_MINE_META_ULR": "x"}), PUMP, PROGRAMS)
+    )
+
+
+def test_a_variable_of_a_secret_is_checked_like_another() -> None:
+    component = _component({}, A_GW_SECERT="name")
+    (fault,) = check_variable_names(component, GATE, PROGRAMS)
+    assert fault.subject == "A_GW_SECERT"
+
+
+def test_a_program_without_config_keys_reads_no_variable_of_another() -> None:
+    component = _component({"A_GW_ON": "1"})
+    (fault,) = check_variable_names(component, Program(name="redis"), PROGRAMS)
+    assert fault.reason == "is a variable of gate; redis does not read it"
+
+
+def test_a_deprecated_key_is_a_warning_in_a_file_and_in_a_variable() -> None:
+    in_file = list(check_document("a", "a.conf", {"Listen_Port": 1}, GATE, CLOSED))
+    in_variable = list(check_variables(_component({"A_GW_LISTENPORT": "1"}), GATE, CLOSED))
+    assert [(f.reason, f.remedy, f.certain) for f in (*in_file, *in_variable)] == [
+        ("is deprecated in gate", "use port", False)
+    ] * 2
 
 
 def test_a_list_without_the_document_itself_is_refused() -> None:

@@ -4,21 +4,24 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
+from gromit.core.stack.catalogue import Component
 from gromit.core.stack.checks.faults import CatalogueFault, FaultKind
 from gromit.core.stack.checks.keys import (
+    ConfigKey,
     ConfigValue,
     ProgramKeys,
     ValueKind,
     walk_config,
 )
 from gromit.core.stack.checks.values import wrong_text, wrong_value
+from gromit.core.stack.programs import Program
 
 _LIKENESS, _SAME = 0.7, 0.85
 """Likeness from which a known name is suggested, and from which an unknown one is misspelled."""
 
 
 def check_document(
-    component: str, file: str, document: object, program: str, keys: ProgramKeys
+    component: str, file: str, document: object, program: Program, keys: ProgramKeys
 ) -> Iterator[CatalogueFault]:
     """Return what is wrong with the keys and values of a config file."""
     if not isinstance(document, dict):
@@ -33,51 +36,39 @@ def check_document(
     for value in walk_config(keys, document):
         subject = f"{file}: {value.path}"
         if value.is_unknown:
-            yield _unknown(component, subject, value, program)
-        elif value.key is not None and (fault := wrong_value(value.key, value.value)):
-            yield CatalogueFault(
-                component=component,
-                kind=FaultKind.KEY,
-                subject=subject,
-                reason=fault,
-                remedy="correct the value in the template",
-            )
+            yield _unknown(component, subject, value, program.name)
+        elif value.key is not None:
+            yield from _known(component, subject, value.key, program)
+            if fault := wrong_value(value.key, value.value):
+                yield _wrong(component, subject, fault, "correct the value in the template")
 
 
 def check_variables(
-    component: str,
-    environment: Mapping[str, str],
-    program: str,
-    programs: Mapping[str, ProgramKeys],
+    component: Component, program: Program, keys: ProgramKeys
 ) -> Iterator[CatalogueFault]:
-    """Return what is wrong with plain variables of a component that runs a program."""
-    own = programs[program]
-    for name, text in sorted(environment.items()):
-        key = own.variables.get(name)
-        if key is not None and (fault := wrong_text(key, text)):
-            yield CatalogueFault(
-                component=component,
-                kind=FaultKind.KEY,
-                subject=name,
-                reason=fault,
-                remedy="correct the value in environment",
-            )
+    """Return what is wrong with the plain variables that a program reads."""
+    for name, text in sorted(component.environment.items()):
+        key = keys.variables.get(name)
+        if key is not None:
+            yield from _known(component.name, name, key, program)
+            if fault := wrong_text(key, text):
+                yield _wrong(component.name, name, fault, "correct the value in environment")
 
 
 def check_variable_names(
-    component: str, names: Iterable[str], program: str, programs: Mapping[str, ProgramKeys]
+    component: Component, program: Program, programs: Mapping[str, ProgramKeys]
 ) -> Iterator[CatalogueFault]:
     """Return the variables that look like a program's, and that the component's does not read."""
-    own = programs[program]
+    own = programs.get(program.name)
     owners = {prefix(keys): other for other, keys in programs.items()}
-    for name in names:
+    for name in sorted({*component.environment, *component.secrets}):
         owner = next((o for start, o in owners.items() if name.startswith(start)), None)
-        if owner is None or is_variable(own, name):
+        if owner is None or _reads(program, own, name):
             continue
-        if owner != program:
-            yield _of_another(component, name, program, owner)
+        if owner != program.name or own is None:
+            yield _of_another(component.name, name, program.name, owner)
         else:
-            yield _unknown_variable(component, name, program, own)
+            yield _unknown_variable(component.name, name, program.name, own)
 
 
 def prefix(keys: ProgramKeys) -> str:
@@ -91,6 +82,38 @@ def is_variable(keys: ProgramKeys, name: str) -> bool:
     if name in keys.variables:
         return True
     return any(pattern.fullmatch(name) for pattern in _free_variables(keys))
+
+
+def _reads(program: Program, keys: ProgramKeys | None, name: str) -> bool:
+    """Whether a program reads a variable. Some secrets have a variable, and no key."""
+    secrets = {secret.variable for secret in program.secrets}
+    return name in secrets or (keys is not None and is_variable(keys, name))
+
+
+def _known(
+    component: str, subject: str, key: ConfigKey, program: Program
+) -> Iterator[CatalogueFault]:
+    """Return a warning for a key that is deprecated."""
+    instead = program.retired.get(key.path)
+    if instead is not None:
+        yield CatalogueFault(
+            component=component,
+            kind=FaultKind.KEY,
+            subject=subject,
+            reason=f"is deprecated in {program.name}",
+            remedy=f"use {instead}",
+            certain=False,
+        )
+
+
+def _wrong(component: str, subject: str, reason: str, remedy: str) -> CatalogueFault:
+    return CatalogueFault(
+        component=component,
+        kind=FaultKind.KEY,
+        subject=subject,
+        reason=reason,
+        remedy=remedy,
+    )
 
 
 def _unknown(component: str, subject: str, value: ConfigValue, program: str) -> CatalogueFault:
