@@ -14,6 +14,7 @@ from gromit.cli.render import print_json, print_rows
 from gromit.core.names import environment_name, parse_repository
 from gromit.core.time import iso
 from gromit.errors import ConfigError, Conflict
+from gromit.local.aws.programs import parse_programs
 from gromit.local.cloud import control
 from gromit.local.cloud.layout import CloudState, require_state
 
@@ -55,23 +56,40 @@ def local() -> None:
     "--domain",
     help="Domain of public names, for a new cloud; by default dev.gromit.test.",
 )
+@click.option(
+    "--program",
+    "programs",
+    metavar="COMPONENT=COMMAND",
+    multiple=True,
+    help="Run a program of this machine in place of a component, until the cloud is down:"
+    " NAME=VALUE…, its path, and arguments, with {address} for the address of the task.",
+)
 @_port_options
 @pass_cli
 def up(
-    run: CliContext, /, folder: Path, *, detach: bool, domain: str | None, **ports: int | None
+    run: CliContext,
+    /,
+    folder: Path,
+    *,
+    detach: bool,
+    domain: str | None,
+    programs: tuple[str, ...],
+    **ports: int | None,
 ) -> None:
     """Bring the cloud up; Ctrl-C brings it down.
 
     The cloud keeps its former content. GROMIT_CATALOGUE and GROMIT_REPOS keep their former values
     unless they are set.
     """
+    parsed = parse_programs(programs, os.environ)
     place, _ = control.folder(folder), run.settings
     given = {name.removesuffix("_port"): port for name, port in ports.items() if port}
     if not detach:
         # boto3 is slow to import, and most commands of the cloud do not need it.
         from gromit.local.cloud import cloud  # noqa: PLC0415
 
-        cloud.run_cloud(place, cloud.CloudOptions(domain=domain, ports=given), os.environ, _say)
+        options = cloud.CloudOptions(domain=domain, ports=given, programs=parsed)
+        cloud.run_cloud(place, options, os.environ, _say)
         return
     started = not control.is_up(place)
     if started:
@@ -80,7 +98,14 @@ def up(
             arguments += ["--domain", domain]
         for name, port in given.items():
             arguments += [f"--{name}-port", str(port)]
+        for program in programs:
+            arguments += ["--program", program]
         control.detach(place, arguments, os.environ, _say)
+    elif programs:
+        raise Conflict(
+            f"the local cloud in {place.root} is already up, and programs start with it",
+            hint="Run `gromit local down`, and bring it up with --program.",
+        )
     else:
         _say(f"the local cloud in {place.root} is already up")
     if run.output == "json":

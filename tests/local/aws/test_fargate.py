@@ -38,8 +38,9 @@ class World:
     def up(self) -> None:
         self.emulator = Emulator(saved=self._saved)
         self.emulator.start()
-        host = Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
-        self.fargate = Fargate(host, self._changed)
+        self.fargate = self.make_fargate(
+            Host(account=ACCOUNT, region=REGION, config_root=self.root, public=self.public)
+        )
         self.emulator.on_change(self.fargate.wake)
         self.fargate.start()
         self.ecs = client(self.emulator.url, "ecs")
@@ -50,7 +51,10 @@ class World:
         self.fargate.stop()
         self.emulator.stop()
 
-    def _changed(self) -> None:
+    def make_fargate(self, host: Host) -> Fargate:
+        return Fargate(host, self.changed)
+
+    def changed(self) -> None:
         self.changes += 1
 
     def build(self) -> None:

@@ -17,7 +17,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from gromit.local.aws.programs import SCRIPT
+
 _PROGRAM = Path(__file__).with_name("task.py")
+_GRACE, _PROGRAM_GRACE = 2.0, 30.0
+"""Seconds between SIGTERM and SIGKILL: Fargate's for real programs; the others end at once."""
+
 _READY = "ready"
 _INHERITED = {"PATH", "LD_LIBRARY_PATH"}
 """Variables of this machine that Python may need. They win over those of a container."""
@@ -27,6 +32,20 @@ _LONGEST = 400
 
 _LOG_PART = 65536
 """Bytes of a container's log that are read at once, and the longest line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramProcess:
+    """A real program of this machine that is the program of a container."""
+
+    path: str
+    arguments: tuple[str, ...]
+    folder: str | None
+    """Folder that it starts in; None for an empty one."""
+    hosts: str
+    """File that it sees as `/etc/hosts`."""
+    root: str
+    """Empty folder on which it gets a view of this machine's files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +69,13 @@ class ContainerSpec:
     """Port of the DNS server on 127.0.0.1; None if names cannot be resolved."""
     once: tuple[float, int] | None = None
     """Seconds after which it ends by itself, and its exit code; None if it runs for ever."""
+    program: ProgramProcess | None = None
+    """Program that runs instead of the simulated one."""
+
+    @property
+    def grace_s(self) -> float:
+        """Seconds that it has to end after SIGTERM."""
+        return _GRACE if self.program is None else _PROGRAM_GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +110,7 @@ ContainerEvent = ContainerReady | ContainerOutput | ContainerExited
 @dataclass(slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
+    grace_s: float
     output: str = ""
     rest: bytes = b""
     """Last line of its log, as long as it is incomplete."""
@@ -116,7 +143,7 @@ class Containers:
         text = json.dumps({**visible, "parent": os.getpid()})
         inherited = {k: v for k, v in os.environ.items() if k in _INHERITED}
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-S", "-I", str(_PROGRAM), text],
+            [sys.executable, "-S", "-I", str(_PROGRAM if spec.program is None else SCRIPT), text],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -124,7 +151,7 @@ class Containers:
             env={**spec.variables, **inherited},
             process_group=0,  # Ctrl-C in the terminal is for the supervisor, not for each task
         )
-        self._running[name] = _Running(process)
+        self._running[name] = _Running(process, spec.grace_s)
         for stream, read in ((_stdout(process), self._read), (_stderr(process), self._read_log)):
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, (name, read))
@@ -136,6 +163,10 @@ class Containers:
         """
         if name in self._running:
             self._running[name].process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
+
+    def grace_s(self, name: str) -> float:
+        """Return the seconds that a container has to end after SIGTERM."""
+        return self._running[name].grace_s if name in self._running else _GRACE
 
     def wake(self) -> None:
         """Make `wait` return now. Any thread may call this method, even after `close`."""

@@ -41,17 +41,21 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _HEALTHY = 10.0
 """Seconds after which a running task counts as healthy."""
 
-_GRACE = 2.0
-"""Seconds between SIGTERM and SIGKILL for a container."""
-
 log = structlog.get_logger(__name__)
 
 
 class Fargate:
     """Runs the tasks of all ECS services in one account and region of the emulator."""
 
-    def __init__(self, host: Host, changed: Callable[[], None]) -> None:
-        self._host, self._changed = host, changed
+    def __init__(
+        self,
+        host: Host,
+        changed: Callable[[], None],
+        *,
+        publish: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`publish` is called under the lock after each step, when names may have changed."""
+        self._host, self._changed, self._publish = host, changed, publish
         self._containers = Containers()
         self._thread = threading.Thread(target=self._run, name="fargate", daemon=True)
         self._stopped = False
@@ -81,10 +85,12 @@ class Fargate:
         events: list[ContainerEvent] = []
         try:
             with emulator.lock:
+                self._publish()
                 self._match_tasks()
             while not self._stopped:
                 with emulator.lock:
                     pause = self._step(events)
+                    self._publish()
                 # Without the lock: requests must not wait for containers.
                 events = self._containers.wait(pause)
         finally:
@@ -240,7 +246,7 @@ class Fargate:
         self._changed()
 
     def _stop_container(self, name: str) -> None:
-        self._kill_at[name] = time.monotonic() + _GRACE
+        self._kill_at[name] = time.monotonic() + self._containers.grace_s(name)
         self._containers.stop(name)
 
     def _update(self, service: Service, actions: RolloutActions) -> None:

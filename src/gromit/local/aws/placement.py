@@ -6,7 +6,7 @@ If a task cannot start, the reason is AWS's text.
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from moto.ecs.models import Task, TaskDefinition
 from moto.efs.models import efs_backends
 
 from gromit.local.aws.container_variables import SecretUnavailable, container_variables
-from gromit.local.aws.containers import ContainerSpec
+from gromit.local.aws.containers import ContainerSpec, ProgramProcess
 from gromit.local.aws.moto_patches.tasks import interfaces, next_address
+from gromit.local.aws.programs import ProgramFolder, RealProgram
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)(?P<rest>[:@].*)?"
@@ -36,6 +37,10 @@ class Host:
     """Range of public addresses."""
     dns_port: int | None = None
     """Port of the DNS server on 127.0.0.1 that containers ask; None if there is none."""
+    programs: Mapping[str, RealProgram] = field(default_factory=dict)
+    """Real programs by the names of the components that they run for."""
+    program_folder: ProgramFolder | None = None
+    """Folder that the programs share; without it, components run as simulated ones."""
 
 
 class TaskCannotStart(Exception):
@@ -63,7 +68,7 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         **({"public_address": public} if public else {}),
         **({"address": private} if private else {}),
     }
-    return ContainerSpec(
+    spec = ContainerSpec(
         answer=answer,
         addresses=tuple(a for a in (private, public) if a),
         port=mappings[0]["containerPort"] if mappings else None,
@@ -74,6 +79,26 @@ def plan_container(task: Task, definition: TaskDefinition, host: Host) -> Contai
         dns_port=host.dns_port,
         once=_end(container),
     )
+    return _with_program(spec, container["name"], host)
+
+
+def _with_program(spec: ContainerSpec, component: str, host: Host) -> ContainerSpec:
+    """Return a spec with the real program of its component, if there is one. Hooks have none."""
+    program, folder = host.programs.get(component), host.program_folder
+    if program is None or folder is None or spec.once is not None:
+        return spec
+    address = spec.addresses[0] if spec.addresses else ""
+    # The program takes the place of the image's entry point.
+    arguments = (*spec.command, *program.arguments_at(address))
+    process = ProgramProcess(
+        path=program.path,
+        arguments=arguments,
+        folder=program.folder,
+        hosts=str(folder.hosts),
+        root=str(folder.root),
+    )
+    variables = {**spec.variables, **program.variables_at(address)}
+    return replace(spec, variables=variables, program=process)
 
 
 def _variables(container: dict[str, Any], host: Host) -> dict[str, str]:

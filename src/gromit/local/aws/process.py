@@ -6,7 +6,6 @@ SIGTERM saves the state, and ends the process and every simulated task.
 
 import gc
 import ipaddress
-import json
 import os
 import signal
 import sys
@@ -22,7 +21,9 @@ from gromit.errors import GromitError
 from gromit.local.aws.dns_server import DnsServer, EmulatedRecords
 from gromit.local.aws.emulator import ACCOUNT, Emulator
 from gromit.local.aws.fargate import Fargate
+from gromit.local.aws.hosts_file import HostsFile
 from gromit.local.aws.placement import Host
+from gromit.local.aws.programs import ProgramFolder
 from gromit.local.aws.spec import EmulatorSpec
 
 _SHORTEST_PAUSE = 0.5
@@ -92,11 +93,15 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
         config_root=Path(spec.config_root),
         public=public,
         dns_port=spec.dns_port,
+        programs=spec.programs,
+        program_folder=ProgramFolder(Path(spec.program_folder)) if spec.programs else None,
     )
-    fargate = Fargate(host, saver.changed)
+    names = EmulatedRecords(ACCOUNT, spec.region)
+    hosts = _hosts_file(host, names)
+    fargate = Fargate(host, saver.changed, publish=hosts.update if hosts else lambda: None)
     emulator.on_change(fargate.wake)
     emulator.on_change(saver.changed)
-    dns = DnsServer(EmulatedRecords(ACCOUNT, spec.region), port=spec.dns_port)
+    dns = DnsServer(names, port=spec.dns_port)
     emulator.start()
     dns.start()
     saver.start()
@@ -109,13 +114,21 @@ def run_emulator(spec: EmulatorSpec, stop: threading.Event) -> None:
     emulator.stop()
 
 
+def _hosts_file(host: Host, names: EmulatedRecords) -> HostsFile | None:
+    """Return the hosts file of real programs; None if there are none."""
+    if host.program_folder is None:
+        return None
+    host.program_folder.make()
+    return HostsFile(host.program_folder.hosts, names)
+
+
 def main() -> None:
     """Run the emulated AWS of the first argument until SIGTERM or SIGINT."""
     logs.configure_logging("info", "auto")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run_emulator(EmulatorSpec(**json.loads(sys.argv[1])), stop)
+    run_emulator(EmulatorSpec.from_json(sys.argv[1]), stop)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,11 @@ starts `aws` does not need it.
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+from gromit.local.aws.programs import RealProgram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,20 @@ class EmulatorSpec:
     config_root: str
     public: str
     """Range of public addresses."""
+    programs: Mapping[str, RealProgram] = field(default_factory=dict)
+    """Real programs by the names of the components that they run for."""
+    program_folder: str = ""
+    """Folder that they share."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the settings of a command line."""
+        tree = json.loads(text)
+        programs = {
+            component: RealProgram(**{**program, "arguments": tuple(program["arguments"])})
+            for component, program in tree.pop("programs").items()
+        }
+        return cls(**tree, programs=programs)
 
     @property
     def command(self) -> tuple[str, ...]:

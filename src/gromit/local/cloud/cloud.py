@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from gromit.errors import Conflict
+from gromit.errors import ConfigError, Conflict
+from gromit.local.aws.programs import ProgramFolder, RealProgram, require_namespaces
 from gromit.local.cloud import layout, network, processes, variables
 from gromit.local.cloud import parts as assembly
 from gromit.local.cloud.control import EchoFn, folder
@@ -44,6 +45,8 @@ class CloudOptions:
     region: str | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
     """Ports by the names of `PORTS`; for the others, the former or free ones."""
+    programs: Mapping[str, RealProgram] = field(default_factory=dict)
+    """Real programs by the names of the components that they run for, until the cloud is down."""
 
 
 def run_cloud(
@@ -62,10 +65,12 @@ def run_cloud(
     with _alone_in(place), closing(_claim(place)) as claim:
         _wait_for_former(place)
         facts = _facts(place, options, claim.ranges, environ, echo)
+        _check_programs(place, facts, options.programs)
         environ = {**environ, **variables.components(facts)}
         parts = Supervisor(place.processes, place.logs, stop, alone=True)
         try:
-            _assemble(place, facts, environ, parts, echo)
+            first = CloudParts(place, facts, environ, options.programs)
+            _assemble(first, parts, echo)
             echo(f"the local cloud in {place.root} is up")
             parts.mark_ready()
             parts.watch()
@@ -162,16 +167,28 @@ def _with_components(facts: CloudState, environ: Mapping[str, str], echo: EchoFn
     return facts
 
 
-def _assemble(
-    place: CloudPaths,
-    facts: CloudState,
-    environ: Mapping[str, str],
-    parts: Supervisor,
-    echo: EchoFn,
+def _check_programs(
+    place: CloudPaths, facts: CloudState, programs: Mapping[str, RealProgram]
 ) -> None:
+    """Raise `ConfigError` if a program cannot run, or has no component."""
+    if not programs:
+        return
+    components = assembly.cloud_catalogue(facts).components
+    for name in programs:
+        if name not in components:
+            raise ConfigError(
+                f"there is no component {name} for --program",
+                hint=f"The catalogue has {', '.join(sorted(components))}.",
+            )
+    require_namespaces(ProgramFolder(place.programs))
+
+
+def _assemble(first: CloudParts, parts: Supervisor, echo: EchoFn) -> None:
     """Start the parts in order, and make what each of them needs before."""
-    first = CloudParts(place, facts, environ)
+    place, facts, environ = first.place, first.facts, first.environ
     first.write_files()
+    for component, program in first.programs.items():
+        echo(f"{component} runs {program.path}")
     with ThreadPoolExecutor(1) as pool:
         trust = pool.submit(make_trust, place, environ)
         echo("starting the emulated AWS")

@@ -46,6 +46,11 @@ class CloudPaths:
         return self.root / "config"
 
     @property
+    def programs(self) -> Path:
+        """Files of the real programs that run in place of components."""
+        return self.root / "programs"
+
+    @property
     def logs(self) -> Path:
         """One log per process."""
         return self.root / "logs"

@@ -3,7 +3,7 @@
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import boto3
@@ -13,6 +13,7 @@ from gromit.adapters.catalogue import file as catalogue_file
 from gromit.adapters.private_files import write_atomically
 from gromit.config.load import load_settings
 from gromit.core.stack.catalogue import Catalogue
+from gromit.local.aws.programs import RealProgram
 from gromit.local.aws.spec import EmulatorSpec
 from gromit.local.cloud import variables
 from gromit.local.cloud.layout import CloudPaths, CloudState
@@ -37,6 +38,8 @@ class CloudParts:
     facts: CloudState
     environ: Mapping[str, str]
     """The environment of the user who brings the cloud up."""
+    programs: Mapping[str, RealProgram] = field(default_factory=dict)
+    """Real programs by the names of the components that they run for."""
 
     def write_files(self) -> None:
         """Write the config file of the processes, and the overlay of the terraform stack."""
@@ -55,6 +58,8 @@ class CloudParts:
             state=str(place.state),
             config_root=str(place.config),
             public=str(facts.ranges.public),
+            programs=self.programs,
+            program_folder=str(place.programs),
         )
         return ManagedProcess(
             name="aws",
